@@ -1,0 +1,215 @@
+"""The SDK's client, and its errors in our words.
+
+With ``source``, the only module that imports the SDK; it does so when it is first needed, on the
+engine's thread, because that import takes more than a second.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from claude_nb.errors import (
+    ClaudeError,
+    CredentialsError,
+    DroppedError,
+    InputError,
+    MalformedError,
+    OverloadedError,
+    RateLimitError,
+    RequestError,
+    ServerError,
+    SpendLimitError,
+    UnreachableError,
+)
+
+if TYPE_CHECKING:
+    from anthropic import APIStatusError, AsyncAnthropic
+
+_READ_TIMEOUT = 90.0
+"""Seconds of silence after which a stream counts as lost; the server's pings count as sound."""
+
+_CONNECT_TIMEOUT = 10.0
+
+_DUMMY_KEY = "simulated"
+
+_NO_KEY = (
+    "Type %claude_nb key to enter one (it is kept in memory only), or set ANTHROPIC_API_KEY before"
+    " starting Jupyter. To try it without a key: %claude_nb simulate on"
+)
+
+_ADVICE = {
+    "invalid_request_error": "Change what the message names, and run the cell again.",
+    "authentication_error": "Check the key: %claude_nb key asks for another one.",
+    "billing_error": "Check the plan and the credit of the organisation in the Console.",
+    "permission_error": "This key may not do that; another key or workspace may.",
+    "not_found_error": "Check the model's id: %claude_nb models lists them.",
+    "request_too_large": "Send less: the API takes at most 32 MB.",
+}
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Where requests go, and with which key.
+
+    Ambient credentials go only to the address that the environment names. A ``base_url`` of our
+    own (the simulator's) gets a dummy key.
+
+    Attributes:
+        base_url: The server, or None for what the environment says.
+        api_key: A key typed by the user, or None for the environment's. Never shown.
+        own_client: The user's ``AsyncAnthropic`` (or a sibling for another platform), or None.
+        simulated: Whether the server is the simulator.
+    """
+
+    base_url: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    own_client: Any = field(default=None, repr=False)
+    simulated: bool = False
+
+    def client(self) -> AsyncAnthropic:
+        """A client for this connection, kept for the next request so that it finds a warm socket.
+
+        Its retries are off, because retrying is ours: the SDK would sleep an hour unseen if a
+        server asked for it.
+
+        Raises:
+            CredentialsError: There is no key.
+            InputError: ``own_client`` is not an asynchronous client of the SDK.
+        """
+        ambient = tuple(sorted(kv for kv in os.environ.items() if kv[0].startswith("ANTHROPIC_")))
+        return _client(self, ambient)
+
+
+@lru_cache(maxsize=8)
+def _client(connection: Connection, _ambient: tuple[tuple[str, str], ...]) -> AsyncAnthropic:
+    """Make a client; a changed environment (a key set in a cell) makes another one."""
+    import anthropic
+    import httpx2
+
+    own = connection.own_client
+    if own is not None:
+        if not inspect.iscoroutinefunction(getattr(own, "close", None)):
+            raise InputError(
+                f"client= is a {type(own).__name__}.",
+                "Pass an anthropic.AsyncAnthropic, or one of its siblings for other platforms.",
+            )
+        copy: AsyncAnthropic = own.with_options(max_retries=0)
+        return copy
+    timeout = httpx2.Timeout(600.0, connect=_CONNECT_TIMEOUT, read=_READ_TIMEOUT)
+    api_key = connection.api_key if connection.base_url is None else _DUMMY_KEY
+    try:
+        client = anthropic.AsyncAnthropic(
+            base_url=connection.base_url, api_key=api_key, timeout=timeout, max_retries=0
+        )
+    except anthropic.AnthropicError as error:
+        raise CredentialsError(
+            "The credentials cannot be read.", _NO_KEY, detail=_words(error)
+        ) from None
+    if not _has_credentials(client):
+        raise CredentialsError("There is no API key.", _NO_KEY)
+    return client
+
+
+def _has_credentials(client: AsyncAnthropic) -> bool:
+    headers = {name.lower() for name in client.default_headers}
+    return bool(
+        client.api_key
+        or client.auth_token
+        or client.credentials
+        or headers & {"authorization", "x-api-key"}
+    )
+
+
+def has_credentials() -> bool:
+    """Whether the environment or the SDK's own configuration files hold credentials."""
+    try:
+        Connection().client()
+    except CredentialsError:
+        return False
+    return True
+
+
+def explain(error: Exception) -> ClaudeError:
+    """An exception of the SDK or of the network, in our words.
+
+    An error inside a stream has status 200 and one class for all, so the error's own type decides
+    before the status does; and a connection that is lost inside a stream is the network library's
+    exception, not the SDK's.
+
+    Args:
+        error: What was raised; one that nobody expected becomes a ``MalformedError``.
+    """
+    import anthropic
+    import httpx2
+
+    if isinstance(error, ClaudeError):
+        return error
+    if isinstance(error, anthropic.APIStatusError):
+        return _status_error(error)
+    if isinstance(error, anthropic.APITimeoutError):
+        return UnreachableError("The server did not answer in time.", "Try again in a moment.")
+    if isinstance(error, anthropic.APIConnectionError):
+        return UnreachableError(
+            "The server cannot be reached.",
+            "Check the network connection, a proxy, and ANTHROPIC_BASE_URL if it is set.",
+            detail=_words(error.__cause__ or error),
+        )
+    if isinstance(error, httpx2.TimeoutException):
+        return DroppedError(f"Nothing came for {_READ_TIMEOUT:.0f} s, so the stream was given up.")
+    if isinstance(error, httpx2.TransportError):
+        return DroppedError("The connection was lost.", detail=_words(error))
+    if isinstance(error, TypeError) and "authentication" in str(error):
+        return CredentialsError("There is no API key.", _NO_KEY)
+    if isinstance(error, (anthropic.APIError, json.JSONDecodeError, ValueError, TypeError)):
+        return MalformedError(
+            "The server sent something that is not the Messages API.",
+            "If a gateway or proxy stands between, it may have changed the answer.",
+            detail=_words(error),
+        )
+    return MalformedError(f"{type(error).__name__} while reading the reply.", detail=_words(error))
+
+
+def _words(error: BaseException) -> str:
+    return str(error)[:500] or type(error).__name__
+
+
+def _status_error(error: APIStatusError) -> ClaudeError:
+    body = error.body if isinstance(error.body, dict) else {}
+    inner = body.get("error")
+    said = inner.get("message") if isinstance(inner, dict) else None
+    facts: dict[str, Any] = {
+        "detail": str(said)[:2000] if said else "",
+        "request_id": error.request_id,
+    }
+    kind, status = error.type, error.status_code
+    if kind == "overloaded_error" or status == 529:
+        return OverloadedError(
+            "Claude is overloaded.", "This is not your limit: try again in a moment.", **facts
+        )
+    if kind == "rate_limit_error" or status == 429:
+        wait = _retry_after(error)
+        if wait is None and status == 429:
+            advice = "Waiting does not lift it: see the limits of the organisation in the Console."
+            return SpendLimitError("A usage limit is reached.", advice, **facts)
+        until = f"Try again in {wait:.0f} s." if wait is not None else "Try again in a minute."
+        return RateLimitError("Rate limited.", until, retry_after=wait, **facts)
+    if kind in _ADVICE or (kind is None and 400 <= status < 500):
+        code = f" ({status})" if status >= 400 else ""
+        what = f"The server refused the request{code}."
+        return RequestError(what, _ADVICE.get(kind or "", ""), **facts)
+    what = f"The server failed ({status})." if status >= 400 else "The server failed."
+    return ServerError(what, "Try again in a moment.", **facts)
+
+
+def _retry_after(error: APIStatusError) -> float | None:
+    """Seconds that the server asks to wait; a date or nonsense counts as not said."""
+    try:
+        seconds = float(error.response.headers.get("retry-after", ""))
+    except ValueError:
+        return None
+    return seconds if seconds >= 0 else None

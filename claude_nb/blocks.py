@@ -1,0 +1,270 @@
+"""The reducer: events in, content blocks, stop reason and usage out.
+
+``Message`` is what one request has become so far. Nothing here shows, sends or waits.
+
+Servers and gateways send more than the documentation knows: every block, delta and stop reason is
+carried, known or not, and what is missing is missing here too, never an exception.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from claude_nb.usage import Usage
+
+if TYPE_CHECKING:
+    from claude_nb.events import RequestSent
+
+TOOL_CALLS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
+"""The block types whose ``input`` arrives as pieces of JSON."""
+
+_TEXT_OF = {
+    "text_delta": "text",
+    "thinking_delta": "thinking",
+    "input_json_delta": "partial_json",
+}
+_BLOCK_OF = {
+    "text_delta": "text",
+    "citations_delta": "text",
+    "thinking_delta": "thinking",
+    "signature_delta": "thinking",
+    "input_json_delta": "tool_use",
+}
+_CUMULATIVE = (
+    "input_tokens",
+    "output_tokens",
+    "cache_creation_input_tokens",
+    "cache_read_input_tokens",
+    "server_tool_use",
+    "output_tokens_details",
+)
+
+
+def as_dict(value: Any) -> dict[str, Any]:
+    """An SDK object as the dict that came over the wire; anything else as an empty dict."""
+    if isinstance(value, dict):
+        return dict(value)
+    to_dict = getattr(value, "to_dict", None)
+    return dict(to_dict()) if to_dict else {}
+
+
+class Block:
+    """One content block, growing.
+
+    Attributes:
+        index: Its position in the message's content.
+        type: ``text``, ``thinking``, ``tool_use``, … or whatever the server called it.
+        parts: The text, thinking or JSON that came, delta by delta.
+        started: When it began (``time.monotonic()``, seconds).
+        ended: When it was closed, or None while it is open.
+        signature: The signature of a thinking block, or an empty string.
+        citations: The citations of a text block, as dicts.
+    """
+
+    __slots__ = (
+        "_joined",
+        "_start",
+        "citations",
+        "ended",
+        "index",
+        "parts",
+        "signature",
+        "started",
+        "type",
+    )
+
+    def __init__(self, index: int, started: float, start: dict[str, Any]) -> None:
+        self.index = index
+        self.started = started
+        self.ended: float | None = None
+        self.type = str(start.get("type") or "unknown")
+        self._start = start
+        self._joined: tuple[int, str] = (0, "")
+        initial = start.get("text") if self.type == "text" else start.get("thinking")
+        self.parts: list[str] = [initial] if isinstance(initial, str) and initial else []
+        self.signature: str = start.get("signature") or ""
+        self.citations: list[dict[str, Any]] = list(start.get("citations") or [])
+
+    @property
+    def text(self) -> str:
+        """All that came as text, thinking or partial JSON, whichever the block holds."""
+        count = len(self.parts)
+        done, joined = self._joined
+        if done != count:
+            joined += "".join(self.parts[done:count])
+            self._joined = (count, joined)
+        return joined
+
+    @property
+    def name(self) -> str:
+        """The tool's name, for a block that calls one."""
+        return str(self._start.get("name") or "")
+
+    @property
+    def input(self) -> Any:
+        """A tool call's input: a dict, or None while its JSON is incomplete or if it is invalid."""
+        raw = self.text
+        if not raw:
+            return self._start.get("input") or {}
+        try:
+            value = json.loads(raw)
+        except ValueError:
+            return None
+        return value if isinstance(value, dict) else None
+
+    @property
+    def content(self) -> Any:
+        """What a result block carries, as it came."""
+        return self._start.get("content")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The block as the API's dict; an invalid tool input as far as it could be read."""
+        block = dict(self._start)
+        if self.type == "text":
+            block["text"] = self.text
+            if self.citations:
+                block["citations"] = self.citations
+        elif self.type == "thinking":
+            block["thinking"] = self.text
+            block["signature"] = self.signature
+        elif self.type in TOOL_CALLS:
+            complete = self.input
+            block["input"] = _readable_part(self.text) if complete is None else complete
+        return block
+
+
+def _readable_part(raw: str) -> dict[str, Any]:
+    """What can be read of cut-off JSON, by the parser that the SDK uses for the same."""
+    from jiter import from_json
+
+    try:
+        value = from_json(raw.encode("utf-8", "replace"), partial_mode=True)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+class Message:
+    """What one request has become.
+
+    Attributes:
+        model: The model that answers: as the server says it, before that as it was asked for.
+        simulated: Whether the simulator answers.
+        request_id: The ``request-id`` header, or None.
+        blocks: The content blocks by index, in the order in which they began.
+        stop_reason: As the server sent it, or None.
+        stop_details: The reason of a refusal, as a dict.
+        complete: Whether ``message_stop`` came: only then are the counts true.
+        sent: When the request was sent; ``first_event``, ``first_text`` and ``ended`` likewise, or
+            None (``time.monotonic()``, seconds).
+    """
+
+    def __init__(self, sent: float, request: RequestSent) -> None:
+        self.sent = sent
+        self.model = request.model
+        self.simulated = request.simulated
+        self.request_id: str | None = None
+        self.first_event: float | None = None
+        self.first_text: float | None = None
+        self.ended: float | None = None
+        self.accepted = False
+        self.blocks: dict[int, Block] = {}
+        self.stop_reason: str | None = None
+        self.stop_details: dict[str, Any] = {}
+        self.complete = False
+        self._start: Any = None
+        self._base: dict[str, Any] = {}
+        self._usage: dict[str, Any] = {}
+
+    def apply(self, time: float, data: Any) -> None:
+        """Take in one of the SDK's events.
+
+        Args:
+            time: When it arrived.
+            data: The event; one that is not known changes nothing.
+        """
+        if self.first_event is None:
+            self.first_event = time
+        kind = getattr(data, "type", None)
+        if kind == "content_block_delta":
+            self._delta(time, data)
+        elif kind == "content_block_start":
+            self._open(
+                _index(data, len(self.blocks)), time, as_dict(getattr(data, "content_block", None))
+            )
+        elif kind == "content_block_stop":
+            block = self.blocks.get(_index(data, -1))
+            if block is not None:
+                block.ended = time
+        elif kind == "message_start" and self._start is None:
+            self._start = getattr(data, "message", None)
+            self._base = as_dict(self._start)
+            self.model = str(self._base.get("model") or self.model)
+            self._usage = as_dict(self._base.get("usage"))
+        elif kind == "message_delta":
+            self._message_delta(data)
+        elif kind == "message_stop":
+            self.complete = True
+            self.ended = time
+
+    def _open(self, index: int, time: float, start: dict[str, Any]) -> Block:
+        block = Block(index, time, start)
+        self.blocks[index] = block
+        if block.type == "text" and block.parts and self.first_text is None:
+            self.first_text = time
+        return block
+
+    def _delta(self, time: float, data: Any) -> None:
+        delta = getattr(data, "delta", None)
+        kind = getattr(delta, "type", "")
+        index = _index(data, max(self.blocks, default=0))
+        block = self.blocks.get(index)
+        if block is None:
+            block = self._open(index, time, {"type": _BLOCK_OF.get(kind, "unknown")})
+        field = _TEXT_OF.get(kind)
+        if field is not None:
+            text = getattr(delta, field, None)
+            if isinstance(text, str) and text:
+                block.parts.append(text)
+                if self.first_text is None and kind == "text_delta":
+                    self.first_text = time
+        elif kind == "signature_delta":
+            block.signature = str(getattr(delta, "signature", None) or "")
+        elif kind == "citations_delta":
+            block.citations.append(as_dict(getattr(delta, "citation", None)))
+
+    def _message_delta(self, data: Any) -> None:
+        delta = as_dict(getattr(data, "delta", None))
+        self.stop_reason = delta.get("stop_reason") or self.stop_reason
+        self.stop_details = as_dict(delta.get("stop_details")) or self.stop_details
+        for name in ("stop_reason", "stop_sequence", "stop_details"):
+            self._base[name] = delta.get(name)
+        if delta.get("container") is not None:
+            self._base["container"] = delta["container"]
+        usage = as_dict(getattr(data, "usage", None))
+        # Counts are cumulative: later ones overwrite, an absent one leaves what was known.
+        self._usage |= {k: usage[k] for k in _CUMULATIVE if usage.get(k) is not None}
+
+    @property
+    def content(self) -> list[Block]:
+        """The blocks by their place in the message."""
+        return [self.blocks[index] for index in sorted(self.blocks)]
+
+    @property
+    def usage(self) -> Usage:
+        """The tokens, as far as they are known."""
+        return Usage.from_api(self._usage, complete=self.complete)
+
+    def to_sdk(self) -> Any:
+        """The SDK's own ``Message``, or None where no ``message_start`` came."""
+        construct = getattr(type(self._start), "construct", None)
+        if construct is None:
+            return None
+        content = [block.to_dict() for block in self.content]
+        return construct(**self._base | {"content": content, "usage": self._usage})
+
+
+def _index(data: Any, otherwise: int) -> int:
+    index = getattr(data, "index", None)
+    return index if isinstance(index, int) else otherwise

@@ -1,0 +1,180 @@
+"""The engine: one thread with an event loop, on which all streams run.
+
+It only appends events; whoever shows or reads them does so on a thread of their own. A stream is
+ended from any thread by cancelling its task, which is the only way that ends a blocked read at
+once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from contextlib import aclosing
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from claude_nb.events import Failed, RequestSent, Stopped, StreamEvent
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+
+    from claude_nb.prompt import Request
+    from claude_nb.source import Source
+
+
+class Engine:
+    """A daemon thread with an event loop; ``engine()`` gives the process's own."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._thread = threading.Thread(target=self._run, name="claude_nb", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_forever()
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> Callable[[], None]:
+        """Start a coroutine on the engine's thread.
+
+        Returns:
+            A function that cancels it, from any thread, at any time.
+        """
+        started: list[asyncio.Task[None]] = []
+
+        def start() -> None:
+            task = self.loop.create_task(coroutine)
+            started.append(task)
+            self._tasks.add(task)  # the loop itself holds tasks only weakly
+            task.add_done_callback(self._tasks.discard)
+
+        def cancel_task() -> None:
+            started[0].cancel()
+
+        def cancel() -> None:
+            # One turn of the loop later than the task's first step: a task that is cancelled
+            # before it began would not run at all, and so could not say that it was stopped.
+            self.loop.call_soon_threadsafe(self.loop.call_soon, cancel_task)
+
+        self.loop.call_soon_threadsafe(start)
+        return cancel
+
+
+_engine: list[Engine] = []
+_lock = threading.Lock()
+
+
+def engine() -> Engine:
+    """The process's engine, started when it is first needed."""
+    with _lock:
+        if not _engine:
+            _engine.append(Engine())
+        return _engine[0]
+
+
+class Stream:
+    """The events of one reply, as they come, for one reader: ``for``, ``async for`` or ``wait``.
+
+    Leaving a loop over it early ends the request: nobody pays for words that nobody reads.
+
+    Attributes:
+        events: All events so far; the engine appends, nobody else writes.
+    """
+
+    def __init__(self, source: Source, request: Request) -> None:
+        self.events: list[StreamEvent] = []
+        self._finished = threading.Event()
+        self._source = source
+        self._request = request
+        self._wake: Callable[[], object] | None = None
+        self._attempt = 0
+        self._cancel = engine().spawn(self._run())
+
+    @property
+    def done(self) -> bool:
+        """Whether no more events will come."""
+        return self._finished.is_set()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Block until the stream is done, or ``timeout`` seconds have passed."""
+        self._finished.wait(timeout)
+
+    def stop(self) -> None:
+        """End the stream now, from any thread; what came is kept."""
+        self._cancel()
+
+    async def _run(self) -> None:
+        try:
+            async with aclosing(self._source.events(self._request)) as events:
+                async for data in events:
+                    self._append(data)
+        except asyncio.CancelledError:
+            self._append(Stopped())
+        except Exception as error:  # noqa: BLE001 - whatever it is, the reply must say so
+            from claude_nb.api import explain
+
+            self._append(Failed(explain(error)))
+        finally:
+            self._finished.set()
+            self._notify()
+
+    def _append(self, data: Any) -> None:
+        if isinstance(data, RequestSent):
+            self._attempt += 1
+        self.events.append(StreamEvent(len(self.events), time.monotonic(), self._attempt, data))
+        if self._wake is not None:
+            self._notify()
+
+    def _notify(self) -> None:
+        wake, self._wake = self._wake, None
+        if wake is not None:
+            wake()
+
+    def wait(self, seen: int, timeout: float | None = None) -> None:
+        """Block until there are more than ``seen`` events, the stream is done, or time is up.
+
+        Args:
+            seen: How many events the reader has.
+            timeout: Seconds, or None for as long as it takes.
+        """
+        arrived = threading.Event()
+        self._wake = arrived.set
+        if len(self.events) <= seen and not self.done:
+            arrived.wait(timeout)
+        self._wake = None
+
+    def __iter__(self) -> Iterator[StreamEvent]:
+        seen = 0
+        try:
+            while True:
+                finished = self.done
+                while seen < len(self.events):
+                    seen += 1
+                    yield self.events[seen - 1]
+                if finished:
+                    return
+                self.wait(seen)
+        finally:
+            self.stop()
+
+    async def __aiter__(self) -> AsyncIterator[StreamEvent]:
+        loop = asyncio.get_running_loop()
+        seen = 0
+        try:
+            while True:
+                finished = self.done
+                while seen < len(self.events):
+                    seen += 1
+                    yield self.events[seen - 1]
+                if finished:
+                    return
+                arrived = asyncio.Event()
+                self._wake = partial(loop.call_soon_threadsafe, arrived.set)
+                if len(self.events) <= seen and not self.done:
+                    await arrived.wait()
+                self._wake = None
+        finally:
+            self._wake = None
+            self.stop()

@@ -1,0 +1,116 @@
+"""What can go wrong, as a tree. Every error says what happened, what was kept and what to do.
+
+ClaudeError
+├── InputError            what was typed cannot be sent: nothing was sent
+├── CredentialsError      there is no key to send
+├── RequestError          the server refused the request (400, 401, 402, 403, 404, 413, …)
+├── RateLimitError        too many requests or tokens for now (429 with ``retry_after``)
+├── SpendLimitError       a limit that waiting does not lift (429 without ``retry_after``)
+├── OverloadedError       the service is busy, whoever asks (529, or inside a stream)
+├── ServerError           the server failed (5xx, or inside a stream)
+├── UnreachableError      no connection, or none that answered in time
+├── DroppedError          the stream ended before the message did: the partial is kept
+├── MalformedError        what came is not the Messages API: what was readable is kept
+└── StoppedError          somebody pressed Stop or interrupted the kernel: the partial is kept
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+_KEY = re.compile(r"sk-ant-[\w-]+")
+
+
+def redact(text: str) -> str:
+    """``text`` with everything that looks like an API key replaced by ``sk-ant-…``."""
+    return _KEY.sub("sk-ant-…", text)
+
+
+class ClaudeError(Exception):
+    """The root of every error that this package raises.
+
+    Args:
+        what: What happened, one line, for a person.
+        advice: What to do about it; may be empty.
+        detail: The server's or the network's own words; may be empty.
+        request_id: The API's id of the request, for a question to support.
+        retry_after: Seconds that the server asked to wait, where it said so.
+
+    Attributes:
+        reply: The reply as far as it came, or None where nothing was sent.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        advice: str = "",
+        *,
+        detail: str = "",
+        request_id: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        self.what = redact(what)
+        self.advice = redact(advice)
+        self.detail = redact(detail)
+        self.request_id = request_id
+        self.retry_after = retry_after
+        self.reply: Any = None
+        super().__init__(self.what)
+
+    def __str__(self) -> str:
+        parts = [self.what, self.detail, self.advice]
+        if self.request_id:
+            parts.append(f"Request id: {self.request_id}.")
+        return " ".join(part for part in parts if part)
+
+    def _render_traceback_(self) -> list[str]:
+        """One line instead of a traceback: IPython calls this method of an exception."""
+        lines = [f"{type(self).__name__}: {self.what}"]
+        if self.reply is None:  # nothing is on the screen that would say more
+            lines += [f"  {part}" for part in (self.detail, self.advice) if part]
+        return lines
+
+
+class InputError(ClaudeError, ValueError):
+    """What was typed cannot be sent; nothing was sent."""
+
+
+class CredentialsError(ClaudeError):
+    """There is no key to send."""
+
+
+class RequestError(ClaudeError):
+    """The server refused the request; sending it again unchanged would be refused again."""
+
+
+class RateLimitError(ClaudeError):
+    """Too many requests or tokens for now; ``retry_after`` says how many seconds to wait."""
+
+
+class SpendLimitError(ClaudeError):
+    """A limit on spending is reached; waiting does not lift it."""
+
+
+class OverloadedError(ClaudeError):
+    """The service is busy, whoever asks."""
+
+
+class ServerError(ClaudeError):
+    """The server failed."""
+
+
+class UnreachableError(ClaudeError):
+    """No connection to the server, or no answer in time."""
+
+
+class DroppedError(ClaudeError):
+    """The stream ended before the message did; ``reply`` holds what came."""
+
+
+class MalformedError(ClaudeError):
+    """What came is not the Messages API; ``reply`` holds what was readable."""
+
+
+class StoppedError(ClaudeError):
+    """The reply was stopped by hand; ``reply`` holds what came."""

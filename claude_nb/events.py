@@ -1,0 +1,79 @@
+"""What happened while a reply came, in order: the SDK's own events, and a few of ours.
+
+A ``StreamEvent`` is made once, where the event arrives, and never changed. Everything that is
+shown, saved, priced or taught is computed from such events.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from claude_nb.errors import ClaudeError
+
+
+class StreamEvent(NamedTuple):
+    """One thing that happened (a named tuple: ten thousand of them are made in a long reply).
+
+    Attributes:
+        seq: Its number within the reply, from 0.
+        time: ``time.monotonic()`` when it arrived, in seconds.
+        attempt: Which request of the reply it belongs to, from 1.
+        data: An SDK event (``RawMessageStreamEvent``), or one of the classes below.
+    """
+
+    seq: int
+    time: float
+    attempt: int
+    data: Any
+
+    @property
+    def type(self) -> str:
+        """The event's type: ``content_block_delta``, ``request_sent`` and so on."""
+        return str(getattr(self.data, "type", "unknown"))
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSent:
+    """A request is on its way to the server.
+
+    Attributes:
+        model: The model id that was asked for.
+        simulated: Whether the server is the simulator.
+    """
+
+    model: str
+    simulated: bool = False
+    type: str = "request_sent"
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseStarted:
+    """The server accepted the request: status 200 and headers, no event yet.
+
+    Attributes:
+        request_id: The ``request-id`` header, or None.
+    """
+
+    request_id: str | None = None
+    type: str = "response_started"
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Somebody stopped the reply."""
+
+    type: str = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The reply cannot go on.
+
+    Attributes:
+        error: What happened, in our words.
+    """
+
+    error: ClaudeError
+    type: str = "failed"

@@ -1,0 +1,137 @@
+"""What is known about each Claude model: limits, thinking, prices.
+
+The facts are data, in ``data/models.json``, each with its source and the date on which it was read.
+A fact that nobody has published is ``None`` here, and a model that is not in the file is unknown:
+nothing is guessed from a model's name. What the API can tell at run time (``client.models``) is
+newer than this file; prices, prefill and cache minimums it does not tell.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any, Literal
+
+DEFAULT_MODEL = "claude-opus-5-5"
+"""The model that is asked when none is named: the default of the SDK's own README."""
+
+ThinkingType = Literal["adaptive", "enabled", "disabled", "between_tools"]
+ThinkingDefault = Literal["always", "on", "off"]
+ThinkingDisplay = Literal["summarized", "omitted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a model costs for prompts up to one size, in USD per million tokens.
+
+    Attributes:
+        up_to_input_tokens: the largest prompt (cached tokens included) that this price holds for;
+            None for prompts of any size.
+        input: input tokens that were neither written to nor read from the cache.
+        output: output tokens, thinking included.
+        cache_write_5m: input tokens written to the cache for five minutes.
+        cache_write_1h: input tokens written to the cache for an hour.
+        cache_read: input tokens read from the cache.
+    """
+
+    up_to_input_tokens: int | None
+    input: float
+    output: float
+    cache_write_5m: float | None
+    cache_write_1h: float | None
+    cache_read: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """The dated facts about one model; None is "not known" in every field.
+
+    Attributes:
+        id: the model's id without a date, as it is sent in a request.
+        name: the name for people, such as "Claude Opus 5.5".
+        source: where the limits and the prices come from, with the date.
+        context_window: tokens of prompt and answer together.
+        max_output_tokens: the largest ``max_tokens``.
+        thinking_types: the values of ``thinking.type`` that the model accepts; others answer 400.
+        thinking_default: whether it thinks when the request says nothing about it: "always" (and
+            it cannot be turned off), "on" or "off".
+        thinking_display: what it shows of its thinking when the request does not say.
+        accepts_prefill: whether the last message may be the assistant's, to be continued.
+        prices: the prices by prompt size, the smallest prompt first; empty when not known.
+        cache_minimum_tokens: prompts shorter than this are silently not cached.
+    """
+
+    id: str
+    name: str
+    source: str
+    context_window: int | None
+    max_output_tokens: int | None
+    thinking_types: tuple[ThinkingType, ...] | None
+    thinking_default: ThinkingDefault | None
+    thinking_display: ThinkingDisplay | None
+    accepts_prefill: bool | None
+    prices: tuple[Price, ...]
+    cache_minimum_tokens: int | None
+
+    def price_for(self, input_tokens: int) -> Price | None:
+        """Return the price of a request with a prompt of this size.
+
+        Args:
+            input_tokens: the whole prompt in tokens: fresh, written to and read from the cache.
+
+        Returns:
+            The price tier that the prompt falls into, or None when no price is known.
+        """
+        for price in self.prices:
+            if price.up_to_input_tokens is None or input_tokens <= price.up_to_input_tokens:
+                return price
+        return None
+
+
+def facts(model_id: str) -> ModelFacts | None:
+    """Return what is known about a model.
+
+    Args:
+        model_id: the id as it is sent in a request, case exact. A dated id
+            ("claude-haiku-4-5-20251001") gives the facts of the model it names.
+
+    Returns:
+        The facts, or None for a model that is not in the data file.
+    """
+    return _models().get(_data()["aliases"].get(model_id, model_id))
+
+
+def known_models() -> list[str]:
+    """Return the ids of all models in the data file, the newest first, each once (no dated ids)."""
+    return list(_models())
+
+
+def as_of() -> str:
+    """Return the day on which the facts were last gone through, as "2026-11-22"."""
+    return str(_data()["as_of"])
+
+
+@cache
+def _data() -> dict[str, Any]:
+    text = resources.files("claude_nb").joinpath("data/models.json").read_text(encoding="utf-8")
+    data: dict[str, Any] = json.loads(text)
+    return data
+
+
+@cache
+def _models() -> dict[str, ModelFacts]:
+    return {model_id: _facts(model_id, entry) for model_id, entry in _data()["models"].items()}
+
+
+def _facts(model_id: str, entry: dict[str, Any]) -> ModelFacts:
+    types = entry["thinking_types"]
+    return ModelFacts(
+        **entry
+        | {
+            "id": model_id,
+            "thinking_types": None if types is None else tuple(types),
+            "prices": tuple(Price(**tier) for tier in entry["prices"] or ()),
+        }
+    )

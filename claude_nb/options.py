@@ -1,0 +1,185 @@
+"""The options of ``%%claude``: one table, from which parsing, help and completion follow."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from claude_nb.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What was typed after an option.
+
+    Attributes:
+        text: The value, without its quotes.
+        quoted: Whether it was in quotes.
+    """
+
+    text: str
+    quoted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option.
+
+    Attributes:
+        name: Its long name, without dashes; with underscores, it is the name of what it sets.
+        short: Its short form, without the dash, or an empty string.
+        metavar: What to write after it; empty for a switch.
+        help: What it does, in a line.
+        read: Makes the value out of what was typed and the user's variables.
+    """
+
+    name: str
+    short: str
+    metavar: str
+    help: str
+    read: Callable[[Value, Mapping[str, Any]], Any]
+
+
+def _text(value: Value, _variables: Mapping[str, Any]) -> str:
+    return value.text
+
+
+def _number(value: Value, _variables: Mapping[str, Any]) -> int:
+    try:
+        return int(value.text.replace("_", "").replace(",", ""))
+    except ValueError:
+        raise InputError(f"A whole number is needed, not {value.text!r}.") from None
+
+
+def _thinking(value: Value, variables: Mapping[str, Any]) -> str | int:
+    if value.text in ("on", "off"):
+        return value.text
+    try:
+        return _number(value, variables)
+    except InputError:
+        raise InputError(f"It takes on, off or a number of tokens, not {value.text!r}.") from None
+
+
+def _system(value: Value, variables: Mapping[str, Any]) -> str:
+    if value.quoted:
+        return value.text
+    if value.text not in variables:
+        near = get_close_matches(value.text, [n for n in variables if not n.startswith("_")], 1)
+        hint = f"Did you mean {near[0]}? " if near else ""
+        raise InputError(
+            f"There is no variable {value.text}.",
+            f'{hint}For the text itself, use quotes: --system "Answer in one sentence."',
+        )
+    system = variables[value.text]
+    if not isinstance(system, str):
+        raise InputError(f"{value.text} is a {type(system).__name__}, not text.")
+    return system
+
+
+def _identifier(value: Value, _variables: Mapping[str, Any]) -> str:
+    if not value.text.isidentifier() or keyword.iskeyword(value.text):
+        raise InputError(
+            f"{value.text!r} cannot be the name of a variable.", "For example: --out answer"
+        )
+    return value.text
+
+
+def _switch(_value: Value, _variables: Mapping[str, Any]) -> bool:
+    return True
+
+
+OPTIONS = (
+    Option("model", "m", "ID", "the model to ask; any id is passed on as typed", _text),
+    Option("max-tokens", "", "N", "the most tokens to generate, thinking included", _number),
+    Option("system", "s", "NAME", 'the system prompt: a variable, or text in "quotes"', _system),
+    Option("thinking", "t", "on|off|N", "think or not, or for at most N tokens", _thinking),
+    Option("effort", "", "LEVEL", "low, medium, high, xhigh or max", _text),
+    Option("hide-thinking", "", "", "ask for no readable thinking to be sent", _switch),
+    Option("out", "o", "NAME", "keep the reply in this variable", _identifier),
+)
+
+_BY_FLAG = {f"--{o.name}": o for o in OPTIONS} | {f"-{o.short}": o for o in OPTIONS if o.short}
+_TOKEN = re.compile(r"""\s*(?:"([^"]*)"(?=\s|$)|'([^']*)'(?=\s|$)|(\S+))""")
+
+
+def parse(line: str, variables: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """Read the options at the beginning of a line; what follows them is left exactly as it is.
+
+    Args:
+        line: What stands after ``%claude`` or ``%%claude``.
+        variables: The user's variables, for the options that name one.
+
+    Returns:
+        The options that were given (``max_tokens``, …), and the rest of the line.
+
+    Raises:
+        InputError: An option that does not exist, or a value that it cannot have.
+    """
+    given: dict[str, Any] = {}
+    rest = line.lstrip()
+    while rest.startswith("-"):
+        flag, rest = _split(rest)
+        if flag == "--":
+            return given, rest
+        flag, equals, inline = flag.partition("=")
+        option = _BY_FLAG.get(flag)
+        if option is None:
+            raise InputError(*_unknown(flag))
+        value = Value("", quoted=False)
+        if option.metavar:
+            # `--system="a b"`: the value begins where the equals sign ends, quotes and all.
+            value, rest = _value(option, inline + rest if equals else rest)
+        elif equals:
+            raise InputError(f"{flag} is a switch: it takes no value.")
+        try:
+            given[option.name.replace("-", "_")] = option.read(value, variables)
+        except InputError as error:
+            raise InputError(f"{flag}: {error.what}", error.advice) from None
+    return given, rest
+
+
+def _split(line: str) -> tuple[str, str]:
+    """The first word, up to a space or an opening quote after ``=``; and the rest."""
+    match = re.match(r"""[^\s=]+=(?=["'])|\S+""", line)
+    end = match.end() if match else 0
+    rest = line[end:]
+    return line[:end], rest if line[:end].endswith("=") else rest.lstrip()
+
+
+def _value(option: Option, line: str) -> tuple[Value, str]:
+    match = _TOKEN.match(line)
+    if match is None:
+        example = f"--{option.name} {option.metavar}"
+        raise InputError(f"--{option.name} needs a value.", f"It is written {example}.")
+    double, single, bare = match.groups()
+    rest = line[match.end() :].lstrip()
+    if bare is not None:
+        if bare[0] in "\"'":
+            raise InputError(f"--{option.name}: the quote {bare[0]} is not closed.")
+        return Value(bare, quoted=False), rest
+    return Value(single if double is None else double, quoted=True), rest
+
+
+def _unknown(flag: str) -> tuple[str, str]:
+    near = get_close_matches(flag, _BY_FLAG, 1, 0.5)
+    hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(_BY_FLAG)}."
+    return (
+        f"There is no option {flag}.",
+        f"{hint} If it belongs to the prompt, put -- before it.",
+    )
+
+
+def manual() -> str:
+    """The options as text, for ``%%claude?``."""
+    lines = []
+    for option in OPTIONS:
+        short = f"-{option.short}, " if option.short else ""
+        flags = f"{short}--{option.name} {option.metavar}".rstrip()
+        lines.append(f"  {flags:<26}{option.help}")
+    return "\n".join(lines)

@@ -1,0 +1,172 @@
+"""What a whole reply has become: one or more messages, how it ended, what it used and how long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from claude_nb.blocks import Block, Message
+from claude_nb.errors import ClaudeError, DroppedError
+from claude_nb.events import Failed, RequestSent, ResponseStarted, Stopped, StreamEvent
+from claude_nb.models import facts
+from claude_nb.usage import Usage
+
+_TRUNCATED = frozenset({"max_tokens", "model_context_window_exceeded", "pause_turn"})
+
+
+class Outcome(StrEnum):
+    """How a reply ended, or that it has not."""
+
+    STREAMING = "streaming"
+    COMPLETE = "complete"
+    TRUNCATED = "truncated"
+    REFUSED = "refused"
+    STOPPED = "stopped"
+    DROPPED = "dropped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long it took, in seconds from the moment the first request was sent; None: not reached.
+
+    Attributes:
+        first_event: Until the server's first event.
+        first_text: Until the first text, which is what a reader waits for.
+        total: Until the end.
+        tokens_per_second: Output tokens, from the finished count, by the time from the first event
+            to the end.
+    """
+
+    first_event: float | None
+    first_text: float | None
+    total: float | None
+    tokens_per_second: float | None
+
+
+class Progress:
+    """What a reply has become so far: a reduction of its events, and nothing else.
+
+    Attributes:
+        messages: One for each request that was sent.
+        outcome: How it ended, or that it has not.
+        error: What went wrong (``ClaudeError``), or None.
+        ended: When it ended (``time.monotonic()``, seconds), or None.
+    """
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.outcome = Outcome.STREAMING
+        self.error: ClaudeError | None = None
+        self.ended: float | None = None
+
+    def apply(self, event: StreamEvent) -> None:
+        """Take in one event."""
+        data = event.data
+        if isinstance(data, RequestSent):
+            self.messages.append(Message(event.time, data))
+        elif isinstance(data, ResponseStarted):
+            self.messages[-1].accepted = True
+            self.messages[-1].request_id = data.request_id
+        elif isinstance(data, Stopped):
+            self._end(event.time, Outcome.STOPPED)
+        elif isinstance(data, Failed):
+            self.error = data.error
+            dropped = isinstance(data.error, DroppedError)
+            self._end(event.time, Outcome.DROPPED if dropped else Outcome.FAILED)
+        else:
+            message = self.messages[-1]
+            message.apply(event.time, data)
+            if message.complete and self.ended is None:
+                self._end(event.time, _outcome(message))
+
+    def _end(self, time: float, outcome: Outcome) -> None:
+        self.outcome = outcome
+        self.ended = time
+        if self.messages and self.messages[-1].ended is None:
+            self.messages[-1].ended = time
+
+    @property
+    def blocks(self) -> list[Block]:
+        """The content blocks of all messages, in order."""
+        return [block for message in self.messages for block in message.content]
+
+    @property
+    def text(self) -> str:
+        """All text blocks, joined; thinking and tool input are not text."""
+        return "".join(block.text for block in self.blocks if block.type == "text")
+
+    @property
+    def thinking(self) -> str:
+        """All readable thinking, joined; empty where the model sends none."""
+        return "\n\n".join(b.text for b in self.blocks if b.type == "thinking" and b.text)
+
+    @property
+    def tool_calls(self) -> list[Block]:
+        """The tool-use blocks: each has a ``name`` and an ``input``."""
+        return [block for block in self.blocks if block.type == "tool_use"]
+
+    @property
+    def model(self) -> str:
+        """The model that answered, or was asked."""
+        message = self.last
+        return message.model if message else ""
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the simulator wrote this."""
+        return any(message.simulated for message in self.messages)
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why the server stopped: ``end_turn``, ``max_tokens``, …; None if it did not say."""
+        message = self.last
+        return message.stop_reason if message else None
+
+    @property
+    def usage(self) -> Usage:
+        """The tokens of all requests; a count that no finished stream gave is None: unknown."""
+        return sum((message.usage for message in self.messages), Usage())
+
+    @property
+    def cost(self) -> float | None:
+        """What it cost in USD by the dated price list, or None if that is not known."""
+        costs = [m.usage.cost(facts(m.model)) for m in self.messages]
+        return None if None in costs else sum(cost for cost in costs if cost is not None)
+
+    @property
+    def timing(self) -> Timing:
+        """How long it took."""
+        messages = self.messages
+        if not messages:
+            return Timing(None, None, None, None)
+        sent = messages[0].sent
+        first_event = next((m.first_event for m in messages if m.first_event is not None), None)
+        first_text = next((m.first_text for m in messages if m.first_text is not None), None)
+        ended = self.ended
+        output = self.usage.output_tokens
+        rate = None
+        if output and first_event is not None and ended is not None and ended > first_event:
+            rate = output / (ended - first_event)
+        return Timing(
+            None if first_event is None else first_event - sent,
+            None if first_text is None else first_text - sent,
+            None if ended is None else ended - sent,
+            rate,
+        )
+
+    @property
+    def request_ids(self) -> list[str]:
+        """The API's ids of the requests, for a question to support."""
+        return [m.request_id for m in self.messages if m.request_id]
+
+    @property
+    def last(self) -> Message | None:
+        """The newest message, or None before a request was sent."""
+        return self.messages[-1] if self.messages else None
+
+
+def _outcome(message: Message) -> Outcome:
+    if message.stop_reason == "refusal":
+        return Outcome.REFUSED
+    return Outcome.TRUNCATED if message.stop_reason in _TRUNCATED else Outcome.COMPLETE

@@ -1,0 +1,136 @@
+"""What is sent: one request, checked before anything leaves the machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from claude_nb.errors import InputError
+from claude_nb.models import DEFAULT_MODEL, ModelFacts, facts
+
+MAX_REQUEST_BYTES = 32_000_000
+"""The Messages API refuses larger requests (413): platform documentation, "Errors"."""
+
+MIN_THINKING_BUDGET = 1024
+"""The smallest ``budget_tokens``: platform documentation, "Extended thinking"."""
+
+EFFORTS = ("low", "medium", "high", "xhigh", "max")
+"""The values of ``output_config.effort``: the SDK's ``OutputConfigParam``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request to the Messages API.
+
+    Args:
+        prompt: The user's words, sent exactly as they are.
+        model: Any model id; it is passed on as it is.
+        max_tokens: The most tokens to generate, thinking included.
+        system: The system prompt, or None.
+        thinking: ``"on"``, ``"off"``, a budget in tokens, or None for what the model does by
+            itself. What a model is known not to take is refused here.
+        effort: One of ``EFFORTS``, or None for the model's default.
+        hide_thinking: Ask for no readable thinking to be sent: it comes sooner to the text.
+
+    Raises:
+        InputError: It cannot be sent as it is; the error says what to change.
+    """
+
+    prompt: str
+    model: str = DEFAULT_MODEL
+    max_tokens: int = 16_000
+    system: str | None = None
+    thinking: str | int | None = None
+    effort: str | None = None
+    hide_thinking: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.prompt.strip():
+            raise InputError("There is nothing to send: the prompt is empty.")
+        for name, text in (("prompt", self.prompt), ("system prompt", self.system or "")):
+            _check_text(name, text)
+        if not self.model.strip():
+            raise InputError("The model id is empty.", "For example: --model claude-opus-5-5")
+        if self.max_tokens < 1:
+            raise InputError(f"--max-tokens must be at least 1, not {self.max_tokens}.")
+        if self.effort is not None and self.effort not in EFFORTS:
+            raise InputError(
+                f"There is no effort {self.effort!r}.", f"It is one of {', '.join(EFFORTS)}."
+            )
+        self._thinking()
+
+    def params(self) -> dict[str, Any]:
+        """The arguments of the SDK's ``messages.create``."""
+        params: dict[str, Any] = {
+            "model": self.model,
+            "max_tokens": self.max_tokens,
+            "messages": [{"role": "user", "content": self.prompt}],
+        }
+        if self.system:
+            params["system"] = self.system
+        if thinking := self._thinking():
+            params["thinking"] = thinking
+        if self.effort:
+            params["output_config"] = {"effort": self.effort}
+        return params
+
+    def _thinking(self) -> dict[str, Any] | None:
+        """The ``thinking`` parameter in the form that the model takes, or None to send none."""
+        model = facts(self.model)
+        wanted = self.thinking
+        if wanted is None:
+            # Readable thinking has to be asked for, or only a signature comes. A model that does
+            # not think by itself, or of which nothing is known, is left alone.
+            if model is None or model.thinking_default not in ("always", "on"):
+                return None
+            wanted = "on"
+        display = "omitted" if self.hide_thinking else "summarized"
+        accepted = (model.thinking_types if model else None) or ()
+        if wanted == "off":
+            _check_form(model, "disabled", "be told not to think")
+            return {"type": "disabled"}
+        if wanted == "on" and (not accepted or "adaptive" in accepted):
+            return {"type": "adaptive", "display": display}
+        if wanted == "on":
+            wanted = max(MIN_THINKING_BUDGET, self.max_tokens // 2)
+        if not isinstance(wanted, int):
+            raise InputError(f"--thinking takes on, off or a number of tokens, not {wanted!r}.")
+        _check_form(model, "enabled", "be given a thinking budget")
+        if not MIN_THINKING_BUDGET <= wanted < self.max_tokens:
+            raise InputError(
+                f"A thinking budget of {wanted:,} tokens is not possible.",
+                f"It is at least {MIN_THINKING_BUDGET:,} and less than --max-tokens"
+                f" ({self.max_tokens:,}), which counts thinking too.",
+            )
+        return {"type": "enabled", "budget_tokens": wanted, "display": display}
+
+
+_INSTEAD = {
+    "adaptive": "--thinking on (it decides itself how much; --effort guides it)",
+    "enabled": "--thinking with a number of tokens",
+    "disabled": "--thinking off",
+}
+
+
+def _check_form(model: ModelFacts | None, form: str, wish: str) -> None:
+    """Refuse a form of thinking that the model is known not to take, and name those it takes."""
+    if model is None or not model.thinking_types or form in model.thinking_types:
+        return
+    forms = [text for name, text in _INSTEAD.items() if name in model.thinking_types]
+    raise InputError(f"{model.id} cannot {wish}.", f"It takes {' or '.join(forms)}.")
+
+
+def _check_text(name: str, text: str) -> None:
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"The {name} holds half a character (a lone surrogate) at position {error.start}.",
+            "Text that was cut in the middle of an emoji looks like this; remove that character.",
+        ) from None
+    if size > MAX_REQUEST_BYTES:
+        raise InputError(
+            f"The {name} is {size / 1e6:.0f} MB; the API takes at most"
+            f" {MAX_REQUEST_BYTES // 1_000_000} MB.",
+            "Send a part of it.",
+        )

@@ -1,0 +1,397 @@
+"""Markdown from the model, as HTML that a trusted notebook cell can hold.
+
+What the model writes is hostile input, and a cell that has just run is not sanitised by its
+front end, so whatever leaves this module is safe as it stands:
+
+- raw HTML is shown as the text it is;
+- links are followed only to ``http``, ``https`` and ``mailto``, in a new tab; any other link
+  (relative ones too: on a Jupyter server they lead to the user's own files and settings) is
+  shown as it was written;
+- nothing is ever loaded: an image becomes a link to it, an image inside a link or inline in
+  the text its alternative text;
+- control characters are replaced by visible ones, and lone surrogates by U+FFFD;
+- no construct takes more than about linear time (`NESTING`, `INLINE_LIMIT`,
+  `HIGHLIGHT_LIMIT` and `FORMULA_LINES` say where rendering falls back to plainer forms).
+
+The syntax is CommonMark with tables, strikethrough, task lists and math. The caller puts the
+result into a root element with the classes `ROOT_CLASSES`. There is no style sheet in it and,
+but for the alignment of table cells, no style: code has the Pygments classes that the
+notebook's own theme colours inside ``pre.highlight``, and a formula is a span that MathJax
+typesets (versions 2 and 3) while the root's classes keep it from everything else, so that
+money stays money.
+
+The *live* form is for a text that is still growing. It differs from the settled one in two
+things: a formula is its own source, and a code fence that is not closed is not coloured.
+"""
+
+import functools
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from markdown_it import MarkdownIt
+from markdown_it.common.utils import MD_TRIM_RE, escapeHtml, mdTrim, unescapeAll
+from markdown_it.renderer import RendererHTML
+from markdown_it.ruler import RuleOptionsType
+from markdown_it.rules_block import StateBlock, blockquote, list_block
+from markdown_it.rules_core import StateCore
+from markdown_it.rules_inline import StateInline
+from markdown_it.token import Token
+from markdown_it.utils import EnvType, OptionsDict
+
+__all__ = ["ROOT_CLASSES", "clean", "parse", "render", "to_html"]
+
+ROOT_CLASSES: Final = "mathjax_ignore tex2jax_ignore"
+"""Classes that the root element must have: MathJax 3 heeds the first, MathJax 2 the second."""
+
+NESTING: Final = 20
+"""Levels of nested elements (a quote is one, a list two); deeper markers are shown as text."""
+
+INLINE_LIMIT: Final = 100_000
+"""Characters of one paragraph, heading or cell; a longer one is shown as plain text."""
+
+HIGHLIGHT_LIMIT: Final = 20_000
+"""Characters of a code block; a longer one is not coloured (60 kB took 0.17 s)."""
+
+FORMULA_LINES: Final = 100
+"""Lines of one display formula; more is text, so that the search for its end is bounded."""
+
+_BlockRule = Callable[[StateBlock, int, int, bool], bool]
+
+_FORMULA_OPEN: Final = '<span class="mathjax_process tex2jax_process">'
+
+# Only with two slashes and a host: browsers read `http:x` and `http:/x` as relative.
+_WEB: Final = re.compile(r"https?://[^/\\?#]", re.IGNORECASE)
+_FOLLOWED: Final = re.compile(r"https?://[^/\\?#]|mailto:", re.IGNORECASE)
+_DATA: Final = re.compile(r"data:", re.IGNORECASE)
+
+_NEWLINE: Final = re.compile(r"\r\n?")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_VISIBLE: Final = (
+    {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n\r"}
+    | {0x7F: 0x2421}
+    | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
+)
+
+_RIGHT_TO_LEFT: Final = re.compile(
+    "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
+)
+
+# A dollar opens a formula unless it follows a word or precedes a space, and closes one unless
+# it follows a space or precedes a word: `$5 and $6`, `US$5-$6` and `$HOME/bin:$PATH` are not.
+# Possessive quantifiers, because nothing before the closing delimiter could match it anyway.
+_INLINE_MATH: Final = re.compile(
+    r"\$\$(?P<double>(?:[^$\\]|\\.|\$(?!\$))++)\$\$"
+    r"|(?<!\w)\$(?![\s$])(?P<single>(?:[^$\\`]|\\.)++)(?<!\s)\$(?!\w)"
+    r"|\\\((?P<round>(?:[^\\]|\\[^()])++)\\\)"
+    r"|\\\[(?P<square>(?:[^\\]|\\[^\[\]])++)\\\]",
+    re.DOTALL,
+)
+_DISPLAY_END: Final = {"$$": "$$", r"\[": r"\]"}
+
+
+def clean(text: str) -> str:
+    r"""Make every character of `text` one that can be shown and encoded.
+
+    Args:
+        text: any string, as it came.
+
+    Returns:
+        The text with ``\n`` as its only line end, control characters as their visible
+        pictures (ESC as "␛"), surrogate pairs joined and lone surrogates as U+FFFD.
+    """
+    if "\r" in text:
+        text = _NEWLINE.sub("\n", text)
+    if _SURROGATE.search(text):
+        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if _CONTROL.search(text):
+        text = text.translate(_VISIBLE)
+    return text
+
+
+def parse(text: str, env: EnvType) -> list[Token]:
+    """Parse cleaned Markdown.
+
+    Args:
+        text: what `clean` returned.
+        env: link definitions known so far; those found in `text` are added to it.
+
+    Returns:
+        The block tokens, their inline tokens as children.
+    """
+    return _parser().parse(text, env)
+
+
+def render(tokens: Sequence[Token], *, live: bool) -> str:
+    """Turn parsed tokens into HTML, in the live or the settled form."""
+    parser = _parser()
+    html: str = parser.renderer.render(tokens, parser.options, {"live": live})
+    return html
+
+
+def to_html(text: str, *, live: bool = False) -> str:
+    """Render Markdown.
+
+    Args:
+        text: Markdown as the model wrote it; nothing in it is trusted.
+        live: whether the text is still growing (see the module's docstring).
+
+    Returns:
+        HTML without a root element, safe to put into a trusted cell.
+    """
+    return render(parse(clean(text), {}), live=live)
+
+
+class _Parser(MarkdownIt):
+    """markdown-it with our idea of a link."""
+
+    def validateLink(self, url: str) -> bool:  # noqa: N802 - markdown-it's name
+        # Data is let through so that its text can be dropped: see `_links`.
+        return bool(_FOLLOWED.match(url) or _DATA.match(url))
+
+    def normalizeLinkText(self, url: str) -> str:  # noqa: N802 - markdown-it's name
+        # Shown as written: decoding would bring back control characters and look-alikes.
+        return url
+
+
+class _Renderer(RendererHTML):
+    """markdown-it's renderer with our forms of code and math; a method renders its token type."""
+
+    def fence(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        token = tokens[idx]
+        info = mdTrim(unescapeAll(token.info))
+        language = MD_TRIM_RE.split(info, maxsplit=1)[0] if info else ""
+        plain = env["live"] and not _is_closed(token)
+        return _code(token.content, language, coloured=not plain)
+
+    def code_block(
+        self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
+    ) -> str:
+        return _code(tokens[idx].content, "", coloured=False)
+
+    def math_inline(
+        self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
+    ) -> str:
+        return _formula(tokens[idx], r"\(", r"\)", live=env["live"])
+
+    def math_display(
+        self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
+    ) -> str:
+        return _formula(tokens[idx], r"\[", r"\]", live=env["live"])
+
+    def math_block(
+        self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
+    ) -> str:
+        return f"<p>{self.math_display(tokens, idx, options, env)}</p>\n"
+
+
+@functools.cache
+def _parser() -> _Parser:
+    parser = _Parser(
+        "commonmark",
+        {"html": False, "xhtmlOut": False, "maxNesting": NESTING + 8, "tasklists": True},
+        renderer_cls=_Renderer,
+    )
+    parser.enable(["table", "strikethrough"])
+    parser.disable(["html_block", "html_inline"])
+    block, inline, core = parser.block.ruler, parser.inline.ruler, parser.core.ruler
+    interrupts: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
+    block.before("fence", "math", _math_block, interrupts)
+    block.at("blockquote", _bounded(blockquote), interrupts)
+    block.at("list", _bounded(list_block), {"alt": ["paragraph", "reference", "blockquote"]})
+    inline.before("escape", "math", _math_inline)
+    core.before("inline", "limit", _limit)
+    core.push("links", _links)
+    core.push("direction", _direction)
+    return parser
+
+
+def _bounded(rule: _BlockRule) -> _BlockRule:
+    """Let `rule` open no more elements below `NESTING`, where markdown-it would drop text."""
+
+    def bounded(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
+        return state.level < NESTING and rule(state, start, end, silent)
+
+    return bounded
+
+
+def _limit(state: StateCore) -> None:
+    """Show an overlong inline text as it is: parsing one is not linear in every case."""
+    for token in state.tokens:
+        if token.type == "inline" and len(token.content) > INLINE_LIMIT:
+            text = Token("text", "", 0, content=token.content)
+            token.children, token.content = [text], ""
+
+
+def _math_inline(state: StateInline, silent: bool) -> bool:  # noqa: FBT001
+    if state.src[state.pos] not in "$\\":
+        return False
+    match = _INLINE_MATH.match(state.src, state.pos, state.posMax)
+    if not match or not match[match.lastgroup or 0].strip():
+        return False
+    if not silent:
+        display = match.lastgroup in {"double", "square"}
+        token = state.push("math_display" if display else "math_inline", "", 0)
+        token.content = match[match.lastgroup or 0].strip()
+        token.markup = match[0]
+    state.pos = match.end()
+    return True
+
+
+def _math_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
+    r"""Take lines from one that begins with `$$` or `\[` to the one that ends the formula.
+
+    Without it, `+ b` on a line of its own inside a formula would be a list.
+    """
+    first = state.bMarks[start] + state.tShift[start]
+    closing = _DISPLAY_END.get(state.src[first : first + 2])
+    if closing is None or state.is_code_block(start):
+        return False
+    for line in range(start, min(end, start + FORMULA_LINES)):
+        begin = first + 2 if line == start else state.bMarks[line] + state.tShift[line]
+        text = state.src[begin : state.eMarks[line]].rstrip()
+        if line > start and (not text or state.sCount[line] < state.blkIndent):
+            return False
+        if closing in text:
+            break
+    else:
+        return False
+    if not text.endswith(closing) or text.count(closing) > 1:
+        return False
+    source = state.getLines(start, line + 1, state.blkIndent, False).strip()  # noqa: FBT003
+    if not source[2:-2].strip():
+        return False
+    if not silent:
+        state.line = line + 1
+        token = state.push("math_block", "", 0)
+        token.content = source[2:-2].strip()
+        token.markup = source
+        token.map = [start, state.line]
+        token.block = True
+    return True
+
+
+def _formula(token: Token, opening: str, closing: str, *, live: bool) -> str:
+    if live:
+        return escapeHtml(token.markup)
+    return f"{_FORMULA_OPEN}{opening}{escapeHtml(token.content)}{closing}</span>"
+
+
+def _links(state: StateCore) -> None:
+    """Send links to a new tab; make images links, or text where a link cannot be."""
+    for token in state.tokens:
+        if token.children and any(t.type in {"link_open", "image"} for t in token.children):
+            token.children = _relink(token.children)
+
+
+def _relink(tokens: list[Token]) -> list[Token]:
+    linked: list[Token] = []
+    inside = dropped = False
+    for token in tokens:
+        if token.type == "link_open":
+            inside, dropped = True, not _follow(token, str(token.attrs["href"]))
+        elif token.type == "link_close":
+            inside = False
+        elif token.type == "image":
+            linked += _image(token, inside=inside)
+            continue
+        if not (dropped and token.type in {"link_open", "link_close"}):
+            linked.append(token)
+    return linked
+
+
+def _follow(token: Token, url: str) -> bool:
+    """Give a link its attributes; false if it is one that must not be followed."""
+    token.attrs |= {"href": url, "target": "_blank", "rel": "noopener noreferrer"}
+    return bool(_FOLLOWED.match(url))
+
+
+def _image(token: Token, *, inside: bool) -> list[Token]:
+    url = str(token.attrs["src"])
+    alt = _text(token.children or [])
+    text = Token("text", "", 0, content=alt)
+    if inside or not _WEB.match(url):
+        return [text]
+    text.content = alt or url
+    link = Token("link_open", "a", 1)
+    _follow(link, url)
+    return [link, text, Token("link_close", "a", -1)]
+
+
+def _text(tokens: Sequence[Token]) -> str:
+    """The text of inline tokens, without their markup but with the source of their math."""
+    parts = []
+    for token in tokens:
+        if token.type == "image":
+            parts.append(_text(token.children or []))
+        elif token.type in {"softbreak", "hardbreak"}:
+            parts.append("\n")
+        else:
+            parts.append(token.markup if token.type.startswith("math") else token.content)
+    return "".join(parts)
+
+
+def _direction(state: StateCore) -> None:
+    """Say which way a block runs where it is not the way of what it stands in.
+
+    A block runs as its first strong character does (what ``dir="auto"`` means, but that one
+    does not look into nested blocks that have a direction of their own).
+    """
+    if not _RIGHT_TO_LEFT.search(state.src):
+        return
+    opened: list[Token] = []
+    for token in state.tokens:
+        if token.tag in {"thead", "tbody", "tr"}:
+            continue
+        if token.nesting == 1:
+            opened.append(token)
+        elif token.nesting == -1:
+            opened.pop()
+        elif token.type == "inline" and (direction := _first_strong(token.content)):
+            around = "ltr"
+            for block in opened:
+                if "direction" not in block.meta:
+                    block.meta["direction"] = direction
+                    if direction != around:
+                        block.attrs["dir"] = direction
+                around = block.meta["direction"]
+
+
+def _first_strong(text: str) -> str:
+    for character in text:
+        kind = unicodedata.bidirectional(character)
+        if kind in {"L", "R", "AL"}:
+            return "ltr" if kind == "L" else "rtl"
+    return ""
+
+
+def _is_closed(fence: Token) -> bool:
+    """Whether a fence has its closing line: then it spans two lines more than its content."""
+    first, end = fence.map or (0, 0)
+    unended = bool(fence.content) and not fence.content.endswith("\n")
+    return end - first == fence.content.count("\n") + unended + 2
+
+
+def _code(code: str, language: str, *, coloured: bool) -> str:
+    attribute = f' class="language-{escapeHtml(language)}"' if language else ""
+    html = _highlight(code, language) if language and coloured else escapeHtml(code)
+    return f'<pre class="highlight"><code{attribute}>{html}</code></pre>\n'
+
+
+def _highlight(code: str, language: str) -> str:
+    """Escape `code`, in spans with Pygments' classes if that can be done."""
+    from pygments import highlight  # noqa: PLC0415 - not needed before the first code block
+    from pygments.formatters import HtmlFormatter  # noqa: PLC0415
+    from pygments.lexers import get_lexer_by_name  # noqa: PLC0415
+    from pygments.util import ClassNotFound  # noqa: PLC0415
+
+    if len(code) > HIGHLIGHT_LIMIT:
+        return escapeHtml(code)
+    try:
+        lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
+    except ClassNotFound:
+        return escapeHtml(code)
+    html: str = highlight(code, lexer, HtmlFormatter(nowrap=True))
+    return html

@@ -1,0 +1,128 @@
+"""A reply as Markdown and as plain text."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from markdown_it import MarkdownIt
+
+from claude_nb.blocks import TOOL_CALLS
+from claude_nb.errors import redact
+from claude_nb.render import words
+from claude_nb.render.markdown import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from markdown_it.token import Token
+
+    from claude_nb.progress import Progress
+
+
+def plain(progress: Progress) -> str:
+    """The reply for a place that shows only text: words, tool calls, card and usage."""
+    parts = [_plain_block(block.type, block.name, block.text) for block in progress.blocks]
+    parts += [_card(progress), usage_line(progress)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _plain_block(kind: str, name: str, text: str) -> str:
+    said = clean(redact(text)).strip()
+    if kind == "text":
+        return said
+    if kind in TOOL_CALLS:
+        return f"[{clean(name)}] {said}"
+    return ""
+
+
+def _card(progress: Progress) -> str:
+    note = words.card(progress)
+    return clean(redact(f"[{note.title}] {note.text}")) if note else ""
+
+
+def usage_line(progress: Progress) -> str:
+    """Model, tokens, cost and time in one line."""
+    if not any(message.accepted for message in progress.messages):
+        return "simulated" if progress.simulated else ""
+    used = progress.usage
+    timing = progress.timing
+    facts = [
+        clean(progress.model),
+        *(["simulated"] if progress.simulated else []),
+        words.stop_reason(progress.stop_reason, progress.outcome),
+        f"{words.count(used.total_input_tokens)} in",
+        *([f"{words.count(used.cache_read_tokens)} cached"] if used.cache_read_tokens else []),
+        f"{words.count(used.output_tokens)} out",
+        words.money(progress.cost) if progress.cost is not None else "cost unknown",
+        f"first text {words.seconds(timing.first_text)}",
+        f"total {words.seconds(timing.total)}",
+    ]
+    return " · ".join(facts)
+
+
+def markdown(progress: Progress) -> str:
+    """The reply as Markdown: the model's own, with raw HTML and unsafe links taken apart.
+
+    A front end that prefers Markdown to HTML may render it without sanitising (JupyterLab does so
+    in a trusted cell), so what could run or be fetched is escaped, block by block; all else is as
+    the model wrote it.
+    """
+    parts = [_markdown_block(block.type, block.name, block.text) for block in progress.blocks]
+    parts += [_escape(_card(progress)), f"*{_escape(usage_line(progress))}*"]
+    return "\n\n".join(part for part in parts if part.strip("*"))
+
+
+def _markdown_block(kind: str, name: str, text: str) -> str:
+    if kind == "text":
+        return harmless(clean(redact(text)))
+    if kind in TOOL_CALLS:
+        return f"**{_escape(clean(name))}** {_escape(clean(redact(text)))}"
+    return ""
+
+
+def harmless(source: str) -> str:
+    """Markdown with the blocks that hold raw HTML, images or unsafe links escaped."""
+    lines = source.split("\n")
+    parser = _html_parser()
+    tokens = parser.parse(source)
+    start = 0
+    for position, token in enumerate(tokens):
+        if token.level == 0 and token.map is not None:
+            start = position
+        dangerous = _is_dangerous([token, *(token.children or [])])
+        place = tokens[start].map
+        if dangerous and place is not None:
+            first, end = place
+            lines[first:end] = [_escape(line) for line in lines[first:end]]
+            tokens[start].map = None  # each block is escaped once
+    last = tokens[-1] if tokens else None
+    if last is not None and last.type == "fence" and lines[-1].strip() != last.markup:
+        lines.append(last.markup)  # a fence that was cut off would swallow what follows
+    return "\n".join(lines)
+
+
+def _is_dangerous(tokens: Iterable[Token]) -> bool:
+    for token in tokens:
+        if token.type in ("html_block", "html_inline", "image"):
+            return True
+        href = str(token.attrs.get("href", ""))
+        if token.type == "link_open" and not href.startswith(("http:", "https:", "mailto:", "#")):
+            return True
+    return False
+
+
+def _escape(line: str) -> str:
+    return line.replace("&", "&amp;").replace("<", "&lt;").replace("[", r"\[")
+
+
+@cache
+def _html_parser() -> MarkdownIt:
+    """A parser that finds everything a careless renderer would let through."""
+    parser = MarkdownIt("commonmark", {"html": True}).enable("table")
+    parser.validateLink = _any_link  # type: ignore[method-assign]
+    return parser
+
+
+def _any_link(url: str) -> bool:  # noqa: ARG001 - all are let in, to be looked at
+    return True

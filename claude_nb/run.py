@@ -1,0 +1,166 @@
+"""One prompt, one shown reply: the way through the house, for the magics and for Python users."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+from claude_nb.api import Connection
+from claude_nb.engine import Stream
+from claude_nb.ledger import Ledger
+from claude_nb.prompt import Request
+from claude_nb.reply import Reply
+from claude_nb.source import ApiSource
+from claude_nb.views import View, paint
+
+if TYPE_CHECKING:
+    from claude_nb.simulator import Simulator
+
+
+class Session:
+    """What one process shares between its cells: the connection, the ledger, the last reply.
+
+    Attributes:
+        ledger: What was spent.
+        last: The newest reply, complete or not.
+    """
+
+    def __init__(self) -> None:
+        self.ledger = Ledger()
+        self.last: Reply | None = None
+        self._connection = Connection()
+        self._simulator: Simulator | None = None
+        self._simulate = os.environ.get("CLAUDE_NB_SIMULATE", "") not in ("", "0")
+        self._lock = threading.Lock()
+
+    @property
+    def simulated(self) -> bool:
+        """Whether requests go to the simulator."""
+        return self._simulate
+
+    def simulate(self, on: bool, *, speed: float = 1.0, seed: int = 0) -> None:  # noqa: FBT001
+        """Send requests to the simulator, or to the API again.
+
+        Args:
+            on: Which of the two.
+            speed: Factor on the pace of its replies.
+            seed: The same seed and prompt give the same stream.
+        """
+        with self._lock:
+            self._simulate = on
+            if self._simulator is not None:
+                self._simulator.stop()
+                self._simulator = None
+            if on:
+                self._simulator = self._start(speed, seed)
+
+    def use_key(self, api_key: str) -> None:
+        """Use a key that was typed in; it is kept in memory only."""
+        self._connection = Connection(api_key=api_key)
+        self.simulate(on=False)
+
+    @property
+    def key_source(self) -> str:
+        """Where the key comes from, in words; never the key."""
+        if self._simulate:
+            return "none is needed: the simulator answers"
+        if self._connection.api_key:
+            return "entered with %claude_nb key, in memory only"
+        for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_PROFILE"):
+            if os.environ.get(name):
+                return f"the environment variable {name}"
+        return "the SDK's own configuration, if it has one"
+
+    def connection(self) -> Connection:
+        """Where the next request goes."""
+        if not self._simulate:
+            return self._connection
+        with self._lock:
+            if self._simulator is None:
+                self._simulator = self._start(
+                    float(os.environ.get("CLAUDE_NB_SIMULATE_SPEED", "1")), 0
+                )
+            return Connection(base_url=self._simulator.base_url, simulated=True)
+
+    def _start(self, speed: float, seed: int) -> Simulator:
+        from claude_nb.simulator import Simulator
+
+        return Simulator(speed=speed if speed > 0 else math.inf, seed=seed).start()
+
+
+session = Session()
+"""The process's session."""
+
+
+def stream(prompt: str, *, client: Any = None, **options: Any) -> Stream:
+    """Send a prompt and hand out its events, for people who want the loop themselves.
+
+    ``for event in stream("…")`` and ``async for event in stream("…")`` both work; each ``event``
+    has a ``time``, a ``type`` and, in ``data``, the SDK's own typed event. Leaving the loop early
+    ends the request.
+
+    Args:
+        prompt: The user's words.
+        client: Your own ``anthropic.AsyncAnthropic``; by default one for the session's connection.
+        **options: Fields of ``Request``: ``model``, ``max_tokens``, ``system``, ``thinking``,
+            ``effort``, ``hide_thinking``.
+
+    Returns:
+        The stream: already on its way.
+
+    Raises:
+        InputError: The request cannot be sent as it is.
+    """
+    return _send(Request(prompt, **options), client)
+
+
+def ask(prompt: str, *, client: Any = None, show: bool = True, **options: Any) -> Reply:
+    """Send a prompt, show the reply as it streams, and return it when it is done.
+
+    Args:
+        prompt: The user's words.
+        client: Your own ``anthropic.AsyncAnthropic``; by default one for the session's connection.
+        show: Whether to show it: in the cell's output, or on the terminal.
+        **options: Fields of ``Request``, as in ``stream``.
+
+    Returns:
+        The complete reply; one that was truncated or refused says so in ``outcome``.
+
+    Raises:
+        InputError: The request cannot be sent as it is; nothing was sent.
+        ClaudeError: It failed, was dropped or was stopped; ``.reply`` holds what came.
+    """
+    request = Request(prompt, **options)
+    reply = Reply(request)
+    session.last = reply
+    try:
+        paint(_send(request, client), reply, _view() if show else None)
+    finally:
+        session.ledger.charge(reply)
+    return reply
+
+
+def last() -> Reply | None:
+    """The newest reply of this process, complete or not; None before the first."""
+    return session.last
+
+
+def _send(request: Request, client: Any) -> Stream:
+    connection = session.connection() if client is None else Connection(own_client=client)
+    return Stream(ApiSource(connection), request)
+
+
+def _view() -> View:
+    """The view that fits where this runs: a kernel's display, or a terminal."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    if shell is not None and hasattr(shell, "kernel"):
+        from claude_nb.views.updating import UpdatingView
+
+        return UpdatingView()
+    from claude_nb.views.terminal import TerminalView
+
+    return TerminalView()

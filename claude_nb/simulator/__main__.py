@@ -1,0 +1,66 @@
+"""The simulator's process: ``python -m claude_nb.simulator``, started by ``Simulator``.
+
+Commands come in on standard input and everything that happens goes out on standard output, both as
+one JSON object a line. The end of the input is the end of the process: it comes when the parent
+stops it, and also when the parent has died.
+"""
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+import threading
+from typing import Any
+
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+
+from claude_nb.simulator.replies import from_json
+from claude_nb.simulator.server import State, application
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    # Where there are no sessions (Windows), the parent's Ctrl-C comes here too.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parser = argparse.ArgumentParser(prog="python -m claude_nb.simulator", description=__doc__)
+    parser.add_argument("--speed", type=float, default=1.0, help="factor on the pace; inf: none")
+    parser.add_argument("--seed", type=int, default=0, help="where the variation begins")
+    options = parser.parse_args()
+    asyncio.run(_serve(State(speed=options.speed, seed=options.seed, tell=_tell)))
+
+
+async def _serve(state: State) -> None:
+    sockets = bind_sockets(0, "127.0.0.1")
+    # A little more than the API's own limit, so that it is the handler that answers 413.
+    server = HTTPServer(application(state), max_buffer_size=2**27)
+    server.add_sockets(sockets)
+    _tell({"told": "listening", "port": sockets[0].getsockname()[1]})
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def listen() -> None:
+        # A thread, because an event loop cannot wait for a pipe on every platform.
+        for line in sys.stdin:
+            loop.call_soon_threadsafe(_obey, state, json.loads(line))
+        loop.call_soon_threadsafe(ended.set)
+
+    threading.Thread(target=listen, name="commands", daemon=True).start()
+    await ended.wait()
+    server.stop()
+
+
+def _obey(state: State, command: dict[str, Any]) -> None:
+    if command["do"] == "enqueue":
+        state.queue.extend(from_json(reply) for reply in command["replies"])
+    _tell({"told": "answered"})
+
+
+def _tell(told: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(told) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,213 @@
+"""``Simulator``: the server's process, seen from the process that started it."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, Any, Self
+
+from claude_nb.simulator.replies import Received, Reply, to_json
+
+_PACKAGE_PARENT = Path(__file__).resolve().parents[2]
+
+
+class Simulator:
+    """A server on this machine that speaks the Messages API, in a process of its own.
+
+    It needs no key and no network, and it understands nothing: it answers from fixed scripts (see
+    :mod:`claude_nb.simulator.scripts`), or with exactly what :meth:`enqueue` was given. Every
+    answer can be recognised: its message id begins with ``msg_sim_``, its request id with
+    ``req_sim_``, and its ``server`` header says ``claude_nb-simulator``.
+
+    The two processes talk over the child's standard input and output, so nobody else can, and
+    the child ends when the parent does, however that ends.
+
+    Example::
+
+        with Simulator() as simulator:
+            client = anthropic.Anthropic(base_url=simulator.base_url, api_key="not-a-key")
+
+    Args:
+        speed: Factor on the pace of scripted replies. 1 is about 80 deltas a second, 0.2 a fifth of
+            that, ``math.inf`` as fast as the connection takes them.
+        seed: Where the variation in delta sizes and pace begins. The same seed and request give
+            the same stream (cache usage apart, which depends on the requests before).
+
+    Raises:
+        ValueError: If ``speed`` is not above 0.
+    """
+
+    def __init__(self, *, speed: float = 1.0, seed: int = 0) -> None:
+        if not speed > 0:
+            raise ValueError(f"speed is a factor above 0, or math.inf; {speed!r} is not")
+        self.speed = speed
+        self.seed = seed
+        self._process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
+        self._changed = threading.Condition()
+        self._writing = threading.Lock()
+        self._port = 0
+        self._commands = 0
+        self._answered = 0
+        self._ended = False
+        self._requests: list[Received] = []
+
+    @property
+    def base_url(self) -> str:
+        """The address for the SDK's ``base_url``.
+
+        Raises:
+            RuntimeError: If the simulator is not running.
+        """
+        self._running()
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def requests(self) -> tuple[Received, ...]:
+        """What was received since the start, the oldest first. It outlives :meth:`stop`."""
+        if self._process is not None:
+            # An answered command: everything the child had to tell before it has been read.
+            self._command({"do": "sync"})
+        with self._changed:
+            return tuple(self._requests)
+
+    def start(self) -> Self:
+        """Start the server and wait until it listens; nothing happens if it is running.
+
+        Returns:
+            This simulator.
+
+        Raises:
+            RuntimeError: If the process ended before it listened.
+        """
+        if self._process is not None:
+            return self
+        self._port = self._commands = self._answered = 0
+        self._ended = False
+        self._requests = []
+        # The server needs no credentials, and with -P no module beside a notebook gets in its way.
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("ANTHROPIC_")}
+        paths = [str(_PACKAGE_PARENT), *filter(None, [environment.get("PYTHONPATH")])]
+        environment["PYTHONPATH"] = os.pathsep.join(paths)
+        command = [sys.executable, "-P", "-m", "claude_nb.simulator"]
+        self._process = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
+            [*command, "--speed", str(self.speed), "--seed", str(self.seed)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+            env=environment,
+            # An interrupt of the kernel goes to its whole process group: the server is not in it.
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(
+            target=self._read, args=(self._process.stdout,), name="simulator", daemon=True
+        )
+        self._reader.start()
+        with self._changed:
+            self._changed.wait_for(lambda: self._port or self._ended)
+        if not self._port:
+            self.stop()
+            raise RuntimeError("the simulator's process ended before it listened")
+        return self
+
+    def stop(self) -> None:
+        """End the process and its connections; nothing happens if it is not running."""
+        process, self._process = self._process, None
+        if process is None or process.stdin is None or process.stdout is None:
+            return
+        with contextlib.suppress(BrokenPipeError):  # it has ended already
+            process.stdin.close()
+        try:
+            process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if self._reader is not None:
+            self._reader.join()
+        process.stdout.close()
+
+    def enqueue(self, *replies: Reply) -> None:
+        """Set what the next ``POST /v1/messages`` get, one reply each, instead of a script.
+
+        Args:
+            *replies: Sent in this order, after those that are still waiting.
+
+        Raises:
+            RuntimeError: If the simulator is not running.
+        """
+        self._command({"do": "enqueue", "replies": [to_json(reply) for reply in replies]})
+
+    def wait_for(
+        self, condition: Callable[[Sequence[Received]], Any], timeout: float = 5.0
+    ) -> tuple[Received, ...]:
+        """Wait until the received requests satisfy a condition.
+
+        Args:
+            condition: Gets the requests, again at every change. It must not use this simulator.
+            timeout: Seconds.
+
+        Returns:
+            The requests that satisfied it.
+
+        Raises:
+            TimeoutError: If they did not in time.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: condition(tuple(self._requests)), timeout):
+                seen = [f"{request.method} {request.path}" for request in self._requests]
+                raise TimeoutError(f"no such requests within {timeout} s; received: {seen}")
+            return tuple(self._requests)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _running(self) -> subprocess.Popen[str]:
+        if self._process is None:
+            raise RuntimeError("the simulator is not running; start() starts it")
+        return self._process
+
+    def _command(self, command: dict[str, Any]) -> None:
+        """Send a command and wait until the child has carried it out."""
+        process = self._running()
+        if process.stdin is None:
+            return
+        with self._writing:
+            self._commands += 1
+            number = self._commands
+            try:
+                process.stdin.write(json.dumps(command) + "\n")
+                process.stdin.flush()
+            except BrokenPipeError:
+                raise RuntimeError("the simulator's process has ended") from None
+        with self._changed:
+            self._changed.wait_for(lambda: self._answered >= number or self._ended)
+            if self._answered < number:
+                raise RuntimeError("the simulator's process has ended")
+
+    def _read(self, output: IO[str]) -> None:
+        """Take in what the child tells, on a thread of its own."""
+        for line in output:
+            told = json.loads(line)
+            with self._changed:
+                match told["told"]:
+                    case "listening":
+                        self._port = told["port"]
+                    case "answered":
+                        self._answered += 1
+                    case "received":
+                        self._requests.append(Received(**told["request"]))
+                    case "changed":
+                        number = told["number"]
+                        self._requests[number] = replace(self._requests[number], **told["fields"])
+                self._changed.notify_all()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()

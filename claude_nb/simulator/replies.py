@@ -1,0 +1,137 @@
+"""What a test can ask the simulator to answer, and what the simulator saw.
+
+All of it is plain data that crosses the pipe between the two processes as JSON.
+"""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, TypeAlias
+
+End: TypeAlias = Literal["close", "drop", "reset", "hang"]
+"""How a body ends, once everything in it was sent.
+
+- ``close``: as HTTP says, with the last chunk. Whether the stream is complete is up to its events.
+- ``drop``: the connection is closed (FIN) in the middle of the chunked body.
+- ``reset``: the connection is reset (RST).
+- ``hang``: nothing more is sent until the client goes away.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A server-sent event stream with exactly these events.
+
+    Attributes:
+        events: The events in the API's JSON shape; each is sent with ``event:`` set to its type
+            (left out where it has none). An ``{"type": "error"}`` event is a failure in mid-stream.
+        delay: Seconds between one event and the next.
+        end: What happens after the last event.
+        headers: Response headers beside the usual ones.
+    """
+
+    events: list[dict[str, Any]]
+    delay: float = 0.0
+    end: End = "close"
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A response of exactly these bytes, for what no well-formed stream can say.
+
+    Attributes:
+        chunks: Written to the connection one by one, each as one chunk of the chunked body.
+        status: HTTP status.
+        headers: Response headers beside the usual ones; ``Content-Type`` is ``text/event-stream``
+            unless it is given here.
+        delay: Seconds between one chunk and the next.
+        end: What happens after the last chunk.
+    """
+
+    chunks: list[bytes]
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    delay: float = 0.0
+    end: End = "close"
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """An API error instead of a reply.
+
+    Attributes:
+        status: HTTP status, such as 529.
+        type: The API's ``error.type``, such as ``"overloaded_error"``.
+        message: The API's ``error.message``.
+        headers: Response headers beside the usual ones, such as ``{"retry-after": "2"}``.
+    """
+
+    status: int
+    type: str
+    message: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Scripted:
+    """The reply that the simulator would have given, cut short.
+
+    Attributes:
+        events: How many of the scripted events are sent.
+        end: What happens after them.
+    """
+
+    events: int
+    end: End = "drop"
+
+
+Reply: TypeAlias = Stream | Raw | Error | Scripted
+_KINDS: dict[str, type[Stream | Raw | Error | Scripted]] = {
+    kind.__name__: kind for kind in (Stream, Raw, Error, Scripted)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One request as the simulator saw it.
+
+    Times are ``time.monotonic()`` seconds, a clock that all processes of a machine share.
+
+    Attributes:
+        number: Counts all requests from 0.
+        method: HTTP method.
+        path: Path without the query.
+        headers: Lower-case names; credentials and cookies are left out.
+        body: The parsed JSON body, or ``None`` where there was none that could be parsed.
+        at: When the request had arrived.
+        sent: How many events (or chunks) were written so far.
+        ended: When the reply was over, for whatever reason; ``None`` until then.
+        client_left: When the client closed the connection before the reply was over, as Stop does;
+            ``None`` if it did not.
+    """
+
+    number: int
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: Any
+    at: float
+    sent: int = 0
+    ended: float | None = None
+    client_left: float | None = None
+
+
+def to_json(reply: Reply) -> dict[str, Any]:
+    """Turn a reply into JSON data that :func:`from_json` understands."""
+    data = asdict(reply)
+    if isinstance(reply, Raw):
+        data["chunks"] = [chunk.decode("latin-1") for chunk in reply.chunks]
+    return {"kind": type(reply).__name__, **data}
+
+
+def from_json(data: dict[str, Any]) -> Reply:
+    """Make the reply that :func:`to_json` described."""
+    fields = dict(data)
+    kind = _KINDS[fields.pop("kind")]
+    if kind is Raw:
+        fields["chunks"] = [chunk.encode("latin-1") for chunk in fields["chunks"]]
+    return kind(**fields)

@@ -1,0 +1,282 @@
+"""The simulator's HTTP side: what arrives is written down, validated, answered and paced."""
+
+import asyncio
+import json
+import random
+import socket
+import struct
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from tornado.http1connection import HTTP1Connection
+from tornado.httputil import HTTPServerRequest
+from tornado.iostream import IOStream, StreamClosedError
+from tornado.web import Application, RequestHandler
+
+from claude_nb.models import facts
+from claude_nb.simulator import catalogue, tokens, validation, wire
+from claude_nb.simulator.replies import End, Error, Raw, Received, Reply, Scripted, Stream
+from claude_nb.simulator.scripts import answer_to
+
+_UNRECORDED = {"authorization", "x-api-key", "cookie", "proxy-authorization"}
+_LARGEST_BODY = 32 * 2**20
+"""Bytes; the API's own limit for a message request."""
+
+
+@dataclass(slots=True)
+class State:
+    """What the server keeps between requests.
+
+    Attributes:
+        speed: Factor on the pace.
+        seed: Where the variation begins.
+        tell: Reports what happened to the parent process.
+        queue: Replies that take the place of scripts.
+        received: How many requests there were.
+        cache: The prompt prefixes that were seen.
+    """
+
+    speed: float
+    seed: int
+    tell: Callable[[dict[str, Any]], None]
+    queue: deque[Reply] = field(default_factory=deque)
+    received: int = 0
+    cache: tokens.PrefixCache = field(default_factory=tokens.PrefixCache)
+
+
+class _Handler(RequestHandler):
+    """Writes down each request; answers errors in the API's shape; paces and ends bodies."""
+
+    def initialize(self, state: State) -> None:
+        self.state = state
+        self.number = state.received
+        self.sent = 0
+        self.over = False
+        self.left = asyncio.Event()
+        state.received += 1
+        self.request_id = f"req_sim_{state.seed}_{self.number:06d}"
+        self.json: Any = None
+        # A body that was dropped must not be finished by tornado after all.
+        self._auto_finish = False
+
+    def set_default_headers(self) -> None:
+        self.set_header("Server", "claude_nb-simulator")
+
+    def prepare(self) -> None:
+        self.set_header("request-id", self.request_id)
+        # Without it every delta would wait for the acknowledgement of the one before.
+        _stream(self.request).set_nodelay(True)
+        try:
+            self.json = json.loads(self.request.body)
+        except ValueError:
+            self.json = None
+        headers = {name.lower(): value for name, value in self.request.headers.get_all()}
+        received = Received(
+            number=self.number,
+            method=self.request.method or "",
+            path=self.request.path,
+            headers={k: v for k, v in headers.items() if k not in _UNRECORDED},
+            body=self.json,
+            at=time.monotonic(),
+        )
+        self.state.tell({"told": "received", "request": asdict(received)})
+        if len(self.request.body) > _LARGEST_BODY:
+            self.fail(Error(413, "request_too_large", "Request exceeds the maximum size"))
+
+    def fail(self, error: Error) -> None:
+        """Answer with an error in the API's shape."""
+        self.set_status(error.status)
+        for name, value in error.headers.items():
+            self.set_header(name, value)
+        body = {"type": error.type, "message": error.message}
+        self.finish({"type": "error", "error": body, "request_id": self.request_id})
+
+    def write_error(self, status_code: int, **_: Any) -> None:
+        kind = {404: "not_found_error", 405: "invalid_request_error"}.get(status_code, "api_error")
+        self.fail(Error(status_code, kind, HTTPStatus(status_code).phrase))
+
+    def on_connection_close(self) -> None:
+        self.left.set()
+        if not self.over:
+            self.end(client_left=time.monotonic())
+
+    def on_finish(self) -> None:
+        self.end()
+
+    def end(self, *, client_left: float | None = None) -> None:
+        """Write down that the reply is over, once."""
+        if self.over:
+            return
+        self.over = True
+        fields = {"sent": self.sent, "ended": time.monotonic(), "client_left": client_left}
+        self.state.tell({"told": "changed", "number": self.number, "fields": fields})
+
+    async def send(self, timed: Iterable[tuple[float, bytes]], end: End) -> None:
+        """Write a body chunk by chunk.
+
+        Args:
+            timed: For each chunk the seconds since the one before, and its bytes.
+            end: How the body ends.
+        """
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        try:
+            for gap, chunk in timed:
+                if gap:
+                    # Against a deadline, so that late wake-ups do not add up.
+                    due += gap
+                    await self.pause(due - loop.time())
+                self.write(chunk)
+                await self.flush()
+                self.sent += 1
+            if self.sent == 0:
+                await self.flush()  # the headers
+            await self.conclude(end)
+        except StreamClosedError:
+            self.left.set()
+
+    async def pause(self, seconds: float) -> None:
+        """Wait, but no longer than the client.
+
+        Raises:
+            StreamClosedError: If the client left.
+        """
+        try:
+            async with asyncio.timeout(max(seconds, 0)):
+                await self.left.wait()
+        except TimeoutError:
+            return
+        raise StreamClosedError
+
+    async def conclude(self, end: End) -> None:
+        """End the body and, unless it ends as HTTP says, the connection."""
+        if end == "close":
+            self.finish()
+        elif end == "hang":
+            await self.left.wait()
+        else:
+            self.end()
+            stream = _stream(self.request)
+            if end == "reset":
+                # Lingering for 0 seconds makes a close a reset.
+                linger = struct.pack("ii", 1, 0)
+                stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            stream.close()
+
+
+def _stream(request: HTTPServerRequest) -> IOStream:
+    """Return the connection of a request, for what HTTP has no word for."""
+    connection = request.connection
+    if not isinstance(connection, HTTP1Connection):
+        raise TypeError(f"not a connection of tornado's HTTP server: {connection!r}")
+    return connection.stream
+
+
+class _Messages(_Handler):
+    async def post(self) -> None:
+        match self.state.queue.popleft() if self.state.queue else None:
+            case Error() as error:
+                self.fail(error)
+            case Stream() as stream:
+                self.start(200, stream.headers)
+                timed = ((stream.delay, wire.sse(event)) for event in stream.events)
+                await self.send(timed, stream.end)
+            case Raw() as raw:
+                self.start(raw.status, raw.headers)
+                await self.send(((raw.delay, chunk) for chunk in raw.chunks), raw.end)
+            case Scripted() as cut:
+                await self.answer(cut)
+            case None:
+                await self.answer(None)
+
+    def start(self, status: int, headers: dict[str, str]) -> None:
+        """Set status and headers of a stream."""
+        self.set_status(status)
+        self.set_header("Content-Type", "text/event-stream; charset=utf-8")
+        self.set_header("Cache-Control", "no-cache")
+        for name, value in headers.items():
+            self.set_header(name, value)
+
+    async def answer(self, cut: Scripted | None) -> None:
+        """Answer from the scripts, whole or cut."""
+        error = validation.problem(self.json)
+        if error is not None:
+            self.fail(error)
+            return
+        request: dict[str, Any] = self.json
+        fingerprint = json.dumps(request, sort_keys=True)
+        rng = random.Random(f"{self.state.seed} {fingerprint}")  # noqa: S311  (not a secret)
+        answer = tokens.limited(answer_to(request, rng), request)
+        usage = tokens.usage(request, answer, self.state.cache)
+        display = catalogue.thinking_display(request)
+        head = {
+            "id": f"msg_sim_{rng.randbytes(10).hex()}",
+            "type": "message",
+            "role": "assistant",
+            "model": request["model"],
+        }
+        if not request.get("stream"):
+            self.finish(wire.message(head, answer, usage, display))
+            return
+        self.start(200, {})
+        timed = self._paced(wire.events(head, answer, usage, display, rng))
+        if cut is None:
+            await self.send(timed, "close")
+        else:
+            first = (pair for _, pair in zip(range(cut.events), timed, strict=False))
+            await self.send(first, cut.end)
+
+    def _paced(self, timed: Iterable[tuple[float, wire.Event]]) -> Iterator[tuple[float, bytes]]:
+        for gap, event in timed:
+            yield gap / self.state.speed, wire.sse(event)
+
+
+class _CountTokens(_Handler):
+    def post(self) -> None:
+        error = validation.problem(self.json, counting=True)
+        if error is not None:
+            self.fail(error)
+        else:
+            self.finish({"input_tokens": tokens.of_request(self.json)})
+
+
+class _Models(_Handler):
+    def get(self, identifier: str | None = None) -> None:
+        if identifier is None:
+            models = [catalogue.info(name) for name in catalogue.names()]
+            ends = {"first_id": models[0]["id"], "last_id": models[-1]["id"], "has_more": False}
+            self.finish({"data": models, **ends})
+        elif facts(identifier) is None:
+            self.fail(Error(404, "not_found_error", f"model: {identifier}"))
+        else:
+            self.finish(catalogue.info(identifier))
+
+
+class _Unknown(_Handler):
+    def prepare(self) -> None:
+        super().prepare()
+        self.fail(Error(404, "not_found_error", "Not found"))
+
+
+def application(state: State) -> Application:
+    """Make the tornado application that serves the API.
+
+    Args:
+        state: Shared by all its handlers.
+    """
+    shared = {"state": state}
+    return Application(
+        [
+            (r"/v1/messages", _Messages, shared),
+            (r"/v1/messages/count_tokens", _CountTokens, shared),
+            (r"/v1/models", _Models, shared),
+            (r"/v1/models/([^/]+)", _Models, shared),
+        ],
+        default_handler_class=_Unknown,
+        default_handler_args=shared,
+        log_function=lambda _: None,  # what happened is told to the parent
+    )

@@ -1,0 +1,151 @@
+"""What the API refuses, as far as a user of a notebook meets it.
+
+The rules are those of platform.claude.com/docs ("Errors", "Thinking", "Versioning", read
+2026-10-08); the wording is ours, except where a program may look for it.
+"""
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+from claude_nb.models import ModelFacts, facts
+from claude_nb.simulator.replies import Error
+from claude_nb.simulator.tokens import blocks
+
+_MOST_BREAKPOINTS = 4
+_LEAST_BUDGET = 1024
+
+
+def problem(request: Any, *, counting: bool = False) -> Error | None:
+    """Return the error that the API answers to a request, or ``None`` for a good one.
+
+    Args:
+        request: The parsed body, ``None`` where it could not be parsed.
+        counting: Whether tokens are only to be counted, which needs no ``max_tokens``.
+    """
+    if not isinstance(request, dict):
+        return _invalid("The request body is not valid JSON")
+    model = request.get("model")
+    if not isinstance(model, str) or not model:
+        return _invalid("model: Field required")
+    known = facts(model)
+    if known is None:
+        return Error(404, "not_found_error", f"model: {model}")
+    for complaint in _complaints(request, known, counting=counting):
+        return _invalid(complaint)
+    return None
+
+
+def _invalid(message: str) -> Error:
+    return Error(400, "invalid_request_error", message)
+
+
+def _complaints(request: dict[str, Any], known: ModelFacts, *, counting: bool) -> Iterator[str]:
+    if not counting:
+        yield from _about_max_tokens(request, known)
+    for name in ("temperature", "top_p", "top_k"):
+        if name in request:
+            yield f"{name}: sampling parameters are not accepted; leave it out"
+    yield from _about_thinking(request, known)
+    yield from _about_messages(request, known)
+
+
+def _about_max_tokens(request: dict[str, Any], known: ModelFacts) -> Iterator[str]:
+    if "max_tokens" not in request:
+        yield "max_tokens: Field required"
+    limit = request.get("max_tokens")
+    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
+        yield "max_tokens: Input should be a whole number of at least 0"
+    elif known.max_output_tokens is not None and limit > known.max_output_tokens:
+        yield (
+            f"max_tokens: {limit} > {known.max_output_tokens}, which is the maximum allowed number "
+            f"of output tokens for {known.id}"
+        )
+
+
+def _about_thinking(request: dict[str, Any], known: ModelFacts) -> Iterator[str]:
+    thinking = request.get("thinking")
+    if thinking is None:
+        return
+    kind = thinking.get("type") if isinstance(thinking, dict) else None
+    if kind is None:
+        yield "thinking.type: Field required"
+    elif known.thinking_types is not None and kind not in known.thinking_types:
+        accepted = ", ".join(known.thinking_types)
+        yield f"thinking.type: {known.id} does not accept {kind!r}; it accepts {accepted}"
+    elif kind == "enabled":
+        budget = thinking.get("budget_tokens")
+        if not isinstance(budget, int) or budget < _LEAST_BUDGET:
+            yield f"thinking.budget_tokens: Input should be at least {_LEAST_BUDGET}"
+        elif budget >= request.get("max_tokens", budget + 1):
+            yield "max_tokens: must be greater than thinking.budget_tokens"
+
+
+def _about_messages(request: dict[str, Any], known: ModelFacts) -> Iterator[str]:
+    messages = request.get("messages")
+    if messages is None:
+        yield "messages: Field required"
+    if not messages or not isinstance(messages, list):
+        yield "messages: at least one message is required"
+        return
+    for number, message in enumerate(messages):
+        yield from _about_message(f"messages.{number}", message)
+    system = request.get("system") or []
+    if any(_is_empty(block) for block in blocks(system)):
+        yield "system: text content blocks must be non-empty"
+    yield from _about_tools(messages)
+    if messages[-1]["role"] == "assistant" and known.accepts_prefill is False:
+        yield (
+            "This model does not support assistant message prefill. "
+            "The conversation must end with a user message."
+        )
+    marked = [request, *(request.get("tools") or []), *blocks(system)]
+    marked += chain.from_iterable(blocks(message["content"]) for message in messages)
+    found = sum(bool(part.get("cache_control")) for part in marked)
+    if found > _MOST_BREAKPOINTS:
+        yield f"cache_control: at most {_MOST_BREAKPOINTS} breakpoints are accepted, not {found}"
+
+
+def _about_message(where: str, message: Any) -> Iterator[str]:
+    role = message.get("role") if isinstance(message, dict) else None
+    if role not in {"user", "assistant", "system"}:
+        yield f"{where}.role: Input should be 'user', 'assistant' or 'system'"
+        return
+    content = message.get("content")
+    if not isinstance(content, str | list) or not content:
+        yield f"{where}: content must be non-empty"
+        return
+    for number, block in enumerate(blocks(content)):
+        if not isinstance(block, dict) or "type" not in block:
+            yield f"{where}.content.{number}.type: Field required"
+        elif _is_empty(block):
+            yield f"{where}: text content blocks must be non-empty"
+        elif role == "user" and block["type"] == "text" and block.get("citations"):
+            yield f"{where}.content.{number}.citations: not accepted on text of the user"
+        elif role == "assistant" and block["type"] == "document":
+            yield f"{where}.content.{number}: an assistant message cannot hold a document"
+
+
+def _is_empty(block: dict[str, Any]) -> bool:
+    return block.get("type") == "text" and not block.get("text")
+
+
+def _about_tools(messages: list[dict[str, Any]]) -> Iterator[str]:
+    """Hold every call against the results in the message right after it, and these against it."""
+    called: set[str] = set()
+    for number, message in enumerate(messages):
+        content = blocks(message["content"])
+        results = {b["tool_use_id"] for b in content if b["type"] == "tool_result"}
+        if called - results:
+            ids = ", ".join(sorted(called - results))
+            yield (
+                f"messages.{number - 1}: `tool_use` ids were found without `tool_result` blocks "
+                f"immediately after: {ids}"
+            )
+        if results - called:
+            ids = ", ".join(sorted(results - called))
+            yield f"messages.{number}: unexpected `tool_use_id` in `tool_result` blocks: {ids}"
+        called = {b["id"] for b in content if b["type"] == "tool_use"}
+    if called:
+        ids = ", ".join(sorted(called))
+        yield f"`tool_use` ids were found without `tool_result` blocks immediately after: {ids}"

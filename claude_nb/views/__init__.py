@@ -1,0 +1,88 @@
+"""Where a growing reply is shown: one painter, several views.
+
+The painter takes what arrived since the last frame, advances the reply, and lets the view draw it
+once: frames, not deltas, so that a fast stream costs no more than a slow one.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from claude_nb.errors import StoppedError
+from claude_nb.progress import Outcome
+
+if TYPE_CHECKING:
+    from claude_nb.engine import Stream
+    from claude_nb.reply import Reply
+
+_TICK = 1.0
+"""Seconds after which a silent stream is drawn again, so that its clock goes on."""
+
+
+class View(Protocol):
+    """One way to show a reply."""
+
+    def frame(self, reply: Reply, now: float) -> float:
+        """Draw the reply as it is at ``now`` (``time.monotonic()``).
+
+        Returns:
+            Seconds to wait before the next frame is worth drawing.
+        """
+        ...
+
+    def settle(self, reply: Reply) -> None:
+        """Draw the reply as it stays."""
+        ...
+
+
+def paint(stream: Stream, reply: Reply, view: View | None) -> None:
+    """Show a stream until it ends, on the thread that calls: the cell's own.
+
+    An interrupt stops the request at the server, and the reply settles with what came.
+
+    Args:
+        stream: Where the events come from.
+        reply: What they are gathered in.
+        view: Where they are shown, or None to show nothing.
+
+    Raises:
+        ClaudeError: The reply failed, was dropped or was stopped; ``.reply`` holds what came.
+    """
+    while True:
+        try:
+            _follow(stream, reply, view)
+            break
+        except KeyboardInterrupt:
+            stream.stop()
+        except BaseException:
+            stream.stop()
+            raise
+    if view is not None:
+        view.settle(reply)
+    error = StoppedError("Stopped.") if reply.outcome is Outcome.STOPPED else reply.error
+    if error is not None:
+        error.reply = reply
+        raise error
+
+
+def _follow(stream: Stream, reply: Reply, view: View | None) -> None:
+    due = 0.0
+    shown = False
+    while True:
+        finished = stream.done
+        reply.advance(stream.events[len(reply.events) :])
+        if finished:
+            return
+        now = time.monotonic()
+        first = not shown and bool(reply.blocks)  # the first delta is drawn at once
+        if view is None:
+            stream.join()
+        elif now >= due or first:
+            shown = shown or first
+            due = time.monotonic() + view.frame(reply, now)
+            stream.wait(len(reply.events), _TICK)
+        elif shown:
+            stream.join(due - now)
+        else:
+            stream.wait(len(reply.events), due - now)

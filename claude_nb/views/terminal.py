@@ -1,0 +1,69 @@
+"""A view for a terminal: plain text as it comes, thinking dimmed, a usage line at the end."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from claude_nb.blocks import TOOL_CALLS
+from claude_nb.errors import redact
+from claude_nb.render import words
+from claude_nb.render.markdown import clean
+from claude_nb.render.text import usage_line
+
+if TYPE_CHECKING:
+    from claude_nb.blocks import Block
+    from claude_nb.reply import Reply
+
+_PERIOD = 1 / 30
+
+
+class TerminalView:
+    """Writes a reply to standard output, each piece once, as it comes."""
+
+    def __init__(self) -> None:
+        self._written: dict[int, int] = {}
+        self._column = 0
+        self._colour = sys.stdout.isatty()
+
+    def frame(self, reply: Reply, now: float) -> float:  # noqa: ARG002 - a terminal has no clock
+        """Write what is new."""
+        for number, block in enumerate(reply.blocks):
+            self._block(number, block)
+        sys.stdout.flush()
+        return _PERIOD
+
+    def settle(self, reply: Reply) -> None:
+        """Write the rest, the card if there is one, and the usage line."""
+        self.frame(reply, 0.0)
+        if note := words.card(reply):
+            self._newline()
+            self._write(f"[{note.title}] {note.text}\n", quiet=False)
+        if line := usage_line(reply):
+            self._newline()
+            self._write(f"{line}\n", quiet=True)
+        sys.stdout.flush()
+
+    def _block(self, number: int, block: Block) -> None:
+        done = self._written.get(number)
+        text = block.text
+        if done is None:
+            self._newline()
+            if block.type == "thinking":
+                self._write("thinking… ", quiet=True)
+            elif block.type in TOOL_CALLS:
+                self._write(f"[{block.name}] ", quiet=True)
+            done = 0
+        if len(text) > done:
+            self._write(text[done:], quiet=block.type != "text")
+        self._written[number] = len(text)
+
+    def _newline(self) -> None:
+        if self._column:
+            self._write("\n", quiet=False)
+
+    def _write(self, text: str, *, quiet: bool) -> None:
+        # Cleaned, so that no reply can move the cursor or write to the clipboard by an escape.
+        safe = clean(redact(text))
+        sys.stdout.write(f"\x1b[2m{safe}\x1b[0m" if quiet and self._colour else safe)
+        self._column = 0 if safe.endswith("\n") else 1

@@ -1,0 +1,117 @@
+"""One Jupyter server and one Chromium for all browser tests; a notebook and a kernel per test."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+from nbformat.v4 import new_code_cell
+from playwright.sync_api import sync_playwright
+
+from tests.browser.lab import FrontEnd, NotebookPage, Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import nbformat
+    from playwright.sync_api import Browser, Playwright
+
+# What keeps a test's Chromium off the network and off the graphics card.
+CHROMIUM_ARGUMENTS = [
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--disable-component-update",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+
+NO_CHROMIUM = """\
+The browser tests need a Chromium and found none. Any of these gives them one:
+    .ci/chromium                                  (installs one)
+    CLAUDE_NB_CHROMIUM=/path/to/chromium pytest   (uses yours)
+    pytest -m "not browser"                       (leaves these tests out)"""
+
+
+class OpenNotebook(Protocol):
+    """Opens a notebook with these cells (source texts or nbformat cells) in a page of its own."""
+
+    def __call__(
+        self,
+        cells: list[str | nbformat.NotebookNode],
+        front_end: FrontEnd = "lab",
+        *,
+        trusted: bool = False,
+        settings: dict[str, dict[str, Any]] | None = None,
+        viewport: tuple[int, int] = (1280, 900),
+    ) -> NotebookPage: ...
+
+
+def find_chromium(playwright: Playwright) -> str:
+    """Return the path of the Chromium to use; without one the tests fail, saying what to do."""
+    # The environment was read before the first test cleared it of CLAUDE_NB_*.
+    on_path = map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
+    candidates = (CHROMIUM_OF_USER, *on_path, playwright.chromium.executable_path)
+    for candidate in candidates:
+        if candidate and Path(candidate).exists():
+            return candidate
+    pytest.fail(NO_CHROMIUM, pytrace=False)
+
+
+CHROMIUM_OF_USER = os.environ.get("CLAUDE_NB_CHROMIUM")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=find_chromium(playwright), args=CHROMIUM_ARGUMENTS
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A Jupyter server that serves JupyterLab and Notebook 7."""
+    with Server(tmp_path_factory.mktemp("jupyter")) as running:
+        yield running
+
+
+@pytest.fixture
+def open_notebook(
+    browser: Browser, server: Server, request: pytest.FixtureRequest
+) -> Iterator[OpenNotebook]:
+    """Opens notebooks; pages, kernels and settings are gone after the test."""
+    contexts = []
+
+    def open_(
+        cells: list[str | nbformat.NotebookNode],
+        front_end: FrontEnd = "lab",
+        *,
+        trusted: bool = False,
+        settings: dict[str, dict[str, Any]] | None = None,
+        viewport: tuple[int, int] = (1280, 900),
+    ) -> NotebookPage:
+        for plugin, values in (settings or {}).items():
+            server.set_settings(plugin, values)
+        name = re.sub(r"\W+", "-", f"{request.node.name}-{len(contexts)}")
+        nodes = [new_code_cell(cell) if isinstance(cell, str) else cell for cell in cells]
+        path = server.write(name, nodes, trusted=trusted)
+        width, height = viewport
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            permissions=["clipboard-read", "clipboard-write"],
+        )
+        contexts.append(context)
+        return NotebookPage(context.new_page(), server, path, front_end)
+
+    yield open_
+    for context in contexts:
+        context.close()
+    server.shutdown_kernels()
+    server.reset_settings()

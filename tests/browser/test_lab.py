@@ -1,0 +1,86 @@
+"""The harness itself: what all other browser tests take for granted about the front ends."""
+
+import os
+
+import pytest
+from nbformat.v4 import new_code_cell, new_output
+from playwright.sync_api import expect
+
+from tests.browser.lab import FRONT_ENDS
+
+STREAMING_CELL = """\
+handle = display("first", display_id=True)
+for word in ("second", "third"):
+    with open("go") as fifo:  # opens when the test opens it too
+        fifo.read()
+    handle.update(word)
+"""
+
+
+@pytest.mark.parametrize("front_end", FRONT_ENDS)
+def test_updates_are_on_the_page_while_the_cell_still_runs(open_notebook, server, front_end):
+    """Text that a cell shows reaches the reader before the cell ends, update by update."""
+    os.mkfifo(server.root / "go")
+    notebook = open_notebook([STREAMING_CELL], front_end)
+    notebook.run(0)
+    expect(notebook.output(0)).to_contain_text("first")
+    (server.root / "go").write_text("")
+    expect(notebook.output(0)).to_contain_text("second")
+    assert notebook.text(0) == "'second'"
+    (server.root / "go").write_text("")
+    notebook.wait_idle()
+    assert notebook.text(0) == "'third'"
+    assert notebook.errors == []
+    (server.root / "go").unlink()
+
+
+@pytest.mark.parametrize("front_end", FRONT_ENDS)
+def test_what_was_shown_is_saved_and_there_after_a_reload(open_notebook, front_end):
+    """Run all, save and load anew: the file and the page still say the same."""
+    notebook = open_notebook(["a = 6 * 7", "a"], front_end)
+    notebook.run_all()
+    notebook.wait_idle()
+    saved = notebook.saved()
+    assert saved.cells[1].outputs[0]["data"]["text/plain"] == "42"
+    notebook.reload()
+    assert notebook.text(1) == "42"
+
+
+def test_themes_switch(open_notebook):
+    """Dark is dark and light is light again."""
+    notebook = open_notebook(["1"])
+    background = "getComputedStyle(document.body).getPropertyValue('--jp-layout-color0').trim()"
+    notebook.theme("dark")
+    dark = notebook.page.evaluate(background)
+    notebook.theme("light")
+    assert (dark, notebook.page.evaluate(background)) == ("#111", "white")
+
+
+def test_an_unsigned_notebook_is_not_trusted_until_it_is_signed(open_notebook):
+    """Outputs that came from elsewhere are opened untrusted, as a stranger's notebook is."""
+    html = new_output("display_data", {"text/html": "<b onclick='x()'>hi</b>"})
+    notebook = open_notebook([new_code_cell("1", outputs=[html], execution_count=1)])
+    assert (notebook.is_trusted(), notebook.text(0)) == (False, "hi")
+    notebook.reopen(trusted=True)
+    assert (notebook.is_trusted(), notebook.text(0)) == (True, "hi")
+
+
+def test_settings_of_one_test_are_those_of_the_page(open_notebook):
+    """A page opened with settings of its own reads them."""
+    plugin = "@jupyterlab/apputils-extension:kernels-settings"
+    notebook = open_notebook(["1"], settings={plugin: {"commsOverSubshells": "disabled"}})
+    user = notebook.page.evaluate(
+        f"""async () => JSON.parse(
+            (await window.jupyterapp.serviceManager.settings.fetch('{plugin}')).raw)"""
+    )
+    assert user == {"commsOverSubshells": "disabled"}
+
+
+def test_interrupt_ends_a_cell_that_waits(open_notebook):
+    """A cell that would block for ever is ended by Interrupt Kernel."""
+    notebook = open_notebook(["import threading\nprint('waiting')\nthreading.Event().wait()"])
+    notebook.run(0)
+    expect(notebook.output(0)).to_contain_text("waiting")
+    notebook.interrupt()
+    notebook.wait_idle()
+    assert "KeyboardInterrupt" in notebook.text(0)

@@ -1,0 +1,68 @@
+"""What every test can rely on: no credentials from outside, and the slow tests last."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from claude_nb import Simulator
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is in ``tests/browser`` as browser tests; run them last, after the kernel tests.
+
+    Last is not only for speed: while Playwright's synchronous API is open there is a running event
+    loop in the main thread, and a test that calls ``asyncio.run`` would fail.
+    """
+    for item in items:
+        if item.path.is_relative_to(ROOT / "tests" / "browser"):
+            item.add_marker("browser")
+    items.sort(key=lambda item: 2 * ("browser" in item.keywords) + ("kernel" in item.keywords))
+
+
+@pytest.fixture(autouse=True)
+def no_ambient_credentials(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A test sees neither the developer's keys and profiles nor their claude_nb settings."""
+    for name in list(os.environ):
+        if name.startswith(("ANTHROPIC_", "CLAUDE_NB_")):
+            monkeypatch.delenv(name)
+    empty = tmp_path_factory.getbasetemp() / "no-anthropic-config"
+    empty.mkdir(exist_ok=True)
+    monkeypatch.setenv("ANTHROPIC_CONFIG_DIR", str(empty))
+
+
+@pytest.fixture(scope="session")
+def simulator() -> Iterator[Simulator]:
+    """A running simulator that answers as fast as it can."""
+    from claude_nb import Simulator  # noqa: PLC0415  (tests of other modules do not need it)
+
+    with Simulator(speed=float("inf")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built once from a copy of the tree."""
+    work = tmp_path_factory.mktemp("wheel")
+    skip = shutil.ignore_patterns(".git", ".venv", "build", "dist", "__pycache__", ".*_cache")
+    shutil.copytree(ROOT, work / "tree", ignore=skip)
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--outdir", work / "dist", work / "tree"],
+        check=True,
+        stdin=subprocess.DEVNULL,
+    )
+    (built,) = (work / "dist").glob("*.whl")
+    return built

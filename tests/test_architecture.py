@@ -1,0 +1,118 @@
+"""The package is built in floors: a module imports from below, never from above."""
+
+from __future__ import annotations
+
+import ast
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import claude_nb
+
+PACKAGE = Path(claude_nb.__file__).parent
+
+FLOORS = [
+    ["errors", "events", "models", "usage"],
+    ["blocks", "progress", "prompt"],
+    ["api", "render", "source"],
+    ["engine", "reply", "retry"],
+    ["batches", "recording", "tools"],
+    ["conversation", "ledger"],
+    ["views"],
+    ["chat", "inspector", "run"],
+    ["__main__", "magics", "notebook", "options", "traps"],
+    ["claude_nb"],  # the package itself, which shows what is in it
+]
+FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+
+# Beside the house: a server in a process of its own, which stands on the ground floor only.
+SIMULATOR = "simulator"
+DOORS = {"claude_nb", "run", *FLOORS[8]}
+
+SDK = {"anthropic", "httpx2"}
+SDK_CALLERS = {"api", "source"}
+
+
+def dotted(path: Path) -> str:
+    """The module's name in the package: "render.html", "views", and "claude_nb" for itself."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__") or "claude_nb"
+
+
+MODULES = {dotted(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def room(module: str) -> str:
+    """What the table of floors calls a module: its first name."""
+    return module.partition(".")[0]
+
+
+def imports(module: str) -> set[str]:
+    """Every module that is imported at run time, at the top or inside a function.
+
+    Those of the package have their names in it ("render.html"), others have their full names.
+    """
+    found = set()
+    waiting: list[ast.AST] = [ast.parse(MODULES[module].read_text(encoding="utf-8"))]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            waiting += node.orelse
+        elif isinstance(node, ast.Import):
+            found |= {own_name(alias.name) for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: a relative import, line {node.lineno}"
+            base = own_name(node.module)
+            for alias in node.names:
+                if alias.name == "__version__":
+                    continue  # the package's one fact about itself; nothing else comes from above
+                inside = own_name(f"{node.module}.{alias.name}")
+                found.add(inside if inside in MODULES else base)
+        else:
+            waiting += ast.iter_child_nodes(node)
+    return found - {module}
+
+
+def own_name(name: str) -> str:
+    """A full name, or, for a module of the package, its name in the package."""
+    return name.removeprefix("claude_nb.")
+
+
+def test_every_module_has_a_floor():
+    """A new module is put into the table before anything else."""
+    assert {room(module) for module in MODULES} - {*FLOOR_OF, SIMULATOR} == set()
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if room(name) != SIMULATOR])
+def test_imports_come_from_the_same_floor_or_below(module):
+    """Data goes one way through the house, and so do the imports."""
+    own = FLOOR_OF[room(module)]
+    assert [
+        other
+        for other in sorted(imports(module))
+        if other in MODULES and room(other) != SIMULATOR and FLOOR_OF[room(other)] > own
+    ] == []
+
+
+def test_no_circles():
+    """Modules on one floor may use each other as long as there is an order among them."""
+    graph = {module: {name for name in imports(module) if name in MODULES} for module in MODULES}
+    assert len(list(TopologicalSorter(graph).static_order())) == len(MODULES)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_only_two_modules_call_the_sdk(module):
+    """Everything else can be tested, recorded and simulated without a network."""
+    used = {name for name in imports(module) if name.partition(".")[0] in SDK}
+    assert used == set() or module in SDK_CALLERS
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_simulator_stands_apart(module):
+    """Only the doors start it, and it uses nothing of the house but the ground floor."""
+    rooms = {room(name) for name in imports(module) if name in MODULES}
+    if room(module) == SIMULATOR:
+        assert rooms - {SIMULATOR, *FLOORS[0]} == set()
+    else:
+        assert SIMULATOR not in rooms or room(module) in DOORS
