@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the ``claude-nb`` command.
 
     Args:
-        argv: the arguments after the command's name; None takes them from the command line.
+        argv: The arguments after the command's name; None takes them from the command line.
 
     Returns:
         The exit code. While JupyterLab runs, signals and the exit code are its own.
@@ -35,7 +35,8 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="claude-nb", description="Claude's streaming, native to Jupyter notebooks."
     )
-    parser.add_argument("--version", action="version", version=metadata.version("claude-nb"))
+    version = f"%(prog)s {metadata.version('claude-nb')}"
+    parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(required=True, metavar="command")
     lab = commands.add_parser(
         "lab",

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 import os
+import re
+import time
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -31,9 +35,13 @@ if TYPE_CHECKING:
     from anthropic import APIStatusError, AsyncAnthropic
 
 _READ_TIMEOUT = 90.0
-"""Seconds of silence after which a stream counts as lost; the server's pings count as sound."""
+"""Seconds of silence after which a stream counts as lost; the server's pings count as sound. A
+user's own client has its own."""
 
 _CONNECT_TIMEOUT = 10.0
+
+_AMBIENT = re.compile(r"ANTHROPIC_|SSL_CERT_|\w+_PROXY$", re.IGNORECASE)
+"""The environment variables that the SDK and its network library read."""
 
 _DUMMY_KEY = "simulated"
 
@@ -41,6 +49,16 @@ _NO_KEY = (
     "Type %claude_nb key to enter one (it is kept in memory only), or set ANTHROPIC_API_KEY before"
     " starting Jupyter. To try it without a key: %claude_nb simulate on"
 )
+
+_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+}
+"""What a status means where a proxy answered without the API's words: documentation, "Errors"."""
 
 _ADVICE = {
     "invalid_request_error": "Change what the message names, and run the cell again.",
@@ -78,11 +96,25 @@ class Connection:
         server asked for it.
 
         Raises:
-            CredentialsError: There is no key.
+            CredentialsError: There is no key, or none that can be sent.
+            UnreachableError: The network's settings are not possible.
             InputError: ``own_client`` is not an asynchronous client of the SDK.
         """
-        ambient = tuple(sorted(kv for kv in os.environ.items() if kv[0].startswith("ANTHROPIC_")))
+        if self.own_client is not None:
+            return _without_retries(self.own_client)
+        ambient = tuple(sorted(kv for kv in os.environ.items() if _AMBIENT.match(kv[0])))
         return _client(self, ambient)
+
+
+def _without_retries(own: Any) -> AsyncAnthropic:
+    """A copy of the user's client; it shares the original's connections."""
+    if not inspect.iscoroutinefunction(getattr(own, "close", None)):
+        raise InputError(
+            f"client= is a {type(own).__name__}.",
+            "Pass an anthropic.AsyncAnthropic, or one of its siblings for other platforms.",
+        )
+    copy: AsyncAnthropic = own.with_options(max_retries=0)
+    return copy
 
 
 @lru_cache(maxsize=8)
@@ -91,15 +123,6 @@ def _client(connection: Connection, _ambient: tuple[tuple[str, str], ...]) -> As
     import anthropic
     import httpx2
 
-    own = connection.own_client
-    if own is not None:
-        if not inspect.iscoroutinefunction(getattr(own, "close", None)):
-            raise InputError(
-                f"client= is a {type(own).__name__}.",
-                "Pass an anthropic.AsyncAnthropic, or one of its siblings for other platforms.",
-            )
-        copy: AsyncAnthropic = own.with_options(max_retries=0)
-        return copy
     timeout = httpx2.Timeout(600.0, connect=_CONNECT_TIMEOUT, read=_READ_TIMEOUT)
     api_key = connection.api_key if connection.base_url is None else _DUMMY_KEY
     try:
@@ -110,8 +133,18 @@ def _client(connection: Connection, _ambient: tuple[tuple[str, str], ...]) -> As
         raise CredentialsError(
             "The credentials cannot be read.", _NO_KEY, detail=_words(error)
         ) from None
+    except (OSError, ValueError, httpx2.InvalidURL) as error:
+        raise UnreachableError(
+            "No connection can be set up.",
+            "Check ANTHROPIC_BASE_URL, and the variables for a proxy and for certificates.",
+            detail=_words(error),
+        ) from None
     if not _has_credentials(client):
         raise CredentialsError("There is no API key.", _NO_KEY)
+    for key in filter(None, (client.api_key, client.auth_token)):
+        # The network library would say so too, but with the key in its words.
+        if not key.isascii() or not key.isprintable():
+            raise CredentialsError("The API key holds a character that no key has.", _NO_KEY)
     return client
 
 
@@ -129,7 +162,7 @@ def has_credentials() -> bool:
     """Whether the environment or the SDK's own configuration files hold credentials."""
     try:
         Connection().client()
-    except CredentialsError:
+    except ClaudeError:
         return False
     return True
 
@@ -144,11 +177,17 @@ def explain(error: Exception) -> ClaudeError:
     Args:
         error: What was raised; one that nobody expected becomes a ``MalformedError``.
     """
+    if isinstance(error, ClaudeError):
+        return error
+    if isinstance(error, ImportError):
+        return ClaudeError(
+            "The anthropic package cannot be used.",
+            "Install it again: %pip install -U 'anthropic>=2.12,<3'",
+            detail=_words(error),
+        )
     import anthropic
     import httpx2
 
-    if isinstance(error, ClaudeError):
-        return error
     if isinstance(error, anthropic.APIStatusError):
         return _status_error(error)
     if isinstance(error, anthropic.APITimeoutError):
@@ -160,7 +199,7 @@ def explain(error: Exception) -> ClaudeError:
             detail=_words(error.__cause__ or error),
         )
     if isinstance(error, httpx2.TimeoutException):
-        return DroppedError(f"Nothing came for {_READ_TIMEOUT:.0f} s, so the stream was given up.")
+        return DroppedError("The stream fell silent, and was given up.")
     if isinstance(error, httpx2.TransportError):
         return DroppedError("The connection was lost.", detail=_words(error))
     if isinstance(error, TypeError) and "authentication" in str(error):
@@ -186,30 +225,36 @@ def _status_error(error: APIStatusError) -> ClaudeError:
         "detail": str(said)[:2000] if said else "",
         "request_id": error.request_id,
     }
-    kind, status = error.type, error.status_code
+    status = error.status_code
+    kind = error.type or _TYPES.get(status, "")
     if kind == "overloaded_error" or status == 529:
         return OverloadedError(
             "Claude is overloaded.", "This is not your limit: try again in a moment.", **facts
         )
     if kind == "rate_limit_error" or status == 429:
         wait = _retry_after(error)
-        if wait is None and status == 429:
+        if status == 429 and "retry-after" not in error.response.headers:
             advice = "Waiting does not lift it: see the limits of the organisation in the Console."
             return SpendLimitError("A usage limit is reached.", advice, **facts)
         until = f"Try again in {wait:.0f} s." if wait is not None else "Try again in a minute."
         return RateLimitError("Rate limited.", until, retry_after=wait, **facts)
-    if kind in _ADVICE or (kind is None and 400 <= status < 500):
+    if kind in _ADVICE or 400 <= status < 500:
         code = f" ({status})" if status >= 400 else ""
-        what = f"The server refused the request{code}."
-        return RequestError(what, _ADVICE.get(kind or "", ""), **facts)
+        return RequestError(
+            f"The server refused the request{code}.", _ADVICE.get(kind, ""), **facts
+        )
     what = f"The server failed ({status})." if status >= 400 else "The server failed."
     return ServerError(what, "Try again in a moment.", **facts)
 
 
 def _retry_after(error: APIStatusError) -> float | None:
-    """Seconds that the server asks to wait; a date or nonsense counts as not said."""
+    """Seconds that the server asks to wait, in either of HTTP's forms; nonsense is not said."""
+    said = error.response.headers.get("retry-after", "")
     try:
-        seconds = float(error.response.headers.get("retry-after", ""))
+        seconds = float(said)
     except ValueError:
-        return None
-    return seconds if seconds >= 0 else None
+        try:
+            seconds = parsedate_to_datetime(said).timestamp() - time.time()
+        except ValueError:
+            return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None

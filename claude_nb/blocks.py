@@ -9,6 +9,7 @@ carried, known or not, and what is missing is missing here too, never an excepti
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.usage import Usage
@@ -40,22 +41,26 @@ _CUMULATIVE = (
     "output_tokens_details",
 )
 
+_HIGH_HALVES = ("\ud800", "\udbff")
+_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+
 
 def as_dict(value: Any) -> dict[str, Any]:
     """An SDK object as the dict that came over the wire; anything else as an empty dict."""
     if isinstance(value, dict):
         return dict(value)
     to_dict = getattr(value, "to_dict", None)
-    return dict(to_dict()) if to_dict else {}
+    # Without warnings: what is of another type than documented is carried, not complained about.
+    return dict(to_dict(warnings=False)) if to_dict else {}
 
 
 class Block:
     """One content block, growing.
 
     Attributes:
-        index: Its position in the message's content.
+        index: Its position in the message's content, from 0.
         type: ``text``, ``thinking``, ``tool_use``, … or whatever the server called it.
-        parts: The text, thinking or JSON that came, delta by delta.
+        parts: The text, thinking or JSON that came, delta by delta; grown by ``add`` alone.
         started: When it began (``time.monotonic()``, seconds).
         ended: When it was closed, or None while it is open.
         signature: The signature of a thinking block, or an empty string.
@@ -63,6 +68,7 @@ class Block:
     """
 
     __slots__ = (
+        "_half",
         "_joined",
         "_start",
         "citations",
@@ -80,11 +86,36 @@ class Block:
         self.ended: float | None = None
         self.type = str(start.get("type") or "unknown")
         self._start = start
+        self._half = ""
         self._joined: tuple[int, str] = (0, "")
+        self.parts: list[str] = []
         initial = start.get("text") if self.type == "text" else start.get("thinking")
-        self.parts: list[str] = [initial] if isinstance(initial, str) and initial else []
-        self.signature: str = start.get("signature") or ""
-        self.citations: list[dict[str, Any]] = list(start.get("citations") or [])
+        if isinstance(initial, str):
+            self.add(initial)
+        self.signature = _string(start.get("signature"))
+        citations = start.get("citations")
+        self.citations = list(map(as_dict, citations)) if isinstance(citations, list) else []
+
+    def add(self, text: str) -> None:
+        """Take in the text of a delta.
+
+        A character outside the basic plane can be escaped in JSON as two halves, one in each of
+        two deltas: the first half waits for the second, so that no reader meets half a character.
+        """
+        if not text.isascii() or self._half:
+            text = _PAIR.sub(_joined_pair, self._half + text)
+            first, last = _HIGH_HALVES
+            self._half = text[-1:] if first <= text[-1:] <= last else ""
+            text = text.removesuffix(self._half)
+        if text:
+            self.parts.append(text)
+
+    def close(self, time: float) -> None:
+        """No more will come."""
+        if self._half:
+            self.parts.append(self._half)
+            self._half = ""
+        self.ended = time
 
     @property
     def text(self) -> str:
@@ -105,11 +136,9 @@ class Block:
     def input(self) -> Any:
         """A tool call's input: a dict, or None while its JSON is incomplete or if it is invalid."""
         raw = self.text
-        if not raw:
-            return self._start.get("input") or {}
         try:
-            value = json.loads(raw)
-        except ValueError:
+            value = json.loads(raw) if raw else self._start.get("input") or {}
+        except (ValueError, RecursionError):
             return None
         return value if isinstance(value, dict) else None
 
@@ -134,6 +163,14 @@ class Block:
         return block
 
 
+def _string(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _joined_pair(pair: re.Match[str]) -> str:
+    return pair[0].encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+
+
 def _readable_part(raw: str) -> dict[str, Any]:
     """What can be read of cut-off JSON, by the parser that the SDK uses for the same."""
     from jiter import from_json
@@ -152,10 +189,11 @@ class Message:
         model: The model that answers: as the server says it, before that as it was asked for.
         simulated: Whether the simulator answers.
         request_id: The ``request-id`` header, or None.
-        blocks: The content blocks by index, in the order in which they began.
+        accepted: Whether the server took the request: status 200.
+        content: The content blocks in the order in which they began, which is that of the message.
         stop_reason: As the server sent it, or None.
         stop_details: The reason of a refusal, as a dict.
-        complete: Whether ``message_stop`` came: only then are the counts true.
+        complete: Whether ``message_stop`` came.
         sent: When the request was sent; ``first_event``, ``first_text`` and ``ended`` likewise, or
             None (``time.monotonic()``, seconds).
     """
@@ -169,10 +207,12 @@ class Message:
         self.first_text: float | None = None
         self.ended: float | None = None
         self.accepted = False
-        self.blocks: dict[int, Block] = {}
+        self.content: list[Block] = []
         self.stop_reason: str | None = None
         self.stop_details: dict[str, Any] = {}
         self.complete = False
+        self._at: dict[int, Block] = {}
+        self._counted = False
         self._start: Any = None
         self._base: dict[str, Any] = {}
         self._usage: dict[str, Any] = {}
@@ -190,13 +230,11 @@ class Message:
         if kind == "content_block_delta":
             self._delta(time, data)
         elif kind == "content_block_start":
-            self._open(
-                _index(data, len(self.blocks)), time, as_dict(getattr(data, "content_block", None))
-            )
+            self._open(data, time, as_dict(getattr(data, "content_block", None)))
         elif kind == "content_block_stop":
-            block = self.blocks.get(_index(data, -1))
+            block = self._block(data)
             if block is not None:
-                block.ended = time
+                block.close(time)
         elif kind == "message_start" and self._start is None:
             self._start = getattr(data, "message", None)
             self._base = as_dict(self._start)
@@ -208,35 +246,45 @@ class Message:
             self.complete = True
             self.ended = time
 
-    def _open(self, index: int, time: float, start: dict[str, Any]) -> Block:
-        block = Block(index, time, start)
-        self.blocks[index] = block
+    def _open(self, data: Any, time: float, start: dict[str, Any]) -> Block:
+        """Begin a block. One that had the same index keeps its place, and what came for it."""
+        block = Block(len(self.content), time, start)
+        self.content.append(block)
+        index = getattr(data, "index", None)
+        if isinstance(index, int):
+            self._at[index] = block
         if block.type == "text" and block.parts and self.first_text is None:
             self.first_text = time
         return block
 
+    def _block(self, data: Any) -> Block | None:
+        """The block that an event is about: by its index, or the newest where it has none."""
+        index = getattr(data, "index", None)
+        if isinstance(index, int):
+            return self._at.get(index)
+        return self.content[-1] if self.content else None
+
     def _delta(self, time: float, data: Any) -> None:
         delta = getattr(data, "delta", None)
-        kind = getattr(delta, "type", "")
-        index = _index(data, max(self.blocks, default=0))
-        block = self.blocks.get(index)
+        kind = _string(getattr(delta, "type", None))
+        block = self._block(data)
         if block is None:
-            block = self._open(index, time, {"type": _BLOCK_OF.get(kind, "unknown")})
+            block = self._open(data, time, {"type": _BLOCK_OF.get(kind, "unknown")})
         field = _TEXT_OF.get(kind)
         if field is not None:
             text = getattr(delta, field, None)
             if isinstance(text, str) and text:
-                block.parts.append(text)
+                block.add(text)
                 if self.first_text is None and kind == "text_delta":
                     self.first_text = time
         elif kind == "signature_delta":
-            block.signature = str(getattr(delta, "signature", None) or "")
+            block.signature = _string(getattr(delta, "signature", None))
         elif kind == "citations_delta":
             block.citations.append(as_dict(getattr(delta, "citation", None)))
 
     def _message_delta(self, data: Any) -> None:
         delta = as_dict(getattr(data, "delta", None))
-        self.stop_reason = delta.get("stop_reason") or self.stop_reason
+        self.stop_reason = _string(delta.get("stop_reason")) or self.stop_reason
         self.stop_details = as_dict(delta.get("stop_details")) or self.stop_details
         for name in ("stop_reason", "stop_sequence", "stop_details"):
             self._base[name] = delta.get(name)
@@ -245,16 +293,12 @@ class Message:
         usage = as_dict(getattr(data, "usage", None))
         # Counts are cumulative: later ones overwrite, an absent one leaves what was known.
         self._usage |= {k: usage[k] for k in _CUMULATIVE if usage.get(k) is not None}
-
-    @property
-    def content(self) -> list[Block]:
-        """The blocks by their place in the message."""
-        return [self.blocks[index] for index in sorted(self.blocks)]
+        self._counted = self._counted or usage.get("output_tokens") is not None
 
     @property
     def usage(self) -> Usage:
-        """The tokens, as far as they are known."""
-        return Usage.from_api(self._usage, complete=self.complete)
+        """The tokens, as far as they are known: the output once the finished stream counted it."""
+        return Usage.from_api(self._usage, complete=self.complete and self._counted)
 
     def to_sdk(self) -> Any:
         """The SDK's own ``Message``, or None where no ``message_start`` came."""
@@ -263,8 +307,3 @@ class Message:
             return None
         content = [block.to_dict() for block in self.content]
         return construct(**self._base | {"content": content, "usage": self._usage})
-
-
-def _index(data: Any, otherwise: int) -> int:
-    index = getattr(data, "index", None)
-    return index if isinstance(index, int) else otherwise

@@ -51,7 +51,9 @@ class Engine:
             task.add_done_callback(self._tasks.discard)
 
         def cancel_task() -> None:
-            started[0].cancel()
+            # Once: a second cancellation would break off the closing of the connection.
+            if not started[0].cancelling():
+                started[0].cancel()
 
         def cancel() -> None:
             # One turn of the loop later than the task's first step: a task that is cancelled

@@ -65,7 +65,7 @@ class ClaudeError(Exception):
         return " ".join(part for part in parts if part)
 
     def _render_traceback_(self) -> list[str]:
-        """One line instead of a traceback: IPython calls this method of an exception."""
+        """One line, or a few, instead of a traceback: IPython calls this method."""
         lines = [f"{type(self).__name__}: {self.what}"]
         if self.reply is None:  # nothing is on the screen that would say more
             lines += [f"  {part}" for part in (self.detail, self.advice) if part]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from getpass import getpass
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import StdinNotImplementedError
@@ -88,11 +89,11 @@ class ClaudeMagics(Magics):
         try:
             reply = ask(prompt, **{**self._defaults(), **given})
         except ClaudeError as error:
-            reply = error.reply
+            if name and error.reply is not None:
+                self.shell.user_ns[name] = error.reply
             raise
-        finally:
-            if name:
-                self.shell.user_ns[name] = reply
+        if name:
+            self.shell.user_ns[name] = reply
         return reply if cell is None else None
 
     def _defaults(self) -> dict[str, Any]:
@@ -217,7 +218,16 @@ def load(shell: InteractiveShell) -> None:
     """Register the magics, once."""
     if rewrite not in shell.input_transformers_cleanup:
         shell.register_magics(ClaudeMagics(shell))
-        shell.input_transformers_cleanup.append(rewrite)
+        # Before IPython's own, which would change a prompt: they take out indents and `>>>`.
+        shell.input_transformers_cleanup.insert(0, rewrite)
+        Thread(target=_warm_up, name="claude_nb warm-up", daemon=True).start()
+
+
+def _warm_up() -> None:
+    """Import what the first cell needs, while nobody waits for it."""
+    from claude_nb.run import session
+
+    session.warm_up()
 
 
 def unload(shell: InteractiveShell) -> None:

@@ -27,13 +27,13 @@ class Price:
     """What a model costs for prompts up to one size, in USD per million tokens.
 
     Attributes:
-        up_to_input_tokens: the largest prompt (cached tokens included) that this price holds for;
+        up_to_input_tokens: The largest prompt (cached tokens included) that this price holds for;
             None for prompts of any size.
-        input: input tokens that were neither written to nor read from the cache.
-        output: output tokens, thinking included.
-        cache_write_5m: input tokens written to the cache for five minutes.
-        cache_write_1h: input tokens written to the cache for an hour.
-        cache_read: input tokens read from the cache.
+        input: Input tokens that were neither written to nor read from the cache.
+        output: Output tokens, thinking included.
+        cache_write_5m: Input tokens written to the cache for five minutes.
+        cache_write_1h: Input tokens written to the cache for an hour.
+        cache_read: Input tokens read from the cache.
     """
 
     up_to_input_tokens: int | None
@@ -49,18 +49,18 @@ class ModelFacts:
     """The dated facts about one model; None is "not known" in every field.
 
     Attributes:
-        id: the model's id without a date, as it is sent in a request.
-        name: the name for people, such as "Claude Opus 5.5".
-        source: where the limits and the prices come from, with the date.
-        context_window: tokens of prompt and answer together.
-        max_output_tokens: the largest ``max_tokens``.
-        thinking_types: the values of ``thinking.type`` that the model accepts; others answer 400.
-        thinking_default: whether it thinks when the request says nothing about it: "always" (and
+        id: The model's id without a date, as it is sent in a request.
+        name: The name for people, such as "Claude Opus 5.5".
+        source: Where the limits and the prices come from, with the date.
+        context_window: Tokens of prompt and answer together.
+        max_output_tokens: The largest ``max_tokens``.
+        thinking_types: The values of ``thinking.type`` that the model accepts; others answer 400.
+        thinking_default: Whether it thinks when the request says nothing about it: "always" (and
             it cannot be turned off), "on" or "off".
-        thinking_display: what it shows of its thinking when the request does not say.
-        accepts_prefill: whether the last message may be the assistant's, to be continued.
-        prices: the prices by prompt size, the smallest prompt first; empty when not known.
-        cache_minimum_tokens: prompts shorter than this are silently not cached.
+        thinking_display: What it shows of its thinking when the request does not say.
+        accepts_prefill: Whether the last message may be the assistant's, to be continued.
+        prices: The prices by prompt size, the smallest prompt first; empty when not known.
+        cache_minimum_tokens: Prompts shorter than this are silently not cached.
     """
 
     id: str
@@ -94,7 +94,7 @@ def facts(model_id: str) -> ModelFacts | None:
     """Return what is known about a model.
 
     Args:
-        model_id: the id as it is sent in a request, case exact. A dated id
+        model_id: The id as it is sent in a request, case exact. A dated id
             ("claude-haiku-4-5-20251001") gives the facts of the model it names.
 
     Returns:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from claude_nb.blocks import Block, Message
 from claude_nb.errors import ClaudeError, DroppedError
@@ -61,28 +62,35 @@ class Progress:
         self.ended: float | None = None
 
     def apply(self, event: StreamEvent) -> None:
-        """Take in one event."""
+        """Take in one event.
+
+        A reply ends once: what a connection does after ``message_stop`` takes nothing back.
+        """
         data = event.data
         if isinstance(data, RequestSent):
             self.messages.append(Message(event.time, data))
-        elif isinstance(data, ResponseStarted):
-            self.messages[-1].accepted = True
-            self.messages[-1].request_id = data.request_id
+            self.outcome, self.error, self.ended = Outcome.STREAMING, None, None
         elif isinstance(data, Stopped):
             self._end(event.time, Outcome.STOPPED)
         elif isinstance(data, Failed):
-            self.error = data.error
             dropped = isinstance(data.error, DroppedError)
-            self._end(event.time, Outcome.DROPPED if dropped else Outcome.FAILED)
-        else:
-            message = self.messages[-1]
-            message.apply(event.time, data)
-            if message.complete and self.ended is None:
-                self._end(event.time, _outcome(message))
+            self._end(event.time, Outcome.DROPPED if dropped else Outcome.FAILED, data.error)
+        elif self.messages:
+            self._message(self.messages[-1], event.time, data)
 
-    def _end(self, time: float, outcome: Outcome) -> None:
-        self.outcome = outcome
-        self.ended = time
+    def _message(self, message: Message, time: float, data: Any) -> None:
+        if isinstance(data, ResponseStarted):
+            message.accepted = True
+            message.request_id = data.request_id
+            return
+        message.apply(time, data)
+        if message.complete:
+            self._end(time, _outcome(message))
+
+    def _end(self, time: float, outcome: Outcome, error: ClaudeError | None = None) -> None:
+        if self.ended is not None:
+            return
+        self.outcome, self.error, self.ended = outcome, error, time
         if self.messages and self.messages[-1].ended is None:
             self.messages[-1].ended = time
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from claude_nb.errors import redact
 from claude_nb.progress import Progress
 from claude_nb.render import settled
 
@@ -42,6 +43,6 @@ class Reply(Progress):
         return settled.mimebundle(self), settled.metadata(self)
 
     def __repr__(self) -> str:
-        text = self.text
+        text = redact(self.text)
         shown = text if len(text) <= 60 else text[:59] + "…"
         return f"<Reply {self.outcome} · {self.model or self.request.model} · {shown!r}>"

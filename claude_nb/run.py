@@ -6,10 +6,12 @@ import math
 import os
 import sys
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.api import Connection
 from claude_nb.engine import Stream
+from claude_nb.errors import ClaudeError
 from claude_nb.ledger import Ledger
 from claude_nb.prompt import Request
 from claude_nb.reply import Reply
@@ -85,6 +87,11 @@ class Session:
                 )
             return Connection(base_url=self._simulator.base_url, simulated=True)
 
+    def warm_up(self) -> None:
+        """Make what the first request needs: the SDK alone takes over a second to import."""
+        with suppress(ClaudeError, RuntimeError):  # the request itself will say what is wrong
+            self.connection().client()
+
     def _start(self, speed: float, seed: int) -> Simulator:
         from claude_nb.simulator import Simulator
 
@@ -137,7 +144,8 @@ def ask(prompt: str, *, client: Any = None, show: bool = True, **options: Any) -
     reply = Reply(request)
     session.last = reply
     try:
-        paint(_send(request, client), reply, _view() if show else None)
+        stream = _send(request, client)
+        paint(stream, reply, _view(stream, reply) if show else None)
     finally:
         session.ledger.charge(reply)
     return reply
@@ -153,14 +161,27 @@ def _send(request: Request, client: Any) -> Stream:
     return Stream(ApiSource(connection), request)
 
 
-def _view() -> View:
-    """The view that fits where this runs: a kernel's display, or a terminal."""
+def _view(stream: Stream, reply: Reply) -> View:
+    """The view that fits where this runs: a front end's widget, its HTML, or a terminal."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
-    if shell is not None and hasattr(shell, "kernel"):
-        from claude_nb.views.updating import UpdatingView
+    kernel = getattr(shell, "kernel", None)
+    if kernel is None:
+        from claude_nb.views.terminal import TerminalView
 
+        return TerminalView()
+    from claude_nb.views.updating import UpdatingView
+
+    if not _answers(kernel):
         return UpdatingView()
-    from claude_nb.views.terminal import TerminalView
+    from claude_nb.views.live import LiveView
 
-    return TerminalView()
+    return LiveView(reply, stream.stop)
+
+
+def _answers(kernel: Any) -> bool:
+    """Whether somebody is there to answer a widget: nbclient and papermill are not."""
+    live = sys.modules.get("claude_nb.views.live")
+    asked_by_a_cell = "cellId" in (kernel.get_parent().get("metadata") or {})
+    answered = live is not None and live.LiveView.answered
+    return asked_by_a_cell or answered or "google.colab" in sys.modules

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
-from claude_nb.errors import DroppedError
+from claude_nb.errors import DroppedError, MalformedError
 from claude_nb.events import RequestSent, ResponseStarted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from anthropic import AsyncStream
+
     from claude_nb.api import Connection
     from claude_nb.prompt import Request
+
+
+_LINGER = 1.0
+"""Seconds to wait after ``message_stop`` for the end of the body: the connection of a body that was
+read to its end serves the next request too, but a gateway may hold it open for ever."""
 
 
 class Source(Protocol):
@@ -46,11 +55,34 @@ class ApiSource:
         stream = await client.messages.create(**request.params(), stream=True)
         try:
             yield ResponseStarted(stream.response.headers.get("request-id"))
-            complete = False
-            async for event in stream:
+            empty, complete = True, False
+            while not complete:
+                try:
+                    event = await stream.__anext__()
+                except StopAsyncIteration:  # the SDK finds nothing wrong with an early clean end
+                    raise _nothing() if empty else _unfinished() from None
                 yield event
-                complete = complete or getattr(event, "type", None) == "message_stop"
-            if not complete:  # the SDK raises nothing when a body ends early but cleanly
-                raise DroppedError("The stream ended before the reply did.")
+                empty = False
+                complete = getattr(event, "type", None) == "message_stop"
+            await _finish(stream)
         finally:
             await stream.close()
+
+
+async def _finish(stream: AsyncStream[Any]) -> None:
+    """Read what follows a complete message: nothing in it could take the message back."""
+    with suppress(Exception):
+        async with asyncio.timeout(_LINGER):
+            async for _ in stream:
+                pass
+
+
+def _unfinished() -> DroppedError:
+    return DroppedError("The stream ended before the reply did.")
+
+
+def _nothing() -> MalformedError:
+    return MalformedError(
+        "The server accepted the request, but sent no reply.",
+        "If a gateway or proxy stands between, it may not pass streams on.",
+    )

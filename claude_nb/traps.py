@@ -1,8 +1,9 @@
 """What IPython does to a cell before a magic sees it, and what is done about it here.
 
-IPython opens help for a line that ends in ``?``, even a question to Claude; and it finds a cell
-magic only on the very first line, so that a comment above it breaks it. ``rewrite`` runs before
-IPython's own transformations and takes these two traps away.
+IPython opens help for a line that ends in ``?``, even a question to Claude. It finds a cell magic
+only on the very first line, so that a comment above it breaks it. And before it looks for one, it
+takes ``>>>`` and common indentation out of all lines, a prompt's too. ``rewrite`` runs before
+IPython's own transformations and takes these traps away.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import tokenize
 _LINE_MAGIC = re.compile(
     r"(?P<indent>[ \t]*)(?P<target>[A-Za-z_][\w.\[\]'\", ]*=[ \t]*)?%claude[ \t]+(?P<rest>\S.*)"
 )
-_CELL_MAGIC = re.compile(r"%%claude(\s|$)")
+_CELL_MAGIC = re.compile(r"[ \t]*%%claude(?:[ \t]+(?P<options>.*?))?\s*")
 _MISPLACED = (
     "%%claude must be the first line of its cell.",
     "Put the code above it into a cell of its own.",
@@ -25,28 +26,36 @@ def rewrite(lines: list[str]) -> list[str]:
     """Prepare a cell's lines: for ``shell.input_transformers_cleanup``.
 
     Args:
-        lines: The cell, each line with its line end.
+        lines: The cell, each line with its line end; IPython gives the last one a line end where
+            none was typed.
 
     Returns:
-        The lines with each ``%claude …`` as the call that IPython would make of it if it did not
-        end in ``?``; the comments above a ``%%claude`` left out.
+        A ``%%claude`` cell as the call that IPython would make of it, with the prompt as it was
+        typed, and without the comments above; in another cell each ``%claude …`` line as the call
+        that IPython would make of it if it did not end in ``?``.
     """
     code = [i for i, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("#")]
     if not code:
         return lines
     first = lines[code[0]]
-    if _CELL_MAGIC.match(first):
-        return lines[code[0] :]
-    if first.startswith("%%"):
+    if magic := _CELL_MAGIC.fullmatch(first):
+        prompt = "".join(lines[code[0] + 1 :]).removesuffix("\n")
+        return [f"get_ipython().run_cell_magic('claude', {magic['options'] or ''!r}, {prompt!r})\n"]
+    if first.lstrip().startswith("%%"):
         return lines
     done: list[str] = []
     for line in lines:
-        if _CELL_MAGIC.match(line) and not _inside_string(done):
+        if _CELL_MAGIC.fullmatch(line) and not _inside_string(done):
             what, advice = _MISPLACED
             error = "__import__('claude_nb.errors').errors.InputError"
             return [f"raise {error}({what!r}, {advice!r})\n"]
         done.append(_call(line, done))
     return done
+
+
+# A terminal asks IPython whether a cell is complete. There the `%%` must be seen, which lets a
+# prompt go on until an empty line; this attribute keeps a transformation out of that question.
+rewrite.has_side_effects = True  # type: ignore[attr-defined]
 
 
 def _call(line: str, before: list[str]) -> str:

@@ -50,15 +50,16 @@ class Usage:
 
         Args:
             usage: ``message_start``'s usage, overwritten by that of each ``message_delta``.
-            complete: Whether the stream reached its end; before that, output counts are not true.
+            complete: Whether the count at the end of the stream came; the output count before it
+                is a placeholder.
         """
         if _count(usage, "input_tokens") is None:
             return cls.unknown()
         written = _count(usage, "cache_creation_input_tokens") or 0
-        split = usage.get("cache_creation") or {}
+        split = _part(usage, "cache_creation")
         hour = min(_count(split, "ephemeral_1h_input_tokens") or 0, written)
         output = _count(usage, "output_tokens") if complete else None
-        details = usage.get("output_tokens_details") or {}
+        details = _part(usage, "output_tokens_details")
         return cls(
             input_tokens=_count(usage, "input_tokens"),
             cache_write_5m_tokens=written - hour,
@@ -116,6 +117,11 @@ class Usage:
                 return None
             dollars += tokens * (rate or 0.0) / MILLION
         return dollars
+
+
+def _part(usage: dict[str, Any], name: str) -> dict[str, Any]:
+    part = usage.get(name)
+    return part if isinstance(part, dict) else {}
 
 
 def _count(usage: dict[str, Any], name: str) -> int | None:

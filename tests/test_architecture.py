@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import claude_nb
 
 PACKAGE = Path(claude_nb.__file__).parent
+CODE_MAP = Path(__file__).resolve().parents[1] / "CONTRIBUTING.md"
 
 FLOORS = [
     ["errors", "events", "models", "usage"],
@@ -82,6 +84,16 @@ def own_name(name: str) -> str:
 def test_every_module_has_a_floor():
     """A new module is put into the table before anything else."""
     assert {room(module) for module in MODULES} - {*FLOOR_OF, SIMULATOR} == set()
+
+
+def test_the_code_map_is_the_code():
+    """CONTRIBUTING.md has one line for each room that there is, with its floor."""
+    lines = re.findall(r"(?m)^\| `(\w+)` \| (\S+) \|", CODE_MAP.read_text(encoding="utf-8"))
+    floors = {"claude_nb" if name == "__init__" else name: floor for name, floor in lines}
+    assert len(floors) == len(lines)
+    assert floors == {
+        name: str(FLOOR_OF.get(name, "–")) for name in {room(module) for module in MODULES}
+    }
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if room(name) != SIMULATOR])

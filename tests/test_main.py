@@ -58,7 +58,7 @@ def told(folder, *command: str, env=None):
 def test_version(folder):
     """``--version`` says the installed version."""
     ran = run("-m", "claude_nb", "--version", cwd=folder)
-    assert (ran.returncode, ran.stdout) == (0, f"{version('claude-nb')}\n")
+    assert (ran.returncode, ran.stdout) == (0, f"claude-nb {version('claude-nb')}\n")
 
 
 def test_without_a_command_it_says_how_to_use_it(folder):
@@ -68,6 +68,7 @@ def test_without_a_command_it_says_how_to_use_it(folder):
     assert "command" in ran.stderr
 
 
+@pytest.mark.kernel
 def test_in_a_checkout_lab_opens_the_checkouts_quickstart(folder):
     """Nothing is copied; arguments after ``--`` reach JupyterLab; its exit code is handed back."""
     started, ran = told(folder, "-m", "claude_nb", "lab", "--", "--no-browser", "--port=0")
@@ -77,6 +78,7 @@ def test_in_a_checkout_lab_opens_the_checkouts_quickstart(folder):
     assert list(folder.glob("*.ipynb")) == []
 
 
+@pytest.mark.kernel
 def test_without_credentials_kernels_simulate_and_two_lines_say_so(folder):
     """A newcomer gets a working notebook, and knows that its answers are not real."""
     started, ran = told(folder, "-m", "claude_nb", "lab")
@@ -86,6 +88,7 @@ def test_without_credentials_kernels_simulate_and_two_lines_say_so(folder):
     assert "ANTHROPIC_API_KEY" in ran.stdout
 
 
+@pytest.mark.kernel
 def test_with_credentials_nothing_is_simulated_and_nothing_is_said(folder):
     """A key in the environment is used, and is not printed."""
     started, ran = told(folder, "-m", "claude_nb", "lab", env={"ANTHROPIC_API_KEY": "not-a-key"})
@@ -93,6 +96,7 @@ def test_with_credentials_nothing_is_simulated_and_nothing_is_said(folder):
     assert "not-a-key" not in ran.stderr
 
 
+@pytest.mark.kernel
 def test_a_choice_about_the_simulator_is_respected(folder):
     """Who has set CLAUDE_NB_SIMULATE already is neither overruled nor told."""
     started, ran = told(folder, "-m", "claude_nb", "lab", env={"CLAUDE_NB_SIMULATE": "0"})
@@ -119,6 +123,7 @@ def installed(wheel, tmp_path_factory):
     return {"PYTHONPATH": str(site)}
 
 
+@pytest.mark.kernel
 def test_installed_lab_puts_the_quickstart_into_the_folder(folder, installed):
     """Outside a checkout the packaged notebook is copied to where the user is, and opened."""
     started, _ = told(folder, "-m", "claude_nb", "lab", env=installed)
@@ -127,6 +132,7 @@ def test_installed_lab_puts_the_quickstart_into_the_folder(folder, installed):
     assert copy.read_bytes() == (ROOT / "notebooks" / "00_quickstart.ipynb").read_bytes()
 
 
+@pytest.mark.kernel
 def test_installed_lab_keeps_the_quickstart_that_is_there(folder, installed):
     """What the user has written into it is never overwritten."""
     (folder / "00_quickstart.ipynb").write_text("mine")

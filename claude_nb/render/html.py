@@ -15,16 +15,36 @@ from typing import TYPE_CHECKING
 from claude_nb.blocks import TOOL_CALLS
 from claude_nb.errors import redact
 from claude_nb.models import facts
-from claude_nb.render import words
-from claude_nb.render.markdown import clean, to_html
+from claude_nb.progress import Outcome
+from claude_nb.render import partial_json, words
+from claude_nb.render.markdown import ROOT_CLASSES, clean, to_html
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from claude_nb.blocks import Block, Message
     from claude_nb.progress import Progress
     from claude_nb.usage import Usage
 
-_QUIET = "opacity:0.7"
-_NUMBER = "text-align:right;padding:2px 0 2px 16px"
+QUIET = "opacity:0.7"
+_STATUS = "margin:0 0 4px;line-height:24px"
+_DOT = "display:inline-block;width:7px;height:7px;margin-right:7px;border-radius:50%"
+_COLOURS = {
+    Outcome.STREAMING: "#d07a55",
+    Outcome.COMPLETE: "#4c9a70",
+    Outcome.TRUNCATED: "#c08a1e",
+    Outcome.REFUSED: "#c08a1e",
+    Outcome.STOPPED: "#c08a1e",
+    Outcome.DROPPED: "#d0453a",
+    Outcome.FAILED: "#d0453a",
+}
+"""Colours that stand out on a white and on a black page."""
+
+_PANE = "border-left:2px solid #88888866;margin:8px 0 12px;padding:0 0 0 12px"
+_CARD = "border:1px solid #88888844;border-radius:3px;margin:8px 0 12px;padding:6px 12px"
+_CELL = "text-align:left;padding:2px 0;white-space:nowrap"
+_NUMBER = "text-align:right;padding:2px 0 2px 16px;white-space:nowrap"
+_HEAD = f"font-weight:normal;{QUIET}"
 _BADGE = "border:1px solid #888888;border-radius:9px;padding:0 7px;font-size:85%;opacity:0.7"
 _COLUMNS = (
     "input",
@@ -38,87 +58,99 @@ _COLUMNS = (
 )
 
 
-def reply(progress: Progress, *, now: float | None = None) -> str:
+def reply(
+    progress: Progress, *, now: float | None = None, opened: Container[Block] = frozenset()
+) -> str:
     """A whole reply.
 
     Args:
         progress: The reply so far.
-        now: While it streams, the time (``time.monotonic()``): shows the status line instead of
-            the usage table, and panes that are being written stay open.
+        now: While it streams, the time (``time.monotonic()``).
+        opened: The blocks whose panes the reader has opened.
 
     Returns:
         HTML that is safe in a trusted cell: nothing that came from a server is unescaped.
     """
-    live = now is not None
-    parts = [block(b, message) for message in progress.messages for b in message.content]
-    if now is not None:
-        parts.insert(0, status(progress, now))
+    parts = [status(progress, now)]
+    for message in progress.messages:
+        parts += [block(b, message, is_open=b in opened) for b in message.content]
     if note := words.card(progress):
-        parts.append(card(note, simulated=progress.simulated))
-    if not live:
+        parts.append(card(note))
+    if progress.ended is not None:
         parts.append(usage(progress))
     # The classes keep MathJax off everything but the formulas, so that money stays money.
-    return f'<div class="claude-nb mathjax_ignore tex2jax_ignore">{"".join(parts)}</div>'
+    return f'<div class="claude-nb {ROOT_CLASSES}">{"".join(parts)}</div>'
 
 
-def status(progress: Progress, now: float) -> str:
-    """The line above a reply that is still coming."""
-    message = progress.last
-    model = text(message.model) if message else ""
-    elapsed = words.seconds(now - progress.messages[0].sent) if message else ""
+def status(progress: Progress, now: float | None = None) -> str:
+    """The line above a reply: model, what it is doing or how it ended, how long."""
+    sent = progress.messages[0].sent if progress.messages else None
+    end = progress.ended if progress.ended is not None else now
+    elapsed = "" if sent is None or end is None else f" · {words.seconds(end - sent)}"
     badge = _badge() if progress.simulated else ""
+    dot = f'<span style="{_DOT};background:{_COLOURS[progress.outcome]}"></span>'
     return (
-        f'<p style="margin:0 0 6px"><b>{model}</b>'
-        f'<span style="{_QUIET}"> · {text(words.status(progress))} · {elapsed}</span>{badge}</p>'
+        f'<p style="{_STATUS}">{dot}<b>{text(progress.model)}</b>'
+        f'<span style="{QUIET}"> · {text(words.status(progress))}{elapsed}</span>{badge}</p>'
     )
 
 
-def block(item: Block, message: Message) -> str:
-    """One content block in its readable form."""
-    is_open = item.ended is None and message.ended is None
+def block(item: Block, message: Message, *, is_open: bool = False) -> str:
+    """One content block in its readable form; a pane is folded unless it is being written."""
+    growing = item.ended is None and message.ended is None
+    is_open = is_open or growing
     if item.type == "text":
-        return to_html(redact(item.text), live=is_open) + _sources(item)
+        return to_html(redact(item.text), live=growing) + sources(item)
     if item.type == "thinking":
-        return _thinking(item, message, is_open=is_open)
+        body = to_html(redact(item.text), live=growing)
+        label = thinking_label(item, message)
+        return pane(label, body, is_open=is_open) if item.text else line(label)
     if item.type in TOOL_CALLS:
-        return _tool_call(item, is_open=is_open)
-    return _other(item)
+        return pane(tool_label(item), tool_input(item), is_open=is_open)
+    return _other(item, is_open=is_open)
 
 
-def _thinking(item: Block, message: Message, *, is_open: bool) -> str:
+def thinking_label(item: Block, message: Message) -> str:
+    """What stands above a thinking block."""
     only = sum(other.type == "thinking" for other in message.content) == 1
     strong, rest = words.thought(item, message.usage.thinking_tokens if only else None)
-    label = f"<b>{strong}</b>{text(rest)}"
-    if not item.text:
-        return f'<p style="margin:6px 0;{_QUIET}">{label}</p>'
-    return pane(label, to_html(redact(item.text), live=is_open), is_open=is_open)
+    return f'<b>{strong}</b><span style="{QUIET}">{text(rest)}</span>'
 
 
-def _tool_call(item: Block, *, is_open: bool) -> str:
-    value = item.input
-    label = f"<b>{text(item.name or item.type)}</b>"
-    if is_open:
-        return pane(f"{label} · writing input", code(item.text, ""), is_open=True)
-    if value is None:
-        return pane(f"{label} · input is not valid JSON", code(item.text, ""), is_open=False)
-    inside = ", ".join(f"{k}={json.dumps(v, ensure_ascii=False)}" for k, v in value.items())
+def tool_label(item: Block) -> str:
+    """What stands above a tool call: its name, and its arguments in short."""
+    name = f"<b>{text(item.name or item.type)}</b>"
+    if item.ended is None:
+        return f"{name} · writing input"
+    if item.input is None:
+        return f"{name} · its input is not complete JSON"
+    inside = ", ".join(f"{k}={json.dumps(v, ensure_ascii=False)}" for k, v in item.input.items())
     short = inside if len(inside) <= 80 else inside[:79] + "…"
-    body = code(json.dumps(value, indent=2, ensure_ascii=False), "json")
-    return pane(f'{label}<span style="{_QUIET}">({text(short)})</span>', body, is_open=False)
+    return f'{name}<span style="{QUIET}">({text(short)})</span>'
 
 
-def _other(item: Block) -> str:
+def tool_input(item: Block) -> str:
+    """A tool call's input, as far as it came, made readable."""
+    return partial_json.to_html(redact(item.text or json.dumps(item.input, ensure_ascii=False)))
+
+
+def line(label: str) -> str:
+    """A block of which there is nothing to read."""
+    return f'<p style="margin:6px 0;{QUIET}">{label}</p>'
+
+
+def _other(item: Block, *, is_open: bool) -> str:
     """A block with no form of its own: its type, and what it holds."""
     if item.type == "redacted_thinking":
-        return f'<p style="margin:6px 0;{_QUIET}"><b>Thought</b> · encrypted by the server</p>'
+        return line("<b>Thought</b> · encrypted by the server")
     content = item.to_dict()
     content.pop("type", None)
     body = code(json.dumps(content, indent=2, ensure_ascii=False, default=str), "json")
     said = to_html(redact(item.text), live=False) if item.text else ""
-    return said + pane(f"<b>{text(item.type.replace('_', ' '))}</b>", body, is_open=False)
+    return said + pane(f"<b>{text(item.type.replace('_', ' '))}</b>", body, is_open=is_open)
 
 
-def _sources(item: Block) -> str:
+def sources(item: Block) -> str:
     """The sources that a text block cites, numbered, each once."""
     lines: dict[str, None] = {}
     for citation in item.citations:
@@ -136,8 +168,8 @@ def pane(label: str, body: str, *, is_open: bool) -> str:
     """A foldable part. ``label`` and ``body`` are HTML already."""
     attribute = " open" if is_open else ""
     return (
-        '<details style="border-left:2px solid #88888866;margin:6px 0;padding:0 0 0 12px"'
-        f'{attribute}><summary style="cursor:pointer">{label}</summary>{body}</details>'
+        f'<details style="{_PANE}"{attribute}><summary style="cursor:pointer;margin:0 0 4px">'
+        f"{label}</summary>{body}</details>"
     )
 
 
@@ -152,15 +184,14 @@ def _backticks(source: str) -> list[str]:
     return "".join(char if char == "`" else " " for char in source).split()
 
 
-def card(note: words.Card, *, simulated: bool) -> str:
+def card(note: words.Card) -> str:
     """A note that something did not simply end well."""
     colour = "#d0453a" if note.serious else "#c08a1e"
-    style = f"border-left:3px solid {colour};margin:8px 0;padding:4px 12px"
-    badge = _badge() if simulated else ""
+    style = f"{_CARD};border-left:3px solid {colour}"
     lines = "<br>".join(map(text, note.text.split("\n")))
     return (
-        f'<div style="{style}"><b>{text(note.title)}</b>{badge}<br>'
-        f'<span style="{_QUIET}">{lines}</span></div>'
+        f'<div style="{style}"><b>{text(note.title)}</b><br>'
+        f'<span style="{QUIET}">{lines}</span></div>'
     )
 
 
@@ -182,12 +213,12 @@ def usage(progress: Progress) -> str:
     if several:
         total = progress.timing
         rows.append(_row("all", progress.usage, progress.cost, total.first_text, total.total))
-    heads = "".join(f'<th style="{_NUMBER};font-weight:normal">{name}</th>' for name in _COLUMNS)
-    model = f"{text(progress.model)}{_badge() if progress.simulated else ''}"
-    first = '<th style="text-align:left;padding:2px 0;font-weight:normal">'
+    heads = "".join(f'<th style="{_NUMBER};{_HEAD}">{name}</th>' for name in _COLUMNS)
+    # On a narrow page the table scrolls: numbers that wrap cannot be compared.
     return (
-        f'<table style="margin:8px 0 0;font-size:90%"><thead><tr>{first}{model}</th>{heads}</tr>'
-        f"</thead><tbody>{''.join(rows)}</tbody></table>"
+        '<div style="overflow-x:auto"><table style="margin:8px 0 0;font-size:90%">'
+        f'<thead><tr><th style="{_CELL};{_HEAD}">stop reason</th>{heads}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 
@@ -205,7 +236,7 @@ def _row(
         words.seconds(end),
     )
     numbers = "".join(f'<td style="{_NUMBER}">{text(cell)}</td>' for cell in cells)
-    return f'<tr><td style="text-align:left;padding:2px 0">{text(label)}</td>{numbers}</tr>'
+    return f'<tr><td style="{_CELL}">{text(label)}</td>{numbers}</tr>'
 
 
 def _badge() -> str:

@@ -28,17 +28,18 @@ block, and of a list or table only its last item or row.
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from markdown_it.common.utils import escapeHtml
 from markdown_it.token import Token
 
-from claude_nb.render.markdown import clean
+from claude_nb.render.markdown import FORMULA_LINES, clean, parse, render
 
 __all__ = ["Incremental", "Patch"]
 
-_HELD: Final = re.compile("[\r\ud800-\udbff]$")
+_HELD: Final = re.compile("[\r\ud800-\udbff]\\Z")
 _FENCE: Final = re.compile(r"(`{3,}|~{3,})[^\n]*\n")
 _FORMULA: Final = re.compile(r"^ {0,3}(?:\$\$|\\\[)", re.MULTILINE)
 _MARKER: Final = re.compile(r" {0,3}(?:[-+*]|\d{1,9}[.)])")
@@ -77,8 +78,6 @@ class _Fence:
     end: re.Pattern[str]
     may_end: re.Pattern[str]
     in_line: bool  # the last line has begun to be shown, so it is not the end
-    html: list[str]
-    units: int  # UTF-16 code units of `html`, which is without the closing tags
 
 
 @dataclass(slots=True)
@@ -86,7 +85,6 @@ class _Part:
     """An open list or table of which only the last item or row is still parsed."""
 
     opening: Token
-    html: str  # up to and with the last settled item or row
     lead: str  # the lines that make a table of its rows
     loose: bool
     cells: int
@@ -121,7 +119,9 @@ class Incremental:
         self._new: list[str] = []
         self._held = ""
         self._tail = ""  # what is parsed at the next frame
-        self._before: list[str] = []  # the open block's text before that
+        self._before: list[str] = []  # the open block's text before that, ...
+        self._html: list[str] = []  # its HTML, which is then not in `_blocks`, ...
+        self._units = 0  # and how many UTF-16 code units that has
         self._first = 0  # the first block that is open
         self._defined: dict[str, Any] = {}  # link definitions that are final
         self._tentative: dict[str, Any] = {}  # those in the tail
@@ -132,14 +132,17 @@ class Incremental:
     @property
     def blocks(self) -> list[str]:
         """The HTML of each block as of the last frame."""
-        if self._fence:
-            return [*self._blocks[:-1], "".join(self._fence.html) + _FENCE_END]
-        return list(self._blocks)
+        blocks = list(self._blocks)
+        if self._html:
+            blocks[self._first] = "".join(self._html) + blocks[self._first]
+        return blocks
 
     @property
     def open_units(self) -> int:
         """UTF-16 code units of HTML that a front end may have to lay out anew at every frame."""
-        return sum(len(html) for html in self._blocks[self._first :]) if not self._fence else 0
+        if self._fence:
+            return 0
+        return self._units + sum(_units(html) for html in self._blocks[self._first :])
 
     def feed(self, delta: str) -> None:
         """Take the next piece of the text; the next `frame` looks at it."""
@@ -175,9 +178,21 @@ class Incremental:
         """Make the whole of the open block text that is to be parsed."""
         lead = len(self._part.lead) if self._part else 0
         self._tail = "".join(self._before) + self._tail[lead:]
+        self._join()
+
+    def _join(self) -> None:
+        """Forget what of the open block was not to be parsed again."""
         self._blocks = self.blocks
         self._before.clear()
+        self._html.clear()
+        self._units = 0
         self._fence = self._part = None
+
+    def _take(self, text: str, html: str) -> None:
+        """Take `text` of the open block, shown as `html`, as not to be parsed again."""
+        self._before.append(text)
+        self._html.append(html)
+        self._units += _units(html)
 
     def _append(self, fence: _Fence, text: str) -> list[Patch] | None:
         """Show what follows in an open fence; none if the fence ends in it."""
@@ -195,11 +210,9 @@ class Incremental:
         if not text:
             return []
         fence.in_line = not text.endswith("\n")
-        self._before.append(text)
         html = escapeHtml(text)
-        patch = Patch(len(self._blocks) - 1, fence.units, html, len(_FENCE_END))
-        fence.html.append(html)
-        fence.units += _units(html)
+        patch = Patch(self._first, self._units, html, len(_FENCE_END))
+        self._take(text, html)
         return [patch]
 
     def _parse(self, *, finished: bool = False) -> list[Patch]:
@@ -226,7 +239,7 @@ class Incremental:
         fence = None if finished else self._open_fence(blocks)
         rendered = [render(block.tokens, live=True) for block in blocks]
         if part:
-            rendered[0] = part.html + _inside(part.opening, rendered[0])
+            rendered[0] = _inside(part.opening, rendered[0])
         for number, html in enumerate(rendered, self._first):
             patches += self._change(number, html)
         while len(self._blocks) > self._first + len(blocks):
@@ -235,10 +248,10 @@ class Incremental:
         if not finished:
             self._close(blocks, definitions)
             if fence:
-                self._before, self._tail = [self._tail[: -len(fence[1]) or None]], fence[1]
-                self._fence = fence[0]
-                html = self._blocks[-1].removesuffix(_FENCE_END)
-                self._fence.html, self._fence.units = [html], _units(html)
+                self._fence, held = fence
+                shown = self._tail.removesuffix(held)
+                self._take(shown, self._blocks[-1].removesuffix(_FENCE_END))
+                self._blocks[-1], self._tail = _FENCE_END, held
         return patches
 
     def _change(self, number: int, html: str) -> Iterator[Patch]:
@@ -248,7 +261,8 @@ class Incremental:
         if old != html:
             keep = _common(old, html)
             self._blocks[number] = html
-            yield Patch(number, _units(html[:keep]), html[keep:])
+            before = self._units if number == self._first else 0
+            yield Patch(number, before + _units(html[:keep]), html[keep:])
 
     def _heal(self, changed: set[str], definitions: dict[str, Any]) -> Iterator[Patch]:
         """Render closed blocks again that refer to what is now defined otherwise."""
@@ -260,6 +274,8 @@ class Incremental:
     def _open_fence(self, blocks: list[_Block]) -> tuple[_Fence, str] | None:
         """The fence at the end of the tail if it is open, and the line of it to hold back."""
         if not blocks or blocks[-1].opening.type != "fence":
+            return None
+        if _formula_line(self._tail) <= blocks[-1].start:
             return None
         begin = _offset(self._tail, blocks[-1].start)
         opening = _FENCE.match(self._tail, begin)
@@ -275,15 +291,14 @@ class Incremental:
         token = blocks[-1].opening
         token.content = self._tail[opening.end() : len(self._tail) - len(held)]
         token.map = None  # so that it is not taken for closed
-        return _Fence(
-            end, may_end, not token.content.endswith("\n") and bool(token.content), [], 0
-        ), held
+        in_line = bool(token.content) and not token.content.endswith("\n")
+        return _Fence(end, may_end, in_line), held
 
     def _close(self, blocks: list[_Block], definitions: _Definitions) -> None:
         """Close the blocks that cannot change any more, and settle what can be of the last."""
         complete = self._tail.count("\n")
         bound = _formula_line(self._tail)
-        count = len(blocks) - 1
+        count = max(len(blocks) - 1, 0)
         while count > 0 and (blocks[count].settles > complete or blocks[count - 1].end > bound):
             count -= 1
         cut = 0
@@ -294,11 +309,10 @@ class Incremental:
             if asked - self._defined.keys():
                 self._await(blocks[:count], definitions)
             self._tail = self._tail[_offset(self._tail, cut) :]
-            self._before.clear()
-            self._part = None
+            self._join()
             self._first += count
-        if count == len(blocks) - 1:
-            self._settle(blocks[-1], cut, min(complete, bound + 1), definitions)
+        if blocks and count == len(blocks) - 1:
+            self._settle(blocks[-1], cut, bound, complete, definitions)
 
     def _define(self, definitions: _Definitions, line: int) -> None:
         """Take the definitions that end before `line` of the tail as final."""
@@ -323,17 +337,21 @@ class Incremental:
             if labels := found.asked - self._defined.keys():
                 self._waiting[number] = source, labels
 
-    def _settle(self, block: _Block, cut: int, complete: int, definitions: _Definitions) -> None:
+    def _settle(
+        self, block: _Block, cut: int, bound: int, complete: int, definitions: _Definitions
+    ) -> None:
         """Take the leading items or rows of the open list or table out of the tail."""
-        children = [i for i, token in enumerate(block.tokens) if _is_child(token, block)]
         table = block.opening.type == "table_open"
-        if not table:
-            children = [i for i in children if (block.tokens[i].map or [0])[0] < complete]
+        # An item's first line must be complete to end the one before; a row ends with its line.
+        bound = min(bound, complete if table else complete - 1)
+        children = [
+            i
+            for i, token in enumerate(block.tokens)
+            if _is_child(token, block) and _line(token) <= bound
+        ]
         if len(children) < 2:
             return
-        line = (block.tokens[children[-1]].map or [0])[0]
-        if line > complete:
-            return
+        line = _line(block.tokens[children[-1]])
         offset = _offset(self._tail, line - cut)
         html = render(block.tokens[: children[-1]], live=True)
         part = self._part
@@ -350,14 +368,17 @@ class Incremental:
                 return
             probe = _split(parse(f"{self._tail[:offset]}{marker[0]} x", {"references": {}}))
             loose = not probe[-1].tokens[-5].hidden or bool(part and part.loose)
+            if any(t.hidden == loose for t in _paragraphs(block.tokens[: children[-1]])):
+                return  # loose for now, because of what is not settled
+        text = self._tail[len(part.lead) if part else 0 : offset]
         if part:
-            html = part.html + _inside(part.opening, html)
-            part.html, part.loose, part.cells = html, loose, cells
+            html = _inside(part.opening, html)
+            part.loose, part.cells = loose, cells
         else:
-            asked = definitions.asked.copy()
-            self._part = _Part(block.opening, html, lead, loose, cells, asked)
+            self._part = _Part(block.opening, lead, loose, cells, definitions.asked.copy())
         self._define(definitions, line)
-        self._before.append(self._tail[len(part.lead) if part else 0 : offset])
+        self._take(text, html)
+        self._blocks[self._first] = self._blocks[self._first].removeprefix(html)
         self._tail = lead + self._tail[offset:]
 
 
@@ -373,10 +394,15 @@ def _split(tokens: list[Token]) -> list[_Block]:
     return blocks
 
 
+def _line(token: Token) -> int:
+    """The line on which a block token begins."""
+    return token.map[0] if token.map else 0
+
+
 def _is_child(token: Token, block: _Block) -> bool:
     """Whether `token` begins an item of the list, or a row of the table's body."""
     if block.opening.type == "table_open":
-        return token.type == "tr_open" and (token.map or [0])[0] > block.start
+        return token.type == "tr_open" and _line(token) > block.start
     return token.type == "list_item_open" and token.level == 1
 
 
@@ -395,12 +421,17 @@ def _continues(part: _Part, blocks: list[_Block]) -> bool:
         return False
     if opening.type == "table_open":
         return True
-    paragraphs = [t for t in tokens if t.level == 2 and t.tag == "p"]
+    paragraphs = _paragraphs(tokens)
     if not paragraphs or (not paragraphs[0].hidden and not part.loose):
         return False
     for token in paragraphs:
         token.hidden = token.hidden and not part.loose
     return True
+
+
+def _paragraphs(tokens: list[Token]) -> list[Token]:
+    """The tokens of the paragraphs right in a list's items: hidden in a tight list."""
+    return [token for token in tokens if token.level == 2 and token.tag == "p"]
 
 
 def _inside(opening: Token, html: str) -> str:

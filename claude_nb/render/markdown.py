@@ -14,11 +14,10 @@ front end, so whatever leaves this module is safe as it stands:
   `HIGHLIGHT_LIMIT` and `FORMULA_LINES` say where rendering falls back to plainer forms).
 
 The syntax is CommonMark with tables, strikethrough, task lists and math. The caller puts the
-result into a root element with the classes `ROOT_CLASSES`. There is no style sheet in it and,
-but for the alignment of table cells, no style: code has the Pygments classes that the
-notebook's own theme colours inside ``pre.highlight``, and a formula is a span that MathJax
-typesets (versions 2 and 3) while the root's classes keep it from everything else, so that
-money stays money.
+result into a root element with the classes `ROOT_CLASSES`. There is no style sheet in it, and
+little style: code is in a box (`code_open`), with the Pygments classes that the notebook's own
+theme colours inside ``pre.highlight``, and a formula is a span that MathJax typesets (versions
+2 and 3) while the root's classes keep it from everything else, so that money stays money.
 
 The *live* form is for a text that is still growing. It differs from the settled one in two
 things: a formula is its own source, and a code fence that is not closed is not coloured.
@@ -33,14 +32,13 @@ from typing import Final
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import MD_TRIM_RE, escapeHtml, mdTrim, unescapeAll
 from markdown_it.renderer import RendererHTML
-from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock, blockquote, list_block
 from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
-__all__ = ["ROOT_CLASSES", "clean", "parse", "render", "to_html"]
+__all__ = ["ROOT_CLASSES", "clean", "code_open", "parse", "render", "to_html"]
 
 ROOT_CLASSES: Final = "mathjax_ignore tex2jax_ignore"
 """Classes that the root element must have: MathJax 3 heeds the first, MathJax 2 the second."""
@@ -58,6 +56,8 @@ FORMULA_LINES: Final = 100
 """Lines of one display formula; more is text, so that the search for its end is bounded."""
 
 _BlockRule = Callable[[StateBlock, int, int, bool], bool]
+
+_BOX: Final = "background:#8888881a;border-radius:3px;margin:0 0 1em;padding:8px 12px"
 
 _FORMULA_OPEN: Final = '<span class="mathjax_process tex2jax_process">'
 
@@ -157,34 +157,26 @@ class _Parser(MarkdownIt):
 
 
 class _Renderer(RendererHTML):
-    """markdown-it's renderer with our forms of code and math; a method renders its token type."""
+    """markdown-it's renderer with our forms of code and math: a method for a type of token."""
 
-    def fence(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+    def fence(self, tokens: Sequence[Token], idx: int, _: OptionsDict, env: EnvType) -> str:
         token = tokens[idx]
         info = mdTrim(unescapeAll(token.info))
         language = MD_TRIM_RE.split(info, maxsplit=1)[0] if info else ""
         plain = env["live"] and not _is_closed(token)
         return _code(token.content, language, coloured=not plain)
 
-    def code_block(
-        self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
-    ) -> str:
+    def code_block(self, tokens: Sequence[Token], idx: int, _: OptionsDict, __: EnvType) -> str:
         return _code(tokens[idx].content, "", coloured=False)
 
-    def math_inline(
-        self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
-    ) -> str:
+    def math_inline(self, tokens: Sequence[Token], idx: int, _: OptionsDict, env: EnvType) -> str:
         return _formula(tokens[idx], r"\(", r"\)", live=env["live"])
 
-    def math_display(
-        self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
-    ) -> str:
+    def math_display(self, tokens: Sequence[Token], idx: int, _: OptionsDict, env: EnvType) -> str:
         return _formula(tokens[idx], r"\[", r"\]", live=env["live"])
 
-    def math_block(
-        self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
-    ) -> str:
-        return f"<p>{self.math_display(tokens, idx, options, env)}</p>\n"
+    def math_block(self, tokens: Sequence[Token], idx: int, _: OptionsDict, env: EnvType) -> str:
+        return f"<p>{self.math_display(tokens, idx, _, env)}</p>\n"
 
 
 @functools.cache
@@ -197,10 +189,10 @@ def _parser() -> _Parser:
     parser.enable(["table", "strikethrough"])
     parser.disable(["html_block", "html_inline"])
     block, inline, core = parser.block.ruler, parser.inline.ruler, parser.core.ruler
-    interrupts: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
-    block.before("fence", "math", _math_block, interrupts)
-    block.at("blockquote", _bounded(blockquote), interrupts)
-    block.at("list", _bounded(list_block), {"alt": ["paragraph", "reference", "blockquote"]})
+    interrupted = ["paragraph", "reference", "blockquote", "list"]
+    block.before("fence", "math", _math_block, {"alt": interrupted})
+    block.at("blockquote", _bounded(blockquote), {"alt": interrupted})
+    block.at("list", _bounded(list_block), {"alt": interrupted[:3]})
     inline.before("escape", "math", _math_inline)
     core.before("inline", "limit", _limit)
     core.push("links", _links)
@@ -375,17 +367,27 @@ def _is_closed(fence: Token) -> bool:
 
 
 def _code(code: str, language: str, *, coloured: bool) -> str:
-    attribute = f' class="language-{escapeHtml(language)}"' if language else ""
     html = _highlight(code, language) if language and coloured else escapeHtml(code)
-    return f'<pre class="highlight"><code{attribute}>{html}</code></pre>\n'
+    return f"{code_open(language)}{html}</code></pre>\n"
+
+
+def code_open(language: str) -> str:
+    """The beginning of a box of code; ``</code></pre>`` ends it.
+
+    Its grey is see-through, so that the box stands out on a light and on a dark page, and both
+    styles are among those that JupyterLab keeps in a notebook that is not trusted.
+    """
+    attribute = f' class="language-{escapeHtml(language)}"' if language else ""
+    # JupyterLab gives code the page's own background, which would be stripes in the box.
+    return f'<pre class="highlight" style="{_BOX}"><code{attribute} style="background:none">'
 
 
 def _highlight(code: str, language: str) -> str:
     """Escape `code`, in spans with Pygments' classes if that can be done."""
-    from pygments import highlight  # noqa: PLC0415 - not needed before the first code block
-    from pygments.formatters import HtmlFormatter  # noqa: PLC0415
-    from pygments.lexers import get_lexer_by_name  # noqa: PLC0415
-    from pygments.util import ClassNotFound  # noqa: PLC0415
+    from pygments import highlight
+    from pygments.formatters import HtmlFormatter
+    from pygments.lexers import get_lexer_by_name
+    from pygments.util import ClassNotFound
 
     if len(code) > HIGHLIGHT_LIMIT:
         return escapeHtml(code)

@@ -5,19 +5,28 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from claude_nb.errors import redact
 from claude_nb.models import as_of
 from claude_nb.render import html, text
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
+    from claude_nb.blocks import Block
     from claude_nb.progress import Progress
 
 RECORD_VERSION = 1
 
 
-def mimebundle(progress: Progress) -> dict[str, str]:
-    """The reply as HTML, Markdown and plain text, for a notebook's output."""
+def mimebundle(progress: Progress, opened: Container[Block] = frozenset()) -> dict[str, str]:
+    """The reply as HTML, Markdown and plain text, for a notebook's output.
+
+    Args:
+        progress: The reply.
+        opened: The blocks whose panes the reader has opened.
+    """
     return {
-        "text/html": html.reply(progress),
+        "text/html": html.reply(progress, opened=opened),
         "text/markdown": text.markdown(progress),
         "text/plain": text.plain(progress),
     }
@@ -31,11 +40,11 @@ def metadata(progress: Progress) -> dict[str, Any]:
     timing = asdict(progress.timing)
     record = {
         "version": RECORD_VERSION,
-        "model": progress.model,
+        "model": redact(progress.model),
         "simulated": progress.simulated,
         "outcome": str(progress.outcome),
-        "stop_reason": progress.stop_reason,
-        "request_ids": progress.request_ids,
+        "stop_reason": progress.stop_reason and redact(progress.stop_reason),
+        "request_ids": list(map(redact, progress.request_ids)),
         "usage": asdict(progress.usage),
         "cost_usd": progress.cost,
         "price_list_date": as_of(),

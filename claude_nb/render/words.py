@@ -49,9 +49,9 @@ def status(progress: Progress) -> str:
         return str(progress.outcome)
     if message is None or not message.accepted:
         return "connecting"
-    block = next(reversed(message.blocks.values()), None)
-    if block is None:
+    if not message.content:
         return "waiting for the first words"
+    block = message.content[-1]
     if block.ended is not None:
         return "working"
     if block.type in TOOL_CALLS:

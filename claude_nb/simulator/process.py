@@ -71,7 +71,6 @@ class Simulator:
     def requests(self) -> tuple[Received, ...]:
         """What was received since the start, the oldest first. It outlives :meth:`stop`."""
         if self._process is not None:
-            # An answered command: everything the child had to tell before it has been read.
             self._command({"do": "sync"})
         with self._changed:
             return tuple(self._requests)
@@ -148,15 +147,18 @@ class Simulator:
         """Wait until the received requests satisfy a condition.
 
         Args:
-            condition: Gets the requests, again at every change. It must not use this simulator.
+            condition: Gets the requests (at least all that a client has got an answer to), again
+                at every change. It must not use this simulator.
             timeout: Seconds.
 
         Returns:
             The requests that satisfied it.
 
         Raises:
+            RuntimeError: If the simulator is not running.
             TimeoutError: If they did not in time.
         """
+        self._command({"do": "sync"})
         with self._changed:
             if not self._changed.wait_for(lambda: condition(tuple(self._requests)), timeout):
                 seen = [f"{request.method} {request.path}" for request in self._requests]
@@ -175,7 +177,10 @@ class Simulator:
         return self._process
 
     def _command(self, command: dict[str, Any]) -> None:
-        """Send a command and wait until the child has carried it out."""
+        """Send a command and wait until the child has carried it out.
+
+        Everything that the child had to tell before has been taken in then.
+        """
         process = self._running()
         if process.stdin is None:
             return

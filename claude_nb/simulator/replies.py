@@ -73,14 +73,18 @@ class Error:
 
 @dataclass(frozen=True, slots=True)
 class Scripted:
-    """The reply that the simulator would have given, cut short.
+    """The stream that the simulator would have sent by itself, cut short.
+
+    A request without ``stream`` gets its whole message all the same.
 
     Attributes:
-        events: How many of the scripted events are sent.
-        end: What happens after them.
+        events: How many of the scripted events are sent, pings included.
+        then: Events that follow them, such as an ``error``.
+        end: What happens after these.
     """
 
     events: int
+    then: list[dict[str, Any]] = field(default_factory=list)
     end: End = "drop"
 
 
@@ -124,7 +128,7 @@ def to_json(reply: Reply) -> dict[str, Any]:
     """Turn a reply into JSON data that :func:`from_json` understands."""
     data = asdict(reply)
     if isinstance(reply, Raw):
-        data["chunks"] = [chunk.decode("latin-1") for chunk in reply.chunks]
+        data["chunks"] = [chunk.decode("utf-8","replace") for chunk in reply.chunks]
     return {"kind": type(reply).__name__, **data}
 
 

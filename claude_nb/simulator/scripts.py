@@ -90,7 +90,9 @@ def answer_to(request: dict[str, Any], rng: random.Random) -> Answer:
 
 
 def _chosen(request: dict[str, Any], rng: random.Random) -> Answer:
-    last = blocks(request["messages"][-1]["content"])
+    # The last message need not be the user's: a system message may follow it.
+    asking = [m["content"] for m in request["messages"] if m["role"] == "user"]
+    last = blocks(asking[-1]) if asking else []
     asked = (request.get("output_config") or {}).get("format") or {}
     if asked.get("type") == "json_schema":
         value = sample(asked.get("schema") or {})
@@ -101,7 +103,7 @@ def _chosen(request: dict[str, Any], rng: random.Random) -> Answer:
     prompt = _text_of(last)
     words = set(re.findall(r"\w+", prompt.lower()))
     name = next((n for n, needed in _TABLE if any(words.issuperset(w.split()) for w in needed)), "")
-    return _call(request, words, name, rng) or _script(name) or _echo(request, prompt)
+    return _call(request, words, name, rng) or _script(name) or _echo(request, last)
 
 
 def _script(name: str) -> Answer | None:
@@ -199,8 +201,9 @@ def _fenced(content: str) -> str:
     return f"{fence}text\n{content}\n{fence}"
 
 
-def _echo(request: dict[str, Any], prompt: str) -> Answer:
+def _echo(request: dict[str, Any], last: list[dict[str, Any]]) -> Answer:
     """Say that nothing was understood, and show what was sent."""
+    prompt = _text_of(last)
     system = _text_of(blocks(request.get("system") or []))
     rows = {
         "model": f"`{request['model']}`",
@@ -212,8 +215,7 @@ def _echo(request: dict[str, Any], prompt: str) -> Answer:
         "messages": str(len(request["messages"])),
         "tools": ", ".join(f"`{t.get('name')}`" for t in request.get("tools") or []) or "none",
     }
-    content = blocks(request["messages"][-1]["content"])
-    others = [block["type"] for block in content if block["type"] != "text"]
+    others = [block["type"] for block in last if block["type"] != "text"]
     if others:
         rows["attached"] = ", ".join(others)
     table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())

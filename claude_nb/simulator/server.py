@@ -1,15 +1,17 @@
 """The simulator's HTTP side: what arrives is written down, validated, answered and paced."""
 
 import asyncio
+import contextlib
 import json
 import random
 import socket
 import struct
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
+from itertools import chain, islice
 from typing import Any
 
 from tornado.http1connection import HTTP1Connection
@@ -59,21 +61,13 @@ class _Handler(RequestHandler):
         self.left = asyncio.Event()
         state.received += 1
         self.request_id = f"req_sim_{state.seed}_{self.number:06d}"
-        self.json: Any = None
         # A body that was dropped must not be finished by tornado after all.
         self._auto_finish = False
-
-    def set_default_headers(self) -> None:
-        self.set_header("Server", "claude_nb-simulator")
-
-    def prepare(self) -> None:
-        self.set_header("request-id", self.request_id)
-        # Without it every delta would wait for the acknowledgement of the one before.
-        _stream(self.request).set_nodelay(True)
-        try:
-            self.json = json.loads(self.request.body)
-        except ValueError:
-            self.json = None
+        self.too_large = len(self.request.body) > _LARGEST_BODY
+        self.json: Any = None
+        if not self.too_large:
+            with contextlib.suppress(ValueError):
+                self.json = json.loads(self.request.body)
         headers = {name.lower(): value for name, value in self.request.headers.get_all()}
         received = Received(
             number=self.number,
@@ -83,13 +77,22 @@ class _Handler(RequestHandler):
             body=self.json,
             at=time.monotonic(),
         )
-        self.state.tell({"told": "received", "request": asdict(received)})
-        if len(self.request.body) > _LARGEST_BODY:
+        state.tell({"told": "received", "request": asdict(received)})
+
+    def set_default_headers(self) -> None:
+        self.set_header("Server", "claude_nb-simulator")
+
+    def prepare(self) -> None:
+        self.set_header("request-id", self.request_id)
+        # Without it every delta would wait for the acknowledgement of the one before.
+        _stream(self.request).set_nodelay(True)
+        if self.too_large:
             self.fail(Error(413, "request_too_large", "Request exceeds the maximum size"))
 
     def fail(self, error: Error) -> None:
         """Answer with an error in the API's shape."""
         self.set_status(error.status)
+        self.set_header("request-id", self.request_id)
         for name, value in error.headers.items():
             self.set_header(name, value)
         body = {"type": error.type, "message": error.message}
@@ -223,16 +226,12 @@ class _Messages(_Handler):
             self.finish(wire.message(head, answer, usage, display))
             return
         self.start(200, {})
-        timed = self._paced(wire.events(head, answer, usage, display, rng))
-        if cut is None:
-            await self.send(timed, "close")
-        else:
-            first = (pair for _, pair in zip(range(cut.events), timed, strict=False))
-            await self.send(first, cut.end)
-
-    def _paced(self, timed: Iterable[tuple[float, wire.Event]]) -> Iterator[tuple[float, bytes]]:
-        for gap, event in timed:
-            yield gap / self.state.speed, wire.sse(event)
+        timed: Iterable[tuple[float, wire.Event]]
+        timed = wire.events(head, answer, usage, display, rng)
+        if cut is not None:
+            timed = chain(islice(timed, cut.events), ((0.0, event) for event in cut.then))
+        paced = ((gap / self.state.speed, wire.sse(event)) for gap, event in timed)
+        await self.send(paced, cut.end if cut else "close")
 
 
 class _CountTokens(_Handler):

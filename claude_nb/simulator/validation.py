@@ -14,6 +14,16 @@ from claude_nb.simulator.tokens import blocks
 
 _MOST_BREAKPOINTS = 4
 _LEAST_BUDGET = 1024
+_SHAPES = {
+    "thinking": dict,
+    "output_config": dict,
+    "tool_choice": dict,
+    "cache_control": dict,
+    "tools": list,
+    "stop_sequences": list,
+}
+_FIELDS = {"text": "text", "tool_use": "id", "tool_result": "tool_use_id"}
+"""Strings that a block must have, by its type."""
 
 
 def problem(request: Any, *, counting: bool = False) -> Error | None:
@@ -46,8 +56,24 @@ def _complaints(request: dict[str, Any], known: ModelFacts, *, counting: bool) -
     for name in ("temperature", "top_p", "top_k"):
         if name in request:
             yield f"{name}: sampling parameters are not accepted; leave it out"
+    yield from _about_shapes(request)
     yield from _about_thinking(request, known)
     yield from _about_messages(request, known)
+
+
+def _about_shapes(request: dict[str, Any]) -> Iterator[str]:
+    """Look at the types of what the rest of the simulator reads."""
+    for name, kind in _SHAPES.items():
+        if not isinstance(request.get(name), kind | None):
+            yield f"{name}: Input should be {'an object' if kind is dict else 'a list'}"
+    if any(not isinstance(s, str) or not s for s in request.get("stop_sequences") or []):
+        yield "stop_sequences: each should be a non-empty string"
+    for number, tool in enumerate(request.get("tools") or []):
+        if not isinstance(tool, dict) or not isinstance(tool.get("name"), str):
+            yield f"tools.{number}.name: Field required"
+        if not isinstance(tool.get("input_schema"), dict | None):
+            yield f"tools.{number}.input_schema: Input should be an object"
+    yield from _about_content("system", request.get("system") or [])
 
 
 def _about_max_tokens(request: dict[str, Any], known: ModelFacts) -> Iterator[str]:
@@ -67,7 +93,7 @@ def _about_thinking(request: dict[str, Any], known: ModelFacts) -> Iterator[str]
     thinking = request.get("thinking")
     if thinking is None:
         return
-    kind = thinking.get("type") if isinstance(thinking, dict) else None
+    kind = thinking.get("type")
     if kind is None:
         yield "thinking.type: Field required"
     elif known.thinking_types is not None and kind not in known.thinking_types:
@@ -90,16 +116,13 @@ def _about_messages(request: dict[str, Any], known: ModelFacts) -> Iterator[str]
         return
     for number, message in enumerate(messages):
         yield from _about_message(f"messages.{number}", message)
-    system = request.get("system") or []
-    if any(_is_empty(block) for block in blocks(system)):
-        yield "system: text content blocks must be non-empty"
     yield from _about_tools(messages)
     if messages[-1]["role"] == "assistant" and known.accepts_prefill is False:
         yield (
             "This model does not support assistant message prefill. "
             "The conversation must end with a user message."
         )
-    marked = [request, *(request.get("tools") or []), *blocks(system)]
+    marked = [request, *(request.get("tools") or []), *blocks(request.get("system") or [])]
     marked += chain.from_iterable(blocks(message["content"]) for message in messages)
     found = sum(bool(part.get("cache_control")) for part in marked)
     if found > _MOST_BREAKPOINTS:
@@ -112,22 +135,35 @@ def _about_message(where: str, message: Any) -> Iterator[str]:
         yield f"{where}.role: Input should be 'user', 'assistant' or 'system'"
         return
     content = message.get("content")
-    if not isinstance(content, str | list) or not content:
+    if not content:
         yield f"{where}: content must be non-empty"
-        return
+    yield from _about_content(f"{where}.content", content)
     for number, block in enumerate(blocks(content)):
-        if not isinstance(block, dict) or "type" not in block:
-            yield f"{where}.content.{number}.type: Field required"
-        elif _is_empty(block):
-            yield f"{where}: text content blocks must be non-empty"
-        elif role == "user" and block["type"] == "text" and block.get("citations"):
+        if role == "user" and block["type"] == "text" and block.get("citations"):
             yield f"{where}.content.{number}.citations: not accepted on text of the user"
         elif role == "assistant" and block["type"] == "document":
             yield f"{where}.content.{number}: an assistant message cannot hold a document"
 
 
-def _is_empty(block: dict[str, Any]) -> bool:
-    return block.get("type") == "text" and not block.get("text")
+def _about_content(where: str, content: Any) -> Iterator[str]:
+    if not isinstance(content, str | list):
+        yield f"{where}: Input should be a string or a list of content blocks"
+        return
+    for number, block in enumerate(blocks(content)):
+        at = f"{where}.{number}"
+        kind = block.get("type") if isinstance(block, dict) else None
+        if not isinstance(kind, str):
+            yield f"{at}.type: Field required"
+            return
+        if kind in _FIELDS and not isinstance(block.get(_FIELDS[kind]), str):
+            yield f"{at}.{_FIELDS[kind]}: Field required"
+        if kind == "text" and not block["text"]:
+            yield f"{at}: text content blocks must be non-empty"
+        for name in ("cache_control", "source"):
+            if not isinstance(block.get(name), dict | None):
+                yield f"{at}.{name}: Input should be an object"
+        if kind == "tool_result" and block.get("content"):
+            yield from _about_content(f"{at}.content", block["content"])
 
 
 def _about_tools(messages: list[dict[str, Any]]) -> Iterator[str]:

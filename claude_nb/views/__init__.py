@@ -49,17 +49,20 @@ def paint(stream: Stream, reply: Reply, view: View | None) -> None:
     Raises:
         ClaudeError: The reply failed, was dropped or was stopped; ``.reply`` holds what came.
     """
+    drawing = view
+    broken: Exception | None = None
     while True:
         try:
-            _follow(stream, reply, view)
+            _follow(stream, reply, drawing)
             break
         except KeyboardInterrupt:
             stream.stop()
-        except BaseException:
-            stream.stop()
-            raise
+        except Exception as bug:  # noqa: BLE001 - a reply that is paid for outlives a bad frame
+            drawing, broken = None, bug
     if view is not None:
         view.settle(reply)
+    if broken is not None:
+        raise broken
     error = StoppedError("Stopped.") if reply.outcome is Outcome.STOPPED else reply.error
     if error is not None:
         error.reply = reply

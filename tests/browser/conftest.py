@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -10,12 +11,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 from nbformat.v4 import new_code_cell
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import Page, sync_playwright
 
 from tests.browser.lab import FrontEnd, NotebookPage, Server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     import nbformat
     from playwright.sync_api import Browser, Playwright
@@ -29,11 +31,17 @@ CHROMIUM_ARGUMENTS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 
+# Read here, because in a test the environment is cleared of CLAUDE_NB_*.
+CHROMIUM_OF_USER = os.environ.get("CLAUDE_NB_CHROMIUM")
+
 NO_CHROMIUM = """\
 The browser tests need a Chromium and found none. Any of these gives them one:
     .ci/chromium                                  (installs one)
     CLAUDE_NB_CHROMIUM=/path/to/chromium pytest   (uses yours)
     pytest -m "not browser"                       (leaves these tests out)"""
+
+# The pages that a test has open, each with where to put its picture if the test fails.
+PAGES = pytest.StashKey[list[tuple[Page, Path]]]()
 
 
 class OpenNotebook(Protocol):
@@ -52,16 +60,29 @@ class OpenNotebook(Protocol):
 
 def find_chromium(playwright: Playwright) -> str:
     """Return the path of the Chromium to use; without one the tests fail, saying what to do."""
-    # The environment was read before the first test cleared it of CLAUDE_NB_*.
     on_path = map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
-    candidates = (CHROMIUM_OF_USER, *on_path, playwright.chromium.executable_path)
-    for candidate in candidates:
+    if CHROMIUM_OF_USER:
+        return CHROMIUM_OF_USER
+    for candidate in (*on_path, playwright.chromium.executable_path):
         if candidate and Path(candidate).exists():
             return candidate
     pytest.fail(NO_CHROMIUM, pytrace=False)
 
 
-CHROMIUM_OF_USER = os.environ.get("CLAUDE_NB_CHROMIUM")
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """To a failure, add pictures of the open pages and the end of the server's log."""
+    report = yield
+    if report.when == "call" and report.failed:
+        for page, picture in item.stash.get(PAGES, []):
+            with contextlib.suppress(PlaywrightError):  # a page that has crashed has no picture
+                page.screenshot(path=picture)
+                report.sections.append(("the page, in a picture", str(picture)))
+        log = item.funcargs["server"].log.read_text(encoding="utf-8", errors="replace")
+        report.sections.append(("the Jupyter server", "\n".join(log.splitlines()[-30:])))
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -87,7 +108,7 @@ def open_notebook(
     browser: Browser, server: Server, request: pytest.FixtureRequest
 ) -> Iterator[OpenNotebook]:
     """Opens notebooks; pages, kernels and settings are gone after the test."""
-    contexts = []
+    pages = request.node.stash[PAGES] = []
 
     def open_(
         cells: list[str | nbformat.NotebookNode],
@@ -99,7 +120,7 @@ def open_notebook(
     ) -> NotebookPage:
         for plugin, values in (settings or {}).items():
             server.set_settings(plugin, values)
-        name = re.sub(r"\W+", "-", f"{request.node.name}-{len(contexts)}")
+        name = re.sub(r"\W+", "-", f"{request.node.name}-{len(pages)}")
         nodes = [new_code_cell(cell) if isinstance(cell, str) else cell for cell in cells]
         path = server.write(name, nodes, trusted=trusted)
         width, height = viewport
@@ -107,11 +128,12 @@ def open_notebook(
             viewport={"width": width, "height": height},
             permissions=["clipboard-read", "clipboard-write"],
         )
-        contexts.append(context)
-        return NotebookPage(context.new_page(), server, path, front_end)
+        contexts.enter_context(context)
+        page = context.new_page()
+        pages.append((page, path.with_suffix(".png")))
+        return NotebookPage(page, server, path, front_end)
 
-    yield open_
-    for context in contexts:
-        context.close()
+    with contextlib.ExitStack() as contexts:
+        yield open_
     server.shutdown_kernels()
     server.reset_settings()

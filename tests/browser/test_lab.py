@@ -46,9 +46,10 @@ def test_what_was_shown_is_saved_and_there_after_a_reload(open_notebook, front_e
     assert notebook.text(1) == "42"
 
 
-def test_themes_switch(open_notebook):
+@pytest.mark.parametrize("front_end", FRONT_ENDS)
+def test_themes_switch(open_notebook, front_end):
     """Dark is dark and light is light again."""
-    notebook = open_notebook(["1"])
+    notebook = open_notebook(["1"], front_end)
     background = "getComputedStyle(document.body).getPropertyValue('--jp-layout-color0').trim()"
     notebook.theme("dark")
     dark = notebook.page.evaluate(background)

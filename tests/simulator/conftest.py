@@ -35,7 +35,7 @@ def client(simulator, runner):
 
 @pytest.fixture
 def events_of(client, runner):
-    """A function that sends a request and returns the events of its stream as the SDK gives them."""
+    """A function that sends a request and returns the events of its stream."""
 
     async def collect(request):
         return [event async for event in await client.messages.create(**request, stream=True)]

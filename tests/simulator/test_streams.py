@@ -33,7 +33,7 @@ def test_fixture_says_what_it_is(path):
 
 @pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)
 def test_good_stream_arrives_as_it_was_sent(simulator: Simulator, events_of, path):
-    """``create(stream=True)`` yields every event of a well-formed stream, unchanged, pings apart."""
+    """``create(stream=True)`` yields every event of a good stream, unchanged, but no pings."""
     events = read(path)["events"]
     simulator.enqueue(Stream(events))
 
@@ -44,7 +44,7 @@ def test_good_stream_arrives_as_it_was_sent(simulator: Simulator, events_of, pat
 
 @pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)
 def test_good_stream_makes_a_message(simulator: Simulator, client, runner, path):
-    """``.stream()`` makes a message of a well-formed stream, with its blocks and its stop reason."""
+    """``.stream()`` makes a message of a good stream, with its blocks and its stop reason."""
     events = read(path)["events"]
     simulator.enqueue(Stream(events))
 

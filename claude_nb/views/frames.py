@@ -1,0 +1,256 @@
+"""A growing reply as frames: what has changed since the last one, in the words of ``protocol``."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from claude_nb.blocks import TOOL_CALLS
+from claude_nb.progress import Outcome
+from claude_nb.render import html, words
+from claude_nb.render.incremental import Incremental
+from claude_nb.render.markdown import code_open
+from claude_nb.render.partial_json import PrettyJson, to_text
+from claude_nb.views import protocol
+
+if TYPE_CHECKING:
+    from claude_nb.blocks import Block, Message
+    from claude_nb.progress import Progress
+    from claude_nb.views.protocol import Op
+
+_CODE = code_open("json")
+_CODE_END = "</code></pre>\n"
+
+
+class Frames:
+    """Turns a reply that grows into frames, and knows what a page that saw them all shows.
+
+    Attributes:
+        number: How many frames there were.
+        opened: The blocks whose panes the reader has opened by hand.
+    """
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.opened: set[Block] = set()
+        self._panes: dict[Block, _Pane] = {}
+        self._doing = ("", "")
+        self._done: Op | None = None
+
+    @property
+    def open_units(self) -> int:
+        """Characters of HTML that a page may have to lay out again at each frame."""
+        return sum(pane.open_units for pane in self._panes.values())
+
+    def next(self, progress: Progress, now: float) -> dict[str, object] | None:
+        """The next frame, or None if nothing has changed.
+
+        Args:
+            progress: The reply as it is.
+            now: ``time.monotonic()``, for the clock of the status line.
+        """
+        ops: list[Op] = []
+        for message in progress.messages:
+            for block in message.content:
+                pane = self._panes.get(block)
+                if pane is None:
+                    pane = self._panes[block] = _pane(len(self._panes), block)
+                if not pane.finished:
+                    ops += pane.grow(message)
+        doing = (progress.model, words.status(progress))
+        if doing != self._doing:
+            self._doing = doing
+            ops.append(self._status(progress, now))
+        if progress.outcome is not Outcome.STREAMING and self._done is None:
+            self._done = protocol.done(f"Reply {words.status(progress)}.")
+            ops.append(self._done)
+        if not ops:
+            return None
+        self.number += 1
+        return {"frame": self.number, "ops": ops}
+
+    def _status(self, progress: Progress, now: float) -> Op:
+        started = progress.messages[0].sent if progress.messages else now
+        end = now if progress.ended is None else progress.ended
+        return protocol.status(
+            html.text(progress.model),
+            words.status(progress),
+            end - started,
+            simulated=progress.simulated,
+        )
+
+    def snapshot(self, progress: Progress, now: float) -> dict[str, object]:
+        """All of it in one message, for a page that lost a frame or came later."""
+        ops = [op for pane in self._panes.values() for op in pane.whole()]
+        ops.append(self._status(progress, now))
+        if self._done is not None:
+            ops.append(self._done)
+        return {"frame": self.number, "reset": True, "ops": ops}
+
+    def fold(self, number: int, *, is_open: bool) -> None:
+        """Remember that the reader opened or folded pane ``number``."""
+        for block, pane in self._panes.items():
+            if pane.number == number:
+                (self.opened.add if is_open else self.opened.discard)(block)
+
+
+class _Pane:
+    """A block that is shown directly in the reply, all at once when it is complete."""
+
+    open_units = 0
+
+    def __init__(self, number: int, block: Block) -> None:
+        self.number = number
+        self.block = block
+        self.finished = False
+        self._blocks: list[str] = []
+
+    def grow(self, message: Message) -> list[Op]:
+        """The operations for what is new in the block."""
+        if self.block.ended is None and message.ended is None:
+            return []
+        self.finished = True
+        self._blocks = [html.block(self.block, message)]
+        return [self._pane(), protocol.patch(self.number, 0, 0, self._blocks[0])]
+
+    def whole(self) -> list[Op]:
+        """The operations that show the pane as it is."""
+        blocks = self.html_blocks()
+        patches = [protocol.patch(self.number, n, 0, shown) for n, shown in enumerate(blocks)]
+        return [self._pane(), *patches]
+
+    def html_blocks(self) -> list[str]:
+        """The HTML of each block."""
+        return self._blocks
+
+    def _pane(self) -> Op:
+        return protocol.pane(self.number, "")
+
+
+class _TextPane(_Pane):
+    """Text: Markdown directly in the reply."""
+
+    def __init__(self, number: int, block: Block) -> None:
+        super().__init__(number, block)
+        self._markdown = Incremental()
+        self._began = False
+        self._fed = 0
+        self._sources: list[str] = []
+
+    @property
+    def open_units(self) -> int:  # type: ignore[override]
+        return 0 if self.finished else self._markdown.open_units
+
+    def grow(self, message: Message) -> list[Op]:
+        ops = [] if self._began else [self._pane()]
+        self._began = True
+        parts = self.block.parts
+        if self._fed < len(parts):
+            fresh = parts[self._fed :]
+            self._fed += len(fresh)
+            self._markdown.feed("".join(fresh))
+        self.finished = self.block.ended is not None or message.ended is not None
+        patches = self._markdown.finish() if self.finished else self._markdown.frame()
+        ops += [protocol.patch(self.number, *patch) for patch in patches]
+        if self.finished and (sources := html.sources(self.block)):
+            self._sources = [sources]
+            ops.append(protocol.patch(self.number, len(self._markdown.blocks), 0, sources))
+        return ops
+
+    def html_blocks(self) -> list[str]:
+        return self._markdown.blocks + self._sources
+
+
+class _ThinkingPane(_TextPane):
+    """Thinking: Markdown in a pane that folds when it is complete."""
+
+    def __init__(self, number: int, block: Block) -> None:
+        super().__init__(number, block)
+        self._label = ""
+        self._line: list[str] = []
+
+    def grow(self, message: Message) -> list[Op]:
+        if not self.block.text:  # nothing readable so far, and perhaps there never will be
+            ops = _Pane.grow(self, message)
+            self._line = self._blocks
+            return ops
+        ops = super().grow(message)
+        label = html.thinking_label(self.block, message)
+        if label != self._label:
+            self._label = label
+            ops.append(protocol.label(self.number, label))
+        if self.finished:
+            ops.append(protocol.fold(self.number, is_open=False))
+        return ops
+
+    def whole(self) -> list[Op]:
+        folding = [
+            protocol.label(self.number, self._label),
+            protocol.fold(self.number, is_open=not self.finished),
+        ]
+        return super().whole() + ([] if self._line else folding)
+
+    def html_blocks(self) -> list[str]:
+        return self._line or super().html_blocks()
+
+    def _pane(self) -> Op:
+        shell = html.pane("", "", is_open=True) if self.block.text else ""
+        return protocol.pane(self.number, shell)
+
+
+class _ToolPane(_Pane):
+    """A tool call: its input grows as readable JSON, and folds when it is complete."""
+
+    def __init__(self, number: int, block: Block) -> None:
+        super().__init__(number, block)
+        self._json = PrettyJson()
+        self._fed = 0
+        self._units = 0
+        self._label = ""
+
+    def grow(self, message: Message) -> list[Op]:
+        ops: list[Op] = []
+        if not self._blocks:
+            self._label = html.tool_label(self.block)
+            self._blocks = [_CODE, _CODE_END]
+            self._units = len(_CODE)
+            ops += self.whole()
+        parts = self.block.parts
+        if self._fed < len(parts):
+            fresh = parts[self._fed :]
+            self._fed += len(fresh)
+            if shown := escape(to_text(self._json.feed("".join(fresh)))):
+                ops.append(protocol.patch(self.number, 0, self._units, shown, len(_CODE_END)))
+                self._blocks.insert(-1, shown)
+                self._units += len(shown.encode("utf-16-le")) // 2
+        if self.block.ended is not None or message.ended is not None:
+            self.finished = True
+            self._label = html.tool_label(self.block)
+            self._blocks = [html.tool_input(self.block)]
+            ops += [
+                protocol.label(self.number, self._label),
+                protocol.patch(self.number, 0, 0, self._blocks[0]),
+                protocol.fold(self.number, is_open=False),
+            ]
+        return ops
+
+    def whole(self) -> list[Op]:
+        return [
+            *super().whole(),
+            protocol.label(self.number, self._label),
+            protocol.fold(self.number, is_open=not self.finished),
+        ]
+
+    def html_blocks(self) -> list[str]:
+        return ["".join(self._blocks)]
+
+    def _pane(self) -> Op:
+        return protocol.pane(self.number, html.pane("", "", is_open=True))
+
+
+def _pane(number: int, block: Block) -> _Pane:
+    if block.type == "text":
+        return _TextPane(number, block)
+    if block.type == "thinking":
+        return _ThinkingPane(number, block)
+    return _ToolPane(number, block) if block.type in TOOL_CALLS else _Pane(number, block)

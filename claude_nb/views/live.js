@@ -1,0 +1,347 @@
+// The live view of a reply. What is said between this file and Python stands in protocol.py.
+//
+// The model's state (panes, their blocks' HTML) is kept once, in `initialize`; every view draws it.
+// Blocks are ranges of nodes between comments, without elements around them, so that the notebook's
+// own styles see the same tree that the settled output will have.
+
+/** @typedef {{html: string, blocks: string[], label: string, open: boolean}} Pane */
+/** @typedef {{panes: Pane[], status: any, since: number, done: boolean, frame: number}} Reply */
+
+const SILENCE = 3000; // ms without a message before the page asks whether something was lost
+const PATIENCE = 700; // ms that Stop waits for the kernel's answer before it interrupts it
+
+/** @param {string} html */
+function nodesOf(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  return template.content;
+}
+
+/** @param {string} text */
+function seconds(text) {
+  if (text < 9.95) return `${text.toFixed(1)} s`;
+  const whole = Math.round(text);
+  if (whole < 60) return `${whole} s`;
+  return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, "0")} s`;
+}
+
+/** What all views of one reply share. */
+class Model {
+  constructor(model) {
+    this.model = model;
+    this.views = new Set();
+    this.clear();
+    this.heard = performance.now();
+    this.touched = new Map(); // panes that the reader opened or folded
+    this.receive(model.get("snapshot"));
+    model.on("msg:custom", (message) => this.receive(message));
+    model.on("change:snapshot", () => this.receive(model.get("snapshot")));
+    this.watch = setInterval(() => this.check(), 1000);
+  }
+
+  clear() {
+    /** @type {Reply} */
+    this.reply = { panes: [], status: null, since: 0, done: false, frame: 0 };
+  }
+
+  /** Take in a frame; one that does not follow the last asks for all of it. */
+  receive(message) {
+    this.heard = performance.now();
+    if (message?.ack !== undefined) return this.onAck?.(message.ack);
+    if (!message?.ops) return;
+    if (message.reset) {
+      if (message.frame < this.reply.frame) return;
+      this.clear();
+      for (const view of this.views) view.clear();
+    } else if (message.frame <= this.reply.frame) {
+      return;
+    } else if (message.frame !== this.reply.frame + 1) {
+      this.resync();
+      return;
+    }
+    this.reply.frame = message.frame;
+    const following = [...this.views].filter((view) => view.isFollowed());
+    for (const op of message.ops) this.apply(op);
+    for (const view of following) view.follow();
+  }
+
+  apply(op) {
+    const reply = this.reply;
+    const pane = reply.panes[op.pane];
+    let old = "";
+    if (op.op === "pane") {
+      reply.panes[op.pane] = { html: op.html, blocks: [], label: "", open: true };
+    } else if (op.op === "label") {
+      pane.label = op.html;
+    } else if (op.op === "fold") {
+      if (this.touched.has(op.pane)) return;
+      pane.open = op.open;
+    } else if (op.op === "patch") {
+      old = pane.blocks[op.block] ?? "";
+      const rest = op.rest ?? 0;
+      const html = old.slice(0, op.keep) + op.html + old.slice(old.length - rest);
+      if (html || op.keep) pane.blocks[op.block] = html;
+      else pane.blocks.length = op.block;
+    } else if (op.op === "status") {
+      reply.status = op;
+      reply.since = performance.now() - op.elapsed * 1000;
+    } else if (op.op === "done") {
+      reply.done = true;
+      announce(op.said);
+    }
+    for (const view of this.views) view.draw(op);
+  }
+
+  resync() {
+    this.model.send({ op: "resync" });
+  }
+
+  /** Ask again after a silence: a lost last frame, or a lost settled output, is healed so. */
+  check() {
+    if (performance.now() - this.heard < SILENCE) return;
+    this.heard = performance.now();
+    if (this.views.size) this.resync();
+  }
+
+  fold(number, open) {
+    this.touched.set(number, open);
+    this.reply.panes[number].open = open;
+    this.model.send({ op: "fold", pane: number, open });
+  }
+
+  /** Stop the reply; where no answer comes the kernel cannot hear, and is interrupted instead. */
+  stop() {
+    const n = Math.random();
+    const late = setTimeout(() => interrupt(this.model.get("kernel_id")), PATIENCE);
+    this.onAck = (acknowledged) => acknowledged === n && clearTimeout(late);
+    this.model.send({ op: "stop", n });
+  }
+
+  close() {
+    clearInterval(this.watch);
+  }
+}
+
+/** Interrupt the kernel through the server, as the menu does. */
+async function interrupt(kernel) {
+  const element = document.getElementById("jupyter-config-data");
+  if (!kernel || !element) return;
+  const config = JSON.parse(element.textContent);
+  const xsrf = document.cookie.match(/(?:^|;\s*)_xsrf=([^;]*)/)?.[1];
+  const headers = {};
+  if (xsrf) headers["X-XSRFToken"] = decodeURIComponent(xsrf);
+  if (config.token) headers.Authorization = `token ${config.token}`;
+  const path = `api/kernels/${encodeURIComponent(kernel)}/interrupt`;
+  const url = new URL(path, new URL(config.baseUrl, location.href));
+  await fetch(url, { method: "POST", headers, credentials: "same-origin" });
+}
+
+/** Say something to a screen reader, from a place that outlives the widget. */
+function announce(words) {
+  let place = document.getElementById("claude-nb-announcer");
+  if (!place) {
+    place = document.createElement("div");
+    place.id = "claude-nb-announcer";
+    place.className = "claude-nb-unseen";
+    place.setAttribute("role", "status");
+    document.body.append(place);
+  }
+  place.textContent = words;
+}
+
+/** One place on the page where a reply is shown. */
+class View {
+  constructor(model, el) {
+    this.model = model;
+    el.classList.add("claude-nb-live");
+    this.line = document.createElement("p");
+    this.line.className = "claude-nb-status";
+    const dot = document.createElement("span");
+    dot.className = "claude-nb-dot";
+    this.name = document.createElement("b");
+    this.doing = document.createElement("span");
+    this.doing.className = "claude-nb-doing";
+    this.badge = document.createElement("span");
+    this.badge.className = "claude-nb-badge";
+    this.badge.textContent = "simulated";
+    this.button = document.createElement("button");
+    this.button.type = "button";
+    this.button.className = "claude-nb-stop";
+    this.button.textContent = "Stop";
+    this.button.title = "Stop this reply; what has come is kept";
+    this.button.addEventListener("click", () => this.stop());
+    this.line.append(dot, this.name, this.doing, this.badge, this.button);
+    this.body = document.createElement("div");
+    this.body.className = "claude-nb mathjax_ignore tex2jax_ignore";
+    this.body.append(this.line);
+    el.classList.add("jp-RenderedHTMLCommon", "jp-RenderedHTML");
+    el.append(this.body);
+    this.clear();
+    for (const [pane, { html, blocks, label, open }] of model.reply.panes.entries()) {
+      this.draw({ op: "pane", pane, html });
+      this.draw({ op: "label", pane, html: label });
+      this.draw({ op: "fold", pane, open });
+      for (const block of blocks.keys()) this.draw({ op: "patch", pane, block });
+    }
+    this.showStatus();
+    this.clock = setInterval(() => this.showClock(), 100);
+  }
+
+  clear() {
+    while (this.line.nextSibling) this.line.nextSibling.remove();
+    this.panes = [];
+  }
+
+  draw(op) {
+    const pane = this.panes[op.pane];
+    if (op.op === "pane") this.addPane(op.pane, op.html);
+    else if (op.op === "label" && pane.details) pane.summary.innerHTML = op.html;
+    else if (op.op === "fold" && pane.details) pane.details.open = this.model.reply.panes[op.pane].open;
+    else if (op.op === "patch") this.patch(pane, op);
+    else if (op.op === "status" || op.op === "done") this.showStatus();
+  }
+
+  addPane(number, html) {
+    const nodes = nodesOf(html);
+    const details = nodes.querySelector("details");
+    const end = document.createComment("");
+    const pane = { details, summary: details?.querySelector("summary"), blocks: [], end };
+    (details ?? nodes).append(end);
+    this.panes[number] = pane;
+    pane.summary?.addEventListener("click", () => {
+      // The click's own effect comes after this handler, so the state is still the old one.
+      this.model.fold(number, !details.open);
+    });
+    this.body.append(nodes);
+  }
+
+  /** Make a block's nodes anew, or let the text in its code element grow. */
+  patch(pane, op) {
+    const html = this.model.reply.panes[this.panes.indexOf(pane)].blocks[op.block];
+    let block = pane.blocks[op.block];
+    if (op.rest && block) return this.grow(block, op.html);
+    if (html === undefined) {
+      for (const gone of pane.blocks.splice(op.block)) this.empty(gone, true);
+      return;
+    }
+    if (!block) {
+      const next = pane.end;
+      block = { start: document.createComment(""), end: document.createComment(""), last: null };
+      next.before(block.start, block.end);
+      pane.blocks[op.block] = block;
+    } else {
+      this.empty(block, false);
+    }
+    block.last = null;
+    block.end.before(nodesOf(html));
+  }
+
+  empty(block, whole) {
+    while (block.start.nextSibling !== block.end) block.start.nextSibling.remove();
+    if (whole) {
+      block.start.remove();
+      block.end.remove();
+    }
+  }
+
+  /** Append to a code element, in parts of 40 lines: only the last is laid out again. */
+  grow(block, html) {
+    if (!block.last) {
+      let node = block.start.nextSibling;
+      while (node && !(node.querySelector && node.querySelector("code"))) node = node.nextSibling;
+      const code = node.querySelector("code");
+      block.code = code;
+      const part = document.createElement("div");
+      part.append(...code.childNodes);
+      code.append(part);
+      block.last = part;
+      block.lines = (part.textContent.match(/\n/g) ?? []).length;
+    }
+    const text = nodesOf(html).textContent;
+    for (const line of text.match(/[^\n]*\n|[^\n]+$/g) ?? []) {
+      if (block.lines >= 40) {
+        block.last = document.createElement("div");
+        block.code.append(block.last);
+        block.lines = 0;
+      }
+      const tail = block.last.lastChild;
+      if (tail?.nodeType === Node.TEXT_NODE && !tail.data.endsWith("\n")) tail.appendData(line);
+      else block.last.append(line);
+      if (line.endsWith("\n")) block.lines += 1;
+    }
+  }
+
+  showStatus() {
+    const { status, done } = this.model.reply;
+    this.line.classList.toggle("claude-nb-done", done);
+    this.body.setAttribute("aria-busy", String(!done));
+    this.button.hidden = done;
+    this.badge.hidden = !status?.simulated;
+    this.name.innerHTML = status?.model ?? "";
+    if (done) clearInterval(this.clock);
+    this.showClock();
+  }
+
+  showClock() {
+    const { status, since, done } = this.model.reply;
+    const elapsed = done ? status?.elapsed : (performance.now() - since) / 1000;
+    const doing = this.stopping && !done ? "stopping" : status?.doing;
+    const words = status ? ` · ${doing} · ${seconds(elapsed)}` : "connecting";
+    if (this.doing.textContent !== words) this.doing.textContent = words;
+  }
+
+  stop() {
+    this.stopping = true;
+    this.button.disabled = true;
+    this.showClock();
+    this.model.stop();
+  }
+
+  /** Whether the reader is at the end of this reply: it is in sight, and nothing is selected. */
+  isFollowed() {
+    this.scroller = scrollerOf(this.body);
+    if (!this.scroller || !getSelection().isCollapsed) return false;
+    const end = this.body.getBoundingClientRect().bottom;
+    const frame = this.scroller.getBoundingClientRect();
+    return end > frame.top && end <= frame.bottom + 8;
+  }
+
+  follow() {
+    const over = this.body.getBoundingClientRect().bottom - this.scroller.getBoundingClientRect().bottom;
+    if (over > 0) this.scroller.scrollTop += over + 4;
+  }
+
+  close() {
+    clearInterval(this.clock);
+  }
+}
+
+function scrollerOf(element) {
+  for (let node = element.parentElement; node; node = node.parentElement) {
+    const overflow = getComputedStyle(node).overflowY;
+    if ((overflow === "auto" || overflow === "scroll") && node.scrollHeight > node.clientHeight) {
+      return node;
+    }
+  }
+  return null;
+}
+
+// A function, so that each model has a `shared` of its own.
+export default () => {
+  let shared;
+  return {
+    initialize({ model }) {
+      shared = new Model(model);
+      return () => shared.close();
+    },
+    render({ model, el }) {
+      const view = new View(shared, el);
+      shared.views.add(view);
+      return () => {
+        view.close();
+        shared.views.delete(view);
+        if (!shared.views.size) model.send({ op: "gone" });
+      };
+    },
+  };
+};

@@ -1,0 +1,75 @@
+"""Run the notebooks in a real kernel and save the outputs: ``python -m tests.refresh_notebooks``.
+
+The replies come from the simulator, at its natural pace. The same two functions serve the test
+that holds the saved outputs to what a run makes today.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import nbformat
+from nbclient import NotebookClient
+
+NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
+
+_SECONDS = re.compile(r"(?:\d+ min )?\d+(?:\.\d)? s\b")
+_REQUEST_ID = re.compile(r"req_sim_\w+")
+
+
+def execute(path: Path, *, speed: float = 1.0) -> nbformat.NotebookNode:
+    """Run a notebook without a key and without a front end.
+
+    Args:
+        path: The notebook; the file is not changed.
+        speed: Factor on the pace of the simulator's replies.
+
+    Returns:
+        The notebook with the outputs of this run.
+
+    Raises:
+        nbclient.exceptions.CellExecutionError: A cell failed.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    with tempfile.TemporaryDirectory() as home:
+        ours = {
+            "ANTHROPIC_CONFIG_DIR": home,
+            "CLAUDE_NB_SIMULATE": "1",
+            "CLAUDE_NB_SIMULATE_SPEED": str(speed),
+            "IPYTHONDIR": home,
+        }
+        prefixes = ("ANTHROPIC_", "CLAUDE_NB_")
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(prefixes)}
+        with patch.dict(os.environ, kept | ours, clear=True):  # what the kernel inherits
+            client = NotebookClient(notebook, timeout=120, record_timing=False)
+            client.execute(cwd=str(path.parent))
+    # The version of this Python is not worth a difference in a saved notebook.
+    notebook.metadata["language_info"] = {"name": "python"}
+    return notebook
+
+
+def comparable(notebook: nbformat.NotebookNode) -> list[Any]:
+    """The cells with their outputs, times and request ids taken out: the same for every run."""
+    cells = json.loads(json.dumps(notebook.cells))
+    return [_without_times(cell) for cell in cells]
+
+
+def _without_times(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: {} if k == "timing" else _without_times(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_without_times(item) for item in value]
+    if isinstance(value, str):
+        return _REQUEST_ID.sub("req_sim", _SECONDS.sub("0 s", value))
+    return value
+
+
+if __name__ == "__main__":
+    for notebook_path in NOTEBOOKS:
+        nbformat.write(execute(notebook_path), notebook_path)

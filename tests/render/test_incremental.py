@@ -1,0 +1,162 @@
+"""What patches promise: however a text arrives, the blocks are what the full render gives."""
+
+import random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.render.samples import texts
+
+from claude_nb.render.incremental import Incremental, Patch
+from claude_nb.render.markdown import clean, to_html
+
+
+def apply(blocks, patches):
+    """Apply patches as the front end does, counting in UTF-16 code units."""
+    for patch in patches:
+        if patch.block == len(blocks):
+            blocks.append("")
+        old = blocks[patch.block].encode("utf-16-le")
+        size = len(old) // 2
+        if patch.rest:
+            assert patch.keep + patch.rest == size
+            assert "<" not in patch.html
+        new = (
+            old[: 2 * patch.keep] + patch.html.encode("utf-16-le") + old[2 * (size - patch.rest) :]
+        )
+        blocks[patch.block] = new.decode("utf-16-le")
+        if not new:
+            assert patch.block == len(blocks) - 1
+            blocks.pop()
+
+
+def stream(pieces):
+    """Feed and frame piece by piece; all patches and the blocks they make."""
+    incremental, patches = Incremental(), []
+    for piece in pieces:
+        incremental.feed(piece)
+        patches.append(incremental.frame())
+    patches.append(incremental.finish())
+    blocks = []
+    for frame in patches:
+        apply(blocks, frame)
+    assert blocks == incremental.blocks
+    return patches, blocks
+
+
+def renders(text):
+    """What a frame may show of `text`: all, or all but what is held back at its end."""
+    shown = {clean(text)}
+    if text and (text[-1] == "\r" or "\ud800" <= text[-1] < "\udc00"):
+        shown.add(clean(text[:-1]))
+    shown |= {prefix[: prefix.rfind("\n") + 1] for prefix in shown}
+    return [to_html(prefix, live=True) for prefix in shown]
+
+
+@given(texts, st.randoms(use_true_random=False), st.sampled_from([1, 3, 12]))
+@settings(deadline=None, max_examples=300)
+def test_every_frame_is_the_render_of_the_text_so_far(text, rng, longest):
+    """For any cut into deltas and any frames, during the stream and at its end."""
+    incremental, blocks, position = Incremental(), [], 0
+    while position < len(text):
+        size = rng.randint(1, longest)
+        incremental.feed(text[position : position + size])
+        position += size
+        if rng.random() < 0.7:
+            apply(blocks, incremental.frame())
+            assert blocks == incremental.blocks
+            assert "".join(blocks) in renders(text[:position])
+    apply(blocks, incremental.finish())
+    assert "".join(blocks) == to_html(text, live=True)
+
+
+def test_a_paragraph_grows_by_its_tail():
+    """Only the HTML behind what has not changed is sent."""
+    patches, _ = stream(["one ", "two"])
+    assert patches == [[Patch(0, 0, "<p>one</p>\n")], [Patch(0, 6, " two</p>\n")], []]
+
+
+def test_keep_counts_as_javascript_does():
+    """A character outside the basic plane is two units."""
+    patches, _ = stream(["😀a", "b"])
+    assert patches[1] == [Patch(0, 6, "b</p>\n")]
+
+
+def test_an_open_fence_only_appends_text():
+    """Each frame of an open fence inserts escaped text before the closing tags."""
+    patches, _ = stream(["```py\n", "a <", " b\nc", "d\n"])
+    assert patches[0] == [
+        Patch(0, 0, '<pre class="highlight"><code class="language-py"></code></pre>\n')
+    ]
+    assert patches[1] == [Patch(0, 51, "a &lt;", 14)]
+    assert patches[2] == [Patch(0, 57, " b\nc", 14)]
+    assert patches[3] == [Patch(0, 61, "d\n", 14)]
+
+
+def test_a_line_that_may_close_the_fence_is_held_back():
+    """Half a closing line does not flicker; a line that turns out otherwise is shown."""
+    patches, blocks = stream(["```\na\n", "``", "x\n"])
+    assert patches[1] == []
+    assert patches[2] == [Patch(0, 32, "``x\n", 14)]
+    assert blocks == ['<pre class="highlight"><code>a\n``x\n</code></pre>\n']
+
+
+def test_a_closed_fence_is_coloured():
+    """The block is made anew once, with Pygments' classes."""
+    patches, blocks = stream(["```py\ndef\n", "```\n"])
+    assert "<span" not in patches[0][0].html
+    assert blocks == [to_html("```py\ndef\n```")]
+
+
+def test_a_late_definition_heals_the_blocks_that_refer_to_it_alone():
+    """A closed block is patched again only for a link it asked for."""
+    patches, blocks = stream(["see [r]\n\nand [s]\n\nlast\n\n", "[r]: http://x\n\n"])
+    assert [patch.block for patch in patches[1]] == [0]
+    assert blocks[0] == to_html("see [r]\n\n[r]: http://x")
+
+
+def test_a_half_received_definition_does_not_fix_a_wrong_link():
+    """The address may still grow."""
+    _, blocks = stream(["[r]\n\na\n\n", "[r]: http://e", ".x/y", "\n\nb\n"])
+    assert 'href="http://e.x/y"' in blocks[0]
+
+
+def test_a_block_that_turns_out_to_be_none_is_removed():
+    """A paragraph that becomes a definition goes, by an empty patch."""
+    patches, blocks = stream(["[r]: http://x 't", "'"])
+    assert patches[1] == [Patch(0, 0, "")]
+    assert blocks == []
+
+
+def test_a_list_that_becomes_loose_is_made_anew_whole():
+    """Items sent long ago get their paragraphs."""
+    _, blocks = stream([f"- {n}\n" for n in range(9)] + ["\n", "- 9\n"])
+    assert blocks[0].count("<p>") == 10
+
+
+def cost(make, count):
+    """Bytes sent and characters parsed for a long text of one kind, in frames of 40 characters."""
+    rng = random.Random(0)
+    text = "".join(make(rng) for _ in range(count))
+    pieces = [text[i : i + 40] for i in range(0, len(text), 40)]
+    sent = longest = 0
+    incremental = Incremental()
+    for piece in pieces:
+        incremental.feed(piece)
+        sent += sum(len(patch.html) for patch in incremental.frame())
+        longest = max(longest, len(incremental._tail))
+    return sent / len(text), longest
+
+
+def test_what_is_sent_and_parsed_again_does_not_grow_with_the_text():
+    """Neither for paragraphs nor within one list, table or fence."""
+    for opening, line in [
+        ("", "a paragraph of *words*\n\n"),
+        ("", "- an item of *words*\n"),
+        ("", "- an item of *words*\n\n"),
+        ("|a|b|\n|-|-|\n", "| a cell | of *words* |\n"),
+        ("```py\n", "code = 1\n"),
+    ]:
+        lines = iter([opening])
+        ratio, longest = cost(lambda _, lines=lines, line=line: next(lines, "") + line, 2_000)
+        assert ratio < 8
+        assert longest < 200

@@ -1,0 +1,215 @@
+"""What the full render promises: safe whatever the text, plain HTML, math told from money."""
+
+import re
+import time
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.render.samples import texts
+
+from claude_nb.render.markdown import HIGHLIGHT_LIMIT, INLINE_LIMIT, clean, to_html
+
+TAGS = set(
+    "a blockquote br code del em h1 h2 h3 h4 h5 h6 hr input li ol p pre span strong"
+    " table tbody td th thead tr ul".split()
+)
+ATTRIBUTES = {
+    "align", "checked", "class", "dir", "disabled", "href", "rel", "start", "style", "target",
+    "title", "type",
+}  # fmt: skip
+FORMULA = '<span class="mathjax_process tex2jax_process">'
+
+
+class Seen(HTMLParser):
+    """Every tag and attribute of some HTML."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.attributes, self.open = set(), [], []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.attributes += attrs
+        if tag not in {"br", "hr", "input"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def assert_safe(html):
+    seen = Seen(html)
+    assert seen.open == []
+    assert seen.tags <= TAGS
+    for name, value in seen.attributes:
+        assert name in ATTRIBUTES
+        if name == "href":
+            assert re.match(r"(https?://[^/\\?#]|mailto:)", value, re.IGNORECASE)
+        if name == "style":
+            assert re.fullmatch("text-align:(left|center|right)", value)
+    assert not re.search(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]", html)
+    html.encode()
+
+
+hostile = st.lists(
+    st.sampled_from(
+        ["<script>", "<img src=x onerror=a()>", '"', "'", ">", "<", "&", "[a](", "javascript:a()", ")"]
+        + ["![", "](", "data:text/html,x", "```", '" onload="', "\n", "//e.x", "http:", "https://e.x/", "\\"]
+        + ["[r]:", "|", "-", "$", "\x00", "\ud800", "&#x6a;", "&lt;", "<a@b.c>", "<http://e.x/%00>", "`", "- [ ] "]
+    )
+).map("".join)  # fmt: skip
+
+
+@given(hostile | texts | st.text(), st.booleans())
+@settings(deadline=None)
+def test_no_text_makes_html_that_is_not_ours(text, live):
+    """Only known tags and attributes come out, balanced, with safe links and no controls."""
+    assert_safe(to_html(text, live=live))
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("<b>x</b>", "<p>&lt;b&gt;x&lt;/b&gt;</p>\n"),
+        ("<!-- a\n\nb -->", "<p>&lt;!-- a</p>\n<p>b --&gt;</p>\n"),
+        ("[a](javascript:b)", "<p>[a](javascript:b)</p>\n"),
+        ("[a](../lab?reset)", "<p>[a](../lab?reset)</p>\n"),
+        ("[a](//e.x)", "<p>[a](//e.x)</p>\n"),
+        ("[a](http:lab)", "<p>[a](http:lab)</p>\n"),
+        ("[a](#b)", "<p>[a](#b)</p>\n"),
+        ("[a](data:text/html,b)", "<p>a</p>\n"),
+        (
+            "[a](HTTPS://e.x/?b=1&c 't\"')",
+            '<p><a href="HTTPS://e.x/?b=1&amp;c" title="t&quot;" target="_blank"'
+            ' rel="noopener noreferrer">a</a></p>\n',
+        ),
+        (
+            "<http://e.x/%1b>",
+            '<p><a href="http://e.x/%1b" target="_blank" rel="noopener noreferrer">'
+            "http://e.x/%1b</a></p>\n",
+        ),
+        (
+            "![*a* b](http://e.x/i.png)",
+            '<p><a href="http://e.x/i.png" target="_blank" rel="noopener noreferrer">a b</a></p>\n',
+        ),
+        ("![a](data:image/png;base64,AAAA)", "<p>a</p>\n"),
+        (
+            "[![a](http://e.x/i.png)](http://e.x)",
+            '<p><a href="http://e.x" target="_blank" rel="noopener noreferrer">a</a></p>\n',
+        ),
+        ('```a"><b>\n<i>\n```', '<pre class="highlight"><code class="language-a&quot;&gt;&lt;b&gt;">'
+         "&lt;i&gt;\n</code></pre>\n"),
+        ("a\x1b[0m\x00\ud800\x85", "<p>a␛[0m␀\ufffd\ufffd</p>\n"),
+        ("\ud83d\ude00", "<p>😀</p>\n"),
+    ],
+)  # fmt: skip
+def test_hostile_text_is_shown_not_obeyed(text, html):
+    """Raw HTML, unsafe links, remote images and control characters are text."""
+    assert to_html(text) == html
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["$5 and $6", "US$5-$6", "$HOME/bin:$PATH", "from $5/month to $50/year", "\\$5$", "`$x$`", "$ x $",
+     "5$ or 6$", "$$", "$", "cost: $1,000-$2,000.", "$5 and `$x`", "a$b$c", "($5)-($6)"],
+)  # fmt: skip
+def test_money_stays_money(text):
+    """Dollars that stand for money, shell variables or code are not math."""
+    assert FORMULA not in to_html(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "formula"),
+    [
+        ("$x^2$ is 5", r"\(x^2\)"),
+        ("so $a<b$.", r"\(a&lt;b\)"),
+        ("pay $5 for $x_1$", r"\(x_1\)"),
+        ("$\\$5 + x$", r"\(\$5 + x\)"),
+        (r"\(a_b + c_d\)", r"\(a_b + c_d\)"),
+        ("see $$x$$ here", r"\[x\]"),
+        ("$$\nx\n+ y\n- z\n$$", "\\[x\n+ y\n- z\\]"),
+        ("text\n\\[\nx\n\\]\ntext", r"\[x\]"),
+        ("- a\n  $$\n  x\n  $$", r"\[x\]"),
+    ],
+)
+def test_math_is_marked_for_mathjax_when_settled_and_is_its_source_while_live(text, formula):
+    """A formula is a span that MathJax processes; in the live form there is no span."""
+    assert f"{FORMULA}{formula}</span>" in to_html(text)
+    assert FORMULA not in to_html(text, live=True)
+
+
+def test_live_math_is_its_source():
+    """The source is escaped, delimiters and all."""
+    assert to_html("$a<b$ $$\nx\n$$", live=True) == "<p>$a&lt;b$ $$\nx\n$$</p>\n"
+
+
+def test_code_has_the_classes_that_notebooks_colour_and_no_style():
+    """Known languages get Pygments classes inside `pre.highlight`, others none."""
+    assert to_html("```python\ndef\n```") == (
+        '<pre class="highlight"><code class="language-python"><span class="k">def</span>\n'
+        "</code></pre>\n"
+    )
+    assert to_html("    a < b") == '<pre class="highlight"><code>a &lt; b\n</code></pre>\n'
+    assert "<span" not in to_html("```nonesuch\ndef\n```")
+
+
+def test_a_long_code_block_is_not_coloured():
+    """Beyond the limit the code is only escaped."""
+    assert "<span" not in to_html(f"```python\n{'a = 1 ' * HIGHLIGHT_LIMIT}\n```")
+
+
+def test_an_open_fence_is_coloured_only_in_the_settled_form():
+    """While live, an open fence stays plain so that text can be appended to it."""
+    assert "<span" not in to_html("```python\ndef\n", live=True)
+    assert "<span" in to_html("```python\ndef\n")
+    assert "<span" in to_html("```python\ndef\n```", live=True)
+
+
+def test_tables_keep_their_alignment():
+    """Alignment is the one inline style; untrusted notebooks keep it."""
+    assert '<td style="text-align:right">1</td>' in to_html("|a|\n|-:|\n|1|")
+
+
+def test_task_list_boxes_cannot_be_pressed():
+    """A box says whether the task is done, and is disabled."""
+    html = to_html("- [x] a\n- [ ] b")
+    assert html.count("disabled") == 2
+    assert html.count("checked") == 1
+
+
+def test_a_block_that_runs_right_to_left_says_so():
+    """Direction is given where it differs from the surrounding one, and nowhere else."""
+    assert to_html("אב a\n\nb") == '<p dir="rtl">אב a</p>\n<p>b</p>\n'
+    assert to_html("- א\n- a") == '<ul dir="rtl">\n<li>א</li>\n<li dir="ltr">a</li>\n</ul>\n'
+    assert "dir=" not in to_html("only *English* - 1")
+
+
+def test_nothing_is_lost_below_the_nesting_limit():
+    """Deeper quotes and lists than are rendered are shown with their markers."""
+    assert "deep" in to_html("> " * 500 + "deep")
+    assert "deep" in to_html("- " * 500 + "deep")
+
+
+def test_an_overlong_paragraph_is_plain_text():
+    """Beyond the limit inline markup is shown as written."""
+    assert "<em>" not in to_html("*a* " * INLINE_LIMIT)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["[", "![", "[a](", "[a][", "*a _b ", "`a``", "> ", "- ", "$$a\n", "\\[\n", "[\n", "<", "&", "|", "[x]: <"],
+)  # fmt: skip
+def test_time_does_not_explode(unit):
+    """Twenty thousand repetitions end: nothing is exponential, nothing recurses without bound."""
+    started = time.process_time()
+    to_html(unit * 20_000)
+    assert time.process_time() - started < 60
+
+
+def test_clean_leaves_ordinary_text_alone():
+    """Tabs, newlines and every script stay; line ends become newlines."""
+    assert clean("a\tb\r\nc\rdé😀\n") == "a\tb\nc\ndé😀\n"

@@ -1,0 +1,246 @@
+"""Words in the prompt choose what the simulator says; it never pretends to have understood more."""
+
+import json
+import random
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from claude_nb.simulator import scripts
+from claude_nb.simulator.scripts import answer_to
+
+TOOL = {
+    "name": "get_weather",
+    "input_schema": {
+        "type": "object",
+        "properties": {"city": {"type": "string"}, "days": {"type": "integer", "minimum": 2}},
+        "required": ["city"],
+    },
+}
+OTHER_TOOL = {"name": "roll_dice", "input_schema": {"type": "object", "properties": {}}}
+
+
+def user(content):
+    return {"role": "user", "content": content}
+
+
+def answer(*messages: Any, **options: Any):
+    """Return the answer to messages (or to a prompt), by a model that does not think unasked."""
+    turns = [user(turn) if isinstance(turn, str) else turn for turn in messages]
+    request = {"model": "claude-opus-4-8", "max_tokens": 1000, "messages": turns, **options}
+    return answer_to(request, random.Random(0))
+
+
+def kinds(given):
+    return [written.block["type"] for written in given.content]
+
+
+def said(given):
+    return "\n".join(w.text for w in given.content if w.block["type"] == "text")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "beginning"),
+    [
+        ("Explain how streaming works", "A language model writes its answer one token"),
+        ("Why is the sky blue?", "The sky is blue because **air scatters blue"),
+        ("How does HTTPS work?", "HTTPS is HTTP inside an encrypted connection"),
+        ("What is prompt caching?", "**Prompt caching** spares the model"),
+        ("Write a Python function that reverses a word", "Here is a function"),
+        ("THINK about it", "**Twenty-three.**"),
+        ("Show me a tour of Markdown", "# A tour of Markdown"),
+        ("some code, please", "Here is a small piece of code in each of four languages"),
+        ("a formula", "## Why $1 + 2"),
+        ("Tell me a story.", "# The lighthouse that counted"),
+        ("Hello!", "Hello! 👋 You are talking to a simulator"),
+        ("Give me a long answer", "# The first numbers, taken apart"),
+        ("several blocks", "This is the **first** of several content blocks"),
+    ],
+)
+def test_words_choose_the_script(prompt, beginning):
+    """Each script has its words; case and punctuation do not matter."""
+    assert said(answer(prompt))[: len(beginning)] == beginning
+
+
+def test_words_must_be_whole():
+    """A word inside another chooses nothing: *decode* is not *code*."""
+    assert "no script of it fits" in said(answer("Please decode this"))
+
+
+def test_the_table_in_the_documentation_is_the_table():
+    """The module's docstring lists the scripts' words in the order in which they are tried."""
+    table = scripts.__doc__.partition("::\n\n")[2].partition("\n\n")[0].splitlines()
+    documented = [re.split(r" {3,}", line.strip())[0] for line in table]
+    spoken = [", ".join(words).replace("sky blue", "sky + blue") for _, words in scripts._TABLE]
+
+    assert documented == spoken
+
+
+def test_the_last_user_text_decides():
+    """Earlier turns do not matter, and neither does a system message after the last turn."""
+    story = {"role": "assistant", "content": "Once"}
+    system = {"role": "system", "content": "Tell a story."}
+
+    assert said(answer("Tell me a story", story, "Why is the sky blue?", system)).startswith(
+        "The sky is blue"
+    )
+
+
+def test_every_text_is_reachable():
+    """There is no text without words that choose it."""
+    texts = {path.name for path in Path(scripts.__file__).with_name("texts").iterdir()}
+
+    assert texts == {f"{name}.md" for name, _ in scripts._TABLE if name != "long"}
+
+
+def test_the_tour_shows_every_kind_of_markdown():
+    """Headings, lists, tasks, table, quote, links, code, math, money, emoji, CJK and RTL."""
+    tour = said(answer("tour"))
+    signs = ["\n## ", "\n   - ", "- [x]", "|:-", "\n> > ", "](https://", "```python", "```sql"]
+    signs += ["$$", "$\\pi", "$5 and", "👩‍🔬", "日本語", "العربية"[:2], "עברית"[:1], "````"]
+
+    assert [sign for sign in signs if sign not in tour] == []
+
+
+def test_the_long_answer_is_long_and_true():
+    """It has more than 20 kB, and every product in it is right."""
+    text = said(answer("long"))
+    products = re.findall(r"\$(\d+) = ([^$]+)\$", text)
+
+    assert len(text.encode()) > 20_000
+    for number, product in products:
+        assert scripts._factors(int(number)) == [int(f) for f in product.split(r" \cdot ")]
+        assert int(number) == eval(product.replace(r"\cdot", "*"))
+
+
+@pytest.mark.parametrize("number", [2, 12, 97, 210])
+def test_factors_multiply_to_the_number(number):
+    """Prime factors, the smallest first."""
+    factors = scripts._factors(number)
+
+    assert eval("*".join(map(str, factors))) == number
+    assert factors == sorted(factors)
+
+
+def test_a_refusal_says_why():
+    """It ends in the middle, with details."""
+    refusal = answer("Please refuse")
+
+    assert refusal.stop_reason == "refusal"
+    assert refusal.stop_details["type"] == "refusal"
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "thinks"),
+    [
+        ("claude-opus-4-8", {}, False),
+        ("claude-opus-4-8", {"thinking": {"type": "adaptive"}}, True),
+        ("claude-sonnet-5", {}, True),
+        ("claude-sonnet-5", {"thinking": {"type": "disabled"}}, False),
+        ("claude-sonnet-5-5", {"thinking": {"type": "between_tools"}}, False),
+    ],
+)
+@pytest.mark.parametrize("prompt", ["think", "story", "Anything else"])
+def test_thinking_is_there_when_it_is_on(prompt, model, options, thinks):
+    """Thinking comes first and once, when the request or the model's default turns it on."""
+    found = kinds(answer(prompt, model=model, **options))
+
+    assert found.count("thinking") == thinks
+    assert (found[0] == "thinking") == thinks
+
+
+def test_an_unknown_prompt_is_shown_back():
+    """What fits no script gets a label, the request's settings and the prompt, word for word."""
+    reply = said(answer("What about ```this```?", system="Be brief.", max_tokens=77))
+
+    assert reply.startswith("This is a **simulated reply**.")
+    assert "| max_tokens | 77 |" in reply
+    assert "````text\nWhat about ```this```?\n````" in reply
+    assert "```text\nBe brief.\n```" in reply
+
+
+def test_a_tool_of_the_request_is_called_with_input_that_fits():
+    """Without a script that fits, the first tool is called; a text comes before the call."""
+    call = answer("Is it raining in Rome?", tools=[TOOL, OTHER_TOOL])
+
+    assert (kinds(call), call.stop_reason) == (["text", "tool_use"], "tool_use")
+    assert call.content[1].block["name"] == "get_weather"
+    assert json.loads(call.content[1].text) == {"city": "example city", "days": 2}
+
+
+def test_a_tool_that_is_named_is_the_one_that_is_called():
+    """A name in the prompt chooses the tool, even where a script would fit."""
+    call = answer("Tell me a story with roll_dice", tools=[TOOL, OTHER_TOOL])
+
+    assert call.content[1].block["name"] == "roll_dice"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"tools": [TOOL], "tool_choice": {"type": "none"}},
+        {},
+        {"tools": [{"type": "web_search_20260318", "name": "web_search"}]},
+    ],
+)
+def test_nothing_is_called_that_cannot_be(options):
+    """No call where tools are forbidden, absent, or run by the API's own servers."""
+    assert kinds(answer("Is it raining?", **options)) == ["text"]
+
+
+def test_a_call_can_be_shown_without_tools():
+    """The word *tools* alone shows a call with nested input, and says that it is a sample."""
+    call = answer("Show me how tools work")
+
+    assert "This request offers no tools" in said(call)
+    assert json.loads(call.content[1].text)["travellers"][1]["name"] == "João"
+
+
+def test_a_tools_result_is_quoted():
+    """After a result there is a text with what it was, or how it failed."""
+    call = {
+        "role": "assistant",
+        "content": [{"type": "tool_use", "id": "a", "name": "f", "input": {}}],
+    }
+    result = {"type": "tool_result", "tool_use_id": "a", "content": "rain, 12 °C"}
+
+    assert "returned\n\n```text\nrain, 12 °C\n```" in said(answer("tool", call, user([result])))
+    failed = answer("tool", call, user([{**result, "is_error": True}]), tools=[TOOL])
+    assert "failed with" in said(failed)
+
+
+def test_structured_output_fits_its_schema():
+    """A JSON schema for the output is answered with JSON that fits."""
+    output = {"format": {"type": "json_schema", "schema": TOOL["input_schema"]}}
+
+    assert json.loads(said(answer("story", output_config=output))) == {
+        "city": "example city",
+        "days": 2,
+    }
+
+
+@pytest.mark.parametrize("kept", [1, 100, 1500])
+def test_an_interrupted_answer_is_continued(kept):
+    """The partial turn and a request to continue get exactly the rest."""
+    whole = said(answer("Tell me a story"))
+    partial = {"role": "assistant", "content": whole[:kept].rstrip()}
+    rest = said(answer("Tell me a story", partial, "You were interrupted. Continue."))
+
+    assert partial["content"] + rest == whole
+
+
+def test_a_prefill_is_continued():
+    """A last turn of the assistant is gone on with, where the model takes that."""
+    whole = said(answer("Tell me a story"))
+    partial = {"role": "assistant", "content": whole[:99]}
+
+    assert whole[:99] + said(answer("Tell me a story", partial, model="claude-haiku-4-5")) == whole
+
+
+def test_what_cannot_be_continued_is_answered_anew():
+    """*Continue* after a text that is not the simulator's own is a prompt like any other."""
+    partial = {"role": "assistant", "content": "It was a dark and stormy night"}
+
+    assert "no script of it fits" in said(answer("Tell me a story", partial, "Continue, please"))

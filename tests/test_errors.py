@@ -1,0 +1,60 @@
+"""The error tree: each says what happened, what to do, and never a key."""
+
+from __future__ import annotations
+
+import pytest
+
+from claude_nb import errors
+from claude_nb.errors import ClaudeError, InputError, RateLimitError, redact
+
+KEY = "sk-" + "ant-api03-AbC_123-xyz"
+
+
+def test_the_drawing_is_the_tree():
+    """The module's docstring names every class, each once, and nothing else."""
+    drawn = [line.split()[1] for line in errors.__doc__.splitlines() if line[:1] in "├└"]
+    classes = [name for name, value in vars(errors).items() if isinstance(value, type)]
+
+    assert [name for name in drawn if name] == [
+        n for n in classes if n not in ("ClaudeError", "Any")
+    ]
+    assert all(issubclass(getattr(errors, name), ClaudeError) for name in drawn)
+
+
+def test_it_says_everything_in_one_string():
+    """``str`` holds what happened, the server's words, what to do and the id for support."""
+    error = RateLimitError(
+        "Rate limited.", "Try again.", detail="Too many.", request_id="req_1", retry_after=2.0
+    )
+
+    assert str(error) == "Rate limited. Too many. Try again. Request id: req_1."
+    assert (error.request_id, error.retry_after, error.reply) == ("req_1", 2.0, None)
+
+
+def test_traceback_is_what_to_do_where_nothing_else_is_shown():
+    """A request that was not sent has no card on the screen, so the traceback says it all."""
+    error = InputError("That cannot be.", "Do this.")
+
+    assert error._render_traceback_() == ["InputError: That cannot be.", "  Do this."]
+
+
+def test_traceback_is_one_line_below_a_reply():
+    """Where the reply is on the screen, its card has said the rest."""
+    error = ClaudeError("It broke.", "Do this.", detail="Words.")
+    error.reply = object()
+
+    assert error._render_traceback_() == ["ClaudeError: It broke."]
+
+
+@pytest.mark.parametrize("show", [str, repr, lambda e: "".join(e._render_traceback_()), vars])
+def test_no_form_of_an_error_holds_a_key(show):
+    """Whatever put the key there: the server's words, a header, the user's own line."""
+    error = ClaudeError(f"What {KEY}.", f"Advice {KEY}.", detail=f"bad key: {KEY}")
+
+    assert KEY not in str(show(error))
+    assert KEY[:14] not in str(show(error))
+
+
+def test_redact_leaves_the_rest_alone():
+    """Only the key goes."""
+    assert redact(f"a {KEY}, b") == "a sk-ant-…, b"

@@ -1,0 +1,82 @@
+"""The notebooks of the repository: each is a test, and what is saved in them is what a run makes."""
+
+import json
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from tests.refresh_notebooks import NOTEBOOKS, comparable, execute
+
+BUDGET = 100_000
+"""Bytes of a notebook with its outputs: more would be a chore to clone and to diff."""
+
+notebooks = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+@pytest.mark.kernel
+@notebooks
+def test_saved_outputs_are_what_a_run_makes(path):
+    """Run without a key, every cell ends well and shows what is saved, but for the times.
+
+    If this fails after a change that was meant: ``python -m tests.refresh_notebooks``.
+    """
+    saved = nbformat.read(path, as_version=4)
+    assert comparable(execute(path, speed=float("inf"))) == comparable(saved)
+
+
+@notebooks
+def test_saved_notebook_is_small_and_needs_no_widget(path):
+    """A reader without a kernel or an extension sees everything, and downloads little."""
+    saved = nbformat.read(path, as_version=4)
+    shown = {
+        mime
+        for cell in saved.cells
+        for output in cell.get("outputs", [])
+        for mime in output.get("data", {})
+    }
+    assert sorted(saved.metadata) == ["kernelspec", "language_info"]
+    assert shown <= {"text/html", "text/markdown", "text/plain"}
+    assert path.stat().st_size < BUDGET
+
+
+@notebooks
+def test_saved_replies_are_recorded_as_simulated(path):
+    """Nobody's key and nobody's money went into the repository, and each record says so."""
+    records = [
+        output.metadata["claude_nb"]
+        for cell in nbformat.read(path, as_version=4).cells
+        for output in cell.get("outputs", [])
+        if "claude_nb" in output.get("metadata", {})
+    ]
+    assert records
+    assert {record["simulated"] for record in records} == {True}
+
+
+@pytest.mark.kernel
+def test_nbconvert_shows_reply_folded_thinking_and_usage(tmp_path, monkeypatch):
+    """``jupyter nbconvert --execute --to html`` makes a page of the whole reply, without scripts."""
+    (quickstart,) = (path for path in NOTEBOOKS if path.stem == "00_quickstart")
+    monkeypatch.setenv("CLAUDE_NB_SIMULATE", "1")
+    monkeypatch.setenv("CLAUDE_NB_SIMULATE_SPEED", "inf")
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    command = [sys.executable, "-m", "nbconvert", "--execute", "--to", "html", str(quickstart)]
+    subprocess.run(
+        [*command, "--output-dir", str(tmp_path)],
+        check=True,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=120,
+    )
+    page = (tmp_path / "00_quickstart.html").read_text(encoding="utf-8")
+    replies = page.split('<div class="claude-nb ')[1:]
+    assert len(replies) == 3
+    for reply in replies:
+        assert "<details style=" in reply  # and not `<details open`
+        assert "<b>Thought</b>" in reply
+        assert ">simulated</span>" in reply
+        assert ">of it thinking</th>" in reply
+    assert "Rayleigh scattering" in replies[0]
+    assert '<span class="k">def</span>' in replies[1]
+    assert "widget-view" not in json.dumps(replies)
