@@ -128,7 +128,7 @@ def to_json(reply: Reply) -> dict[str, Any]:
     """Turn a reply into JSON data that :func:`from_json` understands."""
     data = asdict(reply)
     if isinstance(reply, Raw):
-        data["chunks"] = [chunk.decode("utf-8","replace") for chunk in reply.chunks]
+        data["chunks"] = [chunk.decode("latin-1") for chunk in reply.chunks]
     return {"kind": type(reply).__name__, **data}
 
 
