@@ -117,7 +117,7 @@ def _without_retries(own: Any) -> AsyncAnthropic:
     return copy
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def _client(connection: Connection, _ambient: tuple[tuple[str, str], ...]) -> AsyncAnthropic:
     """Make a client; a changed environment (a key set in a cell) makes another one."""
     import anthropic

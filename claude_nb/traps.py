@@ -39,7 +39,11 @@ def rewrite(lines: list[str]) -> list[str]:
         return lines
     first = lines[code[0]]
     if magic := _CELL_MAGIC.fullmatch(first):
-        prompt = "".join(lines[code[0] + 1 :]).removesuffix("\n")
+        prompt = "".join(lines[code[0] + 1 :])
+        if not prompt.endswith("\n\n"):  # or else the last line end was typed
+            prompt = prompt.removesuffix("\n")
+        # Not empty in any case: IPython would say that a cell magic needs a body, and go on.
+        prompt = prompt or "\n"
         return [f"get_ipython().run_cell_magic('claude', {magic['options'] or ''!r}, {prompt!r})\n"]
     if first.lstrip().startswith("%%"):
         return lines

@@ -1,4 +1,4 @@
-"""The notebooks of the repository: each is a test, and what is saved in them is what a run makes."""
+"""The notebooks of the repository: each is a test, and holds what a run of it makes today."""
 
 import json
 import subprocess
@@ -56,7 +56,7 @@ def test_saved_replies_are_recorded_as_simulated(path):
 
 @pytest.mark.kernel
 def test_nbconvert_shows_reply_folded_thinking_and_usage(tmp_path, monkeypatch):
-    """``jupyter nbconvert --execute --to html`` makes a page of the whole reply, without scripts."""
+    """``jupyter nbconvert --execute --to html`` shows the whole reply, without a widget."""
     (quickstart,) = (path for path in NOTEBOOKS if path.stem == "00_quickstart")
     monkeypatch.setenv("CLAUDE_NB_SIMULATE", "1")
     monkeypatch.setenv("CLAUDE_NB_SIMULATE_SPEED", "inf")

@@ -8,7 +8,7 @@ from claude_nb.errors import InputError
 from claude_nb.prompt import Request
 
 
-def refusal(**fields):
+def refusal(**fields: object):
     """What is said about a request that cannot be sent."""
     with pytest.raises(InputError) as raised:
         Request(**{"prompt": "Hello"} | fields)

@@ -216,7 +216,7 @@ def usage(progress: Progress) -> str:
     heads = "".join(f'<th style="{_NUMBER};{_HEAD}">{name}</th>' for name in _COLUMNS)
     # On a narrow page the table scrolls: numbers that wrap cannot be compared.
     return (
-        '<div style="overflow-x:auto"><table style="margin:8px 0 0;font-size:90%">'
+        '<div style="overflow-x:auto"><table style="margin:0;font-size:90%">'
         f'<thead><tr><th style="{_CELL};{_HEAD}">stop reason</th>{heads}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )

@@ -48,7 +48,7 @@ def usage_line(progress: Progress) -> str:
     used = progress.usage
     timing = progress.timing
     facts = [
-        clean(progress.model),
+        clean(redact(progress.model)),
         *(["simulated"] if progress.simulated else []),
         words.stop_reason(progress.stop_reason, progress.outcome),
         f"{words.count(used.total_input_tokens)} in",
@@ -66,19 +66,29 @@ def markdown(progress: Progress) -> str:
 
     A front end that prefers Markdown to HTML may render it without sanitising (JupyterLab does so
     in a trusted cell), so what could run or be fetched is escaped, block by block; all else is as
-    the model wrote it.
+    the model wrote it. Looked at as a whole: a link in one part may be defined in another.
     """
     parts = [_markdown_block(block.type, block.name, block.text) for block in progress.blocks]
     parts += [_escape(_card(progress)), f"*{_escape(usage_line(progress))}*"]
-    return "\n\n".join(part for part in parts if part.strip("*"))
+    return harmless("\n\n".join(part for part in parts if part.strip("*")))
 
 
 def _markdown_block(kind: str, name: str, text: str) -> str:
     if kind == "text":
-        return harmless(clean(redact(text)))
+        return closed(clean(redact(text)))
     if kind in TOOL_CALLS:
         return f"**{_escape(clean(name))}** {_escape(clean(redact(text)))}"
     return ""
+
+
+def closed(source: str) -> str:
+    """Markdown in which a fence that was cut off ends, or it would swallow what follows."""
+    last = next(reversed(_html_parser().parse(source)), None)
+    if last is None or last.type != "fence":
+        return source
+    first, end = last.map or (0, 0)
+    content = last.content.removesuffix("\n").count("\n") + bool(last.content)
+    return source if end - first == content + 2 else f"{source}\n{last.markup}"
 
 
 def harmless(source: str) -> str:
@@ -96,9 +106,6 @@ def harmless(source: str) -> str:
             first, end = place
             lines[first:end] = [_escape(line) for line in lines[first:end]]
             tokens[start].map = None  # each block is escaped once
-    last = tokens[-1] if tokens else None
-    if last is not None and last.type == "fence" and lines[-1].strip() != last.markup:
-        lines.append(last.markup)  # a fence that was cut off would swallow what follows
     return "\n".join(lines)
 
 
@@ -113,7 +120,8 @@ def _is_dangerous(tokens: Iterable[Token]) -> bool:
 
 
 def _escape(line: str) -> str:
-    return line.replace("&", "&amp;").replace("<", "&lt;").replace("[", r"\[")
+    # Not a backslash before the bracket: one that stands there already would take its meaning.
+    return line.replace("&", "&amp;").replace("<", "&lt;").replace("[", "&#91;")
 
 
 @cache

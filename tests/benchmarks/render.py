@@ -17,10 +17,9 @@ from collections.abc import Iterator
 from claude_nb.render.incremental import Incremental
 
 DELTAS_PER_FRAME = 200 / 30
-WORDS = (
-    "the `stream` of events **is** read by one thread, and what it says is shown as it comes; "
-    "a [link](https://example.org) costs $5 and $6, *not* more than $x^2$ of it"
-).split()
+SENTENCE = """the `stream` of events **is** read by one thread, and what it says is shown as it
+comes; a [link](https://example.org) costs $5 and $6, *not* more than $x^2$ of it"""
+WORDS = SENTENCE.split()
 
 
 def words(rng: random.Random, count: int) -> str:

@@ -44,13 +44,17 @@ PANEL = "window.jupyterapp?.shell?.currentWidget"
 class Server:
     """A Jupyter server in a folder of its own, without anything of the user's.
 
+    Args:
+        folder: where it keeps everything; made if it is not there.
+        *options: more options of its command line.
+
     Attributes:
         root: the folder that it serves.
         url: where it listens, with a trailing slash.
         token: what it wants in ``?token=`` or in the Authorization header.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         self.root = folder / "notebooks"
         self.data_dir = folder / "data"
         self.log = folder / "server.log"
@@ -83,7 +87,7 @@ class Server:
         )
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "jupyterlab", *arguments],
+                [sys.executable, "-m", "jupyterlab", *arguments, *options],
                 cwd=self.root,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -273,6 +277,26 @@ class NotebookPage:
         self.saved()
         self._server.sign(self.path, trusted=trusted)
         self.reload()
+
+    def reopen_without_kernel(self, *, trusted: bool) -> None:
+        """Save, end the kernel, and open the file in JupyterLab as one who only wants to read."""
+        self.saved()
+        self._server.sign(self.path, trusted=trusted)
+        self.page.goto("about:blank")  # a page that loses its kernel would say so
+        self._server.shutdown_kernels()
+        workspace = f"lab/workspaces/{self.path.stem}-read-{trusted}"
+        self.page.goto(f"{self._server.url}{workspace}?token={self._server.token}")
+        self.page.wait_for_function("window.jupyterapp?.commands?.hasCommand('docmanager:open')")
+        self.page.evaluate("window.jupyterapp.restored.then(() => null)")
+        no_kernel = {"canStart": False, "shouldStart": False}
+        self.command(
+            "docmanager:open",
+            {"path": self.path.name, "factory": "Notebook", "kernelPreference": no_kernel},
+        )
+        self.page.wait_for_function(
+            f"""!window.unfinished && {PANEL}?.context?.isReady
+                && {PANEL}.content?.widgets?.length && !{PANEL}.sessionContext.session"""
+        )
 
     def reload(self) -> None:
         """Load the page anew; the kernel goes on."""

@@ -4,10 +4,10 @@ import random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.render.samples import texts
 
 from claude_nb.render.incremental import Incremental, Patch
-from claude_nb.render.markdown import clean, to_html
+from claude_nb.render.markdown import clean, code_open, to_html
+from tests.render.samples import texts
 
 
 def apply(blocks, patches):
@@ -84,26 +84,30 @@ def test_keep_counts_as_javascript_does():
 def test_an_open_fence_only_appends_text():
     """Each frame of an open fence inserts escaped text before the closing tags."""
     patches, _ = stream(["```py\n", "a <", " b\nc", "d\n"])
-    assert patches[0] == [
-        Patch(0, 0, '<pre class="highlight"><code class="language-py"></code></pre>\n')
+    opened = code_open("py")
+    start = len(opened)
+    assert patches == [
+        [Patch(0, 0, f"{opened}</code></pre>\n")],
+        [Patch(0, start, "a &lt;", 14)],
+        [Patch(0, start + 6, " b\nc", 14)],
+        [Patch(0, start + 10, "d\n", 14)],
+        [],
     ]
-    assert patches[1] == [Patch(0, 51, "a &lt;", 14)]
-    assert patches[2] == [Patch(0, 57, " b\nc", 14)]
-    assert patches[3] == [Patch(0, 61, "d\n", 14)]
 
 
 def test_a_line_that_may_close_the_fence_is_held_back():
     """Half a closing line does not flicker; a line that turns out otherwise is shown."""
     patches, blocks = stream(["```\na\n", "``", "x\n"])
     assert patches[1] == []
-    assert patches[2] == [Patch(0, 32, "``x\n", 14)]
-    assert blocks == ['<pre class="highlight"><code>a\n``x\n</code></pre>\n']
+    assert patches[2] == [Patch(0, len(code_open("")) + 2, "``x\n", 14)]
+    assert blocks == [f"{code_open('')}a\n``x\n</code></pre>\n"]
 
 
 def test_a_closed_fence_is_coloured():
     """The block is made anew once, with Pygments' classes."""
     patches, blocks = stream(["```py\ndef\n", "```\n"])
     assert "<span" not in patches[0][0].html
+    assert [patch.block for patch in patches[1]] == [0]
     assert blocks == [to_html("```py\ndef\n```")]
 
 

@@ -7,25 +7,28 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from claude_nb.render.markdown import HIGHLIGHT_LIMIT, INLINE_LIMIT, clean, code_open, to_html
 from tests.render.samples import texts
 
-from claude_nb.render.markdown import HIGHLIGHT_LIMIT, INLINE_LIMIT, clean, to_html
-
-TAGS = set(
-    "a blockquote br code del em h1 h2 h3 h4 h5 h6 hr input li ol p pre span strong"
-    " table tbody td th thead tr ul".split()
-)
+TAGS = {
+    "a", "blockquote", "br", "code", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr",
+    "input", "li", "ol", "p", "pre", "s", "span", "strong", "table", "tbody", "td", "th", "thead",
+    "tr", "ul",
+}  # fmt: skip
 ATTRIBUTES = {
     "align", "checked", "class", "dir", "disabled", "href", "rel", "start", "style", "target",
     "title", "type",
 }  # fmt: skip
+BOX = code_open("").partition('style="')[2].partition('"')[0]
+STYLES = {"text-align:left", "text-align:center", "text-align:right", BOX, "background:none"}
 FORMULA = '<span class="mathjax_process tex2jax_process">'
 
 
 class Seen(HTMLParser):
     """Every tag and attribute of some HTML."""
 
-    def __init__(self, html):
+    def __init__(self, html) -> None:
         super().__init__()
         self.tags, self.attributes, self.open = set(), [], []
         self.feed(html)
@@ -41,6 +44,11 @@ class Seen(HTMLParser):
         assert self.open.pop() == tag
 
 
+def link(url, text):
+    """A paragraph that is one link."""
+    return f'<p><a href="{url}" target="_blank" rel="noopener noreferrer">{text}</a></p>\n'
+
+
 def assert_safe(html):
     seen = Seen(html)
     assert seen.open == []
@@ -50,18 +58,18 @@ def assert_safe(html):
         if name == "href":
             assert re.match(r"(https?://[^/\\?#]|mailto:)", value, re.IGNORECASE)
         if name == "style":
-            assert re.fullmatch("text-align:(left|center|right)", value)
+            assert value in STYLES
     assert not re.search(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]", html)
     html.encode()
 
 
-hostile = st.lists(
-    st.sampled_from(
-        ["<script>", "<img src=x onerror=a()>", '"', "'", ">", "<", "&", "[a](", "javascript:a()", ")"]
-        + ["![", "](", "data:text/html,x", "```", '" onload="', "\n", "//e.x", "http:", "https://e.x/", "\\"]
-        + ["[r]:", "|", "-", "$", "\x00", "\ud800", "&#x6a;", "&lt;", "<a@b.c>", "<http://e.x/%00>", "`", "- [ ] "]
-    )
-).map("".join)  # fmt: skip
+HOSTILE = [
+    "<script>", "<img src=x onerror=a()>", '"', "'", ">", "<", "&", "[a](", "javascript:a()", ")",
+    "![", "](", "data:text/html,x", "```", '" onload="', "\n", "//e.x", "http:", "https://e.x/",
+    "\\", "[r]:", "|", "-", "$", "\x00", "\ud800", "&#x6a;", "&lt;", "<a@b.c>", "`", "- [ ] ",
+    "<http://e.x/%00>",
+]  # fmt: skip
+hostile = st.lists(st.sampled_from(HOSTILE)).map("".join)
 
 
 @given(hostile | texts | st.text(), st.booleans())
@@ -82,27 +90,12 @@ def test_no_text_makes_html_that_is_not_ours(text, live):
         ("[a](http:lab)", "<p>[a](http:lab)</p>\n"),
         ("[a](#b)", "<p>[a](#b)</p>\n"),
         ("[a](data:text/html,b)", "<p>a</p>\n"),
-        (
-            "[a](HTTPS://e.x/?b=1&c 't\"')",
-            '<p><a href="HTTPS://e.x/?b=1&amp;c" title="t&quot;" target="_blank"'
-            ' rel="noopener noreferrer">a</a></p>\n',
-        ),
-        (
-            "<http://e.x/%1b>",
-            '<p><a href="http://e.x/%1b" target="_blank" rel="noopener noreferrer">'
-            "http://e.x/%1b</a></p>\n",
-        ),
-        (
-            "![*a* b](http://e.x/i.png)",
-            '<p><a href="http://e.x/i.png" target="_blank" rel="noopener noreferrer">a b</a></p>\n',
-        ),
+        ("[a](HTTPS://e.x/?b=1&c)", link("HTTPS://e.x/?b=1&amp;c", "a")),
+        ("<http://e.x/%1b>", link("http://e.x/%1b", "http://e.x/%1b")),
+        ("![*a* b](http://e.x/i.png)", link("http://e.x/i.png", "a b")),
+        ("![](http://e.x/i.png)", link("http://e.x/i.png", "http://e.x/i.png")),
         ("![a](data:image/png;base64,AAAA)", "<p>a</p>\n"),
-        (
-            "[![a](http://e.x/i.png)](http://e.x)",
-            '<p><a href="http://e.x" target="_blank" rel="noopener noreferrer">a</a></p>\n',
-        ),
-        ('```a"><b>\n<i>\n```', '<pre class="highlight"><code class="language-a&quot;&gt;&lt;b&gt;">'
-         "&lt;i&gt;\n</code></pre>\n"),
+        ("[![a](http://e.x/i.png)](http://e.x)", link("http://e.x", "a")),
         ("a\x1b[0m\x00\ud800\x85", "<p>a␛[0m␀\ufffd\ufffd</p>\n"),
         ("\ud83d\ude00", "<p>😀</p>\n"),
     ],
@@ -114,7 +107,7 @@ def test_hostile_text_is_shown_not_obeyed(text, html):
 
 @pytest.mark.parametrize(
     "text",
-    ["$5 and $6", "US$5-$6", "$HOME/bin:$PATH", "from $5/month to $50/year", "\\$5$", "`$x$`", "$ x $",
+    ["$5 and $6", "US$5-$6", "$HOME/bin:$PATH", "$5/month to $50/year", "\\$5$", "`$x$`", "$ x $",
      "5$ or 6$", "$$", "$", "cost: $1,000-$2,000.", "$5 and `$x`", "a$b$c", "($5)-($6)"],
 )  # fmt: skip
 def test_money_stays_money(text):
@@ -147,19 +140,42 @@ def test_live_math_is_its_source():
     assert to_html("$a<b$ $$\nx\n$$", live=True) == "<p>$a&lt;b$ $$\nx\n$$</p>\n"
 
 
-def test_code_has_the_classes_that_notebooks_colour_and_no_style():
+def test_code_has_the_classes_that_notebooks_colour():
     """Known languages get Pygments classes inside `pre.highlight`, others none."""
-    assert to_html("```python\ndef\n```") == (
-        '<pre class="highlight"><code class="language-python"><span class="k">def</span>\n'
-        "</code></pre>\n"
-    )
-    assert to_html("    a < b") == '<pre class="highlight"><code>a &lt; b\n</code></pre>\n'
-    assert "<span" not in to_html("```nonesuch\ndef\n```")
+    box = code_open("python")
+    assert '<pre class="highlight"' in box
+    assert '<code class="language-python"' in box
+    assert to_html("```python\ndef\n```") == (f'{box}<span class="k">def</span>\n</code></pre>\n')
+    assert to_html("    a < b") == f"{code_open('')}a &lt; b\n</code></pre>\n"
+    assert to_html("```nonesuch\ndef\n```") == f"{code_open('nonesuch')}def\n</code></pre>\n"
+
+
+def test_the_name_of_a_language_cannot_leave_its_attribute():
+    """It comes from the text, so it is escaped."""
+    assert 'class="language-a&quot;&gt;&lt;b&gt;"' in to_html('```a"><b>\n```')
 
 
 def test_a_long_code_block_is_not_coloured():
     """Beyond the limit the code is only escaped."""
     assert "<span" not in to_html(f"```python\n{'a = 1 ' * HIGHLIGHT_LIMIT}\n```")
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["a.b." * 4_000, "1." * 9_000, "\n" * 19_000, '"\\' * 9_000, "a b\n" * 4_900, "((a\n" * 4_900],
+)
+@pytest.mark.parametrize("language", ["javascript", "typescript", "java", "csharp", "c", "agda"])
+def test_no_code_makes_colouring_slow(language, code):
+    """Code and language come from the text; lexers that such code would hang are not asked."""
+    started = time.process_time()
+    to_html(f"```{language}\n{code}\n```")
+    assert time.process_time() - started < 5
+
+
+@pytest.mark.parametrize("language", ["python", "js", "c++", "java", "c#", "bash", "sql", "yaml"])
+def test_usual_languages_are_coloured(language):
+    """By any name that Pygments knows."""
+    assert "<span class=" in to_html(f"```{language}\nif (x == 1) return 'a'\n```")
 
 
 def test_an_open_fence_is_coloured_only_in_the_settled_form():
@@ -201,7 +217,8 @@ def test_an_overlong_paragraph_is_plain_text():
 
 @pytest.mark.parametrize(
     "unit",
-    ["[", "![", "[a](", "[a][", "*a _b ", "`a``", "> ", "- ", "$$a\n", "\\[\n", "[\n", "<", "&", "|", "[x]: <"],
+    ["[", "![", "[a](", "[a][", "*a _b ", "`a``", "> ", "- ", "$$a\n", "\\[\n", "[\n", "<", "&",
+     "|", "[x]: <"],
 )  # fmt: skip
 def test_time_does_not_explode(unit):
     """Twenty thousand repetitions end: nothing is exponential, nothing recurses without bound."""

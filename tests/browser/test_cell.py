@@ -1,0 +1,220 @@
+"""A ``%%claude`` cell in real front ends: it streams, it settles, and nothing in it runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import nbformat
+import pytest
+from playwright.sync_api import expect
+
+from claude_nb.simulator import Stream
+from tests.browser.lab import FRONT_ENDS
+from tests.played import said, start, text, thinking
+from tests.refresh_notebooks import NOTEBOOKS
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+MIME_TYPES = {"text/html", "text/markdown", "text/plain"}
+SETTLED = ".jp-RenderedHTML[data-mime-type='text/html'] .claude-nb"
+
+RUN = "(window.ran ??= []).push"
+"""What a script in a reply does if it runs."""
+
+HOSTILE = f"""\
+<img src=planted-1.png onerror="{RUN}('image')"> <b onmouseover="{RUN}('bold')">bold</b>
+
+<script>{RUN}('script')</script>
+
+<svg onload="{RUN}('svg')"></svg>
+
+<iframe srcdoc="<script>parent.ran = ['frame']</script>" src="http://planted.invalid/2"></iframe>
+
+![picture](http://planted.invalid/3.png) ![drawing](planted-4.svg "title") ![five][five]
+
+[link](javascript:{RUN}('link')) <javascript:{RUN}('autolink')> [reference][js]
+
+[five]: http://planted.invalid/5.png
+[js]: JaVaScRiPt:{RUN}('reference')
+
+| <img src=planted-6.png onerror="{RUN}('cell')"> |
+|---|
+| </td></table><script>{RUN}('table')</script> |
+
+`</code><script>{RUN}('code')</script>`
+
+```html
+</code></pre><script>{RUN}('fence')</script><img src=planted-7.png onerror="{RUN}('fence')">
+```
+
+The last words.
+"""
+
+
+def set_up(simulator) -> str:
+    """A first cell that sends requests to the test's own server."""
+    variables = {
+        "ANTHROPIC_BASE_URL": simulator.base_url,
+        "ANTHROPIC_API_KEY": "not-a-key",
+        "CLAUDE_NB_SIMULATE": "0",
+    }
+    return f"import os\nos.environ.update({variables!r})\n%load_ext claude_nb\nimport claude_nb"
+
+
+def quickstart() -> list[nbformat.NotebookNode]:
+    """The cells of the quickstart, without their outputs."""
+    (path,) = (path for path in NOTEBOOKS if path.stem == "00_quickstart")
+    cells = nbformat.read(path, as_version=4).cells
+    for cell in cells:
+        if cell.cell_type == "code":
+            cell.update(outputs=[], execution_count=None)
+    return cells
+
+
+def what_ran(page: Page) -> list[str]:
+    """What scripts of a reply did on the page; last ``"control"``, an image that is the test's own.
+
+    That image fails as one in a reply would, so whatever was going to run before it, has run; and
+    if "control" is missing, this could not have seen the others either.
+    """
+    page.evaluate(
+        """() => {
+            const image = new Image();
+            image.onerror = () => { (window.ran ??= []).push("control"); };
+            image.src = "/planted-control.png";
+            document.body.append(image);
+        }"""
+    )
+    page.wait_for_function("window.ran?.includes('control')")
+    ran: list[str] = page.evaluate("window.ran")
+    return ran
+
+
+@pytest.mark.parametrize("front_end", FRONT_ENDS)
+def test_quickstart_streams_and_every_reply_settles(open_notebook, front_end):
+    """Run All: text is on the page before its reply has ended; then every reply is saved plain."""
+    cells = quickstart()
+    places = {cell.id: index for index, cell in enumerate(cells)}
+    notebook = open_notebook(cells, front_end)
+    notebook.run_all()
+    notebook.page.wait_for_function(
+        """index => {
+            const shown = document.querySelectorAll(".jp-Notebook .jp-Cell")[index].textContent;
+            return shown.includes("Sunlight holds") && !shown.includes("On Mars");
+        }""",
+        arg=places["sky"],
+    )
+    notebook.wait_idle(timeout=60)
+    for reply in ("sky", "function", "line"):
+        settled = notebook.output(places[reply]).locator(SETTLED)
+        expect(settled.locator("details > summary")).to_contain_text("Thought for")
+        assert settled.locator("details[open]").count() == 0
+        expect(settled.get_by_text("simulated", exact=True)).to_have_count(1)
+        expect(settled.locator("th").last).to_have_text("total")
+    saved = notebook.saved()
+    outputs = [saved.cells[places[reply]].outputs for reply in ("sky", "function", "line")]
+    assert [set(output.data) for (output,) in outputs] == [MIME_TYPES] * 3
+    assert "widgets" not in saved.metadata
+    assert notebook.errors == []
+
+
+@pytest.mark.parametrize("trusted", [True, False], ids=["trusted", "untrusted"])
+def test_saved_reply_reads_the_same_without_a_kernel(open_notebook, trusted):
+    """Reopened by a reader who runs nothing: folded thinking, code in a box, usage, badge."""
+    notebook = open_notebook(
+        ["%load_ext claude_nb", "%%claude\nWhat does caching cost?", "%%claude\nA function"]
+    )
+    notebook.run_all()
+    notebook.wait_idle()
+    expect(notebook.output(2).locator(SETTLED)).to_be_visible()
+    before = [notebook.text(index) for index in (1, 2)]
+    notebook.reopen_without_kernel(trusted=trusted)
+    assert notebook.is_trusted() == trusted
+    table, code = (notebook.output(index).locator(SETTLED) for index in (1, 2))
+    expect(table).to_contain_text("simulated")
+    expect(code).to_contain_text("of it thinking")
+    assert [notebook.text(index) for index in (1, 2)] == before
+    thought = table.locator("details")
+    expect(thought).to_contain_text("These lines stand where a summary would.")
+    expect(thought.locator("p")).not_to_be_visible()
+    assert table.locator("table").count() == 2
+    # The grey of the box is see-through: it is there on a light and on a dark page.
+    expect(code.locator("pre")).to_have_css("background-color", "rgba(136, 136, 136, 0.1)")
+    expect(code.locator("pre > code")).to_have_css("background-color", "rgba(0, 0, 0, 0)")
+
+
+def test_nothing_in_a_reply_runs_or_is_fetched(open_notebook, simulator):
+    """Scripts, handlers, frames, images and script links in a reply are text: live, settled, saved.
+
+    The cell's own run makes it trusted, and JupyterLab does not sanitise what is trusted.
+    """
+    words = [start(), *thinking(HOSTILE), *text(HOSTILE, index=1)]
+    simulator.enqueue(Stream(words[:-1], end="hang"))
+    as_markdown = "from IPython.display import Markdown\nMarkdown(said['text/markdown'])"
+    said_all = "said = claude_nb.last()._repr_mimebundle_()[0]"
+    notebook = open_notebook([set_up(simulator), "%%claude\nGo on", said_all, as_markdown])
+    page, reply = notebook.page, notebook.output(1)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    notebook.run(0)
+    notebook.run(1)
+    expect(reply.locator("details[open]")).to_have_count(0)
+    expect(reply).to_contain_text("The last words.")
+    live = what_ran(page)
+
+    notebook.interrupt()
+    notebook.wait_idle()
+    expect(reply.locator(SETTLED)).to_contain_text("Stopped")
+    settled = what_ran(page)
+
+    notebook.run(2)
+    notebook.run(3)
+    notebook.wait_idle()
+    expect(notebook.output(3)).to_contain_text("The last words.")
+    markdown = what_ran(page)
+
+    reopened = []
+    for trusted in (True, False):
+        notebook.reopen(trusted=trusted)
+        expect(reply.locator(SETTLED)).to_contain_text("Stopped")
+        reopened += what_ran(page)
+
+    assert (live, settled, markdown) == (["control"], ["control"] * 2, ["control"] * 3)
+    assert reopened == ["control"] * 2
+    assert {url.rpartition("/")[2] for url in asked if "planted" in url} == {"planted-control.png"}
+    targets = reply.locator(f"{SETTLED} a").evaluate_all("all => all.map(a => a.href)")
+    assert set(targets) == {"http://planted.invalid/3.png", "http://planted.invalid/5.png"}
+
+
+def test_math_is_typeset_and_money_is_not(open_notebook, simulator):
+    """A formula is its source while it streams, and typeset from then on. $5 and $6 never are."""
+    message = said("It is $5 and $6, and $x^2$ is math.\n\n$$y^2$$\n\nDone.\n\n")
+    simulator.enqueue(Stream(message[:3], end="hang"))
+    notebook = open_notebook([set_up(simulator), "%%claude\nGo on"])
+    reply = notebook.output(1)
+    notebook.run(0)
+    notebook.run(1)
+    expect(reply).to_contain_text("It is $5 and $6, and $x^2$ is math.")
+    expect(reply).to_contain_text("Done.")
+    assert reply.locator("mjx-container").count() == 0
+
+    notebook.interrupt()
+    notebook.wait_idle()
+    expect(reply.locator(f"{SETTLED} mjx-container")).to_have_count(2)
+    expect(reply).to_contain_text("It is $5 and $6, and")
+    notebook.reopen(trusted=False)
+    expect(reply.locator(f"{SETTLED} mjx-container")).to_have_count(2)
+    expect(reply).to_contain_text("It is $5 and $6, and")
+
+
+def test_usage_table_stays_in_one_line_on_a_narrow_page(open_notebook):
+    """Where it does not fit, it scrolls in its own box: numbers keep their columns."""
+    notebook = open_notebook(["%load_ext claude_nb", "%%claude\nhello"], viewport=(500, 900))
+    notebook.run_all()
+    notebook.wait_idle()
+    row = notebook.output(1).locator(f"{SETTLED} tbody tr").last
+    widths = "row => [row.scrollWidth, row.closest('div').clientWidth, row.clientHeight]"
+    table, box, height = row.evaluate(widths)
+    assert table > box
+    assert height < 30

@@ -1,0 +1,152 @@
+"""A reply as Markdown and as plain text."""
+
+from __future__ import annotations
+
+import mistune
+import pytest
+from markdown_it import MarkdownIt
+
+from claude_nb.events import Stopped
+from claude_nb.render.text import closed, markdown, plain, usage_line
+from tests.played import end, said, start, text, thinking, tool_use
+from tests.test_progress import ACCEPTED, SENT, progress
+
+USAGE = "claude-opus-5-5 · end turn · 25 in · 15 out · $0.0004 · first text"
+
+
+def reply(*pieces: str):
+    """A complete reply, a text block for each piece."""
+    blocks = [event for i, piece in enumerate(pieces) for event in text(piece, index=i)]
+    return progress(SENT, ACCEPTED, start(), *blocks, *end())
+
+
+def test_plain_text():
+    """Words and usage; thinking is left out."""
+    made = progress(
+        SENT, ACCEPTED, start(), *thinking("Hm"), *text("Hello", index=1), *end("end_turn")
+    )
+
+    assert plain(made).startswith(f"Hello\n\n{USAGE} ")
+
+
+def test_a_stopped_reply_says_so():
+    """In all forms: it must not look complete."""
+    made = progress(SENT, ACCEPTED, start(), *text("Hel"), Stopped())
+
+    assert "[Stopped] What came before is kept." in plain(made)
+    assert "Stopped" in markdown(made)
+    assert "stopped · 25 in · unknown out · cost unknown" in usage_line(made)
+
+
+def test_a_request_that_was_not_taken_has_no_usage():
+    """Nothing is counted where nothing was used."""
+    assert usage_line(progress(SENT)) == ""
+
+
+def test_tool_calls_are_named():
+    """With their input as it came."""
+    made = progress(SENT, ACCEPTED, start(), *tool_use('{"a": 1}'), *end("tool_use"))
+
+    assert plain(made).startswith('[look_up] {"a": 1}\n\n')
+    assert markdown(made).startswith('**look_up** {"a": 1}\n\n')
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "```python\nx = 1\n```",
+        "```python\nx = 1\n```\n\n",
+        "~~~~\nx\n~~~~~~",
+        "```\n```",
+        "A `code` span and **bold**\n\n- a\n- b",
+        "$5 & [a link](https://example.org) and <https://example.org>",
+    ],
+)
+def test_markdown_is_as_the_model_wrote_it(source):
+    """What is harmless and complete is not touched."""
+    assert markdown(reply(source)).startswith(f"{source}\n\n*claude-opus-5-5")
+
+
+@pytest.mark.parametrize("source", ["```python\nx = 1", "```python\nx = 1\n", "~~~~\n```", "```"])
+def test_a_fence_that_was_cut_off_is_closed(source):
+    """What follows it is no code."""
+    assert "<em>what follows</em>" in MarkdownIt().render(closed(source) + "\n\n*what follows*")
+
+
+HOSTILE = [
+    "<script>run()</script>",
+    "hello <img src=x onerror=run()>",
+    "<details>\n\n<img src=x onerror=run()>\n",
+    "- a\n\n  <svg onload=run()>",
+    "| a |\n|---|\n| <img src=x onerror=run()> |",
+    "> <a href=javascript:run()>x</a>",
+    "[x](javascript:run())",
+    "[x](JaVaScRiPt:run())",
+    "[x](&#106;avascript:run())",
+    "[x](vbscript:run())",
+    "[x](data:text/html,run)",
+    "[x][y]\n\n[y]: javascript:run()",
+    "<javascript:run()>",
+    "![](http://example.org/x.png)",
+    "![x][y]\n\n[y]: http://example.org/x.png",
+    "<b>\\[x](javascript:run())",
+    "<b>\\\\[x](javascript:run())",
+    "`<b>` <b>[x](javascript:run())</b>",
+    "<!-- \n\n<img src=x onerror=run()>",
+]
+
+
+def careless(source):
+    """What renderers make of Markdown that let everything through: two of them, in one text."""
+    first = MarkdownIt("commonmark", {"html": True}).enable("table")
+    first.validateLink = lambda _: True
+    second = mistune.create_markdown(
+        escape=False, renderer=mistune.HTMLRenderer(escape=False, allow_harmful_protocols=True)
+    )
+    return (first.render(source) + second(source)).lower()
+
+
+@pytest.mark.parametrize("source", HOSTILE)
+def test_nothing_runs_where_markdown_is_rendered_unsanitised(source):
+    """Nothing runs, nothing is fetched, by whichever renderer."""
+    page = careless(markdown(reply(source)))
+
+    for bad in ("<script", "<img", "<svg", "<a href=java", 'href="java', 'href="vb', 'href="data'):
+        assert bad not in page
+
+
+def test_a_link_may_be_defined_in_another_block():
+    """So the whole text is looked at, not each block alone."""
+    page = careless(markdown(reply("See [this].", "[this]: javascript:run()")))
+
+    assert 'href="javascript' not in page
+
+
+def test_an_unclosed_fence_does_not_hide_the_next_block():
+    """Each block ends its own fences."""
+    page = careless(markdown(reply("```\ncode", "<img src=x onerror=run()>")))
+
+    assert "<img" not in page
+
+
+def test_no_control_character_and_no_key_is_left():
+    """Escape sequences of terminals become visible, keys are taken out."""
+    key = "sk-" + "ant-0123"
+    made = reply(f"\x1b]0;title\x07 \ud83d {key}")
+
+    for form in (plain(made), markdown(made)):
+        assert form.startswith("␛]0;title␇ \ufffd sk-ant-…")
+
+
+def test_a_reply_without_text_says_so():
+    """An empty output would look like a failure to show it."""
+    made = progress(SENT, ACCEPTED, start(), *end())
+
+    assert plain(made).startswith("[The reply holds no text]")
+
+
+def test_said_is_shown():
+    """Right-to-left text, CJK and joined emoji stay as they are."""
+    words = "مرحبا 你好 👩‍👩‍👧"
+
+    assert plain(progress(SENT, ACCEPTED, *said(words))).startswith(words)

@@ -1,0 +1,262 @@
+"""The engine and ``Stream``: stopping, reading, and leaving nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import claude_nb
+from claude_nb.engine import engine
+from claude_nb.reply import Reply
+from claude_nb.simulator import Raw, Scripted, Stream
+from tests.played import end, said, start, text
+
+OPEN = Stream([start(), *text("Hello", " wor")[:-1]], end="hang")
+
+
+def types(events):
+    """The types of events, each once in a row."""
+    names = [event.type for event in events]
+    return [name for i, name in enumerate(names) if names[i - 1 : i] != [name]]
+
+
+WHOLE = [
+    "request_sent",
+    "response_started",
+    "message_start",
+    "content_block_start",
+    "content_block_delta",
+    "content_block_stop",
+    "message_delta",
+    "message_stop",
+]
+
+
+def test_for_reads_all_events(api):
+    """In order, numbered from 0, each with its time and the request that it belongs to."""
+    api.enqueue(Stream(said("Hello", " world")))
+
+    events = list(claude_nb.stream("Hello"))
+
+    assert types(events) == WHOLE
+    assert [event.seq for event in events] == list(range(len(events)))
+    assert {event.attempt for event in events} == {1}
+    assert sorted(event.time for event in events) == [event.time for event in events]
+
+
+def test_async_for_reads_all_events(api):
+    """The same, in a coroutine."""
+    api.enqueue(Stream(said("Hello", " world")))
+
+    async def read():
+        return [event async for event in claude_nb.stream("Hello")]
+
+    assert types(asyncio.run(read())) == WHOLE
+
+
+def test_events_can_be_read_again(api):
+    """A stream keeps what it has read, for a second loop."""
+    api.enqueue(Stream(said("Hello")))
+    stream = claude_nb.stream("Hello")
+
+    assert list(stream) == list(stream) == stream.events
+
+
+def first_delta(stream):
+    """Read until there is text, and leave."""
+    for event in stream:
+        if event.type == "content_block_delta":
+            return
+
+
+def test_leaving_a_loop_closes_the_connection(api):
+    """Within a second, though the server goes on."""
+    api.enqueue(OPEN)
+
+    first_delta(claude_nb.stream("Hello"))
+
+    left = time.monotonic()
+    (*_, request) = api.wait_for(lambda requests: requests[-1].client_left)
+    assert request.client_left - left < 1
+
+
+def test_leaving_an_async_loop_closes_the_connection(api):
+    """The loop goes on with other things; nobody has to close anything."""
+    api.enqueue(OPEN)
+
+    async def read():
+        async for event in claude_nb.stream("Hello"):
+            if event.type == "content_block_delta":
+                break
+        await asyncio.to_thread(api.wait_for, lambda requests: requests[-1].client_left)
+
+    asyncio.run(read())
+
+
+def test_cancelling_an_async_loop_closes_the_connection(api):
+    """A cell with a top-level ``await`` is interrupted in this way."""
+    api.enqueue(OPEN)
+
+    async def read(begun):
+        async for event in claude_nb.stream("Hello"):
+            if event.type == "content_block_delta":
+                begun.set()
+
+    async def interrupted():
+        begun = asyncio.Event()
+        task = asyncio.create_task(read(begun))
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(interrupted())
+    api.wait_for(lambda requests: requests[-1].client_left)
+
+
+def stopped(stream):
+    """Stop a stream, and what it has become."""
+    stream.stop()
+    stream.join(1)
+    assert stream.done
+    reply = Reply(stream._request)
+    reply.advance(stream.events)
+    return reply
+
+
+def until_text(stream):
+    """Wait for the first delta, without reading."""
+    while not any(event.type == "content_block_delta" for event in stream.events):
+        assert not stream.done
+        stream.wait(len(stream.events), 5)
+
+
+def test_stop_in_the_middle_of_a_text(api):
+    """The partial is kept, the outcome says so, and the server sees it."""
+    api.enqueue(OPEN)
+    stream = claude_nb.stream("Hello")
+    until_text(stream)
+
+    reply = stopped(stream)
+
+    assert (str(reply.outcome), reply.text[:5]) == ("stopped", "Hello")
+    api.wait_for(lambda requests: requests[-1].client_left)
+
+
+def test_stop_before_the_first_byte(api):
+    """There is nothing to wait for before a stop."""
+    number = len(api.requests)
+    api.enqueue(Raw([b"late"], delay=30))
+    stream = claude_nb.stream("Hello")
+    api.wait_for(lambda requests: len(requests) > number)
+
+    assert str(stopped(stream).outcome) == "stopped"
+    api.wait_for(lambda requests: requests[-1].client_left)
+
+
+def test_stop_while_connecting(monkeypatch):
+    """A server that lets nobody in holds nobody up."""
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        waiting = [socket.socket() for _ in range(3)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+        host, port = full.getsockname()
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", f"http://{host}:{port}")
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "not-a-key")
+
+        reply = stopped(claude_nb.stream("Hello"))
+
+        for one in waiting:
+            one.close()
+    assert str(reply.outcome) == "stopped"
+
+
+def test_stop_at_once(monkeypatch):
+    """A stream that is stopped before it began says that it was stopped."""
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "not-a-key")
+
+    assert str(stopped(claude_nb.stream("Hello")).outcome) == "stopped"
+
+
+def test_stopping_twice_is_stopping_once(api):
+    """A second stop does not break off the first one's closing of the connection."""
+    api.enqueue(OPEN)
+    stream = claude_nb.stream("Hello")
+    until_text(stream)
+    stream.stop()
+
+    reply = stopped(stream)
+
+    assert [event.type for event in reply.events].count("stopped") == 1
+    api.wait_for(lambda requests: requests[-1].client_left)
+
+
+def test_stopping_a_finished_stream_changes_nothing(api):
+    """It has ended as it has."""
+    api.enqueue(Stream(said("Hello")))
+    stream = claude_nb.stream("Hello")
+    stream.join(5)
+
+    assert str(stopped(stream).outcome) == "complete"
+
+
+def test_two_streams_at_once(api):
+    """Each thread reads its own reply."""
+    with ThreadPoolExecutor(2) as pool:
+        tales = pool.map(lambda p: claude_nb.ask(p, show=False).text, ["hello", "a story please"])
+
+    assert len(set(tales)) == 2
+
+
+def open_files():
+    """How many file descriptors this process has."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_two_hundred_replies_leave_nothing_behind(api):
+    """No thread, no task, no connection more than after the first ones."""
+    api.enqueue(*[Stream(said("Hello"))] * 100, *[Scripted(3), OPEN] * 50)
+
+    def two():
+        claude_nb.ask("Hello", show=False)
+
+    def broken():
+        with pytest.raises(claude_nb.ClaudeError):
+            claude_nb.ask("Hello", show=False)
+        first_delta(claude_nb.stream("Hello"))
+
+    def counted(times, do):
+        for _ in range(times):
+            do()
+        asyncio.run_coroutine_threadsafe(asyncio.sleep(0), engine().loop).result()
+        return threading.active_count(), len(engine()._tasks), open_files()
+
+    early, late = counted(5, two), counted(95, two)
+    threads, _, files = early
+    assert late[0] == threads
+    assert abs(late[2] - files) <= 1
+    counted(5, broken)
+    after = counted(45, broken)
+    api.wait_for(lambda requests: all(request.ended for request in requests))
+    assert (after[0], abs(after[2] - files) <= 2) == (threads, True)
+    assert len(engine()._tasks) <= 1
+
+
+def test_end_of_a_reply_is_seen_at_once(api):
+    """Nothing waits for a connection that stays open for the next request."""
+    api.enqueue(Stream([start(), *text("Hello"), *end()]))
+    began = time.monotonic()
+
+    claude_nb.ask("Hello", show=False)
+
+    assert time.monotonic() - began < 0.5

@@ -1,0 +1,343 @@
+"""``%%claude`` in real kernels: shown, saved, interrupted."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import time
+from contextlib import contextmanager
+
+import nbformat
+import pytest
+from jupyter_client.manager import start_new_kernel
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+from claude_nb.simulator import Raw, Stream
+from tests.played import said, start, text
+
+pytestmark = pytest.mark.kernel
+
+FENCE = Stream([start(), *text("Look:\n\n```python\nx = 1\n")[:-1]], end="hang")
+
+
+class Kernel:
+    """A kernel, and what its last cell gave."""
+
+    def __init__(self, manager, client) -> None:
+        self.manager = manager
+        self.client = client
+
+    def start(self, code):
+        """Send a cell, without waiting for it."""
+        self.asked = self.client.execute(code)
+        self.shown = {}
+        self.printed = ""
+
+    def finish(self, timeout=20):
+        """Wait for the cell; the outputs by display id or number, updates applied."""
+        status = None
+        while status is None:
+            message = self.client.get_iopub_msg(timeout=timeout)
+            if message["parent_header"].get("msg_id") != self.asked:
+                continue
+            kind, content = message["msg_type"], message["content"]
+            if kind in ("display_data", "update_display_data", "execute_result"):
+                place = content.get("transient", {}).get("display_id", len(self.shown))
+                self.shown[place] = content
+            elif kind == "stream":
+                self.printed += content["text"]
+            elif kind == "status" and content["execution_state"] == "idle":
+                status = content
+        while True:
+            reply = self.client.get_shell_msg(timeout=timeout)
+            if reply["parent_header"]["msg_id"] == self.asked:
+                return reply["content"]
+
+    def run(self, code, timeout=20):
+        """Run a cell to its end."""
+        self.start(code)
+        return self.finish(timeout)
+
+    def last_shown(self):
+        """The newest output of the last cell."""
+        return list(self.shown.values())[-1]
+
+
+@contextmanager
+def kernel_at(base_url):
+    """A kernel whose environment names the simulator as the API."""
+    env = os.environ | {"ANTHROPIC_BASE_URL": base_url, "ANTHROPIC_API_KEY": "not-a-key"}
+    manager, client = start_new_kernel(env=env)
+    try:
+        kernel = Kernel(manager, client)
+        assert kernel.run("%load_ext claude_nb")["status"] == "ok"
+        yield kernel
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+@pytest.fixture(scope="module")
+def shared(simulator):
+    """One kernel for all tests of this module."""
+    with kernel_at(simulator.base_url) as kernel:
+        yield kernel
+
+
+@pytest.fixture
+def kernel(shared, simulator):
+    """The kernel, after which nothing stays queued."""
+    yield shared
+    assert shared.run("1")["status"] == "ok"
+
+
+def sent(simulator):
+    """The newest request's prompt."""
+    return simulator.requests[-1].body["messages"][0]["content"]
+
+
+def test_a_cell_shows_one_output_that_settles(kernel, simulator):
+    """Three forms and a record, in the place where the reply had grown."""
+    simulator.enqueue(Stream(said("**Hello**"), delay=0.02))
+
+    assert kernel.run("%%claude\nHello")["status"] == "ok"
+
+    (shown,) = kernel.shown.values()
+    assert sorted(shown["data"]) == ["text/html", "text/markdown", "text/plain"]
+    assert "<strong>Hello</strong>" in shown["data"]["text/html"]
+    assert shown["metadata"]["claude_nb"]["outcome"] == "complete"
+
+
+PROMPTS = {
+    "question": "Why?",
+    "braces": "Is {x} or {{x}} a $y$ at $5? 'quoted' \"twice\" it's",
+    "backslash": "a \\ backslash \\n, at the end \\",
+    "magics": "%%html\n%matplotlib inline\n!ls\n?help\nhelp?",
+    "prompts": ">>> 1 + 1\n2\n... and In [1]: too",
+    "indent": "    indented\n  less\n   \n\ttab ",
+    "lines": "\n\nafter empty lines",
+    "end": "before empty lines\n\n",
+    "scripts": "مرحبا 你好 👩‍👩‍👧 \u2028 \u200f",
+    "control": "nul \x00 and esc \x1b",
+    "megabyte": "x" * 1_000_000,
+}
+
+
+@pytest.mark.parametrize("prompt", PROMPTS.values(), ids=PROMPTS)
+def test_the_prompt_arrives_as_it_was_typed(kernel, simulator, prompt):
+    """Byte for byte, whatever IPython would make of it."""
+    simulator.enqueue(Stream(said("Yes.")))
+
+    assert kernel.run("%%claude\n" + prompt)["status"] == "ok"
+
+    assert sent(simulator) == prompt
+
+
+@pytest.mark.parametrize(
+    ("cell", "prompt"),
+    [
+        ("%claude Is it?", "Is it?"),
+        ("answer = %claude What's {this}?", "What's {this}?"),
+        ("for _ in range(1):\n    %claude Why??", "Why??"),
+        ("# a comment\n%%claude\nHello", "Hello"),
+        ("\n\n%%claude -m claude-sonnet-5-5\nHello", "Hello"),
+    ],
+)
+def test_a_line_and_its_traps(kernel, simulator, cell, prompt):
+    """A question mark asks Claude, not IPython; a comment above is no obstacle."""
+    simulator.enqueue(Stream(said("Yes.")))
+
+    assert kernel.run(cell)["status"] == "ok"
+
+    assert sent(simulator) == prompt
+    assert len(kernel.shown) == 1
+
+
+@pytest.mark.parametrize(
+    ("cell", "name", "said"),
+    [
+        ("%%claude\n", "InputError", "There is nothing to send"),
+        ("%%claude\n  \n\t\n", "InputError", "There is nothing to send"),
+        ("%%claude --modle x\nHi", "InputError", "Did you mean --model?"),
+        ("%%claude --out 2x\nHi", "InputError", "cannot be the name of a variable"),
+        ("%%claude -m no-such-model\nHi", "RequestError", "refused the request (404)"),
+        ("%%claude --system s3\nHi", "InputError", "There is no variable s3"),
+        ("%%claude Hi\nHi", "InputError", "is not an option"),
+        ("x = 1\n%%claude\nHi", "InputError", "must be the first line"),
+        ("%claude_nb modles", "InputError", "Did you mean models?"),
+        ("%claude_nb key", "InputError", "nobody to ask for a key"),
+        ("claude_nb = __import__('claude_nb'); claude_nb.ask('a\\ud83d')", "InputError", "half a"),
+    ],
+)
+def test_a_mistake_is_a_line_not_a_traceback(kernel, cell, name, said):
+    """What was wrong and what to write instead, and the kernel goes on."""
+    reply = kernel.run(cell)
+
+    assert (reply["status"], reply["ename"]) == ("error", name)
+    assert said in " ".join(reply["traceback"])
+    assert len(reply["traceback"]) <= 2
+
+
+def test_out_keeps_the_reply(kernel, simulator):
+    """Complete or not, it is in the variable."""
+    simulator.enqueue(Stream(said("Hello")), Stream([start(), *text("Hel")], end="drop"))
+
+    assert kernel.run("%%claude --out answer\nHi")["status"] == "ok"
+    kernel.run("print(answer.text)")
+    assert kernel.printed == "Hello\n"
+    assert kernel.run("%%claude --out answer\nHi")["ename"] == "DroppedError"
+    kernel.run("print(answer.text, answer.outcome)")
+    assert kernel.printed == "Hel dropped\n"
+
+
+def test_a_lone_surrogate_is_a_mistake_too(kernel, simulator):
+    """Half an emoji in a cell does not crash the kernel."""
+    reply = kernel.run(
+        "%claude_nb status\nget_ipython().run_cell('%%claude\\nab\\ud83d').raise_error()"
+    )
+
+    assert (reply["status"], reply["ename"]) == ("error", "InputError")
+
+
+def interrupted(kernel, simulator, times=1):
+    """Interrupt the running cell; its result, and how long it and the server took to see it."""
+    began = time.monotonic()
+    for _ in range(times):
+        kernel.manager.interrupt_kernel()
+    reply = kernel.finish()
+    return reply, time.monotonic() - began
+
+
+def begun(kernel, simulator, cell, reply):
+    """Start a cell, and wait until its request has arrived."""
+    number = len(simulator.requests)
+    simulator.enqueue(reply)
+    kernel.start(cell)
+    simulator.wait_for(lambda requests: len(requests) > number, timeout=20)
+    return number
+
+
+def shows(kernel, words):
+    """Wait until the running cell shows these words."""
+    while True:
+        message = kernel.client.get_iopub_msg(timeout=20)
+        if words in str(message["content"].get("data", "")):
+            kernel.shown["seen"] = message["content"]
+            return
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_interrupt_while_it_streams(kernel, simulator, times):
+    """The partial stays, marked as stopped, its fence closed; the server sees it at once."""
+    number = begun(kernel, simulator, "%%claude --out answer\nHi", FENCE)
+    shows(kernel, "x = 1")
+
+    reply, took = interrupted(kernel, simulator, times)
+
+    left = simulator.wait_for(lambda requests: requests[number].client_left)
+    assert (reply["ename"], reply["traceback"]) == ("StoppedError", ["StoppedError: Stopped."])
+    assert took < 2
+    assert left[number].ended is not None
+    shown = kernel.last_shown()
+    assert shown["metadata"]["claude_nb"]["outcome"] == "stopped"
+    assert "<b>Stopped</b>" in shown["data"]["text/html"]
+    assert re.search("```\n\n\\[?.*Stopped", shown["data"]["text/markdown"])
+    kernel.run("print(answer.outcome, answer.text)")
+    assert kernel.printed == "stopped Look:\n\n```python\nx = 1\n\n"
+
+
+def test_interrupt_before_the_first_byte(kernel, simulator):
+    """There is nothing to wait for."""
+    number = begun(kernel, simulator, "%%claude\nHi", Raw([b"late"], delay=60))
+
+    reply, took = interrupted(kernel, simulator)
+
+    simulator.wait_for(lambda requests: requests[number].client_left)
+    assert (reply["ename"], took < 2) == ("StoppedError", True)
+    assert kernel.last_shown()["metadata"]["claude_nb"]["outcome"] == "stopped"
+
+
+CONNECTING = """
+import os, socket
+full = socket.socket()
+full.bind(("127.0.0.1", 0))
+full.listen(0)
+others = [socket.socket() for _ in range(3)]
+for other in others:
+    other.setblocking(False)
+    other.connect_ex(full.getsockname())
+before = os.environ["ANTHROPIC_BASE_URL"]
+os.environ["ANTHROPIC_BASE_URL"] = "http://127.0.0.1:%d" % full.getsockname()[1]
+"""
+
+
+def test_interrupt_while_connecting(kernel, simulator):
+    """A server that lets nobody in holds nobody up, and the next cell has another."""
+    assert kernel.run(CONNECTING)["status"] == "ok"
+    kernel.start("%%claude\nHi")
+    shows(kernel, "connecting")
+
+    reply, took = interrupted(kernel, simulator)
+
+    assert (reply["ename"], took < 2) == ("StoppedError", True)
+    kernel.run('os.environ["ANTHROPIC_BASE_URL"] = before')
+    assert kernel.run("%claude hello")["status"] == "ok"
+
+
+@pytest.mark.parametrize("leave", ["break", "pass"])
+def test_top_level_await(kernel, simulator, leave):
+    """``async for`` in a cell reads the events, and leaving it early closes the connection."""
+    open_ended = Stream([start(), *text("Hello")[:-1]], end="hang")
+    simulator.enqueue(open_ended if leave == "break" else Stream(said("Hello")))
+    number = len(simulator.requests)
+
+    reply = kernel.run(
+        "import claude_nb\n"
+        "async for event in claude_nb.stream('Hi'):\n"
+        "    if event.type == 'content_block_delta':\n"
+        f"        print(event.data.delta.text); {leave}"
+    )
+
+    assert (reply["status"], kernel.printed) == ("ok", "Hello\n")
+    requests = simulator.wait_for(lambda requests: requests[number].ended)
+    assert (requests[number].client_left is not None) == (leave == "break")
+
+
+def test_interrupt_of_a_top_level_await(kernel, simulator):
+    """The connection closes, and the kernel goes on."""
+    hanging = Stream([start(), *text("Hello")[:-1]], end="hang")
+    number = begun(
+        kernel,
+        simulator,
+        "import claude_nb\n"
+        "async for event in claude_nb.stream('Hi'):\n"
+        "    display({'text/plain': event.type}, raw=True)",
+        hanging,
+    )
+    shows(kernel, "content_block_delta")
+
+    reply, _ = interrupted(kernel, simulator)
+
+    assert reply["status"] == "error"
+    simulator.wait_for(lambda requests: requests[number].client_left)
+
+
+def test_run_all_stops_at_a_cell_that_failed(api):
+    """nbclient sees the error, and the notebook keeps what came."""
+    api.enqueue(Stream(said("One.")), Stream([start(), *text("Two")], end="drop"))
+    cells = ["%load_ext claude_nb", "%%claude\nOne", "%%claude\nTwo", "%%claude\nThree"]
+    notebook = nbformat.v4.new_notebook(cells=list(map(nbformat.v4.new_code_cell, cells)))
+
+    with pytest.raises(CellExecutionError, match="DroppedError: The connection was lost"):
+        asyncio.run(NotebookClient(notebook, timeout=60).async_execute())
+
+    texts = [
+        output["data"]["text/plain"].split("\n")[0]
+        for cell in notebook.cells
+        for output in cell.outputs
+        if output.output_type == "display_data"
+    ]
+    assert texts == ["One.", "Two"]
+    assert notebook.metadata.get("widgets") is None
