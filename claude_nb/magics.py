@@ -18,7 +18,7 @@ from IPython.core.magic import (
 from IPython.display import display
 from traitlets import Bool, Int, Unicode
 
-from claude_nb import __version__, options
+from claude_nb import __version__, completion, options
 from claude_nb.errors import ClaudeError, InputError
 from claude_nb.models import DEFAULT_MODEL, as_of, facts, known_models
 from claude_nb.traps import rewrite
@@ -220,6 +220,7 @@ def load(shell: InteractiveShell) -> None:
         shell.register_magics(ClaudeMagics(shell))
         # Before IPython's own, which would change a prompt: they take out indents and `>>>`.
         shell.input_transformers_cleanup.insert(0, rewrite)
+        shell.Completer.custom_matchers.append(completion.matcher(shell.user_ns))
         Thread(target=_warm_up, name="claude_nb warm-up", daemon=True).start()
 
 
@@ -236,6 +237,11 @@ def unload(shell: InteractiveShell) -> None:
         shell.input_transformers_cleanup.remove(rewrite)
     for kind, name in (("line", "claude"), ("cell", "claude"), ("line", "claude_nb")):
         shell.magics_manager.magics[kind].pop(name, None)
+    shell.Completer.custom_matchers[:] = [
+        matcher
+        for matcher in shell.Completer.custom_matchers
+        if getattr(matcher, "matcher_identifier", "") != completion.IDENTIFIER
+    ]
     ours = shell.magics_manager.registry.pop(ClaudeMagics.__name__, None)
     if ours in shell.configurables:
         shell.configurables.remove(ours)

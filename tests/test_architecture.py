@@ -23,7 +23,7 @@ FLOORS = [
     ["conversation", "ledger"],
     ["views"],
     ["chat", "inspector", "run"],
-    ["__main__", "magics", "notebook", "options", "traps"],
+    ["__main__", "completion", "magics", "notebook", "options", "traps"],
     ["claude_nb"],  # the package itself, which shows what is in it
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -31,7 +31,7 @@ class Kernel:
 
     def start(self, code):
         """Send a cell, without waiting for it."""
-        self.asked = self.client.execute(code)
+        self.asked = self.client.execute(code, allow_stdin=False)
         self.shown = {}
         self.printed = ""
 

@@ -1,0 +1,62 @@
+"""Tab completion for ``%claude`` and ``%%claude``: options, model ids, and what options take."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.completer import SimpleCompletion, context_matcher
+
+from claude_nb.models import known_models
+from claude_nb.options import OPTIONS
+from claude_nb.prompt import EFFORTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from IPython.core.completer import CompletionContext, SimpleMatcherResult
+
+IDENTIFIER = "claude_nb"
+"""What IPython's configuration calls the matcher."""
+
+_LINE = re.compile(r"(?:%%|[^%]*%)claude\s(?P<before>(?:.*\s)?)(?P<word>\S*)")
+_TAKES = {
+    "model": known_models(),
+    "thinking": ["on", "off"],
+    "effort": [*EFFORTS],
+}
+
+
+def matcher(variables: Mapping[str, Any]) -> Callable[[CompletionContext], SimpleMatcherResult]:
+    """Make a matcher for IPython's completer.
+
+    Args:
+        variables: The user's variables, for the options that name one.
+    """
+
+    @context_matcher(identifier=IDENTIFIER)  # type: ignore[untyped-decorator]
+    def match(context: CompletionContext) -> SimpleMatcherResult:
+        found = _LINE.fullmatch(context.text_until_cursor)
+        if found is None:
+            return {"completions": []}
+        word = found["word"]
+        fitting = [c for c in _candidates(found["before"], word, variables) if c.startswith(word)]
+        return {
+            "completions": [SimpleCompletion(text=text, type="claude") for text in fitting],
+            "matched_fragment": word,
+            "suppress": bool(fitting),
+        }
+
+    made: Callable[[CompletionContext], SimpleMatcherResult] = match
+    return made
+
+
+def _candidates(before: str, word: str, variables: Mapping[str, Any]) -> Iterable[str]:
+    """What can stand where ``word`` does, after ``before``."""
+    last = before.split()[-1:] or [""]
+    option = next((o for o in OPTIONS if last[0] in (f"--{o.name}", f"-{o.short}")), None)
+    if option is not None and option.name == "system":
+        return (name for name, value in variables.items() if isinstance(value, str))
+    if option is not None and option.metavar:
+        return _TAKES.get(option.name, ())
+    return (f"--{option.name}" for option in OPTIONS) if word.startswith("-") else ()
