@@ -9,9 +9,13 @@ from __future__ import annotations
 import json
 import re
 from html import escape
-from typing import NamedTuple
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
 
 from claude_nb.render.markdown import HIGHLIGHT_LIMIT, clean, code_open
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _RUN = re.compile(r'[^"\\]+')
 _ESCAPE = re.compile(
@@ -113,7 +117,7 @@ class PrettyJson:
         return "\n" + "  " * len(self._open)
 
 
-def to_text(parts: list[Part]) -> str:
+def to_text(parts: Iterable[Part]) -> str:
     """The parts as text."""
     return clean("".join(part.text for part in parts))
 
@@ -125,6 +129,7 @@ def to_html(raw: str) -> str:
         inside = escape(to_text(parts))
     else:
         inside = "".join(
-            f'<span class="{_CLASSES[kind]}">{escape(clean(text))}</span>' for kind, text in parts
+            f'<span class="{_CLASSES[kind]}">{escape(to_text(group))}</span>'
+            for kind, group in groupby(parts, lambda part: part.kind)
         )
     return f"{code_open('json')}{inside}</code></pre>\n"

@@ -1,0 +1,152 @@
+"""``live.js`` alone in a page: it makes of the examples' frames what Python says they show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import claude_nb.views
+from tests.protocol import EXAMPLES, example
+
+LIVE = Path(claude_nb.views.__file__).with_name("live.js").read_text(encoding="utf-8")
+
+# A page with one model, as a widget manager gives it to a view: state in, messages out.
+PAGE = """async source => {
+    const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+    const widget = (await import(url)).default();
+    window.sent = [];
+    window.handlers = {};
+    window.state = { snapshot: {}, kernel_id: "" };
+    const model = {
+        get: name => state[name],
+        on: (name, handler) => { handlers[name] = handler; },
+        send: message => { sent.push(message); },
+    };
+    widget.initialize({ model });
+    window.addView = () => {
+        const el = document.createElement("div");
+        document.body.append(el);
+        widget.render({ model, el });
+    };
+    window.receive = frame => handlers["msg:custom"](frame);
+    addView();
+}"""
+
+# The panes of a view, without what the page adds: comments and the parts of growing code.
+SHOWN = """view => {
+    const panes = document.querySelectorAll(".claude-nb")[view].cloneNode(true);
+    panes.querySelector(".claude-nb-status").remove();
+    const comments = document.createTreeWalker(panes, NodeFilter.SHOW_COMMENT);
+    const found = [];
+    while (comments.nextNode()) found.push(comments.currentNode);
+    found.forEach(comment => comment.remove());
+    panes.querySelectorAll("code > div").forEach(part => part.replaceWith(...part.childNodes));
+    panes.normalize();
+    return panes.innerHTML;
+}"""
+
+NORMAL = """html => {
+    const template = document.createElement("template");
+    template.innerHTML = html;
+    return template.innerHTML;
+}"""
+
+
+@pytest.fixture
+def page(browser):
+    """An empty page with one model and one view."""
+    page = browser.new_page()
+    page.evaluate(PAGE, LIVE)
+    yield page
+    page.close()
+
+
+def shown(page, view: int = 0) -> str:
+    return page.evaluate(SHOWN, view)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples(page, name):
+    """Frame by frame, the page comes to show the HTML of the example."""
+    data = example(name)
+    for frame in data["frames"]:
+        page.evaluate("receive", frame)
+    assert shown(page) == page.evaluate(NORMAL, data["html"])
+    assert page.evaluate("sent") == []
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_second_view_shows_the_same(page, name):
+    """A view that is opened in mid-stream, and one that was there before, show the same."""
+    frames = example(name)["frames"]
+    for frame in frames[:3]:
+        page.evaluate("receive", frame)
+    page.evaluate("addView()")
+    assert shown(page, 0) == shown(page, 1)
+    for frame in frames[3:]:
+        page.evaluate("receive", frame)
+    assert shown(page, 0) == shown(page, 1)
+
+
+def test_a_gap_is_healed(page):
+    """A frame that does not follow the last is not applied: the page asks for all of it."""
+    data = example("text")
+    first, _, third, *_ = data["frames"]
+    page.evaluate("receive", first)
+    before = shown(page)
+    page.evaluate("receive", third)
+    assert (shown(page), page.evaluate("sent")) == (before, [{"op": "resync"}])
+    pane = {"op": "pane", "pane": 0, "html": ""}
+    patch = {"op": "patch", "pane": 0, "block": 0, "keep": 0, "html": data["html"]}
+    page.evaluate("receive", {"frame": 4, "reset": True, "ops": [pane, patch]})
+    assert shown(page) == page.evaluate(NORMAL, data["html"])
+    page.evaluate("receive", third)  # late: it is part of what is there
+    assert shown(page) == page.evaluate(NORMAL, data["html"])
+
+
+def test_growing_code_keeps_its_nodes(page):
+    """Text appended to an open fence leaves the lines before it alone, in parts of 40 lines."""
+    code = '<pre class="highlight"><code>'
+    rest = len("</code></pre>\n")
+    start = [
+        {"op": "pane", "pane": 0, "html": ""},
+        {"op": "patch", "pane": 0, "block": 0, "keep": 0, "html": f"{code}first\n</code></pre>\n"},
+    ]
+    page.evaluate("receive", {"frame": 1, "ops": start})
+    page.evaluate("window.node = document.querySelector('code').firstChild")
+    keep, text = len(f"{code}first\n"), ""
+    for frame in range(2, 102):
+        line = f"{frame} &lt;\n" if frame % 2 else f"{frame} &lt; half"
+        op = {"op": "patch", "pane": 0, "block": 0, "keep": keep, "html": line, "rest": rest}
+        page.evaluate("receive", {"frame": frame, "ops": [op]})
+        keep, text = keep + len(line), text + line
+    content = page.evaluate("document.querySelector('code').textContent")
+    assert content == f"first\n{text}".replace("&lt;", "<")
+    assert page.evaluate("document.querySelector('code').contains(node)")
+    assert page.evaluate("document.querySelectorAll('code > div').length") == 2
+
+
+def test_a_reader_s_fold_is_kept_and_told(page):
+    """A pane that the reader folded stays folded, and Python hears of it."""
+    frames = example("thinking")["frames"]
+    page.evaluate("receive", frames[0])
+    page.evaluate("receive", frames[1])
+    page.locator("summary").press("Enter")
+    assert page.evaluate("sent") == [{"op": "fold", "pane": 0, "open": False}]
+    page.locator("summary").press("Enter")
+    for frame in frames[2:]:
+        page.evaluate("receive", frame)
+    assert page.locator("details").get_attribute("open") == ""
+
+
+def test_one_announcement(page):
+    """A screen reader is told once, at the end; while it grows the reply is busy."""
+    frames = example("text")["frames"]
+    for frame in frames[:-1]:
+        page.evaluate("receive", frame)
+    assert page.get_by_role("status").count() == 0
+    assert page.locator(".claude-nb").get_attribute("aria-busy") == "true"
+    page.evaluate("receive", frames[-1])
+    assert page.get_by_role("status").all_text_contents() == ["Reply complete."]
+    assert page.locator(".claude-nb").get_attribute("aria-busy") == "false"

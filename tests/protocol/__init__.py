@@ -1,0 +1,55 @@
+"""What Python and ``live.js`` say to each other, as examples that the tests of both sides read.
+
+Each example is a JSON file: ``events`` in groups, one group a frame; the ``frames`` that Python
+makes of them; and the ``html`` of the panes at the end. ``python -m tests.protocol`` writes the
+frames and the HTML anew, for a person to read the difference.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from anthropic._models import construct_type_unchecked
+from anthropic.types import RawMessageStreamEvent
+
+from claude_nb.events import RequestSent, ResponseStarted, StreamEvent
+from claude_nb.prompt import Request
+from claude_nb.render import html
+from claude_nb.reply import Reply
+from claude_nb.views.frames import Frames
+
+FOLDER = Path(__file__).parent
+EXAMPLES = sorted(path.stem for path in FOLDER.glob("*.json"))
+
+
+def example(name: str) -> dict[str, Any]:
+    """Read an example."""
+    return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def sdk_event(event: dict[str, Any]) -> Any:
+    """The SDK's typed event, made as the SDK makes it: without validation."""
+    return construct_type_unchecked(type_=RawMessageStreamEvent, value=event)
+
+
+def play(groups: list[list[dict[str, Any]]]) -> tuple[list[Any], str, Frames, Reply]:
+    """Let a reply grow, a frame after each group of events.
+
+    Returns:
+        The frames; the HTML of the blocks at the end; who made the frames; the reply.
+    """
+    reply, frames, made, time = Reply(Request("hello")), Frames(), [], 0.0
+    first = [RequestSent("claude-opus-5-5", simulated=True), ResponseStarted("req_1")]
+    for group in ([], *groups):
+        data = [sdk_event(event) for event in group] or first
+        events = []
+        for item in data:
+            events.append(StreamEvent(len(reply.events) + len(events), time, 1, item))
+            time += 0.5
+        reply.advance(events)
+        if frame := frames.next(reply, time):
+            made.append(frame)
+    shown = "".join(html.block(b, m) for m in reply.messages for b in m.content)
+    return made, shown, frames, reply

@@ -1,0 +1,94 @@
+"""A growing reply as frames."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.played import GOOD, recorded
+from tests.protocol import EXAMPLES, example, play
+
+
+def applied(frames: list[dict[str, Any]]) -> str:
+    """What a page makes of frames: the HTML of its panes, in UTF-16 as JavaScript counts."""
+    panes: list[dict[str, Any]] = []
+    for number, frame in enumerate(frames, 1):
+        assert frame["frame"] == number or frame.get("reset")
+        for op in frame["ops"]:
+            if op["op"] == "pane":
+                assert op["pane"] == len(panes)
+                panes.append({"html": op["html"], "blocks": [], "label": "", "open": True})
+            elif op["op"] == "label":
+                panes[op["pane"]]["label"] = op["html"]
+            elif op["op"] == "fold":
+                panes[op["pane"]]["open"] = op["open"]
+            elif op["op"] == "patch":
+                patch(panes[op["pane"]]["blocks"], op)
+    return "".join(map(shown, panes))
+
+
+def patch(blocks: list[bytes], op: dict[str, Any]) -> None:
+    """Change one block as the protocol says."""
+    number = op["block"]
+    assert number <= len(blocks)
+    old = blocks[number] if number < len(blocks) else b""
+    keep, rest = 2 * op["keep"], len(old) - 2 * op.get("rest", 0)
+    assert keep <= rest <= len(old)
+    new = old[:keep] + op["html"].encode("utf-16-le") + old[rest:]
+    blocks[number:] = [new, *blocks[number + 1 :]] if new else []
+
+
+def shown(pane: dict[str, Any]) -> str:
+    body = b"".join(pane["blocks"]).decode("utf-16-le")
+    if not pane["html"]:
+        return body
+    html = pane["html"].replace("</summary>", f"{pane['label']}</summary>{body}")
+    return html if pane["open"] else html.replace(" open>", ">", 1)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples(name):
+    """Python makes the frames of the examples that the page's tests read too."""
+    data = example(name)
+    frames, html, _, _ = play(data["events"])
+    assert frames == data["frames"]
+    assert html == data["html"]
+    assert applied(frames) == html
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_snapshot_shows_what_the_frames_show(name):
+    """A page that comes after any frame sees what one that saw them all does."""
+    events = example(name)["events"]
+    for count in range(len(events) + 1):
+        made, _, frames, reply = play(events[:count])
+        snapshot = frames.snapshot(reply, 9.0)
+        assert applied([snapshot]) == applied(made)
+        assert snapshot["frame"] == made[-1]["frame"]
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.data())
+@pytest.mark.parametrize("name", [name for name in GOOD if name != "interleaved"])
+def test_any_schedule_ends_in_the_same_page(name, data):
+    """However many events fall into a frame, the page at the end is the settled one."""
+    events = recorded(name)
+    groups = []
+    while events:
+        size = data.draw(st.integers(1, 6))
+        groups.append(events[:size])
+        events = events[size:]
+    made, html, _, _ = play(groups)
+    # A pane that was labelled before the end does not have the count of its thinking tokens.
+    tokens = re.compile(r" · [\d,]+ tokens")
+    assert tokens.sub("", applied(made)) == tokens.sub("", html)
+
+
+def test_nothing_new_is_no_frame():
+    """Without an event there is nothing to send."""
+    _, _, frames, reply = play(example("text")["events"][:2])
+    assert frames.next(reply, 99.0) is None
