@@ -134,7 +134,7 @@ def parse(line: str, variables: Mapping[str, Any]) -> tuple[dict[str, Any], str]
         value = Value("", quoted=False)
         if option.metavar:
             # `--system="a b"`: the value begins where the equals sign ends, quotes and all.
-            value, rest = _value(option, inline + rest if equals else rest)
+            value, rest = _value(option, f"{inline} {rest}")
         elif equals:
             raise InputError(f"{flag} is a switch: it takes no value.")
         try:

@@ -7,12 +7,16 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 import claude_nb
+from claude_nb import engine as engine_module
 from claude_nb.engine import engine
+from claude_nb.events import RequestSent
+from claude_nb.prompt import Request
 from claude_nb.reply import Reply
 from claude_nb.simulator import Raw, Scripted, Stream
 from tests.played import end, said, start, text
@@ -160,45 +164,65 @@ def test_stop_before_the_first_byte(api):
     api.wait_for(lambda requests: requests[-1].client_left)
 
 
-def test_stop_while_connecting(monkeypatch):
-    """A server that lets nobody in holds nobody up."""
-    with socket.socket() as full:
+@pytest.fixture
+def closed_door(monkeypatch):
+    """A server with a full queue, which lets nobody in."""
+    with socket.socket() as full, ExitStack() as waiting:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
-        waiting = [socket.socket() for _ in range(3)]
-        for one in waiting:
-            one.setblocking(False)
-            one.connect_ex(full.getsockname())
         host, port = full.getsockname()
+        for _ in range(3):
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex((host, port))
         monkeypatch.setenv("ANTHROPIC_BASE_URL", f"http://{host}:{port}")
         monkeypatch.setenv("ANTHROPIC_API_KEY", "not-a-key")
-
-        reply = stopped(claude_nb.stream("Hello"))
-
-        for one in waiting:
-            one.close()
-    assert str(reply.outcome) == "stopped"
+        yield
 
 
-def test_stop_at_once(monkeypatch):
+def test_stop_while_connecting(closed_door):
+    """A server that lets nobody in holds nobody up."""
+    stream = claude_nb.stream("Hello")
+    stream.join(0.2)
+
+    assert [event.type for event in stream.events] == ["request_sent"]
+    assert str(stopped(stream).outcome) == "stopped"
+
+
+def test_stop_at_once(closed_door):
     """A stream that is stopped before it began says that it was stopped."""
-    monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
-    monkeypatch.setenv("ANTHROPIC_API_KEY", "not-a-key")
-
     assert str(stopped(claude_nb.stream("Hello")).outcome) == "stopped"
 
 
-def test_stopping_twice_is_stopping_once(api):
+class SlowToClose:
+    """A source whose connection takes a while to close."""
+
+    def __init__(self) -> None:
+        self.closing = threading.Event()
+        self.closed = False
+
+    async def events(self, request):
+        """Begin, say nothing, and close."""
+        yield RequestSent(request.model)
+        try:
+            await asyncio.sleep(60)
+        finally:
+            self.closing.set()
+            await asyncio.sleep(0.05)
+            self.closed = True
+
+
+def test_stopping_twice_is_stopping_once():
     """A second stop does not break off the first one's closing of the connection."""
-    api.enqueue(OPEN)
-    stream = claude_nb.stream("Hello")
-    until_text(stream)
+    source = SlowToClose()
+    stream = engine_module.Stream(source, Request("Hello"))
     stream.stop()
+    assert source.closing.wait(5)
 
     reply = stopped(stream)
 
-    assert [event.type for event in reply.events].count("stopped") == 1
-    api.wait_for(lambda requests: requests[-1].client_left)
+    assert [event.type for event in reply.events] == ["request_sent", "stopped"]
+    assert source.closed
 
 
 def test_stopping_a_finished_stream_changes_nothing(api):

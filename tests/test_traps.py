@@ -82,5 +82,5 @@ def test_a_terminal_lets_a_prompt_go_on_until_an_empty_line(ipython):
     """As with every cell magic."""
     assert ipython.check_complete("%%claude")[0] == "incomplete"
     assert ipython.check_complete("%%claude\nWhy?")[0] == "incomplete"
-    assert ipython.check_complete("%%claude\nWhy?\n")[0] == "complete"
+    assert ipython.check_complete("%%claude\nWhy?\n\n")[0] == "complete"
     assert ipython.check_complete("%claude Why?")[0] == "complete"

@@ -43,8 +43,8 @@ _HELD: Final = re.compile("[\r\ud800-\udbff]\\Z")
 _FENCE: Final = re.compile(r"(`{3,}|~{3,})[^\n]*\n")
 _FORMULA: Final = re.compile(r"^ {0,3}(?:\$\$|\\\[)", re.MULTILINE)
 _MARKER: Final = re.compile(r" {0,3}(?:[-+*]|\d{1,9}[.)])")
-_TABLE_CELLS: Final = 0x10000
-"""From here on markdown-it may end a table that has cells missing."""
+_MISSING_CELLS: Final = 0x10000
+"""markdown-it ends a table in which more cells than these are missing."""
 
 _FENCE_END: Final = "</code></pre>\n"
 _TABLE_END: Final = "</tbody>\n</table>\n"
@@ -87,7 +87,7 @@ class _Part:
     opening: Token
     lead: str  # the lines that make a table of its rows
     loose: bool
-    cells: int
+    missing: int  # cells that the settled rows lack, or more
     asked: set[str]
 
 
@@ -355,12 +355,15 @@ class Incremental:
         offset = _offset(self._tail, line - cut)
         html = render(block.tokens[: children[-1]], live=True)
         part = self._part
-        lead, loose, cells = "", False, part.cells if part else 0
+        lead, loose, missing = "", False, part.missing if part else 0
+        text = self._tail[len(part.lead) if part else 0 : offset]
         if table:
             begin = _offset(self._tail, block.start - cut)
             lead = self._tail[begin : _offset(self._tail, block.start - cut + 2)]
-            cells += lead.count("|") * len(children) + len(children)
-            if cells > _TABLE_CELLS:
+            columns = sum(token.type == "th_open" for token in block.tokens)
+            missing += sum(_missing(row, columns) for row in text.split("\n"))
+            if missing > _MISSING_CELLS:
+                self._reopen()
                 return
         else:
             marker = _MARKER.match(self._tail, offset)
@@ -370,12 +373,11 @@ class Incremental:
             loose = not probe[-1].tokens[-5].hidden or bool(part and part.loose)
             if any(t.hidden == loose for t in _paragraphs(block.tokens[: children[-1]])):
                 return  # loose for now, because of what is not settled
-        text = self._tail[len(part.lead) if part else 0 : offset]
         if part:
             html = _inside(part.opening, html)
-            part.loose, part.cells = loose, cells
+            part.loose, part.missing = loose, missing
         else:
-            self._part = _Part(block.opening, lead, loose, cells, definitions.asked.copy())
+            self._part = _Part(block.opening, lead, loose, missing, definitions.asked.copy())
         self._define(definitions, line)
         self._take(text, html)
         self._blocks[self._first] = self._blocks[self._first].removeprefix(html)
@@ -404,6 +406,12 @@ def _is_child(token: Token, block: _Block) -> bool:
     if block.opening.type == "table_open":
         return token.type == "tr_open" and _line(token) > block.start
     return token.type == "list_item_open" and token.level == 1
+
+
+def _missing(row: str, columns: int) -> int:
+    """How many cells a table's row lacks at most."""
+    cells = row.count("|") - row.count("\\|") - 1
+    return max(columns - max(cells, 0), 0)
 
 
 def _continues(part: _Part, blocks: list[_Block]) -> bool:

@@ -7,8 +7,8 @@ front end, so whatever leaves this module is safe as it stands:
 - links are followed only to ``http``, ``https`` and ``mailto``, in a new tab; any other link
   (relative ones too: on a Jupyter server they lead to the user's own files and settings) is
   shown as it was written;
-- nothing is ever loaded: an image becomes a link to it, an image inside a link or inline in
-  the text its alternative text;
+- nothing is ever loaded: an image becomes a link to it, or its alternative text where it is
+  inside a link or holds its own data;
 - control characters are replaced by visible ones, and lone surrogates by U+FFFD;
 - no construct takes more than about linear time (`NESTING`, `INLINE_LIMIT`,
   `HIGHLIGHT_LIMIT` and `FORMULA_LINES` say where rendering falls back to plainer forms).

@@ -34,8 +34,9 @@ _HERE = Path(__file__).parent
 class LiveWidget(anywidget.AnyWidget):
     """The model of ``live.js``."""
 
-    _esm = _HERE / "live.js"
-    _css = _HERE / "live.css"
+    # As text: of a path, anywidget would keep every widget alive to tell it of changes to the file.
+    _esm = (_HERE / "live.js").read_text(encoding="utf-8")
+    _css = (_HERE / "live.css").read_text(encoding="utf-8")
     snapshot = traitlets.Dict().tag(sync=True)
     kernel_id = traitlets.Unicode().tag(sync=True)
 

@@ -2,6 +2,7 @@
 
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -69,6 +70,38 @@ def test_every_frame_is_the_render_of_the_text_so_far(text, rng, longest):
     assert "".join(blocks) == to_html(text, live=True)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "text\na|b\n-|-x\n",  # a table until its second line goes on
+        "1. a\n\n2\n",  # an item until it turns out to be none
+        "- a\n- [r]\n \n---\n",  # loose while the last line may be an item
+        "- a\n- # b\n\n  # c\n- d\n",  # loose by an item without a paragraph
+        "- a\n- [ ] b\n- c\n",  # a task list by its second item
+        "$$\n- a\n- b\n$$\n",  # lists until the formula ends
+        "a\n$$\n~~~\n~~~\nb\n$$\n",  # code until the formula ends
+        "a\n$$\n~~~\nb\n$$\n",  # the same, with the code still open
+        "|a|\n|-|\n|c|\n$$\n|d|\n$$\n",  # rows until the formula ends
+        "[r]\n\n[r]: http://x\n'title\nof it'\n\nb\n",  # a paragraph until the title ends
+        "[r] [s]\n\n- [r]: http://x\n- b\n- [s]: http://y\n\nc\n",  # defined in items
+        "- [r]\n- [s]\n- b\n\n[r]: http://x\n\n[s]: http://y\n\nc\n",  # asked for in items
+        "|a|\n|-|\n|[r]|\n|c|\n\n[r]: http://x\n\nc\n",  # asked for in a row
+        "````py\n```\n````x\n````\nb\n",  # fences that do not end it
+        "  ```\n  a\n ```\nb\n",  # an indented fence
+        "- a\n- א\n- b\n\n> א\n\n|a|\n|-|\n|א|\n",
+    ],
+)
+def test_every_character_may_be_a_delta(text):
+    """Texts in which a later character changes what earlier ones are."""
+    incremental, blocks = Incremental(), []
+    for end, character in enumerate(text, 1):
+        incremental.feed(character)
+        apply(blocks, incremental.frame())
+        assert "".join(blocks) in renders(text[:end])
+    apply(blocks, incremental.finish())
+    assert "".join(blocks) == to_html(text, live=True)
+
+
 def test_a_paragraph_grows_by_its_tail():
     """Only the HTML behind what has not changed is sent."""
     patches, _ = stream(["one ", "two"])
@@ -103,6 +136,14 @@ def test_a_line_that_may_close_the_fence_is_held_back():
     assert blocks == [f"{code_open('')}a\n``x\n</code></pre>\n"]
 
 
+def test_a_fence_does_not_end_within_a_line():
+    """Neither in a line begun when the fence was found nor in one begun since."""
+    patches, blocks = stream(["```\na", "```\n", "b", "```\n"])
+    assert blocks == [f"{code_open('')}a```\nb```\n</code></pre>\n"]
+    assert [len(frame) for frame in patches] == [1, 1, 1, 1, 0]
+    assert [patch.rest for frame in patches for patch in frame] == [0, 14, 14, 14]
+
+
 def test_a_closed_fence_is_coloured():
     """The block is made anew once, with Pygments' classes."""
     patches, blocks = stream(["```py\ndef\n", "```\n"])
@@ -135,6 +176,14 @@ def test_a_list_that_becomes_loose_is_made_anew_whole():
     """Items sent long ago get their paragraphs."""
     _, blocks = stream([f"- {n}\n" for n in range(9)] + ["\n", "- 9\n"])
     assert blocks[0].count("<p>") == 10
+
+
+def test_a_table_that_lacks_too_many_cells_ends_where_it_does_when_rendered_whole():
+    """The parser stops at some 65,000 missing cells, wherever the table was cut."""
+    head = "|" + "a|" * 256 + "\n|" + "-|" * 256 + "\n"
+    text = head + "|b|\n" * 300
+    pieces = [head, *("|b|\n" * 60 for _ in range(5))]
+    assert "".join(stream(pieces)[1]) == to_html(text, live=True)
 
 
 def cost(make, count):

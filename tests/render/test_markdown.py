@@ -107,8 +107,9 @@ def test_hostile_text_is_shown_not_obeyed(text, html):
 
 @pytest.mark.parametrize(
     "text",
-    ["$5 and $6", "US$5-$6", "$HOME/bin:$PATH", "$5/month to $50/year", "\\$5$", "`$x$`", "$ x $",
-     "5$ or 6$", "$$", "$", "cost: $1,000-$2,000.", "$5 and `$x`", "a$b$c", "($5)-($6)"],
+    ["$5 and $6", "US$5-$6", "$HOME/bin:$PATH", "$5/month to $50/year", "\\$5$", "`$x$`",
+     "$ x $", "5 CA$=4 US$.", "5$ or 6$", "$$", "$", "cost: $1,000-$2,000.", "$5 and `$x`",
+     "a$b$c", "($5)-($6)"],
 )  # fmt: skip
 def test_money_stays_money(text):
     """Dollars that stand for money, shell variables or code are not math."""
