@@ -13,6 +13,7 @@ import os
 import re
 import time
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -186,10 +187,26 @@ def explain(error: Exception) -> ClaudeError:
             detail=_words(error),
         )
     import anthropic
-    import httpx2
 
     if isinstance(error, anthropic.APIStatusError):
         return _status_error(error)
+    if (lost := _network_error(error)) is not None:
+        return lost
+    if isinstance(error, TypeError) and "authentication" in str(error):
+        return CredentialsError("There is no API key.", _NO_KEY)
+    if isinstance(error, (anthropic.APIError, ValueError, TypeError)):
+        return MalformedError(
+            "The server sent something that is not the Messages API.",
+            "If a gateway or proxy stands between, it may have changed the answer.",
+            detail=_words(error),
+        )
+    return MalformedError(f"{type(error).__name__} while reading the reply.", detail=_words(error))
+
+
+def _network_error(error: Exception) -> ClaudeError | None:
+    import anthropic
+    import httpx2
+
     if isinstance(error, anthropic.APITimeoutError):
         return UnreachableError("The server did not answer in time.", "Try again in a moment.")
     if isinstance(error, anthropic.APIConnectionError):
@@ -202,15 +219,9 @@ def explain(error: Exception) -> ClaudeError:
         return DroppedError("The stream fell silent, and was given up.")
     if isinstance(error, httpx2.TransportError):
         return DroppedError("The connection was lost.", detail=_words(error))
-    if isinstance(error, TypeError) and "authentication" in str(error):
-        return CredentialsError("There is no API key.", _NO_KEY)
-    if isinstance(error, (anthropic.APIError, json.JSONDecodeError, ValueError, TypeError)):
-        return MalformedError(
-            "The server sent something that is not the Messages API.",
-            "If a gateway or proxy stands between, it may have changed the answer.",
-            detail=_words(error),
-        )
-    return MalformedError(f"{type(error).__name__} while reading the reply.", detail=_words(error))
+    if isinstance(error, json.JSONDecodeError):
+        return DroppedError("The stream was damaged on its way.", detail=_words(error))
+    return None
 
 
 def _words(error: BaseException) -> str:
@@ -224,6 +235,7 @@ def _status_error(error: APIStatusError) -> ClaudeError:
     facts: dict[str, Any] = {
         "detail": str(said)[:2000] if said else "",
         "request_id": error.request_id,
+        "status": error.status_code,
     }
     status = error.status_code
     kind = error.type or _TYPES.get(status, "")
@@ -236,8 +248,13 @@ def _status_error(error: APIStatusError) -> ClaudeError:
         if status == 429 and "retry-after" not in error.response.headers:
             advice = "Waiting does not lift it: see the limits of the organisation in the Console."
             return SpendLimitError("A usage limit is reached.", advice, **facts)
-        until = f"Try again in {wait:.0f} s." if wait is not None else "Try again in a minute."
-        return RateLimitError("Rate limited.", until, retry_after=wait, **facts)
+        if wait is None:
+            return RateLimitError("Rate limited.", "Try again in a minute.", **facts)
+        until = datetime.now().astimezone() + timedelta(seconds=wait)
+        advice = f"That is in {wait:.0f} s; then it can be sent again."
+        return RateLimitError(
+            f"Rate limited until {until:%H:%M:%S}.", advice, retry_after=wait, **facts
+        )
     if kind in _ADVICE or 400 <= status < 500:
         code = f" ({status})" if status >= 400 else ""
         return RequestError(

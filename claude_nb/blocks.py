@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.usage import Usage
@@ -54,6 +55,21 @@ def as_dict(value: Any) -> dict[str, Any]:
     return dict(to_dict(warnings=False)) if to_dict else {}
 
 
+@dataclass(frozen=True, slots=True)
+class Seam:
+    """Where a text was broken off, and continued by another request.
+
+    Attributes:
+        at: Its place in the text, in characters.
+        why: What had happened, in two or three words.
+        after: Seconds from the request to the failure.
+    """
+
+    at: int
+    why: str
+    after: float
+
+
 class Block:
     """One content block, growing.
 
@@ -65,6 +81,9 @@ class Block:
         ended: When it was closed, or None while it is open.
         signature: The signature of a thinking block, or an empty string.
         citations: The citations of a text block, as dicts.
+        seams: Where its text was broken off and continued by another request.
+        lost: Whether it was half-written when the connection was lost, and is not part of the
+            answer.
     """
 
     __slots__ = (
@@ -74,7 +93,9 @@ class Block:
         "citations",
         "ended",
         "index",
+        "lost",
         "parts",
+        "seams",
         "signature",
         "started",
         "type",
@@ -88,6 +109,8 @@ class Block:
         self._start = start
         self._half = ""
         self._joined: tuple[int, str] = (0, "")
+        self.seams: list[Seam] = []
+        self.lost = False
         self.parts: list[str] = []
         initial = start.get("text") if self.type == "text" else start.get("thinking")
         if isinstance(initial, str):
@@ -182,6 +205,65 @@ def _readable_part(raw: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+class Resumption:
+    """How the text of a request that goes on from a broken one is joined to what came before.
+
+    Args:
+        before: The text that came before.
+        block: The text block that was broken off, or None if the text was between blocks.
+        seam: Where and why.
+
+    Attributes:
+        text: The block that the new text goes to, once it has begun.
+    """
+
+    def __init__(self, before: str, block: Block | None, seam: Seam) -> None:
+        self.text: Block | None = None
+        self._before = before[-_WINDOW:]
+        self._block = block
+        self._seam = seam
+        self._held = ""
+        self._joined = False
+
+    def begin(self, block: Block) -> Block:
+        """The block that takes the new text: the broken one, or else ``block``."""
+        self.text = self._block or block
+        self.text.seams.append(self._seam)
+        return self.text
+
+    def fresh(self, block: Block, text: str) -> str:
+        """What of the new text is new: models repeat a little of what they continue.
+
+        Text is held back while it could still be a repetition.
+        """
+        if block is not self.text or self._joined:
+            return text
+        self._held += text
+        return "" if self._held in self._before else self.rest(block)
+
+    def rest(self, block: Block) -> str:
+        """What was held back, without the repetition."""
+        if block is not self.text or self._joined:
+            return ""
+        self._joined = True
+        return self._held[overlap(self._before, self._held) :]
+
+
+OVERLAP = 20
+"""Characters that a continuation must repeat to count as a repetition; white space always does."""
+
+_WINDOW = 4000
+"""Characters before a seam that a continuation is compared with."""
+
+
+def overlap(before: str, after: str) -> int:
+    """How many characters at the beginning of ``after`` repeat the end of ``before``."""
+    for length in range(min(len(before), len(after)), 0, -1):
+        if before.endswith(after[:length]):
+            return length if length >= OVERLAP or after[:length].isspace() else 0
+    return 0
+
+
 class Message:
     """What one request has become.
 
@@ -194,12 +276,16 @@ class Message:
         stop_reason: As the server sent it, or None.
         stop_details: The reason of a refusal, as a dict.
         complete: Whether ``message_stop`` came.
+        failure: What broke it off, in two or three words, if it was sent again.
         sent: When the request was sent; ``first_event``, ``first_text`` and ``ended`` likewise, or
             None (``time.monotonic()``, seconds).
     """
 
-    def __init__(self, sent: float, request: RequestSent) -> None:
+    def __init__(
+        self, sent: float, request: RequestSent, resumed: Resumption | None = None
+    ) -> None:
         self.sent = sent
+        self._resumed = resumed
         self.model = request.model
         self.simulated = request.simulated
         self.request_id: str | None = None
@@ -211,6 +297,7 @@ class Message:
         self.stop_reason: str | None = None
         self.stop_details: dict[str, Any] = {}
         self.complete = False
+        self.failure = ""
         self._at: dict[int, Block] = {}
         self._counted = False
         self._start: Any = None
@@ -234,7 +321,7 @@ class Message:
         elif kind == "content_block_stop":
             block = self._block(data)
             if block is not None:
-                block.close(time)
+                self._close(block, time)
         elif kind == "message_start" and self._start is None:
             self._start = getattr(data, "message", None)
             self._base = as_dict(self._start)
@@ -244,11 +331,13 @@ class Message:
             self._message_delta(data)
         elif kind == "message_stop":
             self.complete = True
-            self.ended = time
+            self.end(time)
 
     def _open(self, data: Any, time: float, start: dict[str, Any]) -> Block:
         """Begin a block. One that had the same index keeps its place, and what came for it."""
         block = Block(len(self.content), time, start)
+        if block.type == "text" and self._resumed is not None and self._resumed.text is None:
+            block = self._resumed.begin(block)
         self.content.append(block)
         index = getattr(data, "index", None)
         if isinstance(index, int):
@@ -264,6 +353,35 @@ class Message:
             return self._at.get(index)
         return self.content[-1] if self.content else None
 
+    def _close(self, block: Block, time: float) -> None:
+        if self._resumed is not None:
+            block.add(self._resumed.rest(block))
+        block.close(time)
+
+    def end(self, time: float) -> None:
+        """The request is over for good, whether its message is complete or not."""
+        if self.ended is None:
+            self.ended = time
+        for block in self.content:
+            if block.ended is None:
+                self._close(block, time)
+
+    def fail(self, time: float, why: str) -> None:
+        """The request failed, and will be sent again; a text may yet go on."""
+        self.ended, self.failure = time, why
+        for block in self.content:
+            if block.ended is None and block.type != "text":
+                block.lost = True
+                block.close(time)
+
+    def lose(self, *, text: bool) -> None:
+        """Drop what the next request will say again: calls of tools, and ``text`` or not."""
+        for block in self.content:
+            if block.type in ("tool_use", "text" if text else "tool_use"):
+                block.lost = True
+                if block.ended is None:
+                    block.close(self.ended or self.sent)
+
     def _delta(self, time: float, data: Any) -> None:
         delta = getattr(data, "delta", None)
         kind = _string(getattr(delta, "type", None))
@@ -274,7 +392,7 @@ class Message:
         if field is not None:
             text = getattr(delta, field, None)
             if isinstance(text, str) and text:
-                block.add(text)
+                block.add(text if self._resumed is None else self._resumed.fresh(block, text))
                 if self.first_text is None and kind == "text_delta":
                     self.first_text = time
         elif kind == "signature_delta":
@@ -297,7 +415,12 @@ class Message:
 
     @property
     def usage(self) -> Usage:
-        """The tokens, as far as they are known: the output once the finished stream counted it."""
+        """The tokens, as far as they are known: the output once the finished stream counted it.
+
+        A request that the server did not take used none.
+        """
+        if not self.accepted and self.ended is not None:
+            return Usage()
         return Usage.from_api(self._usage, complete=self.complete and self._counted)
 
     def to_sdk(self) -> Any:
@@ -305,5 +428,5 @@ class Message:
         construct = getattr(type(self._start), "construct", None)
         if construct is None:
             return None
-        content = [block.to_dict() for block in self.content]
+        content = [block.to_dict() for block in self.content if not block.lost]
         return construct(**self._base | {"content": content, "usage": self._usage})

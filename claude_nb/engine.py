@@ -1,8 +1,8 @@
 """The engine: one thread with an event loop, on which all streams run.
 
-It only appends events; whoever shows or reads them does so on a thread of their own. A stream is
-ended from any thread by cancelling its task, which is the only way that ends a blocked read at
-once.
+It only appends events, those of one request after another if need be; whoever shows or reads them
+does so on a thread of their own. A stream is ended from any thread by cancelling its task, which
+is the only way that ends a blocked read at once.
 """
 
 from __future__ import annotations
@@ -14,13 +14,21 @@ from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from claude_nb.events import Failed, RequestSent, Stopped, StreamEvent
+from claude_nb import retry
+from claude_nb.errors import ClaudeError
+from claude_nb.events import Failed, RequestSent, Resumed, Stopped, StreamEvent, Waiting
+from claude_nb.progress import Progress
+from claude_nb.retry import Policy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
     from claude_nb.prompt import Request
     from claude_nb.source import Source
+
+
+_PAUSES = 20
+"""How often a turn is continued that the server pauses (its loop of server tools is long)."""
 
 
 class Engine:
@@ -85,7 +93,8 @@ class Stream:
         events: All events so far; the engine appends, nobody else writes.
     """
 
-    def __init__(self, source: Source, request: Request) -> None:
+    def __init__(self, source: Source, request: Request, policy: Policy | None = None) -> None:
+        self._policy = policy or Policy()
         self.events: list[StreamEvent] = []
         self._finished = threading.Event()
         self._source = source
@@ -109,18 +118,71 @@ class Stream:
 
     async def _run(self) -> None:
         try:
-            async with aclosing(self._source.events(self._request)) as events:
-                async for data in events:
-                    self._append(data)
+            await self._reply()
         except asyncio.CancelledError:
             self._append(Stopped())
-        except Exception as error:  # noqa: BLE001 - whatever it is, the reply must say so
-            from claude_nb.api import explain
-
-            self._append(Failed(explain(error)))
+        except ClaudeError as error:
+            self._append(Failed(error))
         finally:
             self._finished.set()
             self._notify()
+
+    async def _reply(self) -> None:
+        """Send requests until there is a whole reply.
+
+        Raises:
+            ClaudeError: Trying again would not help, or has not.
+        """
+        request = self._request
+        failures = 0
+        broken: ClaudeError | None = None
+        while True:
+            error = await self._send(request)
+            if error is None:
+                if not self._paused():
+                    return
+                if len(request.after) >= _PAUSES:
+                    raise ClaudeError(f"The server paused this turn {_PAUSES} times.")
+                request = retry.unpaused(request, self._progress())
+                continue
+            failures += 1
+            quoted = retry.refuses_form(error, request)
+            wait = 0.0 if quoted else self._policy.wait(error, failures)
+            if wait is None or failures >= self._policy.tries:
+                raise error
+            if not quoted or broken is None:
+                broken = error  # a form that was refused is not what broke the text off
+            tries = self._policy.tries
+            until = time.time() + wait
+            self._append(Waiting(error, wait, until, failures + 1, tries))
+            await asyncio.sleep(wait)
+            progress = self._progress()
+            request = self._request
+            if retry.partial_text(progress):
+                request = retry.continued(request, progress, quoted=quoted)
+                self._append(Resumed(broken))
+
+    async def _send(self, request: Request) -> ClaudeError | None:
+        """Send one request and take what comes; return what broke it off, if anything did."""
+        try:
+            async with aclosing(self._source.events(request)) as events:
+                async for data in events:
+                    self._append(data)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the reply must say so
+            from claude_nb.api import explain
+
+            return explain(error)
+        return None
+
+    def _paused(self) -> bool:
+        ends = (e.data for e in reversed(self.events) if e.type == "message_delta")
+        return getattr(getattr(next(ends, None), "delta", None), "stop_reason", "") == "pause_turn"
+
+    def _progress(self) -> Progress:
+        progress = Progress()
+        for event in self.events:
+            progress.apply(event)
+        return progress
 
     def _append(self, data: Any) -> None:
         if isinstance(data, RequestSent):

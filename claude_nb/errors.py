@@ -19,12 +19,39 @@ from __future__ import annotations
 import re
 from typing import Any
 
-_KEY = re.compile(r"sk-ant-[\w-]+")
+_BEGINNING = "sk-ant-"
+_KEY = re.compile(rf"{_BEGINNING}[\w-]+", re.ASCII)
+_REST = re.compile(r"[\w-]*", re.ASCII)
 
 
 def redact(text: str) -> str:
     """``text`` with everything that looks like an API key replaced by ``sk-ant-…``."""
-    return _KEY.sub("sk-ant-…", text)
+    return _KEY.sub(f"{_BEGINNING}…", text)
+
+
+class Redactor:
+    """``redact`` for a text that comes in pieces, cut anywhere, within a key too.
+
+    Nothing is held back: what it has given so far is always ``redact`` of what it was fed so far.
+    """
+
+    def __init__(self) -> None:
+        self._before = ""  # the end of what was fed, which may be the beginning of a key
+        self._inside = False  # what was fed ends within a key
+
+    def feed(self, piece: str) -> str:
+        """The next piece, without what belongs to a key."""
+        if self._inside:
+            piece = _REST.sub("", piece, count=1)
+            if not piece:
+                return ""
+        text = self._before + piece
+        ends = [key.end() for key in _KEY.finditer(text)]
+        # What was fed before is too short to hold a key, so its own part of the text is unchanged.
+        shown = redact(text)[len(self._before) :] if ends else piece
+        self._inside = ends[-1:] == [len(text)]
+        self._before = "" if self._inside else text[-len(_BEGINNING) :]
+        return shown
 
 
 class ClaudeError(Exception):
@@ -36,10 +63,14 @@ class ClaudeError(Exception):
         detail: The server's or the network's own words; may be empty.
         request_id: The API's id of the request, for a question to support.
         retry_after: Seconds that the server asked to wait, where it said so.
+        status: The HTTP status of a response that was an error, or None.
 
     Attributes:
         reply: The reply as far as it came, or None where nothing was sent.
+        label: What happened in two or three words, for a line or a row.
     """
+
+    label = "failed"
 
     def __init__(
         self,
@@ -49,12 +80,14 @@ class ClaudeError(Exception):
         detail: str = "",
         request_id: str | None = None,
         retry_after: float | None = None,
+        status: int | None = None,
     ) -> None:
         self.what = redact(what)
         self.advice = redact(advice)
         self.detail = redact(detail)
         self.request_id = request_id
         self.retry_after = retry_after
+        self.status = status
         self.reply: Any = None
         super().__init__(self.what)
 
@@ -83,9 +116,13 @@ class CredentialsError(ClaudeError):
 class RequestError(ClaudeError):
     """The server refused the request; sending it again unchanged would be refused again."""
 
+    label = "refused"
+
 
 class RateLimitError(ClaudeError):
     """Too many requests or tokens for now; ``retry_after`` says how many seconds to wait."""
+
+    label = "rate limited"
 
 
 class SpendLimitError(ClaudeError):
@@ -95,17 +132,25 @@ class SpendLimitError(ClaudeError):
 class OverloadedError(ClaudeError):
     """The service is busy, whoever asks."""
 
+    label = "overloaded"
+
 
 class ServerError(ClaudeError):
     """The server failed."""
+
+    label = "server failed"
 
 
 class UnreachableError(ClaudeError):
     """No connection to the server, or no answer in time."""
 
+    label = "no connection"
+
 
 class DroppedError(ClaudeError):
     """The stream ended before the message did; ``reply`` holds what came."""
+
+    label = "connection lost"
 
 
 class MalformedError(ClaudeError):

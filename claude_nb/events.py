@@ -61,6 +61,38 @@ class ResponseStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """The request failed, and will be sent again.
+
+    Attributes:
+        error: What happened, in our words.
+        seconds: How long to wait first.
+        until: The end of the wait, as ``time.time()``.
+        number: Which try the next one is, from 2.
+        tries: How many tries there are at most.
+    """
+
+    error: ClaudeError
+    seconds: float
+    until: float
+    number: int
+    tries: int
+    type: str = "waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The next request goes on from the text that came before the failure.
+
+    Attributes:
+        error: What had broken the stream off.
+    """
+
+    error: ClaudeError
+    type: str = "resumed"
+
+
+@dataclass(frozen=True, slots=True)
 class Stopped:
     """Somebody stopped the reply."""
 

@@ -16,7 +16,7 @@ from IPython.core.magic import (
     no_var_expand,
 )
 from IPython.display import display
-from traitlets import Bool, Int, Unicode
+from traitlets import Bool, Float, Int, Unicode
 
 from claude_nb import __version__, completion, options
 from claude_nb.errors import ClaudeError, InputError
@@ -68,6 +68,12 @@ class ClaudeMagics(Magics):
         config=True
     )
     effort = Unicode("", help="low, medium, high, xhigh or max; empty: as it is.").tag(config=True)
+    tries = Int(5, help="Requests for one reply at most, when they fail in passing.").tag(
+        config=True
+    )
+    max_wait = Float(60.0, help="The longest wait that a server may ask for, in seconds.").tag(
+        config=True
+    )
     hide_thinking = Bool(default_value=False, help="Ask for no readable thinking to be sent.").tag(
         config=True
     )
@@ -76,6 +82,7 @@ class ClaudeMagics(Magics):
     @line_cell_magic
     def claude(self, line: str, cell: str | None = None) -> Reply | None:
         """Ask Claude."""
+        from claude_nb.retry import Policy
         from claude_nb.run import ask
 
         given, prompt = options.parse(line, self.shell.user_ns)
@@ -87,7 +94,8 @@ class ClaudeMagics(Magics):
             prompt = cell
         name = given.pop("out", None)
         try:
-            reply = ask(prompt, **{**self._defaults(), **given})
+            policy = Policy(tries=self.tries, max_wait=self.max_wait)
+            reply = ask(prompt, policy=policy, **{**self._defaults(), **given})
         except ClaudeError as error:
             if name and error.reply is not None:
                 self.shell.user_ns[name] = error.reply

@@ -6,13 +6,21 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from claude_nb.blocks import Block, Message
+from claude_nb.blocks import Block, Message, Resumption, Seam
 from claude_nb.errors import ClaudeError, DroppedError
-from claude_nb.events import Failed, RequestSent, ResponseStarted, Stopped, StreamEvent
+from claude_nb.events import (
+    Failed,
+    RequestSent,
+    ResponseStarted,
+    Resumed,
+    Stopped,
+    StreamEvent,
+    Waiting,
+)
 from claude_nb.models import facts
 from claude_nb.usage import Usage
 
-_TRUNCATED = frozenset({"max_tokens", "model_context_window_exceeded", "pause_turn"})
+_TRUNCATED = frozenset({"max_tokens", "model_context_window_exceeded"})
 
 
 class Outcome(StrEnum):
@@ -53,6 +61,7 @@ class Progress:
         outcome: How it ended, or that it has not.
         error: What went wrong (``ClaudeError``), or None.
         ended: When it ended (``time.monotonic()``, seconds), or None.
+        waiting: What is waited for before the next request, or None.
     """
 
     def __init__(self) -> None:
@@ -60,6 +69,8 @@ class Progress:
         self.outcome = Outcome.STREAMING
         self.error: ClaudeError | None = None
         self.ended: float | None = None
+        self.waiting: Waiting | None = None
+        self._resumption: Resumption | None = None
 
     def apply(self, event: StreamEvent) -> None:
         """Take in one event.
@@ -68,8 +79,13 @@ class Progress:
         """
         data = event.data
         if isinstance(data, RequestSent):
-            self.messages.append(Message(event.time, data))
-            self.outcome, self.error, self.ended = Outcome.STREAMING, None, None
+            self._begin(event.time, data)
+        elif isinstance(data, Waiting):
+            self.waiting = data
+            if self.messages:
+                self.messages[-1].fail(event.time, data.error.label)
+        elif isinstance(data, Resumed):
+            self._resume(data)
         elif isinstance(data, Stopped):
             self._end(event.time, Outcome.STOPPED)
         elif isinstance(data, Failed):
@@ -78,31 +94,51 @@ class Progress:
         elif self.messages:
             self._message(self.messages[-1], event.time, data)
 
+    def _begin(self, time: float, data: RequestSent) -> None:
+        if self._resumption is None:
+            for message in self.messages:
+                if not message.complete:  # it is asked for again, from the beginning
+                    message.lose(text=True)
+        self.messages.append(Message(time, data, self._resumption))
+        self._resumption = self.waiting = self.error = self.ended = None
+        self.outcome = Outcome.STREAMING
+
+    def _resume(self, data: Resumed) -> None:
+        """Keep the text of the request that broke off; what else was half-written is lost."""
+        message = next(m for m in reversed(self.messages) if m.content)
+        message.lose(text=False)
+        texts = [block for block in self.blocks if block.type == "text"]
+        broken = texts[-1] if texts and texts[-1].ended is None else None
+        at = len(broken.text) if broken else 0
+        seam = Seam(at, data.error.label, (message.ended or message.sent) - message.sent)
+        self._resumption = Resumption(self.text, broken, seam)
+
     def _message(self, message: Message, time: float, data: Any) -> None:
         if isinstance(data, ResponseStarted):
             message.accepted = True
             message.request_id = data.request_id
             return
         message.apply(time, data)
-        if message.complete:
+        if message.complete and message.stop_reason != "pause_turn":  # which is to be continued
             self._end(time, _outcome(message))
 
     def _end(self, time: float, outcome: Outcome, error: ClaudeError | None = None) -> None:
         if self.ended is not None:
             return
         self.outcome, self.error, self.ended = outcome, error, time
-        if self.messages and self.messages[-1].ended is None:
-            self.messages[-1].ended = time
+        self.waiting = None
+        for message in self.messages:
+            message.end(time)
 
     @property
     def blocks(self) -> list[Block]:
-        """The content blocks of all messages, in order."""
-        return [block for message in self.messages for block in message.content]
+        """The content blocks of all messages, in order; a text that was continued is one block."""
+        return list(dict.fromkeys(b for message in self.messages for b in message.content))
 
     @property
     def text(self) -> str:
         """All text blocks, joined; thinking and tool input are not text."""
-        return "".join(block.text for block in self.blocks if block.type == "text")
+        return "".join(b.text for b in self.blocks if b.type == "text" and not b.lost)
 
     @property
     def thinking(self) -> str:
@@ -112,7 +148,7 @@ class Progress:
     @property
     def tool_calls(self) -> list[Block]:
         """The tool-use blocks: each has a ``name`` and an ``input``."""
-        return [block for block in self.blocks if block.type == "tool_use"]
+        return [b for b in self.blocks if b.type == "tool_use" and not b.lost]
 
     @property
     def model(self) -> str:

@@ -31,6 +31,7 @@ class Request:
             itself. What a model is known not to take is refused here.
         effort: One of ``EFFORTS``, or None for the model's default.
         hide_thinking: Ask for no readable thinking to be sent: it comes sooner to the text.
+        after: Turns that follow the prompt, as the API's dicts, to continue a reply.
 
     Raises:
         InputError: It cannot be sent as it is; the error says what to change.
@@ -43,6 +44,7 @@ class Request:
     thinking: str | int | None = None
     effort: str | None = None
     hide_thinking: bool = False
+    after: tuple[dict[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
         if not self.prompt.strip():
@@ -64,7 +66,7 @@ class Request:
         params: dict[str, Any] = {
             "model": self.model,
             "max_tokens": self.max_tokens,
-            "messages": [{"role": "user", "content": self.prompt}],
+            "messages": [{"role": "user", "content": self.prompt}, *self.after],
         }
         if self.system:
             params["system"] = self.system

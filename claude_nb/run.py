@@ -19,6 +19,7 @@ from claude_nb.source import ApiSource
 from claude_nb.views import View, paint
 
 if TYPE_CHECKING:
+    from claude_nb.retry import Policy
     from claude_nb.simulator import Simulator
 
 
@@ -102,7 +103,9 @@ session = Session()
 """The process's session."""
 
 
-def stream(prompt: str, *, client: Any = None, **options: Any) -> Stream:
+def stream(
+    prompt: str, *, client: Any = None, policy: Policy | None = None, **options: Any
+) -> Stream:
     """Send a prompt and hand out its events, for people who want the loop themselves.
 
     ``for event in stream("…")`` and ``async for event in stream("…")`` both work; each ``event``
@@ -112,6 +115,7 @@ def stream(prompt: str, *, client: Any = None, **options: Any) -> Stream:
     Args:
         prompt: The user's words.
         client: Your own ``anthropic.AsyncAnthropic``; by default one for the session's connection.
+        policy: How patient to be with failures; by default ``Policy()``.
         **options: Fields of ``Request``: ``model``, ``max_tokens``, ``system``, ``thinking``,
             ``effort``, ``hide_thinking``.
 
@@ -121,15 +125,23 @@ def stream(prompt: str, *, client: Any = None, **options: Any) -> Stream:
     Raises:
         InputError: The request cannot be sent as it is.
     """
-    return _send(Request(prompt, **options), client)
+    return _send(Request(prompt, **options), client, policy)
 
 
-def ask(prompt: str, *, client: Any = None, show: bool = True, **options: Any) -> Reply:
+def ask(
+    prompt: str,
+    *,
+    client: Any = None,
+    show: bool = True,
+    policy: Policy | None = None,
+    **options: Any,
+) -> Reply:
     """Send a prompt, show the reply as it streams, and return it when it is done.
 
     Args:
         prompt: The user's words.
         client: Your own ``anthropic.AsyncAnthropic``; by default one for the session's connection.
+        policy: How patient to be with failures; by default ``Policy()``.
         show: Whether to show it: in the cell's output, or on the terminal.
         **options: Fields of ``Request``, as in ``stream``.
 
@@ -144,7 +156,7 @@ def ask(prompt: str, *, client: Any = None, show: bool = True, **options: Any) -
     reply = Reply(request)
     session.last = reply
     try:
-        stream = _send(request, client)
+        stream = _send(request, client, policy)
         paint(stream, reply, _view(stream, reply) if show else None)
     finally:
         session.ledger.charge(reply)
@@ -156,9 +168,9 @@ def last() -> Reply | None:
     return session.last
 
 
-def _send(request: Request, client: Any) -> Stream:
+def _send(request: Request, client: Any, policy: Policy | None) -> Stream:
     connection = session.connection() if client is None else Connection(own_client=client)
-    return Stream(ApiSource(connection), request)
+    return Stream(ApiSource(connection), request, policy)
 
 
 def _view(stream: Stream, reply: Reply) -> View:

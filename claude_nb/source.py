@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
-from claude_nb.errors import DroppedError, MalformedError
+from claude_nb.errors import DroppedError
 from claude_nb.events import RequestSent, ResponseStarted
 
 if TYPE_CHECKING:
@@ -81,8 +81,8 @@ def _unfinished() -> DroppedError:
     return DroppedError("The stream ended before the reply did.")
 
 
-def _nothing() -> MalformedError:
-    return MalformedError(
+def _nothing() -> DroppedError:
+    return DroppedError(
         "The server accepted the request, but sent no reply.",
         "If a gateway or proxy stands between, it may not pass streams on.",
     )

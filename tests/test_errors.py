@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from claude_nb import errors
-from claude_nb.errors import ClaudeError, InputError, RateLimitError, redact
+from claude_nb.errors import ClaudeError, InputError, RateLimitError, Redactor, redact
 
 KEY = "sk-" + "ant-api03-AbC_123-xyz"
 
@@ -15,9 +17,10 @@ KEY = "sk-" + "ant-api03-AbC_123-xyz"
 def test_the_drawing_is_the_tree():
     """The module's docstring names every class, each once, and nothing else."""
     drawn = re.findall(r"^[├└]── (\w+)", errors.__doc__, re.MULTILINE)
-    classes = [name for name, value in vars(errors).items() if isinstance(value, type)]
+    values = vars(errors).items()
+    classes = [name for name, v in values if isinstance(v, type) and issubclass(v, Exception)]
 
-    assert drawn == [name for name in classes if name not in ("Any", "ClaudeError")]
+    assert ["ClaudeError", *drawn] == classes
     assert all(issubclass(getattr(errors, name), ClaudeError) for name in drawn)
 
 
@@ -58,3 +61,27 @@ def test_no_form_of_an_error_holds_a_key(show):
 def test_redact_leaves_the_rest_alone():
     """Only the key goes."""
     assert redact(f"a {KEY}, b") == "a sk-ant-…, b"
+
+
+BEGINNING = "sk-" + "ant-"
+CUT = st.sampled_from(
+    [BEGINNING, BEGINNING[:3], BEGINNING[3:], KEY, *BEGINNING, "a", "_-9", " ", ".", "é", "…", "\n"]
+)
+
+
+@given(st.lists(st.lists(CUT, max_size=4).map("".join), max_size=8))
+def test_a_key_in_pieces_is_redacted_as_a_whole_one_is(pieces):
+    """For any cutting, and after each piece: no text waits, and nothing of a key comes out."""
+    redactor, given_back = Redactor(), ""
+    for count, piece in enumerate(pieces, 1):
+        given_back += redactor.feed(piece)
+
+        assert given_back == redact("".join(pieces[:count]))
+        assert not re.search(rf"{BEGINNING}[\w-]", given_back, re.ASCII)
+
+
+def test_a_key_that_comes_letter_by_letter_is_redacted():
+    """As a slow stream brings it."""
+    redactor = Redactor()
+
+    assert "".join(map(redactor.feed, f"a {KEY}, {KEY} b")) == "a sk-ant-…, sk-ant-… b"

@@ -87,3 +87,15 @@ def test_no_reply_writes_escapes_to_the_terminal(api, terminal):
     terminal.expect_exact("In [3]: ")
 
     assert "␛]0;title␇done" in terminal.before
+
+
+def test_no_key_is_written_to_the_terminal(api, terminal):
+    """A key that comes in pieces, each written when it comes, is redacted."""
+    key = "sk-" + "ant-api03-AbC"
+    events = said("It is ", *key, " indeed")
+    api.enqueue(Stream(events, delay=0.05))
+
+    terminal.sendline("%claude Hi")
+    terminal.expect_exact("In [3]: ")
+
+    assert "It is sk-ant-… indeed\n" in seen(terminal)

@@ -8,7 +8,6 @@ text quiet in a light and in a dark theme alike.
 
 from __future__ import annotations
 
-import json
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -17,12 +16,12 @@ from claude_nb.errors import redact
 from claude_nb.models import facts
 from claude_nb.progress import Outcome
 from claude_nb.render import partial_json, words
-from claude_nb.render.markdown import ROOT_CLASSES, clean, to_html
+from claude_nb.render.markdown import ROOT_CLASSES, clean, to_blocks, to_html
 
 if TYPE_CHECKING:
     from collections.abc import Container
 
-    from claude_nb.blocks import Block, Message
+    from claude_nb.blocks import Block, Message, Seam
     from claude_nb.progress import Progress
     from claude_nb.usage import Usage
 
@@ -72,8 +71,8 @@ def reply(
         HTML that is safe in a trusted cell: nothing that came from a server is unescaped.
     """
     parts = [status(progress, now)]
-    for message in progress.messages:
-        parts += [block(b, message, is_open=b in opened) for b in message.content]
+    owners = {b: message for message in reversed(progress.messages) for b in message.content}
+    parts += [block(b, owners[b], is_open=b in opened) for b in progress.blocks]
     if note := words.card(progress):
         parts.append(card(note))
     if progress.ended is not None:
@@ -97,10 +96,10 @@ def status(progress: Progress, now: float | None = None) -> str:
 
 def block(item: Block, message: Message, *, is_open: bool = False) -> str:
     """One content block in its readable form; a pane is folded unless it is being written."""
-    growing = item.ended is None and message.ended is None
+    growing = item.ended is None
     is_open = is_open or growing
     if item.type == "text":
-        return to_html(redact(item.text), live=growing) + sources(item)
+        return "" if item.lost else _text(item, live=growing) + sources(item)
     if item.type == "thinking":
         body = to_html(redact(item.text), live=growing)
         label = thinking_label(item, message)
@@ -108,6 +107,27 @@ def block(item: Block, message: Message, *, is_open: bool = False) -> str:
     if item.type in TOOL_CALLS:
         return pane(tool_label(item), tool_input(item), is_open=is_open)
     return _other(item, is_open=is_open)
+
+
+def _text(item: Block, *, live: bool) -> str:
+    """A text, with a line where it was broken off and continued."""
+    if not item.seams:
+        return to_html(redact(item.text), live=live)
+    blocks = to_blocks(redact(item.text), live=live)
+    for found in reversed(item.seams):
+        blocks.insert(seam_place(item, found), seam(found))
+    return "".join(blocks)
+
+
+def seam_place(item: Block, found: Seam) -> int:
+    """How many of a text's Markdown blocks stand above its seam: the broken one is the last."""
+    return len(to_blocks(redact(item.text[: found.at])))
+
+
+def seam(found: Seam) -> str:
+    """The line where a text was broken off."""
+    style = "border-top:1px dashed #c08a1e;margin:2px 0 10px;padding:2px 0 0;font-size:85%"
+    return f'<div style="{style};{QUIET}">{text(words.seam(found))}</div>\n'
 
 
 def thinking_label(item: Block, message: Message) -> str:
@@ -122,16 +142,18 @@ def tool_label(item: Block) -> str:
     name = f"<b>{text(item.name or item.type)}</b>"
     if item.ended is None:
         return f"{name} · writing input"
+    if item.lost:
+        return f"{name} · lost with the connection"
     if item.input is None:
         return f"{name} · its input is not complete JSON"
-    inside = ", ".join(f"{k}={json.dumps(v, ensure_ascii=False)}" for k, v in item.input.items())
+    inside = ", ".join(f"{k}={partial_json.write(v)}" for k, v in item.input.items())
     short = inside if len(inside) <= 80 else inside[:79] + "…"
     return f'{name}<span style="{QUIET}">({text(short)})</span>'
 
 
 def tool_input(item: Block) -> str:
     """A tool call's input, as far as it came, made readable."""
-    return partial_json.to_html(redact(item.text or json.dumps(item.input, ensure_ascii=False)))
+    return partial_json.to_html(item.text or partial_json.write(item.input))
 
 
 def line(label: str) -> str:
@@ -145,7 +167,7 @@ def _other(item: Block, *, is_open: bool) -> str:
         return line("<b>Thought</b> · encrypted by the server")
     content = item.to_dict()
     content.pop("type", None)
-    body = code(json.dumps(content, indent=2, ensure_ascii=False, default=str), "json")
+    body = partial_json.to_html(partial_json.write(content))
     said = to_html(redact(item.text), live=False) if item.text else ""
     return said + pane(f"<b>{text(item.type.replace('_', ' '))}</b>", body, is_open=is_open)
 
@@ -173,17 +195,6 @@ def pane(label: str, body: str, *, is_open: bool) -> str:
     )
 
 
-def code(source: str, language: str) -> str:
-    """Source code or data in a box."""
-    longest = max((len(run) for run in _backticks(source)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return to_html(f"{fence}{language}\n{redact(source)}\n{fence}")
-
-
-def _backticks(source: str) -> list[str]:
-    return "".join(char if char == "`" else " " for char in source).split()
-
-
 def card(note: words.Card) -> str:
     """A note that something did not simply end well."""
     colour = "#d0453a" if note.serious else "#c08a1e"
@@ -202,7 +213,7 @@ def usage(progress: Progress) -> str:
     rows = []
     several = len(progress.messages) > 1
     for number, message in enumerate(progress.messages, 1):
-        label = words.stop_reason(message.stop_reason, progress.outcome)
+        label = words.stop_reason(message, progress.outcome)
         timing = (
             None if message.first_text is None else message.first_text - message.sent,
             None if message.ended is None else message.ended - message.sent,

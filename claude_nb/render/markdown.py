@@ -38,7 +38,7 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
-__all__ = ["ROOT_CLASSES", "clean", "code_open", "parse", "render", "to_html"]
+__all__ = ["ROOT_CLASSES", "clean", "code_open", "parse", "render", "to_blocks", "to_html"]
 
 ROOT_CLASSES: Final = "mathjax_ignore tex2jax_ignore"
 """Classes that the root element must have: MathJax 3 heeds the first, MathJax 2 the second."""
@@ -159,7 +159,19 @@ def to_html(text: str, *, live: bool = False) -> str:
     Returns:
         HTML without a root element, safe to put into a trusted cell.
     """
-    return render(parse(clean(text), {}), live=live)
+    return "".join(to_blocks(text, live=live))
+
+
+def to_blocks(text: str, *, live: bool = False) -> list[str]:
+    """Render Markdown as `to_html` does, each top-level block by itself."""
+    blocks = []
+    begin = 0
+    tokens = parse(clean(text), {})
+    for end, token in enumerate(tokens, 1):
+        if token.level == 0 and token.nesting <= 0:
+            blocks.append(render(tokens[begin:end], live=live))
+            begin = end
+    return blocks
 
 
 class _Parser(MarkdownIt):

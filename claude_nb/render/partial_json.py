@@ -10,8 +10,9 @@ import json
 import re
 from html import escape
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from claude_nb.errors import redact
 from claude_nb.render.markdown import HIGHLIGHT_LIMIT, clean, code_open
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ _ESCAPE = re.compile(
 _HELD_ESCAPE = re.compile(r"\\(?:u\w{0,3}|u[dD][89abAB]\w\w(?:\\(?:u\w{0,3})?)?)?\Z", re.ASCII)
 _WORD = re.compile(r'[^\s{}\[\],:"]+')
 _SPACE = re.compile(r"\s+")
+INDENTED = 40
+"""Levels that are indented; more would make the text grow with the square of its depth."""
+
 _CLASSES = {"key": "nt", "string": "s2", "word": "mi", "mark": "p"}
 """The Pygments classes of the parts, which the notebook's own theme colours."""
 
@@ -114,7 +118,15 @@ class PrettyJson:
         return at + 1
 
     def _line(self) -> str:
-        return "\n" + "  " * len(self._open)
+        return "\n" + "  " * min(len(self._open), INDENTED)
+
+
+def write(value: Any) -> str:
+    """A value that came over the wire as JSON; ``…`` where it is too deep for Python to write."""
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str)
+    except RecursionError:
+        return "…"
 
 
 def to_text(parts: Iterable[Part]) -> str:
@@ -123,13 +135,13 @@ def to_text(parts: Iterable[Part]) -> str:
 
 
 def to_html(raw: str) -> str:
-    """Whole JSON as a coloured code block; without colours where it is very long."""
+    """Whole JSON as a coloured code block without keys; without colours where it is very long."""
     parts = PrettyJson().feed(raw)
     if len(raw) > HIGHLIGHT_LIMIT:
-        inside = escape(to_text(parts))
+        inside = escape(redact(to_text(parts)))
     else:
         inside = "".join(
-            f'<span class="{_CLASSES[kind]}">{escape(to_text(group))}</span>'
+            f'<span class="{_CLASSES[kind]}">{escape(redact(to_text(group)))}</span>'
             for kind, group in groupby(parts, lambda part: part.kind)
         )
     return f"{code_open('json')}{inside}</code></pre>\n"

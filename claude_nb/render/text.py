@@ -50,7 +50,7 @@ def usage_line(progress: Progress) -> str:
     facts = [
         clean(redact(progress.model)),
         *(["simulated"] if progress.simulated else []),
-        words.stop_reason(progress.stop_reason, progress.outcome),
+        words.stop_reason(progress.messages[-1], progress.outcome),
         f"{words.count(used.total_input_tokens)} in",
         *([f"{words.count(used.cache_read_tokens)} cached"] if used.cache_read_tokens else []),
         f"{words.count(used.output_tokens)} out",

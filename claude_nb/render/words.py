@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import time
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from claude_nb.blocks import TOOL_CALLS
+from claude_nb.errors import RateLimitError
 from claude_nb.progress import Outcome
 
 if TYPE_CHECKING:
-    from claude_nb.blocks import Block
+    from claude_nb.blocks import Block, Message, Seam
     from claude_nb.progress import Progress
 
 UNKNOWN = "unknown"
@@ -37,9 +41,10 @@ def seconds(duration: float | None) -> str:
     return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60:02} s"
 
 
-def stop_reason(reason: str | None, outcome: Outcome) -> str:
+def stop_reason(message: Message, outcome: Outcome) -> str:
     """Why a message ended, for a row of the usage table."""
-    return reason.replace("_", " ") if reason else str(outcome)
+    reason = message.stop_reason or message.failure or str(outcome)
+    return reason.replace("_", " ")
 
 
 def status(progress: Progress) -> str:
@@ -47,6 +52,8 @@ def status(progress: Progress) -> str:
     message = progress.last
     if progress.outcome is not Outcome.STREAMING:
         return str(progress.outcome)
+    if progress.waiting is not None:
+        return waiting(progress, seconds_left(max(0.0, progress.waiting.until - time.time())))
     if message is None or not message.accepted:
         return "connecting"
     if not message.content:
@@ -59,6 +66,34 @@ def status(progress: Progress) -> str:
     return {"text": "writing", "thinking": "thinking"}.get(block.type, "working")
 
 
+def waiting(progress: Progress, left: str) -> str:
+    """What is waited for, and for how long.
+
+    Args:
+        progress: A reply that waits to be asked for again.
+        left: The time that is left, in words.
+    """
+    wait = progress.waiting
+    if wait is None:
+        return ""
+    turn = f"({wait.number} of {wait.tries})"
+    if isinstance(wait.error, RateLimitError) and wait.error.retry_after is not None:
+        until = datetime.fromtimestamp(wait.until).astimezone()
+        return f"rate limited until {until:%H:%M:%S}, {left} left {turn}"
+    again = "continuing" if progress.text.strip() else "trying again"
+    return f"{wait.error.label}, {again} in {left} {turn}"
+
+
+def seconds_left(duration: float) -> str:
+    """What is left of a wait, in whole seconds, as ``live.js`` counts them down."""
+    return f"{math.ceil(duration)} s"
+
+
+def seam(item: Seam) -> str:
+    """What stands where a text was broken off."""
+    return f"{item.why} after {seconds(item.after)} · continued"
+
+
 def thought(block: Block, tokens: int | None) -> tuple[str, str]:
     """The label of a thinking pane: what stands out, and the rest.
 
@@ -69,6 +104,8 @@ def thought(block: Block, tokens: int | None) -> tuple[str, str]:
     if block.ended is None:
         return "Thinking", "…"
     rest = f" for {seconds(block.ended - block.started)}"
+    if block.lost:
+        return "Thought", f"{rest} · lost with the connection"
     if tokens:
         rest += f" · {count(tokens)} tokens"
     return "Thought", rest if block.text else f"{rest} · nothing readable was sent"
@@ -96,7 +133,9 @@ def card(progress: Progress) -> Card | None:
     error = progress.error
     if error is not None:
         ids = f"Request id: {error.request_id}." if error.request_id else ""
-        parts = [error.detail, kept, error.advice, ids]
+        tries = len(progress.messages)
+        tried = f"It was tried {tries} times." if tries > 1 else ""
+        parts = [error.detail, kept, tried, error.advice, ids]
         return Card(error.what, _lines(parts), serious=True)
     if progress.outcome is Outcome.STOPPED:
         unknown = "How many tokens it used is not known." if message and message.accepted else ""
@@ -127,9 +166,5 @@ _TRUNCATED = {
     "model_context_window_exceeded": Card(
         "Cut off: the context window is full",
         "Prompt and reply together are as long as the model can take. Send less.",
-    ),
-    "pause_turn": Card(
-        "The server paused this turn",
-        "A long run of server tools was interrupted; what came so far is kept.",
     ),
 }

@@ -6,18 +6,28 @@ once: frames, not deltas, so that a fast stream costs no more than a slow one.
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from claude_nb.errors import StoppedError
 from claude_nb.progress import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+
     from claude_nb.engine import Stream
     from claude_nb.reply import Reply
 
 _TICK = 1.0
 """Seconds after which a silent stream is drawn again, so that its clock goes on."""
+
+
+_HANGS = 3.0
+"""Seconds after an interrupt from which on the next one is not only another press of the key."""
 
 
 class View(Protocol):
@@ -49,24 +59,49 @@ def paint(stream: Stream, reply: Reply, view: View | None) -> None:
     Raises:
         ClaudeError: The reply failed, was dropped or was stopped; ``.reply`` holds what came.
     """
-    drawing = view
     broken: Exception | None = None
-    while True:
+    with _interrupts(stream.stop):
         try:
-            _follow(stream, reply, drawing)
-            break
-        except KeyboardInterrupt:
-            stream.stop()
+            _follow(stream, reply, view)
         except Exception as bug:  # noqa: BLE001 - a reply that is paid for outlives a bad frame
-            drawing, broken = None, bug
-    if view is not None:
-        view.settle(reply)
+            broken = bug
+            _follow(stream, reply, None)
+        except BaseException:
+            stream.stop()
+            raise
+        if view is not None:
+            view.settle(reply)
     if broken is not None:
         raise broken
     error = StoppedError("Stopped.") if reply.outcome is Outcome.STOPPED else reply.error
     if error is not None:
         error.reply = reply
         raise error
+
+
+@contextmanager
+def _interrupts(stop: Callable[[], None]) -> Iterator[None]:
+    """Let an interrupt stop the stream, rather than break off whatever runs at that moment.
+
+    One that comes long after the first is an interrupt as ever: something hangs.
+    """
+    previous = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(previous):
+        yield
+        return
+    stopped: list[float] = []
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if stopped and time.monotonic() - stopped[0] > _HANGS:
+            previous(number, frame)
+        stopped.append(time.monotonic())
+        stop()
+
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 def _follow(stream: Stream, reply: Reply, view: View | None) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from html import escape
 from typing import TYPE_CHECKING
 
 from claude_nb.blocks import TOOL_CALLS
+from claude_nb.errors import Redactor
 from claude_nb.progress import Outcome
 from claude_nb.render import html, words
 from claude_nb.render.incremental import Incremental
@@ -14,7 +16,7 @@ from claude_nb.render.partial_json import PrettyJson, to_text
 from claude_nb.views import protocol
 
 if TYPE_CHECKING:
-    from claude_nb.blocks import Block, Message
+    from claude_nb.blocks import Block, Message, Seam
     from claude_nb.progress import Progress
     from claude_nb.views.protocol import Op
 
@@ -34,7 +36,7 @@ class Frames:
         self.number = 0
         self.opened: set[Block] = set()
         self._panes: dict[Block, _Pane] = {}
-        self._doing = ("", "")
+        self._doing: tuple[str, object] = ("", "")
         self._done: Op | None = None
 
     @property
@@ -57,7 +59,7 @@ class Frames:
                     pane = self._panes[block] = _pane(len(self._panes), block)
                 if not pane.finished:
                     ops += pane.grow(message)
-        doing = (progress.model, words.status(progress))
+        doing = (progress.model, progress.waiting or words.status(progress))
         if doing != self._doing:
             self._doing = doing
             ops.append(self._status(progress, now))
@@ -72,11 +74,13 @@ class Frames:
     def _status(self, progress: Progress, now: float) -> Op:
         started = progress.messages[0].sent if progress.messages else now
         end = now if progress.ended is None else progress.ended
+        wait = progress.waiting
         return protocol.status(
             html.text(progress.model),
-            words.status(progress),
+            words.status(progress) if wait is None else words.waiting(progress, "{}"),
             end - started,
             simulated=progress.simulated,
+            wait=None if wait is None else max(0.0, wait.until - time.time()),
         )
 
     def snapshot(self, progress: Progress, now: float) -> dict[str, object]:
@@ -107,7 +111,7 @@ class _Pane:
 
     def grow(self, message: Message) -> list[Op]:
         """The operations for what is new in the block."""
-        if self.block.ended is None and message.ended is None:
+        if self.block.ended is None:
             return []
         self.finished = True
         self._blocks = [html.block(self.block, message)]
@@ -133,29 +137,40 @@ class _TextPane(_Pane):
     def __init__(self, number: int, block: Block) -> None:
         super().__init__(number, block)
         self._markdown = Incremental()
+        self._keys = Redactor()
         self._began = False
         self._fed = 0
         self._sources: list[str] = []
+        self._seams: list[Op] = []
 
     @property
     def open_units(self) -> int:  # type: ignore[override]
         return 0 if self.finished else self._markdown.open_units
 
-    def grow(self, message: Message) -> list[Op]:
+    def grow(self, message: Message) -> list[Op]:  # noqa: ARG002 - what only thinking panes need
         ops = [] if self._began else [self._pane()]
         self._began = True
         parts = self.block.parts
         if self._fed < len(parts):
             fresh = parts[self._fed :]
             self._fed += len(fresh)
-            self._markdown.feed("".join(fresh))
-        self.finished = self.block.ended is not None or message.ended is not None
+            self._markdown.feed(self._keys.feed("".join(fresh)))
+        self.finished = self.block.ended is not None
         patches = self._markdown.finish() if self.finished else self._markdown.frame()
         ops += [protocol.patch(self.number, *patch) for patch in patches]
+        new = self.block.seams[len(self._seams) :]
+        self._seams += [protocol.seam(self.number, *self._seam(found)) for found in new]
+        ops += self._seams[-len(new) :] if new else []
         if self.finished and (sources := html.sources(self.block)):
             self._sources = [sources]
             ops.append(protocol.patch(self.number, len(self._markdown.blocks), 0, sources))
         return ops
+
+    def _seam(self, found: Seam) -> tuple[int, str]:
+        return html.seam_place(self.block, found), html.seam(found)
+
+    def whole(self) -> list[Op]:
+        return super().whole() + self._seams
 
     def html_blocks(self) -> list[str]:
         return self._markdown.blocks + self._sources
@@ -204,11 +219,12 @@ class _ToolPane(_Pane):
     def __init__(self, number: int, block: Block) -> None:
         super().__init__(number, block)
         self._json = PrettyJson()
+        self._keys = Redactor()
         self._fed = 0
         self._units = 0
         self._label = ""
 
-    def grow(self, message: Message) -> list[Op]:
+    def grow(self, message: Message) -> list[Op]:  # noqa: ARG002 - what only thinking panes need
         ops: list[Op] = []
         if not self._blocks:
             self._label = html.tool_label(self.block)
@@ -219,11 +235,12 @@ class _ToolPane(_Pane):
         if self._fed < len(parts):
             fresh = parts[self._fed :]
             self._fed += len(fresh)
-            if shown := escape(to_text(self._json.feed("".join(fresh)))):
+            # After the escapes in strings are decoded: a key may be written with them.
+            if shown := escape(self._keys.feed(to_text(self._json.feed("".join(fresh))))):
                 ops.append(protocol.patch(self.number, 0, self._units, shown, len(_CODE_END)))
                 self._blocks.insert(-1, shown)
                 self._units += len(shown.encode("utf-16-le")) // 2
-        if self.block.ended is not None or message.ended is not None:
+        if self.block.ended is not None:
             self.finished = True
             self._label = html.tool_label(self.block)
             self._blocks = [html.tool_input(self.block)]

@@ -4,7 +4,7 @@
 // Blocks are ranges of nodes between comments, without elements around them, so that the notebook's
 // own styles see the same tree that the settled output will have.
 
-/** @typedef {{html: string, blocks: string[], label: string, open: boolean}} Pane */
+/** @typedef {{html: string, blocks: string[], seams: any[], label: string, open: boolean}} Pane */
 /** @typedef {{panes: Pane[], status: any, since: number, done: boolean, frame: number}} Reply */
 
 const SILENCE = 3000; // ms without a message before the page asks whether something was lost
@@ -70,7 +70,7 @@ class Model {
     const pane = reply.panes[op.pane];
     let old = "";
     if (op.op === "pane") {
-      reply.panes[op.pane] = { html: op.html, blocks: [], label: "", open: true };
+      reply.panes[op.pane] = { html: op.html, blocks: [], seams: [], label: "", open: true };
     } else if (op.op === "label") {
       pane.label = op.html;
     } else if (op.op === "fold") {
@@ -82,8 +82,11 @@ class Model {
       const html = old.slice(0, op.keep) + op.html + old.slice(old.length - rest);
       if (html || op.keep) pane.blocks[op.block] = html;
       else pane.blocks.length = op.block;
+    } else if (op.op === "seam") {
+      pane.seams.push(op);
     } else if (op.op === "status") {
       reply.status = op;
+      reply.waitUntil = performance.now() + (op.wait ?? 0) * 1000;
       reply.since = performance.now() - op.elapsed * 1000;
     } else if (op.op === "done") {
       reply.done = true;
@@ -177,11 +180,12 @@ class View {
     el.classList.add("jp-RenderedHTMLCommon", "jp-RenderedHTML");
     el.append(this.body);
     this.clear();
-    for (const [pane, { html, blocks, label, open }] of model.reply.panes.entries()) {
+    for (const [pane, { html, blocks, seams, label, open }] of model.reply.panes.entries()) {
       this.draw({ op: "pane", pane, html });
       this.draw({ op: "label", pane, html: label });
       this.draw({ op: "fold", pane, open });
       for (const block of blocks.keys()) this.draw({ op: "patch", pane, block });
+      for (const seam of seams) this.draw(seam);
     }
     this.showStatus();
     this.clock = setInterval(() => this.showClock(), 100);
@@ -198,6 +202,7 @@ class View {
     else if (op.op === "label" && pane.details) pane.summary.innerHTML = op.html;
     else if (op.op === "fold" && pane.details) pane.details.open = this.model.reply.panes[op.pane].open;
     else if (op.op === "patch") this.patch(pane, op);
+    else if (op.op === "seam") this.addSeam(pane, op);
     else if (op.op === "status" || op.op === "done") this.showStatus();
   }
 
@@ -213,6 +218,14 @@ class View {
       this.model.fold(number, !details.open);
     });
     this.body.append(nodes);
+  }
+
+  /** Mark where the text was broken off: behind a block's end, so that the block may go on. */
+  addSeam(pane, op) {
+    const above = pane.blocks[op.after - 1];
+    const below = pane.blocks[op.after];
+    if (above) above.end.after(nodesOf(op.html));
+    else (below ? below.start : pane.end).before(nodesOf(op.html));
   }
 
   /** Make a block's nodes anew, or let the text in its code element grow. */
@@ -274,6 +287,7 @@ class View {
   showStatus() {
     const { status, done } = this.model.reply;
     this.line.classList.toggle("claude-nb-done", done);
+    this.line.classList.toggle("claude-nb-waiting", status?.wait !== undefined && !done);
     this.body.setAttribute("aria-busy", String(!done));
     this.button.hidden = done;
     this.badge.hidden = !status?.simulated;
@@ -285,7 +299,8 @@ class View {
   showClock() {
     const { status, since, done } = this.model.reply;
     const elapsed = done ? status?.elapsed : (performance.now() - since) / 1000;
-    const doing = this.stopping && !done ? "stopping" : status?.doing;
+    const left = Math.max(0, Math.ceil((this.model.reply.waitUntil - performance.now()) / 1000));
+    const doing = this.stopping && !done ? "stopping" : status?.doing.replace("{}", `${left} s`);
     const words = status ? ` · ${doing} · ${seconds(elapsed)}` : "connecting";
     if (this.doing.textContent !== words) this.doing.textContent = words;
   }

@@ -16,7 +16,10 @@ that comes later. The operations:
             ``old[:keep] + html + old[len(old) - rest:]``, counted in UTF-16 code units;
             ``rest`` (left out where it is 0) says that text grows inside a code element;
             ``keep`` 0 and an empty ``html`` remove the last block
-``status``  ``{op, model, doing, elapsed, simulated}``: the line above, with seconds elapsed
+``seam``    ``{op, pane, after, html}``: a line behind the first ``after`` blocks of the pane
+``status``  ``{op, model, doing, elapsed, simulated, wait}``: the line above, with seconds elapsed;
+            ``wait`` (left out where nothing is waited for) are the seconds left, which the page
+            counts down in the place of ``{}`` in ``doing``
 ``done``    ``{op, said}``: the reply has ended; ``said`` is for a screen reader
 ==========  ==================================================================================
 
@@ -55,10 +58,17 @@ def patch(number: int, block: int, keep: int, html: str, rest: int = 0) -> Op:
     return {**op, "rest": rest} if rest else op
 
 
-def status(model: str, doing: str, elapsed: float, *, simulated: bool) -> Op:
-    """The line above the reply; ``elapsed`` in seconds, from which the page's clock goes on."""
+def seam(number: int, after: int, html: str) -> Op:
+    """A line behind the first ``after`` blocks of a pane."""
+    return {"op": "seam", "pane": number, "after": after, "html": html}
+
+
+def status(
+    model: str, doing: str, elapsed: float, *, simulated: bool, wait: float | None = None
+) -> Op:
+    """The line above the reply; seconds elapsed, and left to wait, from which clocks go on."""
     facts = {"model": model, "doing": doing, "elapsed": round(elapsed, 3), "simulated": simulated}
-    return {"op": "status", **facts}
+    return {"op": "status", **facts} | ({} if wait is None else {"wait": round(wait, 3)})
 
 
 def done(said: str) -> Op:

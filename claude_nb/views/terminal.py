@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from claude_nb.blocks import TOOL_CALLS
-from claude_nb.errors import redact
+from claude_nb.errors import Redactor, redact
 from claude_nb.render import words
 from claude_nb.render.markdown import clean
 from claude_nb.render.text import usage_line
@@ -23,6 +24,7 @@ class TerminalView:
 
     def __init__(self) -> None:
         self._written: dict[int, int] = {}
+        self._keys: defaultdict[int, Redactor] = defaultdict(Redactor)
         self._column = 0
         self._colour = sys.stdout.isatty()
 
@@ -55,7 +57,7 @@ class TerminalView:
                 self._write(f"[{block.name}] ", quiet=True)
             done = 0
         if len(text) > done:
-            self._write(text[done:], quiet=block.type != "text")
+            self._write(self._keys[number].feed(text[done:]), quiet=block.type != "text")
         self._written[number] = len(text)
 
     def _newline(self) -> None:

@@ -178,9 +178,7 @@ class Kernel:
         """A message of the page to its widget."""
         data = {"method": "custom", "content": words}
         session = self._client.session
-        session.send(
-            self._client.shell_channel.socket, "comm_msg", {"comm_id": comm, "data": data}
-        )
+        session.send(self._client.shell_channel.socket, "comm_msg", {"comm_id": comm, "data": data})
 
     def _receive(self) -> list[bytes]:
         """The next message on IOPub: header, parent, metadata, content, buffers."""

@@ -1,95 +1,52 @@
-"""What incremental rendering costs, from 4,000 to 64,000 deltas.
+"""What incremental rendering costs by itself, as if deltas came at 200 a second.
 
-Prints, for each kind of text, CPU seconds and the JSON bytes of all patches at each length, and
-the exponent of their growth between the first and the last (1 is linear). Deltas of 4 to 12
-characters arrive at 200 a second and a frame is taken 30 times a second, without waiting.
-
-    python tests/benchmarks/render.py [DELTAS ...]
+Frames are taken 30 times a second of that time, without waiting for it.
 """
 
+from __future__ import annotations
+
 import json
-import math
-import random
-import sys
 import time
-from collections.abc import Iterator
 
 from claude_nb.render.incremental import Incremental
+from tests.benchmarks.report import exponent, table
+from tests.benchmarks.texts import deltas
 
-DELTAS_PER_FRAME = 200 / 30
-SENTENCE = """the `stream` of events **is** read by one thread, and what it says is shown as it
-comes; a [link](https://example.org) costs $5 and $6, *not* more than $x^2$ of it"""
-WORDS = SENTENCE.split()
-
-
-def words(rng: random.Random, count: int) -> str:
-    return " ".join(rng.choice(WORDS) for _ in range(count))
+_DELTAS_PER_FRAME = 200 / 30
 
 
-def mixed(rng: random.Random) -> Iterator[str]:
-    while True:
-        yield f"## {words(rng, 4)}\n\n{words(rng, 60)}\n\n"
-        yield "".join(f"- {words(rng, 8)}\n" for _ in range(6)) + "\n"
-        yield "```python\n" + "".join(f"x{i} = f({i}, 'a')\n" for i in range(12)) + "```\n\n"
-        yield "| a | b |\n|---|--:|\n" + "| one | 2 |\n" * 6 + "\n"
-
-
-def fence(rng: random.Random) -> Iterator[str]:
-    yield "```python\n"
-    while True:
-        yield f"value_{rng.randrange(999)} = call('<text>', {rng.random()})\n"
-
-
-def bullets(rng: random.Random) -> Iterator[str]:
-    while True:
-        yield f"- {words(rng, 9)}\n"
-
-
-def table(rng: random.Random) -> Iterator[str]:
-    yield "| name | what | cost |\n|---|---|--:|\n"
-    while True:
-        yield f"| {words(rng, 2)} | {words(rng, 5)} | {rng.randrange(99)} |\n"
-
-
-def measure(kind, deltas: int) -> tuple[float, int, int]:
-    """CPU seconds, bytes of JSON and characters of text for so many deltas of one kind."""
-    rng = random.Random(1)
-    sizes = [rng.randint(4, 12) for _ in range(deltas)]
-    pieces, length = [], 0
-    for piece in kind(rng):
-        pieces.append(piece)
-        length += len(piece)
-        if length >= sum(sizes):
-            break
-    text, begin, due, sent = "".join(pieces), 0, 0.0, 0
+def measure(kind: str, count: int) -> tuple[float, int]:
+    """CPU seconds and bytes of JSON of all patches, for so many deltas of 8 characters."""
     incremental = Incremental()
+    due, sent = 0.0, 0
+    pieces = deltas(kind, count, 8)
     started = time.process_time()
-    for i, size in enumerate(sizes):
-        incremental.feed(text[begin : begin + size])
-        begin += size
-        if i >= due:
-            due += DELTAS_PER_FRAME
+    for number, piece in enumerate(pieces):
+        incremental.feed(piece)
+        if number >= due:
+            due += _DELTAS_PER_FRAME
             sent += sum(len(json.dumps(patch._asdict())) for patch in incremental.frame())
     sent += sum(len(json.dumps(patch._asdict())) for patch in incremental.finish())
-    return time.process_time() - started, sent, begin
+    return time.process_time() - started, sent
 
 
-def main() -> None:
-    lengths = [int(argument) for argument in sys.argv[1:]] or [4_000, 16_000, 64_000]
-    for kind in (mixed, fence, bullets, table):
+def rendering(lengths: tuple[int, ...] = (4_000, 16_000, 64_000)) -> None:
+    """Print the growth for each kind of text."""
+    rows = []
+    few, many = lengths[0], lengths[-1]
+    for kind in ("mixed", "fence", "bullets", "table"):
         measure(kind, 200)
-        rows = [measure(kind, deltas) for deltas in lengths]
-        for deltas, (seconds, sent, size) in zip(lengths, rows, strict=True):
-            print(
-                f"{kind.__name__:8} {deltas:6} deltas {seconds:8.3f} s"
-                f" {1e6 * seconds / deltas:6.0f} us/delta"
-                f" {sent:10} bytes {sent / size:6.1f} per character"
+        found = {count: measure(kind, count) for count in lengths}
+        cpu, sent = ({n: found[n][which] for n in lengths} for which in (0, 1))
+        rows.append(
+            (
+                kind,
+                *(f"{1e6 * cpu[n] / n:.0f}" for n in lengths),
+                f"{exponent(few, many, cpu[few], cpu[many]):.2f}",
+                f"{exponent(few, many, sent[few], sent[many]):.2f}",
+                f"{sent[many] / (8 * many):.1f}",
             )
-        span = math.log(lengths[-1] / lengths[0])
-        if span:
-            cpu, sent = (math.log(rows[-1][i] / rows[0][i]) / span for i in (0, 1))
-            print(f"{kind.__name__:8} exponent: CPU {cpu:.2f}, bytes {sent:.2f}")
-
-
-if __name__ == "__main__":
-    main()
+        )
+    heads = ("µs per delta", *(f"{n:,}" for n in lengths))
+    more = ("CPU exponent", "bytes exponent", "bytes per character")
+    table("Rendering at 200 deltas/s of 8 characters", (*heads, *more), rows)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.played import GOOD, recorded
+from tests.played import GOOD, recorded, start, text, thinking, tool_use
 from tests.protocol import EXAMPLES, example, play
 
 
@@ -86,6 +86,24 @@ def test_any_schedule_ends_in_the_same_page(name, data):
     # A pane that was labelled before the end does not have the count of its thinking tokens.
     tokens = re.compile(r" · [\d,]+ tokens")
     assert tokens.sub("", applied(made)) == tokens.sub("", html)
+
+
+@pytest.mark.parametrize("kind", ["text", "thinking", "tool", "tool, escaped"])
+def test_no_frame_holds_a_key(kind):
+    """A key that is cut by deltas and frames is redacted before it is sent, in every pane."""
+    pieces = ['{"key": "', "s", "k-a", "nt", "-", "api03", "-AbC", "_123", '"']
+    events = {
+        "text": text(*pieces),
+        "thinking": thinking(*pieces),
+        "tool": tool_use(*pieces, "}"),
+        "tool, escaped": tool_use(*(p.replace("a", "\\u0061") for p in pieces), "}"),
+    }[kind]
+    made, html, frames, reply = play([[start()], *([event] for event in events)])
+
+    assert "sk-ant-…" in html
+    for shown in (html, *(applied(made[:count]) for count in range(1, len(made) + 1))):
+        assert not re.search(r"sk-ant-[\w-]", re.sub("<[^>]*>", "", shown))
+    assert "api03" not in str([*made, frames.snapshot(reply, 9.0)])
 
 
 def test_nothing_new_is_no_frame():

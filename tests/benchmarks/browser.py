@@ -1,0 +1,115 @@
+"""What a streaming reply costs the page: a real JupyterLab in headless Chromium."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nbformat.v4 import new_code_cell
+from playwright.sync_api import sync_playwright
+
+from tests.benchmarks.report import table
+from tests.browser.conftest import CHROMIUM_ARGUMENTS, find_chromium
+from tests.browser.lab import NotebookPage, Server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import CDPSession
+
+    from tests.benchmarks.server import Replies
+
+PROMPTS = {
+    "8 kB mixed at 200/s": "mixed 2000 4 200",
+    "60 kB fence at 400/s": "fence 15000 4 400",
+    "30 kB list at 400/s": "bullets 7500 4 400",
+    "30 kB table at 400/s": "table 7500 4 400",
+}
+LIVE = ".claude-nb-live"
+_WATCH = """() => {
+    const seen = window.seen = {long: [], frames: [], last: performance.now()};
+    new PerformanceObserver(list => {
+        for (const task of list.getEntries()) seen.long.push(task.duration);
+    }).observe({type: "longtask"});
+    const frame = () => {
+        const now = performance.now();
+        seen.frames.push(now - seen.last);
+        seen.last = now;
+        if (!seen.over) requestAnimationFrame(frame);
+    };
+    requestAnimationFrame(frame);
+}"""
+_SELECT = """selector => {
+    const first = document.querySelector(selector + " :is(h2, p, li, td, code)");
+    const range = document.createRange();
+    range.selectNodeContents(first.firstChild);
+    getSelection().removeAllRanges();
+    getSelection().addRange(range);
+    return getSelection().toString();
+}"""
+
+
+def page(replies: Replies, prompts: dict[str, str] = PROMPTS) -> None:
+    """Print what each reply costs the page's main thread while it streams."""
+    rows = []
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Server(Path(folder)) as server,
+        sync_playwright() as playwright,
+        playwright.chromium.launch(
+            executable_path=find_chromium(playwright), args=CHROMIUM_ARGUMENTS
+        ) as chromium,
+    ):
+        for number, (name, prompt) in enumerate(prompts.items()):
+            variables = {
+                "ANTHROPIC_BASE_URL": replies.url,
+                "ANTHROPIC_API_KEY": "not-a-key",
+                "CLAUDE_NB_SIMULATE": "0",
+            }
+            first = f"import os\nos.environ.update({variables!r})\n%load_ext claude_nb"
+            cells = [first, "%%claude\nmixed 50 4 0", f"%%claude\n{prompt}"]
+            path = server.write(f"run{number}", list(map(new_code_cell, cells)), trusted=True)
+            with chromium.new_context(viewport={"width": 1280, "height": 900}) as context:
+                notebook = NotebookPage(context.new_page(), server, path, "lab")
+                for index in (0, 1):
+                    notebook.run(index)
+                    notebook.wait_idle()
+                rows.append((name, *_watch(notebook, context.new_cdp_session(notebook.page))))
+            server.shutdown_kernels()
+    heads = ("reply", "main thread s", "script s", "layout and style s", "long tasks")
+    more = ("frames > 25 ms", "of", "worst ms", "selection")
+    table("The page, while a reply streams", (*heads, *more), rows)
+
+
+def _watch(notebook: NotebookPage, session: CDPSession) -> list[str]:
+    """Run the third cell and watch the page until the settled output is there."""
+    page = notebook.page
+    session.send("Performance.enable")
+    page.evaluate(_WATCH)
+    before = _metrics(session)
+    notebook.run(2)
+    grown = "([s, n]) => (document.querySelector(s)?.textContent.length ?? 0) > n"
+    page.wait_for_function(grown, arg=[LIVE, 2000], timeout=60_000)
+    selected = page.evaluate(_SELECT, LIVE)
+    page.wait_for_function(grown, arg=[LIVE, 6000], timeout=60_000)
+    kept = page.evaluate("getSelection().toString()") == selected
+    notebook.wait_idle(timeout=120)
+    after = _metrics(session)
+    seen = page.evaluate("window.seen.over = true, window.seen")
+    spent = {name: after[name] - before[name] for name in before}
+    frames = seen["frames"]
+    return [
+        f"{spent['TaskDuration']:.2f}",
+        f"{spent['ScriptDuration']:.2f}",
+        f"{spent['LayoutDuration'] + spent['RecalcStyleDuration']:.2f}",
+        f"{len(seen['long'])}" + (f" ({max(seen['long']):.0f} ms)" if seen["long"] else ""),
+        f"{sum(frame > 25 for frame in frames)}",
+        f"{len(frames)}",
+        f"{max(frames):.0f}",
+        "kept" if kept and selected else "lost",
+    ]
+
+
+def _metrics(session: CDPSession) -> dict[str, Any]:
+    names = ("TaskDuration", "ScriptDuration", "LayoutDuration", "RecalcStyleDuration")
+    found = {m["name"]: m["value"] for m in session.send("Performance.getMetrics")["metrics"]}
+    return {name: found[name] for name in names}
