@@ -16,7 +16,7 @@ from IPython.core.magic import (
     no_var_expand,
 )
 from IPython.display import display
-from traitlets import Bool, Float, Int, Unicode
+from traitlets import Bool, Enum, Float, Int, Unicode
 
 from claude_nb import __version__, completion, options
 from claude_nb.errors import ClaudeError, InputError
@@ -78,6 +78,13 @@ class ClaudeMagics(Magics):
         config=True
     )
 
+    hide_tools = Bool(default_value=False, help="Do not show calls of tools.").tag(config=True)
+    view = Enum(
+        ["auto", "live", "updating", "terminal"],
+        default_value="auto",
+        help="How replies are shown; auto: with a widget where a front end answers.",
+    ).tag(config=True)
+
     @no_var_expand
     @line_cell_magic
     def claude(self, line: str, cell: str | None = None) -> Reply | None:
@@ -113,6 +120,8 @@ class ClaudeMagics(Magics):
             "thinking": int(thinking) if thinking.isdecimal() else thinking or None,
             "effort": self.effort or None,
             "hide_thinking": self.hide_thinking,
+            "hide_tools": self.hide_tools,
+            "view": self.view,
         }
 
     @no_var_expand
@@ -162,7 +171,9 @@ class ClaudeMagics(Magics):
             )
             rows.append((name, str(len(entries)), *map(words.count, counts), words.money(cost)))
         heads = ("model", "requests", "input", "cache write", "cache read", "output", "cost")
-        note = f"Prices as of {as_of()}. Simulated requests cost nothing."
+        note = f"Prices as of {as_of()}."
+        if any(simulated for _, simulated in groups):
+            note += " For simulated requests: what a real one of that length would have cost."
         return Table(heads, rows, note if rows else "No requests yet.")
 
     def _models(self) -> object:

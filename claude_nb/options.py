@@ -101,6 +101,7 @@ OPTIONS = (
     Option("thinking", "t", "on|off|N", "think or not, or for at most N tokens", _thinking),
     Option("effort", "", "LEVEL", "low, medium, high, xhigh or max", _text),
     Option("hide-thinking", "", "", "ask for no readable thinking to be sent", _switch),
+    Option("hide-tools", "", "", "do not show calls of tools and their results", _switch),
     Option("out", "o", "NAME", "keep the reply in this variable", _identifier),
 )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from claude_nb.blocks import Block, Message, Resumption, Seam
+from claude_nb.blocks import TOOL_CALLS, Block, Message, Resumption, Seam
 from claude_nb.errors import ClaudeError, DroppedError
 from claude_nb.events import (
     Failed,
@@ -62,6 +62,7 @@ class Progress:
         error: What went wrong (``ClaudeError``), or None.
         ended: When it ended (``time.monotonic()``, seconds), or None.
         waiting: What is waited for before the next request, or None.
+        hides_tools: Whether calls of tools and their results are not to be shown.
     """
 
     def __init__(self) -> None:
@@ -70,6 +71,7 @@ class Progress:
         self.error: ClaudeError | None = None
         self.ended: float | None = None
         self.waiting: Waiting | None = None
+        self.hides_tools = False
         self._resumption: Resumption | None = None
 
     def apply(self, event: StreamEvent) -> None:
@@ -110,7 +112,9 @@ class Progress:
         texts = [block for block in self.blocks if block.type == "text"]
         broken = texts[-1] if texts and texts[-1].ended is None else None
         at = len(broken.text) if broken else 0
-        seam = Seam(at, data.error.label, (message.ended or message.sent) - message.sent)
+        seam = Seam(
+            at, message.failure or data.error.label, (message.ended or message.sent) - message.sent
+        )
         self._resumption = Resumption(self.text, broken, seam)
 
     def _message(self, message: Message, time: float, data: Any) -> None:
@@ -134,6 +138,11 @@ class Progress:
     def blocks(self) -> list[Block]:
         """The content blocks of all messages, in order; a text that was continued is one block."""
         return list(dict.fromkeys(b for message in self.messages for b in message.content))
+
+    def shows(self, block: Block) -> bool:
+        """Whether a block is to be shown."""
+        is_tool = block.type in TOOL_CALLS or block.type.endswith("_tool_result")
+        return not (is_tool and self.hides_tools)
 
     @property
     def text(self) -> str:

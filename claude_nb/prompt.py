@@ -31,6 +31,7 @@ class Request:
             itself. What a model is known not to take is refused here.
         effort: One of ``EFFORTS``, or None for the model's default.
         hide_thinking: Ask for no readable thinking to be sent: it comes sooner to the text.
+        hide_tools: Do not show calls of tools and their results; it changes nothing that is sent.
         after: Turns that follow the prompt, as the API's dicts, to continue a reply.
 
     Raises:
@@ -44,6 +45,7 @@ class Request:
     thinking: str | int | None = None
     effort: str | None = None
     hide_thinking: bool = False
+    hide_tools: bool = False
     after: tuple[dict[str, Any], ...] = ()
 
     def __post_init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.errors import redact
@@ -21,12 +22,15 @@ class Reply(Progress):
     Attributes:
         request: What was asked.
         events: Everything that happened, in order.
+        shown_in: The execution in whose output it was shown while it streamed, or None.
     """
 
     def __init__(self, request: Request) -> None:
         super().__init__()
         self.request = request
+        self.hides_tools = request.hide_tools
         self.events: list[StreamEvent] = []
+        self.shown_in: int | None = None
 
     def advance(self, events: Iterable[StreamEvent]) -> None:
         """Take in events; only the painter of a reply calls this."""
@@ -40,9 +44,29 @@ class Reply(Progress):
         return self.last.to_sdk() if self.last else None
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
+        if self.shown_in is not None and self.shown_in == execution() and _is_result():
+            return {"text/plain": repr(self)}, {}  # all of it stands above already
         return settled.mimebundle(self), settled.metadata(self)
 
     def __repr__(self) -> str:
         text = redact(self.text)
         shown = text if len(text) <= 60 else text[:59] + "…"
         return f"<Reply {self.outcome} · {self.model or self.request.model} · {shown!r}>"
+
+
+def execution() -> int | None:
+    """The number of IPython's current execution, the n of ``In[n]``; None outside IPython."""
+    shell = _shell()
+    return None if shell is None else int(shell.execution_count)
+
+
+def _is_result() -> bool:
+    """Whether IPython is showing ``Out[n]``, rather than what ``display`` was given."""
+    hook = _shell().displayhook
+    # A kernel's hook has the message that it is making; a terminal's says that it is at work.
+    return bool(getattr(hook, "msg", hook.is_active))
+
+
+def _shell() -> Any:
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython else None

@@ -11,16 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 from claude_nb.api import Connection
 from claude_nb.engine import Stream
-from claude_nb.errors import ClaudeError
+from claude_nb.errors import ClaudeError, InputError
 from claude_nb.ledger import Ledger
 from claude_nb.prompt import Request
-from claude_nb.reply import Reply
+from claude_nb.reply import Reply, execution
 from claude_nb.source import ApiSource
 from claude_nb.views import View, paint
 
 if TYPE_CHECKING:
     from claude_nb.retry import Policy
     from claude_nb.simulator import Simulator
+
+
+VIEWS = ("auto", "live", "updating", "terminal")
+"""How a reply can be shown: see ``ask``."""
 
 
 class Session:
@@ -133,6 +137,7 @@ def ask(
     *,
     client: Any = None,
     show: bool = True,
+    view: str = "auto",
     policy: Policy | None = None,
     **options: Any,
 ) -> Reply:
@@ -143,6 +148,7 @@ def ask(
         client: Your own ``anthropic.AsyncAnthropic``; by default one for the session's connection.
         policy: How patient to be with failures; by default ``Policy()``.
         show: Whether to show it: in the cell's output, or on the terminal.
+        view: ``live`` (a widget), ``updating`` (the same without one), ``terminal``, or ``auto``.
         **options: Fields of ``Request``, as in ``stream``.
 
     Returns:
@@ -153,11 +159,19 @@ def ask(
         ClaudeError: It failed, was dropped or was stopped; ``.reply`` holds what came.
     """
     request = Request(prompt, **options)
+    if view not in VIEWS:
+        raise InputError(f"There is no view {view!r}.", f"It is one of {', '.join(VIEWS)}.")
     reply = Reply(request)
+    reply.shown_in = execution() if show else None
     session.last = reply
     try:
         stream = _send(request, client, policy)
-        paint(stream, reply, _view(stream, reply) if show else None)
+        try:
+            place = _view(view, stream, reply) if show else None
+        except BaseException:
+            stream.stop()
+            raise
+        paint(stream, reply, place)
     finally:
         session.ledger.charge(reply)
     return reply
@@ -173,22 +187,30 @@ def _send(request: Request, client: Any, policy: Policy | None) -> Stream:
     return Stream(ApiSource(connection), request, policy)
 
 
-def _view(stream: Stream, reply: Reply) -> View:
-    """The view that fits where this runs: a front end's widget, its HTML, or a terminal."""
+def _view(name: str, stream: Stream, reply: Reply) -> View:
+    """The view of that name, or the one that fits where this runs."""
+    if name == "auto":
+        name = _fitting()
+    if name == "live":
+        from claude_nb.views.live import LiveView
+
+        return LiveView(reply, stream.stop)
+    if name == "updating":
+        from claude_nb.views.updating import UpdatingView
+
+        return UpdatingView()
+    from claude_nb.views.terminal import TerminalView
+
+    return TerminalView()
+
+
+def _fitting() -> str:
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
     kernel = getattr(shell, "kernel", None)
     if kernel is None:
-        from claude_nb.views.terminal import TerminalView
-
-        return TerminalView()
-    from claude_nb.views.updating import UpdatingView
-
-    if not _answers(kernel):
-        return UpdatingView()
-    from claude_nb.views.live import LiveView
-
-    return LiveView(reply, stream.stop)
+        return "terminal"
+    return "live" if _answers(kernel) else "updating"
 
 
 def _answers(kernel: Any) -> bool:

@@ -72,7 +72,9 @@ def reply(
     """
     parts = [status(progress, now)]
     owners = {b: message for message in reversed(progress.messages) for b in message.content}
-    parts += [block(b, owners[b], is_open=b in opened) for b in progress.blocks]
+    parts += [
+        block(b, owners[b], is_open=b in opened) for b in filter(progress.shows, progress.blocks)
+    ]
     if note := words.card(progress):
         parts.append(card(note))
     if progress.ended is not None:

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 def plain(progress: Progress) -> str:
     """The reply for a place that shows only text: words, tool calls, card and usage."""
-    parts = [_plain_block(block.type, block.name, block.text) for block in progress.blocks]
+    parts = [
+        _plain_block(block.type, block.name, block.text)
+        for block in filter(progress.shows, progress.blocks)
+    ]
     parts += [_card(progress), usage_line(progress)]
     return "\n\n".join(part for part in parts if part)
 
@@ -68,7 +71,10 @@ def markdown(progress: Progress) -> str:
     in a trusted cell), so what could run or be fetched is escaped, block by block; all else is as
     the model wrote it. Looked at as a whole: a link in one part may be defined in another.
     """
-    parts = [_markdown_block(block.type, block.name, block.text) for block in progress.blocks]
+    parts = [
+        _markdown_block(block.type, block.name, block.text)
+        for block in filter(progress.shows, progress.blocks)
+    ]
     parts += [_escape(_card(progress)), f"*{_escape(usage_line(progress))}*"]
     return harmless("\n\n".join(part for part in parts if part.strip("*")))
 

@@ -53,7 +53,7 @@ class Frames:
         """
         ops: list[Op] = []
         for message in progress.messages:
-            for block in message.content:
+            for block in filter(progress.shows, message.content):
                 pane = self._panes.get(block)
                 if pane is None:
                     pane = self._panes[block] = _pane(len(self._panes), block)

@@ -30,7 +30,7 @@ class TerminalView:
 
     def frame(self, reply: Reply, now: float) -> float:  # noqa: ARG002 - a terminal has no clock
         """Write what is new."""
-        for number, block in enumerate(reply.blocks):
+        for number, block in enumerate(filter(reply.shows, reply.blocks)):
             self._block(number, block)
         sys.stdout.flush()
         return _PERIOD

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from claude_nb.views.frames import Frames
 from tests.played import GOOD, recorded, start, text, thinking, tool_use
 from tests.protocol import EXAMPLES, example, play
 
@@ -104,6 +105,20 @@ def test_no_frame_holds_a_key(kind):
     for shown in (html, *(applied(made[:count]) for count in range(1, len(made) + 1))):
         assert not re.search(r"sk-ant-[\w-]", re.sub("<[^>]*>", "", shown))
     assert "api03" not in str([*made, frames.snapshot(reply, 9.0)])
+
+
+def test_tools_can_be_hidden():
+    """With ``hide_tools``, neither a call nor its result has a pane; all else is there."""
+    frames = Frames()
+    _, _, _, reply = play(example("other-blocks")["events"])
+    reply.hides_tools = True
+    shown = applied([frames.next(reply, 9.0)])
+    assert "web" not in shown
+    assert "encrypted by the server" in shown
+    assert "Done." in shown
+    for form in reply._repr_mimebundle_()[0].values():
+        assert "web" not in form
+        assert "Done." in form
 
 
 def test_nothing_new_is_no_frame():
