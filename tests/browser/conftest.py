@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import nbformat
     from playwright.sync_api import Browser, Playwright
 
+    from claude_nb.simulator import Simulator
+
 # What keeps a test's Chromium off the network and off the graphics card.
 CHROMIUM_ARGUMENTS = [
     "--disable-gpu",
@@ -105,6 +107,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A Jupyter server that serves JupyterLab and Notebook 7."""
     with Server(tmp_path_factory.mktemp("jupyter")) as running:
         yield running
+
+
+@pytest.fixture
+def set_up(simulator: Simulator) -> str:
+    """The source of a first cell, after which cells ask the test's own server."""
+    variables = {
+        "ANTHROPIC_BASE_URL": simulator.base_url,
+        "ANTHROPIC_API_KEY": "not-a-key",
+        "CLAUDE_NB_SIMULATE": "0",
+    }
+    return f"import os\nos.environ.update({variables!r})\n%load_ext claude_nb\nimport claude_nb"
 
 
 @pytest.fixture

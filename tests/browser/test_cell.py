@@ -52,16 +52,6 @@ The last words.
 """
 
 
-def set_up(simulator) -> str:
-    """A first cell that sends requests to the test's own server."""
-    variables = {
-        "ANTHROPIC_BASE_URL": simulator.base_url,
-        "ANTHROPIC_API_KEY": "not-a-key",
-        "CLAUDE_NB_SIMULATE": "0",
-    }
-    return f"import os\nos.environ.update({variables!r})\n%load_ext claude_nb\nimport claude_nb"
-
-
 def quickstart() -> list[nbformat.NotebookNode]:
     """The cells of the quickstart, without their outputs."""
     (path,) = (path for path in NOTEBOOKS if path.stem == "00_quickstart")
@@ -144,7 +134,7 @@ def test_saved_reply_reads_the_same_without_a_kernel(open_notebook, trusted):
     expect(code.locator("pre > code")).to_have_css("background-color", "rgba(0, 0, 0, 0)")
 
 
-def test_nothing_in_a_reply_runs_or_is_fetched(open_notebook, simulator):
+def test_nothing_in_a_reply_runs_or_is_fetched(open_notebook, simulator, set_up):
     """Scripts, handlers, frames, images and script links in a reply are text: live, settled, saved.
 
     The cell's own run makes it trusted, and JupyterLab does not sanitise what is trusted.
@@ -155,7 +145,7 @@ def test_nothing_in_a_reply_runs_or_is_fetched(open_notebook, simulator):
         "from IPython.display import Markdown\n"
         "Markdown(claude_nb.last()._repr_mimebundle_()[0]['text/markdown'])"
     )
-    notebook = open_notebook([set_up(simulator), "%%claude\nGo on", as_markdown])
+    notebook = open_notebook([set_up, "%%claude\nGo on", as_markdown])
     page, reply = notebook.page, notebook.output(1)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -186,11 +176,11 @@ def test_nothing_in_a_reply_runs_or_is_fetched(open_notebook, simulator):
     assert set(targets) == {"http://planted.invalid/3.png", "http://planted.invalid/5.png"}
 
 
-def test_math_is_typeset_and_money_is_not(open_notebook, simulator):
+def test_math_is_typeset_and_money_is_not(open_notebook, simulator, set_up):
     """A formula is its source while it streams, and typeset from then on. $5 and $6 never are."""
     message = said("It is $5 and $6, and $x^2$ is math.\n\n$$y^2$$\n\nDone.\n\n")
     simulator.enqueue(Stream(message[:3], end="hang"))
-    notebook = open_notebook([set_up(simulator), "%%claude\nGo on"])
+    notebook = open_notebook([set_up, "%%claude\nGo on"])
     reply = notebook.output(1)
     notebook.run(0)
     notebook.run(1)

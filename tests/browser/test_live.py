@@ -25,16 +25,6 @@ SETTLED = ".jp-RenderedHTML[data-mime-type='text/html'] .claude-nb"
 WORDS = [f"word{number} " for number in range(40)]
 
 
-def set_up(simulator: Simulator) -> str:
-    """A first cell that sends requests to the test's own server."""
-    variables = {
-        "ANTHROPIC_BASE_URL": simulator.base_url,
-        "ANTHROPIC_API_KEY": "not-a-key",
-        "CLAUDE_NB_SIMULATE": "0",
-    }
-    return f"import os\nos.environ.update({variables!r})\n%load_ext claude_nb"
-
-
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
     """A server of the test's own, so that no reply is left over from another test."""
@@ -43,11 +33,11 @@ def simulator() -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def open_cells(open_notebook, simulator):
+def open_cells(open_notebook, set_up):
     """Opens a notebook whose cells ask the test's server, with its first cell run."""
 
     def open_(*cells: str, **options: Any) -> NotebookPage:
-        notebook = open_notebook([set_up(simulator), *cells], trusted=True, **options)
+        notebook = open_notebook([set_up, *cells], trusted=True, **options)
         notebook.run(0)
         notebook.wait_idle()
         return notebook
@@ -217,13 +207,13 @@ def test_a_page_that_is_reloaded_in_mid_stream_shows_the_whole_reply(open_cells,
     assert "".join(WORDS + WORDS).strip() in live.text_content()
 
 
-def test_messages_that_the_server_drops_are_healed(browser, simulator, tmp_path):
+def test_messages_that_the_server_drops_are_healed(browser, simulator, set_up, tmp_path):
     """A server that drops more than half of the messages costs smoothness, not words."""
     arguments = ("--ZMQChannelsWebsocketConnection.iopub_msg_rate_limit=8",)
     numbers = [f"{number}, " for number in itertools.islice(itertools.count(), 400)]
     with Server(tmp_path / "jupyter", *arguments) as server:
         simulator.enqueue(Stream([start(), *text(*numbers), *end()], delay=0.02))
-        cells = [set_up(simulator), "%%claude\nhello"]
+        cells = [set_up, "%%claude\nhello"]
         path = server.write("dropped", [new_code_cell(cell) for cell in cells], trusted=True)
         with browser.new_context() as context:
             notebook = NotebookPage(context.new_page(), server, path, "lab")

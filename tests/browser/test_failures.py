@@ -1,0 +1,65 @@
+"""What a reader sees when something fails: waits that count down, seams, and no surprises."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from claude_nb.simulator import Error, Scripted
+from tests.browser.test_live import LIVE, SETTLED, left, open_cells, simulator
+
+__all__ = ["open_cells", "simulator"]
+
+OVERLOADED = Error(529, "overloaded_error", "Overloaded")
+LIMITED = {"retry-after": "30"}
+SEAM = "connection lost after"
+
+
+def test_a_drop_is_continued_behind_a_seam(open_cells, simulator):
+    """The text goes on where it was broken off; the seam is there live, settled, and reopened."""
+    simulator.enqueue(Scripted(60, end="drop"))
+    notebook = open_cells("%%claude\ntell me a story")
+    notebook.run(1)
+    live = notebook.output(1).locator(LIVE)
+    expect(live).to_contain_text(SEAM)
+    expect(live).to_contain_text("Winter came.")
+    settled = notebook.output(1).locator(SETTLED)
+    expect(settled).to_contain_text(SEAM)
+    expect(settled).to_contain_text("complete")
+    notebook.wait_idle()
+    text = settled.text_content()
+    assert text.count("The lighthouse that counted") == 1
+    assert text.count("so that there would be something to count.") == 1
+    assert "1 · connection lost" in text
+    notebook.reopen(trusted=False)
+    assert SEAM in notebook.text(1)
+
+
+def test_a_wait_counts_down_and_can_be_stopped(open_cells, simulator):
+    """A rate limit says until when and counts the seconds down; Stop ends the wait at once."""
+    simulator.enqueue(Error(429, "rate_limit_error", "Too many tokens.", LIMITED))
+    notebook = open_cells("%%claude\nhello")
+    notebook.run(1)
+    status = notebook.output(1).locator(".claude-nb-status")
+    expect(status).to_contain_text(re.compile(r"rate limited until \d\d:\d\d:\d\d, \d+ s left"))
+    seen = int(re.search(r"(\d+) s left", status.text_content())[1])
+    expect(status).to_contain_text(f"{seen - 2} s left")
+    status.get_by_role("button", name="Stop").click()
+    expect(notebook.output(1).locator(SETTLED)).to_contain_text("stopped")
+    notebook.wait_idle(10)
+    assert [r.path for r in simulator.requests].count("/v1/messages") == 1
+    assert left(simulator.requests) is None
+
+
+@pytest.mark.parametrize("then", ["hello", "tell me a story"])
+def test_overload_is_waited_out(open_cells, simulator, then):
+    """An overloaded server is asked again, and the reply is as if nothing had been."""
+    simulator.enqueue(OVERLOADED)
+    notebook = open_cells(f"%%claude\n{then}")
+    notebook.run(1)
+    expect(notebook.output(1).locator(SETTLED)).to_contain_text("complete", timeout=60_000)
+    notebook.wait_idle()
+    assert "1 · overloaded" in notebook.text(1)
+    assert "Error" not in notebook.text(1)
