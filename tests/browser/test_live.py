@@ -77,10 +77,11 @@ def test_stop_ends_the_request_and_keeps_the_words(open_cells, simulator, front_
     assert notebook.errors == []
 
 
-def test_stop_is_there_before_the_first_word(open_cells, simulator):
+@pytest.mark.parametrize("front_end", FRONT_ENDS)
+def test_stop_is_there_before_the_first_word(open_cells, simulator, front_end):
     """A request that nobody answers can be stopped too."""
     simulator.enqueue(Stream([], end="hang"))
-    notebook = open_cells("%%claude\nhello")
+    notebook = open_cells("%%claude\nhello", front_end=front_end)
     notebook.run(1)
     simulator.wait_for(lambda requests: len(requests) and requests[-1].path == "/v1/messages", 20)
     notebook.output(1).get_by_role("button", name="Stop").press("Enter")
@@ -89,10 +90,11 @@ def test_stop_is_there_before_the_first_word(open_cells, simulator):
     notebook.wait_idle()
 
 
-def test_thinking_is_open_while_it_is_written(open_cells, simulator):
+@pytest.mark.parametrize("front_end", FRONT_ENDS)
+def test_thinking_is_open_while_it_is_written(open_cells, simulator, front_end):
     """The thinking pane shows what comes, and the status line says so."""
     simulator.enqueue(Stream([start(), *thinking("First, *count*.")[:2]], end="hang"))
-    notebook = open_cells("%%claude\nhello")
+    notebook = open_cells("%%claude\nhello", front_end=front_end)
     notebook.run(1)
     live = notebook.output(1).locator(LIVE)
     expect(live.locator("details[open] em")).to_have_text("count")
@@ -101,11 +103,12 @@ def test_thinking_is_open_while_it_is_written(open_cells, simulator):
     notebook.wait_idle()
 
 
-def test_tool_input_is_seen_growing_and_thinking_is_folded(open_cells, simulator):
+@pytest.mark.parametrize("front_end", FRONT_ENDS)
+def test_tool_input_is_seen_growing_and_thinking_is_folded(open_cells, simulator, front_end):
     """Half-written JSON is readable: indented, with the line breaks of its strings."""
     call = tool_use('{"by": "growth", "code": "a = 1\\nb', index=1)[:-1]
     simulator.enqueue(Stream([start(), *thinking("Count."), *call], end="hang"))
-    notebook = open_cells("%%claude\nhello")
+    notebook = open_cells("%%claude\nhello", front_end=front_end)
     notebook.run(1)
     panes = notebook.output(1).locator(f"{LIVE} details")
     expect(panes.nth(1)).to_contain_text('"by": "growth"')
@@ -116,12 +119,13 @@ def test_tool_input_is_seen_growing_and_thinking_is_folded(open_cells, simulator
     notebook.wait_idle()
 
 
-def test_a_selection_and_an_opened_pane_survive(open_cells, simulator):
+@pytest.mark.parametrize("front_end", FRONT_ENDS)
+def test_a_selection_and_an_opened_pane_survive(open_cells, simulator, front_end):
     """What the reader selected and opened stays so while more comes, and after the settle."""
     paragraphs = ["The first paragraph.\n\n", "The second.\n\n", *WORDS, *WORDS]
     events = [start(), *thinking("Count."), *text(*paragraphs, index=1), *end()]
     simulator.enqueue(Stream(events, delay=0.04))
-    notebook = open_cells("%%claude\nhello")
+    notebook = open_cells("%%claude\nhello", front_end=front_end)
     notebook.run(1)
     live = notebook.output(1).locator(LIVE)
     expect(live).to_contain_text("word1 ")
@@ -138,11 +142,12 @@ def test_a_selection_and_an_opened_pane_survive(open_cells, simulator):
     assert settled.locator("details").get_attribute("open") == ""
 
 
-def test_a_reader_who_scrolled_away_is_not_moved(open_cells, simulator):
+@pytest.mark.parametrize("front_end", FRONT_ENDS)
+def test_a_reader_who_scrolled_away_is_not_moved(open_cells, simulator, front_end):
     """The page follows a reader at the end of the reply, and leaves one who reads elsewhere."""
     lines = [f"Line {number}.\n\n" for number in range(120)]
     simulator.enqueue(Stream([start(), *text(*lines), *end()], delay=0.04))
-    notebook = open_cells("%%claude\nhello", viewport=(1000, 600))
+    notebook = open_cells("%%claude\nhello", front_end=front_end, viewport=(1000, 600))
     page = notebook.page
     notebook.run(1)
     live = notebook.output(1).locator(LIVE)
@@ -193,10 +198,13 @@ def test_live_equals_settled(open_cells, simulator, front_end, theme):
     notebook.wait_idle()
 
 
-def test_a_page_that_is_reloaded_in_mid_stream_shows_the_whole_reply(open_cells, simulator):
+@pytest.mark.parametrize("front_end", FRONT_ENDS)
+def test_a_page_that_is_reloaded_in_mid_stream_shows_the_whole_reply(
+    open_cells, simulator, front_end
+):
     """The new page finds the widget again, and in it the reply from its beginning to its end."""
     simulator.enqueue(Stream([start(), *text(*WORDS, *WORDS), *end()], delay=0.1))
-    notebook = open_cells("%%claude\nhello")
+    notebook = open_cells("%%claude\nhello", front_end=front_end)
     notebook.run(1)
     expect(notebook.output(1).locator(LIVE)).to_contain_text("word3 ")
     notebook.command("docmanager:save")
@@ -205,6 +213,27 @@ def test_a_page_that_is_reloaded_in_mid_stream_shows_the_whole_reply(open_cells,
     live = notebook.output(1).locator(LIVE)
     expect(live).to_contain_text("complete", timeout=60_000)
     assert "".join(WORDS + WORDS).strip() in live.text_content()
+
+
+def test_stop_behind_a_hub(browser, simulator, set_up, tmp_path):
+    """Where the server has a base URL, as behind a JupyterHub, Stop finds the kernel too."""
+    folder = tmp_path / "jupyter"
+    with Server(folder, "--ServerApp.base_url=/user/ada/") as server:
+        server.set_settings(*next(iter(NO_SUBSHELLS.items())))
+        simulator.enqueue(Stream(growing("The first words"), end="hang"))
+        cells = [new_code_cell(cell) for cell in (set_up, "%%claude\nhello")]
+        path = server.write("hub", cells, trusted=True)
+        with browser.new_context() as context:
+            notebook = NotebookPage(context.new_page(), server, path, "lab")
+            notebook.run(0)
+            notebook.wait_idle()
+            notebook.run(1)
+            live = notebook.output(1).locator(LIVE)
+            expect(live).to_contain_text("The first words")
+            live.get_by_role("button", name="Stop").click()
+            simulator.wait_for(left, 10)
+            notebook.wait_idle()
+            assert "StoppedError" in notebook.text(1)
 
 
 def test_messages_that_the_server_drops_are_healed(browser, simulator, set_up, tmp_path):
