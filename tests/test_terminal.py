@@ -89,6 +89,19 @@ def test_no_reply_writes_escapes_to_the_terminal(api, terminal):
     assert "␛]0;title␇done" in terminal.before
 
 
+def test_the_result_is_one_line(api, terminal):
+    """``Out[n]`` does not repeat the reply; asked for in a later line, it is shown in full."""
+    api.enqueue(Stream(said("Blue", "!")))
+
+    terminal.sendline("import claude_nb; claude_nb.ask('Hi')")
+    terminal.expect_exact("In [3]: ")
+    assert "Out[2]: <Reply complete · claude-opus-5-5 · 'Blue!'>\n" in seen(terminal)
+
+    terminal.sendline("_2")
+    terminal.expect_exact("In [4]: ")
+    assert "Out[3]: \nBlue!\n\nclaude-opus-5-5 · end turn" in seen(terminal)
+
+
 def test_no_key_is_written_to_the_terminal(api, terminal):
     """A key that comes in pieces, each written when it comes, is redacted."""
     key = "sk-" + "ant-api03-AbC"
@@ -99,3 +112,20 @@ def test_no_key_is_written_to_the_terminal(api, terminal):
     terminal.expect_exact("In [3]: ")
 
     assert "It is sk-ant-… indeed\n" in seen(terminal)
+
+
+def test_a_dropped_connection_is_continued(api, terminal):
+    """The wait is said in a line, and the text goes on below it."""
+    api.enqueue(
+        Stream([start(), *text("Roses are red")[:-1]], end="drop"),
+        Stream(
+            [*said("x")[:1], *thinking("Hm."), *text(", violets are blue.", index=1), *said()[-2:]]
+        ),
+    )
+    terminal.sendline("%claude Go on")
+    terminal.expect_exact("In [3]: ")
+
+    shown = seen(terminal)
+    assert re.search(r"Roses are red\n\[connection lost, continuing in \d s \(2 of 5\)\]\n", shown)
+    assert "\n, violets are blue.\n" in shown
+    assert "thinking… Hm.\n" in shown

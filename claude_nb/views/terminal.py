@@ -14,6 +14,7 @@ from claude_nb.render.text import usage_line
 
 if TYPE_CHECKING:
     from claude_nb.blocks import Block
+    from claude_nb.events import Waiting
     from claude_nb.reply import Reply
 
 _PERIOD = 1 / 30
@@ -25,6 +26,8 @@ class TerminalView:
     def __init__(self) -> None:
         self._written: dict[int, int] = {}
         self._keys: defaultdict[int, Redactor] = defaultdict(Redactor)
+        self._waiting: Waiting | None = None
+        self._last = -1
         self._column = 0
         self._colour = sys.stdout.isatty()
 
@@ -32,6 +35,10 @@ class TerminalView:
         """Write what is new."""
         for number, block in enumerate(filter(reply.shows, reply.blocks)):
             self._block(number, block)
+        if reply.waiting not in (None, self._waiting):
+            self._newline()
+            self._write(f"[{words.status(reply)}]\n", quiet=True)
+        self._waiting = reply.waiting
         sys.stdout.flush()
         return _PERIOD
 
@@ -51,12 +58,16 @@ class TerminalView:
         text = block.text
         if done is None:
             self._newline()
+            self._last = number
             if block.type == "thinking":
                 self._write("thinking… ", quiet=True)
             elif block.type in TOOL_CALLS:
                 self._write(f"[{block.name}] ", quiet=True)
             done = 0
         if len(text) > done:
+            if number != self._last:  # a text that goes on after another request's thinking
+                self._newline()
+            self._last = number
             self._write(self._keys[number].feed(text[done:]), quiet=block.type != "text")
         self._written[number] = len(text)
 
