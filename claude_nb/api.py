@@ -98,8 +98,8 @@ class Connection:
 
         Raises:
             CredentialsError: There is no key, or none that can be sent.
-            UnreachableError: The network's settings are not possible.
-            InputError: ``own_client`` is not an asynchronous client of the SDK.
+            InputError: The network's settings are not possible, or ``own_client`` is not an
+                asynchronous client of the SDK.
         """
         if self.own_client is not None:
             return _without_retries(self.own_client)
@@ -125,21 +125,24 @@ def _client(connection: Connection, _ambient: tuple[tuple[str, str], ...]) -> As
     import httpx2
 
     timeout = httpx2.Timeout(600.0, connect=_CONNECT_TIMEOUT, read=_READ_TIMEOUT)
+    # The simulator is on this machine, where no proxy leads; the SDK's own client would take one
+    # from the environment, whatever ``trust_env`` says.
+    direct = httpx2.AsyncClient(trust_env=False) if connection.simulated else None
     api_key = connection.api_key if connection.base_url is None else _DUMMY_KEY
     try:
         client = anthropic.AsyncAnthropic(
-            base_url=connection.base_url, api_key=api_key, timeout=timeout, max_retries=0
+            base_url=connection.base_url,
+            api_key=api_key,
+            timeout=timeout,
+            max_retries=0,
+            http_client=direct,
         )
     except anthropic.AnthropicError as error:
         raise CredentialsError(
             "The credentials cannot be read.", _NO_KEY, detail=_words(error)
         ) from None
     except (OSError, ValueError, httpx2.InvalidURL) as error:
-        raise UnreachableError(
-            "No connection can be set up.",
-            "Check ANTHROPIC_BASE_URL, and the variables for a proxy and for certificates.",
-            detail=_words(error),
-        ) from None
+        raise _impossible(error) from None
     if not _has_credentials(client):
         raise CredentialsError("There is no API key.", _NO_KEY)
     for key in filter(None, (client.api_key, client.auth_token)):
@@ -147,6 +150,14 @@ def _client(connection: Connection, _ambient: tuple[tuple[str, str], ...]) -> As
         if not key.isascii() or not key.isprintable():
             raise CredentialsError("The API key holds a character that no key has.", _NO_KEY)
     return client
+
+
+def _impossible(error: BaseException) -> InputError:
+    return InputError(
+        "No connection can be set up.",
+        "Check ANTHROPIC_BASE_URL, and the variables for a proxy and for certificates.",
+        detail=_words(error),
+    )
 
 
 def _has_credentials(client: AsyncAnthropic) -> bool:
@@ -210,6 +221,8 @@ def _network_error(error: Exception) -> ClaudeError | None:
     if isinstance(error, anthropic.APITimeoutError):
         return UnreachableError("The server did not answer in time.", "Try again in a moment.")
     if isinstance(error, anthropic.APIConnectionError):
+        if isinstance(error.__cause__, (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError)):
+            return _impossible(error.__cause__)
         return UnreachableError(
             "The server cannot be reached.",
             "Check the network connection, a proxy, and ANTHROPIC_BASE_URL if it is set.",
@@ -219,7 +232,7 @@ def _network_error(error: Exception) -> ClaudeError | None:
         return DroppedError("The stream fell silent, and was given up.")
     if isinstance(error, httpx2.TransportError):
         return DroppedError("The connection was lost.", detail=_words(error))
-    if isinstance(error, json.JSONDecodeError):
+    if isinstance(error, (json.JSONDecodeError, UnicodeDecodeError)):
         return DroppedError("The stream was damaged on its way.", detail=_words(error))
     return None
 
@@ -255,7 +268,7 @@ def _status_error(error: APIStatusError) -> ClaudeError:
         return RateLimitError(
             f"Rate limited until {until:%H:%M:%S}.", advice, retry_after=wait, **facts
         )
-    if kind in _ADVICE or 400 <= status < 500:
+    if kind in _ADVICE or (400 <= status < 500 and status != 408):  # which is a time-out
         code = f" ({status})" if status >= 400 else ""
         return RequestError(
             f"The server refused the request{code}.", _ADVICE.get(kind, ""), **facts

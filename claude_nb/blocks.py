@@ -259,8 +259,9 @@ _WINDOW = 4000
 def overlap(before: str, after: str) -> int:
     """How many characters at the beginning of ``after`` repeat the end of ``before``."""
     for length in range(min(len(before), len(after)), 0, -1):
-        if before.endswith(after[:length]):
-            return length if length >= OVERLAP or after[:length].isspace() else 0
+        repeated = length >= OVERLAP or after[:length].isspace()
+        if repeated and before.endswith(after[:length]):
+            return length
     return 0
 
 

@@ -133,34 +133,41 @@ class Stream:
         Raises:
             ClaudeError: Trying again would not help, or has not.
         """
-        request = self._request
-        failures = 0
-        broken: ClaudeError | None = None
+        request = again = self._request
+        said = ""  # before the last pause
+        failures = pauses = 0
+        continues = quoted = False
+        broken = ClaudeError("Nothing has failed.")
+        tries = self._policy.tries
         while True:
             error = await self._send(request)
+            if error is None and not self._paused():
+                return
+            progress = self._progress()
             if error is None:
-                if not self._paused():
-                    return
-                if len(request.after) >= _PAUSES:
+                pauses += 1
+                if pauses > _PAUSES:
                     raise ClaudeError(f"The server paused this turn {_PAUSES} times.")
-                request = retry.unpaused(request, self._progress())
+                request = again = retry.unpaused(self._request, progress)
+                said = retry.partial_text(progress)
+                continues = False
                 continue
             failures += 1
-            quoted = retry.refuses_form(error, request)
-            wait = 0.0 if quoted else self._policy.wait(error, failures)
-            if wait is None or failures >= self._policy.tries:
-                raise error
-            if not quoted or broken is None:
+            wait = self._policy.wait(error, failures)
+            if not (continues and retry.refuses_form(error)):
                 broken = error  # a form that was refused is not what broke the text off
-            tries = self._policy.tries
-            until = time.time() + wait
-            self._append(Waiting(error, wait, until, failures + 1, tries))
+            elif not quoted:
+                quoted, wait = True, 0.0
+            if wait is None or failures >= tries:
+                raise broken
+            self._append(Waiting(error, wait, time.time() + wait, failures + 1, tries))
             await asyncio.sleep(wait)
-            progress = self._progress()
-            request = self._request
-            if retry.partial_text(progress):
-                request = retry.continued(request, progress, quoted=quoted)
+            continues = retry.partial_text(progress) != said
+            if continues:
+                request = retry.continued(self._request, progress, quoted=quoted)
                 self._append(Resumed(broken))
+            else:
+                request = again
 
     async def _send(self, request: Request) -> ClaudeError | None:
         """Send one request and take what comes; return what broke it off, if anything did."""

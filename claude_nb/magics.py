@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from getpass import getpass
+from itertools import zip_longest
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +50,8 @@ _COMMANDS = {
     "usage": "the tokens and the cost of this kernel's requests",
     "models": "the models, what they take and what they cost",
     "key": "enter an API key, unseen; it is kept in memory only",
-    "simulate": "on | off: answer from fixed scripts on this machine, without a key",
+    "simulate": "on [--speed 0.2] [--seed 7] | off | next FAULT: answer from fixed scripts on this"
+    " machine, without a key, or fail as a server can",
     "show": "show the last reply again",
     "help": "this list",
 }
@@ -211,10 +213,16 @@ class ClaudeMagics(Magics):
 
     def _simulate(self, state: str = "on", *more: str) -> None:
         from claude_nb.run import session
+        from claude_nb.simulator.faults import fault
 
-        if state not in ("on", "off") or more:
-            raise InputError("%claude_nb simulate takes on or off.")
-        session.simulate(state == "on")
+        if state == "next":
+            faults = [fault(name) for name in more or [""]]
+            session.simulate_next(*(found.reply for found in faults))
+            print("\n".join(f"Next: {found.does}." for found in faults))  # noqa: T201
+            return
+        if state not in ("on", "off") or (more and state == "off"):
+            raise InputError("%claude_nb simulate takes on, off or next with the name of a fault.")
+        session.simulate(state == "on", **_pace(more))
         self._status()
 
     def _show(self) -> None:
@@ -227,6 +235,23 @@ class ClaudeMagics(Magics):
 
 
 ClaudeMagics.claude.__doc__ = _MANUAL
+
+
+def _pace(words: tuple[str, ...]) -> dict[str, Any]:
+    """The options of ``%claude_nb simulate on``, as ``Session.simulate`` takes them."""
+    pace: dict[str, Any] = {"speed": 1.0, "seed": 0}
+    for option, value in zip_longest(words[::2], words[1::2], fillvalue=""):
+        name = option.removeprefix("--")
+        if name not in pace or name == option:
+            hint = "It takes --speed, a factor, and --seed, a whole number."
+            raise InputError(f"{option!r} is not an option of %claude_nb simulate on.", hint)
+        try:
+            pace[name] = type(pace[name])(value)
+        except ValueError:
+            raise InputError(f"{option} takes a number, not {value!r}.") from None
+    if not pace["speed"] > 0:
+        raise InputError("--speed is a factor above 0: 0.2 is a fifth of the pace.")
+    return pace
 
 
 def _short(text: str) -> str:

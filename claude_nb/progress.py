@@ -73,6 +73,7 @@ class Progress:
         self.waiting: Waiting | None = None
         self.hides_tools = False
         self._resumption: Resumption | None = None
+        self._kept = 0  # of how many messages the text is part of the answer, though they broke off
 
     def apply(self, event: StreamEvent) -> None:
         """Take in one event.
@@ -98,7 +99,7 @@ class Progress:
 
     def _begin(self, time: float, data: RequestSent) -> None:
         if self._resumption is None:
-            for message in self.messages:
+            for message in self.messages[self._kept :]:
                 if not message.complete:  # it is asked for again, from the beginning
                     message.lose(text=True)
         self.messages.append(Message(time, data, self._resumption))
@@ -107,8 +108,11 @@ class Progress:
 
     def _resume(self, data: Resumed) -> None:
         """Keep the text of the request that broke off; what else was half-written is lost."""
-        message = next(m for m in reversed(self.messages) if m.content)
+        message = next((m for m in reversed(self.messages) if m.content), None)
+        if message is None:
+            return
         message.lose(text=False)
+        self._kept = len(self.messages)
         texts = [block for block in self.blocks if block.type == "text"]
         broken = texts[-1] if texts and texts[-1].ended is None else None
         at = len(broken.text) if broken else 0
@@ -131,7 +135,7 @@ class Progress:
             return
         self.outcome, self.error, self.ended = outcome, error, time
         self.waiting = None
-        for message in self.messages:
+        for message in reversed(self.messages):  # a text that they share is the newest one's
             message.end(time)
 
     @property

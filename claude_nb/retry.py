@@ -67,7 +67,8 @@ class Policy:
         if isinstance(error, RateLimitError) and error.retry_after is not None:
             return error.retry_after if error.retry_after <= self.max_wait else None
         # Full jitter: a crowd that failed together does not come back together.
-        return random.uniform(0.0, min(self.cap, self.base * 2 ** (failures - 1)))  # noqa: S311
+        doublings = min(failures - 1, 60)  # more would be more than a float holds
+        return random.uniform(0.0, min(self.cap, self.base * 2**doublings))  # noqa: S311
 
 
 def partial_text(progress: Progress) -> str:
@@ -102,15 +103,26 @@ def continued(request: Request, progress: Progress, *, quoted: bool) -> Request:
 
 
 def unpaused(request: Request, progress: Progress) -> Request:
-    """The request that goes on with a turn that the server paused: its content, as it came."""
-    content = [block.to_dict() for block in progress.messages[-1].content]
-    return replace(request, after=(*request.after, {"role": "assistant", "content": content}))
+    """The request that goes on with a turn that the server paused: its content, as it came.
+
+    Args:
+        request: The original request.
+        progress: What came. If it was broken off before the pause, its thinking is left out.
+    """
+    broken = any(message.failure for message in progress.messages)
+    content = [
+        block.to_dict()
+        for block in progress.blocks
+        if not block.lost
+        and (block.type != "text" or block.text)
+        and not (broken and block.type in ("thinking", "redacted_thinking"))
+    ]
+    return replace(request, after=({"role": "assistant", "content": content},) if content else ())
 
 
-def refuses_form(error: ClaudeError, request: Request) -> bool:
+def refuses_form(error: ClaudeError) -> bool:
     """Whether a server refused a continuation because of its form."""
-    form = request.after and request.after[0]["role"] == "assistant"
-    return bool(form) and isinstance(error, RequestError) and error.status == 400
+    return isinstance(error, RequestError) and error.status == 400
 
 
 def _turn(role: str, text: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from claude_nb.views import View, paint
 if TYPE_CHECKING:
     from claude_nb.retry import Policy
     from claude_nb.simulator import Simulator
+    from claude_nb.simulator.replies import Reply as SimulatedReply
 
 
 VIEWS = ("auto", "live", "updating", "terminal")
@@ -63,6 +64,22 @@ class Session:
                 self._simulator = None
             if on:
                 self._simulator = self._start(speed, seed)
+
+    def simulate_next(self, *replies: SimulatedReply) -> None:
+        """Set what the next simulated replies are, instead of scripts.
+
+        Args:
+            *replies: One for each request, tried again or not.
+
+        Raises:
+            InputError: The simulator is off.
+        """
+        if not self._simulate:
+            raise InputError("The simulator is off.", "Turn it on: %claude_nb simulate on")
+        self.connection()
+        with self._lock:
+            if self._simulator is not None:
+                self._simulator.enqueue(*replies)
 
     def use_key(self, api_key: str) -> None:
         """Use a key that was typed in; it is kept in memory only."""

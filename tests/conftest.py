@@ -6,10 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from claude_nb.retry import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +45,12 @@ def no_ambient_credentials(
     empty = tmp_path_factory.getbasetemp() / "no-anthropic-config"
     empty.mkdir(exist_ok=True)
     monkeypatch.setenv("ANTHROPIC_CONFIG_DIR", str(empty))
+
+
+@pytest.fixture(autouse=True)
+def one_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failure is the end of a reply, unless a test passes a ``Policy`` of its own."""
+    monkeypatch.setattr("claude_nb.engine.Policy", partial(Policy, tries=1))
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from email.utils import format_datetime
 
@@ -10,7 +11,9 @@ import httpx2
 import pytest
 
 import claude_nb
+from claude_nb import run
 from claude_nb.api import Connection, explain, has_credentials
+from claude_nb.engine import engine
 from claude_nb.errors import (
     ClaudeError,
     CredentialsError,
@@ -59,6 +62,7 @@ REFUSED = [
     (413, "request_too_large", RequestError, "32 MB"),
     (429, "rate_limit_error", SpendLimitError, "Waiting does not lift it"),
     (500, "api_error", ServerError, "Try again"),
+    (408, "timeout_error", ServerError, "Try again"),
     (504, "timeout_error", ServerError, "Try again"),
     (529, "overloaded_error", OverloadedError, "not your limit"),
 ]
@@ -180,8 +184,8 @@ BROKEN = [
     (Raw([BEGUN_BYTES, b'event: content_block_delta\ndata: {"ty'], end="drop"), DroppedError),
     (Raw([BEGUN_BYTES], delay=0.05, end="reset"), DroppedError),
     (Raw([BEGUN_BYTES]), DroppedError),
-    (Raw([BEGUN_BYTES, b'event: content_block_delta\ndata: {"ty\n\n']), MalformedError),
-    (Raw([BEGUN_BYTES, b"event: content_block_delta\ndata: \xff\xfe\n\n"]), MalformedError),
+    (Raw([BEGUN_BYTES, b'event: content_block_delta\ndata: {"ty\n\n']), DroppedError),
+    (Raw([BEGUN_BYTES, b"event: content_block_delta\ndata: \xff\xfe\n\n"]), DroppedError),
 ]
 
 
@@ -213,15 +217,17 @@ def test_a_body_without_any_event(api, body, kind):
 
     error = failure()
 
-    assert (type(error), str(error.reply.outcome)) == (MalformedError, "failed")
+    assert (type(error), str(error.reply.outcome)) == (DroppedError, "dropped")
 
 
 @pytest.fixture
 def impatient(api):
     """A client of the user's own, which gives a silent stream up soon."""
-    return anthropic.AsyncAnthropic(
+    client = anthropic.AsyncAnthropic(
         base_url=api.base_url, api_key="not-a-key", timeout=httpx2.Timeout(5, read=0.2)
     )
+    yield client
+    asyncio.run_coroutine_threadsafe(client.close(), engine().loop).result()
 
 
 def test_a_stream_that_falls_silent(api, impatient):
@@ -261,7 +267,7 @@ def test_an_address_that_is_none(monkeypatch):
     monkeypatch.setenv("ANTHROPIC_API_KEY", "not-a-key")
     monkeypatch.setenv("ANTHROPIC_BASE_URL", "nonsense")
 
-    assert type(failure()) is UnreachableError
+    assert type(failure()) is InputError
 
 
 @pytest.fixture
@@ -334,6 +340,20 @@ def test_the_simulator_gets_no_key(simulator, monkeypatch):
     client = Connection(base_url=simulator.base_url, simulated=True).client()
 
     assert (client.api_key, client.auth_token) == ("simulated", None)
+
+
+def test_a_proxy_does_not_stand_before_the_simulator(monkeypatch):
+    """It is on this machine, also for who can reach the world through a proxy alone."""
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    session = run.Session()
+    monkeypatch.setattr(run, "session", session)
+    session.simulate(on=True, speed=float("inf"))
+
+    try:
+        assert str(claude_nb.ask("hello", show=False).outcome) == "complete"
+    finally:
+        session.simulate(on=False)
 
 
 def test_a_client_is_kept_for_the_next_request(api):

@@ -23,6 +23,7 @@ def event(data):
 def message(*events: object):
     """What events have become; they arrive a second apart, the first at 1."""
     reduced = Message(0.0, RequestSent("asked"))
+    reduced.accepted = True
     for time, data in enumerate(events, 1):
         reduced.apply(float(time), event(data))
     return reduced

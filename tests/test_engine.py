@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import random
 import socket
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,9 +20,11 @@ from claude_nb import engine as engine_module
 from claude_nb.engine import engine
 from claude_nb.events import RequestSent
 from claude_nb.prompt import Request
+from claude_nb.render import words
 from claude_nb.reply import Reply
-from claude_nb.simulator import Raw, Scripted, Stream
-from tests.played import end, said, start, text
+from claude_nb.retry import Policy
+from claude_nb.simulator import Error, Raw, Scripted, Stream
+from tests.played import end, said, start, text, thinking, tool_use
 
 OPEN = Stream([start(), *text("Hello", " wor")[:-1]], end="hang")
 
@@ -164,6 +169,68 @@ def test_stop_before_the_first_byte(api):
     api.wait_for(lambda requests: requests[-1].client_left)
 
 
+PATIENT = Policy(base=60.0, max_wait=60.0)
+AT_ONCE = Policy(base=0.0)
+BROKEN = Scripted(9)
+IN_EACH_STATE = {
+    "thinking": ([Stream([start(), *thinking("Hm")[:2]], end="hang")], AT_ONCE, "thinking"),
+    "tool input": ([Stream([start(), *tool_use('{"a')[:2]], end="hang")], AT_ONCE, "writing tool"),
+    "between blocks": ([Stream([start(), *text("Hi")], end="hang")], AT_ONCE, "working"),
+    "recovering, asked": ([BROKEN, Raw([b"late"], delay=30)], AT_ONCE, "connecting"),
+    "recovering, begun": ([BROKEN, Stream([start()], end="hang")], AT_ONCE, "waiting for the"),
+    "recovering, text": ([BROKEN, OPEN], AT_ONCE, "writing"),
+}
+
+
+def seen(stream, attempt, doing):
+    """Wait until a reply is at its so-manieth request, and does this."""
+    reply = Reply(stream._request)
+    while len(reply.messages) < attempt or not words.status(reply).startswith(doing):
+        assert not stream.done, words.status(reply)
+        stream.wait(len(reply.events), 5)
+        reply.advance(stream.events[len(reply.events) :])
+
+
+@pytest.mark.parametrize(("replies", "policy", "doing"), IN_EACH_STATE.values(), ids=IN_EACH_STATE)
+def test_stop_in_each_state(api, replies, policy, doing):
+    """At once; what came is kept, no other request is sent, and the server sees it."""
+    number = len(api.requests)
+    api.enqueue(*replies)
+    stream = claude_nb.stream("hello", model="claude-sonnet-4-6", policy=policy)
+    seen(stream, len(replies), doing)
+    api.wait_for(lambda requests: len(requests) == number + len(replies))
+
+    began = time.monotonic()
+    reply = stopped(stream)
+
+    assert (str(reply.outcome), time.monotonic() - began < 0.5) == ("stopped", True)
+    assert reply.text.startswith("H" if BROKEN in replies or doing == "working" else "")
+    requests = api.wait_for(lambda requests: requests[-1].client_left)
+    assert len(requests) == number + len(replies)
+    assert requests[-1].client_left - began < 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "kept"),
+    [
+        (Error(429, "rate_limit_error", "Slow.", {"retry-after": "60"}), False),
+        (Scripted(9, [{"type": "error", "error": {"type": "overloaded_error"}}]), True),
+    ],
+)
+def test_stop_while_waiting_to_try_again(api, monkeypatch, fault, kept):
+    """The wait ends, and nothing more is sent."""
+    monkeypatch.setattr("claude_nb.retry.random.uniform", lambda _, longest: longest)
+    number = len(api.requests)
+    api.enqueue(fault)
+    stream = claude_nb.stream("hello", model="claude-sonnet-4-6", policy=PATIENT)
+    seen(stream, 1, "rate limited until" if not kept else "overloaded, continuing in")
+
+    reply = stopped(stream)
+
+    assert (str(reply.outcome), bool(reply.text)) == ("stopped", kept)
+    assert len(api.requests) == number + 1
+
+
 @pytest.fixture
 def closed_door(monkeypatch):
     """A server with a full queue, which lets nobody in."""
@@ -274,6 +341,49 @@ def test_two_hundred_replies_leave_nothing_behind(api):
     api.wait_for(lambda requests: all(request.ended for request in requests))
     assert (after[0], abs(after[2] - files) <= 2) == (threads, True)
     assert len(engine()._tasks) <= 1
+
+
+def fault(rng):
+    """A reply that fails, somehow and somewhere."""
+    error = {"type": "error", "error": {"type": rng.choice(["overloaded_error", "api_error"])}}
+    return rng.choice(
+        [
+            Error(529, "overloaded_error", "Busy."),
+            Error(429, "rate_limit_error", "Slow.", {"retry-after": "0"}),
+            Error(500, "api_error", "Oh."),
+            Scripted(rng.randrange(60), end=rng.choice(["drop", "reset", "close"])),
+            Scripted(rng.randrange(60), [error]),
+            Raw([b"event: message_start\ndata: {"], end="drop"),
+        ]
+    )
+
+
+def test_three_hundred_replies_that_fail_leave_nothing_behind(api):
+    """Each ends whole or says how it ended; no thread, task, connection or reply is left over."""
+    whole = claude_nb.ask("hello", show=False).text
+    policy = Policy(tries=3, base=0.0)
+    rng = random.Random(7)
+    api.enqueue(*[fault(rng) for _ in range(300)])
+    outcomes, counts = Counter(), []
+    for number in range(300):
+        try:
+            reply = claude_nb.ask("hello", show=False, policy=policy)
+            assert reply.text == whole
+        except claude_nb.ClaudeError as error:
+            reply = error.reply
+            assert whole.startswith(reply.text)
+        outcomes[str(reply.outcome)] += 1
+        if number in (49, 299):
+            gc.collect()
+            held = sum(isinstance(item, Reply) for item in gc.get_objects())
+            tasks = len(engine()._tasks)
+            counts.append((threading.active_count(), open_files(), held, tasks))
+
+    assert set(outcomes) == {"complete", "dropped", "failed"}
+    (threads, files, held, _), late = counts
+    assert (late[0], late[2]) == (threads, held)
+    assert late[1] - files <= 1
+    assert late[3] <= 1
 
 
 def test_end_of_a_reply_is_seen_at_once(api):

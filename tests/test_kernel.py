@@ -73,6 +73,7 @@ def kernel_at(base_url):
     try:
         kernel = Kernel(manager, client)
         assert kernel.run("%load_ext claude_nb")["status"] == "ok"
+        assert kernel.run("%config ClaudeMagics.tries = 1")["status"] == "ok"
         yield kernel
     finally:
         client.stop_channels()
@@ -299,7 +300,8 @@ def test_top_level_await(kernel, simulator, leave):
 def test_run_all_stops_at_a_cell_that_failed(api):
     """nbclient sees the error, and the notebook keeps what came."""
     api.enqueue(Stream(said("One.")), Stream([start(), *text("Two")], end="drop"))
-    cells = ["%load_ext claude_nb", "%%claude\nOne", "%%claude\nTwo", "%%claude\nThree"]
+    loaded = "%load_ext claude_nb\n%config ClaudeMagics.tries = 1"
+    cells = [loaded, "%%claude\nOne", "%%claude\nTwo", "%%claude\nThree"]
     notebook = nbformat.v4.new_notebook(cells=list(map(nbformat.v4.new_code_cell, cells)))
 
     with pytest.raises(CellExecutionError, match="DroppedError: The connection was lost"):
@@ -313,3 +315,34 @@ def test_run_all_stops_at_a_cell_that_failed(api):
     ]
     assert texts == ["One.", "Two"]
     assert notebook.metadata.get("widgets") is None
+
+
+def test_the_result_of_the_cell_that_showed_a_reply_is_one_line(kernel, simulator):
+    """``Out[n]`` below the live output says what it is; it does not show it all again."""
+    simulator.enqueue(Stream(said("**Hello**")))
+
+    assert kernel.run("import claude_nb\nclaude_nb.ask('Hello')")["status"] == "ok"
+
+    live, result = kernel.shown.values()
+    assert "<strong>Hello</strong>" in live["data"]["text/html"]
+    line = "<Reply complete · claude-opus-5-5 · '**Hello**'>"
+    assert result["data"] == {"text/plain": line}
+
+
+@pytest.mark.parametrize(
+    ("same", "later"),
+    [
+        ("reply = claude_nb.ask('Hello'); display(reply)", ""),
+        ("reply = claude_nb.ask('Hello')", "reply"),
+        ("reply = claude_nb.ask('Hello')", "display(reply)"),
+        ("claude_nb.ask('Hello', show=False)", ""),
+    ],
+)
+def test_a_reply_that_is_shown_on_request_is_shown_in_full(kernel, simulator, same, later):
+    """By ``display``, as the result of a later cell, and where it was not shown yet."""
+    simulator.enqueue(Stream(said("**Hello**")))
+    assert kernel.run(f"import claude_nb\n{same}")["status"] == "ok"
+    if later:
+        assert kernel.run(later)["status"] == "ok"
+
+    assert "<strong>Hello</strong>" in kernel.last_shown()["data"]["text/html"]

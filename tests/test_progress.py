@@ -36,7 +36,7 @@ def progress(*data: object):
         (end("a_reason_of_tomorrow"), Outcome.COMPLETE),
         (end("max_tokens"), Outcome.TRUNCATED),
         (end("model_context_window_exceeded"), Outcome.TRUNCATED),
-        (end("pause_turn"), Outcome.TRUNCATED),
+        (end("pause_turn"), Outcome.STREAMING),
         (end("refusal"), Outcome.REFUSED),
         (end("end_turn")[:1], Outcome.STREAMING),
         ([Stopped()], Outcome.STOPPED),
@@ -62,13 +62,13 @@ def test_what_comes_after_the_end_takes_nothing_back(late):
 
 
 def test_a_new_request_goes_on():
-    """A reply of several requests has ended when the last one has."""
+    """A reply of several requests has ended when the last one has; the first began it anew."""
     lost = Failed(DroppedError("Lost."))
     between = progress(SENT, ACCEPTED, start(), *text("One"), lost, SENT)
     made = progress(SENT, ACCEPTED, start(), *text("One"), lost, SENT, ACCEPTED, *said("Two"))
 
     assert (between.outcome, between.error) == (Outcome.STREAMING, None)
-    assert (made.outcome, made.text, len(made.messages)) == (Outcome.COMPLETE, "OneTwo", 2)
+    assert (made.outcome, made.text, len(made.messages)) == (Outcome.COMPLETE, "Two", 2)
     assert made.usage == Usage(50, 0, 0, 0, None, None)
 
 

@@ -80,7 +80,8 @@ def reply(
     if progress.ended is not None:
         parts.append(usage(progress))
     # The classes keep MathJax off everything but the formulas, so that money stays money.
-    return f'<div class="claude-nb {ROOT_CLASSES}">{"".join(parts)}</div>'
+    # The padding keeps it clear of the collapser, which Notebook 7 puts at a narrow page's edge.
+    return f'<div class="claude-nb {ROOT_CLASSES}" style="padding-left:5px">{"".join(parts)}</div>'
 
 
 def status(progress: Progress, now: float | None = None) -> str:

@@ -27,7 +27,7 @@ import functools
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import MD_TRIM_RE, escapeHtml, mdTrim, unescapeAll
@@ -412,21 +412,38 @@ def code_open(language: str) -> str:
     return f'<pre class="highlight" style="{_BOX}"><code{attribute} style="background:none">'
 
 
+@functools.lru_cache(256)
 def _highlight(code: str, language: str) -> str:
-    """Escape `code`, in spans with Pygments' classes if that can be done."""
+    """Escape `code`, in spans with Pygments' classes if that can be done.
+
+    Kept for a while: what was live is rendered once more when it settles.
+    """
     from pygments import highlight
-    from pygments.formatters import HtmlFormatter
-    from pygments.lexers import get_lexer_by_name
-    from pygments.util import ClassNotFound
 
     if len(code) > HIGHLIGHT_LIMIT or _SLOW_CODE.search(code):
         return escapeHtml(code)
-    try:
-        lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
-    except ClassNotFound:
-        return escapeHtml(code)
-    name = lexer.aliases[0]
+    lexer = _lexer(language)
+    name = lexer.aliases[0] if lexer else ""
     if name not in _LEXERS and (name not in _SLOW_LEXERS or len(code) > _SLOW_LIMIT):
         return escapeHtml(code)
-    html: str = highlight(code, lexer, HtmlFormatter(nowrap=True))
+    html: str = highlight(code, lexer, _formatter())
     return html
+
+
+@functools.lru_cache(64)
+def _lexer(language: str) -> Any:
+    """Pygments' lexer of that name, if there is one: to find it takes 1 ms."""
+    from pygments.lexers import get_lexer_by_name
+    from pygments.util import ClassNotFound
+
+    try:
+        return get_lexer_by_name(language, stripnl=False, ensurenl=False)
+    except ClassNotFound:
+        return None
+
+
+@functools.cache
+def _formatter() -> Any:
+    from pygments.formatters import HtmlFormatter
+
+    return HtmlFormatter(nowrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -83,13 +84,17 @@ def _markdown_block(kind: str, name: str, text: str) -> str:
     if kind == "text":
         return closed(clean(redact(text)))
     if kind in TOOL_CALLS:
-        return f"**{_escape(clean(name))}** {_escape(clean(redact(text)))}"
+        said = clean(redact(text))
+        marks = "`" * (1 + max(map(len, re.findall("`{2,}", said)), default=2))
+        return f"**{_escape(clean(name))}**\n\n{marks}json\n{said}\n{marks}"
     return ""
 
 
 def closed(source: str) -> str:
     """Markdown in which a fence that was cut off ends, or it would swallow what follows."""
-    last = next(reversed(_html_parser().parse(source)), None)
+    if "```" not in source and "~~~" not in source:
+        return source
+    last = next(reversed(_block_parser().parse(source)), None)
     if last is None or last.type != "fence":
         return source
     first, end = last.map or (0, 0)
@@ -128,6 +133,12 @@ def _is_dangerous(tokens: Iterable[Token]) -> bool:
 def _escape(line: str) -> str:
     # Not a backslash before the bracket: one that stands there already would take its meaning.
     return line.replace("&", "&amp;").replace("<", "&lt;").replace("[", "&#91;")
+
+
+@cache
+def _block_parser() -> MarkdownIt:
+    """A parser that looks at blocks alone."""
+    return MarkdownIt("commonmark", {"html": True}).enable("table").disable("inline")
 
 
 @cache

@@ -73,19 +73,21 @@ class Error:
 
 @dataclass(frozen=True, slots=True)
 class Scripted:
-    """The stream that the simulator would have sent by itself, cut short.
+    """The stream that the simulator would have sent by itself, cut short or slowed down.
 
     A request without ``stream`` gets its whole message all the same.
 
     Attributes:
-        events: How many of the scripted events are sent, pings included.
+        events: How many of the scripted events are sent, pings included; ``None``: all.
         then: Events that follow them, such as an ``error``.
         end: What happens after these.
+        pace: Factor on the simulator's own pace.
     """
 
-    events: int
+    events: int | None
     then: list[dict[str, Any]] = field(default_factory=list)
     end: End = "drop"
+    pace: float = 1.0
 
 
 Reply: TypeAlias = Stream | Raw | Error | Scripted

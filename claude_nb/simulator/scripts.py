@@ -138,25 +138,40 @@ def _text_of(content: list[dict[str, Any]]) -> str:
 
 
 def _continued(request: dict[str, Any], rng: random.Random) -> Answer | None:
-    """Return the rest of an answer that the last assistant turn begins, if that is asked for.
+    """Return the rest of an answer that was interrupted, if that is asked for.
 
-    The beginning is either the last message (prefill) or followed by a user message with
-    *continue* or *interrupted* in it.
+    Its beginning is either the last message (prefill), or an assistant's turn that is followed by a
+    user message with *continue* or *interrupted* in it, or its end is quoted in such a message.
     """
     *before, last = request["messages"]
+    quoted = None
     if last["role"] == "user":
-        words = set(re.findall(r"\w+", _text_of(blocks(last["content"])).lower()))
+        instruction = _text_of(blocks(last["content"]))
+        words = set(re.findall(r"\w+", instruction.lower()))
         if not before or words.isdisjoint({"continue", "interrupted"}):
             return None
-        *before, last = before
-    if last["role"] != "assistant" or not before:
+        quoted = _QUOTED.search(instruction)
+        if quoted is None:
+            *before, last = before
+    if not before or (quoted is None and last["role"] != "assistant"):
         return None
-    partial = _text_of(blocks(last["content"])).rstrip()
+    partial = quoted[1] if quoted else _joined(blocks(last["content"]))
     whole = _chosen({**request, "messages": before}, rng)
-    full = "\n".join(w.text for w in whole.content if w.block["type"] == "text")
-    if not partial or not full.startswith(partial):
+    full = _joined([w.block | {"text": w.text} for w in whole.content])
+    partial = partial.rstrip()
+    ending = partial.removeprefix("…")
+    at = 0 if ending == partial else full.find(ending)
+    if not partial or not full.startswith(ending, max(at, 0)):
         return None
-    return Answer([text(full[len(partial) :] or "\n")], whole.stop_reason)
+    return Answer([text(full[at + len(ending) :] or "\n")], whole.stop_reason)
+
+
+_QUOTED = re.compile(r"interrupted. It ended with:\n\n(.*)\n\nContinue", re.DOTALL)
+
+
+def _joined(content: list[dict[str, Any]]) -> str:
+    """Return the text of an answer, in which nothing stands between two blocks."""
+    return "".join(block["text"] for block in content if block["type"] == "text")
 
 
 def _call(

@@ -230,7 +230,8 @@ class _Messages(_Handler):
         timed = wire.events(head, answer, usage, display, rng)
         if cut is not None:
             timed = chain(islice(timed, cut.events), ((0.0, event) for event in cut.then))
-        paced = ((gap / self.state.speed, wire.sse(event)) for gap, event in timed)
+        speed = self.state.speed * (cut.pace if cut else 1.0)
+        paced = ((gap / speed, wire.sse(event)) for gap, event in timed)
         await self.send(paced, cut.end if cut else "close")
 
 

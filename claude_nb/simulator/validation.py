@@ -117,7 +117,10 @@ def _about_messages(request: dict[str, Any], known: ModelFacts) -> Iterator[str]
     for number, message in enumerate(messages):
         yield from _about_message(f"messages.{number}", message)
     yield from _about_tools(messages)
-    if messages[-1]["role"] == "assistant" and known.accepts_prefill is False:
+    last = messages[-1]
+    # A turn that the server paused is sent back as it is, and holds calls of the server's tools.
+    paused = any(block["type"] == "server_tool_use" for block in blocks(last["content"]))
+    if last["role"] == "assistant" and not paused and known.accepts_prefill is False:
         yield (
             "This model does not support assistant message prefill. "
             "The conversation must end with a user message."

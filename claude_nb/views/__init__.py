@@ -116,11 +116,11 @@ def _follow(stream: Stream, reply: Reply, view: View | None) -> None:
         first = not shown and bool(reply.blocks)  # the first delta is drawn at once
         if view is None:
             stream.join()
-        elif now >= due or first:
+        elif now < due and not first:
+            stream.wait(len(reply.events), due - now)
+        else:
             shown = shown or first
             due = time.monotonic() + view.frame(reply, now)
+            if shown:
+                stream.join(due - time.monotonic())  # asleep, not woken by each delta
             stream.wait(len(reply.events), _TICK)
-        elif shown:
-            stream.join(due - now)
-        else:
-            stream.wait(len(reply.events), due - now)

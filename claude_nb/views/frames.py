@@ -223,8 +223,9 @@ class _ToolPane(_Pane):
         self._fed = 0
         self._units = 0
         self._label = ""
+        self._closed = False
 
-    def grow(self, message: Message) -> list[Op]:  # noqa: ARG002 - what only thinking panes need
+    def grow(self, message: Message) -> list[Op]:
         ops: list[Op] = []
         if not self._blocks:
             self._label = html.tool_label(self.block)
@@ -240,8 +241,10 @@ class _ToolPane(_Pane):
                 ops.append(protocol.patch(self.number, 0, self._units, shown, len(_CODE_END)))
                 self._blocks.insert(-1, shown)
                 self._units += len(shown.encode("utf-16-le")) // 2
-        if self.block.ended is not None:
-            self.finished = True
+        # A call that is complete is lost all the same if its message then breaks off.
+        self.finished = self.block.lost or message.complete
+        if self.block.ended is not None and (self.block.lost or not self._closed):
+            self._closed = True
             self._label = html.tool_label(self.block)
             self._blocks = [html.tool_input(self.block)]
             ops += [
@@ -255,7 +258,7 @@ class _ToolPane(_Pane):
         return [
             *super().whole(),
             protocol.label(self.number, self._label),
-            protocol.fold(self.number, is_open=not self.finished),
+            protocol.fold(self.number, is_open=not self._closed),
         ]
 
     def html_blocks(self) -> list[str]:

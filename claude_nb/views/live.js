@@ -25,6 +25,38 @@ function seconds(text) {
   return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, "0")} s`;
 }
 
+/**
+ * Make the nodes between `start` and `end` those of `fresh`. What is as it should be keeps its
+ * nodes, and its layout and selection with them: of a long list only the last item is made anew.
+ * @param {Node | null} start the node before the first, or null for the beginning of the parent
+ * @param {Node | null} end the node behind the last, or null for the end of the parent
+ * @param {Node} fresh
+ * @param {Node} parent
+ */
+function morph(start, end, fresh, parent = start.parentNode) {
+  let old = start ? start.nextSibling : parent.firstChild;
+  let node = fresh.firstChild;
+  while (node && old !== end && old.isEqualNode(node)) {
+    old = old.nextSibling;
+    node = node.nextSibling;
+  }
+  if (node && old !== end && node.cloneNode(false).isEqualNode(old.cloneNode(false))) {
+    morph(null, null, node, old); // the same element with other contents: it has only grown
+    old = old.nextSibling;
+    node = node.nextSibling;
+  }
+  while (old !== end) {
+    const next = old.nextSibling;
+    old.remove();
+    old = next;
+  }
+  while (node) {
+    const next = node.nextSibling;
+    parent.insertBefore(node, end);
+    node = next;
+  }
+}
+
 /** What all views of one reply share. */
 class Model {
   constructor(model) {
@@ -228,33 +260,26 @@ class View {
     else (below ? below.start : pane.end).before(nodesOf(op.html));
   }
 
-  /** Make a block's nodes anew, or let the text in its code element grow. */
+  /** Make a block what its HTML says, or let the text in its code element grow. */
   patch(pane, op) {
     const html = this.model.reply.panes[this.panes.indexOf(pane)].blocks[op.block];
     let block = pane.blocks[op.block];
     if (op.rest && block) return this.grow(block, op.html);
     if (html === undefined) {
-      for (const gone of pane.blocks.splice(op.block)) this.empty(gone, true);
+      for (const { start, end } of pane.blocks.splice(op.block)) {
+        morph(start, end, nodesOf(""));
+        start.remove();
+        end.remove();
+      }
       return;
     }
     if (!block) {
-      const next = pane.end;
       block = { start: document.createComment(""), end: document.createComment(""), last: null };
-      next.before(block.start, block.end);
+      pane.end.before(block.start, block.end);
       pane.blocks[op.block] = block;
-    } else {
-      this.empty(block, false);
     }
     block.last = null;
-    block.end.before(nodesOf(html));
-  }
-
-  empty(block, whole) {
-    while (block.start.nextSibling !== block.end) block.start.nextSibling.remove();
-    if (whole) {
-      block.start.remove();
-      block.end.remove();
-    }
+    morph(block.start, block.end, nodesOf(html));
   }
 
   /** Append to a code element, in parts of 40 lines: only the last is laid out again. */

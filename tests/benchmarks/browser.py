@@ -25,21 +25,29 @@ PROMPTS = {
     "30 kB table at 400/s": "table 7500 4 400",
 }
 LIVE = ".claude-nb-live"
-_WATCH = """() => {
-    const seen = window.seen = {long: [], frames: [], last: performance.now()};
+_WATCH = """selector => {
+    const seen = window.seen = {long: [], late: [], frames: [], live: 0};
+    let last = performance.now();
     new PerformanceObserver(list => {
-        for (const task of list.getEntries()) seen.long.push(task.duration);
+        for (const task of list.getEntries()) {
+            const streaming = task.startTime + task.duration <= seen.live;
+            (streaming ? seen.long : seen.late).push(task.duration);
+        }
     }).observe({type: "longtask"});
     const frame = () => {
         const now = performance.now();
-        seen.frames.push(now - seen.last);
-        seen.last = now;
+        if (document.querySelector(selector)) {
+            if (seen.live) seen.frames.push(now - last);
+            seen.live = now;
+        }
+        last = now;
         if (!seen.over) requestAnimationFrame(frame);
     };
     requestAnimationFrame(frame);
 }"""
+"""Long tasks and frames while the reply is live; those of its beginning and its end apart."""
 _SELECT = """selector => {
-    const first = document.querySelector(selector + " :is(h2, p, li, td, code)");
+    const first = document.querySelector(selector + " :is(h2, li, td, code)");
     const range = document.createRange();
     range.selectNodeContents(first.firstChild);
     getSelection().removeAllRanges();
@@ -75,8 +83,8 @@ def page(replies: Replies, prompts: dict[str, str] = PROMPTS) -> None:
                     notebook.wait_idle()
                 rows.append((name, *_watch(notebook, context.new_cdp_session(notebook.page))))
             server.shutdown_kernels()
-    heads = ("reply", "main thread s", "script s", "layout and style s", "long tasks")
-    more = ("frames > 25 ms", "of", "worst ms", "selection")
+    heads = ("reply", "main thread s", "script s", "layout and style s")
+    more = ("long tasks", "at its ends", "frames > 25 ms", "of", "worst ms", "selection")
     table("The page, while a reply streams", (*heads, *more), rows)
 
 
@@ -84,7 +92,7 @@ def _watch(notebook: NotebookPage, session: CDPSession) -> list[str]:
     """Run the third cell and watch the page until the settled output is there."""
     page = notebook.page
     session.send("Performance.enable")
-    page.evaluate(_WATCH)
+    page.evaluate(_WATCH, LIVE)
     before = _metrics(session)
     notebook.run(2)
     grown = "([s, n]) => (document.querySelector(s)?.textContent.length ?? 0) > n"
@@ -101,7 +109,10 @@ def _watch(notebook: NotebookPage, session: CDPSession) -> list[str]:
         f"{spent['TaskDuration']:.2f}",
         f"{spent['ScriptDuration']:.2f}",
         f"{spent['LayoutDuration'] + spent['RecalcStyleDuration']:.2f}",
-        f"{len(seen['long'])}" + (f" ({max(seen['long']):.0f} ms)" if seen["long"] else ""),
+        *(
+            f"{len(tasks)} ({max(tasks, default=0):.0f} ms)"
+            for tasks in (seen["long"], seen["late"])
+        ),
         f"{sum(frame > 25 for frame in frames)}",
         f"{len(frames)}",
         f"{max(frames):.0f}",

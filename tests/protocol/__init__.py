@@ -14,7 +14,16 @@ from typing import Any
 from anthropic._models import construct_type_unchecked
 from anthropic.types import RawMessageStreamEvent
 
-from claude_nb.events import RequestSent, ResponseStarted, StreamEvent
+from claude_nb.errors import DroppedError, OverloadedError
+from claude_nb.events import (
+    Failed,
+    RequestSent,
+    ResponseStarted,
+    Resumed,
+    Stopped,
+    StreamEvent,
+    Waiting,
+)
 from claude_nb.prompt import Request
 from claude_nb.render import html
 from claude_nb.reply import Reply
@@ -29,8 +38,24 @@ def example(name: str) -> dict[str, Any]:
     return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
 
 
+LOST = DroppedError("The connection was lost.")
+BUSY = OverloadedError("Claude is overloaded.")
+OURS = {
+    "request_sent": RequestSent("claude-opus-5-5", simulated=True),
+    "response_started": ResponseStarted("req_2"),
+    "waiting, lost": Waiting(LOST, 3.0, 0.0, 2, 5),
+    "waiting, overloaded": Waiting(BUSY, 3.0, 0.0, 3, 5),
+    "resumed": Resumed(LOST),
+    "stopped": Stopped(),
+    "failed": Failed(LOST),
+}
+"""The events of ours that examples name; their waits are over, so that no clock shows in them."""
+
+
 def sdk_event(event: dict[str, Any]) -> Any:
-    """The SDK's typed event, made as the SDK makes it: without validation."""
+    """The SDK's typed event, made as the SDK makes it: without validation; or one of ours."""
+    if event["type"] in OURS:
+        return OURS[event["type"]]
     return construct_type_unchecked(type_=RawMessageStreamEvent, value=event)
 
 
@@ -51,5 +76,6 @@ def play(groups: list[list[dict[str, Any]]]) -> tuple[list[Any], str, Frames, Re
         reply.advance(events)
         if frame := frames.next(reply, time):
             made.append(frame)
-    shown = "".join(html.block(b, m) for m in reply.messages for b in m.content)
+    owners = {b: message for message in reversed(reply.messages) for b in message.content}
+    shown = "".join(html.block(block, owners[block]) for block in reply.blocks)
     return made, shown, frames, reply

@@ -106,7 +106,6 @@ def test_what_is_unknown_is_called_unknown():
         ([start(), *end()], "The reply holds no text"),
         ([start(), *text("a"), *end("max_tokens")], "Cut off: the reply reached --max-tokens"),
         ([start(), *text("a"), *end("refusal")], "Claude declined to answer"),
-        ([start(), *text("a"), *end("pause_turn")], "The server paused this turn"),
         ([start(), *text("a"), Failed(DroppedError("The connection was lost."))], "was lost."),
         ([Stopped()], "Nothing had come yet."),
     ],

@@ -222,10 +222,10 @@ def test_an_overlong_paragraph_is_plain_text():
      "|", "[x]: <"],
 )  # fmt: skip
 def test_time_does_not_explode(unit):
-    """Twenty thousand repetitions end: nothing is exponential, nothing recurses without bound."""
+    """Thousands of repetitions end: nothing is exponential, nothing recurses without bound."""
     started = time.process_time()
-    to_html(unit * 20_000)
-    assert time.process_time() - started < 60
+    to_html(unit * 5_000)
+    assert time.process_time() - started < 5
 
 
 def test_clean_leaves_ordinary_text_alone():

@@ -239,6 +239,35 @@ def test_a_prefill_is_continued():
     assert whole[:99] + said(answer("Tell me a story", partial, model="claude-haiku-4-5")) == whole
 
 
+@pytest.mark.parametrize(("first", "last"), [(0, 9), (0, 1500), (500, 1500)])
+def test_an_answer_whose_end_is_quoted_is_continued(first, last):
+    """All of what came, or the end of it behind an ellipsis."""
+    whole = said(answer("Tell me a story"))
+    ending = ("…" if first else "") + whole[first:last].rstrip()
+    rest = said(
+        answer(
+            "Tell me a story",
+            {
+                "role": "user",
+                "content": "Your previous reply to this was interrupted. It ended with:"
+                f"\n\n{ending}\n\nContinue exactly from where it stopped.",
+            },
+        )
+    )
+
+    assert whole[:last].rstrip() + rest == whole
+
+
+def test_nothing_stands_between_the_blocks_of_an_answer_that_is_continued():
+    """A client that shows them one after another has only their text."""
+    blocks = [w.text for w in answer("several blocks").content if w.block["type"] == "text"]
+    partial = {"role": "assistant", "content": blocks[0] + blocks[1][:5].rstrip()}
+
+    rest = said(answer("several blocks", partial, "You were interrupted. Continue."))
+
+    assert partial["content"] + rest == "".join(blocks)
+
+
 def test_what_cannot_be_continued_is_answered_anew():
     """*Continue* after a text that is not the simulator's own is a prompt like any other."""
     partial = {"role": "assistant", "content": "It was a dark and stormy night"}

@@ -37,6 +37,7 @@ def request(**changes: Any):
         {"thinking": {"type": "disabled"}, "model": "claude-sonnet-5"},
         {"system": [MARKED] * 4},
         {"max_tokens": 0},
+        {"messages": [USER, {"role": "assistant", "content": [{"type": "server_tool_use"}]}]},
     ],
 )
 def test_good_requests_pass(changes):

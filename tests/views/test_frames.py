@@ -22,7 +22,11 @@ def applied(frames: list[dict[str, Any]]) -> str:
         for op in frame["ops"]:
             if op["op"] == "pane":
                 assert op["pane"] == len(panes)
-                panes.append({"html": op["html"], "blocks": [], "label": "", "open": True})
+                panes.append(
+                    {"html": op["html"], "blocks": [], "seams": [], "label": "", "open": True}
+                )
+            elif op["op"] == "seam":
+                panes[op["pane"]]["seams"].append(op)
             elif op["op"] == "label":
                 panes[op["pane"]]["label"] = op["html"]
             elif op["op"] == "fold":
@@ -44,7 +48,10 @@ def patch(blocks: list[bytes], op: dict[str, Any]) -> None:
 
 
 def shown(pane: dict[str, Any]) -> str:
-    body = b"".join(pane["blocks"]).decode("utf-16-le")
+    blocks = [block.decode("utf-16-le") for block in pane["blocks"]]
+    for seam in reversed(pane["seams"]):
+        blocks.insert(seam["after"], seam["html"])
+    body = "".join(blocks)
     if not pane["html"]:
         return body
     html = pane["html"].replace("</summary>", f"{pane['label']}</summary>{body}")

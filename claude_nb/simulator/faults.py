@@ -1,0 +1,97 @@
+"""The faults that can be asked for by name: ``%claude_nb simulate next NAME``."""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from claude_nb.errors import InputError
+from claude_nb.simulator.replies import Error, Reply, Scripted
+
+_SOME = 40
+"""Events after which a scripted reply fails: its text has begun, and has not ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A way to fail.
+
+    Attributes:
+        does: What the server does, in a few words.
+        reply: What it is told to do.
+    """
+
+    does: str
+    reply: Reply
+
+
+def _ends(reason: str, *before: dict[str, Any]) -> Scripted:
+    """A reply that ends in time, and as HTTP says, but not well."""
+    delta = {"stop_reason": reason, "stop_sequence": None}
+    counted = {"type": "message_delta", "delta": delta, "usage": {"output_tokens": _SOME}}
+    return Scripted(_SOME, [*before, counted, {"type": "message_stop"}], "close")
+
+
+def _error(kind: str, message: str) -> dict[str, Any]:
+    return {"type": "error", "error": {"type": kind, "message": message}}
+
+
+_CALL = {"type": "tool_use", "id": "toolu_sim_broken", "name": "look_up", "input": {}}
+_HALF = {"type": "input_json_delta", "partial_json": '{"city": "Lisb'}
+
+FAULTS = {
+    "drop": Fault("the connection is closed in the middle of a text", Scripted(_SOME)),
+    "reset": Fault("the connection is reset in the middle of a text", Scripted(_SOME, end="reset")),
+    "stall": Fault("the stream falls silent in the middle of a text", Scripted(_SOME, end="hang")),
+    "silent-end": Fault(
+        "the stream ends in the middle of a text, as if it were whole",
+        Scripted(_SOME, end="close"),
+    ),
+    "overloaded": Fault(
+        "the service is overloaded (529)", Error(529, "overloaded_error", "Overloaded")
+    ),
+    "overloaded-inside": Fault(
+        "the service is overloaded in the middle of a text",
+        Scripted(_SOME, [_error("overloaded_error", "Overloaded")], "close"),
+    ),
+    "rate-limit": Fault(
+        "there were too many requests: wait 5 seconds (429)",
+        Error(429, "rate_limit_error", "Number of requests has exceeded", {"retry-after": "5"}),
+    ),
+    "spend-limit": Fault(
+        "a limit on spending is reached (429, with no time to wait)",
+        Error(429, "rate_limit_error", "Your organization has reached its spend limit"),
+    ),
+    "server-error": Fault("the server fails (500)", Error(500, "api_error", "Internal error")),
+    "bad-request": Fault(
+        "the request is refused (400)", Error(400, "invalid_request_error", "Invalid request")
+    ),
+    "bad-key": Fault(
+        "the key is refused (401)", Error(401, "authentication_error", "invalid x-api-key")
+    ),
+    "refusal": Fault("the model declines in the middle of a text", _ends("refusal")),
+    "truncated": Fault("the reply reaches max_tokens", _ends("max_tokens")),
+    "bad-tool-json": Fault(
+        "the input of a tool call is not complete JSON",
+        _ends(
+            "tool_use",
+            {"type": "content_block_start", "index": 9, "content_block": _CALL},
+            {"type": "content_block_delta", "index": 9, "delta": _HALF},
+            {"type": "content_block_stop", "index": 9},
+        ),
+    ),
+    "slow": Fault("the reply comes at a tenth of its pace", Scripted(None, end="close", pace=0.1)),
+}
+"""By name."""
+
+
+def fault(name: str) -> Fault:
+    """Find a fault.
+
+    Raises:
+        InputError: There is none of that name; the error names the nearest.
+    """
+    if name not in FAULTS:
+        near = get_close_matches(name, FAULTS, 1, 0.4)
+        hint = f"Did you mean {near[0]}? " if near else ""
+        raise InputError(f"There is no fault {name!r}.", f"{hint}There are {', '.join(FAULTS)}.")
+    return FAULTS[name]

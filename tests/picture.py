@@ -1,0 +1,137 @@
+"""Film a cell that streams in JupyterLab, for the README: ``python -m tests.picture``.
+
+The real thing, with the simulator's words: a light and a dark animation, cropped to the cell.
+"""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from nbformat.v4 import new_code_cell
+from PIL import Image
+from playwright.sync_api import expect, sync_playwright
+
+from tests.browser.conftest import CHROMIUM_ARGUMENTS, find_chromium
+from tests.browser.lab import NotebookPage, Server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+IMAGES = Path(__file__).resolve().parents[1] / "notebooks" / "images"
+SET_UP = """\
+%env CLAUDE_NB_SIMULATE_SPEED=0.6
+%load_ext claude_nb
+import claude_nb
+claude_nb.ask("hello", show=False);"""
+"""Slow enough to be followed, and with a first request, so that all is imported."""
+
+PROMPT = "%%claude\nWrite a function that tells palindromes from other texts."
+WIDTH, HEIGHT = 760, 700
+PERIOD = 1 / 8
+REST = 2.5
+"""Seconds for which the last frame stands."""
+
+_COLOURS = 64
+
+
+def film(
+    browser: Browser, server: Server, theme: Literal["light", "dark"]
+) -> list[tuple[bytes, float]]:
+    """Run the cell and look at it until its reply has settled.
+
+    Args:
+        browser: Where to open JupyterLab.
+        server: What serves it.
+        theme: JupyterLab's.
+
+    Returns:
+        The pictures that differ, each with the seconds for which it stands.
+    """
+    cells = [new_code_cell(source) for source in (SET_UP, PROMPT)]
+    path = server.write(f"picture-{theme}", cells)
+    with browser.new_context(viewport={"width": WIDTH, "height": HEIGHT + 500}) as context:
+        notebook = NotebookPage(context.new_page(), server, path, "lab")
+        notebook.theme(theme)
+        page = notebook.page
+        page.evaluate("window.jupyterapp.shell.collapseLeft()")
+        page.add_style_tag(content=".jp-Toolbar.jp-cell-toolbar { display: none; }")
+        notebook.run(0)
+        notebook.wait_idle()
+        frame = "cell => (({ x, y, width }) => [x, y, width])(cell.getBoundingClientRect())"
+        width = notebook.cell(1).evaluate(frame)[2]
+        page.set_viewport_size({"width": int(2 * WIDTH - width), "height": HEIGHT + 500})
+        x, y, _ = notebook.cell(1).evaluate(frame)
+        clip = {"x": x, "y": y, "width": WIDTH, "height": HEIGHT}
+        notebook.run(1)
+        taken: list[tuple[float, bytes]] = []
+        settled = notebook.output(1).locator("[data-mime-type='text/html']")
+        ended = 0.0
+        while not ended or time.monotonic() < ended + 4 * PERIOD:
+            began = time.monotonic()
+            if not ended and settled.count():
+                ended = began
+            taken.append((began, page.screenshot(clip=clip)))
+            page.wait_for_timeout(max(0.0, began + PERIOD - time.monotonic()) * 1000)
+        taken.append((taken[-1][0] + REST, b""))
+    frames: list[tuple[bytes, float]] = []
+    for (began, shot), (end, _) in pairwise(taken):
+        if frames and frames[-1][0] == shot:
+            frames[-1] = shot, frames[-1][1] + end - began
+        else:
+            frames.append((shot, end - began))
+    return frames
+
+
+def photograph(browser: Browser, server: Server, fault: str, wanted: str, path: Path) -> None:
+    """Let the simulator fail, and take a picture of what the cell shows of it.
+
+    Args:
+        browser: Where to open JupyterLab.
+        server: What serves it.
+        fault: As ``%claude_nb simulate next`` knows it.
+        wanted: What must be on the page before the picture is taken.
+        path: Where to write it.
+    """
+    sources = (SET_UP, f"%claude_nb simulate next {fault}", "%%claude\nWhy is the sky blue?")
+    file = server.write(f"picture-{fault}", [new_code_cell(source) for source in sources])
+    with browser.new_context(viewport={"width": WIDTH + 100, "height": HEIGHT}) as context:
+        notebook = NotebookPage(context.new_page(), server, file, "lab")
+        notebook.page.evaluate("window.jupyterapp.shell.collapseLeft()")
+        for index in (0, 1):
+            notebook.run(index)
+            notebook.wait_idle()
+        notebook.run(2)
+        expect(notebook.output(2)).to_contain_text(wanted)
+        notebook.output(2).screenshot(path=path)
+        notebook.interrupt()
+
+
+def save(frames: list[tuple[bytes, float]], path: Path) -> None:
+    """Write the frames as an animation without end."""
+    pictures = [Image.open(io.BytesIO(shot)).convert("RGB") for shot, _ in frames]
+    # One palette for all, from the last frame: in it is every colour there was but the Stop button.
+    palette = pictures[-1].quantize(_COLOURS)
+    first, *others = (p.quantize(palette=palette, dither=Image.Dither.NONE) for p in pictures)
+    durations = [round(seconds * 100) * 10 for _, seconds in frames]
+    first.save(path, save_all=True, append_images=others, duration=durations, loop=0, optimize=True)
+
+
+if __name__ == "__main__":
+    IMAGES.mkdir(exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Server(Path(folder) / "jupyter") as running,
+        sync_playwright() as playwright,
+        playwright.chromium.launch(
+            executable_path=find_chromium(playwright), args=CHROMIUM_ARGUMENTS
+        ) as chromium,
+    ):
+        for name in ("light", "dark"):
+            save(film(chromium, running, name), IMAGES / f"streaming-{name}.gif")
+        photograph(chromium, running, "rate-limit", " left (2 of 5)", IMAGES / "countdown.png")
+        photograph(chromium, running, "drop", "2 · end turn", IMAGES / "seam.png")

@@ -1,0 +1,159 @@
+"""A reply that is cut anywhere and continued is the reply: nothing doubled, nothing missing."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import claude_nb
+from claude_nb.blocks import OVERLAP, overlap
+from claude_nb.errors import DroppedError
+from claude_nb.events import RequestSent, ResponseStarted, Resumed, Stopped, StreamEvent, Waiting
+from claude_nb.progress import Progress
+from claude_nb.retry import Policy
+from claude_nb.simulator import Raw, Stream
+from claude_nb.simulator.wire import sse
+from tests.played import end, said, start, text, thinking
+from tests.test_blocks import event
+
+SHAPES = {
+    "text": said("Hello", ", wor", "ld! ", " How", " are you?"),
+    "thinking": [
+        start(),
+        *thinking("Let ", "me see."),
+        *text("It ", "is 4", "2.", index=1),
+        *end(),
+    ],
+    "blocks": [
+        start(),
+        *text("First, ", "this. "),
+        *text("\n", "\n", "Then that.", index=1),
+        *text(" ", "Done.", index=2),
+        *end(),
+    ],
+    "list": said("- a\n", "  - b 👩‍👩‍👧\n", "  - c\n\n", "- d"),
+    "fence": said("Look:\n\n``", "`py\nx = ", "'é'\n\n", "    y\n", "```\n", "\n \nEnd\n"),
+    "calls nothing": [start(), *thinking("Hm"), *end()],
+}
+
+
+def text_of(events):
+    """All text that events bring."""
+    return "".join(
+        event["delta"]["text"] for event in events if "text" in (event.get("delta") or {})
+    )
+
+
+def offsets(body):
+    """Where to cut: at the end of each event, within each, and within a character."""
+    ends = [match.end() for match in re.finditer(rb"\n\n", body)]
+    wide = [match.start() + 1 for match in re.finditer(rb"[\xc0-\xff]", body)]
+    return sorted({0, *ends, *(n - 5 for n in ends), *(n - 1 for n in ends), *wide})
+
+
+@pytest.mark.parametrize("end_of_body", ["drop", "close"])
+@pytest.mark.parametrize("name", SHAPES)
+def test_cut_anywhere(api, name, end_of_body):
+    """Over real HTTP, by a lost connection or by a body that ends as if all were well."""
+    events = SHAPES[name]
+    body, whole = b"".join(map(sse, events)), text_of(events)
+    cuts = offsets(body)
+    for cut in cuts:
+        came = [json.loads(part.split(b"data: ")[1]) for part in body[:cut].split(b"\n\n")[:-1]]
+        partial = text_of(came).rstrip()
+        api.enqueue(Raw([body[:cut]], end=end_of_body))
+        if came[-1:] != events[-1:]:
+            api.enqueue(Stream(said(whole[len(partial) :]) if partial else events))
+
+    replies = [claude_nb.ask("Hi", show=False, policy=Policy(base=0.0)) for _ in cuts]
+
+    for cut, reply in zip(cuts, replies, strict=True):
+        assert (cut, str(reply.outcome), reply.text) == (cut, "complete", whole)
+        outputs = [message.usage.output_tokens for message in reply.messages]
+        assert outputs in ([None, 15], [15])
+
+
+def joined(before: str, *after: str, cut: int | None = None):
+    """The text of a reply that broke off after ``before`` and was continued with ``after``."""
+    dropped = DroppedError("Lost.")
+    data = [
+        RequestSent("claude-opus-5-5"),
+        ResponseStarted(),
+        *map(event, [start(), *text(before)[:-1]]),
+        Waiting(dropped, 0.0, 0.0, 2, 5),
+        Resumed(dropped),
+        RequestSent("claude-opus-5-5"),
+        ResponseStarted(),
+        *map(event, said(*after)[:cut]),
+        *([Stopped()] if cut else []),
+    ]
+    made = Progress()
+    for seq, item in enumerate(data):
+        made.apply(StreamEvent(seq, float(seq), 1, item))
+    return made.text
+
+
+LONG = "The quick brown fox jumps over the lazy dog"
+
+
+@pytest.mark.parametrize("count", range(1, len(LONG) + 1))
+def test_what_a_continuation_repeats_is_removed_from_twenty_characters_on(count):
+    """Fewer may be chance."""
+    again = LONG[-count:]
+
+    assert joined(LONG, f"{again} again.") == LONG + (again if count < OVERLAP else "") + " again."
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "whole"),
+    [
+        ("One\n\n", "\n\nTwo", "One\n\nTwo"),
+        ("One\n", "\n\nTwo", "One\n\nTwo"),
+        ("One", "\n\nTwo", "One\n\nTwo"),
+        ("One ", "Two", "One Two"),
+        ("One ", " Two", "One Two"),
+        ("x\n y\n", "\n y\n y", "x\n y\n y\n y"),
+        ("One ", "\n", "One \n"),
+        ("One ", " ", "One "),
+    ],
+)
+def test_white_space_at_the_seam_stands_there_once(before, after, whole):
+    """It is not sent with the partial, so the continuation may begin with it."""
+    assert joined(before, after) == whole
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.text("ab \n", max_size=40),
+    st.text("ab \n", max_size=40),
+    st.lists(st.integers(1, 5), max_size=30),
+)
+def test_the_sizes_of_the_deltas_do_not_matter(before, after, sizes):
+    """A repetition is found across deltas; what was held back is never lost."""
+    before += "c"
+    pieces, rest = [], after
+    for size in sizes:
+        pieces.append(rest[:size])
+        rest = rest[size:]
+
+    expected = before + after[overlap(before, after) :]
+
+    assert joined(before, *pieces, rest) == joined(before, after) == expected
+    assert joined(before, *pieces, rest, cut=-3) == expected
+
+
+def test_what_was_held_back_when_a_continuation_broke_off_comes_once():
+    """The next one says it again: it was not in the text that it went on from."""
+    dropped = DroppedError("Lost.")
+    seam = [Waiting(dropped, 0.0, 0.0, 2, 5), Resumed(dropped), RequestSent("m"), ResponseStarted()]
+    done = [RequestSent("m"), ResponseStarted(), *map(event, [start(), *text("One two. ")])]
+    held = map(event, [start(), *text("tw")[:-1]])
+    made = Progress()
+    for data in [*done, *seam, *held, *seam, *map(event, said("tw", "enty")[:3]), Stopped()]:
+        made.apply(StreamEvent(0, 0.0, 1, data))
+
+    assert made.text == "One two. tw"
