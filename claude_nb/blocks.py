@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.usage import Usage
 
 if TYPE_CHECKING:
     from claude_nb.events import RequestSent
+    from claude_nb.seams import Resumption, Seam
 
 TOOL_CALLS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 """The block types whose ``input`` arrives as pieces of JSON."""
@@ -53,21 +53,6 @@ def as_dict(value: Any) -> dict[str, Any]:
     to_dict = getattr(value, "to_dict", None)
     # Without warnings: what is of another type than documented is carried, not complained about.
     return dict(to_dict(warnings=False)) if to_dict else {}
-
-
-@dataclass(frozen=True, slots=True)
-class Seam:
-    """Where a text was broken off, and continued by another request.
-
-    Attributes:
-        at: Its place in the text, in characters.
-        why: What had happened, in two or three words.
-        after: Seconds from the request to the failure.
-    """
-
-    at: int
-    why: str
-    after: float
 
 
 class Block:
@@ -203,66 +188,6 @@ def _readable_part(raw: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
-
-
-class Resumption:
-    """How the text of a request that goes on from a broken one is joined to what came before.
-
-    Args:
-        before: The text that came before.
-        block: The text block that was broken off, or None if the text was between blocks.
-        seam: Where and why.
-
-    Attributes:
-        text: The block that the new text goes to, once it has begun.
-    """
-
-    def __init__(self, before: str, block: Block | None, seam: Seam) -> None:
-        self.text: Block | None = None
-        self._before = before[-_WINDOW:]
-        self._block = block
-        self._seam = seam
-        self._held = ""
-        self._joined = False
-
-    def begin(self, block: Block) -> Block:
-        """The block that takes the new text: the broken one, or else ``block``."""
-        self.text = self._block or block
-        self.text.seams.append(self._seam)
-        return self.text
-
-    def fresh(self, block: Block, text: str) -> str:
-        """What of the new text is new: models repeat a little of what they continue.
-
-        Text is held back while it could still be a repetition.
-        """
-        if block is not self.text or self._joined:
-            return text
-        self._held += text
-        return "" if self._held in self._before else self.rest(block)
-
-    def rest(self, block: Block) -> str:
-        """What was held back, without the repetition."""
-        if block is not self.text or self._joined:
-            return ""
-        self._joined = True
-        return self._held[overlap(self._before, self._held) :]
-
-
-OVERLAP = 20
-"""Characters that a continuation must repeat to count as a repetition; white space always does."""
-
-_WINDOW = 4000
-"""Characters before a seam that a continuation is compared with."""
-
-
-def overlap(before: str, after: str) -> int:
-    """How many characters at the beginning of ``after`` repeat the end of ``before``."""
-    for length in range(min(len(before), len(after)), 0, -1):
-        repeated = length >= OVERLAP or after[:length].isspace()
-        if repeated and before.endswith(after[:length]):
-            return length
-    return 0
 
 
 class Message:

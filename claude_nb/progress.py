@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from claude_nb.blocks import TOOL_CALLS, Block, Message, Resumption, Seam
+from claude_nb.blocks import TOOL_CALLS, Block, Message
 from claude_nb.errors import ClaudeError, DroppedError
 from claude_nb.events import (
     Failed,
@@ -18,6 +18,7 @@ from claude_nb.events import (
     Waiting,
 )
 from claude_nb.models import facts
+from claude_nb.seams import Resumption, Seam
 from claude_nb.usage import Usage
 
 _TRUNCATED = frozenset({"max_tokens", "model_context_window_exceeded"})

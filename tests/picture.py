@@ -99,8 +99,9 @@ def photograph(browser: Browser, server: Server, fault: str, wanted: str, path: 
     """
     sources = (SET_UP, f"%claude_nb simulate next {fault}", "%%claude\nWhy is the sky blue?")
     file = server.write(f"picture-{fault}", [new_code_cell(source) for source in sources])
-    with browser.new_context(viewport={"width": WIDTH + 100, "height": HEIGHT}) as context:
+    with browser.new_context(viewport={"width": WIDTH + 180, "height": 2 * HEIGHT}) as context:
         notebook = NotebookPage(context.new_page(), server, file, "lab")
+        notebook.theme("light")
         notebook.page.evaluate("window.jupyterapp.shell.collapseLeft()")
         for index in (0, 1):
             notebook.run(index)

@@ -16,7 +16,7 @@ CODE_MAP = Path(__file__).resolve().parents[1] / "CONTRIBUTING.md"
 
 FLOORS = [
     ["errors", "events", "models", "usage"],
-    ["blocks", "progress", "prompt"],
+    ["blocks", "progress", "prompt", "seams"],
     ["api", "render", "source"],
     ["engine", "reply", "retry"],
     ["batches", "recording", "tools"],

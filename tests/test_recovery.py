@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import claude_nb
-from claude_nb.blocks import OVERLAP, overlap
 from claude_nb.errors import DroppedError
 from claude_nb.events import RequestSent, ResponseStarted, Resumed, Stopped, StreamEvent, Waiting
 from claude_nb.progress import Progress
 from claude_nb.retry import Policy
+from claude_nb.seams import OVERLAP, overlap
 from claude_nb.simulator import Raw, Stream
 from claude_nb.simulator.wire import sse
 from tests.played import end, said, start, text, thinking

@@ -21,8 +21,9 @@ from claude_nb.render.markdown import ROOT_CLASSES, clean, to_blocks, to_html
 if TYPE_CHECKING:
     from collections.abc import Container
 
-    from claude_nb.blocks import Block, Message, Seam
+    from claude_nb.blocks import Block, Message
     from claude_nb.progress import Progress
+    from claude_nb.seams import Seam
     from claude_nb.usage import Usage
 
 QUIET = "opacity:0.7"

@@ -13,8 +13,9 @@ from claude_nb.errors import RateLimitError
 from claude_nb.progress import Outcome
 
 if TYPE_CHECKING:
-    from claude_nb.blocks import Block, Message, Seam
+    from claude_nb.blocks import Block, Message
     from claude_nb.progress import Progress
+    from claude_nb.seams import Seam
 
 UNKNOWN = "unknown"
 

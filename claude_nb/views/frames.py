@@ -16,8 +16,9 @@ from claude_nb.render.partial_json import PrettyJson, to_text
 from claude_nb.views import protocol
 
 if TYPE_CHECKING:
-    from claude_nb.blocks import Block, Message, Seam
+    from claude_nb.blocks import Block, Message
     from claude_nb.progress import Progress
+    from claude_nb.seams import Seam
     from claude_nb.views.protocol import Op
 
 _CODE = code_open("json")
