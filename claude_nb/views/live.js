@@ -205,7 +205,8 @@ class View {
     this.button.textContent = "Stop";
     this.button.title = "Stop this reply; what has come is kept";
     this.button.addEventListener("click", () => this.stop());
-    this.line.append(dot, this.name, this.doing, this.badge, this.button);
+    // The button floats, so it comes first: behind words that fill the line it would fall below it.
+    this.line.append(this.button, dot, this.name, this.doing, this.badge);
     this.body = document.createElement("div");
     this.body.className = "claude-nb mathjax_ignore tex2jax_ignore";
     this.body.append(this.line);

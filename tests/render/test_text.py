@@ -44,11 +44,12 @@ def test_a_request_that_was_not_taken_has_no_usage():
 
 
 def test_tool_calls_are_named():
-    """With their input as it came."""
-    made = progress(SENT, ACCEPTED, start(), *tool_use('{"a": 1}'), *end("tool_use"))
+    """With their input as it came; in Markdown in a fence that nothing in it can end."""
+    sent = '{"a": "````\\n<img src=x>"}'
+    made = progress(SENT, ACCEPTED, start(), *tool_use(sent), *end("tool_use"))
 
-    assert plain(made).startswith('[look_up] {"a": 1}\n\n')
-    assert markdown(made).startswith('**look_up** {"a": 1}\n\n')
+    assert plain(made).startswith(f"[look_up] {sent}\n\n")
+    assert markdown(made).startswith(f"**look_up**\n\n`````json\n{sent}\n`````\n\n")
 
 
 @pytest.mark.parametrize(
