@@ -12,17 +12,35 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from claude_nb.attachments import Attachment, register_attachment
+    from claude_nb.conversation import Conversation
     from claude_nb.errors import ClaudeError
     from claude_nb.reply import Reply
-    from claude_nb.run import ask, last, stream
+    from claude_nb.run import ask, ask_async, last, stream
     from claude_nb.simulator import Simulator
     from claude_nb.usage import Usage
 
 __version__ = "0.1.0"
 
-__all__ = ["ClaudeError", "Reply", "Simulator", "Usage", "ask", "last", "stream"]
+__all__ = [
+    "Attachment",
+    "ClaudeError",
+    "Conversation",
+    "Reply",
+    "Simulator",
+    "Usage",
+    "ask",
+    "ask_async",
+    "last",
+    "register_attachment",
+    "stream",
+]
 
 _HOME = {
+    "Attachment": "attachments",
+    "Conversation": "conversation",
+    "ask_async": "run",
+    "register_attachment": "attachments",
     "ClaudeError": "errors",
     "Reply": "reply",
     "Simulator": "simulator",

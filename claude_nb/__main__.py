@@ -1,4 +1,4 @@
-"""The command line: ``claude-nb lab`` opens JupyterLab on the quickstart notebook."""
+"""The command line: ``claude-nb lab`` opens JupyterLab, ``claude-nb usage`` sums what was spent."""
 
 from __future__ import annotations
 
@@ -9,8 +9,17 @@ import runpy
 import sys
 from importlib import metadata, resources
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 from claude_nb.api import has_credentials
+from claude_nb.errors import InputError
+from claude_nb.notebook import Spent, load, spent
+from claude_nb.render import words
+from claude_nb.render.characters import clean
+from claude_nb.render.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
 
 QUICKSTART = "00_quickstart.ipynb"
 
@@ -46,7 +55,17 @@ def main(argv: list[str] | None = None) -> int:
         usage="claude-nb lab [-h] [-- arguments for jupyter lab]",
     )
     lab.add_argument("jupyter_args", nargs="*", help="handed to jupyter lab as they are")
-    return _lab(parser.parse_args(argv).jupyter_args)
+    lab.set_defaults(run=lambda given: _lab(given.jupyter_args))
+    usage = commands.add_parser(
+        "usage",
+        help="sum the tokens and the cost that saved notebooks record",
+        description="Sum the tokens and the cost that saved notebooks record. A reply that is saved"
+        " twice is counted once.",
+    )
+    usage.add_argument("notebooks", nargs="+", metavar="notebook.ipynb")
+    usage.set_defaults(run=lambda given: _usage(given.notebooks))
+    given = parser.parse_args(argv)
+    return int(given.run(given))
 
 
 def _lab(jupyter_args: list[str]) -> int:
@@ -67,6 +86,75 @@ def _lab(jupyter_args: list[str]) -> int:
     # As `python -m jupyterlab`, in this process: signals and the exit code need no handing on.
     runpy.run_module("jupyterlab", run_name="__main__")
     return 0
+
+
+def _usage(paths: list[str]) -> int:
+    rows: list[tuple[str, ...]] = []
+    everything: dict[str, Spent] = {}
+    again = failed = 0
+    for path in paths:
+        try:
+            notebook = load(path)
+        except InputError as error:
+            _say(str(error), sys.stderr)
+            failed = 1
+            continue
+        for note in notebook.notes:
+            _say(f"{path}: {note}", sys.stderr)
+        found = {record.digest: spent(record) for record in notebook.records}
+        taken = {digest: reply for digest, reply in found.items() if reply is not None}
+        rows += _rows(path, taken.values())
+        again += len(everything.keys() & taken.keys())
+        everything |= taken
+    if len(paths) > 1:
+        rows += _rows("all", everything.values())
+    notes = ["Each cost is by the price list of its day."]
+    if any(reply.simulated for reply in everything.values()):
+        notes.append("Simulated: what real replies of that length would have cost.")
+    if any(cell.endswith("+") for row in rows for cell in row[1:]):
+        notes.append("+: and more, which is not known, for replies that broke off.")
+    if again:
+        notes.append(f"{again} in more than one notebook: counted once in all.")
+    if rows:
+        _say(repr(Table(_HEADS, rows, " ".join(notes))), sys.stdout)
+    return failed
+
+
+_HEADS = ("notebook", "requests", "input", "cache write", "cache read", "output", "cost")
+
+
+def _rows(name: str, replies: Collection[Spent]) -> list[tuple[str, ...]]:
+    """What replies took: those of the API, and, where there are any, those of the simulator."""
+    real = [reply for reply in replies if not reply.simulated]
+    simulated = [reply for reply in replies if reply.simulated]
+    rows = [_row(name, real)] if real or not simulated else []
+    return rows + ([_row(f"{name} (simulated)", simulated)] if simulated else [])
+
+
+def _row(name: str, replies: list[Spent]) -> tuple[str, ...]:
+    return (
+        name,
+        words.count(sum(reply.requests for reply in replies)),
+        _sum([reply.usage.input_tokens for reply in replies], words.count),
+        _sum([reply.usage.cache_write_tokens for reply in replies], words.count),
+        _sum([reply.usage.cache_read_tokens for reply in replies], words.count),
+        _sum([reply.usage.output_tokens for reply in replies], words.count),
+        _sum([reply.cost for reply in replies], words.money),
+    )
+
+
+def _sum(values: list[Any], said: Callable[[Any], str]) -> str:
+    """A sum in words: with a plus where a part of it is unknown."""
+    known = [value for value in values if value is not None]
+    if len(known) == len(values):
+        return said(sum(known))
+    return f"{said(sum(known))}+" if any(known) else said(None)
+
+
+def _say(line: str, file: TextIO) -> None:
+    """Print a line that may hold any file's name, on a terminal of any encoding."""
+    encoding = file.encoding or "utf-8"
+    print(clean(line).encode(encoding, "replace").decode(encoding), file=file)
 
 
 def _quickstart() -> Path:

@@ -33,6 +33,8 @@ from claude_nb.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from anthropic import APIStatusError, AsyncAnthropic
 
 _READ_TIMEOUT = 90.0
@@ -45,6 +47,9 @@ _AMBIENT = re.compile(r"ANTHROPIC_|SSL_CERT_|\w+_PROXY$", re.IGNORECASE)
 """The environment variables that the SDK and its network library read."""
 
 _DUMMY_KEY = "simulated"
+
+SERVER = "claude_nb-simulator"
+"""The simulator's ``Server`` header."""
 
 _NO_KEY = (
     "Type %claude_nb key to enter one (it is kept in memory only), or set ANTHROPIC_API_KEY before"
@@ -170,6 +175,15 @@ def _has_credentials(client: AsyncAnthropic) -> bool:
     )
 
 
+def is_simulator(headers: Mapping[str, str]) -> bool:
+    """Whether it is the simulator that answers, whoever made the client that asked.
+
+    Args:
+        headers: Those of a response.
+    """
+    return headers.get("server") == SERVER
+
+
 def has_credentials() -> bool:
     """Whether the environment or the SDK's own configuration files hold credentials."""
     try:
@@ -200,7 +214,9 @@ def explain(error: Exception) -> ClaudeError:
     import anthropic
 
     if isinstance(error, anthropic.APIStatusError):
-        return _status_error(error)
+        said = _status_error(error)
+        said.simulated = is_simulator(error.response.headers)
+        return said
     if (lost := _network_error(error)) is not None:
         return lost
     if isinstance(error, TypeError) and "authentication" in str(error):

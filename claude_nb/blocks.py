@@ -141,6 +141,16 @@ class Block:
         return str(self._start.get("name") or "")
 
     @property
+    def id(self) -> str:
+        """The id of a call, for its result to name."""
+        return _string(self._start.get("id"))
+
+    @property
+    def answers(self) -> str:
+        """The id of the call whose result this is; empty for what is no result."""
+        return _string(self._start.get("tool_use_id"))
+
+    @property
     def input(self) -> Any:
         """A tool call's input: a dict, or None while its JSON is incomplete or if it is invalid."""
         raw = self.text
@@ -301,9 +311,15 @@ class Message:
                 block.close(time)
 
     def lose(self, *, text: bool) -> None:
-        """Drop what the next request will say again: calls of tools, and ``text`` or not."""
+        """Drop what the next request will say again: calls without a result, and ``text`` or not.
+
+        A call that the server answered itself is done, unless it is all asked for again.
+        """
+        answered = {block.answers for block in self.content if not (block.lost or text)}
         for block in self.content:
-            if block.type in ("tool_use", "text" if text else "tool_use"):
+            if (text and (block.type == "text" or block.answers)) or (
+                block.type in TOOL_CALLS and block.id not in answered
+            ):
                 block.lost = True
                 if block.ended is None:
                     block.close(self.ended or self.sent)

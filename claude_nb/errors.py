@@ -67,6 +67,7 @@ class ClaudeError(Exception):
 
     Attributes:
         reply: The reply as far as it came, or None where nothing was sent.
+        simulated: Whether it was the simulator that said so.
         label: What happened in two or three words, for a line or a row.
     """
 
@@ -89,6 +90,7 @@ class ClaudeError(Exception):
         self.retry_after = retry_after
         self.status = status
         self.reply: Any = None
+        self.simulated = False
         super().__init__(self.what)
 
     def __str__(self) -> str:

@@ -40,7 +40,7 @@ class RequestSent:
 
     Attributes:
         model: The model id that was asked for.
-        simulated: Whether the server is the simulator.
+        simulated: Whether it goes to our own simulator.
     """
 
     model: str
@@ -54,9 +54,11 @@ class ResponseStarted:
 
     Attributes:
         request_id: The ``request-id`` header, or None.
+        simulated: Whether the server says that it is the simulator.
     """
 
     request_id: str | None = None
+    simulated: bool = False
     type: str = "response_started"
 
 

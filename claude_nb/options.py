@@ -66,17 +66,25 @@ def _thinking(value: Value, variables: Mapping[str, Any]) -> str | int:
         raise InputError(f"It takes on, off or a number of tokens, not {value.text!r}.") from None
 
 
+def _variable(name: str, variables: Mapping[str, Any], otherwise: str) -> Any:
+    if name in variables:
+        return variables[name]
+    near = get_close_matches(name, [n for n in variables if not n.startswith("_")], 1)
+    hint = f"Did you mean {near[0]}? " if near else ""
+    raise InputError(f"There is no variable {name}.", f"{hint}{otherwise}")
+
+
+def _values(value: Value, variables: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    names = [name.strip() for name in value.text.split(",")]
+    hint = "It takes names of variables: --attach df,fig"
+    return tuple((name, _variable(name, variables, hint)) for name in names)
+
+
 def _system(value: Value, variables: Mapping[str, Any]) -> str:
     if value.quoted:
         return value.text
-    if value.text not in variables:
-        near = get_close_matches(value.text, [n for n in variables if not n.startswith("_")], 1)
-        hint = f"Did you mean {near[0]}? " if near else ""
-        raise InputError(
-            f"There is no variable {value.text}.",
-            f'{hint}For the text itself, use quotes: --system "Answer in one sentence."',
-        )
-    system = variables[value.text]
+    hint = 'For the text itself, use quotes: --system "Answer in one sentence."'
+    system = _variable(value.text, variables, hint)
     if not isinstance(system, str):
         raise InputError(f"{value.text} is a {type(system).__name__}, not text.")
     return system
@@ -102,7 +110,15 @@ OPTIONS = (
     Option("effort", "", "LEVEL", "low, medium, high, xhigh or max", _text),
     Option("hide-thinking", "", "", "ask for no readable thinking to be sent", _switch),
     Option("hide-tools", "", "", "do not show calls of tools and their results", _switch),
+    Option("attach", "a", "NAMES", "send the values of these variables along: df,fig", _values),
+    Option("cells", "", "3-5|all", "send earlier cells along, and what came of them", _text),
+    Option("error", "", "", "send the last exception along, and the cell that raised it", _switch),
+    Option("raw", "", "", "send {{name}} as it is, instead of the variable's value", _switch),
+    Option("conversation", "c", "NAME", "the conversation that it belongs to", _text),
+    Option("new", "", "", "begin the conversation anew", _switch),
+    Option("once", "", "", "neither send nor remember what was said", _switch),
     Option("out", "o", "NAME", "keep the reply in this variable", _identifier),
+    Option("insert", "", "", "put the reply's code into a new cell below", _switch),
 )
 
 _BY_FLAG = {f"--{o.name}": o for o in OPTIONS} | {f"-{o.short}": o for o in OPTIONS if o.short}
@@ -138,10 +154,13 @@ def parse(line: str, variables: Mapping[str, Any]) -> tuple[dict[str, Any], str]
             value, rest = _value(option, f"{inline} {rest}")
         elif equals:
             raise InputError(f"{flag} is a switch: it takes no value.")
+        name = option.name.replace("-", "_")
         try:
-            given[option.name.replace("-", "_")] = option.read(value, variables)
+            read = option.read(value, variables)
         except InputError as error:
             raise InputError(f"{flag}: {error.what}", error.advice) from None
+        # A list may be given in parts; of anything else the last one counts.
+        given[name] = given.get(name, ()) + read if isinstance(read, tuple) else read
     return given, rest
 
 

@@ -64,6 +64,7 @@ class Progress:
         ended: When it ended (``time.monotonic()``, seconds), or None.
         waiting: What is waited for before the next request, or None.
         hides_tools: Whether calls of tools and their results are not to be shown.
+        notes: What is said above it about what was sent.
     """
 
     def __init__(self) -> None:
@@ -73,6 +74,7 @@ class Progress:
         self.ended: float | None = None
         self.waiting: Waiting | None = None
         self.hides_tools = False
+        self.notes: tuple[str, ...] = ()
         self._resumption: Resumption | None = None
         self._kept = 0  # of how many messages the text is part of the answer, though they broke off
 
@@ -88,11 +90,13 @@ class Progress:
             self.waiting = data
             if self.messages:
                 self.messages[-1].fail(event.time, data.error.label)
+                self._unmask(data.error)
         elif isinstance(data, Resumed):
             self._resume(data)
         elif isinstance(data, Stopped):
             self._end(event.time, Outcome.STOPPED)
         elif isinstance(data, Failed):
+            self._unmask(data.error)
             dropped = isinstance(data.error, DroppedError)
             self._end(event.time, Outcome.DROPPED if dropped else Outcome.FAILED, data.error)
         elif self.messages:
@@ -106,6 +110,11 @@ class Progress:
         self.messages.append(Message(time, data, self._resumption))
         self._resumption = self.waiting = self.error = self.ended = None
         self.outcome = Outcome.STREAMING
+
+    def _unmask(self, error: ClaudeError) -> None:
+        """An error may be the first word of a simulator that a client of the user's leads to."""
+        if self.messages and error.simulated:
+            self.messages[-1].simulated = True
 
     def _resume(self, data: Resumed) -> None:
         """Keep the text of the request that broke off; what else was half-written is lost."""
@@ -126,6 +135,7 @@ class Progress:
         if isinstance(data, ResponseStarted):
             message.accepted = True
             message.request_id = data.request_id
+            message.simulated = message.simulated or data.simulated
             return
         message.apply(time, data)
         if message.complete and message.stop_reason != "pause_turn":  # which is to be continued

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from claude_nb.errors import InputError
+from claude_nb.limits import check
 from claude_nb.models import DEFAULT_MODEL, ModelFacts, facts
-
-MAX_REQUEST_BYTES = 32_000_000
-"""The Messages API refuses larger requests (413): platform documentation, "Errors"."""
 
 MIN_THINKING_BUDGET = 1024
 """The smallest ``budget_tokens``: platform documentation, "Extended thinking"."""
@@ -19,20 +17,43 @@ EFFORTS = ("low", "medium", "high", "xhigh", "max")
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """A request's place in a conversation, as it is saved.
+
+    Attributes:
+        conversation: The conversation's name.
+        id: The turn's own name.
+        parent: The name of the turn before it, or None for the first.
+        cell: The front end's id of the cell, or an empty string.
+        asked: When, as ISO 8601 in UTC.
+    """
+
+    conversation: str
+    id: str
+    parent: str | None
+    cell: str
+    asked: str
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One request to the Messages API.
 
     Args:
-        prompt: The user's words, sent exactly as they are.
+        prompt: The user's words, sent exactly as they are if ``content`` is empty.
         model: Any model id; it is passed on as it is.
         max_tokens: The most tokens to generate, thinking included.
-        system: The system prompt, or None.
+        system: The system prompt; None or an empty text for none.
         thinking: ``"on"``, ``"off"``, a budget in tokens, or None for what the model does by
             itself. What a model is known not to take is refused here.
         effort: One of ``EFFORTS``, or None for the model's default.
         hide_thinking: Ask for no readable thinking to be sent: it comes sooner to the text.
         hide_tools: Do not show calls of tools and their results; it changes nothing that is sent.
+        content: What is sent for the prompt: content blocks, as the API's dicts.
+        before: The turns before the prompt, as the API's dicts.
         after: Turns that follow the prompt, as the API's dicts, to continue a reply.
+        notes: What is said above the reply about what was sent; it changes nothing that is sent.
+        turn: Its place in a conversation, or None.
 
     Raises:
         InputError: It cannot be sent as it is; the error says what to change.
@@ -46,13 +67,20 @@ class Request:
     effort: str | None = None
     hide_thinking: bool = False
     hide_tools: bool = False
+    content: tuple[dict[str, Any], ...] = ()
+    before: tuple[dict[str, Any], ...] = ()
     after: tuple[dict[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
+    turn: Turn | None = None
 
     def __post_init__(self) -> None:
         if not self.prompt.strip():
             raise InputError("There is nothing to send: the prompt is empty.")
-        for name, text in (("prompt", self.prompt), ("system prompt", self.system or "")):
-            _check_text(name, text)
+        texts = [self.system or "", *([] if self.content else [self.prompt])]
+        said = [{"type": "text", "text": text} for text in texts]
+        turns = [turn["content"] for turn in (*self.before, *self.after)]
+        earlier = [block for turn in turns if not isinstance(turn, str) for block in turn]
+        check([*said, *self.content, *earlier], facts(self.model))
         if not self.model.strip():
             raise InputError("The model id is empty.", "For example: --model claude-opus-5-5")
         if self.max_tokens < 1:
@@ -68,7 +96,11 @@ class Request:
         params: dict[str, Any] = {
             "model": self.model,
             "max_tokens": self.max_tokens,
-            "messages": [{"role": "user", "content": self.prompt}, *self.after],
+            "messages": [
+                *self.before,
+                {"role": "user", "content": list(self.content) or self.prompt},
+                *self.after,
+            ],
         }
         if self.system:
             params["system"] = self.system
@@ -122,19 +154,3 @@ def _check_form(model: ModelFacts | None, form: str, wish: str) -> None:
         return
     forms = [text for name, text in _INSTEAD.items() if name in model.thinking_types]
     raise InputError(f"{model.id} cannot {wish}.", f"It takes {' or '.join(forms)}.")
-
-
-def _check_text(name: str, text: str) -> None:
-    try:
-        size = len(text.encode())
-    except UnicodeEncodeError as error:
-        raise InputError(
-            f"The {name} holds half a character (a lone surrogate) at position {error.start}.",
-            "Text that was cut in the middle of an emoji looks like this; remove that character.",
-        ) from None
-    if size > MAX_REQUEST_BYTES:
-        raise InputError(
-            f"The {name} is {size / 1e6:.0f} MB; the API takes at most"
-            f" {MAX_REQUEST_BYTES // 1_000_000} MB.",
-            "Send a part of it.",
-        )

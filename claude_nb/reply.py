@@ -5,15 +5,17 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from claude_nb.attachments import register_attachment
 from claude_nb.errors import redact
 from claude_nb.progress import Progress
-from claude_nb.render import settled
+from claude_nb.render import code, settled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from claude_nb.events import StreamEvent
     from claude_nb.prompt import Request
+    from claude_nb.render.code import CodeBlock
 
 
 class Reply(Progress):
@@ -22,15 +24,17 @@ class Reply(Progress):
     Attributes:
         request: What was asked.
         events: Everything that happened, in order.
-        shown_in: The execution in whose output it was shown while it streamed, or None.
+        shown_in: The execution in whose output it was shown while it streamed, the n of ``In[n]``;
+            0 for none.
     """
 
     def __init__(self, request: Request) -> None:
         super().__init__()
         self.request = request
         self.hides_tools = request.hide_tools
+        self.notes = request.notes
         self.events: list[StreamEvent] = []
-        self.shown_in: int | None = None
+        self.shown_in = 0
 
     def advance(self, events: Iterable[StreamEvent]) -> None:
         """Take in events; only the painter of a reply calls this."""
@@ -43,10 +47,19 @@ class Reply(Progress):
         """The SDK's ``Message`` of the last request, or None if none began."""
         return self.last.to_sdk() if self.last else None
 
+    @property
+    def code_blocks(self) -> list[CodeBlock]:
+        """The fenced code of its text, in order, each with a ``language`` and its ``code``.
+
+        A fence that was open when the reply ended counts as far as it came.
+        """
+        texts = [b.text for b in self.blocks if b.type == "text" and not b.lost]
+        return [block for text in texts for block in code.code_blocks(text)]
+
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
-        if self.shown_in is not None and self.shown_in == execution() and _is_result():
+        if self.shown_in and self.shown_in == execution() and _is_result():
             return {"text/plain": repr(self)}, {}  # all of it stands above already
-        return settled.mimebundle(self), settled.metadata(self)
+        return settled.mimebundle(self), settled.metadata(self, self.request)
 
     def __repr__(self) -> str:
         text = redact(self.text)
@@ -54,19 +67,24 @@ class Reply(Progress):
         return f"<Reply {self.outcome} · {self.model or self.request.model} · {shown!r}>"
 
 
-def execution() -> int | None:
-    """The number of IPython's current execution, the n of ``In[n]``; None outside IPython."""
-    shell = _shell()
-    return None if shell is None else int(shell.execution_count)
+register_attachment(Reply, lambda reply, _: reply.text)
+
+
+def execution() -> int:
+    """The number of IPython's current execution, the n of ``In[n]``; 0 outside IPython."""
+    here = shell()
+    # Not the shell's own count, which is ahead by one while a cell runs.
+    return here.displayhook.prompt_count if here else 0
 
 
 def _is_result() -> bool:
     """Whether IPython is showing ``Out[n]``, rather than what ``display`` was given."""
-    hook = _shell().displayhook
+    hook = shell().displayhook
     # A kernel's hook has the message that it is making; a terminal's says that it is at work.
     return bool(getattr(hook, "msg", hook.is_active))
 
 
-def _shell() -> Any:
+def shell() -> Any:
+    """The IPython shell that this runs in, or None."""
     ipython = sys.modules.get("IPython")
     return ipython.get_ipython() if ipython else None

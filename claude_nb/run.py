@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import os
 import sys
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.api import Connection
 from claude_nb.engine import Stream
 from claude_nb.errors import ClaudeError, InputError
+from claude_nb.history import Place
+from claude_nb.interpolation import compose
 from claude_nb.ledger import Ledger
 from claude_nb.prompt import Request
-from claude_nb.reply import Reply, execution
+from claude_nb.reply import Reply, execution, shell
 from claude_nb.source import ApiSource
-from claude_nb.views import View, paint
+from claude_nb.views import paint
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from claude_nb.history import History
     from claude_nb.retry import Policy
     from claude_nb.simulator import Simulator
     from claude_nb.simulator.replies import Reply as SimulatedReply
+    from claude_nb.views import View
 
 
 VIEWS = ("auto", "live", "updating", "terminal")
@@ -146,12 +154,15 @@ def stream(
     Raises:
         InputError: The request cannot be sent as it is.
     """
-    return _send(Request(prompt, **options), client, policy)
+    return Stream(ApiSource(_connection(client)), Request(prompt, **options), policy)
 
 
 def ask(
     prompt: str,
     *,
+    attach: Iterable[Any] = (),
+    history: History | None = None,
+    new: bool = False,
     client: Any = None,
     show: bool = True,
     view: str = "auto",
@@ -160,8 +171,14 @@ def ask(
 ) -> Reply:
     """Send a prompt, show the reply as it streams, and return it when it is done.
 
+    It remembers nothing: for questions that build on each other there is ``Conversation``.
+
     Args:
         prompt: The user's words.
+        attach: Values that are sent along: tables, figures, paths, whatever can stand for ``{{x}}``
+            in a ``%%claude`` cell.
+        history: The conversation that it belongs to, or None.
+        new: Whether the conversation begins anew with it.
         client: Your own ``anthropic.AsyncAnthropic``; by default one for the session's connection.
         policy: How patient to be with failures; by default ``Policy()``.
         show: Whether to show it: in the cell's output, or on the terminal.
@@ -175,23 +192,60 @@ def ask(
         InputError: The request cannot be sent as it is; nothing was sent.
         ClaudeError: It failed, was dropped or was stopped; ``.reply`` holds what came.
     """
-    request = Request(prompt, **options)
-    if view not in VIEWS:
-        raise InputError(f"There is no view {view!r}.", f"It is one of {', '.join(VIEWS)}.")
-    reply = Reply(request)
-    reply.shown_in = execution() if show else None
-    session.last = reply
-    try:
-        stream = _send(request, client, policy)
+    request = _request(prompt, attach, options)
+    with _asked(
+        request, history=history, new=new, client=client, show=show, view=view, policy=policy
+    ) as asked:
+        paint(*asked)
+    return asked[1]
+
+
+async def ask_async(
+    prompt: str,
+    *,
+    attach: Iterable[Any] = (),
+    history: History | None = None,
+    new: bool = False,
+    client: Any = None,
+    show: bool = True,
+    view: str = "auto",
+    policy: Policy | None = None,
+    **options: Any,
+) -> Reply:
+    """``ask`` for a top-level ``await``: the notebook's other tasks go on meanwhile.
+
+    Args:
+        prompt: The user's words.
+        attach: Values that are sent along.
+        history: The conversation that it belongs to, or None.
+        new: Whether the conversation begins anew with it.
+        client: As for ``ask``, as are the others.
+        show: Whether to show it.
+        view: How to show it.
+        policy: How patient to be with failures.
+        **options: Fields of ``Request``.
+
+    Returns:
+        The complete reply.
+
+    Raises:
+        InputError: The request cannot be sent as it is; nothing was sent.
+        ClaudeError: It failed, was dropped or was stopped; ``.reply`` holds what came.
+        CancelledError: The task was cancelled; the request has ended, and what came is shown.
+    """
+    request = _request(prompt, attach, options)
+    with _asked(
+        request, history=history, new=new, client=client, show=show, view=view, policy=policy
+    ) as asked:
+        painting = asyncio.ensure_future(asyncio.to_thread(paint, *asked))
         try:
-            place = _view(view, stream, reply) if show else None
-        except BaseException:
-            stream.stop()
+            await asyncio.shield(painting)
+        except asyncio.CancelledError:
+            asked[0].stop()
+            with suppress(ClaudeError):  # that it was stopped, which the caller did
+                await painting
             raise
-        paint(stream, reply, place)
-    finally:
-        session.ledger.charge(reply)
-    return reply
+    return asked[1]
 
 
 def last() -> Reply | None:
@@ -199,9 +253,59 @@ def last() -> Reply | None:
     return session.last
 
 
-def _send(request: Request, client: Any, policy: Policy | None) -> Stream:
-    connection = session.connection() if client is None else Connection(own_client=client)
-    return Stream(ApiSource(connection), request, policy)
+@contextmanager
+def _asked(
+    request: Request,
+    *,
+    history: History | None,
+    new: bool,
+    client: Any,
+    show: bool,
+    view: str,
+    policy: Policy | None,
+) -> Iterator[tuple[Stream, Reply, Callable[[], View] | None]]:
+    """Send a prompt, and keep its books when it has been painted."""
+    if view not in VIEWS:
+        raise InputError(f"There is no view {view!r}.", f"It is one of {', '.join(VIEWS)}.")
+    place = _place()
+    connection = _connection(client)
+    if history is not None:
+        request = history.begin(request, place, new=new, simulated=connection.simulated)
+    reply = Reply(request)
+    reply.shown_in = place.execution if show else 0
+    session.last = reply
+    try:
+        stream = Stream(ApiSource(connection), request, policy)
+        try:
+            yield stream, reply, partial(_view, view, stream, reply) if show else None
+        except BaseException:  # nobody reads on: it must not go on, and be paid for
+            stream.stop()
+            raise
+    finally:
+        session.ledger.charge(reply)
+        if history is not None:
+            history.end(request, place, reply)
+
+
+def _request(prompt: str, attach: Iterable[Any], options: dict[str, Any]) -> Request:
+    attached = [(f"attachment {number}", value) for number, value in enumerate(attach, 1)]
+    if attached:
+        filled = compose(prompt, attached=attached)
+        options = {"content": filled.blocks, "notes": filled.notes, **options}
+    return Request(prompt, **options)
+
+
+def _connection(client: Any) -> Connection:
+    return session.connection() if client is None else Connection(own_client=client)
+
+
+def _place() -> Place:
+    """Where the code that runs now stands in the notebook."""
+    here = shell()
+    kernel = getattr(here, "kernel", None)
+    parent = kernel.get_parent() if kernel else {}
+    cell = (parent.get("metadata") or {}).get("cellId")
+    return Place(str(cell or ""), execution())
 
 
 def _view(name: str, stream: Stream, reply: Reply) -> View:
@@ -222,17 +326,10 @@ def _view(name: str, stream: Stream, reply: Reply) -> View:
 
 
 def _fitting() -> str:
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
-    kernel = getattr(shell, "kernel", None)
-    if kernel is None:
+    """A widget where somebody is there to answer it: nbclient and papermill are not."""
+    if getattr(shell(), "kernel", None) is None:
         return "terminal"
-    return "live" if _answers(kernel) else "updating"
-
-
-def _answers(kernel: Any) -> bool:
-    """Whether somebody is there to answer a widget: nbclient and papermill are not."""
     live = sys.modules.get("claude_nb.views.live")
-    asked_by_a_cell = "cellId" in (kernel.get_parent().get("metadata") or {})
     answered = live is not None and live.LiveView.answered
-    return asked_by_a_cell or answered or "google.colab" in sys.modules
+    answers = bool(_place().cell) or answered or "google.colab" in sys.modules
+    return "live" if answers else "updating"

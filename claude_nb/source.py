@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
+from claude_nb.api import is_simulator
 from claude_nb.errors import DroppedError
 from claude_nb.events import RequestSent, ResponseStarted
 
@@ -51,10 +52,13 @@ class ApiSource:
     async def events(self, request: Request) -> AsyncGenerator[Any, None]:
         """Send the request once, and yield what comes."""
         yield RequestSent(request.model, self._connection.simulated)
-        client = self._connection.client()
+        # Elsewhere: to import the SDK, or to read certificates, would hold up the engine, which
+        # could then neither stop this stream nor take in what comes for others.
+        client = await asyncio.to_thread(self._connection.client)
         stream = await client.messages.create(**request.params(), stream=True)
         try:
-            yield ResponseStarted(stream.response.headers.get("request-id"))
+            headers = stream.response.headers
+            yield ResponseStarted(headers.get("request-id"), is_simulator(headers))
             empty, complete = True, False
             while not complete:
                 try:

@@ -34,6 +34,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: 2 * ("browser" in item.keywords) + ("kernel" in item.keywords))
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even import browser tests that are not to run: what they import takes seconds."""
+    deselected = "not browser" in config.option.markexpr
+    return (deselected and collection_path == ROOT / "tests" / "browser") or None
+
+
 @pytest.fixture(autouse=True)
 def no_ambient_credentials(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
@@ -63,11 +69,15 @@ def simulator() -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def api(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Simulator:
-    """The simulator in the place of the API, where the environment of a user would name it."""
+def api(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
+    """The simulator in the place of the API, where the environment of a user would name it.
+
+    What a test has queued and not asked for is no answer to the next one.
+    """
     monkeypatch.setenv("ANTHROPIC_BASE_URL", simulator.base_url)
     monkeypatch.setenv("ANTHROPIC_API_KEY", "not-a-key")
-    return simulator
+    yield simulator
+    simulator.drain()
 
 
 @pytest.fixture(scope="session")

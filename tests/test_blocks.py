@@ -157,3 +157,52 @@ def test_fields_of_the_wrong_type_are_left_out(junk):
 def test_without_message_start_there_is_no_sdk_message():
     """The SDK could not make one either."""
     assert message(*said("Hi")[1:]).to_sdk() is None
+
+
+def server_call(identifier, index=0):
+    """A call of a tool that the server runs itself."""
+    fields = {"type": "server_tool_use", "id": identifier, "name": "web_search", "input": {}}
+    return block(index, **fields)
+
+
+def server_result(identifier, index=1):
+    """What came of it."""
+    return block(index, type="web_search_tool_result", tool_use_id=identifier, content=[])
+
+
+def lost(made):
+    """The types of the blocks that are lost, in order."""
+    return [b.type for b in made.content if b.lost]
+
+
+def test_a_call_without_its_result_is_lost_with_the_connection():
+    """A complete one too; one that the server has answered is part of what came."""
+    broken = message(
+        start(), *server_call("s1"), *server_result("s1"), *text("So"), *server_call("s2", 3)
+    )
+    broken.fail(9.0, "connection lost")
+
+    broken.lose(text=False)
+
+    assert lost(broken) == ["server_tool_use"]
+    assert [b.id for b in broken.content if b.lost] == ["s2"]
+
+
+def test_a_half_written_result_leaves_its_call_without_one():
+    """It is lost itself, and so is the call."""
+    broken = message(start(), *server_call("s1"), *server_result("s1")[:-1])
+    broken.fail(9.0, "connection lost")
+
+    broken.lose(text=False)
+
+    assert lost(broken) == ["server_tool_use", "web_search_tool_result"]
+
+
+def test_what_is_asked_for_again_is_lost_as_a_whole():
+    """Its calls, their results and its text: the next request brings its own."""
+    broken = message(start(), *server_call("s1"), *server_result("s1"), *text(" ", index=2))
+    broken.fail(9.0, "connection lost")
+
+    broken.lose(text=True)
+
+    assert lost(broken) == ["server_tool_use", "web_search_tool_result", "text"]

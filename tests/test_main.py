@@ -13,6 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from claude_nb.__main__ import main
+from claude_nb.usage import Usage
+from tests.test_notebook import cell, save
+
 ROOT = Path(__file__).resolve().parents[1]
 
 # A Jupyter configuration that runs in the server: it says how the server was started, and ends it.
@@ -151,3 +155,123 @@ def test_lab_starts_and_ends_with_its_signal(folder):
         server.send_signal(signal.SIGTERM)
         server.communicate(timeout=30)
     assert server.returncode == 0
+
+
+def taken(number, *, output=10, cost=0.5, simulated=False):
+    """A record of a reply; ``number`` tells it from others."""
+    usage = dict.fromkeys(Usage.__dataclass_fields__, 0) | {
+        "input_tokens": 1_000,
+        "cache_write_5m_tokens": 200,
+        "cache_write_1h_tokens": 100,
+        "cache_read_tokens": 30,
+        "output_tokens": output,
+        "thinking_tokens": None,
+    }
+    ids = [f"req_{number}"]
+    record = {"version": 1, "simulated": simulated, "usage": usage}
+    return record | {"cost_usd": cost, "request_ids": ids}
+
+
+def rows(capsys):
+    """The table that was printed, without its head and its notes; those; and what was reported."""
+    said = capsys.readouterr()
+    lines = said.out.splitlines()
+    return [" ".join(line.split()) for line in lines[1:-1]], (lines or [""])[-1], said.err
+
+
+def test_usage_sums_what_notebooks_record(tmp_path, capsys):
+    """A row for each, and their sum; what the simulator answered stands apart."""
+    one = save(tmp_path / "one.ipynb", cell(taken(1), taken(2)), cell(taken(3, simulated=True)))
+    two = save(tmp_path / "two.ipynb", cell(taken(4)))
+
+    code = main(["usage", str(one), str(two)])
+
+    table, notes, reported = rows(capsys)
+    assert (code, reported) == (0, "")
+    assert table == [
+        f"{one} 2 2,000 600 60 20 $1.0000",
+        f"{one} (simulated) 1 1,000 300 30 10 $0.5000",
+        f"{two} 1 1,000 300 30 10 $0.5000",
+        "all 3 3,000 900 90 30 $1.5000",
+        "all (simulated) 1 1,000 300 30 10 $0.5000",
+    ]
+    assert notes.endswith("Simulated: what real replies of that length would have cost.")
+
+
+def test_usage_of_what_broke_off_is_unknown(tmp_path, capsys):
+    """A sum says that there is more than it knows; nothing is taken for zero."""
+    broken = [taken(1), taken(2, output=None, cost=None)]
+    some = save(tmp_path / "some.ipynb", cell(*broken))
+    none = save(tmp_path / "none.ipynb", cell(broken[1]))
+
+    assert main(["usage", str(some), str(none)]) == 0
+
+    table, notes, _ = rows(capsys)
+    assert table[:2] == [
+        f"{some} 2 2,000 600 60 10+ $0.5000+",
+        f"{none} 1 1,000 300 30 unknown unknown",
+    ]
+    assert "+: and more, which is not known" in notes
+
+
+def test_usage_counts_a_reply_once(tmp_path, capsys):
+    """Shown twice, or in a copy of the notebook: it was paid for once."""
+    one = save(tmp_path / "one.ipynb", cell(taken(1), taken(1)))
+    two = save(tmp_path / "two.ipynb", cell(taken(1)), cell(taken(2)))
+
+    assert main(["usage", str(one), str(two)]) == 0
+
+    table, notes, _ = rows(capsys)
+    assert [line.split()[1] for line in table] == ["1", "2", "2"]
+    assert "1 in more than one notebook: counted once in all." in notes
+
+
+def test_usage_of_a_notebook_without_replies_is_nothing(tmp_path, capsys):
+    """That is no failure."""
+    empty = save(tmp_path / "empty.ipynb", cell(source="1 + 1"))
+
+    assert main(["usage", str(empty)]) == 0
+    assert rows(capsys)[0] == [f"{empty} 0 0 0 0 0 $0.0000"]
+
+
+def test_usage_says_what_it_passed_over(tmp_path, capsys):
+    """A record that it cannot read is no failure: the others are summed."""
+    mixed = save(tmp_path / "mixed.ipynb", cell({"version": 2}, taken(1)), cell({"version": 1}))
+
+    assert main(["usage", str(mixed)]) == 0
+
+    table, _, reported = rows(capsys)
+    assert [line.split()[1] for line in table] == ["1"]
+    assert reported == f"{mixed}: cell 1: its record is of a newer version of claude_nb\n"
+
+
+@pytest.mark.parametrize("name", ["missing.ipynb", "*.ipynb", ".", "text.ipynb"])
+def test_usage_goes_on_after_a_file_that_cannot_be_read(tmp_path, capsys, name):
+    """It is reported, also by the exit code; a pattern may be one that no shell has expanded."""
+    (tmp_path / "text.ipynb").write_text("text")
+    good = save(tmp_path / "good", cell(taken(1)))
+
+    assert main(["usage", str(tmp_path / name), str(good)]) == 1
+
+    table, _, reported = rows(capsys)
+    assert [line.split()[1] for line in table] == ["1", "1"]
+    assert str(tmp_path / name) in reported
+
+
+def test_usage_prints_any_name_on_any_terminal(folder):
+    """One that an old console cannot show, or that would move its cursor."""
+    name = "é→\x1b[2J.ipynb"
+    save(folder / name, cell(taken(1)))
+
+    ran = run("-m", "claude_nb", "usage", name, cwd=folder, env={"PYTHONIOENCODING": "ascii"})
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "$0.5000" in ran.stdout
+    assert "\x1b" not in ran.stdout
+
+
+def test_usage_needs_a_notebook(folder):
+    """The error says so."""
+    ran = run("-m", "claude_nb", "usage", cwd=folder)
+    assert ran.returncode == 2
+    assert "notebook.ipynb" in ran.stderr

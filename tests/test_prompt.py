@@ -42,16 +42,16 @@ def test_an_empty_prompt_is_refused(prompt):
 
 @pytest.mark.parametrize("field", ["prompt", "system"])
 def test_half_a_character_is_refused(field):
-    """A lone surrogate has no UTF-8 form; the message says where it stands."""
+    """A lone surrogate has no UTF-8 form; the message says what to look for."""
     said = refusal(**{field: "ab\ud83d cd"})
 
-    assert "holds half a character (a lone surrogate) at position 2." in said
+    assert "holds half a character (a lone surrogate)." in said
 
 
 def test_more_than_the_api_takes_is_refused():
     """The API would answer 413 after the upload."""
     assert refusal(prompt="é" * 16_500_000).startswith(
-        "The prompt is 33 MB; the API takes at most 32 MB."
+        "The request is 33 MB; the API takes at most 32 MB,"
     )
 
 

@@ -9,12 +9,16 @@ import pytest
 import claude_nb
 
 PUBLIC_NAMES = [
+    "Attachment",
     "ClaudeError",
+    "Conversation",
     "Reply",
     "Simulator",
     "Usage",
     "ask",
+    "ask_async",
     "last",
+    "register_attachment",
     "stream",
 ]
 

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import json
 import re
+from typing import TYPE_CHECKING, Any
 
+import anthropic
+import httpx2
 import pytest
+from anthropic.types import RawMessageStreamEvent
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import claude_nb
+from claude_nb import engine
 from claude_nb.errors import DroppedError
 from claude_nb.events import RequestSent, ResponseStarted, Resumed, Stopped, StreamEvent, Waiting
 from claude_nb.progress import Progress
+from claude_nb.prompt import Request
+from claude_nb.reply import Reply
 from claude_nb.retry import Policy
 from claude_nb.seams import OVERLAP, overlap
 from claude_nb.simulator import Raw, Stream
 from claude_nb.simulator.wire import sse
+from claude_nb.source import ApiSource
+from claude_nb.usage import Usage
 from tests.played import end, said, start, text, thinking
 from tests.test_blocks import event
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 SHAPES = {
     "text": said("Hello", ", wor", "ld! ", " How", " are you?"),
@@ -157,3 +169,76 @@ def test_what_was_held_back_when_a_continuation_broke_off_comes_once():
         made.apply(StreamEvent(0, 0.0, 1, data))
 
     assert made.text == "One two. tw"
+
+
+class Cut(httpx2.AsyncByteStream):
+    """The beginning of a body, and then the end of the body or of the connection."""
+
+    def __init__(self, body: bytes, end_of_body: str) -> None:
+        self._body = body
+        self._end = end_of_body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._body
+        if self._end == "drop":
+            raise httpx2.RemoteProtocolError("peer closed connection")
+
+
+class Wire:
+    """A connection that brings a body cut off, and then what is asked for after that.
+
+    The SDK decodes the bytes; only the sending of the request, which costs most of the time, is
+    left out: thousands of cuts in seconds.
+    """
+
+    def __init__(self, sdk: anthropic.AsyncAnthropic, events, cut: int, end_of_body: str) -> None:
+        self.simulated = False
+        self.messages = self
+        self._sdk = sdk
+        self._events = events
+        self._cut = Cut(b"".join(map(sse, events))[:cut], end_of_body)
+
+    def client(self):
+        """What the SDK's client would be."""
+        return self
+
+    async def create(self, *, messages, **_: Any):
+        """The SDK's stream of events, over these bytes."""
+        cut, self._cut = self._cut, None
+        if cut is None:
+            cut = Cut(b"".join(map(sse, self._rest(messages))), "close")
+        response = httpx2.Response(200, stream=cut, request=httpx2.Request("POST", "http://e.x"))
+        return anthropic.AsyncStream(
+            cast_to=RawMessageStreamEvent, response=response, client=self._sdk
+        )
+
+    def _rest(self, messages):
+        """All of the text, or what follows the beginning that the request holds."""
+        if len(messages) == 1:
+            return self._events
+        whole, partial = text_of(self._events), messages[1]["content"][0]["text"]
+        assert whole.startswith(partial)
+        return said(whole[len(partial) :])
+
+
+@pytest.mark.parametrize("end_of_body", ["drop", "close"])
+@pytest.mark.parametrize("name", ["text", "list"])
+def test_cut_at_every_byte(name, end_of_body):
+    """The text is the text, and the usage is the sum of what is known: wherever it was cut."""
+    events = SHAPES[name]
+    whole, policy, request = text_of(events), Policy(base=0.0), Request("Hi")
+    sdk = anthropic.AsyncAnthropic(api_key="not-a-key")
+    cuts = range(len(b"".join(map(sse, events))) + 1)
+    streams = [
+        engine.Stream(ApiSource(Wire(sdk, events, cut, end_of_body)), request, policy)
+        for cut in cuts
+    ]
+
+    for cut, stream in zip(cuts, streams, strict=True):
+        stream.join()
+        reply = Reply(request)
+        reply.advance(stream.events)
+        used = [message.usage for message in reply.messages]
+        assert (cut, str(reply.outcome), reply.text) == (cut, "complete", whole)
+        assert [usage.output_tokens for usage in used] in ([None, 15], [15])
+        assert reply.usage == sum(used, Usage())

@@ -16,9 +16,10 @@ from claude_nb.errors import (
     RateLimitError,
     ServerError,
 )
+from claude_nb.render.code import CodeBlock
 from claude_nb.simulator import Stream
 from claude_nb.simulator.wire import sse
-from tests.played import BAD, GOOD, recorded, said
+from tests.played import BAD, GOOD, end, recorded, said, start, text, thinking, tool_use
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +136,44 @@ def test_representation_is_short_and_holds_no_key(api):
 
     assert shown.startswith("<Reply complete · claude-opus-5-5 · 'Your key is sk-ant-…. word")
     assert len(shown) < 110
+
+
+def test_code_blocks_are_those_of_all_texts_in_order(api):
+    """What stands between two texts makes no difference; thinking and indented code is not code."""
+    api.enqueue(
+        Stream(
+            [
+                start(),
+                *thinking("```python\nno = 1\n```"),
+                *text("Use\n\n```python\nx", " = 1\n```\n\n    indented\n", index=1),
+                *tool_use('{"a": "```\\nno\\n```"}', index=2),
+                *text("or\n\n1. ~~~ R\n   2\n   ~~~", index=3),
+                *end(),
+            ]
+        )
+    )
+
+    reply = claude_nb.ask("Hello", show=False)
+
+    assert reply.code_blocks == [CodeBlock("python", "x = 1"), CodeBlock("R", "2")]
+
+
+def test_a_fence_that_was_not_closed_counts_as_far_as_it_came(api):
+    """The connection was lost in the middle of a line."""
+    api.enqueue(Stream([start(), *text("```python\nx = 1\nprint(")], end="drop"))
+
+    reply, error = ask_anyhow()
+
+    assert reply.code_blocks == [CodeBlock("python", "x = 1\nprint(")]
+    assert type(error) is DroppedError
+
+
+def test_a_reply_without_code_has_no_code_blocks(api):
+    """Nor has one that never began."""
+    api.enqueue(Stream(said("Use `x = 1`.")), Stream(recorded("no_events")))
+
+    assert claude_nb.ask("Hello", show=False).code_blocks == []
+    assert ask_anyhow()[0].code_blocks == []
 
 
 # --- what no server has sent yet -------------------------------------------------------------

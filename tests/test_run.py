@@ -31,7 +31,7 @@ def test_ask_returns_the_reply_and_shows_it(api, capsys):
 
     assert (reply.text, str(reply.outcome)) == ("Hello world", "complete")
     printed = capsys.readouterr().out
-    assert printed.startswith("Hello world\nclaude-opus-5-5 · end turn · 25 in · 15 out · $0.0004")
+    assert printed.startswith("Hello world\nclaude-opus-5-5 · simulated · end turn · 25 in · ")
 
 
 def test_ask_can_show_nothing(api, capsys):
@@ -115,8 +115,8 @@ def test_the_ledger_has_what_a_server_accepted(api, session):
 
     entries = session.ledger.entries
     assert [(e.model, e.simulated, e.usage.output_tokens) for e in entries] == [
-        ("claude-opus-5-5", False, 15),
-        ("claude-opus-5-5", False, None),
+        ("claude-opus-5-5", True, 15),
+        ("claude-opus-5-5", True, None),
     ]
     assert entries[0].cost == pytest.approx(0.0004)
     assert entries[1].cost is None

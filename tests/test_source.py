@@ -44,7 +44,7 @@ def test_a_request_is_told_from_its_sending_to_its_end(api):
 
     number = len(api.requests) - 1
     assert sent == RequestSent("claude-opus-5-5", simulated=True)
-    assert accepted == ResponseStarted(f"req_sim_0_{number:06d}")
+    assert accepted == ResponseStarted(f"req_sim_0_{number:06d}", simulated=True)
     assert [e.to_dict() for e in events] == [e for e in recorded("text") if e["type"] != "ping"]
     assert error is None
 

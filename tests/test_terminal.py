@@ -42,7 +42,7 @@ def test_a_question_is_answered_as_text(api, terminal):
     terminal.sendline("%claude Why is it?")
     terminal.expect_exact("In [3]: ")
 
-    assert "thinking… Hm.\nBlue!\nclaude-opus-5-5 · end turn · 25 in · 15 out" in seen(terminal)
+    assert "thinking… Hm.\nBlue!\nclaude-opus-5-5 · simulated · end turn · 25 in" in seen(terminal)
     assert api.requests[-1].body["messages"][0]["content"] == "Why is it?"
 
 
@@ -99,7 +99,7 @@ def test_the_result_is_one_line(api, terminal):
 
     terminal.sendline("_2")
     terminal.expect_exact("In [4]: ")
-    assert "Out[3]: \nBlue!\n\nclaude-opus-5-5 · end turn" in seen(terminal)
+    assert "Out[3]: \nBlue!\n\nclaude-opus-5-5 · simulated · end turn" in seen(terminal)
 
 
 def test_no_key_is_written_to_the_terminal(api, terminal):

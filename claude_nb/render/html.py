@@ -16,10 +16,11 @@ from claude_nb.errors import redact
 from claude_nb.models import facts
 from claude_nb.progress import Outcome
 from claude_nb.render import partial_json, words
-from claude_nb.render.markdown import ROOT_CLASSES, clean, to_blocks, to_html
+from claude_nb.render.characters import MOST, brief, clean
+from claude_nb.render.markdown import ROOT_CLASSES, to_blocks, to_html
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Iterable
 
     from claude_nb.blocks import Block, Message
     from claude_nb.progress import Progress
@@ -71,7 +72,7 @@ def reply(
     Returns:
         HTML that is safe in a trusted cell: nothing that came from a server is unescaped.
     """
-    parts = [status(progress, now)]
+    parts = [status(progress, now), notes(progress.notes) if progress.notes else ""]
     owners = {b: message for message in reversed(progress.messages) for b in message.content}
     parts += [
         block(b, owners[b], is_open=b in opened) for b in filter(progress.shows, progress.blocks)
@@ -98,14 +99,20 @@ def status(progress: Progress, now: float | None = None) -> str:
     )
 
 
+def notes(lines: Iterable[str]) -> str:
+    """What is said about what was sent."""
+    shown = "<br>".join(map(text, lines))
+    return f'<p style="margin:0 0 10px;font-size:90%;{QUIET}">{shown}</p>'
+
+
 def block(item: Block, message: Message, *, is_open: bool = False) -> str:
     """One content block in its readable form; a pane is folded unless it is being written."""
     growing = item.ended is None
     is_open = is_open or growing
     if item.type == "text":
-        return "" if item.lost else _text(item, live=growing) + sources(item)
+        return "" if item.lost else _text(item, live=growing) + unshown(item) + sources(item)
     if item.type == "thinking":
-        body = to_html(redact(item.text), live=growing)
+        body = to_html(redact(item.text[:MOST]), live=growing) + unshown(item)
         label = thinking_label(item, message)
         return pane(label, body, is_open=is_open) if item.text else line(label)
     if item.type in TOOL_CALLS:
@@ -116,8 +123,8 @@ def block(item: Block, message: Message, *, is_open: bool = False) -> str:
 def _text(item: Block, *, live: bool) -> str:
     """A text, with a line where it was broken off and continued."""
     if not item.seams:
-        return to_html(redact(item.text), live=live)
-    blocks = to_blocks(redact(item.text), live=live)
+        return to_html(redact(item.text[:MOST]), live=live)
+    blocks = to_blocks(redact(item.text[:MOST]), live=live)
     for found in reversed(item.seams):
         blocks.insert(seam_place(item, found), seam(found))
     return "".join(blocks)
@@ -125,7 +132,13 @@ def _text(item: Block, *, live: bool) -> str:
 
 def seam_place(item: Block, found: Seam) -> int:
     """How many of a text's Markdown blocks stand above its seam: the broken one is the last."""
-    return len(to_blocks(redact(item.text[: found.at])))
+    return len(to_blocks(redact(item.text[: min(found.at, MOST)])))
+
+
+def unshown(item: Block) -> str:
+    """The line below a block that is longer than what is shown of it."""
+    said = words.unshown(item)
+    return line(said) if said else ""
 
 
 def seam(found: Seam) -> str:
@@ -148,6 +161,8 @@ def tool_label(item: Block) -> str:
         return f"{name} · writing input"
     if item.lost:
         return f"{name} · lost with the connection"
+    if len(item.text) > MOST:
+        return name
     if item.input is None:
         return f"{name} · its input is not complete JSON"
     inside = ", ".join(f"{k}={partial_json.write(v)}" for k, v in item.input.items())
@@ -157,7 +172,8 @@ def tool_label(item: Block) -> str:
 
 def tool_input(item: Block) -> str:
     """A tool call's input, as far as it came, made readable."""
-    return partial_json.to_html(item.text or partial_json.write(item.input))
+    sent = item.text or partial_json.write(item.input)
+    return partial_json.to_html(sent[:MOST]) + unshown(item)
 
 
 def line(label: str) -> str:
@@ -171,8 +187,8 @@ def _other(item: Block, *, is_open: bool) -> str:
         return line("<b>Thought</b> · encrypted by the server")
     content = item.to_dict()
     content.pop("type", None)
-    body = partial_json.to_html(partial_json.write(content))
-    said = to_html(redact(item.text), live=False) if item.text else ""
+    body = partial_json.to_html(partial_json.write(content)[:MOST])
+    said = to_html(redact(item.text[:MOST]), live=False) if item.text else ""
     return said + pane(f"<b>{text(item.type.replace('_', ' '))}</b>", body, is_open=is_open)
 
 
@@ -260,4 +276,4 @@ def _badge() -> str:
 
 def text(value: str) -> str:
     """Plain text as HTML: escaped, with control characters made harmless and keys taken out."""
-    return escape(clean(redact(value)))
+    return escape(clean(redact(brief(value))))

@@ -20,8 +20,8 @@ order. What holds of them:
 
 The concatenation of all blocks is, after `Incremental.finish`, ``to_html(text, live=True)``, and
 at every frame that of the text so far, save that the unfinished last line of an open fence is
-held back while it may still become the fence's end, as are a carriage return and half a
-surrogate pair at the very end.
+held back while it may still become the fence's end, as is at the very end what `Cleaner` holds
+back.
 
 The cost is linear in the text: only what may still change is parsed again. That is the last
 block, and of a list or table only its last item or row.
@@ -35,11 +35,11 @@ from typing import Any, Final, NamedTuple
 from markdown_it.common.utils import escapeHtml
 from markdown_it.token import Token
 
-from claude_nb.render.markdown import FORMULA_LINES, clean, parse, render
+from claude_nb.render.characters import Cleaner, in_code
+from claude_nb.render.markdown import FORMULA_LINES, parse, render
 
 __all__ = ["Incremental", "Patch"]
 
-_HELD: Final = re.compile("[\r\ud800-\udbff]\\Z")
 _FENCE: Final = re.compile(r"(`{3,}|~{3,})[^\n]*\n")
 _FORMULA: Final = re.compile(r"^ {0,3}(?:\$\$|\\\[)", re.MULTILINE)
 _MARKER: Final = re.compile(r" {0,3}(?:[-+*]|\d{1,9}[.)])")
@@ -117,7 +117,7 @@ class Incremental:
     def __init__(self) -> None:
         self._blocks: list[str] = []
         self._new: list[str] = []
-        self._held = ""
+        self._cleaner = Cleaner(prose=True)
         self._tail = ""  # what is parsed at the next frame
         self._before: list[str] = []  # the open block's text before that, ...
         self._html: list[str] = []  # its HTML, which is then not in `_blocks`, ...
@@ -150,10 +150,8 @@ class Incremental:
 
     def frame(self) -> list[Patch]:
         """What has changed since the last frame; empty if nothing has."""
-        text = self._held + "".join(self._new)
+        text = self._cleaner.feed("".join(self._new))
         self._new.clear()
-        self._held = text[-1] if _HELD.search(text) else ""
-        text = clean(text[:-1] if self._held else text)
         if not text:
             return []
         if self._fence:
@@ -167,9 +165,8 @@ class Incremental:
     def finish(self) -> list[Patch]:
         """The last changes: now the blocks are what `to_html` makes of the whole text."""
         patches = self.frame()
-        if self._held or self._tail or self._fence:
-            self._tail += clean(self._held)
-            self._held = ""
+        self._tail += self._cleaner.finish()
+        if self._tail or self._fence:
             self._reopen()
             patches += self._parse(finished=True)
         return patches
@@ -210,7 +207,7 @@ class Incremental:
         if not text:
             return []
         fence.in_line = not text.endswith("\n")
-        html = escapeHtml(text)
+        html = escapeHtml(in_code(text))
         patch = Patch(self._first, self._units, html, len(_FENCE_END))
         self._take(text, html)
         return [patch]

@@ -9,7 +9,7 @@ front end, so whatever leaves this module is safe as it stands:
   shown as it was written;
 - nothing is ever loaded: an image becomes a link to it, or its alternative text where it is
   inside a link or holds its own data;
-- control characters are replaced by visible ones, and lone surrogates by U+FFFD;
+- what cannot be seen is made visible, also where an entity stands for it (`characters`);
 - no construct takes more than about linear time (`NESTING`, `INLINE_LIMIT`,
   `HIGHLIGHT_LIMIT` and `FORMULA_LINES` say where rendering falls back to plainer forms).
 
@@ -38,7 +38,17 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
-__all__ = ["ROOT_CLASSES", "clean", "code_open", "parse", "render", "to_blocks", "to_html"]
+from claude_nb.render.characters import clean, in_code
+
+__all__ = [
+    "ROOT_CLASSES",
+    "code_open",
+    "language_of",
+    "parse",
+    "render",
+    "to_blocks",
+    "to_html",
+]
 
 ROOT_CLASSES: Final = "mathjax_ignore tex2jax_ignore"
 """Classes that the root element must have: MathJax 3 heeds the first, MathJax 2 the second."""
@@ -46,7 +56,7 @@ ROOT_CLASSES: Final = "mathjax_ignore tex2jax_ignore"
 NESTING: Final = 20
 """Levels of nested elements (a quote is one, a list two); deeper markers are shown as text."""
 
-INLINE_LIMIT: Final = 100_000
+INLINE_LIMIT: Final = 20_000
 """Characters of one paragraph, heading or cell; a longer one is shown as plain text."""
 
 HIGHLIGHT_LIMIT: Final = 20_000
@@ -84,15 +94,6 @@ _WEB: Final = re.compile(r"https?://[^/\\?#]", re.IGNORECASE)
 _FOLLOWED: Final = re.compile(r"https?://[^/\\?#]|mailto:", re.IGNORECASE)
 _DATA: Final = re.compile(r"data:", re.IGNORECASE)
 
-_NEWLINE: Final = re.compile(r"\r\n?")
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_VISIBLE: Final = (
-    {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n\r"}
-    | {0x7F: 0x2421}
-    | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
-)
-
 _RIGHT_TO_LEFT: Final = re.compile(
     "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
 )
@@ -110,30 +111,11 @@ _INLINE_MATH: Final = re.compile(
 _DISPLAY_END: Final = {"$$": "$$", r"\[": r"\]"}
 
 
-def clean(text: str) -> str:
-    r"""Make every character of `text` one that can be shown and encoded.
-
-    Args:
-        text: any string, as it came.
-
-    Returns:
-        The text with ``\n`` as its only line end, control characters as their visible
-        pictures (ESC as "␛"), surrogate pairs joined and lone surrogates as U+FFFD.
-    """
-    if "\r" in text:
-        text = _NEWLINE.sub("\n", text)
-    if _SURROGATE.search(text):
-        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    if _CONTROL.search(text):
-        text = text.translate(_VISIBLE)
-    return text
-
-
 def parse(text: str, env: EnvType) -> list[Token]:
     """Parse cleaned Markdown.
 
     Args:
-        text: what `clean` returned.
+        text: prose that is `clean`.
         env: link definitions known so far; those found in `text` are added to it.
 
     Returns:
@@ -166,7 +148,7 @@ def to_blocks(text: str, *, live: bool = False) -> list[str]:
     """Render Markdown as `to_html` does, each top-level block by itself."""
     blocks = []
     begin = 0
-    tokens = parse(clean(text), {})
+    tokens = parse(clean(text, prose=True), {})
     for end, token in enumerate(tokens, 1):
         if token.level == 0 and token.nesting <= 0:
             blocks.append(render(tokens[begin:end], live=live))
@@ -191,13 +173,14 @@ class _Renderer(RendererHTML):
 
     def fence(self, tokens: Sequence[Token], idx: int, _: OptionsDict, env: EnvType) -> str:
         token = tokens[idx]
-        info = mdTrim(unescapeAll(token.info))
-        language = MD_TRIM_RE.split(info, maxsplit=1)[0] if info else ""
         plain = env["live"] and not _is_closed(token)
-        return _code(token.content, language, coloured=not plain)
+        return _code(token.content, language_of(token), coloured=not plain)
 
     def code_block(self, tokens: Sequence[Token], idx: int, _: OptionsDict, __: EnvType) -> str:
         return _code(tokens[idx].content, "", coloured=False)
+
+    def code_inline(self, tokens: Sequence[Token], idx: int, _: OptionsDict, __: EnvType) -> str:
+        return f"<code>{escapeHtml(in_code(tokens[idx].content))}</code>"
 
     def math_inline(self, tokens: Sequence[Token], idx: int, _: OptionsDict, env: EnvType) -> str:
         return _formula(tokens[idx], r"\(", r"\)", live=env["live"])
@@ -225,6 +208,7 @@ def _parser() -> _Parser:
     block.at("list", _bounded(list_block), {"alt": interrupted[:3]})
     inline.before("escape", "math", _math_inline)
     core.before("inline", "limit", _limit)
+    core.push("entities", _entities)
     core.push("links", _links)
     core.push("direction", _direction)
     return parser
@@ -245,6 +229,22 @@ def _limit(state: StateCore) -> None:
         if token.type == "inline" and len(token.content) > INLINE_LIMIT:
             text = Token("text", "", 0, content=token.content)
             token.children, token.content = [text], ""
+
+
+def _entities(state: StateCore) -> None:
+    """Make visible what was hidden behind an entity, such as ``&#x202e;``."""
+    for token in state.tokens:
+        if token.children and "&" in token.content:
+            _reveal(token.children)
+
+
+def _reveal(tokens: Sequence[Token]) -> None:
+    for token in tokens:
+        if token.type == "text":
+            token.content = clean(token.content, prose=True)
+        elif "title" in token.attrs:
+            token.attrs["title"] = clean(str(token.attrs["title"]))
+        _reveal(token.children or [])
 
 
 def _math_inline(state: StateInline, silent: bool) -> bool:  # noqa: FBT001
@@ -297,8 +297,8 @@ def _math_block(state: StateBlock, start: int, end: int, silent: bool) -> bool: 
 
 def _formula(token: Token, opening: str, closing: str, *, live: bool) -> str:
     if live:
-        return escapeHtml(token.markup)
-    return f"{_FORMULA_OPEN}{opening}{escapeHtml(token.content)}{closing}</span>"
+        return escapeHtml(in_code(token.markup))
+    return f"{_FORMULA_OPEN}{opening}{escapeHtml(in_code(token.content))}{closing}</span>"
 
 
 def _links(state: StateCore) -> None:
@@ -389,6 +389,12 @@ def _first_strong(text: str) -> str:
     return ""
 
 
+def language_of(fence: Token) -> str:
+    """The language that a fence names: the first word of its info string, or nothing."""
+    info = mdTrim(unescapeAll(fence.info))
+    return MD_TRIM_RE.split(info, maxsplit=1)[0] if info else ""
+
+
 def _is_closed(fence: Token) -> bool:
     """Whether a fence has its closing line: then it spans two lines more than its content."""
     first, end = fence.map or (0, 0)
@@ -397,6 +403,7 @@ def _is_closed(fence: Token) -> bool:
 
 
 def _code(code: str, language: str, *, coloured: bool) -> str:
+    code = in_code(code)
     html = _highlight(code, language) if language and coloured else escapeHtml(code)
     return f"{code_open(language)}{html}</code></pre>\n"
 

@@ -15,7 +15,8 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.errors import redact
-from claude_nb.render.markdown import HIGHLIGHT_LIMIT, clean, code_open
+from claude_nb.render.characters import clean
+from claude_nb.render.markdown import HIGHLIGHT_LIMIT, code_open
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 from claude_nb.errors import redact
 from claude_nb.models import as_of
-from claude_nb.render import html, text
+from claude_nb.progress import Outcome
+from claude_nb.render import html, text, words
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Iterable, Iterator
 
     from claude_nb.blocks import Block
     from claude_nb.progress import Progress
+    from claude_nb.prompt import Request
 
 RECORD_VERSION = 1
+
+MAX_CONTENT = 1_000_000
+"""Bytes of base64 in one turn that are saved with it; an image or document beyond is left out."""
 
 
 def mimebundle(progress: Progress, opened: Container[Block] = frozenset()) -> dict[str, str]:
@@ -32,10 +37,14 @@ def mimebundle(progress: Progress, opened: Container[Block] = frozenset()) -> di
     }
 
 
-def metadata(progress: Progress) -> dict[str, Any]:
+def metadata(progress: Progress, request: Request | None = None) -> dict[str, Any]:
     """The output's metadata: ``{"claude_nb": record}``. Never a key; None means unknown.
 
     The record's times are seconds, its cost is USD by the price list of ``price_list_date``.
+
+    Args:
+        progress: The reply.
+        request: What was asked; a turn of a conversation is saved with what restoring it needs.
     """
     timing = asdict(progress.timing)
     record = {
@@ -52,4 +61,26 @@ def metadata(progress: Progress) -> dict[str, Any]:
             name: None if value is None else round(value, 3) for name, value in timing.items()
         },
     }
+    if request is not None and request.turn is not None and progress.outcome is not Outcome.REFUSED:
+        # Words and attachments alone: thinking and calls of tools would not be valid elsewhere.
+        record["turn"] = {
+            **asdict(request.turn),
+            "prompt": redact(request.prompt),
+            "content": list(_saved(request.content)),
+            "text": redact(progress.text),
+        }
     return {"claude_nb": record}
+
+
+def _saved(content: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    left = MAX_CONTENT
+    for block in content:
+        data = block.get("source", {}).get("data", "")
+        if block["type"] == "text":
+            yield {"type": "text", "text": redact(block["text"])}
+        elif len(data) <= left:
+            left -= len(data)
+            yield block
+        else:
+            size = words.megabytes(len(data))
+            yield {"type": "text", "text": f"[{block['type']} of {size}: not saved]"}

@@ -11,33 +11,62 @@ from markdown_it import MarkdownIt
 from claude_nb.blocks import TOOL_CALLS
 from claude_nb.errors import redact
 from claude_nb.render import words
-from claude_nb.render.markdown import clean
+from claude_nb.render.characters import MOST, brief, clean, in_code
+from claude_nb.render.markdown import INLINE_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from markdown_it.rules_core import StateCore
     from markdown_it.token import Token
 
+    from claude_nb.blocks import Block
     from claude_nb.progress import Progress
+
+_OVERLONG = "overlong"
+"""The type of the tokens of text that is too long to be parsed."""
 
 
 def plain(progress: Progress) -> str:
     """The reply for a place that shows only text: words, tool calls, card and usage."""
     parts = [
-        _plain_block(block.type, block.name, block.text)
-        for block in filter(progress.shows, progress.blocks)
+        "\n".join(clean(redact(f"[{note}]")) for note in progress.notes),
+        *(
+            _below(_plain_block(block.type, block.name, block.text[:MOST]), block)
+            for block in filter(progress.shows, progress.blocks)
+        ),
     ]
     parts += [_card(progress), usage_line(progress)]
     return "\n\n".join(part for part in parts if part)
 
 
 def _plain_block(kind: str, name: str, text: str) -> str:
-    said = clean(redact(text)).strip()
     if kind == "text":
-        return said
+        return _prose(text).strip()
     if kind in TOOL_CALLS:
-        return f"[{clean(name)}] {said}"
+        return f"[{clean(brief(name))}] {clean(redact(text)).strip()}"
     return ""
+
+
+def _below(shown: str, block: Block) -> str:
+    """A block with what is said below one that is too long to be shown whole."""
+    unshown = words.unshown(block)
+    return f"{shown}\n\n[{unshown}]" if shown and unshown else shown
+
+
+def _prose(text: str) -> str:
+    """Markdown, clean: as prose is, and as code in its blocks that hold code with marks in it."""
+    said = clean(redact(text), prose=True)
+    if in_code(said) == said:
+        return said
+    lines, first, end = said.split("\n"), 0, 0
+    for token in _html_parser().parse(said):
+        if token.level == 0 and token.map is not None:
+            first, end = token.map
+        parts = [token, *(token.children or [])]
+        if any(part.tag == "code" and in_code(part.content) != part.content for part in parts):
+            lines[first:end] = map(in_code, lines[first:end])
+    return "\n".join(lines)
 
 
 def _card(progress: Progress) -> str:
@@ -52,7 +81,7 @@ def usage_line(progress: Progress) -> str:
     used = progress.usage
     timing = progress.timing
     facts = [
-        clean(redact(progress.model)),
+        clean(redact(brief(progress.model))),
         *(["simulated"] if progress.simulated else []),
         words.stop_reason(progress.messages[-1], progress.outcome),
         f"{words.count(used.total_input_tokens)} in",
@@ -73,8 +102,11 @@ def markdown(progress: Progress) -> str:
     the model wrote it. Looked at as a whole: a link in one part may be defined in another.
     """
     parts = [
-        _markdown_block(block.type, block.name, block.text)
-        for block in filter(progress.shows, progress.blocks)
+        "  \n".join(f"*{_escape(clean(redact(note)))}*" for note in progress.notes),
+        *(
+            _below(_markdown_block(block.type, block.name, block.text[:MOST]), block)
+            for block in filter(progress.shows, progress.blocks)
+        ),
     ]
     parts += [_escape(_card(progress)), f"*{_escape(usage_line(progress))}*"]
     return harmless("\n\n".join(part for part in parts if part.strip("*")))
@@ -82,11 +114,11 @@ def markdown(progress: Progress) -> str:
 
 def _markdown_block(kind: str, name: str, text: str) -> str:
     if kind == "text":
-        return closed(clean(redact(text)))
+        return closed(_prose(text))
     if kind in TOOL_CALLS:
         said = clean(redact(text))
         marks = "`" * (1 + max(map(len, re.findall("`{2,}", said)), default=2))
-        return f"**{_escape(clean(name))}**\n\n{marks}json\n{said}\n{marks}"
+        return f"**{_escape(clean(brief(name)))}**\n\n{marks}json\n{said}\n{marks}"
     return ""
 
 
@@ -103,7 +135,10 @@ def closed(source: str) -> str:
 
 
 def harmless(source: str) -> str:
-    """Markdown with the blocks that hold raw HTML, images or unsafe links escaped."""
+    """Markdown with the blocks that hold raw HTML, images, unsafe links or hidden words escaped.
+
+    So is a block whose text is too long to be looked at: in HTML it is plain text too.
+    """
     lines = source.split("\n")
     parser = _html_parser()
     tokens = parser.parse(source)
@@ -122,8 +157,10 @@ def harmless(source: str) -> str:
 
 def _is_dangerous(tokens: Iterable[Token]) -> bool:
     for token in tokens:
-        if token.type in ("html_block", "html_inline", "image"):
+        if token.type in ("html_block", "html_inline", "image", _OVERLONG):
             return True
+        if token.type == "text" and clean(token.content, prose=True) != token.content:
+            return True  # by an entity
         href = str(token.attrs.get("href", ""))
         if token.type == "link_open" and not href.startswith(("http:", "https:", "mailto:", "#")):
             return True
@@ -146,7 +183,15 @@ def _html_parser() -> MarkdownIt:
     """A parser that finds everything a careless renderer would let through."""
     parser = MarkdownIt("commonmark", {"html": True}).enable("table")
     parser.validateLink = _any_link  # type: ignore[method-assign]
+    parser.core.ruler.before("inline", "limit", _limit)
     return parser
+
+
+def _limit(state: StateCore) -> None:
+    """Do not parse what is overlong: that is not linear in every case."""
+    for token in state.tokens:
+        if token.type == "inline" and len(token.content) > INLINE_LIMIT:
+            token.type = _OVERLONG
 
 
 def _any_link(url: str) -> bool:  # noqa: ARG001 - all are let in, to be looked at

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from claude_nb.blocks import TOOL_CALLS
 from claude_nb.errors import RateLimitError
 from claude_nb.progress import Outcome
+from claude_nb.render.characters import MOST, brief
 
 if TYPE_CHECKING:
     from claude_nb.blocks import Block, Message
@@ -40,6 +41,11 @@ def seconds(duration: float | None) -> str:
         return f"{duration:.1f} s"
     whole = round(duration)
     return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60:02} s"
+
+
+def megabytes(size: int) -> str:
+    """A size in bytes: ``2.4 MB``."""
+    return f"{size / 1e6:.1f} MB"
 
 
 def stop_reason(message: Message, outcome: Outcome) -> str:
@@ -88,6 +94,14 @@ def waiting(progress: Progress, left: str) -> str:
 def seconds_left(duration: float) -> str:
     """What is left of a wait, in whole seconds, as ``live.js`` counts them down."""
     return f"{math.ceil(duration)} s"
+
+
+def unshown(block: Block) -> str:
+    """What stands below a block that is longer than what is shown of it; for others nothing."""
+    rest = len(block.text) - MOST
+    return (
+        f"{count(rest)} more characters came. The reply holds them, in .blocks." if rest > 0 else ""
+    )
 
 
 def seam(item: Seam) -> str:
@@ -146,7 +160,7 @@ def card(progress: Progress) -> Card | None:
         return None
     if progress.outcome is Outcome.REFUSED:
         category = str(message.stop_details.get("category") or "").replace("_", " ")
-        why = str(message.stop_details.get("explanation") or "No reason was given.")
+        why = brief(str(message.stop_details.get("explanation") or "No reason was given."))
         return Card("Claude declined to answer" + (f" ({category})" if category else ""), why)
     if progress.outcome is Outcome.TRUNCATED:
         return _TRUNCATED[str(message.stop_reason)]

@@ -54,6 +54,8 @@ async def _serve(state: State) -> None:
 def _obey(state: State, command: dict[str, Any]) -> None:
     if command["do"] == "enqueue":
         state.queue.extend(from_json(reply) for reply in command["replies"])
+    elif command["do"] == "drain":
+        state.queue.clear()
     _tell({"told": "answered"})
 
 

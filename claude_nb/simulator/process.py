@@ -141,6 +141,14 @@ class Simulator:
         """
         self._command({"do": "enqueue", "replies": [to_json(reply) for reply in replies]})
 
+    def drain(self) -> None:
+        """Take back the replies that no request has got, so that scripts answer again.
+
+        Raises:
+            RuntimeError: If the simulator is not running.
+        """
+        self._command({"do": "drain"})
+
     def wait_for(
         self, condition: Callable[[Sequence[Received]], Any], timeout: float = 5.0
     ) -> tuple[Received, ...]:

@@ -240,12 +240,24 @@ def _echo(request: dict[str, Any], last: list[dict[str, Any]]) -> Answer:
             "machine has, and it understood nothing, because no script of it fits."
         ),
         f"What was sent:\n\n| | |\n|:--|:--|\n{table}",
+        *_earlier(request["messages"][:-1]),
         f"And the prompt, word for word:\n\n{_fenced(prompt)}",
         "Say *hello* to see what it has scripts for.",
     ]
     if system:
         lines.insert(2, f"The system prompt:\n\n{_fenced(system)}")
     return Answer([text("\n\n".join(lines))])
+
+
+def _earlier(messages: list[dict[str, Any]]) -> list[str]:
+    """Show the messages before the prompt, each by its beginning."""
+    if not messages:
+        return []
+    lines = []
+    for message in messages:
+        said = " ".join(_text_of(blocks(message["content"])).split())
+        lines.append(f"{message['role']}: {said if len(said) <= 60 else said[:59] + '…'}")
+    return [f"Before the prompt, what was said earlier:\n\n{_fenced(chr(10).join(lines))}"]
 
 
 @cache

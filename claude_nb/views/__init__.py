@@ -7,6 +7,7 @@ once: frames, not deltas, so that a fast stream costs no more than a slow one.
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -46,7 +47,7 @@ class View(Protocol):
         ...
 
 
-def paint(stream: Stream, reply: Reply, view: View | None) -> None:
+def paint(stream: Stream, reply: Reply, show: Callable[[], View] | None) -> None:
     """Show a stream until it ends, on the thread that calls: the cell's own.
 
     An interrupt stops the request at the server, and the reply settles with what came.
@@ -54,21 +55,19 @@ def paint(stream: Stream, reply: Reply, view: View | None) -> None:
     Args:
         stream: Where the events come from.
         reply: What they are gathered in.
-        view: Where they are shown, or None to show nothing.
+        show: Makes what it is shown in, or None to show nothing.
 
     Raises:
         ClaudeError: The reply failed, was dropped or was stopped; ``.reply`` holds what came.
     """
     broken: Exception | None = None
     with _interrupts(stream.stop):
+        view = show() if show is not None else None
         try:
             _follow(stream, reply, view)
         except Exception as bug:  # noqa: BLE001 - a reply that is paid for outlives a bad frame
             broken = bug
             _follow(stream, reply, None)
-        except BaseException:
-            stream.stop()
-            raise
         if view is not None:
             view.settle(reply)
     if broken is not None:
@@ -83,7 +82,9 @@ def paint(stream: Stream, reply: Reply, view: View | None) -> None:
 def _interrupts(stop: Callable[[], None]) -> Iterator[None]:
     """Let an interrupt stop the stream, rather than break off whatever runs at that moment.
 
-    One that comes long after the first is an interrupt as ever: something hangs.
+    One that comes long after the first is an interrupt as ever: something hangs. One that comes
+    close behind it may meet a kernel at work on the cell's own end, which would be lost: so this
+    stays in place until the kernel sets its own handler again.
     """
     previous = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(previous):
@@ -101,7 +102,8 @@ def _interrupts(stop: Callable[[], None]) -> Iterator[None]:
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, previous)
+        if not (stopped and "ipykernel" in sys.modules):
+            signal.signal(signal.SIGINT, previous)
 
 
 def _follow(stream: Stream, reply: Reply, view: View | None) -> None:

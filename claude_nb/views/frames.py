@@ -10,9 +10,10 @@ from claude_nb.blocks import TOOL_CALLS
 from claude_nb.errors import Redactor
 from claude_nb.progress import Outcome
 from claude_nb.render import html, words
+from claude_nb.render.characters import MOST, Cleaner
 from claude_nb.render.incremental import Incremental
 from claude_nb.render.markdown import code_open
-from claude_nb.render.partial_json import PrettyJson, to_text
+from claude_nb.render.partial_json import PrettyJson
 from claude_nb.views import protocol
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Frames:
         self.number = 0
         self.opened: set[Block] = set()
         self._panes: dict[Block, _Pane] = {}
+        self._notes: list[Op] = []
         self._doing: tuple[str, object] = ("", "")
         self._done: Op | None = None
 
@@ -53,11 +55,16 @@ class Frames:
             now: ``time.monotonic()``, for the clock of the status line.
         """
         ops: list[Op] = []
+        if progress.notes and not self._notes:
+            notes = html.notes(progress.notes)
+            self._notes = [protocol.pane(0, ""), protocol.patch(0, 0, 0, notes)]
+            ops += self._notes
         for message in progress.messages:
             for block in filter(progress.shows, message.content):
                 pane = self._panes.get(block)
                 if pane is None:
-                    pane = self._panes[block] = _pane(len(self._panes), block)
+                    number = len(self._panes) + bool(self._notes)
+                    pane = self._panes[block] = _pane(number, block)
                 if not pane.finished:
                     ops += pane.grow(message)
         doing = (progress.model, progress.waiting or words.status(progress))
@@ -86,7 +93,7 @@ class Frames:
 
     def snapshot(self, progress: Progress, now: float) -> dict[str, object]:
         """All of it in one message, for a page that lost a frame or came later."""
-        ops = [op for pane in self._panes.values() for op in pane.whole()]
+        ops = [*self._notes, *(op for pane in self._panes.values() for op in pane.whole())]
         ops.append(self._status(progress, now))
         if self._done is not None:
             ops.append(self._done)
@@ -141,7 +148,8 @@ class _TextPane(_Pane):
         self._keys = Redactor()
         self._began = False
         self._fed = 0
-        self._sources: list[str] = []
+        self._left = MOST
+        self._below: list[str] = []
         self._seams: list[Op] = []
 
     @property
@@ -153,18 +161,20 @@ class _TextPane(_Pane):
         self._began = True
         parts = self.block.parts
         if self._fed < len(parts):
-            fresh = parts[self._fed :]
-            self._fed += len(fresh)
-            self._markdown.feed(self._keys.feed("".join(fresh)))
+            fresh = "".join(parts[self._fed :])[: self._left]
+            self._fed = len(parts)
+            self._left -= len(fresh)
+            self._markdown.feed(self._keys.feed(fresh))
         self.finished = self.block.ended is not None
         patches = self._markdown.finish() if self.finished else self._markdown.frame()
         ops += [protocol.patch(self.number, *patch) for patch in patches]
         new = self.block.seams[len(self._seams) :]
         self._seams += [protocol.seam(self.number, *self._seam(found)) for found in new]
         ops += self._seams[-len(new) :] if new else []
-        if self.finished and (sources := html.sources(self.block)):
-            self._sources = [sources]
-            ops.append(protocol.patch(self.number, len(self._markdown.blocks), 0, sources))
+        below = html.unshown(self.block) + html.sources(self.block) if self.finished else ""
+        if below:
+            self._below = [below]
+            ops.append(protocol.patch(self.number, len(self._markdown.blocks), 0, below))
         return ops
 
     def _seam(self, found: Seam) -> tuple[int, str]:
@@ -174,7 +184,7 @@ class _TextPane(_Pane):
         return super().whole() + self._seams
 
     def html_blocks(self) -> list[str]:
-        return self._markdown.blocks + self._sources
+        return self._markdown.blocks + self._below
 
 
 class _ThinkingPane(_TextPane):
@@ -221,7 +231,9 @@ class _ToolPane(_Pane):
         super().__init__(number, block)
         self._json = PrettyJson()
         self._keys = Redactor()
+        self._cleaner = Cleaner()
         self._fed = 0
+        self._left = MOST
         self._units = 0
         self._label = ""
         self._closed = False
@@ -235,10 +247,12 @@ class _ToolPane(_Pane):
             ops += self.whole()
         parts = self.block.parts
         if self._fed < len(parts):
-            fresh = parts[self._fed :]
-            self._fed += len(fresh)
+            fresh = "".join(parts[self._fed :])[: self._left]
+            self._fed = len(parts)
+            self._left -= len(fresh)
+            text = "".join([part for _, part in self._json.feed(fresh)])
             # After the escapes in strings are decoded: a key may be written with them.
-            if shown := escape(self._keys.feed(to_text(self._json.feed("".join(fresh))))):
+            if shown := escape(self._cleaner.feed(self._keys.feed(text))):
                 ops.append(protocol.patch(self.number, 0, self._units, shown, len(_CODE_END)))
                 self._blocks.insert(-1, shown)
                 self._units += len(shown.encode("utf-16-le")) // 2

@@ -96,7 +96,7 @@ class LiveView:
         self._send(reply, reply.ended or time.monotonic())
         with self._lock:
             bundle = settled.mimebundle(reply, self._frames.opened)
-            self._settled = bundle, settled.metadata(reply)
+            self._settled = bundle, settled.metadata(reply, reply.request)
         self._show_settled()
         if self._gone:
             self._close()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from claude_nb.blocks import TOOL_CALLS
 from claude_nb.errors import Redactor, redact
 from claude_nb.render import words
-from claude_nb.render.markdown import clean
+from claude_nb.render.characters import MOST, Cleaner
 from claude_nb.render.text import usage_line
 
 if TYPE_CHECKING:
@@ -26,13 +26,18 @@ class TerminalView:
     def __init__(self) -> None:
         self._written: dict[int, int] = {}
         self._keys: defaultdict[int, Redactor] = defaultdict(Redactor)
+        self._cleaner = Cleaner()
         self._waiting: Waiting | None = None
+        self._notes = 0
         self._last = -1
         self._column = 0
         self._colour = sys.stdout.isatty()
 
     def frame(self, reply: Reply, now: float) -> float:  # noqa: ARG002 - a terminal has no clock
         """Write what is new."""
+        for note in reply.notes[self._notes :]:
+            self._write(f"[{note}]\n", quiet=True)
+        self._notes = len(reply.notes)
         for number, block in enumerate(filter(reply.shows, reply.blocks)):
             self._block(number, block)
         if reply.waiting not in (None, self._waiting):
@@ -51,6 +56,7 @@ class TerminalView:
         if line := usage_line(reply):
             self._newline()
             self._write(f"{line}\n", quiet=True)
+        sys.stdout.write(self._cleaner.finish())
         sys.stdout.flush()
 
     def _block(self, number: int, block: Block) -> None:
@@ -68,7 +74,9 @@ class TerminalView:
             if number != self._last:  # a text that goes on after another request's thinking
                 self._newline()
             self._last = number
-            self._write(self._keys[number].feed(text[done:]), quiet=block.type != "text")
+            self._write(self._keys[number].feed(text[done:MOST]), quiet=block.type != "text")
+            if len(text) > MOST >= done:
+                self._write(" […] ", quiet=True)
         self._written[number] = len(text)
 
     def _newline(self) -> None:
@@ -77,6 +85,7 @@ class TerminalView:
 
     def _write(self, text: str, *, quiet: bool) -> None:
         # Cleaned, so that no reply can move the cursor or write to the clipboard by an escape.
-        safe = clean(redact(text))
+        safe = self._cleaner.feed(redact(text))
         sys.stdout.write(f"\x1b[2m{safe}\x1b[0m" if quiet and self._colour else safe)
-        self._column = 0 if safe.endswith("\n") else 1
+        if safe:
+            self._column = 0 if safe.endswith("\n") else 1

@@ -37,7 +37,7 @@ class UpdatingView:
 
     def settle(self, reply: Reply) -> None:
         """Replace it with what is saved: three forms and the record."""
-        self._send(settled.mimebundle(reply), settled.metadata(reply))
+        self._send(settled.mimebundle(reply), settled.metadata(reply, reply.request))
 
     def _send(self, data: dict[str, str], metadata: dict[str, object]) -> None:
         if self._began:

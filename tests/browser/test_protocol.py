@@ -33,7 +33,7 @@ PAGE = """async source => {
     addView();
 }"""
 
-# The panes of a view, without what the page adds: comments and the parts of growing code.
+# The panes of a view, without what the page adds: comments, copy buttons, parts of growing code.
 SHOWN = """view => {
     const panes = document.querySelectorAll(".claude-nb")[view].cloneNode(true);
     panes.querySelector(".claude-nb-status").remove();
@@ -41,6 +41,7 @@ SHOWN = """view => {
     const found = [];
     while (comments.nextNode()) found.push(comments.currentNode);
     found.forEach(comment => comment.remove());
+    panes.querySelectorAll(".claude-nb-copy").forEach(button => button.remove());
     panes.querySelectorAll("code > div").forEach(part => part.replaceWith(...part.childNodes));
     panes.normalize();
     return panes.innerHTML;

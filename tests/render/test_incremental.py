@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from claude_nb.render.characters import clean
 from claude_nb.render.incremental import Incremental, Patch
-from claude_nb.render.markdown import clean, code_open, to_html
+from claude_nb.render.markdown import code_open, to_html
 from tests.render.samples import texts
 
 
@@ -54,7 +55,7 @@ def renders(text):
 
 
 @given(texts, st.randoms(use_true_random=False), st.sampled_from([1, 3, 12]))
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=200)
 def test_every_frame_is_the_render_of_the_text_so_far(text, rng, longest):
     """For any cut into deltas and any frames, during the stream and at its end."""
     incremental, blocks, position = Incremental(), [], 0

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claude_nb.render.markdown import HIGHLIGHT_LIMIT, INLINE_LIMIT, clean, code_open, to_html
+from claude_nb.render.characters import clean
+from claude_nb.render.markdown import HIGHLIGHT_LIMIT, INLINE_LIMIT, code_open, to_html
 from tests.render.samples import texts
 
 TAGS = {

@@ -1,0 +1,87 @@
+"""What ``%%claude`` and ``%claude`` do: read the line, put the request together, ask."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from claude_nb import context, options
+from claude_nb.conversation import Conversation
+from claude_nb.errors import ClaudeError, InputError
+from claude_nb.history import NOTEBOOK
+from claude_nb.interpolation import compose
+from claude_nb.render.code import code_for_cell
+from claude_nb.run import ask
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from claude_nb.reply import Reply
+
+
+def run(
+    shell: InteractiveShell, line: str, cell: str | None, defaults: dict[str, Any]
+) -> Reply | None:
+    """Ask what a cell or a line asks.
+
+    Args:
+        shell: Where it stands.
+        line: What follows the magic's name.
+        cell: The lines below, or None for a line.
+        defaults: Arguments of ``ask`` for what no option says.
+
+    Returns:
+        The reply to a line; None for a cell.
+
+    Raises:
+        InputError: It cannot be asked so; nothing was sent.
+        ClaudeError: It failed, was dropped or was stopped.
+    """
+    given, prompt = options.parse(line, shell.user_ns)
+    if cell is not None:
+        if prompt:
+            word = prompt if len(prompt) <= 30 else prompt[:29] + "…"
+            hint = "The prompt goes on the lines below."
+            raise InputError(f"{word!r} is not an option.", hint)
+        prompt = cell
+    name, insert = given.pop("out", None), given.pop("insert", False)
+    arguments = defaults | _content(shell, prompt, given) | _history(given, defaults) | given
+    try:
+        reply = ask(prompt, **arguments)
+    except ClaudeError as error:
+        if name and error.reply is not None:
+            shell.user_ns[name] = error.reply
+        raise
+    if name:
+        shell.user_ns[name] = reply
+    if insert:
+        print(context.insert(shell, code_for_cell(reply.code_blocks)))  # noqa: T201
+    return reply if cell is None else None
+
+
+def _content(shell: InteractiveShell, prompt: str, given: dict[str, Any]) -> dict[str, Any]:
+    """What is sent for the prompt; the options that say so are taken out of ``given``."""
+    cells, failed = given.pop("cells", None), given.pop("error", False)
+    included = [context.cells(shell, cells)] if cells else []
+    included += [context.error(shell)] if failed else []
+    filled = compose(
+        prompt,
+        variables=None if given.pop("raw", False) else shell.user_ns,
+        attached=given.pop("attach", ()),
+        included=[part.text for part in included],
+    )
+    return {
+        "content": filled.blocks,
+        "notes": (*(part.note for part in included), *filled.notes),
+    }
+
+
+def _history(given: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """The conversation; the options that name it are taken out of ``given``."""
+    name = given.pop("conversation", None)
+    if given.pop("once", False):
+        if name is not None or "new" in given:
+            raise InputError("--once is for no conversation: it goes with neither -c nor --new.")
+        return {}
+    conversation = Conversation.named(NOTEBOOK if name is None else name)
+    conversation.system = defaults["system"]  # for a branch that begins; others keep theirs
+    return {"history": conversation, "system": None}

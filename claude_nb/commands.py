@@ -1,0 +1,367 @@
+"""The commands of ``%claude_nb``: one function each, and the table that names them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from getpass import getpass
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.error import StdinNotImplementedError
+from IPython.display import display
+
+from claude_nb import __version__, export, notebook, restore, run
+from claude_nb.conversation import Conversation
+from claude_nb.errors import InputError, redact
+from claude_nb.history import NOTEBOOK, first_words, label
+from claude_nb.models import as_of, facts, known_models
+from claude_nb.render import words
+from claude_nb.render.characters import clean
+from claude_nb.render.table import Table
+from claude_nb.simulator.faults import fault
+from claude_nb.usage import Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from claude_nb.history import Exchange, History
+    from claude_nb.restore import SavedConversation
+
+MAX_INDENT = 20
+"""How far to the right an exchange is shown at most."""
+
+MAX_NOTES = 20
+"""How many notes on a notebook are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command.
+
+    Attributes:
+        takes: What is written after its name; empty if it takes nothing.
+        does: What it does, in a line.
+        run: Does it, with what was typed after its name; what it returns is shown.
+    """
+
+    takes: str
+    does: str
+    run: Callable[[str], object]
+
+
+def execute(line: str, model: str) -> object:
+    """Run a command.
+
+    Args:
+        line: What was typed after ``%claude_nb``.
+        model: The model that ``%%claude`` asks by default.
+
+    Raises:
+        InputError: There is no such command, or it does not take what was typed after it.
+    """
+    name, _, rest = line.strip().partition(" ")
+    name, rest = name or "help", rest.strip()
+    command = COMMANDS.get(name)
+    if command is None:
+        near = get_close_matches(name, COMMANDS, 1, 0.4)
+        hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(COMMANDS)}."
+        raise InputError(f"There is no command {name}.", hint)
+    if rest and not command.takes:
+        raise InputError(f"%claude_nb {name} takes no arguments.")
+    if name == "status":
+        print(f"claude_nb {__version__} · model {model}", end=" · ")  # noqa: T201
+    return command.run(rest)
+
+
+def _help(_rest: str) -> None:
+    names = {f"{name} {command.takes}".strip(): command.does for name, command in COMMANDS.items()}
+    width = max(map(len, names))
+    for name, does in names.items():
+        print(f"%claude_nb {name:<{width}}  {does}")  # noqa: T201
+    print("%%claude?  the manual of the cell")  # noqa: T201
+
+
+def _status(_rest: str = "") -> None:
+    print(f"key: {run.session.key_source}")  # noqa: T201
+
+
+def _usage(_rest: str) -> object:
+    groups: dict[tuple[str, bool], list[Any]] = {}
+    for entry in run.session.ledger.entries:
+        groups.setdefault((entry.model, entry.simulated), []).append(entry)
+    rows: list[tuple[str, ...]] = []
+    for (model, simulated), entries in groups.items():
+        used = sum((entry.usage for entry in entries), Usage())
+        costs = [entry.cost for entry in entries]
+        cost = None if None in costs else sum(costs)
+        name = f"{model} (simulated)" if simulated else model
+        counts = (
+            used.input_tokens,
+            used.cache_write_tokens,
+            used.cache_read_tokens,
+            used.output_tokens,
+        )
+        rows.append((name, str(len(entries)), *map(words.count, counts), words.money(cost)))
+    heads = ("model", "requests", "input", "cache write", "cache read", "output", "cost")
+    note = f"Prices as of {as_of()}."
+    if any(simulated for _, simulated in groups):
+        note += " For simulated requests: what a real one of that length would have cost."
+    return Table(heads, rows, note if rows else "No requests yet.")
+
+
+def _models(_rest: str) -> object:
+    rows: list[tuple[str, ...]] = []
+    for model in filter(None, map(facts, known_models())):
+        price = model.prices[0] if model.prices else None
+        rows.append(
+            (
+                model.id,
+                f"${price.input:g} / ${price.output:g}" if price else "unknown",
+                f"{model.context_window:,}" if model.context_window else "unknown",
+                f"{model.max_output_tokens:,}" if model.max_output_tokens else "unknown",
+                ", ".join(model.thinking_types or ()) or "unknown",
+            )
+        )
+    heads = ("model", "USD per million in / out", "context", "max output", "thinking")
+    note = f"As of {as_of()}, for the smallest prompts. Other ids are passed on as typed."
+    return Table(heads, rows, note)
+
+
+def _key(_rest: str) -> None:
+    try:
+        key = getpass("API key (not shown, kept in memory only): ").strip()
+    except StdinNotImplementedError:
+        raise InputError(
+            "There is nobody to ask for a key here.", "Set ANTHROPIC_API_KEY instead."
+        ) from None
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise InputError("That is not a key; the one in use has not changed.")
+    run.session.use_key(key)
+    _status()
+
+
+def _simulate(rest: str) -> None:
+    state, *more = rest.split() or ["on"]
+    if state == "next":
+        faults = [fault(name) for name in more or [""]]
+        run.session.simulate_next(*(found.reply for found in faults))
+        print("\n".join(f"Next: {found.does}." for found in faults))  # noqa: T201
+        return
+    if state not in ("on", "off") or (more and state == "off"):
+        raise InputError("%claude_nb simulate takes on, off or next with the name of a fault.")
+    run.session.simulate(state == "on", **_pace(more))
+    _status()
+
+
+def _pace(words: list[str]) -> dict[str, Any]:
+    """The options of ``%claude_nb simulate on``, as ``Session.simulate`` takes them."""
+    pace: dict[str, Any] = {"speed": 1.0, "seed": 0}
+    for option, value in zip_longest(words[::2], words[1::2], fillvalue=""):
+        name = option.removeprefix("--")
+        if name not in pace or name == option:
+            hint = "It takes --speed, a factor, and --seed, a whole number."
+            raise InputError(f"{option!r} is not an option of %claude_nb simulate on.", hint)
+        try:
+            pace[name] = type(pace[name])(value)
+        except ValueError:
+            raise InputError(f"{option} takes a number, not {value!r}.") from None
+    if not pace["speed"] > 0:
+        raise InputError("--speed is a factor above 0: 0.2 is a fifth of the pace.")
+    return pace
+
+
+def _show(_rest: str) -> None:
+    reply = run.last()
+    if reply is None:
+        raise InputError("There is no reply to show yet.")
+    display(reply)
+
+
+def _history(name: str) -> None:
+    print(outline(_named(name)))  # noqa: T201
+
+
+def _new(name: str) -> None:
+    conversation = _named(name)
+    conversation.new()
+    print(f"{conversation.name}: the next question begins anew.")  # noqa: T201
+
+
+def _undo(name: str) -> None:
+    conversation = _named(name)
+    undone = conversation.undo()
+    print(f"{conversation.name}: {_asked(undone)} is taken back. {_goes_on(conversation)}")  # noqa: T201
+
+
+def _fork(rest: str) -> None:
+    number, _, name = rest.partition(" ")
+    if not number.isdecimal():
+        raise InputError(
+            "%claude_nb fork takes the number of an exchange.",
+            "%claude_nb history shows the numbers.",
+        )
+    conversation = _named(name.strip())
+    conversation.fork(int(number))
+    print(f"{conversation.name}: {_goes_on(conversation)}")  # noqa: T201
+
+
+def _restore(rest: str) -> None:
+    path = Path(rest.strip("\"'")) if rest else notebook.current_path()
+    found, notes = restore.conversations(notebook.load(path))
+    saved = datetime.fromtimestamp(path.expanduser().stat().st_mtime).astimezone()
+    print(f"{clean(str(path))}, as it was saved on {saved:%Y-%m-%d at %H:%M:%S}:")  # noqa: T201
+    if not found:
+        print("No conversation is saved in it.")  # noqa: T201
+    for one in found:
+        conversation = Conversation.named(one.name)
+        added = conversation.add(one.exchanges, one.head)
+        print(outline(conversation))  # noqa: T201
+        print(_added(conversation, one, added))  # noqa: T201
+    for note in notes[:MAX_NOTES]:
+        print(f"Note: {clean(note)}.")  # noqa: T201
+    if len(notes) > MAX_NOTES:
+        print(f"Note: {len(notes) - MAX_NOTES} more like these.")  # noqa: T201
+
+
+def _added(conversation: Conversation, saved: SavedConversation, added: int) -> str:
+    """What was done to a conversation with one that was saved."""
+    if not added:
+        return "All of it is here already."
+    done = f"{added} turn{'s' if added > 1 else ''} restored."
+    if conversation.head is not None and conversation.head.id == saved.head.id:
+        return done
+    head = next(e for e in conversation.exchanges if e.id == saved.head.id)
+    number = f"{conversation.number(head)} {saved.name}".removesuffix(f" {NOTEBOOK}")
+    here = f"{_goes_on(conversation).removesuffix('.')}, which was asked here"
+    return f"{done} {here}; %claude_nb fork {number} goes on from what was restored."
+
+
+def _export(rest: str) -> None:
+    match = _PATH.match(rest)
+    path = Path(match["quoted"] or match["bare"]) if match else Path()
+    write = _WRITERS.get(path.suffix.lower())
+    if match is None or write is None:
+        raise InputError(
+            f"%claude_nb export takes a path that ends in {', '.join(_WRITERS)}.",
+            'For example: %claude_nb export talk.ipynb, or "my talk.md".',
+        )
+    conversation = _named(rest[match.end() :].strip())
+    export.write(path, write(conversation))
+    count = len(conversation.branch)
+    print(f"{conversation.name}: {count} turn{'s are' if count > 1 else ' is'} in {path}.")  # noqa: T201
+
+
+_PATH = re.compile(r"""(?P<quote>["'])(?P<quoted>.+?)(?P=quote)(?!\S)|(?P<bare>[^\s"']\S*)""")
+
+
+def _json(conversation: Conversation) -> str:
+    return redact(json.dumps(conversation.to_messages(), ensure_ascii=False, indent=1)) + "\n"
+
+
+_WRITERS: dict[str, Callable[[Conversation], str]] = {
+    ".ipynb": lambda conversation: export.to_notebook(conversation, "cells"),
+    ".md": Conversation.to_markdown,
+    ".json": _json,
+}
+
+
+def _named(name: str) -> Conversation:
+    """The conversation of that name, or the notebook's own."""
+    name = name.strip("\"'") or NOTEBOOK
+    known = Conversation.names()
+    if name not in known and name != NOTEBOOK:
+        near = get_close_matches(name, known, 1, 0.4)
+        hint = f"Did you mean {near[0]}?" if near else f"There is {' and '.join(known)}."
+        raise InputError(f"There is no conversation {name!r}.", hint)
+    return Conversation.named(name)
+
+
+def _goes_on(history: History) -> str:
+    if history.head is None:
+        return "The next question begins anew."
+    return f"The next question follows {_asked(history.head)}."
+
+
+def _asked(exchange: Exchange) -> str:
+    return f"“{first_words(exchange.prompt, 40)}”"
+
+
+def outline(history: History) -> str:
+    """A conversation as a tree in plain text: its current branch is marked, the head with an arrow.
+
+    Args:
+        history: The conversation.
+
+    Returns:
+        One line for each exchange, with its number for ``%claude_nb fork``; what forks off stands
+        further to the right, below the exchange that it follows.
+    """
+    if not history.exchanges:
+        return f"{history.name}: nothing has been said yet."
+    branch = set(history.branch)
+    count = len(history.exchanges)
+    turns = f"{count} exchange{'s' if count > 1 else ''}"
+    lines = [f"{history.name} · {turns}, {len(branch)} on the current branch"]
+    children: dict[Exchange | None, list[Exchange]] = {}
+    for exchange in history.exchanges:
+        children.setdefault(exchange.parent, []).append(exchange)
+    numbers = {exchange: number for number, exchange in enumerate(history.exchanges, 1)}
+    waiting = deque((exchange, 0) for exchange in _order(children.get(None, []), branch))
+    while waiting:
+        exchange, depth = waiting.popleft()
+        mark = "●" if exchange in branch else "○"
+        where = f"{label(exchange)} " if exchange.place.execution else ""
+        here = "  ← the next question goes here" if exchange is history.head else ""
+        indent = "  " * min(depth, MAX_INDENT)
+        along = "".join(f" [{item}]" for item in export.attached(exchange))
+        asked = clean(first_words(exchange.prompt, 48))
+        answer = clean(first_words(exchange.text, 32))
+        lines.append(f"{indent}{mark} {numbers[exchange]}  {where}{asked}{along} → {answer}{here}")
+        follow = _order(children.get(exchange, []), branch)
+        # The last one goes on below its parent; those before it were left, and stand aside.
+        steps = [depth + 1] * (len(follow) - 1) + [depth] * bool(follow)
+        waiting.extendleft(reversed([*zip(follow, steps, strict=True)]))
+    if history.head is None:
+        lines.append("← the next question begins anew")
+    return "\n".join(lines)
+
+
+def _order(exchanges: list[Exchange], branch: set[Exchange]) -> list[Exchange]:
+    """What follows an exchange: the current branch last, which then goes on without an indent."""
+    return sorted(exchanges, key=branch.__contains__)
+
+
+COMMANDS = {
+    "status": Command("", "the model, and where the key comes from", _status),
+    "usage": Command("", "the tokens and the cost of this kernel's requests", _usage),
+    "models": Command("", "the models, what they take and what they cost", _models),
+    "key": Command("", "enter an API key, unseen; it is kept in memory only", _key),
+    "simulate": Command(
+        "on|off|next FAULT",
+        "answer from fixed scripts on this machine, without a key, or fail as a server can;"
+        " on takes --speed 0.2 and --seed 7",
+        _simulate,
+    ),
+    "show": Command("", "show the last reply again", _show),
+    "history": Command(
+        "[NAME]", "what was said in the notebook's conversation, or in NAME", _history
+    ),
+    "new": Command(
+        "[NAME]", "begin the conversation anew; what was said can be gone back to", _new
+    ),
+    "undo": Command("[NAME]", "take the last turn back", _undo),
+    "fork": Command("N [NAME]", "go on from exchange N of the history", _fork),
+    "restore": Command(
+        "[PATH]", "bring back what was said, from the saved notebook or the one at PATH", _restore
+    ),
+    "export": Command(
+        "PATH [NAME]", "write the conversation to a new .ipynb, .md or .json file", _export
+    ),
+    "help": Command("", "this list", _help),
+}

@@ -1,0 +1,386 @@
+"""What was said: a tree of exchanges, of which one branch is the conversation.
+
+Nothing in the tree changes once it is there, and what is sent is read off one branch, from its root
+to its head: asking on adds to the branch, asking again in an earlier place begins another one. So
+the beginning of what is sent stays the same, byte for byte, which the prompt cache and signed
+thinking need. (Thinking is bound to the system prompt and to all that came before it: platform
+documentation, "Extended thinking".)
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from claude_nb.errors import InputError
+from claude_nb.progress import Outcome
+from claude_nb.prompt import Turn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from claude_nb.progress import Progress
+    from claude_nb.prompt import Request
+
+NOTEBOOK = "notebook"
+"""The name of the conversation that a notebook has by default."""
+
+MAX_NAME = 60
+"""Characters of a conversation's name at most: it is shown in one line."""
+
+_THINKING = frozenset({"thinking", "redacted_thinking"})
+_SERVER_CALLS = frozenset({"server_tool_use", "mcp_tool_use"})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something was asked.
+
+    Attributes:
+        cell: The front end's id of the cell; empty where it sends none.
+        execution: The number of the execution, the n of ``In[n]``; 0 outside IPython.
+    """
+
+    cell: str = ""
+    execution: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exchange:
+    """A question and its answer: a node of the tree.
+
+    Attributes:
+        id: Its name in saved notebooks.
+        parent: What was said before it, or None for the beginning.
+        place: Where it was asked.
+        prompt: The user's words.
+        content: What was sent of them: the words, or content blocks.
+        answer: The assistant's content blocks; never empty.
+        system: The system prompt that it was asked with; None if it is not known.
+        simulated: Whether the simulator answered.
+        asked: When, as ISO 8601; empty if it is not known.
+    """
+
+    id: str
+    parent: Exchange | None
+    place: Place
+    prompt: str
+    content: str | tuple[dict[str, Any], ...]
+    answer: tuple[dict[str, Any], ...]
+    system: str | None = None
+    simulated: bool = False
+    asked: str = ""
+
+    @property
+    def text(self) -> str:
+        """The text of the answer."""
+        return "".join(_texts(self.answer))
+
+    @property
+    def branch(self) -> list[Exchange]:
+        """All that was said up to here, from the beginning."""
+        found: list[Exchange] = []
+        node: Exchange | None = self
+        while node is not None:
+            found.append(node)
+            node = node.parent
+        return found[::-1]
+
+
+class History:
+    """A conversation's exchanges, and the one from which it goes on.
+
+    Args:
+        name: What it is called.
+        system: The system prompt of a branch for which none is given.
+
+    Attributes:
+        exchanges: Every exchange, in the order in which they were answered.
+        head: The newest exchange of the current branch, or None at the beginning.
+
+    Raises:
+        InputError: The name is empty, too long, or holds control characters.
+    """
+
+    def __init__(self, name: str = NOTEBOOK, *, system: str | None = None) -> None:
+        if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
+            raise InputError(
+                f"{name[:MAX_NAME]!r} cannot be the name of a conversation.",
+                f"It takes 1 to {MAX_NAME} characters that can be seen, for example: -c analysis",
+            )
+        self.name = name
+        self.system = system
+        self.exchanges: list[Exchange] = []
+        self.head: Exchange | None = None
+        self._asking = threading.Lock()
+
+    @property
+    def branch(self) -> list[Exchange]:
+        """The current branch, from the beginning to the head."""
+        return self.head.branch if self.head else []
+
+    def number(self, exchange: Exchange) -> int:
+        """The number of an exchange, from 1, in the order of ``exchanges``."""
+        return self.exchanges.index(exchange) + 1
+
+    def messages(self) -> list[dict[str, Any]]:
+        """The current branch as the messages that the API takes, each turn as it came."""
+        head = self.head
+        return _messages(self.branch, head.system, simulated=head.simulated) if head else []
+
+    def begin(
+        self, request: Request, place: Place, *, new: bool = False, simulated: bool = False
+    ) -> Request:
+        """Make a request the next turn of the conversation.
+
+        A cell that is run again, and whose turn is on the current branch, begins another branch in
+        that turn's place; any other turn is added to the head. Each ``begin`` that returns is to be
+        followed by one ``end``.
+
+        Args:
+            request: What is asked. Without a system prompt it gets that of the branch.
+            place: Where it is asked.
+            new: Begin at the beginning, with nothing that was said before.
+            simulated: Whether the simulator is to answer.
+
+        Returns:
+            The request with the earlier turns, and with notes on what is sent.
+
+        Raises:
+            InputError: A turn of this conversation is being answered.
+        """
+        if not self._asking.acquire(blocking=False):
+            raise InputError(
+                f"The conversation {self.name} is still being answered.",
+                "Wait for it, or ask in another one: -c NAME, or --once for none.",
+            )
+        try:
+            parent = None if new else self._parent(place)
+            earlier = parent.branch if parent else []
+            system = request.system
+            if system is None:
+                system = parent.system if parent else None
+            if system is None:
+                system = self.system or ""
+            sent = _messages(earlier, system, simulated=simulated)
+            about = [self.name] if self.name != NOTEBOOK else []
+            about += [f"turn {len(earlier) + 1} · {len(earlier)} earlier sent"] if earlier else []
+            notes = [" · ".join(about)] if about else []
+            if _holds_thinking(x for e in earlier for x in e.answer) and not _holds_thinking(
+                x for message in sent for x in message["content"] if isinstance(x, dict)
+            ):
+                notes.append("earlier thinking is left out: it belongs to another system prompt")
+            left = [] if new else self._left_behind(parent, place)
+            if left:
+                notes.append(f"left behind: {', '.join(map(label, left))}")
+            asked = datetime.now(UTC).isoformat(timespec="milliseconds")
+            turn = Turn(self.name, uuid4().hex, parent.id if parent else None, place.cell, asked)
+            return replace(
+                request,
+                system=system,
+                before=tuple(sent),
+                notes=(*notes, *request.notes),
+                turn=turn,
+            )
+        except BaseException:
+            self._asking.release()
+            raise
+
+    def end(self, request: Request, place: Place, reply: Progress) -> None:
+        """Keep a turn, if there is an answer to keep: or else the question is forgotten as well.
+
+        Args:
+            request: What ``begin`` returned.
+            place: Where it was asked.
+            reply: What came.
+        """
+        try:
+            answer = assistant_content(reply)
+            if request.turn is None or not answer:
+                return
+            parent = next((e for e in self.exchanges if e.id == request.turn.parent), None)
+            self.head = Exchange(
+                id=request.turn.id,
+                parent=parent,
+                place=place,
+                prompt=request.prompt,
+                content=request.content or request.prompt,
+                answer=tuple(answer),
+                system=request.system,
+                simulated=reply.simulated,
+                asked=request.turn.asked,
+            )
+            self.exchanges.append(self.head)
+        finally:
+            self._asking.release()
+
+    def add(self, exchanges: Iterable[Exchange], head: Exchange) -> int:
+        """Add what was said elsewhere, as in an earlier kernel; what is here already stays.
+
+        The conversation goes on from ``head`` only if nothing has been said here yet.
+
+        Args:
+            exchanges: The exchanges, each after the one that it follows.
+            head: The one of them to go on from.
+
+        Returns:
+            How many of them were not here, by their ids.
+        """
+        known = {exchange.id: exchange for exchange in self.exchanges}
+        before = len(known)
+        for exchange in exchanges:
+            if exchange.id not in known:
+                parent = known[exchange.parent.id] if exchange.parent else None
+                known[exchange.id] = replace(exchange, parent=parent)
+                self.exchanges.append(known[exchange.id])
+        if not before:
+            self.head = known[head.id]
+        return len(known) - before
+
+    def fork(self, number: int) -> Exchange:
+        """Go on from the exchange of that number; what follows it stays in the tree.
+
+        Raises:
+            InputError: There is none of that number.
+        """
+        if not 1 <= number <= len(self.exchanges):
+            count = len(self.exchanges)
+            there_are = f"There are 1 to {count}." if count else "Nothing has been said yet."
+            raise InputError(f"There is no exchange {number} in {self.name}.", there_are)
+        self.head = self.exchanges[number - 1]
+        return self.head
+
+    def undo(self) -> Exchange:
+        """Go back to before the newest exchange of the branch, and return that exchange.
+
+        Raises:
+            InputError: There is nothing to take back.
+        """
+        undone = self.head
+        if undone is None:
+            raise InputError(f"There is nothing to take back in {self.name}.")
+        self.head = undone.parent
+        return undone
+
+    def new(self) -> None:
+        """Begin anew; what was said stays in the tree."""
+        self.head = None
+
+    def _parent(self, place: Place) -> Exchange | None:
+        again = self._again(place)
+        return again.parent if again else self.head
+
+    def _again(self, place: Place) -> Exchange | None:
+        """The first turn on the branch that an earlier run of the same cell asked."""
+        if not place.cell:
+            return None
+        return next(
+            (
+                e
+                for e in self.branch
+                if e.place.cell == place.cell and e.place.execution != place.execution
+            ),
+            None,
+        )
+
+    def _left_behind(self, parent: Exchange | None, place: Place) -> list[Exchange]:
+        branch = self.branch
+        kept = branch.index(parent) + 1 if parent in branch else 0
+        return [e for e in branch[kept:] if not place.cell or e.place.cell != place.cell]
+
+
+def label(exchange: Exchange) -> str:
+    """How an exchange is named to people: by its cell, or else by its first words."""
+    if exchange.place.execution:
+        return f"[{exchange.place.execution}]"
+    return f"“{first_words(exchange.prompt, 24)}”"
+
+
+def first_words(text: str, width: int) -> str:
+    """The beginning of a text, in one line of at most ``width`` characters."""
+    line = " ".join(text[: 4 * width].split())
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def assistant_content(reply: Progress) -> list[dict[str, Any]]:
+    """What of a reply goes into the history: an assistant turn that the API takes, or nothing.
+
+    A complete reply goes as it came, with its signed thinking. One that was broken off, or that
+    was put together from parts, goes as its text alone: thinking is bound to the message that it
+    came with, and a call without its result is refused. Of a refusal nothing goes: platform
+    documentation, "Handling stop reasons".
+    """
+    if reply.outcome is Outcome.REFUSED:
+        return []
+    whole = reply.outcome in (Outcome.COMPLETE, Outcome.TRUNCATED)
+    if not whole or any(message.failure for message in reply.messages):
+        return _text_only([{"type": "text", "text": reply.text}])
+    content = [block.to_dict() for block in reply.blocks if not block.lost]
+    results = {block.get("tool_use_id") for block in content} - {None}
+    calls = {block.get("id") for block in content if block["type"] in _SERVER_CALLS}
+    kept = [
+        block for block in content if _is_valid(block, results, calls) and not _is_unsigned(block)
+    ]
+    if any(map(_is_unsigned, content)):  # thinking goes along whole, or not at all
+        kept = [block for block in kept if block["type"] not in _THINKING]
+    while kept and kept[-1]["type"] in _THINKING:  # the API refuses a turn that ends so
+        kept.pop()
+    return kept if _texts(kept) else []
+
+
+def _is_valid(block: dict[str, Any], results: set[Any], calls: set[Any]) -> bool:
+    """Whether the API takes a block back. One that nobody knows stays out of what is sent."""
+    kind = block["type"]
+    if kind == "text":
+        return bool(block["text"].strip())
+    if kind in _SERVER_CALLS:
+        return block.get("id") in results
+    if kind.endswith("_tool_result"):
+        return block.get("tool_use_id") in calls
+    return kind in _THINKING
+
+
+def _is_unsigned(block: dict[str, Any]) -> bool:
+    return block["type"] == "thinking" and not block.get("signature")
+
+
+def _texts(content: Iterable[dict[str, Any]]) -> list[str]:
+    return [block["text"] for block in content if block["type"] == "text"]
+
+
+def _text_only(content: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    texts = (text.rstrip() for text in _texts(content))
+    return [{"type": "text", "text": text} for text in texts if text]
+
+
+def _messages(
+    branch: Sequence[Exchange], system: str | None, *, simulated: bool
+) -> list[dict[str, Any]]:
+    """A branch as the messages before a turn with ``system``."""
+    # Thinking is valid as long as nothing before it has changed: back to the last change of the
+    # system prompt, and never further, even if an earlier one comes back.
+    changed = 0
+    systems = [*(e.system for e in branch), system]
+    for position, (one, other) in enumerate(pairwise(systems), 1):
+        if one != other:
+            changed = position
+    messages: list[dict[str, Any]] = []
+    for position, exchange in enumerate(branch):
+        answer: Sequence[dict[str, Any]] = exchange.answer
+        if exchange.simulated != simulated:  # signatures of another server
+            answer = _text_only(answer)
+        elif position < changed:
+            answer = [block for block in answer if block["type"] not in _THINKING]
+        content = exchange.content
+        user = content if isinstance(content, str) else list(content)
+        messages.append({"role": "user", "content": user})
+        messages.append({"role": "assistant", "content": list(answer)})
+    return messages
+
+
+def _holds_thinking(content: Iterable[dict[str, Any]]) -> bool:
+    return any(block["type"] in _THINKING for block in content)

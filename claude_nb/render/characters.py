@@ -1,0 +1,140 @@
+"""Characters that hide or deceive, made visible: the one place that decides what can be seen.
+
+What a model writes may quote what somebody else wrote to deceive: an override that reorders code
+before a reader's eyes ("Trojan Source", CVE-2021-42574), words in characters that nobody sees, an
+escape sequence for a terminal. So each character that is shown is one that can be seen, and one
+that cannot is shown as its number: ``‹U+202E›``.
+
+What real writing needs stays as it is:
+
+- a joiner or a variation selector where its script or emoji has it: after a letter beyond the
+  Latin, Greek and Cyrillic ones, or after a symbol (Persian, Hindi, Thai, 👩‍💻, ❤️);
+- the tags of a flag (🏴󠁧󠁢󠁳󠁣󠁴󠁿);
+- in prose, soft hyphens and the marks of direction: single characters, which an Arabic or Hebrew
+  sentence needs for its punctuation. In code they are shown: between two of them ``<`` looks
+  like ``>``.
+
+Embeddings, overrides and isolates are shown everywhere. Where a text runs right to left is what a
+block's ``dir`` says.
+"""
+
+import re
+from typing import Final
+
+__all__ = ["MOST", "Cleaner", "brief", "clean", "in_code"]
+
+MOST: Final = 1_000_000
+"""Characters of one content block that are shown: about twice what the 128,000 tokens of the
+longest reply are. What comes behind them is kept in the reply, and costs nothing more to show."""
+
+_BRIEF: Final = 2_000
+
+_NEWLINE: Final = re.compile(r"\r\n?")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_VISIBLE: Final = (
+    {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n\r"}
+    | {0x7F: 0x2421}
+    | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
+)
+
+# Default_Ignorable_Code_Point of Unicode 16 (DerivedCoreProperties.txt), interlinear annotations,
+# and the two separators that some languages take for the end of a line.
+_HIDDEN: Final = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+_IN_PROSE: Final = "\u00ad\u061c\u200e\u200f\u2028\u2029"
+_JOINING: Final = (
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u200b-\u200d\u2060\ufe00-\ufe0f"
+    "\U000e0100-\U000e01ef"
+)
+_TAG: Final = "[\U000e0030-\U000e0039\U000e0061-\U000e007a]"
+_NEEDED: Final = (
+    f"\U0001f3f4{_TAG}{{3,6}}\U000e007f"
+    f"|(?<=[©®\u0590-\U0010ffff])(?<![{_HIDDEN}])[{_JOINING}]"
+    "|(?<=\ufe0f)\u200d|(?<=[0-9#*])[\ufe0e\ufe0f]"
+)
+_STRICT: Final = re.compile(f"(?P<needed>{_NEEDED})|[{_HIDDEN}]")
+_PROSE: Final = re.compile(f"(?P<needed>{_NEEDED}|[{_IN_PROSE}])|[{_HIDDEN}]")
+_MARK: Final = re.compile(f"(?P<needed>(?!))|[{_IN_PROSE}]")
+
+_UNFINISHED: Final = re.compile(f"(?:[\r\ud800-\udbff]|\U0001f3f4{_TAG}{{0,6}})\\Z")
+
+
+def clean(text: str, *, prose: bool = False) -> str:
+    r"""Make every character of `text` one that can be seen and encoded.
+
+    Args:
+        text: any string, as it came.
+        prose: whether it is prose, in which the marks of direction stay (see the module's
+            docstring); code, names, addresses and whatever else is not.
+
+    Returns:
+        The text with ``\n`` as its only line end, control characters as their visible
+        pictures (ESC as "␛"), hidden characters as their numbers, surrogate pairs joined and
+        lone surrogates as U+FFFD.
+    """
+    return _seen(_encodable(text), prose=prose)
+
+
+def in_code(text: str) -> str:
+    """Show what `clean` has left in prose, where the prose holds code."""
+    return text if text.isascii() else _MARK.sub(_number, text)
+
+
+def brief(text: str) -> str:
+    """As much of a name, a title or a message as is worth showing: 2,000 characters."""
+    return text if len(text) <= _BRIEF else text[: _BRIEF - 1] + "…"
+
+
+class Cleaner:
+    """`clean` for a text that comes in pieces, cut anywhere.
+
+    What `feed` has returned so far is `clean` of what it was fed so far, save that a carriage
+    return, half a surrogate pair and a flag are held back while they may go on.
+    """
+
+    def __init__(self, *, prose: bool = False) -> None:
+        self._prose = prose
+        self._held = ""
+        self._last = ""
+
+    def feed(self, piece: str) -> str:
+        """The next piece, clean."""
+        text = self._held + piece
+        unfinished = _UNFINISHED.search(text, max(0, len(text) - 7))
+        self._held = unfinished[0] if unfinished else ""
+        return self._clean(text.removesuffix(self._held))
+
+    def finish(self) -> str:
+        """What was held back: no more comes."""
+        text, self._held = self._held, ""
+        return self._clean(text)
+
+    def _clean(self, text: str) -> str:
+        # What a character needs to be shown is at most the one before it.
+        last, text = self._last, _encodable(text)
+        self._last = text[-1:] or last
+        return _seen(last + text, prose=self._prose)[len(_seen(last, prose=self._prose)) :]
+
+
+def _encodable(text: str) -> str:
+    if "\r" in text:
+        text = _NEWLINE.sub("\n", text)
+    if _SURROGATE.search(text):
+        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if _CONTROL.search(text):
+        text = text.translate(_VISIBLE)
+    return text
+
+
+def _seen(text: str, *, prose: bool) -> str:
+    if text.isascii():
+        return text
+    return (_PROSE if prose else _STRICT).sub(_number, text)
+
+
+def _number(hidden: re.Match[str]) -> str:
+    return hidden[0] if hidden["needed"] else f"‹U+{ord(hidden[0]):04X}›"

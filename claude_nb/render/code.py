@@ -1,0 +1,55 @@
+"""The code of a reply: what stands in its Markdown's fences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from claude_nb.render import markdown
+from claude_nb.render.characters import clean, in_code
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_PYTHON = frozenset({"", "python", "python3", "py", "ipython", "ipython3"})
+
+
+@dataclass(frozen=True, slots=True)
+class CodeBlock:
+    """A fenced block of code.
+
+    Attributes:
+        language: The first word after the opening fence, as it was written; empty if there is none.
+        code: Its lines, without the last line end.
+    """
+
+    language: str
+    code: str
+
+
+def code_blocks(text: str) -> list[CodeBlock]:
+    """Take the fenced blocks out of Markdown, in lists and quotes too; indented code is left.
+
+    Args:
+        text: Markdown as the model wrote it. A fence that is not closed ends with the text.
+
+    Returns:
+        The blocks in their order, with the characters that are shown: what hides or deceives is
+        visible here too (see ``characters``).
+    """
+    return [
+        CodeBlock(markdown.language_of(token), in_code(token.content.removesuffix("\n")))
+        for token in markdown.parse(clean(text, prose=True), {})
+        if token.type == "fence"
+    ]
+
+
+def code_for_cell(blocks: Sequence[CodeBlock]) -> str:
+    """Join what is Python among the blocks of a reply, or all of them if none is.
+
+    Returns:
+        The code, a blank line between two blocks; empty if there is none.
+    """
+    python = [block for block in blocks if block.language.lower() in _PYTHON]
+    codes = [block.code.strip("\n") for block in python or blocks]
+    return "\n\n".join(filter(None, codes))

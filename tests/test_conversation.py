@@ -1,0 +1,153 @@
+"""``Conversation``: what a Python user asks in turn, over real HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from claude_nb import ClaudeError, Conversation, Simulator
+from claude_nb.errors import InputError
+from claude_nb.simulator import Error, Stream
+from tests.played import said, start, text
+
+
+def sent(api: Simulator):
+    """The words of the newest request, in turn."""
+    return [
+        m["content"] if isinstance(m["content"], str) else m["content"][0]["text"]
+        for m in api.requests[-1].body["messages"]
+    ]
+
+
+def test_questions_build_on_each_other(api):
+    """The second is sent with the first and its answer."""
+    api.enqueue(Stream(said("At six.")), Stream(said("At seven.")))
+    trains = Conversation("trains", system="You know the timetable.")
+
+    trains.ask("When does the first one leave?", show=False)
+    trains.ask("And the one after that?", show=False)
+
+    assert sent(api) == ["When does the first one leave?", "At six.", "And the one after that?"]
+    assert api.requests[-1].body["system"] == "You know the timetable."
+    assert repr(trains) == "<Conversation 'trains' · 2 turns>"
+
+
+def test_what_was_dropped_is_remembered_as_far_as_it_came(api):
+    """The next question goes on from there; one that failed outright leaves nothing."""
+    api.enqueue(
+        Stream([start(), *text("At si")[:-1]], end="reset"), Error(529, "overloaded_error", "Busy")
+    )
+    api.enqueue(Stream(said("Six.")))
+    trains = Conversation("trains")
+
+    for prompt in ("When?", "Hello?"):
+        with pytest.raises(ClaudeError):
+            trains.ask(prompt, show=False)
+    trains.ask("Go on.", show=False)
+
+    assert sent(api) == ["When?", "At si", "Go on."]
+
+
+def test_a_refusal_leaves_no_trace(api):
+    """Both turns leave the history, as the API asks for."""
+    refused = [*said("No")[:-2], {"type": "message_delta", "delta": {"stop_reason": "refusal"}}]
+    usage = {"usage": {"output_tokens": 1}}
+    api.enqueue(Stream([*refused[:-1], refused[-1] | usage, {"type": "message_stop"}]))
+    api.enqueue(Stream(said("Yes.")))
+    trains = Conversation("trains")
+
+    trains.ask("Do evil.", show=False)
+    trains.ask("Do good.", show=False)
+
+    assert sent(api) == ["Do good."]
+
+
+def test_attached_values_are_remembered_with_their_question(api):
+    """As they were then."""
+    api.enqueue(Stream(said("Three.")), Stream(said("Two.")))
+    rows = Conversation("rows")
+    values = [1, 2, 3]
+
+    rows.ask("How many?", attach=[values], show=False)
+    values.pop()
+    rows.ask("And now?", show=False)
+
+    first = api.requests[-1].body["messages"][0]["content"]
+    assert first == [{"type": "text", "text": "attachment 1:\n[1, 2, 3]\n\nHow many?"}]
+
+
+def test_asking_can_be_awaited(api):
+    """Other tasks go on meanwhile."""
+    api.enqueue(Stream(said("One.")), Stream(said("Two.")))
+    ran = []
+
+    async def main():
+        numbers = Conversation("numbers")
+        asking = asyncio.ensure_future(numbers.ask_async("First?", show=False))
+        ran.append(await asyncio.sleep(0, "meanwhile"))
+        first = await asking
+        return first, await numbers.ask_async("Second?", show=False)
+
+    first, second = asyncio.run(main())
+
+    assert ran == ["meanwhile"]
+    assert (first.text, second.text) == ("One.", "Two.")
+    assert sent(api) == ["First?", "One.", "Second?"]
+
+
+def test_a_cancelled_await_stops_the_request(api):
+    """The server sees it, and the conversation is free for the next question."""
+    api.enqueue(Stream([start(), *text("One")[:-1]], end="hang"), Stream(said("Two.")))
+    numbers = Conversation("numbers")
+
+    async def main():
+        count = len(api.requests)
+        asking = asyncio.ensure_future(numbers.ask_async("First?", show=False))
+        await asyncio.to_thread(api.wait_for, lambda seen: len(seen) > count)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+    asyncio.run(main())
+
+    api.wait_for(lambda seen: seen[-1].client_left)
+    assert numbers.ask("Second?", show=False).text == "Two."
+
+
+def test_threads_ask_in_conversations_of_their_own(api):
+    """Eight at once, each with its own memory."""
+    api.enqueue(*(Stream(said("Yes.")) for _ in range(16)))
+
+    def ask_twice(number):
+        own = Conversation(f"thread {number}")
+        own.ask(f"{number}a", show=False)
+        own.ask(f"{number}b", show=False)
+        return [m["content"] for m in own.messages() if m["role"] == "user"]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask_twice, range(8))) == [[f"{n}a", f"{n}b"] for n in range(8)]
+
+
+def test_the_notebook_shares_conversations_by_name():
+    """The same name is the same memory; a new ``Conversation`` is one of its own."""
+    shared = Conversation.named("shared by name")
+
+    assert Conversation.named("shared by name") is shared
+    assert "shared by name" in Conversation.names()
+    assert Conversation("shared by name") is not shared
+
+
+def test_what_cannot_be_sent_leaves_the_conversation_free(api):
+    """An error before anything was sent is no turn."""
+    trains = Conversation("trains")
+    with pytest.raises(InputError):
+        trains.ask("When?", view="hologram")
+    with pytest.raises(InputError):
+        trains.ask(" ")
+    api.enqueue(Stream(said("Yes.")))
+
+    trains.ask("When?", show=False)
+
+    assert sent(api) == ["When?"]

@@ -1,0 +1,191 @@
+"""``%%claude`` cells that remember, in a real kernel: as JupyterLab runs them, with cell ids."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from claude_nb import Simulator
+from claude_nb.simulator import Stream
+from tests.played import said
+from tests.test_kernel import kernel_at
+
+pytestmark = pytest.mark.kernel
+
+
+@pytest.fixture(scope="module")
+def simulator():
+    """A simulator for the kernels of this module."""
+    with Simulator(speed=float("inf")) as running:
+        yield running
+
+
+class Notebook:
+    """Cells of one notebook, each with an id."""
+
+    def __init__(self, kernel, simulator) -> None:
+        self.kernel = kernel
+        self.simulator = simulator
+        assert kernel.run("%config ClaudeMagics.view = 'updating'")["status"] == "ok"
+
+    def run(self, cell, code):
+        """Run a cell; its status, and what it shows as plain text."""
+        session, client = self.kernel.client.session, self.kernel.client
+        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
+        message = session.msg("execute_request", content)
+        message["metadata"] = {"cellId": cell}
+        client.shell_channel.send(message)
+        self.kernel.asked = message["header"]["msg_id"]
+        self.kernel.shown, self.kernel.printed = {}, ""
+        reply = self.kernel.finish()
+        assert reply["status"] == "ok", reply
+        shown = [content["data"]["text/plain"] for content in self.kernel.shown.values()]
+        return "\n".join([*shown, self.kernel.printed])
+
+    def ask(self, cell, prompt, options=""):
+        """Run a ``%%claude`` cell; the user's words that were sent, and what it shows."""
+        self.simulator.enqueue(Stream(said("Yes.")))
+        shown = self.run(cell, f"%%claude {options}\n{prompt}")
+        body = self.simulator.requests[-1].body
+        return [_words(m["content"]) for m in body["messages"] if m["role"] == "user"], shown
+
+
+def _words(content):
+    return content if isinstance(content, str) else content[-1]["text"]
+
+
+@pytest.fixture(scope="module")
+def shared(simulator):
+    """One kernel for all tests of this module."""
+    with kernel_at(simulator.base_url) as kernel:
+        yield Notebook(kernel, simulator)
+
+
+@pytest.fixture
+def notebook(shared):
+    """A notebook in which nothing has been said."""
+    shared.run("f", "from claude_nb.conversation import Conversation; Conversation._named.clear()")
+    return shared
+
+
+def test_a_cell_is_sent_with_the_cells_before_it(notebook):
+    """And says so; run all again, and it is the same conversation."""
+    for _ in range(2):
+        notebook.ask("a", "First")
+        notebook.ask("b", "Second")
+        sent, shown = notebook.ask("c", "Third")
+
+        assert sent == ["First", "Second", "Third"]
+        assert shown.startswith("[turn 3 · 2 earlier sent]")
+
+
+def test_a_cell_that_is_run_again_forks_and_names_what_it_leaves(notebook):
+    """By the numbers that stand beside the cells."""
+    notebook.ask("a", "First")
+    notebook.ask("b", "Second")
+    notebook.ask("c", "Third")
+    number = int(notebook.run("n", "print(len(In) - 1)")) - 1
+
+    sent, shown = notebook.ask("b", "Second, edited")
+
+    assert sent == ["First", "Second, edited"]
+    assert f"[left behind: [{number}]]" in shown
+
+
+def test_new_once_and_named_conversations(notebook):
+    """Each sends what it says, and no more."""
+    notebook.ask("a", "First")
+
+    assert notebook.ask("b", "Alone", "--once")[0] == ["Alone"]
+    assert notebook.ask("c", "Trains?", '-c "my trains"')[0] == ["Trains?"]
+    assert notebook.ask("d", "More?", "-c 'my trains'")[0] == ["Trains?", "More?"]
+    assert notebook.ask("e", "Second")[0] == ["First", "Second"]
+    assert notebook.ask("f", "Afresh", "--new")[0] == ["Afresh"]
+    assert notebook.ask("g", "On")[0] == ["Afresh", "On"]
+
+
+def test_the_history_is_a_tree_in_which_one_can_go_back(notebook):
+    """``history`` shows it with its branches; ``undo``, ``fork`` and ``new`` move in it."""
+    assert notebook.run("h", "%claude_nb history").strip() == (
+        "notebook: nothing has been said yet."
+    )
+    for cell, prompt in (("a", "First"), ("b", "Second"), ("b", "Second, edited"), ("c", "Third")):
+        notebook.ask(cell, prompt)
+
+    tree = notebook.run("h", "%claude_nb history").strip().splitlines()
+    assert [re.sub(r"\[\d+\]", "[n]", line) for line in tree] == [
+        "notebook · 4 exchanges, 3 on the current branch",
+        "● 1  [n] First → Yes.",
+        "  ○ 2  [n] Second → Yes.",
+        "● 3  [n] Second, edited → Yes.",
+        "● 4  [n] Third → Yes.  ← the next question goes here",
+    ]
+    notebook.run("u", "%claude_nb undo")
+    assert notebook.ask("d", "Fourth")[0] == ["First", "Second, edited", "Fourth"]
+    notebook.run("u", "%claude_nb fork 2")
+    assert notebook.ask("e", "Fifth")[0] == ["First", "Second", "Fifth"]
+    notebook.run("u", "%claude_nb new")
+    assert notebook.ask("g", "Sixth")[0] == ["Sixth"]
+
+
+def test_the_notebook_s_data_is_put_in(notebook):
+    """Once, where its name stands; or along with the prompt; or not at all."""
+    notebook.run("v", "rows = [1, 2, 3]; note = 'a {{rows}} in a text'")
+
+    assert notebook.ask("a", "Sum {{rows}}?")[0] == ["Sum [1, 2, 3]?"]
+    assert notebook.ask("b", "{{note}}", "--once")[0] == ["a {{rows}} in a text"]
+    assert notebook.ask("c", "{{rows}}", "--once --raw")[0] == ["{{rows}}"]
+    sent, shown = notebook.ask("d", "Sum?", "--once -a rows")
+    assert sent == ["rows:\n[1, 2, 3]\n\nSum?"]
+    assert shown.startswith("[rows: attached]")
+
+
+def test_earlier_cells_can_be_sent_along(notebook):
+    """What they were, what came of them, and that they are there."""
+    notebook.run("v", "2 + 3")
+    number = int(notebook.run("n", "print(len(In) - 1)")) - 1
+
+    sent, shown = notebook.ask("a", "Explain.", f"--once --cells {number}")
+
+    assert f'<cell number="{number}">\n<input>\n2 + 3\n</input>\n<output>\n5\n</output>' in sent[0]
+    assert sent[0].endswith("\n\nExplain.")
+    assert shown.startswith(f"[Cell {number} included")
+
+
+def test_code_goes_into_a_new_cell_and_is_not_run(notebook):
+    """The front end gets it as the next input."""
+    notebook.simulator.enqueue(Stream(said("Here:\n\n```python\nx = 1\n```\n")))
+
+    shown = notebook.run("a", "%%claude --insert\nWrite it.")
+
+    assert "The code of the reply is in a new cell below; it was not run." in shown
+    assert notebook.run("b", "print('x' in globals())").strip() == "False"
+
+
+def test_asking_can_be_awaited_in_a_cell(notebook):
+    """The reply is shown where it was awaited."""
+    notebook.simulator.enqueue(Stream(said("At last.")))
+    code = "import claude_nb\nreply = await claude_nb.ask_async('When?', view='updating')"
+
+    assert notebook.run("a", code).startswith("At last.")
+
+
+@pytest.mark.parametrize(
+    ("options", "prompt", "said_so"),
+    [
+        ("--once --new", "Hi", "--once is for no conversation"),
+        ("--once -c trains", "Hi", "--once is for no conversation"),
+        ('-c ""', "Hi", "cannot be the name of a conversation"),
+        ("", "{{nothing}}", "There is no variable nothing."),
+        ("-a nothing", "Hi", "There is no variable nothing."),
+        ("--cells 99", "Hi", "There is no earlier cell 99"),
+    ],
+)
+def test_what_cannot_be_asked_is_not_sent(notebook, simulator, options, prompt, said_so):
+    """The error says what is wrong, and nothing goes out."""
+    count = len(simulator.requests)
+    reply = notebook.kernel.run(f"%%claude {options}\n{prompt}")
+
+    assert (reply["ename"], len(simulator.requests)) == ("InputError", count)
+    assert said_so in reply["evalue"]

@@ -1,0 +1,219 @@
+"""Stop, in a real kernel: whatever a reply is doing, it ends within a second, at the server too."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from claude_nb.simulator import Error, Raw, Stream
+from tests.played import Event, said, start, text, thinking, tool_use
+from tests.test_kernel import CONNECTING, Kernel, kernel_at
+
+pytestmark = pytest.mark.kernel
+
+OVERLOADED = Error(529, "overloaded_error", "Overloaded")
+LIMITED = Error(429, "rate_limit_error", "Too many requests", {"retry-after": "50"})
+SILENT = Raw([b"late"], delay=60)
+DROPPED = Stream([start(), *text("Half of it")[:-1]], end="drop")
+
+CHANCE = "import random; random.uniform = lambda low, high: {}"
+"""Takes the chance out of the pauses between tries."""
+
+
+def open_ended(*events: Event) -> Stream:
+    """A reply that falls silent after these events."""
+    return Stream([start(), *events], end="hang")
+
+
+# For each state what is played, what the page is sent when it is reached, and the text to be kept.
+STATES = {
+    "no answer yet": ([SILENT], "connecting", ""),
+    "no words yet": ([open_ended()], "waiting for the first words", ""),
+    "thinking": ([open_ended(*thinking("Let me see.")[:2])], "Let me see.", ""),
+    "text": ([open_ended(*text("First words")[:-1])], "First words", "First words"),
+    "tool input": ([open_ended(*tool_use('{"by": "growth')[:-1])], "growth", ""),
+    "asked to go on": ([DROPPED, SILENT], "Half of it", "Half of it"),
+    "going on": (
+        [DROPPED, open_ended(*text(" and the rest")[:-1])],
+        "and the rest",
+        "Half of it and the rest",
+    ),
+}
+WAITS = {
+    "overloaded": ([OVERLOADED], "overloaded, trying again in", ""),
+    "rate limited": ([LIMITED], "rate limited until", ""),
+    "to go on": ([DROPPED], "connection lost, continuing in", "Half of it"),
+}
+WAYS = ["button", "interrupt"]
+
+
+class FrontEnd(Kernel):
+    """A kernel with a front end before it that shows widgets, and can press Stop."""
+
+    def __init__(self, manager, client) -> None:
+        super().__init__(manager, client)
+        self.find_subshell()
+
+    def find_subshell(self):
+        """Ask for a thread that reads the page's messages while a cell runs, as JupyterLab does."""
+        request = self.client.session.msg("create_subshell_request", {})
+        self.client.control_channel.send(request)
+        self.subshell = self.client.get_control_msg(timeout=20)["content"]["subshell_id"]
+
+    def start(self, code):
+        """Send a cell, by a name that says that somebody looks at it."""
+        content = {"code": code, "silent": False, "store_history": False, "allow_stdin": False}
+        request = self.client.session.msg("execute_request", content, metadata={"cellId": "a"})
+        self.client.shell_channel.send(request)
+        self.asked, self.shown, self.printed = request["header"]["msg_id"], {}, ""
+
+    def wait_until_shown(self, words):
+        """Wait until these words are sent, as the running cell's output or to its widget."""
+        while True:
+            message = self.client.get_iopub_msg(timeout=20)
+            if message["msg_type"] == "comm_open":
+                self.widget = message["content"]["comm_id"]
+            elif words in str(message["content"]):
+                return message["content"]
+
+    def stop(self, way):
+        """Stop the cell as a user does."""
+        if way == "button":
+            data = {"method": "custom", "content": {"op": "stop", "n": 1}}
+            message = self.client.session.msg("comm_msg", {"comm_id": self.widget, "data": data})
+            message["header"]["subshell_id"] = self.subshell
+            self.client.shell_channel.send(message)
+        else:
+            self.manager.interrupt_kernel()
+
+
+@pytest.fixture(scope="module")
+def shared(simulator):
+    """One kernel for the tests of this module; as users have it, it tries five times."""
+    with kernel_at(simulator.base_url) as kernel:
+        assert kernel.run("%config ClaudeMagics.tries = 5")["status"] == "ok"
+        yield FrontEnd(kernel.manager, kernel.client)
+
+
+@pytest.fixture
+def kernel(shared, simulator):
+    """The kernel, which answers after the test as it did before."""
+    yield shared
+    simulator.enqueue(Stream(said("Hello")))
+    assert shared.run("%%claude\nHi")["status"] == "ok"
+
+
+def reached(kernel, simulator, state):
+    """Start a cell and wait until it is in this state; its requests are from the number on."""
+    replies, words, _ = state
+    number = len(simulator.requests)
+    simulator.enqueue(*replies)
+    kernel.start("%%claude --out answer\nHi")
+    kernel.wait_until_shown(words)
+    simulator.wait_for(lambda requests: len(requests) == number + len(replies), 20)
+    return number
+
+
+def assert_stopped(kernel, state, pressed, settled=None):
+    """The cell ends within a second as stopped, and what came is kept."""
+    result = kernel.finish()
+    assert time.monotonic() - pressed < 1
+    assert (result["ename"], result["traceback"]) == ("StoppedError", ["StoppedError: Stopped."])
+    assert (settled or kernel.last_shown())["metadata"]["claude_nb"]["outcome"] == "stopped"
+    kernel.run("print(answer.outcome, answer.text)")
+    assert kernel.printed == f"stopped {state[2]}\n"
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("state", STATES.values(), ids=STATES)
+def test_stop_closes_the_connection(kernel, simulator, state, way):
+    """The server sees the connection close within a second, whatever it was saying."""
+    kernel.run(CHANCE.format(0.0))
+    reached(kernel, simulator, state)
+
+    pressed = time.monotonic()
+    kernel.stop(way)
+
+    requests = simulator.wait_for(lambda requests: requests[-1].client_left)
+    assert requests[-1].client_left - pressed < 1
+    assert_stopped(kernel, state, pressed)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("state", WAITS.values(), ids=WAITS)
+def test_stop_ends_a_wait(kernel, simulator, state, way):
+    """The wait for another try ends within a second, and nothing more is asked."""
+    kernel.run(CHANCE.format(50.0))
+    number = reached(kernel, simulator, state)
+
+    pressed = time.monotonic()
+    kernel.stop(way)
+
+    assert_stopped(kernel, state, pressed)
+    assert len(simulator.requests) == number + 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_stop_before_the_server_lets_anybody_in(kernel, way):
+    """A connection that is not made yet is given up within a second."""
+    assert kernel.run(CONNECTING)["status"] == "ok"
+    kernel.start("%%claude --out answer\nHi")
+    kernel.wait_until_shown("connecting")
+
+    pressed = time.monotonic()
+    kernel.stop(way)
+
+    try:
+        assert_stopped(kernel, ([], "", ""), pressed)
+    finally:
+        kernel.run("os.environ['ANTHROPIC_BASE_URL'] = before; full.close()")
+
+
+def test_one_stop_after_another(kernel, simulator):
+    """Each cell can be stopped, also the one that is run at once after a stop."""
+    for state in (STATES["text"], STATES["thinking"], STATES["text"]):
+        reached(kernel, simulator, state)
+        pressed = time.monotonic()
+        kernel.stop("interrupt")
+        simulator.wait_for(lambda requests: requests[-1].client_left)
+        assert_stopped(kernel, state, pressed)
+
+
+def test_two_presses_are_one(kernel, simulator):
+    """A second press meets a cell that is ending, and takes nothing from it."""
+    for _ in range(12):
+        reached(kernel, simulator, STATES["text"])
+        pressed = time.monotonic()
+        kernel.stop("interrupt")
+        settled = kernel.wait_until_shown("text/html")
+        kernel.stop("interrupt")
+        assert_stopped(kernel, STATES["text"], pressed, settled)
+
+
+def test_a_late_interrupt_does_no_harm(kernel, simulator):
+    """A page whose Stop was answered late interrupts the kernel too: when its cell has ended."""
+    reached(kernel, simulator, STATES["text"])
+    pressed = time.monotonic()
+    kernel.stop("button")
+    assert_stopped(kernel, STATES["text"], pressed)
+
+    kernel.stop("interrupt")
+
+    assert kernel.run("print(answer.outcome)")["status"] == "ok"
+    assert kernel.printed == "stopped\n"
+
+
+@pytest.mark.parametrize("now", [False, True], ids=["asked", "killed"])
+def test_a_restart_in_mid_stream(kernel, simulator, now):
+    """The server sees the connection close, and the new kernel works."""
+    reached(kernel, simulator, STATES["text"])
+
+    pressed = time.monotonic()
+    kernel.manager.restart_kernel(now=now)
+
+    requests = simulator.wait_for(lambda requests: requests[-1].client_left)
+    assert requests[-1].client_left - pressed < 1
+    kernel.client.wait_for_ready(timeout=30)
+    assert kernel.run("%load_ext claude_nb")["status"] == "ok"
+    kernel.find_subshell()
