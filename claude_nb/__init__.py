@@ -13,17 +13,22 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from claude_nb.attachments import Attachment, register_attachment
+    from claude_nb.cached_system import CachedSystem
     from claude_nb.conversation import Conversation
     from claude_nb.errors import ClaudeError
     from claude_nb.reply import Reply
     from claude_nb.run import ask, ask_async, last, stream
     from claude_nb.simulator import Simulator
+    from claude_nb.spending import Ledger
     from claude_nb.usage import Usage
+
+    ledger: Ledger
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Attachment",
+    "CachedSystem",
     "ClaudeError",
     "Conversation",
     "Reply",
@@ -32,12 +37,14 @@ __all__ = [
     "ask",
     "ask_async",
     "last",
+    "ledger",
     "register_attachment",
     "stream",
 ]
 
 _HOME = {
     "Attachment": "attachments",
+    "CachedSystem": "cached_system",
     "Conversation": "conversation",
     "ask_async": "run",
     "register_attachment": "attachments",
@@ -52,6 +59,10 @@ _HOME = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "ledger":
+        from claude_nb.session import session
+
+        return session.ledger
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

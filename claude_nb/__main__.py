@@ -9,17 +9,17 @@ import runpy
 import sys
 from importlib import metadata, resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from claude_nb.api import has_credentials
 from claude_nb.errors import InputError
 from claude_nb.notebook import Spent, load, spent
 from claude_nb.render import words
 from claude_nb.render.characters import clean
-from claude_nb.render.table import Table
+from claude_nb.render.table import Table, total
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Collection
 
 QUICKSTART = "00_quickstart.ipynb"
 
@@ -135,20 +135,12 @@ def _row(name: str, replies: list[Spent]) -> tuple[str, ...]:
     return (
         name,
         words.count(sum(reply.requests for reply in replies)),
-        _sum([reply.usage.input_tokens for reply in replies], words.count),
-        _sum([reply.usage.cache_write_tokens for reply in replies], words.count),
-        _sum([reply.usage.cache_read_tokens for reply in replies], words.count),
-        _sum([reply.usage.output_tokens for reply in replies], words.count),
-        _sum([reply.cost for reply in replies], words.money),
+        total([reply.usage.input_tokens for reply in replies], words.count),
+        total([reply.usage.cache_write_tokens for reply in replies], words.count),
+        total([reply.usage.cache_read_tokens for reply in replies], words.count),
+        total([reply.usage.output_tokens for reply in replies], words.count),
+        total([reply.cost for reply in replies], words.money),
     )
-
-
-def _sum(values: list[Any], said: Callable[[Any], str]) -> str:
-    """A sum in words: with a plus where a part of it is unknown."""
-    known = [value for value in values if value is not None]
-    if len(known) == len(values):
-        return said(sum(known))
-    return f"{said(sum(known))}+" if any(known) else said(None)
 
 
 def _say(line: str, file: TextIO) -> None:

@@ -6,6 +6,7 @@ engine's thread, because that import takes more than a second.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import math
@@ -43,10 +44,25 @@ user's own client has its own."""
 
 _CONNECT_TIMEOUT = 10.0
 
+_LIST_TIMEOUT = 10.0
+"""Seconds that a list of models may take: what we know ourselves is shown without it."""
+
 _AMBIENT = re.compile(r"ANTHROPIC_|SSL_CERT_|\w+_PROXY$", re.IGNORECASE)
 """The environment variables that the SDK and its network library read."""
 
 _DUMMY_KEY = "simulated"
+
+_COUNTED = (
+    "cache_control",
+    "messages",
+    "model",
+    "output_config",
+    "system",
+    "thinking",
+    "tool_choice",
+    "tools",
+)
+"""What ``messages.count_tokens`` takes of the arguments of ``messages.create``."""
 
 SERVER = "claude_nb-simulator"
 """The simulator's ``Server`` header."""
@@ -94,6 +110,14 @@ class Connection:
     api_key: str | None = field(default=None, repr=False)
     own_client: Any = field(default=None, repr=False)
     simulated: bool = False
+
+    @property
+    def origin(self) -> str:
+        """The server that answers, as a name: what one has signed is nothing to another."""
+        if self.simulated:
+            return "simulator"
+        own = getattr(self.own_client, "base_url", None)
+        return str(own or self.base_url or os.environ.get("ANTHROPIC_BASE_URL", ""))
 
     def client(self) -> AsyncAnthropic:
         """A client for this connection, kept for the next request so that it finds a warm socket.
@@ -182,6 +206,49 @@ def is_simulator(headers: Mapping[str, str]) -> bool:
         headers: Those of a response.
     """
     return headers.get("server") == SERVER
+
+
+async def count_tokens(connection: Connection, params: dict[str, Any]) -> int:
+    """Ask the server how many tokens a request's input has; that is free, and nearly exact.
+
+    Args:
+        connection: Where to ask.
+        params: The arguments of ``messages.create``, those too that do not count.
+
+    Raises:
+        ClaudeError: The server did not say.
+    """
+    counting = {name: params[name] for name in _COUNTED if name in params}
+    try:
+        client = await asyncio.to_thread(connection.client)
+        return (await client.messages.count_tokens(**counting)).input_tokens
+    except Exception as error:
+        raise explain(error) from error
+
+
+async def list_models(connection: Connection) -> list[dict[str, Any]]:
+    """Ask the server which models it has.
+
+    Args:
+        connection: Where to ask.
+
+    Returns:
+        The API's ``ModelInfo`` of each, as it came over the wire, the newest first.
+
+    Raises:
+        ClaudeError: The server did not say.
+    """
+    try:
+        client = await asyncio.to_thread(connection.client)
+        async with asyncio.timeout(_LIST_TIMEOUT):
+            return [
+                model.to_dict(mode="json", warnings=False)
+                async for model in client.models.list(limit=1000)
+            ]
+    except TimeoutError:
+        raise UnreachableError("The server did not list its models in time.") from None
+    except Exception as error:
+        raise explain(error) from error
 
 
 def has_credentials() -> bool:

@@ -365,6 +365,16 @@ class Message:
             return Usage()
         return Usage.from_api(self._usage, complete=self.complete and self._counted)
 
+    @property
+    def cache_miss_reason(self) -> str | None:
+        """Why the server found less in its cache than before, in its own word; None: not said.
+
+        It comes with ``message_start`` where the request asks for it: documentation, "Cache
+        diagnostics".
+        """
+        reason = as_dict(as_dict(self._base.get("diagnostics")).get("cache_miss_reason"))
+        return _string(reason.get("type")) or None
+
     def to_sdk(self) -> Any:
         """The SDK's own ``Message``, or None where no ``message_start`` came."""
         construct = getattr(type(self._start), "construct", None)

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from IPython.display import display
+
 from claude_nb import context, options
+from claude_nb.cached_system import CachedSystem
 from claude_nb.conversation import Conversation
 from claude_nb.errors import ClaudeError, InputError
 from claude_nb.history import NOTEBOOK
 from claude_nb.interpolation import compose
+from claude_nb.models import as_of
+from claude_nb.render import words
 from claude_nb.render.code import code_for_cell
-from claude_nb.run import ask
+from claude_nb.render.table import Table
+from claude_nb.run import ask, estimate
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from claude_nb.reply import Reply
+
+
+_OF_SENDING = ("max_cost", "policy", "view")
+"""Arguments of ``ask`` that say how something is sent and shown, not what."""
 
 
 def run(
@@ -44,7 +54,11 @@ def run(
             raise InputError(f"{word!r} is not an option.", hint)
         prompt = cell
     name, insert = given.pop("out", None), given.pop("insert", False)
+    dry = given.pop("dry_run", False)
     arguments = defaults | _content(shell, prompt, given) | _history(given, defaults) | given
+    if dry:
+        display(_expected(prompt, arguments))
+        return None
     try:
         reply = ask(prompt, **arguments)
     except ClaudeError as error:
@@ -56,6 +70,26 @@ def run(
     if insert:
         print(context.insert(shell, code_for_cell(reply.code_blocks)))  # noqa: T201
     return reply if cell is None else None
+
+
+def _expected(prompt: str, arguments: dict[str, Any]) -> Table:
+    """What would be sent and what it would cost, as a table."""
+    wanted = {name: value for name, value in arguments.items() if name not in _OF_SENDING}
+    found = estimate(prompt, **wanted)
+    heads = ("model", "input", "output at most", "cost at least", "cost at most")
+    row = (
+        found.model,
+        f"{words.count(found.input_tokens)} tokens",
+        f"{words.count(found.max_tokens)} tokens",
+        words.money(found.low),
+        words.money(found.high),
+    )
+    lines = [f"Nothing was sent. Prices as of {as_of()}."]
+    if isinstance(found.system, CachedSystem):
+        marked = words.count(found.system.tokens(found.model, client=arguments.get("client")))
+        kept = found.system.state() or ["not in the cache yet"]
+        lines.append(f"System prompt: {marked} tokens, marked for the cache · {' · '.join(kept)}.")
+    return Table(heads, [row], " ".join(lines))
 
 
 def _content(shell: InteractiveShell, prompt: str, given: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
@@ -16,25 +15,20 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import StdinNotImplementedError
 from IPython.display import display
 
-from claude_nb import __version__, export, notebook, restore, run
+from claude_nb import __version__, export, notebook, outline, reports, restore, run
+from claude_nb.budget import Budget
 from claude_nb.conversation import Conversation
 from claude_nb.errors import InputError, redact
-from claude_nb.history import NOTEBOOK, first_words, label
-from claude_nb.models import as_of, facts, known_models
+from claude_nb.history import NOTEBOOK, first_words
 from claude_nb.render import words
 from claude_nb.render.characters import clean
-from claude_nb.render.table import Table
 from claude_nb.simulator.faults import fault
-from claude_nb.usage import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from claude_nb.history import Exchange, History
     from claude_nb.restore import SavedConversation
-
-MAX_INDENT = 20
-"""How far to the right an exchange is shown at most."""
 
 MAX_NOTES = 20
 """How many notes on a notebook are shown."""
@@ -91,46 +85,8 @@ def _status(_rest: str = "") -> None:
     print(f"key: {run.session.key_source}")  # noqa: T201
 
 
-def _usage(_rest: str) -> object:
-    groups: dict[tuple[str, bool], list[Any]] = {}
-    for entry in run.session.ledger.entries:
-        groups.setdefault((entry.model, entry.simulated), []).append(entry)
-    rows: list[tuple[str, ...]] = []
-    for (model, simulated), entries in groups.items():
-        used = sum((entry.usage for entry in entries), Usage())
-        costs = [entry.cost for entry in entries]
-        cost = None if None in costs else sum(costs)
-        name = f"{model} (simulated)" if simulated else model
-        counts = (
-            used.input_tokens,
-            used.cache_write_tokens,
-            used.cache_read_tokens,
-            used.output_tokens,
-        )
-        rows.append((name, str(len(entries)), *map(words.count, counts), words.money(cost)))
-    heads = ("model", "requests", "input", "cache write", "cache read", "output", "cost")
-    note = f"Prices as of {as_of()}."
-    if any(simulated for _, simulated in groups):
-        note += " For simulated requests: what a real one of that length would have cost."
-    return Table(heads, rows, note if rows else "No requests yet.")
-
-
 def _models(_rest: str) -> object:
-    rows: list[tuple[str, ...]] = []
-    for model in filter(None, map(facts, known_models())):
-        price = model.prices[0] if model.prices else None
-        rows.append(
-            (
-                model.id,
-                f"${price.input:g} / ${price.output:g}" if price else "unknown",
-                f"{model.context_window:,}" if model.context_window else "unknown",
-                f"{model.max_output_tokens:,}" if model.max_output_tokens else "unknown",
-                ", ".join(model.thinking_types or ()) or "unknown",
-            )
-        )
-    heads = ("model", "USD per million in / out", "context", "max output", "thinking")
-    note = f"As of {as_of()}, for the smallest prompts. Other ids are passed on as typed."
-    return Table(heads, rows, note)
+    return reports.models()
 
 
 def _key(_rest: str) -> None:
@@ -183,8 +139,29 @@ def _show(_rest: str) -> None:
     display(reply)
 
 
+def _budget(rest: str) -> None:
+    """Set, show or lift the budget."""
+    if rest == "off":
+        run.session.budget = None
+    elif rest:
+        try:
+            limit = float(rest.removeprefix("$"))
+        except ValueError:
+            raise InputError(
+                f"%claude_nb budget takes a sum in USD or off, not {rest!r}.",
+                "For example: %claude_nb budget 2.00",
+            ) from None
+        run.session.budget = Budget(limit, run.session.ledger.spent)
+    budget = run.session.budget
+    if budget is None:
+        print("There is no budget: replies may cost what they cost.")  # noqa: T201
+        return
+    left = words.money(max(0.0, budget.limit - budget.spent))
+    print(f"budget: {words.money(budget.limit)} · {left} left")  # noqa: T201
+
+
 def _history(name: str) -> None:
-    print(outline(_named(name)))  # noqa: T201
+    print(outline.tree(_named(name)))  # noqa: T201
 
 
 def _new(name: str) -> None:
@@ -221,7 +198,7 @@ def _restore(rest: str) -> None:
     for one in found:
         conversation = Conversation.named(one.name)
         added = conversation.add(one.exchanges, one.head)
-        print(outline(conversation))  # noqa: T201
+        print(outline.tree(conversation))  # noqa: T201
         print(_added(conversation, one, added))  # noqa: T201
     for note in notes[:MAX_NOTES]:
         print(f"Note: {clean(note)}.")  # noqa: T201
@@ -292,54 +269,13 @@ def _asked(exchange: Exchange) -> str:
     return f"“{first_words(exchange.prompt, 40)}”"
 
 
-def outline(history: History) -> str:
-    """A conversation as a tree in plain text: its current branch is marked, the head with an arrow.
-
-    Args:
-        history: The conversation.
-
-    Returns:
-        One line for each exchange, with its number for ``%claude_nb fork``; what forks off stands
-        further to the right, below the exchange that it follows.
-    """
-    if not history.exchanges:
-        return f"{history.name}: nothing has been said yet."
-    branch = set(history.branch)
-    count = len(history.exchanges)
-    turns = f"{count} exchange{'s' if count > 1 else ''}"
-    lines = [f"{history.name} · {turns}, {len(branch)} on the current branch"]
-    children: dict[Exchange | None, list[Exchange]] = {}
-    for exchange in history.exchanges:
-        children.setdefault(exchange.parent, []).append(exchange)
-    numbers = {exchange: number for number, exchange in enumerate(history.exchanges, 1)}
-    waiting = deque((exchange, 0) for exchange in _order(children.get(None, []), branch))
-    while waiting:
-        exchange, depth = waiting.popleft()
-        mark = "●" if exchange in branch else "○"
-        where = f"{label(exchange)} " if exchange.place.execution else ""
-        here = "  ← the next question goes here" if exchange is history.head else ""
-        indent = "  " * min(depth, MAX_INDENT)
-        along = "".join(f" [{item}]" for item in export.attached(exchange))
-        asked = clean(first_words(exchange.prompt, 48))
-        answer = clean(first_words(exchange.text, 32))
-        lines.append(f"{indent}{mark} {numbers[exchange]}  {where}{asked}{along} → {answer}{here}")
-        follow = _order(children.get(exchange, []), branch)
-        # The last one goes on below its parent; those before it were left, and stand aside.
-        steps = [depth + 1] * (len(follow) - 1) + [depth] * bool(follow)
-        waiting.extendleft(reversed([*zip(follow, steps, strict=True)]))
-    if history.head is None:
-        lines.append("← the next question begins anew")
-    return "\n".join(lines)
-
-
-def _order(exchanges: list[Exchange], branch: set[Exchange]) -> list[Exchange]:
-    """What follows an exchange: the current branch last, which then goes on without an indent."""
-    return sorted(exchanges, key=branch.__contains__)
-
-
 COMMANDS = {
     "status": Command("", "the model, and where the key comes from", _status),
-    "usage": Command("", "the tokens and the cost of this kernel's requests", _usage),
+    "usage": Command(
+        "[by model|conversation|cell]",
+        "the tokens and the cost of this kernel's requests",
+        reports.usage,
+    ),
     "models": Command("", "the models, what they take and what they cost", _models),
     "key": Command("", "enter an API key, unseen; it is kept in memory only", _key),
     "simulate": Command(
@@ -348,6 +284,7 @@ COMMANDS = {
         " on takes --speed 0.2 and --seed 7",
         _simulate,
     ),
+    "budget": Command("[USD|off]", "what replies may cost together, from now on", _budget),
     "show": Command("", "show the last reply again", _show),
     "history": Command(
         "[NAME]", "what was said in the notebook's conversation, or in NAME", _history

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import SimpleCompletion, context_matcher
 
+from claude_nb.caching import System
 from claude_nb.models import known_models
 from claude_nb.options import OPTIONS
 from claude_nb.prompt import EFFORTS
@@ -56,7 +57,7 @@ def _candidates(before: str, word: str, variables: Mapping[str, Any]) -> Iterabl
     last = before.split()[-1:] or [""]
     option = next((o for o in OPTIONS if last[0] in (f"--{o.name}", f"-{o.short}")), None)
     if option is not None and option.name == "system":
-        return (name for name, value in variables.items() if isinstance(value, str))
+        return (name for name, value in variables.items() if isinstance(value, (str, System)))
     if option is not None and option.metavar:
         return _TAKES.get(option.name, ())
     return (f"--{option.name}" for option in OPTIONS) if word.startswith("-") else ()

@@ -16,6 +16,7 @@ from claude_nb.run import ask, ask_async
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from claude_nb.caching import System
     from claude_nb.reply import Reply
 
 
@@ -106,7 +107,7 @@ class Conversation(History):
         messages: Sequence[Mapping[str, Any]],
         name: str = NOTEBOOK,
         *,
-        system: str | None = None,
+        system: str | System | None = None,
     ) -> Conversation:
         """Go on with messages of the Messages API; thinking in them is left out.
 

@@ -12,7 +12,7 @@ import threading
 import time
 from contextlib import aclosing
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from claude_nb import retry
 from claude_nb.errors import ClaudeError
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from claude_nb.prompt import Request
     from claude_nb.source import Source
 
+
+T = TypeVar("T")
 
 _PAUSES = 20
 """How often a turn is continued that the server pauses (its loop of server tools is long)."""
@@ -84,16 +86,42 @@ def engine() -> Engine:
         return _engine[0]
 
 
+def call(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on the engine's thread, and wait for what it returns; an interrupt ends it.
+
+    Args:
+        coroutine: What it raises is raised here.
+    """
+    future = asyncio.run_coroutine_threadsafe(coroutine, engine().loop)
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()
+        raise
+
+
 class Stream:
     """The events of one reply, as they come, for one reader: ``for``, ``async for`` or ``wait``.
 
     Leaving a loop over it early ends the request: nobody pays for words that nobody reads.
 
+    Args:
+        source: Where the events come from.
+        request: What is asked.
+        policy: How patient to be with failures; by default ``Policy()``.
+        ended: Called once, on the engine's thread, with what the reply has become at its end.
+
     Attributes:
         events: All events so far; the engine appends, nobody else writes.
     """
 
-    def __init__(self, source: Source, request: Request, policy: Policy | None = None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        request: Request,
+        policy: Policy | None = None,
+        ended: Callable[[Progress], object] | None = None,
+    ) -> None:
         self._policy = policy or Policy()
         self.events: list[StreamEvent] = []
         self._finished = threading.Event()
@@ -101,6 +129,7 @@ class Stream:
         self._request = request
         self._wake: Callable[[], object] | None = None
         self._attempt = 0
+        self._ended = ended
         self._cancel = engine().spawn(self._run())
 
     @property
@@ -124,8 +153,12 @@ class Stream:
         except ClaudeError as error:
             self._append(Failed(error))
         finally:
-            self._finished.set()
-            self._notify()
+            try:
+                if self._ended is not None:
+                    self._ended(self._progress())
+            finally:
+                self._finished.set()
+                self._notify()
 
     async def _reply(self) -> None:
         """Send requests until there is a whole reply.
@@ -144,10 +177,12 @@ class Stream:
             if error is None and not self._paused():
                 return
             progress = self._progress()
+            last = progress.last
+            paid = last is not None and last.accepted and not self._policy.pays_again
             if error is None:
                 pauses += 1
-                if pauses > _PAUSES:
-                    raise ClaudeError(f"The server paused this turn {_PAUSES} times.")
+                if paid or pauses > _PAUSES:
+                    raise ClaudeError(f"The server paused this turn {pauses} times.")
                 request = again = retry.unpaused(self._request, progress)
                 said = retry.partial_text(progress)
                 continues = False
@@ -158,7 +193,7 @@ class Stream:
                 broken = error  # a form that was refused is not what broke the text off
             elif not quoted:
                 quoted, wait = True, 0.0
-            if wait is None or failures >= tries:
+            if wait is None or failures >= tries or paid:
                 raise broken
             self._append(Waiting(error, wait, time.time() + wait, failures + 1, tries))
             await asyncio.sleep(wait)

@@ -10,19 +10,22 @@ documentation, "Extended thinking".)
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from claude_nb.caching import texts
 from claude_nb.errors import InputError
 from claude_nb.progress import Outcome
 from claude_nb.prompt import Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from claude_nb.caching import System
     from claude_nb.progress import Progress
     from claude_nb.prompt import Request
 
@@ -62,6 +65,7 @@ class Exchange:
         answer: The assistant's content blocks; never empty.
         system: The system prompt that it was asked with; None if it is not known.
         simulated: Whether the simulator answered.
+        origin: The server that answered, or None if it is not known.
         asked: When, as ISO 8601; empty if it is not known.
     """
 
@@ -71,8 +75,9 @@ class Exchange:
     prompt: str
     content: str | tuple[dict[str, Any], ...]
     answer: tuple[dict[str, Any], ...]
-    system: str | None = None
+    system: str | System | None = None
     simulated: bool = False
+    origin: str | None = None
     asked: str = ""
 
     @property
@@ -106,7 +111,7 @@ class History:
         InputError: The name is empty, too long, or holds control characters.
     """
 
-    def __init__(self, name: str = NOTEBOOK, *, system: str | None = None) -> None:
+    def __init__(self, name: str = NOTEBOOK, *, system: str | System | None = None) -> None:
         if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
             raise InputError(
                 f"{name[:MAX_NAME]!r} cannot be the name of a conversation.",
@@ -130,25 +135,11 @@ class History:
     def messages(self) -> list[dict[str, Any]]:
         """The current branch as the messages that the API takes, each turn as it came."""
         head = self.head
-        return _messages(self.branch, head.system, simulated=head.simulated) if head else []
+        return _messages(self.branch, head.system, head.origin) if head else []
 
-    def begin(
-        self, request: Request, place: Place, *, new: bool = False, simulated: bool = False
-    ) -> Request:
-        """Make a request the next turn of the conversation.
-
-        A cell that is run again, and whose turn is on the current branch, begins another branch in
-        that turn's place; any other turn is added to the head. Each ``begin`` that returns is to be
-        followed by one ``end``.
-
-        Args:
-            request: What is asked. Without a system prompt it gets that of the branch.
-            place: Where it is asked.
-            new: Begin at the beginning, with nothing that was said before.
-            simulated: Whether the simulator is to answer.
-
-        Returns:
-            The request with the earlier turns, and with notes on what is sent.
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """Ask one question at a time: two at once would each miss the other.
 
         Raises:
             InputError: A turn of this conversation is being answered.
@@ -159,64 +150,82 @@ class History:
                 "Wait for it, or ask in another one: -c NAME, or --once for none.",
             )
         try:
-            parent = None if new else self._parent(place)
-            earlier = parent.branch if parent else []
-            system = request.system
-            if system is None:
-                system = parent.system if parent else None
-            if system is None:
-                system = self.system or ""
-            sent = _messages(earlier, system, simulated=simulated)
-            about = [self.name] if self.name != NOTEBOOK else []
-            about += [f"turn {len(earlier) + 1} · {len(earlier)} earlier sent"] if earlier else []
-            notes = [" · ".join(about)] if about else []
-            if _holds_thinking(x for e in earlier for x in e.answer) and not _holds_thinking(
-                x for message in sent for x in message["content"] if isinstance(x, dict)
-            ):
-                notes.append("earlier thinking is left out: it belongs to another system prompt")
-            left = [] if new else self._left_behind(parent, place)
-            if left:
-                notes.append(f"left behind: {', '.join(map(label, left))}")
-            asked = datetime.now(UTC).isoformat(timespec="milliseconds")
-            turn = Turn(self.name, uuid4().hex, parent.id if parent else None, place.cell, asked)
-            return replace(
-                request,
-                system=system,
-                before=tuple(sent),
-                notes=(*notes, *request.notes),
-                turn=turn,
-            )
-        except BaseException:
+            yield
+        finally:
             self._asking.release()
-            raise
 
-    def end(self, request: Request, place: Place, reply: Progress) -> None:
+    def next(
+        self, request: Request, place: Place, origin: str | None = None, *, new: bool = False
+    ) -> Request:
+        """Make a request the next turn of the conversation.
+
+        A cell that is run again, and whose turn is on the current branch, begins another branch in
+        that turn's place; any other turn is added to the head. Nothing changes here until ``keep``.
+
+        Args:
+            request: What is asked. Without a system prompt it gets that of the branch.
+            place: Where it is asked.
+            origin: The server that is to answer it. Of what another one answered only the text
+                is sent: its signatures would be refused.
+            new: Begin at the beginning, with nothing that was said before.
+
+        Returns:
+            The request with the earlier turns, and with notes on what is sent.
+        """
+        parent = None if new else self._parent(place)
+        earlier = parent.branch if parent else []
+        system = request.system
+        if system is None:
+            system = parent.system if parent else None
+        if system is None:
+            system = self.system or ""
+        sent = _messages(earlier, system, origin)
+        about = [self.name] if self.name != NOTEBOOK else []
+        about += [f"turn {len(earlier) + 1} · {len(earlier)} earlier sent"] if earlier else []
+        notes = [" · ".join(about)] if about else []
+        if _holds_thinking(x for e in earlier for x in e.answer) and not _holds_thinking(
+            x for message in sent for x in message["content"] if isinstance(x, dict)
+        ):
+            notes.append("earlier thinking left out: signed for another prompt or server")
+        left = [] if new else self._left_behind(parent, place)
+        if left:
+            notes.append(f"left behind: {', '.join(map(label, left))}")
+        asked = datetime.now(UTC).isoformat(timespec="milliseconds")
+        turn = Turn(self.name, uuid4().hex, parent.id if parent else None, place.cell, asked)
+        return replace(
+            request,
+            system=system,
+            before=tuple(sent),
+            notes=(*notes, *request.notes),
+            turn=turn,
+        )
+
+    def keep(self, request: Request, place: Place, origin: str | None, reply: Progress) -> None:
         """Keep a turn, if there is an answer to keep: or else the question is forgotten as well.
 
         Args:
-            request: What ``begin`` returned.
+            request: What ``next`` returned.
             place: Where it was asked.
+            origin: The server that answered.
             reply: What came.
         """
-        try:
-            answer = assistant_content(reply)
-            if request.turn is None or not answer:
-                return
-            parent = next((e for e in self.exchanges if e.id == request.turn.parent), None)
-            self.head = Exchange(
-                id=request.turn.id,
-                parent=parent,
-                place=place,
-                prompt=request.prompt,
-                content=request.content or request.prompt,
-                answer=tuple(answer),
-                system=request.system,
-                simulated=reply.simulated,
-                asked=request.turn.asked,
-            )
-            self.exchanges.append(self.head)
-        finally:
-            self._asking.release()
+        answer = assistant_content(reply)
+        if request.turn is None or not answer:
+            return
+        parent = next((e for e in self.exchanges if e.id == request.turn.parent), None)
+        self.head = Exchange(
+            id=request.turn.id,
+            parent=parent,
+            place=place,
+            prompt=request.prompt,
+            content=request.content or request.prompt,
+            answer=tuple(answer),
+            system=request.system,
+            simulated=reply.simulated,
+            origin=origin,
+            asked=request.turn.asked,
+        )
+        self.exchanges.append(self.head)
 
     def add(self, exchanges: Iterable[Exchange], head: Exchange) -> int:
         """Add what was said elsewhere, as in an earlier kernel; what is here already stays.
@@ -358,20 +367,21 @@ def _text_only(content: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _messages(
-    branch: Sequence[Exchange], system: str | None, *, simulated: bool
+    branch: Sequence[Exchange], system: str | System | None, origin: str | None
 ) -> list[dict[str, Any]]:
     """A branch as the messages before a turn with ``system``."""
     # Thinking is valid as long as nothing before it has changed: back to the last change of the
     # system prompt, and never further, even if an earlier one comes back.
     changed = 0
     systems = [*(e.system for e in branch), system]
-    for position, (one, other) in enumerate(pairwise(systems), 1):
+    sent = [None if prompt is None else texts(prompt) for prompt in systems]
+    for position, (one, other) in enumerate(pairwise(sent), 1):
         if one != other:
             changed = position
     messages: list[dict[str, Any]] = []
     for position, exchange in enumerate(branch):
         answer: Sequence[dict[str, Any]] = exchange.answer
-        if exchange.simulated != simulated:  # signatures of another server
+        if exchange.origin != origin:
             answer = _text_only(answer)
         elif position < changed:
             answer = [block for block in answer if block["type"] not in _THINKING]

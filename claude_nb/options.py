@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import keyword
+import math
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from claude_nb.caching import System
 from claude_nb.errors import InputError
 
 if TYPE_CHECKING:
@@ -57,6 +59,16 @@ def _number(value: Value, _variables: Mapping[str, Any]) -> int:
         raise InputError(f"A whole number is needed, not {value.text!r}.") from None
 
 
+def _dollars(value: Value, _variables: Mapping[str, Any]) -> float:
+    try:
+        sum_ = float(value.text.removeprefix("$"))
+    except ValueError:
+        sum_ = 0.0
+    if not 0 < sum_ < math.inf:
+        raise InputError(f"It takes a sum in USD above 0, such as 0.50, not {value.text!r}.")
+    return sum_
+
+
 def _thinking(value: Value, variables: Mapping[str, Any]) -> str | int:
     if value.text in ("on", "off"):
         return value.text
@@ -80,12 +92,12 @@ def _values(value: Value, variables: Mapping[str, Any]) -> tuple[tuple[str, Any]
     return tuple((name, _variable(name, variables, hint)) for name in names)
 
 
-def _system(value: Value, variables: Mapping[str, Any]) -> str:
+def _system(value: Value, variables: Mapping[str, Any]) -> str | System:
     if value.quoted:
         return value.text
     hint = 'For the text itself, use quotes: --system "Answer in one sentence."'
     system = _variable(value.text, variables, hint)
-    if not isinstance(system, str):
+    if not isinstance(system, (str, System)):
         raise InputError(f"{value.text} is a {type(system).__name__}, not text.")
     return system
 
@@ -117,6 +129,8 @@ OPTIONS = (
     Option("conversation", "c", "NAME", "the conversation that it belongs to", _text),
     Option("new", "", "", "begin the conversation anew", _switch),
     Option("once", "", "", "neither send nor remember what was said", _switch),
+    Option("max-cost", "", "USD", "send nothing that could cost more", _dollars),
+    Option("dry-run", "", "", "count what would be sent, and what it could cost", _switch),
     Option("out", "o", "NAME", "keep the reply in this variable", _identifier),
     Option("insert", "", "", "put the reply's code into a new cell below", _switch),
 )

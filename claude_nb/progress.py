@@ -17,7 +17,9 @@ from claude_nb.events import (
     StreamEvent,
     Waiting,
 )
+from claude_nb.misses import Expectation, Miss, accepted
 from claude_nb.models import facts
+from claude_nb.savings import Savings
 from claude_nb.seams import Resumption, Seam
 from claude_nb.usage import Usage
 
@@ -65,6 +67,7 @@ class Progress:
         waiting: What is waited for before the next request, or None.
         hides_tools: Whether calls of tools and their results are not to be shown.
         notes: What is said above it about what was sent.
+        expectation: What its request could find in the cache; None where it is not cached.
     """
 
     def __init__(self) -> None:
@@ -75,6 +78,7 @@ class Progress:
         self.waiting: Waiting | None = None
         self.hides_tools = False
         self.notes: tuple[str, ...] = ()
+        self.expectation: Expectation | None = None
         self._resumption: Resumption | None = None
         self._kept = 0  # of how many messages the text is part of the answer, though they broke off
 
@@ -201,6 +205,20 @@ class Progress:
         """What it cost in USD by the dated price list, or None if that is not known."""
         costs = [m.usage.cost(facts(m.model)) for m in self.messages]
         return None if None in costs else sum(cost for cost in costs if cost is not None)
+
+    @property
+    def savings(self) -> Savings:
+        """What of it went through the cache, and what that was worth."""
+        parts = (Savings.of(m.usage, facts(m.model)) for m in self.messages)
+        return sum(parts, Savings())
+
+    @property
+    def cache_miss(self) -> Miss | None:
+        """Why less was read from the cache than there could have been; None if nothing is amiss."""
+        message = accepted(self)
+        if message is None or self.expectation is None:
+            return None
+        return self.expectation.miss(message.usage, message.cache_miss_reason)
 
     @property
     def timing(self) -> Timing:

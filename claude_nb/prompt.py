@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from claude_nb.caching import CONVERSATION_TTL, System, control, marked, texts
 from claude_nb.errors import InputError
 from claude_nb.limits import check
-from claude_nb.models import DEFAULT_MODEL, ModelFacts, facts
+from claude_nb.models import DEFAULT_MODEL, ModelFacts, facts, own_prices
 
 MIN_THINKING_BUDGET = 1024
 """The smallest ``budget_tokens``: platform documentation, "Extended thinking"."""
@@ -43,7 +44,8 @@ class Request:
         prompt: The user's words, sent exactly as they are if ``content`` is empty.
         model: Any model id; it is passed on as it is.
         max_tokens: The most tokens to generate, thinking included.
-        system: The system prompt; None or an empty text for none.
+        system: The system prompt; None or an empty text for none. With a ``System`` the request is
+            cached: the system prompt, and what is said after it.
         thinking: ``"on"``, ``"off"``, a budget in tokens, or None for what the model does by
             itself. What a model is known not to take is refused here.
         effort: One of ``EFFORTS``, or None for the model's default.
@@ -62,7 +64,7 @@ class Request:
     prompt: str
     model: str = DEFAULT_MODEL
     max_tokens: int = 16_000
-    system: str | None = None
+    system: str | System | None = None
     thinking: str | int | None = None
     effort: str | None = None
     hide_thinking: bool = False
@@ -76,8 +78,8 @@ class Request:
     def __post_init__(self) -> None:
         if not self.prompt.strip():
             raise InputError("There is nothing to send: the prompt is empty.")
-        texts = [self.system or "", *([] if self.content else [self.prompt])]
-        said = [{"type": "text", "text": text} for text in texts]
+        words = [*texts(self.system), *([] if self.content else [self.prompt])]
+        said = [{"type": "text", "text": text} for text in words]
         turns = [turn["content"] for turn in (*self.before, *self.after)]
         earlier = [block for turn in turns if not isinstance(turn, str) for block in turn]
         check([*said, *self.content, *earlier], facts(self.model))
@@ -90,19 +92,22 @@ class Request:
                 f"There is no effort {self.effort!r}.", f"It is one of {', '.join(EFFORTS)}."
             )
         self._thinking()
+        own_prices()  # a price file that cannot be used is said before anything is sent
 
     def params(self) -> dict[str, Any]:
         """The arguments of the SDK's ``messages.create``."""
+        asked = [{"role": "user", "content": list(self.content) or self.prompt}, *self.after]
         params: dict[str, Any] = {
             "model": self.model,
             "max_tokens": self.max_tokens,
-            "messages": [
-                *self.before,
-                {"role": "user", "content": list(self.content) or self.prompt},
-                *self.after,
-            ],
+            "messages": [*self.before, *asked],
         }
-        if self.system:
+        if isinstance(self.system, System):
+            params["system"] = self.system.blocks()
+            params["messages"] = marked(self.before, asked)
+            if self.turn is not None:  # or nobody would read what is written
+                params["cache_control"] = control(CONVERSATION_TTL)
+        elif self.system:
             params["system"] = self.system
         if thinking := self._thinking():
             params["thinking"] = thinking

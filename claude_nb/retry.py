@@ -48,12 +48,15 @@ class Policy:
         max_wait: The longest wait that a server may ask for, in seconds.
         base: The upper end of the first backoff, in seconds; it doubles with each failure.
         cap: The upper end of any backoff, in seconds.
+        pays_again: Whether to go on after a request that the server had accepted: what came of it
+            is paid for, and what is asked for then is paid for anew.
     """
 
     tries: int = 5
     max_wait: float = 60.0
     base: float = 1.0
     cap: float = 30.0
+    pays_again: bool = True
 
     def wait(self, error: ClaudeError, failures: int) -> float | None:
         """Seconds to wait before the next request, or None to give up.

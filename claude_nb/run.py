@@ -3,133 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-import math
-import os
 import sys
-import threading
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from claude_nb.api import Connection
-from claude_nb.engine import Stream
+from claude_nb.api import Connection, count_tokens
+from claude_nb.budget import estimate as estimated
+from claude_nb.budget import fit
+from claude_nb.engine import Stream, call
 from claude_nb.errors import ClaudeError, InputError
 from claude_nb.history import Place
 from claude_nb.interpolation import compose
-from claude_nb.ledger import Ledger
 from claude_nb.prompt import Request
 from claude_nb.reply import Reply, execution, shell
+from claude_nb.retry import Policy
+from claude_nb.session import session as session  # noqa: PLC0414 - shared from here
 from claude_nb.source import ApiSource
 from claude_nb.views import paint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from claude_nb.budget import Estimate
     from claude_nb.history import History
-    from claude_nb.retry import Policy
-    from claude_nb.simulator import Simulator
-    from claude_nb.simulator.replies import Reply as SimulatedReply
+    from claude_nb.progress import Progress
     from claude_nb.views import View
 
 
 VIEWS = ("auto", "live", "updating", "terminal")
 """How a reply can be shown: see ``ask``."""
-
-
-class Session:
-    """What one process shares between its cells: the connection, the ledger, the last reply.
-
-    Attributes:
-        ledger: What was spent.
-        last: The newest reply, complete or not.
-    """
-
-    def __init__(self) -> None:
-        self.ledger = Ledger()
-        self.last: Reply | None = None
-        self._connection = Connection()
-        self._simulator: Simulator | None = None
-        self._simulate = os.environ.get("CLAUDE_NB_SIMULATE", "") not in ("", "0")
-        self._lock = threading.Lock()
-
-    @property
-    def simulated(self) -> bool:
-        """Whether requests go to the simulator."""
-        return self._simulate
-
-    def simulate(self, on: bool, *, speed: float = 1.0, seed: int = 0) -> None:  # noqa: FBT001
-        """Send requests to the simulator, or to the API again.
-
-        Args:
-            on: Which of the two.
-            speed: Factor on the pace of its replies.
-            seed: The same seed and prompt give the same stream.
-        """
-        with self._lock:
-            self._simulate = on
-            if self._simulator is not None:
-                self._simulator.stop()
-                self._simulator = None
-            if on:
-                self._simulator = self._start(speed, seed)
-
-    def simulate_next(self, *replies: SimulatedReply) -> None:
-        """Set what the next simulated replies are, instead of scripts.
-
-        Args:
-            *replies: One for each request, tried again or not.
-
-        Raises:
-            InputError: The simulator is off.
-        """
-        if not self._simulate:
-            raise InputError("The simulator is off.", "Turn it on: %claude_nb simulate on")
-        self.connection()
-        with self._lock:
-            if self._simulator is not None:
-                self._simulator.enqueue(*replies)
-
-    def use_key(self, api_key: str) -> None:
-        """Use a key that was typed in; it is kept in memory only."""
-        self._connection = Connection(api_key=api_key)
-        self.simulate(on=False)
-
-    @property
-    def key_source(self) -> str:
-        """Where the key comes from, in words; never the key."""
-        if self._simulate:
-            return "none is needed: the simulator answers"
-        if self._connection.api_key:
-            return "entered with %claude_nb key, in memory only"
-        for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_PROFILE"):
-            if os.environ.get(name):
-                return f"the environment variable {name}"
-        return "the SDK's own configuration, if it has one"
-
-    def connection(self) -> Connection:
-        """Where the next request goes."""
-        if not self._simulate:
-            return self._connection
-        with self._lock:
-            if self._simulator is None:
-                self._simulator = self._start(
-                    float(os.environ.get("CLAUDE_NB_SIMULATE_SPEED", "1")), 0
-                )
-            return Connection(base_url=self._simulator.base_url, simulated=True)
-
-    def warm_up(self) -> None:
-        """Make what the first request needs: the SDK alone takes over a second to import."""
-        with suppress(ClaudeError, RuntimeError):  # the request itself will say what is wrong
-            self.connection().client()
-
-    def _start(self, speed: float, seed: int) -> Simulator:
-        from claude_nb.simulator import Simulator
-
-        return Simulator(speed=speed if speed > 0 else math.inf, seed=seed).start()
-
-
-session = Session()
-"""The process's session."""
 
 
 def stream(
@@ -154,7 +58,14 @@ def stream(
     Raises:
         InputError: The request cannot be sent as it is.
     """
-    return Stream(ApiSource(_connection(client)), Request(prompt, **options), policy)
+    connection, place, limits = _connection(client), current_place(), ExitStack()
+
+    def ended(progress: Progress) -> None:
+        session.ledger.charge(progress, place)
+        limits.close()
+
+    request, policy = _limited(Request(prompt, **options), connection, policy, None, limits)
+    return Stream(ApiSource(connection), request, policy, ended)
 
 
 def ask(
@@ -167,6 +78,7 @@ def ask(
     show: bool = True,
     view: str = "auto",
     policy: Policy | None = None,
+    max_cost: float | None = None,
     **options: Any,
 ) -> Reply:
     """Send a prompt, show the reply as it streams, and return it when it is done.
@@ -181,6 +93,8 @@ def ask(
         new: Whether the conversation begins anew with it.
         client: Your own ``anthropic.AsyncAnthropic``; by default one for the session's connection.
         policy: How patient to be with failures; by default ``Policy()``.
+        max_cost: The most that it may cost, in USD: its input is counted before it is sent, and
+            ``max_tokens`` lowered if need be. What broke off is then not asked for again.
         show: Whether to show it: in the cell's output, or on the terminal.
         view: ``live`` (a widget), ``updating`` (the same without one), ``terminal``, or ``auto``.
         **options: Fields of ``Request``, as in ``stream``.
@@ -194,7 +108,14 @@ def ask(
     """
     request = _request(prompt, attach, options)
     with _asked(
-        request, history=history, new=new, client=client, show=show, view=view, policy=policy
+        request,
+        history=history,
+        new=new,
+        client=client,
+        show=show,
+        view=view,
+        policy=policy,
+        max_cost=max_cost,
     ) as asked:
         paint(*asked)
     return asked[1]
@@ -210,6 +131,7 @@ async def ask_async(
     show: bool = True,
     view: str = "auto",
     policy: Policy | None = None,
+    max_cost: float | None = None,
     **options: Any,
 ) -> Reply:
     """``ask`` for a top-level ``await``: the notebook's other tasks go on meanwhile.
@@ -223,6 +145,7 @@ async def ask_async(
         show: Whether to show it.
         view: How to show it.
         policy: How patient to be with failures.
+        max_cost: The most that it may cost, in USD.
         **options: Fields of ``Request``.
 
     Returns:
@@ -235,7 +158,14 @@ async def ask_async(
     """
     request = _request(prompt, attach, options)
     with _asked(
-        request, history=history, new=new, client=client, show=show, view=view, policy=policy
+        request,
+        history=history,
+        new=new,
+        client=client,
+        show=show,
+        view=view,
+        policy=policy,
+        max_cost=max_cost,
     ) as asked:
         painting = asyncio.ensure_future(asyncio.to_thread(paint, *asked))
         try:
@@ -246,6 +176,36 @@ async def ask_async(
                 await painting
             raise
     return asked[1]
+
+
+def estimate(
+    prompt: str,
+    *,
+    attach: Iterable[Any] = (),
+    history: History | None = None,
+    new: bool = False,
+    client: Any = None,
+    **options: Any,
+) -> Estimate:
+    """Count what ``ask`` would send, and what that would cost at least and at most; send nothing.
+
+    Args:
+        prompt: The user's words.
+        attach: As for ``ask``, as are the others.
+        history: The conversation that it would belong to, or None.
+        new: Whether the conversation would begin anew with it.
+        client: Your own ``anthropic.AsyncAnthropic``.
+        **options: Fields of ``Request``.
+
+    Raises:
+        InputError: The request could not be sent as it is.
+        ClaudeError: The server did not count it.
+    """
+    connection = _connection(client)
+    request = _request(prompt, attach, options)
+    if history is not None:
+        request = history.next(request, current_place(), connection.origin, new=new)
+    return estimated(request, call(count_tokens(connection, request.params())))
 
 
 def last() -> Reply | None:
@@ -263,28 +223,54 @@ def _asked(
     show: bool,
     view: str,
     policy: Policy | None,
+    max_cost: float | None,
 ) -> Iterator[tuple[Stream, Reply, Callable[[], View] | None]]:
     """Send a prompt, and keep its books when it has been painted."""
     if view not in VIEWS:
         raise InputError(f"There is no view {view!r}.", f"It is one of {', '.join(VIEWS)}.")
-    place = _place()
+    place = current_place()
     connection = _connection(client)
-    if history is not None:
-        request = history.begin(request, place, new=new, simulated=connection.simulated)
-    reply = Reply(request)
-    reply.shown_in = place.execution if show else 0
-    session.last = reply
-    try:
+    with ExitStack() as stack:
+        if history is not None:
+            stack.enter_context(history.asking())
+            request = history.next(request, place, connection.origin, new=new)
+        request, policy = _limited(request, connection, policy, max_cost, stack)
+        reply = Reply(request)
+        reply.expectation = session.cache.expect(request, connection, reply)
+        reply.shown_in = place.execution if show else 0
+        session.last = reply
         stream = Stream(ApiSource(connection), request, policy)
         try:
             yield stream, reply, partial(_view, view, stream, reply) if show else None
         except BaseException:  # nobody reads on: it must not go on, and be paid for
             stream.stop()
             raise
-    finally:
-        session.ledger.charge(reply)
-        if history is not None:
-            history.end(request, place, reply)
+        finally:
+            conversation = request.turn.conversation if request.turn else ""
+            session.ledger.charge(reply, place, conversation)
+            if history is not None:
+                history.keep(request, place, connection.origin, reply)
+
+
+def _limited(
+    request: Request,
+    connection: Connection,
+    policy: Policy | None,
+    max_cost: float | None,
+    until: ExitStack,
+) -> tuple[Request, Policy | None]:
+    """Make a request fit into what may be spent, which is kept for it until ``until`` is closed."""
+    if max_cost is not None and not max_cost > 0:
+        raise InputError(f"--max-cost is a sum in USD above 0, not {max_cost:g}.")
+    if max_cost is None and session.budget is None:
+        return request, policy
+    tokens = call(count_tokens(connection, request.params()))
+    if max_cost is not None:
+        request = fit(request, tokens, max_cost, "--max-cost")
+    if session.budget is not None:
+        request = until.enter_context(session.budget.fitting(request, tokens))
+    # What broke off cannot be counted, and to ask for the rest is paid for anew.
+    return request, replace(policy or Policy(), pays_again=False)
 
 
 def _request(prompt: str, attach: Iterable[Any], options: dict[str, Any]) -> Request:
@@ -299,7 +285,7 @@ def _connection(client: Any) -> Connection:
     return session.connection() if client is None else Connection(own_client=client)
 
 
-def _place() -> Place:
+def current_place() -> Place:
     """Where the code that runs now stands in the notebook."""
     here = shell()
     kernel = getattr(here, "kernel", None)
@@ -331,5 +317,5 @@ def _fitting() -> str:
         return "terminal"
     live = sys.modules.get("claude_nb.views.live")
     answered = live is not None and live.LiveView.answered
-    answers = bool(_place().cell) or answered or "google.colab" in sys.modules
+    answers = bool(current_place().cell) or answered or "google.colab" in sys.modules
     return "live" if answers else "updating"

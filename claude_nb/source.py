@@ -73,6 +73,42 @@ class ApiSource:
             await stream.close()
 
 
+class Warming:
+    """Has a system prompt written to the cache, and nothing generated: one request, one message.
+
+    ``max_tokens=0`` is for that (platform.claude.com/docs, page "Prompt caching", read 2026-10-08).
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def events(self, request: Request) -> AsyncGenerator[Any, None]:
+        """Send the system prompt with the words of ``request``; the message is told as events."""
+        yield RequestSent(request.model, self._connection.simulated)
+        client = await asyncio.to_thread(self._connection.client)
+        from anthropic.types import (
+            RawMessageDeltaEvent,
+            RawMessageStartEvent,
+            RawMessageStopEvent,
+        )
+
+        whole = request.params()
+        wanted = {name: whole[name] for name in ("model", "system")}
+        response = await client.messages.with_raw_response.create(
+            **wanted, messages=[{"role": "user", "content": request.prompt}], max_tokens=0
+        )
+        headers = response.headers
+        yield ResponseStarted(headers.get("request-id"), is_simulator(headers))
+        message = await response.parse()
+        yield RawMessageStartEvent.construct(type="message_start", message=message)
+        yield RawMessageDeltaEvent.construct(
+            type="message_delta",
+            delta={"stop_reason": message.stop_reason},
+            usage=message.usage,
+        )
+        yield RawMessageStopEvent.construct(type="message_stop")
+
+
 async def _finish(stream: AsyncStream[Any]) -> None:
     """Read what follows a complete message: nothing in it could take the message back."""
     with suppress(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -55,9 +56,12 @@ class Usage:
         """
         if _count(usage, "input_tokens") is None:
             return cls.unknown()
-        written = _count(usage, "cache_creation_input_tokens") or 0
         split = _part(usage, "cache_creation")
-        hour = min(_count(split, "ephemeral_1h_input_tokens") or 0, written)
+        hour = _count(split, "ephemeral_1h_input_tokens") or 0
+        minutes = _count(split, "ephemeral_5m_input_tokens") or 0
+        written = _count(usage, "cache_creation_input_tokens")
+        written = hour + minutes if written is None else written
+        hour = min(hour, written)
         output = _count(usage, "output_tokens") if complete else None
         details = _part(usage, "output_tokens_details")
         return cls(
@@ -111,12 +115,12 @@ class Usage:
             price.cache_read,
             price.output,
         )
-        dollars = 0.0
+        dollars = Decimal()
         for tokens, rate in zip(self.as_tuple()[:5], rates, strict=True):
             if tokens is None or (tokens and rate is None):
                 return None
-            dollars += tokens * (rate or 0.0) / MILLION
-        return dollars
+            dollars += tokens * Decimal(str(rate or 0))  # in decimals, as prices are written
+        return float(dollars / MILLION)
 
 
 def _part(usage: dict[str, Any], name: str) -> dict[str, Any]:

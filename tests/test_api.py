@@ -27,6 +27,7 @@ from claude_nb.errors import (
     SpendLimitError,
     UnreachableError,
 )
+from claude_nb.session import Session
 from claude_nb.simulator import Error, Raw, Stream
 from claude_nb.simulator.wire import sse
 from tests.played import end, start, text
@@ -346,7 +347,7 @@ def test_a_proxy_does_not_stand_before_the_simulator(monkeypatch):
     """It is on this machine, also for who can reach the world through a proxy alone."""
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    session = run.Session()
+    session = Session()
     monkeypatch.setattr(run, "session", session)
     session.simulate(on=True, speed=float("inf"))
 

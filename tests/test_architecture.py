@@ -15,22 +15,23 @@ PACKAGE = Path(claude_nb.__file__).parent
 CODE_MAP = Path(__file__).resolve().parents[1] / "CONTRIBUTING.md"
 
 FLOORS = [
-    "errors events models usage",
-    "attachments blocks bounded definitions interpolation limits progress prompt seams",
+    "errors events models price_file usage",
+    "attachments blocks bounded caching definitions interpolation limits misses progress prompt"
+    " savings seams textfiles",
     "api render source",
     "engine reply retry",
     "batches recording tools",
-    "history ledger",
-    "export notebook restore views",
-    "chat conversation inspector run",
-    "__main__ cell commands completion context magics options traps",
+    "budget history spending",
+    "export notebook outline restore views",
+    "cached_system chat conversation inspector run session",
+    "__main__ cell commands completion context magics options reports traps",
     "claude_nb",  # the package itself, which shows what is in it
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}
 
 # Beside the house: a server in a process of its own, which stands on the ground floor only.
 SIMULATOR = "simulator"
-DOORS = {"claude_nb", "run", *FLOORS[8].split()}
+DOORS = {"claude_nb", "session", *FLOORS[8].split()}
 
 SDK = {"anthropic", "httpx2"}
 SDK_CALLERS = {"api", "source"}

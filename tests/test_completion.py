@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from IPython.core.completer import IPCompleter, provisionalcompleter
 
+from claude_nb import CachedSystem
 from claude_nb.completion import matcher
 from claude_nb.models import known_models
 
@@ -12,7 +13,8 @@ from claude_nb.models import known_models
 @pytest.fixture
 def offered():
     """Completes the end of a cell's text with IPython's own completer."""
-    variables = {"tone": "Be short.", "table": [1, 2]}
+    manual = CachedSystem("Be short.")
+    variables = {"tone": "Be short.", "table": [1, 2], "manual": manual}
     completer = IPCompleter(namespace=variables, use_jedi=False)
     completer.custom_matchers.append(matcher(variables))
 
@@ -38,11 +40,12 @@ def test_model_ids(offered, flag):
 
 
 def test_values(offered):
-    """Options that take one of a few words offer them; --system offers variables that hold text."""
+    """Options that take one of a few words offer them; --system what can be a system prompt."""
     assert offered("%%claude --thinking o") == ["off", "on"]
     assert offered("%%claude --effort x") == ["xhigh"]
     assert offered("%%claude --system ta") == []
     assert offered("%%claude --system to") == ["tone"]
+    assert offered("%%claude --system ma") == ["manual"]
 
 
 def test_elsewhere_python_is_completed_as_ever(offered):

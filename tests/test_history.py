@@ -5,13 +5,12 @@ from __future__ import annotations
 import pytest
 
 from claude_nb.errors import DroppedError, InputError
-from claude_nb.events import Failed, RequestSent, Resumed, Stopped, Waiting
+from claude_nb.events import Failed, Resumed, Stopped, Waiting
 from claude_nb.history import History, Place, assistant_content, first_words
 from claude_nb.prompt import Request
 from tests.played import block, end, said, start, text, thinking, tool_use
 from tests.test_progress import ACCEPTED, SENT, progress
 
-SIMULATED = RequestSent("claude-opus-5-5", simulated=True)
 ANSWER = [SENT, ACCEPTED, *said("Yes.")]
 THOUGHT = [SENT, ACCEPTED, start(), *thinking("Hm."), *text("Yes.", index=1), *end()]
 SEARCH = [
@@ -20,12 +19,14 @@ SEARCH = [
 ]
 
 
-def ask(history, prompt, *, cell="", execution=0, came=ANSWER, new=False, **fields: object):
+def ask(
+    history, prompt, *, cell="", execution=0, came=ANSWER, new=False, origin="api", **fields: object
+):
     """Ask, let the events come, and return the request that was sent."""
     place = Place(cell, execution)
-    simulated = came[0].simulated
-    request = history.begin(Request(prompt, **fields), place, new=new, simulated=simulated)
-    history.end(request, place, progress(*came))
+    with history.asking():
+        request = history.next(Request(prompt, **fields), place, origin, new=new)
+        history.keep(request, place, origin, progress(*came))
     return request
 
 
@@ -326,7 +327,7 @@ def test_another_system_prompt_takes_earlier_thinking_out_for_good():
         [False, True],
         [False, False, False],
     ]
-    assert "earlier thinking is left out: it belongs to another system prompt" in changed.notes
+    assert "earlier thinking left out: signed for another prompt or server" in changed.notes
 
 
 def test_a_fork_keeps_the_thinking_before_it():
@@ -338,15 +339,14 @@ def test_a_fork_keeps_the_thinking_before_it():
     assert sent_thinking(ask(history, "b", cell="b", execution=4)) == [True]
 
 
-def test_what_the_simulator_wrote_goes_to_the_api_as_text():
-    """Its signatures are no signatures."""
+def test_what_another_server_answered_is_sent_as_text():
+    """Its signatures are none here; what this one has signed goes along as it came."""
     history = History()
-    ask(history, "A", came=[SIMULATED, *THOUGHT[1:]])
-
-    request = ask(history, "B")
+    ask(history, "A", came=THOUGHT, origin="simulator")
+    request = ask(history, "B", came=THOUGHT)
 
     assert request.before[1]["content"] == [{"type": "text", "text": "Yes."}]
-    assert sent_thinking(ask(history, "C", came=[SIMULATED, *ANSWER[1:]]))[:1] == [True]
+    assert sent_thinking(ask(history, "C")) == [False, True]
 
 
 def test_another_model_gets_the_same_history():
@@ -360,13 +360,10 @@ def test_another_model_gets_the_same_history():
 def test_one_question_at_a_time():
     """Two at once would each miss the other; the error says what to do instead."""
     history = History()
-    request = history.begin(Request("A"), Place())
+    with history.asking(), pytest.raises(InputError, match="is still being answered"):
+        ask(history, "B")
 
-    with pytest.raises(InputError, match="is still being answered"):
-        history.begin(Request("B"), Place())
-
-    history.end(request, Place(), progress(*ANSWER))
-    assert prompts(ask(history, "C")) == ["A", "C"]
+    assert prompts(ask(history, "C")) == ["C"]
 
 
 def test_the_messages_are_those_of_the_api():

@@ -87,10 +87,10 @@ def test_a_thousand_cells_leave_nothing_behind(front_end):
     """No widget, comm, thread, task or open file more than after fifty, and hardly any memory."""
     front_end.run("%load_ext claude_nb")
     for _ in range(50):
-        front_end.run("%%claude\nhello")
+        front_end.run("%%claude --once\nhello")
     before = json.loads(front_end.run(COUNT))
     for _ in range(CELLS - 50):
-        front_end.run("%%claude\nhello")
+        front_end.run("%%claude --once\nhello")
     after = json.loads(front_end.run(COUNT))
     assert front_end.settled == CELLS
     assert after.pop("resident") - before.pop("resident") < 30

@@ -119,7 +119,7 @@ def test_the_history_is_a_tree_in_which_one_can_go_back(notebook):
         "● 1  [n] First → Yes.",
         "  ○ 2  [n] Second → Yes.",
         "● 3  [n] Second, edited → Yes.",
-        "● 4  [n] Third → Yes.  ← the next question goes here",
+        "● 4  [n] Third → Yes.  ← here",
     ]
     notebook.run("u", "%claude_nb undo")
     assert notebook.ask("d", "Fourth")[0] == ["First", "Second, edited", "Fourth"]
@@ -189,3 +189,59 @@ def test_what_cannot_be_asked_is_not_sent(notebook, simulator, options, prompt, 
 
     assert (reply["ename"], len(simulator.requests)) == ("InputError", count)
     assert said_so in reply["evalue"]
+
+
+def test_a_dry_run_counts_and_sends_nothing(notebook, simulator):
+    """With what was said before, as it would be sent; the conversation stays as it is."""
+    notebook.ask("a", "First")
+    asked = [request.path for request in simulator.requests].count("/v1/messages")
+
+    shown = notebook.run("b", "%%claude --dry-run --max-tokens 100\nSecond")
+
+    assert [request.path for request in simulator.requests].count("/v1/messages") == asked
+    assert len(simulator.requests[-1].body["messages"]) == 3
+    assert re.search(r"claude-opus-5-5 +\d+ tokens +100 tokens +<?\$0.0\d+ +\$0.00\d+", shown)
+    assert notebook.ask("c", "Second")[0] == ["First", "Second"]
+
+
+def test_max_cost_lowers_what_may_come_back(notebook, simulator):
+    """And says so; what cannot be afforded at all is refused."""
+    notebook.simulator.enqueue(Stream(said("Yes.")))
+    shown = notebook.run("a", "%%claude --once --max-cost 0.10\nHello")
+
+    assert simulator.requests[-1].body["max_tokens"] < 5_000
+    assert "[max tokens lowered from 16,000 to 4," in shown
+    reply = notebook.kernel.run("%%claude --once --max-cost 0.0001\nHello")
+    assert "This could go beyond --max-cost" in reply["evalue"]
+
+
+def test_a_budget_holds_over_several_cells(notebook, simulator):
+    """Each reply is charged when it is finished; the last one that does not fit is refused."""
+    assert "no budget" in notebook.run("q", "%claude_nb budget")
+    assert notebook.run("q", "%claude_nb budget 0.02").strip() == "budget: $0.0200 · $0.0200 left"
+    notebook.ask("a", "Hello", "--once")
+    first = simulator.requests[-1].body["max_tokens"]
+    notebook.ask("b", "Hello", "--once")
+    second = simulator.requests[-1].body["max_tokens"]
+    assert 500 < second < first < 1_000
+
+    notebook.run("q", "%claude_nb budget 0.001")
+    reply = notebook.kernel.run("%%claude --once\nHello")
+    assert "This could go beyond the budget of $0.0010" in reply["evalue"]
+    assert notebook.kernel.run("%claude_nb budget -1")["ename"] == "InputError"
+    assert notebook.kernel.run("%claude_nb budget lots")["ename"] == "InputError"
+    assert "no budget" in notebook.run("q", "%claude_nb budget off")
+
+
+def test_what_broke_off_is_not_paid_for_twice_under_a_limit(notebook, simulator):
+    """Its cost is not known, so going on could go beyond the limit."""
+    count = len(simulator.requests)
+    notebook.kernel.run("%config ClaudeMagics.tries = 5")
+    simulator.enqueue(Stream(said("Half of it")[:-3], end="drop"))
+
+    reply = notebook.kernel.run("%%claude --once --max-cost 1\nHello")
+    notebook.kernel.run("%config ClaudeMagics.tries = 1")
+
+    assert reply["ename"] == "DroppedError"
+    paths = [request.path for request in simulator.requests[count:]]
+    assert paths == ["/v1/messages/count_tokens", "/v1/messages"]

@@ -147,6 +147,25 @@ def test_facts_are_dated_and_third_party_figures_say_so():
     assert "third parties" in facts("claude-fable-5-2").source
 
 
+def test_table_of_batch_discounts():
+    """Half of all prices, but for the models of which no page was read that says so."""
+    unknown = {"claude-fable-5-2", "claude-mythos-5-2", "claude-mythos-preview"}
+    assert {model: facts(model).batch_discount for model in known_models()} == {
+        model: None if model in unknown else 0.5 for model in known_models()
+    }
+
+
+def test_every_price_has_the_day_on_which_it_was_read():
+    """A price without a date would not be known to be old."""
+    read = {model: facts(model).read for model in known_models() if facts(model).prices}
+    exceptions = {
+        "claude-fable-5-2": "2026-11-10",
+        "claude-sonnet-4-6": "2026-09-02",
+        "claude-opus-4-5": "2026-03-31",
+    }
+    assert dict.fromkeys(read, "2026-10-08") | exceptions == read
+
+
 def test_a_price_is_a_plain_value():
     """Two prices with the same figures are equal, so tests and ledgers can compare them."""
     assert Price(None, 4, 20, 5, 8, 0.2) == facts("claude-opus-5-5").price_for(10)

@@ -69,7 +69,19 @@ def test_every_option_sets_something():
     """None is accepted and ignored: each is a field of ``Request``, or names a variable."""
     fields = {field.name for field in dataclasses.fields(Request)}
 
-    elsewhere = {"attach", "cells", "conversation", "error", "insert", "new", "once", "out", "raw"}
+    elsewhere = {
+        "attach",
+        "cells",
+        "conversation",
+        "dry_run",
+        "error",
+        "insert",
+        "max_cost",
+        "new",
+        "once",
+        "out",
+        "raw",
+    }
     assert elsewhere == {o.name.replace("-", "_") for o in OPTIONS} - fields
 
 

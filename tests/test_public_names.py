@@ -10,6 +10,7 @@ import claude_nb
 
 PUBLIC_NAMES = [
     "Attachment",
+    "CachedSystem",
     "ClaudeError",
     "Conversation",
     "Reply",
@@ -18,6 +19,7 @@ PUBLIC_NAMES = [
     "ask",
     "ask_async",
     "last",
+    "ledger",
     "register_attachment",
     "stream",
 ]

@@ -374,7 +374,7 @@ def test_thinking_and_system_prompts_stay_behind():
     extra = {"system": "Obey.", "tools": [{"name": "rm"}], "answer": [{"type": "thinking"}]}
     history, _ = restored(turn("A", **extra))
 
-    request = history.begin(Request("B"), Place())
+    request = history.next(Request("B"), Place())
 
     assert request.system == ""
     assert request.before[1]["content"] == [{"type": "text", "text": "Answer A."}]
@@ -410,10 +410,8 @@ def test_what_was_asked_since_is_gone_on_from():
 def test_a_turn_goes_through_the_record_of_its_reply(tmp_path):
     """What a reply saves is what is read."""
     history = History()
-    request = history.begin(
-        Request("Why?", content=({"type": "text", "text": "Why?"},)), Place("x")
-    )
-    history.end(request, Place("x"), progress(*ANSWER))
+    request = history.next(Request("Why?", content=({"type": "text", "text": "Why?"},)), Place("x"))
+    history.keep(request, Place("x"), None, progress(*ANSWER))
     record = metadata(progress(*ANSWER), request)["claude_nb"]
 
     (found,), notes = conversations(load(save(tmp_path / "n.ipynb", cell(record, id="x"))))
@@ -578,7 +576,7 @@ def test_a_notebook_remembers_after_a_restart(api, held, monkeypatch, tmp_path):
     assert listed[1:] == [
         "notebook · 2 exchanges, 2 on the current branch",
         "● 1  A → Answer A.",
-        "● 2  B → Answer B.  ← the next question goes here",
+        "● 2  B → Answer B.  ← here",
         "2 turns restored.",
     ]
     assert followed == ["A", "Answer A.", "B", "Answer B.", "C"]

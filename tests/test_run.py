@@ -9,7 +9,9 @@ import pytest
 
 import claude_nb
 from claude_nb import run
+from claude_nb.budget import Budget
 from claude_nb.errors import DroppedError, InputError
+from claude_nb.session import Session
 from claude_nb.simulator import Error, Stream
 from tests.played import said, start, text
 
@@ -17,7 +19,7 @@ from tests.played import said, start, text
 @pytest.fixture
 def session(monkeypatch):
     """A session of this test's own."""
-    session = run.Session()
+    session = Session()
     monkeypatch.setattr(run, "session", session)
     yield session
     session.simulate(on=False)
@@ -136,7 +138,7 @@ def test_the_environment_can_turn_the_simulator_on(monkeypatch):
     """As the command line does where it finds no credentials."""
     monkeypatch.setenv("CLAUDE_NB_SIMULATE", "1")
 
-    assert run.Session().simulated
+    assert Session().simulated
 
 
 def test_a_key_is_used_and_never_shown(session):
@@ -174,3 +176,16 @@ def test_loading_is_cheap():
     )
 
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_a_stream_keeps_to_the_budget_too(api, session):
+    """Its input is counted and its output limited; what it may cost is free when it has ended."""
+    session.budget = Budget(0.01, session.ledger.spent)
+    api.enqueue(Stream(said("Yes.")))
+
+    list(claude_nb.stream("Hi"))
+
+    assert api.requests[-1].body["max_tokens"] < 500
+    assert session.budget.spent == pytest.approx(0.0004)
+    with pytest.raises(InputError, match="the budget of"):
+        claude_nb.stream("Hi " * 10_000)

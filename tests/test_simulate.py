@@ -9,6 +9,7 @@ from claude_nb import run
 from claude_nb.errors import ClaudeError, InputError
 from claude_nb.magics import ClaudeMagics
 from claude_nb.retry import Policy
+from claude_nb.session import Session
 from claude_nb.simulator.faults import FAULTS
 
 OUTCOMES = {
@@ -34,7 +35,7 @@ PASSING = ("drop", "reset", "silent-end", "overloaded", "overloaded-inside", "se
 @pytest.fixture
 def simulate(monkeypatch):
     """The magic, in a session of this test's own whose simulator does not wait."""
-    session = run.Session()
+    session = Session()
     monkeypatch.setattr(run, "session", session)
     magics = ClaudeMagics()
     magics.claude_nb("simulate on --speed inf")

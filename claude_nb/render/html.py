@@ -15,7 +15,7 @@ from claude_nb.blocks import TOOL_CALLS
 from claude_nb.errors import redact
 from claude_nb.models import facts
 from claude_nb.progress import Outcome
-from claude_nb.render import partial_json, words
+from claude_nb.render import caching, partial_json, words
 from claude_nb.render.characters import MOST, brief, clean
 from claude_nb.render.markdown import ROOT_CLASSES, to_blocks, to_html
 
@@ -227,7 +227,10 @@ def card(note: words.Card) -> str:
 
 
 def usage(progress: Progress) -> str:
-    """The usage table: a row for each request, and their sum if there were several."""
+    """The usage table: a row for each request, and their sum if there were several.
+
+    What is to be said about the cache stands below it.
+    """
     if not any(message.accepted for message in progress.messages):
         return ""
     rows = []
@@ -246,10 +249,12 @@ def usage(progress: Progress) -> str:
         rows.append(_row("all", progress.usage, progress.cost, total.first_text, total.total))
     heads = "".join(f'<th style="{_NUMBER};{_HEAD}">{name}</th>' for name in _COLUMNS)
     # On a narrow page the table scrolls: numbers that wrap cannot be compared.
+    cache = "<br>".join(map(text, caching.lines(progress)))
+    below = f'<p style="margin:6px 0 0;font-size:90%;{QUIET}">{cache}</p>' if cache else ""
     return (
         '<div style="overflow-x:auto"><table style="margin:0;font-size:90%">'
         f'<thead><tr><th style="{_CELL};{_HEAD}">stop reason</th>{heads}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
+        f"<tbody>{''.join(rows)}</tbody></table></div>{below}"
     )
 
 

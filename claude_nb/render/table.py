@@ -1,10 +1,16 @@
-"""A small table that shows itself in a notebook and in a terminal."""
+"""The small tables of ``%claude_nb``, which show themselves in a notebook and in a terminal."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from claude_nb.render.html import text
+from claude_nb.render.html import QUIET, text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_SIDES = ("text-align:right", "text-align:left")
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,32 +20,54 @@ class Table:
     Attributes:
         heads: The column heads.
         rows: The cells, each row as long as ``heads``.
-        note: A line below the table; may be empty.
+        note: Lines below the table; may be empty.
+        words: The numbers of the columns that hold words, and stand to the left.
     """
 
     heads: tuple[str, ...]
     rows: list[tuple[str, ...]]
     note: str = ""
+    words: tuple[int, ...] = (0,)
 
     def _repr_html_(self) -> str:
         def row(cells: tuple[str, ...], tag: str) -> str:
-            aligned = ["text-align:left"] + ["text-align:right"] * (len(cells) - 1)
             return "".join(
-                f'<{tag} style="{style};padding:2px 16px 2px 0">{text(cell)}</{tag}>'
-                for cell, style in zip(cells, aligned, strict=True)
+                f'<{tag} style="{_SIDES[number in self.words]};padding:2px 16px 2px 0;'
+                f'white-space:nowrap">{text(cell)}</{tag}>'
+                for number, cell in enumerate(cells)
             )
 
         body = "".join(f"<tr>{row(cells, 'td')}</tr>" for cells in self.rows)
-        note = f'<p style="opacity:0.7">{text(self.note)}</p>' if self.note else ""
+        lines = "<br>".join(map(text, self.note.split("\n")))
+        note = f'<p style="{QUIET}">{lines}</p>' if self.note else ""
         head = f"<thead><tr>{row(self.heads, 'th')}</tr></thead>"
-        return f"<table>{head}<tbody>{body}</tbody></table>{note}"
+        # On a narrow page the table scrolls: numbers that wrap cannot be compared.
+        return (
+            '<div style="overflow-x:auto"><table style="margin-left:0">'
+            f"{head}<tbody>{body}</tbody></table></div>{note}"
+        )
 
     def __repr__(self) -> str:
         lines = [self.heads, *self.rows]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        shown = []
-        for cells in lines:
-            first, *others = zip(cells, widths, strict=True)
-            aligned = [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]
-            shown.append("  ".join(aligned).rstrip())
+        shown = [
+            "  ".join(
+                cell.ljust(width) if number in self.words else cell.rjust(width)
+                for number, (cell, width) in enumerate(zip(cells, widths, strict=True))
+            ).rstrip()
+            for cells in lines
+        ]
         return "\n".join([*shown, *([self.note] if self.note else [])])
+
+
+def total(values: Sequence[Any], said: Callable[[Any], str]) -> str:
+    """A sum in words: with a plus where a part of it is unknown.
+
+    Args:
+        values: The numbers, None for those that are not known.
+        said: Puts a number, or None, into words.
+    """
+    known = [value for value in values if value is not None]
+    if len(known) == len(values):
+        return said(sum(known))
+    return f"{said(sum(known))}+" if any(known) else said(None)

@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 
 from claude_nb.blocks import TOOL_CALLS
 from claude_nb.errors import redact
-from claude_nb.render import words
+from claude_nb.render import caching, words
 from claude_nb.render.characters import MOST, brief, clean, in_code
 from claude_nb.render.markdown import INLINE_LIMIT
 
@@ -36,7 +36,7 @@ def plain(progress: Progress) -> str:
             for block in filter(progress.shows, progress.blocks)
         ),
     ]
-    parts += [_card(progress), usage_line(progress)]
+    parts += [_card(progress), usage_lines(progress)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -74,8 +74,13 @@ def _card(progress: Progress) -> str:
     return clean(redact(f"[{note.title}] {note.text}")) if note else ""
 
 
-def usage_line(progress: Progress) -> str:
-    """Model, tokens, cost and time in one line."""
+def usage_lines(progress: Progress) -> str:
+    """Model, tokens, cost and time in one line; what there is to say about the cache below it."""
+    cache = [clean(redact(brief(line))) for line in caching.lines(progress)]
+    return "\n".join([_usage_line(progress), *cache])
+
+
+def _usage_line(progress: Progress) -> str:
     if not any(message.accepted for message in progress.messages):
         return "simulated" if progress.simulated else ""
     used = progress.usage
@@ -108,7 +113,8 @@ def markdown(progress: Progress) -> str:
             for block in filter(progress.shows, progress.blocks)
         ),
     ]
-    parts += [_escape(_card(progress)), f"*{_escape(usage_line(progress))}*"]
+    usage = usage_lines(progress).split("\n")
+    parts += [_escape(_card(progress)), "\\\n".join(f"*{_escape(line)}*" for line in usage)]
     return harmless("\n\n".join(part for part in parts if part.strip("*")))
 
 

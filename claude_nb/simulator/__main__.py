@@ -56,6 +56,8 @@ def _obey(state: State, command: dict[str, Any]) -> None:
         state.queue.extend(from_json(reply) for reply in command["replies"])
     elif command["do"] == "drain":
         state.queue.clear()
+    elif command["do"] == "advance":
+        state.ahead += command["seconds"]
     _tell({"told": "answered"})
 
 

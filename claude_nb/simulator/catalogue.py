@@ -1,11 +1,15 @@
 """The models that the simulator serves, and what it makes of their facts."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from claude_nb.models import ThinkingDisplay, facts, known_models
 
 _UNKNOWN_RELEASE = "1970-01-01T00:00:00Z"
 _YES, _NO = {"supported": True}, {"supported": False}
+_LARGEST_PAGE = 1000
+_DEFAULT_EFFORT = {"claude-opus-5-5": "medium", "claude-haiku-5-5": "medium"}
+"""Where it is not ``high`` (platform.claude.com/docs, pages on thinking, read 2026-10-08)."""
 
 
 def names() -> list[str]:
@@ -39,6 +43,43 @@ def info(name: str) -> dict[str, Any]:
     }
 
 
+def page(
+    limit: int = 20,
+    after_id: str | None = None,
+    before_id: str | None = None,
+    lifecycle: Sequence[str] = ("active", "deprecated"),
+) -> dict[str, Any]:
+    """Return a page of ``GET /v1/models``, as the SDK's ``models.list`` asks for it.
+
+    Args:
+        limit: The most models on it, 1 to 1000.
+        after_id: The model before the page's first.
+        before_id: The model after the page's last.
+        lifecycle: The stages of the models that are listed.
+
+    Raises:
+        ValueError: If there is no such page; says why.
+    """
+    if not 1 <= limit <= _LARGEST_PAGE:
+        raise ValueError(f"limit: Input should be from 1 to {_LARGEST_PAGE}")
+    models = [model for model in map(info, names()) if model["lifecycle"] in lifecycle]
+    place = {model["id"]: number for number, model in enumerate(models)}
+    for cursor in filter(None, (after_id, before_id)):
+        if cursor not in place:
+            raise ValueError(f"{cursor}: no such model in this list")
+    if before_id:
+        end = place[before_id]
+        start = max(0, end - limit)
+        more = start > 0
+    else:
+        start = place[after_id] + 1 if after_id else 0
+        end = start + limit
+        more = end < len(models)
+    shown = models[start:end]
+    ends = {"first_id": shown[0]["id"], "last_id": shown[-1]["id"]} if shown else {}
+    return {"data": shown, "has_more": more, "first_id": None, "last_id": None, **ends}
+
+
 def thinks(request: dict[str, Any]) -> bool:
     """Say whether the reply to a request begins with thinking."""
     asked = request.get("thinking")
@@ -53,6 +94,26 @@ def thinking_display(request: dict[str, Any]) -> ThinkingDisplay:
     asked: ThinkingDisplay | None = (request.get("thinking") or {}).get("display")
     known = facts(request["model"])
     return asked or (known.thinking_display if known else None) or "omitted"
+
+
+def thinking_mode(request: dict[str, Any]) -> tuple[str, Any]:
+    """Return how a request is thought about: the mode and the budget.
+
+    How thinking is *shown* is no part of it. A request that asks for the model's default and one
+    that asks for nothing are the same here.
+    """
+    asked = request.get("thinking") or {}
+    known = facts(request["model"])
+    default = known is not None and known.thinking_default in {"always", "on"}
+    mode = asked.get("type") or ("adaptive" if default else "disabled")
+    return mode, asked.get("budget_tokens")
+
+
+def effort(request: dict[str, Any]) -> Any:
+    """Return the effort of a request: as asked, else the model's default."""
+    asked = (request.get("output_config") or {}).get("effort")
+    known = facts(request["model"])
+    return asked or _DEFAULT_EFFORT.get(known.id if known else "", "high")
 
 
 def _capabilities(thinking_types: tuple[str, ...]) -> dict[str, Any]:

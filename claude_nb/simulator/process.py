@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import subprocess
 import sys
@@ -37,16 +38,19 @@ class Simulator:
             that, ``math.inf`` as fast as the connection takes them.
         seed: Where the variation in delta sizes and pace begins. The same seed and request give
             the same stream (cache usage apart, which depends on the requests before).
+        record: Whether ``requests`` and ``wait_for`` are to be used. Each request holds all that
+            was said before it, so what lives long does better without.
 
     Raises:
         ValueError: If ``speed`` is not above 0.
     """
 
-    def __init__(self, *, speed: float = 1.0, seed: int = 0) -> None:
+    def __init__(self, *, speed: float = 1.0, seed: int = 0, record: bool = True) -> None:
         if not speed > 0:
             raise ValueError(f"speed is a factor above 0, or math.inf; {speed!r} is not")
         self.speed = speed
         self.seed = seed
+        self.record = record
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
         self._changed = threading.Condition()
@@ -149,6 +153,20 @@ class Simulator:
         """
         self._command({"do": "drain"})
 
+    def advance(self, seconds: float) -> None:
+        """Put the clock of the prompt cache forward, so that its entries age without a wait.
+
+        Args:
+            seconds: 0 or more. Of the rest, only the memory of its diagnosis goes by this clock.
+
+        Raises:
+            ValueError: If ``seconds`` is below 0, or not finite.
+            RuntimeError: If the simulator is not running.
+        """
+        if not 0 <= seconds < math.inf:
+            raise ValueError(f"seconds is a number from 0; {seconds!r} is not")
+        self._command({"do": "advance", "seconds": seconds})
+
     def wait_for(
         self, condition: Callable[[Sequence[Received]], Any], timeout: float = 5.0
     ) -> tuple[Received, ...]:
@@ -215,9 +233,9 @@ class Simulator:
                         self._port = told["port"]
                     case "answered":
                         self._answered += 1
-                    case "received":
+                    case "received" if self.record:
                         self._requests.append(Received(**told["request"]))
-                    case "changed":
+                    case "changed" if self.record:
                         number = told["number"]
                         self._requests[number] = replace(self._requests[number], **told["fields"])
                 self._changed.notify_all()

@@ -8,7 +8,7 @@ import socket
 import struct
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from itertools import chain, islice
@@ -21,6 +21,7 @@ from tornado.web import Application, RequestHandler
 
 from claude_nb.models import facts
 from claude_nb.simulator import catalogue, tokens, validation, wire
+from claude_nb.simulator.cache import Diagnostics, PromptCache
 from claude_nb.simulator.replies import End, Error, Raw, Received, Reply, Scripted, Stream
 from claude_nb.simulator.scripts import answer_to
 
@@ -40,6 +41,8 @@ class State:
         queue: Replies that take the place of scripts.
         received: How many requests there were.
         cache: The prompt prefixes that were seen.
+        diagnostics: What is known of earlier requests, to say why a later one missed the cache.
+        ahead: Seconds that the clock of these two is ahead of the real one.
     """
 
     speed: float
@@ -47,7 +50,13 @@ class State:
     tell: Callable[[dict[str, Any]], None]
     queue: deque[Reply] = field(default_factory=deque)
     received: int = 0
-    cache: tokens.PrefixCache = field(default_factory=tokens.PrefixCache)
+    cache: PromptCache = field(default_factory=PromptCache)
+    diagnostics: Diagnostics = field(default_factory=Diagnostics)
+    ahead: float = 0.0
+
+    def now(self) -> float:
+        """Return the time by which entries of the cache live, in seconds."""
+        return time.monotonic() + self.ahead
 
 
 class _Handler(RequestHandler):
@@ -214,15 +223,25 @@ class _Messages(_Handler):
         fingerprint = json.dumps(request, sort_keys=True)
         rng = random.Random(f"{self.state.seed} {fingerprint}")  # noqa: S311  (not a secret)
         answer = tokens.limited(answer_to(request, rng), request)
-        usage = tokens.usage(request, answer, self.state.cache)
+        now = self.state.now()
+        found = self.state.cache.find(request, now)
+        usage = tokens.usage(request, answer, found.read, found.written)
         display = catalogue.thinking_display(request)
+        identifier = f"msg_sim_{rng.randbytes(10).hex()}"
         head = {
-            "id": f"msg_sim_{rng.randbytes(10).hex()}",
+            "id": identifier,
             "type": "message",
             "role": "assistant",
             "model": request["model"],
+            "diagnostics": self.state.diagnostics.compare(request, now),
         }
+
+        def begun() -> None:
+            self.state.cache.keep(found)
+            self.state.diagnostics.remember(identifier, request, now)
+
         if not request.get("stream"):
+            begun()
             self.finish(wire.message(head, answer, usage, display))
             return
         self.start(200, {})
@@ -230,9 +249,20 @@ class _Messages(_Handler):
         timed = wire.events(head, answer, usage, display, rng)
         if cut is not None:
             timed = chain(islice(timed, cut.events), ((0.0, event) for event in cut.then))
+        timed = _telling(timed, begun)
         speed = self.state.speed * (cut.pace if cut else 1.0)
         paced = ((gap / speed, wire.sse(event)) for gap, event in timed)
         await self.send(paced, cut.end if cut else "close")
+
+
+def _telling(
+    timed: Iterable[tuple[float, wire.Event]], begun: Callable[[], None]
+) -> Iterator[tuple[float, wire.Event]]:
+    """Pass timed events on, and call ``begun`` when the message's start has been sent."""
+    for gap, event in timed:
+        yield gap, event
+        if event.get("type") == "message_start":
+            begun()
 
 
 class _CountTokens(_Handler):
@@ -247,13 +277,27 @@ class _CountTokens(_Handler):
 class _Models(_Handler):
     def get(self, identifier: str | None = None) -> None:
         if identifier is None:
-            models = [catalogue.info(name) for name in catalogue.names()]
-            ends = {"first_id": models[0]["id"], "last_id": models[-1]["id"], "has_more": False}
-            self.finish({"data": models, **ends})
+            self.send_page()
         elif facts(identifier) is None:
             self.fail(Error(404, "not_found_error", f"model: {identifier}"))
         else:
             self.finish(catalogue.info(identifier))
+
+    def send_page(self) -> None:
+        """Answer with the page that the query asks for."""
+        asked: dict[str, Any] = {
+            name: value
+            for name in ("limit", "after_id", "before_id")
+            if (value := self.get_query_argument(name, None))
+        }
+        try:
+            if "limit" in asked:
+                asked["limit"] = int(asked["limit"]) if asked["limit"].isdecimal() else 0
+            if stages := self.get_query_arguments("lifecycle[]"):  # as the SDK writes a list
+                asked["lifecycle"] = stages
+            self.finish(catalogue.page(**asked))
+        except ValueError as error:
+            self.fail(Error(400, "invalid_request_error", str(error)))
 
 
 class _Unknown(_Handler):

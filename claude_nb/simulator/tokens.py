@@ -1,69 +1,34 @@
-"""Counting: about four characters a token, the limits on the output, the prompt cache."""
+"""Counting: about four characters a token, the parts of a prompt, the limits on the output."""
 
-import hashlib
 import json
-import time
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
 
-from claude_nb.models import facts
 from claude_nb.simulator.wire import Answer, Written
+
+Level: TypeAlias = Literal["tools", "system", "messages"]
 
 CHARACTERS_PER_TOKEN = 4
 _TOKENS_PER_FILE = {"image": 500, "document": 2000}
 """For what is sent as base64 or by reference: one number for all."""
 
-_LOOKBACK = 20
-"""Blocks before a breakpoint in which the API looks for a cached prefix."""
-
 
 @dataclass(frozen=True, slots=True)
-class _Segment:
-    """One tool, system block or content block of a prompt; what caching compares."""
+class Part:
+    """One tool, system block or content block of a prompt.
 
-    content: str
-    tokens: int
-    ttl: str | None = None  # "5m" or "1h" where a breakpoint is
-
-
-@dataclass(slots=True)
-class PrefixCache:
-    """The prompt prefixes that were written, and until when they can be read.
-
-    As in the API: prefixes run over tools, system and messages, are written at breakpoints, found
-    up to 20 blocks before one, and live for 5 minutes or an hour from their last use.
+    Attributes:
+        level: The field of the request that it stands in.
+        path: Where it stands, as the API's errors say it: ``messages.0.content.1``.
+        role: Whose message it stands in; the level again outside of messages.
+        block: It, as it was sent.
     """
 
-    _until: dict[str, float] = field(default_factory=dict)
-
-    def use(self, segments: list[_Segment], model: str) -> tuple[int, dict[str, int]]:
-        """Look a prompt up and write it down.
-
-        Args:
-            segments: The prompt.
-            model: Its model; caches are not shared between models.
-
-        Returns:
-            Tokens read, and tokens written by time to live.
-        """
-        written = {"5m": 0, "1h": 0}
-        known = facts(model)
-        minimum = (known.cache_minimum_tokens if known else None) or 0
-        keys, totals = _prefixes(segments, model)
-        breakpoints = [i for i, s in enumerate(segments) if s.ttl and totals[i] >= minimum]
-        if not breakpoints:
-            return 0, written
-        now = time.monotonic()
-        reachable = {j for i in breakpoints for j in range(max(0, i - _LOOKBACK), i + 1)}
-        hits = [i for i in reachable if self._until.get(keys[i], 0) > now]
-        done = totals[max(hits)] if hits else 0
-        read = done
-        for i in breakpoints:
-            ttl = segments[i].ttl or "5m"
-            written[ttl] += max(totals[i] - done, 0)
-            done = max(done, totals[i])
-            self._until[keys[i]] = now + (3600 if ttl == "1h" else 300)
-        return read, written
+    level: Level
+    path: str
+    role: str
+    block: dict[str, Any]
 
 
 def estimate(text: str) -> int:
@@ -73,20 +38,38 @@ def estimate(text: str) -> int:
 
 def of_request(request: dict[str, Any]) -> int:
     """Return the input tokens of a request, at least 1."""
-    return max(1, sum(segment.tokens for segment in _segments(request)))
+    return max(1, sum(of_block(part.block) for part in parts(request)))
 
 
-def usage(request: dict[str, Any], answer: Answer, cache: PrefixCache) -> dict[str, Any]:
-    """Return the usage of a request and its answer; the request's prefixes are remembered."""
-    read, written = cache.use(_segments(request), request["model"])
+def of_block(block: dict[str, Any]) -> int:
+    """Return the tokens of one tool or content block."""
+    bare = without_mark(block)
+    kind = bare.get("type")
+    if kind in _TOKENS_PER_FILE and (bare.get("source") or {}).get("type") != "text":
+        return _TOKENS_PER_FILE[kind]
+    return estimate(bare["text"] if kind == "text" else json.dumps(bare, ensure_ascii=False))
+
+
+def usage(
+    request: dict[str, Any], answer: Answer, read: int, written: Mapping[str, int]
+) -> dict[str, Any]:
+    """Return the usage of a request and its answer.
+
+    Args:
+        request: The body of the request.
+        answer: The answer to it.
+        read: Input tokens that were read from the cache.
+        written: Input tokens that were written to it, by time to live: ``5m`` and ``1h``.
+    """
     outputs = [(w.block["type"], estimate(w.text)) for w in answer.content]
     thought = sum(count for kind, count in outputs if kind == "thinking")
+    put_out = max(1, sum(count for _, count in outputs))
     return {
         "input_tokens": of_request(request) - read - sum(written.values()),
         "cache_creation_input_tokens": sum(written.values()),
         "cache_read_input_tokens": read,
         "cache_creation": {f"ephemeral_{ttl}_input_tokens": n for ttl, n in written.items()},
-        "output_tokens": max(1, sum(count for _, count in outputs)),
+        "output_tokens": min(put_out, request["max_tokens"]),
         "output_tokens_details": {"thinking_tokens": thought},
         "service_tier": "standard",
     }
@@ -123,17 +106,16 @@ def _stopped(answer: Answer, sequences: list[str]) -> Answer:
     return answer
 
 
-def _segments(request: dict[str, Any]) -> list[_Segment]:
-    """Take a prompt apart in the order in which it is cached."""
-    parts: list[tuple[str, dict[str, Any]]] = [("tool", t) for t in request.get("tools") or []]
-    parts += [("system", block) for block in blocks(request.get("system") or [])]
-    for message in request["messages"]:
-        parts += [(message["role"], block) for block in blocks(message["content"])]
-    segments = [_segment(where, block) for where, block in parts]
-    automatic = request.get("cache_control")
-    if automatic and segments:
-        segments[-1] = replace(segments[-1], ttl=automatic.get("ttl", "5m"))
-    return segments
+def parts(request: dict[str, Any]) -> Iterator[Part]:
+    """Take a prompt apart, in the order in which the model reads it and the cache keeps it."""
+    for number, tool in enumerate(request.get("tools") or []):
+        yield Part("tools", f"tools.{number}", "tools", tool)
+    for number, block in enumerate(blocks(request.get("system") or [])):
+        yield Part("system", f"system.{number}", "system", block)
+    for index, message in enumerate(request["messages"]):
+        for number, block in enumerate(blocks(message["content"])):
+            path = f"messages.{index}.content.{number}"
+            yield Part("messages", path, message["role"], block)
 
 
 def blocks(content: str | list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -141,27 +123,6 @@ def blocks(content: str | list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
-def _segment(where: str, block: dict[str, Any]) -> _Segment:
-    control = block.get("cache_control") or {}
-    bare = {name: value for name, value in block.items() if name != "cache_control"}
-    content = where + json.dumps(bare, sort_keys=True, ensure_ascii=False)
-    kind = bare.get("type")
-    if kind in _TOKENS_PER_FILE and (bare.get("source") or {}).get("type") != "text":
-        count = _TOKENS_PER_FILE[kind]
-    elif kind == "text":
-        count = estimate(bare["text"])
-    else:
-        count = estimate(json.dumps(bare, ensure_ascii=False))
-    return _Segment(content, count, control.get("ttl", "5m") if control else None)
-
-
-def _prefixes(segments: list[_Segment], model: str) -> tuple[list[str], list[int]]:
-    """Return for each segment the key and the tokens of the prompt up to its end."""
-    digest = hashlib.sha256(model.encode())
-    keys, totals, total = [], [], 0
-    for segment in segments:
-        digest.update(segment.content.encode() + b"\0")
-        total += segment.tokens
-        keys.append(digest.hexdigest())
-        totals.append(total)
-    return keys, totals
+def without_mark(block: dict[str, Any]) -> dict[str, Any]:
+    """Return a block without its ``cache_control``, which is no part of its content."""
+    return {name: value for name, value in block.items() if name != "cache_control"}

@@ -1,16 +1,16 @@
 """What the API refuses, as far as a user of a notebook meets it.
 
-The rules are those of platform.claude.com/docs ("Errors", "Thinking", "Versioning", read
-2026-10-08); the wording is ours, except where a program may look for it.
+The rules are those of platform.claude.com/docs ("Errors", "Thinking", "Versioning",
+"Prompt caching", read 2026-10-08); the wording is ours, except where a program may look for it.
 """
 
 from collections.abc import Iterator
-from itertools import chain
 from typing import Any
 
 from claude_nb.models import ModelFacts, facts
+from claude_nb.simulator.cache import TTLS, automatic_place, breakpoints, markable
 from claude_nb.simulator.replies import Error
-from claude_nb.simulator.tokens import blocks
+from claude_nb.simulator.tokens import Part, blocks, parts
 
 _MOST_BREAKPOINTS = 4
 _LEAST_BUDGET = 1024
@@ -19,6 +19,7 @@ _SHAPES = {
     "output_config": dict,
     "tool_choice": dict,
     "cache_control": dict,
+    "diagnostics": dict,
     "tools": list,
     "stop_sequences": list,
 }
@@ -59,6 +60,7 @@ def _complaints(request: dict[str, Any], known: ModelFacts, *, counting: bool) -
     yield from _about_shapes(request)
     yield from _about_thinking(request, known)
     yield from _about_messages(request, known)
+    yield from _about_caching(request)
 
 
 def _about_shapes(request: dict[str, Any]) -> Iterator[str]:
@@ -71,8 +73,14 @@ def _about_shapes(request: dict[str, Any]) -> Iterator[str]:
     for number, tool in enumerate(request.get("tools") or []):
         if not isinstance(tool, dict) or not isinstance(tool.get("name"), str):
             yield f"tools.{number}.name: Field required"
-        if not isinstance(tool.get("input_schema"), dict | None):
-            yield f"tools.{number}.input_schema: Input should be an object"
+        for name in ("input_schema", "cache_control"):
+            if not isinstance(tool.get(name), dict | None):
+                yield f"tools.{number}.{name}: Input should be an object"
+        if not isinstance(tool.get("type"), str | None):
+            yield f"tools.{number}.type: Input should be a string"
+    named = (request.get("diagnostics") or {}).get("previous_message_id")
+    if not isinstance(named, str | None):
+        yield "diagnostics.previous_message_id: Input should be a string or null"
     yield from _about_content("system", request.get("system") or [])
 
 
@@ -87,6 +95,21 @@ def _about_max_tokens(request: dict[str, Any], known: ModelFacts) -> Iterator[st
             f"max_tokens: {limit} > {known.max_output_tokens}, which is the maximum allowed number "
             f"of output tokens for {known.id}"
         )
+    elif limit == 0:
+        yield from _about_warming(request)
+
+
+def _about_warming(request: dict[str, Any]) -> Iterator[str]:
+    """Look for what makes no sense where nothing is generated ("Pre-warming the cache")."""
+    forced = (request.get("tool_choice") or {}).get("type") in {"any", "tool"}
+    unfit = {
+        "stream": request.get("stream"),
+        "tool_choice": forced,
+        "output_config.format": (request.get("output_config") or {}).get("format"),
+    }
+    for name, asked in unfit.items():
+        if asked:
+            yield f"{name}: cannot be combined with max_tokens: 0"
 
 
 def _about_thinking(request: dict[str, Any], known: ModelFacts) -> Iterator[str]:
@@ -125,11 +148,6 @@ def _about_messages(request: dict[str, Any], known: ModelFacts) -> Iterator[str]
             "This model does not support assistant message prefill. "
             "The conversation must end with a user message."
         )
-    marked = [request, *(request.get("tools") or []), *blocks(request.get("system") or [])]
-    marked += chain.from_iterable(blocks(message["content"]) for message in messages)
-    found = sum(bool(part.get("cache_control")) for part in marked)
-    if found > _MOST_BREAKPOINTS:
-        yield f"cache_control: at most {_MOST_BREAKPOINTS} breakpoints are accepted, not {found}"
 
 
 def _about_message(where: str, message: Any) -> Iterator[str]:
@@ -161,8 +179,14 @@ def _about_content(where: str, content: Any) -> Iterator[str]:
         if kind in _FIELDS and not isinstance(block.get(_FIELDS[kind]), str):
             yield f"{at}.{_FIELDS[kind]}: Field required"
         if kind == "text" and not block["text"]:
-            yield f"{at}: text content blocks must be non-empty"
-        for name in ("cache_control", "source"):
+            yield (
+                f"{at}.text: cache_control cannot be set for empty text blocks"
+                if block.get("cache_control")
+                else f"{at}: text content blocks must be non-empty"
+            )
+        # The citations of a document are switched on; those of a text are a list.
+        objects = ["cache_control", "source", *(["citations"] if kind == "document" else [])]
+        for name in objects:
             if not isinstance(block.get(name), dict | None):
                 yield f"{at}.{name}: Input should be an object"
         if kind == "tool_result" and block.get("content"):
@@ -188,3 +212,46 @@ def _about_tools(messages: list[dict[str, Any]]) -> Iterator[str]:
     if called:
         ids = ", ".join(sorted(called))
         yield f"`tool_use` ids were found without `tool_result` blocks immediately after: {ids}"
+
+
+def _about_caching(request: dict[str, Any]) -> Iterator[str]:
+    prompt = list(parts(request))
+    automatic = request.get("cache_control")
+    marked = [part for part in prompt if part.block.get("cache_control") is not None]
+    controls = [(part.path, part.block["cache_control"]) for part in marked]
+    for path, control in [*controls, ("", automatic)] if automatic is not None else controls:
+        yield from _about_control(f"{path}.cache_control".strip("."), control)
+    for part in marked:
+        if not markable(part.block):
+            kind = part.block["type"]
+            yield f"{part.path}.{kind}.cache_control: Extra inputs are not permitted"
+    found = len(marked) + (automatic is not None)
+    if found > _MOST_BREAKPOINTS:
+        yield (
+            f"A maximum of {_MOST_BREAKPOINTS} blocks with cache_control may be provided. "
+            f"Found {found}."
+        )
+    yield from _about_lifetimes(request, prompt)
+
+
+def _about_control(at: str, control: dict[str, Any]) -> Iterator[str]:
+    if control.get("type") != "ephemeral":
+        yield f"{at}.type: Input should be 'ephemeral'"
+    if control.get("ttl", "5m") not in tuple(TTLS):
+        yield f"{at}.ephemeral.ttl: Input should be '5m' or '1h'"
+
+
+def _about_lifetimes(request: dict[str, Any], prompt: list[Part]) -> Iterator[str]:
+    automatic, place = request.get("cache_control"), automatic_place(prompt)
+    last = prompt[place].block.get("cache_control") if place is not None else None
+    if automatic and last and automatic.get("ttl", "5m") != last.get("ttl", "5m"):
+        yield "cache_control.ttl: differs from the cache_control of the last block"
+    short = False
+    for number, ttl in breakpoints(request, prompt):
+        if short and ttl == "1h":
+            yield (
+                f"{prompt[number].path}.cache_control.ttl: a ttl='1h' cache_control block must not "
+                "come after a ttl='5m' cache_control block. Note that blocks are processed in the "
+                "following order: `tools`, `system`, `messages`."
+            )
+        short = short or ttl == "5m"

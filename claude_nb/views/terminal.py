@@ -10,7 +10,7 @@ from claude_nb.blocks import TOOL_CALLS
 from claude_nb.errors import Redactor, redact
 from claude_nb.render import words
 from claude_nb.render.characters import MOST, Cleaner
-from claude_nb.render.text import usage_line
+from claude_nb.render.text import usage_lines
 
 if TYPE_CHECKING:
     from claude_nb.blocks import Block
@@ -53,9 +53,9 @@ class TerminalView:
         if note := words.card(reply):
             self._newline()
             self._write(f"[{note.title}] {note.text}\n", quiet=False)
-        if line := usage_line(reply):
+        if lines := usage_lines(reply):
             self._newline()
-            self._write(f"{line}\n", quiet=True)
+            self._write(f"{lines}\n", quiet=True)
         sys.stdout.write(self._cleaner.finish())
         sys.stdout.flush()
 

@@ -7,7 +7,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from claude_nb.events import Stopped
-from claude_nb.render.text import closed, markdown, plain, usage_line
+from claude_nb.render.text import closed, markdown, plain, usage_lines
 from tests.played import end, said, start, text, thinking, tool_use
 from tests.test_progress import ACCEPTED, SENT, progress
 
@@ -35,12 +35,12 @@ def test_a_stopped_reply_says_so():
 
     assert "[Stopped] What came before is kept." in plain(made)
     assert "Stopped" in markdown(made)
-    assert "stopped · 25 in · unknown out · cost unknown" in usage_line(made)
+    assert "stopped · 25 in · unknown out · cost unknown" in usage_lines(made)
 
 
 def test_a_request_that_was_not_taken_has_no_usage():
     """Nothing is counted where nothing was used."""
-    assert usage_line(progress(SENT)) == ""
+    assert usage_lines(progress(SENT)) == ""
 
 
 def test_tool_calls_are_named():

@@ -40,3 +40,66 @@ def test_thinking_types_are_the_models():
 def test_thinking_is_shown_as_asked_or_as_the_model_does(model, thinking, display):
     """The request's ``display`` goes before the model's default; unknown defaults show nothing."""
     assert catalogue.thinking_display({"model": model, "thinking": thinking}) == display
+
+
+def ids(page):
+    return [model["id"] for model in page["data"]]
+
+
+def test_models_are_listed_page_by_page():
+    """Pages that follow each other hold every model once, and the last says that it is the last."""
+    first = catalogue.page(10)
+    second = catalogue.page(10, after_id=first["last_id"])
+
+    assert ids(first) + ids(second) == known_models()[:20]
+    assert (first["has_more"], second["has_more"]) == (True, len(known_models()) > 20)
+    assert (first["first_id"], first["last_id"]) == (ids(first)[0], ids(first)[-1])
+
+
+def test_models_are_listed_backwards():
+    """The page before a model ends right before it."""
+    page = catalogue.page(2, before_id=known_models()[3])
+
+    assert ids(page) == known_models()[1:3]
+    assert page["has_more"] is True
+    assert catalogue.page(3, before_id=known_models()[3])["has_more"] is False
+
+
+def test_models_are_listed_by_their_stage():
+    """A stage that no model is in has an empty page."""
+    assert catalogue.page(lifecycle=["retired"]) == {
+        "data": [],
+        "has_more": False,
+        "first_id": None,
+        "last_id": None,
+    }
+
+
+@pytest.mark.parametrize("asked", [{"limit": 0}, {"limit": 1001}, {"after_id": "claude-nonsense"}])
+def test_a_page_that_cannot_be_is_refused(asked):
+    """The error says which of the query it is."""
+    with pytest.raises(ValueError, match=r"limit: |claude-nonsense: "):
+        catalogue.page(**asked)
+
+
+@pytest.mark.parametrize(
+    ("request_", "mode", "effort"),
+    [
+        ({"model": "claude-opus-5-5"}, ("adaptive", None), "medium"),
+        ({"model": "claude-opus-5"}, ("adaptive", None), "high"),
+        ({"model": "claude-opus-4-8"}, ("disabled", None), "high"),
+        (
+            {
+                "model": "claude-haiku-4-5-20251001",
+                "thinking": {"type": "enabled", "budget_tokens": 2000, "display": "omitted"},
+                "output_config": {"effort": "low"},
+            },
+            ("enabled", 2000),
+            "low",
+        ),
+    ],
+)
+def test_what_is_not_asked_for_is_the_models_default(request_, mode, effort):
+    """A request that asks for the default thinks as one that asks for nothing."""
+    assert catalogue.thinking_mode(request_) == mode
+    assert catalogue.effort(request_) == effort

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from typing import Any
 
+import httpx2
 import pytest
 
 from claude_nb.simulator import Error, Simulator
@@ -96,6 +97,14 @@ def test_an_interrupt_of_the_kernel_does_not_reach_it(simulator: Simulator):
 
     assert simulator.requests is not None
     assert simulator._process.poll() is None
+
+
+def test_it_need_not_record():
+    """A kernel that is simulated all day does not keep every request, with all it held."""
+    with Simulator(record=False) as simulator:
+        httpx2.get(f"{simulator.base_url}/v1/models", trust_env=False)
+
+        assert simulator.requests == ()
 
 
 def test_it_gets_no_credentials(monkeypatch):

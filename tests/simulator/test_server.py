@@ -6,6 +6,7 @@ import math
 import time
 import urllib.error
 import urllib.request
+from typing import Any
 
 import anthropic
 import httpx2
@@ -184,6 +185,25 @@ def test_models_are_listed_and_looked_up(client, runner):
     assert one in listed
     assert one.display_name == "Claude Opus 5.5"
     assert one.capabilities.thinking.types.disabled.supported is False
+
+
+def test_models_are_listed_as_the_sdk_asks(client, runner):
+    """Its pages, its stages and its errors are those of the API."""
+
+    async def listed(**query: Any):
+        return [model.id async for model in client.models.list(**query)]
+
+    async def page(**query: Any):
+        return await client.models.list(**query)
+
+    everything = runner.run(listed(limit=3))
+    assert everything == runner.run(listed(limit=1000))
+    assert [model.id for model in runner.run(page(limit=3)).data] == everything[:3]
+    assert runner.run(listed(lifecycle=["active"], after_id=everything[-2])) == everything[-1:]
+    assert runner.run(listed(lifecycle=["retired"])) == []
+    for limit in (1001, "many"):
+        with pytest.raises(anthropic.BadRequestError, match="limit: "):
+            runner.run(page(limit=limit))
 
 
 def test_an_unknown_model_cannot_be_looked_up(client, runner):

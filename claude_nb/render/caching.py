@@ -1,0 +1,157 @@
+"""What is said about the cache: what went through it, what that was worth, why it was missed."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from claude_nb.misses import accepted
+from claude_nb.models import facts
+from claude_nb.render import words
+from claude_nb.savings import payback
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from claude_nb.caching import Difference
+    from claude_nb.misses import Miss
+    from claude_nb.progress import Progress
+
+KEPT = {"5m": "5 minutes", "1h": "an hour"}
+"""How long an entry is kept after its last use, in words."""
+
+_SHOWN = 40
+"""Characters of a changed line that are shown."""
+
+_TIME = re.compile(r"\b\d{1,2}:\d\d\b|\b\d{4}-\d\d-\d\d\b")
+
+
+def lines(progress: Progress) -> list[str]:
+    """What stands below the usage table of a reply that has to do with the cache."""
+    found = [worth(progress)]
+    if miss := progress.cache_miss:
+        found.append(why(miss))
+    return [line for line in found if line]
+
+
+def worth(progress: Progress) -> str:
+    """What was read and written, for how much, and what was saved; empty if there was neither."""
+    used = progress.savings
+    read, written = used.read_tokens, used.written_tokens
+    if not read and not written:
+        return ""
+    said = []
+    if read:
+        instead = f"{words.money(used.read_cost)} instead of {words.money(used.read_uncached)}"
+        said.append(f"{words.count(read)} tokens read for {instead}")
+    if written:
+        noun = "" if read else "tokens "
+        cost = words.money(used.written_cost)
+        said.append(f"{words.count(written)} {noun}written for {cost}")
+    if used.saved is None:
+        said.append("what it saved is unknown")
+    elif used.saved > 0:
+        said.append(f"saved {words.money(used.saved)}")
+    elif used.saved < 0:
+        said.append(f"{words.money(-used.saved)} more than uncached")
+        if not read and (reads := _payback(progress)):
+            said.append(f"pays for itself after {pieces(reads, 'read')}")
+    return f"cache: {' · '.join(said)}"
+
+
+def why(miss: Miss) -> str:
+    """Why less was read than there could have been."""
+    said = _WHY[miss.reason](miss)
+    if miss.reason in ("under_minimum", "not_cached"):
+        return f"cache: {said}"
+    missed = "read in part" if miss.partial else "not read"
+    source = "the server says that " if miss.by_server else ""
+    return f"cache: {missed} · {source}{said}"
+
+
+def changed(found: Difference | None) -> str:
+    """Where two system prompts differ, and how."""
+    if found is None:
+        return "its parts are divided in another way"
+    place = f"{found.part}, line {found.line}"
+    if not found.before or not found.after:
+        what = "was taken out" if found.before else "is new"
+        return f"{place} {what}: “{_around(found.before or found.after, 0)}”"
+    both = zip(found.before, found.after, strict=False)
+    at = next((n for n, (a, b) in enumerate(both) if a != b), 0)
+    was, now = _around(found.before, at), _around(found.after, at)
+    timed = _TIME.search(found.before) and _TIME.search(found.after)
+    hint = " (a time or a date changes it whenever it is built)" if timed else ""
+    return f"{place}: “{was}” became “{now}”{hint}"
+
+
+def pieces(number: int, noun: str) -> str:
+    """So many of something: ``1 read``, ``2 reads``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _around(line: str, at: int) -> str:
+    """A line, or what stands around a place in it."""
+    if len(line) <= _SHOWN:
+        return line
+    start = max(0, min(at - _SHOWN // 2, len(line) - _SHOWN))
+    end = start + _SHOWN
+    before, after = "…" if start else "", "…" if end < len(line) else ""
+    return f"{before}{line[start:end]}{after}"
+
+
+def _payback(progress: Progress) -> int | None:
+    message, expectation = accepted(progress), progress.expectation
+    known = facts(message.model) if message else None
+    total = progress.usage.total_input_tokens
+    price = known.price_for(total) if known and total is not None else None
+    return payback(price, expectation.sent.system.ttl) if price and expectation else None
+
+
+def _expired(miss: Miss) -> str:
+    ago = words.seconds(float(miss.before or 0))
+    return f"last used {ago} ago, and kept for {KEPT[miss.what]}"
+
+
+def _under_minimum(miss: Miss) -> str:
+    has, minimum = words.count(int(miss.after or 0)), words.count(int(miss.before or 0))
+    return f"nothing is cached: the prompt has {has} tokens, the model caches from {minimum} on"
+
+
+def _model(miss: Miss) -> str:
+    if miss.before is None:
+        return "the model changed"
+    return f"each model has its own cache, and {miss.before} became {miss.after}"
+
+
+def _settings(miss: Miss) -> str:
+    what = "the effort" if miss.what == "effort" else miss.what
+    change = f"{what} went from {miss.before} to {miss.after}"
+    return f"what was said is cached for one setting, and {change}"
+
+
+def _system(miss: Miss) -> str:
+    if miss.by_server and miss.difference is None:
+        return "the system prompt changed"
+    return f"the system prompt changed: {changed(miss.difference)}"
+
+
+_WHY: dict[str, Callable[[Miss], str]] = {
+    "model_changed": _model,
+    "tools_changed": lambda _: "the tools changed",
+    "system_changed": _system,
+    "settings_changed": _settings,
+    "messages_changed": lambda miss: (
+        f"message {miss.after} is not what it was" if miss.after else "earlier messages changed"
+    ),
+    "expired": _expired,
+    "not_yet_usable": lambda _: "the request that writes it had not been answered yet",
+    "out_of_reach": lambda _: (
+        "what was written ends more than 20 blocks before the next mark, and is not looked for"
+    ),
+    "under_minimum": _under_minimum,
+    "not_cached": lambda _: (
+        "nothing is cached, and the server does not say why: not every model or gateway caches"
+    ),
+    "unknown": lambda _: "what was sent is the same, and the server does not say why",
+}

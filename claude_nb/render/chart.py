@@ -1,0 +1,136 @@
+"""Tokens by kind over time, as bars that need neither a picture nor a script.
+
+JupyterLab takes SVG out of a notebook that is not trusted. It keeps boxes with a size and a
+background: so the bars are boxes, in colours that stand out on a white and on a black page, and
+that eyes without red or green tell apart.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from claude_nb.render import words
+from claude_nb.render.html import QUIET, text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from claude_nb.usage import Usage
+
+KINDS = {
+    "cache read": "#4aa3dc",
+    "cache write": "#dd8a2e",
+    "input": "#8a8f98",
+    "output": "#9467bd",
+}
+"""The kinds of tokens, from the foot of a bar to its top, and their colours."""
+
+MAX_BARS = 60
+"""Beyond that, a bar stands for several requests."""
+
+_HEIGHT = 72
+"""Pixels of the highest bar."""
+
+_TITLE = "Tokens over time"
+
+_LEVELS = " ▁▂▃▄▅▆▇█"
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """The tokens of a request, or of several that follow each other.
+
+    Attributes:
+        when: When the first of them was sent, in local time.
+        counts: Their tokens, in the order of ``KINDS``; what is not known is left out.
+    """
+
+    when: datetime
+    counts: tuple[int, ...]
+
+
+class Chart:
+    """Bars of tokens, which show themselves in a notebook and in a terminal.
+
+    Args:
+        used: When each request was sent (ISO 8601) and what it used, the earliest first.
+    """
+
+    def __init__(self, used: Sequence[tuple[str, Usage]]) -> None:
+        self._each = math.ceil(len(used) / MAX_BARS)
+        starts = range(0, len(used), self._each or 1)
+        self.bars = [_bar(used[start : start + self._each]) for start in starts]
+        self._highest = max((sum(bar.counts) for bar in self.bars), default=0)
+
+    def _repr_html_(self) -> str:
+        if not self._highest:
+            return ""
+        legend = " ".join(
+            f'<span style="display:inline-block;width:9px;height:9px;background:{colour}"></span>'
+            f' <span style="margin-right:10px">{kind}</span>'
+            for kind, colour in KINDS.items()
+        )
+        bars = "".join(map(self._html, self.bars))
+        frame = "overflow-x:auto;white-space:nowrap;line-height:0;padding-top:4px"
+        return (
+            f'<p style="margin:12px 0 4px"><b style="margin-right:14px">{_TITLE}</b>{legend}</p>'
+            f'<div style="{frame}">{bars}</div>'
+            f'<p style="margin:4px 0 0;font-size:90%;{QUIET}">{text(self._caption())}</p>'
+        )
+
+    def _html(self, bar: Bar) -> str:
+        boxes = [
+            f'<div style="height:{max(1, round(_HEIGHT * count / self._highest))}px;'
+            f'background:{colour}"></div>'
+            for count, colour in zip(bar.counts, KINDS.values(), strict=True)
+            if count
+        ]
+        said = ", ".join(
+            f"{kind} {words.count(count)}"
+            for kind, count in zip(KINDS, bar.counts, strict=True)
+            if count
+        )
+        style = (
+            "display:inline-block;vertical-align:bottom;width:9px;margin-right:2px;"
+            "border-bottom:1px solid #888888"
+        )
+        title = text(f"{bar.when:%H:%M:%S}: {said or words.UNKNOWN}")
+        return f'<div style="{style}" title="{title}">{"".join(reversed(boxes))}</div>'
+
+    def __repr__(self) -> str:
+        if not self._highest:
+            return ""
+        width = max(map(len, KINDS))
+        lines = [
+            f"{kind:<{width}}  " + "".join(self._level(bar.counts[number]) for bar in self.bars)
+            for number, kind in reversed([*enumerate(KINDS)])
+        ]
+        return "\n".join([_TITLE, *(line.rstrip() for line in lines), self._caption()])
+
+    def _level(self, count: int) -> str:
+        top = len(_LEVELS) - 1
+        return _LEVELS[max(1, round(top * count / self._highest)) if count else 0]
+
+    def _caption(self) -> str:
+        """What a bar is, how high the highest is, and when the first and the last were sent."""
+        first, last = self.bars[0].when, self.bars[-1].when
+        form = "%H:%M:%S" if first.date() == last.date() else "%Y-%m-%d %H:%M"
+        times = f"{first:{form}}" + (f" to {last:{form}}" if len(self.bars) > 1 else "")
+        each = "request" if self._each == 1 else f"{self._each} requests"
+        return (
+            f"A bar for each {each}, {times}; the highest is {words.count(self._highest)} tokens."
+        )
+
+
+def _bar(used: Sequence[tuple[str, Usage]]) -> Bar:
+    counts = [
+        (u.cache_read_tokens, u.cache_write_tokens, u.input_tokens, u.output_tokens)
+        for _, u in used
+    ]
+    return Bar(
+        datetime.fromisoformat(used[0][0]).astimezone(),
+        tuple(sum(count or 0 for count in kind) for kind in zip(*counts, strict=True)),
+    )

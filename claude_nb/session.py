@@ -1,0 +1,121 @@
+"""What the cells of one process share: the connection, the ledger, the budget, the last reply."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from claude_nb.api import Connection
+from claude_nb.errors import ClaudeError, InputError
+from claude_nb.misses import Memory
+from claude_nb.spending import Ledger
+
+if TYPE_CHECKING:
+    from claude_nb.budget import Budget
+    from claude_nb.reply import Reply
+    from claude_nb.simulator import Simulator
+    from claude_nb.simulator.replies import Reply as SimulatedReply
+
+
+class Session:
+    """What one process shares between its cells.
+
+    Attributes:
+        ledger: What was spent.
+        budget: What may be spent, or None for no limit.
+        cache: What was sent with a system prompt that is cached.
+        last: The newest reply, complete or not.
+    """
+
+    def __init__(self) -> None:
+        self.ledger = Ledger()
+        self.budget: Budget | None = None
+        self.cache = Memory()
+        self.last: Reply | None = None
+        self._connection = Connection()
+        self._simulator: Simulator | None = None
+        self._simulate = os.environ.get("CLAUDE_NB_SIMULATE", "") not in ("", "0")
+        self._lock = threading.Lock()
+
+    @property
+    def simulated(self) -> bool:
+        """Whether requests go to the simulator."""
+        return self._simulate
+
+    def simulate(self, on: bool, *, speed: float = 1.0, seed: int = 0) -> None:  # noqa: FBT001
+        """Send requests to the simulator, or to the API again.
+
+        Args:
+            on: Which of the two.
+            speed: Factor on the pace of its replies.
+            seed: The same seed and prompt give the same stream.
+        """
+        with self._lock:
+            self._simulate = on
+            if self._simulator is not None:
+                self._simulator.stop()
+                self._simulator = None
+            if on:
+                self._simulator = self._start(speed, seed)
+
+    def simulate_next(self, *replies: SimulatedReply) -> None:
+        """Set what the next simulated replies are, instead of scripts.
+
+        Args:
+            *replies: One for each request, tried again or not.
+
+        Raises:
+            InputError: The simulator is off.
+        """
+        if not self._simulate:
+            raise InputError("The simulator is off.", "Turn it on: %claude_nb simulate on")
+        self.connection()
+        with self._lock:
+            if self._simulator is not None:
+                self._simulator.enqueue(*replies)
+
+    def use_key(self, api_key: str) -> None:
+        """Use a key that was typed in; it is kept in memory only."""
+        self._connection = Connection(api_key=api_key)
+        self.simulate(on=False)
+
+    @property
+    def key_source(self) -> str:
+        """Where the key comes from, in words; never the key."""
+        if self._simulate:
+            return "none is needed: the simulator answers"
+        if self._connection.api_key:
+            return "entered with %claude_nb key, in memory only"
+        for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_PROFILE"):
+            if os.environ.get(name):
+                return f"the environment variable {name}"
+        return "the SDK's own configuration, if it has one"
+
+    def connection(self) -> Connection:
+        """Where the next request goes."""
+        if not self._simulate:
+            return self._connection
+        with self._lock:
+            if self._simulator is None:
+                self._simulator = self._start(
+                    float(os.environ.get("CLAUDE_NB_SIMULATE_SPEED", "1")), 0
+                )
+            return Connection(base_url=self._simulator.base_url, simulated=True)
+
+    def warm_up(self) -> None:
+        """Make what the first request needs: the SDK alone takes over a second to import."""
+        with suppress(ClaudeError, RuntimeError):  # the request itself will say what is wrong
+            self.connection().client()
+
+    def _start(self, speed: float, seed: int) -> Simulator:
+        from claude_nb.simulator import Simulator
+
+        pace = speed if speed > 0 else math.inf
+        return Simulator(speed=pace, seed=seed, record=False).start()
+
+
+session = Session()
+"""The process's session."""

@@ -1,0 +1,55 @@
+"""A notebook that is opened again tomorrow: what was said comes back from its file."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from claude_nb import Simulator
+from claude_nb.simulator import Stream
+from tests.browser.lab import FRONT_ENDS
+from tests.played import said
+
+
+@pytest.fixture(scope="module")
+def simulator():
+    """A simulator whose requests belong to these tests alone."""
+    with Simulator(speed=float("inf")) as running:
+        yield running
+
+
+def sent(simulator):
+    """The user's words in the newest request."""
+    messages = simulator.requests[-1].body["messages"]
+    return [message["content"] for message in messages if message["role"] == "user"]
+
+
+@pytest.mark.parametrize("front_end", FRONT_ENDS)
+def test_a_saved_notebook_goes_on_after_its_kernel_is_gone(
+    open_notebook, set_up, server, simulator, front_end
+):
+    """``restore`` lists what it found; the next cell is sent with it, and an old one forks."""
+    cells = [set_up, "%%claude\nFirst", "%%claude\nSecond", "%claude_nb restore", "%%claude\nThird"]
+    notebook = open_notebook(cells, front_end)
+    simulator.enqueue(*(Stream(said(words)) for words in ("One.", "Two.", "Three.", "Again.")))
+    for cell in (0, 1, 2):
+        notebook.run(cell)
+    notebook.wait_idle()
+    expect(notebook.output(2)).to_contain_text("turn 2 · 1 earlier sent")
+    notebook.saved()
+
+    server.shutdown_kernels()
+    notebook.reload()
+    for cell in (0, 3, 4):
+        notebook.run(cell)
+    notebook.wait_idle()
+
+    expect(notebook.output(3)).to_contain_text("First")
+    expect(notebook.output(3)).to_contain_text("Second")
+    expect(notebook.output(4)).to_contain_text("turn 3 · 2 earlier sent")
+    assert sent(simulator) == ["First", "Second", "Third"]
+
+    notebook.run(2)
+    notebook.wait_idle()
+    assert sent(simulator) == ["First", "Second"]
+    expect(notebook.output(2)).to_contain_text("left behind: [3]")
