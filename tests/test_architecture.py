@@ -16,8 +16,8 @@ CODE_MAP = Path(__file__).resolve().parents[1] / "CONTRIBUTING.md"
 
 FLOORS = [
     "errors events models price_file usage",
-    "attachments blocks bounded caching definitions interpolation limits misses progress prompt"
-    " savings seams textfiles",
+    "attachments blocks bounded caching definitions interpolation limits misses"
+    " progress prompt savings seams textfiles",
     "api render source",
     "engine reply retry",
     "batches recording tools",
