@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from claude_nb.api import Connection, count_tokens
 from claude_nb.budget import MIN_OUTPUT
 from claude_nb.caching import LIFETIMES, System, difference
+from claude_nb.caching.savings import payback
+from claude_nb.caching.textfiles import parts
 from claude_nb.engine import Stream, call
 from claude_nb.models import DEFAULT_MODEL, facts, known_models
 from claude_nb.prompt import Request
@@ -21,10 +23,8 @@ from claude_nb.render.table import Table
 from claude_nb.reply import Reply
 from claude_nb.retry import Policy
 from claude_nb.run import current_place
-from claude_nb.savings import payback
 from claude_nb.session import session
 from claude_nb.source import Warming
-from claude_nb.textfiles import parts
 from claude_nb.usage import MILLION
 from claude_nb.views import paint
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from IPython.display import display
 
 from claude_nb import context, options
+from claude_nb.attachments.interpolation import compose
 from claude_nb.cached_system import CachedSystem
 from claude_nb.conversation import Conversation
 from claude_nb.errors import ClaudeError, InputError
 from claude_nb.history import NOTEBOOK
-from claude_nb.interpolation import compose
 from claude_nb.models import as_of
 from claude_nb.render import words
 from claude_nb.render.code import code_for_cell

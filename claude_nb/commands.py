@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import StdinNotImplementedError
 from IPython.display import display
 
-from claude_nb import __version__, export, notebook, outline, reports, restore, run
+from claude_nb import __version__, notebook, reports, run
 from claude_nb.budget import Budget
 from claude_nb.conversation import Conversation
 from claude_nb.errors import InputError, redact
 from claude_nb.history import NOTEBOOK, first_words
+from claude_nb.notebook import export, outline, restore
 from claude_nb.render import words
 from claude_nb.render.characters import clean
 from claude_nb.simulator.faults import fault
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from claude_nb.history import Exchange, History
-    from claude_nb.restore import SavedConversation
+    from claude_nb.notebook.restore import SavedConversation
 
 MAX_NOTES = 20
 """How many notes on a notebook are shown."""

@@ -7,9 +7,10 @@ from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from claude_nb import export, notebook, restore
+from claude_nb import notebook
 from claude_nb.errors import InputError
 from claude_nb.history import NOTEBOOK, History
+from claude_nb.notebook import export, restore
 from claude_nb.render.characters import clean
 from claude_nb.run import ask, ask_async
 

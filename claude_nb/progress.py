@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Any
 
 from claude_nb.blocks import TOOL_CALLS, Block, Message
+from claude_nb.caching.misses import Expectation, Miss, accepted
+from claude_nb.caching.savings import Savings
 from claude_nb.errors import ClaudeError, DroppedError
 from claude_nb.events import (
     Failed,
@@ -17,9 +19,7 @@ from claude_nb.events import (
     StreamEvent,
     Waiting,
 )
-from claude_nb.misses import Expectation, Miss, accepted
 from claude_nb.models import facts
-from claude_nb.savings import Savings
 from claude_nb.seams import Resumption, Seam
 from claude_nb.usage import Usage
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from claude_nb.attachments.limits import check
 from claude_nb.caching import CONVERSATION_TTL, System, control, marked, texts
 from claude_nb.errors import InputError
-from claude_nb.limits import check
 from claude_nb.models import DEFAULT_MODEL, ModelFacts, facts, own_prices
 
 MIN_THINKING_BUDGET = 1024

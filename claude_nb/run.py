@@ -10,12 +10,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.api import Connection, count_tokens
+from claude_nb.attachments.interpolation import compose
 from claude_nb.budget import estimate as estimated
 from claude_nb.budget import fit
 from claude_nb.engine import Stream, call
 from claude_nb.errors import ClaudeError, InputError
 from claude_nb.history import Place
-from claude_nb.interpolation import compose
 from claude_nb.prompt import Request
 from claude_nb.reply import Reply, execution, shell
 from claude_nb.retry import Policy

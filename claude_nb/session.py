@@ -9,8 +9,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from claude_nb.api import Connection
+from claude_nb.caching.misses import Memory
 from claude_nb.errors import ClaudeError, InputError
-from claude_nb.misses import Memory
 from claude_nb.spending import Ledger
 
 if TYPE_CHECKING:

@@ -16,13 +16,12 @@ CODE_MAP = Path(__file__).resolve().parents[1] / "CONTRIBUTING.md"
 
 FLOORS = [
     "errors events models price_file usage",
-    "attachments blocks bounded caching definitions interpolation limits misses"
-    " progress prompt savings seams textfiles",
+    "attachments blocks caching progress prompt seams",
     "api render source",
     "engine reply retry",
     "batches recording tools",
     "budget history spending",
-    "export notebook outline restore views",
+    "notebook views",
     "cached_system chat conversation inspector run session",
     "__main__ cell commands completion context magics options reports traps",
     "claude_nb",  # the package itself, which shows what is in it

@@ -15,7 +15,7 @@ import pytest
 
 from claude_nb.__main__ import main
 from claude_nb.usage import Usage
-from tests.test_notebook import cell, save
+from tests.notebook.test_notebook import cell, save
 
 ROOT = Path(__file__).resolve().parents[1]
 

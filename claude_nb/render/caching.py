@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from claude_nb.misses import accepted
+from claude_nb.caching.misses import accepted
+from claude_nb.caching.savings import payback
 from claude_nb.models import facts
 from claude_nb.render import words
-from claude_nb.savings import payback
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from claude_nb.caching import Difference
-    from claude_nb.misses import Miss
+    from claude_nb.caching.misses import Miss
     from claude_nb.progress import Progress
 
 KEPT = {"5m": "5 minutes", "1h": "an hour"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from claude_nb.caching import Difference
+from claude_nb.caching.misses import Miss
 from claude_nb.events import RequestSent, ResponseStarted, StreamEvent
-from claude_nb.misses import Miss
 from claude_nb.progress import Progress
 from claude_nb.render import html, settled, text
 from claude_nb.render.caching import changed, lines, why, worth

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_nb.bounded import MAX_DEPTH, as_json, as_python
+from claude_nb.attachments.bounded import MAX_DEPTH, as_json, as_python
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False)
 JSON = st.recursive(

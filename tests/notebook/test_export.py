@@ -11,9 +11,9 @@ from claude_nb import Conversation
 from claude_nb.errors import InputError
 from claude_nb.events import RequestSent
 from claude_nb.notebook import load, spent
+from tests.notebook.test_restore import image
 from tests.played import said
 from tests.test_history import ACCEPTED, SENT, ask
-from tests.test_restore import image
 
 PYTHON = (
     "Look:\n\n```python\nx = 1\n```\n\nand\n\n```\nno language\n```\n\n1. ```py\n   y = 2\n   ```"

@@ -8,8 +8,14 @@ import io
 import pytest
 from PIL import Image
 
+from claude_nb.attachments.limits import (
+    MAX_IMAGE_BASE64,
+    MAX_REQUEST_BYTES,
+    check,
+    check_block,
+    pixels,
+)
 from claude_nb.errors import InputError
-from claude_nb.limits import MAX_IMAGE_BASE64, MAX_REQUEST_BYTES, check, check_block, pixels
 from claude_nb.models import facts
 
 LARGE, SMALL = facts("claude-opus-5-5"), facts("claude-haiku-4-5")

@@ -18,14 +18,14 @@ from claude_nb import Conversation
 from claude_nb.errors import InputError
 from claude_nb.history import History, Place
 from claude_nb.notebook import Record, SavedNotebook, load
+from claude_nb.notebook.restore import conversations, exchanges
 from claude_nb.prompt import Request
 from claude_nb.render.settled import metadata
-from claude_nb.restore import conversations, exchanges
 from claude_nb.simulator import Stream
+from tests.notebook.test_notebook import cell, output, save
 from tests.played import said
 from tests.test_history import ANSWER, ask, prompts
 from tests.test_kernel import Kernel, kernel_at
-from tests.test_notebook import cell, output, save
 from tests.test_progress import progress
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(8) + b"\0\0\0\2\0\0\0\3").decode()

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from claude_nb.caching.textfiles import parts
 from claude_nb.errors import InputError
-from claude_nb.textfiles import parts
 
 
 @pytest.fixture(autouse=True)
@@ -128,7 +128,7 @@ def test_a_folder_without_text(here):
 
 def test_a_folder_that_is_too_large(here, monkeypatch):
     """It stops reading as soon as no request could hold what was read."""
-    monkeypatch.setattr("claude_nb.textfiles.MAX_REQUEST_BYTES", 1_000_000)
+    monkeypatch.setattr("claude_nb.caching.textfiles.MAX_REQUEST_BYTES", 1_000_000)
     (here / "code").mkdir()
     for name in "ab":
         (here / "code" / name).write_text("x" * 600_000)

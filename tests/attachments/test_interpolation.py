@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claude_nb.attachments import Attachment, register_attachment
+from claude_nb.attachments.interpolation import Filled, fill
 from claude_nb.errors import InputError
-from claude_nb.interpolation import Filled, fill
 
 
 def text(prompt: str, **variables: object) -> str:

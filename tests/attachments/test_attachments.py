@@ -19,8 +19,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from claude_nb.attachments import Attachment, attach, register_attachment, said
+from claude_nb.attachments.limits import MAX_PDF_BYTES, MAX_REQUEST_BYTES
 from claude_nb.errors import InputError
-from claude_nb.limits import MAX_PDF_BYTES, MAX_REQUEST_BYTES
 
 KEY = "sk-" + "ant-api03-AbC_123-xyz"
 PDF = b"%PDF-1.7\nnot much of one\n"

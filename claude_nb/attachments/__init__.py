@@ -17,14 +17,14 @@ from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
-from claude_nb import bounded, definitions
-from claude_nb.errors import InputError, redact
-from claude_nb.limits import (
+from claude_nb.attachments import bounded, definitions
+from claude_nb.attachments.limits import (
     MAX_IMAGE_BASE64,
     MAX_REQUEST_BYTES,
     check_block,
     pixels,
 )
+from claude_nb.errors import InputError, redact
 
 MAX_CHARACTERS = 20_000
 """The most that is put in of a collection, or of an object's own text. A ``str`` is never cut."""

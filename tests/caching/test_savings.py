@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from claude_nb.caching.savings import Savings, payback
 from claude_nb.models import facts
-from claude_nb.savings import Savings, payback
 from claude_nb.usage import Usage
 
 OPUS = facts("claude-opus-5-5")

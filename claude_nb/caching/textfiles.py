@@ -8,9 +8,9 @@ from collections import Counter
 from pathlib import Path
 
 from claude_nb.attachments import attach
+from claude_nb.attachments.limits import MAX_REQUEST_BYTES
 from claude_nb.caching import Part
 from claude_nb.errors import InputError
-from claude_nb.limits import MAX_REQUEST_BYTES
 
 _LONGEST_PATH = 1_000
 """Characters of a text from which on it is not looked for as a file."""

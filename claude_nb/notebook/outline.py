@@ -6,8 +6,8 @@ import re
 from collections import deque
 from typing import TYPE_CHECKING
 
-from claude_nb.export import attached
 from claude_nb.history import first_words, label
+from claude_nb.notebook.export import attached
 from claude_nb.render.characters import clean
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import linecache
 
 import pytest
 
-from claude_nb.definitions import source
+from claude_nb.attachments.definitions import source
 
 CELL = """
 import functools

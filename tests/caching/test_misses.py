@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from claude_nb.caching import Difference, Part, System
+from claude_nb.caching.misses import REMEMBERED, Earlier, Expectation, Memory, Miss, Sent
 from claude_nb.events import RequestSent, ResponseStarted, Stopped, StreamEvent
-from claude_nb.misses import REMEMBERED, Earlier, Expectation, Memory, Miss, Sent
 from claude_nb.progress import Progress
 from claude_nb.prompt import Request, Turn
 from claude_nb.usage import Usage
