@@ -74,7 +74,7 @@ def page(replies: Replies, prompts: dict[str, str] = PROMPTS) -> None:
                 "CLAUDE_NB_SIMULATE": "0",
             }
             first = f"import os\nos.environ.update({variables!r})\n%load_ext claude_nb"
-            cells = [first, "%%claude\nmixed 50 4 0", f"%%claude\n{prompt}"]
+            cells = [first, "%%claude --once\nmixed 50 4 0", f"%%claude --once\n{prompt}"]
             path = server.write(f"run{number}", list(map(new_code_cell, cells)), trusted=True)
             with chromium.new_context(viewport={"width": 1280, "height": 900}) as context:
                 notebook = NotebookPage(context.new_page(), server, path, "lab")

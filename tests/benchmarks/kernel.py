@@ -52,8 +52,8 @@ with client.messages.stream(**asked({prompt!r})) as stream:
         shown += text
         handle.update(Markdown(shown))
 """,
-    "live": "%%claude\n{prompt}",
-    "updating": "%%claude\n{prompt}",
+    "live": "%%claude --once\n{prompt}",
+    "updating": "%%claude --once\n{prompt}",
 }
 """The ways to run a streamed reply in a cell. The last two differ in the front end."""
 
