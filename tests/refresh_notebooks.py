@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
 
 _SECONDS = re.compile(r"(?:\d+ min )?\d+(?:\.\d)? s\b")
+_CLOCK = re.compile(r"\b\d\d:\d\d:\d\d\b")
 _REQUEST_ID = re.compile(r"req_sim_\w+")
 
 
@@ -71,7 +72,7 @@ def _without_times(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_times(item) for item in value]
     if isinstance(value, str):
-        return _REQUEST_ID.sub("req_sim", _SECONDS.sub("0 s", value))
+        return _REQUEST_ID.sub("req_sim", _SECONDS.sub("0 s", _CLOCK.sub("00:00:00", value)))
     return value
 
 
