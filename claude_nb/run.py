@@ -106,9 +106,9 @@ def ask(
         InputError: The request cannot be sent as it is; nothing was sent.
         ClaudeError: It failed, was dropped or was stopped; ``.reply`` holds what came.
     """
-    request = _request(prompt, attach, options)
     with _asked(
-        request,
+        prompt,
+        attach=attach,
         history=history,
         new=new,
         client=client,
@@ -116,37 +116,18 @@ def ask(
         view=view,
         policy=policy,
         max_cost=max_cost,
+        **options,
     ) as asked:
         paint(*asked)
     return asked[1]
 
 
-async def ask_async(
-    prompt: str,
-    *,
-    attach: Iterable[Any] = (),
-    history: History | None = None,
-    new: bool = False,
-    client: Any = None,
-    show: bool = True,
-    view: str = "auto",
-    policy: Policy | None = None,
-    max_cost: float | None = None,
-    **options: Any,
-) -> Reply:
+async def ask_async(prompt: str, **arguments: Any) -> Reply:
     """``ask`` for a top-level ``await``: the notebook's other tasks go on meanwhile.
 
     Args:
         prompt: The user's words.
-        attach: Values that are sent along.
-        history: The conversation that it belongs to, or None.
-        new: Whether the conversation begins anew with it.
-        client: As for ``ask``, as are the others.
-        show: Whether to show it.
-        view: How to show it.
-        policy: How patient to be with failures.
-        max_cost: The most that it may cost, in USD.
-        **options: Fields of ``Request``.
+        **arguments: As for ``ask``.
 
     Returns:
         The complete reply.
@@ -156,17 +137,7 @@ async def ask_async(
         ClaudeError: It failed, was dropped or was stopped; ``.reply`` holds what came.
         CancelledError: The task was cancelled; the request has ended, and what came is shown.
     """
-    request = _request(prompt, attach, options)
-    with _asked(
-        request,
-        history=history,
-        new=new,
-        client=client,
-        show=show,
-        view=view,
-        policy=policy,
-        max_cost=max_cost,
-    ) as asked:
+    with _asked(prompt, **arguments) as asked:
         painting = asyncio.ensure_future(asyncio.to_thread(paint, *asked))
         try:
             await asyncio.shield(painting)
@@ -215,19 +186,22 @@ def last() -> Reply | None:
 
 @contextmanager
 def _asked(
-    request: Request,
+    prompt: str,
     *,
-    history: History | None,
-    new: bool,
-    client: Any,
-    show: bool,
-    view: str,
-    policy: Policy | None,
-    max_cost: float | None,
+    attach: Iterable[Any] = (),
+    history: History | None = None,
+    new: bool = False,
+    client: Any = None,
+    show: bool = True,
+    view: str = "auto",
+    policy: Policy | None = None,
+    max_cost: float | None = None,
+    **options: Any,
 ) -> Iterator[tuple[Stream, Reply, Callable[[], View] | None]]:
     """Send a prompt, and keep its books when it has been painted."""
     if view not in VIEWS:
         raise InputError(f"There is no view {view!r}.", f"It is one of {', '.join(VIEWS)}.")
+    request = _request(prompt, attach, options)
     place = current_place()
     connection = _connection(client)
     with ExitStack() as stack:
