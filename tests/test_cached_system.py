@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from unittest.mock import patch
 from uuid import uuid4
 
 import pytest
@@ -12,6 +13,7 @@ import claude_nb
 from claude_nb import CachedSystem, Conversation, options, run
 from claude_nb.budget import Budget
 from claude_nb.errors import InputError, RequestError
+from claude_nb.prompt import Request
 from claude_nb.render import caching
 from claude_nb.render.markdown import ROOT_CLASSES
 from claude_nb.session import Session
@@ -153,6 +155,14 @@ def effort(house):
     return house.say("Two", effort="low")
 
 
+def tools(house):
+    house.say("One")
+    params = Request.params
+    offered = {"tools": [{"name": "look_up", "input_schema": {"type": "object"}}]}
+    with patch.object(Request, "params", lambda request: params(request) | offered):
+        return house.say("Two")
+
+
 def timestamp(house):
     house.ask("One", system=house.version("Printed at 12:01:07"))
     return house.ask("Two", system=house.version("Printed at 12:01:09"))
@@ -234,6 +244,7 @@ SCENARIOS = [
         "model_changed",
         ("not read · each model has its own cache, and claude-opus-5-5 became claude-sonnet-5-5"),
     ),
+    (tools, "written", "tools_changed", "not read · the tools changed"),
     (
         effort,
         "read",
