@@ -58,6 +58,12 @@ def _candidates(before: str, word: str, variables: Mapping[str, Any]) -> Iterabl
     option = next((o for o in OPTIONS if last[0] in (f"--{o.name}", f"-{o.short}")), None)
     if option is not None and option.name == "system":
         return (name for name, value in variables.items() if isinstance(value, (str, System)))
+    if option is not None and option.name == "attach":
+        return (name for name in variables if not name.startswith("_"))
+    if option is not None and option.name == "conversation":
+        from claude_nb.conversation import Conversation
+
+        return Conversation.names()
     if option is not None and option.metavar:
         return _TAKES.get(option.name, ())
     return (f"--{option.name}" for option in OPTIONS) if word.startswith("-") else ()

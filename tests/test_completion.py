@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from IPython.core.completer import IPCompleter, provisionalcompleter
 
-from claude_nb import CachedSystem
+from claude_nb import CachedSystem, Conversation
 from claude_nb.completion import matcher
 from claude_nb.models import known_models
 
@@ -46,6 +46,14 @@ def test_values(offered):
     assert offered("%%claude --system ta") == []
     assert offered("%%claude --system to") == ["tone"]
     assert offered("%%claude --system ma") == ["manual"]
+
+
+def test_names_of_values_and_conversations(offered):
+    """--attach takes any variable, -c a conversation that there is."""
+    Conversation.named("trains to complete")
+
+    assert offered("%%claude -a ta") == ["table"]
+    assert "trains to complete" in offered("%%claude -c tra")
 
 
 def test_elsewhere_python_is_completed_as_ever(offered):
