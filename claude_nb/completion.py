@@ -63,7 +63,7 @@ def _candidates(before: str, word: str, variables: Mapping[str, Any]) -> Iterabl
     if option is not None and option.name == "conversation":
         from claude_nb.conversation import Conversation
 
-        return Conversation.names()
+        return (name for name in Conversation.names() if name.split() == [name])
     if option is not None and option.metavar:
         return _TAKES.get(option.name, ())
     return (f"--{option.name}" for option in OPTIONS) if word.startswith("-") else ()
