@@ -362,8 +362,9 @@ def _texts(content: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def _text_only(content: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    texts = (text.rstrip() for text in _texts(content))
-    return [{"type": "text", "text": text} for text in texts if text]
+    said = [text for text in _texts(content) if text.strip()]
+    said[-1:] = [text.rstrip() for text in said[-1:]]
+    return [{"type": "text", "text": text} for text in said]
 
 
 def _messages(

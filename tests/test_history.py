@@ -349,6 +349,17 @@ def test_what_another_server_answered_is_sent_as_text():
     assert sent_thinking(ask(history, "C")) == [False, True]
 
 
+def test_texts_that_belong_together_keep_the_space_between_them():
+    """Only the end of the last one is taken off."""
+    history = History()
+    two = [SENT, ACCEPTED, start(), *text("Yes, "), *text("it is. ", index=1), *end()]
+    ask(history, "A", came=two, origin="elsewhere")
+
+    answer = ask(history, "B").before[1]["content"]
+
+    assert [block["text"] for block in answer] == ["Yes, ", "it is."]
+
+
 def test_another_model_gets_the_same_history():
     """The API itself leaves out thinking that a model cannot read."""
     history = History()
