@@ -181,8 +181,10 @@ class Stream:
             paid = last is not None and last.accepted and not self._policy.pays_again
             if error is None:
                 pauses += 1
-                if paid or pauses > _PAUSES:
-                    raise ClaudeError(f"The server paused this turn {pauses} times.")
+                if paid:
+                    raise ClaudeError("The server paused this turn.", "To go on is paid for anew.")
+                if pauses > _PAUSES:
+                    raise ClaudeError(f"The server paused this turn {_PAUSES} times.")
                 request = again = retry.unpaused(self._request, progress)
                 said = retry.partial_text(progress)
                 continues = False
