@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import SimpleCompletion, context_matcher
 
-from claude_nb.caching import System
-from claude_nb.models import known_models
 from claude_nb.options import OPTIONS
-from claude_nb.prompt import EFFORTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -21,11 +18,6 @@ IDENTIFIER = "claude_nb"
 """What IPython's configuration calls the matcher."""
 
 _LINE = re.compile(r"(?:%%|[^%]*%)claude\s(?P<before>(?:.*\s)?)(?P<word>\S*)")
-_TAKES = {
-    "model": known_models(),
-    "thinking": ["on", "off"],
-    "effort": [*EFFORTS],
-}
 
 
 def matcher(variables: Mapping[str, Any]) -> Callable[[CompletionContext], SimpleMatcherResult]:
@@ -54,6 +46,12 @@ def matcher(variables: Mapping[str, Any]) -> Callable[[CompletionContext], Simpl
 
 def _candidates(before: str, word: str, variables: Mapping[str, Any]) -> Iterable[str]:
     """What can stand where ``word`` does, after ``before``."""
+    from claude_nb.caching import System  # all here: to load the extension stays cheap
+    from claude_nb.conversation import Conversation
+    from claude_nb.models import known_models
+    from claude_nb.prompt import EFFORTS
+
+    takes = {"model": known_models(), "thinking": ["on", "off"], "effort": EFFORTS}
     last = before.split()[-1:] or [""]
     option = next((o for o in OPTIONS if last[0] in (f"--{o.name}", f"-{o.short}")), None)
     if option is not None and option.name == "system":
@@ -61,9 +59,7 @@ def _candidates(before: str, word: str, variables: Mapping[str, Any]) -> Iterabl
     if option is not None and option.name == "attach":
         return (name for name in variables if not name.startswith("_"))
     if option is not None and option.name == "conversation":
-        from claude_nb.conversation import Conversation
-
         return (name for name in Conversation.names() if name.split() == [name])
     if option is not None and option.metavar:
-        return _TAKES.get(option.name, ())
+        return takes.get(option.name, ())
     return (f"--{option.name}" for option in OPTIONS) if word.startswith("-") else ()
