@@ -95,7 +95,7 @@ def call(coroutine: Coroutine[Any, Any, T]) -> T:
     future = asyncio.run_coroutine_threadsafe(coroutine, engine().loop)
     try:
         return future.result()
-    except BaseException:
+    except BaseException:  # an interrupt too: nobody waits for it any more
         future.cancel()
         raise
 

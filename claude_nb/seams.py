@@ -82,3 +82,15 @@ def overlap(before: str, after: str) -> int:
         if repeated and before.endswith(after[:length]):
             return length
     return 0
+
+
+def common_prefix(old: str, new: str) -> int:
+    """How many characters two texts have in common from their beginning."""
+    low, high = 0, min(len(old), len(new))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if old[low:middle] == new[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.errors import InputError
+from claude_nb.seams import common_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -207,18 +208,6 @@ def alike(one: System, other: System) -> bool:
     if [part.name for part in one.parts] != [part.name for part in other.parts]:
         return False
     a, b = "\n".join(one.texts), "\n".join(other.texts)
-    start = _common(a, b)
-    end = _common(a[start:][::-1], b[start:][::-1])
+    start = common_prefix(a, b)
+    end = common_prefix(a[start:][::-1], b[start:][::-1])
     return 2 * (start + end) >= max(len(a), len(b))
-
-
-def _common(a: str, b: str) -> int:
-    """How many characters two texts have in common from their beginning."""
-    low, high = 0, min(len(a), len(b))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if a[low:middle] == b[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low

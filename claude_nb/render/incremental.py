@@ -37,6 +37,7 @@ from markdown_it.token import Token
 
 from claude_nb.render.characters import Cleaner, in_code
 from claude_nb.render.markdown import FORMULA_LINES, parse, render
+from claude_nb.seams import common_prefix
 
 __all__ = ["Incremental", "Patch"]
 
@@ -256,7 +257,7 @@ class Incremental:
             self._blocks.append("")
         old = self._blocks[number]
         if old != html:
-            keep = _common(old, html)
+            keep = common_prefix(old, html)
             self._blocks[number] = html
             before = self._units if number == self._first else 0
             yield Patch(number, before + _units(html[:keep]), html[keep:])
@@ -465,18 +466,6 @@ def _offset(text: str, line: int) -> int:
         if not offset:
             return len(text)
     return offset
-
-
-def _common(old: str, new: str) -> int:
-    """The length of the longest common prefix."""
-    low, high = 0, min(len(old), len(new))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if old[low:middle] == new[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 def _units(text: str) -> int:
