@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from claude_nb.run import ask, ask_async, last, stream
     from claude_nb.simulator import Simulator
     from claude_nb.spending import Ledger
+    from claude_nb.tools import Tools
     from claude_nb.usage import Usage
 
     ledger: Ledger
@@ -33,6 +34,7 @@ __all__ = [
     "Conversation",
     "Reply",
     "Simulator",
+    "Tools",
     "Usage",
     "ask",
     "ask_async",
@@ -51,6 +53,7 @@ _HOME = {
     "ClaudeError": "errors",
     "Reply": "reply",
     "Simulator": "simulator",
+    "Tools": "tools",
     "Usage": "usage",
     "ask": "run",
     "last": "run",

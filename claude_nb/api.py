@@ -251,6 +251,36 @@ async def list_models(connection: Connection) -> list[dict[str, Any]]:
         raise explain(error) from error
 
 
+def function_tool(function: Any) -> Any:
+    """What the SDK makes of a function: its schema, and a way to call it with checked arguments.
+
+    Args:
+        function: With type hints; its docstring says what it and its arguments are.
+
+    Returns:
+        An object with ``to_dict()``, the definition, and ``call(input)``, a coroutine for an
+        asynchronous function.
+
+    Raises:
+        Exception: An argument has no form in JSON.
+    """
+    from anthropic import beta_async_tool, beta_tool
+
+    make = beta_async_tool if inspect.iscoroutinefunction(function) else beta_tool
+    return make(function)
+
+
+def output_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """A JSON schema in the form that the API takes for answers.
+
+    Args:
+        schema: Such as pydantic makes; what the API does not know is told in descriptions.
+    """
+    from anthropic import transform_schema
+
+    return transform_schema(schema)
+
+
 def has_credentials() -> bool:
     """Whether the environment or the SDK's own configuration files hold credentials."""
     try:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from claude_nb.usage import Usage
 
 if TYPE_CHECKING:
-    from claude_nb.events import RequestSent
+    from claude_nb.events import RequestSent, ToolAsked, ToolRan, ToolStarted
     from claude_nb.seams import Resumption, Seam
 
 TOOL_CALLS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
@@ -69,6 +69,7 @@ class Block:
         seams: Where its text was broken off and continued by another request.
         lost: Whether it was half-written when the connection was lost, and is not part of the
             answer.
+        run: The newest that is known of a call's run, or None.
     """
 
     __slots__ = (
@@ -80,6 +81,7 @@ class Block:
         "index",
         "lost",
         "parts",
+        "run",
         "seams",
         "signature",
         "started",
@@ -96,6 +98,7 @@ class Block:
         self._joined: tuple[int, str] = (0, "")
         self.seams: list[Seam] = []
         self.lost = False
+        self.run: ToolAsked | ToolStarted | ToolRan | None = None
         self.parts: list[str] = []
         initial = start.get("text") if self.type == "text" else start.get("thinking")
         if isinstance(initial, str):
@@ -208,6 +211,8 @@ class Message:
         simulated: Whether the simulator answers.
         request_id: The ``request-id`` header, or None.
         accepted: Whether the server took the request: status 200.
+        runs_tools: Whether calls of tools in it are going to be run.
+        round: How often tools were run for the reply before it was asked for.
         content: The content blocks in the order in which they began, which is that of the message.
         stop_reason: As the server sent it, or None.
         stop_details: The reason of a refusal, as a dict.
@@ -218,12 +223,18 @@ class Message:
     """
 
     def __init__(
-        self, sent: float, request: RequestSent, resumed: Resumption | None = None
+        self,
+        sent: float,
+        request: RequestSent,
+        resumed: Resumption | None = None,
+        round: int = 0,  # noqa: A002
     ) -> None:
         self.sent = sent
+        self.round = round
         self._resumed = resumed
         self.model = request.model
         self.simulated = request.simulated
+        self.runs_tools = request.runs_tools
         self.request_id: str | None = None
         self.first_event: float | None = None
         self.first_text: float | None = None
@@ -354,6 +365,25 @@ class Message:
         # Counts are cumulative: later ones overwrite, an absent one leaves what was known.
         self._usage |= {k: usage[k] for k in _CUMULATIVE if usage.get(k) is not None}
         self._counted = self._counted or usage.get("output_tokens") is not None
+
+    @property
+    def calls(self) -> list[Block]:
+        """The calls that are to be run; none as long as it is not certain that all have come."""
+        if not (self.complete and self.runs_tools and self.stop_reason == "tool_use"):
+            return []
+        return [block for block in self.content if block.type == "tool_use"]
+
+    @property
+    def container(self) -> str | None:
+        """The id of the container in which the server ran code, for the next request to name."""
+        return _string(as_dict(self._base.get("container")).get("id")) or None
+
+    @property
+    def writing(self) -> float:
+        """Seconds from its first event to its end; 0 while there is no end."""
+        if self.first_event is None or self.ended is None:
+            return 0.0
+        return self.ended - self.first_event
 
     @property
     def usage(self) -> Usage:

@@ -143,12 +143,15 @@ class Budget:
         return self._spent() - self._before
 
     @contextmanager
-    def fitting(self, request: Request, input_tokens: int) -> Iterator[Request]:
+    def fitting(
+        self, request: Request, input_tokens: int, already: float = 0.0
+    ) -> Iterator[Request]:
         """Make a request fit into what is left, and keep that much for it while it is under way.
 
         Args:
             request: What is to be sent.
             input_tokens: Its input, counted.
+            already: USD that its reply has cost by earlier requests, which no ledger has yet.
 
         Yields:
             The request that may be sent.
@@ -157,9 +160,9 @@ class Budget:
             InputError: It does not fit.
         """
         with self._lock:
-            left = self.limit - self.spent - self._reserved
+            left = self.limit - self.spent - self._reserved - already
             fitted = fit(request, input_tokens, left, f"the budget of {words.money(self.limit)}")
-            kept = estimate(fitted, input_tokens).high or 0.0
+            kept = already + (estimate(fitted, input_tokens).high or 0.0)
             self._reserved += kept
         try:
             yield fitted

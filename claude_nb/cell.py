@@ -17,12 +17,21 @@ from claude_nb.render import words
 from claude_nb.render.code import code_for_cell
 from claude_nb.render.table import Table
 from claude_nb.run import ask, estimate
+from claude_nb.tools import Tools
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from claude_nb.reply import Reply
 
+
+_OF_TOOLS = {
+    "eager": "eager",
+    "confirm": "confirm",
+    "tool_timeout": "timeout",
+    "max_turns": "max_turns",
+}
+"""Options that say how tools are called, and what ``Tools`` calls them."""
 
 _OF_SENDING = ("max_cost", "policy", "view")
 """Arguments of ``ask`` that say how something is sent and shown, not what."""
@@ -55,7 +64,8 @@ def run(
         prompt = cell
     name, insert = given.pop("out", None), given.pop("insert", False)
     dry = given.pop("dry_run", False)
-    arguments = defaults | _content(shell, prompt, given) | _history(given, defaults) | given
+    arguments = defaults | _content(shell, prompt, given) | _history(given, defaults)
+    arguments |= _tools(given) | given
     if dry:
         display(_expected(prompt, arguments))
         return None
@@ -107,6 +117,18 @@ def _content(shell: InteractiveShell, prompt: str, given: dict[str, Any]) -> dic
         "content": filled.blocks,
         "notes": (*(part.note for part in included), *filled.notes),
     }
+
+
+def _tools(given: dict[str, Any]) -> dict[str, Any]:
+    """The tools and the answer's form; the options that say so are taken out of ``given``."""
+    how = {name: given.pop(option) for option, name in _OF_TOOLS.items() if option in given}
+    found: dict[str, Any] = {"output": given.pop("json")} if "json" in given else {}
+    if "tools" in given:
+        return found | {"tools": Tools(*given.pop("tools"), **how)}
+    if how:
+        option = next(option for option, name in _OF_TOOLS.items() if name in how)
+        raise InputError(f"--{option.replace('_', '-')} goes with --tools.", "Name the tools.")
+    return found
 
 
 def _history(given: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:

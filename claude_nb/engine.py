@@ -11,18 +11,20 @@ import asyncio
 import threading
 import time
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from claude_nb import retry
+from claude_nb import retry, turns
 from claude_nb.errors import ClaudeError
 from claude_nb.events import Failed, RequestSent, Resumed, Stopped, StreamEvent, Waiting
 from claude_nb.progress import Progress
 from claude_nb.retry import Policy
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 
+    from claude_nb.blocks import Block, Message
     from claude_nb.prompt import Request
     from claude_nb.source import Source
 
@@ -100,6 +102,22 @@ def call(coroutine: Coroutine[Any, Any, T]) -> T:
         raise
 
 
+class Runner(Protocol):
+    """What runs the calls of tools in a reply."""
+
+    async def run(self, calls: Sequence[Block], tell: Callable[[Any], None]) -> None:
+        """Run the calls of a message, on the engine's loop; each ends with a ``ToolRan``.
+
+        Args:
+            calls: The calls, in order.
+            tell: Takes the events of their running.
+
+        Raises:
+            ClaudeError: The reply cannot go on.
+        """
+        ...
+
+
 class Stream:
     """The events of one reply, as they come, for one reader: ``for``, ``async for`` or ``wait``.
 
@@ -110,6 +128,8 @@ class Stream:
         request: What is asked.
         policy: How patient to be with failures; by default ``Policy()``.
         ended: Called once, on the engine's thread, with what the reply has become at its end.
+        runner: Runs the calls of tools in the reply; without one it ends with them.
+        fit: Makes each request after the first one fit into what the reply may cost, or raises.
 
     Attributes:
         events: All events so far; the engine appends, nobody else writes.
@@ -120,7 +140,10 @@ class Stream:
         source: Source,
         request: Request,
         policy: Policy | None = None,
+        *,
         ended: Callable[[Progress], object] | None = None,
+        runner: Runner | None = None,
+        fit: Callable[[Request, Progress], Awaitable[Request]] | None = None,
     ) -> None:
         self._policy = policy or Policy()
         self.events: list[StreamEvent] = []
@@ -130,6 +153,9 @@ class Stream:
         self._wake: Callable[[], object] | None = None
         self._attempt = 0
         self._ended = ended
+        self._runner = runner
+        self._fit = fit
+        self._began = 0  # the event with which the newest round began
         self._cancel = engine().spawn(self._run())
 
     @property
@@ -158,15 +184,35 @@ class Stream:
                     self._ended(self._progress())
             finally:
                 self._finished.set()
-                self._notify()
+                self.wake()
 
     async def _reply(self) -> None:
-        """Send requests until there is a whole reply.
+        """Send requests until there is a whole reply, and run the tools that it calls.
 
         Raises:
             ClaudeError: Trying again would not help, or has not.
         """
-        request = again = self._request
+        request = self._request
+        while True:
+            self._began = len(self.events)
+            answered = await self._round(request)
+            if self._runner is None or not (calls := self._newest().calls):
+                return
+            await self._runner.run(calls, self._append)
+            request = turns.with_results(answered, self._newest())
+            if self._fit is not None:
+                request = await self._fit(request, self._progress())
+
+    async def _round(self, asked: Request) -> Request:
+        """Send a request, again or continued if need be, until its message is whole.
+
+        Returns:
+            The request that the last message answered.
+
+        Raises:
+            ClaudeError: Trying again would not help, or has not.
+        """
+        request = again = asked
         said = ""  # before the last pause
         failures = pauses = 0
         continues = quoted = False
@@ -175,8 +221,8 @@ class Stream:
         while True:
             error = await self._send(request)
             if error is None and not self._paused():
-                return
-            progress = self._progress()
+                return request
+            progress = self._progress(self._began)
             last = progress.last
             paid = last is not None and last.accepted and not self._policy.pays_again
             if error is None:
@@ -185,7 +231,7 @@ class Stream:
                     raise ClaudeError("The server paused this turn.", "To go on is paid for anew.")
                 if pauses > _PAUSES:
                     raise ClaudeError(f"The server paused this turn {_PAUSES} times.")
-                request = again = retry.unpaused(self._request, progress)
+                request = again = retry.unpaused(asked, progress)
                 said = retry.partial_text(progress)
                 continues = False
                 continue
@@ -201,7 +247,7 @@ class Stream:
             await asyncio.sleep(wait)
             continues = retry.partial_text(progress) != said
             if continues:
-                request = retry.continued(self._request, progress, quoted=quoted)
+                request = retry.continued(asked, progress, quoted=quoted)
                 self._append(Resumed(broken))
             else:
                 request = again
@@ -222,20 +268,26 @@ class Stream:
         ends = (e.data for e in reversed(self.events) if e.type == "message_delta")
         return getattr(getattr(next(ends, None), "delta", None), "stop_reason", "") == "pause_turn"
 
-    def _progress(self) -> Progress:
+    def _newest(self) -> Message:
+        return self._progress(self._began).messages[-1]
+
+    def _progress(self, began: int = 0) -> Progress:
+        """What the events have become, from that one on."""
         progress = Progress()
-        for event in self.events:
+        for event in self.events[began:]:
             progress.apply(event)
         return progress
 
     def _append(self, data: Any) -> None:
         if isinstance(data, RequestSent):
             self._attempt += 1
+            data = replace(data, runs_tools=self._runner is not None)
         self.events.append(StreamEvent(len(self.events), time.monotonic(), self._attempt, data))
         if self._wake is not None:
-            self._notify()
+            self.wake()
 
-    def _notify(self) -> None:
+    def wake(self) -> None:
+        """Let the reader look again; on the engine's thread."""
         wake, self._wake = self._wake, None
         if wake is not None:
             wake()

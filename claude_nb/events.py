@@ -41,10 +41,12 @@ class RequestSent:
     Attributes:
         model: The model id that was asked for.
         simulated: Whether it goes to our own simulator.
+        runs_tools: Whether the calls of tools in its reply are going to be run.
     """
 
     model: str
     simulated: bool = False
+    runs_tools: bool = False
     type: str = "request_sent"
 
 
@@ -92,6 +94,52 @@ class Resumed:
 
     error: ClaudeError
     type: str = "resumed"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolAsked:
+    """Somebody is asked whether a call of a tool may run.
+
+    Attributes:
+        id: The id of the call.
+    """
+
+    id: str
+    type: str = "tool_asked"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolStarted:
+    """A call of a tool has begun to run.
+
+    Attributes:
+        id: The id of the call.
+    """
+
+    id: str
+    type: str = "tool_started"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRan:
+    """What came of a call of a tool, whether it ran or not.
+
+    Attributes:
+        id: The id of the call.
+        content: The result as the model gets it: content blocks, as the API's dicts.
+        is_error: Whether it failed, or was not run.
+        note: The result in a few words, for the label; may be empty.
+        details: What only the user gets to see, such as a traceback; may be empty.
+        seconds: How long it ran; 0 if it did not.
+    """
+
+    id: str
+    content: tuple[dict[str, Any], ...]
+    is_error: bool = False
+    note: str = ""
+    details: str = ""
+    seconds: float = 0.0
+    type: str = "tool_ran"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ documentation, "Extended thinking".)
 
 from __future__ import annotations
 
+import json
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,9 +18,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from claude_nb import turns
 from claude_nb.caching import texts
 from claude_nb.errors import InputError
-from claude_nb.progress import Outcome
 from claude_nb.prompt import Turn
 
 if TYPE_CHECKING:
@@ -28,15 +29,13 @@ if TYPE_CHECKING:
     from claude_nb.caching import System
     from claude_nb.progress import Progress
     from claude_nb.prompt import Request
+    from claude_nb.tools import Tools
 
 NOTEBOOK = "notebook"
 """The name of the conversation that a notebook has by default."""
 
 MAX_NAME = 60
 """Characters of a conversation's name at most: it is shown in one line."""
-
-_THINKING = frozenset({"thinking", "redacted_thinking"})
-_SERVER_CALLS = frozenset({"server_tool_use", "mcp_tool_use"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +61,13 @@ class Exchange:
         place: Where it was asked.
         prompt: The user's words.
         content: What was sent of them: the words, or content blocks.
-        answer: The assistant's content blocks; never empty.
+        answer: The assistant's content blocks; empty if it broke off after calls of tools.
         system: The system prompt that it was asked with; None if it is not known.
         simulated: Whether the simulator answered.
         origin: The server that answered, or None if it is not known.
         asked: When, as ISO 8601; empty if it is not known.
+        steps: The turns between question and answer: calls of tools and their results.
+        tools: The definitions of the tools that it was asked with.
     """
 
     id: str
@@ -79,11 +80,20 @@ class Exchange:
     simulated: bool = False
     origin: str | None = None
     asked: str = ""
+    steps: tuple[dict[str, Any], ...] = ()
+    tools: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def turns(self) -> list[dict[str, Any]]:
+        """What follows the question: calls of tools and their results, and the answer."""
+        last = [turns.assistant(list(self.answer))] if self.answer else []
+        return [*self.steps, *last]
 
     @property
     def text(self) -> str:
-        """The text of the answer."""
-        return "".join(_texts(self.answer))
+        """The text of the answer, and what was said before calls of tools."""
+        said = (turn["content"] for turn in self.turns if turn["role"] == "assistant")
+        return "\n\n".join(filter(None, ("".join(turns.texts(content)) for content in said)))
 
     @property
     def branch(self) -> list[Exchange]:
@@ -122,6 +132,7 @@ class History:
         self.exchanges: list[Exchange] = []
         self.head: Exchange | None = None
         self._asking = threading.Lock()
+        self._tools: dict[str, Tools] = {}
 
     @property
     def branch(self) -> list[Exchange]:
@@ -135,7 +146,7 @@ class History:
     def messages(self) -> list[dict[str, Any]]:
         """The current branch as the messages that the API takes, each turn as it came."""
         head = self.head
-        return _messages(self.branch, head.system, head.origin) if head else []
+        return _messages(self.branch, _bound(head), head.origin) if head else []
 
     @contextmanager
     def asking(self) -> Iterator[None]:
@@ -179,14 +190,16 @@ class History:
             system = parent.system if parent else None
         if system is None:
             system = self.system or ""
-        sent = _messages(earlier, system, origin)
+        tools = request.tools
+        if not tools and parent is not None:  # what was called before must stay defined
+            tools = parent.tools
+        sent = _messages(earlier, (texts(system), tools or ()), origin)
         about = [self.name] if self.name != NOTEBOOK else []
         about += [f"turn {len(earlier) + 1} · {len(earlier)} earlier sent"] if earlier else []
         notes = [" · ".join(about)] if about else []
-        if _holds_thinking(x for e in earlier for x in e.answer) and not _holds_thinking(
-            x for message in sent for x in message["content"] if isinstance(x, dict)
-        ):
-            notes.append("earlier thinking left out: signed for another prompt or server")
+        came = [turn for exchange in earlier for turn in exchange.turns]
+        if turns.holds_thinking(came) and not turns.holds_thinking(sent):
+            notes.append("earlier thinking left out: signed for another prompt, tools or server")
         left = [] if new else self._left_behind(parent, place)
         if left:
             notes.append(f"left behind: {', '.join(map(label, left))}")
@@ -195,10 +208,27 @@ class History:
         return replace(
             request,
             system=system,
+            tools=tools,
+            uses_tools=request.uses_tools and request.tools != (),
             before=tuple(sent),
             notes=(*notes, *request.notes),
             turn=turn,
         )
+
+    def offer(self, tools: Tools | None, request: Request) -> Tools | None:
+        """The tools whose calls are to be run, given or not.
+
+        Args:
+            tools: Those that are given with a question, or None.
+            request: What ``next`` returned.
+
+        Returns:
+            Those, or the ones that the branch goes on with; None where there are none.
+        """
+        if tools is not None:
+            self._tools[_bytes(tools.definitions)] = tools
+        offered = self._tools.get(_bytes(request.tools or ()))
+        return offered if request.uses_tools and request.tools else None
 
     def keep(self, request: Request, place: Place, origin: str | None, reply: Progress) -> None:
         """Keep a turn, if there is an answer to keep: or else the question is forgotten as well.
@@ -209,8 +239,8 @@ class History:
             origin: The server that answered.
             reply: What came.
         """
-        answer = assistant_content(reply)
-        if request.turn is None or not answer:
+        steps, answer = turns.turns(reply)
+        if request.turn is None or not (steps or answer):
             return
         parent = next((e for e in self.exchanges if e.id == request.turn.parent), None)
         self.head = Exchange(
@@ -224,6 +254,8 @@ class History:
             simulated=reply.simulated,
             origin=origin,
             asked=request.turn.asked,
+            steps=tuple(steps),
+            tools=request.tools or (),
         )
         self.exchanges.append(self.head)
 
@@ -315,83 +347,38 @@ def first_words(text: str, width: int) -> str:
     return line if len(line) <= width else line[: width - 1] + "…"
 
 
-def assistant_content(reply: Progress) -> list[dict[str, Any]]:
-    """What of a reply goes into the history: an assistant turn that the API takes, or nothing.
-
-    A complete reply goes as it came, with its signed thinking. One that was broken off, or that
-    was put together from parts, goes as its text alone: thinking is bound to the message that it
-    came with, and a call without its result is refused. Of a refusal nothing goes: platform
-    documentation, "Handling stop reasons".
-    """
-    if reply.outcome is Outcome.REFUSED:
-        return []
-    whole = reply.outcome in (Outcome.COMPLETE, Outcome.TRUNCATED)
-    if not whole or any(message.failure for message in reply.messages):
-        return _text_only([{"type": "text", "text": reply.text}])
-    content = [block.to_dict() for block in reply.blocks if not block.lost]
-    results = {block.get("tool_use_id") for block in content} - {None}
-    calls = {block.get("id") for block in content if block["type"] in _SERVER_CALLS}
-    kept = [
-        block for block in content if _is_valid(block, results, calls) and not _is_unsigned(block)
-    ]
-    if any(map(_is_unsigned, content)):  # thinking goes along whole, or not at all
-        kept = [block for block in kept if block["type"] not in _THINKING]
-    while kept and kept[-1]["type"] in _THINKING:  # the API refuses a turn that ends so
-        kept.pop()
-    return kept if _texts(kept) else []
-
-
-def _is_valid(block: dict[str, Any], results: set[Any], calls: set[Any]) -> bool:
-    """Whether the API takes a block back. One that nobody knows stays out of what is sent."""
-    kind = block["type"]
-    if kind == "text":
-        return bool(block["text"].strip())
-    if kind in _SERVER_CALLS:
-        return block.get("id") in results
-    if kind.endswith("_tool_result"):
-        return block.get("tool_use_id") in calls
-    return kind in _THINKING
-
-
-def _is_unsigned(block: dict[str, Any]) -> bool:
-    return block["type"] == "thinking" and not block.get("signature")
-
-
-def _texts(content: Iterable[dict[str, Any]]) -> list[str]:
-    return [block["text"] for block in content if block["type"] == "text"]
-
-
-def _text_only(content: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    said = [text for text in _texts(content) if text.strip()]
-    said[-1:] = [text.rstrip() for text in said[-1:]]
-    return [{"type": "text", "text": text} for text in said]
-
-
-def _messages(
-    branch: Sequence[Exchange], system: str | System | None, origin: str | None
-) -> list[dict[str, Any]]:
-    """A branch as the messages before a turn with ``system``."""
+def _messages(branch: Sequence[Exchange], bound: Bound, origin: str | None) -> list[dict[str, Any]]:
+    """A branch as the messages before a turn with that system prompt and those tools."""
     # Thinking is valid as long as nothing before it has changed: back to the last change of the
-    # system prompt, and never further, even if an earlier one comes back.
+    # system prompt or the tools, and never further, even if an earlier one comes back.
     changed = 0
-    systems = [*(e.system for e in branch), system]
-    sent = [None if prompt is None else texts(prompt) for prompt in systems]
-    for position, (one, other) in enumerate(pairwise(sent), 1):
+    for position, (one, other) in enumerate(pairwise([*map(_bound, branch), bound]), 1):
         if one != other:
             changed = position
     messages: list[dict[str, Any]] = []
     for position, exchange in enumerate(branch):
-        answer: Sequence[dict[str, Any]] = exchange.answer
-        if exchange.origin != origin:
-            answer = _text_only(answer)
-        elif position < changed:
-            answer = [block for block in answer if block["type"] not in _THINKING]
         content = exchange.content
         user = content if isinstance(content, str) else list(content)
         messages.append({"role": "user", "content": user})
-        messages.append({"role": "assistant", "content": list(answer)})
+        if exchange.origin != origin:
+            messages += map(turns.plain, exchange.steps)
+            answer = turns.text_only(exchange.answer)
+            messages += [turns.assistant(answer)] if answer else []
+        elif position < changed:
+            messages += map(turns.without_thinking, exchange.turns)
+        else:
+            messages += exchange.turns
     return messages
 
 
-def _holds_thinking(content: Iterable[dict[str, Any]]) -> bool:
-    return any(block["type"] in _THINKING for block in content)
+def _bytes(definitions: Sequence[dict[str, Any]]) -> str:
+    return json.dumps(definitions, sort_keys=True)
+
+
+Bound = tuple[tuple[str, ...] | None, tuple[dict[str, Any], ...]]
+"""What thinking is bound to beside the messages: the system prompt, if it is known, and tools."""
+
+
+def _bound(exchange: Exchange) -> Bound:
+    system = exchange.system
+    return None if system is None else texts(system), exchange.tools

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from claude_nb.caching import System
 from claude_nb.errors import InputError
+from claude_nb.tools import SERVER_TOOLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -69,6 +70,13 @@ def _dollars(value: Value, _variables: Mapping[str, Any]) -> float:
     return sum_
 
 
+def _seconds(value: Value, _variables: Mapping[str, Any]) -> float:
+    try:
+        return float(value.text.removesuffix("s"))
+    except ValueError:
+        raise InputError(f"It takes a number of seconds, not {value.text!r}.") from None
+
+
 def _thinking(value: Value, variables: Mapping[str, Any]) -> str | int:
     if value.text in ("on", "off"):
         return value.text
@@ -110,6 +118,22 @@ def _identifier(value: Value, _variables: Mapping[str, Any]) -> str:
     return value.text
 
 
+def _tools(value: Value, variables: Mapping[str, Any]) -> tuple[Any, ...]:
+    names = [name.strip() for name in value.text.split(",")]
+    if names == [""]:
+        return ()
+    hint = f"It takes names of functions, and of what the server runs: {', '.join(SERVER_TOOLS)}."
+    return tuple(
+        name if name in SERVER_TOOLS and name not in variables else _variable(name, variables, hint)
+        for name in names
+    )
+
+
+def _variable_of(value: Value, variables: Mapping[str, Any]) -> Any:
+    hint = "It takes the name of a pydantic model, of another type, or of a JSON schema."
+    return _variable(value.text, variables, hint)
+
+
 def _switch(_value: Value, _variables: Mapping[str, Any]) -> bool:
     return True
 
@@ -125,6 +149,12 @@ OPTIONS = (
     Option("attach", "a", "NAMES", "send the values of these variables along: df,fig", _values),
     Option("cells", "", "3-5|all", "send earlier cells along, and what came of them", _text),
     Option("error", "", "", "send the last exception along, and the cell that raised it", _switch),
+    Option("tools", "", "NAMES", "let these functions be called: look_up,add", _tools),
+    Option("eager", "", "", "let their input come as it is written, valid or not", _switch),
+    Option("confirm", "", "", "ask before each call", _switch),
+    Option("tool-timeout", "", "SECONDS", "how long a call may take", _seconds),
+    Option("max-turns", "", "N", "how often tools may be run for this reply", _number),
+    Option("json", "", "NAME", "the answer's form: a pydantic model or a schema", _variable_of),
     Option("raw", "", "", "send {{name}} as it is, instead of the variable's value", _switch),
     Option("conversation", "c", "NAME", "the conversation that it belongs to", _text),
     Option("new", "", "", "begin the conversation anew", _switch),

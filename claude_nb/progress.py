@@ -17,6 +17,9 @@ from claude_nb.events import (
     Resumed,
     Stopped,
     StreamEvent,
+    ToolAsked,
+    ToolRan,
+    ToolStarted,
     Waiting,
 )
 from claude_nb.models import facts
@@ -47,7 +50,7 @@ class Timing:
         first_text: Until the first text, which is what a reader waits for.
         total: Until the end.
         tokens_per_second: Output tokens, from the finished count, by the time from the first event
-            to the end.
+            of each message to its end.
     """
 
     first_event: float | None
@@ -66,6 +69,8 @@ class Progress:
         ended: When it ended (``time.monotonic()``, seconds), or None.
         waiting: What is waited for before the next request, or None.
         hides_tools: Whether calls of tools and their results are not to be shown.
+        is_json: Whether its text is JSON.
+        misfit: Why there is no object although one was asked for; empty otherwise.
         notes: What is said above it about what was sent.
         expectation: What its request could find in the cache; None where it is not cached.
     """
@@ -77,6 +82,8 @@ class Progress:
         self.ended: float | None = None
         self.waiting: Waiting | None = None
         self.hides_tools = False
+        self.is_json = False
+        self.misfit = ""
         self.notes: tuple[str, ...] = ()
         self.expectation: Expectation | None = None
         self._resumption: Resumption | None = None
@@ -97,12 +104,12 @@ class Progress:
                 self._unmask(data.error)
         elif isinstance(data, Resumed):
             self._resume(data)
-        elif isinstance(data, Stopped):
-            self._end(event.time, Outcome.STOPPED)
-        elif isinstance(data, Failed):
-            self._unmask(data.error)
-            dropped = isinstance(data.error, DroppedError)
-            self._end(event.time, Outcome.DROPPED if dropped else Outcome.FAILED, data.error)
+        elif isinstance(data, (ToolAsked, ToolStarted, ToolRan)):
+            for block in self.messages[-1].content if self.messages else ():
+                if block.id == data.id:
+                    block.run = data
+        elif isinstance(data, (Stopped, Failed)):
+            self._break_off(event.time, data)
         elif self.messages:
             self._message(self.messages[-1], event.time, data)
 
@@ -111,9 +118,19 @@ class Progress:
             for message in self.messages[self._kept :]:
                 if not message.complete:  # it is asked for again, from the beginning
                     message.lose(text=True)
-        self.messages.append(Message(time, data, self._resumption))
+        last = self.last
+        number = 0 if last is None else last.round + bool(last.calls)
+        self.messages.append(Message(time, data, self._resumption, number))
         self._resumption = self.waiting = self.error = self.ended = None
         self.outcome = Outcome.STREAMING
+
+    def _break_off(self, time: float, data: Stopped | Failed) -> None:
+        if isinstance(data, Stopped):
+            self._end(time, Outcome.STOPPED)
+            return
+        self._unmask(data.error)
+        dropped = isinstance(data.error, DroppedError)
+        self._end(time, Outcome.DROPPED if dropped else Outcome.FAILED, data.error)
 
     def _unmask(self, error: ClaudeError) -> None:
         """An error may be the first word of a simulator that a client of the user's leads to."""
@@ -133,7 +150,7 @@ class Progress:
         seam = Seam(
             at, message.failure or data.error.label, (message.ended or message.sent) - message.sent
         )
-        self._resumption = Resumption(self.text, broken, seam)
+        self._resumption = Resumption(self._said(message.round), broken, seam)
 
     def _message(self, message: Message, time: float, data: Any) -> None:
         if isinstance(data, ResponseStarted):
@@ -142,7 +159,7 @@ class Progress:
             message.simulated = message.simulated or data.simulated
             return
         message.apply(time, data)
-        if message.complete and message.stop_reason != "pause_turn":  # which is to be continued
+        if message.complete and message.stop_reason != "pause_turn" and not message.calls:
             self._end(time, _outcome(message))
 
     def _end(self, time: float, outcome: Outcome, error: ClaudeError | None = None) -> None:
@@ -165,8 +182,19 @@ class Progress:
 
     @property
     def text(self) -> str:
-        """All text blocks, joined; thinking and tool input are not text."""
-        return "".join(b.text for b in self.blocks if b.type == "text" and not b.lost)
+        """All text, joined, with a blank line where tools were run; thinking is not text."""
+        rounds = self.messages[-1].round + 1 if self.messages else 0
+        return "\n\n".join(filter(None, map(self._said, range(rounds))))
+
+    @property
+    def answer(self) -> str:
+        """The text since tools were last run."""
+        return self._said(self.messages[-1].round) if self.messages else ""
+
+    def _said(self, number: int) -> str:
+        """The text of one round."""
+        found = dict.fromkeys(b for m in self.messages if m.round == number for b in m.content)
+        return "".join(b.text for b in found if b.type == "text" and not b.lost)
 
     @property
     def thinking(self) -> str:
@@ -231,9 +259,8 @@ class Progress:
         first_text = next((m.first_text for m in messages if m.first_text is not None), None)
         ended = self.ended
         output = self.usage.output_tokens
-        rate = None
-        if output and first_event is not None and ended is not None and ended > first_event:
-            rate = output / (ended - first_event)
+        writing = sum(message.writing for message in messages)
+        rate = output / writing if output and writing and ended is not None else None
         return Timing(
             None if first_event is None else first_event - sent,
             None if first_text is None else first_text - sent,

@@ -56,6 +56,12 @@ class Request:
         after: Turns that follow the prompt, as the API's dicts, to continue a reply.
         notes: What is said above the reply about what was sent; it changes nothing that is sent.
         turn: Its place in a conversation, or None.
+        tools: The definitions of the tools that may be called, as the API's dicts; None for those
+            of its conversation, if it has one.
+        uses_tools: Whether they may be called in this reply; if not, they are only sent because
+            earlier turns call them.
+        output: The JSON schema that the answer has to fit, or None for any text.
+        container: The id of the server's container in which code of this turn has run, or None.
 
     Raises:
         InputError: It cannot be sent as it is; the error says what to change.
@@ -74,6 +80,10 @@ class Request:
     after: tuple[dict[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
     turn: Turn | None = None
+    tools: tuple[dict[str, Any], ...] | None = None
+    uses_tools: bool = True
+    output: dict[str, Any] | None = None
+    container: str | None = None
 
     def __post_init__(self) -> None:
         if not self.prompt.strip():
@@ -111,8 +121,17 @@ class Request:
             params["system"] = self.system
         if thinking := self._thinking():
             params["thinking"] = thinking
-        if self.effort:
-            params["output_config"] = {"effort": self.effort}
+        if self.tools:
+            params["tools"] = list(self.tools)
+            if not self.uses_tools:
+                params["tool_choice"] = {"type": "none"}
+        output: dict[str, Any] = {"effort": self.effort} if self.effort else {}
+        if self.output is not None:
+            output["format"] = {"type": "json_schema", "schema": self.output}
+        if output:
+            params["output_config"] = output
+        if self.container is not None:
+            params["container"] = self.container
         return params
 
     def _thinking(self) -> dict[str, Any] | None:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from claude_nb.attachments import register_attachment
 from claude_nb.errors import redact
-from claude_nb.progress import Progress
+from claude_nb.progress import Outcome, Progress
 from claude_nb.render import code, settled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from claude_nb.events import StreamEvent
+    from claude_nb.output import Output
     from claude_nb.prompt import Request
     from claude_nb.render.code import CodeBlock
 
@@ -24,13 +25,18 @@ class Reply(Progress):
     Attributes:
         request: What was asked.
         events: Everything that happened, in order.
+        parsed: The object that was asked for with ``output``; None while or where there is none,
+            and ``misfit`` says why.
         shown_in: The execution in whose output it was shown while it streamed, the n of ``In[n]``;
             0 for none.
     """
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, output: Output | None = None) -> None:
         super().__init__()
         self.request = request
+        self.is_json = output is not None
+        self.parsed: Any = None
+        self._output = output
         self.hides_tools = request.hide_tools
         self.notes = request.notes
         self.events: list[StreamEvent] = []
@@ -41,6 +47,18 @@ class Reply(Progress):
         for event in events:
             self.events.append(event)
             self.apply(event)
+        if self._output is not None and self.ended is not None and not self.misfit:
+            self._read(self._output)
+
+    def _read(self, output: Output) -> None:
+        """Make the object that was asked for of the text."""
+        if self.outcome is not Outcome.COMPLETE:
+            self.misfit = f"There is no {output.name}: the answer is not whole."
+            return
+        try:
+            self.parsed = output.read(self.answer)
+        except ValueError as error:
+            self.misfit = f"There is no {output.name}: {redact(str(error))[:1000]}"
 
     @property
     def message(self) -> Any:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from claude_nb import turns
 from claude_nb.errors import (
     ClaudeError,
     DroppedError,
@@ -80,7 +81,7 @@ def partial_text(progress: Progress) -> str:
 
 
 def continued(request: Request, progress: Progress, *, quoted: bool) -> Request:
-    """The request that goes on from what came.
+    """The request that goes on from what came of a request.
 
     The text so far is sent as the assistant's turn, followed by the instruction to continue; where
     a model still continues its own last turn (prefill), without that instruction. Thinking and
@@ -88,45 +89,41 @@ def continued(request: Request, progress: Progress, *, quoted: bool) -> Request:
     message would be refused.
 
     Args:
-        request: The original request.
-        progress: What came.
+        request: The request.
+        progress: What came of it.
         quoted: Whether to put the text into the user's turn instead, for a server that refuses
             the other form.
     """
     partial = partial_text(progress)
     if quoted:
         ending = ("…" if len(partial) > _QUOTE else "") + partial[-_QUOTE:]
-        return replace(request, after=(_turn("user", _QUOTED.format(partial=ending)),))
-    assistant = _turn("assistant", partial)
-    model = facts(request.model)
-    thinks = (request.params().get("thinking") or {}).get("type", "disabled") != "disabled"
-    if model is not None and model.accepts_prefill and not thinks:
-        return replace(request, after=(assistant,))
-    return replace(request, after=(assistant, _turn("user", _CONTINUE)))
+        said = [turns.user(_QUOTED.format(partial=ending))]
+    else:
+        said = [turns.assistant(partial), turns.user(_CONTINUE)]
+        model = facts(request.model)
+        thinks = (request.params().get("thinking") or {}).get("type", "disabled") != "disabled"
+        if model is not None and model.accepts_prefill and not thinks:
+            said.pop()
+    return replace(request, after=(*request.after, *said))
 
 
 def unpaused(request: Request, progress: Progress) -> Request:
     """The request that goes on with a turn that the server paused: its content, as it came.
 
     Args:
-        request: The original request.
-        progress: What came. If it was broken off before the pause, its thinking is left out.
+        request: The request.
+        progress: What came of it. If it was broken off before the pause, its thinking is left out.
     """
-    broken = any(message.failure for message in progress.messages)
-    content = [
-        block.to_dict()
-        for block in progress.blocks
-        if not block.lost
-        and (block.type != "text" or block.text)
-        and not (broken and block.type in ("thinking", "redacted_thinking"))
-    ]
-    return replace(request, after=({"role": "assistant", "content": content},) if content else ())
+    content = [block.to_dict() for block in progress.blocks if not turns.is_blank(block)]
+    if any(message.failure for message in progress.messages):
+        content = turns.unthought(content)
+    if not content:
+        return request
+    last = progress.last
+    container = (last.container if last else None) or request.container
+    return replace(request, after=(*request.after, turns.assistant(content)), container=container)
 
 
 def refuses_form(error: ClaudeError) -> bool:
     """Whether a server refused a continuation because of its form."""
     return isinstance(error, RequestError) and error.status == 400
-
-
-def _turn(role: str, text: str) -> dict[str, Any]:
-    return {"role": role, "content": [{"type": "text", "text": text}]}

@@ -16,11 +16,15 @@ from claude_nb.budget import fit
 from claude_nb.engine import Stream, call
 from claude_nb.errors import ClaudeError, InputError
 from claude_nb.history import Place
+from claude_nb.output import Output
+from claude_nb.progress import Progress
 from claude_nb.prompt import Request
 from claude_nb.reply import Reply, execution, shell
 from claude_nb.retry import Policy
 from claude_nb.session import session as session  # noqa: PLC0414 - shared from here
 from claude_nb.source import ApiSource
+from claude_nb.tools import Tools
+from claude_nb.tools.calls import Calls
 from claude_nb.views import paint
 
 if TYPE_CHECKING:
@@ -28,7 +32,6 @@ if TYPE_CHECKING:
 
     from claude_nb.budget import Estimate
     from claude_nb.history import History
-    from claude_nb.progress import Progress
     from claude_nb.views import View
 
 
@@ -37,7 +40,12 @@ VIEWS = ("auto", "live", "updating", "terminal")
 
 
 def stream(
-    prompt: str, *, client: Any = None, policy: Policy | None = None, **options: Any
+    prompt: str,
+    *,
+    tools: Tools | Iterable[Any] = (),
+    client: Any = None,
+    policy: Policy | None = None,
+    **options: Any,
 ) -> Stream:
     """Send a prompt and hand out its events, for people who want the loop themselves.
 
@@ -47,6 +55,7 @@ def stream(
 
     Args:
         prompt: The user's words.
+        tools: As for ``ask``; they run on a thread of their own.
         client: Your own ``anthropic.AsyncAnthropic``; by default one for the session's connection.
         policy: How patient to be with failures; by default ``Policy()``.
         **options: Fields of ``Request``: ``model``, ``max_tokens``, ``system``, ``thinking``,
@@ -58,20 +67,32 @@ def stream(
     Raises:
         InputError: The request cannot be sent as it is.
     """
-    connection, place, limits = _connection(client), current_place(), ExitStack()
+    connection, place = _connection(client), current_place()
+    limits = _Limits(connection, None)
 
     def ended(progress: Progress) -> None:
         session.ledger.charge(progress, place)
         limits.close()
 
-    request, policy = _limited(Request(prompt, **options), connection, policy, None, limits)
-    return Stream(ApiSource(connection), request, policy, ended)
+    offered = _tools(tools)
+    request = _request(prompt, (), offered, None, options)
+    request = call(limits.fit(request, Progress()))
+    return Stream(
+        ApiSource(connection),
+        request,
+        limits.policy(policy),
+        ended=ended,
+        runner=Calls(offered) if offered else None,
+        fit=limits.fit,
+    )
 
 
 def ask(
     prompt: str,
     *,
     attach: Iterable[Any] = (),
+    tools: Tools | Iterable[Any] | None = None,
+    output: Any = None,
     history: History | None = None,
     new: bool = False,
     client: Any = None,
@@ -89,6 +110,10 @@ def ask(
         prompt: The user's words.
         attach: Values that are sent along: tables, figures, paths, whatever can stand for ``{{x}}``
             in a ``%%claude`` cell.
+        tools: Functions that may be called, as a list or as ``Tools``, which says how. Their calls
+            are run until there is an answer. None for those of the conversation.
+        output: What the answer has to be: a pydantic model, another type, or a JSON schema. The
+            reply's ``parsed`` is such an object then.
         history: The conversation that it belongs to, or None.
         new: Whether the conversation begins anew with it.
         client: Your own ``anthropic.AsyncAnthropic``; by default one for the session's connection.
@@ -109,6 +134,8 @@ def ask(
     with _asked(
         prompt,
         attach=attach,
+        tools=tools,
+        output=output,
         history=history,
         new=new,
         client=client,
@@ -153,6 +180,8 @@ def estimate(
     prompt: str,
     *,
     attach: Iterable[Any] = (),
+    tools: Tools | Iterable[Any] | None = None,
+    output: Any = None,
     history: History | None = None,
     new: bool = False,
     client: Any = None,
@@ -163,6 +192,8 @@ def estimate(
     Args:
         prompt: The user's words.
         attach: As for ``ask``, as are the others.
+        tools: With tools the first request alone is counted.
+        output: As for ``ask``.
         history: The conversation that it would belong to, or None.
         new: Whether the conversation would begin anew with it.
         client: Your own ``anthropic.AsyncAnthropic``.
@@ -173,7 +204,7 @@ def estimate(
         ClaudeError: The server did not count it.
     """
     connection = _connection(client)
-    request = _request(prompt, attach, options)
+    request = _request(prompt, attach, _tools(tools), _output(output), options)
     if history is not None:
         request = history.next(request, current_place(), connection.origin, new=new)
     return estimated(request, call(count_tokens(connection, request.params())))
@@ -189,6 +220,8 @@ def _asked(
     prompt: str,
     *,
     attach: Iterable[Any] = (),
+    tools: Tools | Iterable[Any] | None = None,
+    output: Any = None,
     history: History | None = None,
     new: bool = False,
     client: Any = None,
@@ -197,25 +230,32 @@ def _asked(
     policy: Policy | None = None,
     max_cost: float | None = None,
     **options: Any,
-) -> Iterator[tuple[Stream, Reply, Callable[[], View] | None]]:
+) -> Iterator[tuple[Stream, Reply, Callable[[], View] | None, Calls | None]]:
     """Send a prompt, and keep its books when it has been painted."""
     if view not in VIEWS:
         raise InputError(f"There is no view {view!r}.", f"It is one of {', '.join(VIEWS)}.")
-    request = _request(prompt, attach, options)
+    offered, typed = _tools(tools), _output(output)
+    request = _request(prompt, attach, offered, typed, options)
     place = current_place()
     connection = _connection(client)
+    limits = _Limits(connection, max_cost)
     with ExitStack() as stack:
+        stack.callback(limits.close)
         if history is not None:
             stack.enter_context(history.asking())
             request = history.next(request, place, connection.origin, new=new)
-        request, policy = _limited(request, connection, policy, max_cost, stack)
-        reply = Reply(request)
+            offered = history.offer(offered, request)
+        request = call(limits.fit(request, Progress()))
+        reply = Reply(request, typed)
         reply.expectation = session.cache.expect(request, connection, reply)
         reply.shown_in = place.execution if show else 0
         session.last = reply
-        stream = Stream(ApiSource(connection), request, policy)
+        calls = Calls(offered) if offered else None
+        stream = Stream(
+            ApiSource(connection), request, limits.policy(policy), runner=calls, fit=limits.fit
+        )
         try:
-            yield stream, reply, partial(_view, view, stream, reply) if show else None
+            yield stream, reply, partial(_view, view, stream, reply) if show else None, calls
         except BaseException:  # nobody reads on: it must not go on, and be paid for
             stream.stop()
             raise
@@ -226,33 +266,82 @@ def _asked(
                 history.keep(request, place, connection.origin, reply)
 
 
-def _limited(
-    request: Request,
-    connection: Connection,
-    policy: Policy | None,
-    max_cost: float | None,
-    until: ExitStack,
-) -> tuple[Request, Policy | None]:
-    """Make a request fit into what may be spent, which is kept for it until ``until`` is closed."""
-    if max_cost is not None and not max_cost > 0:
-        raise InputError(f"--max-cost is a sum in USD above 0, not {max_cost:g}.")
-    if max_cost is None and session.budget is None:
-        return request, policy
-    tokens = call(count_tokens(connection, request.params()))
-    if max_cost is not None:
-        request = fit(request, tokens, max_cost, "--max-cost")
-    if session.budget is not None:
-        request = until.enter_context(session.budget.fitting(request, tokens))
-    # What broke off cannot be counted, and to ask for the rest is paid for anew.
-    return request, replace(policy or Policy(), pays_again=False)
+class _Limits:
+    """What may be spent on a reply: each of its requests is made to fit, before it is sent.
+
+    Args:
+        connection: Where to have input counted.
+        max_cost: USD for the whole reply, or None.
+
+    Raises:
+        InputError: ``max_cost`` is no such sum.
+    """
+
+    def __init__(self, connection: Connection, max_cost: float | None) -> None:
+        if max_cost is not None and not max_cost > 0:
+            raise InputError(f"--max-cost is a sum in USD above 0, not {max_cost:g}.")
+        self.are_set = max_cost is not None or session.budget is not None
+        self._connection = connection
+        self._max_cost = max_cost
+        self._budget = session.budget
+        self._kept = ExitStack()
+
+    async def fit(self, request: Request, so_far: Progress) -> Request:
+        """Make a request fit into what is left.
+
+        Args:
+            request: What is to be sent.
+            so_far: What the reply has become, and cost, by the requests before it.
+
+        Raises:
+            InputError: It does not fit.
+            ClaudeError: Its input cannot be counted.
+        """
+        if not self.are_set:
+            return request
+        spent = so_far.cost
+        if spent is None:
+            raise ClaudeError("What the reply has cost so far is not known.", "Lift the limit.")
+        tokens = await count_tokens(self._connection, request.params())
+        if self._max_cost is not None:
+            request = fit(request, tokens, self._max_cost - spent, "--max-cost")
+        self.close()
+        if self._budget is not None:
+            fitting = self._budget.fitting(request, tokens, spent)
+            request = self._kept.enter_context(fitting)
+        return request
+
+    def policy(self, policy: Policy | None) -> Policy | None:
+        """What broke off cannot be counted, and to ask for the rest is paid for anew."""
+        return replace(policy or Policy(), pays_again=False) if self.are_set else policy
+
+    def close(self) -> None:
+        """Give back what was kept for requests that are over."""
+        self._kept.close()
 
 
-def _request(prompt: str, attach: Iterable[Any], options: dict[str, Any]) -> Request:
+def _request(
+    prompt: str,
+    attach: Iterable[Any],
+    tools: Tools | None,
+    output: Output | None,
+    options: dict[str, Any],
+) -> Request:
     attached = [(f"attachment {number}", value) for number, value in enumerate(attach, 1)]
     if attached:
         filled = compose(prompt, attached=attached)
         options = {"content": filled.blocks, "notes": filled.notes, **options}
-    return Request(prompt, **options)
+    schema = output.schema if output is not None else None
+    definitions = tools.definitions if tools is not None else None
+    return Request(prompt, tools=definitions, output=schema, **options)
+
+
+def _tools(tools: Tools | Iterable[Any] | None) -> Tools | None:
+    return tools if tools is None or isinstance(tools, Tools) else Tools(*tools)
+
+
+def _output(output: Any) -> Output | None:
+    return None if output is None else Output.of(output)
 
 
 def _connection(client: Any) -> Connection:

@@ -17,8 +17,8 @@ CODE_MAP = Path(__file__).resolve().parents[1] / "CONTRIBUTING.md"
 FLOORS = [
     "errors events models price_file usage",
     "attachments blocks caching progress prompt seams",
-    "api render source",
-    "engine reply retry",
+    "api render source turns",
+    "engine output reply retry",
     "batches recording tools",
     "budget history spending",
     "notebook views",

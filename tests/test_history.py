@@ -6,8 +6,9 @@ import pytest
 
 from claude_nb.errors import DroppedError, InputError
 from claude_nb.events import Failed, Resumed, Stopped, Waiting
-from claude_nb.history import History, Place, assistant_content, first_words
+from claude_nb.history import History, Place, first_words
 from claude_nb.prompt import Request
+from claude_nb.turns import turns
 from tests.played import block, end, said, start, text, thinking, tool_use
 from tests.test_progress import ACCEPTED, SENT, progress
 
@@ -275,7 +276,7 @@ def test_what_stays_of_an_answer(came, kept):
     ask(history, "A")
     ask(history, "B", came=came)
 
-    assert kept == assistant_content(progress(*came))
+    assert ([], kept) == turns(progress(*came))
     assert (["A", "B", "C"] if kept else ["A", "C"]) == prompts(ask(history, "C"))
 
 
@@ -327,7 +328,7 @@ def test_another_system_prompt_takes_earlier_thinking_out_for_good():
         [False, True],
         [False, False, False],
     ]
-    assert "earlier thinking left out: signed for another prompt or server" in changed.notes
+    assert "earlier thinking left out: signed for another prompt, tools or server" in changed.notes
 
 
 def test_a_fork_keeps_the_thinking_before_it():

@@ -66,21 +66,27 @@ def test_what_cannot_be_read_is_said(line, said):
 
 
 def test_every_option_sets_something():
-    """None is accepted and ignored: each is a field of ``Request``, or names a variable."""
+    """None is accepted and ignored: each is a field of ``Request``, or is
+    read by ``cell``."""
     fields = {field.name for field in dataclasses.fields(Request)}
 
     elsewhere = {
         "attach",
         "cells",
+        "confirm",
         "conversation",
         "dry_run",
+        "eager",
         "error",
         "insert",
+        "json",
         "max_cost",
+        "max_turns",
         "new",
         "once",
         "out",
         "raw",
+        "tool_timeout",
     }
     assert elsewhere == {o.name.replace("-", "_") for o in OPTIONS} - fields
 

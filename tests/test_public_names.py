@@ -15,6 +15,7 @@ PUBLIC_NAMES = [
     "Conversation",
     "Reply",
     "Simulator",
+    "Tools",
     "Usage",
     "ask",
     "ask_async",

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from claude_nb.blocks import TOOL_CALLS
 from claude_nb.errors import redact
+from claude_nb.events import ToolRan
 from claude_nb.models import facts
 from claude_nb.progress import Outcome
-from claude_nb.render import caching, partial_json, words
+from claude_nb.render import caching, partial_json, tool_results, words
 from claude_nb.render.characters import MOST, brief, clean
 from claude_nb.render.markdown import ROOT_CLASSES, to_blocks, to_html
 
@@ -116,7 +117,8 @@ def block(item: Block, message: Message, *, is_open: bool = False) -> str:
         label = thinking_label(item, message)
         return pane(label, body, is_open=is_open) if item.text else line(label)
     if item.type in TOOL_CALLS:
-        return pane(tool_label(item), tool_input(item), is_open=is_open)
+        body = tool_input(item) + tool_result(item)
+        return pane(tool_label(item), body, is_open=is_open)
     return _other(item, is_open=is_open)
 
 
@@ -163,17 +165,22 @@ def tool_label(item: Block) -> str:
         return f"{name} · lost with the connection"
     if len(item.text) > MOST:
         return name
+    ran = text(words.ran(item))
     if item.input is None:
-        return f"{name} · its input is not complete JSON"
-    inside = ", ".join(f"{k}={partial_json.write(v)}" for k, v in item.input.items())
-    short = inside if len(inside) <= 80 else inside[:79] + "…"
-    return f'{name}<span style="{QUIET}">({text(short)})</span>'
+        return f"{name}{ran}" if ran else f"{name} · its input is not complete JSON"
+    arguments = text(words.call(item).removeprefix(item.name or item.type))
+    return f'{name}<span style="{QUIET}">{arguments}{ran}</span>'
 
 
 def tool_input(item: Block) -> str:
     """A tool call's input, as far as it came, made readable."""
     sent = item.text or partial_json.write(item.input)
     return partial_json.to_html(sent[:MOST]) + unshown(item)
+
+
+def tool_result(item: Block) -> str:
+    """What came of a tool call; empty while nothing has."""
+    return tool_results.to_pane(item.run) if isinstance(item.run, ToolRan) else ""
 
 
 def line(label: str) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from claude_nb.blocks import TOOL_CALLS
 from claude_nb.errors import RateLimitError
+from claude_nb.events import ToolAsked, ToolRan, ToolStarted
 from claude_nb.progress import Outcome
+from claude_nb.render import partial_json
 from claude_nb.render.characters import MOST, brief
 
 if TYPE_CHECKING:
@@ -66,11 +68,34 @@ def status(progress: Progress) -> str:
     if not message.content:
         return "waiting for the first words"
     block = message.content[-1]
+    if message.calls:
+        return _running(message.calls)
     if block.ended is not None:
         return "working"
     if block.type in TOOL_CALLS:
         return "writing tool input"
     return {"text": "writing", "thinking": "thinking"}.get(block.type, "working")
+
+
+def _running(calls: list[Block]) -> str:
+    """What is being done about the calls of a message."""
+    if any(isinstance(call.run, ToolAsked) for call in calls):
+        return "waiting for your answer"
+    names = dict.fromkeys(call.name for call in calls if isinstance(call.run, ToolStarted))
+    return f"running {', '.join(names)}" if names else "working"
+
+
+def ran(call: Block) -> str:
+    """What came of a call of a tool, for its label; empty where nothing is known of it."""
+    run = call.run
+    if isinstance(run, ToolAsked):
+        return " · may it run?"
+    if isinstance(run, ToolStarted):
+        return " · running"
+    if not isinstance(run, ToolRan):
+        return ""
+    took = f" · {seconds(run.seconds)}" if run.seconds else ""
+    return f"{' · ' if run.is_error else ' → '}{run.note or 'done'}{took}"
 
 
 def waiting(progress: Progress, left: str) -> str:
@@ -107,6 +132,18 @@ def unshown(block: Block) -> str:
 def seam(item: Seam) -> str:
     """What stands where a text was broken off."""
     return f"{item.why} after {seconds(item.after)} · continued"
+
+
+def call(block: Block) -> str:
+    """A call of a tool in one short line, as it is written in Python."""
+    inside = arguments(block)
+    short = inside if len(inside) <= 80 else inside[:79] + "…"
+    return f"{block.name or block.type}({short})"
+
+
+def arguments(block: Block) -> str:
+    """The arguments of a call, if its input is complete."""
+    return ", ".join(f"{k}={partial_json.write(v)}" for k, v in (block.input or {}).items())
 
 
 def thought(block: Block, tokens: int | None) -> tuple[str, str]:
@@ -161,9 +198,13 @@ def card(progress: Progress) -> Card | None:
     if progress.outcome is Outcome.REFUSED:
         category = str(message.stop_details.get("category") or "").replace("_", " ")
         why = brief(str(message.stop_details.get("explanation") or "No reason was given."))
-        return Card("Claude declined to answer" + (f" ({category})" if category else ""), why)
+        title = "Claude declined to answer" + (f" ({category})" if category else "")
+        return Card(title, _lines([why, progress.misfit]))
     if progress.outcome is Outcome.TRUNCATED:
-        return _TRUNCATED[str(message.stop_reason)]
+        known = _TRUNCATED[str(message.stop_reason)]
+        return replace(known, text=_lines([known.text, progress.misfit]))
+    if progress.misfit:
+        return Card("The answer does not have the form that was asked for", progress.misfit)
     if not progress.text.strip() and not progress.tool_calls:
         return Card("The reply holds no text", "It ended normally. Ask again, or ask differently.")
     return None

@@ -15,13 +15,17 @@ from typing import TYPE_CHECKING, Protocol
 
 from claude_nb.errors import StoppedError
 from claude_nb.progress import Outcome
+from claude_nb.render import words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
+    from claude_nb.blocks import Block
     from claude_nb.engine import Stream
     from claude_nb.reply import Reply
+    from claude_nb.tools.calls import Calls
+    from claude_nb.tools.desk import Desk
 
 _TICK = 1.0
 """Seconds after which a silent stream is drawn again, so that its clock goes on."""
@@ -42,12 +46,22 @@ class View(Protocol):
         """
         ...
 
+    def confirm(self, call: Block) -> bool | None:
+        """Ask whether a call of a tool may run, and wait for the answer.
+
+        Returns:
+            The answer; None if nobody can be asked.
+        """
+        ...
+
     def settle(self, reply: Reply) -> None:
         """Draw the reply as it stays."""
         ...
 
 
-def paint(stream: Stream, reply: Reply, show: Callable[[], View] | None) -> None:
+def paint(
+    stream: Stream, reply: Reply, show: Callable[[], View] | None, calls: Calls | None = None
+) -> None:
     """Show a stream until it ends, on the thread that calls: the cell's own.
 
     An interrupt stops the request at the server, and the reply settles with what came.
@@ -56,18 +70,23 @@ def paint(stream: Stream, reply: Reply, show: Callable[[], View] | None) -> None
         stream: Where the events come from.
         reply: What they are gathered in.
         show: Makes what it is shown in, or None to show nothing.
+        calls: Runs the calls of tools in it, those of functions on this thread; None for none.
 
     Raises:
         ClaudeError: The reply failed, was dropped or was stopped; ``.reply`` holds what came.
     """
     broken: Exception | None = None
-    with _interrupts(stream.stop):
+    desk = calls.desk if calls is not None else None
+    with _interrupts(stream.stop, desk):
         view = show() if show is not None else None
+        if calls is not None:
+            calls.desk.take()
+            calls.confirm = view.confirm if view is not None else by_input
         try:
-            _follow(stream, reply, view)
+            _follow(stream, reply, view, desk)
         except Exception as bug:  # noqa: BLE001 - a reply that is paid for outlives a bad frame
             broken = bug
-            _follow(stream, reply, None)
+            _follow(stream, reply, None, desk)
         if view is not None:
             view.settle(reply)
     if broken is not None:
@@ -79,7 +98,7 @@ def paint(stream: Stream, reply: Reply, show: Callable[[], View] | None) -> None
 
 
 @contextmanager
-def _interrupts(stop: Callable[[], None]) -> Iterator[None]:
+def _interrupts(stop: Callable[[], None], desk: Desk | None) -> Iterator[None]:
     """Let an interrupt stop the stream, rather than break off whatever runs at that moment.
 
     One that comes long after the first is an interrupt as ever: something hangs. One that comes
@@ -93,6 +112,8 @@ def _interrupts(stop: Callable[[], None]) -> Iterator[None]:
     stopped: list[float] = []
 
     def handle(number: int, frame: FrameType | None) -> None:
+        if desk is not None and desk.takes_interrupt():
+            return
         if stopped and time.monotonic() - stopped[0] > _HANGS:
             previous(number, frame)
         stopped.append(time.monotonic())
@@ -106,7 +127,7 @@ def _interrupts(stop: Callable[[], None]) -> Iterator[None]:
             signal.signal(signal.SIGINT, previous)
 
 
-def _follow(stream: Stream, reply: Reply, view: View | None) -> None:
+def _follow(stream: Stream, reply: Reply, view: View | None, desk: Desk | None) -> None:
     due = 0.0
     shown = False
     while True:
@@ -116,13 +137,35 @@ def _follow(stream: Stream, reply: Reply, view: View | None) -> None:
             return
         now = time.monotonic()
         first = not shown and bool(reply.blocks)  # the first delta is drawn at once
-        if view is None:
+        works = desk is not None and desk.has_work
+        if view is None and desk is None:
             stream.join()
-        elif now < due and not first:
+        elif view is None:
+            if not works:
+                stream.wait(len(reply.events))
+        elif now < due and not first and not works:
             stream.wait(len(reply.events), due - now)
         else:
             shown = shown or first
-            due = time.monotonic() + view.frame(reply, now)
-            if shown:
-                stream.join(due - time.monotonic())  # asleep, not woken by each delta
-            stream.wait(len(reply.events), _TICK)
+            due = time.monotonic() + view.frame(reply, now)  # what runs is drawn as running
+            if not works:
+                if shown:
+                    stream.join(due - time.monotonic())  # asleep, not woken by each delta
+                stream.wait(len(reply.events), _TICK)
+        if desk is not None:
+            desk.work()
+
+
+def by_input(call: Block) -> bool | None:
+    """Ask in the cell, or in the terminal, whether a call may run.
+
+    Returns:
+        The answer; None if nobody can be asked.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return None
+    try:
+        answer = input(f"Run {words.call(call)}? [y/N] ")
+    except (EOFError, NotImplementedError):  # no terminal, or a kernel that nobody watches
+        return None
+    return answer.strip().lower() in ("y", "yes")

@@ -7,10 +7,11 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from claude_nb.blocks import TOOL_CALLS
-from claude_nb.errors import Redactor
+from claude_nb.errors import Redactor, redact
+from claude_nb.events import ToolAsked, ToolStarted
 from claude_nb.progress import Outcome
 from claude_nb.render import html, words
-from claude_nb.render.characters import MOST, Cleaner
+from claude_nb.render.characters import MOST, Cleaner, clean
 from claude_nb.render.incremental import Incremental
 from claude_nb.render.markdown import code_open
 from claude_nb.render.partial_json import PrettyJson
@@ -32,11 +33,14 @@ class Frames:
     Attributes:
         number: How many frames there were.
         opened: The blocks whose panes the reader has opened by hand.
+        asking: The call of which the reader is asked whether it may run, or None.
     """
 
     def __init__(self) -> None:
         self.number = 0
         self.opened: set[Block] = set()
+        self.asking: Block | None = None
+        self._asked: Block | None = None
         self._panes: dict[Block, _Pane] = {}
         self._notes: list[Op] = []
         self._doing: tuple[str, object] = ("", "")
@@ -67,6 +71,9 @@ class Frames:
                     pane = self._panes[block] = _pane(number, block)
                 if not pane.finished:
                     ops += pane.grow(message)
+        if self.asking is not self._asked:
+            self._asked = self.asking
+            ops += self._question()
         doing = (progress.model, progress.waiting or words.status(progress))
         if doing != self._doing:
             self._doing = doing
@@ -78,6 +85,11 @@ class Frames:
             return None
         self.number += 1
         return {"frame": self.number, "ops": ops}
+
+    def _question(self) -> list[Op]:
+        pane = self._panes.get(self._asked) if self._asked else None
+        said = f"Claude asks to run {words.call(self._asked)}." if pane and self._asked else ""
+        return [protocol.confirm(pane.number if pane else None, clean(redact(said)))]
 
     def _status(self, progress: Progress, now: float) -> Op:
         started = progress.messages[0].sent if progress.messages else now
@@ -95,6 +107,7 @@ class Frames:
         """All of it in one message, for a page that lost a frame or came later."""
         ops = [*self._notes, *(op for pane in self._panes.values() for op in pane.whole())]
         ops.append(self._status(progress, now))
+        ops += self._question() if self._asked else []
         if self._done is not None:
             ops.append(self._done)
         return {"frame": self.number, "reset": True, "ops": ops}
@@ -237,6 +250,7 @@ class _ToolPane(_Pane):
         self._units = 0
         self._label = ""
         self._closed = False
+        self._result: list[str] = []
 
     def grow(self, message: Message) -> list[Op]:
         ops: list[Op] = []
@@ -256,28 +270,45 @@ class _ToolPane(_Pane):
                 ops.append(protocol.patch(self.number, 0, self._units, shown, len(_CODE_END)))
                 self._blocks.insert(-1, shown)
                 self._units += len(shown.encode("utf-16-le")) // 2
+        ops += self._settle()
         # A call that is complete is lost all the same if its message then breaks off.
-        self.finished = self.block.lost or message.complete
-        if self.block.ended is not None and (self.block.lost or not self._closed):
-            self._closed = True
-            self._label = html.tool_label(self.block)
-            self._blocks = [html.tool_input(self.block)]
-            ops += [
-                protocol.label(self.number, self._label),
-                protocol.patch(self.number, 0, 0, self._blocks[0]),
-                protocol.fold(self.number, is_open=False),
-            ]
+        waits = message.runs_tools and self.block.type == "tool_use" and not self._result
+        self.finished = self.block.lost or (message.complete and not waits)
         return ops
+
+    def _settle(self) -> list[Op]:
+        """The operations for what has become known of a call whose input is complete."""
+        if self.block.ended is None:
+            return []
+        ops: list[Op] = []
+        if self.block.lost or not self._closed:
+            self._closed = True
+            self._blocks = [html.tool_input(self.block)]
+            ops.append(protocol.patch(self.number, 0, 0, self._blocks[0]))
+        if not self._result and (result := html.tool_result(self.block)):
+            self._result = [result]
+            ops.append(protocol.patch(self.number, 1, 0, result))
+        label = html.tool_label(self.block)
+        if label != self._label:
+            self._label = label
+            ops.append(protocol.label(self.number, label))
+        if ops:
+            ops.append(protocol.fold(self.number, is_open=self._is_open))
+        return ops
+
+    @property
+    def _is_open(self) -> bool:
+        return not self._closed or isinstance(self.block.run, (ToolAsked, ToolStarted))
 
     def whole(self) -> list[Op]:
         return [
             *super().whole(),
             protocol.label(self.number, self._label),
-            protocol.fold(self.number, is_open=not self._closed),
+            protocol.fold(self.number, is_open=self._is_open),
         ]
 
     def html_blocks(self) -> list[str]:
-        return ["".join(self._blocks)]
+        return ["".join(self._blocks), *self._result]
 
     def _pane(self) -> Op:
         return protocol.pane(self.number, html.pane("", "", is_open=True))

@@ -5,7 +5,7 @@
 // own styles see the same tree that the settled output will have.
 
 /** @typedef {{html: string, blocks: string[], seams: any[], label: string, open: boolean}} Pane */
-/** @typedef {{panes: Pane[], status: any, since: number, done: boolean, frame: number}} Reply */
+/** @typedef {{panes: Pane[], status: any, since: number, done: boolean, frame: number, asking: number | null}} Reply */
 
 const SILENCE = 3000; // ms without a message before the page asks whether something was lost
 // ms that Stop waits for the kernel's answer before it interrupts it: of 36 answers, a third of them
@@ -85,7 +85,7 @@ class Model {
 
   clear() {
     /** @type {Reply} */
-    this.reply = { panes: [], status: null, since: 0, done: false, frame: 0 };
+    this.reply = { panes: [], status: null, since: 0, done: false, frame: 0, asking: null };
   }
 
   /** Take in a frame; one that does not follow the last asks for all of it. */
@@ -132,6 +132,12 @@ class Model {
       reply.status = op;
       reply.waitUntil = performance.now() + (op.wait ?? 0) * 1000;
       reply.since = performance.now() - op.elapsed * 1000;
+    } else if (op.op === "confirm") {
+      if (op.pane !== null && reply.asking === null) {
+        announce(op.said);
+        this.model.send({ op: "asked" });
+      }
+      reply.asking = op.pane;
     } else if (op.op === "done") {
       reply.done = true;
       announce(op.said);
@@ -148,6 +154,13 @@ class Model {
     if (performance.now() - this.heard < SILENCE) return;
     this.heard = performance.now();
     if (this.views.size) this.resync();
+  }
+
+  /** Answer whether the call that is asked about may run. */
+  answer(allow) {
+    this.reply.asking = null;
+    for (const view of this.views) view.showQuestion();
+    this.model.send({ op: "confirm", allow });
   }
 
   fold(number, open) {
@@ -259,6 +272,7 @@ class View {
       for (const seam of seams) this.draw(seam);
     }
     this.showStatus();
+    this.showQuestion();
     this.clock = setInterval(() => this.showClock(), 100);
   }
 
@@ -274,7 +288,28 @@ class View {
     else if (op.op === "fold" && pane.details) pane.details.open = this.model.reply.panes[op.pane].open;
     else if (op.op === "patch") this.patch(pane, op);
     else if (op.op === "seam") this.addSeam(pane, op);
+    else if (op.op === "confirm") this.showQuestion();
     else if (op.op === "status" || op.op === "done") this.showStatus();
+  }
+
+  /** Show the buttons for a call that waits for the reader, below its pane. */
+  showQuestion() {
+    this.question?.remove();
+    const { asking } = this.model.reply;
+    if (asking === null) return;
+    this.question = document.createElement("div");
+    this.question.className = "claude-nb-question";
+    this.question.setAttribute("role", "group");
+    this.question.setAttribute("aria-label", "May this call run?");
+    for (const [label, allow] of [["Run", true], ["Don’t run", false]]) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "claude-nb-button";
+      button.textContent = label;
+      button.addEventListener("click", () => this.model.answer(allow));
+      this.question.append(button);
+    }
+    this.panes[asking].details.after(this.question);
   }
 
   addPane(number, html) {

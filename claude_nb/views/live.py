@@ -16,17 +16,22 @@ import traitlets
 from IPython.display import display, update_display
 
 from claude_nb.render import settled
+from claude_nb.views import by_input
 from claude_nb.views.frames import Frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from claude_nb.blocks import Block
     from claude_nb.reply import Reply
 
 _FRAME = 1 / 30
 _SLOWEST = 0.4
 _UNITS_PER_SECOND = 400_000
 """HTML that a browser lays out again without dropping frames (measured on two cores)."""
+
+_PATIENCE = 2.0
+"""Seconds in which a page that can answer has said that it shows a question."""
 
 _HERE = Path(__file__).parent
 
@@ -76,6 +81,8 @@ class LiveView:
         self._settled: tuple[dict[str, str], dict[str, Any]] | None = None
         self._resync = False
         self._gone = False
+        self._seen, self._answered = threading.Event(), threading.Event()
+        self._allowed = False
         self._display_id = uuid4().hex
         self._widget = LiveWidget(self._whole)
         self._widget.on_msg(self._receive)
@@ -90,6 +97,24 @@ class LiveView:
         self._costs.append(time.perf_counter() - start)
         cost = 10 * statistics.median(self._costs)
         return min(_SLOWEST, max(_FRAME, self._frames.open_units / _UNITS_PER_SECOND, cost))
+
+    def confirm(self, call: Block) -> bool | None:
+        """Ask by buttons on the page; where no click can reach the kernel, in the cell."""
+        self._seen.clear()
+        self._answered.clear()
+        self._ask(call)
+        try:
+            if self._seen.wait(_PATIENCE):
+                self._answered.wait()
+                return self._allowed
+        finally:
+            self._ask(None)
+        return by_input(call)
+
+    def _ask(self, call: Block | None) -> None:
+        with self._lock:
+            self._frames.asking = call
+        self._send(self._reply, time.monotonic())
 
     def settle(self, reply: Reply) -> None:
         """Put what is saved in the widget's place; the widget closes when the page confirms it."""
@@ -129,6 +154,11 @@ class LiveView:
         elif op == "fold":
             with self._lock:
                 self._frames.fold(content.get("pane"), is_open=bool(content.get("open")))
+        elif op == "asked":
+            self._seen.set()
+        elif op == "confirm":
+            self._allowed = content.get("allow") is True
+            self._answered.set()
         elif op == "resync" and self._settled is None:
             self._resync = True
         elif op == "resync":

@@ -20,14 +20,17 @@ that comes later. The operations:
 ``status``  ``{op, model, doing, elapsed, simulated, wait}``: the line above, with seconds elapsed;
             ``wait`` (left out where nothing is waited for) are the seconds left, which the page
             counts down in the place of ``{}`` in ``doing``
+``confirm`` ``{op, pane, said}``: ask whether the call in this pane may run; ``pane`` is null once
+            that is answered
 ``done``    ``{op, said}``: the reply has ended; ``said`` is for a screen reader
 ==========  ==================================================================================
 
 ``{"ack": n}`` answers a message of the page that carried ``n``.
 
 Page to kernel: ``{"op": "stop", "n": n}`` stop the reply; ``{"op": "resync"}`` send all of it;
-``{"op": "fold", "pane": i, "open": bool}`` the reader opened or folded a pane; ``{"op": "gone"}``
-the page shows it no longer, as when the settled output took its place.
+``{"op": "fold", "pane": i, "open": bool}`` the reader opened or folded a pane; ``{"op": "asked"}``
+the page shows the question of ``confirm``, and ``{"op": "confirm", "allow": bool}`` is its answer;
+``{"op": "gone"}`` the page shows it no longer, as when the settled output took its place.
 """
 
 from __future__ import annotations
@@ -69,6 +72,11 @@ def status(
     """The line above the reply; seconds elapsed, and left to wait, from which clocks go on."""
     facts = {"model": model, "doing": doing, "elapsed": round(elapsed, 3), "simulated": simulated}
     return {"op": "status", **facts} | ({} if wait is None else {"wait": round(wait, 3)})
+
+
+def confirm(number: int | None, said: str) -> Op:
+    """Ask whether the call in a pane may run, or take the question away."""
+    return {"op": "confirm", "pane": number, "said": said}
 
 
 def done(said: str) -> Op:

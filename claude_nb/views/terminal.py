@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from claude_nb.blocks import TOOL_CALLS
 from claude_nb.errors import Redactor, redact
+from claude_nb.events import ToolRan
 from claude_nb.render import words
 from claude_nb.render.characters import MOST, Cleaner
 from claude_nb.render.text import usage_lines
+from claude_nb.views import by_input
 
 if TYPE_CHECKING:
     from claude_nb.blocks import Block
@@ -25,6 +27,7 @@ class TerminalView:
 
     def __init__(self) -> None:
         self._written: dict[int, int] = {}
+        self._ran: set[int] = set()
         self._keys: defaultdict[int, Redactor] = defaultdict(Redactor)
         self._cleaner = Cleaner()
         self._waiting: Waiting | None = None
@@ -46,6 +49,12 @@ class TerminalView:
         self._waiting = reply.waiting
         sys.stdout.flush()
         return _PERIOD
+
+    def confirm(self, call: Block) -> bool | None:
+        """Ask on the terminal."""
+        self._newline()
+        sys.stdout.flush()
+        return by_input(call)
 
     def settle(self, reply: Reply) -> None:
         """Write the rest, the card if there is one, and the usage line."""
@@ -78,6 +87,10 @@ class TerminalView:
             if len(text) > MOST >= done:
                 self._write(" […] ", quiet=True)
         self._written[number] = len(text)
+        if isinstance(block.run, ToolRan) and number not in self._ran:
+            self._ran.add(number)
+            self._newline()
+            self._write(f"[{block.name}]{words.ran(block)}\n", quiet=True)
 
     def _newline(self) -> None:
         if self._column:

@@ -9,8 +9,10 @@ from uuid import uuid4
 from IPython.display import display, update_display
 
 from claude_nb.render import html, settled, text
+from claude_nb.views import by_input
 
 if TYPE_CHECKING:
+    from claude_nb.blocks import Block
     from claude_nb.reply import Reply
 
 _PERIOD = 0.25
@@ -34,6 +36,10 @@ class UpdatingView:
         self._send({"text/html": page, "text/plain": text.plain(reply) or "…"}, {})
         cost = time.perf_counter() - start
         return max(_PERIOD, 10 * cost, len(page) / _CHARACTERS_PER_SECOND)
+
+    def confirm(self, call: Block) -> bool | None:
+        """Ask in the cell."""
+        return by_input(call)
 
     def settle(self, reply: Reply) -> None:
         """Replace it with what is saved: three forms and the record."""

@@ -1,0 +1,91 @@
+"""What a notebook's function made of a call, as HTML: tables, JSON, pictures, text."""
+
+from __future__ import annotations
+
+import json
+import re
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from claude_nb.errors import redact
+from claude_nb.render import partial_json
+from claude_nb.render.characters import clean
+from claude_nb.render.markdown import to_html
+
+if TYPE_CHECKING:
+    from claude_nb.events import ToolRan
+
+SHOWN = 20_000
+"""Characters of a result that are shown."""
+
+_SHOWN_IMAGE = 400_000
+"""Characters of base64 of a picture that is shown: what is shown is saved with the notebook."""
+
+_TABLE = re.compile(r"\| [^\n]*\n\| ?---")
+_IMAGE = re.compile(r"image/(?:png|jpeg|gif|webp)")
+_BASE64 = re.compile(r"[A-Za-z0-9+/=]+")
+_QUIET = "opacity:0.7;font-size:90%"
+
+
+def to_pane(run: ToolRan) -> str:
+    """The result of a call, for the pane in which its input stands."""
+    parts = [_block(block, is_error=run.is_error) for block in run.content]
+    if run.details:
+        shown = _code(run.details)
+        parts.append(
+            '<details style="margin:4px 0 8px"><summary style="cursor:pointer">'
+            f'<span style="{_QUIET}">Traceback, which only you see</span></summary>'
+            f"{shown}</details>"
+        )
+    head = "error" if run.is_error else "result"
+    return f'<p style="margin:6px 0 2px;{_QUIET}">{head}</p>{"".join(parts)}'
+
+
+def _block(block: dict[str, Any], *, is_error: bool) -> str:
+    kind = block.get("type")
+    if kind == "text":
+        return _text(str(block.get("text") or ""), plain=is_error)
+    source = block.get("source")
+    if kind == "image" and isinstance(source, dict):
+        return _image(str(source.get("media_type")), str(source.get("data") or ""))
+    return _line(f"{kind}: {block.get('title') or 'sent to the model'}")
+
+
+def _text(text: str, *, plain: bool) -> str:
+    rest = len(text) - SHOWN
+    below = _line(f"{rest:,} more characters were sent.") if rest > 0 else ""
+    text = text[:SHOWN]
+    if not plain and _TABLE.match(text):
+        return to_html(redact(text)) + below
+    if not plain and _is_json(text):
+        return partial_json.to_html(text) + below
+    return _code(text) + below
+
+
+def _is_json(text: str) -> bool:
+    if not text.lstrip().startswith(("{", "[")):
+        return False
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _code(text: str) -> str:
+    return f"<pre>{escape(clean(redact(text)))}</pre>"
+
+
+def _line(text: str) -> str:
+    return f'<p style="margin:2px 0 6px;{_QUIET}">{escape(clean(redact(text)))}</p>'
+
+
+def _image(media_type: str, data: str) -> str:
+    size = len(data) * 3 // 4
+    fits = len(data) <= _SHOWN_IMAGE and _IMAGE.fullmatch(media_type) and _BASE64.fullmatch(data)
+    if not fits:
+        return _line(f"A picture of {size / 1e6:.1f} MB was sent.")
+    return (
+        f'<img alt="The picture that was sent" src="data:{media_type};base64,{data}"'
+        ' style="max-width:100%">'
+    )

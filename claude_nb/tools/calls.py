@@ -1,0 +1,217 @@
+"""How the calls of tools in a reply are run.
+
+A function runs on the thread of the cell, where plots, databases and ``input`` work; asynchronous
+ones run on the engine's loop, together. Stop, and a time that is up, break off what runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+import json
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from claude_nb.errors import ClaudeError, StoppedError
+from claude_nb.events import ToolAsked, ToolRan, ToolStarted
+from claude_nb.tools import results
+from claude_nb.tools.desk import Desk
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from claude_nb.blocks import Block
+    from claude_nb.tools import Tool, Tools
+
+_GRACE = 1.0
+"""Seconds in which asynchronous functions that are cancelled may end."""
+
+
+class Calls:
+    """Runs the calls of one reply.
+
+    Args:
+        tools: The functions, and how they are called.
+
+    Attributes:
+        desk: Where functions and questions are run.
+        confirm: Asks whether a call may run, and returns None if nobody can be asked; None here
+            says so of all.
+    """
+
+    def __init__(self, tools: Tools) -> None:
+        self.desk = Desk()
+        self.confirm: Callable[[Block], bool | None] | None = None
+        self._tools = tools
+        self._turns = 0
+        self._context = contextvars.copy_context()  # so that what is printed is this cell's
+
+    async def run(self, calls: Sequence[Block], tell: Callable[[Any], None]) -> None:
+        """Run the calls of a message; each ends with a ``ToolRan``, in whatever order.
+
+        Args:
+            calls: The calls.
+            tell: Takes the events.
+
+        Raises:
+            ClaudeError: Tools have been run too often for this reply.
+        """
+        self._turns += 1
+        most = self._tools.max_turns
+        if self._turns > most:
+            for call in calls:
+                tell(results.failed(call.id, f"Not run: the limit is {most} turns.", "not run"))
+            raise ClaudeError(
+                f"Tools were run {most} times for this reply, which is the limit.",
+                "What they returned is remembered: go on in the next cell, or allow more with"
+                " --max-turns.",
+            )
+        loop, turn = asyncio.get_running_loop(), asyncio.Lock()
+        runs = [_Run(call, self._tools, tell, partial(self._on_thread, turn)) for call in calls]
+        tasks = [
+            loop.create_task(run.run(self._allowed), context=self._context.copy()) for run in runs
+        ]
+        try:
+            await asyncio.gather(*tasks)
+        except asyncio.CancelledError:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=_GRACE)
+            raise
+
+    def _allowed(self, call: Block) -> bool | None:
+        return None if self.confirm is None else self.confirm(call)
+
+    async def _on_thread(
+        self,
+        turn: asyncio.Lock,
+        function: Callable[[], Any],
+        begin: Callable[[], None],
+        limit: float | None = None,
+    ) -> Any:
+        """Run one function after another."""
+        async with turn:
+            return await _in_time(self.desk.run(function, self._context, begin), limit)
+
+
+class _NotRunError(Exception):
+    """A call that is not run: the message is for the model, the note for the user."""
+
+    def __init__(self, message: str, note: str) -> None:
+        super().__init__(message)
+        self.note = note
+
+
+class _Run:
+    """The run of one call."""
+
+    def __init__(
+        self,
+        call: Block,
+        tools: Tools,
+        tell: Callable[[Any], None],
+        on_thread: Callable[..., Awaitable[Any]],
+    ) -> None:
+        self._call = call
+        self._tools = tools
+        self._tell = tell
+        self._on_thread = on_thread
+        self._started = 0.0
+
+    async def run(self, allowed: Callable[[Block], bool | None]) -> None:
+        """Run it, whatever comes of it, and tell."""
+        call = self._call.id
+        try:
+            tool, arguments = self._checked()
+            if self._tools.confirm:
+                await self._confirm(allowed)
+            content, note = await self._value(tool, arguments)
+            ran = ToolRan(call, content, note=note, seconds=self._seconds)
+        except _NotRunError as reason:
+            ran = results.failed(call, str(reason), reason.note)
+        except _TimeUpError:
+            limit = f"{self._tools.timeout:g} s"
+            ran = results.failed(
+                call, f"Broken off after {limit}.", "time is up", seconds=self._seconds
+            )
+        except (asyncio.CancelledError, StoppedError):
+            note = "stopped" if self._started else "not run: stopped"
+            ran = results.failed(call, "The user stopped this.", note, seconds=self._seconds)
+            self._tell(ran)
+            raise asyncio.CancelledError from None
+        except Exception as error:  # noqa: BLE001 - whatever a function raises is its result
+            ran = results.raised(call, error, self._seconds)
+        self._tell(ran)
+
+    @property
+    def _seconds(self) -> float:
+        return time.monotonic() - self._started if self._started else 0.0
+
+    def _begin(self) -> None:
+        self._started = time.monotonic()
+        self._tell(ToolStarted(self._call.id))
+
+    def _checked(self) -> tuple[Tool, dict[str, Any]]:
+        """The function and its arguments, if there are such."""
+        name = self._call.name
+        tool = self._tools.get(name)
+        if tool is None:
+            there = ", ".join(self._tools.names) or "none"
+            raise _NotRunError(f"There is no tool {name}. There are: {there}.", "no such tool")
+        arguments = self._call.input
+        if arguments is None:
+            broken = json.dumps({"INVALID_JSON": self._call.text}, ensure_ascii=False)
+            raise _NotRunError(broken, "not run: its input is not valid JSON")
+        return tool, arguments
+
+    async def _confirm(self, allowed: Callable[[Block], bool | None]) -> None:
+        """Ask whether it may run.
+
+        Raises:
+            _NotRunError: It may not.
+        """
+        tell = partial(self._tell, ToolAsked(self._call.id))
+        answer = await self._on_thread(partial(allowed, self._call), tell)
+        if answer is None:
+            raise _NotRunError("Nobody could be asked to allow this.", "nobody to ask")
+        if not answer:
+            raise _NotRunError("The user did not allow this call.", "not allowed")
+
+    async def _value(self, tool: Tool, arguments: dict[str, Any]) -> tuple[results.Content, str]:
+        """Call the function, and make a result of what it returns."""
+
+        def called() -> Any:
+            value = tool.call(arguments)
+            return value if inspect.isawaitable(value) else results.content(value)
+
+        limit = self._tools.timeout
+        if tool.is_async:
+            self._begin()
+            made = called()
+        else:
+            made = await self._on_thread(called, self._begin, limit)
+        if inspect.isawaitable(made):
+            made = await asyncio.to_thread(results.content, await _in_time(made, limit))
+        content, note = made
+        return content, note
+
+
+async def _in_time(running: Awaitable[Any], limit: float | None) -> Any:
+    """Wait for something, but no longer than that.
+
+    Raises:
+        _TimeUpError: The time is up.
+    """
+    try:
+        async with asyncio.timeout(limit) as clock:
+            return await running
+    except TimeoutError:
+        if clock.expired():
+            raise _TimeUpError from None
+        raise  # the function's own
+
+
+class _TimeUpError(Exception):
+    """A call took too long."""

@@ -1,0 +1,146 @@
+"""A thread that waits for a reply, and meanwhile runs what has to run on it."""
+
+from __future__ import annotations
+
+import _thread
+import asyncio
+import signal
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextvars import Context
+
+
+class _Job:
+    """A function to be run, and the engine's coroutine that waits for what it returns."""
+
+    def __init__(self, function: Callable[[], Any], context: Context) -> None:
+        self._function = function
+        self._context = context
+        self._loop = asyncio.get_running_loop()
+        self.result: asyncio.Future[Any] = self._loop.create_future()
+        self._lock = threading.Lock()
+        self._thread: int | None = None  # on which it runs
+        self._dropped = False
+
+    def run(self) -> None:
+        """Run it on this thread, unless nobody waits for it any more."""
+        value: Any = None
+        error: BaseException | None = None
+        with self._lock:
+            if self._dropped:
+                return
+            self._thread = threading.get_ident()
+        try:
+            try:
+                value = self._context.copy().run(self._function)
+            finally:
+                self._thread = None
+        except KeyboardInterrupt:  # ours, or the function's own
+            error = asyncio.CancelledError()
+        except BaseException as raised:  # noqa: BLE001 - SystemExit too: it is the tool's, not ours
+            error = raised
+        self._loop.call_soon_threadsafe(self._finish, value, error)
+
+    def _finish(self, value: Any, error: BaseException | None) -> None:
+        if self.result.done():
+            return
+        if isinstance(error, asyncio.CancelledError):
+            self.result.cancel()
+        elif error is not None:
+            wrapped = error if isinstance(error, Exception) else RuntimeError(repr(error))
+            self.result.set_exception(wrapped)
+        else:
+            self.result.set_result(value)
+
+    def drop(self) -> bool:
+        """Nobody waits for it any more; say whether it runs on the main thread just now."""
+        with self._lock:
+            self._dropped = True
+            return self._thread == threading.main_thread().ident
+
+    @property
+    def is_to_break_off(self) -> bool:
+        """Whether it runs although nobody waits for it."""
+        return self._dropped and self._thread is not None
+
+
+class Desk:
+    """Takes functions from the engine, and has them run on the thread that works here.
+
+    That is the main thread if it has taken its place; otherwise each has a thread of its own, one
+    at a time. A thread cannot be interrupted unless it is the main one: what runs too long on
+    another is left to itself.
+    """
+
+    def __init__(self) -> None:
+        self._jobs: deque[_Job] = deque()
+        self._current: _Job | None = None
+        self._is_taken = False
+        self._interrupts = 0  # signals that were sent from here, and have not arrived
+
+    def take(self) -> None:
+        """Say that this thread, the main one, is going to ``work`` here until the reply ends."""
+        self._is_taken = threading.current_thread() is threading.main_thread()
+
+    @property
+    def has_work(self) -> bool:
+        """Whether there is something to run."""
+        return bool(self._jobs)
+
+    async def run(
+        self, function: Callable[[], Any], context: Context, begin: Callable[[], None]
+    ) -> Any:
+        """Have a function run, and return what it returns.
+
+        Args:
+            function: What it raises is raised here.
+            context: The context variables that it sees.
+            begin: Called when it lies here, to wake the thread that works here.
+        """
+        job = _Job(function, context)
+        if self._is_taken:
+            self._jobs.append(job)
+        begin()
+        if not self._is_taken:
+            threading.Thread(target=job.run, name="claude_nb tool", daemon=True).start()
+        try:
+            return await job.result
+        except asyncio.CancelledError:
+            if job.drop():
+                self._interrupts += 1
+                _interrupt_main()
+            raise
+
+    def work(self) -> None:
+        """Run what there is to run."""
+        while self._jobs:
+            self._current = self._jobs.popleft()
+            try:
+                self._current.run()
+            finally:
+                self._current = None
+
+    def takes_interrupt(self) -> bool:
+        """Say whether an interrupt came from here, for the handler of SIGINT.
+
+        Raises:
+            KeyboardInterrupt: It did, and is meant for the function that runs.
+        """
+        if not self._interrupts:
+            return False
+        self._interrupts -= 1
+        if self._current is not None and self._current.is_to_break_off:
+            raise KeyboardInterrupt
+        return True
+
+
+def _interrupt_main() -> None:
+    """End what blocks the main thread, a ``sleep`` or a read too."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    else:
+        _thread.interrupt_main()

@@ -1,0 +1,112 @@
+"""What came of a call, as the model gets it and as it is told to the user."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from claude_nb.attachments import attach, said
+from claude_nb.events import ToolRan
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+MAX_RESULT = 100_000
+"""Characters of a result at most, some 25,000 tokens: the rest is not sent, and it is said so."""
+
+_SHORT = 40
+"""Characters of a result that is told in the call's label."""
+
+_CONTENT = frozenset({"text", "image", "document", "search_result"})
+"""What a ``tool_result`` may hold: the SDK's ``ToolResultBlockParam``."""
+
+_OURS = ("claude_nb", "anthropic", "pydantic", "asyncio")
+"""Packages whose lines in a traceback say nothing about the user's function."""
+
+Content = tuple[dict[str, Any], ...]
+
+
+def content(value: Any) -> tuple[Content, str]:
+    """A function's value as content blocks, and in a few words.
+
+    Args:
+        value: What it returned: anything that can be put into a prompt; or content blocks, as
+            functions for the SDK return them.
+
+    Raises:
+        InputError: It cannot be sent.
+    """
+    if isinstance(value, list) and value and all(map(_is_block, value)):
+        return tuple(value), ""
+    attached = attach(value, "result")
+    blocks = tuple(_cut(block) for block in attached.blocks)
+    return blocks, attached.note.removeprefix("result: ") or _in_short(value, blocks)
+
+
+def _in_short(value: Any, blocks: Content) -> str:
+    """A value of which its form says nothing: itself, or how much of it there is."""
+    text = "".join(block.get("text", "") for block in blocks)
+    if len(text) <= _SHORT and "\n" not in text:
+        return text or "an empty text"
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return f"{len(value):,} items"
+    if isinstance(value, dict):
+        keys = ", ".join(map(str, value))
+        return keys if len(keys) <= _SHORT else f"{len(value):,} entries"
+    return f"{len(text):,} characters"
+
+
+def _is_block(value: Any) -> bool:
+    return isinstance(value, dict) and value.get("type") in _CONTENT and len(value) > 1
+
+
+def _cut(block: dict[str, Any]) -> dict[str, Any]:
+    text = block.get("text", "")
+    if len(text) <= MAX_RESULT:
+        return block
+    shown = f"(first {MAX_RESULT:,} of {len(text):,} characters)"
+    return block | {"text": f"{text[:MAX_RESULT]}\n{shown}"}
+
+
+def failed(
+    call: str, message: str, note: str, *, seconds: float = 0.0, details: str = ""
+) -> ToolRan:
+    """A call that has no value.
+
+    Args:
+        call: Its id.
+        message: Why, for the model.
+        note: Why, in two or three words, for the user.
+        seconds: How long it ran.
+        details: More of it for the user.
+    """
+    blocks = ({"type": "text", "text": message},)
+    return ToolRan(call, blocks, is_error=True, note=note, details=details, seconds=seconds)
+
+
+def raised(call: str, error: Exception, seconds: float) -> ToolRan:
+    """A call that raised: the model is told what, the user also where."""
+    message = said(error)
+    if str(error).startswith("Invalid arguments for function") and error.__cause__ is not None:
+        message = _invalid(error.__cause__)  # the SDK's own words do not say what is wrong
+    lines = traceback.format_exception(type(error), error, _theirs(error.__traceback__))
+    kind = type(error).__name__
+    return failed(call, message, f"failed: {kind}", seconds=seconds, details="".join(lines))
+
+
+def _invalid(cause: BaseException) -> str:
+    """What pydantic found wrong with the arguments, each in a line."""
+    found: list[dict[str, Any]] = getattr(cause, "errors", list)()
+    lines = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in found)
+    return "Invalid arguments: " + "; ".join(lines)
+
+
+def _theirs(begin: TracebackType | None) -> TracebackType | None:
+    """The part of a traceback that is the user's: from their function on."""
+    step = begin
+    while step is not None:
+        package = str(step.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+        if package not in _OURS:
+            return step
+        step = step.tb_next
+    return None

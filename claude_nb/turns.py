@@ -1,0 +1,191 @@
+"""A reply as the turns that go back to the server: within a loop of tools, and in a history.
+
+A message goes back as it came, with its signed thinking. Where that is not possible any more,
+because it was broken off or put together from parts, it goes without thinking, and so does what
+followed it: thinking is bound to all that came before it (platform documentation, "Extended
+thinking"). A call never goes without its result, nor a result without its call.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+from claude_nb.events import ToolRan
+from claude_nb.progress import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from claude_nb.blocks import Block, Message
+    from claude_nb.progress import Progress
+    from claude_nb.prompt import Request
+
+THINKING = frozenset({"thinking", "redacted_thinking"})
+_SERVER_CALLS = frozenset({"server_tool_use", "mcp_tool_use"})
+_WHOLE = (Outcome.COMPLETE, Outcome.TRUNCATED)
+
+Turn = dict[str, Any]
+Content = list[dict[str, Any]]
+
+
+def assistant(content: Content | str) -> Turn:
+    """An assistant's turn."""
+    return _turn("assistant", content)
+
+
+def user(content: Content | str) -> Turn:
+    """A user's turn."""
+    return _turn("user", content)
+
+
+def _turn(role: str, content: Content | str) -> Turn:
+    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    return {"role": role, "content": blocks}
+
+
+def with_results(request: Request, message: Message) -> Request:
+    """The request that brings the results of the calls in a message.
+
+    Args:
+        request: The request that the message answered.
+        message: The message, every call of which has its result.
+    """
+    content = [_as_brought(block) for block in message.content if not is_blank(block)]
+    after = list(request.after)
+    if after and after[-1]["role"] == "assistant":  # a turn that this message went on with
+        content = [*after.pop()["content"], *content]
+    container = message.container or request.container
+    turns = (*after, assistant(content), user(results(message.calls)))
+    return replace(request, after=turns, container=container)
+
+
+def _as_brought(block: Block) -> dict[str, Any]:
+    """A block as its own message brought it: without the text that another one had begun."""
+    sent = block.to_dict()
+    if block.type == "text" and block.seams:
+        sent["text"] = block.text[block.seams[-1].at :]
+    return sent
+
+
+def is_blank(block: Block) -> bool:
+    """Whether the API would refuse it."""
+    return block.lost or (block.type == "text" and not block.text.strip())
+
+
+def results(calls: Iterable[Block]) -> Content:
+    """What came of calls, in their order; of one that has no result, nothing."""
+    return [_result(call.run) for call in calls if isinstance(call.run, ToolRan)]
+
+
+def _result(run: ToolRan) -> dict[str, Any]:
+    result = {"type": "tool_result", "tool_use_id": run.id, "content": list(run.content)}
+    return result | ({"is_error": True} if run.is_error else {})
+
+
+def turns(reply: Progress) -> tuple[list[Turn], Content]:
+    """What of a reply goes into a history; nothing of a refusal.
+
+    Returns:
+        The turns before the last answer, which are calls of tools and their results in turn; and
+        the content of that answer. Each may be empty.
+    """
+    steps: list[Turn] = []
+    if reply.outcome is Outcome.REFUSED:
+        return steps, []
+    broken = False
+    answer: Content = []
+    for _, group in groupby(reply.messages, attrgetter("round")):
+        messages = list(group)
+        broken = broken or any(message.failure for message in messages)
+        found = dict.fromkeys(b for message in messages for b in message.content if not b.lost)
+        content = [block.to_dict() for block in found]
+        broken = broken or any(map(_is_unsigned, content))
+        came = results(messages[-1].calls)
+        kept = _valid(content, {result["tool_use_id"] for result in came})
+        if broken:  # thinking goes along whole, or not at all
+            kept = unthought(kept)
+        if came:
+            steps += [assistant(kept), user(came)]
+        elif reply.outcome in _WHOLE and not any(message.failure for message in messages):
+            answer = _ended(kept)
+        else:
+            said = "".join(block.text for block in found if block.type == "text")
+            answer = text_only([{"type": "text", "text": said}])
+    return steps, answer
+
+
+def _valid(content: Content, answered: set[Any]) -> Content:
+    """The blocks that the API takes back. One that nobody knows stays out of what is sent."""
+    had = {block.get("tool_use_id") for block in content} - {None}
+    calls = {block.get("id") for block in content if block["type"] in _SERVER_CALLS}
+
+    def fits(block: dict[str, Any]) -> bool:
+        kind = block["type"]
+        if kind == "text":
+            return bool(block["text"].strip())
+        if kind == "tool_use":
+            return block.get("id") in answered
+        if kind in _SERVER_CALLS:
+            return block.get("id") in had
+        if kind.endswith("_tool_result"):
+            return block.get("tool_use_id") in calls
+        return kind in THINKING
+
+    return list(filter(fits, content))
+
+
+def _ended(content: Content) -> Content:
+    """The content of a turn that ends here: the API refuses one that ends in thinking."""
+    while content and content[-1]["type"] in THINKING:
+        content = content[:-1]
+    return content if any(block["type"] == "text" for block in content) else []
+
+
+def _is_unsigned(block: dict[str, Any]) -> bool:
+    return block["type"] == "thinking" and not block.get("signature")
+
+
+def unthought(content: Iterable[dict[str, Any]]) -> Content:
+    """Content without its thinking."""
+    return [block for block in content if block["type"] not in THINKING]
+
+
+def without_thinking(turn: Turn) -> Turn:
+    """A turn without its thinking."""
+    return _turn(turn["role"], unthought(turn["content"]))
+
+
+def holds_thinking(said: Iterable[Turn]) -> bool:
+    """Whether there is thinking in turns."""
+    return any(
+        block["type"] in THINKING
+        for turn in said
+        if not isinstance(turn["content"], str)
+        for block in turn["content"]
+    )
+
+
+def texts(content: Iterable[dict[str, Any]]) -> list[str]:
+    """The texts in content."""
+    return [block["text"] for block in content if block["type"] == "text"]
+
+
+def text_only(content: Iterable[dict[str, Any]]) -> Content:
+    """The texts in content as an answer that ends there, without what only its server knows."""
+    said = [text for text in texts(content) if text.strip()]
+    said[-1:] = [text.rstrip() for text in said[-1:]]
+    return [{"type": "text", "text": text} for text in said]
+
+
+def plain(turn: Turn) -> Turn:
+    """A turn of a loop of tools for another server than the one that took part in it."""
+    kept = ("tool_use", "tool_result")
+    content = turn["content"]
+    said = [b for b in content if b["type"] in kept or (b["type"] == "text" and b["text"].strip())]
+    return _turn(
+        turn["role"],
+        [{"type": "text", "text": b["text"]} if b["type"] == "text" else b for b in said],
+    )
