@@ -66,8 +66,7 @@ def test_what_cannot_be_read_is_said(line, said):
 
 
 def test_every_option_sets_something():
-    """None is accepted and ignored: each is a field of ``Request``, or is
-    read by ``cell``."""
+    """None is accepted and ignored: ``Request`` or ``cell`` takes each."""
     fields = {field.name for field in dataclasses.fields(Request)}
 
     elsewhere = {

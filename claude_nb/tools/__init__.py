@@ -171,11 +171,6 @@ def _function(value: Any) -> Tool:
             " model), and look the rest up inside.",
             detail=str(error).split("\n", maxsplit=1)[0][:300],
         ) from error
-    if definition["input_schema"].get("type") != "object":
-        raise InputError(
-            f"{name} takes arguments by their place alone.",
-            f"The model names them: {_EXAMPLE}",
-        )
     if not definition.get("description"):
         definition.pop("description", None)
     is_async = inspect.iscoroutinefunction(function)
@@ -190,6 +185,11 @@ def _check_hints(function: Any, name: str) -> None:
             f"What arguments {name} takes is not known.", f"Write a function around it: {_EXAMPLE}"
         ) from None
     for parameter in parameters:
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL):
+            raise InputError(
+                f"{name} takes {parameter.name} by its place alone.",
+                f"The model names what it sends: {_EXAMPLE}",
+            )
         if parameter.annotation is inspect.Parameter.empty:
             raise InputError(
                 f"The argument {parameter.name} of {name} has no type hint.",

@@ -62,9 +62,9 @@ class Calls:
         most = self._tools.max_turns
         if self._turns > most:
             for call in calls:
-                tell(results.failed(call.id, f"Not run: the limit is {most} turns.", "not run"))
+                tell(results.failed(call.id, f"Not run: the limit of {most} is reached.", "not run"))
             raise ClaudeError(
-                f"Tools were run {most} times for this reply, which is the limit.",
+                f"Tools were run {most} time{'s' * (most > 1)} for this reply, which is the limit.",
                 "What they returned is remembered: go on in the next cell, or allow more with"
                 " --max-turns.",
             )

@@ -9,6 +9,7 @@ from claude_nb.attachments import attach, said
 from claude_nb.events import ToolRan
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import TracebackType
 
 MAX_RESULT = 100_000
@@ -37,13 +38,13 @@ def content(value: Any) -> tuple[Content, str]:
         InputError: It cannot be sent.
     """
     if isinstance(value, list) and value and all(map(_is_block, value)):
-        return tuple(value), ""
+        return tuple(value), _in_short(value, value)
     attached = attach(value, "result")
-    blocks = tuple(_cut(block) for block in attached.blocks)
-    return blocks, attached.note.removeprefix("result: ") or _in_short(value, blocks)
+    note = attached.note.removeprefix("result: ") or _in_short(value, attached.blocks)
+    return tuple(map(_cut, attached.blocks)), note
 
 
-def _in_short(value: Any, blocks: Content) -> str:
+def _in_short(value: Any, blocks: Iterable[dict[str, Any]]) -> str:
     """A value of which its form says nothing: itself, or how much of it there is."""
     text = "".join(block.get("text", "") for block in blocks)
     if len(text) <= _SHORT and "\n" not in text:

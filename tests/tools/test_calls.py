@@ -1,0 +1,401 @@
+"""How calls are run: on which thread, how long, who is asked, what of it is told to whom."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import signal
+import threading
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import claude_nb
+from claude_nb import ClaudeError, Conversation, Tools
+from claude_nb.errors import StoppedError
+from claude_nb.events import ToolAsked, ToolRan, ToolStarted
+from claude_nb.simulator import Stream
+from claude_nb.tools.results import MAX_RESULT
+from tests.played import end, said, start, tool_use
+
+ANSWER = Stream(said("Done."))
+
+
+def call_of(*names: str) -> Stream:
+    """A message that calls these functions, each without arguments."""
+    calls = [
+        event
+        for number, name in enumerate(names)
+        for event in tool_use("{}", index=number, id=f"toolu_{number}", name=name)
+    ]
+    return Stream([start(), *calls, *end("tool_use")])
+
+
+def run(api, *functions, show=False, **how):
+    """Have each function called once, and return the reply."""
+    api.enqueue(call_of(*(function.__name__ for function in functions)), ANSWER)
+    return claude_nb.ask("Go.", tools=Tools(*functions, **how), show=show)
+
+
+def ran(reply) -> list[ToolRan]:
+    """What came of each call, in the order of the calls."""
+    return [block.run for block in reply.tool_calls]
+
+
+def told(result: ToolRan) -> str:
+    """What the model is told, as text."""
+    return "".join(block.get("text", block["type"]) for block in result.content)
+
+
+def test_functions_run_on_the_thread_of_the_cell_one_after_another(api):
+    """Where plots, databases and ``input`` work."""
+    order = []
+
+    def one() -> str:
+        order.append(("one", threading.current_thread()))
+        return "1"
+
+    def two() -> str:
+        order.append(("two", threading.current_thread()))
+        return "2"
+
+    run(api, one, two)
+
+    here = threading.current_thread()
+    assert order == [("one", here), ("two", here)]
+
+
+def test_asynchronous_functions_run_together(api):
+    """Each waits for the other; one after another they would wait for ever."""
+    here = {"left": asyncio.Event(), "right": asyncio.Event()}
+
+    async def left() -> str:
+        here["left"].set()
+        await here["right"].wait()
+        return "l"
+
+    async def right() -> str:
+        here["right"].set()
+        await here["left"].wait()
+        return "r"
+
+    assert list(map(told, ran(run(api, left, right)))) == ["l", "r"]
+
+
+def test_a_function_that_returns_an_awaitable_is_awaited(api):
+    """As decorated ones do."""
+
+    async def inner() -> str:
+        return "awaited"
+
+    def outer() -> object:
+        return inner()
+
+    assert told(*ran(run(api, outer))) == "awaited"
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "note"),
+    [
+        ("21 degrees", "21 degrees", "21 degrees"),
+        ("", "", "an empty text"),
+        (None, "None", "None"),
+        (3.5, "3.5", "3.5"),
+        ({"a": [1, 2]}, '{"a": [1, 2]}', '{"a": [1, 2]}'),
+        ({"city": "Lisbon", "celsius": [21, 22, 23, 24, 25]}, None, "city, celsius"),
+        (list(range(100)), None, "100 items"),
+        (pd.DataFrame({"a": [1, 2]}), "|  | a |\n| --- | --- |\n| 0 | 1 |\n| 1 | 2 |", "2 rows"),
+        (np.arange(3), None, "array of shape (3,), dtype int64"),
+        (Image.new("RGB", (4, 2)), "image", "image 4 × 2"),
+        ([{"type": "text", "text": "as a block"}], "as a block", "as a block"),
+        ("x" * 200_000, None, "200,000 characters"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_results_go_as_they_would_into_a_prompt(api, value, text, note):
+    """And the label says in short what came."""
+
+    def give() -> object:
+        return value
+
+    (result,) = ran(run(api, give))
+
+    assert (result.note, result.is_error) == (note, False)
+    assert text is None or told(result) == text
+    assert len(told(result)) < MAX_RESULT + 100
+
+
+def test_an_exception_is_told_to_the_model_and_its_traceback_to_the_user(api):
+    """From the user's function on, without the way to it."""
+
+    def inner(x: int) -> int:
+        return 1 // x
+
+    def divide() -> int:
+        return inner(0)
+
+    (result,) = ran(run(api, divide))
+
+    assert result.is_error
+    assert told(result) == "ZeroDivisionError: integer division or modulo by zero"
+    assert result.note == "failed: ZeroDivisionError"
+    lines = result.details.splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert "in divide" in lines[1]
+    assert "claude_nb/" not in result.details.replace(__file__, "")
+
+
+def test_what_cannot_be_sent_is_an_error_result(api):
+    """A value whose own code fails."""
+
+    class Bad:
+        def __str__(self) -> str:
+            raise RuntimeError("no words")
+
+    def give() -> object:
+        return Bad()
+
+    (result,) = ran(run(api, give))
+
+    assert result.is_error
+    assert "no words" in told(result)
+
+
+def test_an_exit_in_a_function_is_not_ours(api):
+    """The kernel goes on, and so does the reply."""
+
+    def leave() -> str:
+        raise SystemExit(3)
+
+    (result,) = ran(run(api, leave))
+
+    assert told(result) == "RuntimeError: SystemExit(3)"
+
+
+def test_keys_in_a_result_are_redacted(api):
+    """Before the model sees them."""
+
+    def leak() -> str:
+        return "sk-" + "ant-" + "0123"
+
+    assert told(*ran(run(api, leak))) == "sk-ant-…"
+
+
+def test_time_that_is_up_breaks_off_a_function_on_the_main_thread(api):
+    """It is told to the model, and the reply goes on; what others do is not touched."""
+
+    def hang() -> str:
+        time.sleep(60)
+        return "late"
+
+    def quick() -> str:
+        return "on time"
+
+    began = time.monotonic()
+    slow, fast = ran(run(api, hang, quick, timeout=0.2))
+
+    assert time.monotonic() - began < 30
+    assert (told(slow), slow.is_error, slow.note) == ("Broken off after 0.2 s.", True, "time is up")
+    assert slow.seconds >= 0.2
+    assert told(fast) == "on time"
+
+
+def test_time_that_is_up_breaks_off_an_asynchronous_function(api):
+    """The same."""
+
+    async def hang() -> str:
+        await asyncio.sleep(60)
+        return "late"
+
+    assert told(*ran(run(api, hang, timeout=0.1))) == "Broken off after 0.1 s."
+
+
+def test_a_time_out_of_the_function_s_own_is_its_error(api):
+    """Not ours."""
+
+    def connect() -> str:
+        raise TimeoutError("the database is away")
+
+    (result,) = ran(run(api, connect, timeout=60))
+
+    assert told(result) == "TimeoutError: the database is away"
+
+
+def test_an_interrupt_ends_the_function_and_the_reply(api):
+    """Once pressed, at once; the history says that it was stopped."""
+    talk = Conversation("interrupted")
+
+    def hang() -> str:
+        signal.raise_signal(signal.SIGINT)
+        time.sleep(60)
+        return "late"
+
+    def never() -> str:
+        raise AssertionError("not reached")
+
+    api.enqueue(call_of("hang", "never"))
+    began = time.monotonic()
+    with pytest.raises(StoppedError) as raised:
+        talk.ask("Go.", tools=[hang, never], show=False)
+
+    assert time.monotonic() - began < 30
+    assert [r.note for r in ran(raised.value.reply)] == ["stopped", "not run: stopped"]
+    assert [turn["role"] for turn in talk.messages()] == ["user", "assistant", "user"]
+
+
+def test_stop_from_another_thread_ends_an_asynchronous_function(api):
+    """As the Stop button does."""
+    began = threading.Event()
+
+    async def hang() -> str:
+        began.set()
+        await asyncio.sleep(60)
+        return "late"
+
+    api.enqueue(call_of("hang"))
+    stream = claude_nb.stream("Go.", tools=[hang])
+    began.wait(10)
+    stream.stop()
+    stream.join(10)
+
+    assert [e.type for e in stream.events][-2:] == ["tool_ran", "stopped"]
+
+
+def test_the_events_tell_the_run(api):
+    """Asked, started, ran: each with the id of its call."""
+
+    def quick() -> str:
+        return "x"
+
+    events = [e.data for e in run(api, quick).events if e.type.startswith("tool_")]
+
+    assert [type(e) for e in events] == [ToolStarted, ToolRan]
+    assert {e.id for e in events} == {"toolu_0"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [("y", "ran"), ("Yes", "ran"), ("", "The user did not allow this call."), ("n", None)],
+)
+def test_confirm_asks_before_each_call(api, monkeypatch, capsys, typed, expected):
+    """On the terminal by ``input``; what was not allowed is told to the model."""
+    questions = []
+
+    def ask(question):
+        questions.append(question)
+        return typed
+
+    def quick() -> str:
+        return "ran"
+
+    monkeypatch.setattr("builtins.input", ask)
+    reply = run(api, quick, confirm=True, show=True)
+
+    assert questions == ["Run quick()? [y/N] "]
+    assert expected in (None, told(*ran(reply)))
+    assert ToolAsked("toolu_0") in [e.data for e in reply.events]
+
+
+def test_where_nobody_can_be_asked_nothing_runs(api, monkeypatch):
+    """Standard input is at its end, as in a batch job."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+
+    def quick() -> str:
+        raise AssertionError("not reached")
+
+    (result,) = ran(run(api, quick, confirm=True))
+
+    assert (told(result), result.note) == ("Nobody could be asked to allow this.", "nobody to ask")
+
+
+def test_a_function_may_ask_itself(api):
+    """Another reply inside of one; in the same conversation it is an error that is told."""
+    talk = Conversation("nested")
+
+    def ask() -> str:
+        """Asks."""
+        return claude_nb.ask("Inner?", show=False).text
+
+    def ask_here() -> str:
+        """Asks in the conversation that waits."""
+        return talk.ask("Inner?", show=False).text
+
+    api.enqueue(call_of("ask", "ask_here"), Stream(said("Inner.")), ANSWER)
+    reply = talk.ask("Go.", tools=[ask, ask_here], show=False)
+
+    inner, refused = ran(reply)
+    assert told(inner) == "Inner."
+    assert "is still being answered" in told(refused)
+
+
+def test_stopping_an_inner_reply_stops_the_outer_one(api):
+    """One press of Stop is meant for all of it."""
+
+    def ask() -> str:
+        signal.raise_signal(signal.SIGINT)
+        raise StoppedError("Stopped.")
+
+    api.enqueue(call_of("ask"))
+    with pytest.raises(StoppedError):
+        claude_nb.ask("Go.", tools=[ask], show=False)
+
+
+def test_in_a_thread_functions_have_a_thread_of_their_own(api):
+    """Which is left to itself when the time is up."""
+    seen = []
+
+    def where() -> str:
+        seen.append(threading.current_thread().name)
+        return "x"
+
+    thread = threading.Thread(target=run, args=(api, where))
+    thread.start()
+    thread.join()
+
+    assert seen == ["claude_nb tool"]
+
+
+def test_an_awaited_question_runs_its_tools(api):
+    """With other tasks going on meanwhile."""
+
+    def quick() -> str:
+        return "x"
+
+    api.enqueue(call_of("quick"), ANSWER)
+    reply = asyncio.run(claude_nb.ask_async("Go.", tools=[quick], show=False))
+
+    assert (reply.text, told(*ran(reply))) == ("Done.", "x")
+
+
+def test_each_request_has_its_row_and_the_cost_is_their_sum(api):
+    """A loop is paid request by request."""
+
+    def quick() -> str:
+        return "x"
+
+    reply = run(api, quick)
+
+    assert [m.stop_reason for m in reply.messages] == ["tool_use", "end_turn"]
+    assert reply.usage.output_tokens == 30
+    assert reply.cost == pytest.approx(
+        sum(m.usage.cost(None) or 0 for m in []) + 2 * reply.cost / 2
+    )
+
+
+def test_a_cost_limit_holds_for_the_whole_loop(api):
+    """The second request is counted before it is sent, with what the first one cost."""
+
+    def quick() -> str:
+        return "x" * 90_000
+
+    api.enqueue(call_of("quick"), ANSWER)
+    count = len(api.requests)
+    with pytest.raises(ClaudeError, match="--max-cost"):
+        claude_nb.ask("Go.", tools=[quick], show=False, max_cost=0.02)
+
+    sent = [r.path for r in api.requests[count:]]
+    assert sent == ["/v1/messages/count_tokens", "/v1/messages", "/v1/messages/count_tokens"]
+    api.drain()

@@ -1,0 +1,157 @@
+"""What can be a tool, what the model is told of it, and what is said of what cannot."""
+
+from __future__ import annotations
+
+import functools
+from typing import Literal
+
+import anthropic
+import pytest
+
+from claude_nb import Tools
+from claude_nb.errors import InputError
+
+
+def look_up(city: str, days: int = 3, unit: Literal["C", "F"] = "C") -> str:
+    """The weather in a city.
+
+    Args:
+        city: Its name.
+        days: How many days ahead.
+        unit: Celsius or Fahrenheit.
+    """
+    return f"{city} {days} {unit}"
+
+
+async def wait(seconds: float) -> str:
+    """Waits."""
+    return f"{seconds}"
+
+
+def test_the_model_is_told_name_description_and_schema():
+    """From type hints and docstring, by the SDK's own helper: the same bytes each time."""
+    (definition,) = Tools(look_up).definitions
+
+    assert definition == anthropic.beta_tool(look_up).to_dict()
+    assert definition["input_schema"]["properties"]["days"] == {
+        "type": "integer",
+        "default": 3,
+        "title": "Days",
+        "description": "How many days ahead.",
+    }
+    assert str(Tools(look_up).definitions) == str(Tools(look_up).definitions)
+
+
+def test_what_the_sdk_made_a_tool_is_one():
+    """With its own name and description."""
+    made = anthropic.beta_tool(look_up, name="weather", description="Says it.")
+
+    tools = Tools(made)
+
+    assert tools.definitions == (made.to_dict(),)
+    assert tools.get("weather").call({"city": "Lisbon"}) == "Lisbon 3 C"
+
+
+def test_methods_and_asynchronous_functions_are_tools():
+    """A method without its object."""
+
+    class Table:
+        def row(self, number: int) -> int:
+            """A row."""
+            return number
+
+    tools = Tools(Table().row, wait)
+
+    assert tools.names == ["row", "wait"]
+    assert list(tools.definitions[0]["input_schema"]["properties"]) == ["number"]
+    assert [tools.get(name).is_async for name in tools.names] == [False, True]
+
+
+def test_a_function_without_a_docstring_has_no_description():
+    """Rather than an empty one."""
+
+    def bare(x: int) -> int:
+        return x
+
+    assert "description" not in Tools(bare).definitions[0]
+
+
+def test_server_tools_by_name_and_by_definition():
+    """Among functions; a definition is sent as it is."""
+    search = {"type": "web_search_20260318", "name": "search", "max_uses": 2}
+
+    tools = Tools("web_search", look_up, search)
+
+    assert [d.get("type") for d in tools.definitions] == [
+        "web_search_20250305",
+        None,
+        "web_search_20260318",
+    ]
+    assert tools.names == ["look_up"]
+    assert repr(tools) == "Tools(web_search, look_up, search)"
+
+
+def test_eager_is_said_of_each_function():
+    """The server's own tools have no such switch."""
+    definitions = Tools("web_search", look_up, wait, eager=True).definitions
+
+    assert [d.get("eager_input_streaming") for d in definitions] == [None, True, True]
+
+
+def unhinted(city, days: int):
+    """No hint."""
+
+
+def places(city: str, /, days: int):
+    """By place."""
+
+
+def several(*cities: str):
+    """Any number."""
+
+
+def table(frame: object.__class__, place: memoryview):
+    """No JSON."""
+
+
+def forward(x: Nowhere):  # noqa: F821 - that is the point
+    """Unknown."""
+
+
+@pytest.mark.parametrize(
+    ("tools", "what"),
+    [
+        ([3], "3 is no function."),
+        ([look_up, "web_serach"], "The server has no tool 'web_serach'."),
+        ([dict], "dict is no function."),
+        ([lambda: 1], "<lambda> has no name that a tool can have."),
+        ([functools.partial(look_up, "x")], "functools.partial("),
+        ([unhinted], "The argument city of unhinted has no type hint."),
+        ([table], "table cannot be a tool: an argument of it has no form in JSON."),
+        ([forward], "forward cannot be a tool"),
+        ([places], "places takes city by its place alone."),
+        ([several], "several takes cities by its place alone."),
+        ([print], "print takes args by its place alone."),
+        ([dict.fromkeys], "fromkeys takes iterable by its place alone."),
+        ([look_up, look_up], "There are two tools of the name look_up."),
+        ([{"name": "x", "input_schema": {}}], "The definition of x alone cannot be run."),
+        (
+            [{"type": "bash_20250124", "name": "bash"}],
+            "The definition of bash alone cannot be run.",
+        ),
+    ],
+)
+def test_what_cannot_be_a_tool_is_said(tools, what):
+    """Before anything is sent, with what to do."""
+    with pytest.raises(InputError) as raised:
+        Tools(*tools)
+
+    assert raised.value.what.startswith(what)
+    assert raised.value.advice
+
+
+@pytest.mark.parametrize("how", [{"timeout": 0}, {"timeout": float("nan")}, {"max_turns": 0}])
+def test_limits_are_above_zero(how):
+    """Others mean nothing."""
+    with pytest.raises(InputError):
+        Tools(look_up, **how)
