@@ -58,11 +58,11 @@ def thinking(*pieces: str, index: int = 0) -> list[Event]:
 
 
 def tool_use(
-    *pieces: str, index: int = 0, id: str = "toolu_1", name: str = "look_up"
+    *pieces: str, index: int = 0, call: str = "toolu_1", name: str = "look_up"
 ) -> list[Event]:
     """A call of a tool, a delta for each piece of its input's JSON."""
     deltas = [{"type": "input_json_delta", "partial_json": piece} for piece in pieces]
-    return block(index, *deltas, type="tool_use", id=id, name=name, input={})
+    return block(index, *deltas, type="tool_use", id=call, name=name, input={})
 
 
 def end(reason: str = "end_turn", output_tokens: int = 15, **usage: Any) -> list[Event]:

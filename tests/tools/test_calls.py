@@ -17,6 +17,7 @@ import claude_nb
 from claude_nb import ClaudeError, Conversation, Tools
 from claude_nb.errors import StoppedError
 from claude_nb.events import ToolAsked, ToolRan, ToolStarted
+from claude_nb.models import facts
 from claude_nb.simulator import Stream
 from claude_nb.tools.results import MAX_RESULT
 from tests.played import end, said, start, tool_use
@@ -29,12 +30,12 @@ def call_of(*names: str) -> Stream:
     calls = [
         event
         for number, name in enumerate(names)
-        for event in tool_use("{}", index=number, id=f"toolu_{number}", name=name)
+        for event in tool_use("{}", index=number, call=f"toolu_{number}", name=name)
     ]
     return Stream([start(), *calls, *end("tool_use")])
 
 
-def run(api, *functions, show=False, **how):
+def run(api, *functions: object, show=False, **how: object):
     """Have each function called once, and return the reply."""
     api.enqueue(call_of(*(function.__name__ for function in functions)), ANSWER)
     return claude_nb.ask("Go.", tools=Tools(*functions, **how), show=show)
@@ -380,9 +381,8 @@ def test_each_request_has_its_row_and_the_cost_is_their_sum(api):
 
     assert [m.stop_reason for m in reply.messages] == ["tool_use", "end_turn"]
     assert reply.usage.output_tokens == 30
-    assert reply.cost == pytest.approx(
-        sum(m.usage.cost(None) or 0 for m in []) + 2 * reply.cost / 2
-    )
+    costs = [message.usage.cost(facts(message.model)) for message in reply.messages]
+    assert reply.cost == pytest.approx(sum(costs))
 
 
 def test_a_cost_limit_holds_for_the_whole_loop(api):

@@ -135,7 +135,7 @@ LOOPS = {
                 [
                     start(),
                     *LISBON,
-                    *tool_use('{"a": 1, "b": 2}', index=1, id="toolu_2", name="add"),
+                    *tool_use('{"a": 1, "b": 2}', index=1, call="toolu_2", name="add"),
                     *end("tool_use"),
                 ]
             ),
@@ -162,7 +162,7 @@ LOOPS = {
             Stream(
                 [
                     start(),
-                    *tool_use('{"a": 1, "b": 2}', id="toolu_2", name="add"),
+                    *tool_use('{"a": 1, "b": 2}', call="toolu_2", name="add"),
                     *end("tool_use"),
                 ]
             ),
