@@ -292,16 +292,22 @@ class Stream:
         if wake is not None:
             wake()
 
-    def wait(self, seen: int, timeout: float | None = None) -> None:
+    def wait(
+        self,
+        seen: int,
+        timeout: float | None = None,
+        ready: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Block until there are more than ``seen`` events, the stream is done, or time is up.
 
         Args:
             seen: How many events the reader has.
             timeout: Seconds, or None for as long as it takes.
+            ready: Says whether there is something else to do; asked before and after ``wake``.
         """
         arrived = threading.Event()
         self._wake = arrived.set
-        if len(self.events) <= seen and not self.done:
+        if len(self.events) <= seen and not self.done and not ready():
             arrived.wait(timeout)
         self._wake = None
 

@@ -82,7 +82,7 @@ def stream(
         request,
         limits.policy(policy),
         ended=ended,
-        runner=Calls(offered) if offered else None,
+        runner=Calls(offered, is_painted=False) if offered else None,
         fit=limits.fit,
     )
 

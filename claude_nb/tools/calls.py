@@ -34,6 +34,7 @@ class Calls:
 
     Args:
         tools: The functions, and how they are called.
+        is_painted: Whether a thread follows the reply, which then runs them if it is the main one.
 
     Attributes:
         desk: Where functions and questions are run.
@@ -41,8 +42,8 @@ class Calls:
             says so of all.
     """
 
-    def __init__(self, tools: Tools) -> None:
-        self.desk = Desk()
+    def __init__(self, tools: Tools, *, is_painted: bool = True) -> None:
+        self.desk = Desk(awaits=is_painted)
         self.confirm: Callable[[Block], bool | None] | None = None
         self._tools = tools
         self._turns = 0
@@ -62,7 +63,8 @@ class Calls:
         most = self._tools.max_turns
         if self._turns > most:
             for call in calls:
-                tell(results.failed(call.id, f"Not run: the limit of {most} is reached.", "not run"))
+                why = f"Not run: the limit of {most} is reached."
+                tell(results.failed(call.id, why, "not run"))
             raise ClaudeError(
                 f"Tools were run {most} time{'s' * (most > 1)} for this reply, which is the limit.",
                 "What they returned is remembered: go on in the next cell, or allow more with"

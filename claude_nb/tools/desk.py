@@ -71,22 +71,39 @@ class _Job:
 class Desk:
     """Takes functions from the engine, and has them run on the thread that works here.
 
-    That is the main thread if it has taken its place; otherwise each has a thread of its own, one
-    at a time. A thread cannot be interrupted unless it is the main one: what runs too long on
-    another is left to itself.
+    That is the main thread if it takes its place; otherwise each has a thread of its own, one at a
+    time. A thread cannot be interrupted unless it is the main one: what runs too long on another is
+    left to itself.
+
+    Args:
+        awaits: Whether a thread is going to say if it works here.
+
+    Attributes:
+        is_taken: Whether the main thread works here.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, awaits: bool = True) -> None:
+        self.is_taken = False
+        self._awaits = awaits
         self._jobs: deque[_Job] = deque()
+        self._lock = threading.Lock()
         self._current: _Job | None = None
-        self._is_taken = False
+        self._wake: Callable[[], object] = lambda: None
         self._interrupts = 0  # signals that were sent from here, and have not arrived
 
-    def take(self) -> None:
-        """Say that this thread, the main one, is going to ``work`` here until the reply ends."""
-        self._is_taken = threading.current_thread() is threading.main_thread()
+    def take(self, wake: Callable[[], object]) -> None:
+        """Say that this thread waits for the reply, and ``work``s here if it is the main one.
 
-    @property
+        Args:
+            wake: Wakes this thread when there is work.
+        """
+        with self._lock:
+            self._awaits = False
+            self.is_taken = threading.current_thread() is threading.main_thread()
+            self._wake = wake
+            while self._jobs and not self.is_taken:
+                _start(self._jobs.popleft())
+
     def has_work(self) -> bool:
         """Whether there is something to run."""
         return bool(self._jobs)
@@ -99,14 +116,16 @@ class Desk:
         Args:
             function: What it raises is raised here.
             context: The context variables that it sees.
-            begin: Called when it lies here, to wake the thread that works here.
+            begin: Called right before it may begin.
         """
         job = _Job(function, context)
-        if self._is_taken:
-            self._jobs.append(job)
         begin()
-        if not self._is_taken:
-            threading.Thread(target=job.run, name="claude_nb tool", daemon=True).start()
+        with self._lock:
+            if self.is_taken or self._awaits:
+                self._jobs.append(job)
+                self._wake()
+            else:
+                _start(job)
         try:
             return await job.result
         except asyncio.CancelledError:
@@ -136,6 +155,10 @@ class Desk:
         if self._current is not None and self._current.is_to_break_off:
             raise KeyboardInterrupt
         return True
+
+
+def _start(job: _Job) -> None:
+    threading.Thread(target=job.run, name="claude_nb tool", daemon=True).start()
 
 
 def _interrupt_main() -> None:

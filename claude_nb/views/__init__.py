@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from claude_nb.errors import StoppedError
 from claude_nb.progress import Outcome
 from claude_nb.render import words
+from claude_nb.tools.desk import Desk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from claude_nb.engine import Stream
     from claude_nb.reply import Reply
     from claude_nb.tools.calls import Calls
-    from claude_nb.tools.desk import Desk
 
 _TICK = 1.0
 """Seconds after which a silent stream is drawn again, so that its clock goes on."""
@@ -76,11 +76,11 @@ def paint(
         ClaudeError: The reply failed, was dropped or was stopped; ``.reply`` holds what came.
     """
     broken: Exception | None = None
-    desk = calls.desk if calls is not None else None
+    desk = calls.desk if calls is not None else Desk()
     with _interrupts(stream.stop, desk):
         view = show() if show is not None else None
         if calls is not None:
-            calls.desk.take()
+            calls.desk.take(stream.wake)
             calls.confirm = view.confirm if view is not None else by_input
         try:
             _follow(stream, reply, view, desk)
@@ -98,7 +98,7 @@ def paint(
 
 
 @contextmanager
-def _interrupts(stop: Callable[[], None], desk: Desk | None) -> Iterator[None]:
+def _interrupts(stop: Callable[[], None], desk: Desk) -> Iterator[None]:
     """Let an interrupt stop the stream, rather than break off whatever runs at that moment.
 
     One that comes long after the first is an interrupt as ever: something hangs. One that comes
@@ -112,7 +112,7 @@ def _interrupts(stop: Callable[[], None], desk: Desk | None) -> Iterator[None]:
     stopped: list[float] = []
 
     def handle(number: int, frame: FrameType | None) -> None:
-        if desk is not None and desk.takes_interrupt():
+        if desk.takes_interrupt():
             return
         if stopped and time.monotonic() - stopped[0] > _HANGS:
             previous(number, frame)
@@ -127,33 +127,30 @@ def _interrupts(stop: Callable[[], None], desk: Desk | None) -> Iterator[None]:
             signal.signal(signal.SIGINT, previous)
 
 
-def _follow(stream: Stream, reply: Reply, view: View | None, desk: Desk | None) -> None:
+def _follow(stream: Stream, reply: Reply, view: View | None, desk: Desk) -> None:
     due = 0.0
     shown = False
     while True:
         finished = stream.done
+        works = desk.has_work()  # before the events: that it begins is one of them
         reply.advance(stream.events[len(reply.events) :])
         if finished:
             return
         now = time.monotonic()
         first = not shown and bool(reply.blocks)  # the first delta is drawn at once
-        works = desk is not None and desk.has_work
-        if view is None and desk is None:
-            stream.join()
-        elif view is None:
-            if not works:
-                stream.wait(len(reply.events))
-        elif now < due and not first and not works:
-            stream.wait(len(reply.events), due - now)
-        else:
+        if view is not None and (works or first or now >= due):
             shown = shown or first
-            due = time.monotonic() + view.frame(reply, now)  # what runs is drawn as running
-            if not works:
-                if shown:
-                    stream.join(due - time.monotonic())  # asleep, not woken by each delta
-                stream.wait(len(reply.events), _TICK)
-        if desk is not None:
+            due = time.monotonic() + view.frame(reply, now)
+            if shown and not works:
+                stream.join(due - time.monotonic())  # asleep, not woken by each delta
+            now = due
+        if works:
             desk.work()
+        elif view is None and not desk.is_taken:
+            stream.join()
+        else:
+            rest = None if view is None else max(0.0, due - now) or _TICK
+            stream.wait(len(reply.events), rest, desk.has_work)
 
 
 def by_input(call: Block) -> bool | None:

@@ -30,7 +30,7 @@ _SLOWEST = 0.4
 _UNITS_PER_SECOND = 400_000
 """HTML that a browser lays out again without dropping frames (measured on two cores)."""
 
-_PATIENCE = 2.0
+_PATIENCE = 5.0
 """Seconds in which a page that can answer has said that it shows a question."""
 
 _HERE = Path(__file__).parent
