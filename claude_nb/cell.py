@@ -64,7 +64,7 @@ def run(
         prompt = cell
     name, insert = given.pop("out", None), given.pop("insert", False)
     dry = given.pop("dry_run", False)
-    arguments = defaults | _content(shell, prompt, given) | _history(given, defaults)
+    arguments = defaults | _content(shell, prompt, given) | _history(shell, given, defaults)
     arguments |= _tools(given) | given
     if dry:
         display(_expected(prompt, arguments))
@@ -131,7 +131,9 @@ def _tools(given: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _history(given: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+def _history(
+    shell: InteractiveShell, given: dict[str, Any], defaults: dict[str, Any]
+) -> dict[str, Any]:
     """The conversation; the options that name it are taken out of ``given``."""
     name = given.pop("conversation", None)
     if given.pop("once", False):
@@ -140,4 +142,5 @@ def _history(given: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
         return {}
     conversation = Conversation.named(NOTEBOOK if name is None else name)
     conversation.system = defaults["system"]  # for a branch that begins; others keep theirs
+    conversation.renew(shell.user_ns)
     return {"history": conversation, "system": None}

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -24,7 +24,7 @@ from claude_nb.errors import InputError
 from claude_nb.prompt import Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from claude_nb.caching import System
     from claude_nb.progress import Progress
@@ -229,6 +229,18 @@ class History:
             self._tools[_bytes(tools.definitions)] = tools
         offered = self._tools.get(_bytes(request.tools or ()))
         return offered if request.uses_tools and request.tools else None
+
+    def renew(self, variables: Mapping[str, Any]) -> None:
+        """Call functions as they are defined now, where the model was told the same of them.
+
+        Args:
+            variables: The user's variables.
+        """
+        for told, tools in self._tools.items():
+            with suppress(InputError):  # it cannot be a tool any more: it stays as it was
+                now = tools.renewed(variables)
+                if _bytes(now.definitions) == told:
+                    self._tools[told] = now
 
     def keep(self, request: Request, place: Place, origin: str | None, reply: Progress) -> None:
         """Keep a turn, if there is an answer to keep: or else the question is forgotten as well.

@@ -372,6 +372,7 @@ _FORMS: dict[type | str, Form] = {
     BuiltinFunctionType: _source,
     type: _source,
     "functools._lru_cache_wrapper": _source,
+    "pydantic.main.BaseModel": lambda value, _: value.model_dump_json(),
     "pandas.DataFrame": _pandas,
     "pandas.Series": _pandas_series,
     "pandas.core.frame.DataFrame": _pandas,  # so called before pandas 3

@@ -16,7 +16,7 @@ from claude_nb.api import function_tool
 from claude_nb.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 SERVER_TOOLS: dict[str, dict[str, Any]] = {
     "web_search": {"type": "web_search_20250305"},
@@ -98,6 +98,7 @@ class Tools:
         self.confirm = confirm
         self.timeout = timeout
         self.max_turns = max_turns
+        self._values = tools
         self._functions: dict[str, Tool] = {}
         definitions: list[dict[str, Any]] = []
         for value in tools:
@@ -121,6 +122,28 @@ class Tools:
     def names(self) -> list[str]:
         """The names of the functions."""
         return list(self._functions)
+
+    def renewed(self, variables: Mapping[str, Any]) -> Tools:
+        """The same with the functions of those names that are defined now.
+
+        Args:
+            variables: The user's variables; what is no function any more stays as it was.
+
+        Raises:
+            InputError: One of them cannot be a tool.
+        """
+        now = (variables.get(getattr(value, "__name__", "")) for value in self._values)
+        values = [
+            new if callable(new) and callable(old) else old
+            for old, new in zip(self._values, now, strict=True)
+        ]
+        return Tools(
+            *values,
+            eager=self.eager,
+            confirm=self.confirm,
+            timeout=self.timeout,
+            max_turns=self.max_turns,
+        )
 
     def __repr__(self) -> str:
         names = (str(d.get("name") or d.get("type")) for d in self.definitions)

@@ -1,0 +1,165 @@
+"""Tools in real front ends: input that grows, calls that are allowed by a key, results folded."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from playwright.sync_api import expect
+
+from claude_nb.simulator import Stream
+from tests.browser.lab import FRONT_ENDS
+from tests.browser.test_live import LIVE, NO_SUBSHELLS, SETTLED, open_cells, simulator
+from tests.played import end, said, start, text, tool_use
+
+__all__ = ["open_cells", "simulator"]
+
+TOOLS = """\
+import pandas as pd, time
+df = pd.DataFrame({"customer": ["Aster", "Birch", "Cobalt"], "growth": [0.41, 0.22, 0.17]})
+
+def top_customers(by: str, limit: int = 3) -> pd.DataFrame:
+    '''The customers that grew fastest.'''
+    print("looking at", by)
+    return df.head(limit)
+
+def wait(by: str) -> str:
+    '''Waits.'''
+    print("waiting")
+    time.sleep(600)
+
+def fail(by: str) -> str:
+    '''Fails.'''
+    return {}[by]
+"""
+CALL = [
+    start(),
+    *text("Let me look at the quarters side by side first."),
+    *tool_use('{"by": ', '"growth"', ', "limit": 2}', index=1, name="top_customers"),
+]
+ANSWER = Stream(said("Growth is concentrated: **Aster** and **Birch**."))
+
+
+def call(name: str = "top_customers", arguments: str = '{"by": "growth"}') -> Stream:
+    """A message that calls a function."""
+    return Stream([start(), *tool_use(arguments, name=name), *end("tool_use")])
+
+
+@pytest.mark.parametrize("front_end", FRONT_ENDS)
+def test_input_grows_and_the_settled_output_shows_call_and_result_folded(
+    open_cells, simulator, front_end
+):
+    """Half-written input is there before it is complete; then the function runs, and its table."""
+    simulator.enqueue(Stream([*CALL, *end("tool_use")], delay=0.4), ANSWER)
+    notebook = open_cells(TOOLS, "%%claude --tools top_customers\nWho grew?", front_end=front_end)
+    notebook.run(1)
+    notebook.wait_idle()
+    notebook.run(2)
+    pane = notebook.output(2).locator(f"{LIVE} details")
+    expect(pane.locator("pre")).to_have_text('{\n  "by": "growth"')
+    assert pane.get_attribute("open") == ""
+    settled = notebook.output(2).locator(SETTLED)
+    expect(settled).to_contain_text("Growth is concentrated")
+    notebook.wait_idle()
+    pane = settled.locator("details")
+    label = pane.locator("summary")
+    expect(label).to_have_text(
+        re.compile(r'top_customers\(by="growth", limit=2\) → 2 rows · \d\.\d s')
+    )
+    assert pane.get_attribute("open") is None
+    label.click()
+    expect(pane.locator("td", has_text="Birch")).to_be_visible()
+    assert settled.locator("td", has_text="1 · tool use").count() == 1
+    assert "looking at growth" in notebook.text(2)
+    assert notebook.errors == []
+    notebook.reopen(trusted=False)
+    assert "→ 2 rows" in notebook.text(2)
+
+
+@pytest.mark.parametrize("front_end", FRONT_ENDS)
+@pytest.mark.parametrize(("button", "came"), [("Run", "→ 3 rows"), ("Don’t run", "not allowed")])
+def test_a_call_is_allowed_or_not_by_key(open_cells, simulator, front_end, button, came):
+    """The question waits below the input; Tab and Enter answer it."""
+    simulator.enqueue(call(), ANSWER)
+    notebook = open_cells(
+        TOOLS, "%%claude --tools top_customers --confirm\nWho grew?", front_end=front_end
+    )
+    notebook.run(1)
+    notebook.wait_idle()
+    notebook.run(2)
+    live = notebook.output(2).locator(LIVE)
+    question = live.get_by_role("group", name="May this call run?")
+    expect(question.get_by_role("button", name="Run", exact=True)).to_be_visible()
+    expect(live.locator(".claude-nb-status")).to_contain_text("waiting for your answer")
+    said_ = notebook.page.get_by_role("status").get_by_text("Claude asks to run top_customers(")
+    expect(said_).to_have_count(1)
+    live.get_by_role("button", name="Stop").focus()
+    for _ in range(4):
+        notebook.page.keyboard.press("Tab")
+        if notebook.page.evaluate("document.activeElement.textContent") == button:
+            break
+    notebook.page.keyboard.press("Enter")
+    settled = notebook.output(2).locator(SETTLED)
+    expect(settled).to_contain_text(came)
+    expect(settled).to_contain_text("Growth is concentrated")
+    notebook.wait_idle()
+    assert notebook.errors == []
+
+
+def test_where_no_click_arrives_the_cell_asks(open_cells, simulator):
+    """With subshells off a busy kernel hears no widget, so the question is an input."""
+    simulator.enqueue(call(), ANSWER)
+    notebook = open_cells(
+        TOOLS, "%%claude --tools top_customers --confirm\nWho grew?", settings=NO_SUBSHELLS
+    )
+    notebook.run(1)
+    notebook.wait_idle()
+    notebook.run(2)
+    field = notebook.output(2).locator("input.jp-Stdin-input")
+    expect(notebook.output(2)).to_contain_text('Run top_customers(by="growth")? [y/N]')
+    field.fill("y")
+    field.press("Enter")
+    expect(notebook.output(2).locator(SETTLED)).to_contain_text("→ 3 rows")
+    notebook.wait_idle()
+
+
+@pytest.mark.parametrize("settings", [{}, NO_SUBSHELLS], ids=["default", "no-subshells"])
+def test_stop_ends_a_function_that_runs(open_cells, simulator, settings):
+    """Within two seconds of the press; the call says that it was stopped."""
+    simulator.enqueue(call("wait"))
+    notebook = open_cells(TOOLS, "%%claude --tools wait\nWait.", settings=settings)
+    notebook.run(1)
+    notebook.wait_idle()
+    notebook.run(2)
+    live = notebook.output(2).locator(LIVE)
+    expect(live.locator(".claude-nb-status")).to_contain_text("running wait")
+    expect(notebook.output(2)).to_contain_text("waiting")
+    pressed = time.monotonic()
+    live.get_by_role("button", name="Stop").click()
+    settled = notebook.output(2).locator(SETTLED)
+    expect(settled.locator("summary")).to_contain_text("stopped")
+    assert time.monotonic() - pressed < 2
+    notebook.wait_idle()
+    assert "StoppedError: Stopped." in notebook.text(2)
+
+
+def test_a_failing_function_shows_its_traceback_folded(open_cells, simulator):
+    """The model is told what; where it happened is for the user."""
+    simulator.enqueue(call("fail"), ANSWER)
+    notebook = open_cells(TOOLS, "%%claude --tools fail\nFail.")
+    notebook.run(1)
+    notebook.wait_idle()
+    notebook.run(2)
+    settled = notebook.output(2).locator(SETTLED)
+    expect(settled).to_contain_text("failed: KeyError")
+    notebook.wait_idle()
+    pane = settled.locator("details").first
+    pane.locator("summary").first.click()
+    expect(pane.locator("pre", has_text="KeyError: 'growth'").first).to_be_visible()
+    inner = pane.locator("details")
+    assert inner.get_attribute("open") is None
+    inner.locator("summary").click()
+    expect(inner.locator("pre")).to_contain_text("in fail")
+    (result,) = simulator.requests[-1].body["messages"][-1]["content"]
+    assert result["content"] == [{"type": "text", "text": "KeyError: 'growth'"}]
