@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from inspect import isfunction
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import SimpleCompletion, context_matcher
@@ -50,16 +51,21 @@ def _candidates(before: str, word: str, variables: Mapping[str, Any]) -> Iterabl
     from claude_nb.conversation import Conversation
     from claude_nb.models import known_models
     from claude_nb.prompt import EFFORTS
+    from claude_nb.tools import SERVER_TOOLS
 
-    takes = {"model": known_models(), "thinking": ["on", "off"], "effort": EFFORTS}
+    shown = {name: value for name, value in variables.items() if not name.startswith("_")}
+    takes: dict[str, Callable[[], Iterable[str]]] = {
+        "model": known_models,
+        "thinking": lambda: ("on", "off"),
+        "effort": lambda: EFFORTS,
+        "system": lambda: [n for n, v in variables.items() if isinstance(v, (str, System))],
+        "attach": lambda: shown,
+        "conversation": lambda: [name for name in Conversation.names() if name.split() == [name]],
+        "tools": lambda: [*filter(lambda n: isfunction(shown[n]), shown), *SERVER_TOOLS],
+        "json": lambda: [name for name, value in shown.items() if isinstance(value, (type, dict))],
+    }
     last = before.split()[-1:] or [""]
     option = next((o for o in OPTIONS if last[0] in (f"--{o.name}", f"-{o.short}")), None)
-    if option is not None and option.name == "system":
-        return (name for name, value in variables.items() if isinstance(value, (str, System)))
-    if option is not None and option.name == "attach":
-        return (name for name in variables if not name.startswith("_"))
-    if option is not None and option.name == "conversation":
-        return (name for name in Conversation.names() if name.split() == [name])
     if option is not None and option.metavar:
-        return takes.get(option.name, ())
+        return takes.get(option.name, tuple)()
     return (f"--{option.name}" for option in OPTIONS) if word.startswith("-") else ()

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from claude_nb.caching import System
 from claude_nb.errors import InputError
-from claude_nb.tools import SERVER_TOOLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -119,6 +118,8 @@ def _identifier(value: Value, _variables: Mapping[str, Any]) -> str:
 
 
 def _tools(value: Value, variables: Mapping[str, Any]) -> tuple[Any, ...]:
+    from claude_nb.tools import SERVER_TOOLS  # here: to load the extension stays cheap
+
     names = [name.strip() for name in value.text.split(",")]
     if names == [""]:
         return ()

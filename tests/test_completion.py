@@ -14,7 +14,8 @@ from claude_nb.models import known_models
 def offered():
     """Completes the end of a cell's text with IPython's own completer."""
     manual = CachedSystem("Be short.")
-    variables = {"tone": "Be short.", "table": [1, 2], "manual": manual}
+    variables = {"tone": "Be short.", "table": [1, 2], "manual": manual, "look_up": matcher}
+    variables |= {"Train": type("Train", (), {}), "schema": {"type": "object"}}
     completer = IPCompleter(namespace=variables, use_jedi=False)
     completer.custom_matchers.append(matcher(variables))
 
@@ -46,6 +47,12 @@ def test_values(offered):
     assert offered("%%claude --system ta") == []
     assert offered("%%claude --system to") == ["tone"]
     assert offered("%%claude --system ma") == ["manual"]
+
+
+def test_names_of_tools_and_forms(offered):
+    """Functions, and what the server runs; types and schemas."""
+    assert offered("%%claude --tools ") == ["code_execution", "look_up", "web_fetch", "web_search"]
+    assert offered("%%claude --json ") == ["Train", "schema"]
 
 
 def test_names_of_values_and_conversations(offered):

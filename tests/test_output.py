@@ -75,7 +75,11 @@ def test_the_effort_is_asked_for_beside_the_form(api):
 @pytest.mark.parametrize(
     ("events", "outcome", "why"),
     [
-        ([start(), *text('{"to": "Wi'), *end("max_tokens")], "truncated", "the answer is not whole"),
+        (
+            [start(), *text('{"to": "Wi'), *end("max_tokens")],
+            "truncated",
+            "the answer is not whole",
+        ),
         ([start(), *text("No."), *end("refusal")], "refused", "the answer is not whole"),
         (said('{"to": "Wien"}'), "complete", "minutes"),
         (said('{"to": "Wien", "minutes": -1}'), "complete", "greater than 0"),
