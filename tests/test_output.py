@@ -34,7 +34,7 @@ class Point:
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 
 
-def ask(api, *events, output=Train, **options: object):
+def ask(api, *events: object, output=Train, **options: object):
     """Ask for an answer of a form, and let the server send these events."""
     api.enqueue(Stream(list(events)))
     return claude_nb.ask("Which train?", output=output, show=False, **options)
@@ -78,9 +78,9 @@ def test_the_effort_is_asked_for_beside_the_form(api):
         (
             [start(), *text('{"to": "Wi'), *end("max_tokens")],
             "truncated",
-            "the answer is not whole",
+            "is not whole",
         ),
-        ([start(), *text("No."), *end("refusal")], "refused", "the answer is not whole"),
+        ([start(), *text("No."), *end("refusal")], "refused", "is not whole"),
         (said('{"to": "Wien"}'), "complete", "minutes"),
         (said('{"to": "Wien", "minutes": -1}'), "complete", "greater than 0"),
         (said("It is late."), "complete", "Invalid JSON"),
