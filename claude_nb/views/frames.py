@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from claude_nb.blocks import TOOL_CALLS
 from claude_nb.errors import Redactor, redact
-from claude_nb.events import ToolAsked, ToolStarted
+from claude_nb.events import ToolRan
 from claude_nb.progress import Outcome
 from claude_nb.render import html, words
 from claude_nb.render.characters import MOST, Cleaner, clean
@@ -249,7 +249,8 @@ class _ToolPane(_Pane):
         self._left = MOST
         self._units = 0
         self._label = ""
-        self._closed = False
+        self._known: tuple[bool, object, bool] | None = None
+        self._waits = False  # for what is going to come of it
         self._result: list[str] = []
 
     def grow(self, message: Message) -> list[Op]:
@@ -270,35 +271,37 @@ class _ToolPane(_Pane):
                 ops.append(protocol.patch(self.number, 0, self._units, shown, len(_CODE_END)))
                 self._blocks.insert(-1, shown)
                 self._units += len(shown.encode("utf-16-le")) // 2
+        runs = message.runs_tools and self.block.type == "tool_use"
+        runs = runs and (not message.complete or bool(message.calls))
+        self._waits = runs and not isinstance(self.block.run, ToolRan)
         ops += self._settle()
         # A call that is complete is lost all the same if its message then breaks off.
-        waits = message.runs_tools and self.block.type == "tool_use" and not self._result
-        self.finished = self.block.lost or (message.complete and not waits)
+        self.finished = self.block.lost or (message.complete and not self._waits)
         return ops
 
     def _settle(self) -> list[Op]:
         """The operations for what has become known of a call whose input is complete."""
-        if self.block.ended is None:
+        known = (self.block.lost, self.block.run, self._waits)
+        if self.block.ended is None or known == self._known:  # to look at the input is dear
             return []
         ops: list[Op] = []
-        if self.block.lost or not self._closed:
-            self._closed = True
+        if self.block.lost or not self._known:
             self._blocks = [html.tool_input(self.block)]
             ops.append(protocol.patch(self.number, 0, 0, self._blocks[0]))
+        self._known = known
         if not self._result and (result := html.tool_result(self.block)):
             self._result = [result]
             ops.append(protocol.patch(self.number, 1, 0, result))
-        label = html.tool_label(self.block)
-        if label != self._label:
-            self._label = label
-            ops.append(protocol.label(self.number, label))
-        if ops:
-            ops.append(protocol.fold(self.number, is_open=self._is_open))
-        return ops
+        self._label = html.tool_label(self.block)
+        return [
+            *ops,
+            protocol.label(self.number, self._label),
+            protocol.fold(self.number, is_open=self._is_open),
+        ]
 
     @property
     def _is_open(self) -> bool:
-        return not self._closed or isinstance(self.block.run, (ToolAsked, ToolStarted))
+        return self._known is None or (self._waits and not self.block.lost)
 
     def whole(self) -> list[Op]:
         return [

@@ -22,6 +22,9 @@ from claude_nb.events import (
     Resumed,
     Stopped,
     StreamEvent,
+    ToolAsked,
+    ToolRan,
+    ToolStarted,
     Waiting,
 )
 from claude_nb.prompt import Request
@@ -48,6 +51,18 @@ OURS = {
     "resumed": Resumed(LOST),
     "stopped": Stopped(),
     "failed": Failed(LOST),
+    "request_sent, tools": RequestSent("claude-opus-5-5", simulated=True, runs_tools=True),
+    "tool_asked": ToolAsked("toolu_1"),
+    "tool_started": ToolStarted("toolu_1"),
+    "tool_ran": ToolRan("toolu_1", ({"type": "text", "text": '{"n": 1}'},), note="n", seconds=0.2),
+    "tool_ran, failed": ToolRan(
+        "toolu_1",
+        ({"type": "text", "text": "KeyError: '<b>'"},),
+        is_error=True,
+        note="failed: KeyError",
+        details="Traceback\n  <cell>",
+        seconds=1.0,
+    ),
 }
 """The events of ours that examples name; their waits are over, so that no clock shows in them."""
 
