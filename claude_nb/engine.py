@@ -248,10 +248,22 @@ class Stream:
             timeout: Seconds, or None for as long as it takes.
         """
         arrived = threading.Event()
-        self._wake = arrived.set
-        if len(self.events) <= seen and not self.done:
-            arrived.wait(timeout)
+        self.call_on_news(seen, arrived.set)
+        arrived.wait(timeout)
         self._wake = None
+
+    def call_on_news(self, seen: int, wake: Callable[[], object]) -> None:
+        """Call ``wake`` once, when there are more than ``seen`` events or the stream is done.
+
+        At once if that is so already; else on the engine's thread. The last call counts.
+
+        Args:
+            seen: How many events the reader has.
+            wake: Must not block.
+        """
+        self._wake = wake
+        if len(self.events) > seen or self.done:
+            self._notify()
 
     def __iter__(self) -> Iterator[StreamEvent]:
         seen = 0

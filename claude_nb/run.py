@@ -21,13 +21,13 @@ from claude_nb.reply import Reply, execution, shell
 from claude_nb.retry import Policy
 from claude_nb.session import session as session  # noqa: PLC0414 - shared from here
 from claude_nb.source import ApiSource
-from claude_nb.views import paint
+from claude_nb.views import background, paint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from claude_nb.budget import Estimate
-    from claude_nb.history import History
+    from claude_nb.history import Exchange, History
     from claude_nb.progress import Progress
     from claude_nb.views import View
 
@@ -149,6 +149,39 @@ async def ask_async(prompt: str, **arguments: Any) -> Reply:
     return asked[1]
 
 
+def begin(
+    prompt: str,
+    show: Callable[[Stream, Reply], View],
+    ended: Callable[[Reply, Exception | None], object],
+    **arguments: Any,
+) -> None:
+    """``ask`` without waiting: the reply is painted on a thread of its own.
+
+    Args:
+        prompt: The user's words.
+        show: Makes what the reply is shown in, from its stream and the reply.
+        ended: Called when it has ended and the books are kept, with the reply, and with what went
+            wrong with showing it, or None.
+        **arguments: As for ``ask``, without ``show`` and ``view``; ``place`` is where it is asked,
+            and ``after`` the exchange that it follows, where that was chosen.
+
+    Raises:
+        InputError: The request cannot be sent as it is; nothing was sent.
+    """
+    with ExitStack() as stack:
+        stream, reply, _ = stack.enter_context(_asked(prompt, show=False, **arguments))
+        view = show(stream, reply)
+        books = stack.pop_all()
+
+    def finish(bug: Exception | None) -> None:
+        try:
+            books.close()
+        finally:
+            ended(reply, bug)
+
+    background.paint(stream, reply, view, finish)
+
+
 def estimate(
     prompt: str,
     *,
@@ -196,18 +229,20 @@ def _asked(
     view: str = "auto",
     policy: Policy | None = None,
     max_cost: float | None = None,
+    place: Place | None = None,
+    after: Exchange | None = None,
     **options: Any,
 ) -> Iterator[tuple[Stream, Reply, Callable[[], View] | None]]:
     """Send a prompt, and keep its books when it has been painted."""
     if view not in VIEWS:
         raise InputError(f"There is no view {view!r}.", f"It is one of {', '.join(VIEWS)}.")
     request = _request(prompt, attach, options)
-    place = current_place()
+    place = place or current_place()
     connection = _connection(client)
     with ExitStack() as stack:
         if history is not None:
             stack.enter_context(history.asking())
-            request = history.next(request, place, connection.origin, new=new)
+            request = history.next(request, place, connection.origin, new=new, after=after)
         request, policy = _limited(request, connection, policy, max_cost, stack)
         reply = Reply(request)
         reply.expectation = session.cache.expect(request, connection, reply)
@@ -271,7 +306,7 @@ def current_place() -> Place:
 def _view(name: str, stream: Stream, reply: Reply) -> View:
     """The view of that name, or the one that fits where this runs."""
     if name == "auto":
-        name = _fitting()
+        name = fitting()
     if name == "live":
         from claude_nb.views.live import LiveView
 
@@ -285,8 +320,11 @@ def _view(name: str, stream: Stream, reply: Reply) -> View:
     return TerminalView()
 
 
-def _fitting() -> str:
-    """A widget where somebody is there to answer it: nbclient and papermill are not."""
+def fitting() -> str:
+    """The view that fits where this runs.
+
+    A widget where somebody is there to answer it: nbclient and papermill are not.
+    """
     if getattr(shell(), "kernel", None) is None:
         return "terminal"
     live = sys.modules.get("claude_nb.views.live")

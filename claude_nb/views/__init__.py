@@ -27,6 +27,9 @@ _TICK = 1.0
 """Seconds after which a silent stream is drawn again, so that its clock goes on."""
 
 
+_UNSEEN = 3600.0
+"""Seconds for which a stream that nobody sees is left alone."""
+
 _HANGS = 3.0
 """Seconds after an interrupt from which on the next one is not only another press of the key."""
 
@@ -107,22 +110,47 @@ def _interrupts(stop: Callable[[], None]) -> Iterator[None]:
 
 
 def _follow(stream: Stream, reply: Reply, view: View | None) -> None:
-    due = 0.0
-    shown = False
-    while True:
-        finished = stream.done
-        reply.advance(stream.events[len(reply.events) :])
+    following = Following(stream, reply, view)
+    while not following.step():
+        stream.join(following.rest - time.monotonic())  # asleep, not woken by each delta
+        stream.wait(len(reply.events), following.latest - time.monotonic())
+
+
+class Following:
+    """A reply that is drawn while it grows, one step after another.
+
+    Attributes:
+        rest: Until when no step is worth making (``time.monotonic()``).
+        latest: When the next step is due though nothing has come.
+    """
+
+    def __init__(self, stream: Stream, reply: Reply, view: View | None) -> None:
+        self._stream = stream
+        self._reply = reply
+        self._view = view
+        self._due = 0.0
+        self._shown = False
+        self.rest = self.latest = 0.0
+
+    def step(self) -> bool:
+        """Take in what has come, draw it if it is time to, and say whether that was the end."""
+        finished = self._stream.done
+        reply = self._reply
+        reply.advance(self._stream.events[len(reply.events) :])
         if finished:
-            return
+            return True
         now = time.monotonic()
-        first = not shown and bool(reply.blocks)  # the first delta is drawn at once
-        if view is None:
-            stream.join()
-        elif now < due and not first:
-            stream.wait(len(reply.events), due - now)
-        else:
-            shown = shown or first
-            due = time.monotonic() + view.frame(reply, now)
-            if shown:
-                stream.join(due - time.monotonic())  # asleep, not woken by each delta
-            stream.wait(len(reply.events), _TICK)
+        if self._view is None:
+            self.rest = self.latest = now + _UNSEEN
+            return False
+        first = not self._shown and bool(reply.blocks)  # the first delta is drawn at once
+        if now < self._due and not first:
+            self.rest, self.latest = now, self._due
+            return False
+        self._shown = self._shown or first
+        pause = self._view.frame(reply, now)
+        now = time.monotonic()
+        self._due = now + pause
+        self.rest = self._due if self._shown else now
+        self.latest = self.rest + _TICK
+        return False
