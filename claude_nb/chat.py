@@ -293,8 +293,9 @@ class Chat(PageWidget):
 
     def close(self) -> None:
         """Close the widget, and stop what it is asking; its conversation stays."""
-        self.stop()
-        self._deaf()
+        if self.comm is not None:  # it was made, and is not closed already
+            self.stop()
+            self._deaf()
         super().close()
 
     def __repr__(self) -> str:

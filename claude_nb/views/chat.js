@@ -29,6 +29,16 @@ function button(label, title, onclick, more = {}) {
   return make("button", { type: "button", title, "aria-label": title, onclick, ...more }, label);
 }
 
+/** Formulas as their source, as in a reply that grows: nothing typesets them on a live page. */
+function sourced(nodes) {
+  for (const formula of nodes.querySelectorAll(".mathjax_process")) {
+    const [, opening, source] = formula.textContent.match(/^\\([([])(.*)\\[)\]]$/s) ?? [];
+    const sign = opening === "[" ? "$$" : "$";
+    if (opening) formula.textContent = `${sign}${source}${sign}`;
+  }
+  return nodes;
+}
+
 let ids = 0;
 
 /** What all views of one chat share. */
@@ -385,7 +395,7 @@ class TurnView {
     }
     this.showReply();
     if (turn.answer && !before?.answer) {
-      if (!this.panes) this.body.replaceChildren(nodesOf(turn.answer.html));
+      if (!this.panes) this.body.replaceChildren(sourced(nodesOf(turn.answer.html)));
       this.below.innerHTML = turn.answer.below;
       this.usage.innerHTML = turn.answer.usage;
     }
@@ -678,11 +688,9 @@ class ChatView {
     } else if (name === "busy") {
       const busy = this.chat.busy;
       if (!busy) this.stopping = false;
-      const focused = document.activeElement === this.stopButton;
       this.sendButton.hidden = busy;
       this.stopButton.hidden = !busy;
       this.stopButton.disabled = Boolean(this.stopping);
-      if (focused && !busy) this.box.area.focus();
       this.log.setAttribute("aria-busy", String(busy));
       if (!busy && this.line.textContent === ANSWERING) this.notice("");
     }
@@ -830,6 +838,7 @@ class ChatView {
 
   stop() {
     this.stopping = true;
+    if (document.activeElement === this.stopButton) this.box.area.focus();
     this.stopButton.disabled = true;
     for (const item of this.items) item.showClock();
     this.chat.call("stop");
@@ -1006,6 +1015,7 @@ export default () => {
       return () => chat.close();
     },
     render({ model, el }) {
+      el.classList.add("claude-nb-part");
       const view = new ChatView(chat, el);
       chat.views.add(view);
       whenOnPage(el, () => {
