@@ -56,4 +56,3 @@ class Page:
         for op in self.ops("turns"):
             shown[op["keep"] :] = op["turns"]
         return shown
-

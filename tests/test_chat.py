@@ -583,7 +583,11 @@ def test_exports_never_overwrite(api, page, chat, tmp_path, monkeypatch):
 
     answers = [page.say(chat, "export", form=form) for form in ("markdown", "markdown", "notebook")]
 
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["chat 2.md", "chat.ipynb", "chat.md"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "chat 2.md",
+        "chat.ipynb",
+        "chat.md",
+    ]
     assert answers[1]["said"].startswith("Saved as chat 2.md, in ")
     assert "**You**\n\nHi" in page.say(chat, "export", form="copy")["text"]
 

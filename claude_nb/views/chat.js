@@ -172,8 +172,9 @@ class Chat {
 
   /** Put a view over each output that holds the saved form of this chat, and forget those gone. */
   cover() {
-    for (const [wrapper, { view, host }] of this.hosts) {
+    for (const [wrapper, { view, host, area }] of this.hosts) {
       if (wrapper.isConnected && host.isConnected) continue;
+      area.classList.remove("claude-nb-holds");
       view.close();
       this.views.delete(view);
       this.hosts.delete(wrapper);
@@ -186,8 +187,10 @@ class Chat {
       const host = make("div", { class: "jp-OutputArea-output claude-nb-over" });
       wrapper.classList.add("claude-nb-covered");
       wrapper.append(host);
+      const area = wrapper.parentElement;
+      area.classList.add("claude-nb-holds");
       const view = new ChatView(this, host);
-      this.hosts.set(wrapper, { view, host });
+      this.hosts.set(wrapper, { view, host, area });
       this.views.add(view);
     }
   }
@@ -221,8 +224,9 @@ class Chat {
     clearInterval(this.watch);
     clearTimeout(this.healing);
     this.observer.disconnect();
-    for (const [wrapper, { host }] of this.hosts) {
+    for (const [wrapper, { host, area }] of this.hosts) {
       wrapper.classList.remove("claude-nb-covered");
+      area.classList.remove("claude-nb-holds");
       host.remove();
     }
   }
