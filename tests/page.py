@@ -1,4 +1,4 @@
-"""A page without a browser: what a widget sends is written down, and what a page says is delivered."""
+"""A page without a browser: what it is sent is written down, and what it says is delivered."""
 
 from __future__ import annotations
 

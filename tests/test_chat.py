@@ -1,8 +1,9 @@
-"""``Chat`` without a browser: what is asked, what the page is told, what is saved and comes back."""
+"""``Chat`` without a browser: what is asked, shown, saved, and what comes back."""
 
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import nbformat
@@ -337,11 +338,12 @@ def test_stop_keeps_what_came(api, page, chat):
     """From the first moment on; the words stay in the conversation, marked."""
     api.enqueue(OPEN)
     number = len(api.requests)
-    done = threading.Thread(target=lambda: pytest.raises(StoppedError, chat.ask, "Hang"))
-    done.start()
-    arrived(api, number + 1)
-    page.say(chat, "stop")
-    done.join(20)
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(chat.ask, "Hang")
+        arrived(api, number + 1)
+        page.say(chat, "stop")
+        with pytest.raises(StoppedError):
+            asked.result(20)
 
     assert "Stopped" in page.turns()[0]["answer"]["below"]
     assert not chat.busy
