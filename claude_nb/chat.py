@@ -195,6 +195,7 @@ class Chat(PageWidget):
         self._files: dict[str, tuple[str, bytes, str]] = {}
         self._places: deque[str] = deque(maxlen=MAX_PLACES)
         self._covered = False
+        self._coverable = False
         self._version = 0
         self._unknown_cost = False
         super().__init__(
@@ -517,6 +518,7 @@ class Chat(PageWidget):
         with self._lock:
             self._places.append(display_id)
             self._covered = self._covered or kind == "updating"
+            self._coverable = self._coverable or kind == "live"
         data, metadata = self._saved()
         if kind == "live":
             view = (self._repr_mimebundle_() or ({}, {}))[0]
@@ -552,7 +554,7 @@ class Chat(PageWidget):
                 records.append(self._failed.record)
             count = len(turns)
             head = f"Chat · {name} · {count} turn{'' if count == 1 else 's'}"
-            classes = f"{self._mark} claude-nb-v{self._version}"
+            classes = f"{self._mark} claude-nb-v{self._version}" if self._coverable else ""
             simulated = any(record.get("simulated") is True for record in records)
             bundle = render.mimebundle(turns, head, classes)
             return bundle, render.metadata(name, turns, records, simulated=simulated)

@@ -923,13 +923,13 @@ class ChatView {
 
   keydown(event) {
     // Jupyter listens too: Shift+Enter would run the cell, Esc and D D would delete it.
-    event.stopPropagation();
+    if (!isSave(event)) event.stopPropagation();
   }
 
   /** Let the notebook have Ctrl+S, which its own attribute would keep from it. */
   letSave(event) {
     if (!this.el.contains(event.target)) return;
-    const saves = event.key.toLowerCase() === "s" && (event.ctrlKey || event.metaKey) && !event.altKey;
+    const saves = isSave(event);
     this.el.toggleAttribute("data-lm-suppress-shortcuts", !saves);
     if (saves) setTimeout(() => this.el.setAttribute("data-lm-suppress-shortcuts", "true"), 0);
   }
@@ -991,6 +991,11 @@ class ChatView {
     for (const item of this.items) item.close();
     this.el.remove();
   }
+}
+
+/** Whether a key is Ctrl+S, or ⌘S: the one shortcut that is the notebook's, wherever one writes. */
+function isSave(event) {
+  return event.key.toLowerCase() === "s" && (event.ctrlKey || event.metaKey) && !event.altKey;
 }
 
 /** Call `does` when an element is on the page. */
