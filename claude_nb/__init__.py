@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from claude_nb.attachments import Attachment, register_attachment
     from claude_nb.cached_system import CachedSystem
+    from claude_nb.chat import Chat
     from claude_nb.conversation import Conversation
     from claude_nb.errors import ClaudeError
     from claude_nb.reply import Reply
@@ -30,6 +31,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Attachment",
     "CachedSystem",
+    "Chat",
     "ClaudeError",
     "Conversation",
     "Reply",
@@ -47,6 +49,7 @@ __all__ = [
 _HOME = {
     "Attachment": "attachments",
     "CachedSystem": "cached_system",
+    "Chat": "chat",
     "Conversation": "conversation",
     "ask_async": "run",
     "register_attachment": "attachments",

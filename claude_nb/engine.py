@@ -287,7 +287,7 @@ class Stream:
             self.wake()
 
     def wake(self) -> None:
-        """Let the reader look again; on the engine's thread."""
+        """Let the reader look again."""
         wake, self._wake = self._wake, None
         if wake is not None:
             wake()
@@ -306,10 +306,23 @@ class Stream:
             ready: Says whether there is something else to do; asked before and after ``wake``.
         """
         arrived = threading.Event()
-        self._wake = arrived.set
-        if len(self.events) <= seen and not self.done and not ready():
+        self.call_on_news(seen, arrived.set)
+        if not ready():
             arrived.wait(timeout)
         self._wake = None
+
+    def call_on_news(self, seen: int, wake: Callable[[], object]) -> None:
+        """Call ``wake`` once, when there are more than ``seen`` events or the stream is done.
+
+        At once if that is so already; else on the engine's thread. The last call counts.
+
+        Args:
+            seen: How many events the reader has.
+            wake: Must not block.
+        """
+        self._wake = wake
+        if len(self.events) > seen or self.done:
+            self.wake()
 
     def __iter__(self) -> Iterator[StreamEvent]:
         seen = 0

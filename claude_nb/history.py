@@ -24,7 +24,7 @@ from claude_nb.errors import InputError
 from claude_nb.prompt import Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from claude_nb.caching import System
     from claude_nb.progress import Progress
@@ -36,6 +36,9 @@ NOTEBOOK = "notebook"
 
 MAX_NAME = 60
 """Characters of a conversation's name at most: it is shown in one line."""
+
+THINKING_LEFT_OUT = "earlier thinking left out: signed for another prompt, tools or server"
+"""The note on a turn before which signed thinking stands that is not sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,20 @@ class History:
         self.head: Exchange | None = None
         self._asking = threading.Lock()
         self._tools: dict[str, Tools] = {}
+        self._listeners: list[Callable[[], object]] = []
+
+    def listen(self, changed: Callable[[], object]) -> Callable[[], None]:
+        """Call ``changed`` whenever there is another exchange, or another head.
+
+        Returns:
+            A function that ends it.
+        """
+        self._listeners.append(changed)
+        return lambda: self._listeners.remove(changed)
+
+    def _changed(self) -> None:
+        for changed in self._listeners:
+            changed()
 
     @property
     def branch(self) -> list[Exchange]:
@@ -166,7 +183,13 @@ class History:
             self._asking.release()
 
     def next(
-        self, request: Request, place: Place, origin: str | None = None, *, new: bool = False
+        self,
+        request: Request,
+        place: Place,
+        origin: str | None = None,
+        *,
+        new: bool = False,
+        after: Exchange | None = None,
     ) -> Request:
         """Make a request the next turn of the conversation.
 
@@ -179,11 +202,12 @@ class History:
             origin: The server that is to answer it. Of what another one answered only the text
                 is sent: its signatures would be refused.
             new: Begin at the beginning, with nothing that was said before.
+            after: The exchange that it follows, where that was chosen by hand.
 
         Returns:
             The request with the earlier turns, and with notes on what is sent.
         """
-        parent = None if new else self._parent(place)
+        parent = None if new else after or self._parent(place)
         earlier = parent.branch if parent else []
         system = request.system
         if system is None:
@@ -199,8 +223,8 @@ class History:
         notes = [" · ".join(about)] if about else []
         came = [turn for exchange in earlier for turn in exchange.turns]
         if turns.holds_thinking(came) and not turns.holds_thinking(sent):
-            notes.append("earlier thinking left out: signed for another prompt, tools or server")
-        left = [] if new else self._left_behind(parent, place)
+            notes.append(THINKING_LEFT_OUT)
+        left = [] if new or after else self._left_behind(parent, place)
         if left:
             notes.append(f"left behind: {', '.join(map(label, left))}")
         asked = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -270,6 +294,7 @@ class History:
             tools=request.tools or (),
         )
         self.exchanges.append(self.head)
+        self._changed()
 
     def add(self, exchanges: Iterable[Exchange], head: Exchange) -> int:
         """Add what was said elsewhere, as in an earlier kernel; what is here already stays.
@@ -292,6 +317,7 @@ class History:
                 self.exchanges.append(known[exchange.id])
         if not before:
             self.head = known[head.id]
+        self._changed()
         return len(known) - before
 
     def fork(self, number: int) -> Exchange:
@@ -304,8 +330,13 @@ class History:
             count = len(self.exchanges)
             there_are = f"There are 1 to {count}." if count else "Nothing has been said yet."
             raise InputError(f"There is no exchange {number} in {self.name}.", there_are)
-        self.head = self.exchanges[number - 1]
-        return self.head
+        return self.go_to(self.exchanges[number - 1])
+
+    def go_to(self, exchange: Exchange) -> Exchange:
+        """Go on from an exchange of the tree."""
+        self.head = exchange
+        self._changed()
+        return exchange
 
     def undo(self) -> Exchange:
         """Go back to before the newest exchange of the branch, and return that exchange.
@@ -317,11 +348,13 @@ class History:
         if undone is None:
             raise InputError(f"There is nothing to take back in {self.name}.")
         self.head = undone.parent
+        self._changed()
         return undone
 
     def new(self) -> None:
         """Begin anew; what was said stays in the tree."""
         self.head = None
+        self._changed()
 
     def _parent(self, place: Place) -> Exchange | None:
         again = self._again(place)

@@ -25,13 +25,13 @@ from claude_nb.session import session as session  # noqa: PLC0414 - shared from 
 from claude_nb.source import ApiSource
 from claude_nb.tools import Tools
 from claude_nb.tools.calls import Calls
-from claude_nb.views import paint
+from claude_nb.views import background, paint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from claude_nb.budget import Estimate
-    from claude_nb.history import History
+    from claude_nb.history import Exchange, History
     from claude_nb.views import View
 
 
@@ -176,6 +176,42 @@ async def ask_async(prompt: str, **arguments: Any) -> Reply:
     return asked[1]
 
 
+def begin(
+    prompt: str,
+    show: Callable[[Stream, Reply], View],
+    ended: Callable[[Reply, Exception | None], object],
+    **arguments: Any,
+) -> None:
+    """``ask`` without waiting: the reply is painted on a thread of its own.
+
+    Args:
+        prompt: The user's words.
+        show: Makes what the reply is shown in, from its stream and the reply.
+        ended: Called when it has ended and the books are kept, with the reply, and with what went
+            wrong with showing it, or None.
+        **arguments: As for ``ask``, without ``show`` and ``view``; ``place`` is where it is asked,
+            and ``after`` the exchange that it follows, where that was chosen.
+
+    Raises:
+        InputError: The request cannot be sent as it is; nothing was sent.
+    """
+    with ExitStack() as stack:
+        stream, reply, _, calls = stack.enter_context(_asked(prompt, show=False, **arguments))
+        view = show(stream, reply)
+        if calls is not None:
+            calls.confirm = view.confirm
+            calls.desk.leave()
+        books = stack.pop_all()
+
+    def finish(bug: Exception | None) -> None:
+        try:
+            books.close()
+        finally:
+            ended(reply, bug)
+
+    background.paint(stream, reply, view, finish)
+
+
 def estimate(
     prompt: str,
     *,
@@ -229,6 +265,8 @@ def _asked(
     view: str = "auto",
     policy: Policy | None = None,
     max_cost: float | None = None,
+    place: Place | None = None,
+    after: Exchange | None = None,
     **options: Any,
 ) -> Iterator[tuple[Stream, Reply, Callable[[], View] | None, Calls | None]]:
     """Send a prompt, and keep its books when it has been painted."""
@@ -236,14 +274,14 @@ def _asked(
         raise InputError(f"There is no view {view!r}.", f"It is one of {', '.join(VIEWS)}.")
     offered, typed = _tools(tools), _output(output)
     request = _request(prompt, attach, offered, typed, options)
-    place = current_place()
+    place = place or current_place()
     connection = _connection(client)
     limits = _Limits(connection, max_cost)
     with ExitStack() as stack:
         stack.callback(limits.close)
         if history is not None:
             stack.enter_context(history.asking())
-            request = history.next(request, place, connection.origin, new=new)
+            request = history.next(request, place, connection.origin, new=new, after=after)
             offered = history.offer(offered, request)
         request = call(limits.fit(request, Progress()))
         reply = Reply(request, typed)
@@ -337,7 +375,7 @@ def _request(
 
 
 def _tools(tools: Tools | Iterable[Any] | None) -> Tools | None:
-    return tools if tools is None or isinstance(tools, Tools) else Tools(*tools)
+    return None if tools is None else Tools.of(tools)
 
 
 def _output(output: Any) -> Output | None:
@@ -360,7 +398,7 @@ def current_place() -> Place:
 def _view(name: str, stream: Stream, reply: Reply) -> View:
     """The view of that name, or the one that fits where this runs."""
     if name == "auto":
-        name = _fitting()
+        name = fitting()
     if name == "live":
         from claude_nb.views.live import LiveView
 
@@ -374,8 +412,11 @@ def _view(name: str, stream: Stream, reply: Reply) -> View:
     return TerminalView()
 
 
-def _fitting() -> str:
-    """A widget where somebody is there to answer it: nbclient and papermill are not."""
+def fitting() -> str:
+    """The view that fits where this runs.
+
+    A widget where somebody is there to answer it: nbclient and papermill are not.
+    """
     if getattr(shell(), "kernel", None) is None:
         return "terminal"
     live = sys.modules.get("claude_nb.views.live")

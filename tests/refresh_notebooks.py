@@ -51,7 +51,9 @@ def execute(path: Path, *, speed: float = 1.0) -> nbformat.NotebookNode:
         prefixes = ("ANTHROPIC_", "CLAUDE_NB_")
         kept = {k: v for k, v in os.environ.items() if not k.startswith(prefixes)}
         with patch.dict(os.environ, kept | ours, clear=True):  # what the kernel inherits
-            client = NotebookClient(notebook, timeout=120, record_timing=False)
+            client = NotebookClient(
+                notebook, timeout=120, record_timing=False, store_widget_state=False
+            )
             client.execute(cwd=str(path.parent))
     # The version of this Python is not worth a difference in a saved notebook.
     notebook.metadata["language_info"] = {"name": "python"}

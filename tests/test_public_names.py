@@ -11,6 +11,7 @@ import claude_nb
 PUBLIC_NAMES = [
     "Attachment",
     "CachedSystem",
+    "Chat",
     "ClaudeError",
     "Conversation",
     "Reply",

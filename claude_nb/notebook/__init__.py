@@ -59,11 +59,13 @@ class SavedNotebook:
         records: The records.
         notes: What was passed over, a line each.
         unanswered: The numbers of the ``%%claude`` cells without a record.
+        chats: The names of the conversations that were held in a chat.
     """
 
     records: tuple[Record, ...]
     notes: tuple[str, ...]
     unanswered: tuple[int, ...]
+    chats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,7 @@ def load(path: str | Path) -> SavedNotebook:
     records: list[Record] = []
     notes: list[str] = []
     unanswered: list[int] = []
+    chats: list[str] = []
     for number, cell in enumerate(_cells(path), 1):
         if not isinstance(cell, dict):
             notes.append(f"cell {number} is not a cell")
@@ -127,7 +130,7 @@ def load(path: str | Path) -> SavedNotebook:
         if len(records) >= MAX_RECORDS:
             notes.append(f"from cell {number} on: more than {MAX_RECORDS:,} records are not read")
             break
-        found = list(_records(cell))[:MAX_RECORDS]
+        found = list(_records(cell, chats))[:MAX_RECORDS]
         for data in found:
             try:
                 records.append(_record(number, cell.get("id"), data))
@@ -135,7 +138,7 @@ def load(path: str | Path) -> SavedNotebook:
                 notes.append(f"cell {number}: {error.what}")
         if not found and _is_prompt(cell):
             unanswered.append(number)
-    return SavedNotebook(tuple(records), tuple(notes), tuple(unanswered))
+    return SavedNotebook(tuple(records), tuple(notes), tuple(unanswered), tuple(chats))
 
 
 def spent(record: Record) -> Spent | None:
@@ -204,13 +207,22 @@ def _record(number: int, cell: Any, data: Any) -> Record:
     return Record(number, cell if isinstance(cell, str) else "", data, digest)
 
 
-def _records(cell: dict[str, Any]) -> Iterator[Any]:
+def _records(cell: dict[str, Any], chats: list[str]) -> Iterator[Any]:
     """The records of a cell: its own, where it was exported as text, and those of its outputs."""
     outputs = cell.get("outputs")
     for part in (cell, *(outputs if isinstance(outputs, list) else ())):
         metadata = part.get("metadata") if isinstance(part, dict) else None
-        if isinstance(metadata, dict) and "claude_nb" in metadata:
-            yield metadata["claude_nb"]
+        if not isinstance(metadata, dict) or "claude_nb" not in metadata:
+            continue
+        record = metadata["claude_nb"]
+        replies = record.get("replies") if isinstance(record, dict) else None
+        if not isinstance(replies, list):
+            yield record
+            continue
+        chat = record.get("chat")
+        if isinstance(chat, dict) and isinstance(chat.get("conversation"), str):
+            chats.append(chat["conversation"])
+        yield from replies
 
 
 def _is_prompt(cell: dict[str, Any]) -> bool:

@@ -54,20 +54,20 @@ def to_notebook(history: History, prompts: str) -> str:
             asked = v4.new_code_cell(
                 f"%%claude{_options(exchange, history.name)}\n{exchange.prompt}"
             )
-            record = _record(exchange, history.name, asked.id)
+            left = record(exchange, history.name, asked.id)
             mark = _SIMULATED if exchange.simulated else ""
             answer = {
                 "text/markdown": _shown(exchange.text) + mark,
                 "text/plain": clean(exchange.text, prose=True) + mark,
             }
-            asked.outputs = [v4.new_output("display_data", answer, metadata=record)]
+            asked.outputs = [v4.new_output("display_data", answer, metadata={"claude_nb": left})]
             codes = [
                 found.code for found in code_blocks(exchange.text) if _is_python(found.language)
             ]
             cells += [asked, *map(v4.new_code_cell, codes)]
         else:
             asked = v4.new_markdown_cell(_prompt(exchange))
-            asked.metadata = _record(exchange, history.name, asked.id)
+            asked.metadata = {"claude_nb": record(exchange, history.name, asked.id)}
             cells.append(asked)
             for is_code, part in _parts(exchange):
                 cells.append((v4.new_code_cell if is_code else v4.new_markdown_cell)(part))
@@ -190,8 +190,14 @@ def _is_plain(exchange: Exchange) -> bool:
     return exchange.content in (exchange.prompt, ({"type": "text", "text": exchange.prompt},))
 
 
-def _record(exchange: Exchange, conversation: str, cell: str) -> dict[str, Any]:
-    """What ``notebook`` reads; of what the reply took, the original notebook has the record."""
+def record(exchange: Exchange, conversation: str, cell: str) -> dict[str, Any]:
+    """What ``notebook`` reads; of what the reply took, the original notebook has the record.
+
+    Args:
+        exchange: The turn.
+        conversation: Its name.
+        cell: The id of the cell in which it was asked, or an empty string.
+    """
     turn = {
         "conversation": conversation,
         "id": exchange.id,
@@ -202,5 +208,4 @@ def _record(exchange: Exchange, conversation: str, cell: str) -> dict[str, Any]:
         "content": [] if isinstance(exchange.content, str) else list(exchange.content),
         "text": exchange.text,
     }
-    record = {"version": RECORD_VERSION, "simulated": exchange.simulated, "turn": turn}
-    return {"claude_nb": record}
+    return {"version": RECORD_VERSION, "simulated": exchange.simulated, "turn": turn}

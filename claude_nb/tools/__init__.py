@@ -16,7 +16,7 @@ from claude_nb.api import function_tool
 from claude_nb.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 SERVER_TOOLS: dict[str, dict[str, Any]] = {
     "web_search": {"type": "web_search_20250305"},
@@ -113,6 +113,11 @@ class Tools:
         for name in names:
             if name is not None and names.count(name) > 1:
                 raise InputError(f"There are two tools of the name {name}.", "Rename one of them.")
+
+    @classmethod
+    def of(cls, tools: Tools | Iterable[Any]) -> Tools:
+        """Tools as they are, or made of functions."""
+        return tools if isinstance(tools, Tools) else cls(*tools)
 
     def get(self, name: str) -> Tool | None:
         """The function of that name, or None."""

@@ -101,7 +101,14 @@ class Desk:
             self._awaits = False
             self.is_taken = threading.current_thread() is threading.main_thread()
             self._wake = wake
-            while self._jobs and not self.is_taken:
+        if not self.is_taken:
+            self.leave()
+
+    def leave(self) -> None:
+        """Say that no thread works here: each function gets one of its own."""
+        with self._lock:
+            self._awaits = False
+            while self._jobs:
                 _start(self._jobs.popleft())
 
     def has_work(self) -> bool:

@@ -31,6 +31,9 @@ _TICK = 1.0
 """Seconds after which a silent stream is drawn again, so that its clock goes on."""
 
 
+_UNSEEN = 3600.0
+"""Seconds for which a stream that nobody sees is left alone."""
+
 _HANGS = 3.0
 """Seconds after an interrupt from which on the next one is not only another press of the key."""
 
@@ -128,29 +131,64 @@ def _interrupts(stop: Callable[[], None], desk: Desk) -> Iterator[None]:
 
 
 def _follow(stream: Stream, reply: Reply, view: View | None, desk: Desk) -> None:
-    due = 0.0
-    shown = False
+    following = Following(stream, reply, view)
     while True:
-        finished = stream.done
         works = desk.has_work()  # before the events: that it begins is one of them
-        reply.advance(stream.events[len(reply.events) :])
-        if finished:
+        if following.step(at_once=works):
             return
-        now = time.monotonic()
-        first = not shown and bool(reply.blocks)  # the first delta is drawn at once
-        if view is not None and (works or first or now >= due):
-            shown = shown or first
-            due = time.monotonic() + view.frame(reply, now)
-            if shown and not works:
-                stream.join(due - time.monotonic())  # asleep, not woken by each delta
-            now = due
         if works:
             desk.work()
-        elif view is None and not desk.is_taken:
-            stream.join()
+        elif view is not None:
+            stream.join(following.rest - time.monotonic())  # asleep, not woken by each delta
+            stream.wait(len(reply.events), following.latest - time.monotonic(), desk.has_work)
+        elif desk.is_taken:
+            stream.wait(len(reply.events), None, desk.has_work)
         else:
-            rest = None if view is None else max(0.0, due - now) or _TICK
-            stream.wait(len(reply.events), rest, desk.has_work)
+            stream.join()
+
+
+class Following:
+    """A reply that is drawn while it grows, one step after another.
+
+    Attributes:
+        rest: Until when no step is worth making (``time.monotonic()``).
+        latest: When the next step is due though nothing has come.
+    """
+
+    def __init__(self, stream: Stream, reply: Reply, view: View | None) -> None:
+        self._stream = stream
+        self._reply = reply
+        self._view = view
+        self._due = 0.0
+        self._shown = False
+        self.rest = self.latest = 0.0
+
+    def step(self, *, at_once: bool = False) -> bool:
+        """Take in what has come, draw it if it is time to, and say whether that was the end.
+
+        Args:
+            at_once: Whether to draw it even if it is not yet time to.
+        """
+        finished = self._stream.done
+        reply = self._reply
+        reply.advance(self._stream.events[len(reply.events) :])
+        if finished:
+            return True
+        now = time.monotonic()
+        if self._view is None:
+            self.rest = self.latest = now + _UNSEEN
+            return False
+        first = not self._shown and bool(reply.blocks)  # the first delta is drawn at once
+        if now < self._due and not first and not at_once:
+            self.rest, self.latest = now, self._due
+            return False
+        self._shown = self._shown or first
+        pause = self._view.frame(reply, now)
+        now = time.monotonic()
+        self._due = now + pause
+        self.rest = self._due if self._shown else now
+        self.latest = self.rest + _TICK
+        return False
 
 
 def by_input(call: Block) -> bool | None:

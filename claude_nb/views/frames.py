@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import statistics
 import time
+from collections import deque
+from contextlib import contextmanager
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -18,6 +21,8 @@ from claude_nb.render.partial_json import PrettyJson
 from claude_nb.views import protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from claude_nb.blocks import Block, Message
     from claude_nb.progress import Progress
     from claude_nb.seams import Seam
@@ -25,6 +30,31 @@ if TYPE_CHECKING:
 
 _CODE = code_open("json")
 _CODE_END = "</code></pre>\n"
+
+
+_FRAME = 1 / 30
+_SLOWEST = 0.4
+_UNITS_PER_SECOND = 400_000
+"""HTML that a browser lays out again without dropping frames (measured on two cores)."""
+
+
+class Pace:
+    """How long to wait after a frame: the dearer it is to draw, the longer until the next."""
+
+    def __init__(self) -> None:
+        self._costs: deque[float] = deque(maxlen=9)
+
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        """Measure what making and sending a frame costs."""
+        start = time.perf_counter()
+        yield
+        self._costs.append(time.perf_counter() - start)
+
+    def pause(self, frames: Frames) -> float:
+        """Seconds until the next frame is worth drawing."""
+        cost = 10 * statistics.median(self._costs)
+        return min(_SLOWEST, max(_FRAME, frames.open_units / _UNITS_PER_SECOND, cost))
 
 
 class Frames:

@@ -1,4 +1,7 @@
-"""What Python and ``live.js`` say to each other. This file is the whole of it.
+"""What Python and the page say to each other. This file is the whole of it.
+
+A cell (``live.js``)
+====================
 
 A reply on the page is a list of *panes*, one for each content block, numbered from 0. A pane has
 *blocks* of HTML, numbered from 0: directly in the reply, or inside the pane's ``<details>``.
@@ -31,6 +34,49 @@ Page to kernel: ``{"op": "stop", "n": n}`` stop the reply; ``{"op": "resync"}`` 
 ``{"op": "fold", "pane": i, "open": bool}`` the reader opened or folded a pane; ``{"op": "asked"}``
 the page shows the question of ``confirm``, and ``{"op": "confirm", "allow": bool}`` is its answer;
 ``{"op": "gone"}`` the page shows it no longer, as when the settled output took its place.
+
+A chat (``chat.js``)
+====================
+
+A chat on the page is a list of *turns*, each a question with its answer, under a key of its own.
+
+Kernel to page: ``{"chat": n, "ops": [...]}``, counted from 1 without a gap, as frames are; and with
+``"reset": true`` all of it, which stands in the model's state ``snapshot`` too. The operations:
+
+===========  =================================================================================
+``turns``    ``{op, keep, turns}``: the first ``keep`` turns stay, these follow, no others do. A
+             turn is ``{key, prompt, source, asked_in, at, answer}``: the question as HTML and as it
+             was written, the cell in which it was asked or ``""``, which of how many versions it
+             is (``[2, 3]``), and the answer or null while there is none:
+             ``{html, below, usage, line, source, simulated}``, all but the last two HTML or words
+             of ``render.chat.Answer``
+``frame``    ``{op, turn, frame, ops}``: a frame of that turn's answer, as in a cell; with ``reset``
+             all of it
+``about``    ``{op, mark, name, cost, cleared, files}``: the class that the output has which
+             holds its saved form, the conversation, what it has cost in words,
+             whether there is something to bring back, and ``[{file, note}]``, what goes along with
+             the next question
+``refused``  ``{op, prompt, error}``: this question was not sent, and why
+``settled``  ``{op, version}``: what is saved in the notebook is now this version of the output
+===========  =================================================================================
+
+``{"ack": n, ...}`` answers a message that carried ``n``, with ``error`` where it was refused.
+
+Page to kernel, each with ``n``: ``{"op": "send", "text"}``; ``{"op": "stop"}``;
+``{"op": "confirm", "allow"}``: the answer to the question of ``confirm``;
+``{"op": "retry", "turn"}``; ``{"op": "edit", "turn", "text"}``; ``{"op": "pick", "turn", "by"}``,
+``by`` -1 or 1: go to the version before or after; ``{"op": "clear"}``; ``{"op": "bring_back"}``;
+``{"op": "attach", "name"}`` with the file as a buffer; ``{"op": "detach", "file"}``;
+``{"op": "complete", "text"}``, the text before the cursor, answered with
+``{"matches": [{name, about}]}``; ``{"op": "export", "form"}``, ``copy`` (answered with ``text``),
+``markdown`` or ``notebook`` (with ``said``). Without ``n``: ``{"op": "resync"}``;
+``{"op": "covered"}``: the page can show the chat over its saved output, so that takes the widget's
+place. ``{"op": "saved"}``, with ``n``, is answered with ``{"data", "metadata"}``, the output as it
+is to be saved: a page that was loaded anew puts it in, since what Python displays again reaches
+only the page that saw it displayed.
+
+The model's other state: ``model``, ``effort``, ``draft``, ``height``, ``busy``, ``turns``,
+``cost``, ``models`` and ``efforts``.
 """
 
 from __future__ import annotations
@@ -82,3 +128,29 @@ def confirm(number: int | None, said: str) -> Op:
 def done(said: str) -> Op:
     """The reply has ended; ``said`` is what a screen reader announces."""
     return {"op": "done", "said": said}
+
+
+def turns(keep: int, following: list[dict[str, Any]]) -> Op:
+    """The first ``keep`` turns stay; these follow."""
+    return {"op": "turns", "keep": keep, "turns": following}
+
+
+def frame(turn: str, message: dict[str, object]) -> Op:
+    """A frame of the answer of one turn."""
+    return {"op": "frame", "turn": turn, **message}
+
+
+def about(mark: str, name: str, cost: str, *, cleared: bool, files: list[dict[str, str]]) -> Op:
+    """The facts around a chat."""
+    facts = {"mark": mark, "name": name, "cost": cost, "cleared": cleared, "files": files}
+    return {"op": "about", **facts}
+
+
+def refused(prompt: str, error: str) -> Op:
+    """A question was not sent."""
+    return {"op": "refused", "prompt": prompt, "error": error}
+
+
+def settled(version: int) -> Op:
+    """What is saved in the notebook is this version."""
+    return {"op": "settled", "version": version}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tests.benchmarks import cells
 from tests.benchmarks.browser import page
+from tests.benchmarks.chat import typing
 from tests.benchmarks.loading import loading
 from tests.benchmarks.render import rendering
 from tests.benchmarks.report import head
@@ -21,7 +22,7 @@ CELLS = {
     "tool": cells.tool_input,
     "growth": cells.growth,
 }
-SECTIONS = (*CELLS, "rendering", "loading", "page")
+SECTIONS = (*CELLS, "rendering", "loading", "page", "typing")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -43,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             loading(options.repeats)
         if "page" in chosen:
             page(replies)
+        if "typing" in chosen:
+            typing(replies)
 
 
 if __name__ == "__main__":

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-import claude_nb.views
+from claude_nb.views.widget import source
 from tests.protocol import EXAMPLES, example
 
-LIVE = Path(claude_nb.views.__file__).with_name("live.js").read_text(encoding="utf-8")
+LIVE = source("live")
 
 # A page with one model, as a widget manager gives it to a view: state in, messages out.
 PAGE = """async source => {

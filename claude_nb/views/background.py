@@ -1,0 +1,121 @@
+"""Replies that are shown while the notebook goes on: one thread paints all of them.
+
+It sleeps until a reply has something new and its next frame is due, so that ten replies that stream
+cost ten times one, and none costs nothing. What goes wrong with one reply is told to its owner, and
+the others go on.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from claude_nb.views import Following
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from claude_nb.engine import Stream
+    from claude_nb.reply import Reply
+    from claude_nb.views import View
+
+
+class _Job:
+    def __init__(
+        self, stream: Stream, reply: Reply, view: View, ended: Callable[[Exception | None], object]
+    ) -> None:
+        self.stream = stream
+        self.reply = reply
+        self.view = view
+        self.ended = ended
+        self.bug: Exception | None = None
+        self.following = Following(stream, reply, view)
+
+    def advance(self) -> bool:
+        """Make the next step if it is time to, and say whether the reply has ended."""
+        now = time.monotonic()
+        following = self.following
+        done = self.stream.done
+        news = done or len(self.stream.events) > len(self.reply.events)
+        if not done and now < (following.rest if news else following.latest):
+            return False
+        try:
+            return following.step()
+        except Exception as bug:  # noqa: BLE001 - a reply that is paid for outlives a bad frame
+            self.bug = bug
+            self.following = Following(self.stream, self.reply, None)
+            return self.following.step()
+
+    def wait(self, wake: Callable[[], object]) -> float:
+        """Ask to be woken by what comes next, and say until when to sleep at most."""
+        rest = self.following.rest
+        if time.monotonic() < rest:
+            return rest
+        self.stream.call_on_news(len(self.reply.events), wake)
+        return self.following.latest
+
+    def finish(self) -> None:
+        """Draw the reply as it stays, and tell its owner."""
+        try:
+            self.view.settle(self.reply)
+        except Exception as bug:  # noqa: BLE001
+            self.bug = self.bug or bug
+        with suppress(Exception):  # nobody is there to hear of it, and the others go on
+            self.ended(self.bug)
+
+
+class Painter:
+    """The thread that paints; ``paint`` uses the process's own."""
+
+    def __init__(self) -> None:
+        self._jobs: list[_Job] = []
+        self._new: list[_Job] = []
+        self._lock = threading.Lock()
+        self._woken = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def add(
+        self, stream: Stream, reply: Reply, view: View, ended: Callable[[Exception | None], object]
+    ) -> None:
+        """Paint a stream from now on: see ``paint``."""
+        with self._lock:
+            self._new.append(_Job(stream, reply, view, ended))
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._run, name="claude_nb painter", daemon=True
+                )
+                self._thread.start()
+        self._woken.set()
+
+    def _run(self) -> None:
+        while True:
+            self._woken.clear()
+            with self._lock:
+                self._jobs += self._new
+                self._new.clear()
+            ended = [job for job in self._jobs if job.advance()]
+            for job in ended:
+                self._jobs.remove(job)
+                job.finish()
+            until = [job.wait(self._woken.set) for job in self._jobs]
+            del ended  # or the last reply would live until the next one comes
+            self._woken.wait(min(until) - time.monotonic() if until else None)
+
+
+_painter = Painter()
+
+
+def paint(
+    stream: Stream, reply: Reply, view: View, ended: Callable[[Exception | None], object]
+) -> None:
+    """Show a stream until it ends, and return at once.
+
+    Args:
+        stream: Where the events come from.
+        reply: What they are gathered in.
+        view: What it is shown in; it is drawn on the painter's thread.
+        ended: Called when it has settled, on that thread, with what went wrong with showing it.
+    """
+    _painter.add(stream, reply, view, ended)

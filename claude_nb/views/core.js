@@ -1,0 +1,330 @@
+// What the page's side of every widget is made of: replies that grow, and the panes that show them.
+// Python puts this file in front of each widget's own. What is said stands in protocol.py.
+//
+// A reply (its panes, their blocks' HTML) is kept once; every view draws it. Blocks are ranges of
+// nodes between comments, without elements around them, so that the notebook's own styles see the
+// same tree that the settled output will have.
+
+/** @typedef {{html: string, blocks: string[], seams: any[], label: string, open: boolean}} Pane */
+
+const COPY = document.createElement("button");
+COPY.type = "button";
+COPY.className = "claude-nb-copy"; // its word is in the style sheet: it is no part of the code
+COPY.setAttribute("aria-label", "Copy this code");
+
+/**
+ * The nodes of rendered Markdown or of a pane, with a button in each code block. They have it before
+ * they are compared with what is there, so that the buttons are equal too, and stay.
+ * @param {string} html
+ */
+function nodesOf(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  for (const pre of template.content.querySelectorAll("pre")) pre.prepend(COPY.cloneNode());
+  return template.content;
+}
+
+/** @param {string} text */
+function seconds(text) {
+  if (text < 9.95) return `${text.toFixed(1)} s`;
+  const whole = Math.round(text);
+  if (whole < 60) return `${whole} s`;
+  return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, "0")} s`;
+}
+
+/**
+ * Make the nodes between `start` and `end` those of `fresh`. What is as it should be keeps its
+ * nodes, and its layout and selection with them: of a long list only the last item is made anew.
+ * @param {Node | null} start the node before the first, or null for the beginning of the parent
+ * @param {Node | null} end the node behind the last, or null for the end of the parent
+ * @param {Node} fresh
+ * @param {Node} parent
+ */
+function morph(start, end, fresh, parent = start.parentNode) {
+  let old = start ? start.nextSibling : parent.firstChild;
+  let node = fresh.firstChild;
+  while (node && old !== end && old.isEqualNode(node)) {
+    old = old.nextSibling;
+    node = node.nextSibling;
+  }
+  if (node && old !== end && node.cloneNode(false).isEqualNode(old.cloneNode(false))) {
+    morph(null, null, node, old); // the same element with other contents: it has only grown
+    old = old.nextSibling;
+    node = node.nextSibling;
+  }
+  while (old !== end) {
+    const next = old.nextSibling;
+    old.remove();
+    old = next;
+  }
+  while (node) {
+    const next = node.nextSibling;
+    parent.insertBefore(node, end);
+    node = next;
+  }
+}
+
+/**
+ * A reply as it grows. Its views have `clear` and `draw`; `ask` is called where a frame is missing,
+ * `asked` with the words of a question that is put to the reader.
+ */
+class Reply {
+  constructor(ask, asked) {
+    this.ask = ask;
+    this.asked = asked;
+    this.views = new Set();
+    this.touched = new Map(); // panes that the reader opened or folded
+    this.clear();
+  }
+
+  clear() {
+    /** @type {Pane[]} */
+    this.panes = [];
+    this.status = null;
+    this.since = 0;
+    this.waitUntil = 0;
+    this.done = false;
+    this.said = "";
+    this.asking = null; // the pane of a call that waits to be allowed
+    this.frame = 0;
+  }
+
+  /** Take in a frame, and say whether it changed anything. */
+  receive({ frame, reset, ops }) {
+    if (reset) {
+      if (frame < this.frame) return false;
+      this.clear();
+      for (const view of this.views) view.clear();
+    } else if (frame <= this.frame) {
+      return false;
+    } else if (frame !== this.frame + 1) {
+      this.ask();
+      return false;
+    }
+    this.frame = frame;
+    for (const op of ops) this.apply(op);
+    return true;
+  }
+
+  apply(op) {
+    const pane = this.panes[op.pane];
+    if (op.op === "pane") {
+      this.panes[op.pane] = { html: op.html, blocks: [], seams: [], label: "", open: true };
+    } else if (op.op === "label") {
+      pane.label = op.html;
+    } else if (op.op === "fold") {
+      if (this.touched.has(op.pane)) return;
+      pane.open = op.open;
+    } else if (op.op === "patch") {
+      const old = pane.blocks[op.block] ?? "";
+      const rest = op.rest ?? 0;
+      const html = old.slice(0, op.keep) + op.html + old.slice(old.length - rest);
+      if (html || op.keep) pane.blocks[op.block] = html;
+      else pane.blocks.length = op.block;
+    } else if (op.op === "seam") {
+      pane.seams.push(op);
+    } else if (op.op === "status") {
+      this.status = op;
+      this.waitUntil = performance.now() + (op.wait ?? 0) * 1000;
+      this.since = performance.now() - op.elapsed * 1000;
+    } else if (op.op === "confirm") {
+      if (op.pane !== null && this.asking === null) this.asked(op.said);
+      this.asking = op.pane;
+    } else if (op.op === "done") {
+      this.done = true;
+      this.said = op.said;
+    }
+    for (const view of this.views) view.draw(op);
+  }
+
+  fold(number, open) {
+    this.touched.set(number, open);
+    this.panes[number].open = open;
+  }
+
+  /** What it is doing and for how long, in words. */
+  words() {
+    const { status, done } = this;
+    if (!status) return "connecting";
+    const elapsed = done ? status.elapsed : (performance.now() - this.since) / 1000;
+    const left = Math.max(0, Math.ceil((this.waitUntil - performance.now()) / 1000));
+    return `${status.doing.replace("{}", `${left} s`)} · ${seconds(elapsed)}`;
+  }
+}
+
+/** The panes of a reply in one place on the page, behind what `body` holds already. */
+class Panes {
+  constructor(reply, body, folded, answered) {
+    this.reply = reply;
+    this.body = body;
+    this.folded = folded;
+    this.answered = answered;
+    this.above = body.lastChild;
+    this.clear();
+    for (const [pane, { html, blocks, seams, label, open }] of reply.panes.entries()) {
+      this.draw({ op: "pane", pane, html });
+      this.draw({ op: "label", pane, html: label });
+      this.draw({ op: "fold", pane, open });
+      for (const block of blocks.keys()) this.draw({ op: "patch", pane, block });
+      for (const seam of seams) this.draw(seam);
+    }
+    this.showQuestion();
+  }
+
+  clear() {
+    while (this.body.lastChild !== this.above) this.body.lastChild.remove();
+    this.panes = [];
+  }
+
+  draw(op) {
+    const pane = this.panes[op.pane];
+    if (op.op === "pane") this.addPane(op.pane, op.html);
+    else if (op.op === "label" && pane.details) pane.summary.innerHTML = op.html;
+    else if (op.op === "fold" && pane.details) pane.details.open = this.reply.panes[op.pane].open;
+    else if (op.op === "patch") this.patch(pane, op);
+    else if (op.op === "seam") this.addSeam(pane, op);
+    else if (op.op === "confirm") this.showQuestion();
+  }
+
+  /** Show the buttons for a call that waits to be allowed, below its pane. */
+  showQuestion() {
+    this.question?.remove();
+    if (this.reply.asking === null) return;
+    this.question = document.createElement("div");
+    this.question.className = "claude-nb-question";
+    this.question.setAttribute("role", "group");
+    this.question.setAttribute("aria-label", "May this call run?");
+    for (const [label, allow] of [["Run", true], ["Don’t run", false]]) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "claude-nb-button";
+      button.textContent = label;
+      button.addEventListener("click", () => {
+        this.question.remove();
+        this.answered(allow);
+      });
+      this.question.append(button);
+    }
+    this.panes[this.reply.asking].details.after(this.question);
+  }
+
+  addPane(number, html) {
+    const nodes = nodesOf(html);
+    const details = nodes.querySelector("details");
+    const end = document.createComment("");
+    const pane = { details, summary: details?.querySelector("summary"), blocks: [], end };
+    (details ?? nodes).append(end);
+    this.panes[number] = pane;
+    pane.summary?.addEventListener("click", () => {
+      // The click's own effect comes after this handler, so the state is still the old one.
+      this.folded(number, !details.open);
+    });
+    this.body.append(nodes);
+  }
+
+  /** Mark where the text was broken off: behind a block's end, so that the block may go on. */
+  addSeam(pane, op) {
+    const above = pane.blocks[op.after - 1];
+    const below = pane.blocks[op.after];
+    if (above) above.end.after(nodesOf(op.html));
+    else (below ? below.start : pane.end).before(nodesOf(op.html));
+  }
+
+  /** Make a block what its HTML says, or let the text in its code element grow. */
+  patch(pane, op) {
+    const html = this.reply.panes[this.panes.indexOf(pane)].blocks[op.block];
+    let block = pane.blocks[op.block];
+    if (op.rest && block) return this.grow(block, op.html);
+    if (html === undefined) {
+      for (const { start, end } of pane.blocks.splice(op.block)) {
+        morph(start, end, nodesOf(""));
+        start.remove();
+        end.remove();
+      }
+      return;
+    }
+    if (!block) {
+      block = { start: document.createComment(""), end: document.createComment(""), last: null };
+      pane.end.before(block.start, block.end);
+      pane.blocks[op.block] = block;
+    }
+    block.last = null;
+    morph(block.start, block.end, nodesOf(html));
+  }
+
+  /** Append to a code element, in parts of 40 lines: only the last is laid out again. */
+  grow(block, html) {
+    if (!block.last) {
+      let node = block.start.nextSibling;
+      while (node && !(node.querySelector && node.querySelector("code"))) node = node.nextSibling;
+      const code = node.querySelector("code");
+      block.code = code;
+      const part = document.createElement("div");
+      part.append(...code.childNodes);
+      code.append(part);
+      block.last = part;
+      block.lines = (part.textContent.match(/\n/g) ?? []).length;
+    }
+    const text = nodesOf(html).textContent;
+    for (const line of text.match(/[^\n]*\n|[^\n]+$/g) ?? []) {
+      if (block.lines >= 40) {
+        block.last = document.createElement("div");
+        block.code.append(block.last);
+        block.lines = 0;
+      }
+      const tail = block.last.lastChild;
+      if (tail?.nodeType === Node.TEXT_NODE && !tail.data.endsWith("\n")) tail.appendData(line);
+      else block.last.append(line);
+      if (line.endsWith("\n")) block.lines += 1;
+    }
+  }
+}
+
+/** Put a text on the clipboard; where a page may not (http, a frame), as a Copy of the user's. */
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const give = (event) => {
+      event.clipboardData.setData("text/plain", text);
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    };
+    document.addEventListener("copy", give, { capture: true, once: true });
+    const copied = document.execCommand("copy");
+    document.removeEventListener("copy", give, { capture: true });
+    return copied;
+  }
+  return true;
+}
+
+/** Say something to a screen reader, from a place that outlives the widget. */
+function announce(words) {
+  let place = document.getElementById("claude-nb-announcer");
+  if (!place) {
+    place = document.createElement("div");
+    place.id = "claude-nb-announcer";
+    place.className = "claude-nb-unseen";
+    place.setAttribute("role", "status");
+    document.body.append(place);
+  }
+  place.textContent = words;
+}
+
+/** Copy what a code block holds, and say so. */
+async function copyCode(button) {
+  const copied = await copy(button.parentNode.textContent.replace(/\n$/, ""));
+  announce(copied ? "Copied." : "The page may not copy; select the code.");
+  // Not an attribute: a button that differs from a fresh one would be replaced by it.
+  if (copied) button.animate({ opacity: [1, 1] }, { duration: 1500, pseudoElement: "::after" });
+}
+
+function scrollerOf(element) {
+  for (let node = element.parentElement; node; node = node.parentElement) {
+    const overflow = getComputedStyle(node).overflowY;
+    if ((overflow === "auto" || overflow === "scroll") && node.scrollHeight > node.clientHeight) {
+      return node;
+    }
+  }
+  return null;
+}

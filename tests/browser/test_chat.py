@@ -1,0 +1,638 @@
+"""The chat in real front ends: writing, reading, keeping, and what can go wrong."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.sync_api import expect
+
+from claude_nb.simulator import Error, Simulator, Stream
+from tests.browser.lab import FRONT_ENDS, PANEL, NotebookPage
+from tests.notebook.test_restore import PNG
+from tests.played import end, said, start, text, thinking, tool_use
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Locator
+
+WORDS = [f"word{number} " for number in range(60)]
+OPEN = [start(), *text("The **first** words")[:-1]]
+
+front_ends = pytest.mark.parametrize("front_end", FRONT_ENDS)
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    """A server of the test's own, so that no reply is left over from another test."""
+    with Simulator() as running:
+        yield running
+
+
+class ChatPage:
+    """A chat in a notebook, as a reader sees it."""
+
+    def __init__(self, notebook: NotebookPage, cell: int = 1) -> None:
+        self.notebook = notebook
+        self.page = notebook.page
+        self.cell = cell
+
+    @property
+    def el(self) -> Locator:
+        return self.notebook.output(self.cell).locator(".claude-nb-chat")
+
+    @property
+    def box(self) -> Locator:
+        return self.el.get_by_label("Message to Claude")
+
+    @property
+    def notice(self) -> Locator:
+        return self.el.get_by_role("status")
+
+    @property
+    def turns(self) -> Locator:
+        return self.el.locator(".claude-nb-turn")
+
+    def button(self, name: str) -> Locator:
+        return self.el.get_by_role("button", name=name)
+
+    def send(self, words: str) -> None:
+        self.box.fill(words)
+        self.box.press("Enter")
+
+    def ask(self, words: str, answer: str) -> None:
+        """Ask, and wait for the end of the answer."""
+        self.send(words)
+        expect(self.turns.last).to_contain_text(answer)
+        expect(self.button("Send (Enter)")).to_be_visible()
+
+    def saved_output(self) -> dict[str, Any]:
+        """The one output of the chat's cell, as it is in the file."""
+        (output,) = self.notebook.saved().cells[self.cell].outputs
+        return output
+
+    def wait_saved(self, words: str) -> None:
+        """Wait until the notebook's own model of the output has these words."""
+        self.page.wait_for_function(
+            f"""([cell, words]) => {{
+                const outputs = {PANEL}.content.widgets[cell].model.outputs;
+                return outputs.length && outputs.get(0).data["text/html"]?.includes(words);
+            }}""",
+            arg=[self.cell, words],
+        )
+
+
+@pytest.fixture
+def open_chat(open_notebook, set_up):
+    """Opens a notebook with a chat in its second cell, which has been run."""
+
+    def open_(chat: str = "chat = claude_nb.Chat()\nchat", *cells: str, **options: Any) -> ChatPage:
+        notebook = open_notebook([set_up, chat, *cells], trusted=True, **options)
+        for index in (0, 1):
+            notebook.run(index)
+            notebook.wait_idle()
+        shown = ChatPage(notebook)
+        expect(shown.el).to_have_count(1)
+        expect(shown.box).to_be_visible()
+        return shown
+
+    return open_
+
+
+def run_code(notebook: NotebookPage, code: str) -> str:
+    """Run code in the kernel, beside the cells, and return what it printed."""
+    return notebook.page.evaluate(
+        f"""async code => {{
+            const kernel = {PANEL}.sessionContext.session.kernel;
+            let printed = "";
+            const future = kernel.requestExecute({{ code, store_history: false }});
+            future.onIOPub = message => {{ printed += message.content.text ?? ""; }};
+            await future.done;
+            return printed;
+        }}""",
+        code,
+    )
+
+
+# Writing.
+
+
+@front_ends
+def test_writing(open_chat, simulator, front_end):
+    """Enter sends, Shift+Enter is a new line, the box grows, ↑ recalls; an IME keeps its Enter."""
+    simulator.enqueue(Stream(said("Hello.")), Stream(said("Again.")))
+    chat = open_chat(front_end=front_end)
+    low = chat.box.bounding_box()["height"]
+    chat.box.press_sequentially("one")
+    chat.box.press("Shift+Enter")
+    chat.box.press_sequentially("two")
+    assert chat.box.input_value() == "one\ntwo"
+    assert chat.box.bounding_box()["height"] > low
+    chat.box.evaluate(
+        "e => e.dispatchEvent(new KeyboardEvent('keydown',"
+        " {key: 'Enter', isComposing: true, bubbles: true, cancelable: true}))"
+    )
+    expect(chat.turns).to_have_count(0)
+    chat.box.press("Enter")
+    expect(chat.turns.last).to_contain_text("Hello.")
+    expect(chat.box).to_have_value("")
+    expect(chat.box).to_be_focused()
+    chat.box.press("ArrowUp")
+    expect(chat.box).to_have_value("one\ntwo")
+    chat.box.press("ArrowDown")
+    expect(chat.box).to_have_value("")
+    count = chat.page.evaluate(f"{PANEL}.content.widgets[1].model.executionCount")
+    assert count == 2, "Shift+Enter did not run the cell"
+    assert chat.notebook.errors == []
+
+
+@front_ends
+def test_no_shortcut_of_the_notebook_fires_from_inside(open_chat, simulator, front_end):
+    """Not from the box and not from a button: the cells stay, and Esc does not leave."""
+    chat = open_chat(front_end=front_end)
+    chat.box.focus()
+    for key in ("Escape", "d", "d", "a", "b", "x", "Escape", "0", "0"):
+        chat.box.press(key)
+    expect(chat.box).to_be_focused()
+    expect(chat.box).to_have_value("ddabx00")
+    chat.button("Attach files").focus()
+    for key in ("d", "d", "a", "x"):
+        chat.page.keyboard.press(key)
+    assert chat.page.evaluate(f"{PANEL}.content.widgets.length") == 2
+    chat.box.press("Control+s")
+    chat.page.wait_for_function(f"!{PANEL}.context.model.dirty")
+
+
+@front_ends
+def test_draft_focus_and_selection_survive_streaming(open_chat, simulator, front_end):
+    """While words come one may write the next question, and select what is there."""
+    simulator.enqueue(Stream([start(), *text("A first line.\n\n", *WORDS), *end()], delay=0.03))
+    chat = open_chat(front_end=front_end)
+    chat.send("Go")
+    expect(chat.turns.last).to_contain_text("word2 ")
+    chat.box.press_sequentially("my draft", delay=20)
+    chat.turns.last.locator("p", has_text="A first line.").select_text()
+    expect(chat.turns.last).to_contain_text("word20")
+    assert chat.page.evaluate("getSelection().toString()").strip() == "A first line."
+    chat.box.focus()
+    expect(chat.turns.last).to_contain_text("word59")
+    expect(chat.button("Send (Enter)")).to_be_visible()
+    expect(chat.box).to_be_focused()
+    expect(chat.box).to_have_value("my draft")
+
+
+@front_ends
+def test_variables_are_completed(open_chat, simulator, front_end):
+    """``{{`` opens a list that keys walk; a screen reader hears which is chosen."""
+    simulator.enqueue(Stream(said("Done.")))
+    chat = open_chat("chat = claude_nb.Chat()\nalpha, alps = 1, [1, 2]\nchat", front_end=front_end)
+    chat.box.press_sequentially("What is {{al")
+    options = chat.el.get_by_role("option")
+    expect(options).to_have_count(2)
+    assert options.all_text_contents() == ["alphaint", "alpslist 2"]
+    chat.box.press("ArrowDown")
+    chosen = chat.box.get_attribute("aria-activedescendant")
+    expect(chat.el.locator(f"#{chosen}")).to_have_attribute("aria-selected", "true")
+    expect(chat.el.locator(f"#{chosen}")).to_contain_text("alps")
+    chat.box.press("Escape")
+    expect(options).to_have_count(0)
+    chat.box.press_sequentially("p")
+    expect(options).to_have_count(2)
+    chat.box.press("ArrowDown")
+    chat.box.press("Enter")
+    expect(chat.box).to_have_value("What is {{alps}}")
+    chat.box.press("Enter")
+    expect(chat.turns.last).to_contain_text("Done.")
+    assert simulator.requests[-1].body["messages"][-1]["content"][0]["text"] == "What is [1, 2]"
+
+
+PASTE = """([selector, name, type, data, event]) => {
+    const bytes = Uint8Array.from(atob(data), c => c.charCodeAt(0));
+    const transfer = new DataTransfer();
+    if (name) transfer.items.add(new File([bytes], name, { type }));
+    else transfer.setData("text/plain", new TextDecoder().decode(bytes));
+    const target = document.querySelector(selector);
+    const init = { bubbles: true, cancelable: true };
+    const made = event === "paste"
+        ? new ClipboardEvent("paste", { ...init, clipboardData: transfer })
+        : new DragEvent(event, { ...init, dataTransfer: transfer });
+    target.dispatchEvent(made);
+}"""
+
+
+@front_ends
+def test_files_are_pasted_and_dropped(open_chat, simulator, front_end):
+    """Each is named above the box; one of a wrong type is refused, a long text becomes a file."""
+    simulator.enqueue(Stream(said("A picture.")))
+    chat = open_chat(front_end=front_end)
+    selector = ".claude-nb-chat textarea"
+
+    def give(name: str, kind: str, data: bytes, event: str) -> None:
+        encoded = base64.b64encode(data).decode()
+        chat.page.evaluate(PASTE, [selector, name, kind, encoded, event])
+
+    files = chat.el.locator(".claude-nb-file")
+    chat.box.focus()
+    give("a.png", "image/png", base64.b64decode(PNG), "paste")
+    expect(files).to_contain_text(["a.png: image"])
+    give("notes.txt", "text/plain", b"Buy milk.", "drop")
+    expect(files).to_have_count(2)
+    give("a.xlsx", "application/zip", b"PK\x03\x04\x00\xff", "drop")
+    expect(chat.notice).to_contain_text("a.xlsx is neither UTF-8 text nor a PDF")
+    give("", "", b"long " * 200_000, "paste")
+    expect(files).to_have_count(3)
+    expect(chat.box).to_have_value("")
+    chat.button("Leave out pasted text").click()
+    expect(files).to_have_count(2)
+    chat.ask("What is this?", "A picture.")
+    expect(files).to_have_count(0)
+    content = simulator.requests[-1].body["messages"][0]["content"]
+    assert [block["type"] for block in content] == ["text", "image", "text"]
+
+
+@pytest.mark.parametrize(
+    "holder", ["HBox([chat])", "Tab([chat])", "Accordion([chat], selected_index=0)"]
+)
+def test_it_is_an_ordinary_widget(open_chat, simulator, holder):
+    """In other widgets it works as by itself, and its traits are observed and linked."""
+    simulator.enqueue(Stream(said("Hello.")))
+    chat = open_chat(
+        f"""import ipywidgets as w
+chat, text, seen = claude_nb.Chat(height=300), w.Text(), []
+chat.observe(lambda change: seen.append(change.new), "turns")
+w.link((chat, "model"), (text, "value"))
+w.{holder}"""
+    )
+    expect(chat.el).to_have_css("height", "300px")
+    assert chat.el.bounding_box()["width"] > 600
+    chat.ask("Hi", "Hello.")
+    text_value = "print(text.value, seen)"
+    chat.el.get_by_label("Model").select_option("claude-sonnet-5-5")
+    assert run_code(chat.notebook, text_value) == "claude-sonnet-5-5 [1]\n"
+    run_code(chat.notebook, "text.value = 'claude-haiku-5-5'")
+    expect(chat.el.get_by_label("Model")).to_have_value("claude-haiku-5-5")
+
+
+# Reading.
+
+
+@front_ends
+def test_markdown_panes_and_copying(open_chat, simulator, front_end):
+    """Markdown as it comes, thinking and tool input in panes; code and answers can be copied."""
+    answer = "Some **bold** words.\n\n```python\nx = 1\n```\n"
+    events = [start(), *thinking("Count."), *text(answer, index=1), *tool_use('{"a": 1}', index=2)]
+    simulator.enqueue(Stream([*events, *end()]))
+    chat = open_chat(front_end=front_end)
+    chat.send("Go")
+    turn = chat.turns.last
+    expect(turn.locator("strong")).to_have_text("bold")
+    expect(turn.locator("details > summary")).to_contain_text(["Thought for", "look_up"])
+    expect(chat.button("Send (Enter)")).to_be_visible()
+    turn.get_by_label("Copy this code").click()
+    expect(chat.page.locator("#claude-nb-announcer")).to_have_text("Copied.")
+    assert chat.page.evaluate("navigator.clipboard.readText()") == "x = 1"
+    turn.get_by_label("Copy this answer").click()
+    expect(chat.notice).to_have_text("Copied.")
+    assert chat.page.evaluate("navigator.clipboard.readText()") == answer
+    turn.locator("summary").first.click()
+    expect(turn.locator("details").first).to_contain_text("Count.")
+
+
+@front_ends
+def test_jump_to_latest(open_chat, simulator, front_end):
+    """One who has scrolled up is left there, and can go back to the end."""
+    simulator.enqueue(Stream([start(), *text("line\n\n" * 60, *WORDS), *end()], delay=0.03))
+    chat = open_chat(front_end=front_end)
+    chat.send("Go")
+    expect(chat.turns.last).to_contain_text("word2 ")
+    log = chat.el.get_by_role("log")
+    log.evaluate("e => { e.scrollTop = 0; }")
+    latest = chat.button("Go to the latest message")
+    expect(latest).to_be_visible()
+    expect(chat.turns.last).to_contain_text("word20")
+    assert log.evaluate("e => e.scrollTop") == 0
+    latest.click()
+    expect(latest).to_be_hidden()
+    expect(chat.turns.last).to_contain_text("word59")
+    assert log.evaluate("e => e.scrollHeight - e.clientHeight - e.scrollTop") < 30
+
+
+@front_ends
+def test_pickers_usage_and_total(open_chat, simulator, front_end):
+    """Model and effort are what is asked with next; tokens are there on demand, and a total."""
+    simulator.enqueue(Stream(said("One.")), Stream(said("Two.")))
+    chat = open_chat(front_end=front_end)
+    chat.el.get_by_label("Model").select_option("claude-sonnet-5-5")
+    chat.el.get_by_label("Effort").select_option("high")
+    chat.ask("First", "One.")
+    body = simulator.requests[-1].body
+    assert (body["model"], body["output_config"]) == ("claude-sonnet-5-5", {"effort": "high"})
+    usage = chat.button("Tokens, cost and times")
+    expect(usage).to_contain_text("25 in · 15 out · $0.0004")
+    expect(usage).to_have_attribute("aria-expanded", "false")
+    usage.press("Enter")
+    expect(chat.turns.last.get_by_role("columnheader", name="of it thinking")).to_be_visible()
+    chat.ask("Second", "Two.")
+    expect(chat.el.locator(".claude-nb-total")).to_have_text("2 turns$0.0008")
+
+
+@front_ends
+def test_stop_from_the_first_moment(open_chat, simulator, front_end):
+    """Before a word has come; the request ends at the server, and what came is kept."""
+    simulator.enqueue(Stream([], end="hang"), Stream(OPEN, end="hang"))
+    chat = open_chat(front_end=front_end)
+    for words in ("Nothing had come yet.", "The first words"):
+        chat.send("Go")
+        stop = chat.button("Stop the answer")
+        expect(stop).to_be_enabled()
+        if "first" in words:
+            expect(chat.turns.last).to_contain_text(words)
+        stop.press("Enter")
+        simulator.wait_for(lambda requests: requests[-1].client_left, 10)
+        expect(chat.turns.last).to_contain_text("Stopped")
+        expect(chat.turns.last).to_contain_text(words)
+        expect(chat.box).to_be_focused()
+
+
+@front_ends
+def test_retry_edit_and_versions(open_chat, simulator, front_end):
+    """Any earlier question can be asked again or changed, and every version can be gone back to."""
+    simulator.enqueue(*(Stream(said(a)) for a in ("One.", "Two.", "Other.", "Changed answer.")))
+    chat = open_chat(front_end=front_end)
+    chat.ask("First", "One.")
+    chat.ask("Second", "Two.")
+    chat.turns.first.get_by_role("button", name="Ask this again").click()
+    expect(chat.turns).to_have_count(1)
+    expect(chat.turns.last).to_contain_text("2/2")
+    expect(chat.turns.last).to_contain_text("Other.")
+    chat.button("The version before").click()
+    expect(chat.turns).to_have_count(2)
+    expect(chat.turns.last).to_contain_text("Two.")
+    chat.turns.first.get_by_role("button", name="Edit this question").press("Enter")
+    edit = chat.el.get_by_label("Edit the question")
+    expect(edit).to_be_focused()
+    edit.fill("Changed")
+    edit.press("Enter")
+    expect(chat.turns).to_have_count(1)
+    expect(chat.turns.last).to_contain_text("Changed answer.")
+    expect(chat.turns.last).to_contain_text("3/3")
+    assert [m["content"] for m in simulator.requests[-1].body["messages"]] == ["Changed"]
+
+
+@front_ends
+def test_clear_and_export_by_keyboard(open_chat, simulator, front_end):
+    """The menu is walked with the keys; what was cleared can be brought back."""
+    simulator.enqueue(Stream(said("Hello.")))
+    chat = open_chat(front_end=front_end)
+    chat.ask("Hi", "Hello.")
+    more = chat.button("More: copy, save, clear")
+    more.press("Enter")
+    expect(chat.el.get_by_role("menuitem", name="Copy as Markdown")).to_be_focused()
+    chat.page.keyboard.press("Enter")
+    expect(chat.notice).to_have_text("Copied as Markdown.")
+    assert "**You**\n\nHi" in chat.page.evaluate("navigator.clipboard.readText()")
+    more.press("Enter")
+    chat.page.keyboard.press("ArrowDown")
+    chat.page.keyboard.press("Enter")
+    expect(chat.notice).to_contain_text("Saved as chat.md")
+    more.press("Enter")
+    chat.page.keyboard.press("End")
+    chat.page.keyboard.press("Enter")
+    expect(chat.turns).to_have_count(0)
+    chat.button("Bring back").click()
+    expect(chat.turns).to_have_count(1)
+
+
+def test_a_screen_reader_hears_each_reply_once(open_chat, simulator):
+    """The log is busy while it grows, and silent; one announcement says that it is complete."""
+    simulator.enqueue(Stream([start(), *text(*WORDS), *end()], delay=0.01))
+    chat = open_chat()
+    chat.page.evaluate(
+        """() => {
+            window.heard = [];
+            new MutationObserver(() => heard.push(
+                document.getElementById("claude-nb-announcer")?.textContent ?? ""
+            )).observe(document.body, { childList: true, subtree: true, characterData: true });
+        }"""
+    )
+    log = chat.el.get_by_role("log")
+    chat.send("Go")
+    expect(log).to_have_attribute("aria-busy", "true")
+    expect(log).to_have_attribute("aria-live", "off")
+    expect(log).to_have_attribute("aria-busy", "false")
+    heard = [words for words in chat.page.evaluate("heard") if words]
+    assert list(dict.fromkeys(heard)) == ["Reply complete."]
+
+
+# Failing.
+
+
+@front_ends
+def test_waits_seams_and_cards(open_chat, simulator, front_end):
+    """As in a cell: a countdown, a seam where it was continued, a card where it failed."""
+    overloaded = Error(529, "overloaded_error", "Busy")
+    dropped = Stream([start(), *text("The first half")[:-1]], end="drop")
+    limited = Error(429, "rate_limit_error", "Slow", headers={"retry-after": "5"})
+    missing = Error(404, "not_found_error", "model: claude-x")
+    simulator.enqueue(limited, dropped, Stream(said(" and the second.")), missing)
+    simulator.enqueue(Error(400, "invalid_request_error", "No."), overloaded)
+    chat = open_chat(front_end=front_end)
+    chat.send("Go")
+    expect(chat.turns.last).to_contain_text("rate limited until")
+    expect(chat.turns.last).to_contain_text("and the second.", timeout=40_000)
+    expect(chat.turns.last).to_contain_text("connection lost after")
+    expect(chat.button("Send (Enter)")).to_be_visible()
+    chat.ask("And a model that there is not?", "model: claude-x")
+    expect(chat.button("Ask this again").last).to_be_visible()
+
+
+def test_what_is_refused_is_said_and_kept(open_chat, simulator):
+    """An empty message, an unknown name, a second question while the first is answered."""
+    simulator.enqueue(Stream(OPEN, end="hang"))
+    chat = open_chat()
+    chat.box.press("Enter")
+    expect(chat.notice).to_have_text("There is nothing to send yet.")
+    chat.send("What is {{nope}}?")
+    expect(chat.notice).to_contain_text("There is no variable nope.")
+    expect(chat.box).to_have_value("What is {{nope}}?")
+    chat.send("Go")
+    expect(chat.turns.last).to_contain_text("The first words")
+    chat.send("And now?")
+    expect(chat.notice).to_contain_text("Claude is still answering.")
+    expect(chat.box).to_have_value("And now?")
+    chat.button("Stop the answer").click()
+    expect(chat.notice).to_be_hidden()
+
+
+@front_ends
+def test_the_kernel_stays_free(open_chat, simulator, front_end):
+    """A cell runs while the chat streams, and the chat is asked and stopped while a cell runs."""
+    simulator.enqueue(Stream(OPEN, end="hang"), Stream(OPEN, end="hang"))
+    chat = open_chat(
+        "chat = claude_nb.Chat()\nchat",
+        "6 * 7",
+        "import threading\ngate = threading.Event()\ngate.wait(30)",
+        front_end=front_end,
+    )
+    chat.send("Go")
+    expect(chat.turns.last).to_contain_text("The first words")
+    chat.notebook.run(2)
+    expect(chat.notebook.output(2)).to_contain_text("42")
+    chat.button("Stop the answer").click()
+    expect(chat.turns.last).to_contain_text("Stopped")
+    chat.notebook.run(3)
+    expect(chat.notebook.cell(3)).to_contain_text("[*]")
+    chat.send("And now")
+    expect(chat.turns.last).to_contain_text("The first words")
+    chat.button("Stop the answer").click()
+    expect(chat.turns.last).to_contain_text("Stopped")
+    expect(chat.notebook.cell(3)).to_contain_text("[*]")
+    chat.notebook.interrupt()
+
+
+def test_a_busy_kernel_is_said(open_chat, simulator):
+    """Where messages wait for the cell to end, the reader is told, and nothing is lost."""
+    simulator.enqueue(Stream(said("Hello.")))
+    settings = {
+        "@jupyterlab/apputils-extension:kernels-settings": {"commsOverSubshells": "disabled"}
+    }
+    chat = open_chat(
+        "chat = claude_nb.Chat()\nchat", "import time\ntime.sleep(60)", settings=settings
+    )
+    chat.notebook.run(2)
+    expect(chat.notebook.cell(2)).to_contain_text("[*]")
+    chat.send("Hi")
+    expect(chat.notice).to_contain_text("The kernel is busy.")
+    expect(chat.box).to_have_value("Hi")
+    chat.notebook.interrupt()
+    expect(chat.turns.last).to_contain_text("Hello.")
+    expect(chat.box).to_have_value("")
+
+
+# Keeping.
+
+
+def restart(notebook: NotebookPage) -> None:
+    notebook.page.evaluate(f"{PANEL}.sessionContext.session.kernel.restart().then(() => null)")
+
+
+@front_ends
+def test_a_restarted_kernel_is_said_and_the_chat_comes_back(open_chat, simulator, front_end):
+    """The draft is kept; after ``Chat.restore()`` it goes on where it was."""
+    simulator.enqueue(Stream(said("One.")), Stream(said("Two.")))
+    chat = open_chat("claude_nb.Chat()", "claude_nb.Chat.restore()", front_end=front_end)
+    chat.ask("First", "One.")
+    chat.wait_saved("One.")
+    chat.notebook.saved()
+    chat.box.fill("my draft")
+    restart(chat.notebook)
+    expect(chat.notice).to_contain_text("The kernel that held this chat has ended.")
+    expect(chat.box).to_have_value("my draft")
+    expect(chat.turns.last).to_contain_text("One.")
+    chat.notebook.run(0)
+    chat.notebook.wait_idle()
+    chat.notebook.run(2)
+    back = ChatPage(chat.notebook, 2)
+    expect(back.turns.last).to_contain_text("One.")
+    back.ask("Second", "Two.")
+    sent = [m["content"] for m in simulator.requests[-1].body["messages"]]
+    assert [sent[0], sent[2]] == ["First", "Second"]
+
+
+@pytest.mark.parametrize("trusted", [True, False], ids=["trusted", "untrusted"])
+def test_a_saved_notebook_shows_it_without_a_kernel(open_chat, simulator, trusted):
+    """As plain HTML, trusted or not: questions, answers, folded panes, usage; no widget."""
+    simulator.enqueue(Stream([start(), *thinking("Hm."), *text("An **answer**.", index=1), *end()]))
+    chat = open_chat()
+    chat.ask("A question", "An answer.")
+    chat.wait_saved("answer")
+    output = chat.saved_output()
+    assert set(output["data"]) == {"text/html", "text/markdown", "text/plain"}
+    (record,) = output["metadata"]["claude_nb"]["replies"]
+    assert record["turn"]["text"] == "An **answer**."
+    chat.notebook.reopen_without_kernel(trusted=trusted)
+    shown = chat.notebook.output(1)
+    expect(shown.locator("strong")).to_have_text("answer")
+    expect(shown).to_contain_text("A question")
+    expect(shown).to_contain_text("25 in · 15 out · $0.0004")
+    expect(shown).not_to_contain_text("Loading widget")
+    expect(shown.locator(".claude-nb-chat")).to_have_count(0)
+
+
+@front_ends
+def test_a_page_that_is_reloaded_in_mid_stream_resumes(open_chat, simulator, front_end):
+    """The new page shows all of it, goes on to its end, and the notebook saves that end."""
+    simulator.enqueue(Stream([start(), *text(*WORDS, *WORDS), *end()], delay=0.1))
+    chat = open_chat(front_end=front_end)
+    chat.send("Go")
+    expect(chat.turns.last).to_contain_text("word3 ")
+    chat.box.fill("my draft")
+    expect(chat.turns.last).to_contain_text("word12 ")
+    chat.notebook.command("docmanager:save")
+    chat.page.wait_for_function(f"!{PANEL}.context.model.dirty")
+    chat.notebook.reload()
+    expect(chat.turns.last).to_contain_text("simulated", timeout=60_000)
+    assert "".join(WORDS + WORDS).strip() in chat.turns.last.text_content()
+    expect(chat.box).to_have_value("my draft")
+    chat.wait_saved("word59 word0")
+
+
+def test_two_views_of_one_chat(open_chat, simulator):
+    """Displayed twice, both show the same, and either can ask."""
+    simulator.enqueue(Stream(said("One.")), Stream(said("Two.")))
+    chat = open_chat("chat = claude_nb.Chat()\nchat", "chat")
+    chat.notebook.run(2)
+    other = ChatPage(chat.notebook, 2)
+    expect(other.box).to_be_visible()
+    chat.ask("First", "One.")
+    expect(other.turns.last).to_contain_text("One.")
+    other.ask("Second", "Two.")
+    expect(chat.turns.last).to_contain_text("Two.")
+    other.wait_saved("Two.")
+    chat.wait_saved("Two.")
+
+
+def test_cells_and_chats_share_a_conversation(open_chat, simulator):
+    """What a cell asks appears in the chat."""
+    simulator.enqueue(Stream(said("From a cell.")), Stream(said("From the chat.")))
+    chat = open_chat("claude_nb.Chat('trains')", "%%claude -c trains\nFirst")
+    chat.notebook.run(2)
+    expect(chat.turns.last).to_contain_text("From a cell.")
+    chat.notebook.wait_idle()
+    chat.ask("Second", "From the chat.")
+    assert len(simulator.requests[-1].body["messages"]) == 3
+
+
+# Looking.
+
+
+@pytest.mark.parametrize("width", [400, 1200])
+def test_long_things_scroll_in_their_own_box(open_chat, simulator, width):
+    """Neither a long word nor code nor a table widens the chat, and the bar is not cut off."""
+    long = "x" * 300
+    table = "| a | b |\n|--|--|\n| " + " | ".join(["cell" * 40] * 2) + " |"
+    simulator.enqueue(Stream(said(f"{long}\n\n```python\n{long}\n```\n\n{table}\n")))
+    chat = open_chat(front_end="notebook", viewport=(width, 900))
+    chat.ask(long, "xxx")
+    sizes = chat.el.get_by_role("log").evaluate("e => [e.scrollWidth, e.clientWidth]")
+    assert sizes[0] == sizes[1]
+    code = chat.turns.last.locator("pre code")
+    assert code.evaluate("e => e.scrollWidth > e.clientWidth")
+    inside = chat.el.bounding_box()
+    for part in (chat.el.locator(".claude-nb-total"), chat.button("More: copy, save, clear")):
+        box = part.bounding_box()
+        assert inside["x"] <= box["x"]
+        assert box["x"] + box["width"] <= inside["x"] + inside["width"]
+
+
+def test_reduced_motion(open_chat, simulator):
+    """Who asks for less motion sees none."""
+    simulator.enqueue(Stream(OPEN, end="hang"))
+    chat = open_chat()
+    chat.page.emulate_media(reduced_motion="reduce")
+    chat.send("Go")
+    expect(chat.turns.last.locator(".claude-nb-dot")).to_have_css("animation-name", "none")
+    chat.button("Stop the answer").click()
+    expect(chat.turns.last).to_contain_text("Stopped")

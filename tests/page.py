@@ -1,0 +1,58 @@
+"""A page without a browser: what it is sent is written down, and what it says is delivered."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import comm
+from comm.base_comm import BaseComm
+
+if TYPE_CHECKING:
+    import pytest
+
+    from claude_nb.chat import Chat
+
+
+class Page:
+    """What a page would have received, and what it says.
+
+    Attributes:
+        received: The custom messages, in order.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.received: list[dict[str, Any]] = []
+        self._said = 0
+        received = self.received
+
+        class Recording(BaseComm):
+            def publish_msg(self, msg_type: str, data: Any = None, **_: Any) -> None:
+                if msg_type == "comm_msg" and data.get("method") == "custom":
+                    received.append(copy.deepcopy(data["content"]))
+
+        monkeypatch.setattr(comm, "create_comm", Recording)
+
+    def say(self, chat: Chat, op: str, *, buffers: tuple[bytes, ...] = (), **more: Any) -> Any:
+        """Say something to a chat, and return its answer."""
+        self._said += 1
+        content = {"op": op, "n": self._said, **more}
+        message = {
+            "content": {"data": {"method": "custom", "content": content}},
+            "buffers": [memoryview(buffer) for buffer in buffers],
+        }
+        chat.comm.handle_msg(message)
+        answers = [m for m in self.received if m.get("ack") == self._said]
+        return {k: v for k, v in answers[0].items() if k != "ack"}
+
+    def ops(self, *names: str) -> list[dict[str, Any]]:
+        """The operations of the messages so far, those of these names or all."""
+        found = [op for message in self.received for op in message.get("ops", [])]
+        return [op for op in found if not names or op["op"] in names]
+
+    def turns(self) -> list[dict[str, Any]]:
+        """The turns as the page has them now."""
+        shown: list[dict[str, Any]] = []
+        for op in self.ops("turns"):
+            shown[op["keep"] :] = op["turns"]
+        return shown

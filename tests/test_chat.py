@@ -1,0 +1,604 @@
+"""``Chat`` without a browser: what is asked, shown, saved, and what comes back."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+import claude_nb
+from claude_nb import Chat, Conversation
+from claude_nb import chat as module
+from claude_nb.errors import DroppedError, InputError, RequestError, StoppedError
+from claude_nb.notebook import load, spent
+from claude_nb.simulator import Error, Stream
+from tests.notebook.test_restore import PNG
+from tests.page import Page
+from tests.played import said, start, text
+from tests.test_conversation import sent
+
+OPEN = Stream([start(), *text("The first words")[:-1]], end="hang")
+
+
+@pytest.fixture
+def page(monkeypatch):
+    """A page that writes down what it is sent; conversations and variables of the test's own."""
+    monkeypatch.setattr(Conversation, "_named", {})
+    here = SimpleNamespace(user_ns={"df": [1, 2], "draft": "x", "In": []}, user_ns_hidden={"In"})
+    monkeypatch.setattr(module, "shell", lambda: here)
+    return Page(monkeypatch)
+
+
+@pytest.fixture
+def chat(api, page):
+    """A chat whose questions go to the simulator."""
+    chat = Chat()
+    yield chat
+    chat.close()
+
+
+def idle(chat):
+    """Wait until the answer that is under way has ended, if there is one."""
+    ended = threading.Event()
+    chat.observe(lambda change: change.new or ended.set(), "busy")
+    assert not chat.busy or ended.wait(20)
+
+
+def send(page, chat, prompt):
+    """Send a question from the page, wait for its answer, and return what it was refused with."""
+    error = page.say(chat, "send", text=prompt).get("error", "")
+    idle(chat)
+    return error
+
+
+def arrived(api, number):
+    """Wait until the server has this many requests."""
+    assert api.wait_for(lambda requests: len(requests) >= number, 20)
+
+
+def prompts(chat):
+    return [exchange.prompt for exchange in chat.conversation.branch]
+
+
+# Asking.
+
+
+def test_questions_build_on_each_other(api, page, chat):
+    """Each is sent with those before it, in the background: the page is answered at once."""
+    api.enqueue(Stream(said("At six.")), Stream(said("At seven.")))
+
+    send(page, chat, "When does the first one leave?")
+    send(page, chat, "And the one after that?")
+
+    assert sent(api) == ["When does the first one leave?", "At six.", "And the one after that?"]
+    assert [turn["answer"]["source"] for turn in page.turns()] == ["At six.", "At seven."]
+    assert (chat.turns, chat.busy, repr(chat)) == (2, False, "<Chat 'chat' · 2 turns>")
+    assert chat.reply.text == "At seven."
+
+
+def test_python_asks_too(api, page, chat):
+    """``ask`` waits and returns the reply; what fails is raised as everywhere."""
+    api.enqueue(Stream(said("Six.")), Error(404, "not_found_error", "No such model."))
+
+    assert chat.ask("When?").text == "Six."
+    with pytest.raises(RequestError) as raised:
+        chat.ask("And now?")
+
+    assert raised.value.reply is chat.reply
+    assert prompts(chat) == ["When?"]
+
+
+def test_options_are_sent(api, page):
+    """Model and effort as they are picked, the others as the chat was made."""
+    api.enqueue(Stream(said("Yes.")))
+    chat = Chat(system="Be brief.", max_tokens=99, effort="low")
+    chat.model, chat.effort = "claude-sonnet-5-5", "high"
+
+    chat.ask("Hi")
+
+    body = api.requests[-1].body
+    assert (body["model"], body["system"], body["max_tokens"]) == (
+        "claude-sonnet-5-5",
+        "Be brief.",
+        99,
+    )
+    assert body["output_config"] == {"effort": "high"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"modle": "x"}, "A chat takes no modle. Did you mean model?"),
+        ({"effort": "huge"}, "There is no effort 'huge'."),
+        ({"max_tokens": 0}, "--max-tokens must be at least 1, not 0."),
+        ({"conversation": " \n"}, "cannot be the name of a conversation"),
+    ],
+)
+def test_arguments_that_are_not_possible(page, arguments, says):
+    """Are refused when the chat is made, with the nearest right one."""
+    with pytest.raises(InputError) as raised:
+        Chat(**arguments)
+    assert says in str(raised.value)
+
+
+def test_an_effort_that_there_is_not(page, chat):
+    """Is refused when it is set, and the old one stays."""
+    with pytest.raises(InputError, match="There is no effort"):
+        chat.effort = "huge"
+    assert chat.effort == ""
+
+
+def test_each_chat_is_a_new_conversation(page):
+    """Unless one is named; a name is shared with ``%%claude -c NAME``."""
+    names = [Chat().conversation.name, Chat().conversation.name]
+    shared = Chat("trains")
+
+    assert names == ["chat", "chat 2"]
+    assert shared.conversation is Conversation.named("trains")
+
+
+def test_a_conversation_is_shared(api, page):
+    """What a cell asks appears in the chat, and is sent with its next question."""
+    api.enqueue(Stream(said("Six.")), Stream(said("Seven.")))
+    chat = Chat("trains")
+
+    Conversation.named("trains").ask("When?", show=False)
+    send(page, chat, "And then?")
+
+    assert [turn["source"] for turn in page.turns()] == ["When?", "And then?"]
+    assert sent(api) == ["When?", "Six.", "And then?"]
+
+
+def test_variables_are_put_in(api, page, chat):
+    """As in a ``%%claude`` cell; the question says what was put in."""
+    api.enqueue(Stream(said("Two.")))
+
+    send(page, chat, "How long is {{df}}?")
+
+    assert sent(api) == ["How long is [1, 2]?"]
+    assert "<code>{{df}}</code>" in page.turns()[0]["prompt"]
+
+
+def test_variables_are_offered(page, chat):
+    """Those of the user that begin so, with what they are."""
+    matches = page.say(chat, "complete", text="What is {{d")["matches"]
+
+    assert matches == [{"name": "df", "about": "list 2"}, {"name": "draft", "about": "str 1"}]
+    assert page.say(chat, "complete", text="no braces") == {"matches": []}
+
+
+def test_several_chats_at_once(api, page):
+    """One that hangs does not keep another from its answer."""
+    api.enqueue(OPEN)
+    waiting, other = Chat(), Chat()
+    number = len(api.requests)
+    page.say(waiting, "send", text="Hang")
+    arrived(api, number + 1)
+    api.enqueue(Stream(said("Hello.")))
+
+    assert other.ask("Hi").text == "Hello."
+    assert waiting.busy
+    waiting.close()
+    idle(waiting)
+
+
+# What cannot be sent.
+
+
+@pytest.mark.parametrize(
+    ("prompt", "says"),
+    [
+        (" \n", "There is nothing to send"),
+        ("{{nope}}", "There is no variable nope."),
+        ("half \ud83d", "half a character"),
+    ],
+)
+def test_what_cannot_be_sent_is_refused(api, page, chat, prompt, says):
+    """At once and in words; nothing is sent, and the page keeps what was written."""
+    before = len(api.requests)
+
+    error = send(page, chat, prompt)
+
+    assert says in error
+    assert (len(api.requests), page.turns(), chat.busy) == (before, [], False)
+
+
+def test_sending_while_it_streams_is_refused(api, page, chat):
+    """In words, and the answer goes on."""
+    api.enqueue(OPEN)
+    page.say(chat, "send", text="Hang")
+
+    for op in ({"op": "send", "text": "Now"}, {"op": "retry", "turn": page.turns()[0]["key"]}):
+        assert "still answering" in page.say(chat, **op)["error"]
+    assert "still answering" in page.say(chat, "clear")["error"]
+
+    assert chat.busy
+    page.say(chat, "stop")
+    idle(chat)
+
+
+def test_a_cell_that_is_being_answered_is_waited_for(api, page):
+    """Two questions at once in one conversation would each miss the other."""
+    chat = Chat("trains")
+    with Conversation.named("trains").asking():
+        page.say(chat, "send", text="Me too")
+        idle(chat)
+
+    (refused,) = page.ops("refused")
+    assert refused["prompt"] == "Me too"
+    assert "is still being answered" in refused["error"]
+    assert (page.turns(), chat.busy) == ([], False)
+
+
+def test_a_budget_that_is_spent(api, page):
+    """Is said, and the question comes back."""
+    chat = Chat(max_cost=1e-9)
+
+    send(page, chat, "Hi")
+
+    (refused,) = page.ops("refused")
+    assert "--max-cost" in refused["error"]
+    assert page.turns() == []
+
+
+def test_a_model_that_there_is_not(api, page, chat):
+    """Is the server's to know: its answer is a card, the question stays, and can be tried again."""
+    api.enqueue(Error(404, "not_found_error", "model: claude-x"), Stream(said("Hello.")))
+    chat.model = "claude-x"
+
+    send(page, chat, "Hi")
+
+    (turn,) = page.turns()
+    assert "claude-x" in turn["answer"]["below"]
+    assert prompts(chat) == []
+    page.say(chat, "retry", turn=turn["key"])
+    idle(chat)
+    assert prompts(chat) == ["Hi"]
+    assert [t["answer"]["source"] for t in page.turns()] == ["Hello."]
+
+
+def test_a_megabyte_goes_along(api, page, chat):
+    """It is sent whole, and shown in part."""
+    api.enqueue(Stream(said("Long.")))
+    prompt = "word " * 200_000
+
+    send(page, chat, prompt)
+
+    assert sent(api) == [prompt]
+    shown = page.turns()[0]["prompt"]
+    assert len(shown) < 30_000
+    assert "and 980,000 more characters" in shown
+
+
+def test_files_go_along(api, page, chat):
+    """An image as an image, text as text; they go with one question, and with its retry."""
+    import base64
+
+    api.enqueue(Stream(said("A picture.")), Stream(said("Still.")), Stream(said("None.")))
+    page.say(chat, "attach", name="a.png", buffers=(base64.b64decode(PNG),))
+    page.say(chat, "attach", name="notes.txt", buffers=(b"Buy milk.",))
+
+    send(page, chat, "What is this?")
+    content = api.requests[-1].body["messages"][0]["content"]
+    page.say(chat, "retry", turn=page.turns()[0]["key"])
+    idle(chat)
+    again = api.requests[-1].body["messages"][0]["content"]
+    send(page, chat, "And now?")
+
+    assert [block["type"] for block in content] == ["text", "image", "text"]
+    assert "Buy milk." in content[2]["text"]
+    assert again == content
+    assert api.requests[-1].body["messages"][-1]["content"] == "And now?"
+    assert "a.png: image" in page.turns()[0]["prompt"]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "says"),
+    [
+        ("a.xlsx", b"PK\x03\x04\x00\xff", "a.xlsx is neither UTF-8 text nor a PDF"),
+        ("empty", b"", "empty is empty."),
+    ],
+)
+def test_files_of_a_wrong_type(page, chat, name, data, says):
+    """Are refused when they are attached, and say what is taken."""
+    assert says in page.say(chat, "attach", name=name, buffers=(data,))["error"]
+    assert chat._files == {}
+
+
+def test_a_file_can_be_left_out(page, chat):
+    """By its name on the page."""
+    page.say(chat, "attach", name="a.txt", buffers=(b"a",))
+    (file,) = page.ops("about")[-1]["files"]
+
+    page.say(chat, "detach", file=file["file"])
+
+    assert (file["note"], page.ops("about")[-1]["files"]) == ("a.txt: 1 character of text", [])
+
+
+@pytest.mark.parametrize("content", [None, 3, {}, {"op": "nonsense"}, {"op": ["send"]}])
+def test_what_a_page_may_not_say_is_passed_over(page, chat, content):
+    """No message of a page fails in the kernel."""
+    chat._handle_custom_msg(content, [])
+    assert page.received[-1:] == [] or "ack" not in page.received[-1]
+
+
+def test_a_turn_that_is_not_there(page, chat):
+    """Is said."""
+    assert "not there any more" in page.say(chat, "retry", turn="x")["error"]
+
+
+# Stopping and failing.
+
+
+def test_stop_keeps_what_came(api, page, chat):
+    """From the first moment on; the words stay in the conversation, marked."""
+    api.enqueue(OPEN)
+    number = len(api.requests)
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(chat.ask, "Hang")
+        arrived(api, number + 1)
+        page.say(chat, "stop")
+        with pytest.raises(StoppedError):
+            asked.result(20)
+
+    assert "Stopped" in page.turns()[0]["answer"]["below"]
+    assert not chat.busy
+
+
+def test_what_was_dropped_is_kept_and_marked(api, page, chat):
+    """The words that came are in the conversation, and the card below them says the rest."""
+    api.enqueue(Stream([start(), *text("At si")[:-1]], end="drop"))
+
+    with pytest.raises(DroppedError):
+        chat.ask("When?")
+
+    assert prompts(chat) == ["When?"]
+    answer = page.turns()[0]["answer"]
+    assert (answer["source"], "What came before is kept." in answer["below"]) == ("At si", True)
+
+
+def test_a_refusal_is_shown_and_forgotten(api, page, chat):
+    """It is sent with no later question."""
+    refusal = {"stop_reason": "refusal", "stop_details": {"category": "cyber"}}
+    end = {"type": "message_delta", "delta": refusal, "usage": {"output_tokens": 1}}
+    api.enqueue(Stream([*said("No")[:-2], end, {"type": "message_stop"}]), Stream(said("Yes.")))
+
+    send(page, chat, "Break in")
+    below = page.turns()[0]["answer"]["below"]
+    send(page, chat, "Hi")
+
+    assert "declined to answer" in below
+    assert sent(api) == ["Hi"]
+    assert [turn["source"] for turn in page.turns()] == ["Hi"]
+
+
+# Branches.
+
+
+def test_retry_and_edit_fork(api, page, chat):
+    """Each version is there to go back to, with what followed it."""
+    answers = ("One.", "Two.", "Again.", "Other.")
+    api.enqueue(*(Stream(said(answer)) for answer in answers))
+    send(page, chat, "First")
+    send(page, chat, "Second")
+
+    page.say(chat, "retry", turn=page.turns()[0]["key"])
+    idle(chat)
+    assert sent(api) == ["First"]
+    page.say(chat, "edit", turn=page.turns()[0]["key"], text="Changed")
+    idle(chat)
+
+    (turn,) = page.turns()
+    assert (turn["source"], turn["at"], turn["answer"]["source"]) == ("Changed", [3, 3], "Other.")
+    page.say(chat, "pick", turn=turn["key"], by=-1)
+    assert page.turns()[0]["answer"]["source"] == "Again."
+    page.say(chat, "pick", turn=page.turns()[0]["key"], by=-1)
+    assert [t["answer"]["source"] for t in page.turns()] == ["One.", "Two."]
+    assert [t["at"] for t in page.turns()] == [[1, 3], [1, 1]]
+
+
+def test_a_version_that_failed_leaves_the_others(api, page, chat):
+    """It is shown with its card, and ‹ goes back to what was there."""
+    api.enqueue(Stream(said("One.")), Error(400, "invalid_request_error", "No."))
+    send(page, chat, "First")
+
+    page.say(chat, "retry", turn=page.turns()[0]["key"])
+    idle(chat)
+    (failed,) = page.turns()
+    page.say(chat, "pick", turn=failed["key"], by=-1)
+
+    assert (failed["at"], "No." in failed["answer"]["below"]) == ([2, 2], True)
+    assert [t["answer"]["source"] for t in page.turns()] == ["One."]
+
+
+def test_clear_can_be_taken_back(api, page, chat):
+    """The next question begins anew; what was said is still there."""
+    api.enqueue(Stream(said("One.")))
+    send(page, chat, "First")
+
+    page.say(chat, "clear")
+    cleared = page.turns(), page.ops("about")[-1]["cleared"]
+    page.say(chat, "bring_back")
+
+    assert cleared == ([], True)
+    assert [t["source"] for t in page.turns()] == ["First"]
+
+
+def test_what_it_costs(api, page, chat):
+    """A running total, and each answer's own line and table."""
+    api.enqueue(Stream(said("One.")), Stream(said("Two.")))
+    seen = []
+    chat.observe(lambda change: seen.append(round(change.new, 6)), "cost")
+
+    send(page, chat, "First")
+    send(page, chat, "Second")
+
+    assert seen == [0.0004, 0.0008]
+    assert page.ops("about")[-1]["cost"] == "$0.0008"
+    answer = page.turns()[0]["answer"]
+    assert answer["line"] == "25 in · 15 out · $0.0004"
+    assert "<table" in answer["usage"]
+
+
+# What the page has, and what is saved.
+
+
+def test_a_page_that_comes_later_gets_all(api, page, chat):
+    """In the state, and in answer to a resync: the turns, and the answer that streams."""
+    api.enqueue(Stream(said("One.")), OPEN)
+    send(page, chat, "First")
+    number = len(api.requests)
+    page.say(chat, "send", text="Second")
+    arrived(api, number + 1)
+
+    whole = chat.get_state("snapshot")["snapshot"]
+
+    turns, *_ = whole["ops"]
+    assert [t["source"] for t in turns["turns"]] == ["First", "Second"]
+    assert turns["turns"][1]["answer"] is None
+    assert whole["reset"]
+    page.say(chat, "stop")
+    idle(chat)
+
+
+def test_messages_are_counted(api, page, chat):
+    """From 1, without a gap, whoever sends them: a page sees what it has missed."""
+    api.enqueue(Stream(said("One.")))
+    send(page, chat, "First")
+
+    numbers = [message["chat"] for message in page.received if "chat" in message]
+
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+def test_what_the_model_writes_is_escaped(api, page, chat):
+    """On the page and in what is saved: questions, answers, names of files."""
+    hostile = "<img src=x onerror=alert(1)>"
+    api.enqueue(Stream(said(hostile)))
+    page.say(chat, "attach", name=hostile, buffers=(b"x",))
+
+    send(page, chat, f"{hostile} {{{{df}}}}")
+
+    data, _ = chat._saved()
+    (turn,) = page.turns()
+    for shown in (turn["prompt"], turn["answer"]["html"], data["text/html"]):
+        assert "<img" not in shown
+        assert "&lt;img" in shown
+    assert "<style" not in data["text/html"]
+    assert "var(" not in data["text/html"]
+
+
+def notebook(tmp_path, chat, name="chat"):
+    """A saved notebook whose one cell shows the chat."""
+    data, metadata = chat._saved()
+    output = new_output("display_data", data, metadata=metadata)
+    cell = new_code_cell("claude_nb.Chat()", outputs=[output])
+    path = tmp_path / f"{name}.ipynb"
+    nbformat.write(new_notebook(cells=[cell]), path)
+    return path
+
+
+def test_it_is_saved_and_comes_back(api, page, chat, tmp_path, monkeypatch):
+    """Every branch, what it cost, and the branch that was asked last; and it goes on from there."""
+    api.enqueue(*(Stream(said(answer)) for answer in ("One.", "Two.", "Other.", "On.")))
+    for prompt in ("First", "Second"):
+        send(page, chat, prompt)
+    page.say(chat, "edit", turn=page.turns()[1]["key"], text="Changed")
+    idle(chat)
+    path = notebook(tmp_path, chat)
+    monkeypatch.setattr(Conversation, "_named", {})
+
+    back = Chat.restore(path=path)
+
+    assert [e.prompt for e in back.conversation.exchanges] == ["First", "Second", "Changed"]
+    assert prompts(back) == ["First", "Changed"]
+    assert back.cost == pytest.approx(chat.cost)
+    assert back.ask("On").text == "On."
+    assert sent(api) == ["First", "One.", "Changed", "Other.", "On"]
+
+
+def test_what_comes_back_is_saved_again(api, page, chat, tmp_path, monkeypatch):
+    """With the tokens and the cost that it had: nothing is lost by saving twice."""
+    api.enqueue(Stream(said("One.")))
+    send(page, chat, "First")
+    first = load(notebook(tmp_path, chat))
+    monkeypatch.setattr(Conversation, "_named", {})
+
+    again = load(notebook(tmp_path, Chat.restore(path=tmp_path / "chat.ipynb"), "again"))
+
+    assert [record.data for record in again.records] == [record.data for record in first.records]
+    assert [spent(record).usage.output_tokens for record in again.records] == [15]
+
+
+def test_the_last_chat_is_restored_unless_one_is_named(api, page, tmp_path, monkeypatch):
+    """A notebook with several; one that is not there is said."""
+    api.enqueue(Stream(said("One.")), Stream(said("Two.")))
+    chats = [Chat(), Chat("trains")]
+    cells = []
+    for number, chat in enumerate(chats):
+        chat.ask(f"Question {number}")
+        data, metadata = chat._saved()
+        cells.append(
+            new_code_cell("x", outputs=[new_output("display_data", data, metadata=metadata)])
+        )
+    path = tmp_path / "two.ipynb"
+    nbformat.write(new_notebook(cells=cells), path)
+    monkeypatch.setattr(Conversation, "_named", {})
+
+    assert prompts(Chat.restore(path=path)) == ["Question 1"]
+    assert prompts(Chat.restore("chat", path=path)) == ["Question 0"]
+    with pytest.raises(InputError, match="There is no conversation 'nope'"):
+        Chat.restore("nope", path=path)
+
+
+def test_a_key_is_not_saved(api, page, chat):
+    """Neither in what is shown nor in the record."""
+    key = "sk-" + "ant-api03-secret"
+    api.enqueue(Stream(said(f"Your key is {key}.")))
+
+    send(page, chat, f"My key is {key}.")
+
+    assert key not in str(chat._saved())
+    assert key not in page.turns()[0]["answer"]["html"]
+
+
+def test_what_is_saved_says_that_it_is_simulated(api, page, chat):
+    """In each of its forms, and in the record."""
+    api.enqueue(Stream(said("Hello.")))
+    send(page, chat, "Hi")
+
+    data, metadata = chat._saved()
+
+    assert metadata["claude_nb"]["simulated"]
+    assert all("simulated" in form for form in data.values())
+
+
+def test_exports_never_overwrite(api, page, chat, tmp_path, monkeypatch):
+    """Each goes into a file of its own, and its path is said."""
+    monkeypatch.chdir(tmp_path)
+    api.enqueue(Stream(said("Hello.")))
+    send(page, chat, "Hi")
+
+    answers = [page.say(chat, "export", form=form) for form in ("markdown", "markdown", "notebook")]
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "chat 2.md",
+        "chat.ipynb",
+        "chat.md",
+    ]
+    assert answers[1]["said"].startswith("Saved as chat 2.md, in ")
+    assert "**You**\n\nHi" in page.say(chat, "export", form="copy")["text"]
+
+
+def test_an_empty_chat_cannot_be_exported(page, chat):
+    """It is said."""
+    assert "nothing has been said yet" in page.say(chat, "export", form="copy")["error"]
+
+
+def test_it_is_public():
+    """And imported only when it is used."""
+    assert claude_nb.Chat is Chat
