@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from claude_nb.attachments import Attachment, register_attachment
     from claude_nb.cached_system import CachedSystem
     from claude_nb.chat import Chat
+    from claude_nb.comparison import Comparison, compare
     from claude_nb.conversation import Conversation
     from claude_nb.errors import ClaudeError
     from claude_nb.reply import Reply
@@ -33,6 +34,7 @@ __all__ = [
     "CachedSystem",
     "Chat",
     "ClaudeError",
+    "Comparison",
     "Conversation",
     "Reply",
     "Simulator",
@@ -40,6 +42,7 @@ __all__ = [
     "Usage",
     "ask",
     "ask_async",
+    "compare",
     "last",
     "ledger",
     "register_attachment",
@@ -50,8 +53,10 @@ _HOME = {
     "Attachment": "attachments",
     "CachedSystem": "cached_system",
     "Chat": "chat",
+    "Comparison": "comparison",
     "Conversation": "conversation",
     "ask_async": "run",
+    "compare": "comparison",
     "register_attachment": "attachments",
     "ClaudeError": "errors",
     "Reply": "reply",

@@ -21,6 +21,7 @@ from claude_nb.traps import rewrite
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from claude_nb.comparison import Comparison
     from claude_nb.reply import Reply
 
 _MANUAL = f"""Ask Claude: the cell's text is the prompt, the reply streams into the output.
@@ -72,7 +73,7 @@ class ClaudeMagics(Magics):
 
     @no_var_expand
     @line_cell_magic
-    def claude(self, line: str, cell: str | None = None) -> Reply | None:
+    def claude(self, line: str, cell: str | None = None) -> Reply | Comparison | None:
         """Ask Claude."""
         from claude_nb.cell import run
 

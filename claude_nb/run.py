@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -181,7 +182,7 @@ def begin(
     show: Callable[[Stream, Reply], View],
     ended: Callable[[Reply, Exception | None], object],
     **arguments: Any,
-) -> None:
+) -> Reply:
     """``ask`` without waiting: the reply is painted on a thread of its own.
 
     Args:
@@ -191,6 +192,9 @@ def begin(
             wrong with showing it, or None.
         **arguments: As for ``ask``, without ``show`` and ``view``; ``place`` is where it is asked,
             and ``after`` the exchange that it follows, where that was chosen.
+
+    Returns:
+        The reply, which grows from now on.
 
     Raises:
         InputError: The request cannot be sent as it is; nothing was sent.
@@ -210,6 +214,7 @@ def begin(
             ended(reply, bug)
 
     background.paint(stream, reply, view, finish)
+    return reply
 
 
 def estimate(
@@ -278,6 +283,8 @@ def _asked(
     connection = _connection(client)
     limits = _Limits(connection, max_cost)
     with ExitStack() as stack:
+        over = threading.Event()
+        stack.callback(over.set)  # the first in is the last out: all else is done by then
         stack.callback(limits.close)
         if history is not None:
             stack.enter_context(history.asking())
@@ -292,6 +299,7 @@ def _asked(
         stream = Stream(
             ApiSource(connection), request, limits.policy(policy), runner=calls, fit=limits.fit
         )
+        reply.begins(stream.stop, over)
         try:
             yield stream, reply, partial(_view, view, stream, reply) if show else None, calls
         except BaseException:  # nobody reads on: it must not go on, and be paid for
@@ -420,6 +428,6 @@ def fitting() -> str:
     if getattr(shell(), "kernel", None) is None:
         return "terminal"
     live = sys.modules.get("claude_nb.views.live")
-    answered = live is not None and live.LiveView.answered
+    answered = live is not None and live.LiveOutput.answered
     answers = bool(current_place().cell) or answered or "google.colab" in sys.modules
     return "live" if answers else "updating"

@@ -73,29 +73,48 @@ def reply(
     Returns:
         HTML that is safe in a trusted cell: nothing that came from a server is unescaped.
     """
-    parts = [status(progress, now), notes(progress.notes) if progress.notes else ""]
+    parts = body(progress, now=now, opened=opened)
+    if progress.ended is not None:
+        parts += usage(progress)
+    # The classes keep MathJax off everything but the formulas, so that money stays money.
+    # The padding keeps it clear of the collapser, which Notebook 7 puts at a narrow page's edge.
+    return f'<div class="claude-nb {ROOT_CLASSES}" style="padding-left:5px">{parts}</div>'
+
+
+def body(
+    progress: Progress,
+    *,
+    now: float | None = None,
+    opened: Container[Block] = frozenset(),
+    name: str = "",
+) -> str:
+    """A reply without its usage: the line above, what was said, and the card.
+
+    Args:
+        progress: The reply so far.
+        now: While it streams, the time (``time.monotonic()``).
+        opened: The blocks whose panes the reader has opened.
+        name: What it is called; by default by its model.
+    """
+    parts = [status(progress, now, name), notes(progress.notes) if progress.notes else ""]
     owners = {b: message for message in reversed(progress.messages) for b in message.content}
     parts += [
         block(b, owners[b], is_open=b in opened) for b in filter(progress.shows, progress.blocks)
     ]
     if note := words.card(progress):
         parts.append(card(note))
-    if progress.ended is not None:
-        parts.append(usage(progress))
-    # The classes keep MathJax off everything but the formulas, so that money stays money.
-    # The padding keeps it clear of the collapser, which Notebook 7 puts at a narrow page's edge.
-    return f'<div class="claude-nb {ROOT_CLASSES}" style="padding-left:5px">{"".join(parts)}</div>'
+    return "".join(parts)
 
 
-def status(progress: Progress, now: float | None = None) -> str:
-    """The line above a reply: model, what it is doing or how it ended, how long."""
+def status(progress: Progress, now: float | None = None, name: str = "") -> str:
+    """The line above a reply: model or name, what it is doing or how it ended, how long."""
     sent = progress.messages[0].sent if progress.messages else None
     end = progress.ended if progress.ended is not None else now
     elapsed = "" if sent is None or end is None else f" · {words.seconds(end - sent)}"
     badge = _badge() if progress.simulated else ""
     dot = f'<span style="{_DOT};background:{_COLOURS[progress.outcome]}"></span>'
     return (
-        f'<p style="{_STATUS}">{dot}<b>{text(progress.model)}</b>'
+        f'<p style="{_STATUS}">{dot}<b>{text(name or progress.model)}</b>'
         f'<span style="{QUIET}"> · {text(words.status(progress))}{elapsed}</span>{badge}</p>'
     )
 
