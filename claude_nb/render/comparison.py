@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from claude_nb.blocks import Block
     from claude_nb.progress import Progress
 
-_COLUMNS = "display:flex;flex-wrap:wrap;column-gap:28px"
+_COLUMNS = "display:flex;flex-wrap:wrap;gap:16px 28px"
 _COLUMN = "flex:1 1 280px;min-width:0;overflow-x:auto"
 
 

@@ -23,12 +23,16 @@ if TYPE_CHECKING:
     from claude_nb.views import View
 
 
+_UNSEEN = 0.25
+"""Seconds between two looks at a reply that nobody sees."""
+
+
 class Unseen:
     """A view for a place where nothing may be shown until somebody asks for it."""
 
     def frame(self, _reply: Reply, _now: float) -> float:
         """Draw nothing; the reply is kept up to date all the same."""
-        return 1.0
+        return _UNSEEN
 
     def confirm(self, _call: Block) -> bool | None:
         """Nobody can be asked."""
@@ -61,7 +65,7 @@ class _Job:
             return following.step(at_once=at_once)
         except Exception as bug:  # noqa: BLE001 - a reply that is paid for outlives a bad frame
             self.bug = bug
-            self.following = Following(self.stream, self.reply, None)
+            self.following = Following(self.stream, self.reply, Unseen())
             return self.following.step()
 
     def wait(self, wake: Callable[[], object]) -> float:

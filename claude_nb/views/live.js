@@ -177,7 +177,8 @@ class Column {
     const { reply } = this;
     const doing = reply.words();
     const shown = this.stopping && !reply.done ? doing.replace(/^.*(?= · )/, "stopping") : doing;
-    const words = reply.status ? ` · ${shown}` : shown;
+    // In a narrow column a number stays with its unit.
+    const words = (reply.status ? ` · ${shown}` : shown).replace(/ s$/, "\u00a0s");
     if (this.doing.textContent !== words) this.doing.textContent = words;
   }
 
