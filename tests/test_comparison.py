@@ -45,7 +45,7 @@ def test_the_same_is_asked_of_each_model(api, capsys):
 
     replies = compare("hello", models=BOTH)
 
-    assert sent(api, number) == [("claude-haiku-5-5", None), ("claude-opus-5-5", None)]
+    assert sorted(sent(api, number)) == [("claude-haiku-5-5", None), ("claude-opus-5-5", None)]
     assert [reply.model for reply in replies] == list(BOTH)
     assert len(replies) == 2
     assert replies[0].text.startswith("Hello!")
@@ -59,11 +59,8 @@ def test_one_model_is_asked_at_several_efforts_with_several_prompts(api):
 
     replies = compare("hello", efforts=["low", None], systems=["Be short.", None])
 
-    assert (
-        sent(api, number)
-        == sorted([("claude-opus-5-5", "low")] * 2 + [("claude-opus-5-5", None)] * 2, key=str)
-        or len(sent(api, number)) == 4
-    )
+    efforts = [effort for _, effort in sent(api, number)]
+    assert sorted(map(str, efforts)) == ["None", "None", "low", "low"]
     assert replies.names == (
         "claude-opus-5-5 · low · “Be short.”",
         "claude-opus-5-5 · low · no system prompt",
@@ -121,7 +118,7 @@ def test_one_is_stopped_and_all_are(api):
     with pytest.raises(StoppedError):
         replies[0].wait(20)
     assert str(replies[1].outcome) == "streaming"
-    with pytest.raises(TimeoutError, match="Not all have ended after 0.01 s"):
+    with pytest.raises(TimeoutError, match="Not all have ended"):
         replies.wait(0.01)
     replies.stop()
     with pytest.raises(StoppedError) as raised:

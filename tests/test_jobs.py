@@ -57,7 +57,7 @@ def test_the_reply_is_there_at_once_and_can_be_waited_for(api):
     begun(api, number + 1)
 
     assert str(reply.outcome) == "streaming"
-    with pytest.raises(TimeoutError, match="not ended after 0.01 s"):
+    with pytest.raises(TimeoutError, match="The reply has not ended"):
         reply.wait(0.01)
     reply.stop()
     with pytest.raises(StoppedError) as raised:
@@ -189,7 +189,7 @@ def test_a_reply_that_is_being_written_leaves_no_record(api):
 
     bundle, metadata = start("Hello")._repr_mimebundle_()
 
-    assert (sorted(bundle)[0], metadata) == ("text/html", {})
+    assert ("text/html" in bundle, metadata) == (True, {})
 
 
 def test_the_list_says_what_each_is_doing(api, capsys):
