@@ -12,6 +12,7 @@ import json
 import math
 import os
 import re
+import threading
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -133,7 +134,8 @@ class Connection:
         if self.own_client is not None:
             return _without_retries(self.own_client)
         ambient = tuple(sorted(kv for kv in os.environ.items() if _AMBIENT.match(kv[0])))
-        return _client(self, ambient)
+        with _making:  # or two replies that begin together would each have one of their own
+            return _client(self, ambient)
 
 
 def _without_retries(own: Any) -> AsyncAnthropic:
@@ -145,6 +147,9 @@ def _without_retries(own: Any) -> AsyncAnthropic:
         )
     copy: AsyncAnthropic = own.with_options(max_retries=0)
     return copy
+
+
+_making = threading.Lock()
 
 
 @lru_cache(maxsize=32)
