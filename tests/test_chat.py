@@ -45,7 +45,7 @@ def idle(chat):
     """Wait until the answer that is under way has ended, if there is one."""
     ended = threading.Event()
     chat.observe(lambda change: change.new or ended.set(), "busy")
-    assert not chat.busy or ended.wait(20)
+    assert not chat.busy or ended.wait(60)
 
 
 def send(page, chat, prompt):

@@ -22,7 +22,7 @@ TURNS = 100
 KEYS = 120
 
 _CHAT = f"""\
-answer = "Some **bold** words, `code` and a list:\\n\\n- one\\n- two\\n\\n```python\\nx = 1\\n```\\n"
+answer = "Some **bold** words and a list:\\n\\n- one\\n- two\\n\\n```python\\nx = 1\\n```\\n"
 roles = ("user", "assistant")
 messages = [
     {{"role": role, "content": f"Question {{n}}?" if role == "user" else answer}}
@@ -61,7 +61,9 @@ def typing(replies: Replies) -> None:
             "ANTHROPIC_API_KEY": "not-a-key",
             "CLAUDE_NB_SIMULATE": "0",
         }
-        first = f"import os\nos.environ.update({variables!r})\n%load_ext claude_nb\nimport claude_nb"
+        first = (
+            f"import os\nos.environ.update({variables!r})\n%load_ext claude_nb\nimport claude_nb"
+        )
         cells = [first, "%%claude --once\nmixed 50 4 0", _CHAT]
         path = server.write("typing", list(map(new_code_cell, cells)), trusted=True)
         with chromium.new_context(viewport={"width": 1280, "height": 900}) as context:

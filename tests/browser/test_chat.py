@@ -189,7 +189,7 @@ def test_variables_are_completed(open_chat, simulator, front_end):
     simulator.enqueue(Stream(said("Done.")))
     chat = open_chat("chat = claude_nb.Chat()\nalpha, alps = 1, [1, 2]\nchat", front_end=front_end)
     chat.box.press_sequentially("What is {{al")
-    options = chat.el.get_by_role("option")
+    options = chat.el.get_by_role("listbox", name="Variables").get_by_role("option")
     expect(options).to_have_count(2)
     assert options.all_text_contents() == ["alphaint", "alpslist 2"]
     chat.box.press("ArrowDown")
