@@ -14,9 +14,11 @@ from tests.notebook.test_restore import PNG
 from tests.played import end, said, start, text, thinking, tool_use
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from playwright.sync_api import Locator
+
+    from claude_nb.simulator.replies import Received
 
 WORDS = [f"word{number} " for number in range(60)]
 OPEN = [start(), *text("The **first** words")[:-1]]
@@ -116,6 +118,11 @@ def run_code(notebook: NotebookPage, code: str) -> str:
     )
 
 
+def left(requests: Sequence[Received]) -> list[float | None]:
+    """When the client left each message request, as the server saw it; one at least."""
+    return [r.client_left for r in requests if r.path == "/v1/messages"] or [None]
+
+
 # Writing.
 
 
@@ -189,7 +196,7 @@ def test_variables_are_completed(open_chat, simulator, front_end):
     simulator.enqueue(Stream(said("Done.")))
     chat = open_chat("chat = claude_nb.Chat()\nalpha, alps = 1, [1, 2]\nchat", front_end=front_end)
     chat.box.press_sequentially("What is {{al")
-    options = chat.el.get_by_role("option")
+    options = chat.el.get_by_role("listbox", name="Variables").get_by_role("option")
     expect(options).to_have_count(2)
     assert options.all_text_contents() == ["alphaint", "alpslist 2"]
     chat.box.press("ArrowDown")
@@ -290,7 +297,7 @@ def test_markdown_panes_and_copying(open_chat, simulator, front_end):
     expect(turn.locator("strong")).to_have_text("bold")
     expect(turn.locator("details > summary")).to_contain_text(["Thought for", "look_up"])
     expect(chat.button("Send (Enter)")).to_be_visible()
-    turn.get_by_label("Copy this code").click()
+    turn.get_by_label("Copy this code").first.click()
     expect(chat.page.locator("#claude-nb-announcer")).to_have_text("Copied.")
     assert chat.page.evaluate("navigator.clipboard.readText()") == "x = 1"
     turn.get_by_label("Copy this answer").click()
@@ -350,7 +357,7 @@ def test_stop_from_the_first_moment(open_chat, simulator, front_end):
         if "first" in words:
             expect(chat.turns.last).to_contain_text(words)
         stop.press("Enter")
-        simulator.wait_for(lambda requests: requests[-1].client_left, 10)
+        simulator.wait_for(lambda requests: all(left(requests)), 20)
         expect(chat.turns.last).to_contain_text("Stopped")
         expect(chat.turns.last).to_contain_text(words)
         expect(chat.box).to_be_focused()
