@@ -1,7 +1,7 @@
 """The SDK's client, and its errors in our words.
 
-With ``source``, the only module that imports the SDK; it does so when it is first needed, on the
-engine's thread, because that import takes more than a second.
+With ``source`` and ``batch_api``, the only modules that import the SDK; they do so when it is first
+needed, on the engine's thread, because that import takes more than a second.
 """
 
 from __future__ import annotations

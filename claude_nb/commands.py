@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import StdinNotImplementedError
 from IPython.display import display
 
-from claude_nb import __version__, notebook, reports, run
+from claude_nb import __version__, batching, notebook, reports, run
 from claude_nb.budget import Budget
 from claude_nb.conversation import Conversation
 from claude_nb.errors import InputError, redact
@@ -88,6 +88,10 @@ def _status(_rest: str = "") -> None:
 
 def _models(_rest: str) -> object:
     return reports.models()
+
+
+def _batches(_rest: str) -> object:
+    return batching.recent()
 
 
 def _key(_rest: str) -> None:
@@ -278,6 +282,7 @@ COMMANDS = {
         reports.usage,
     ),
     "models": Command("", "the models, what they take and what they cost", _models),
+    "batches": Command("", "the newest batches of this key, to be gone on with", _batches),
     "key": Command("", "enter an API key, unseen; it is kept in memory only", _key),
     "simulate": Command(
         "on|off|next FAULT",

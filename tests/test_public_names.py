@@ -10,6 +10,7 @@ import claude_nb
 
 PUBLIC_NAMES = [
     "Attachment",
+    "Batch",
     "CachedSystem",
     "ClaudeError",
     "Conversation",
@@ -18,6 +19,7 @@ PUBLIC_NAMES = [
     "Usage",
     "ask",
     "ask_async",
+    "batch",
     "last",
     "ledger",
     "register_attachment",

@@ -33,6 +33,10 @@ _LARGEST_BODY = 32 * 2**20
 """Bytes; the API's own limit for a message request."""
 
 
+_LINES_AT_ONCE = 20
+"""Lines of a batch's results that are sent together."""
+
+
 @dataclass(slots=True)
 class State:
     """What the server keeps between requests.
@@ -435,8 +439,11 @@ class _BatchResults(_Batch):
             return
         self.set_header("Content-Type", "application/x-jsonl")
         lines = batch.results(self.state.cache, self.state.now())
-        shown = islice(lines, cut.events if cut else None)
-        await self.send(((0.0, line) for line in shown), cut.end if cut else "close")
+        if cut is not None:
+            await self.send(((0.0, line) for line in islice(lines, cut.events)), cut.end)
+            return
+        pieces = iter(lambda: b"".join(islice(lines, _LINES_AT_ONCE)), b"")
+        await self.send(((0.0, piece) for piece in pieces), "close")
 
 
 class _Unknown(_Handler):

@@ -61,7 +61,7 @@ def paint(stream: Stream, reply: Reply, show: Callable[[], View] | None) -> None
         ClaudeError: The reply failed, was dropped or was stopped; ``.reply`` holds what came.
     """
     broken: Exception | None = None
-    with _interrupts(stream.stop):
+    with interrupts(stream.stop):
         view = show() if show is not None else None
         try:
             _follow(stream, reply, view)
@@ -79,7 +79,7 @@ def paint(stream: Stream, reply: Reply, show: Callable[[], View] | None) -> None
 
 
 @contextmanager
-def _interrupts(stop: Callable[[], None]) -> Iterator[None]:
+def interrupts(stop: Callable[[], None]) -> Iterator[None]:
     """Let an interrupt stop the stream, rather than break off whatever runs at that moment.
 
     One that comes long after the first is an interrupt as ever: something hangs. One that comes
