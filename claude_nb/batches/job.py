@@ -12,7 +12,8 @@ import math
 import random
 import time
 from bisect import bisect_left
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from claude_nb import batch_api
@@ -35,13 +36,13 @@ from claude_nb.errors import (
     InputError,
     RequestError,
 )
-from claude_nb.retry import Policy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
 
     from claude_nb.api import Connection
     from claude_nb.batch_api import Status
+    from claude_nb.retry import Policy
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds between two looks at a batch: the longer it takes, the less often."""
@@ -70,8 +71,8 @@ class Part:
         spent: What its replies took, by model, once they were read.
         read: Whether its results were read to the end.
         since: When it was handed in or resumed (``time.monotonic()``, seconds).
-        before: The ids of the account's batches before it was first sent, where it is not known
-            whether the server took it.
+        before: The ids of the account's newest batches before it was sent, or None.
+        doubtful: Whether it may have been taken without an answer.
     """
 
     rows: Sequence[int] = ()
@@ -80,6 +81,7 @@ class Part:
     read: bool = False
     since: float = field(default_factory=time.monotonic)
     before: set[str] | None = None
+    doubtful: bool = False
 
     @property
     def id(self) -> str:
@@ -250,14 +252,15 @@ class Job:
 
     async def _submit(self, part: Part) -> None:
         """Hand a part in, once: where no answer came, look first whether it was taken."""
-        doubtful = ClaudeError("It is not known whether this batch was taken.")
-        if part.before is not None and await self._found(part, part.before, doubtful):
+        doubt = ClaudeError("This batch was handed in, and no answer came.")
+        if part.doubtful and await self._found(part, doubt):
             return
-        before = part.before = await self._known()
+        part.before = await self._known()
         size = len(_OPENING) + len(_CLOSING) + len(part.rows) - 1
         size += sum(len(self._request(row, b"")) + self.size(row) for row in part.rows)
         failures = 0
-        while True:
+        while part.status is None:
+            part.doubtful = True
             try:
                 part.status = await batch_api.create(self.connection, self._body(part.rows), size)
             except ClaudeError as error:
@@ -268,38 +271,40 @@ class Job:
                     await asyncio.sleep(wait)
                 refused = error.status is not None and error.status < 500
                 known = refused or isinstance(error, InputError | CredentialsError)
-                if not known and await self._found(part, before, error):
+                if not known and await self._found(part, error):
                     return
+                part.doubtful = False
                 if wait is None:
                     raise
-            else:
-                return
 
     async def _known(self) -> set[str] | None:
         """The ids of the account's newest batches; None where the server does not list them."""
         try:
             return {status.id for status in await batch_api.newest(self.connection)}
+        except (InputError, CredentialsError):
+            raise
         except ClaudeError:
             return None
 
-    async def _found(self, part: Part, before: set[str] | None, error: ClaudeError) -> bool:
-        """Look whether a batch was taken though no answer came."""
-        try:
-            if before is None:
-                raise error  # nothing to compare with
-            listed = await batch_api.newest(self.connection)
-        except ClaudeError:
+    async def _found(self, part: Part, error: ClaudeError) -> bool:
+        """Look whether a part was taken though no answer came.
+
+        Raises:
+            ClaudeError: ``error``, where that cannot be told.
+        """
+        new: list[Status] = []
+        if part.before is not None:
+            with suppress(ClaudeError):
+                listed = await batch_api.newest(self.connection)
+                new = [status for status in listed if status.id not in part.before]
+                new = [status for status in new if status.requests == len(part.rows)]
+                if not new:
+                    return False
+        if len(new) != 1:
             error.advice = (
-                "Whether it was taken is not known. %claude_nb batches lists what this key has;"
+                "It may have been taken: %claude_nb batches lists what this key has, and"
                 " claude_nb.Batch.resume(id) goes on with it."
             )
-            raise error from None
-        new = [s for s in listed if s.id not in before and s.requests == len(part.rows)]
-        if not new:
-            return False
-        if len(new) > 1:
-            ids = ", ".join(status.id for status in new)
-            error.advice = f"It was taken as one of {ids}: claude_nb.Batch.resume(id) goes on."
             raise error
         part.status = new[0]
         self.notes.append(f"no answer came when it was handed in; found as {new[0].id}")
@@ -344,7 +349,7 @@ class Job:
                 failures = 0
             except ClaudeError as error:
                 failures += 1
-                patient = Policy(tries=failures + 1, cap=LONGEST_PAUSE, max_wait=math.inf)
+                patient = replace(self.policy, tries=failures + 1, max_wait=math.inf)
                 pause = patient.wait(error, failures)
                 if pause is None:
                     raise

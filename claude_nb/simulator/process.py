@@ -141,7 +141,8 @@ class Simulator:
 
         Args:
             *replies: Sent in this order, after those that are still waiting. A ``Scripted`` cuts
-                the lines of a batch's results, and loses the answer to a batch that was taken in.
+                the lines of a batch's results, and loses the answer to a batch that was taken in;
+                one with ``None`` events changes nothing.
             at: Whose next requests get them: ``batches`` are those that hand in, look at, list or
                 cancel a batch, ``results`` those for its results.
 

@@ -378,7 +378,7 @@ class _Batches(_Batch):
         except ValueError as error:
             self.refuse(str(error))
             return
-        if cut is not None:  # taken in, and the answer lost on its way
+        if cut is not None and cut.events is not None:  # taken in, and the answer lost on its way
             await self.send((), cut.end)
             return
         self.finish(self.info(batch))
