@@ -42,7 +42,7 @@ _READ_TIMEOUT = 90.0
 """Seconds of silence after which a stream counts as lost; the server's pings count as sound. A
 user's own client has its own."""
 
-_CONNECT_TIMEOUT = 10.0
+CONNECT_TIMEOUT = 10.0
 
 _LIST_TIMEOUT = 10.0
 """Seconds that a list of models may take: what we know ourselves is shown without it."""
@@ -153,7 +153,7 @@ def _client(connection: Connection, _ambient: tuple[tuple[str, str], ...]) -> As
     import anthropic
     import httpx2
 
-    timeout = httpx2.Timeout(600.0, connect=_CONNECT_TIMEOUT, read=_READ_TIMEOUT)
+    timeout = httpx2.Timeout(600.0, connect=CONNECT_TIMEOUT, read=_READ_TIMEOUT)
     # The simulator is on this machine, where no proxy leads; the SDK's own client would take one
     # from the environment, whatever ``trust_env`` says.
     direct = httpx2.AsyncClient(trust_env=False) if connection.simulated else None

@@ -206,6 +206,7 @@ class Message:
     Attributes:
         model: The model that answers: as the server says it, before that as it was asked for.
         simulated: Whether the simulator answers.
+        whole: Whether it comes as a whole, at its end.
         request_id: The ``request-id`` header, or None.
         accepted: Whether the server took the request: status 200.
         content: The content blocks in the order in which they began, which is that of the message.
@@ -224,6 +225,7 @@ class Message:
         self._resumed = resumed
         self.model = request.model
         self.simulated = request.simulated
+        self.whole = request.whole
         self.request_id: str | None = None
         self.first_event: float | None = None
         self.first_text: float | None = None

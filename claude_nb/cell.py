@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from claude_nb.reply import Reply
 
 
-_OF_SENDING = ("max_cost", "policy", "view")
+_OF_SENDING = ("max_cost", "policy", "stream", "view")
 """Arguments of ``ask`` that say how something is sent and shown, not what."""
 
 
@@ -55,6 +55,8 @@ def run(
         prompt = cell
     name, insert = given.pop("out", None), given.pop("insert", False)
     dry = given.pop("dry_run", False)
+    if given.pop("no_stream", False):
+        given["stream"] = False
     arguments = defaults | _content(shell, prompt, given) | _history(given, defaults) | given
     if dry:
         display(_expected(prompt, arguments))

@@ -41,10 +41,12 @@ class RequestSent:
     Attributes:
         model: The model id that was asked for.
         simulated: Whether it goes to our own simulator.
+        whole: Whether the message will come as a whole, at the end.
     """
 
     model: str
     simulated: bool = False
+    whole: bool = False
     type: str = "request_sent"
 
 

@@ -20,7 +20,7 @@ from claude_nb.prompt import Request
 from claude_nb.reply import Reply, execution, shell
 from claude_nb.retry import Policy
 from claude_nb.session import session as session  # noqa: PLC0414 - shared from here
-from claude_nb.source import ApiSource
+from claude_nb.source import ApiSource, WholeSource
 from claude_nb.views import paint
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ def ask(
     client: Any = None,
     show: bool = True,
     view: str = "auto",
+    stream: bool = True,
     policy: Policy | None = None,
     max_cost: float | None = None,
     **options: Any,
@@ -97,6 +98,7 @@ def ask(
             ``max_tokens`` lowered if need be. What broke off is then not asked for again.
         show: Whether to show it: in the cell's output, or on the terminal.
         view: ``live`` (a widget), ``updating`` (the same without one), ``terminal``, or ``auto``.
+        stream: Whether it comes as it is written; otherwise all of it comes at the end.
         **options: Fields of ``Request``, as in ``stream``.
 
     Returns:
@@ -114,6 +116,7 @@ def ask(
         client=client,
         show=show,
         view=view,
+        stream=stream,
         policy=policy,
         max_cost=max_cost,
         **options,
@@ -194,6 +197,7 @@ def _asked(
     client: Any = None,
     show: bool = True,
     view: str = "auto",
+    stream: bool = True,
     policy: Policy | None = None,
     max_cost: float | None = None,
     **options: Any,
@@ -213,11 +217,12 @@ def _asked(
         reply.expectation = session.cache.expect(request, connection, reply)
         reply.shown_in = place.execution if show else 0
         session.last = reply
-        stream = Stream(ApiSource(connection), request, policy)
+        source = ApiSource(connection) if stream else WholeSource(connection)
+        asked = Stream(source, request, policy)
         try:
-            yield stream, reply, partial(_view, view, stream, reply) if show else None
+            yield asked, reply, partial(_view, view, asked, reply) if show else None
         except BaseException:  # nobody reads on: it must not go on, and be paid for
-            stream.stop()
+            asked.stop()
             raise
         finally:
             conversation = request.turn.conversation if request.turn else ""

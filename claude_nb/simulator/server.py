@@ -261,7 +261,12 @@ class _Messages(_Handler):
             self.state.diagnostics.remember(identifier, request, now)
 
         if not request.get("stream"):
-            begun()
+            gaps = wire.events(head, answer, usage, display, rng)
+            with contextlib.suppress(StreamClosedError):  # it takes as long as to stream it
+                await self.pause(sum(gap for gap, _ in gaps) / self.state.speed)
+                begun()
+            if self.over:
+                return
             self.finish(wire.message(head, answer, usage, display))
             return
         self.start(200, {})
