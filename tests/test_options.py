@@ -78,6 +78,7 @@ def test_every_option_sets_something():
         "insert",
         "max_cost",
         "new",
+        "no_stream",
         "once",
         "out",
         "raw",
