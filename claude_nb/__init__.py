@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from claude_nb.attachments import Attachment, register_attachment
+    from claude_nb.batching import Batch, batch
     from claude_nb.cached_system import CachedSystem
     from claude_nb.chat import Chat
     from claude_nb.conversation import Conversation
@@ -30,6 +31,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Attachment",
+    "Batch",
     "CachedSystem",
     "Chat",
     "ClaudeError",
@@ -40,6 +42,7 @@ __all__ = [
     "Usage",
     "ask",
     "ask_async",
+    "batch",
     "last",
     "ledger",
     "register_attachment",
@@ -48,10 +51,12 @@ __all__ = [
 
 _HOME = {
     "Attachment": "attachments",
+    "Batch": "batching",
     "CachedSystem": "cached_system",
     "Chat": "chat",
     "Conversation": "conversation",
     "ask_async": "run",
+    "batch": "batching",
     "register_attachment": "attachments",
     "ClaudeError": "errors",
     "Reply": "reply",

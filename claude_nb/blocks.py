@@ -209,6 +209,7 @@ class Message:
     Attributes:
         model: The model that answers: as the server says it, before that as it was asked for.
         simulated: Whether the simulator answers.
+        whole: Whether it comes as a whole, at its end.
         request_id: The ``request-id`` header, or None.
         accepted: Whether the server took the request: status 200.
         runs_tools: Whether calls of tools in it are going to be run.
@@ -235,6 +236,7 @@ class Message:
         self.model = request.model
         self.simulated = request.simulated
         self.runs_tools = request.runs_tools
+        self.whole = request.whole
         self.request_id: str | None = None
         self.first_event: float | None = None
         self.first_text: float | None = None

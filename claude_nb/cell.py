@@ -33,7 +33,7 @@ _OF_TOOLS = {
 }
 """Options that say how tools are called, and what ``Tools`` calls them."""
 
-_OF_SENDING = ("max_cost", "policy", "view")
+_OF_SENDING = ("max_cost", "policy", "stream", "view")
 """Arguments of ``ask`` that say how something is sent and shown, not what."""
 
 
@@ -64,6 +64,8 @@ def run(
         prompt = cell
     name, insert = given.pop("out", None), given.pop("insert", False)
     dry = given.pop("dry_run", False)
+    if given.pop("no_stream", False):
+        given["stream"] = False
     arguments = defaults | _content(shell, prompt, given) | _history(shell, given, defaults)
     arguments |= _tools(given) | given
     if dry:

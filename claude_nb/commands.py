@@ -11,14 +11,17 @@ from getpass import getpass
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from IPython.core.error import StdinNotImplementedError
 from IPython.display import display
 
-from claude_nb import __version__, notebook, reports, run
+from claude_nb import __version__, batching, notebook, reports, run
+from claude_nb.api import list_models
 from claude_nb.budget import Budget
 from claude_nb.conversation import Conversation
-from claude_nb.errors import InputError, redact
+from claude_nb.engine import call
+from claude_nb.errors import ClaudeError, InputError, redact
 from claude_nb.history import NOTEBOOK, first_words
 from claude_nb.notebook import export, outline, restore
 from claude_nb.render import words
@@ -28,6 +31,7 @@ from claude_nb.simulator.faults import fault
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from claude_nb.api import Connection
     from claude_nb.history import Exchange, History
     from claude_nb.notebook.restore import SavedConversation
 
@@ -70,7 +74,8 @@ def execute(line: str, model: str) -> object:
     if rest and not command.takes:
         raise InputError(f"%claude_nb {name} takes no arguments.")
     if name == "status":
-        print(f"claude_nb {__version__} · model {model}", end=" · ")  # noqa: T201
+        asked = run.session.model or model
+        print(f"claude_nb {__version__} · model {asked}", end=" · ")  # noqa: T201
     return command.run(rest)
 
 
@@ -90,6 +95,10 @@ def _models(_rest: str) -> object:
     return reports.models()
 
 
+def _batches(_rest: str) -> object:
+    return batching.recent()
+
+
 def _key(_rest: str) -> None:
     try:
         key = getpass("API key (not shown, kept in memory only): ").strip()
@@ -101,6 +110,72 @@ def _key(_rest: str) -> None:
         raise InputError("That is not a key; the one in use has not changed.")
     run.session.use_key(key)
     _status()
+
+
+def _connect(rest: str) -> None:
+    """Ask another server, or the API again."""
+    if not rest:
+        raise InputError(
+            "%claude_nb connect takes the address of a server, or off.",
+            "For example: %claude_nb connect http://localhost:8080 --model qwen3",
+        )
+    url, *words_given = rest.split()
+    if url == "off" and not words_given:
+        run.session.disconnect()
+        _status()
+        return
+    given = dict(zip_longest(words_given[::2], words_given[1::2], fillvalue=""))
+    unknown = [name for name, value in given.items() if name not in _CONNECTING or not value]
+    if unknown:
+        raise InputError(
+            f"%claude_nb connect cannot take {unknown[0]!r} so.",
+            "It takes --key-env with the name of a variable, and --model with an id.",
+        )
+    model = given.get("--model", "")
+    run.session.connect(_address(url), key_env=given.get("--key-env", ""), model=model)
+    _status()
+    if not model:
+        print(_offered())  # noqa: T201
+
+
+_CONNECTING = ("--key-env", "--model")
+
+
+def _address(url: str) -> str:
+    """The address as the SDK takes it: it puts ``/v1/messages`` behind it itself."""
+    url = url.strip("\"'")
+    url = url if "://" in url else f"http://{url}"
+    found = urlsplit(url)
+    if found.scheme not in ("http", "https") or not found.hostname:
+        raise InputError(
+            f"{url} is not the address of a server.",
+            "For example: %claude_nb connect http://localhost:8080",
+        )
+    if found.username or found.password:
+        raise InputError(
+            "The address holds a password.", "Put it into a variable, and name that: --key-env."
+        )
+    return re.sub(r"(/v1)?(/messages)?/*$", "", url)
+
+
+def _offered() -> str:
+    """What a server has to ask; the only model that it has is taken."""
+    try:
+        names = [clean(redact(str(model.get("id")))) for model in call(list_models(_there()))]
+    except ClaudeError as error:
+        return (
+            f"It lists no models ({error.what.removesuffix('.').lower()}). If it needs one of its"
+            " own: %claude_nb connect URL --model ID, or -m ID."
+        )
+    if len(names) == 1:
+        run.session.model = names[0]
+        return f"Cells ask {names[0]}, the only model that it has."
+    shown = ", ".join(names[:MAX_NOTES]) + (", …" if len(names) > MAX_NOTES else "")
+    return f"It has {shown or 'no models'}. Cells ask one of them with --model ID, or -m ID."
+
+
+def _there() -> Connection:
+    return run.session.connection()
 
 
 def _simulate(rest: str) -> None:
@@ -278,7 +353,14 @@ COMMANDS = {
         reports.usage,
     ),
     "models": Command("", "the models, what they take and what they cost", _models),
+    "batches": Command("", "the newest batches of this key, to be gone on with", _batches),
     "key": Command("", "enter an API key, unseen; it is kept in memory only", _key),
+    "connect": Command(
+        "URL|off",
+        "ask another server that speaks the Messages API; it gets no key unless --key-env NAME"
+        " names one; --model ID is what cells ask there",
+        _connect,
+    ),
     "simulate": Command(
         "on|off|next FAULT",
         "answer from fixed scripts on this machine, without a key, or fail as a server can;"

@@ -42,11 +42,13 @@ class RequestSent:
         model: The model id that was asked for.
         simulated: Whether it goes to our own simulator.
         runs_tools: Whether the calls of tools in its reply are going to be run.
+        whole: Whether the message will come as a whole, at the end.
     """
 
     model: str
     simulated: bool = False
     runs_tools: bool = False
+    whole: bool = False
     type: str = "request_sent"
 
 

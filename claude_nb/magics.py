@@ -80,10 +80,11 @@ class ClaudeMagics(Magics):
 
     def _defaults(self) -> dict[str, Any]:
         from claude_nb.retry import Policy
+        from claude_nb.session import session
 
         thinking = self.thinking
         return {
-            "model": self.model,
+            "model": session.model or self.model,
             "max_tokens": self.max_tokens,
             "system": self.system or None,
             "thinking": int(thinking) if thinking.isdecimal() else thinking or None,

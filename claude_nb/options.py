@@ -160,6 +160,7 @@ OPTIONS = (
     Option("conversation", "c", "NAME", "the conversation that it belongs to", _text),
     Option("new", "", "", "begin the conversation anew", _switch),
     Option("once", "", "", "neither send nor remember what was said", _switch),
+    Option("no-stream", "", "", "ask without streaming: all of it comes at the end", _switch),
     Option("max-cost", "", "USD", "send nothing that could cost more", _dollars),
     Option("dry-run", "", "", "count what would be sent, and what it could cost", _switch),
     Option("out", "o", "NAME", "keep the reply in this variable", _identifier),

@@ -75,7 +75,7 @@ class Reply(Progress):
         return [block for text in texts for block in code.code_blocks(text)]
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
-        if self.shown_in and self.shown_in == execution() and _is_result():
+        if self.shown_in and self.shown_in == execution() and is_result():
             return {"text/plain": repr(self)}, {}  # all of it stands above already
         return settled.mimebundle(self), settled.metadata(self, self.request)
 
@@ -95,7 +95,7 @@ def execution() -> int:
     return here.displayhook.prompt_count if here else 0
 
 
-def _is_result() -> bool:
+def is_result() -> bool:
     """Whether IPython is showing ``Out[n]``, rather than what ``display`` was given."""
     hook = shell().displayhook
     # A kernel's hook has the message that it is making; a terminal's says that it is at work.

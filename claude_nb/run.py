@@ -22,7 +22,7 @@ from claude_nb.prompt import Request
 from claude_nb.reply import Reply, execution, shell
 from claude_nb.retry import Policy
 from claude_nb.session import session as session  # noqa: PLC0414 - shared from here
-from claude_nb.source import ApiSource
+from claude_nb.source import ApiSource, WholeSource
 from claude_nb.tools import Tools
 from claude_nb.tools.calls import Calls
 from claude_nb.views import background, paint
@@ -98,6 +98,7 @@ def ask(
     client: Any = None,
     show: bool = True,
     view: str = "auto",
+    stream: bool = True,
     policy: Policy | None = None,
     max_cost: float | None = None,
     **options: Any,
@@ -122,6 +123,7 @@ def ask(
             ``max_tokens`` lowered if need be. What broke off is then not asked for again.
         show: Whether to show it: in the cell's output, or on the terminal.
         view: ``live`` (a widget), ``updating`` (the same without one), ``terminal``, or ``auto``.
+        stream: Whether it comes as it is written; otherwise all of it comes at the end.
         **options: Fields of ``Request``, as in ``stream``.
 
     Returns:
@@ -141,6 +143,7 @@ def ask(
         client=client,
         show=show,
         view=view,
+        stream=stream,
         policy=policy,
         max_cost=max_cost,
         **options,
@@ -263,6 +266,7 @@ def _asked(
     client: Any = None,
     show: bool = True,
     view: str = "auto",
+    stream: bool = True,
     policy: Policy | None = None,
     max_cost: float | None = None,
     place: Place | None = None,
@@ -289,13 +293,12 @@ def _asked(
         reply.shown_in = place.execution if show else 0
         session.last = reply
         calls = Calls(offered) if offered else None
-        stream = Stream(
-            ApiSource(connection), request, limits.policy(policy), runner=calls, fit=limits.fit
-        )
+        source = ApiSource(connection) if stream else WholeSource(connection)
+        asked = Stream(source, request, limits.policy(policy), runner=calls, fit=limits.fit)
         try:
-            yield stream, reply, partial(_view, view, stream, reply) if show else None, calls
+            yield asked, reply, partial(_view, view, asked, reply) if show else None, calls
         except BaseException:  # nobody reads on: it must not go on, and be paid for
-            stream.stop()
+            asked.stop()
             raise
         finally:
             conversation = request.turn.conversation if request.turn else ""

@@ -28,6 +28,7 @@ class Session:
         budget: What may be spent, or None for no limit.
         cache: What was sent with a system prompt that is cached.
         last: The newest reply, complete or not.
+        model: The model that cells ask at the server that was connected, or an empty string.
     """
 
     def __init__(self) -> None:
@@ -35,6 +36,7 @@ class Session:
         self.budget: Budget | None = None
         self.cache = Memory()
         self.last: Reply | None = None
+        self.model = ""
         self._connection = Connection()
         self._simulator: Simulator | None = None
         self._simulate = os.environ.get("CLAUDE_NB_SIMULATE", "") not in ("", "0")
@@ -80,13 +82,35 @@ class Session:
     def use_key(self, api_key: str) -> None:
         """Use a key that was typed in; it is kept in memory only."""
         self._connection = Connection(api_key=api_key)
+        self.model = ""
         self.simulate(on=False)
+
+    def connect(self, url: str, *, key_env: str = "", model: str = "") -> None:
+        """Send requests to another server that speaks the Messages API.
+
+        Args:
+            url: Where it is.
+            key_env: The environment variable whose key it may have; without one it gets a dummy.
+            model: The model that cells ask there, or an empty string for theirs.
+        """
+        self._connection = Connection(base_url=url, key_env=key_env)
+        self.model = model
+        self.simulate(on=False)
+
+    def disconnect(self) -> None:
+        """Send requests to the API again."""
+        self._connection = Connection()
+        self.model = ""
 
     @property
     def key_source(self) -> str:
         """Where the key comes from, in words; never the key."""
         if self._simulate:
             return "none is needed: the simulator answers"
+        if self._connection.base_url is not None:
+            named = self._connection.key_env
+            key = f"the environment variable {named}" if named else "a dummy"
+            return f"{key}, for {self._connection.base_url}"
         if self._connection.api_key:
             return "entered with %claude_nb key, in memory only"
         for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_PROFILE"):

@@ -82,6 +82,7 @@ def test_every_option_sets_something():
         "max_cost",
         "max_turns",
         "new",
+        "no_stream",
         "once",
         "out",
         "raw",

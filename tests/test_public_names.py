@@ -10,6 +10,7 @@ import claude_nb
 
 PUBLIC_NAMES = [
     "Attachment",
+    "Batch",
     "CachedSystem",
     "Chat",
     "ClaudeError",
@@ -20,6 +21,7 @@ PUBLIC_NAMES = [
     "Usage",
     "ask",
     "ask_async",
+    "batch",
     "last",
     "ledger",
     "register_attachment",

@@ -92,12 +92,16 @@ def status(progress: Progress, now: float | None = None) -> str:
     sent = progress.messages[0].sent if progress.messages else None
     end = progress.ended if progress.ended is not None else now
     elapsed = "" if sent is None or end is None else f" · {words.seconds(end - sent)}"
-    badge = _badge() if progress.simulated else ""
-    dot = f'<span style="{_DOT};background:{_COLOURS[progress.outcome]}"></span>'
+    mark = badge() if progress.simulated else ""
     return (
-        f'<p style="{_STATUS}">{dot}<b>{text(progress.model)}</b>'
-        f'<span style="{QUIET}"> · {text(words.status(progress))}{elapsed}</span>{badge}</p>'
+        f'<p style="{_STATUS}">{dot(progress.outcome)}<b>{text(progress.model)}</b>'
+        f'<span style="{QUIET}"> · {text(words.status(progress))}{elapsed}</span>{mark}</p>'
     )
+
+
+def dot(outcome: Outcome) -> str:
+    """The dot at the beginning of the line: its colour says how it goes."""
+    return f'<span style="{_DOT};background:{_COLOURS[outcome]}"></span>'
 
 
 def notes(lines: Iterable[str]) -> str:
@@ -282,7 +286,8 @@ def _row(
     return f'<tr><td style="{_CELL}">{text(label)}</td>{numbers}</tr>'
 
 
-def _badge() -> str:
+def badge() -> str:
+    """The mark of what the simulator wrote."""
     return f' <span style="{BADGE}">simulated</span>'
 
 

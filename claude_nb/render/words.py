@@ -63,6 +63,8 @@ def status(progress: Progress) -> str:
         return str(progress.outcome)
     if progress.waiting is not None:
         return waiting(progress, seconds_left(max(0.0, progress.waiting.until - time.time())))
+    if message is not None and message.whole:
+        return "waiting for the whole reply"
     if message is None or not message.accepted:
         return "connecting"
     if not message.content:

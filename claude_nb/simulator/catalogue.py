@@ -21,7 +21,7 @@ def info(name: str) -> dict[str, Any]:
     """Return a known model as ``GET /v1/models`` lists it (the SDK's ``ModelInfo``).
 
     Thinking and limits are the model's; the other capabilities are those of this server, which
-    has no batches and runs no server tools.
+    runs no server tools.
     """
     known = facts(name)
     if known is None:
@@ -121,7 +121,7 @@ def _capabilities(thinking_types: tuple[str, ...]) -> dict[str, Any]:
     types = {kind: {"supported": kind in thinking_types} for kind in kinds}
     efforts = ("low", "medium", "high", "max", "xhigh")
     return {
-        "batch": _NO,
+        "batch": _YES,
         "citations": _NO,
         "code_execution": _NO,
         "context_management": _NO,

@@ -80,7 +80,7 @@ def paint(
     """
     broken: Exception | None = None
     desk = calls.desk if calls is not None else Desk()
-    with _interrupts(stream.stop, desk):
+    with interrupts(stream.stop, desk):
         view = show() if show is not None else None
         if calls is not None:
             calls.desk.take(stream.wake)
@@ -101,7 +101,7 @@ def paint(
 
 
 @contextmanager
-def _interrupts(stop: Callable[[], None], desk: Desk) -> Iterator[None]:
+def interrupts(stop: Callable[[], None], desk: Desk | None = None) -> Iterator[None]:
     """Let an interrupt stop the stream, rather than break off whatever runs at that moment.
 
     One that comes long after the first is an interrupt as ever: something hangs. One that comes
@@ -115,7 +115,7 @@ def _interrupts(stop: Callable[[], None], desk: Desk) -> Iterator[None]:
     stopped: list[float] = []
 
     def handle(number: int, frame: FrameType | None) -> None:
-        if desk.takes_interrupt():
+        if desk is not None and desk.takes_interrupt():
             return
         if stopped and time.monotonic() - stopped[0] > _HANGS:
             previous(number, frame)
