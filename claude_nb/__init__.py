@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from claude_nb.cached_system import CachedSystem
     from claude_nb.conversation import Conversation
     from claude_nb.errors import ClaudeError
+    from claude_nb.recording import Recording
     from claude_nb.reply import Reply
     from claude_nb.run import ask, ask_async, last, stream
     from claude_nb.simulator import Simulator
@@ -31,6 +32,7 @@ __all__ = [
     "CachedSystem",
     "ClaudeError",
     "Conversation",
+    "Recording",
     "Reply",
     "Simulator",
     "Usage",
@@ -49,6 +51,7 @@ _HOME = {
     "ask_async": "run",
     "register_attachment": "attachments",
     "ClaudeError": "errors",
+    "Recording": "recording",
     "Reply": "reply",
     "Simulator": "simulator",
     "Usage": "usage",

@@ -206,6 +206,7 @@ class Message:
     Attributes:
         model: The model that answers: as the server says it, before that as it was asked for.
         simulated: Whether the simulator answers.
+        replayed: Whether a recording answers.
         request_id: The ``request-id`` header, or None.
         accepted: Whether the server took the request: status 200.
         content: The content blocks in the order in which they began, which is that of the message.
@@ -224,6 +225,7 @@ class Message:
         self._resumed = resumed
         self.model = request.model
         self.simulated = request.simulated
+        self.replayed = request.replayed
         self.request_id: str | None = None
         self.first_event: float | None = None
         self.first_text: float | None = None
@@ -375,10 +377,14 @@ class Message:
         reason = as_dict(as_dict(self._base.get("diagnostics")).get("cache_miss_reason"))
         return _string(reason.get("type")) or None
 
+    def fields(self) -> dict[str, Any]:
+        """The message as the API's dict, but for its content; empty before ``message_start``."""
+        return self._base | {"content": [], "usage": self._usage} if self._base else {}
+
     def to_sdk(self) -> Any:
         """The SDK's own ``Message``, or None where no ``message_start`` came."""
         construct = getattr(type(self._start), "construct", None)
         if construct is None:
             return None
         content = [block.to_dict() for block in self.content if not block.lost]
-        return construct(**self._base | {"content": content, "usage": self._usage})
+        return construct(**self.fields() | {"content": content})

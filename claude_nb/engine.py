@@ -18,6 +18,7 @@ from claude_nb import retry
 from claude_nb.errors import ClaudeError
 from claude_nb.events import Failed, RequestSent, Resumed, Stopped, StreamEvent, Waiting
 from claude_nb.progress import Progress
+from claude_nb.reply import Reply
 from claude_nb.retry import Policy
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class Stream:
         source: Where the events come from.
         request: What is asked.
         policy: How patient to be with failures; by default ``Policy()``.
-        ended: Called once, on the engine's thread, with what the reply has become at its end.
+        ended: Called once, on the engine's thread, with the reply as it is at its end.
 
     Attributes:
         events: All events so far; the engine appends, nobody else writes.
@@ -120,7 +121,7 @@ class Stream:
         source: Source,
         request: Request,
         policy: Policy | None = None,
-        ended: Callable[[Progress], object] | None = None,
+        ended: Callable[[Reply], object] | None = None,
     ) -> None:
         self._policy = policy or Policy()
         self.events: list[StreamEvent] = []
@@ -155,7 +156,9 @@ class Stream:
         finally:
             try:
                 if self._ended is not None:
-                    self._ended(self._progress())
+                    reply = Reply(self._request)
+                    reply.advance(self.events)
+                    self._ended(reply)
             finally:
                 self._finished.set()
                 self._notify()

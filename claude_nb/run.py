@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from claude_nb.budget import Estimate
     from claude_nb.history import History
-    from claude_nb.progress import Progress
     from claude_nb.views import View
 
 
@@ -60,12 +59,13 @@ def stream(
     """
     connection, place, limits = _connection(client), current_place(), ExitStack()
 
-    def ended(progress: Progress) -> None:
-        session.ledger.charge(progress, place)
+    def ended(reply: Reply) -> None:
+        session.ledger.charge(reply, place)
         limits.close()
+        session.keep(reply)
 
     request, policy = _limited(Request(prompt, **options), connection, policy, None, limits)
-    return Stream(ApiSource(connection), request, policy, ended)
+    return Stream(session.source(ApiSource(connection)), request, policy, ended)
 
 
 def ask(
@@ -213,7 +213,7 @@ def _asked(
         reply.expectation = session.cache.expect(request, connection, reply)
         reply.shown_in = place.execution if show else 0
         session.last = reply
-        stream = Stream(ApiSource(connection), request, policy)
+        stream = Stream(session.source(ApiSource(connection)), request, policy)
         try:
             yield stream, reply, partial(_view, view, stream, reply) if show else None
         except BaseException:  # nobody reads on: it must not go on, and be paid for
@@ -222,6 +222,7 @@ def _asked(
         finally:
             conversation = request.turn.conversation if request.turn else ""
             session.ledger.charge(reply, place, conversation)
+            session.keep(reply)
             if history is not None:
                 history.keep(request, place, connection.origin, reply)
 
@@ -233,9 +234,14 @@ def _limited(
     max_cost: float | None,
     until: ExitStack,
 ) -> tuple[Request, Policy | None]:
-    """Make a request fit into what may be spent, which is kept for it until ``until`` is closed."""
+    """Make a request fit into what may be spent, which is kept for it until ``until`` is closed.
+
+    A replay spends nothing.
+    """
     if max_cost is not None and not max_cost > 0:
         raise InputError(f"--max-cost is a sum in USD above 0, not {max_cost:g}.")
+    if session.library is not None:
+        return request, session.library.policy(policy)
     if max_cost is None and session.budget is None:
         return request, policy
     tokens = call(count_tokens(connection, request.params()))
@@ -256,7 +262,9 @@ def _request(prompt: str, attach: Iterable[Any], options: dict[str, Any]) -> Req
 
 
 def _connection(client: Any) -> Connection:
-    return session.connection() if client is None else Connection(own_client=client)
+    if client is None or session.library is not None:
+        return session.connection()
+    return Connection(own_client=client)
 
 
 def current_place() -> Place:

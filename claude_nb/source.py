@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol, get_args
 
 from claude_nb.api import is_simulator
 from claude_nb.errors import DroppedError
@@ -26,6 +27,10 @@ read to its end serves the next request too, but a gateway may hold it open for 
 
 class Source(Protocol):
     """Where events come from: the API, or whatever else can tell the same story."""
+
+    def params(self, request: Request) -> dict[str, Any]:
+        """What is sent for ``request``: the arguments of the SDK's ``messages.create``."""
+        ...
 
     def events(self, request: Request) -> AsyncGenerator[Any, None]:
         """What happens after ``request`` is sent, as it happens.
@@ -49,13 +54,18 @@ class ApiSource:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    def params(self, request: Request) -> dict[str, Any]:
+        """All that the request says."""
+        return request.params()
+
     async def events(self, request: Request) -> AsyncGenerator[Any, None]:
         """Send the request once, and yield what comes."""
-        yield RequestSent(request.model, self._connection.simulated)
+        params = self.params(request)
+        yield RequestSent(request.model, self._connection.simulated, params=params)
         # Elsewhere: to import the SDK, or to read certificates, would hold up the engine, which
         # could then neither stop this stream nor take in what comes for others.
         client = await asyncio.to_thread(self._connection.client)
-        stream = await client.messages.create(**request.params(), stream=True)
+        stream = await client.messages.create(**params, stream=True)
         try:
             headers = stream.response.headers
             yield ResponseStarted(headers.get("request-id"), is_simulator(headers))
@@ -82,9 +92,17 @@ class Warming:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    def params(self, request: Request) -> dict[str, Any]:
+        """The system prompt and the words of the request, and no room for an answer."""
+        whole = request.params()
+        wanted = {name: whole[name] for name in ("model", "system")}
+        words = [{"role": "user", "content": request.prompt}]
+        return {**wanted, "messages": words, "max_tokens": 0}
+
     async def events(self, request: Request) -> AsyncGenerator[Any, None]:
         """Send the system prompt with the words of ``request``; the message is told as events."""
-        yield RequestSent(request.model, self._connection.simulated)
+        params = self.params(request)
+        yield RequestSent(request.model, self._connection.simulated, params=params)
         client = await asyncio.to_thread(self._connection.client)
         from anthropic.types import (
             RawMessageDeltaEvent,
@@ -92,11 +110,7 @@ class Warming:
             RawMessageStopEvent,
         )
 
-        whole = request.params()
-        wanted = {name: whole[name] for name in ("model", "system")}
-        response = await client.messages.with_raw_response.create(
-            **wanted, messages=[{"role": "user", "content": request.prompt}], max_tokens=0
-        )
+        response = await client.messages.with_raw_response.create(**params)
         headers = response.headers
         yield ResponseStarted(headers.get("request-id"), is_simulator(headers))
         message = await response.parse()
@@ -107,6 +121,29 @@ class Warming:
             usage=message.usage,
         )
         yield RawMessageStopEvent.construct(type="message_stop")
+
+
+def to_wire(event: Any) -> Any:
+    """One of the SDK's events as the JSON that came over the wire."""
+    to_dict = getattr(event, "to_dict", None)
+    return event if to_dict is None else to_dict(mode="json", warnings=False)
+
+
+def from_wire(data: Any) -> Any:
+    """The SDK's event that its JSON makes: of the type that a stream of the SDK would give it."""
+    if not isinstance(data, dict):
+        return data
+    named, otherwise = _event_types()
+    return named.get(str(data.get("type")), otherwise).construct(**data)
+
+
+@cache
+def _event_types() -> tuple[dict[str, Any], Any]:
+    """The SDK's types of events by name; and the first, of which it makes what it does not know."""
+    from anthropic.types import RawMessageStreamEvent
+
+    types = get_args(get_args(RawMessageStreamEvent)[0])
+    return {get_args(cls.model_fields["type"].annotation)[0]: cls for cls in types}, types[0]
 
 
 async def _finish(stream: AsyncStream[Any]) -> None:

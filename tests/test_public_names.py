@@ -13,6 +13,7 @@ PUBLIC_NAMES = [
     "CachedSystem",
     "ClaudeError",
     "Conversation",
+    "Recording",
     "Reply",
     "Simulator",
     "Usage",
