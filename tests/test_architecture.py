@@ -17,7 +17,7 @@ CODE_MAP = Path(__file__).resolve().parents[1] / "CONTRIBUTING.md"
 FLOORS = [
     "errors events models price_file usage",
     "attachments blocks caching progress prompt seams",
-    "api render source",
+    "api render source steps wire",
     "engine reply retry",
     "batches recording tools",
     "budget history spending",

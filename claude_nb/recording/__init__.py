@@ -18,10 +18,11 @@ from claude_nb.events import Failed, RequestSent, StreamEvent
 from claude_nb.models import DEFAULT_MODEL
 from claude_nb.progress import Outcome
 from claude_nb.prompt import Request
-from claude_nb.recording.lines import CHECKS, Lines, is_ours, to_line
+from claude_nb.recording.lines import CHECKS, Lines, to_line
 from claude_nb.recording.matching import canonical, parts
 from claude_nb.reply import Reply
 from claude_nb.source import to_wire
+from claude_nb.wire import is_ours
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

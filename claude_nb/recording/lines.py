@@ -4,30 +4,18 @@ from __future__ import annotations
 
 import json
 import math
-from collections import defaultdict
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from claude_nb import errors, events
-from claude_nb.errors import ClaudeError, InputError, Redactor
+from claude_nb import errors
+from claude_nb.errors import ClaudeError, InputError
 from claude_nb.events import RequestSent
-from claude_nb.recording.matching import canonical, fingerprinted, redacted, short
-from claude_nb.source import from_wire, to_wire
+from claude_nb.recording.matching import canonical, fingerprinted, short
+from claude_nb.source import from_wire
+from claude_nb.wire import OWN, Writer, is_ours
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-_DELTAS = {
-    "text_delta": "text",
-    "thinking_delta": "thinking",
-    "input_json_delta": "partial_json",
-}
-OWN = {
-    next(str(part.default) for part in fields(kind) if part.name == "type"): kind
-    for kind in vars(events).values()
-    if isinstance(kind, type) and is_dataclass(kind)
-}
-"""Our own events by type."""
 
 CHECKS: dict[str, Callable[[Any], bool]] = {
     "str": lambda value: isinstance(value, str),
@@ -40,11 +28,6 @@ CHECKS: dict[str, Callable[[Any], bool]] = {
 """By annotation of a field of our own events: what it can be. An edited file may hold anything."""
 
 
-def is_ours(data: Any) -> bool:
-    """Whether an event is one of our own, and did not come over the wire."""
-    return type(data) in OWN.values()
-
-
 class Lines:
     """Turns events into what lines say, and back, one after another.
 
@@ -55,49 +38,32 @@ class Lines:
 
     def __init__(self, parts: tuple[str, ...], before: dict[str, Any] | None = None) -> None:
         self.parts = parts
-        self._written = self._read = before or {}
-        self._keys: defaultdict[object, Redactor] = defaultdict(Redactor)
+        self._before = before or {}
+        self._writer = Writer()
 
     def write(self, data: Any) -> dict[str, Any]:
         """An event as a dict, without keys and without what is left out."""
+        said = self._writer.write(data)
         if not is_ours(data):
-            return {"wire": self._wire(to_wire(data))}
-        said = {part.name: getattr(data, part.name) for part in fields(data)}
+            return {"wire": self._without_thinking(said)}
         if isinstance(data, RequestSent):
-            self._keys.clear()
             said.pop("replayed")
-            said["params"] = canonical(said["params"] or self._written, self.parts)
-            if said["params"] == self._written:
+            params = canonical(data.params or self._before, self.parts)
+            if params == self._before:
                 said.pop("params")
             else:
-                self._written = said["params"]
-        if isinstance(said.get("error"), ClaudeError):
-            said["error"] = _error_to_dict(said["error"])
+                self._before = said["params"] = params
         if "request" in self.parts and "content" in said:  # what a tool returned
-            said["content"] = fingerprinted(list(said["content"]))
-        return {"event": redacted(said)}
+            said["content"] = fingerprinted(said["content"])
+        return {"event": said}
 
-    def _wire(self, wire: Any) -> Any:
-        """What came over the wire; a key that is spread over several deltas is no key any more."""
+    def _without_thinking(self, wire: Any) -> Any:
         delta = wire.get("delta") if isinstance(wire, dict) else None
-        if not isinstance(delta, dict):
-            if isinstance(wire, dict) and wire.get("type") == "content_block_start":
-                self._keys.pop(str(wire.get("index")), None)
-            return redacted(wire)
-        kind = delta.get("type")
-        if "thinking" in self.parts and kind in ("thinking_delta", "signature_delta"):
-            return redacted(
-                wire | {"delta": {k: v if k == "type" else "" for k, v in delta.items()}}
-            )
-        field = _DELTAS.get(kind) if isinstance(kind, str) else None
-        text = delta.get(field) if field else None
-        if field is None or not isinstance(text, str):
-            return redacted(wire)
-        shown = self._keys[str(wire.get("index"))].feed(text)
-        rest = {k: redacted(v) for k, v in delta.items() if k != field}
-        return {k: redacted(v) for k, v in wire.items() if k != "delta"} | {
-            "delta": rest | {field: shown}
-        }
+        if "thinking" not in self.parts or not isinstance(delta, dict):
+            return wire
+        if delta.get("type") not in ("thinking_delta", "signature_delta"):
+            return wire
+        return wire | {"delta": {k: v if k == "type" else "" for k, v in delta.items()}}
 
     def read(self, item: dict[str, Any], where: str) -> Any:
         """The event that a line says.
@@ -125,8 +91,8 @@ class Lines:
             if isinstance(value, list):
                 values[name] = tuple(value)
         if kind is RequestSent:
-            self._read = values.get("params") or self._read
-            values |= {"replayed": True, "params": self._read}
+            self._before = values.get("params") or self._before
+            values |= {"replayed": True, "params": self._before}
         try:
             return kind(**values)
         except TypeError:
@@ -141,12 +107,6 @@ def to_line(value: Any) -> str:
     except UnicodeEncodeError:  # half a character: JSON can say it, and UTF-8 cannot
         line = json.dumps(value, sort_keys=True, default=str)
     return line
-
-
-def _error_to_dict(error: ClaudeError) -> dict[str, Any]:
-    names = ("what", "advice", "detail", "request_id", "retry_after", "status", "simulated")
-    said = {name: getattr(error, name) for name in names}
-    return {"class": type(error).__name__} | {k: v for k, v in said.items() if v}
 
 
 def _error_from_dict(said: Any) -> ClaudeError:

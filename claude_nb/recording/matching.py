@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from claude_nb.errors import InputError, redact
 from claude_nb.seams import common_prefix
+from claude_nb.wire import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -132,17 +133,6 @@ def _without_data(value: Any) -> Any:
     if value.get("type") in ("image", "document") and isinstance(source, dict):
         return value | {"source": fingerprinted(source)}
     return {name: _without_data(item) for name, item in value.items()}
-
-
-def redacted(value: Any) -> Any:
-    """A value of JSON without what looks like a key."""
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, (list, tuple)):
-        return [redacted(item) for item in value]
-    if isinstance(value, dict):
-        return {redact(str(name)): redacted(item) for name, item in value.items()}
-    return value
 
 
 def digest(value: Any) -> str:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from claude_nb.errors import ClaudeError, InputError, redact
 from claude_nb.events import Failed, RequestSent, ResponseStarted, Stopped, StreamEvent, Waiting
 from claude_nb.recording import SUFFIX, Recording, unfinished
-from claude_nb.recording.lines import is_ours
 from claude_nb.recording.matching import canonical, differences, digest, parts
 from claude_nb.retry import Policy
+from claude_nb.wire import is_ours
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection, Iterable

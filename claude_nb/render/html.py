@@ -46,7 +46,7 @@ _CARD = "border:1px solid #88888844;border-radius:3px;margin:8px 0 12px;padding:
 _CELL = "text-align:left;padding:2px 0;white-space:nowrap"
 _NUMBER = "text-align:right;padding:2px 0 2px 16px;white-space:nowrap"
 _HEAD = f"font-weight:normal;{QUIET}"
-_BADGE = "border:1px solid #888888;border-radius:9px;padding:0 7px;font-size:85%;opacity:0.7"
+BADGE = "border:1px solid #888888;border-radius:9px;padding:0 7px;font-size:85%;opacity:0.7"
 _COLUMNS = (
     "input",
     "cache write",
@@ -276,7 +276,7 @@ def _row(
 
 
 def _badge() -> str:
-    return f' <span style="{_BADGE}">simulated</span>'
+    return f' <span style="{BADGE}">simulated</span>'
 
 
 def text(value: str) -> str:
