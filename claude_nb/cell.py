@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from claude_nb.reply import Reply
 
 
-_OF_SENDING = ("max_cost", "policy", "view")
+_OF_SENDING = ("events", "max_cost", "policy", "view")
 """Arguments of ``ask`` that say how something is sent and shown, not what."""
 
 

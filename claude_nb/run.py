@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from claude_nb.budget import Estimate
     from claude_nb.history import History
+    from claude_nb.render.timeline import Timeline
     from claude_nb.views import View
 
 
@@ -77,6 +78,7 @@ def ask(
     client: Any = None,
     show: bool = True,
     view: str = "auto",
+    events: bool = False,
     policy: Policy | None = None,
     max_cost: float | None = None,
     **options: Any,
@@ -97,6 +99,7 @@ def ask(
             ``max_tokens`` lowered if need be. What broke off is then not asked for again.
         show: Whether to show it: in the cell's output, or on the terminal.
         view: ``live`` (a widget), ``updating`` (the same without one), ``terminal``, or ``auto``.
+        events: Whether to show the timeline of its events below it.
         **options: Fields of ``Request``, as in ``stream``.
 
     Returns:
@@ -114,6 +117,7 @@ def ask(
         client=client,
         show=show,
         view=view,
+        events=events,
         policy=policy,
         max_cost=max_cost,
         **options,
@@ -194,6 +198,7 @@ def _asked(
     client: Any = None,
     show: bool = True,
     view: str = "auto",
+    events: bool = False,
     policy: Policy | None = None,
     max_cost: float | None = None,
     **options: Any,
@@ -215,7 +220,8 @@ def _asked(
         session.last = reply
         stream = Stream(session.source(ApiSource(connection)), request, policy)
         try:
-            yield stream, reply, partial(_view, view, stream, reply) if show else None
+            shown = partial(_view, view, stream, reply, events=events) if show else None
+            yield stream, reply, shown
         except BaseException:  # nobody reads on: it must not go on, and be paid for
             stream.stop()
             raise
@@ -276,10 +282,21 @@ def current_place() -> Place:
     return Place(str(cell or ""), execution())
 
 
-def _view(name: str, stream: Stream, reply: Reply) -> View:
+def show_timeline(timeline: Timeline) -> None:
+    """Show a timeline as fits where this runs: to be stepped through where a page can."""
+    from claude_nb import inspector
+
+    (inspector.inspect if _fitting() == "live" else inspector.static)(timeline)
+
+
+def _view(name: str, stream: Stream, reply: Reply, *, events: bool = False) -> View:
     """The view of that name, or the one that fits where this runs."""
     if name == "auto":
         name = _fitting()
+    if events:
+        from claude_nb.inspector import Below
+
+        return Below(_view(name, stream, reply), live=name == "live")
     if name == "live":
         from claude_nb.views.live import LiveView
 

@@ -228,17 +228,28 @@ def view(message: Message | None) -> dict[str, Any] | None:
         return None
     content = [block_view(block) for block in message.content if not block.lost]
     fields = redacted(message.fields())
-    return fields | {"content": content} if fields or content else None
+    return _ordered(fields | {"content": content}) if fields or content else None
 
 
 def block_view(block: Block) -> dict[str, Any]:
     """A content block as it is in ``view``."""
-    shown: dict[str, Any] = redacted(block.to_dict())
+    shown = _ordered(redacted(block.to_dict()))
     if block.type in TOOL_CALLS and block.ended is None:
         shown["input"] = {}
         if block.text:
             shown["partial_json"] = redacted(block.text)
     return shown
+
+
+def _ordered(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields in the order in which they are best read, what is not known at the end."""
+    return {name: fields[name] for name in _ORDER if name in fields} | fields
+
+
+_ORDER = (
+    *("id", "type", "role", "model", "name", "text", "thinking", "input", "content"),
+    *("stop_reason", "stop_sequence", "usage"),
+)
 
 
 def _field(block: Block) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from claude_nb.events import StreamEvent
+    from claude_nb.progress import Progress
 
 COLUMNS = 240
 """Places on the axis: events that fall into the same one share a mark."""
@@ -92,7 +93,6 @@ class Timeline:
 
     Args:
         events: What happened.
-        mark: A name for what is shown, that a page finds it by; may be empty.
 
     Attributes:
         steps: Each event, and what it changed.
@@ -100,9 +100,8 @@ class Timeline:
         duration: Seconds from the first event to the last.
     """
 
-    def __init__(self, events: Iterable[StreamEvent], mark: str = "") -> None:
+    def __init__(self, events: Iterable[StreamEvent]) -> None:
         self.events = tuple(events)
-        self.mark = mark
         reader = Steps()
         self.steps: list[Step] = reader.take(self.events)
         self.lanes: list[Lane] = reader.lanes
@@ -128,22 +127,13 @@ class Timeline:
             bars[min(_BARS - 1, int(at / each))] += size / each
         began = self.first()
         span = pieces[-1][0] - (pieces[0][0] if began is None else began)
-        tokens = self._readable_tokens()
+        tokens = readable_tokens(self.progress)
         share = tokens / characters if tokens else 1.0
         return Rate(
             tuple(bar * share for bar in bars),
             characters * share / max(span, each),
             "tokens/s" if tokens else "characters/s",
         )
-
-    def _readable_tokens(self) -> int | None:
-        """The output tokens of what could be read, or None if they are not known."""
-        used = self.progress.usage
-        if used.output_tokens is None:
-            return None
-        if any(step.kind == "thinking_delta" and step.text for step in self.steps):
-            return used.output_tokens
-        return used.output_tokens - (used.thinking_tokens or 0)
 
     def first(self, kind: str = "") -> float | None:
         """Seconds until the first event of the server, or of a kind."""
@@ -196,7 +186,8 @@ class Timeline:
         for lane in self.lanes:
             steps = [step for step in self.steps if step.lane == lane.number]
             if len(rows) < MOST_LANES or lane.number == 0:
-                rows.append((label(lane, several=several), colour(lane.kind), steps))
+                own = _COLOURS.get(colour_name(lane.kind), _OTHER)
+                rows.append((label(lane, several=several), own, steps))
             else:
                 more = len(self.lanes) - MOST_LANES + 1
                 rows[-1] = (f"{more} more blocks", _OTHER, rows[-1][2] + steps)
@@ -248,8 +239,20 @@ class Timeline:
         return cells
 
     def _repr_html_(self) -> str:
+        return self.to_html()
+
+    def to_html(self, mark: str = "") -> str:
+        """The timeline as HTML that needs neither a script nor a style sheet.
+
+        Args:
+            mark: A class by which a page finds it.
+        """
+        classes = " ".join(filter(None, ("claude-nb claude-nb-timeline", mark, ROOT_CLASSES)))
+        return f'<div class="{classes}" style="padding:8px 0 0 5px">{self._inside()}</div>'
+
+    def _inside(self) -> str:
         if not self.steps:
-            return self._root(f'<p style="{QUIET}">{_TITLE} · no events</p>')
+            return f'<p style="{QUIET}">{_TITLE} · no events</p>'
         said = " · ".join(self.figures())
         badges = "".join(
             f' <span style="{BADGE}">{name}</span>'
@@ -259,12 +262,7 @@ class Timeline:
         head = f'<p style="margin:0 0 6px"><b>{_TITLE}</b><span style="{QUIET}"> · {text(said)}'
         below = "<br>".join(map(text, self.notes()))
         note = f'<p style="margin:4px 0 8px;font-size:85%;{QUIET}">{below}</p>' if below else ""
-        return self._root(f"{head}</span>{badges}</p>{self._picture()}{note}{self._table()}")
-
-    def _root(self, inside: str) -> str:
-        mark = f" {self.mark}" if self.mark else ""
-        classes = f"claude-nb claude-nb-timeline{mark} {ROOT_CLASSES}"
-        return f'<div class="{classes}" style="padding-left:5px">{inside}</div>'
+        return f"{head}</span>{badges}</p>{self._picture()}{note}{self._table()}"
 
     def _picture(self) -> str:
         rows = self._rows()
@@ -419,6 +417,14 @@ def gradient(cells: Sequence[str]) -> str:
     return f"linear-gradient(90deg,{','.join(stops)})"
 
 
+def readable_tokens(progress: Progress) -> int | None:
+    """The output tokens of what could be read of a reply, or None if they are not known."""
+    used = progress.usage
+    if used.output_tokens is None or progress.thinking:
+        return used.output_tokens
+    return used.output_tokens - (used.thinking_tokens or 0)
+
+
 def label(lane: Lane, *, several: bool) -> str:
     """What a lane is called: its block's type, the tool's name, and the request if there are more.
 
@@ -431,13 +437,13 @@ def label(lane: Lane, *, several: bool) -> str:
     return f"{name} · {lane.attempt}" if several and lane.number else name
 
 
-def colour(kind: str) -> str:
-    """The colour of a lane of that kind."""
+def colour_name(kind: str) -> str:
+    """What the colour of a lane of that kind is called: ``text``, ``tool``, …, or ``other``."""
     if kind in TOOL_CALLS:
-        kind = "tool"
-    elif kind.endswith("_tool_result"):
-        kind = "result"
-    return _COLOURS.get(kind, _OTHER)
+        return "tool"
+    if kind.endswith("_tool_result"):
+        return "result"
+    return kind if kind in _COLOURS else "other"
 
 
 def brings(step: Step) -> str:
