@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from claude_nb.chat import Chat
     from claude_nb.conversation import Conversation
     from claude_nb.errors import ClaudeError
+    from claude_nb.recording import Recording
     from claude_nb.reply import Reply
     from claude_nb.run import ask, ask_async, last, stream
     from claude_nb.simulator import Simulator
@@ -36,6 +37,7 @@ __all__ = [
     "Chat",
     "ClaudeError",
     "Conversation",
+    "Recording",
     "Reply",
     "Simulator",
     "Tools",
@@ -59,6 +61,7 @@ _HOME = {
     "batch": "batching",
     "register_attachment": "attachments",
     "ClaudeError": "errors",
+    "Recording": "recording",
     "Reply": "reply",
     "Simulator": "simulator",
     "Tools": "tools",

@@ -112,6 +112,7 @@ class Connection:
         own_client: The user's ``AsyncAnthropic`` (or a sibling for another platform), or None.
         simulated: Whether the server is the simulator.
         key_env: The environment variable whose key ``base_url`` may have; empty for none.
+        replayed: Whether recordings answer: there is no server.
     """
 
     base_url: str | None = None
@@ -119,10 +120,13 @@ class Connection:
     own_client: Any = field(default=None, repr=False)
     simulated: bool = False
     key_env: str = ""
+    replayed: bool = False
 
     @property
     def origin(self) -> str:
         """The server that answers, as a name: what one has signed is nothing to another."""
+        if self.replayed:
+            return "recordings"
         if self.simulated:
             return "simulator"
         own = getattr(self.own_client, "base_url", None)
@@ -136,9 +140,14 @@ class Connection:
 
         Raises:
             CredentialsError: There is no key, or none that can be sent.
-            InputError: The network's settings are not possible, or ``own_client`` is not an
-                asynchronous client of the SDK.
+            InputError: The network's settings are not possible, ``own_client`` is not an
+                asynchronous client of the SDK, or recordings are being replayed.
         """
+        if self.replayed:
+            raise InputError(
+                "Recordings are being replayed, so nothing is sent.",
+                "%claude_nb replay off asks the API again.",
+            )
         if self.own_client is not None:
             return _without_retries(self.own_client)
         ambient = tuple(sorted(kv for kv in os.environ.items() if _AMBIENT.match(kv[0])))

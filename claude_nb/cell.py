@@ -33,7 +33,7 @@ _OF_TOOLS = {
 }
 """Options that say how tools are called, and what ``Tools`` calls them."""
 
-_OF_SENDING = ("max_cost", "policy", "stream", "view")
+_OF_SENDING = ("events", "max_cost", "policy", "stream", "view")
 """Arguments of ``ask`` that say how something is sent and shown, not what."""
 
 

@@ -24,6 +24,8 @@ from claude_nb.engine import call
 from claude_nb.errors import ClaudeError, InputError, redact
 from claude_nb.history import NOTEBOOK, first_words
 from claude_nb.notebook import export, outline, restore
+from claude_nb.recording.matching import PARTS
+from claude_nb.recording.player import Library, Recorder
 from claude_nb.render import words
 from claude_nb.render.characters import clean
 from claude_nb.simulator.faults import fault
@@ -187,18 +189,25 @@ def _simulate(rest: str) -> None:
         return
     if state not in ("on", "off") or (more and state == "off"):
         raise InputError("%claude_nb simulate takes on, off or next with the name of a fault.")
-    run.session.simulate(state == "on", **_pace(more))
+    run.session.simulate(state == "on", **_options(" ".join(more), {"speed": 1.0, "seed": 0}))
     _status()
 
 
-def _pace(words: list[str]) -> dict[str, Any]:
-    """The options of ``%claude_nb simulate on``, as ``Session.simulate`` takes them."""
-    pace: dict[str, Any] = {"speed": 1.0, "seed": 0}
+def _options(typed: str, pace: dict[str, Any]) -> dict[str, Any]:
+    """The options of a pace, as they were typed.
+
+    Args:
+        typed: What was typed.
+        pace: Their names, and what they are otherwise.
+    """
+    pace = dict(pace)
+    words = typed.split()
     for option, value in zip_longest(words[::2], words[1::2], fillvalue=""):
         name = option.removeprefix("--")
         if name not in pace or name == option:
-            hint = "It takes --speed, a factor, and --seed, a whole number."
-            raise InputError(f"{option!r} is not an option of %claude_nb simulate on.", hint)
+            takes = {"speed": "--speed, a factor", "seed": "--seed, a whole number"}
+            hint = f"It takes {' and '.join(takes[name] for name in pace)}."
+            raise InputError(f"{option!r} is not an option here.", hint)
         try:
             pace[name] = type(pace[name])(value)
         except ValueError:
@@ -206,6 +215,58 @@ def _pace(words: list[str]) -> dict[str, Any]:
     if not pace["speed"] > 0:
         raise InputError("--speed is a factor above 0: 0.2 is a fifth of the pace.")
     return pace
+
+
+def _record(rest: str) -> None:
+    """Begin to record, or end it, or say whether it is on."""
+    session = run.session
+    if rest == "off":
+        session.recorder = None
+    elif rest:
+        path, more = _path_of(rest, "%claude_nb record takes a folder, or off.")
+        option, _, names = more.partition(" ")
+        if more and option != "--without":
+            raise InputError(f"{option!r} is not an option of %claude_nb record.", _WITHOUT)
+        without = [name.strip() for name in names.split(",") if name.strip()]
+        if more and not without:
+            raise InputError("--without needs a value.", _WITHOUT)
+        session.recorder = Recorder(path, without)
+    recorder = session.recorder
+    if recorder is None:
+        print("Replies are not recorded.")  # noqa: T201
+        return
+    left_out = f", without {' and '.join(recorder.without)}" if recorder.without else ""
+    print(f"Each reply is recorded in {recorder.folder}{left_out}.")  # noqa: T201
+
+
+_WITHOUT = f"It takes --without and any of {', '.join(PARTS)}, with commas between them."
+
+
+def _replay(rest: str) -> None:
+    """Begin to replay, or end it, or say whether it is on."""
+    session = run.session
+    if rest == "off":
+        session.library = None
+    elif rest:
+        path, more = _path_of(rest, "%claude_nb replay takes a folder, or off.")
+        session.library, notes = Library.of(path, speed=_options(more, {"speed": 1.0})["speed"])
+        for note in notes:
+            print(f"Note: {clean(note)}")  # noqa: T201
+    if session.library is None:
+        print("Nothing is replayed: questions are sent.")  # noqa: T201
+        return
+    count = len(session.library.exchanges)
+    name = session.library.name
+    said = f"{count:,} recorded request{'s' if count != 1 else ''}"
+    print(f"Replaying {said} from {name}; nothing is sent.")  # noqa: T201
+
+
+def _path_of(rest: str, otherwise: str) -> tuple[Path, str]:
+    """The path that something typed begins with, in quotes or not, and what follows it."""
+    match = _PATH.match(rest)
+    if match is None:
+        raise InputError(otherwise, "A path with spaces is written in quotes.")
+    return Path(match["quoted"] or match["bare"]), rest[match.end() :].strip()
 
 
 def _show(_rest: str) -> None:
@@ -368,6 +429,16 @@ COMMANDS = {
         _simulate,
     ),
     "budget": Command("[USD|off]", "what replies may cost together, from now on", _budget),
+    "record": Command(
+        "[FOLDER|off]",
+        "save each reply into a folder, to be replayed; --without attachments,request,thinking",
+        _record,
+    ),
+    "replay": Command(
+        "[FOLDER|off]",
+        "answer from what was recorded, without a key, a network or a cost; --speed 2",
+        _replay,
+    ),
     "show": Command("", "show the last reply again", _show),
     "history": Command(
         "[NAME]", "what was said in the notebook's conversation, or in NAME", _history

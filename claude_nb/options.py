@@ -164,6 +164,7 @@ OPTIONS = (
     Option("max-cost", "", "USD", "send nothing that could cost more", _dollars),
     Option("dry-run", "", "", "count what would be sent, and what it could cost", _switch),
     Option("out", "o", "NAME", "keep the reply in this variable", _identifier),
+    Option("events", "", "", "show the events of the stream below, as they come", _switch),
     Option("insert", "", "", "put the reply's code into a new cell below", _switch),
 )
 

@@ -218,6 +218,11 @@ class Progress:
         return any(message.simulated for message in self.messages)
 
     @property
+    def replayed(self) -> bool:
+        """Whether it comes from a recording: nothing was sent for it."""
+        return any(message.replayed for message in self.messages)
+
+    @property
     def stop_reason(self) -> str | None:
         """Why the server stopped: ``end_turn``, ``max_tokens``, …; None if it did not say."""
         message = self.last

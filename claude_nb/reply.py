@@ -9,6 +9,7 @@ from claude_nb.attachments import register_attachment
 from claude_nb.errors import redact
 from claude_nb.progress import Outcome, Progress
 from claude_nb.render import code, settled
+from claude_nb.render.timeline import Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,6 +65,13 @@ class Reply(Progress):
     def message(self) -> Any:
         """The SDK's ``Message`` of the last request, or None if none began."""
         return self.last.to_sdk() if self.last else None
+
+    def timeline(self) -> Timeline:
+        """Its events, made visible: when each came, in which block, and what it changed.
+
+        In a notebook with the extension loaded it can be stepped through.
+        """
+        return Timeline(self.events)
 
     @property
     def code_blocks(self) -> list[CodeBlock]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing, suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol, get_args
 
 from claude_nb.api import CONNECT_TIMEOUT, is_simulator
 from claude_nb.errors import DroppedError, MalformedError
@@ -37,6 +38,10 @@ _ENDS = ("stop_reason", "stop_sequence", "stop_details", "container")
 class Source(Protocol):
     """Where events come from: the API, or whatever else can tell the same story."""
 
+    def params(self, request: Request) -> dict[str, Any]:
+        """What is sent for ``request``: the arguments of the SDK's ``messages.create``."""
+        ...
+
     def events(self, request: Request) -> AsyncGenerator[Any, None]:
         """What happens after ``request`` is sent, as it happens.
 
@@ -59,13 +64,18 @@ class ApiSource:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    def params(self, request: Request) -> dict[str, Any]:
+        """All that the request says."""
+        return request.params()
+
     async def events(self, request: Request) -> AsyncGenerator[Any, None]:
         """Send the request once, and yield what comes."""
-        yield RequestSent(request.model, self._connection.simulated)
+        params = self.params(request)
+        yield RequestSent(request.model, self._connection.simulated, params=params)
         # Elsewhere: to import the SDK, or to read certificates, would hold up the engine, which
         # could then neither stop this stream nor take in what comes for others.
         client = await asyncio.to_thread(self._connection.client)
-        stream = await client.messages.create(**request.params(), stream=True)
+        stream = await client.messages.create(**params, stream=True)
         try:
             headers = stream.response.headers
             yield ResponseStarted(headers.get("request-id"), is_simulator(headers))
@@ -93,20 +103,25 @@ class WholeSource:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    def params(self, request: Request) -> dict[str, Any]:
+        """All that the request says."""
+        return request.params()
+
     async def events(self, request: Request) -> AsyncGenerator[Any, None]:
         """Send the request once, and yield what comes when all of it is there."""
-        yield RequestSent(request.model, self._connection.simulated, whole=True)
+        params = self.params(request)
+        yield RequestSent(request.model, self._connection.simulated, whole=True, params=params)
         if request.max_tokens >= LONG:
             async for event in self._streamed(request):
                 yield event
             return
         client = await asyncio.to_thread(self._connection.client)
-        params = request.params()
+        timeout: dict[str, Any] = {}
         if self._connection.own_client is None:  # whose time-outs are its owner's
             import httpx2
 
-            params["timeout"] = httpx2.Timeout(_WHOLE_TIMEOUT, connect=CONNECT_TIMEOUT)
-        response = await client.messages.with_raw_response.create(**params)
+            timeout = {"timeout": httpx2.Timeout(_WHOLE_TIMEOUT, connect=CONNECT_TIMEOUT)}
+        response = await client.messages.with_raw_response.create(**params, **timeout)
         headers = response.headers
         yield ResponseStarted(headers.get("request-id"), is_simulator(headers))
         for event in _told(await response.parse()):
@@ -139,15 +154,19 @@ class Warming:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def events(self, request: Request) -> AsyncGenerator[Any, None]:
-        """Send the system prompt with the words of ``request``; the message is told as events."""
-        yield RequestSent(request.model, self._connection.simulated)
-        client = await asyncio.to_thread(self._connection.client)
+    def params(self, request: Request) -> dict[str, Any]:
+        """The system prompt and the words of the request, and no room for an answer."""
         whole = request.params()
         wanted = {name: whole[name] for name in ("model", "system")}
-        response = await client.messages.with_raw_response.create(
-            **wanted, messages=[{"role": "user", "content": request.prompt}], max_tokens=0
-        )
+        words = [{"role": "user", "content": request.prompt}]
+        return {**wanted, "messages": words, "max_tokens": 0}
+
+    async def events(self, request: Request) -> AsyncGenerator[Any, None]:
+        """Send the system prompt with the words of ``request``; the message is told as events."""
+        params = self.params(request)
+        yield RequestSent(request.model, self._connection.simulated, params=params)
+        client = await asyncio.to_thread(self._connection.client)
+        response = await client.messages.with_raw_response.create(**params)
         headers = response.headers
         yield ResponseStarted(headers.get("request-id"), is_simulator(headers))
         for event in _told(await response.parse()):
@@ -188,6 +207,29 @@ def _told(message: Any) -> Iterator[Any]:
         type="message_delta", delta=delta, usage=whole.get("usage")
     )
     yield RawMessageStopEvent.construct(type="message_stop")
+
+
+def to_wire(event: Any) -> Any:
+    """One of the SDK's events as the JSON that came over the wire."""
+    to_dict = getattr(event, "to_dict", None)
+    return event if to_dict is None else to_dict(mode="json", warnings=False)
+
+
+def from_wire(data: Any) -> Any:
+    """The SDK's event that its JSON makes: of the type that a stream of the SDK would give it."""
+    if not isinstance(data, dict):
+        return data
+    named, otherwise = _event_types()
+    return named.get(str(data.get("type")), otherwise).construct(**data)
+
+
+@cache
+def _event_types() -> tuple[dict[str, Any], Any]:
+    """The SDK's types of events by name; and the first, of which it makes what it does not know."""
+    from anthropic.types import RawMessageStreamEvent
+
+    types = get_args(get_args(RawMessageStreamEvent)[0])
+    return {get_args(cls.model_fields["type"].annotation)[0]: cls for cls in types}, types[0]
 
 
 async def _finish(stream: AsyncStream[Any]) -> None:

@@ -104,6 +104,8 @@ class Ledger:
     ) -> None:
         """Write down the requests of a finished reply that a server accepted.
 
+        A reply that was replayed cost nothing: it is not written down.
+
         Args:
             progress: The reply.
             place: Where it was asked.
@@ -112,7 +114,7 @@ class Ledger:
         place = place or Place()
         now, clock = datetime.now(UTC), time.monotonic()
         for message in progress.messages:
-            if message.accepted:
+            if message.accepted and not message.replayed:
                 sent = now - timedelta(seconds=clock - message.sent)
                 entry = Entry(
                     when=sent.isoformat(timespec="milliseconds"),

@@ -17,10 +17,10 @@ CODE_MAP = Path(__file__).resolve().parents[1] / "CONTRIBUTING.md"
 FLOORS = [
     "errors events models price_file usage",
     "attachments blocks caching progress prompt seams",
-    "api batch_api render source turns",
+    "api batch_api render source steps turns wire",
     "engine output reply retry",
     "batches recording tools",
-    "budget history spending",
+    "budget history limits spending",
     "notebook views",
     "batching cached_system chat conversation inspector run session",
     "__main__ cell commands completion context magics options reports traps",

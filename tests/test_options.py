@@ -77,6 +77,7 @@ def test_every_option_sets_something():
         "dry_run",
         "eager",
         "error",
+        "events",
         "insert",
         "json",
         "max_cost",

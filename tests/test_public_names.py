@@ -15,6 +15,7 @@ PUBLIC_NAMES = [
     "Chat",
     "ClaudeError",
     "Conversation",
+    "Recording",
     "Reply",
     "Simulator",
     "Tools",

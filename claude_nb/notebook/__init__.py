@@ -143,7 +143,7 @@ def load(path: str | Path) -> SavedNotebook:
 
 def spent(record: Record) -> Spent | None:
     """What a reply took by its record; None for one that only repeats what was said elsewhere."""
-    if "usage" not in record.data:
+    if "usage" not in record.data or record.data.get("replayed") is True:
         return None
     counts = record.data["usage"]
     usage = Usage.unknown()

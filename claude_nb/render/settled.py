@@ -61,6 +61,8 @@ def metadata(progress: Progress, request: Request | None = None) -> dict[str, An
             name: None if value is None else round(value, 3) for name, value in timing.items()
         },
     }
+    if progress.replayed:  # nothing was sent and nothing spent: it comes from a recording
+        record["replayed"] = True
     if cache := caching.lines(progress):
         miss = progress.cache_miss
         record["cache"] = {

@@ -88,6 +88,7 @@ def _usage_line(progress: Progress) -> str:
     facts = [
         clean(redact(brief(progress.model))),
         *(["simulated"] if progress.simulated else []),
+        *(["replayed"] if progress.replayed else []),
         words.stop_reason(progress.messages[-1], progress.outcome),
         f"{words.count(used.total_input_tokens)} in",
         *([f"{words.count(used.cache_read_tokens)} cached"] if used.cache_read_tokens else []),

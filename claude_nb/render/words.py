@@ -58,6 +58,10 @@ def stop_reason(message: Message, outcome: Outcome) -> str:
 
 def status(progress: Progress) -> str:
     """What a reply is doing now, in a few words."""
+    return f"{_doing(progress)} · replayed" if progress.replayed else _doing(progress)
+
+
+def _doing(progress: Progress) -> str:
     message = progress.last
     if progress.outcome is not Outcome.STREAMING:
         return str(progress.outcome)
