@@ -100,8 +100,8 @@ SCENARIOS = {
     "another model": ([prompt(), prompt(model="claude-haiku-5-5")], (10, 800, 0)),
     "the same model under its dated id": (
         [
-            prompt(model="claude-opus-4-5", system=[text("BIG" * 6, AUTO)]),
-            prompt(model="claude-opus-4-5-20251101", system=[text("BIG" * 6, AUTO)]),
+            prompt(model="claude-haiku-4-5", system=[text("BIG" * 6, AUTO)]),
+            prompt(model="claude-haiku-4-5-20251001", system=[text("BIG" * 6, AUTO)]),
         ],
         (10, 0, 4800),
     ),
