@@ -35,6 +35,7 @@ class _Named:
     text: str
     at: int
     used: bool = False
+    of: str = ""  # the one parameter that the prompt says it is for
 
 
 class Values:
@@ -46,9 +47,13 @@ class Values:
     Args:
         prompt: The text.
         besides: Names that are no values, such as those of tools.
+        parameters: The names of all parameters there are, so that what is said of one is not given
+            to another.
     """
 
-    def __init__(self, prompt: str = "", besides: Iterable[str] = ()) -> None:
+    def __init__(
+        self, prompt: str = "", besides: Iterable[str] = (), parameters: Iterable[str] = ()
+    ) -> None:
         self._prompt = prompt
         self._named: list[_Named] = []
         taken = {name.lower() for name in besides}
@@ -58,6 +63,11 @@ class Values:
             if text.lower() not in taken:
                 kind = "quoted" if kind in _QUOTES else kind
                 self._named.append(_Named(kind, text, match.start()))
+        for parameter in parameters:
+            said = self._said(parameter)
+            for named in self._named:
+                if named.text == said:
+                    named.of = parameter
 
     def begin(self) -> None:
         """A new call begins."""
@@ -92,7 +102,8 @@ class Values:
             orders = [tuple(named.kind for named in self._named if named.text == like)]
         for order in orders:
             for named in self._named:
-                if named.kind in order and not named.used and fits(named.text):
+                free = not named.used and named.of in {"", parameter}
+                if named.kind in order and free and fits(named.text):
                     named.used = True
                     return named.text
         return None
@@ -100,7 +111,8 @@ class Values:
     def number(self, parameter: str, fits: Callable[[float], bool]) -> float | None:
         """Return a number for a parameter, or ``None``."""
         said = self._said(parameter)
-        texts = [named.text for named in self._named if named.kind == "number" and not named.used]
+        free = [n for n in self._named if not n.used and n.of in {"", parameter}]
+        texts = [named.text for named in free if named.kind == "number"]
         for text in [*([said] if said else []), *texts]:
             try:
                 number = float(text.replace(",", ""))
