@@ -21,7 +21,7 @@ from tornado.iostream import IOStream, StreamClosedError
 from tornado.web import Application, RequestHandler
 
 from claude_nb.models import facts
-from claude_nb.simulator import catalogue, tokens, validation, wire
+from claude_nb.simulator import catalogue, signatures, tokens, validation, wire
 from claude_nb.simulator.batches import LARGEST_BODY as _LARGEST_BATCH
 from claude_nb.simulator.batches import Batch, Batches
 from claude_nb.simulator.cache import Diagnostics, PromptCache
@@ -242,9 +242,10 @@ class _Messages(_Handler):
         request: dict[str, Any] = self.json
         fingerprint = json.dumps(request, sort_keys=True)
         rng = random.Random(f"{self.state.seed} {fingerprint}")  # noqa: S311  (not a secret)
-        answer = tokens.limited(answer_to(request, rng), request)
+        answer = signatures.signed(tokens.limited(answer_to(request, rng), request), request)
         now = self.state.now()
         found = self.state.cache.find(request, now)
+        started = tokens.usage(request, wire.Answer(), found.read, found.written)
         usage = tokens.usage(request, answer, found.read, found.written)
         display = catalogue.thinking_display(request)
         identifier = f"msg_sim_{rng.randbytes(10).hex()}"
@@ -271,7 +272,7 @@ class _Messages(_Handler):
             return
         self.start(200, {})
         timed: Iterable[tuple[float, wire.Event]]
-        timed = wire.events(head, answer, usage, display, rng)
+        timed = wire.events(head, answer, (started, usage), display, rng)
         if cut is not None:
             timed = chain(islice(timed, cut.events), ((0.0, event) for event in cut.then))
         timed = _telling(timed, begun)
