@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -402,7 +403,7 @@ def test_clear_and_export_by_keyboard(open_chat, simulator, front_end):
     more.press("Enter")
     chat.page.keyboard.press("ArrowDown")
     chat.page.keyboard.press("Enter")
-    expect(chat.notice).to_contain_text("Saved as chat.md")
+    expect(chat.notice).to_have_text(re.compile(r"Saved as chat.*\.md, in "))
     more.press("Enter")
     chat.page.keyboard.press("End")
     chat.page.keyboard.press("Enter")
