@@ -262,7 +262,7 @@ class _Messages(_Handler):
             self.state.diagnostics.remember(identifier, request, now)
 
         if not request.get("stream"):
-            gaps = wire.events(head, answer, usage, display, rng)
+            gaps = wire.events(head, answer, (started, usage), display, rng)
             with contextlib.suppress(StreamClosedError):  # it takes as long as to stream it
                 await self.pause(sum(gap for gap, _ in gaps) / self.state.speed)
                 begun()

@@ -31,8 +31,8 @@ _TICK = 1.0
 """Seconds after which a silent stream is drawn again, so that its clock goes on."""
 
 
-_UNSEEN = 3600.0
-"""Seconds for which a stream that nobody sees is left alone."""
+_UNSEEN = 1.0
+"""Seconds after which a stream that nobody sees is looked at again."""
 
 _HANGS = 3.0
 """Seconds after an interrupt from which on the next one is not only another press of the key."""
