@@ -170,6 +170,7 @@ class Batch:
         self._count(rows if every or len(rows) <= SAMPLE else _spread(rows, self._job.size))
         self._plan = self._expected(len(rows))
         self._settle()
+        self._view.leave()
         return self
 
     def _count(self, rows: Sequence[int]) -> None:

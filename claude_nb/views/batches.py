@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class BatchView:
-    """Shows a batch in each cell that deals with it; all of these show what it has become.
+    """Shows a batch in each cell that deals with it, at full length in the newest.
 
     Attributes:
         shown_in: The newest execution that shows it, the n of ``In[n]``; 0 for none.
@@ -50,8 +51,14 @@ class BatchView:
         if getattr(shell(), "kernel", None) is None:
             self._print(picture, whole=True)
             return
+        brief = replace(picture, spent=(), failed=(), more=0)
         for place in range(len(self._ids)):
-            self._send(place, batch.mimebundle(picture), metadata)
+            newest = place == len(self._ids) - 1  # elsewhere it need not stand at full length
+            self._send(place, batch.mimebundle(picture if newest else brief), metadata)
+
+    def leave(self) -> None:
+        """Let what is shown stay as it is, whatever becomes of the batch."""
+        self._ids.clear()
 
     def _send(self, place: int, data: dict[str, str], metadata: dict[str, Any]) -> None:
         if self._ids[place]:
