@@ -117,9 +117,11 @@ class Frames:
         return {"frame": self.number, "ops": ops}
 
     def _question(self) -> list[Op]:
-        pane = self._panes.get(self._asked) if self._asked else None
-        said = f"Claude asks to run {words.call(self._asked)}." if pane and self._asked else ""
-        return [protocol.confirm(pane.number if pane else None, clean(redact(said)))]
+        asked = self._asked
+        if asked is None:
+            return [protocol.confirm(None, "")]
+        pane = next(p.number for block, p in self._panes.items() if block.id == asked.id)
+        return [protocol.confirm(pane, clean(redact(f"Claude asks to run {words.call(asked)}.")))]
 
     def _status(self, progress: Progress, now: float) -> Op:
         started = progress.messages[0].sent if progress.messages else now
