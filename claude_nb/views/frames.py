@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from html import escape
 from typing import TYPE_CHECKING
 
 from claude_nb.blocks import TOOL_CALLS
 from claude_nb.errors import Redactor
 from claude_nb.progress import Outcome
-from claude_nb.render import html, words
+from claude_nb.render import html, results, words
 from claude_nb.render.characters import MOST, Cleaner
+from claude_nb.render.citations import Sources
 from claude_nb.render.incremental import Incremental
 from claude_nb.render.markdown import code_open
 from claude_nb.render.partial_json import PrettyJson
+from claude_nb.render.passages import goes_on, seams
 from claude_nb.views import protocol
 
 if TYPE_CHECKING:
     from claude_nb.blocks import Block, Message
     from claude_nb.progress import Progress
-    from claude_nb.seams import Seam
     from claude_nb.views.protocol import Op
 
 _CODE = code_open("json")
@@ -37,15 +39,19 @@ class Frames:
     def __init__(self) -> None:
         self.number = 0
         self.opened: set[Block] = set()
-        self._panes: dict[Block, _Pane] = {}
+        self._panes: list[_Pane] = []
+        self._pane_of: dict[Block, _Pane] = {}
+        self._seen: list[int] = []  # how many blocks of each message have been looked at
+        self._sources = Sources()
         self._notes: list[Op] = []
+        self._below: list[Op] = []
         self._doing: tuple[str, object] = ("", "")
         self._done: Op | None = None
 
     @property
     def open_units(self) -> int:
         """Characters of HTML that a page may have to lay out again at each frame."""
-        return sum(pane.open_units for pane in self._panes.values())
+        return sum(pane.open_units for pane in self._panes)
 
     def next(self, progress: Progress, now: float) -> dict[str, object] | None:
         """The next frame, or None if nothing has changed.
@@ -59,14 +65,18 @@ class Frames:
             notes = html.notes(progress.notes)
             self._notes = [protocol.pane(0, ""), protocol.patch(0, 0, 0, notes)]
             ops += self._notes
-        for message in progress.messages:
-            for block in filter(progress.shows, message.content):
-                pane = self._panes.get(block)
-                if pane is None:
-                    number = len(self._panes) + bool(self._notes)
-                    pane = self._panes[block] = _pane(number, block)
-                if not pane.finished:
-                    ops += pane.grow(message)
+        self._add_panes(progress)
+        in_order = True  # sources are numbered as the text is read, not as it may have come
+        for pane in self._panes:
+            if not pane.finished:
+                pane.may_cite = in_order
+                ops += pane.grow(pane.message)
+                in_order = in_order and (pane.finished or not pane.cites)
+        if progress.outcome is not Outcome.STREAMING and self._done is None and self._sources:
+            number = len(self._panes) + bool(self._notes)
+            shown = html.source_list(self._sources)
+            self._below = [protocol.pane(number, ""), protocol.patch(number, 0, 0, shown)]
+            ops += self._below
         doing = (progress.model, progress.waiting or words.status(progress))
         if doing != self._doing:
             self._doing = doing
@@ -78,6 +88,27 @@ class Frames:
             return None
         self.number += 1
         return {"frame": self.number, "ops": ops}
+
+    def _add_panes(self, progress: Progress) -> None:
+        """Make a pane for each new block but for a text that goes on with the one before it."""
+        for which, message in enumerate(progress.messages):
+            if which == len(self._seen):
+                self._seen.append(0)
+            first, content = self._seen[which], message.content
+            self._seen[which] = len(content)
+            for place, block in enumerate(content[first:], first):
+                before = content[place - 1] if place else None
+                pane = self._pane_of.get(block)
+                if pane is None and before is not None and goes_on(block, before):
+                    pane = self._pane_of[before]
+                    pane.add(block)
+                elif pane is None and progress.shows(block):
+                    number = len(self._panes) + bool(self._notes)
+                    pane = _pane(number, block, message, self._sources)
+                    self._panes.append(pane)
+                if pane is not None:
+                    pane.message = message
+                    self._pane_of[block] = pane
 
     def _status(self, progress: Progress, now: float) -> Op:
         started = progress.messages[0].sent if progress.messages else now
@@ -93,7 +124,7 @@ class Frames:
 
     def snapshot(self, progress: Progress, now: float) -> dict[str, object]:
         """All of it in one message, for a page that lost a frame or came later."""
-        ops = [*self._notes, *(op for pane in self._panes.values() for op in pane.whole())]
+        ops = [*self._notes, *(op for pane in self._panes for op in pane.whole()), *self._below]
         ops.append(self._status(progress, now))
         if self._done is not None:
             ops.append(self._done)
@@ -101,21 +132,32 @@ class Frames:
 
     def fold(self, number: int, *, is_open: bool) -> None:
         """Remember that the reader opened or folded pane ``number``."""
-        for block, pane in self._panes.items():
+        for pane in self._panes:
             if pane.number == number:
-                (self.opened.add if is_open else self.opened.discard)(block)
+                (self.opened.add if is_open else self.opened.discard)(pane.block)
 
 
 class _Pane:
-    """A block that is shown directly in the reply, all at once when it is complete."""
+    """A block that is shown directly in the reply, all at once when it is complete.
+
+    Attributes:
+        message: The newest message that the block is part of.
+        cites: Whether it may refer to sources, and ``may_cite`` whether it may do so now.
+    """
 
     open_units = 0
+    cites = False
+    may_cite = True
 
-    def __init__(self, number: int, block: Block) -> None:
+    def __init__(self, number: int, block: Block, message: Message) -> None:
         self.number = number
         self.block = block
+        self.message = message
         self.finished = False
         self._blocks: list[str] = []
+
+    def add(self, block: Block) -> None:
+        """Take in a block that goes on with this one; only text does."""
 
     def grow(self, message: Message) -> list[Op]:
         """The operations for what is new in the block."""
@@ -139,16 +181,47 @@ class _Pane:
         return protocol.pane(self.number, "")
 
 
-class _TextPane(_Pane):
-    """Text: Markdown directly in the reply."""
+class _ResultPane(_Pane):
+    """What a tool of the server's brought back: a pane to unfold, if there is something to see."""
 
-    def __init__(self, number: int, block: Block) -> None:
-        super().__init__(number, block)
+    _label = ""
+
+    def grow(self, message: Message) -> list[Op]:
+        result = results.read(self.block)
+        label, body = results.to_html(result) if result else ("", "")
+        if not body:
+            return super().grow(message)
+        self.finished = True
+        self._label, self._blocks = label, [body]
+        return self.whole()
+
+    def whole(self) -> list[Op]:
+        if not self._label:
+            return super().whole()
+        label = protocol.label(self.number, self._label)
+        return [*super().whole(), label, protocol.fold(self.number, is_open=False)]
+
+    def _pane(self) -> Op:
+        shell = html.pane("", "", is_open=False) if self._label else ""
+        return protocol.pane(self.number, shell)
+
+
+class _TextPane(_Pane):
+    """Text: Markdown directly in the reply, of one block or of several that go on in it."""
+
+    cites = True
+
+    def __init__(self, number: int, block: Block, message: Message, sources: Sources) -> None:
+        super().__init__(number, block, message)
+        self._passage = [block]
+        self._unfed = deque([block])
+        self._fed = 0  # how many parts of the first of these
+        self._sources = sources
         self._markdown = Incremental()
         self._keys = Redactor()
         self._began = False
-        self._fed = 0
         self._left = MOST
+        self._cut = False
         self._below: list[str] = []
         self._seams: list[Op] = []
 
@@ -156,29 +229,54 @@ class _TextPane(_Pane):
     def open_units(self) -> int:  # type: ignore[override]
         return 0 if self.finished else self._markdown.open_units
 
-    def grow(self, message: Message) -> list[Op]:  # noqa: ARG002 - what only thinking panes need
+    def add(self, block: Block) -> None:
+        self._passage.append(block)
+        self._unfed.append(block)
+
+    def grow(self, message: Message) -> list[Op]:
         ops = [] if self._began else [self._pane()]
         self._began = True
-        parts = self.block.parts
-        if self._fed < len(parts):
-            fresh = "".join(parts[self._fed :])[: self._left]
-            self._fed = len(parts)
-            self._left -= len(fresh)
-            self._markdown.feed(self._keys.feed(fresh))
-        self.finished = self.block.ended is not None
+        has_seams = any(block.seams for block in self._unfed)
+        self._feed()
+        self.finished = not self._unfed and self._is_over(message)
         patches = self._markdown.finish() if self.finished else self._markdown.frame()
         ops += [protocol.patch(self.number, *patch) for patch in patches]
-        new = self.block.seams[len(self._seams) :]
-        self._seams += [protocol.seam(self.number, *self._seam(found)) for found in new]
-        ops += self._seams[-len(new) :] if new else []
-        below = html.unshown(self.block) + html.sources(self.block) if self.finished else ""
+        if has_seams:
+            for at, found in seams(self._passage)[len(self._seams) :]:
+                after = html.seam_place(self._passage, at)
+                self._seams.append(protocol.seam(self.number, after, html.seam(found)))
+                ops.append(self._seams[-1])
+        below = self._unshown() if self.finished else ""
         if below:
             self._below = [below]
             ops.append(protocol.patch(self.number, len(self._markdown.blocks), 0, below))
         return ops
 
-    def _seam(self, found: Seam) -> tuple[int, str]:
-        return html.seam_place(self.block, found), html.seam(found)
+    def _feed(self) -> None:
+        """Take in what has come: the text, and behind each block the mark of what it cites."""
+        while self._unfed:
+            block = self._unfed[0]
+            parts = block.parts
+            if self._fed < len(parts):
+                came = "".join(parts[self._fed :])
+                fresh = came[: self._left]
+                self._fed = len(parts)
+                self._left -= len(fresh)
+                self._cut = self._cut or len(fresh) < len(came)
+                self._markdown.feed(self._keys.feed(fresh))
+            if block.ended is None or (block.citations and not self.may_cite):
+                return
+            if (mark := self._sources.mark(block)) and not self._cut:
+                self._markdown.mark(mark)
+            self._unfed.popleft()
+            self._fed = 0
+
+    def _is_over(self, message: Message) -> bool:
+        """Whether no other block can go on with it."""
+        return message.ended is not None or message.content[-1] is not self._passage[-1]
+
+    def _unshown(self) -> str:
+        return html.unshown_text(self._passage)
 
     def whole(self) -> list[Op]:
         return super().whole() + self._seams
@@ -190,8 +288,10 @@ class _TextPane(_Pane):
 class _ThinkingPane(_TextPane):
     """Thinking: Markdown in a pane that folds when it is complete."""
 
-    def __init__(self, number: int, block: Block) -> None:
-        super().__init__(number, block)
+    cites = False
+
+    def __init__(self, number: int, block: Block, message: Message) -> None:
+        super().__init__(number, block, message, Sources())
         self._label = ""
         self._line: list[str] = []
 
@@ -219,6 +319,12 @@ class _ThinkingPane(_TextPane):
     def html_blocks(self) -> list[str]:
         return self._line or super().html_blocks()
 
+    def _is_over(self, message: Message) -> bool:  # noqa: ARG002 - its label says how long it took
+        return True
+
+    def _unshown(self) -> str:
+        return html.unshown(self.block)
+
     def _pane(self) -> Op:
         shell = html.pane("", "", is_open=True) if self.block.text else ""
         return protocol.pane(self.number, shell)
@@ -227,8 +333,8 @@ class _ThinkingPane(_TextPane):
 class _ToolPane(_Pane):
     """A tool call: its input grows as readable JSON, and folds when it is complete."""
 
-    def __init__(self, number: int, block: Block) -> None:
-        super().__init__(number, block)
+    def __init__(self, number: int, block: Block, message: Message) -> None:
+        super().__init__(number, block, message)
         self._json = PrettyJson()
         self._keys = Redactor()
         self._cleaner = Cleaner()
@@ -283,9 +389,9 @@ class _ToolPane(_Pane):
         return protocol.pane(self.number, html.pane("", "", is_open=True))
 
 
-def _pane(number: int, block: Block) -> _Pane:
+def _pane(number: int, block: Block, message: Message, sources: Sources) -> _Pane:
     if block.type == "text":
-        return _TextPane(number, block)
+        return _TextPane(number, block, message, sources)
     if block.type == "thinking":
-        return _ThinkingPane(number, block)
-    return _ToolPane(number, block) if block.type in TOOL_CALLS else _Pane(number, block)
+        return _ThinkingPane(number, block, message)
+    return (_ToolPane if block.type in TOOL_CALLS else _ResultPane)(number, block, message)
