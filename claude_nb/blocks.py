@@ -25,6 +25,7 @@ _TEXT_OF = {
     "text_delta": "text",
     "thinking_delta": "thinking",
     "input_json_delta": "partial_json",
+    "compaction_delta": "content",
 }
 _BLOCK_OF = {
     "text_delta": "text",
@@ -32,6 +33,7 @@ _BLOCK_OF = {
     "thinking_delta": "thinking",
     "signature_delta": "thinking",
     "input_json_delta": "tool_use",
+    "compaction_delta": "compaction",
 }
 _CUMULATIVE = (
     "input_tokens",

@@ -9,6 +9,7 @@ from claude_nb.attachments import register_attachment
 from claude_nb.errors import redact
 from claude_nb.progress import Outcome, Progress
 from claude_nb.render import code, settled
+from claude_nb.render.passages import passages, raw
 from claude_nb.render.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Reply(Progress):
 
         A fence that was open when the reply ended counts as far as it came.
         """
-        texts = [b.text for b in self.blocks if b.type == "text" and not b.lost]
+        texts = [raw(blocks) for blocks in passages(self) if blocks[0].type == "text"]
         return [block for text in texts for block in code.code_blocks(text)]
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:

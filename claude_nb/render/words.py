@@ -100,7 +100,7 @@ def ran(call: Block) -> str:
         return " · running"
     if not isinstance(run, ToolRan):
         return ""
-    took = f" · {seconds(run.seconds)}" if run.seconds else ""
+    took = f" · {seconds(run.seconds)}" if run.seconds >= 0.05 else ""
     return f"{' · ' if run.is_error else ' → '}{run.note or 'done'}{took}"
 
 
@@ -129,7 +129,11 @@ def seconds_left(duration: float) -> str:
 
 def unshown(block: Block) -> str:
     """What stands below a block that is longer than what is shown of it; for others nothing."""
-    rest = len(block.text) - MOST
+    return more_characters(len(block.text) - MOST)
+
+
+def more_characters(rest: int) -> str:
+    """What stands below something of which so many characters are not shown; if any are not."""
     return (
         f"{count(rest)} more characters came. The reply holds them, in .blocks." if rest > 0 else ""
     )
