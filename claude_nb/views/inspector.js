@@ -232,7 +232,6 @@ class View {
     const root = (this.root = make("div", "inspector"));
     root.setAttribute("role", "group");
     root.setAttribute("aria-label", "The stream, event by event");
-    root.dataset.lmSuppressShortcuts = "true";
     root.addEventListener("keydown", (event) => this.key(event));
 
     const head = make("p", "inspector-head");
@@ -284,6 +283,10 @@ class View {
     this.said = make("div", "unseen");
     this.said.setAttribute("role", "status");
     root.append(head, picture, bar, this.line, panes, this.said);
+    // On each element that can have the focus: those above it are looked at only after it.
+    for (const element of root.querySelectorAll("button, input, select, pre")) {
+      element.dataset.lmSuppressShortcuts = "true";
+    }
   }
 
   button(sign, label, act) {
