@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from claude_nb.batching import Batch, batch
     from claude_nb.cached_system import CachedSystem
     from claude_nb.chat import Chat
+    from claude_nb.comparison import Comparison, compare
     from claude_nb.conversation import Conversation
     from claude_nb.errors import ClaudeError
     from claude_nb.recording import Recording
@@ -36,6 +37,7 @@ __all__ = [
     "CachedSystem",
     "Chat",
     "ClaudeError",
+    "Comparison",
     "Conversation",
     "Recording",
     "Reply",
@@ -45,6 +47,7 @@ __all__ = [
     "ask",
     "ask_async",
     "batch",
+    "compare",
     "last",
     "ledger",
     "register_attachment",
@@ -56,9 +59,11 @@ _HOME = {
     "Batch": "batching",
     "CachedSystem": "cached_system",
     "Chat": "chat",
+    "Comparison": "comparison",
     "Conversation": "conversation",
     "ask_async": "run",
     "batch": "batching",
+    "compare": "comparison",
     "register_attachment": "attachments",
     "ClaudeError": "errors",
     "Recording": "recording",

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.display import display
 
-from claude_nb import context, options
+from claude_nb import context, jobs, options
 from claude_nb.attachments.interpolation import compose
 from claude_nb.cached_system import CachedSystem
+from claude_nb.comparison import compare, variants
 from claude_nb.conversation import Conversation
 from claude_nb.errors import ClaudeError, InputError
 from claude_nb.history import NOTEBOOK
@@ -16,12 +17,13 @@ from claude_nb.models import as_of
 from claude_nb.render import words
 from claude_nb.render.code import code_for_cell
 from claude_nb.render.table import Table
-from claude_nb.run import ask, estimate
+from claude_nb.run import ask, estimate, fitting
 from claude_nb.tools import Tools
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from claude_nb.comparison import Comparison
     from claude_nb.reply import Reply
 
 
@@ -33,13 +35,16 @@ _OF_TOOLS = {
 }
 """Options that say how tools are called, and what ``Tools`` calls them."""
 
+_COMPARED = ("model", "effort", "system")
+"""Options that may be given several times: the replies then stand side by side."""
+
 _OF_SENDING = ("events", "max_cost", "policy", "stream", "view")
 """Arguments of ``ask`` that say how something is sent and shown, not what."""
 
 
 def run(
     shell: InteractiveShell, line: str, cell: str | None, defaults: dict[str, Any]
-) -> Reply | None:
+) -> Reply | Comparison | None:
     """Ask what a cell or a line asks.
 
     Args:
@@ -49,7 +54,7 @@ def run(
         defaults: Arguments of ``ask`` for what no option says.
 
     Returns:
-        The reply to a line; None for a cell.
+        The reply to a line, or several that were asked side by side; None for a cell.
 
     Raises:
         InputError: It cannot be asked so; nothing was sent.
@@ -63,16 +68,20 @@ def run(
             raise InputError(f"{word!r} is not an option.", hint)
         prompt = cell
     name, insert = given.pop("out", None), given.pop("insert", False)
-    dry = given.pop("dry_run", False)
+    dry, background = given.pop("dry_run", False), given.pop("background", False)
+    sides = _sides(given)
+    if background or sides:
+        _check_alone("--background" if background else "side by side", given, insert=insert)
     if given.pop("no_stream", False):
         given["stream"] = False
-    arguments = defaults | _content(shell, prompt, given) | _history(shell, given, defaults)
-    arguments |= _tools(given) | given
+    arguments = defaults | _content(shell, prompt, given)
+    arguments |= _history(shell, given, defaults) | _tools(given) | given
     if dry:
-        display(_expected(prompt, arguments))
+        display(_expected(prompt, arguments, sides))
         return None
+
     try:
-        reply = ask(prompt, **arguments)
+        reply = _ask(prompt, arguments, sides, background=background)
     except ClaudeError as error:
         if name and error.reply is not None:
             shell.user_ns[name] = error.reply
@@ -84,24 +93,79 @@ def run(
     return reply if cell is None else None
 
 
-def _expected(prompt: str, arguments: dict[str, Any]) -> Table:
+def _ask(
+    prompt: str, arguments: dict[str, Any], sides: dict[str, tuple[Any, ...]], *, background: bool
+) -> Any:
+    if sides:
+        reply: Any = compare(prompt, **_compared(arguments, sides), background=background)
+    else:
+        reply = (jobs.start if background else ask)(prompt, **arguments)
+    if background and fitting() == "terminal":
+        print("Written in the background; %claude_nb jobs wait shows it.")  # noqa: T201
+    return reply
+
+
+def _sides(given: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
+    """What is to stand side by side, by the name of its option; what is given once stays."""
+    several = any(len(given.get(name, ())) > 1 for name in _COMPARED)
+    found = {}
+    for name in _COMPARED:
+        values = given.pop(name, ())
+        if several and values:
+            found[name] = values
+        elif values:
+            (given[name],) = values
+    return found
+
+
+def _compared(arguments: dict[str, Any], sides: dict[str, tuple[Any, ...]]) -> dict[str, Any]:
+    """The arguments of ``compare`` in the place of those of ``ask``."""
+    plural = {f"{name}s": sides.get(name, (arguments.get(name),)) for name in _COMPARED}
+    return {key: value for key, value in arguments.items() if key not in _COMPARED} | plural
+
+
+def _check_alone(what: str, given: dict[str, Any], *, insert: bool) -> None:
+    """Refuse what needs a cell that waits for one reply; without -c it is of no conversation."""
+    if insert:
+        raise InputError(
+            f"--insert does not go with {what}.",
+            "Keep the reply in a variable: -o answer, and later: print(answer.code_blocks[0].code)",
+        )
+    named = "conversation" in given
+    if what == "side by side" and (named or "new" in given):
+        raise InputError("What stands side by side is of no conversation: leave out -c and --new.")
+    if "new" in given and not named:
+        raise InputError(
+            f"--new goes with -c NAME under {what}.", "Without it, it is of no conversation."
+        )
+    if not named:
+        given["once"] = True
+
+
+def _expected(prompt: str, arguments: dict[str, Any], sides: dict[str, tuple[Any, ...]]) -> Table:
     """What would be sent and what it would cost, as a table."""
     wanted = {name: value for name, value in arguments.items() if name not in _OF_SENDING}
-    found = estimate(prompt, **wanted)
+    compared = _compared(wanted, sides)
+    asked = variants(*(compared[f"{name}s"] for name in _COMPARED))
     heads = ("model", "input", "output at most", "cost at least", "cost at most")
-    row = (
-        found.model,
-        f"{words.count(found.input_tokens)} tokens",
-        f"{words.count(found.max_tokens)} tokens",
-        words.money(found.low),
-        words.money(found.high),
-    )
+    rows: list[tuple[str, ...]] = []
     lines = [f"Nothing was sent. Prices as of {as_of()}."]
-    if isinstance(found.system, CachedSystem):
-        marked = words.count(found.system.tokens(found.model, client=arguments.get("client")))
-        kept = found.system.state() or ["not in the cache yet"]
-        lines.append(f"System prompt: {marked} tokens, marked for the cache · {' · '.join(kept)}.")
-    return Table(heads, [row], " ".join(lines))
+    for variant in asked:
+        found = estimate(prompt, **(wanted | variant.options))
+        row = (
+            variant.name if sides else found.model,
+            f"{words.count(found.input_tokens)} tokens",
+            f"{words.count(found.max_tokens)} tokens",
+            words.money(found.low),
+            words.money(found.high),
+        )
+        rows.append(row)
+        if isinstance(found.system, CachedSystem):
+            marked = words.count(found.system.tokens(found.model, client=arguments.get("client")))
+            kept = found.system.state() or ["not in the cache yet"]
+            state = " · ".join(kept)
+            lines.append(f"System prompt: {marked} tokens, marked for the cache · {state}.")
+    return Table(heads, rows, " ".join(dict.fromkeys(lines)))
 
 
 def _content(shell: InteractiveShell, prompt: str, given: dict[str, Any]) -> dict[str, Any]:

@@ -16,12 +16,12 @@ from urllib.parse import urlsplit
 from IPython.core.error import StdinNotImplementedError
 from IPython.display import display
 
-from claude_nb import __version__, batching, notebook, reports, run
+from claude_nb import __version__, batching, jobs, notebook, reports, run
 from claude_nb.api import list_models
 from claude_nb.budget import Budget
 from claude_nb.conversation import Conversation
 from claude_nb.engine import call
-from claude_nb.errors import ClaudeError, InputError, redact
+from claude_nb.errors import ClaudeError, InputError, StoppedError, redact
 from claude_nb.history import NOTEBOOK, first_words
 from claude_nb.notebook import export, outline, restore
 from claude_nb.recording.matching import PARTS
@@ -29,6 +29,7 @@ from claude_nb.recording.player import Library, Recorder
 from claude_nb.render import words
 from claude_nb.render.characters import clean
 from claude_nb.simulator.faults import fault
+from claude_nb.views.terminal import TerminalView
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -297,6 +298,33 @@ def _budget(rest: str) -> None:
     print(f"budget: {words.money(budget.limit)} · {left} left")  # noqa: T201
 
 
+def _jobs(rest: str) -> object:
+    """List, stop or wait for what is written in the background."""
+    command, _, which = rest.partition(" ")
+    if not rest:
+        return jobs.jobs.table()
+    if command == "stop" and (which == "all" or which.isdecimal()):
+        chosen = jobs.jobs.chosen(which)
+        for job in chosen:
+            job.reply.stop()
+        print(f"Stopped: {', '.join(str(job.number) for job in chosen) or 'none was running'}.")  # noqa: T201
+        return None
+    if rest != "wait":
+        raise InputError("%claude_nb jobs takes stop N, stop all, wait, or nothing, for the list.")
+    try:
+        ended = jobs.jobs.wait()
+    except KeyboardInterrupt:
+        count = len(jobs.jobs.running)
+        raise StoppedError(
+            "No longer waited for.", f"{count} go on; %claude_nb jobs stop all ends them."
+        ) from None
+    if run.fitting() == "terminal":
+        for job in ended:
+            TerminalView(f"{job.number} · {first_words(job.prompt, 60)}").settle(job.reply)
+    print(jobs.said(ended) if ended else "No reply is being written in the background.")  # noqa: T201
+    return None
+
+
 def _history(name: str) -> None:
     print(outline.tree(_named(name)))  # noqa: T201
 
@@ -440,6 +468,11 @@ COMMANDS = {
         _replay,
     ),
     "show": Command("", "show the last reply again", _show),
+    "jobs": Command(
+        "[stop N|stop all|wait]",
+        "what is written in the background: the list, or stop it, or wait for its end",
+        _jobs,
+    ),
     "history": Command(
         "[NAME]", "what was said in the notebook's conversation, or in NAME", _history
     ),

@@ -21,6 +21,7 @@ from claude_nb.traps import rewrite
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from claude_nb.comparison import Comparison
     from claude_nb.render.timeline import Timeline
     from claude_nb.reply import Reply
 
@@ -73,7 +74,7 @@ class ClaudeMagics(Magics):
 
     @no_var_expand
     @line_cell_magic
-    def claude(self, line: str, cell: str | None = None) -> Reply | None:
+    def claude(self, line: str, cell: str | None = None) -> Reply | Comparison | None:
         """Ask Claude."""
         from claude_nb.cell import run
 

@@ -52,6 +52,10 @@ def _text(value: Value, _variables: Mapping[str, Any]) -> str:
     return value.text
 
 
+def _each(value: Value, _variables: Mapping[str, Any]) -> tuple[str, ...]:
+    return (value.text,)
+
+
 def _number(value: Value, _variables: Mapping[str, Any]) -> int:
     try:
         return int(value.text.replace("_", "").replace(",", ""))
@@ -99,14 +103,14 @@ def _values(value: Value, variables: Mapping[str, Any]) -> tuple[tuple[str, Any]
     return tuple((name, _variable(name, variables, hint)) for name in names)
 
 
-def _system(value: Value, variables: Mapping[str, Any]) -> str | System:
+def _system(value: Value, variables: Mapping[str, Any]) -> tuple[str | System]:
     if value.quoted:
-        return value.text
+        return (value.text,)
     hint = 'For the text itself, use quotes: --system "Answer in one sentence."'
     system = _variable(value.text, variables, hint)
     if not isinstance(system, (str, System)):
         raise InputError(f"{value.text} is a {type(system).__name__}, not text.")
-    return system
+    return (system,)
 
 
 def _identifier(value: Value, _variables: Mapping[str, Any]) -> str:
@@ -140,11 +144,11 @@ def _switch(_value: Value, _variables: Mapping[str, Any]) -> bool:
 
 
 OPTIONS = (
-    Option("model", "m", "ID", "the model to ask; any id is passed on as typed", _text),
+    Option("model", "m", "ID", "the model to ask, any id; twice or more: side by side", _each),
     Option("max-tokens", "", "N", "the most tokens to generate, thinking included", _number),
     Option("system", "s", "NAME", 'the system prompt: a variable, or text in "quotes"', _system),
     Option("thinking", "t", "on|off|N", "think or not, or for at most N tokens", _thinking),
-    Option("effort", "", "LEVEL", "low, medium, high, xhigh or max", _text),
+    Option("effort", "", "LEVEL", "low, medium, high, xhigh or max; also side by side", _each),
     Option("hide-thinking", "", "", "ask for no readable thinking to be sent", _switch),
     Option("hide-tools", "", "", "do not show calls of tools and their results", _switch),
     Option("attach", "a", "NAMES", "send the values of these variables along: df,fig", _values),
@@ -165,6 +169,7 @@ OPTIONS = (
     Option("dry-run", "", "", "count what would be sent, and what it could cost", _switch),
     Option("out", "o", "NAME", "keep the reply in this variable", _identifier),
     Option("events", "", "", "show the events of the stream below, as they come", _switch),
+    Option("background", "", "", "let the cell return at once; in no conversation but -c", _switch),
     Option("insert", "", "", "put the reply's code into a new cell below", _switch),
 )
 

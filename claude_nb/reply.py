@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+import threading
+from typing import TYPE_CHECKING, Any, Self
 
 from claude_nb.attachments import register_attachment
-from claude_nb.errors import redact
+from claude_nb.errors import InputError, StoppedError, redact
 from claude_nb.progress import Outcome, Progress
 from claude_nb.render import code, settled
 from claude_nb.render.passages import passages, raw
 from claude_nb.render.timeline import Timeline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from claude_nb.events import StreamEvent
     from claude_nb.output import Output
@@ -43,6 +44,48 @@ class Reply(Progress):
         self.notes = request.notes
         self.events: list[StreamEvent] = []
         self.shown_in = 0
+        self._stop: Callable[[], object] = lambda: None
+        self._over = threading.Event()
+        self._over.set()
+
+    def begins(self, stop: Callable[[], object], over: threading.Event) -> None:
+        """Say what ends the reply early, and what is set when it is over and its books are kept."""
+        self._stop, self._over = stop, over
+
+    def wait(self, timeout: float | None = None) -> Self:
+        """Wait until the reply has ended, as one that is written in the background will.
+
+        An interrupt ends the waiting, not the reply.
+
+        Args:
+            timeout: Seconds to wait at most, or None for as long as it takes.
+
+        Returns:
+            The reply itself; one that was truncated or refused says so in ``outcome``.
+
+        Raises:
+            ClaudeError: It failed, was dropped or was stopped; what came of it is here.
+            TimeoutError: The time is up, and the reply goes on.
+        """
+        if not self._over.wait(timeout):
+            raise TimeoutError(f"The reply has not ended after {timeout:g} s; it goes on.")
+        self.check()
+        return self
+
+    def stop(self) -> None:
+        """Stop the reply, if it is still being written; what came is kept."""
+        self._stop()
+
+    def check(self) -> None:
+        """Raise what went wrong with a reply that has ended, if anything did.
+
+        Raises:
+            ClaudeError: It failed, was dropped or was stopped; ``.reply`` is this reply.
+        """
+        error = StoppedError("Stopped.") if self.outcome is Outcome.STOPPED else self.error
+        if error is not None:
+            error.reply = self
+            raise error
 
     def advance(self, events: Iterable[StreamEvent]) -> None:
         """Take in events; only the painter of a reply calls this."""
@@ -86,7 +129,9 @@ class Reply(Progress):
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
         if self.shown_in and self.shown_in == execution() and is_result():
             return {"text/plain": repr(self)}, {}  # all of it stands above already
-        return settled.mimebundle(self), settled.metadata(self, self.request)
+        # No record while it is being written: the same requests would be counted again.
+        is_over = self.outcome is not Outcome.STREAMING
+        return settled.mimebundle(self), settled.metadata(self, self.request) if is_over else {}
 
     def __repr__(self) -> str:
         text = redact(self.text)
@@ -94,7 +139,15 @@ class Reply(Progress):
         return f"<Reply {self.outcome} · {self.model or self.request.model} · {shown!r}>"
 
 
-register_attachment(Reply, lambda reply, _: reply.text)
+def _attached(reply: Reply, name: str) -> str:
+    if reply.outcome is Outcome.STREAMING:
+        raise InputError(
+            f"{name} is still being written.", "Wait for its end: .wait(), or %claude_nb jobs wait"
+        )
+    return reply.text
+
+
+register_attachment(Reply, _attached)
 
 
 def execution() -> int:

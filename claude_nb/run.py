@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -188,7 +189,7 @@ def begin(
     show: Callable[[Stream, Reply], View],
     ended: Callable[[Reply, Exception | None], object],
     **arguments: Any,
-) -> None:
+) -> Reply:
     """``ask`` without waiting: the reply is painted on a thread of its own.
 
     Args:
@@ -198,6 +199,9 @@ def begin(
             wrong with showing it, or None.
         **arguments: As for ``ask``, without ``show`` and ``view``; ``place`` is where it is asked,
             and ``after`` the exchange that it follows, where that was chosen.
+
+    Returns:
+        The reply, which grows from now on.
 
     Raises:
         InputError: The request cannot be sent as it is; nothing was sent.
@@ -217,6 +221,7 @@ def begin(
             ended(reply, bug)
 
     background.paint(stream, reply, view, finish)
+    return reply
 
 
 def estimate(
@@ -287,6 +292,8 @@ def _asked(
     connection = _connection(client)
     limits = Limits(connection, max_cost, session.budget, session.library)
     with ExitStack() as stack:
+        over = threading.Event()
+        stack.callback(over.set)  # the first in is the last out: all else is done by then
         stack.callback(limits.close)
         if history is not None:
             stack.enter_context(history.asking())
@@ -300,6 +307,7 @@ def _asked(
         calls = Calls(offered) if offered else None
         source = session.source((ApiSource if stream else WholeSource)(connection))
         asked = Stream(source, request, limits.policy(policy), runner=calls, fit=limits.fit)
+        reply.begins(asked.stop, over)
         try:
             shown = partial(_view, view, asked, reply, events=events) if show else None
             yield asked, reply, shown, calls
@@ -389,6 +397,6 @@ def fitting() -> str:
     if getattr(shell(), "kernel", None) is None:
         return "terminal"
     live = sys.modules.get("claude_nb.views.live")
-    answered = live is not None and live.LiveView.answered
+    answered = live is not None and live.LiveOutput.answered
     answers = bool(current_place().cell) or answered or "google.colab" in sys.modules
     return "live" if answers else "updating"

@@ -22,7 +22,7 @@ FLOORS = [
     "batches recording tools",
     "budget history limits spending",
     "notebook views",
-    "batching cached_system chat conversation inspector run session",
+    "batching cached_system chat comparison conversation inspector jobs run session",
     "__main__ cell commands completion context magics options reports traps",
     "claude_nb",  # the package itself, which shows what is in it
 ]

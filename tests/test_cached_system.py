@@ -434,10 +434,10 @@ def test_system_option_takes_one(house):
     """``--system NAME``; in a conversation it stays until another one is given."""
     given, _ = options.parse("--system manual Why?", {"manual": house.manual})
 
-    one = house.talk.ask("Hello", show=False, **given)
+    one = house.talk.ask("Hello", show=False, system=given["system"][0])
     two = house.talk.ask("Hello", show=False)
 
-    assert given == {"system": house.manual}
+    assert given == {"system": (house.manual,)}
     assert two.request.system is house.manual
     assert two.usage.cache_read_tokens == one.usage.cache_write_tokens
 

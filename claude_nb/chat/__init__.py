@@ -29,11 +29,10 @@ from claude_nb.attachments.interpolation import compose
 from claude_nb.attachments.variables import variables
 from claude_nb.chat.turns import Turn, for_page, newest_below
 from claude_nb.conversation import Conversation
-from claude_nb.errors import ClaudeError, InputError, StoppedError
+from claude_nb.errors import ClaudeError, InputError
 from claude_nb.history import THINKING_LEFT_OUT, Place
 from claude_nb.models import DEFAULT_MODEL, known_models
 from claude_nb.notebook import export, restore
-from claude_nb.progress import Outcome
 from claude_nb.prompt import EFFORTS, Request
 from claude_nb.render import chat as render
 from claude_nb.render import words
@@ -229,10 +228,7 @@ class Chat(PageWidget):
         reply = turn.reply
         if reply is None:
             raise ClaudeError("The chat was closed.")
-        error = StoppedError("Stopped.") if reply.outcome is Outcome.STOPPED else reply.error
-        if error is not None:
-            error.reply = reply
-            raise error
+        reply.check()
         return reply
 
     def stop(self) -> None:

@@ -75,18 +75,37 @@ def reply(
     Returns:
         HTML that is safe in a trusted cell: nothing that came from a server is unescaped.
     """
-    parts = [status(progress, now), notes(progress.notes) if progress.notes else ""]
-    parts.append(body(progress, opened))
-    if note := words.card(progress):
-        parts.append(card(note))
+    parts = body(progress, now=now, opened=opened)
     if progress.ended is not None:
-        parts.append(usage(progress))
+        parts += usage(progress)
     # The classes keep MathJax off everything but the formulas, so that money stays money.
     # The padding keeps it clear of the collapser, which Notebook 7 puts at a narrow page's edge.
-    return f'<div class="claude-nb {ROOT_CLASSES}" style="padding-left:5px">{"".join(parts)}</div>'
+    return f'<div class="claude-nb {ROOT_CLASSES}" style="padding-left:5px">{parts}</div>'
 
 
-def body(progress: Progress, opened: Container[Block] = frozenset()) -> str:
+def body(
+    progress: Progress,
+    *,
+    now: float | None = None,
+    opened: Container[Block] = frozenset(),
+    name: str = "",
+) -> str:
+    """A reply without its usage: the line above, what was said, and the card.
+
+    Args:
+        progress: The reply so far.
+        now: While it streams, the time (``time.monotonic()``).
+        opened: The blocks whose panes the reader has opened.
+        name: What it is called; by default by its model.
+    """
+    parts = [status(progress, now, name), notes(progress.notes) if progress.notes else ""]
+    parts.append(said(progress, opened))
+    if note := words.card(progress):
+        parts.append(card(note))
+    return "".join(parts)
+
+
+def said(progress: Progress, opened: Container[Block] = frozenset()) -> str:
     """What came, in its order, and the sources that it cites behind it."""
     owners = {b: message for message in reversed(progress.messages) for b in message.content}
     sources = Sources()
@@ -102,14 +121,14 @@ def body(progress: Progress, opened: Container[Block] = frozenset()) -> str:
     return "".join([*parts, source_list(sources)])
 
 
-def status(progress: Progress, now: float | None = None) -> str:
-    """The line above a reply: model, what it is doing or how it ended, how long."""
+def status(progress: Progress, now: float | None = None, name: str = "") -> str:
+    """The line above a reply: model or name, what it is doing or how it ended, how long."""
     sent = progress.messages[0].sent if progress.messages else None
     end = progress.ended if progress.ended is not None else now
     elapsed = "" if sent is None or end is None else f" · {words.seconds(end - sent)}"
     mark = badge() if progress.simulated else ""
     return (
-        f'<p style="{_STATUS}">{dot(progress.outcome)}<b>{text(progress.model)}</b>'
+        f'<p style="{_STATUS}">{dot(progress.outcome)}<b>{text(name or progress.model)}</b>'
         f'<span style="{QUIET}"> · {text(words.status(progress))}{elapsed}</span>{mark}</p>'
     )
 

@@ -13,8 +13,6 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from claude_nb.errors import StoppedError
-from claude_nb.progress import Outcome
 from claude_nb.render import words
 from claude_nb.tools.desk import Desk
 
@@ -94,15 +92,12 @@ def paint(
             view.settle(reply)
     if broken is not None:
         raise broken
-    error = StoppedError("Stopped.") if reply.outcome is Outcome.STOPPED else reply.error
-    if error is not None:
-        error.reply = reply
-        raise error
+    reply.check()
 
 
 @contextmanager
-def interrupts(stop: Callable[[], None], desk: Desk | None = None) -> Iterator[None]:
-    """Let an interrupt stop the stream, rather than break off whatever runs at that moment.
+def interrupts(stop: Callable[[], object], desk: Desk | None = None) -> Iterator[None]:
+    """Let an interrupt stop what is waited for, rather than break off what runs at that moment.
 
     One that comes long after the first is an interrupt as ever: something hangs. One that comes
     close behind it may meet a kernel at work on the cell's own end, which would be lost: so this

@@ -17,9 +17,29 @@ from claude_nb.views import Following
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from claude_nb.blocks import Block
     from claude_nb.engine import Stream
     from claude_nb.reply import Reply
     from claude_nb.views import View
+
+
+_UNSEEN = 0.25
+"""Seconds between two looks at a reply that nobody sees."""
+
+
+class Unseen:
+    """A view for a place where nothing may be shown until somebody asks for it."""
+
+    def frame(self, _reply: Reply, _now: float) -> float:
+        """Draw nothing; the reply is kept up to date all the same."""
+        return _UNSEEN
+
+    def confirm(self, _call: Block) -> bool | None:
+        """Nobody can be asked."""
+        return None
+
+    def settle(self, _reply: Reply) -> None:
+        """Draw nothing."""
 
 
 class _Job:
@@ -33,19 +53,19 @@ class _Job:
         self.bug: Exception | None = None
         self.following = Following(stream, reply, view)
 
-    def advance(self) -> bool:
-        """Make the next step if it is time to, and say whether the reply has ended."""
+    def advance(self, *, at_once: bool) -> bool:
+        """Make the next step if it is time to or ``at_once``, and say if the reply has ended."""
         now = time.monotonic()
         following = self.following
         done = self.stream.done
         news = done or len(self.stream.events) > len(self.reply.events)
-        if not done and now < (following.rest if news else following.latest):
+        if not (done or at_once) and now < (following.rest if news else following.latest):
             return False
         try:
-            return following.step()
+            return following.step(at_once=at_once)
         except Exception as bug:  # noqa: BLE001 - a reply that is paid for outlives a bad frame
             self.bug = bug
-            self.following = Following(self.stream, self.reply, None)
+            self.following = Following(self.stream, self.reply, Unseen())
             return self.following.step()
 
     def wait(self, wake: Callable[[], object]) -> float:
@@ -72,6 +92,7 @@ class Painter:
     def __init__(self) -> None:
         self._jobs: list[_Job] = []
         self._new: list[_Job] = []
+        self._waiting: list[threading.Event] = []
         self._lock = threading.Lock()
         self._woken = threading.Event()
         self._thread: threading.Thread | None = None
@@ -89,22 +110,40 @@ class Painter:
                 self._thread.start()
         self._woken.set()
 
+    def catch_up(self, timeout: float) -> None:
+        """Have all that has come until now drawn, and wait until it is."""
+        drawn = threading.Event()
+        with self._lock:
+            if self._thread is None:
+                return
+            self._waiting.append(drawn)
+        self._woken.set()
+        drawn.wait(timeout)
+
     def _run(self) -> None:
         while True:
             self._woken.clear()
             with self._lock:
                 self._jobs += self._new
                 self._new.clear()
-            ended = [job for job in self._jobs if job.advance()]
+                waiting, self._waiting = self._waiting, []
+            ended = [job for job in self._jobs if job.advance(at_once=bool(waiting))]
             for job in ended:
                 self._jobs.remove(job)
                 job.finish()
+            for drawn in waiting:
+                drawn.set()
             until = [job.wait(self._woken.set) for job in self._jobs]
             del ended  # or the last reply would live until the next one comes
             self._woken.wait(min(until) - time.monotonic() if until else None)
 
 
 _painter = Painter()
+
+
+def catch_up(timeout: float = 5.0) -> None:
+    """Have all that has come until now drawn, and wait until it is, or ``timeout`` s are over."""
+    _painter.catch_up(timeout)
 
 
 def paint(

@@ -52,13 +52,17 @@ class Pace:
 class Frames:
     """Turns a reply that grows into frames, and knows what a page that saw them all shows.
 
+    Args:
+        name: What the reply is called; by default by its model.
+
     Attributes:
         number: How many frames there were.
         opened: The blocks whose panes the reader has opened by hand.
         asking: The call of which the reader is asked whether it may run, or None.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "") -> None:
+        self._name = name
         self.number = 0
         self.opened: set[Block] = set()
         self.asking: Block | None = None
@@ -109,7 +113,8 @@ class Frames:
             self._doing = doing
             ops.append(self._status(progress, now))
         if progress.outcome is not Outcome.STREAMING and self._done is None:
-            self._done = protocol.done(f"Reply {words.status(progress)}.")
+            whose = f"{self._name}: reply" if self._name else "Reply"
+            self._done = protocol.done(f"{whose} {words.status(progress)}.")
             ops.append(self._done)
         if not ops:
             return None
@@ -153,7 +158,7 @@ class Frames:
         end = now if progress.ended is None else progress.ended
         wait = progress.waiting
         return protocol.status(
-            html.text(progress.model),
+            html.text(self._name or progress.model),
             words.status(progress) if wait is None else words.waiting(progress, "{}"),
             end - started,
             simulated=progress.simulated,

@@ -1,17 +1,19 @@
-// The live view of a reply, on top of core.js. What is said between it and Python stands in
-// protocol.py. The reply is kept once, in `initialize`; every view draws it.
+// The live view of a reply, or of several side by side, on top of core.js. What is said between it
+// and Python stands in protocol.py. Replies are kept once, in `initialize`; every view draws them.
 
 const SILENCE = 3000; // ms without a message before the page asks whether something was lost
 // ms that Stop waits for the kernel's answer before it interrupts it: of 36 answers, a third of them
 // on two cores with six busy processes, the slowest took 136 ms.
 const PATIENCE = 300;
 
-/** What all views of one reply share. */
+/** What all views of one output share. */
 class Model {
   constructor(model) {
     this.model = model;
     this.views = new Set();
-    this.reply = new Reply(() => this.resync(), (said) => this.asked(said));
+    this.replies = Array.from({ length: model.get("columns") }, (_, column) => {
+      return new Reply(() => this.resync(), (said) => this.asked(column, said));
+    });
     this.heard = performance.now();
     this.receive(model.get("snapshot"));
     model.on("msg:custom", (message) => this.receive(message));
@@ -19,16 +21,27 @@ class Model {
     this.watch = setInterval(() => this.check(), 1000);
   }
 
+  get done() {
+    return this.replies.every((reply) => reply.done);
+  }
+
   /** Take in a frame; one that does not follow the last asks for all of it. */
   receive(message) {
     this.heard = performance.now();
     if (message?.ack !== undefined) return this.onAck?.(message.ack);
+    for (const [column, whole] of message?.columns?.entries() ?? []) this.receive({ ...whole, column });
     if (!message?.ops) return;
     const following = [...this.views].filter((view) => view.isFollowed());
-    const was = this.reply.done;
-    this.reply.receive(message);
-    if (this.reply.done && !was) announce(this.reply.said);
+    const reply = this.replies[message.column ?? 0];
+    const was = reply.done;
+    reply.receive(message);
+    if (reply.done && !was) announce(reply.said);
     for (const view of following) view.follow();
+  }
+
+  /** Say something about one of the replies; where there is only one, it goes without saying. */
+  send(column, message) {
+    this.model.send(this.replies.length > 1 ? { ...message, column } : message);
   }
 
   resync() {
@@ -43,26 +56,22 @@ class Model {
   }
 
   /** Tell the reader of a question, and the kernel that it can be answered here. */
-  asked(said) {
+  asked(column, said) {
     announce(said);
-    this.model.send({ op: "asked" });
+    this.send(column, { op: "asked" });
   }
 
-  answer(allow) {
-    this.model.send({ op: "confirm", allow });
+  fold(column, number, open) {
+    this.replies[column].fold(number, open);
+    this.send(column, { op: "fold", pane: number, open });
   }
 
-  fold(number, open) {
-    this.reply.fold(number, open);
-    this.model.send({ op: "fold", pane: number, open });
-  }
-
-  /** Stop the reply; where no answer comes the kernel cannot hear, and is interrupted instead. */
+  /** Stop all; where no answer comes the kernel cannot hear, and is interrupted instead. */
   stop() {
     const n = Math.random();
     this.late = setTimeout(() => {
       // An end that came without an answer must not cost the next cell its life.
-      if (!this.reply.done) interrupt(this.model.get("kernel_id"));
+      if (!this.done) interrupt(this.model.get("kernel_id"));
     }, PATIENCE);
     this.onAck = (acknowledged) => acknowledged === n && clearTimeout(this.late);
     this.model.send({ op: "stop", n });
@@ -88,11 +97,24 @@ async function interrupt(kernel) {
   await fetch(url, { method: "POST", headers, credentials: "same-origin" });
 }
 
-/** One place on the page where a reply is shown. */
-class View {
-  constructor(model, el) {
-    this.model = model;
-    el.classList.add("claude-nb-widget", "claude-nb-live");
+/** A button that stops something, once. */
+function stopButton(label, title, stop) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "claude-nb-stop";
+  button.textContent = label;
+  button.title = title;
+  button.addEventListener("click", () => {
+    button.disabled = true;
+    stop();
+  });
+  return button;
+}
+
+/** A reply in one place on the page: its status line, and its panes below. */
+class Column {
+  constructor(model, column, el) {
+    this.reply = model.replies[column];
     this.line = document.createElement("p");
     this.line.className = "claude-nb-status";
     const dot = document.createElement("span");
@@ -103,12 +125,12 @@ class View {
     this.badge = document.createElement("span");
     this.badge.className = "claude-nb-badge";
     this.badge.textContent = "simulated";
-    this.button = document.createElement("button");
-    this.button.type = "button";
-    this.button.className = "claude-nb-stop";
-    this.button.textContent = "Stop";
-    this.button.title = "Stop this reply; what has come is kept";
-    this.button.addEventListener("click", () => this.stop());
+    this.button = stopButton("Stop", "Stop this reply; what has come is kept", () => {
+      this.stopping = true;
+      this.showClock();
+      if (model.replies.length > 1) model.send(column, { op: "stop" });
+      else model.stop();
+    });
     // The button floats, so it comes first: behind words that fill the line it would fall below it.
     this.line.append(this.button, dot, this.name, this.doing, this.badge);
     this.body = document.createElement("div");
@@ -118,15 +140,14 @@ class View {
       const button = event.target.closest(".claude-nb-copy");
       if (button) copyCode(button);
     });
-    el.classList.add("jp-RenderedHTMLCommon", "jp-RenderedHTML");
     el.append(this.body);
     this.panes = new Panes(
-      model.reply,
+      this.reply,
       this.body,
-      (pane, open) => model.fold(pane, open),
-      (allow) => model.answer(allow),
+      (pane, open) => model.fold(column, pane, open),
+      (allow) => model.send(column, { op: "confirm", allow }),
     );
-    model.reply.views.add(this);
+    this.reply.views.add(this);
     this.showStatus();
     this.clock = setInterval(() => this.showClock(), 100);
   }
@@ -141,7 +162,7 @@ class View {
   }
 
   showStatus() {
-    const { status, done } = this.model.reply;
+    const { status, done } = this.reply;
     this.line.classList.toggle("claude-nb-done", done);
     this.line.classList.toggle("claude-nb-waiting", status?.wait !== undefined && !done);
     this.body.setAttribute("aria-busy", String(!done));
@@ -153,21 +174,44 @@ class View {
   }
 
   showClock() {
-    const { reply } = this.model;
+    const { reply } = this;
     const doing = reply.words();
     const shown = this.stopping && !reply.done ? doing.replace(/^.*(?= · )/, "stopping") : doing;
-    const words = reply.status ? ` · ${shown}` : shown;
+    // In a narrow column a number stays with its unit.
+    const words = (reply.status ? ` · ${shown}` : shown).replace(/ s$/, "\u00a0s");
     if (this.doing.textContent !== words) this.doing.textContent = words;
   }
 
-  stop() {
-    this.stopping = true;
-    this.button.disabled = true;
-    this.showClock();
-    this.model.stop();
+  close() {
+    clearInterval(this.clock);
+    this.reply.views.delete(this);
+  }
+}
+
+/** One place on the page where the output is shown. */
+class View {
+  constructor(model, el) {
+    el.classList.add("claude-nb-widget", "claude-nb-live", "jp-RenderedHTMLCommon", "jp-RenderedHTML");
+    this.body = el;
+    const count = model.replies.length;
+    if (count > 1) {
+      const line = document.createElement("p");
+      line.className = "claude-nb-status";
+      const stop = stopButton("Stop all", "Stop all of these replies; what has come is kept", () => {
+        model.stop();
+      });
+      const words = document.createElement("span");
+      words.className = "claude-nb-doing";
+      words.textContent = `${count} side by side`;
+      line.append(stop, words);
+      this.body = document.createElement("div");
+      this.body.className = "claude-nb-columns";
+      el.append(line, this.body);
+    }
+    this.columns = model.replies.map((_, column) => new Column(model, column, this.body));
   }
 
-  /** Whether the reader is at the end of this reply: it is in sight, and nothing is selected. */
+  /** Whether the reader is at the end of the output: it is in sight, and nothing is selected. */
   isFollowed() {
     this.scroller = scrollerOf(this.body);
     if (!this.scroller || !getSelection().isCollapsed) return false;
@@ -182,8 +226,7 @@ class View {
   }
 
   close() {
-    clearInterval(this.clock);
-    this.model.reply.views.delete(this);
+    for (const column of this.columns) column.close();
   }
 }
 

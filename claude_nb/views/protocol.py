@@ -30,6 +30,11 @@ that comes later. The operations:
 
 ``{"ack": n}`` answers a message of the page that carried ``n``.
 
+Where ``columns``, which stands in the model's state, is more than 1, that many replies stand side
+by side, each with frames of its own: what is said about one of them carries its ``column``, from 0,
+in both directions. The state ``snapshot`` is then ``{"columns": [...]}``, all of each. A ``stop``
+without a column stops all of them, and ``resync`` and ``gone`` are about all of them too.
+
 Page to kernel: ``{"op": "stop", "n": n}`` stop the reply; ``{"op": "resync"}`` send all of it;
 ``{"op": "fold", "pane": i, "open": bool}`` the reader opened or folded a pane; ``{"op": "asked"}``
 the page shows the question of ``confirm``, and ``{"op": "confirm", "allow": bool}`` is its answer;

@@ -43,6 +43,12 @@ class Question:
         finally:
             self._show(None)
 
+    def withdraw(self) -> None:
+        """Nobody waits for the answer any more."""
+        self._allowed = False
+        self._answered.set()
+        self._seen.set()
+
     def receive(self, content: dict[str, object]) -> bool:
         """Take in a message of the page, and say whether it was about this."""
         if content.get("op") == "asked":

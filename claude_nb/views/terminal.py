@@ -27,9 +27,13 @@ _PERIOD = 1 / 30
 
 
 class TerminalView:
-    """Writes a reply to standard output, each piece once, as it comes."""
+    """Writes a reply to standard output, each piece once, as it comes.
 
-    def __init__(self) -> None:
+    Args:
+        name: What stands above it, where it is not clear what it answers.
+    """
+
+    def __init__(self, name: str = "") -> None:
         self._written: dict[int, int] = {}
         self._ran: set[int] = set()
         self._ended: defaultdict[int, int] = defaultdict(int)  # blocks of a text that are done
@@ -42,6 +46,8 @@ class TerminalView:
         self._last = -1
         self._column = 0
         self._colour = sys.stdout.isatty()
+        if name:
+            self._write(f"── {name}\n", quiet=True)
 
     def frame(self, reply: Reply, now: float) -> float:  # noqa: ARG002 - a terminal has no clock
         """Write what is new."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 from IPython.display import display, update_display
@@ -22,20 +23,44 @@ _CHARACTERS_PER_SECOND = 400_000
 """HTML that a page takes without stumbling; a longer reply is drawn less often."""
 
 
+class UpdatingOutput:
+    """The output of a cell, whose contents are replaced by what they have become."""
+
+    def __init__(self) -> None:
+        self._display_id = uuid4().hex
+        self._lock = threading.Lock()
+        self._last: tuple[dict[str, str], dict[str, Any]] | None = None
+
+    def send(self, data: dict[str, str], metadata: dict[str, Any]) -> None:
+        """Show this: in a new output of the cell that runs, or from then on in that output."""
+        with self._lock:
+            if self._last is None:
+                display(data, metadata=metadata, raw=True, display_id=self._display_id)
+            else:
+                update_display(data, metadata=metadata, raw=True, display_id=self._display_id)
+            self._last = data, metadata
+
+    def repeat(self) -> None:
+        """Send it again, for who hears only what is said while a cell runs."""
+        with self._lock:
+            if self._last is not None:
+                data, metadata = self._last
+                update_display(data, metadata=metadata, raw=True, display_id=self._display_id)
+
+
 class UpdatingView:
     """Shows a reply in a cell's output where no widget can answer."""
 
     def __init__(self) -> None:
-        self._display_id = uuid4().hex
-        self._began = False
+        self._output = UpdatingOutput()
+        self.repeat = self._output.repeat
 
     def frame(self, reply: Reply, now: float) -> float:
         """Send the whole reply again; the longer it is, the less often."""
-        start = time.perf_counter()
-        page = html.reply(reply, now=now)
-        self._send({"text/html": page, "text/plain": text.plain(reply) or "…"}, {})
-        cost = time.perf_counter() - start
-        return max(_PERIOD, 10 * cost, len(page) / _CHARACTERS_PER_SECOND)
+        with Period() as period:
+            page = html.reply(reply, now=now)
+            self._output.send({"text/html": page, "text/plain": text.plain(reply) or "…"}, {})
+        return period.after(page)
 
     def confirm(self, call: Block) -> bool | None:
         """Ask in the cell."""
@@ -43,11 +68,19 @@ class UpdatingView:
 
     def settle(self, reply: Reply) -> None:
         """Replace it with what is saved: three forms and the record."""
-        self._send(settled.mimebundle(reply), settled.metadata(reply, reply.request))
+        self._output.send(settled.mimebundle(reply), settled.metadata(reply, reply.request))
 
-    def _send(self, data: dict[str, str], metadata: dict[str, object]) -> None:
-        if self._began:
-            update_display(data, metadata=metadata, raw=True, display_id=self._display_id)
-        else:
-            self._began = True
-            display(data, metadata=metadata, raw=True, display_id=self._display_id)
+
+class Period:
+    """How long to wait after a page: the dearer it was to make and to send, the longer."""
+
+    def __enter__(self) -> Self:
+        self._start = time.perf_counter()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._cost = time.perf_counter() - self._start
+
+    def after(self, page: str) -> float:
+        """Seconds until the next page is worth sending."""
+        return max(_PERIOD, 10 * self._cost, len(page) / _CHARACTERS_PER_SECOND)

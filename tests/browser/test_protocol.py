@@ -15,7 +15,7 @@ PAGE = """async source => {
     const widget = (await import(url)).default();
     window.sent = [];
     window.handlers = {};
-    window.state = { snapshot: {}, kernel_id: "" };
+    window.state = { snapshot: {}, kernel_id: "", columns: 1 };
     const model = {
         get: name => state[name],
         on: (name, handler) => { handlers[name] = handler; },

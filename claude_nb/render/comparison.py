@@ -1,0 +1,134 @@
+"""Replies side by side: columns, and one table that compares them; in three forms.
+
+Where the columns do not fit beside each other they stand one below the other, by the browser's own
+doing: a saved notebook has no style sheet that could ask how wide the page is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from claude_nb.errors import redact
+from claude_nb.models import as_of
+from claude_nb.progress import Outcome
+from claude_nb.render import html, settled, text, words
+from claude_nb.render.markdown import ROOT_CLASSES
+from claude_nb.render.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Sequence
+
+    from claude_nb.blocks import Block
+    from claude_nb.progress import Progress
+
+_COLUMNS = "display:flex;flex-wrap:wrap;gap:16px 28px"
+_COLUMN = "flex:1 1 280px;min-width:0;overflow-x:auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the replies.
+
+    Attributes:
+        name: What it is called: its model, and what else it differs in.
+        reply: The reply.
+    """
+
+    name: str
+    reply: Progress
+
+
+def page(
+    sides: Sequence[Side], *, now: float | None = None, opened: Container[Block] = frozenset()
+) -> str:
+    """The replies as HTML, and the table below them once all have ended.
+
+    Args:
+        sides: The replies, in the order of their columns.
+        now: While they stream, the time (``time.monotonic()``).
+        opened: The blocks whose panes the reader has opened.
+    """
+    columns = "".join(
+        f'<div style="{_COLUMN}">'
+        f"{html.body(side.reply, now=now, opened=opened, name=side.name)}</div>"
+        for side in sides
+    )
+    below = table(sides)._repr_html_() if have_ended(sides) else ""
+    return (
+        f'<div class="claude-nb {ROOT_CLASSES}" style="padding-left:5px">'
+        f'<p style="margin:0 0 4px;line-height:24px;{html.QUIET}">{_count(sides)}</p>'
+        f'<div style="{_COLUMNS}">{columns}</div>{below}</div>'
+    )
+
+
+def mimebundle(sides: Sequence[Side], opened: Container[Block] = frozenset()) -> dict[str, str]:
+    """The replies for a notebook's output: HTML, Markdown and plain text."""
+    rows = table(sides)
+    marked = [f"**{html.text(side.name)}**\n\n{text.markdown(side.reply)}" for side in sides]
+    plain = [f"{side.name}\n\n{text.plain(side.reply)}" for side in sides]
+    # Looked at as a whole: a link in one part may be defined in another.
+    joined = text.harmless("\n\n---\n\n".join([*marked, _marked(rows)]))
+    return {
+        "text/html": page(sides, opened=opened),
+        "text/markdown": joined,
+        "text/plain": "\n\n".join([*plain, repr(rows)]),
+    }
+
+
+def metadata(sides: Sequence[Side]) -> dict[str, Any]:
+    """The output's metadata: the record of each reply."""
+    records = [settled.metadata(side.reply)["claude_nb"] for side in sides]
+    record = {
+        "version": settled.RECORD_VERSION,
+        "simulated": any(side.reply.simulated for side in sides),
+        "comparison": [redact(side.name) for side in sides],
+        "replies": records,
+    }
+    return {"claude_nb": record}
+
+
+def have_ended(sides: Sequence[Side]) -> bool:
+    """Whether no more is to come of any of them."""
+    return all(side.reply.outcome is not Outcome.STREAMING for side in sides)
+
+
+def table(sides: Sequence[Side]) -> Table:
+    """The table that compares them: what went through the cache is there if anything did."""
+    used = [side.reply.usage for side in sides]
+    is_cached = any(u.cache_write_tokens or u.cache_read_tokens for u in used)
+    cache = ("cache write", "cache read") if is_cached else ()
+    heads = ("", "input", *cache, "output", "of it thinking", "cost")
+    rows = []
+    for side, usage in zip(sides, used, strict=True):
+        timing = side.reply.timing
+        cached = (usage.cache_write_tokens, usage.cache_read_tokens) if is_cached else ()
+        counts = (usage.input_tokens, *cached, usage.output_tokens, usage.thinking_tokens)
+        rate = timing.tokens_per_second
+        rows.append(
+            (
+                side.name,
+                *map(words.count, counts),
+                words.money(side.reply.cost),
+                words.seconds(timing.first_text),
+                words.seconds(timing.total),
+                "–" if rate is None else f"{rate:.0f}",
+            )
+        )
+    notes = [f"Prices as of {as_of()}."]
+    if any(side.reply.simulated for side in sides):
+        notes.append("Simulated: what real replies of that length would have cost.")
+    return Table((*heads, "first text", "total", "tokens/s"), rows, " ".join(notes))
+
+
+def _count(sides: Sequence[Side]) -> str:
+    return f"{len(sides)} side by side"
+
+
+def _marked(rows: Table) -> str:
+    """A table in Markdown; what stands in it is safe as HTML, and has no bars."""
+    lines = [rows.heads, tuple("--:" for _ in rows.heads), *rows.rows]
+    cells = [[html.text(cell).replace("|", "&#124;") for cell in line] for line in lines]
+    cells[1][0] = ":--"
+    shown = "\n".join(f"| {' | '.join(line)} |" for line in cells)
+    return f"{shown}\n\n*{rows.note}*"
