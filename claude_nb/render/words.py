@@ -100,7 +100,7 @@ def ran(call: Block) -> str:
         return " · running"
     if not isinstance(run, ToolRan):
         return ""
-    took = f" · {seconds(run.seconds)}" if run.seconds >= 0.05 else ""
+    took = f" · {seconds(run.seconds)}" if run.seconds else ""
     return f"{' · ' if run.is_error else ' → '}{run.note or 'done'}{took}"
 
 
