@@ -137,6 +137,25 @@ def test_calls_of_one_tool_differ_if_they_can(prompt, inputs):
     assert [made for _, made in step] == inputs
 
 
+FILE = {
+    "name": "write_file",
+    "input_schema": {
+        "type": "object",
+        "properties": {"path": {"type": "string"}, "file_text": {"type": "string"}},
+    },
+}
+
+
+def test_a_long_text_can_be_asked_for():
+    """To see how it comes: at once, or as it is written. Other parameters stay as short."""
+    ((_, short),) = calls_of(answer([user("write_file a.txt")], tools=[FILE]))
+    ((_, long),) = calls_of(answer([user("write_file a.txt, a long one")], tools=[FILE]))
+
+    assert short == {"path": "a.txt", "file_text": "example file text"}
+    assert long["path"] == "a.txt"
+    assert long["file_text"].splitlines()[59] == "Line 60 of an example file text."
+
+
 def test_parallel_calls_can_be_forbidden():
     """``disable_parallel_tool_use`` makes one message of each call."""
     choice = {"type": "auto", "disable_parallel_tool_use": True}

@@ -30,6 +30,15 @@ def test_texts_are_found(prompt, texts):
     assert "|".join(found) == texts
 
 
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("unit", ["x", "a/", "9", "A b ", "'", '"', "x=", "a.b@", "a+"])
+def test_a_prompt_of_half_a_megabyte_is_read_at_once(unit):
+    """No text is so made that it takes much longer than others of its length."""
+    prompt = unit * (500_000 // len(unit))
+
+    assert Values(prompt, parameters=["x", "text"]).number("x", lambda _: False) is None
+
+
 def test_numbers_are_found():
     """Whole ones and others, with a sign and with commas; not those inside words and dates."""
     values = Values("1 or -2.5 of 1,000 in room B7 on 2026-01-02 at v3.4")
