@@ -14,6 +14,10 @@ _DEPTH = 4
 _MOST = 20
 """Items of a list that are taken from a prompt."""
 
+_PROSE = ("text", "content", "body", "code", "message", "note", "script", "story")
+"""What in a parameter's name says that it may be a long text."""
+
+_LINES = 60
 _FIRST_DAY = date(2026, 1, 1)
 _FORMATS = {
     "date": "{day}",
@@ -118,7 +122,8 @@ class _Sampler:
             case "null":
                 return None
             case _:
-                return _string(schema, name, self._variant)
+                prose = self._values.are_long and any(part in name for part in _PROSE)
+                return _string(schema, name, self._variant, lines=_LINES if prose else 0)
 
     def _named(self, schema: dict[str, Any], name: str, like: Any = None) -> Any:
         """Return what the prompt names for a schema, or ``_NOTHING``.
@@ -321,13 +326,14 @@ def _number(schema: dict[str, Any], variant: int, preferred: float = 1) -> float
     return fitting[min(variant, len(fitting) - 1)]
 
 
-def _string(schema: dict[str, Any], name: str, variant: int) -> str:
+def _string(schema: dict[str, Any], name: str, variant: int, lines: int = 0) -> str:
     number = variant + 1
     form = _FORMATS.get(schema.get("format", ""))
     if form:
         written = form.format(day=_FIRST_DAY + timedelta(days=variant), number=number)
     else:
         written = f"example {name.replace('_', ' ')}" + (f" {number}" if variant else "")
+        written = "\n".join(f"Line {n} of an {written}." for n in range(1, lines + 1)) or written
     written = written.ljust(schema.get("minLength", 0), ".")
     return written[: schema.get("maxLength", len(written))]
 

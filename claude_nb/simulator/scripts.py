@@ -24,6 +24,7 @@ Where the request has tools, their names and these words choose first (but for a
     NAME then NAME                           the second call after the result of the first
     NAME again, twice                        two calls in one message
     tool, tools                              a call of the first tool
+    long                                     texts that are made up for these have many lines
     search                                   web_search: a search with three results, cited
     fetch                                    web_fetch: the page whose address is in the prompt
     compute, run + code                      code_execution: the sum of the prompt's numbers

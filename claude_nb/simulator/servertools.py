@@ -125,7 +125,7 @@ def _search(_: dict[str, Any], prompt: str) -> list[Use]:
     cited = [
         {
             "type": "web_search_result_location",
-            "cited_text": f"Simulated text of result {number} about {query}."[:150],
+            "cited_text": f"Simulated text of result {number} about {query}.",
             "url": result["url"],
             "title": result["title"],
             "encrypted_index": _sealed(f"index of result {number}"),

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+LONG = "long"
+"""The word for texts of many lines, where they are made up."""
+
 _TOKEN = re.compile(
     r"""
       "(?P<quoted>[^"\n]+)" | “(?P<curly>[^”\n]+)” | `(?P<code>[^`\n]+)`
     | (?<!\w)'(?P<single>[^'\n]+)'(?!\w)
     | (?P<url>https?://[^\s<>"'`)\]]*[^\s<>"'`)\].,;:!?])
-    | (?P<email>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)
+    | (?<![\w.+-])(?P<email>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)
     | (?<![\w-])(?P<date>\d{4}-\d\d-\d\d)(?![\w-])
-    | (?P<file>(?<![\w.])[\w./-]*\w\.[a-z]{2,5}(?![\w.]*\w))
+    | (?P<file>(?<![\w./-])[\w./-]*\w\.[a-z]{2,5}(?![\w.]*\w))
     | (?P<number>(?<![\w.])-?\d+(?:,\d{3})*(?:\.\d+)?(?!\w|\.\d))
     | (?<=[^.!?\s]\s)(?P<name>[A-ZÀ-Þ][\w-]+(?:\s[A-ZÀ-Þ][\w-]+)*)
     """,
@@ -39,7 +42,7 @@ class _Named:
 
 
 class Values:
-    """The values that a prompt names, in their order.
+    """The values that a prompt names, in their order, and whether it wants long ones.
 
     Each is used once. A call that finds all of a kind used may use them again: two tools that are
     asked about one town are both given that town.
@@ -55,6 +58,7 @@ class Values:
         self, prompt: str = "", besides: Iterable[str] = (), parameters: Iterable[str] = ()
     ) -> None:
         self._prompt = prompt
+        self.are_long = re.search(rf"(?<!\w){LONG}(?!\w)", prompt, re.IGNORECASE) is not None
         self._named: list[_Named] = []
         taken = {name.lower() for name in besides}
         for match in _TOKEN.finditer(prompt):

@@ -148,6 +148,8 @@ PLAIN = [
     Annotated[str, Field(max_length=4)],
     Annotated[list[int], Field(min_length=2, max_length=3)],
     Annotated[dict[str, int], Field(min_length=2)],
+    Annotated[set[int], Field(min_length=3)],
+    Annotated[set[Colour], Field(min_length=2)],
 ]
 HINTS = st.recursive(
     st.sampled_from(PLAIN),
@@ -232,6 +234,14 @@ SEVERAL = {
     },
     "required": ["towns"],
 }
+
+
+def test_what_must_be_there_comes_first():
+    """An optional text does not take what is meant for one that is required."""
+    texts = {name: {"type": "string"} for name in ("note", "town")}
+    schema = {"type": "object", "properties": texts, "required": ["town"]}
+
+    assert sample(schema, Values("It is for Graz")) == {"note": "example note", "town": "Graz"}
 
 
 def test_a_list_takes_all_that_is_named():

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from claude_nb.simulator import calls, scripts, servertools
+from claude_nb.simulator import calls, scripts, servertools, values
 from claude_nb.simulator.longtext import factors
 from claude_nb.simulator.scripts import answer_to
 
@@ -93,6 +93,7 @@ def test_the_words_for_tools_in_the_documentation_are_the_words():
         f"NAME {calls.THEN} NAME",
         f"NAME {', '.join(calls.TWICE)}",
         ", ".join(calls.ANY),
+        values.LONG,
         *own,
         servertools.PAUSE,
         servertools.FAILURE,

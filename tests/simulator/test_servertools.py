@@ -95,7 +95,10 @@ def test_a_page_is_fetched_and_cited_if_that_is_asked_for():
     assert not any("citations" in block for block in plain)
 
 
-@pytest.mark.parametrize("prompt", ["compute 3, -5 and 8", "Run my code for 3, -5 and 8"])
+@pytest.mark.parametrize(
+    "prompt",
+    ["compute 3, -5 and 8", "Run my code for 3, -5 and 8, not v2 of https://example.org/2/4"],
+)
 def test_code_is_written_to_a_file_and_run(prompt):
     """The newer versions edit files and run commands, in a container that the message names."""
     given = answer(prompt)

@@ -134,6 +134,13 @@ def test_thinking_is_bound_to_what_stood_before_it(change):
         )
 
 
+def test_thinking_of_models_that_do_not_bind_it_goes_with_any_conversation():
+    """Also on a model that binds its own."""
+    body = talk(UNBOUND[0], system="Be long.")
+
+    assert problem({**body, "model": BOUND[0]}) is None
+
+
 def test_thinking_can_be_left_out():
     """Thought of an earlier turn is no part of what later thinking is bound to."""
     body = talk(BOUND[0])

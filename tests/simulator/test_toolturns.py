@@ -113,9 +113,19 @@ def test_names_and_words_say_what_is_called(prompt, calls):
 @pytest.mark.parametrize(
     ("prompt", "inputs"),
     [
-        ("get_weather for Graz and again for Linz", [{"city": "Graz"}, {"city": "Linz"}]),
-        ("get_weather for Graz twice", [{"city": "Graz"}, {"city": "example city 2"}]),
-        ("get_weather and roll_dice with 20 sides", [{"city": "example city"}, {"sides": 20}]),
+        (
+            "get_weather for Graz and again for Linz",
+            [{"city": "Graz", "days": 2}, {"city": "Linz", "days": 2}],
+        ),
+        (
+            "get_weather for Graz twice",
+            [{"city": "Graz", "days": 2}, {"city": "example city 2", "days": 3}],
+        ),
+        (
+            "get_weather and roll_dice with 20 sides",
+            [{"city": "example city", "days": 2}, {"sides": 20}],
+        ),
+        ("Call `get_weather`", [{"city": "example city", "days": 2}]),
         ("roll_dice twice", [{"sides": 1}, {"sides": 2}]),
         ("now twice", [{}, {}]),
     ],
@@ -124,7 +134,26 @@ def test_calls_of_one_tool_differ_if_they_can(prompt, inputs):
     """Each takes its own of the values that the prompt names."""
     (step,) = called(prompt)
 
-    assert [{k: v for k, v in made.items() if k != "days"} for _, made in step] == inputs
+    assert [made for _, made in step] == inputs
+
+
+FILE = {
+    "name": "write_file",
+    "input_schema": {
+        "type": "object",
+        "properties": {"path": {"type": "string"}, "file_text": {"type": "string"}},
+    },
+}
+
+
+def test_a_long_text_can_be_asked_for():
+    """To see how it comes: at once, or as it is written. Other parameters stay as short."""
+    ((_, short),) = calls_of(answer([user("write_file a.txt")], tools=[FILE]))
+    ((_, long),) = calls_of(answer([user("write_file a.txt, a long one")], tools=[FILE]))
+
+    assert short == {"path": "a.txt", "file_text": "example file text"}
+    assert long["path"] == "a.txt"
+    assert long["file_text"].splitlines()[59] == "Line 60 of an example file text."
 
 
 def test_parallel_calls_can_be_forbidden():
@@ -251,7 +280,8 @@ CALLED = [user("now"), {"role": "assistant", "content": [CALL]}]
 def test_a_text_in_the_message_of_the_results_is_a_remark():
     """It is quoted behind the results."""
     remark = {"type": "text", "text": "Tell me a story"}
-    given = answer([*CALLED, user([result_of(CALL), remark])])
+    later = {"role": "system", "content": "Be brief."}
+    given = answer([*CALLED, user([result_of(CALL), remark]), later])
 
     assert "Behind that you wrote `Tell me a story`." in given.content[0].text
 

@@ -30,6 +30,15 @@ def test_texts_are_found(prompt, texts):
     assert "|".join(found) == texts
 
 
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("unit", ["x", "a/", "9", "A b ", "'", '"', "x=", "a.b@", "a+"])
+def test_a_prompt_of_half_a_megabyte_is_read_at_once(unit):
+    """No text is so made that it takes much longer than others of its length."""
+    prompt = unit * (500_000 // len(unit))
+
+    assert Values(prompt, parameters=["x", "text"]).number("x", lambda _: False) is None
+
+
 def test_numbers_are_found():
     """Whole ones and others, with a sign and with commas; not those inside words and dates."""
     values = Values("1 or -2.5 of 1,000 in room B7 on 2026-01-02 at v3.4")
@@ -53,6 +62,14 @@ def test_members_are_found(prompt, member):
     assert Values(prompt).member("unit", ["celsius", "kelvin", "a"]) == member
 
 
+def test_each_member_is_used_once():
+    """Two parameters get two colours, and a text that was quoted for one is not used again."""
+    values = Values('one "red", one blue, and "two words"')
+
+    assert [values.member("colour", ["blue", "red"]) for _ in range(3)] == ["red", "blue", None]
+    assert values.text("x", anything) == "two words"
+
+
 def test_each_value_is_used_once_until_a_new_call_finds_all_used():
     """Two calls share two towns; a third begins again."""
     values = Values("Compare it for Graz and Linz")
@@ -70,6 +87,14 @@ def test_what_is_said_of_one_parameter_is_not_given_to_another():
 
     assert values.number("days", anything) is None
     assert values.number("sides", anything) == 20
+
+
+def test_texts_of_one_parameter_are_not_given_to_another():
+    """A guest is no town, and may be the guest."""
+    values = Values("Book it, guest=“Ana”", parameters=["town", "guest"])
+
+    assert values.text("town", anything) is None
+    assert values.text("guest", anything) == "Ana"
 
 
 def test_names_of_tools_are_no_values():

@@ -67,6 +67,7 @@ def test_tool_input_adds_up(tool_input, eager):
     assert pieces[0] == ""
     assert "" not in pieces[1:]
     assert json.loads("".join(pieces) or "{}") == tool_input
+    assert (len(pieces) > 1) == bool(tool_input)
 
 
 @settings(max_examples=60, deadline=None)
