@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 from email.utils import format_datetime
 
 import anthropic
@@ -363,6 +364,16 @@ def test_a_client_is_kept_for_the_next_request(api):
 
     assert Connection().client() is client
     assert client.max_retries == 0
+
+
+def test_replies_that_begin_together_share_a_client(api):
+    """And its connections: one that was made in vain would leave its socket open."""
+    connection = Connection(api_key="not-a-key-either")
+
+    with ThreadPoolExecutor(8) as threads:
+        clients = set(threads.map(lambda _: connection.client(), range(8)))
+
+    assert len(clients) == 1
 
 
 def test_a_synchronous_client_is_refused(api):

@@ -163,6 +163,10 @@ class Timeline:
             said.append("Tokens are counted at the end; here they are spread over the characters.")
         elif rate:
             said.append("The count of tokens did not come, so characters are shown.")
+        for number, start, end, shade in self._spans():
+            if shade == _RUN:
+                name = self.lanes[number].name or "A function"
+                said.append(f"{name} ran for {words.seconds(end - start)}.")
         if any(step.gap < 0 for step in self.steps):
             said.append("The clock went back in between; nothing is drawn before what came before.")
         longest = max((step.gap for step in self.steps), default=0.0)

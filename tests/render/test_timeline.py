@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import claude_nb
@@ -19,6 +20,7 @@ from claude_nb.events import (
 from claude_nb.render.timeline import COLUMNS, MOST_LANES, MOST_ROWS, Timeline, gradient, tick
 from claude_nb.simulator import Stream
 from claude_nb.source import from_wire
+from claude_nb.wire import OWN
 from tests.played import block, end, start, text, thinking, tool_use
 
 
@@ -95,6 +97,37 @@ def test_waits_seams_and_tool_runs_are_there():
     assert html.count("#c08a1e ") >= 2
     assert "thinking · 2" in words(html)
     assert "Claude is overloaded." in words(html)
+
+
+@dataclass(frozen=True)
+class Began:
+    """A function of the notebook begins to run."""
+
+    id: str
+    type: str = "tool_started"
+
+
+@dataclass(frozen=True)
+class Ran(Began):
+    """It has returned."""
+
+    type: str = "tool_ran"
+
+
+def test_a_tool_run_is_in_the_lane_of_its_call(monkeypatch):
+    """As long as it ran, and said in words."""
+    for kind in (Began, Ran):
+        monkeypatch.setitem(OWN, kind.type, kind)
+    first = stream(start(), *tool_use("{}"), *end("tool_use"))
+    ran = [(1.0, Began("toolu_1")), (1.8, Ran("toolu_1"))]
+    timeline = Timeline(timed(*first, *ran, *stream(*TALK, began=2.0)))
+
+    html = timeline._repr_html_()
+
+    assert timeline.steps[8].lane == timeline.steps[9].lane == 1
+    assert "#4c9a7088 " in html
+    assert "look_up ran for 0.8 s." in words(html)
+    assert "tool_ran" in words(html)
 
 
 def test_how_it_ended_is_marked():
