@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from claude_nb.attachments import Attachment, register_attachment
+    from claude_nb.batching import Batch, batch
     from claude_nb.cached_system import CachedSystem
     from claude_nb.chat import Chat
     from claude_nb.comparison import Comparison, compare
     from claude_nb.conversation import Conversation
     from claude_nb.errors import ClaudeError
+    from claude_nb.recording import Recording
     from claude_nb.reply import Reply
     from claude_nb.run import ask, ask_async, last, stream
     from claude_nb.simulator import Simulator
@@ -31,17 +33,20 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Attachment",
+    "Batch",
     "CachedSystem",
     "Chat",
     "ClaudeError",
     "Comparison",
     "Conversation",
+    "Recording",
     "Reply",
     "Simulator",
     "Tools",
     "Usage",
     "ask",
     "ask_async",
+    "batch",
     "compare",
     "last",
     "ledger",
@@ -51,14 +56,17 @@ __all__ = [
 
 _HOME = {
     "Attachment": "attachments",
+    "Batch": "batching",
     "CachedSystem": "cached_system",
     "Chat": "chat",
     "Comparison": "comparison",
     "Conversation": "conversation",
     "ask_async": "run",
+    "batch": "batching",
     "compare": "comparison",
     "register_attachment": "attachments",
     "ClaudeError": "errors",
+    "Recording": "recording",
     "Reply": "reply",
     "Simulator": "simulator",
     "Tools": "tools",

@@ -1,7 +1,7 @@
 """The SDK's client, and its errors in our words.
 
-With ``source``, the only module that imports the SDK; it does so when it is first needed, on the
-engine's thread, because that import takes more than a second.
+With ``source`` and ``batch_api``, the only modules that import the SDK; they do so when it is first
+needed, on the engine's thread, because that import takes more than a second.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _READ_TIMEOUT = 90.0
 """Seconds of silence after which a stream counts as lost; the server's pings count as sound. A
 user's own client has its own."""
 
-_CONNECT_TIMEOUT = 10.0
+CONNECT_TIMEOUT = 10.0
 
 _LIST_TIMEOUT = 10.0
 """Seconds that a list of models may take: what we know ourselves is shown without it."""
@@ -65,6 +65,8 @@ _COUNTED = (
 )
 """What ``messages.count_tokens`` takes of the arguments of ``messages.create``."""
 
+_LOCAL = ("127.0.0.1", "localhost", "::1")
+
 SERVER = "claude_nb-simulator"
 """The simulator's ``Server`` header."""
 
@@ -72,6 +74,9 @@ _NO_KEY = (
     "Type %claude_nb key to enter one (it is kept in memory only), or set ANTHROPIC_API_KEY before"
     " starting Jupyter. To try it without a key: %claude_nb simulate on"
 )
+
+_NO_SUCH_PLACE = (404, 405, 501)
+"""What servers answer that do not know an address."""
 
 _TYPES = {
     400: "invalid_request_error",
@@ -85,7 +90,8 @@ _TYPES = {
 
 _ADVICE = {
     "invalid_request_error": "Change what the message names, and run the cell again.",
-    "authentication_error": "Check the key: %claude_nb key asks for another one.",
+    "authentication_error": "Check the key: %claude_nb key asks for another one; for a server that"
+    " you connected, --key-env names its variable.",
     "billing_error": "Check the plan and the credit of the organisation in the Console.",
     "permission_error": "This key may not do that; another key or workspace may.",
     "not_found_error": "Check the model's id: %claude_nb models lists them.",
@@ -105,16 +111,22 @@ class Connection:
         api_key: A key typed by the user, or None for the environment's. Never shown.
         own_client: The user's ``AsyncAnthropic`` (or a sibling for another platform), or None.
         simulated: Whether the server is the simulator.
+        key_env: The environment variable whose key ``base_url`` may have; empty for none.
+        replayed: Whether recordings answer: there is no server.
     """
 
     base_url: str | None = None
     api_key: str | None = field(default=None, repr=False)
     own_client: Any = field(default=None, repr=False)
     simulated: bool = False
+    key_env: str = ""
+    replayed: bool = False
 
     @property
     def origin(self) -> str:
         """The server that answers, as a name: what one has signed is nothing to another."""
+        if self.replayed:
+            return "recordings"
         if self.simulated:
             return "simulator"
         own = getattr(self.own_client, "base_url", None)
@@ -128,14 +140,36 @@ class Connection:
 
         Raises:
             CredentialsError: There is no key, or none that can be sent.
-            InputError: The network's settings are not possible, or ``own_client`` is not an
-                asynchronous client of the SDK.
+            InputError: The network's settings are not possible, ``own_client`` is not an
+                asynchronous client of the SDK, or recordings are being replayed.
         """
+        if self.replayed:
+            raise InputError(
+                "Recordings are being replayed, so nothing is sent.",
+                "%claude_nb replay off asks the API again.",
+            )
         if self.own_client is not None:
             return _without_retries(self.own_client)
         ambient = tuple(sorted(kv for kv in os.environ.items() if _AMBIENT.match(kv[0])))
-        with _making:  # or two replies that begin together would each have one of their own
-            return _client(self, ambient)
+        with _making:  # or several that begin at once would each make one, and leave it open
+            return _client(self, ambient, self._key())
+
+    def _key(self) -> str | None:
+        """The key to send: None for what the environment has for its own server."""
+        if self.base_url is None:
+            return self.api_key
+        if not self.key_env:
+            return _DUMMY_KEY
+        key = os.environ.get(self.key_env, "")
+        if not key:
+            raise CredentialsError(
+                f"The environment variable {self.key_env} is not set.",
+                f"It was named for {self.base_url}: %env {self.key_env}=…, or connect without it.",
+            )
+        return key
+
+
+_making = threading.Lock()
 
 
 def _without_retries(own: Any) -> AsyncAnthropic:
@@ -149,27 +183,27 @@ def _without_retries(own: Any) -> AsyncAnthropic:
     return copy
 
 
-_making = threading.Lock()
-
-
 @lru_cache(maxsize=32)
-def _client(connection: Connection, _ambient: tuple[tuple[str, str], ...]) -> AsyncAnthropic:
+def _client(
+    connection: Connection, _ambient: tuple[tuple[str, str], ...], api_key: str | None
+) -> AsyncAnthropic:
     """Make a client; a changed environment (a key set in a cell) makes another one."""
     import anthropic
     import httpx2
 
-    timeout = httpx2.Timeout(600.0, connect=_CONNECT_TIMEOUT, read=_READ_TIMEOUT)
-    # The simulator is on this machine, where no proxy leads; the SDK's own client would take one
-    # from the environment, whatever ``trust_env`` says.
-    direct = httpx2.AsyncClient(trust_env=False) if connection.simulated else None
-    api_key = connection.api_key if connection.base_url is None else _DUMMY_KEY
+    timeout = httpx2.Timeout(600.0, connect=CONNECT_TIMEOUT, read=_READ_TIMEOUT)
     try:
+        # To a server on this machine, as the simulator is, no proxy leads; the SDK's own client
+        # would take one from the environment, whatever ``trust_env`` says.
+        local = httpx2.URL(connection.base_url or "").host in _LOCAL
+        direct = httpx2.AsyncClient(trust_env=False) if local else None
         client = anthropic.AsyncAnthropic(
             base_url=connection.base_url,
             api_key=api_key,
             timeout=timeout,
             max_retries=0,
             http_client=direct,
+            default_headers=_ours_alone(api_key) if connection.base_url else None,
         )
     except anthropic.AnthropicError as error:
         raise CredentialsError(
@@ -184,6 +218,16 @@ def _client(connection: Connection, _ambient: tuple[tuple[str, str], ...]) -> As
         if not key.isascii() or not key.isprintable():
             raise CredentialsError("The API key holds a character that no key has.", _NO_KEY)
     return client
+
+
+def _ours_alone(api_key: str | None) -> dict[str, Any]:
+    """Headers that take out those of ``ANTHROPIC_CUSTOM_HEADERS``: they are for its own server."""
+    from anthropic import omit
+
+    lines = os.environ.get("ANTHROPIC_CUSTOM_HEADERS", "").split("\n")
+    names = [line.partition(":")[0].strip() for line in lines if ":" in line]
+    kept = {"authorization": f"Bearer {api_key}"}  # not taken out, or the key would go with it
+    return {name: kept.get(name.lower(), omit) for name in names}
 
 
 def _impossible(error: BaseException) -> InputError:
@@ -226,9 +270,22 @@ async def count_tokens(connection: Connection, params: dict[str, Any]) -> int:
     counting = {name: params[name] for name in _COUNTED if name in params}
     try:
         client = await asyncio.to_thread(connection.client)
-        return (await client.messages.count_tokens(**counting)).input_tokens
+        counted = (await client.messages.count_tokens(**counting)).input_tokens
     except Exception as error:
-        raise explain(error) from error
+        said = explain(error)
+        if said.status in _NO_SUCH_PLACE and getattr(error, "type", None) is None:
+            raise _uncounted() from error  # the API's own 404 has a type, and is about a model
+        raise said from error
+    if not isinstance(counted, int):
+        raise _uncounted()
+    return counted
+
+
+def _uncounted() -> InputError:
+    return InputError(
+        "This server does not count tokens.",
+        "So --dry-run, --max-cost and a budget cannot be kept with it. Nothing was sent.",
+    )
 
 
 async def list_models(connection: Connection) -> list[dict[str, Any]]:
@@ -360,9 +417,7 @@ def _words(error: BaseException) -> str:
 
 
 def _status_error(error: APIStatusError) -> ClaudeError:
-    body = error.body if isinstance(error.body, dict) else {}
-    inner = body.get("error")
-    said = inner.get("message") if isinstance(inner, dict) else None
+    said = _server_words(error.body)
     facts: dict[str, Any] = {
         "detail": str(said)[:2000] if said else "",
         "request_id": error.request_id,
@@ -393,6 +448,19 @@ def _status_error(error: APIStatusError) -> ClaudeError:
         )
     what = f"The server failed ({status})." if status >= 400 else "The server failed."
     return ServerError(what, "Try again in a moment.", **facts)
+
+
+def _server_words(body: Any) -> str:
+    """What a server says of an error: the API's form, or one of those that other servers have.
+
+    ``{"error": {"message": …}}`` (the API, vLLM, llama.cpp), ``{"error": "…"}`` (Ollama, LM
+    Studio), ``{"message": …}`` and ``{"detail": …}`` (gateways).
+    """
+    found = body if isinstance(body, dict) else {}
+    inner = found.get("error")
+    said = inner.get("message") if isinstance(inner, dict) else inner
+    said = said or found.get("message") or found.get("detail")
+    return said if isinstance(said, str) else json.dumps(said) if said else ""
 
 
 def _retry_after(error: APIStatusError) -> float | None:

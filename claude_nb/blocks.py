@@ -25,6 +25,7 @@ _TEXT_OF = {
     "text_delta": "text",
     "thinking_delta": "thinking",
     "input_json_delta": "partial_json",
+    "compaction_delta": "content",
 }
 _BLOCK_OF = {
     "text_delta": "text",
@@ -32,6 +33,7 @@ _BLOCK_OF = {
     "thinking_delta": "thinking",
     "signature_delta": "thinking",
     "input_json_delta": "tool_use",
+    "compaction_delta": "compaction",
 }
 _CUMULATIVE = (
     "input_tokens",
@@ -209,6 +211,8 @@ class Message:
     Attributes:
         model: The model that answers: as the server says it, before that as it was asked for.
         simulated: Whether the simulator answers.
+        whole: Whether it comes as a whole, at its end.
+        replayed: Whether a recording answers.
         request_id: The ``request-id`` header, or None.
         accepted: Whether the server took the request: status 200.
         runs_tools: Whether calls of tools in it are going to be run.
@@ -235,6 +239,8 @@ class Message:
         self.model = request.model
         self.simulated = request.simulated
         self.runs_tools = request.runs_tools
+        self.whole = request.whole
+        self.replayed = request.replayed
         self.request_id: str | None = None
         self.first_event: float | None = None
         self.first_text: float | None = None
@@ -405,10 +411,14 @@ class Message:
         reason = as_dict(as_dict(self._base.get("diagnostics")).get("cache_miss_reason"))
         return _string(reason.get("type")) or None
 
+    def fields(self) -> dict[str, Any]:
+        """The message as the API's dict, but for its content; empty before ``message_start``."""
+        return self._base | {"content": [], "usage": self._usage} if self._base else {}
+
     def to_sdk(self) -> Any:
         """The SDK's own ``Message``, or None where no ``message_start`` came."""
         construct = getattr(type(self._start), "construct", None)
         if construct is None:
             return None
         content = [block.to_dict() for block in self.content if not block.lost]
-        return construct(**self._base | {"content": content, "usage": self._usage})
+        return construct(**self.fields() | {"content": content})

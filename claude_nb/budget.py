@@ -10,7 +10,7 @@ import math
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from claude_nb.caching import System
 from claude_nb.errors import InputError
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from claude_nb.prompt import Request
+
+T = TypeVar("T")
 
 MIN_OUTPUT = 256
 """Output tokens below which a reply would not be worth its input."""
@@ -159,13 +161,34 @@ class Budget:
         Raises:
             InputError: It does not fit.
         """
+
+        def fitted(left: float, whose: str) -> tuple[Request, float]:
+            fits = fit(request, input_tokens, left - already, whose)
+            return fits, already + (estimate(fits, input_tokens).high or 0.0)
+
+        with self.keeping(fitted) as fits:
+            yield fits
+
+    @contextmanager
+    def keeping(self, fitted: Callable[[float, str], tuple[T, float]]) -> Iterator[T]:
+        """Make anything fit into what is left, and keep that much for it meanwhile.
+
+        Args:
+            fitted: Gets what is left in USD and what to call the budget; returns what may be sent
+                and what that can cost at most.
+
+        Yields:
+            What may be sent.
+
+        Raises:
+            InputError: It does not fit.
+        """
         with self._lock:
-            left = self.limit - self.spent - self._reserved - already
-            fitted = fit(request, input_tokens, left, f"the budget of {words.money(self.limit)}")
-            kept = already + (estimate(fitted, input_tokens).high or 0.0)
+            left = self.limit - self.spent - self._reserved
+            fits, kept = fitted(left, f"the budget of {words.money(self.limit)}")
             self._reserved += kept
         try:
-            yield fitted
+            yield fits
         finally:
             with self._lock:
                 self._reserved -= kept

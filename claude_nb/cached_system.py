@@ -108,16 +108,18 @@ class CachedSystem(System):
         """
         connection = _connection(client)
         request = Request(_WORD, model=model, system=self, max_tokens=MIN_OUTPUT)
-        budget = session.budget
+        budget = None if session.library else session.budget
         policy = Policy(pays_again=budget is None)
         fits = budget.fitting(request, self._count(model, connection)) if budget else nullcontext()
         with fits:
             reply = Reply(request)
             reply.expectation = session.cache.expect(request, connection, reply)
             try:
-                paint(Stream(Warming(connection), request, policy), reply, None)
+                source = session.source(Warming(connection))
+                paint(Stream(source, request, policy), reply, None)
             finally:
                 session.ledger.charge(reply, current_place())
+                session.keep(reply)
         return self
 
     def _count(self, model: str, connection: Connection) -> int:
@@ -200,7 +202,9 @@ class CachedSystem(System):
 
 
 def _connection(client: Any) -> Connection:
-    return session.connection() if client is None else Connection(own_client=client)
+    if client is None or session.library is not None:
+        return session.connection()
+    return Connection(own_client=client)
 
 
 def _minimum(model: str) -> int | None:

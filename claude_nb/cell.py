@@ -38,7 +38,7 @@ _OF_TOOLS = {
 _COMPARED = ("model", "effort", "system")
 """Options that may be given several times: the replies then stand side by side."""
 
-_OF_SENDING = ("max_cost", "policy", "view")
+_OF_SENDING = ("events", "max_cost", "policy", "stream", "view")
 """Arguments of ``ask`` that say how something is sent and shown, not what."""
 
 
@@ -72,6 +72,8 @@ def run(
     sides = _sides(given)
     if background or sides:
         _check_alone("--background" if background else "side by side", given, insert=insert)
+    if given.pop("no_stream", False):
+        given["stream"] = False
     arguments = defaults | _content(shell, prompt, given)
     arguments |= _history(shell, given, defaults) | _tools(given) | given
     if dry:

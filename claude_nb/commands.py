@@ -11,16 +11,21 @@ from getpass import getpass
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from IPython.core.error import StdinNotImplementedError
 from IPython.display import display
 
-from claude_nb import __version__, jobs, notebook, reports, run
+from claude_nb import __version__, batching, jobs, notebook, reports, run
+from claude_nb.api import list_models
 from claude_nb.budget import Budget
 from claude_nb.conversation import Conversation
-from claude_nb.errors import InputError, StoppedError, redact
+from claude_nb.engine import call
+from claude_nb.errors import ClaudeError, InputError, StoppedError, redact
 from claude_nb.history import NOTEBOOK, first_words
 from claude_nb.notebook import export, outline, restore
+from claude_nb.recording.matching import PARTS
+from claude_nb.recording.player import Library, Recorder
 from claude_nb.render import words
 from claude_nb.render.characters import clean
 from claude_nb.simulator.faults import fault
@@ -29,6 +34,7 @@ from claude_nb.views.terminal import TerminalView
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from claude_nb.api import Connection
     from claude_nb.history import Exchange, History
     from claude_nb.notebook.restore import SavedConversation
 
@@ -71,7 +77,8 @@ def execute(line: str, model: str) -> object:
     if rest and not command.takes:
         raise InputError(f"%claude_nb {name} takes no arguments.")
     if name == "status":
-        print(f"claude_nb {__version__} · model {model}", end=" · ")  # noqa: T201
+        asked = run.session.model or model
+        print(f"claude_nb {__version__} · model {asked}", end=" · ")  # noqa: T201
     return command.run(rest)
 
 
@@ -91,6 +98,10 @@ def _models(_rest: str) -> object:
     return reports.models()
 
 
+def _batches(_rest: str) -> object:
+    return batching.recent()
+
+
 def _key(_rest: str) -> None:
     try:
         key = getpass("API key (not shown, kept in memory only): ").strip()
@@ -104,6 +115,72 @@ def _key(_rest: str) -> None:
     _status()
 
 
+def _connect(rest: str) -> None:
+    """Ask another server, or the API again."""
+    if not rest:
+        raise InputError(
+            "%claude_nb connect takes the address of a server, or off.",
+            "For example: %claude_nb connect http://localhost:8080 --model qwen3",
+        )
+    url, *words_given = rest.split()
+    if url == "off" and not words_given:
+        run.session.disconnect()
+        _status()
+        return
+    given = dict(zip_longest(words_given[::2], words_given[1::2], fillvalue=""))
+    unknown = [name for name, value in given.items() if name not in _CONNECTING or not value]
+    if unknown:
+        raise InputError(
+            f"%claude_nb connect cannot take {unknown[0]!r} so.",
+            "It takes --key-env with the name of a variable, and --model with an id.",
+        )
+    model = given.get("--model", "")
+    run.session.connect(_address(url), key_env=given.get("--key-env", ""), model=model)
+    _status()
+    if not model:
+        print(_offered())  # noqa: T201
+
+
+_CONNECTING = ("--key-env", "--model")
+
+
+def _address(url: str) -> str:
+    """The address as the SDK takes it: it puts ``/v1/messages`` behind it itself."""
+    url = url.strip("\"'")
+    url = url if "://" in url else f"http://{url}"
+    found = urlsplit(url)
+    if found.scheme not in ("http", "https") or not found.hostname:
+        raise InputError(
+            f"{url} is not the address of a server.",
+            "For example: %claude_nb connect http://localhost:8080",
+        )
+    if found.username or found.password:
+        raise InputError(
+            "The address holds a password.", "Put it into a variable, and name that: --key-env."
+        )
+    return re.sub(r"(/v1)?(/messages)?/*$", "", url)
+
+
+def _offered() -> str:
+    """What a server has to ask; the only model that it has is taken."""
+    try:
+        names = [clean(redact(str(model.get("id")))) for model in call(list_models(_there()))]
+    except ClaudeError as error:
+        return (
+            f"It lists no models ({error.what.removesuffix('.').lower()}). If it needs one of its"
+            " own: %claude_nb connect URL --model ID, or -m ID."
+        )
+    if len(names) == 1:
+        run.session.model = names[0]
+        return f"Cells ask {names[0]}, the only model that it has."
+    shown = ", ".join(names[:MAX_NOTES]) + (", …" if len(names) > MAX_NOTES else "")
+    return f"It has {shown or 'no models'}. Cells ask one of them with --model ID, or -m ID."
+
+
+def _there() -> Connection:
+    return run.session.connection()
+
+
 def _simulate(rest: str) -> None:
     state, *more = rest.split() or ["on"]
     if state == "next":
@@ -113,18 +190,25 @@ def _simulate(rest: str) -> None:
         return
     if state not in ("on", "off") or (more and state == "off"):
         raise InputError("%claude_nb simulate takes on, off or next with the name of a fault.")
-    run.session.simulate(state == "on", **_pace(more))
+    run.session.simulate(state == "on", **_options(" ".join(more), {"speed": 1.0, "seed": 0}))
     _status()
 
 
-def _pace(words: list[str]) -> dict[str, Any]:
-    """The options of ``%claude_nb simulate on``, as ``Session.simulate`` takes them."""
-    pace: dict[str, Any] = {"speed": 1.0, "seed": 0}
+def _options(typed: str, pace: dict[str, Any]) -> dict[str, Any]:
+    """The options of a pace, as they were typed.
+
+    Args:
+        typed: What was typed.
+        pace: Their names, and what they are otherwise.
+    """
+    pace = dict(pace)
+    words = typed.split()
     for option, value in zip_longest(words[::2], words[1::2], fillvalue=""):
         name = option.removeprefix("--")
         if name not in pace or name == option:
-            hint = "It takes --speed, a factor, and --seed, a whole number."
-            raise InputError(f"{option!r} is not an option of %claude_nb simulate on.", hint)
+            takes = {"speed": "--speed, a factor", "seed": "--seed, a whole number"}
+            hint = f"It takes {' and '.join(takes[name] for name in pace)}."
+            raise InputError(f"{option!r} is not an option here.", hint)
         try:
             pace[name] = type(pace[name])(value)
         except ValueError:
@@ -132,6 +216,58 @@ def _pace(words: list[str]) -> dict[str, Any]:
     if not pace["speed"] > 0:
         raise InputError("--speed is a factor above 0: 0.2 is a fifth of the pace.")
     return pace
+
+
+def _record(rest: str) -> None:
+    """Begin to record, or end it, or say whether it is on."""
+    session = run.session
+    if rest == "off":
+        session.recorder = None
+    elif rest:
+        path, more = _path_of(rest, "%claude_nb record takes a folder, or off.")
+        option, _, names = more.partition(" ")
+        if more and option != "--without":
+            raise InputError(f"{option!r} is not an option of %claude_nb record.", _WITHOUT)
+        without = [name.strip() for name in names.split(",") if name.strip()]
+        if more and not without:
+            raise InputError("--without needs a value.", _WITHOUT)
+        session.recorder = Recorder(path, without)
+    recorder = session.recorder
+    if recorder is None:
+        print("Replies are not recorded.")  # noqa: T201
+        return
+    left_out = f", without {' and '.join(recorder.without)}" if recorder.without else ""
+    print(f"Each reply is recorded in {recorder.folder}{left_out}.")  # noqa: T201
+
+
+_WITHOUT = f"It takes --without and any of {', '.join(PARTS)}, with commas between them."
+
+
+def _replay(rest: str) -> None:
+    """Begin to replay, or end it, or say whether it is on."""
+    session = run.session
+    if rest == "off":
+        session.library = None
+    elif rest:
+        path, more = _path_of(rest, "%claude_nb replay takes a folder, or off.")
+        session.library, notes = Library.of(path, speed=_options(more, {"speed": 1.0})["speed"])
+        for note in notes:
+            print(f"Note: {clean(note)}")  # noqa: T201
+    if session.library is None:
+        print("Nothing is replayed: questions are sent.")  # noqa: T201
+        return
+    count = len(session.library.exchanges)
+    name = session.library.name
+    said = f"{count:,} recorded request{'s' if count != 1 else ''}"
+    print(f"Replaying {said} from {name}; nothing is sent.")  # noqa: T201
+
+
+def _path_of(rest: str, otherwise: str) -> tuple[Path, str]:
+    """The path that something typed begins with, in quotes or not, and what follows it."""
+    match = _PATH.match(rest)
+    if match is None:
+        raise InputError(otherwise, "A path with spaces is written in quotes.")
+    return Path(match["quoted"] or match["bare"]), rest[match.end() :].strip()
 
 
 def _show(_rest: str) -> None:
@@ -306,7 +442,14 @@ COMMANDS = {
         reports.usage,
     ),
     "models": Command("", "the models, what they take and what they cost", _models),
+    "batches": Command("", "the newest batches of this key, to be gone on with", _batches),
     "key": Command("", "enter an API key, unseen; it is kept in memory only", _key),
+    "connect": Command(
+        "URL|off",
+        "ask another server that speaks the Messages API; it gets no key unless --key-env NAME"
+        " names one; --model ID is what cells ask there",
+        _connect,
+    ),
     "simulate": Command(
         "on|off|next FAULT",
         "answer from fixed scripts on this machine, without a key, or fail as a server can;"
@@ -314,6 +457,16 @@ COMMANDS = {
         _simulate,
     ),
     "budget": Command("[USD|off]", "what replies may cost together, from now on", _budget),
+    "record": Command(
+        "[FOLDER|off]",
+        "save each reply into a folder, to be replayed; --without attachments,request,thinking",
+        _record,
+    ),
+    "replay": Command(
+        "[FOLDER|off]",
+        "answer from what was recorded, without a key, a network or a cost; --speed 2",
+        _replay,
+    ),
     "show": Command("", "show the last reply again", _show),
     "jobs": Command(
         "[stop N|stop all|wait]",

@@ -19,6 +19,7 @@ from claude_nb import retry, turns
 from claude_nb.errors import ClaudeError
 from claude_nb.events import Failed, RequestSent, Resumed, Stopped, StreamEvent, Waiting
 from claude_nb.progress import Progress
+from claude_nb.reply import Reply
 from claude_nb.retry import Policy
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class Stream:
         source: Where the events come from.
         request: What is asked.
         policy: How patient to be with failures; by default ``Policy()``.
-        ended: Called once, on the engine's thread, with what the reply has become at its end.
+        ended: Called once, on the engine's thread, with the reply as it is at its end.
         runner: Runs the calls of tools in the reply; without one it ends with them.
         fit: Makes each request after the first one fit into what the reply may cost, or raises.
 
@@ -141,7 +142,7 @@ class Stream:
         request: Request,
         policy: Policy | None = None,
         *,
-        ended: Callable[[Progress], object] | None = None,
+        ended: Callable[[Reply], object] | None = None,
         runner: Runner | None = None,
         fit: Callable[[Request, Progress], Awaitable[Request]] | None = None,
     ) -> None:
@@ -181,7 +182,9 @@ class Stream:
         finally:
             try:
                 if self._ended is not None:
-                    self._ended(self._progress())
+                    reply = Reply(self._request)
+                    reply.advance(self.events)
+                    self._ended(reply)
             finally:
                 self._finished.set()
                 self.wake()

@@ -6,7 +6,7 @@ shown, saved, priced or taught is computed from such events.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -42,11 +42,17 @@ class RequestSent:
         model: The model id that was asked for.
         simulated: Whether it goes to our own simulator.
         runs_tools: Whether the calls of tools in its reply are going to be run.
+        whole: Whether the message will come as a whole, at the end.
+        replayed: Whether it goes nowhere: a recording answers.
+        params: What is sent: the arguments of ``messages.create``.
     """
 
     model: str
     simulated: bool = False
     runs_tools: bool = False
+    whole: bool = False
+    replayed: bool = False
+    params: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
     type: str = "request_sent"
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from claude_nb.comparison import Comparison
+    from claude_nb.render.timeline import Timeline
     from claude_nb.reply import Reply
 
 _MANUAL = f"""Ask Claude: the cell's text is the prompt, the reply streams into the output.
@@ -81,10 +82,11 @@ class ClaudeMagics(Magics):
 
     def _defaults(self) -> dict[str, Any]:
         from claude_nb.retry import Policy
+        from claude_nb.session import session
 
         thinking = self.thinking
         return {
-            "model": self.model,
+            "model": session.model or self.model,
             "max_tokens": self.max_tokens,
             "system": self.system or None,
             "thinking": int(thinking) if thinking.isdecimal() else thinking or None,
@@ -114,7 +116,19 @@ def load(shell: InteractiveShell) -> None:
         # Before IPython's own, which would change a prompt: they take out indents and `>>>`.
         shell.input_transformers_cleanup.insert(0, rewrite)
         shell.Completer.custom_matchers.append(completion.matcher(shell.user_ns))
+        if shell.display_formatter is not None:
+            shell.display_formatter.ipython_display_formatter.for_type_by_name(*_TIMELINE, _show)
         Thread(target=_warm_up, name="claude_nb warm-up", daemon=True).start()
+
+
+_TIMELINE = ("claude_nb.render.timeline", "Timeline")
+
+
+def _show(timeline: Timeline) -> None:
+    """Show a timeline where the notebook runs: IPython asks for it."""
+    from claude_nb.run import show_timeline
+
+    show_timeline(timeline)
 
 
 def _warm_up() -> None:
@@ -130,6 +144,8 @@ def unload(shell: InteractiveShell) -> None:
         shell.input_transformers_cleanup.remove(rewrite)
     for kind, name in (("line", "claude"), ("cell", "claude"), ("line", "claude_nb")):
         shell.magics_manager.magics[kind].pop(name, None)
+    if shell.display_formatter is not None:
+        shell.display_formatter.ipython_display_formatter.pop(".".join(_TIMELINE), None)
     shell.Completer.custom_matchers[:] = [
         matcher
         for matcher in shell.Completer.custom_matchers

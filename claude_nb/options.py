@@ -164,9 +164,11 @@ OPTIONS = (
     Option("conversation", "c", "NAME", "the conversation that it belongs to", _text),
     Option("new", "", "", "begin the conversation anew", _switch),
     Option("once", "", "", "neither send nor remember what was said", _switch),
+    Option("no-stream", "", "", "ask without streaming: all of it comes at the end", _switch),
     Option("max-cost", "", "USD", "send nothing that could cost more", _dollars),
     Option("dry-run", "", "", "count what would be sent, and what it could cost", _switch),
     Option("out", "o", "NAME", "keep the reply in this variable", _identifier),
+    Option("events", "", "", "show the events of the stream below, as they come", _switch),
     Option("background", "", "", "let the cell return at once; in no conversation but -c", _switch),
     Option("insert", "", "", "put the reply's code into a new cell below", _switch),
 )

@@ -28,6 +28,9 @@ from claude_nb.usage import Usage
 
 _TRUNCATED = frozenset({"max_tokens", "model_context_window_exceeded"})
 
+_OF_TOOLS = frozenset({"container_upload", "mcp_tool_listing"})
+"""Blocks that belong to calls of tools, beside their results."""
+
 
 class Outcome(StrEnum):
     """How a reply ended, or that it has not."""
@@ -177,7 +180,7 @@ class Progress:
 
     def shows(self, block: Block) -> bool:
         """Whether a block is to be shown."""
-        is_tool = block.type in TOOL_CALLS or block.type.endswith("_tool_result")
+        is_tool = block.type in TOOL_CALLS | _OF_TOOLS or block.type.endswith("_tool_result")
         return not (is_tool and self.hides_tools)
 
     @property
@@ -216,6 +219,11 @@ class Progress:
     def simulated(self) -> bool:
         """Whether the simulator wrote this."""
         return any(message.simulated for message in self.messages)
+
+    @property
+    def replayed(self) -> bool:
+        """Whether it comes from a recording: nothing was sent for it."""
+        return any(message.replayed for message in self.messages)
 
     @property
     def stop_reason(self) -> str | None:

@@ -10,6 +10,8 @@ from claude_nb.attachments import register_attachment
 from claude_nb.errors import InputError, StoppedError, redact
 from claude_nb.progress import Outcome, Progress
 from claude_nb.render import code, settled
+from claude_nb.render.passages import passages, raw
+from claude_nb.render.timeline import Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -108,13 +110,20 @@ class Reply(Progress):
         """The SDK's ``Message`` of the last request, or None if none began."""
         return self.last.to_sdk() if self.last else None
 
+    def timeline(self) -> Timeline:
+        """Its events, made visible: when each came, in which block, and what it changed.
+
+        In a notebook with the extension loaded it can be stepped through.
+        """
+        return Timeline(self.events)
+
     @property
     def code_blocks(self) -> list[CodeBlock]:
         """The fenced code of its text, in order, each with a ``language`` and its ``code``.
 
         A fence that was open when the reply ended counts as far as it came.
         """
-        texts = [b.text for b in self.blocks if b.type == "text" and not b.lost]
+        texts = [raw(blocks) for blocks in passages(self) if blocks[0].type == "text"]
         return [block for text in texts for block in code.code_blocks(text)]
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:

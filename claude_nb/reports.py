@@ -128,7 +128,7 @@ def _used(name: str, entries: Sequence[Entry]) -> tuple[str, ...]:
     used = [entry.usage for entry in entries]
     return (
         name,
-        words.count(len(entries)),
+        words.count(sum(entry.requests for entry in entries)),
         total([usage.input_tokens for usage in used], words.count),
         total([usage.cache_write_tokens for usage in used], words.count),
         total([usage.cache_read_tokens for usage in used], words.count),

@@ -6,24 +6,22 @@ import asyncio
 import sys
 import threading
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.api import Connection, count_tokens
 from claude_nb.attachments.interpolation import compose
 from claude_nb.budget import estimate as estimated
-from claude_nb.budget import fit
 from claude_nb.engine import Stream, call
 from claude_nb.errors import ClaudeError, InputError
 from claude_nb.history import Place
+from claude_nb.limits import Limits
 from claude_nb.output import Output
 from claude_nb.progress import Progress
 from claude_nb.prompt import Request
 from claude_nb.reply import Reply, execution, shell
-from claude_nb.retry import Policy
 from claude_nb.session import session as session  # noqa: PLC0414 - shared from here
-from claude_nb.source import ApiSource
+from claude_nb.source import ApiSource, WholeSource
 from claude_nb.tools import Tools
 from claude_nb.tools.calls import Calls
 from claude_nb.views import background, paint
@@ -33,6 +31,8 @@ if TYPE_CHECKING:
 
     from claude_nb.budget import Estimate
     from claude_nb.history import Exchange, History
+    from claude_nb.render.timeline import Timeline
+    from claude_nb.retry import Policy
     from claude_nb.views import View
 
 
@@ -69,17 +69,18 @@ def stream(
         InputError: The request cannot be sent as it is.
     """
     connection, place = _connection(client), current_place()
-    limits = _Limits(connection, None)
+    limits = Limits(connection, None, session.budget, session.library)
 
-    def ended(progress: Progress) -> None:
-        session.ledger.charge(progress, place)
+    def ended(reply: Reply) -> None:
+        session.ledger.charge(reply, place)
         limits.close()
+        session.keep(reply)
 
     offered = _tools(tools)
     request = _request(prompt, (), offered, None, options)
     request = call(limits.fit(request, Progress()))
     return Stream(
-        ApiSource(connection),
+        session.source(ApiSource(connection)),
         request,
         limits.policy(policy),
         ended=ended,
@@ -99,6 +100,8 @@ def ask(
     client: Any = None,
     show: bool = True,
     view: str = "auto",
+    stream: bool = True,
+    events: bool = False,
     policy: Policy | None = None,
     max_cost: float | None = None,
     **options: Any,
@@ -123,6 +126,8 @@ def ask(
             ``max_tokens`` lowered if need be. What broke off is then not asked for again.
         show: Whether to show it: in the cell's output, or on the terminal.
         view: ``live`` (a widget), ``updating`` (the same without one), ``terminal``, or ``auto``.
+        stream: Whether it comes as it is written; otherwise all of it comes at the end.
+        events: Whether to show the timeline of its events below it.
         **options: Fields of ``Request``, as in ``stream``.
 
     Returns:
@@ -142,6 +147,8 @@ def ask(
         client=client,
         show=show,
         view=view,
+        stream=stream,
+        events=events,
         policy=policy,
         max_cost=max_cost,
         **options,
@@ -268,6 +275,8 @@ def _asked(
     client: Any = None,
     show: bool = True,
     view: str = "auto",
+    stream: bool = True,
+    events: bool = False,
     policy: Policy | None = None,
     max_cost: float | None = None,
     place: Place | None = None,
@@ -281,7 +290,7 @@ def _asked(
     request = _request(prompt, attach, offered, typed, options)
     place = place or current_place()
     connection = _connection(client)
-    limits = _Limits(connection, max_cost)
+    limits = Limits(connection, max_cost, session.budget, session.library)
     with ExitStack() as stack:
         over = threading.Event()
         stack.callback(over.set)  # the first in is the last out: all else is done by then
@@ -296,74 +305,21 @@ def _asked(
         reply.shown_in = place.execution if show else 0
         session.last = reply
         calls = Calls(offered) if offered else None
-        stream = Stream(
-            ApiSource(connection), request, limits.policy(policy), runner=calls, fit=limits.fit
-        )
-        reply.begins(stream.stop, over)
+        source = session.source((ApiSource if stream else WholeSource)(connection))
+        asked = Stream(source, request, limits.policy(policy), runner=calls, fit=limits.fit)
+        reply.begins(asked.stop, over)
         try:
-            yield stream, reply, partial(_view, view, stream, reply) if show else None, calls
+            shown = partial(_view, view, asked, reply, events=events) if show else None
+            yield asked, reply, shown, calls
         except BaseException:  # nobody reads on: it must not go on, and be paid for
-            stream.stop()
+            asked.stop()
             raise
         finally:
             conversation = request.turn.conversation if request.turn else ""
             session.ledger.charge(reply, place, conversation)
+            session.keep(reply)
             if history is not None:
                 history.keep(request, place, connection.origin, reply)
-
-
-class _Limits:
-    """What may be spent on a reply: each of its requests is made to fit, before it is sent.
-
-    Args:
-        connection: Where to have input counted.
-        max_cost: USD for the whole reply, or None.
-
-    Raises:
-        InputError: ``max_cost`` is no such sum.
-    """
-
-    def __init__(self, connection: Connection, max_cost: float | None) -> None:
-        if max_cost is not None and not max_cost > 0:
-            raise InputError(f"--max-cost is a sum in USD above 0, not {max_cost:g}.")
-        self.are_set = max_cost is not None or session.budget is not None
-        self._connection = connection
-        self._max_cost = max_cost
-        self._budget = session.budget
-        self._kept = ExitStack()
-
-    async def fit(self, request: Request, so_far: Progress) -> Request:
-        """Make a request fit into what is left.
-
-        Args:
-            request: What is to be sent.
-            so_far: What the reply has become, and cost, by the requests before it.
-
-        Raises:
-            InputError: It does not fit.
-            ClaudeError: Its input cannot be counted.
-        """
-        if not self.are_set:
-            return request
-        spent = so_far.cost
-        if spent is None:
-            raise ClaudeError("What the reply has cost so far is not known.", "Lift the limit.")
-        tokens = await count_tokens(self._connection, request.params())
-        if self._max_cost is not None:
-            request = fit(request, tokens, self._max_cost - spent, "--max-cost")
-        self.close()
-        if self._budget is not None:
-            fitting = self._budget.fitting(request, tokens, spent)
-            request = self._kept.enter_context(fitting)
-        return request
-
-    def policy(self, policy: Policy | None) -> Policy | None:
-        """What broke off cannot be counted, and to ask for the rest is paid for anew."""
-        return replace(policy or Policy(), pays_again=False) if self.are_set else policy
-
-    def close(self) -> None:
-        """Give back what was kept for requests that are over."""
-        self._kept.close()
 
 
 def _request(
@@ -391,7 +347,9 @@ def _output(output: Any) -> Output | None:
 
 
 def _connection(client: Any) -> Connection:
-    return session.connection() if client is None else Connection(own_client=client)
+    if client is None or session.library is not None:
+        return session.connection()
+    return Connection(own_client=client)
 
 
 def current_place() -> Place:
@@ -403,10 +361,21 @@ def current_place() -> Place:
     return Place(str(cell or ""), execution())
 
 
-def _view(name: str, stream: Stream, reply: Reply) -> View:
+def show_timeline(timeline: Timeline) -> None:
+    """Show a timeline as fits where this runs: to be stepped through where a page can."""
+    from claude_nb import inspector
+
+    (inspector.inspect if fitting() == "live" else inspector.static)(timeline)
+
+
+def _view(name: str, stream: Stream, reply: Reply, *, events: bool = False) -> View:
     """The view of that name, or the one that fits where this runs."""
     if name == "auto":
         name = fitting()
+    if events:
+        from claude_nb.inspector import Below
+
+        return Below(_view(name, stream, reply), live=name == "live")
     if name == "live":
         from claude_nb.views.live import LiveView
 

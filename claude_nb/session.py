@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import threading
+import warnings
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,11 @@ from claude_nb.spending import Ledger
 
 if TYPE_CHECKING:
     from claude_nb.budget import Budget
+    from claude_nb.recording.player import Library, Recorder
     from claude_nb.reply import Reply
     from claude_nb.simulator import Simulator
     from claude_nb.simulator.replies import Reply as SimulatedReply
+    from claude_nb.source import Source
 
 
 class Session:
@@ -28,6 +31,9 @@ class Session:
         budget: What may be spent, or None for no limit.
         cache: What was sent with a system prompt that is cached.
         last: The newest reply, complete or not.
+        model: The model that cells ask at the server that was connected, or an empty string.
+        recorder: What saves replies, or None.
+        library: The recordings that are replayed instead of asking, or None.
     """
 
     def __init__(self) -> None:
@@ -35,6 +41,9 @@ class Session:
         self.budget: Budget | None = None
         self.cache = Memory()
         self.last: Reply | None = None
+        self.model = ""
+        self.recorder: Recorder | None = None
+        self.library: Library | None = None
         self._connection = Connection()
         self._simulator: Simulator | None = None
         self._simulate = os.environ.get("CLAUDE_NB_SIMULATE", "") not in ("", "0")
@@ -80,13 +89,37 @@ class Session:
     def use_key(self, api_key: str) -> None:
         """Use a key that was typed in; it is kept in memory only."""
         self._connection = Connection(api_key=api_key)
+        self.model = ""
         self.simulate(on=False)
+
+    def connect(self, url: str, *, key_env: str = "", model: str = "") -> None:
+        """Send requests to another server that speaks the Messages API.
+
+        Args:
+            url: Where it is.
+            key_env: The environment variable whose key it may have; without one it gets a dummy.
+            model: The model that cells ask there, or an empty string for theirs.
+        """
+        self._connection = Connection(base_url=url, key_env=key_env)
+        self.model = model
+        self.simulate(on=False)
+
+    def disconnect(self) -> None:
+        """Send requests to the API again."""
+        self._connection = Connection()
+        self.model = ""
 
     @property
     def key_source(self) -> str:
         """Where the key comes from, in words; never the key."""
+        if self.library is not None:
+            return f"none is needed: the recordings in {self.library.name} answer"
         if self._simulate:
             return "none is needed: the simulator answers"
+        if self._connection.base_url is not None:
+            named = self._connection.key_env
+            key = f"the environment variable {named}" if named else "a dummy"
+            return f"{key}, for {self._connection.base_url}"
         if self._connection.api_key:
             return "entered with %claude_nb key, in memory only"
         for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_PROFILE"):
@@ -96,6 +129,8 @@ class Session:
 
     def connection(self) -> Connection:
         """Where the next request goes."""
+        if self.library is not None:
+            return Connection(replayed=True)
         if not self._simulate:
             return self._connection
         with self._lock:
@@ -104,6 +139,22 @@ class Session:
                     float(os.environ.get("CLAUDE_NB_SIMULATE_SPEED", "1")), 0
                 )
             return Connection(base_url=self._simulator.base_url, simulated=True)
+
+    def source(self, live: Source) -> Source:
+        """Where events come from: ``live``, or recordings in its place."""
+        if self.library is None:
+            return live
+        from claude_nb.recording.player import Player
+
+        return Player(self.library, live)
+
+    def keep(self, reply: Reply) -> None:
+        """Save a reply that has ended, if replies are recorded."""
+        if self.recorder is not None:
+            try:
+                self.recorder.keep(reply)
+            except InputError as error:  # the reply itself is there, and paid for
+                warnings.warn(f"The reply was not recorded: {error}", stacklevel=2)
 
     def warm_up(self) -> None:
         """Make what the first request needs: the SDK alone takes over a second to import."""

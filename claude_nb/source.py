@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from contextlib import aclosing, suppress
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol, get_args
 
-from claude_nb.api import is_simulator
-from claude_nb.errors import DroppedError
+from claude_nb.api import CONNECT_TIMEOUT, is_simulator
+from claude_nb.errors import DroppedError, MalformedError
 from claude_nb.events import RequestSent, ResponseStarted
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Iterator
 
     from anthropic import AsyncStream
 
@@ -24,8 +25,22 @@ _LINGER = 1.0
 read to its end serves the next request too, but a gateway may hold it open for ever."""
 
 
+LONG = 21_334
+"""``max_tokens`` from which on the API wants a message to be streamed, as the SDK reckons: an hour
+for 128,000 tokens, ten minutes at most (``_calculate_nonstreaming_timeout``)."""
+
+_WHOLE_TIMEOUT = 600.0
+"""Seconds that a message may take which comes as a whole: the SDK's own limit."""
+
+_ENDS = ("stop_reason", "stop_sequence", "stop_details", "container")
+
+
 class Source(Protocol):
     """Where events come from: the API, or whatever else can tell the same story."""
+
+    def params(self, request: Request) -> dict[str, Any]:
+        """What is sent for ``request``: the arguments of the SDK's ``messages.create``."""
+        ...
 
     def events(self, request: Request) -> AsyncGenerator[Any, None]:
         """What happens after ``request`` is sent, as it happens.
@@ -49,13 +64,18 @@ class ApiSource:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    def params(self, request: Request) -> dict[str, Any]:
+        """All that the request says."""
+        return request.params()
+
     async def events(self, request: Request) -> AsyncGenerator[Any, None]:
         """Send the request once, and yield what comes."""
-        yield RequestSent(request.model, self._connection.simulated)
+        params = self.params(request)
+        yield RequestSent(request.model, self._connection.simulated, params=params)
         # Elsewhere: to import the SDK, or to read certificates, would hold up the engine, which
         # could then neither stop this stream nor take in what comes for others.
         client = await asyncio.to_thread(self._connection.client)
-        stream = await client.messages.create(**request.params(), stream=True)
+        stream = await client.messages.create(**params, stream=True)
         try:
             headers = stream.response.headers
             yield ResponseStarted(headers.get("request-id"), is_simulator(headers))
@@ -73,6 +93,58 @@ class ApiSource:
             await stream.close()
 
 
+class WholeSource:
+    """The Messages API without streaming: one plain request, its message told as events.
+
+    Where the message may be so long that the API wants it streamed, it is, and kept back until it
+    has ended.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def params(self, request: Request) -> dict[str, Any]:
+        """All that the request says."""
+        return request.params()
+
+    async def events(self, request: Request) -> AsyncGenerator[Any, None]:
+        """Send the request once, and yield what comes when all of it is there."""
+        params = self.params(request)
+        yield RequestSent(request.model, self._connection.simulated, whole=True, params=params)
+        if request.max_tokens >= LONG:
+            async for event in self._streamed(request):
+                yield event
+            return
+        client = await asyncio.to_thread(self._connection.client)
+        timeout: dict[str, Any] = {}
+        if self._connection.own_client is None:  # whose time-outs are its owner's
+            import httpx2
+
+            timeout = {"timeout": httpx2.Timeout(_WHOLE_TIMEOUT, connect=CONNECT_TIMEOUT)}
+        response = await client.messages.with_raw_response.create(**params, **timeout)
+        headers = response.headers
+        yield ResponseStarted(headers.get("request-id"), is_simulator(headers))
+        for event in _told(await response.parse()):
+            yield event
+
+    async def _streamed(self, request: Request) -> AsyncGenerator[Any, None]:
+        """A stream that nobody sees until it ends, or breaks off: what came is then kept."""
+        kept: list[Any] = []
+        try:
+            async with aclosing(ApiSource(self._connection).events(request)) as events:
+                async for event in events:
+                    if isinstance(event, ResponseStarted):
+                        yield event
+                    elif not isinstance(event, RequestSent):
+                        kept.append(event)
+        except Exception:
+            for event in kept:
+                yield event
+            raise
+        for event in kept:
+            yield event
+
+
 class Warming:
     """Has a system prompt written to the cache, and nothing generated: one request, one message.
 
@@ -82,31 +154,82 @@ class Warming:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def events(self, request: Request) -> AsyncGenerator[Any, None]:
-        """Send the system prompt with the words of ``request``; the message is told as events."""
-        yield RequestSent(request.model, self._connection.simulated)
-        client = await asyncio.to_thread(self._connection.client)
-        from anthropic.types import (
-            RawMessageDeltaEvent,
-            RawMessageStartEvent,
-            RawMessageStopEvent,
-        )
-
+    def params(self, request: Request) -> dict[str, Any]:
+        """The system prompt and the words of the request, and no room for an answer."""
         whole = request.params()
         wanted = {name: whole[name] for name in ("model", "system")}
-        response = await client.messages.with_raw_response.create(
-            **wanted, messages=[{"role": "user", "content": request.prompt}], max_tokens=0
-        )
+        words = [{"role": "user", "content": request.prompt}]
+        return {**wanted, "messages": words, "max_tokens": 0}
+
+    async def events(self, request: Request) -> AsyncGenerator[Any, None]:
+        """Send the system prompt with the words of ``request``; the message is told as events."""
+        params = self.params(request)
+        yield RequestSent(request.model, self._connection.simulated, params=params)
+        client = await asyncio.to_thread(self._connection.client)
+        response = await client.messages.with_raw_response.create(**params)
         headers = response.headers
         yield ResponseStarted(headers.get("request-id"), is_simulator(headers))
-        message = await response.parse()
-        yield RawMessageStartEvent.construct(type="message_start", message=message)
-        yield RawMessageDeltaEvent.construct(
-            type="message_delta",
-            delta={"stop_reason": message.stop_reason},
-            usage=message.usage,
+        for event in _told(await response.parse()):
+            yield event
+
+
+def _told(message: Any) -> Iterator[Any]:
+    """A whole message as the events of a stream, whose blocks come complete.
+
+    Raises:
+        MalformedError: It is no message.
+    """
+    from anthropic.types import (
+        Message,
+        RawContentBlockStartEvent,
+        RawContentBlockStopEvent,
+        RawMessageDeltaEvent,
+        RawMessageStartEvent,
+        RawMessageStopEvent,
+    )
+
+    content = getattr(message, "content", None)
+    if not isinstance(message, Message) or not isinstance(content, list):
+        raise MalformedError(
+            "The server's answer is not a message.",
+            "If a gateway or proxy stands between, it may have changed the answer.",
         )
-        yield RawMessageStopEvent.construct(type="message_stop")
+    whole: dict[str, Any] = message.to_dict(warnings=False)
+    empty = Message.construct(**whole | {"content": []})
+    yield RawMessageStartEvent.construct(type="message_start", message=empty)
+    for index, block in enumerate(content):
+        yield RawContentBlockStartEvent.construct(
+            type="content_block_start", index=index, content_block=block
+        )
+        yield RawContentBlockStopEvent.construct(type="content_block_stop", index=index)
+    delta = {name: whole.get(name) for name in _ENDS}
+    yield RawMessageDeltaEvent.construct(
+        type="message_delta", delta=delta, usage=whole.get("usage")
+    )
+    yield RawMessageStopEvent.construct(type="message_stop")
+
+
+def to_wire(event: Any) -> Any:
+    """One of the SDK's events as the JSON that came over the wire."""
+    to_dict = getattr(event, "to_dict", None)
+    return event if to_dict is None else to_dict(mode="json", warnings=False)
+
+
+def from_wire(data: Any) -> Any:
+    """The SDK's event that its JSON makes: of the type that a stream of the SDK would give it."""
+    if not isinstance(data, dict):
+        return data
+    named, otherwise = _event_types()
+    return named.get(str(data.get("type")), otherwise).construct(**data)
+
+
+@cache
+def _event_types() -> tuple[dict[str, Any], Any]:
+    """The SDK's types of events by name; and the first, of which it makes what it does not know."""
+    from anthropic.types import RawMessageStreamEvent
+
+    types = get_args(get_args(RawMessageStreamEvent)[0])
+    return {get_args(cls.model_fields["type"].annotation)[0]: cls for cls in types}, types[0]
 
 
 async def _finish(stream: AsyncStream[Any]) -> None:

@@ -15,6 +15,8 @@ from claude_nb.history import Place
 from claude_nb.models import facts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from claude_nb.progress import Progress
     from claude_nb.usage import Usage
 
@@ -38,6 +40,8 @@ class Entry:
         cost: In USD, or None where it is not known.
         stop_reason: Why the server stopped, as it said it; None if it did not.
         complete: Whether the stream was read to its end.
+        requests: How many requests it stands for: more than one for a batch, whose id
+            ``request_id`` then is.
     """
 
     when: str
@@ -51,6 +55,7 @@ class Entry:
     cost: float | None
     stop_reason: str | None
     complete: bool
+    requests: int = 1
 
     def row(self) -> dict[str, Any]:
         """It as one flat row, for a table or a file; None is "not known"."""
@@ -70,6 +75,7 @@ COLUMNS = (
     "request_id",
     "stop_reason",
     "complete",
+    "requests",
     "input_tokens",
     "cache_write_5m_tokens",
     "cache_write_1h_tokens",
@@ -98,6 +104,8 @@ class Ledger:
     ) -> None:
         """Write down the requests of a finished reply that a server accepted.
 
+        A reply that was replayed cost nothing: it is not written down.
+
         Args:
             progress: The reply.
             place: Where it was asked.
@@ -106,7 +114,7 @@ class Ledger:
         place = place or Place()
         now, clock = datetime.now(UTC), time.monotonic()
         for message in progress.messages:
-            if message.accepted:
+            if message.accepted and not message.replayed:
                 sent = now - timedelta(seconds=clock - message.sent)
                 entry = Entry(
                     when=sent.isoformat(timespec="milliseconds"),
@@ -122,6 +130,44 @@ class Ledger:
                     complete=message.complete,
                 )
                 self.entries.append(entry)
+
+    def charge_batch(
+        self,
+        batch_id: str,
+        used: Iterable[tuple[str, Usage, float | None, int]],
+        place: Place,
+        *,
+        simulated: bool,
+    ) -> None:
+        """Write down what a batch of the service used, once, however often it is read.
+
+        Args:
+            batch_id: Its id.
+            used: For each model its name, the tokens, the cost in USD at batch prices, and the
+                number of requests that it answered.
+            place: Where it was read.
+            simulated: Whether the simulator had it.
+        """
+        if any(entry.request_id == batch_id for entry in self.entries):
+            return
+        when = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self.entries += [
+            Entry(
+                when=when,
+                conversation="",
+                cell=place.cell,
+                execution=place.execution,
+                model=model,
+                simulated=simulated,
+                request_id=batch_id,
+                usage=usage,
+                cost=cost,
+                stop_reason=None,
+                complete=True,
+                requests=requests,
+            )
+            for model, usage, cost, requests in used
+        ]
 
     def spent(self) -> float:
         """What the requests so far cost in USD, as far as it is known; simulated ones too."""
@@ -175,11 +221,11 @@ class Ledger:
             ) from None
         rows = [entry.row() for entry in list(self.entries)]
         frame = pandas.DataFrame(rows, columns=list(COLUMNS))
-        counts = ["execution", *(name for name in COLUMNS if name.endswith("_tokens"))]
+        counts = ["execution", "requests", *(name for name in COLUMNS if name.endswith("_tokens"))]
         types = dict.fromkeys(counts, _COUNTS) | dict.fromkeys(("simulated", "complete"), "bool")
         frame = frame.astype(types | {"cost_usd": "float64"})
         return frame.assign(when=pandas.to_datetime(frame["when"], utc=True, format="ISO8601"))
 
     def __repr__(self) -> str:
-        count = len(self.entries)
+        count = sum(entry.requests for entry in self.entries)
         return f"<Ledger · {count} {'request' if count == 1 else 'requests'}>"

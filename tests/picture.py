@@ -112,6 +112,68 @@ def photograph(browser: Browser, server: Server, fault: str, wanted: str, path: 
         notebook.interrupt()
 
 
+def portrait(browser: Browser, server: Server, theme: Literal["light", "dark"], path: Path) -> None:
+    """Take a picture of a chat in which an answer is being written.
+
+    Args:
+        browser: Where to open JupyterLab.
+        server: What serves it.
+        theme: JupyterLab's.
+        path: Where to write it.
+    """
+    chat = (
+        'import pandas as pd\nmonths = pd.DataFrame({"month": range(1204), "churn": 0.03})\n'
+        'chat = claude_nb.Chat("churn", effort="medium", height=470)\nchat'
+    )
+    file = server.write(f"chat-{theme}", [new_code_cell(source) for source in (SET_UP, chat)])
+    with browser.new_context(viewport={"width": WIDTH + 180, "height": 2 * HEIGHT}) as context:
+        notebook = NotebookPage(context.new_page(), server, file, "lab")
+        notebook.theme(theme)
+        notebook.page.evaluate("window.jupyterapp.shell.collapseLeft()")
+        for index in (0, 1):
+            notebook.run(index)
+            notebook.wait_idle()
+        shown = notebook.output(1).locator(".claude-nb-chat")
+        box = shown.get_by_label("Message to Claude")
+        box.fill("How does streaming work?")
+        box.press("Enter")
+        expect(shown.get_by_role("button", name="Ask this again")).to_be_visible(timeout=60_000)
+        box.fill("And a function for the palindromes in {{months}}?")
+        box.press("Enter")
+        expect(shown.locator(".claude-nb-turn").last).to_contain_text("isalnum")
+        box.press_sequentially("make it two", delay=10)
+        shown.screenshot(path=path)
+        notebook.interrupt()
+
+
+def step(browser: Browser, server: Server, theme: Literal["light", "dark"], path: Path) -> None:
+    """Step through a stream, and take a picture of the inspector.
+
+    Args:
+        browser: Where to open JupyterLab.
+        server: What serves it.
+        theme: JupyterLab's.
+        path: Where to write it.
+    """
+    sources = (SET_UP, "claude_nb.ask('Why is the sky blue?', show=False).timeline()")
+    file = server.write(f"picture-step-{theme}", [new_code_cell(source) for source in sources])
+    with browser.new_context(viewport={"width": 1000, "height": 2 * HEIGHT}) as context:
+        notebook = NotebookPage(context.new_page(), server, file, "lab")
+        notebook.theme(theme)
+        notebook.page.evaluate("window.jupyterapp.shell.collapseLeft()")
+        for index in (0, 1):
+            notebook.run(index)
+            notebook.wait_idle()
+        inspector = notebook.output(1).locator(".claude-nb-inspector")
+        slider = inspector.get_by_role("slider")
+        slider.press("Home")
+        for _ in range(12):
+            slider.press("Shift+ArrowRight")
+        expect(slider).to_have_value("120")
+        slider.evaluate("slider => slider.blur()")
+        inspector.screenshot(path=path)
+
+
 def save(frames: list[tuple[bytes, float]], path: Path) -> None:
     """Write the frames as an animation without end."""
     pictures = [Image.open(io.BytesIO(shot)).convert("RGB") for shot, _ in frames]
@@ -134,5 +196,7 @@ if __name__ == "__main__":
     ):
         for name in ("light", "dark"):
             save(film(chromium, running, name), IMAGES / f"streaming-{name}.gif")
+            portrait(chromium, running, name, IMAGES / f"chat-{name}.png")
+            step(chromium, running, name, IMAGES / f"timeline-{name}.png")
         photograph(chromium, running, "rate-limit", " left (2 of 5)", IMAGES / "countdown.png")
         photograph(chromium, running, "drop", "2 · end turn", IMAGES / "seam.png")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 STREAMS = Path(__file__).parent / "streams"
 GOOD = sorted(path.stem for path in (STREAMS / "good").glob("*.json"))
@@ -48,6 +51,25 @@ def text(*pieces: str, index: int = 0) -> list[Event]:
     """A text block, a delta for each piece."""
     deltas = [{"type": "text_delta", "text": piece} for piece in pieces]
     return block(index, *deltas, type="text", text="")
+
+
+def citation(title: str, /, **fields: Any) -> Event:
+    """A citation of a page that a search has found; or of what ``fields`` say."""
+    found = {
+        "type": "web_search_result_location",
+        "cited_text": f"what {title} says",
+        "url": f"https://example.org/{title.lower()}",
+        "title": title,
+        "encrypted_index": "RU5D",
+    }
+    return {"type": "citations_delta", "citation": found | fields}
+
+
+def cited(*pieces: str, sources: Iterable[str | Event] = ("Page",), index: int = 0) -> list[Event]:
+    """A text block that cites sources: pages by their titles, or citations made before."""
+    deltas: list[Event] = [{"type": "text_delta", "text": piece} for piece in pieces]
+    deltas += [citation(source) if isinstance(source, str) else source for source in sources]
+    return block(index, *deltas, type="text", text="", citations=[])
 
 
 def thinking(*pieces: str, index: int = 0) -> list[Event]:

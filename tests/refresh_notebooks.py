@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
 
-_SECONDS = re.compile(r"(?:\d+ min )?\d+(?:\.\d)? s\b")
+_SECONDS = re.compile(r" *(?:\d+ min )?\d+(?:\.\d+)? s\b")
+_PACE = re.compile(r"[\d,]+ (?=(?:tokens|characters)/s)")
+_BARS = re.compile(r" *[▁-█░][ ▁-█░]*")
+_TIMELINE = re.compile(r"<[^>]+>|\d+\.\d{3}(?: to \d+\.\d{3})?|\bmax [\d,]+")
+"""What depends on times in a timeline's HTML: where its marks stand, and what it says of them."""
 _CLOCK = re.compile(r"\b\d\d:\d\d:\d\d\b")
 _REQUEST_ID = re.compile(r"req_sim_\w+")
 
@@ -61,7 +65,10 @@ def execute(path: Path, *, speed: float = 1.0) -> nbformat.NotebookNode:
 
 
 def comparable(notebook: nbformat.NotebookNode) -> list[Any]:
-    """The cells with their outputs, times and request ids taken out: the same for every run."""
+    """The cells with their outputs, times and request ids taken out: the same for every run.
+
+    What is drawn by times, such as a timeline, is compared by what it says.
+    """
     cells = json.loads(json.dumps(notebook.cells))
     return [_without_times(cell) for cell in cells]
 
@@ -74,7 +81,12 @@ def _without_times(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_times(item) for item in value]
     if isinstance(value, str):
-        return _REQUEST_ID.sub("req_sim", _SECONDS.sub("0 s", _CLOCK.sub("00:00:00", value)))
+        if "claude-nb-timeline" in value:
+            value = " ".join(_TIMELINE.sub(" ", value).split())
+        timeless = _SECONDS.sub(" 0 s", _CLOCK.sub("00:00:00", value))
+        # Of an axis, the number of its figures depends on times too.
+        timeless = re.sub(r"(?: 0 s\b)+", " 0 s", _BARS.sub(" ", _PACE.sub("", timeless)))
+        return _REQUEST_ID.sub("req_sim", timeless)
     return value
 
 

@@ -38,7 +38,7 @@ threading.Thread(target=press).start()
 """
 
 
-def executed(*cells):
+def executed(*cells: str):
     """A notebook after nbclient has run it; the plain text of each output, by cell."""
     import nbformat  # here, as the fast tests do not need what takes seconds to import
     from nbclient import NotebookClient

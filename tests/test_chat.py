@@ -19,6 +19,7 @@ from claude_nb.simulator import Error, Stream
 from tests.notebook.test_restore import PNG
 from tests.page import Page
 from tests.played import said, start, text
+from tests.protocol import chat as protocol
 from tests.test_conversation import sent
 
 OPEN = Stream([start(), *text("The first words")[:-1]], end="hang")
@@ -45,7 +46,7 @@ def idle(chat):
     """Wait until the answer that is under way has ended, if there is one."""
     ended = threading.Event()
     chat.observe(lambda change: change.new or ended.set(), "busy")
-    assert not chat.busy or ended.wait(20)
+    assert not chat.busy or ended.wait(60)
 
 
 def send(page, chat, prompt):
@@ -602,3 +603,11 @@ def test_an_empty_chat_cannot_be_exported(page, chat):
 def test_it_is_public():
     """And imported only when it is used."""
     assert claude_nb.Chat is Chat
+
+
+def test_the_example_of_what_is_said_is_true(api, page):
+    """The page's tests read it; ``python -m tests.protocol`` writes it anew."""
+    made = protocol.talk(page, api)["messages"]
+
+    expected = protocol.without_frames(protocol.example()["messages"])
+    assert protocol.without_frames(made) == expected

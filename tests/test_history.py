@@ -396,3 +396,32 @@ def test_the_messages_are_those_of_the_api():
 def test_first_words(words, shown):
     """One line, cut where it is too long."""
     assert shown == first_words(words, 11)
+
+
+def test_a_place_that_was_chosen():
+    """A turn can follow any exchange; nothing is said of what that leaves behind."""
+    history = History("talk")
+    ask(history, "First")
+    first = history.head
+    ask(history, "Second")
+
+    request = history.next(Request("Other"), Place(), after=first)
+
+    assert [m["content"] for m in request.before if m["role"] == "user"] == ["First"]
+    assert request.turn.parent == first.id
+    assert not any("left behind" in note for note in request.notes)
+
+
+def test_who_listens_hears_of_each_change():
+    """Of another exchange and another head; and of nothing more when it has ended."""
+    history, heard = History("talk"), []
+    end = history.listen(lambda: heard.append(len(history.branch)))
+    ask(history, "First")
+    ask(history, "Second")
+    first = history.undo().parent
+    history.go_to(first)
+    history.new()
+    end()
+    history.fork(1)
+
+    assert heard == [1, 2, 1, 1, 0]

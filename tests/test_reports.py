@@ -212,7 +212,7 @@ def test_models_as_the_api_lists_them(api, session):
         "cached from": "512",
         "thinking": "adaptive, between_tools",
         "effort": "low to max",
-        "takes": "images, PDF, structured outputs",
+        "takes": "images, PDF, structured outputs, batches",
     }
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from contextlib import ExitStack
+
+import anthropic
 import pytest
 
 import claude_nb
-from claude_nb import run
+from claude_nb import Simulator, run
 from claude_nb.errors import ClaudeError, InputError
 from claude_nb.magics import ClaudeMagics
 from claude_nb.retry import Policy
@@ -133,6 +137,21 @@ def test_without_the_simulator_nothing_is_made_to_fail(simulate):
 
     with pytest.raises(InputError, match="simulator is off"):
         simulate("next drop")
+
+
+def test_many_on_one_machine_do_not_meet():
+    """Each kernel's simulator has a port of its own; the same seed gives all the same stream."""
+    with ExitStack() as stack:
+        running = [stack.enter_context(Simulator(speed=math.inf, seed=7)) for _ in range(4)]
+        told = []
+        for simulator in running:
+            asked = {"model": "claude-opus-5-5", "max_tokens": 1000, "stream": True}
+            question = [{"role": "user", "content": "hello"}]
+            with anthropic.Anthropic(base_url=simulator.base_url, api_key="not-a-key") as client:
+                events = list(client.messages.create(**asked, messages=question))
+            told.append(events)
+    assert len({simulator._port for simulator in running}) == 4
+    assert told[1:] == told[:-1] != [[]] * 3
 
 
 def test_a_seed_gives_the_same_stream_again(simulate):

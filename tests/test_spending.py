@@ -151,6 +151,7 @@ def test_as_csv(ledger, tmp_path):
         "req_1",
         "end_turn",
         "True",
+        "1",
         "25",
         "400",
         "100",

@@ -143,7 +143,7 @@ def load(path: str | Path) -> SavedNotebook:
 
 def spent(record: Record) -> Spent | None:
     """What a reply took by its record; None for one that only repeats what was said elsewhere."""
-    if "usage" not in record.data:
+    if "usage" not in record.data or record.data.get("replayed") is True:
         return None
     counts = record.data["usage"]
     usage = Usage.unknown()
@@ -154,7 +154,8 @@ def spent(record: Record) -> Spent | None:
     # A request that a server took has an id, except with a gateway that gives none.
     some = any(count != 0 for count in usage.as_tuple()[:5])
     return Spent(
-        requests=max(len(ids) if isinstance(ids, list) else 0, int(some)),
+        requests=_number(record.data.get("requests"), int)  # of a batch
+        or max(len(ids) if isinstance(ids, list) else 0, int(some)),
         simulated=record.data.get("simulated") is True,
         usage=usage,
         cost=_number(record.data.get("cost_usd"), int, float),

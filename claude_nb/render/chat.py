@@ -26,8 +26,11 @@ LONGEST_PROMPT = 20_000
 """Characters of a question that are shown; all of it is sent."""
 
 _PLACE = re.compile(r"\{\{.*?\}\}")
-_BUBBLE = "background:#8888881f;border-radius:8px;margin:12px 0 8px 15%;padding:7px 11px"
-_CHIP = "border:1px solid #88888866;border-radius:4px;padding:0 5px;font-size:85%;opacity:0.7"
+_BUBBLE = "background:#8888881f;border-radius:8px;margin:22px 0 8px 15%;padding:7px 11px"
+_CHIP = (
+    "display:inline-block;border:1px solid #88888866;border-radius:4px;padding:0 5px;"
+    "font-size:85%;opacity:0.7"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ text quiet in a light and in a dark theme alike.
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 
 from claude_nb.blocks import TOOL_CALLS
@@ -16,19 +15,22 @@ from claude_nb.errors import redact
 from claude_nb.events import ToolRan
 from claude_nb.models import facts
 from claude_nb.progress import Outcome
-from claude_nb.render import caching, partial_json, tool_results, words
-from claude_nb.render.characters import MOST, brief, clean
-from claude_nb.render.markdown import ROOT_CLASSES, to_blocks, to_html
+from claude_nb.render import caching, partial_json, results, tool_results, words
+from claude_nb.render.characters import MOST
+from claude_nb.render.citations import Sources
+from claude_nb.render.inline import QUIET as QUIET  # noqa: PLC0414 - shared from here
+from claude_nb.render.inline import text as text  # noqa: PLC0414 - and this
+from claude_nb.render.markdown import ROOT_CLASSES, rendered, to_blocks, to_html
+from claude_nb.render.passages import marked, passages, raw, seams
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Container, Iterable, Sequence
 
     from claude_nb.blocks import Block, Message
     from claude_nb.progress import Progress
     from claude_nb.seams import Seam
     from claude_nb.usage import Usage
 
-QUIET = "opacity:0.7"
 _STATUS = "margin:0 0 4px;line-height:24px"
 _DOT = "display:inline-block;width:7px;height:7px;margin-right:7px;border-radius:50%"
 _COLOURS = {
@@ -97,13 +99,26 @@ def body(
         name: What it is called; by default by its model.
     """
     parts = [status(progress, now, name), notes(progress.notes) if progress.notes else ""]
-    owners = {b: message for message in reversed(progress.messages) for b in message.content}
-    parts += [
-        block(b, owners[b], is_open=b in opened) for b in filter(progress.shows, progress.blocks)
-    ]
+    parts.append(said(progress, opened))
     if note := words.card(progress):
         parts.append(card(note))
     return "".join(parts)
+
+
+def said(progress: Progress, opened: Container[Block] = frozenset()) -> str:
+    """What came, in its order, and the sources that it cites behind it."""
+    owners = {b: message for message in reversed(progress.messages) for b in message.content}
+    sources = Sources()
+    parts: list[str] = []
+    for blocks in passages(progress):
+        first = blocks[0]
+        if is_json(progress, first):
+            parts += map(json_text, blocks)
+        elif first.type == "text":
+            parts.append(passage(blocks, sources))
+        elif progress.shows(first):
+            parts.append(block(first, owners[first], is_open=first in opened))
+    return "".join([*parts, source_list(sources)])
 
 
 def status(progress: Progress, now: float | None = None, name: str = "") -> str:
@@ -111,12 +126,16 @@ def status(progress: Progress, now: float | None = None, name: str = "") -> str:
     sent = progress.messages[0].sent if progress.messages else None
     end = progress.ended if progress.ended is not None else now
     elapsed = "" if sent is None or end is None else f" · {words.seconds(end - sent)}"
-    badge = _badge() if progress.simulated else ""
-    dot = f'<span style="{_DOT};background:{_COLOURS[progress.outcome]}"></span>'
+    mark = badge() if progress.simulated else ""
     return (
-        f'<p style="{_STATUS}">{dot}<b>{text(name or progress.model)}</b>'
-        f'<span style="{QUIET}"> · {text(words.status(progress))}{elapsed}</span>{badge}</p>'
+        f'<p style="{_STATUS}">{dot(progress.outcome)}<b>{text(name or progress.model)}</b>'
+        f'<span style="{QUIET}"> · {text(words.status(progress))}{elapsed}</span>{mark}</p>'
     )
+
+
+def dot(outcome: Outcome) -> str:
+    """The dot at the beginning of the line: its colour says how it goes."""
+    return f'<span style="{_DOT};background:{_COLOURS[outcome]}"></span>'
 
 
 def notes(lines: Iterable[str]) -> str:
@@ -126,11 +145,9 @@ def notes(lines: Iterable[str]) -> str:
 
 
 def block(item: Block, message: Message, *, is_open: bool = False) -> str:
-    """One content block in its readable form; a pane is folded unless it is being written."""
+    """A block that is no text in its readable form; a pane is folded unless it is being written."""
     growing = item.ended is None
     is_open = is_open or growing
-    if item.type == "text":
-        return "" if item.lost else _text(item, live=growing) + unshown(item) + sources(item)
     if item.type == "thinking":
         body = to_html(redact(item.text[:MOST]), live=growing) + unshown(item)
         label = thinking_label(item, message)
@@ -138,22 +155,43 @@ def block(item: Block, message: Message, *, is_open: bool = False) -> str:
     if item.type in TOOL_CALLS:
         body = tool_input(item) + tool_result(item)
         return pane(tool_label(item), body, is_open=is_open)
-    return _other(item, is_open=is_open)
+    return "" if growing else _other(item, is_open=is_open)
 
 
-def _text(item: Block, *, live: bool) -> str:
-    """A text, with a line where it was broken off and continued."""
-    if not item.seams:
-        return to_html(redact(item.text[:MOST]), live=live)
-    blocks = to_blocks(redact(item.text[:MOST]), live=live)
-    for found in reversed(item.seams):
-        blocks.insert(seam_place(item, found), seam(found))
-    return "".join(blocks)
+def is_json(progress: Progress, item: Block) -> bool:
+    """Whether a text is shown as the JSON that was asked for."""
+    return progress.is_json and item.type == "text" and item.text.lstrip()[:1] in ("{", "[")
 
 
-def seam_place(item: Block, found: Seam) -> int:
-    """How many of a text's Markdown blocks stand above its seam: the broken one is the last."""
-    return len(to_blocks(redact(item.text[: min(found.at, MOST)])))
+def may_be_json(progress: Progress, item: Block) -> bool:
+    """Whether too little has come of a text to say."""
+    is_open = progress.is_json and item.type == "text" and item.ended is None
+    return is_open and not item.text.strip()
+
+
+def json_text(item: Block) -> str:
+    """A text that is JSON, made readable."""
+    return partial_json.to_html(item.text[:MOST]) + unshown(item)
+
+
+def passage(blocks: Sequence[Block], sources: Sources) -> str:
+    """Texts that are one, with the marks of what they cite; what they cite is taken in."""
+    live = any(item.ended is None for item in blocks)
+    shown = rendered(marked(blocks, sources.mark), live=live)
+    for at, found in reversed(seams(blocks)):
+        shown.insert(seam_place(blocks, at), seam(found))
+    return "".join(shown) + unshown_text(blocks)
+
+
+def seam_place(blocks: Iterable[Block], at: int) -> int:
+    """How many of a passage's Markdown blocks stand above a seam: the broken one is the last."""
+    return len(to_blocks(redact(raw(blocks)[: min(at, MOST)])))
+
+
+def unshown_text(blocks: Iterable[Block]) -> str:
+    """The line below a passage that is longer than what is shown of it."""
+    said = words.more_characters(len(raw(blocks)) - MOST)
+    return line(said) if said else ""
 
 
 def unshown(item: Block) -> str:
@@ -208,9 +246,12 @@ def line(label: str) -> str:
 
 
 def _other(item: Block, *, is_open: bool) -> str:
-    """A block with no form of its own: its type, and what it holds."""
+    """A result of one of the server's tools; or a block with no form of its own, as it came."""
     if item.type == "redacted_thinking":
         return line("<b>Thought</b> · encrypted by the server")
+    if result := results.read(item):
+        label, inside = results.to_html(result)
+        return pane(label, inside, is_open=is_open) if inside else empty_pane(label)
     content = item.to_dict()
     content.pop("type", None)
     body = partial_json.to_html(partial_json.write(content)[:MOST])
@@ -218,18 +259,9 @@ def _other(item: Block, *, is_open: bool) -> str:
     return said + pane(f"<b>{text(item.type.replace('_', ' '))}</b>", body, is_open=is_open)
 
 
-def sources(item: Block) -> str:
-    """The sources that a text block cites, numbered, each once."""
-    lines: dict[str, None] = {}
-    for citation in item.citations:
-        title = citation.get("title") or citation.get("document_title") or citation.get("url")
-        words_cited = str(citation.get("cited_text") or "").strip()
-        quoted = f" “{words_cited}”" if words_cited else ""
-        lines[f"{title or 'Source'}{quoted} {citation.get('url') or ''}".strip()] = None
-    if not lines:
-        return ""
-    items = "".join(f"<li>{text(line)}</li>" for line in lines)
-    return pane(f"<b>Sources</b> · {len(lines)}", f"<ol>{items}</ol>", is_open=False)
+def source_list(sources: Sources) -> str:
+    """The sources of a reply, folded; nothing if it cites none."""
+    return pane(*sources.to_html(), is_open=False) if sources else ""
 
 
 def pane(label: str, body: str, *, is_open: bool) -> str:
@@ -239,6 +271,11 @@ def pane(label: str, body: str, *, is_open: bool) -> str:
         f'<details style="{_PANE}"{attribute}><summary style="cursor:pointer;margin:0 0 4px">'
         f"{label}</summary>{body}</details>"
     )
+
+
+def empty_pane(label: str) -> str:
+    """A pane in which there is nothing to unfold."""
+    return f'<div style="{_PANE}">{label}</div>'
 
 
 def card(note: words.Card) -> str:
@@ -301,10 +338,6 @@ def _row(
     return f'<tr><td style="{_CELL}">{text(label)}</td>{numbers}</tr>'
 
 
-def _badge() -> str:
+def badge() -> str:
+    """The mark of what the simulator wrote."""
     return f' <span style="{BADGE}">simulated</span>'
-
-
-def text(value: str) -> str:
-    """Plain text as HTML: escaped, with control characters made harmless and keys taken out."""
-    return escape(clean(redact(brief(value))))

@@ -25,6 +25,9 @@ back.
 
 The cost is linear in the text: only what may still change is parsed again. That is the last
 block, and of a list or table only its last item or row.
+
+Between deltas a mark can be put (see ``marks``). What is said here of the text holds of the text
+with its marks.
 """
 
 import re
@@ -35,6 +38,7 @@ from typing import Any, Final, NamedTuple
 from markdown_it.common.utils import escapeHtml
 from markdown_it.token import Token
 
+from claude_nb.render import marks
 from claude_nb.render.characters import Cleaner, in_code
 from claude_nb.render.markdown import FORMULA_LINES, parse, render
 from claude_nb.seams import common_prefix
@@ -118,6 +122,7 @@ class Incremental:
     def __init__(self) -> None:
         self._blocks: list[str] = []
         self._new: list[str] = []
+        self._marked: list[str] = []  # what came since the last frame, as far as the newest mark
         self._cleaner = Cleaner(prose=True)
         self._tail = ""  # what is parsed at the next frame
         self._before: list[str] = []  # the open block's text before that, ...
@@ -149,14 +154,20 @@ class Incremental:
         """Take the next piece of the text; the next `frame` looks at it."""
         self._new.append(delta)
 
+    def mark(self, html: str) -> None:
+        """Put a mark behind what came so far."""
+        self._marked += [self._cleaner.feed("".join(self._new)), marks.mark(html)]
+        self._new.clear()
+
     def frame(self) -> list[Patch]:
         """What has changed since the last frame; empty if nothing has."""
-        text = self._cleaner.feed("".join(self._new))
+        text = "".join([*self._marked, self._cleaner.feed("".join(self._new))])
         self._new.clear()
+        self._marked.clear()
         if not text:
             return []
         if self._fence:
-            patches = self._append(self._fence, self._tail + text)
+            patches = self._append(self._fence, self._tail, text)
             if patches is not None:
                 return patches
         else:
@@ -192,19 +203,19 @@ class Incremental:
         self._html.append(html)
         self._units += _units(html)
 
-    def _append(self, fence: _Fence, text: str) -> list[Patch] | None:
-        """Show what follows in an open fence; none if the fence ends in it."""
-        self._tail = text
+    def _append(self, fence: _Fence, held: str, new: str) -> list[Patch] | None:
+        """Show what follows in an open fence, without its marks; none if the fence ends in it."""
+        text = held + marks.unmarked(new)
         newline = text.rfind("\n") + 1
         first = text.find("\n") + 1 if fence.in_line else 0
         if newline and fence.end.search(text, first):
+            self._tail = held + new
             self._reopen()
             return None
         begun = fence.in_line and not newline
+        self._tail = ""
         if not begun and fence.may_end.fullmatch(text, newline):
             text, self._tail = text[:newline], text[newline:]
-        else:
-            self._tail = ""
         if not text:
             return []
         fence.in_line = not text.endswith("\n")
@@ -247,7 +258,7 @@ class Incremental:
             self._close(blocks, definitions)
             if fence:
                 self._fence, held = fence
-                shown = self._tail.removesuffix(held)
+                shown = marks.unmarked(self._tail).removesuffix(held)
                 self._take(shown, self._blocks[-1].removesuffix(_FENCE_END))
                 self._blocks[-1], self._tail = _FENCE_END, held
         return patches
@@ -273,21 +284,22 @@ class Incremental:
         """The fence at the end of the tail if it is open, and the line of it to hold back."""
         if not blocks or blocks[-1].opening.type != "fence":
             return None
-        if _formula_line(self._tail) <= blocks[-1].start:
+        tail = marks.unmarked(self._tail)
+        if _formula_line(tail) <= blocks[-1].start:
             return None
-        begin = _offset(self._tail, blocks[-1].start)
-        opening = _FENCE.match(self._tail, begin)
+        begin = _offset(tail, blocks[-1].start)
+        opening = _FENCE.match(tail, begin)
         if not opening:
             return None
         marker = re.escape(opening[1][0])
         end = re.compile(rf"^ {{0,3}}{marker}{{{len(opening[1])},}}[ \t]*\n", re.MULTILINE)
         may_end = re.compile(rf" {{0,3}}{marker}*[ \t]*|[ \t]*")
-        if end.search(self._tail, opening.end()):
+        if end.search(tail, opening.end()):
             return None
-        newline = self._tail.rfind("\n") + 1
-        held = self._tail[newline:] if may_end.fullmatch(self._tail, newline) else ""
+        newline = tail.rfind("\n") + 1
+        held = tail[newline:] if may_end.fullmatch(tail, newline) else ""
         token = blocks[-1].opening
-        token.content = self._tail[opening.end() : len(self._tail) - len(held)]
+        token.content = tail[opening.end() : len(tail) - len(held)]
         token.map = None  # so that it is not taken for closed
         in_line = bool(token.content) and not token.content.endswith("\n")
         return _Fence(end, may_end, in_line), held
@@ -295,7 +307,7 @@ class Incremental:
     def _close(self, blocks: list[_Block], definitions: _Definitions) -> None:
         """Close the blocks that cannot change any more, and settle what can be of the last."""
         complete = self._tail.count("\n")
-        bound = _formula_line(self._tail)
+        bound = _formula_line(marks.unmarked(self._tail))
         count = max(len(blocks) - 1, 0)
         while count > 0 and (blocks[count].settles > complete or blocks[count - 1].end > bound):
             count -= 1
@@ -359,7 +371,8 @@ class Incremental:
             begin = _offset(self._tail, block.start - cut)
             lead = self._tail[begin : _offset(self._tail, block.start - cut + 2)]
             columns = sum(token.type == "th_open" for token in block.tokens)
-            missing += sum(_missing(row, columns) for row in text.split("\n"))
+            rows = marks.unmarked(text).split("\n")
+            missing += sum(_missing(row, columns) for row in rows)
             if missing > _MISSING_CELLS:
                 self._reopen()
                 return

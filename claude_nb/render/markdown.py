@@ -38,16 +38,21 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
+from claude_nb.render import marks
 from claude_nb.render.characters import clean, in_code
 
 __all__ = [
     "ROOT_CLASSES",
+    "code_box",
     "code_open",
     "language_of",
     "parse",
     "render",
+    "rendered",
     "to_blocks",
     "to_html",
+    "web_address",
+    "with_marks",
 ]
 
 ROOT_CLASSES: Final = "mathjax_ignore tex2jax_ignore"
@@ -115,13 +120,17 @@ def parse(text: str, env: EnvType) -> list[Token]:
     """Parse cleaned Markdown.
 
     Args:
-        text: prose that is `clean`.
+        text: prose that is `clean`; it may have `marks` in it.
         env: link definitions known so far; those found in `text` are added to it.
 
     Returns:
         The block tokens, their inline tokens as children.
     """
-    return _parser().parse(text, env)
+    if not marks.has_marks(text):
+        return _parser().parse(text, env)
+    source, found = marks.take(text)
+    env.update(found)
+    return _marking_parser().parse(source, env)
 
 
 def render(tokens: Sequence[Token], *, live: bool) -> str:
@@ -146,14 +155,41 @@ def to_html(text: str, *, live: bool = False) -> str:
 
 def to_blocks(text: str, *, live: bool = False) -> list[str]:
     """Render Markdown as `to_html` does, each top-level block by itself."""
+    return rendered(clean(text, prose=True), live=live)
+
+
+def rendered(text: str, *, live: bool = False) -> list[str]:
+    """Render Markdown that is `clean`, and may have marks, each top-level block by itself."""
     blocks = []
     begin = 0
-    tokens = parse(clean(text, prose=True), {})
+    tokens = parse(text, {})
     for end, token in enumerate(tokens, 1):
         if token.level == 0 and token.nesting <= 0:
             blocks.append(render(tokens[begin:end], live=live))
             begin = end
     return blocks
+
+
+def with_marks(text: str) -> str:
+    """Write Markdown with its marks where they can stand in it, as they are."""
+    if not marks.has_marks(text):
+        return text
+    source, _ = marks.take(text)
+    parts = []
+    begin = 0
+    for place, mark in marks.places(parse(text, {})):
+        parts += [source[begin:place], mark]
+        begin = place
+    return "".join([*parts, source[begin:]])
+
+
+def web_address(url: str) -> str:
+    """The address as a link may have it, if it is one of the web; or else nothing."""
+    try:
+        href = _parser().normalizeLink(url)
+    except ValueError:
+        return ""
+    return href if _WEB.match(href) else ""
 
 
 class _Parser(MarkdownIt):
@@ -182,6 +218,9 @@ class _Renderer(RendererHTML):
     def code_inline(self, tokens: Sequence[Token], idx: int, _: OptionsDict, __: EnvType) -> str:
         return f"<code>{escapeHtml(in_code(tokens[idx].content))}</code>"
 
+    def mark(self, tokens: Sequence[Token], idx: int, _: OptionsDict, __: EnvType) -> str:
+        return tokens[idx].content
+
     def math_inline(self, tokens: Sequence[Token], idx: int, _: OptionsDict, env: EnvType) -> str:
         return _formula(tokens[idx], r"\(", r"\)", live=env["live"])
 
@@ -193,7 +232,19 @@ class _Renderer(RendererHTML):
 
 
 @functools.cache
+def _marking_parser() -> _Parser:
+    """A parser of its own, so that text without marks does not pay for them."""
+    parser = _new_parser()
+    marks.install(parser)
+    return parser
+
+
+@functools.cache
 def _parser() -> _Parser:
+    return _new_parser()
+
+
+def _new_parser() -> _Parser:
     parser = _Parser(
         "commonmark",
         {"html": False, "xhtmlOut": False, "maxNesting": NESTING + 8, "tasklists": True},
@@ -400,6 +451,11 @@ def _is_closed(fence: Token) -> bool:
     first, end = fence.map or (0, 0)
     unended = bool(fence.content) and not fence.content.endswith("\n")
     return end - first == fence.content.count("\n") + unended + 2
+
+
+def code_box(code: str, language: str = "") -> str:
+    """A box of code that is `clean`, coloured if its language is known."""
+    return _code(code, language, coloured=True)
 
 
 def _code(code: str, language: str, *, coloured: bool) -> str:

@@ -9,6 +9,7 @@ from claude_nb.errors import redact
 from claude_nb.models import as_of
 from claude_nb.progress import Outcome
 from claude_nb.render import caching, html, text, words
+from claude_nb.render.citations import Sources
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
@@ -61,6 +62,8 @@ def metadata(progress: Progress, request: Request | None = None) -> dict[str, An
             name: None if value is None else round(value, 3) for name, value in timing.items()
         },
     }
+    if progress.replayed:  # nothing was sent and nothing spent: it comes from a recording
+        record["replayed"] = True
     if cache := caching.lines(progress):
         miss = progress.cache_miss
         record["cache"] = {
@@ -68,6 +71,8 @@ def metadata(progress: Progress, request: Request | None = None) -> dict[str, An
             "miss": miss.reason if miss else None,
             "said": list(map(redact, cache)),
         }
+    if sources := Sources.of(progress).record():
+        record["sources"] = sources
     if request is not None and request.turn is not None and progress.outcome is not Outcome.REFUSED:
         # Words and attachments alone: thinking and calls of tools would not be valid elsewhere.
         record["turn"] = {

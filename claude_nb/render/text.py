@@ -10,9 +10,11 @@ from markdown_it import MarkdownIt
 
 from claude_nb.blocks import TOOL_CALLS
 from claude_nb.errors import redact
-from claude_nb.render import caching, words
+from claude_nb.render import caching, results, tool_results, words
 from claude_nb.render.characters import MOST, brief, clean, in_code
-from claude_nb.render.markdown import INLINE_LIMIT
+from claude_nb.render.citations import Sources
+from claude_nb.render.markdown import INLINE_LIMIT, with_marks
+from claude_nb.render.passages import marked, passages, raw
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,40 +25,44 @@ if TYPE_CHECKING:
     from claude_nb.blocks import Block
     from claude_nb.progress import Progress
 
+_AMPERSAND = re.compile("&(?!#91;)")
 _OVERLONG = "overlong"
 """The type of the tokens of text that is too long to be parsed."""
 
 
 def plain(progress: Progress) -> str:
-    """The reply for a place that shows only text: words, tool calls, card and usage."""
-    parts = [
-        "\n".join(clean(redact(f"[{note}]")) for note in progress.notes),
-        *(
-            _below(_plain_block(block.type, block.name, block.text[:MOST]), block)
-            for block in filter(progress.shows, progress.blocks)
-        ),
-    ]
+    """The reply for a place that shows only text: words, tools, sources, card and usage."""
+    sources = Sources()
+    parts = ["\n".join(clean(redact(f"[{note}]")) for note in progress.notes)]
+    for blocks in passages(progress):
+        first = blocks[0]
+        if first.type == "text":
+            said = _prose(with_marks(marked(blocks, sources.plain_mark)))
+            parts.append(_below(said.strip(), words.more_characters(len(raw(blocks)) - MOST)))
+        elif progress.shows(first):
+            parts.append(_below(_plain_block(first), words.unshown(first)))
+    if sources:
+        parts.append(sources.to_plain())
     parts += [_card(progress), usage_lines(progress)]
     return "\n\n".join(part for part in parts if part)
 
 
-def _plain_block(kind: str, name: str, text: str) -> str:
-    if kind == "text":
-        return _prose(text).strip()
-    if kind in TOOL_CALLS:
-        return f"[{clean(brief(name))}] {clean(redact(text)).strip()}"
-    return ""
+def _plain_block(block: Block) -> str:
+    if block.type in TOOL_CALLS:
+        said = f"[{clean(brief(block.name))}] {clean(redact(block.text[:MOST])).strip()}"
+        came = words.ran(block).removeprefix(" · ").strip()
+        return f"{said}\n{clean(redact(came))}" if came else said
+    result = results.read(block)
+    return results.to_plain(result) if result else ""
 
 
-def _below(shown: str, block: Block) -> str:
-    """A block with what is said below one that is too long to be shown whole."""
-    unshown = words.unshown(block)
+def _below(shown: str, unshown: str) -> str:
+    """What is shown, with what is said below it if it is too long to be shown whole."""
     return f"{shown}\n\n[{unshown}]" if shown and unshown else shown
 
 
-def _prose(text: str) -> str:
-    """Markdown, clean: as prose is, and as code in its blocks that hold code with marks in it."""
-    said = clean(redact(text), prose=True)
+def _prose(said: str) -> str:
+    """Clean Markdown, cleaned as code is in its blocks that hold code."""
     if in_code(said) == said:
         return said
     lines, first, end = said.split("\n"), 0, 0
@@ -88,6 +94,7 @@ def _usage_line(progress: Progress) -> str:
     facts = [
         clean(redact(brief(progress.model))),
         *(["simulated"] if progress.simulated else []),
+        *(["replayed"] if progress.replayed else []),
         words.stop_reason(progress.messages[-1], progress.outcome),
         f"{words.count(used.total_input_tokens)} in",
         *([f"{words.count(used.cache_read_tokens)} cached"] if used.cache_read_tokens else []),
@@ -106,26 +113,37 @@ def markdown(progress: Progress) -> str:
     in a trusted cell), so what could run or be fetched is escaped, block by block; all else is as
     the model wrote it. Looked at as a whole: a link in one part may be defined in another.
     """
-    parts = [
-        "  \n".join(f"*{_escape(clean(redact(note)))}*" for note in progress.notes),
-        *(
-            _below(_markdown_block(block.type, block.name, block.text[:MOST]), block)
-            for block in filter(progress.shows, progress.blocks)
-        ),
-    ]
+    sources = Sources()
+    parts = ["  \n".join(f"*{_escape(clean(redact(note)))}*" for note in progress.notes)]
+    for blocks in passages(progress):
+        first = blocks[0]
+        if first.type == "text":
+            said = closed(_prose(with_marks(marked(blocks, sources.markdown_mark))))
+            parts.append(_below(said, words.more_characters(len(raw(blocks)) - MOST)))
+        elif progress.shows(first):
+            parts.append(_below(_markdown_block(first), words.unshown(first)))
+    if sources:
+        parts.append(sources.to_markdown())
     usage = usage_lines(progress).split("\n")
     parts += [_escape(_card(progress)), "\\\n".join(f"*{_escape(line)}*" for line in usage)]
     return harmless("\n\n".join(part for part in parts if part.strip("*")))
 
 
-def _markdown_block(kind: str, name: str, text: str) -> str:
-    if kind == "text":
-        return closed(_prose(text))
-    if kind in TOOL_CALLS:
-        said = clean(redact(text))
-        marks = "`" * (1 + max(map(len, re.findall("`{2,}", said)), default=2))
-        return f"**{_escape(clean(brief(name)))}**\n\n{marks}json\n{said}\n{marks}"
-    return ""
+def _markdown_block(block: Block) -> str:
+    if block.type in TOOL_CALLS:
+        came = _escape(clean(redact(words.ran(block))))
+        head = f"**{_escape(clean(brief(block.name)))}**{came}"
+        texts = [block.text[:MOST], *tool_results.texts(block.run)]
+        return "\n\n".join([head, *map(_fenced, texts, ("json", *[""] * len(texts)))])
+    result = results.read(block)
+    return closed(results.to_markdown(result)) if result else ""
+
+
+def _fenced(text: str, language: str) -> str:
+    """Text in a fence that nothing in it ends."""
+    said = clean(redact(text))
+    marks = "`" * (1 + max(map(len, re.findall("`{2,}", said)), default=2))
+    return f"{marks}{language}\n{said}\n{marks}"
 
 
 def closed(source: str) -> str:
@@ -175,7 +193,8 @@ def _is_dangerous(tokens: Iterable[Token]) -> bool:
 
 def _escape(line: str) -> str:
     # Not a backslash before the bracket: one that stands there already would take its meaning.
-    return line.replace("&", "&amp;").replace("<", "&lt;").replace("[", "&#91;")
+    # A bracket that is escaped already may be that of a mark.
+    return _AMPERSAND.sub("&amp;", line).replace("<", "&lt;").replace("[", "&#91;")
 
 
 @cache

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import re
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_nb.errors import redact
+from claude_nb.events import ToolRan
 from claude_nb.render import partial_json
 from claude_nb.render.characters import clean
 from claude_nb.render.markdown import to_html
-
-if TYPE_CHECKING:
-    from claude_nb.events import ToolRan
 
 SHOWN = 20_000
 """Characters of a result that are shown."""
@@ -39,6 +37,14 @@ def to_pane(run: ToolRan) -> str:
         )
     head = "error" if run.is_error else "result"
     return f'<p style="margin:6px 0 2px;{_QUIET}">{head}</p>{"".join(parts)}'
+
+
+def texts(run: object) -> list[str]:
+    """The texts of a call's result, as far as they are shown; none while there is no result."""
+    if not isinstance(run, ToolRan):
+        return []
+    found = (str(block.get("text") or "") for block in run.content if block.get("type") == "text")
+    return [text[:SHOWN] for text in found]
 
 
 def _block(block: dict[str, Any], *, is_error: bool) -> str:

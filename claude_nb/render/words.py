@@ -58,11 +58,17 @@ def stop_reason(message: Message, outcome: Outcome) -> str:
 
 def status(progress: Progress) -> str:
     """What a reply is doing now, in a few words."""
+    return f"{_doing(progress)} · replayed" if progress.replayed else _doing(progress)
+
+
+def _doing(progress: Progress) -> str:
     message = progress.last
     if progress.outcome is not Outcome.STREAMING:
         return str(progress.outcome)
     if progress.waiting is not None:
         return waiting(progress, seconds_left(max(0.0, progress.waiting.until - time.time())))
+    if message is not None and message.whole:
+        return "waiting for the whole reply"
     if message is None or not message.accepted:
         return "connecting"
     if not message.content:
@@ -123,7 +129,11 @@ def seconds_left(duration: float) -> str:
 
 def unshown(block: Block) -> str:
     """What stands below a block that is longer than what is shown of it; for others nothing."""
-    rest = len(block.text) - MOST
+    return more_characters(len(block.text) - MOST)
+
+
+def more_characters(rest: int) -> str:
+    """What stands below something of which so many characters are not shown; if any are not."""
     return (
         f"{count(rest)} more characters came. The reply holds them, in .blocks." if rest > 0 else ""
     )

@@ -16,6 +16,7 @@ from typing import Any
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
+from claude_nb.simulator.batches import LARGEST_BODY
 from claude_nb.simulator.replies import from_json
 from claude_nb.simulator.server import State, application
 
@@ -34,7 +35,7 @@ def main() -> None:
 async def _serve(state: State) -> None:
     sockets = bind_sockets(0, "127.0.0.1")
     # A little more than the API's own limit, so that it is the handler that answers 413.
-    server = HTTPServer(application(state), max_buffer_size=2**27)
+    server = HTTPServer(application(state), max_buffer_size=LARGEST_BODY + 2**24)
     server.add_sockets(sockets)
     _tell({"told": "listening", "port": sockets[0].getsockname()[1]})
     ended = asyncio.Event()
@@ -53,9 +54,11 @@ async def _serve(state: State) -> None:
 
 def _obey(state: State, command: dict[str, Any]) -> None:
     if command["do"] == "enqueue":
-        state.queue.extend(from_json(reply) for reply in command["replies"])
+        queue = state.faults.get(command["at"], state.queue)
+        queue.extend(from_json(reply) for reply in command["replies"])
     elif command["do"] == "drain":
-        state.queue.clear()
+        for queue in (state.queue, *state.faults.values()):
+            queue.clear()
     elif command["do"] == "advance":
         state.ahead += command["seconds"]
     _tell({"told": "answered"})

@@ -182,7 +182,7 @@ def _settings(request: dict[str, Any]) -> dict[Level, list[Any]]:
     output = request.get("output_config") or {}
     cited = any((file.get("citations") or {}).get("enabled") for file in files)
     return {
-        "tools": [_model(request)],
+        "tools": [catalogue.undated(request["model"])],
         "system": [request.get("speed") or "standard", cited, output.get("format")],
         "messages": [*_choices(request), any(file["type"] == "image" for file in files)],
     }
@@ -192,12 +192,6 @@ def _choices(request: dict[str, Any]) -> list[Any]:
     """Return the parameters that the messages are read under, a default like its absence."""
     choice = request.get("tool_choice") or {"type": "auto"}
     return [choice, *catalogue.thinking_mode(request), catalogue.effort(request)]
-
-
-def _model(request: dict[str, Any]) -> str:
-    """Return the model's id without a date: both name one model."""
-    known = facts(request["model"])
-    return known.id if known else str(request["model"])
 
 
 def _files(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -265,7 +259,7 @@ def _fingerprint(request: dict[str, Any], now: float) -> _Fingerprint:
         for part in parts(request)
     ]
     output = (request.get("output_config") or {}).get("format")
-    model = [_model(request), request.get("speed") or "standard"]
+    model = [catalogue.undated(request["model"]), request.get("speed") or "standard"]
     return _Fingerprint(now, model, [*_choices(request), output], prompt)
 
 

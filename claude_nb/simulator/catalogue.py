@@ -11,17 +11,32 @@ _LARGEST_PAGE = 1000
 _DEFAULT_EFFORT = {"claude-opus-5-5": "medium", "claude-haiku-5-5": "medium"}
 """Where it is not ``high`` (platform.claude.com/docs, pages on thinking, read 2026-10-08)."""
 
+_LIKE_FABLE_5_1 = {
+    "claude-fable-5-1",
+    "claude-mythos-5-1",
+    "claude-opus-5-5",
+    "claude-sonnet-5-5",
+}
+"""Models that cannot be forced to call a tool, and whose notes between calls of tools are thinking
+(platform.claude.com/docs, "What's new" in each of them, read 2026-10-08)."""
+
 
 def names() -> list[str]:
     """Return the ids of all models, the newest first."""
     return known_models()
 
 
+def undated(model: str) -> str:
+    """Return a model's id without a date: both name one model."""
+    known = facts(model)
+    return known.id if known else model
+
+
 def info(name: str) -> dict[str, Any]:
     """Return a known model as ``GET /v1/models`` lists it (the SDK's ``ModelInfo``).
 
     Thinking and limits are the model's; the other capabilities are those of this server, which
-    has no batches and runs no server tools.
+    runs no server tools: what they bring is made up.
     """
     known = facts(name)
     if known is None:
@@ -80,20 +95,47 @@ def page(
     return {"data": shown, "has_more": more, "first_id": None, "last_id": None, **ends}
 
 
-def thinks(request: dict[str, Any]) -> bool:
-    """Say whether the reply to a request begins with thinking."""
+def thinks(request: dict[str, Any], *, between_calls: bool = False) -> bool:
+    """Say whether the reply to a request begins with thinking.
+
+    Args:
+        request: The body of the request.
+        between_calls: Whether it goes on after the results of tools.
+    """
     asked = request.get("thinking")
     if asked is not None:
-        return asked.get("type") in {"adaptive", "enabled"}
+        kind = asked.get("type")
+        return kind in {"adaptive", "enabled"} or (kind == "between_tools" and between_calls)
     known = facts(request["model"])
     return known is not None and known.thinking_default in {"always", "on"}
 
 
 def thinking_display(request: dict[str, Any]) -> ThinkingDisplay:
-    """Return how the reply to a request shows its thinking: as asked, else as the model does."""
-    asked: ThinkingDisplay | None = (request.get("thinking") or {}).get("display")
+    """Return how the reply to a request shows its thinking: as asked, else as the model does.
+
+    What a model thinks under ``between_tools`` is always shown.
+    """
+    thinking = request.get("thinking") or {}
+    if thinking.get("type") == "between_tools":
+        return "summarized"
+    asked: ThinkingDisplay | None = thinking.get("display")
     known = facts(request["model"])
     return asked or (known.thinking_display if known else None) or "omitted"
+
+
+def notes_are_thinking(model: str) -> bool:
+    """Say whether what a model writes between two calls of tools arrives as thinking."""
+    return undated(model) in _LIKE_FABLE_5_1
+
+
+def can_be_forced(model: str) -> bool:
+    """Say whether ``tool_choice`` can make a model call a tool."""
+    return undated(model) not in _LIKE_FABLE_5_1
+
+
+def binds_thinking(model: str) -> bool:
+    """Say whether a model's thinking is valid only behind what it was thought behind."""
+    return undated(model) in _LIKE_FABLE_5_1 | {"claude-haiku-5-5"}
 
 
 def thinking_mode(request: dict[str, Any]) -> tuple[str, Any]:
@@ -112,8 +154,7 @@ def thinking_mode(request: dict[str, Any]) -> tuple[str, Any]:
 def effort(request: dict[str, Any]) -> Any:
     """Return the effort of a request: as asked, else the model's default."""
     asked = (request.get("output_config") or {}).get("effort")
-    known = facts(request["model"])
-    return asked or _DEFAULT_EFFORT.get(known.id if known else "", "high")
+    return asked or _DEFAULT_EFFORT.get(undated(request["model"]), "high")
 
 
 def _capabilities(thinking_types: tuple[str, ...]) -> dict[str, Any]:
@@ -121,7 +162,7 @@ def _capabilities(thinking_types: tuple[str, ...]) -> dict[str, Any]:
     types = {kind: {"supported": kind in thinking_types} for kind in kinds}
     efforts = ("low", "medium", "high", "max", "xhigh")
     return {
-        "batch": _NO,
+        "batch": _YES,
         "citations": _NO,
         "code_execution": _NO,
         "context_management": _NO,

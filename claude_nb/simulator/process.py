@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, Literal, Self
 
 from claude_nb.simulator.replies import Received, Reply, to_json
 
@@ -134,16 +134,23 @@ class Simulator:
             self._reader.join()
         process.stdout.close()
 
-    def enqueue(self, *replies: Reply) -> None:
+    def enqueue(
+        self, *replies: Reply, at: Literal["messages", "batches", "results"] = "messages"
+    ) -> None:
         """Set what the next ``POST /v1/messages`` get, one reply each, instead of a script.
 
         Args:
-            *replies: Sent in this order, after those that are still waiting.
+            *replies: Sent in this order, after those that are still waiting. A ``Scripted`` cuts
+                the lines of a batch's results, and loses the answer to a batch that was taken in;
+                one with ``None`` events changes nothing.
+            at: Whose next requests get them: ``batches`` are those that hand in, look at, list or
+                cancel a batch, ``results`` those for its results.
 
         Raises:
             RuntimeError: If the simulator is not running.
         """
-        self._command({"do": "enqueue", "replies": [to_json(reply) for reply in replies]})
+        sent = [to_json(reply) for reply in replies]
+        self._command({"do": "enqueue", "at": at, "replies": sent})
 
     def drain(self) -> None:
         """Take back the replies that no request has got, so that scripts answer again.
@@ -154,7 +161,7 @@ class Simulator:
         self._command({"do": "drain"})
 
     def advance(self, seconds: float) -> None:
-        """Put the clock of the prompt cache forward, so that its entries age without a wait.
+        """Put the clock of the prompt cache and of batches forward: they age without a wait.
 
         Args:
             seconds: 0 or more. Of the rest, only the memory of its diagnosis goes by this clock.

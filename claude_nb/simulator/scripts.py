@@ -18,15 +18,28 @@ first line of the table that fits wins)::
     story, tale                              a story
     hello, hi, hey                           a greeting, and what can be asked
 
-Before these come, in this order:
+Where the request has tools, their names and these words choose first (but for a refusal)::
 
-- a request to continue an answer that was interrupted gets its rest;
-- ``output_config.format`` with a JSON schema gets a value that fits it;
-- the result of a tool gets a text that quotes it;
-- the word *tool* or *tools*, or the name of a tool of the request, gets a call of that tool with
-  input that fits its schema. So does any prompt that no script fits, if the request has tools.
+    NAME                                     a call of the tool of this name; several: one message
+    NAME then NAME                           the second call after the result of the first
+    NAME again, twice                        two calls in one message
+    tool, tools                              a call of the first tool
+    long                                     texts that are made up for these have many lines
+    search                                   web_search: a search with three results, cited
+    fetch                                    web_fetch: the page whose address is in the prompt
+    compute, run + code                      code_execution: the sum of the prompt's numbers
+    pause                                    the API's own tools pause the turn behind one result
+    unavailable                              the API's own tools fail
 
-All other prompts get a reply that says it understood nothing and shows what was sent.
+Input fits the schema of its tool. What the prompt names is preferred to what is made up: quoted
+texts, numbers, dates, addresses, files, the members of an enum, names inside a sentence, and
+``parameter=value`` or ``parameter: value``. The results of tools get a text that quotes them. A
+user message of its own behind results is a new prompt. ``tool_choice`` is obeyed.
+
+Before all this, a request to continue an answer that was interrupted gets its rest. In the end,
+instead of a text, ``output_config.format`` with a JSON schema gets a value that fits it, made like
+the input of tools. What nothing fits is a call of the first tool, if there are tools; and without
+them a reply that says it understood nothing and shows what was sent.
 
 The texts are in ``texts/``: parts that begin with ``<!-- thinking -->`` or ``<!-- text -->``, one
 for each content block.
@@ -40,10 +53,15 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from claude_nb.simulator import calls, servertools, toolturns
 from claude_nb.simulator.catalogue import thinks
+from claude_nb.simulator.echo import echo
+from claude_nb.simulator.longtext import long_text
 from claude_nb.simulator.schema import sample
 from claude_nb.simulator.tokens import blocks
-from claude_nb.simulator.wire import Answer, Written, text, thinking, tool_use
+from claude_nb.simulator.turns import Exchange, exchange, text_of
+from claude_nb.simulator.values import Values
+from claude_nb.simulator.wire import Answer, Written, text, thinking
 
 _TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("refusal", ("refuse", "refusal")),
@@ -64,14 +82,6 @@ _TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
 """Names of scripts, and what chooses them: any of these, each word of which must be there."""
 
 _NO_THOUGHT = "This script has nothing to think about. These lines stand where a summary would."
-_SAMPLE_INPUT = {
-    "from": "Lisbon",
-    "to": "Vienna",
-    "travellers": [{"name": "Ana", "age": 34}, {"name": "João", "age": 7}],
-    "options": {"by": ["train", "night train"], "budget": {"amount": 480.5, "currency": "EUR"}},
-    "flexible": True,
-    "note": None,
-}
 
 
 def answer_to(request: dict[str, Any], rng: random.Random) -> Answer:
@@ -79,38 +89,54 @@ def answer_to(request: dict[str, Any], rng: random.Random) -> Answer:
 
     Args:
         request: The body of a request that is known to be good.
-        rng: Gives tool calls their ids.
+        rng: Gives calls of tools their ids.
     """
-    answer = _continued(request, rng) or _chosen(request, rng)
-    said = [written for written in answer.content if written.block["type"] != "thinking"]
-    if not thinks(request):
-        return replace(answer, content=said)
-    thought = [written for written in answer.content if written not in said]
-    return replace(answer, content=[*(thought or [thinking(_NO_THOUGHT)]), *said])
+    now = exchange(request)
+    answer = _continued(request, rng) or _chosen(request, now, rng)
+    content = answer.content
+    if not thinks(request, between_calls=bool(now.results)):
+        content = [written for written in content if written.block["type"] != "thinking"]
+    elif not any(written.block["type"] == "thinking" for written in content):
+        content = [thinking(_NO_THOUGHT), *content]
+    return replace(answer, content=content)
 
 
-def _chosen(request: dict[str, Any], rng: random.Random) -> Answer:
-    # The last message need not be the user's: a system message may follow it.
-    asking = [m["content"] for m in request["messages"] if m["role"] == "user"]
-    last = blocks(asking[-1]) if asking else []
-    asked = (request.get("output_config") or {}).get("format") or {}
-    if asked.get("type") == "json_schema":
-        value = sample(asked.get("schema") or {})
-        return Answer([text(json.dumps(value, ensure_ascii=False, indent=2))])
-    results = [block for block in last if block["type"] == "tool_result"]
-    if results:
-        return _about_results(results)
-    prompt = _text_of(last)
+def _chosen(request: dict[str, Any], now: Exchange, rng: random.Random) -> Answer:
+    name = _named(now.prompt)
+    if name == "refusal":
+        return _script(name)
+    typed = _typed(request, now.prompt)
+    uses = servertools.uses(request, now.prompt)
+    steps = calls.steps(request, now.prompt, otherwise=not (name or typed or uses))
+    used = toolturns.answer(request, now, steps, uses, rng, typed=typed)
+    if used:
+        return used
+    if typed:
+        return Answer([typed])
+    if calls.only_shown(request, now.prompt):
+        return Answer(calls.shown(rng), "tool_use")
+    return _script(name) if name else echo(request, now.asked.blocks)
+
+
+def _named(prompt: str) -> str:
+    """Return the name of the script that a prompt chooses, or nothing."""
     words = set(re.findall(r"\w+", prompt.lower()))
-    name = next((n for n, needed in _TABLE if any(words.issuperset(w.split()) for w in needed)), "")
-    return _call(request, words, name, rng) or _script(name) or _echo(request, last)
+    fits = (n for n, needed in _TABLE if any(words.issuperset(w.split()) for w in needed))
+    return next(fits, "")
 
 
-def _script(name: str) -> Answer | None:
-    if not name:
+def _typed(request: dict[str, Any], prompt: str) -> Written | None:
+    """Return the answer in the form that ``output_config`` asks for, if it does."""
+    asked = (request.get("output_config") or {}).get("format") or {}
+    if asked.get("type") != "json_schema":
         return None
+    value = sample(asked.get("schema") or {}, Values(prompt))
+    return text(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def _script(name: str) -> Answer:
     if name == "long":
-        return Answer([text(_long())])
+        return Answer([text(long_text())])
     details = None
     if name == "refusal":
         details = {
@@ -133,10 +159,6 @@ def _read(name: str) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _text_of(content: list[dict[str, Any]]) -> str:
-    return "\n".join(block["text"] for block in content if block["type"] == "text")
-
-
 def _continued(request: dict[str, Any], rng: random.Random) -> Answer | None:
     """Return the rest of an answer that was interrupted, if that is asked for.
 
@@ -146,7 +168,7 @@ def _continued(request: dict[str, Any], rng: random.Random) -> Answer | None:
     *before, last = request["messages"]
     quoted = None
     if last["role"] == "user":
-        instruction = _text_of(blocks(last["content"]))
+        instruction = text_of(blocks(last["content"]))
         words = set(re.findall(r"\w+", instruction.lower()))
         if not before or words.isdisjoint({"continue", "interrupted"}):
             return None
@@ -155,15 +177,37 @@ def _continued(request: dict[str, Any], rng: random.Random) -> Answer | None:
             *before, last = before
     if not before or (quoted is None and last["role"] != "assistant"):
         return None
-    partial = quoted[1] if quoted else _joined(blocks(last["content"]))
-    whole = _chosen({**request, "messages": before}, rng)
+    came = blocks(last["content"])
+    if not quoted and any(block["type"] == "server_tool_use" for block in came):
+        return None  # paused, not interrupted
+    partial = (quoted[1] if quoted else _joined(came)).rstrip()
+    earlier = {**request, "messages": before}
+    whole = _chosen(earlier, exchange(earlier), rng)
     full = _joined([w.block | {"text": w.text} for w in whole.content])
-    partial = partial.rstrip()
     ending = partial.removeprefix("…")
     at = 0 if ending == partial else full.find(ending)
     if not partial or not full.startswith(ending, max(at, 0)):
         return None
-    return Answer([text(full[at + len(ending) :] or "\n")], whole.stop_reason)
+    return replace(whole, content=_behind(whole.content, at + len(ending)))
+
+
+def _behind(content: list[Written], length: int) -> list[Written]:
+    """Return what follows the first characters of an answer's texts, which are joined."""
+    rest: list[Written] = []
+    for written in content:
+        kind = written.block["type"]
+        if kind == "text":
+            left = replace(written, text=written.text[length:])
+            length = max(0, length - len(written.text))
+            if rest and not (
+                left.citations or rest[-1].citations or rest[-1].block["type"] != kind
+            ):
+                rest[-1] = text(rest[-1].text + left.text)
+            elif left.text:
+                rest.append(left)
+        elif kind != "thinking" and not length:
+            rest.append(written)
+    return rest or [text("\n")]
 
 
 _QUOTED = re.compile(r"interrupted. It ended with:\n\n(.*)\n\nContinue", re.DOTALL)
@@ -172,128 +216,3 @@ _QUOTED = re.compile(r"interrupted. It ended with:\n\n(.*)\n\nContinue", re.DOTA
 def _joined(content: list[dict[str, Any]]) -> str:
     """Return the text of an answer, in which nothing stands between two blocks."""
     return "".join(block["text"] for block in content if block["type"] == "text")
-
-
-def _call(
-    request: dict[str, Any], words: set[str], script: str, rng: random.Random
-) -> Answer | None:
-    """Return a call of a tool, if the prompt or the lack of anything else to say suggests one."""
-    tools = [tool for tool in request.get("tools") or [] if "input_schema" in tool]
-    forbidden = (request.get("tool_choice") or {}).get("type") == "none"
-    named = next((tool for tool in tools if tool["name"].lower() in words), None)
-    wanted = not words.isdisjoint({"tool", "tools"})
-    if forbidden or not (wanted or named or (tools and not script)):
-        return None
-    identifier = f"toolu_sim_{rng.randbytes(8).hex()}"
-    if not tools:
-        said = text(
-            "This request offers no tools, so here is what a call of one would look like. "
-            "Its input arrives as JSON, in pieces."
-        )
-        called = tool_use(identifier, "plan_trip", _SAMPLE_INPUT)
-    else:
-        tool = named or tools[0]
-        said = text(f"I am calling `{tool['name']}` with made-up input that fits its schema.")
-        called = tool_use(identifier, tool["name"], sample(tool["input_schema"]))
-    thought = thinking("A tool is to be used. Its input only has to fit the schema.")
-    return Answer([thought, said, called], "tool_use")
-
-
-def _about_results(results: list[dict[str, Any]]) -> Answer:
-    said = []
-    for result in results:
-        content = _text_of(blocks(result.get("content") or [])) or "(no text)"
-        verb = "failed with" if result.get("is_error") else "returned"
-        said.append(f"The tool {verb}\n\n{_fenced(content)}")
-    note = "A simulated reply cannot make more of it than to show that it arrived."
-    return Answer([text("\n\n".join([*said, note]))])
-
-
-def _fenced(content: str) -> str:
-    """Return a code fence that is longer than any in its content."""
-    longest = max((len(run) for run in re.findall(r"`+", content)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}text\n{content}\n{fence}"
-
-
-def _echo(request: dict[str, Any], last: list[dict[str, Any]]) -> Answer:
-    """Say that nothing was understood, and show what was sent."""
-    prompt = _text_of(last)
-    system = _text_of(blocks(request.get("system") or []))
-    rows = {
-        "model": f"`{request['model']}`",
-        "max_tokens": str(request["max_tokens"]),
-        "system": f"{len(system):,} characters" if system else "none",
-        "thinking": f"`{json.dumps(request['thinking'])}`"
-        if request.get("thinking")
-        else "not set",
-        "messages": str(len(request["messages"])),
-        "tools": ", ".join(f"`{t.get('name')}`" for t in request.get("tools") or []) or "none",
-    }
-    others = [block["type"] for block in last if block["type"] != "text"]
-    if others:
-        rows["attached"] = ", ".join(others)
-    table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
-    lines = [
-        (
-            "This is a **simulated reply**. No model has read your prompt: a small program on this "
-            "machine has, and it understood nothing, because no script of it fits."
-        ),
-        f"What was sent:\n\n| | |\n|:--|:--|\n{table}",
-        *_earlier(request["messages"][:-1]),
-        f"And the prompt, word for word:\n\n{_fenced(prompt)}",
-        "Say *hello* to see what it has scripts for.",
-    ]
-    if system:
-        lines.insert(2, f"The system prompt:\n\n{_fenced(system)}")
-    return Answer([text("\n\n".join(lines))])
-
-
-def _earlier(messages: list[dict[str, Any]]) -> list[str]:
-    """Show the messages before the prompt, each by its beginning."""
-    if not messages:
-        return []
-    lines = []
-    for message in messages:
-        said = " ".join(_text_of(blocks(message["content"])).split())
-        lines.append(f"{message['role']}: {said if len(said) <= 60 else said[:59] + '…'}")
-    return [f"Before the prompt, what was said earlier:\n\n{_fenced(chr(10).join(lines))}"]
-
-
-@cache
-def _long() -> str:
-    """Return a very long answer: the numbers from 2 on, each with its factors."""
-    chapters = ["# The first numbers, taken apart"]
-    for number in range(2, 252):
-        factors = _factors(number)
-        product = r" \cdot ".join(map(str, factors))
-        prime = len(factors) == 1
-        chapters.append(
-            f"## {number}\n\n"
-            + (f"**{number}** is prime. " if prime else f"{number} is ${number} = {product}$. ")
-            + f"Its square is {number**2:,}, and in binary it is written `{number:b}`."
-        )
-        if number % 10 == 0:
-            multiples = "\n".join(f"| {k} | {k * number:,} |" for k in range(1, 6))
-            chapters.append(f"| times | {number} |\n|--:|--:|\n{multiples}")
-        if number % 15 == 0:
-            divisors = [d for d in range(1, number + 1) if number % d == 0]
-            chapters.append("Its divisors:\n\n" + "\n".join(f"- {d}" for d in divisors))
-        if number % 25 == 0:
-            chapters.append(
-                f"```python\nassert {' * '.join(map(str, factors))} == {number}\n"
-                f'print(f"{{{number}:b}}")  # {number:b}\n```'
-            )
-    return "\n\n".join(chapters)
-
-
-def _factors(number: int) -> list[int]:
-    """Return the prime factors of a number, the smallest first."""
-    found, divisor = [], 2
-    while number > 1:
-        if number % divisor:
-            divisor += 1
-        else:
-            found.append(divisor)
-            number //= divisor
-    return found

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from itertools import chain, islice
 from typing import Any
@@ -20,7 +21,9 @@ from tornado.iostream import IOStream, StreamClosedError
 from tornado.web import Application, RequestHandler
 
 from claude_nb.models import facts
-from claude_nb.simulator import catalogue, tokens, validation, wire
+from claude_nb.simulator import catalogue, signatures, tokens, validation, wire
+from claude_nb.simulator.batches import LARGEST_BODY as _LARGEST_BATCH
+from claude_nb.simulator.batches import Batch, Batches
 from claude_nb.simulator.cache import Diagnostics, PromptCache
 from claude_nb.simulator.replies import End, Error, Raw, Received, Reply, Scripted, Stream
 from claude_nb.simulator.scripts import answer_to
@@ -28,6 +31,10 @@ from claude_nb.simulator.scripts import answer_to
 _UNRECORDED = {"authorization", "x-api-key", "cookie", "proxy-authorization"}
 _LARGEST_BODY = 32 * 2**20
 """Bytes; the API's own limit for a message request."""
+
+
+_LINES_AT_ONCE = 20
+"""Lines of a batch's results that are sent together."""
 
 
 @dataclass(slots=True)
@@ -39,28 +46,41 @@ class State:
         seed: Where the variation begins.
         tell: Reports what happened to the parent process.
         queue: Replies that take the place of scripts.
+        faults: Replies that take the place of what the batches' endpoints answer, by their names:
+            ``batches`` and ``results``.
         received: How many requests there were.
         cache: The prompt prefixes that were seen.
         diagnostics: What is known of earlier requests, to say why a later one missed the cache.
-        ahead: Seconds that the clock of these two is ahead of the real one.
+        batches: The batches that were handed in.
+        ahead: Seconds that the clock of these three is ahead of the real one.
     """
 
     speed: float
     seed: int
     tell: Callable[[dict[str, Any]], None]
     queue: deque[Reply] = field(default_factory=deque)
+    faults: dict[str, deque[Reply]] = field(
+        default_factory=lambda: {"batches": deque(), "results": deque()}
+    )
     received: int = 0
     cache: PromptCache = field(default_factory=PromptCache)
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
+    batches: Batches = field(default_factory=Batches)
     ahead: float = 0.0
 
     def now(self) -> float:
         """Return the time by which entries of the cache live, in seconds."""
         return time.monotonic() + self.ahead
 
+    def date(self) -> datetime:
+        """Return the time by which batches are processed."""
+        return datetime.now(UTC) + timedelta(seconds=self.ahead)
+
 
 class _Handler(RequestHandler):
     """Writes down each request; answers errors in the API's shape; paces and ends bodies."""
+
+    largest_body = _LARGEST_BODY
 
     def initialize(self, state: State) -> None:
         self.state = state
@@ -72,7 +92,7 @@ class _Handler(RequestHandler):
         self.request_id = f"req_sim_{state.seed}_{self.number:06d}"
         # A body that was dropped must not be finished by tornado after all.
         self._auto_finish = False
-        self.too_large = len(self.request.body) > _LARGEST_BODY
+        self.too_large = len(self.request.body) > self.largest_body
         self.json: Any = None
         if not self.too_large:
             with contextlib.suppress(ValueError):
@@ -83,7 +103,7 @@ class _Handler(RequestHandler):
             method=self.request.method or "",
             path=self.request.path,
             headers={k: v for k, v in headers.items() if k not in _UNRECORDED},
-            body=self.json,
+            body=self.json if len(self.request.body) <= _LARGEST_BODY else None,
             at=time.monotonic(),
         )
         state.tell({"told": "received", "request": asdict(received)})
@@ -222,9 +242,10 @@ class _Messages(_Handler):
         request: dict[str, Any] = self.json
         fingerprint = json.dumps(request, sort_keys=True)
         rng = random.Random(f"{self.state.seed} {fingerprint}")  # noqa: S311  (not a secret)
-        answer = tokens.limited(answer_to(request, rng), request)
+        answer = signatures.signed(tokens.limited(answer_to(request, rng), request), request)
         now = self.state.now()
         found = self.state.cache.find(request, now)
+        started = tokens.usage(request, wire.Answer(), found.read, found.written)
         usage = tokens.usage(request, answer, found.read, found.written)
         display = catalogue.thinking_display(request)
         identifier = f"msg_sim_{rng.randbytes(10).hex()}"
@@ -241,12 +262,17 @@ class _Messages(_Handler):
             self.state.diagnostics.remember(identifier, request, now)
 
         if not request.get("stream"):
-            begun()
+            gaps = wire.events(head, answer, (started, usage), display, rng)
+            with contextlib.suppress(StreamClosedError):  # it takes as long as to stream it
+                await self.pause(sum(gap for gap, _ in gaps) / self.state.speed)
+                begun()
+            if self.over:
+                return
             self.finish(wire.message(head, answer, usage, display))
             return
         self.start(200, {})
         timed: Iterable[tuple[float, wire.Event]]
-        timed = wire.events(head, answer, usage, display, rng)
+        timed = wire.events(head, answer, (started, usage), display, rng)
         if cut is not None:
             timed = chain(islice(timed, cut.events), ((0.0, event) for event in cut.then))
         timed = _telling(timed, begun)
@@ -300,6 +326,132 @@ class _Models(_Handler):
             self.fail(Error(400, "invalid_request_error", str(error)))
 
 
+class _Batch(_Handler):
+    """What the endpoints of batches have in common."""
+
+    async def instead(self, name: str) -> Scripted | None:
+        """Answer with what was queued for an endpoint; return what only cuts its own answer."""
+        queue = self.state.faults[name]
+        match queue.popleft() if queue else None:
+            case Error() as error:
+                self.fail(error)
+            case Raw() as raw:
+                self.set_status(raw.status)
+                self.set_header("Content-Type", "application/json")
+                for header, value in raw.headers.items():
+                    self.set_header(header, value)
+                await self.send(((raw.delay, chunk) for chunk in raw.chunks), raw.end)
+            case Scripted() as cut:
+                return cut
+        return None
+
+    @property
+    def account(self) -> str:
+        """Whose batches are seen: those of the key."""
+        return self.request.headers.get("authorization") or self.request.headers.get(
+            "x-api-key", ""
+        )
+
+    def find(self, identifier: str) -> Batch | None:
+        """Return a batch of the account; where there is none, answer so."""
+        found = self.state.batches.find(identifier, self.account)
+        if found is None:
+            self.fail(Error(404, "not_found_error", f"batch: {identifier}"))
+        return found
+
+    def info(self, batch: Batch) -> dict[str, Any]:
+        """Return a batch as the API describes it."""
+        base = f"{self.request.protocol}://{self.request.host}"
+        return batch.info(self.state.date(), f"{base}/v1/messages/batches/{batch.id}/results")
+
+    def refuse(self, message: str) -> None:
+        """Answer 400."""
+        self.fail(Error(400, "invalid_request_error", message))
+
+
+class _Batches(_Batch):
+    largest_body = _LARGEST_BATCH
+
+    async def post(self) -> None:
+        cut = await self.instead("batches")
+        if self._finished or self.over:
+            return
+        state = self.state
+        try:
+            batch = state.batches.create(
+                self.json, self.account, state.date(), state.speed, state.seed
+            )
+        except ValueError as error:
+            self.refuse(str(error))
+            return
+        if cut is not None and cut.events is not None:  # taken in, and the answer lost on its way
+            await self.send((), cut.end)
+            return
+        self.finish(self.info(batch))
+
+    async def get(self) -> None:
+        await self.instead("batches")
+        if self._finished or self.over:
+            return
+        limit = self.get_query_argument("limit", "20")
+        if not limit.isdecimal() or not 1 <= int(limit) <= 1000:
+            self.refuse("limit: Input should be from 1 to 1000")
+            return
+        after, before = (self.get_query_argument(f"{n}_id", None) for n in ("after", "before"))
+        shown, more = self.state.batches.page(self.account, int(limit), after, before)
+        ends = {"first_id": shown[0].id, "last_id": shown[-1].id} if shown else {}
+        page = {"data": list(map(self.info, shown)), "has_more": more}
+        self.finish({**page, "first_id": None, "last_id": None, **ends})
+
+
+class _OneBatch(_Batch):
+    async def get(self, identifier: str) -> None:
+        await self.instead("batches")
+        if self._finished or self.over:
+            return
+        if (batch := self.find(identifier)) is not None:
+            self.finish(self.info(batch))
+
+    def delete(self, identifier: str) -> None:
+        batch = self.find(identifier)
+        if batch is None:
+            return
+        if self.state.date() < batch.ends():
+            self.refuse("A batch cannot be deleted before its processing has ended.")
+            return
+        self.state.batches.delete(batch)
+        self.finish({"id": batch.id, "type": "message_batch_deleted"})
+
+
+class _CancelBatch(_Batch):
+    async def post(self, identifier: str) -> None:
+        await self.instead("batches")
+        if self._finished or self.over or (batch := self.find(identifier)) is None:
+            return
+        if self.state.date() >= batch.ends():
+            self.refuse("A batch cannot be canceled after its processing has ended.")
+            return
+        batch.canceled = batch.canceled or self.state.date()
+        self.finish(self.info(batch))
+
+
+class _BatchResults(_Batch):
+    async def get(self, identifier: str) -> None:
+        cut = await self.instead("results")
+        if self._finished or self.over or (batch := self.find(identifier)) is None:
+            return
+        if self.info(batch)["results_url"] is None:
+            self.fail(Error(404, "not_found_error", f"batch: {identifier} has no results"))
+            return
+        self.set_header("Content-Type", "application/x-jsonl")
+        lines = batch.results(self.state.cache, self.state.now())
+        if cut is not None:
+            await self.send(((0.0, line) for line in islice(lines, cut.events)), cut.end)
+            return
+        pieces = iter(lambda: b"".join(islice(lines, _LINES_AT_ONCE)), b"")
+        await self.send(((0.0, piece) for piece in pieces), "close")
+
+
 class _Unknown(_Handler):
     def prepare(self) -> None:
         super().prepare()
@@ -317,6 +469,10 @@ def application(state: State) -> Application:
         [
             (r"/v1/messages", _Messages, shared),
             (r"/v1/messages/count_tokens", _CountTokens, shared),
+            (r"/v1/messages/batches", _Batches, shared),
+            (r"/v1/messages/batches/([^/]+)", _OneBatch, shared),
+            (r"/v1/messages/batches/([^/]+)/cancel", _CancelBatch, shared),
+            (r"/v1/messages/batches/([^/]+)/results", _BatchResults, shared),
             (r"/v1/models", _Models, shared),
             (r"/v1/models/([^/]+)", _Models, shared),
         ],

@@ -61,11 +61,14 @@ def usage(
         read: Input tokens that were read from the cache.
         written: Input tokens that were written to it, by time to live: ``5m`` and ``1h``.
     """
+    # What the API's own tools brought in the middle of the answer was read by the model, too.
+    results = [w.block for w in answer.content if w.block["type"].endswith("_tool_result")]
+    brought = sum(map(of_block, results))
     outputs = [(w.block["type"], estimate(w.text)) for w in answer.content]
     thought = sum(count for kind, count in outputs if kind == "thinking")
     put_out = max(1, sum(count for _, count in outputs))
-    return {
-        "input_tokens": of_request(request) - read - sum(written.values()),
+    usage = {
+        "input_tokens": of_request(request) + brought - read - sum(written.values()),
         "cache_creation_input_tokens": sum(written.values()),
         "cache_read_input_tokens": read,
         "cache_creation": {f"ephemeral_{ttl}_input_tokens": n for ttl, n in written.items()},
@@ -73,6 +76,19 @@ def usage(
         "output_tokens_details": {"thinking_tokens": thought},
         "service_tier": "standard",
     }
+    if results or any(kind == "server_tool_use" for kind, _ in outputs):
+        usage["server_tool_use"] = {
+            f"{tool}_requests": sum(_is_success(tool, result) for result in results)
+            for tool in ("web_search", "web_fetch")
+        }
+    return usage
+
+
+def _is_success(tool: str, result: dict[str, Any]) -> bool:
+    """Say whether a result is one of a tool that did not fail: only such are counted."""
+    content = result["content"]
+    failed = isinstance(content, dict) and content["type"].endswith("_error")
+    return result["type"] == f"{tool}_tool_result" and not failed
 
 
 def limited(answer: Answer, request: dict[str, Any]) -> Answer:
@@ -88,7 +104,7 @@ def _within(answer: Answer, max_tokens: int) -> Answer:
         if cost > left:
             if left:
                 kept.append(replace(written, text=written.text[: left * CHARACTERS_PER_TOKEN]))
-            return Answer(kept, "max_tokens")
+            return replace(answer, content=kept, stop_reason="max_tokens", stop_details=None)
         left -= cost
         kept.append(written)
     return answer
@@ -102,7 +118,10 @@ def _stopped(answer: Answer, sequences: list[str]) -> Answer:
         if found:
             at, sequence = min(found)
             last = [replace(written, text=written.text[:at])] if at else []
-            return Answer([*answer.content[:number], *last], "stop_sequence", sequence)
+            content = [*answer.content[:number], *last]
+            return replace(
+                answer, content=content, stop_reason="stop_sequence", stop_sequence=sequence
+            )
     return answer
 
 

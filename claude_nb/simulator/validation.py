@@ -1,4 +1,4 @@
-"""What the API refuses, as far as a user of a notebook meets it.
+"""What the API refuses, as far as a user of a notebook meets it; of tools, see ``toolrules``.
 
 The rules are those of platform.claude.com/docs ("Errors", "Thinking", "Versioning",
 "Prompt caching", read 2026-10-08); the wording is ours, except where a program may look for it.
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from claude_nb.models import ModelFacts, facts
+from claude_nb.simulator import signatures, toolrules
 from claude_nb.simulator.cache import TTLS, automatic_place, breakpoints, markable
 from claude_nb.simulator.replies import Error
 from claude_nb.simulator.tokens import Part, blocks, parts
@@ -23,8 +24,13 @@ _SHAPES = {
     "tools": list,
     "stop_sequences": list,
 }
-_FIELDS = {"text": "text", "tool_use": "id", "tool_result": "tool_use_id"}
-"""Strings that a block must have, by its type."""
+_FIELDS = {
+    "text": ("text",),
+    "thinking": ("thinking", "signature"),
+    "tool_use": ("id",),
+    "server_tool_use": ("id",),
+}
+"""Strings that a block must have, by its type; every result must have ``tool_use_id``."""
 
 
 def problem(request: Any, *, counting: bool = False) -> Error | None:
@@ -59,8 +65,12 @@ def _complaints(request: dict[str, Any], known: ModelFacts, *, counting: bool) -
             yield f"{name}: sampling parameters are not accepted; leave it out"
     yield from _about_shapes(request)
     yield from _about_thinking(request, known)
-    yield from _about_messages(request, known)
+    yield from toolrules.about_definitions(request)
+    yield from _about_messages(request)
+    yield from toolrules.about_calls(request)
+    yield from _about_prefill(request["messages"], known)
     yield from _about_caching(request)
+    yield from signatures.complaints(request)
 
 
 def _about_shapes(request: dict[str, Any]) -> Iterator[str]:
@@ -70,14 +80,8 @@ def _about_shapes(request: dict[str, Any]) -> Iterator[str]:
             yield f"{name}: Input should be {'an object' if kind is dict else 'a list'}"
     if any(not isinstance(s, str) or not s for s in request.get("stop_sequences") or []):
         yield "stop_sequences: each should be a non-empty string"
-    for number, tool in enumerate(request.get("tools") or []):
-        if not isinstance(tool, dict) or not isinstance(tool.get("name"), str):
-            yield f"tools.{number}.name: Field required"
-        for name in ("input_schema", "cache_control"):
-            if not isinstance(tool.get(name), dict | None):
-                yield f"tools.{number}.{name}: Input should be an object"
-        if not isinstance(tool.get("type"), str | None):
-            yield f"tools.{number}.type: Input should be a string"
+    if not isinstance(request.get("container"), str | dict | None):
+        yield "container: Input should be a valid string"
     named = (request.get("diagnostics") or {}).get("previous_message_id")
     if not isinstance(named, str | None):
         yield "diagnostics.previous_message_id: Input should be a string or null"
@@ -122,6 +126,9 @@ def _about_thinking(request: dict[str, Any], known: ModelFacts) -> Iterator[str]
     elif known.thinking_types is not None and kind not in known.thinking_types:
         accepted = ", ".join(known.thinking_types)
         yield f"thinking.type: {known.id} does not accept {kind!r}; it accepts {accepted}"
+    elif kind == "between_tools" and len(thinking) > 1:
+        extra = next(name for name in thinking if name != "type")
+        yield f"thinking.between_tools.{extra}: Extra inputs are not permitted"
     elif kind == "enabled":
         budget = thinking.get("budget_tokens")
         if not isinstance(budget, int) or budget < _LEAST_BUDGET:
@@ -130,7 +137,7 @@ def _about_thinking(request: dict[str, Any], known: ModelFacts) -> Iterator[str]
             yield "max_tokens: must be greater than thinking.budget_tokens"
 
 
-def _about_messages(request: dict[str, Any], known: ModelFacts) -> Iterator[str]:
+def _about_messages(request: dict[str, Any]) -> Iterator[str]:
     messages = request.get("messages")
     if messages is None:
         yield "messages: Field required"
@@ -139,7 +146,9 @@ def _about_messages(request: dict[str, Any], known: ModelFacts) -> Iterator[str]
         return
     for number, message in enumerate(messages):
         yield from _about_message(f"messages.{number}", message)
-    yield from _about_tools(messages)
+
+
+def _about_prefill(messages: list[dict[str, Any]], known: ModelFacts) -> Iterator[str]:
     last = messages[-1]
     # A turn that the server paused is sent back as it is, and holds calls of the server's tools.
     paused = any(block["type"] == "server_tool_use" for block in blocks(last["content"]))
@@ -176,8 +185,10 @@ def _about_content(where: str, content: Any) -> Iterator[str]:
         if not isinstance(kind, str):
             yield f"{at}.type: Field required"
             return
-        if kind in _FIELDS and not isinstance(block.get(_FIELDS[kind]), str):
-            yield f"{at}.{_FIELDS[kind]}: Field required"
+        fields = _FIELDS.get(kind, ("tool_use_id",) if kind.endswith("tool_result") else ())
+        for name in fields:
+            if not isinstance(block.get(name), str):
+                yield f"{at}.{kind}.{name}: Field required"
         if kind == "text" and not block["text"]:
             yield (
                 f"{at}.text: cache_control cannot be set for empty text blocks"
@@ -191,27 +202,6 @@ def _about_content(where: str, content: Any) -> Iterator[str]:
                 yield f"{at}.{name}: Input should be an object"
         if kind == "tool_result" and block.get("content"):
             yield from _about_content(f"{at}.content", block["content"])
-
-
-def _about_tools(messages: list[dict[str, Any]]) -> Iterator[str]:
-    """Hold every call against the results in the message right after it, and these against it."""
-    called: set[str] = set()
-    for number, message in enumerate(messages):
-        content = blocks(message["content"])
-        results = {b["tool_use_id"] for b in content if b["type"] == "tool_result"}
-        if called - results:
-            ids = ", ".join(sorted(called - results))
-            yield (
-                f"messages.{number - 1}: `tool_use` ids were found without `tool_result` blocks "
-                f"immediately after: {ids}"
-            )
-        if results - called:
-            ids = ", ".join(sorted(results - called))
-            yield f"messages.{number}: unexpected `tool_use_id` in `tool_result` blocks: {ids}"
-        called = {b["id"] for b in content if b["type"] == "tool_use"}
-    if called:
-        ids = ", ".join(sorted(called))
-        yield f"`tool_use` ids were found without `tool_result` blocks immediately after: {ids}"
 
 
 def _about_caching(request: dict[str, Any]) -> Iterator[str]:

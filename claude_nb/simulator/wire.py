@@ -4,7 +4,6 @@ The order and the shapes of the events are those of the Messages API's streaming
 (platform.claude.com/docs, "Streaming messages", read 2026-09-02) and of the SDK's types.
 """
 
-import base64
 import json
 import random
 from collections.abc import Iterator
@@ -18,8 +17,10 @@ _SIZES = (1, 2, 2, 3, 3, 4, 4, 4, 5, 5, 6, 7, 9, 14, 20)
 """Characters in a delta, each as likely as the others."""
 
 _EVENTS_BETWEEN_PINGS = 250
-_FIELDS = {"text": "text", "thinking": "thinking", "tool_use": "input"}
-"""The field that deltas fill, by type of block."""
+_SILENCE = 10.0
+"""Seconds without an event, at speed 1, after which there is a ping. The API's own is not known."""
+
+_CALLS = {"tool_use", "server_tool_use"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +28,19 @@ class Written:
     """A content block, and what is written into it by deltas.
 
     Attributes:
-        block: The block as ``content_block_start`` sends it, still empty.
+        block: The block as ``content_block_start`` sends it, still empty. The result of a server
+            tool is whole from the start.
         text: What the deltas carry: text, thinking, or a tool's input as JSON.
+        citations: Of a text, the citations.
+        signature: Of thinking, the signature.
+        eager: Of a call, whether its input is sent as it is written (``eager_input_streaming``).
     """
 
     block: dict[str, Any]
     text: str = ""
+    citations: tuple[dict[str, Any], ...] = ()
+    signature: str = ""
+    eager: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,34 +52,44 @@ class Answer:
         stop_reason: The API's ``stop_reason``.
         stop_sequence: The one that was met, if one was.
         stop_details: Of a refusal.
+        container: Where code was run.
     """
 
     content: list[Written] = field(default_factory=list)
     stop_reason: str = "end_turn"
     stop_sequence: str | None = None
     stop_details: dict[str, Any] | None = None
+    container: dict[str, Any] | None = None
 
 
-def text(written: str) -> Written:
+def text(written: str, *citations: dict[str, Any]) -> Written:
     """Make a text block."""
-    return Written({"type": "text", "text": ""}, written)
+    block: dict[str, Any] = {"type": "text", "text": ""}
+    return Written(block | {"citations": []} if citations else block, written, citations)
 
 
 def thinking(written: str) -> Written:
-    """Make a thinking block; its signature follows from its text."""
+    """Make a thinking block, not signed yet."""
     return Written({"type": "thinking", "thinking": "", "signature": ""}, written)
 
 
-def tool_use(identifier: str, name: str, tool_input: Any) -> Written:
+def tool_use(
+    identifier: str, name: str, tool_input: dict[str, Any], *, eager: bool = False
+) -> Written:
     """Make a call of a client tool."""
     block = {"type": "tool_use", "id": identifier, "name": name, "input": {}}
+    return Written(block, json.dumps(tool_input, ensure_ascii=False), eager=eager)
+
+
+def server_tool_use(identifier: str, name: str, tool_input: dict[str, Any]) -> Written:
+    """Make a call of a tool that the API runs itself."""
+    block = {"type": "server_tool_use", "id": identifier, "name": name, "input": {}}
     return Written(block, json.dumps(tool_input, ensure_ascii=False))
 
 
-def signature(written: str) -> str:
-    """Return a thinking block's signature: opaque as the real ones, and recognisably simulated."""
-    mark = random.Random(written).randbytes(48)  # noqa: S311  (not a secret)
-    return base64.b64encode(b"claude_nb simulator, signs nothing. " + mark).decode()
+def server_tool_result(identifier: str, name: str, content: Any) -> Written:
+    """Make the result of such a call, whose block is named after the tool."""
+    return Written({"type": f"{name}_tool_result", "tool_use_id": identifier, "content": content})
 
 
 def sse(event: Event) -> bytes:
@@ -92,10 +110,11 @@ def message(head: dict[str, Any], answer: Answer, usage: dict[str, Any], display
     """
     return {
         **head,
-        "content": [_whole(written, display) for written in answer.content],
+        "content": [whole(written, display) for written in answer.content],
         "stop_reason": answer.stop_reason,
         "stop_sequence": answer.stop_sequence,
         "stop_details": answer.stop_details,
+        "container": answer.container,
         "usage": usage,
     }
 
@@ -103,7 +122,7 @@ def message(head: dict[str, Any], answer: Answer, usage: dict[str, Any], display
 def events(
     head: dict[str, Any],
     answer: Answer,
-    usage: dict[str, Any],
+    usage: tuple[dict[str, Any], dict[str, Any]],
     display: Display,
     rng: random.Random,
 ) -> Iterator[tuple[float, Event]]:
@@ -112,21 +131,36 @@ def events(
     Args:
         head: As in :func:`message`.
         answer: The answer.
-        usage: The usage of the whole message.
+        usage: What is known of the usage when the message starts, and that of the whole message.
         display: Whether thinking is shown.
         rng: Decides the sizes of the deltas and the pace.
 
     Yields:
         Seconds since the event before, at speed 1, and the event.
     """
+    for gap, event in _events(head, answer, usage, display, rng):
+        silences = int(gap / _SILENCE)
+        yield from [(_SILENCE, {"type": "ping"})] * silences
+        yield gap - silences * _SILENCE, event
+
+
+def _events(
+    head: dict[str, Any],
+    answer: Answer,
+    usage: tuple[dict[str, Any], dict[str, Any]],
+    display: Display,
+    rng: random.Random,
+) -> Iterator[tuple[float, Event]]:
+    begun, done = usage
     start = {**head, "content": [], "stop_reason": None, "stop_sequence": None}
-    first_usage = {k: v for k, v in usage.items() if k != "output_tokens_details"}
-    start["usage"] = first_usage | {"output_tokens": 1}
+    start["usage"] = {k: v for k, v in begun.items() if k != "output_tokens_details"}
     yield rng.uniform(0.3, 0.6), {"type": "message_start", "message": start}
     count = 0
     for index, written in enumerate(answer.content):
-        begun = {"type": "content_block_start", "index": index, "content_block": written.block}
-        yield rng.uniform(0, 0.05), begun
+        opened = {"type": "content_block_start", "index": index, "content_block": written.block}
+        # A result comes when the server's tool has run.
+        ran = written.block["type"].endswith("_tool_result")
+        yield rng.uniform(0.6, 1.4) if ran else rng.uniform(0, 0.05), opened
         if index == 0:
             yield 0.0, {"type": "ping"}
         for gap, delta in _deltas(written, display, rng):
@@ -138,9 +172,10 @@ def events(
     stop: Event = {"stop_reason": answer.stop_reason, "stop_sequence": answer.stop_sequence}
     if answer.stop_details is not None:
         stop["stop_details"] = answer.stop_details
-    totals = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
-    last_usage = {k: usage[k] for k in (*totals, "output_tokens", "output_tokens_details")}
-    yield 0.0, {"type": "message_delta", "delta": stop, "usage": last_usage}
+    if answer.container is not None:
+        stop["container"] = answer.container
+    totals = {k: v for k, v in done.items() if k not in {"cache_creation", "service_tier"}}
+    yield 0.0, {"type": "message_delta", "delta": stop, "usage": totals}
     yield 0.0, {"type": "message_stop"}
 
 
@@ -153,40 +188,77 @@ def pieces(written: str, rng: random.Random) -> Iterator[str]:
         at += size
 
 
+def values(written: str) -> Iterator[str]:
+    """Cut a JSON object behind each of its values; what is left of a value that was cut is one."""
+    decoder = json.JSONDecoder()
+    start, at = 0, 1
+    while at < len(written) - 1:
+        try:
+            _, at = decoder.raw_decode(written, at)
+            _, at = decoder.raw_decode(written, at + len(": "))
+        except json.JSONDecodeError:
+            break
+        yield written[start:at]
+        start, at = at, at + len(", ")
+    yield written[start:]
+
+
+def whole(written: Written, display: Display) -> dict[str, Any]:
+    """Return a block as it is when its deltas have come."""
+    kind = written.block["type"]
+    if kind == "thinking":
+        shown = written.text if display == "summarized" else ""
+        return {**written.block, "thinking": shown, "signature": written.signature}
+    if kind == "text":
+        cited = {"citations": list(written.citations)} if written.citations else {}
+        return {**written.block, "text": written.text, **cited}
+    if kind in _CALLS:
+        try:
+            return {**written.block, "input": json.loads(written.text)}
+        except json.JSONDecodeError:  # max_tokens cut it
+            return written.block
+    return written.block
+
+
 def _deltas(
     written: Written, display: Display, rng: random.Random
 ) -> Iterator[tuple[float, Event]]:
-    match written.block["type"]:
-        case "text":
-            for piece in pieces(written.text, rng):
-                yield _pace(rng), {"type": "text_delta", "text": piece}
-        case "thinking":
-            hidden = display == "omitted"
-            for piece in pieces("" if hidden else written.text, rng):
-                yield _pace(rng), {"type": "thinking_delta", "thinking": piece}
-            # Thinking that is not shown is a silence, shorter than writing it would be.
-            gap = rng.uniform(1.0, 2.0) if hidden else 0.0
-            yield gap, {"type": "signature_delta", "signature": signature(written.text)}
-        case "tool_use":
-            yield 0.0, {"type": "input_json_delta", "partial_json": ""}
-            for piece in pieces(written.text, rng):
-                yield _pace(rng), {"type": "input_json_delta", "partial_json": piece}
+    kind = written.block["type"]
+    if kind == "text":
+        # The API names its sources before the words that rest on them.
+        for citation in written.citations:
+            yield _pace(rng), {"type": "citations_delta", "citation": citation}
+        for piece in pieces(written.text, rng):
+            yield _pace(rng), {"type": "text_delta", "text": piece}
+    elif kind == "thinking":
+        hidden = display == "omitted"
+        for piece in pieces("" if hidden else written.text, rng):
+            yield _pace(rng), {"type": "thinking_delta", "thinking": piece}
+        # Thinking that is not shown is a silence, shorter than writing it would be.
+        gap = rng.uniform(1.0, 2.0) if hidden else 0.0
+        yield gap, {"type": "signature_delta", "signature": written.signature}
+    elif kind in _CALLS:
+        yield 0.0, {"type": "input_json_delta", "partial_json": ""}
+        for gap, piece in _input(written, rng):
+            yield gap, {"type": "input_json_delta", "partial_json": piece}
+
+
+def _input(written: Written, rng: random.Random) -> Iterator[tuple[float, str]]:
+    """Cut the input of a call.
+
+    Unless the tool asks for it as it is written, the API holds it back until a value is complete,
+    and sends that at once. No input at all is nothing beyond the first, empty delta.
+    """
+    if written.text == "{}":
+        return
+    for value in [written.text] if written.eager else values(written.text):
+        timed = [(_pace(rng), piece) for piece in pieces(value, rng)]
+        if not written.eager:
+            held = sum(gap for gap, _ in timed)
+            timed = [(0.0 if number else held, piece) for number, (_, piece) in enumerate(timed)]
+        yield from timed
 
 
 def _pace(rng: random.Random) -> float:
     """Return the seconds before a delta: 0.008 to 0.016, about 80 a second."""
     return rng.uniform(0.008, 0.016)
-
-
-def _whole(written: Written, display: Display) -> dict[str, Any]:
-    kind = written.block["type"]
-    if kind == "thinking":
-        shown = written.text if display == "summarized" else ""
-        return {**written.block, "thinking": shown, "signature": signature(written.text)}
-    if kind == "tool_use":
-        try:
-            return {**written.block, "input": json.loads(written.text)}
-        except json.JSONDecodeError:  # max_tokens cut it
-            return written.block
-    field_name = _FIELDS.get(kind)
-    return {**written.block, field_name: written.text} if field_name else written.block

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.attachments import attach, said
 from claude_nb.events import ToolRan
+from claude_nb.reply import shell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +25,8 @@ _CONTENT = frozenset({"text", "image", "document", "search_result"})
 
 _OURS = ("claude_nb", "anthropic", "pydantic", "asyncio")
 """Packages whose lines in a traceback say nothing about the user's function."""
+
+_FILE = re.compile(r'^( *)File "([^"\n]+)"', re.MULTILINE)
 
 Content = tuple[dict[str, Any], ...]
 
@@ -91,8 +95,15 @@ def raised(call: str, error: Exception, seconds: float) -> ToolRan:
     if str(error).startswith("Invalid arguments for function") and error.__cause__ is not None:
         message = _invalid(error.__cause__)  # the SDK's own words do not say what is wrong
     lines = traceback.format_exception(type(error), error, _theirs(error.__traceback__))
-    kind = type(error).__name__
-    return failed(call, message, f"failed: {kind}", seconds=seconds, details="".join(lines))
+    kind, report = type(error).__name__, _FILE.sub(_cell, "".join(lines))
+    return failed(call, message, f"failed: {kind}", seconds=seconds, details=report)
+
+
+def _cell(found: re.Match[str]) -> str:
+    """A line of a traceback with the number of the cell, instead of the file that it was put in."""
+    here = shell()
+    label = here.compile.format_code_name(found[2]) if here else None  # ("Cell", "In[3]")
+    return f"{found[1]}{' '.join(label)}" if label else found[0]
 
 
 def _invalid(cause: BaseException) -> str:

@@ -29,8 +29,8 @@ _TICK = 1.0
 """Seconds after which a silent stream is drawn again, so that its clock goes on."""
 
 
-_UNSEEN = 3600.0
-"""Seconds for which a stream that nobody sees is left alone."""
+_UNSEEN = 1.0
+"""Seconds after which a stream that nobody sees is looked at again."""
 
 _HANGS = 3.0
 """Seconds after an interrupt from which on the next one is not only another press of the key."""
@@ -96,7 +96,7 @@ def paint(
 
 
 @contextmanager
-def interrupts(stop: Callable[[], object], desk: Desk) -> Iterator[None]:
+def interrupts(stop: Callable[[], object], desk: Desk | None = None) -> Iterator[None]:
     """Let an interrupt stop what is waited for, rather than break off what runs at that moment.
 
     One that comes long after the first is an interrupt as ever: something hangs. One that comes
@@ -110,7 +110,7 @@ def interrupts(stop: Callable[[], object], desk: Desk) -> Iterator[None]:
     stopped: list[float] = []
 
     def handle(number: int, frame: FrameType | None) -> None:
-        if desk.takes_interrupt():
+        if desk is not None and desk.takes_interrupt():
             return
         if stopped and time.monotonic() - stopped[0] > _HANGS:
             previous(number, frame)

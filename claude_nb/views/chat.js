@@ -592,15 +592,15 @@ class ChatView {
     const middle = make("div", { class: "claude-nb-middle" }, this.log, this.latest);
     this.line = make("p", { class: "claude-nb-notice", role: "status", hidden: true });
     this.makeBox();
-    this.el = make("div", { class: "claude-nb-widget claude-nb-chat", "data-lm-suppress-shortcuts": "true" });
+    this.el = make("div", { class: "claude-nb-widget claude-nb-chat", "data-lm-suppress-shortcuts": "" });
     this.el.append(this.bar, middle, this.line, this.foot);
     this.el.addEventListener("keydown", (event) => this.keydown(event));
     for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
       this.el.addEventListener(name, (event) => this.drag(event));
     }
     this.el.addEventListener("paste", (event) => this.paste(event));
-    this.save = (event) => this.letSave(event);
-    window.addEventListener("keydown", this.save, true);
+    this.guarding = (event) => this.guard(event);
+    window.addEventListener("keydown", this.guarding, true);
     el.append(this.el);
     for (const name of ["models", "effort", "about", "height", "draft"]) this.show(name);
     this.showTurns();
@@ -938,12 +938,17 @@ class ChatView {
     if (!isSave(event)) event.stopPropagation();
   }
 
-  /** Let the notebook have Ctrl+S, which its own attribute would keep from it. */
-  letSave(event) {
+  /**
+   * Keep shortcuts from what has the focus. Where Jupyter listens as keys go down the tree, as in
+   * Notebook 7, it asks the element itself first, and its parents only after that.
+   */
+  guard(event) {
     if (!this.el.contains(event.target)) return;
     const saves = isSave(event);
-    this.el.toggleAttribute("data-lm-suppress-shortcuts", !saves);
-    if (saves) setTimeout(() => this.el.setAttribute("data-lm-suppress-shortcuts", "true"), 0);
+    for (const element of [event.target, this.el]) {
+      element.toggleAttribute("data-lm-suppress-shortcuts", !saves);
+    }
+    if (saves) setTimeout(() => this.el.setAttribute("data-lm-suppress-shortcuts", ""), 0);
   }
 
   openMenu() {
@@ -998,7 +1003,7 @@ class ChatView {
   close() {
     clearTimeout(this.saving);
     clearTimeout(this.fading);
-    window.removeEventListener("keydown", this.save, true);
+    window.removeEventListener("keydown", this.guarding, true);
     this.resized.disconnect();
     for (const item of this.items) item.close();
     this.el.remove();

@@ -6,31 +6,23 @@ import statistics
 import time
 from collections import deque
 from contextlib import contextmanager
-from html import escape
 from typing import TYPE_CHECKING
 
-from claude_nb.blocks import TOOL_CALLS
-from claude_nb.errors import Redactor, redact
-from claude_nb.events import ToolRan
+from claude_nb.errors import redact
 from claude_nb.progress import Outcome
 from claude_nb.render import html, words
-from claude_nb.render.characters import MOST, Cleaner, clean
-from claude_nb.render.incremental import Incremental
-from claude_nb.render.markdown import code_open
-from claude_nb.render.partial_json import PrettyJson
+from claude_nb.render.characters import clean
+from claude_nb.render.citations import Sources
+from claude_nb.render.passages import goes_on
 from claude_nb.views import protocol
+from claude_nb.views.panes import Pane, pane_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from claude_nb.blocks import Block, Message
+    from claude_nb.blocks import Block
     from claude_nb.progress import Progress
-    from claude_nb.seams import Seam
     from claude_nb.views.protocol import Op
-
-_CODE = code_open("json")
-_CODE_END = "</code></pre>\n"
-
 
 _FRAME = 1 / 30
 _SLOWEST = 0.4
@@ -75,15 +67,19 @@ class Frames:
         self.opened: set[Block] = set()
         self.asking: Block | None = None
         self._asked: Block | None = None
-        self._panes: dict[Block, _Pane] = {}
+        self._panes: list[Pane] = []
+        self._pane_of: dict[Block, Pane] = {}
+        self._seen: list[int] = []  # how many blocks of each message have been looked at
+        self._sources = Sources()
         self._notes: list[Op] = []
+        self._below: list[Op] = []
         self._doing: tuple[str, object] = ("", "")
         self._done: Op | None = None
 
     @property
     def open_units(self) -> int:
         """Characters of HTML that a page may have to lay out again at each frame."""
-        return sum(pane.open_units for pane in self._panes.values())
+        return sum(pane.open_units for pane in self._panes)
 
     def next(self, progress: Progress, now: float) -> dict[str, object] | None:
         """The next frame, or None if nothing has changed.
@@ -97,17 +93,21 @@ class Frames:
             notes = html.notes(progress.notes)
             self._notes = [protocol.pane(0, ""), protocol.patch(0, 0, 0, notes)]
             ops += self._notes
-        for message in progress.messages:
-            for block in filter(progress.shows, message.content):
-                pane = self._panes.get(block)
-                if pane is None:
-                    number = len(self._panes) + bool(self._notes)
-                    pane = self._panes[block] = _pane(number, block)
-                if not pane.finished:
-                    ops += pane.grow(message)
+        self._add_panes(progress)
+        in_order = True  # sources are numbered as the text is read, not as it may have come
+        for pane in self._panes:
+            if not pane.finished:
+                pane.may_cite = in_order
+                ops += pane.grow(pane.message)
+                in_order = in_order and (pane.finished or not pane.cites)
         if self.asking is not self._asked:
             self._asked = self.asking
             ops += self._question()
+        if progress.outcome is not Outcome.STREAMING and self._done is None and self._sources:
+            number = len(self._panes) + bool(self._notes)
+            shown = html.source_list(self._sources)
+            self._below = [protocol.pane(number, ""), protocol.patch(number, 0, 0, shown)]
+            ops += self._below
         doing = (progress.model, progress.waiting or words.status(progress))
         if doing != self._doing:
             self._doing = doing
@@ -122,9 +122,36 @@ class Frames:
         return {"frame": self.number, "ops": ops}
 
     def _question(self) -> list[Op]:
-        pane = self._panes.get(self._asked) if self._asked else None
-        said = f"Claude asks to run {words.call(self._asked)}." if pane and self._asked else ""
-        return [protocol.confirm(pane.number if pane else None, clean(redact(said)))]
+        asked = self._asked
+        if asked is None:
+            return [protocol.confirm(None, "")]
+        pane = next(pane.number for pane in self._panes if pane.block.id == asked.id)
+        return [protocol.confirm(pane, clean(redact(f"Claude asks to run {words.call(asked)}.")))]
+
+    def _add_panes(self, progress: Progress) -> None:
+        """Make a pane for each new block but for a text that goes on with the one before it."""
+        for which, message in enumerate(progress.messages):
+            if which == len(self._seen):
+                self._seen.append(0)
+            first, content = self._seen[which], message.content
+            self._seen[which] = len(content)
+            for place, block in enumerate(content[first:], first):
+                before = content[place - 1] if place else None
+                pane = self._pane_of.get(block)
+                if pane is None and html.may_be_json(progress, block):
+                    self._seen[which] = place  # its first character decides how it is shown
+                    break
+                if pane is None and before is not None and goes_on(block, before):
+                    pane = self._pane_of[before]
+                    pane.add(block)
+                elif pane is None and progress.shows(block):
+                    number = len(self._panes) + bool(self._notes)
+                    is_json = html.is_json(progress, block)
+                    pane = pane_for(number, block, message, self._sources, is_json=is_json)
+                    self._panes.append(pane)
+                if pane is not None:
+                    pane.message = message
+                    self._pane_of[block] = pane
 
     def _status(self, progress: Progress, now: float) -> Op:
         started = progress.messages[0].sent if progress.messages else now
@@ -140,7 +167,7 @@ class Frames:
 
     def snapshot(self, progress: Progress, now: float) -> dict[str, object]:
         """All of it in one message, for a page that lost a frame or came later."""
-        ops = [*self._notes, *(op for pane in self._panes.values() for op in pane.whole())]
+        ops = [*self._notes, *(op for pane in self._panes for op in pane.whole()), *self._below]
         ops.append(self._status(progress, now))
         ops += self._question() if self._asked else []
         if self._done is not None:
@@ -149,212 +176,6 @@ class Frames:
 
     def fold(self, number: int, *, is_open: bool) -> None:
         """Remember that the reader opened or folded pane ``number``."""
-        for block, pane in self._panes.items():
+        for pane in self._panes:
             if pane.number == number:
-                (self.opened.add if is_open else self.opened.discard)(block)
-
-
-class _Pane:
-    """A block that is shown directly in the reply, all at once when it is complete."""
-
-    open_units = 0
-
-    def __init__(self, number: int, block: Block) -> None:
-        self.number = number
-        self.block = block
-        self.finished = False
-        self._blocks: list[str] = []
-
-    def grow(self, message: Message) -> list[Op]:
-        """The operations for what is new in the block."""
-        if self.block.ended is None:
-            return []
-        self.finished = True
-        self._blocks = [html.block(self.block, message)]
-        return [self._pane(), protocol.patch(self.number, 0, 0, self._blocks[0])]
-
-    def whole(self) -> list[Op]:
-        """The operations that show the pane as it is."""
-        blocks = self.html_blocks()
-        patches = [protocol.patch(self.number, n, 0, shown) for n, shown in enumerate(blocks)]
-        return [self._pane(), *patches]
-
-    def html_blocks(self) -> list[str]:
-        """The HTML of each block."""
-        return self._blocks
-
-    def _pane(self) -> Op:
-        return protocol.pane(self.number, "")
-
-
-class _TextPane(_Pane):
-    """Text: Markdown directly in the reply."""
-
-    def __init__(self, number: int, block: Block) -> None:
-        super().__init__(number, block)
-        self._markdown = Incremental()
-        self._keys = Redactor()
-        self._began = False
-        self._fed = 0
-        self._left = MOST
-        self._below: list[str] = []
-        self._seams: list[Op] = []
-
-    @property
-    def open_units(self) -> int:  # type: ignore[override]
-        return 0 if self.finished else self._markdown.open_units
-
-    def grow(self, message: Message) -> list[Op]:  # noqa: ARG002 - what only thinking panes need
-        ops = [] if self._began else [self._pane()]
-        self._began = True
-        parts = self.block.parts
-        if self._fed < len(parts):
-            fresh = "".join(parts[self._fed :])[: self._left]
-            self._fed = len(parts)
-            self._left -= len(fresh)
-            self._markdown.feed(self._keys.feed(fresh))
-        self.finished = self.block.ended is not None
-        patches = self._markdown.finish() if self.finished else self._markdown.frame()
-        ops += [protocol.patch(self.number, *patch) for patch in patches]
-        new = self.block.seams[len(self._seams) :]
-        self._seams += [protocol.seam(self.number, *self._seam(found)) for found in new]
-        ops += self._seams[-len(new) :] if new else []
-        below = html.unshown(self.block) + html.sources(self.block) if self.finished else ""
-        if below:
-            self._below = [below]
-            ops.append(protocol.patch(self.number, len(self._markdown.blocks), 0, below))
-        return ops
-
-    def _seam(self, found: Seam) -> tuple[int, str]:
-        return html.seam_place(self.block, found), html.seam(found)
-
-    def whole(self) -> list[Op]:
-        return super().whole() + self._seams
-
-    def html_blocks(self) -> list[str]:
-        return self._markdown.blocks + self._below
-
-
-class _ThinkingPane(_TextPane):
-    """Thinking: Markdown in a pane that folds when it is complete."""
-
-    def __init__(self, number: int, block: Block) -> None:
-        super().__init__(number, block)
-        self._label = ""
-        self._line: list[str] = []
-
-    def grow(self, message: Message) -> list[Op]:
-        if not self.block.text:  # nothing readable so far, and perhaps there never will be
-            ops = _Pane.grow(self, message)
-            self._line = self._blocks
-            return ops
-        ops = super().grow(message)
-        label = html.thinking_label(self.block, message)
-        if label != self._label:
-            self._label = label
-            ops.append(protocol.label(self.number, label))
-        if self.finished:
-            ops.append(protocol.fold(self.number, is_open=False))
-        return ops
-
-    def whole(self) -> list[Op]:
-        folding = [
-            protocol.label(self.number, self._label),
-            protocol.fold(self.number, is_open=not self.finished),
-        ]
-        return super().whole() + ([] if self._line else folding)
-
-    def html_blocks(self) -> list[str]:
-        return self._line or super().html_blocks()
-
-    def _pane(self) -> Op:
-        shell = html.pane("", "", is_open=True) if self.block.text else ""
-        return protocol.pane(self.number, shell)
-
-
-class _ToolPane(_Pane):
-    """A tool call: its input grows as readable JSON, and folds when it is complete."""
-
-    def __init__(self, number: int, block: Block) -> None:
-        super().__init__(number, block)
-        self._json = PrettyJson()
-        self._keys = Redactor()
-        self._cleaner = Cleaner()
-        self._fed = 0
-        self._left = MOST
-        self._units = 0
-        self._label = ""
-        self._known: tuple[bool, object, bool] | None = None
-        self._waits = False  # for what is going to come of it
-        self._result: list[str] = []
-
-    def grow(self, message: Message) -> list[Op]:
-        ops: list[Op] = []
-        if not self._blocks:
-            self._label = html.tool_label(self.block)
-            self._blocks = [_CODE, _CODE_END]
-            self._units = len(_CODE)
-            ops += self.whole()
-        parts = self.block.parts
-        if self._fed < len(parts):
-            fresh = "".join(parts[self._fed :])[: self._left]
-            self._fed = len(parts)
-            self._left -= len(fresh)
-            text = "".join([part for _, part in self._json.feed(fresh)])
-            # After the escapes in strings are decoded: a key may be written with them.
-            if shown := escape(self._cleaner.feed(self._keys.feed(text))):
-                ops.append(protocol.patch(self.number, 0, self._units, shown, len(_CODE_END)))
-                self._blocks.insert(-1, shown)
-                self._units += len(shown.encode("utf-16-le")) // 2
-        runs = message.runs_tools and self.block.type == "tool_use"
-        runs = runs and (not message.complete or bool(message.calls))
-        self._waits = runs and not isinstance(self.block.run, ToolRan)
-        ops += self._settle()
-        # A call that is complete is lost all the same if its message then breaks off.
-        self.finished = self.block.lost or (message.complete and not self._waits)
-        return ops
-
-    def _settle(self) -> list[Op]:
-        """The operations for what has become known of a call whose input is complete."""
-        known = (self.block.lost, self.block.run, self._waits)
-        if self.block.ended is None or known == self._known:  # to look at the input is dear
-            return []
-        ops: list[Op] = []
-        if self.block.lost or not self._known:
-            self._blocks = [html.tool_input(self.block)]
-            ops.append(protocol.patch(self.number, 0, 0, self._blocks[0]))
-        self._known = known
-        if not self._result and (result := html.tool_result(self.block)):
-            self._result = [result]
-            ops.append(protocol.patch(self.number, 1, 0, result))
-        self._label = html.tool_label(self.block)
-        return [
-            *ops,
-            protocol.label(self.number, self._label),
-            protocol.fold(self.number, is_open=self._is_open),
-        ]
-
-    @property
-    def _is_open(self) -> bool:
-        return self._known is None or (self._waits and not self.block.lost)
-
-    def whole(self) -> list[Op]:
-        return [
-            *super().whole(),
-            protocol.label(self.number, self._label),
-            protocol.fold(self.number, is_open=self._is_open),
-        ]
-
-    def html_blocks(self) -> list[str]:
-        return ["".join(self._blocks), *self._result]
-
-    def _pane(self) -> Op:
-        return protocol.pane(self.number, html.pane("", "", is_open=True))
-
-
-def _pane(number: int, block: Block) -> _Pane:
-    if block.type == "text":
-        return _TextPane(number, block)
-    if block.type == "thinking":
-        return _ThinkingPane(number, block)
-    return _ToolPane(number, block) if block.type in TOOL_CALLS else _Pane(number, block)
+                (self.opened.add if is_open else self.opened.discard)(pane.block)

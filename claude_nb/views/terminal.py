@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING
 from claude_nb.blocks import TOOL_CALLS
 from claude_nb.errors import Redactor, redact
 from claude_nb.events import ToolRan
-from claude_nb.render import words
+from claude_nb.render import results, words
 from claude_nb.render.characters import MOST, Cleaner
-from claude_nb.render.text import usage_lines
+from claude_nb.render.citations import Sources
+from claude_nb.render.passages import passages, raw
+from claude_nb.render.text import closed, usage_lines
 from claude_nb.views import by_input
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from claude_nb.blocks import Block
     from claude_nb.events import Waiting
     from claude_nb.reply import Reply
@@ -32,8 +36,11 @@ class TerminalView:
     def __init__(self, name: str = "") -> None:
         self._written: dict[int, int] = {}
         self._ran: set[int] = set()
+        self._ended: defaultdict[int, int] = defaultdict(int)  # blocks of a text that are done
         self._keys: defaultdict[int, Redactor] = defaultdict(Redactor)
+        self._sources = Sources()
         self._cleaner = Cleaner()
+        self._space = ""  # the white space at the end of a text: a mark goes before it
         self._waiting: Waiting | None = None
         self._notes = 0
         self._last = -1
@@ -47,8 +54,11 @@ class TerminalView:
         for note in reply.notes[self._notes :]:
             self._write(f"[{note}]\n", quiet=True)
         self._notes = len(reply.notes)
-        for number, block in enumerate(filter(reply.shows, reply.blocks)):
-            self._block(number, block)
+        for number, blocks in enumerate(passages(reply)):
+            if blocks[0].type == "text":
+                self._passage(number, blocks)
+            elif reply.shows(blocks[0]):
+                self._block(number, blocks[0])
         if reply.waiting not in (None, self._waiting):
             self._newline()
             self._write(f"[{words.status(reply)}]\n", quiet=True)
@@ -65,46 +75,96 @@ class TerminalView:
     def settle(self, reply: Reply) -> None:
         """Write the rest, the card if there is one, and the usage line."""
         self.frame(reply, 0.0)
+        if self._sources:
+            self._newline()
+            self._write(f"{self._sources.to_plain()}\n", quiet=True)
         if note := words.card(reply):
             self._newline()
             self._write(f"[{note.title}] {note.text}\n", quiet=False)
         if lines := usage_lines(reply):
             self._newline()
             self._write(f"{lines}\n", quiet=True)
+        self._flush()
         sys.stdout.write(self._cleaner.finish())
         sys.stdout.flush()
 
+    def _passage(self, number: int, blocks: Sequence[Block]) -> None:
+        """Write what is new of a text, and behind what it cites the numbers of its sources."""
+        begin = sum(len(block.text) for block in blocks[: self._ended[number]])
+        for place in range(self._ended[number], len(blocks)):
+            block = blocks[place]
+            if number not in self._written:
+                self._begin(number)
+            self._more(number, block.text, begin, quiet=False)
+            if block.ended is None:
+                return
+            self._ended[number] += 1
+            begin += len(block.text)
+            mark = self._sources.plain_mark(block)
+            if mark and begin <= MOST and not _ends_in_code(raw(blocks[: place + 1])):
+                self._put(mark, quiet=True)
+
     def _block(self, number: int, block: Block) -> None:
-        done = self._written.get(number)
-        text = block.text
-        if done is None:
-            self._newline()
-            self._last = number
+        if number not in self._written:
+            self._begin(number)
             if block.type == "thinking":
                 self._write("thinking… ", quiet=True)
             elif block.type in TOOL_CALLS:
                 self._write(f"[{block.name}] ", quiet=True)
-            done = 0
-        if len(text) > done:
-            if number != self._last:  # a text that goes on after another request's thinking
-                self._newline()
-            self._last = number
-            self._write(self._keys[number].feed(text[done:MOST]), quiet=block.type != "text")
-            if len(text) > MOST >= done:
-                self._write(" […] ", quiet=True)
-        self._written[number] = len(text)
+        if not self._ended[number] and (result := results.read(block)):
+            self._ended[number] = 1
+            self._write(f"{results.to_plain(result)}\n", quiet=True)
+        elif not self._ended[number]:
+            self._more(number, block.text, 0, quiet=True)
         if isinstance(block.run, ToolRan) and number not in self._ran:
             self._ran.add(number)
             self._newline()
             self._write(f"[{block.name}]{words.ran(block)}\n", quiet=True)
 
+    def _begin(self, number: int) -> None:
+        self._newline()
+        self._last = number
+        self._written[number] = 0
+
+    def _more(self, number: int, text: str, begin: int, *, quiet: bool) -> None:
+        """Write what is new of a text, or of a part of one that begins at that place in it."""
+        done = self._written[number] - begin
+        if len(text) > done:
+            if number != self._last:  # a text that goes on after another request's thinking
+                self._newline()
+            self._last = number
+            fresh = self._keys[number].feed(text[done : max(0, MOST - begin)])
+            if quiet:
+                self._write(fresh, quiet=True)
+            else:
+                shown = (self._space + fresh).rstrip()
+                self._space = (self._space + fresh)[len(shown) :]
+                self._put(shown, quiet=False)
+            if begin + len(text) > MOST >= begin + done:
+                self._write(" […] ", quiet=True)
+        self._written[number] = begin + len(text)
+
     def _newline(self) -> None:
+        self._flush()
         if self._column:
-            self._write("\n", quiet=False)
+            self._put("\n", quiet=False)
+
+    def _flush(self) -> None:
+        space, self._space = self._space, ""
+        self._put(space, quiet=False)
 
     def _write(self, text: str, *, quiet: bool) -> None:
+        self._flush()
+        self._put(text, quiet=quiet)
+
+    def _put(self, text: str, *, quiet: bool) -> None:
         # Cleaned, so that no reply can move the cursor or write to the clipboard by an escape.
         safe = self._cleaner.feed(redact(text))
         sys.stdout.write(f"\x1b[2m{safe}\x1b[0m" if quiet and self._colour else safe)
         if safe:
             self._column = 0 if safe.endswith("\n") else 1
+
+
+def _ends_in_code(text: str) -> bool:
+    """Whether what stands behind a text is part of a code block, or of the line that ends it."""
+    return closed(text) != text or text.rstrip().endswith(("```", "~~~"))

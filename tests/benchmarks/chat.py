@@ -22,7 +22,7 @@ TURNS = 100
 KEYS = 120
 
 _CHAT = f"""\
-answer = "Some **bold** words, `code` and a list:\\n\\n- one\\n- two\\n\\n```python\\nx = 1\\n```\\n"
+answer = "Some **bold** words and a list:\\n\\n- one\\n- two\\n\\n```python\\nx = 1\\n```\\n"
 roles = ("user", "assistant")
 messages = [
     {{"role": role, "content": f"Question {{n}}?" if role == "user" else answer}}

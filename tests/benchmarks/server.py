@@ -87,7 +87,7 @@ class _Server:
                 else:
                     length = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
                     asked = json.loads(await reader.readexactly(length))
-                    await self._answer(asked["messages"][0]["content"], writer)
+                    await self._answer(asked["messages"][-1]["content"], writer)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()

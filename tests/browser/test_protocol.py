@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from claude_nb.views.widget import source
-from tests.protocol import EXAMPLES, example
+from tests.protocol import EXAMPLES, chat, example
 
 LIVE = source("live")
 
@@ -29,6 +29,30 @@ PAGE = """async source => {
     };
     window.receive = frame => handlers["msg:custom"](frame);
     addView();
+}"""
+
+# The same for a chat.
+CHAT = """async source => {
+    const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+    const widget = (await import(url)).default();
+    window.sent = [];
+    const handlers = {};
+    const state = {
+        snapshot: {}, model: "m", models: ["m"], efforts: ["low"], effort: "", height: 500,
+        draft: "", busy: false, turns: 0, cost: 0,
+    };
+    const model = {
+        get: name => state[name],
+        set: () => {},
+        save_changes: () => {},
+        on: (name, handler) => { handlers[name] = handler; },
+        send: message => { sent.push(message); },
+    };
+    widget.initialize({ model });
+    const el = document.createElement("div");
+    document.body.append(el);
+    widget.render({ model, el });
+    window.receive = message => handlers["msg:custom"](message);
 }"""
 
 # The panes of a view, without what the page adds: comments, copy buttons, parts of growing code.
@@ -149,3 +173,37 @@ def test_one_announcement(page):
     page.evaluate("receive", frames[-1])
     assert page.get_by_role("status").all_text_contents() == ["Reply complete."]
     assert page.locator(".claude-nb").get_attribute("aria-busy") == "false"
+
+
+def chat_shown(page) -> list[list[str]]:
+    return page.evaluate(
+        """() => [...document.querySelectorAll(".claude-nb-turn")].map(turn => [
+            turn.querySelector(".claude-nb-you"),
+            turn.querySelector(".claude-nb-answer"),
+            turn.querySelector(".claude-nb-branch"),
+        ].map(part => part ? part.textContent.replace(/[‹›]/g, "").trim() : ""))"""
+    )
+
+
+def test_a_chat_s_example(browser):
+    """Message by message; and so does a page that has only the last, which is all of it."""
+    data = chat.example()
+    for messages in (data["messages"], data["messages"][-2:]):
+        page = browser.new_page()
+        page.evaluate(CHAT, source("chat"))
+        for message in messages:
+            page.evaluate("receive", message)
+        assert chat_shown(page) == data["shown"]
+        assert page.evaluate("sent") == []
+        page.close()
+
+
+def test_a_gap_in_a_chat_is_healed(browser):
+    """A message that does not follow the last is not applied: the page asks for all of it."""
+    counted = [m for m in chat.example()["messages"] if "chat" in m and "reset" not in m]
+    page = browser.new_page()
+    page.evaluate(CHAT, source("chat"))
+    page.evaluate("receive", counted[0])
+    page.evaluate("receive", counted[2])
+    assert page.evaluate("sent") == [{"op": "resync"}]
+    page.close()

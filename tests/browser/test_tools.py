@@ -36,7 +36,9 @@ def fail(by: str) -> str:
 CALL = [
     start(),
     *text("Let me look at the quarters side by side first."),
-    *tool_use('{"by": ', '"growth"', ', "limit": 2}', index=1, name="top_customers"),
+    *tool_use(
+        *('{"by": ', '"growth"', ', "limit": 2', *[" "] * 12, "}"), index=1, name="top_customers"
+    ),
 ]
 ANSWER = Stream(said("Growth is concentrated: **Aster** and **Birch**."))
 
@@ -51,13 +53,14 @@ def test_input_grows_and_the_settled_output_shows_call_and_result_folded(
     open_cells, simulator, front_end
 ):
     """Half-written input is there before it is complete; then the function runs, and its table."""
-    simulator.enqueue(Stream([*CALL, *end("tool_use")], delay=0.4), ANSWER)
+    simulator.enqueue(Stream([*CALL, *end("tool_use")], delay=0.25), ANSWER)
     notebook = open_cells(TOOLS, "%%claude --tools top_customers\nWho grew?", front_end=front_end)
     notebook.run(1)
     notebook.wait_idle()
     notebook.run(2)
     pane = notebook.output(2).locator(f"{LIVE} details")
-    expect(pane.locator("pre")).to_have_text('{\n  "by": "growth"')
+    half = re.compile(r'\{\s+"by": "growth",\s+"limit": 2\s*$')
+    expect(pane.locator("pre")).to_have_text(half)
     assert pane.get_attribute("open") == ""
     settled = notebook.output(2).locator(SETTLED)
     expect(settled).to_contain_text("Growth is concentrated")

@@ -78,7 +78,7 @@ def play(groups: list[list[dict[str, Any]]]) -> tuple[list[Any], str, Frames, Re
     """Let a reply grow, a frame after each group of events.
 
     Returns:
-        The frames; the HTML of the blocks at the end; who made the frames; the reply.
+        The frames; the HTML of what came, at the end; who made the frames; the reply.
     """
     reply, frames, made, time = Reply(Request("hello")), Frames(), [], 0.0
     first = [RequestSent("claude-opus-5-5", simulated=True), ResponseStarted("req_1")]
@@ -91,6 +91,4 @@ def play(groups: list[list[dict[str, Any]]]) -> tuple[list[Any], str, Frames, Re
         reply.advance(events)
         if frame := frames.next(reply, time):
             made.append(frame)
-    owners = {b: message for message in reversed(reply.messages) for b in message.content}
-    shown = "".join(html.block(block, owners[block]) for block in reply.blocks)
-    return made, shown, frames, reply
+    return made, html.said(reply), frames, reply

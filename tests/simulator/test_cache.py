@@ -116,10 +116,10 @@ SCENARIOS = {
     ),
     "tools stay when the system prompt changes": (
         [
-            prompt(tools=[tool("BIG", control=AUTO)], system="One."),
-            prompt(tools=[tool("BIG", control=AUTO)], system="Two."),
+            prompt(tools=[tool("f", control=AUTO) | {"description": "BIG"}], system="One."),
+            prompt(tools=[tool("f", control=AUTO) | {"description": "BIG"}], system="Two."),
         ],
-        (11, 0, 829),
+        (11, 0, 834),
     ),
     "several parts, the last of which changes": (
         [
@@ -232,8 +232,8 @@ SCENARIOS = {
         (0, 20, 800),
     ),
     "a run of tool calls is one position, and so are their results": (
-        [talk(*FIRST), talk(*FIRST, CALLS, RESULTS)],
-        (0, 765, 800),
+        [talk(*FIRST, tools=[tool("f")]), talk(*FIRST, CALLS, RESULTS, tools=[tool("f")])],
+        (0, 765, 829),
     ),
 }
 """Steps, each a request or seconds that pass, and the last one's tokens: input, written, read."""

@@ -35,11 +35,38 @@ def test_thinking_types_are_the_models():
         ("claude-opus-5-5", {"type": "adaptive", "display": "summarized"}, "summarized"),
         ("claude-opus-4-6", {"type": "adaptive", "display": "omitted"}, "omitted"),
         ("claude-mythos-5-2", None, "omitted"),
+        ("claude-sonnet-5-5", {"type": "between_tools"}, "summarized"),
     ],
 )
 def test_thinking_is_shown_as_asked_or_as_the_model_does(model, thinking, display):
     """The request's ``display`` goes before the model's default; unknown defaults show nothing."""
     assert catalogue.thinking_display({"model": model, "thinking": thinking}) == display
+
+
+@pytest.mark.parametrize(
+    ("model", "forced", "notes", "binds"),
+    [
+        ("claude-opus-5-5", False, True, True),
+        ("claude-sonnet-5-5", False, True, True),
+        ("claude-fable-5-1", False, True, True),
+        ("claude-haiku-5-5", True, False, True),
+        ("claude-opus-5", True, False, False),
+        ("claude-haiku-4-5-20251001", True, False, False),
+    ],
+)
+def test_what_fable_5_1_changed_holds_for_its_like(model, forced, notes, binds):
+    """No forced calls, notes between calls as thinking, thinking bound to the conversation."""
+    assert catalogue.can_be_forced(model) is forced
+    assert catalogue.notes_are_thinking(model) is notes
+    assert catalogue.binds_thinking(model) is binds
+
+
+def test_thinking_between_tools_begins_after_their_results():
+    """``between_tools`` turns off the thinking before the first call, and nothing else."""
+    request = {"model": "claude-sonnet-5-5", "thinking": {"type": "between_tools"}}
+
+    assert not catalogue.thinks(request)
+    assert catalogue.thinks(request, between_calls=True)
 
 
 def ids(page):

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from claude_nb.simulator import scripts
+from claude_nb.simulator import calls, scripts, servertools, values
+from claude_nb.simulator.longtext import factors
 from claude_nb.simulator.scripts import answer_to
 
 TOOL = {
@@ -19,7 +20,6 @@ TOOL = {
         "required": ["city"],
     },
 }
-OTHER_TOOL = {"name": "roll_dice", "input_schema": {"type": "object", "properties": {}}}
 
 
 def user(content):
@@ -69,13 +69,35 @@ def test_words_must_be_whole():
     assert "no script of it fits" in said(answer("Please decode this"))
 
 
+def documented(number):
+    """Return the words in a table of the module's docstring."""
+    table = scripts.__doc__.split("::\n\n")[number].partition("\n\n")[0].splitlines()
+    return [re.split(r" {3,}", line.strip())[0] for line in table]
+
+
 def test_the_table_in_the_documentation_is_the_table():
     """The module's docstring lists the scripts' words in the order in which they are tried."""
-    table = scripts.__doc__.partition("::\n\n")[2].partition("\n\n")[0].splitlines()
-    documented = [re.split(r" {3,}", line.strip())[0] for line in table]
     spoken = [", ".join(words).replace("sky blue", "sky + blue") for _, words in scripts._TABLE]
 
-    assert documented == spoken
+    assert documented(1) == spoken
+
+
+def test_the_words_for_tools_in_the_documentation_are_the_words():
+    """The second table lists what chooses calls of tools, the client's and the API's own."""
+    own = [
+        ", ".join(words).replace("run code", "run + code") for words in servertools.WORDS.values()
+    ]
+
+    assert documented(2) == [
+        "NAME",
+        f"NAME {calls.THEN} NAME",
+        f"NAME {', '.join(calls.TWICE)}",
+        ", ".join(calls.ANY),
+        values.LONG,
+        *own,
+        servertools.PAUSE,
+        servertools.FAILURE,
+    ]
 
 
 def test_the_last_user_text_decides():
@@ -111,17 +133,17 @@ def test_the_long_answer_is_long_and_true():
 
     assert len(text.encode()) > 20_000
     for number, product in products:
-        assert scripts._factors(int(number)) == [int(f) for f in product.split(r" \cdot ")]
+        assert factors(int(number)) == [int(f) for f in product.split(r" \cdot ")]
         assert int(number) == eval(product.replace(r"\cdot", "*"))
 
 
 @pytest.mark.parametrize("number", [2, 12, 97, 210])
 def test_factors_multiply_to_the_number(number):
     """Prime factors, the smallest first."""
-    factors = scripts._factors(number)
+    found = factors(number)
 
-    assert eval("*".join(map(str, factors))) == number
-    assert factors == sorted(factors)
+    assert eval("*".join(map(str, found))) == number
+    assert found == sorted(found)
 
 
 def test_a_refusal_says_why():
@@ -161,33 +183,12 @@ def test_an_unknown_prompt_is_shown_back():
     assert "```text\nBe brief.\n```" in reply
 
 
-def test_a_tool_of_the_request_is_called_with_input_that_fits():
-    """Without a script that fits, the first tool is called; a text comes before the call."""
-    call = answer("Is it raining in Rome?", tools=[TOOL, OTHER_TOOL])
+def test_nothing_is_called_that_cannot_be():
+    """No call where tools are forbidden, absent, or have no schema here."""
+    forbidden = answer("Is it raining?", tools=[TOOL], tool_choice={"type": "none"})
+    unknown = answer("Is it raining?", tools=[{"type": "bash_20250124", "name": "bash"}])
 
-    assert (kinds(call), call.stop_reason) == (["text", "tool_use"], "tool_use")
-    assert call.content[1].block["name"] == "get_weather"
-    assert json.loads(call.content[1].text) == {"city": "example city", "days": 2}
-
-
-def test_a_tool_that_is_named_is_the_one_that_is_called():
-    """A name in the prompt chooses the tool, even where a script would fit."""
-    call = answer("Tell me a story with roll_dice", tools=[TOOL, OTHER_TOOL])
-
-    assert call.content[1].block["name"] == "roll_dice"
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"tools": [TOOL], "tool_choice": {"type": "none"}},
-        {},
-        {"tools": [{"type": "web_search_20260318", "name": "web_search"}]},
-    ],
-)
-def test_nothing_is_called_that_cannot_be(options):
-    """No call where tools are forbidden, absent, or run by the API's own servers."""
-    assert kinds(answer("Is it raining?", **options)) == ["text"]
+    assert [kinds(forbidden), kinds(unknown), kinds(answer("Is it?"))] == [["text"]] * 3
 
 
 def test_a_call_can_be_shown_without_tools():
@@ -198,27 +199,26 @@ def test_a_call_can_be_shown_without_tools():
     assert json.loads(call.content[1].text)["travellers"][1]["name"] == "João"
 
 
-def test_a_tools_result_is_quoted():
-    """After a result there is a text with what it was, or how it failed."""
-    call = {
-        "role": "assistant",
-        "content": [{"type": "tool_use", "id": "a", "name": "f", "input": {}}],
-    }
-    result = {"type": "tool_result", "tool_use_id": "a", "content": "rain, 12 °C"}
-
-    assert "returned\n\n```text\nrain, 12 °C\n```" in said(answer("tool", call, user([result])))
-    failed = answer("tool", call, user([{**result, "is_error": True}]), tools=[TOOL])
-    assert "failed with" in said(failed)
+OUTPUT = {"format": {"type": "json_schema", "schema": TOOL["input_schema"]}}
 
 
-def test_structured_output_fits_its_schema():
-    """A JSON schema for the output is answered with JSON that fits."""
-    output = {"format": {"type": "json_schema", "schema": TOOL["input_schema"]}}
+@pytest.mark.parametrize(
+    ("prompt", "value"),
+    [
+        ("story", {"city": "example city", "days": 2}),
+        ("Extract: five nights in Rome, or 7 days", {"city": "Rome", "days": 7}),
+    ],
+)
+def test_structured_output_fits_its_schema(prompt, value):
+    """A JSON schema for the output is answered with JSON that fits, out of the prompt if it can."""
+    assert json.loads(said(answer(prompt, output_config=OUTPUT))) == value
 
-    assert json.loads(said(answer("story", output_config=output))) == {
-        "city": "example city",
-        "days": 2,
-    }
+
+def test_structured_output_can_be_refused():
+    """A refusal is a text, whatever form was asked for."""
+    refusal = answer("Please refuse", output_config=OUTPUT)
+
+    assert (refusal.stop_reason, said(refusal)) == ("refusal", said(answer("Please refuse")))
 
 
 @pytest.mark.parametrize("kept", [1, 100, 1500])
@@ -266,6 +266,16 @@ def test_nothing_stands_between_the_blocks_of_an_answer_that_is_continued():
     rest = said(answer("several blocks", partial, "You were interrupted. Continue."))
 
     assert partial["content"] + rest == "".join(blocks)
+
+
+def test_calls_behind_the_text_that_came_are_part_of_the_rest():
+    """A connection that was lost before the call is not the end of it."""
+    whole = answer("Call get_weather", tools=[TOOL])
+    partial = {"role": "assistant", "content": said(whole)[:20]}
+    rest = answer("Call get_weather", partial, "You were interrupted. Continue.", tools=[TOOL])
+
+    assert partial["content"] + said(rest) == said(whole)
+    assert (kinds(rest), rest.stop_reason) == (["text", "tool_use"], "tool_use")
 
 
 def test_what_cannot_be_continued_is_answered_anew():

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claude_nb.simulator import tokens
-from claude_nb.simulator.wire import Answer, text, thinking
+from claude_nb.simulator.wire import Answer, server_tool_result, server_tool_use, text, thinking
 
 
 def request(*messages: Any, **options: Any):
@@ -58,6 +58,32 @@ def test_input_is_what_the_cache_neither_read_nor_wrote():
         "ephemeral_5m_input_tokens": 20,
         "ephemeral_1h_input_tokens": 10,
     }
+
+
+SEARCH = server_tool_result("s1", "web_search", [{"type": "web_search_result", "title": "x" * 400}])
+FETCH = server_tool_result("s2", "web_fetch", {"type": "web_fetch_result"})
+FAILURE = server_tool_result("s3", "web_search", {"type": "web_search_tool_result_error"})
+
+
+def test_uses_of_the_servers_tools_are_counted():
+    """Each that came to something counts, and only where one of these tools was called."""
+    call = server_tool_use("s1", "web_search", {"query": "x"})
+    answer = Answer([call, SEARCH, call, SEARCH, call, FETCH, call, FAILURE])
+
+    assert tokens.usage(request(), answer, 0, {})["server_tool_use"] == {
+        "web_search_requests": 2,
+        "web_fetch_requests": 1,
+    }
+    assert "server_tool_use" not in tokens.usage(request(), Answer([text("x")]), 0, {})
+
+
+def test_what_a_server_tool_brings_is_input():
+    """The model reads the results that come in the middle of its answer."""
+    asked = request(user("x" * 400))
+    usage = tokens.usage(asked, Answer([SEARCH]), 30, {"5m": 20})
+
+    assert usage["input_tokens"] == 100 + tokens.of_block(SEARCH.block) - 50
+    assert usage["input_tokens"] > 150
 
 
 def test_a_prompt_is_taken_apart_in_the_order_in_which_it_is_read():

@@ -16,7 +16,11 @@ USER = {"role": "user", "content": "Hello"}
 ASSISTANT = {"role": "assistant", "content": "Hi"}
 CALL = {"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "f", "input": {}}]}
 RESULT = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": "1"}]}
+TOOLS = [{"name": "f", "input_schema": {"type": "object"}}]
 MARKED = {"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}
+
+
+SONNET = {"model": "claude-sonnet-5-5"}
 
 
 def request(**changes: Any):
@@ -30,7 +34,7 @@ def request(**changes: Any):
     [
         {},
         {"messages": [USER, ASSISTANT, USER]},
-        {"messages": [USER, CALL, RESULT]},
+        {"messages": [USER, CALL, RESULT], "tools": TOOLS},
         {"messages": [USER, {"role": "system", "content": "Be brief."}]},
         {"messages": [USER, ASSISTANT], "model": "claude-haiku-4-5"},
         {"thinking": {"type": "adaptive", "display": "summarized"}},
@@ -38,7 +42,8 @@ def request(**changes: Any):
         {"thinking": {"type": "disabled"}, "model": "claude-sonnet-5"},
         {"system": [MARKED] * 4},
         {"max_tokens": 0},
-        {"messages": [USER, {"role": "assistant", "content": [{"type": "server_tool_use"}]}]},
+        {"container": "container_1"},
+        {"container": {"id": "container_1", "skills": []}},
     ],
 )
 def test_good_requests_pass(changes):
@@ -74,9 +79,11 @@ def test_good_requests_pass(changes):
             "messages.1.content.0: an assistant message cannot hold a document",
         ),
         ({"messages": [USER, ASSISTANT]}, "This model does not support assistant message prefill."),
-        ({"messages": [USER, CALL, USER]}, "messages.1: `tool_use` ids were found without"),
-        ({"messages": [USER, CALL]}, "`tool_use` ids were found without"),
-        ({"messages": [USER, RESULT]}, "messages.1: unexpected `tool_use_id`"),
+        (
+            {"thinking": {"type": "between_tools", "display": "omitted"}, **SONNET},
+            "thinking.between_tools.display: Extra inputs are not permitted",
+        ),
+        ({"container": 5}, "container: Input should be a valid string"),
         ({"system": 5}, "system: Input should be a string or a list"),
         ({"system": [{"type": "text", "text": ""}]}, "system.0: text content blocks must be"),
         ({"temperature": 0.5}, "temperature: "),
@@ -125,10 +132,29 @@ JSON = st.recursive(
     max_leaves=4,
 )
 BLOCK = st.fixed_dictionaries(
-    {"type": st.sampled_from(["text", "image", "tool_use", "tool_result", "document"]) | JSON},
-    optional=dict.fromkeys(
-        ("text", "id", "tool_use_id", "content", "source", "cache_control", "citations"), JSON
-    ),
+    {
+        "type": st.sampled_from(
+            [
+                "text",
+                "image",
+                "thinking",
+                "tool_use",
+                "tool_result",
+                "server_tool_use",
+                "web_search_tool_result",
+                "document",
+            ]
+        )
+        | JSON
+    },
+    optional={
+        **dict.fromkeys(
+            ("text", "content", "source", "cache_control", "citations", "input", "is_error"), JSON
+        ),
+        **dict.fromkeys(
+            ("id", "tool_use_id", "name", "thinking", "signature"), st.sampled_from("ab") | JSON
+        ),
+    },
 )
 FIELDS = [
     "system",
@@ -139,7 +165,33 @@ FIELDS = [
     "diagnostics",
     "output_config",
     "stop_sequences",
+    "container",
 ]
+TOOL = st.fixed_dictionaries(
+    {},
+    optional={
+        "name": st.sampled_from(["a", "web_search"]) | JSON,
+        "type": st.sampled_from(["custom", "web_search_20250305", "bash_20250124"]) | JSON,
+        "input_schema": st.fixed_dictionaries(
+            {"type": st.just("object")},
+            optional=dict.fromkeys(
+                (
+                    "properties",
+                    "required",
+                    "additionalProperties",
+                    "$ref",
+                    "propertyNames",
+                    "enum",
+                    "default",
+                    "minProperties",
+                ),
+                JSON | st.dictionaries(st.sampled_from("ab"), JSON),
+            ),
+        )
+        | JSON,
+        "strict": JSON,
+    },
+)
 
 
 def answered(body):
@@ -162,11 +214,23 @@ def test_no_junk_breaks_the_simulator(name, junk):
         assert answered(body)["input_tokens"] >= 0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(TOOL, min_size=1, max_size=2), st.dictionaries(st.sampled_from(["type", "name"]), JSON)
+)
+def test_no_junk_as_tools_breaks_the_simulator(tools, choice):
+    """The same holds for tools, their schemas, and the choice among them."""
+    body = request(tools=tools, tool_choice=choice)
+
+    if problem(body) is None:
+        assert answered(body)["input_tokens"] >= 0
+
+
+@settings(max_examples=100, deadline=None)
 @given(st.sampled_from(["user", "assistant", "system"]), JSON | st.lists(BLOCK))
 def test_no_junk_as_content_breaks_the_simulator(role, junk):
     """The same holds for what a message's content may be."""
-    body = request(messages=[USER, {"role": role, "content": junk}, USER])
+    body = request(messages=[USER, {"role": role, "content": junk}, USER], tools=TOOLS)
 
     if problem(body) is None:
         assert answered(body)["input_tokens"] >= 0

@@ -1,7 +1,9 @@
 """An answer becomes the API's events, in pieces that add up to it."""
 
+import itertools
 import json
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -10,25 +12,37 @@ from hypothesis import strategies as st
 from claude_nb.simulator import wire
 
 HEAD = {"id": "msg_sim_1", "type": "message", "role": "assistant", "model": "claude-opus-5-5"}
-USAGE = {
+STARTED = {
     "input_tokens": 5,
     "cache_creation_input_tokens": 0,
     "cache_read_input_tokens": 0,
-    "output_tokens": 40,
-    "output_tokens_details": {"thinking_tokens": 10},
+    "output_tokens": 1,
+    "output_tokens_details": {"thinking_tokens": 0},
 }
+USAGE = STARTED | {"output_tokens": 40, "output_tokens_details": {"thinking_tokens": 10}}
+SIGNED = replace(wire.thinking("First this, then that."), signature="c2lnbmVk")
+LONG = {"code": "x = 1\n" * 400, "n": 5}
 
 
 def written(content, display="summarized"):
     """Return the timed events of an answer with this content."""
-    answer = wire.Answer(content)
-    return list(wire.events(HEAD, answer, USAGE, display, random.Random(0)))
+    answer = wire.Answer(content, container={"id": "container_sim_1"})
+    return list(wire.events(HEAD, answer, (STARTED, USAGE), display, random.Random(0)))
 
 
 def deltas(events, kind):
     """Return what the deltas of a type carry."""
     found = [e["delta"] for _, e in events if e["type"] == "content_block_delta"]
     return [delta for delta in found if delta["type"] == kind]
+
+
+def timed_input(call):
+    """Return the pieces of a call's input, each with the seconds before it."""
+    return [
+        (gap, event["delta"]["partial_json"])
+        for gap, event in written([call])
+        if event["type"] == "content_block_delta"
+    ]
 
 
 @settings(max_examples=40, deadline=None)
@@ -41,37 +55,128 @@ def test_pieces_add_up(text, seed):
     assert [piece for piece in pieces if not 1 <= len(piece) <= 20] == []
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.dictionaries(st.text(), st.integers() | st.text() | st.lists(st.booleans())))
-def test_tool_input_adds_up(tool_input):
-    """A tool's input arrives as pieces of JSON, the first of them empty."""
-    pieces = deltas(written([wire.tool_use("toolu_1", "f", tool_input)]), "input_json_delta")
+@settings(max_examples=60, deadline=None)
+@given(
+    st.dictionaries(st.text(), st.integers() | st.text() | st.lists(st.booleans())), st.booleans()
+)
+def test_tool_input_adds_up(tool_input, eager):
+    """A tool's input arrives as pieces of JSON, the first of them empty; no input, nothing more."""
+    call = wire.tool_use("toolu_1", "f", tool_input, eager=eager)
+    pieces = [delta["partial_json"] for delta in deltas(written([call]), "input_json_delta")]
 
-    assert pieces[0]["partial_json"] == ""
-    assert json.loads("".join(piece["partial_json"] for piece in pieces)) == tool_input
+    assert pieces[0] == ""
+    assert "" not in pieces[1:]
+    assert json.loads("".join(pieces) or "{}") == tool_input
+    assert (len(pieces) > 1) == bool(tool_input)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(st.text(), st.integers() | st.text() | st.lists(st.text())), st.integers(1))
+def test_an_object_is_cut_behind_its_values(tool_input, end):
+    """Every part but the last ends with a whole value, also where the end of it all is missing."""
+    whole = json.dumps(tool_input)
+    cut = whole[:end]
+    parts = list(wire.values(cut))
+    ends = ["".join(parts[:n]) for n in range(1, len(parts))]
+
+    assert "".join(parts) == cut
+    assert [len(json.loads(part + "}")) for part in ends] == list(range(1, len(parts)))
+    assert len(list(wire.values(whole))) == len(tool_input) + 1
+
+
+def test_a_value_is_held_back_until_it_is_complete():
+    """Unless the tool is eager: a pause as long as writing takes, and then all of it at once."""
+    held = timed_input(wire.tool_use("toolu_1", "f", LONG))
+    value = json.dumps(LONG)[: json.dumps(LONG).index(', "n"')]
+
+    (_, first), (pause, second), *rest = held
+    assert (first, pause > 3) == ("", True)
+    at_once = [second, *(piece for gap, piece in itertools.takewhile(lambda d: not d[0], rest))]
+    assert "".join(at_once) == value
+
+
+def test_an_eager_tool_gets_its_input_as_it_is_written():
+    """With ``eager_input_streaming`` it comes at the pace of text, in the same time."""
+    eager = timed_input(wire.tool_use("toolu_1", "f", LONG, eager=True))
+    held = timed_input(wire.tool_use("toolu_1", "f", LONG))
+
+    assert max(gap for gap, _ in eager) < 0.02
+    assert sum(gap for gap, _ in eager) == pytest.approx(sum(gap for gap, _ in held), rel=0.1)
+
+
+def test_a_long_silence_has_pings_in_it():
+    """A client whose patience is shorter than a long value takes is not left without a sign."""
+    huge = wire.tool_use("toolu_1", "f", {"text": "x" * 40_000})
+    events = written([huge])
+
+    assert max(gap for gap, _ in events) <= 10
+    assert [event["type"] for gap, event in events if gap == 10] == ["ping"] * 8
+
+
+def test_a_server_tool_takes_its_time_and_its_result_comes_whole():
+    """The result has no deltas; a pause lies before it."""
+    content = [{"type": "web_search_result", "title": "T"}]
+    events = written(
+        [
+            wire.server_tool_use("srvtoolu_1", "web_search", {"query": "x"}),
+            wire.server_tool_result("srvtoolu_1", "web_search", content),
+        ]
+    )
+    begun = [(gap, event) for gap, event in events if event["type"] == "content_block_start"]
+    pause, result = begun[1]
+
+    assert begun[0][1]["content_block"]["input"] == {}
+    assert 0.6 <= pause <= 1.4
+    assert result["content_block"] == {
+        "type": "web_search_tool_result",
+        "tool_use_id": "srvtoolu_1",
+        "content": content,
+    }
+    assert events[-3][1] == {"type": "content_block_stop", "index": 1}
+    assert events[-4][1] == result
+
+
+def test_citations_come_before_their_text():
+    """A text that is cited starts with an empty list of them."""
+    citation = {"type": "web_search_result_location", "url": "https://example.org/"}
+    events = [event for _, event in written([wire.text("So it is.", citation)])]
+    kinds = [e["delta"]["type"] for e in events if e["type"] == "content_block_delta"]
+
+    assert events[1]["content_block"] == {"type": "text", "text": "", "citations": []}
+    assert kinds == ["citations_delta", *["text_delta"] * (len(kinds) - 1)]
+    assert wire.whole(wire.text("So it is.", citation), "omitted") == {
+        "type": "text",
+        "text": "So it is.",
+        "citations": [citation],
+    }
+
+
+def test_the_container_is_said_in_the_end():
+    """It stands beside the stop reason."""
+    assert written([])[-2][1]["delta"]["container"] == {"id": "container_sim_1"}
 
 
 def test_shown_thinking_is_written_and_then_signed():
     """Summarized thinking has thinking deltas and, last, one signature delta."""
-    events = written([wire.thinking("First this, then that.")])
+    events = written([SIGNED])
 
     assert "".join(d["thinking"] for d in deltas(events, "thinking_delta")) == (
         "First this, then that."
     )
     assert deltas(events, "signature_delta") == [
-        {"type": "signature_delta", "signature": wire.signature("First this, then that.")}
+        {"type": "signature_delta", "signature": "c2lnbmVk"}
     ]
     assert events[-4][1]["delta"]["type"] == "signature_delta"
 
 
 def test_omitted_thinking_is_a_silence_and_a_signature():
     """Omitted thinking shows nothing, takes its time, and has the signature of the same thought."""
-    events = written([wire.thinking("First this, then that.")], "omitted")
+    events = written([SIGNED], "omitted")
 
     assert deltas(events, "thinking_delta") == []
     ((gap, delta),) = [(g, e["delta"]) for g, e in events if e["type"] == "content_block_delta"]
     assert 1 <= gap <= 2
-    assert delta["signature"] == wire.signature("First this, then that.")
+    assert delta["signature"] == "c2lnbmVk"
 
 
 def test_first_event_counts_the_input_and_the_last_everything():
@@ -120,14 +225,14 @@ def test_server_sent_event(event, expected):
 def test_message_holds_what_the_events_say(display):
     """The whole message has the same blocks, complete; thinking that is not shown is empty."""
     content = [
-        wire.thinking("Hm."),
+        replace(SIGNED, text="Hm."),
         wire.text("Hello"),
         wire.tool_use("toolu_1", "f", {"x": [1]}),
     ]
     thought = "Hm." if display == "summarized" else ""
 
     assert wire.message(HEAD, wire.Answer(content, "tool_use"), USAGE, display)["content"] == [
-        {"type": "thinking", "thinking": thought, "signature": wire.signature("Hm.")},
+        {"type": "thinking", "thinking": thought, "signature": "c2lnbmVk"},
         {"type": "text", "text": "Hello"},
         {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {"x": [1]}},
     ]

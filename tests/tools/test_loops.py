@@ -377,12 +377,12 @@ LOOPS = {
         "",
     ),
     "too many turns": Loop(
-        [CALL, CALL],
+        [CALL, Stream([start(), *tool_use('{"city": "Rome"}', call="toolu_2"), *end("tool_use")])],
         [FIRST, SECOND],
         [
             *SECOND,
-            assistant(called()),
-            user(error("Not run: the limit of 1 is reached.")),
+            assistant(called("Rome", 2)),
+            user(error("Not run: the limit of 1 is reached.", 2)),
         ],
         "failed",
         "",

@@ -81,7 +81,7 @@ def test_a_snapshot_shows_what_the_frames_show(name):
 
 @settings(max_examples=15, deadline=None)
 @given(st.data())
-@pytest.mark.parametrize("name", [name for name in GOOD if name != "interleaved"])
+@pytest.mark.parametrize("name", GOOD)
 def test_any_schedule_ends_in_the_same_page(name, data):
     """However many events fall into a frame, the page at the end is the settled one."""
     events = recorded(name)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claude_nb.progress import Outcome
-from tests.played import end, start, text, thinking, tool_use
+from tests.played import cited, end, start, text, thinking, tool_use
 from tests.protocol import play
 from tests.views.test_frames import applied
 
@@ -24,6 +24,7 @@ PIECES = [
     "a word or two",
     "<b>",
 ]
+SOURCES = st.lists(st.sampled_from(["One", "Two", "Three"]), max_size=2)
 SAID = st.lists(st.sampled_from(PIECES), max_size=6)
 SENT = [{"type": "request_sent"}, {"type": "response_started"}]
 FAILED = st.sampled_from(["waiting, lost", "waiting, overloaded"])
@@ -34,10 +35,10 @@ ENDS = st.sampled_from(["end_turn", "max_tokens", "refusal", "tool_use", "stoppe
 def contents(draw):
     """A message's blocks, perhaps cut off somewhere."""
     events = [start()]
-    for index in range(draw(st.integers(0, 3))):
-        make = draw(st.sampled_from([text, text, thinking, tool_use]))
+    for index in range(draw(st.integers(0, 4))):
+        make = draw(st.sampled_from([text, text, cited, cited, thinking, tool_use]))
         said = ['{"a": ', '"b"}'] if make is tool_use else draw(SAID)
-        events += make(*said, index=index)
+        events += make(*said, index=index, **({"sources": draw(SOURCES)} if make is cited else {}))
     return events
 
 

@@ -27,9 +27,10 @@ from claude_nb import notebook
 from claude_nb.attachments import attach as attached
 from claude_nb.attachments.interpolation import compose
 from claude_nb.attachments.variables import variables
+from claude_nb.chat.turns import Turn, for_page, newest_below
 from claude_nb.conversation import Conversation
 from claude_nb.errors import ClaudeError, InputError
-from claude_nb.history import THINKING_LEFT_OUT, Place, label
+from claude_nb.history import THINKING_LEFT_OUT, Place
 from claude_nb.models import DEFAULT_MODEL, known_models
 from claude_nb.notebook import export, restore
 from claude_nb.prompt import EFFORTS, Request
@@ -40,7 +41,7 @@ from claude_nb.reply import shell
 from claude_nb.run import begin, fitting
 from claude_nb.tools import Tools
 from claude_nb.views import protocol
-from claude_nb.views.frames import Frames, Pace
+from claude_nb.views.frames import Frames
 from claude_nb.views.question import Question
 from claude_nb.views.widget import PageWidget, source, style
 
@@ -74,55 +75,6 @@ PAGE_SAYS = frozenset(
 
 _BEGUN = re.compile(r"\{\{\s*(\w*)$")
 _OF_REQUEST = {field.name for field in fields(Request)} - {"tools"}
-
-
-class _Turn:
-    """A question of this chat or of its conversation, and what has become of it.
-
-    Attributes:
-        key: Its name on the page.
-        id: Its name in the conversation, once it has been sent.
-        answer: The answer in all its forms, once it has ended.
-        record: What is saved of it.
-    """
-
-    def __init__(
-        self,
-        prompt: str,
-        after: Exchange | None,
-        content: tuple[dict[str, Any], ...] = (),
-        notes: tuple[str, ...] = (),
-        files: Sequence[tuple[str, Any]] = (),
-    ) -> None:
-        self.key = uuid4().hex
-        self.prompt = prompt
-        self.after = after
-        self.content = content
-        self.notes = notes
-        self.files = tuple(files)
-        self.id = ""
-        self.asked_in = ""
-        self.stream: Stream | None = None
-        self.reply: Reply | None = None
-        self.frames = Frames()
-        self.pace = Pace()
-        self.question: Question | None = None
-        self.stopped = False
-        self.ended = threading.Event()
-        self.answer: render.Answer | None = None
-        self.record: dict[str, Any] | None = None
-
-    @classmethod
-    def of(cls, exchange: Exchange, record: dict[str, Any] | None) -> Self:
-        """What was asked elsewhere: in a cell, or in an earlier kernel."""
-        content = () if isinstance(exchange.content, str) else tuple(exchange.content)
-        turn = cls(exchange.prompt, exchange.parent, content, tuple(export.attached(exchange)))
-        turn.id = exchange.id
-        turn.asked_in = label(exchange) if exchange.place.execution else ""
-        turn.answer = render.answer_of_text(exchange.text, simulated=exchange.simulated)
-        turn.record = record
-        turn.ended.set()
-        return turn
 
 
 class Chat(PageWidget):
@@ -198,10 +150,10 @@ class Chat(PageWidget):
         self._mark = f"claude-nb-chat-{uuid4().hex}"
         self._number = 0
         self._posted: list[tuple[Any, ...]] = []
-        self._known: dict[str, _Turn] = {}
+        self._known: dict[str, Turn] = {}
         self._records: dict[str, dict[str, Any]] = {}
-        self._current: _Turn | None = None
-        self._failed: _Turn | None = None
+        self._current: Turn | None = None
+        self._failed: Turn | None = None
         self._files: dict[str, tuple[str, bytes, str]] = {}
         self._places: deque[str] = deque(maxlen=MAX_PLACES)
         self._covered = False
@@ -321,18 +273,18 @@ class Chat(PageWidget):
 
     def _written(
         self, prompt: str, files: Sequence[tuple[str, Any]], after: Exchange | None
-    ) -> _Turn:
+    ) -> Turn:
         """A question as it was written: variables put in, everything checked."""
         here = shell()
         variables = here.user_ns if here else {}
         filled = compose(prompt, variables=variables, attached=files)
-        turn = _Turn(prompt, after, filled.blocks, filled.notes, files)
+        turn = Turn(prompt, after, filled.blocks, filled.notes, files)
         self._request(prompt, content=filled.blocks, model=self.model)
         return turn
 
-    def _again(self, turn: _Turn) -> _Turn:
+    def _again(self, turn: Turn) -> Turn:
         """The same question, with the data that it was asked with."""
-        return _Turn(turn.prompt, turn.after, turn.content, turn.notes, turn.files)
+        return Turn(turn.prompt, turn.after, turn.content, turn.notes, turn.files)
 
     def _request(self, prompt: str, **more: Any) -> None:
         """Check what can be checked before there is a connection."""
@@ -343,7 +295,7 @@ class Chat(PageWidget):
         if self._current is not None:
             raise InputError("Claude is still answering.", "Wait for the end, or press Stop.")
 
-    def _put(self, turn: _Turn) -> _Turn:
+    def _put(self, turn: Turn) -> Turn:
         with self._lock:
             self._check_idle()
             self._current = turn
@@ -352,7 +304,7 @@ class Chat(PageWidget):
         self.busy = True
         return turn
 
-    def _begin(self, turn: _Turn) -> None:
+    def _begin(self, turn: Turn) -> None:
         """Send a question; what cannot be sent is taken back.
 
         Raises:
@@ -381,7 +333,7 @@ class Chat(PageWidget):
             turn.ended.set()
             raise
 
-    def _begin_for_page(self, turn: _Turn) -> None:
+    def _begin_for_page(self, turn: Turn) -> None:
         try:
             self._begin(turn)
         except ClaudeError as error:
@@ -389,7 +341,7 @@ class Chat(PageWidget):
         except Exception as bug:  # noqa: BLE001 - the page is the only one to tell
             self._post(protocol.refused(turn.prompt, f"{type(bug).__name__}: {bug}"))
 
-    def _view(self, turn: _Turn, stream: Stream, reply: Reply) -> _View:
+    def _view(self, turn: Turn, stream: Stream, reply: Reply) -> _View:
         reply.notes = tuple(note for note in reply.notes if note == THINKING_LEFT_OUT)
         with self._lock:
             turn.stream, turn.reply = stream, reply
@@ -400,7 +352,7 @@ class Chat(PageWidget):
                 stream.stop()
         return _View(partial(self._frame, turn), self._question(turn, reply).put)
 
-    def _question(self, turn: _Turn, reply: Reply) -> Question:
+    def _question(self, turn: Turn, reply: Reply) -> Question:
         """What asks the reader whether a call of this answer may run."""
 
         def show(call: Block | None) -> None:
@@ -411,14 +363,14 @@ class Chat(PageWidget):
         turn.question = Question(show)
         return turn.question
 
-    def _frame(self, turn: _Turn, reply: Reply, now: float) -> float:
+    def _frame(self, turn: Turn, reply: Reply, now: float) -> float:
         with self._lock, turn.pace.measured():
             message = turn.frames.next(reply, now)
             if message is not None:
                 self._post(protocol.frame(turn.key, message))
         return turn.pace.pause(turn.frames)
 
-    def _end(self, turn: _Turn, reply: Reply, bug: Exception | None) -> None:
+    def _end(self, turn: Turn, reply: Reply, bug: Exception | None) -> None:
         """The answer has ended, and the books are kept."""
         turn.answer = render.answer(reply)
         turn.record = render.record(reply, reply.request)
@@ -447,7 +399,7 @@ class Chat(PageWidget):
         """What the next question follows: the last that is shown."""
         return self._failed.after if self._failed else self.conversation.head
 
-    def _shown(self) -> list[tuple[_Turn, tuple[int, int]]]:
+    def _shown(self) -> list[tuple[Turn, tuple[int, int]]]:
         """What is on the page: the current branch, up to what is being answered or has failed."""
         conversation = self.conversation
         siblings: dict[str, list[Exchange]] = {}
@@ -463,7 +415,7 @@ class Chat(PageWidget):
         for exchange in branch:
             turn = self._known.get(exchange.id)
             if turn is None:
-                turn = _Turn.of(exchange, self._records.get(exchange.id))
+                turn = Turn.of(exchange, self._records.get(exchange.id))
                 self._known[exchange.id] = turn
             same = siblings[exchange.parent.id if exchange.parent else ""]
             shown.append((turn, (same.index(exchange) + 1, len(same))))
@@ -481,7 +433,7 @@ class Chat(PageWidget):
             while keep < min(len(marks), len(self._posted)) and marks[keep] == self._posted[keep]:
                 keep += 1
             self._posted = marks
-            turns = [_for_page(turn, at) for turn, at in shown[keep:]]
+            turns = [for_page(turn, at) for turn, at in shown[keep:]]
             self._post(protocol.turns(keep, turns), self._about())
 
     def _about(self) -> Op:
@@ -515,7 +467,7 @@ class Chat(PageWidget):
             shown = self._shown()
             self._posted = [(turn.key, at, turn.answer is None) for turn, at in shown]
             ops = [
-                protocol.turns(0, [_for_page(turn, at) for turn, at in shown]),
+                protocol.turns(0, [for_page(turn, at) for turn, at in shown]),
                 self._about(),
                 protocol.settled(self._version),
             ]
@@ -571,7 +523,8 @@ class Chat(PageWidget):
             if self._failed is not None and self._failed.record is not None:
                 records.append(self._failed.record)
             count = len(turns)
-            head = f"Chat · {name} · {count} turn{'' if count == 1 else 's'}"
+            title = name.capitalize() if name.startswith("chat") else f"Chat · {name}"
+            head = f"{title} · {count} turn{'' if count == 1 else 's'}"
             classes = f"{self._mark} claude-nb-v{self._version}" if self._coverable else ""
             simulated = any(record.get("simulated") is True for record in records)
             bundle = render.mimebundle(turns, head, classes)
@@ -616,7 +569,7 @@ class Chat(PageWidget):
             self._post(self._about())
         self._start(turn)
 
-    def _start(self, turn: _Turn) -> None:
+    def _start(self, turn: Turn) -> None:
         # Not on the thread of the page's messages: to count what a budget allows takes a while.
         threading.Thread(target=self._begin_for_page, args=(turn,), daemon=True).start()
 
@@ -650,7 +603,7 @@ class Chat(PageWidget):
                 return
             found = next(e for e in exchanges if e.id == ids[wanted])
             self._failed = None
-        self.conversation.go_to(_newest_below(found, exchanges))
+        self.conversation.go_to(newest_below(found, exchanges))
 
     def _on_clear(self, _: dict[str, Any], __: Sequence[Any]) -> None:
         self.clear()
@@ -712,7 +665,7 @@ class Chat(PageWidget):
         data, metadata = self._saved()
         return {"data": data, "metadata": metadata}
 
-    def _turn(self, content: dict[str, Any]) -> _Turn:
+    def _turn(self, content: dict[str, Any]) -> Turn:
         """The turn on the page that a message is about."""
         with self._lock:
             for turn, _ in self._shown():
@@ -734,36 +687,6 @@ class _View:
 
     def settle(self, reply: Reply) -> None:
         self.frame(reply, reply.ended or time.monotonic())
-
-
-def _for_page(turn: _Turn, at: tuple[int, int]) -> dict[str, Any]:
-    answer = turn.answer
-    shown: dict[str, Any] = {
-        "key": turn.key,
-        "prompt": render.question(turn.prompt, turn.notes),
-        "source": turn.prompt,
-        "asked_in": turn.asked_in,
-        "at": list(at),
-        "answer": None,
-    }
-    if answer is not None:
-        shown["answer"] = {
-            "html": answer.html,
-            "below": answer.below,
-            "usage": answer.usage,
-            "line": answer.line,
-            "source": answer.source,
-            "simulated": answer.simulated,
-        }
-    return shown
-
-
-def _newest_below(exchange: Exchange, exchanges: Sequence[Exchange]) -> Exchange:
-    """The end of the branch that goes on from an exchange with the newest of what follows."""
-    end = exchange
-    while following := [other for other in exchanges if other.parent is end]:
-        end = following[-1]
-    return end
 
 
 def _new_name() -> str:

@@ -1,0 +1,250 @@
+"""What a row of a batch has become: one line of its results, read when it is wanted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, overload
+
+from claude_nb.errors import InputError, redact
+from claude_nb.models import facts
+from claude_nb.usage import Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_CUT = {
+    "max_tokens": "cut off at max_tokens",
+    "model_context_window_exceeded": "cut off: the context window is full",
+}
+
+
+class RowOutcome(StrEnum):
+    """What has become of a row."""
+
+    COMPLETE = "complete"
+    TRUNCATED = "truncated"
+    REFUSED = "refused"
+    INVALID = "invalid"
+    ERRORED = "errored"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    PROCESSING = "processing"
+    MISSING = "missing"
+    NOT_SENT = "not sent"
+
+
+ORDER = tuple(RowOutcome)
+"""All outcomes, the best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What has become of a row.
+
+    Attributes:
+        row: Its number, from 0.
+        label: What it was called: the table's index, or its number.
+        outcome: ``complete``, or why it is not: ``truncated``, ``refused``, ``invalid`` (not what
+            ``output`` asks for), ``errored``, ``canceled``, ``expired``, ``processing``,
+            ``missing`` (the server sent no result for it), ``not sent``.
+        error: The reason in words; empty where it is complete.
+        text: The reply's text, complete or not; None where there is no reply.
+        value: With ``output``: the reply as a dict or as the pydantic model; None where it is not
+            complete.
+        stop_reason: As the server sent it, or None.
+        usage: Its tokens.
+        cost: In USD at batch prices, or None where it is not known.
+        message: The whole message as the API's dict, or None.
+    """
+
+    row: int
+    label: Any
+    outcome: RowOutcome
+    error: str = ""
+    text: str | None = None
+    value: Any = None
+    stop_reason: str | None = None
+    usage: Usage = field(default_factory=Usage)
+    cost: float | None = 0.0
+    message: dict[str, Any] | None = None
+
+    @property
+    def model(self) -> str:
+        """The model that answered, or an empty string."""
+        return str((self.message or {}).get("model") or "")
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the simulator wrote it."""
+        return str((self.message or {}).get("id") or "").startswith("msg_sim_")
+
+    def __repr__(self) -> str:
+        said = self.error or redact(self.text or "")
+        shown = said if len(said) <= 60 else f"{said[:59]}…"
+        return f"<Result {self.label} · {self.outcome} · {shown!r}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What replies took; None is "not known".
+
+    Attributes:
+        replies: How many they are.
+        usage: Their tokens.
+        cost: In USD at batch prices.
+        full: In USD, had they been asked for one by one.
+    """
+
+    replies: int = 0
+    usage: Usage = field(default_factory=Usage)
+    cost: float | None = 0.0
+    full: float | None = 0.0
+
+    @classmethod
+    def of(cls, result: Result) -> Spent:
+        """What one reply took; each by itself, because a price may depend on a prompt's size."""
+        return cls(1, result.usage, result.cost, result.usage.cost(facts(result.model)))
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(
+            self.replies + other.replies,
+            self.usage + other.usage,
+            None if self.cost is None or other.cost is None else self.cost + other.cost,
+            None if self.full is None or other.full is None else self.full + other.full,
+        )
+
+
+class Results(Sequence[Result]):
+    """The results of a batch in the order of its rows; each is read when it is looked at.
+
+    Args:
+        count: How many rows there are.
+        read: Makes the result of a row.
+    """
+
+    def __init__(self, count: int, read: Callable[[int], Result]) -> None:
+        self._count = count
+        self._read = read
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, key: int) -> Result: ...
+    @overload
+    def __getitem__(self, key: slice) -> list[Result]: ...
+    def __getitem__(self, key: int | slice) -> Result | list[Result]:
+        rows = range(self._count)[key]
+        return self._read(rows) if isinstance(rows, int) else [self._read(row) for row in rows]
+
+    def __repr__(self) -> str:
+        shown = "\n".join(f"  {self._read(row)!r}" for row in range(min(5, self._count)))
+        more = f"\n  … {self._count - 5:,} more" if self._count > 5 else ""
+        return f"{self._count:,} results:\n{shown}{more}"
+
+
+def batch_cost(usage: Usage, model: str) -> float | None:
+    """What tokens cost in a batch, in USD, or None where the price or its discount is not known."""
+    known = facts(model)
+    full = usage.cost(known)
+    if full is None or known is None or known.batch_discount is None:
+        return None
+    return full * (1 - known.batch_discount)
+
+
+def read(row: int, label: Any, found: Any, output: Any = None) -> Result:
+    """Read a result.
+
+    Args:
+        row: The row's number.
+        label: What it is called.
+        found: The ``result`` of its line, as it came.
+        output: The JSON schema or pydantic model that the reply is to fit, or None.
+    """
+    kind = found.get("type") if isinstance(found, dict) else None
+    if kind == "succeeded" and isinstance(found.get("message"), dict):
+        return _message(row, label, found["message"], output)
+    if kind == "errored":
+        return Result(row, label, RowOutcome.ERRORED, _error(found.get("error")))
+    if kind == "canceled":
+        return Result(row, label, RowOutcome.CANCELED, "the batch was cancelled before its turn")
+    if kind == "expired":
+        return Result(row, label, RowOutcome.EXPIRED, "its turn did not come within 24 hours")
+    return Result(row, label, RowOutcome.ERRORED, "what the server sent is no result", cost=None)
+
+
+def is_refusal_of_request(found: Any) -> bool:
+    """Whether a row's request was refused: unchanged, it would be refused again."""
+    error = _inner(found.get("error")) if isinstance(found, dict) else {}
+    return error.get("type") in ("invalid_request_error", "not_found_error", "request_too_large")
+
+
+def _message(row: int, label: Any, message: dict[str, Any], output: Any) -> Result:
+    content = message.get("content")
+    blocks = [b for b in content if isinstance(b, dict)] if isinstance(content, list) else []
+    text = "".join(str(b.get("text") or "") for b in blocks if b.get("type") == "text")
+    reason = message.get("stop_reason")
+    reason = reason if isinstance(reason, str) else None
+    counts = message.get("usage")
+    usage = Usage.from_api(counts if isinstance(counts, dict) else {}, complete=True)
+    outcome, error, value = RowOutcome.COMPLETE, "", None
+    if reason == "refusal":
+        outcome, error = RowOutcome.REFUSED, _refusal(message.get("stop_details"))
+    elif reason in _CUT:
+        outcome, error = RowOutcome.TRUNCATED, _CUT[reason]
+    elif output is not None:
+        try:
+            value = _parsed(text, output)
+        except InputError as problem:
+            outcome, error = RowOutcome.INVALID, problem.what
+    return Result(
+        row=row,
+        label=label,
+        outcome=outcome,
+        error=error,
+        text=text,
+        value=value,
+        stop_reason=reason,
+        usage=usage,
+        cost=batch_cost(usage, str(message.get("model") or "")),
+        message=message,
+    )
+
+
+def _parsed(text: str, output: Any) -> Any:
+    """The reply as what was asked for: a dict, or the pydantic model."""
+    if not isinstance(output, dict):
+        try:
+            return output.model_validate_json(text)
+        except ValueError as error:  # pydantic's own is one
+            said = " ".join(str(error).split())
+            raise InputError(f"the reply does not fit: {redact(said)[:200]}") from None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        raise InputError("the reply is not the JSON that was asked for") from None
+    if output.get("type") == "object" and not isinstance(value, dict):
+        raise InputError("the reply is not the object that was asked for")
+    return value
+
+
+def _refusal(details: Any) -> str:
+    found = details if isinstance(details, dict) else {}
+    why = found.get("explanation") or found.get("category")
+    return f"Claude declined: {redact(str(why))[:300]}" if why else "Claude declined to answer"
+
+
+def _inner(error: Any) -> dict[str, Any]:
+    """The API's error object: it stands in a response of its own, with the request's id beside."""
+    whole = error if isinstance(error, dict) else {}
+    inside = whole.get("error")
+    return inside if isinstance(inside, dict) else whole
+
+
+def _error(error: Any) -> str:
+    found = _inner(error)
+    said = ": ".join(str(found[name]) for name in ("type", "message") if found.get(name))
+    return redact(said)[:500] or "the server did not say why"

@@ -1,0 +1,105 @@
+"""The turns of a chat: what was asked, what has become of it, and what the page is told of it."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, Self
+from uuid import uuid4
+
+from claude_nb.history import label
+from claude_nb.notebook import export
+from claude_nb.render import chat as render
+from claude_nb.views.frames import Frames, Pace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from claude_nb.engine import Stream
+    from claude_nb.history import Exchange
+    from claude_nb.reply import Reply
+    from claude_nb.views.question import Question
+
+
+class Turn:
+    """A question of this chat or of its conversation, and what has become of it.
+
+    Attributes:
+        key: Its name on the page.
+        id: Its name in the conversation, once it has been sent.
+        answer: The answer in all its forms, once it has ended.
+        record: What is saved of it.
+    """
+
+    def __init__(
+        self,
+        prompt: str,
+        after: Exchange | None,
+        content: tuple[dict[str, Any], ...] = (),
+        notes: tuple[str, ...] = (),
+        files: Sequence[tuple[str, Any]] = (),
+    ) -> None:
+        self.key = uuid4().hex
+        self.prompt = prompt
+        self.after = after
+        self.content = content
+        self.notes = notes
+        self.files = tuple(files)
+        self.id = ""
+        self.asked_in = ""
+        self.stream: Stream | None = None
+        self.reply: Reply | None = None
+        self.frames = Frames()
+        self.pace = Pace()
+        self.question: Question | None = None
+        self.stopped = False
+        self.ended = threading.Event()
+        self.answer: render.Answer | None = None
+        self.record: dict[str, Any] | None = None
+
+    @classmethod
+    def of(cls, exchange: Exchange, record: dict[str, Any] | None) -> Self:
+        """What was asked elsewhere: in a cell, or in an earlier kernel."""
+        content = () if isinstance(exchange.content, str) else tuple(exchange.content)
+        turn = cls(exchange.prompt, exchange.parent, content, tuple(export.attached(exchange)))
+        turn.id = exchange.id
+        turn.asked_in = label(exchange) if exchange.place.execution else ""
+        turn.answer = render.answer_of_text(exchange.text, simulated=exchange.simulated)
+        turn.record = record
+        turn.ended.set()
+        return turn
+
+
+def for_page(turn: Turn, at: tuple[int, int]) -> dict[str, Any]:
+    """A turn as the page is told of it: see ``views.protocol``.
+
+    Args:
+        turn: The turn.
+        at: Which of how many versions it is, from 1.
+    """
+    answer = turn.answer
+    shown: dict[str, Any] = {
+        "key": turn.key,
+        "prompt": render.question(turn.prompt, turn.notes),
+        "source": turn.prompt,
+        "asked_in": turn.asked_in,
+        "at": list(at),
+        "answer": None,
+    }
+    if answer is not None:
+        shown["answer"] = {
+            "html": answer.html,
+            "below": answer.below,
+            "usage": answer.usage,
+            "line": answer.line,
+            "source": answer.source,
+            "simulated": answer.simulated,
+        }
+    return shown
+
+
+def newest_below(exchange: Exchange, exchanges: Sequence[Exchange]) -> Exchange:
+    """The end of the branch that goes on from an exchange with the newest of what follows."""
+    end = exchange
+    while following := [other for other in exchanges if other.parent is end]:
+        end = following[-1]
+    return end

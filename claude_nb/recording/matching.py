@@ -1,0 +1,141 @@
+"""When two requests are the same, what is left out of one that is recorded, and how two differ."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from claude_nb.errors import InputError, redact
+from claude_nb.seams import common_prefix
+from claude_nb.wire import redacted
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+PARTS = ("attachments", "request", "thinking")
+"""What can be left out: the data of images and documents, all that was said and sent, thinking."""
+
+_FINGERPRINT = re.compile(r"\[left out: [\d,]+ characters, [0-9a-f]{16}\]")
+
+_AROUND = 24
+"""Characters shown on each side of where two texts differ."""
+
+_STRUCTURE = frozenset(
+    {"type", "role", "media_type", "cache_control", "id", "tool_use_id", "name", "is_error"}
+)
+"""Fields of a request that say nothing of what was said in it."""
+
+
+def parts(without: Collection[str]) -> tuple[str, ...]:
+    """What is to be left out, checked and in order.
+
+    Raises:
+        InputError: There is no such part.
+    """
+    named = {without} if isinstance(without, str) else set(without)
+    if unknown := sorted(named.difference(PARTS)):
+        raise InputError(
+            f"{unknown[0]!r} is nothing that can be left out.", f"There are {', '.join(PARTS)}."
+        )
+    return tuple(sorted(named))
+
+
+def canonical(params: dict[str, Any], without: Collection[str] = ()) -> dict[str, Any]:
+    """What is sent, in the form in which two requests are compared and recorded.
+
+    Args:
+        params: The arguments of ``messages.create``.
+        without: What is left out of it: a fingerprint stands in its place.
+    """
+    plain = json.loads(json.dumps(params, default=str))
+    if "thinking" in without:
+        for message in plain.get("messages") or ():
+            if isinstance(message, dict) and isinstance(message.get("content"), list):
+                message["content"] = [b for b in message["content"] if not _is_thinking(b)]
+    if "request" in without:
+        for name in ("system", "messages", "tools"):
+            if name in plain:
+                plain[name] = fingerprinted(plain[name])
+    elif "attachments" in without:
+        plain = _without_data(plain)
+    found: dict[str, Any] = redacted(plain)
+    return found
+
+
+def differences(recorded: Any, asked: Any, place: str = "") -> list[str]:
+    """How two requests differ, a line for each place, in words.
+
+    Args:
+        recorded: The one.
+        asked: The other.
+        place: Where in the request they stand.
+    """
+    if recorded == asked:
+        return []
+    if isinstance(recorded, dict) and isinstance(asked, dict):
+        names = sorted({*recorded, *asked})
+        parts = [(f"{place}.{n}".lstrip("."), recorded.get(n), asked.get(n)) for n in names]
+        return [line for where, a, b in parts for line in differences(a, b, where)]
+    if isinstance(recorded, list) and isinstance(asked, list):
+        lines = [
+            line
+            for number, (a, b) in enumerate(zip(recorded, asked, strict=False))
+            for line in differences(a, b, f"{place}[{number}]")
+        ]
+        if len(recorded) != len(asked):
+            lines.append(f"{place}: {len(recorded)} recorded, {len(asked)} asked for")
+        return lines
+    a, b = recorded, asked
+    if isinstance(a, str) and isinstance(b, str):
+        start = max(0, common_prefix(a, b) - _AROUND)
+        a, b = _excerpt(a, start), _excerpt(b, start)
+    return [f"{place}: recorded {short(a)}, asked for {short(b)}"]
+
+
+def _excerpt(text: str, start: int) -> str:
+    return ("…" if start else "") + text[start : start + 3 * _AROUND]
+
+
+def short(value: Any) -> str:
+    """A value of JSON in few words."""
+    if value is None:
+        return "nothing"
+    said = f"“{value}”" if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return said if len(said) <= 4 * _AROUND else said[: 4 * _AROUND] + "…"
+
+
+def _is_thinking(block: Any) -> bool:
+    return isinstance(block, dict) and str(block.get("type", "")).endswith("thinking")
+
+
+def fingerprinted(value: Any) -> Any:
+    """A value with its texts replaced by what tells them from others, and does not tell them."""
+    if isinstance(value, str):
+        if _FINGERPRINT.fullmatch(value):
+            return value
+        return f"[left out: {len(value):,} characters, {digest(redact(value))[:16]}]"
+    if isinstance(value, list):
+        return [fingerprinted(item) for item in value]
+    if isinstance(value, dict):
+        return {k: v if k in _STRUCTURE else fingerprinted(v) for k, v in value.items()}
+    return value
+
+
+def _without_data(value: Any) -> Any:
+    """A request with the data of its images and documents replaced by fingerprints."""
+    if isinstance(value, list):
+        return [_without_data(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    source = value.get("source")
+    if value.get("type") in ("image", "document") and isinstance(source, dict):
+        return value | {"source": fingerprinted(source)}
+    return {name: _without_data(item) for name, item in value.items()}
+
+
+def digest(value: Any) -> str:
+    """What tells a value of JSON from any other."""
+    said = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.sha256(said.encode()).hexdigest()

@@ -1,0 +1,212 @@
+"""A batch as it is shown: a line, a bar, what has become of its rows, what it used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from claude_nb.errors import redact
+from claude_nb.render import words
+from claude_nb.render.characters import brief, clean
+from claude_nb.render.html import QUIET, badge, dot, notes, pane, text
+from claude_nb.render.markdown import ROOT_CLASSES
+from claude_nb.render.table import Table
+
+if TYPE_CHECKING:
+    from claude_nb.progress import Outcome
+    from claude_nb.usage import Usage
+
+_WIDTH = 320
+"""Pixels of the bar: in pixels, because a notebook that is not trusted keeps no other size."""
+
+_BAR = "#88888833"
+_CLAY, _GREEN, _YELLOW, _RED = "#d07a55", "#4c9a70", "#c08a1e", "#d0453a"
+_COLOURS = {
+    "complete": _GREEN,
+    "truncated": _YELLOW,
+    "refused": _YELLOW,
+    "invalid": _YELLOW,
+    "canceled": "#8a8f98",
+    "not sent": "#8a8f98",
+    "errored": _RED,
+    "expired": _RED,
+    "missing": _RED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What a model's replies took.
+
+    Attributes:
+        model: The model.
+        usage: The tokens.
+        cost: In USD at batch prices, or None where it is not known.
+        full: In USD at full prices, or None.
+    """
+
+    model: str
+    usage: Usage
+    cost: float | None
+    full: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What is shown of a batch.
+
+    Attributes:
+        model: The model that is asked.
+        simulated: Whether the simulator has it.
+        total: How many rows it has.
+        state: What it is doing, or how it ended.
+        mood: An ``Outcome`` that gives it its colour.
+        elapsed: Seconds that have been waited for it, or None.
+        done: How much of what it is doing is done, and of how much; 0 of 0 where nobody knows.
+        counts: How many rows have become what.
+        spent: What was used, a line for each model.
+        failed: Rows that are not complete: what each is called, and why.
+        more: How many of these are not listed.
+        lines: What else there is to say.
+        plan: What it would take, before it is handed in; None after.
+    """
+
+    model: str
+    simulated: bool
+    total: int
+    state: str
+    mood: Outcome
+    elapsed: float | None = None
+    done: tuple[int, int] = (0, 0)
+    counts: dict[str, int] = field(default_factory=dict)
+    spent: tuple[Spending, ...] = ()
+    failed: tuple[tuple[str, str], ...] = ()
+    more: int = 0
+    lines: tuple[str, ...] = ()
+    plan: Table | None = None
+
+
+def mimebundle(picture: Picture) -> dict[str, str]:
+    """A batch as HTML and as plain text, for a notebook's output."""
+    return {"text/html": html(picture), "text/plain": plain(picture)}
+
+
+def html(picture: Picture) -> str:
+    """A batch as HTML: safe in a trusted cell, whole in one that is not."""
+    mark = badge() if picture.simulated else ""
+    head = (
+        f'<p style="margin:0 0 4px;line-height:24px">{dot(picture.mood)}'
+        f'<b>{text(picture.model)}</b><span style="{QUIET}"> · {text(_status(picture))}</span>'
+        f"{mark}</p>"
+    )
+    parts = [head, _bar(picture), _counted(picture)]
+    parts += [picture.plan._repr_html_()] if picture.plan else []
+    if picture.spent:
+        parts.append(_usage(picture)._repr_html_())
+    if picture.failed:
+        parts.append(pane(f"<b>{text(_failed(picture))}</b>", _reasons(picture), is_open=False))
+    parts += [notes(picture.lines)] if picture.lines else []
+    return f'<div class="claude-nb {ROOT_CLASSES}" style="padding-left:5px">{"".join(parts)}</div>'
+
+
+def plain(picture: Picture) -> str:
+    """A batch as plain text."""
+    parts = [line(picture)]
+    parts += [repr(picture.plan)] if picture.plan else []
+    parts += [repr(_usage(picture))] if picture.spent else []
+    parts += [f"{label}: {why}" for label, why in picture.failed]
+    parts += [f"… {picture.more:,} more"] if picture.more else []
+    return clean(redact("\n".join([*parts, *picture.lines])), prose=True)
+
+
+def line(picture: Picture, *, clock: bool = True) -> str:
+    """A batch in a line, for a terminal.
+
+    Args:
+        picture: The batch.
+        clock: Whether to say how long and how far; without it the line changes only now and then.
+    """
+    if not clock:
+        picture = replace(picture, elapsed=None, done=(0, 0))
+    mark = " · simulated" if picture.simulated else ""
+    counted = f" · {_counts(picture)}" if picture.counts and not picture.done[1] else ""
+    return clean(redact(f"{picture.model} · {_status(picture)}{counted}{mark}"))
+
+
+def _status(picture: Picture) -> str:
+    said = [f"batch of {picture.total:,}" if picture.total else "batch", picture.state]
+    if picture.done[1]:
+        said.append(f"{picture.done[0]:,} of {picture.done[1]:,}")
+    if picture.elapsed is not None:
+        said.append(words.seconds(picture.elapsed))
+    return " · ".join(said)
+
+
+def _bar(picture: Picture) -> str:
+    """The rows by what has become of them; while something is done, how far that is."""
+    done, of = picture.done
+    if of:
+        shares = [(done / of, _CLAY)]
+    elif picture.total:
+        shares = [
+            (count / picture.total, _COLOURS[name])
+            for name, count in picture.counts.items()
+            if name in _COLOURS
+        ]
+    else:
+        shares = []
+    if picture.plan is not None:
+        return ""
+    left = _WIDTH
+    boxes = []
+    for share, colour in shares:
+        width = min(left, max(2, round(_WIDTH * share))) if share else 0
+        left -= width
+        boxes.append(
+            f'<div style="display:inline-block;width:{width}px;height:6px;'
+            f'background:{colour}"></div>'
+        )
+    style = f"width:{_WIDTH}px;height:6px;line-height:0;background:{_BAR};margin:2px 0 6px"
+    return f'<div style="{style}" title="{text(_counts(picture))}">{"".join(boxes)}</div>'
+
+
+def _counted(picture: Picture) -> str:
+    if not picture.counts:
+        return ""
+    return f'<p style="margin:0 0 8px">{text(_counts(picture))}</p>'
+
+
+def _counts(picture: Picture) -> str:
+    return " · ".join(f"{count:,} {name}" for name, count in picture.counts.items())
+
+
+def _usage(picture: Picture) -> Table:
+    rows: list[tuple[str, ...]] = [
+        (
+            clean(brief(spent.model)),
+            words.count(spent.usage.input_tokens),
+            words.count(spent.usage.cache_write_tokens),
+            words.count(spent.usage.cache_read_tokens),
+            words.count(spent.usage.output_tokens),
+            words.money(spent.cost),
+            words.money(spent.full),
+        )
+        for spent in picture.spent
+    ]
+    heads = ("model", "input", "cache write", "cache read", "output", "cost", "one by one")
+    return Table(heads, rows)
+
+
+def _failed(picture: Picture) -> str:
+    count = len(picture.failed) + picture.more
+    return f"{count:,} {'row is' if count == 1 else 'rows are'} not complete"
+
+
+def _reasons(picture: Picture) -> str:
+    lines = "".join(
+        f'<div style="padding:1px 0"><b>{text(label)}</b> '
+        f'<span style="{QUIET}">{text(why)}</span></div>'
+        for label, why in picture.failed
+    )
+    more = f'<div style="{QUIET}">… {picture.more:,} more: .failed</div>' if picture.more else ""
+    return f'<div style="font-size:90%">{lines}{more}</div>'

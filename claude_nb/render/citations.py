@@ -1,0 +1,162 @@
+"""What a reply cites: its sources, each with one number, and the marks that lead to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from claude_nb.errors import redact
+from claude_nb.render import passages
+from claude_nb.render.inline import QUIET, host, link, markdown, markdown_link, text, words
+from claude_nb.render.partial_json import write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from claude_nb.blocks import Block
+    from claude_nb.progress import Progress
+
+_LONGEST_QUOTE = 300
+_MOST_QUOTES = 10
+
+
+@dataclass(slots=True)
+class Source:
+    """Something that a reply cites.
+
+    Attributes:
+        number: Its number in the reply, from 1.
+        title: What it is called; its address or its place among the documents if it has no title.
+        url: Its address as it came, of whatever kind; empty for a document.
+        quotes: What is cited of it, in the order in which it is cited, each once.
+    """
+
+    number: int
+    title: str
+    url: str
+    quotes: dict[str, None] = field(default_factory=dict)
+
+
+class Sources:
+    """The sources of a reply, numbered in the order in which they are cited."""
+
+    def __init__(self) -> None:
+        self._sources: dict[str, Source] = {}
+
+    @classmethod
+    def of(cls, progress: Progress) -> Sources:
+        """The sources that a reply has cited so far."""
+        found = cls()
+        for blocks in passages.passages(progress):
+            for block in blocks:
+                if block.type == "text" and block.ended is not None and not block.lost:
+                    found.cite(block)
+        return found
+
+    def __iter__(self) -> Iterator[Source]:
+        return iter(self._sources.values())
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+    def cite(self, block: Block) -> list[Source]:
+        """Take in what a complete text block cites; the same block cites the same again.
+
+        Returns:
+            Its sources, each once. A block without a word in it cites nothing.
+        """
+        cited: dict[int, Source] = {}
+        for citation in filter(None, block.citations) if block.text.strip() else ():
+            source = self._source(citation)
+            cited[source.number] = source
+            if quote := _quote(citation):
+                source.quotes[quote] = None
+        return list(cited.values())
+
+    def _source(self, citation: dict[str, Any]) -> Source:
+        url = _string(citation.get("url")) or _string(citation.get("source"))
+        title = _string(citation.get("title")) or _string(citation.get("document_title"))
+        place = citation.get("document_index")
+        key = url or write([place, title, citation.get("search_result_index")])
+        if key not in self._sources:
+            document = f"Document {place + 1}" if isinstance(place, int) else "Source"
+            self._sources[key] = Source(len(self) + 1, title or url or document, url)
+        return self._sources[key]
+
+    def mark(self, block: Block) -> str:
+        """The mark behind a complete text block, as HTML: a number for each of its sources."""
+        cited = self.cite(block)
+        shown = "".join(link(each.url, f"[{each.number}]", title=each.title) for each in cited)
+        # The line height keeps lines with a mark as far apart as others are.
+        return f'<sup style="line-height:0">{shown}</sup>' if shown else ""
+
+    def plain_mark(self, block: Block) -> str:
+        """The mark behind a complete text block, as plain text: ``[1][3]``."""
+        return "".join(f"[{source.number}]" for source in self.cite(block))
+
+    def markdown_mark(self, block: Block) -> str:
+        """The mark behind a complete text block, as Markdown that no definition makes a link."""
+        return self.plain_mark(block).replace("[", "&#91;")
+
+    def to_html(self) -> tuple[str, str]:
+        """The list of sources as HTML: what stands above it, and the list."""
+        items = "".join(f"<li>{_item(source)}</li>" for source in self)
+        label = f'<b>Sources</b><span style="{QUIET}"> · {len(self)}</span>'
+        return label, f'<ol style="margin:0 0 4px">{items}</ol>'
+
+    def to_markdown(self) -> str:
+        """The list of sources as Markdown."""
+        items = []
+        for source in self:
+            where = f" · {markdown(_where(source))}" if _where(source) else ""
+            first = f"{source.number}. {markdown_link(source.url, source.title)}{where}"
+            indent = " " * (len(str(source.number)) + 2)
+            items.append(f"  \n{indent}".join([first, *map(markdown, _quotes(source))]))
+        return "\n".join(["**Sources**\n", *items])
+
+    def to_plain(self) -> str:
+        """The list of sources as plain text."""
+        lines = ["Sources"]
+        for source in self:
+            named = f"[{source.number}] {words(source.title)}"
+            lines.append(f"{named} · {words(source.url)}" if _where(source) else named)
+            lines += [f"    {words(quote)}" for quote in _quotes(source)]
+        return "\n".join(lines)
+
+    def record(self) -> list[dict[str, str]]:
+        """The list of sources for a machine to read."""
+        return [{"title": redact(source.title), "url": redact(source.url)} for source in self]
+
+
+def _item(source: Source) -> str:
+    named = link(source.url, text(source.title))
+    where = _where(source)
+    lines = [f'{named}<span style="{QUIET}"> · {text(where)}</span>' if where else named]
+    lines += [f'<span style="{QUIET}">{text(quote)}</span>' for quote in _quotes(source)]
+    return "<br>".join(lines)
+
+
+def _where(source: Source) -> str:
+    """Where a source is found: its server, or what it has for an address; else nothing."""
+    return host(source.url) or (source.url if source.url != source.title else "")
+
+
+def _quotes(source: Source) -> Sequence[str]:
+    quotes = list(source.quotes)
+    rest = len(quotes) - _MOST_QUOTES
+    return quotes if rest <= 0 else [*quotes[:_MOST_QUOTES], f"and {rest} more passages"]
+
+
+def _quote(citation: dict[str, Any]) -> str:
+    """The words that are cited, and the page they stand on where that is known."""
+    said = " ".join(_string(citation.get("cited_text"))[: 4 * _LONGEST_QUOTE].split())
+    short = said if len(said) <= _LONGEST_QUOTE else f"{said[: _LONGEST_QUOTE - 1]}…"
+    first, end = citation.get("start_page_number"), citation.get("end_page_number")
+    page = ""
+    if isinstance(first, int) and isinstance(end, int):  # the end is the page behind the last
+        page = f"p. {first}" if end <= first + 1 else f"pp. {first}–{end - 1}"
+    return " ".join(filter(None, [page, short and f"“{short}”"]))
+
+
+def _string(value: Any) -> str:
+    return value if isinstance(value, str) else ""

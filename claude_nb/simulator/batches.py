@@ -1,0 +1,278 @@
+"""Message batches: what was handed in, how far it is, and the results.
+
+The rules are those of platform.claude.com/docs ("Batch processing", read 2026-08-22) and of the
+SDK's types. Where these leave a choice, this is the one made here:
+
+- A batch takes two seconds, and two more for each thousand requests; they are done in their order.
+- A request is checked when its turn comes, not when it is handed in: a bad one is ``errored``.
+- One that asks for it (*simulate an error*) is ``errored`` by the server, and one that asks to
+  *simulate expired* is never begun, so its batch goes on until it expires.
+- An account is whoever sends the same key.
+- To cancel or delete what is not there to be cancelled or deleted is refused (400).
+"""
+
+import json
+import random
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from claude_nb.simulator import catalogue, tokens, validation, wire
+from claude_nb.simulator.cache import PromptCache
+from claude_nb.simulator.replies import Error
+from claude_nb.simulator.scripts import answer_to
+
+LARGEST_BODY = 256 * 2**20
+"""Bytes that may be handed in at once."""
+
+_MOST_REQUESTS = 100_000
+_LIFETIME = timedelta(hours=24)
+_RESULTS_KEPT = timedelta(days=29)
+_TO_CANCEL = 1.0
+"""Seconds that it takes, at speed 1."""
+
+_BASE, _EACH = 2.0, 0.002
+"""Seconds that a batch takes, and that each of its requests adds, at speed 1."""
+
+_CUSTOM_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_NOT_HERE = ("stream", "speed", "fallbacks")
+"""Fields of a message request that a batch does not take."""
+
+_KINDS = ("canceled", "errored", "expired", "succeeded")
+
+
+@dataclass
+class Batch:
+    """A batch.
+
+    Attributes:
+        id: Its id.
+        account: Whose it is.
+        requests: What was handed in.
+        created: When.
+        duration: How long it takes by itself.
+        speed: Factor on its pace.
+        canceled: When it was asked to stop, if it was.
+    """
+
+    id: str
+    account: str
+    requests: list[dict[str, Any]]
+    created: datetime
+    duration: timedelta
+    speed: float
+    canceled: datetime | None = None
+    _lines: dict[int, bytes] = field(default_factory=dict)
+
+    @property
+    def expires(self) -> datetime:
+        """When what has not begun is given up."""
+        return self.created + _LIFETIME
+
+    @cached_property
+    def _faults(self) -> dict[int, str]:
+        """What keeps a request from succeeding, by its place: ``error`` or ``expired``."""
+        found = {}
+        for place, request in enumerate(self.requests):
+            said = json.dumps(request["params"].get("messages"), ensure_ascii=False)
+            if "simulate expired" in said:
+                found[place] = "expired"
+            elif "simulate an error" in said:
+                found[place] = "error"
+        return found
+
+    def ends(self) -> datetime:
+        """When it is over."""
+        waits = "expired" in self._faults.values()
+        by_itself = self.expires if waits else min(self.created + self.duration, self.expires)
+        if self.canceled is None:
+            return by_itself
+        return min(by_itself, self.canceled + timedelta(seconds=_TO_CANCEL / self.speed))
+
+    def kind(self, place: int) -> str:
+        """The type of the result of a request, once all is over."""
+        fault = self._faults.get(place)
+        done = self.created + self.duration * ((place + 1) / len(self.requests))
+        if self.canceled is not None and (fault == "expired" or done > self.canceled):
+            return "canceled"
+        if fault == "expired" or done > self.expires:
+            return "expired"
+        return "errored" if fault or self.problem(place) else "succeeded"
+
+    def problem(self, place: int) -> Error | None:
+        """Return what the API answers to a request that cannot succeed."""
+        if self._faults.get(place) == "error":
+            return Error(500, "api_error", "Internal server error, as it was asked for")
+        params = self.requests[place]["params"]
+        for name in _NOT_HERE:
+            if params.get(name):
+                return Error(400, "invalid_request_error", f"{name}: not supported in a batch")
+        if params.get("max_tokens") == 0:
+            return Error(400, "invalid_request_error", "max_tokens: must be at least 1 in a batch")
+        return validation.problem(params)
+
+    def info(self, now: datetime, results_at: str) -> dict[str, Any]:
+        """Return it as the API describes it.
+
+        Args:
+            now: The time.
+            results_at: The address of the results.
+        """
+        over = now >= self.ends()
+        archived = now >= self.created + _RESULTS_KEPT
+        status = "ended" if over else "canceling" if self.canceled else "in_progress"
+        return {
+            "id": self.id,
+            "type": "message_batch",
+            "processing_status": status,
+            "request_counts": self._counts if over else _counts(processing=len(self.requests)),
+            "created_at": _written(self.created),
+            "expires_at": _written(self.expires),
+            "ended_at": _written(self.ends()) if over else None,
+            "cancel_initiated_at": _written(self.canceled) if self.canceled else None,
+            "archived_at": _written(self.created + _RESULTS_KEPT) if archived else None,
+            "results_url": results_at if over and not archived else None,
+        }
+
+    @cached_property
+    def _counts(self) -> dict[str, int]:
+        return _counts(**Counter(map(self.kind, range(len(self.requests)))))
+
+    def results(self, cache: PromptCache, now: float) -> Iterator[bytes]:
+        """Write the results, in no order.
+
+        Args:
+            cache: Where prompts are read from and written to, when a result is first wanted.
+            now: Seconds of its clock.
+        """
+        places = list(range(len(self.requests)))
+        random.Random(self.id).shuffle(places)  # noqa: S311  (not a secret)
+        for place in places:
+            if place not in self._lines:
+                line = {
+                    "custom_id": self.requests[place]["custom_id"],
+                    "result": self._result(place, cache, now),
+                }
+                self._lines[place] = json.dumps(line, ensure_ascii=False).encode() + b"\n"
+            yield self._lines[place]
+
+    def _result(self, place: int, cache: PromptCache, now: float) -> dict[str, Any]:
+        kind = self.kind(place)
+        if kind == "errored":
+            error = self.problem(place)
+            said = {"type": error.type, "message": error.message} if error else {}
+            whole = {"type": "error", "error": said, "request_id": f"req_sim_{self.id}_{place}"}
+            return {"type": kind, "error": whole}
+        if kind != "succeeded":
+            return {"type": kind}
+        params = self.requests[place]["params"]
+        rng = random.Random(f"{self.id} {place}")  # noqa: S311  (not a secret)
+        answer = tokens.limited(answer_to(params, rng), params)
+        found = cache.find(params, now)
+        cache.keep(found)
+        usage = tokens.usage(params, answer, found.read, found.written)
+        head = {
+            "id": f"msg_sim_{rng.randbytes(10).hex()}",
+            "type": "message",
+            "role": "assistant",
+            "model": params["model"],
+        }
+        display = catalogue.thinking_display(params)
+        message = wire.message(head, answer, usage | {"service_tier": "batch"}, display)
+        return {"type": kind, "message": message}
+
+
+@dataclass
+class Batches:
+    """All batches of all accounts, the oldest first."""
+
+    _all: dict[str, Batch] = field(default_factory=dict)
+    _taken: int = 0
+
+    def create(self, body: Any, account: str, now: datetime, speed: float, seed: int) -> Batch:
+        """Take a batch in.
+
+        Args:
+            body: What was sent.
+            account: Who sent it.
+            now: When.
+            speed: Factor on the pace.
+            seed: Where ids begin.
+
+        Raises:
+            ValueError: It cannot be taken; says why.
+        """
+        requests = body.get("requests") if isinstance(body, dict) else None
+        if not isinstance(requests, list) or not requests:
+            raise ValueError("requests: Field required")
+        if len(requests) > _MOST_REQUESTS:
+            raise ValueError(f"requests: List should have at most {_MOST_REQUESTS} items")
+        seen: set[str] = set()
+        for number, request in enumerate(requests):
+            if complaint := _complaint(request, seen):
+                raise ValueError(f"requests.{number}.{complaint}")
+            seen.add(request["custom_id"])
+        self._taken += 1
+        mark = random.Random(f"{seed} {account} {self._taken}").randbytes(8)  # noqa: S311
+        batch = Batch(
+            id=f"msgbatch_sim_{mark.hex()}",
+            account=account,
+            requests=requests,
+            created=now,
+            duration=timedelta(seconds=(_BASE + _EACH * len(requests)) / speed),
+            speed=speed,
+        )
+        self._all[batch.id] = batch
+        return batch
+
+    def find(self, identifier: str, account: str) -> Batch | None:
+        """Return a batch; nobody sees another account's."""
+        found = self._all.get(identifier)
+        return found if found is not None and found.account == account else None
+
+    def delete(self, batch: Batch) -> None:
+        """Forget a batch and its results."""
+        del self._all[batch.id]
+
+    def page(
+        self, account: str, limit: int, after: str | None, before: str | None
+    ) -> tuple[list[Batch], bool]:
+        """Return a page of an account's batches, the newest first, and whether there are more.
+
+        Args:
+            account: Whose.
+            limit: The most on it.
+            after: The id before the page's first.
+            before: The id after the page's last.
+        """
+        mine = [batch for batch in reversed(self._all.values()) if batch.account == account]
+        place = {batch.id: number for number, batch in enumerate(mine)}
+        if before in place:
+            start = max(0, place[before] - limit)
+            return mine[start : place[before]], start > 0
+        start = place[after] + 1 if after in place else 0
+        return mine[start : start + limit], start + limit < len(mine)
+
+
+def _complaint(request: Any, seen: set[str]) -> str:
+    """Say what is wrong with the form of a request in a batch; its parameters come later."""
+    if not isinstance(request, dict):
+        return "custom_id: Field required"
+    custom_id = request.get("custom_id")
+    if not isinstance(custom_id, str) or not _CUSTOM_ID.fullmatch(custom_id):
+        return "custom_id: String should match pattern '^[a-zA-Z0-9_-]{1,64}$'"
+    if custom_id in seen:
+        return f"custom_id: must be unique within the batch, found twice: {custom_id}"
+    return "" if isinstance(request.get("params"), dict) else "params: Field required"
+
+
+def _counts(**known: int) -> dict[str, int]:
+    return dict.fromkeys(("processing", *_KINDS), 0) | known
+
+
+def _written(when: datetime) -> str:
+    return when.astimezone(UTC).isoformat().replace("+00:00", "Z")

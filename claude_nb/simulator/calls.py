@@ -1,0 +1,221 @@
+"""Calls of the tools that a request offers, and what is said of their results."""
+
+import json
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from claude_nb.simulator import wire
+from claude_nb.simulator.quoting import quoted
+from claude_nb.simulator.schema import sample
+from claude_nb.simulator.tokens import blocks
+from claude_nb.simulator.turns import Exchange, text_of
+from claude_nb.simulator.values import Values
+
+THEN = "then"
+TWICE = ("again", "twice")
+ANY = ("tool", "tools")
+"""Words of a prompt that say which tools are called when, beside the names of these."""
+
+_SAMPLE = {
+    "from": "Lisbon",
+    "to": "Vienna",
+    "travellers": [{"name": "Ana", "age": 34}, {"name": "João", "age": 7}],
+    "options": {"by": ["train", "night train"], "budget": {"amount": 480.5, "currency": "EUR"}},
+    "flexible": True,
+    "note": None,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of a tool.
+
+    Attributes:
+        name: The tool's name.
+        input: What it is called with.
+        eager: Whether the tool wants its input as it is written.
+    """
+
+    name: str
+    input: dict[str, Any]
+    eager: bool = False
+
+    def written(self, rng: random.Random) -> wire.Written:
+        """Return the content block, with an id of its own."""
+        identifier = f"toolu_sim_{rng.randbytes(8).hex()}"
+        return wire.tool_use(identifier, self.name, self.input, eager=self.eager)
+
+
+def steps(request: dict[str, Any], prompt: str, *, otherwise: bool) -> list[list[Call]]:
+    """Return the calls that a prompt asks for: those of a step together, one step after the other.
+
+    Args:
+        request: The body of the request.
+        prompt: The prompt.
+        otherwise: Whether a prompt that names no tool gets a call of the first one all the same.
+    """
+    tools = _callable(request)
+    choice = request.get("tool_choice") or {}
+    if choice.get("type") == "none" or not tools:
+        return []
+    order = [step for step in _order(prompt, tools) if step]
+    words = set(re.findall(r"\w+", prompt.lower()))
+    if choice.get("type") == "tool":
+        order = [[choice["name"]]] if choice["name"] in tools else []
+    elif not order and (otherwise or choice.get("type") == "any" or not words.isdisjoint(ANY)):
+        order = [[next(iter(tools))]]
+    if choice.get("disable_parallel_tool_use"):
+        order = [[name] for step in order for name in step]
+    values = Values(prompt, tools, [p for tool in tools.values() for p in _parameters(tool)])
+    made: list[list[Call]] = []
+    for step in order:
+        made.append([])
+        for name in step:
+            made[-1].append(_call(tools[name], values, [call for s in made for call in s]))
+    return made
+
+
+def only_shown(request: dict[str, Any], prompt: str) -> bool:
+    """Say whether a prompt asks for tools that are not there, and gets to see what they are."""
+    forbidden = (request.get("tool_choice") or {}).get("type") == "none"
+    words = re.findall(r"\w+", prompt.lower())
+    return not (request.get("tools") or forbidden or set(words).isdisjoint(ANY))
+
+
+def shown(rng: random.Random) -> list[wire.Written]:
+    """Return a call for a request that offers no tools, to show what one looks like."""
+    said = (
+        "This request offers no tools, so here is what a call of one would look like. "
+        "Its input arrives as JSON, in pieces."
+    )
+    return [wire.text(said), Call("plan_trip", _SAMPLE).written(rng)]
+
+
+def announced(step: list[Call]) -> str:
+    """Return what is said before the first calls."""
+    names = _listed([call.name for call in step])
+    if len(step) == 1:
+        return f"I am calling {names}. What the prompt does not say of its input is made up."
+    return (
+        f"I am calling {names}, {len(step)} calls in one message. "
+        "What the prompt does not say of their input is made up."
+    )
+
+
+def noted(now: Exchange, step: list[Call]) -> str:
+    """Return what is said between the results of some calls and the next calls."""
+    before = [call["name"] for call, _ in _answered(now, now.results[-1])]
+    after = [call.name for call in step]
+    return (
+        f"{_listed(before)} {'has' if len(set(before)) == 1 else 'have'} answered. "
+        f"Next {'comes' if len(set(after)) == 1 else 'come'} {_listed(after)}."
+    )
+
+
+def about_results(now: Exchange) -> str:
+    """Return what is said of all results in the end."""
+    results = [result for several in now.results for result in several]
+    answered = list(_answered(now, results))
+    names = [call["name"] for call, _ in answered]
+    said = [_about(_label(call, names), result) for call, result in answered]
+    if now.remark:
+        remark, apart = quoted(now.remark)
+        said.append(f"Behind that you wrote{_joined(remark, apart=apart)}")
+    said.append("A simulated reply can make no more of it than to show that it arrived.")
+    return "\n\n".join(said)
+
+
+def _callable(request: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the tools that the client runs, by name."""
+    tools = request.get("tools") or []
+    return {tool["name"]: tool for tool in tools if isinstance(tool.get("input_schema"), dict)}
+
+
+def _parameters(tool: dict[str, Any]) -> list[str]:
+    return list(tool["input_schema"].get("properties") or {})
+
+
+def _order(prompt: str, tools: dict[str, Any]) -> list[list[str]]:
+    """Return the names of tools in a prompt, step by step."""
+    by_name = {name.lower(): name for name in tools}
+    order: list[list[str]] = [[]]
+    repeat = False
+    for word in re.findall(r"[\w-]+", prompt.lower()):
+        if name := by_name.get(word):
+            if name not in order[-1]:
+                order[-1] += [name, name] if repeat else [name]
+            repeat = False
+        elif word == THEN:
+            order.append([])
+            repeat = False
+        elif word in TWICE:
+            if order[-1]:
+                order[-1].append(order[-1][-1])
+            repeat = not order[-1]
+    return order
+
+
+def _call(tool: dict[str, Any], values: Values, before: list[Call]) -> Call:
+    """Make a call that differs from those of the same tool before it, if its schema lets it."""
+    schema = tool["input_schema"]
+    inputs = [call.input for call in before if call.name == tool["name"]]
+    values.begin()
+    made = sample(schema, values)
+    if made in inputs:
+        made = sample(schema, Values(), variant=len(inputs))
+    return Call(tool["name"], made, tool.get("eager_input_streaming") is True)
+
+
+def _answered(
+    now: Exchange, results: list[dict[str, Any]]
+) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Yield results, each with the call that it answers."""
+    calls = {block["id"]: block for block in now.done if block["type"] == "tool_use"}
+    for result in results:
+        yield calls.get(result["tool_use_id"], {"name": "tool", "input": {}}), result
+
+
+def _label(call: dict[str, Any], all_names: list[str]) -> str:
+    """Return what a call is called: by its name, and by its first input too if others have it."""
+    first = next(iter(call["input"].items()), None)
+    if all_names.count(call["name"]) < 2 or first is None:
+        return f"`{call['name']}`"
+    value = json.dumps(first[1], ensure_ascii=False)
+    return f"`{call['name']}({first[0]}={value if len(value) <= 40 else '…'})`"
+
+
+def _listed(names: list[str]) -> str:
+    """Return names, each once, as code with commas and an *and*."""
+    code = [f"`{name}`" for name in dict.fromkeys(names)]
+    return code[0] if len(code) == 1 else f"{', '.join(code[:-1])} and {code[-1]}"
+
+
+def _about(label: str, result: dict[str, Any]) -> str:
+    content = blocks(result.get("content") or [])
+    said = text_of(content)
+    others = [_named(block) for block in content if block["type"] != "text"]
+    verb = "failed with" if result.get("is_error") else "returned"
+    if not said:
+        return f"{label} {verb} {', '.join(others) or 'nothing'}."
+    value, apart = quoted(said)
+    with_others = f"and {', '.join(others)}" if others else ""
+    return f"{label} {verb}{_joined(value, with_others, apart=apart)}"
+
+
+def _joined(value: str, rest: str = "", *, apart: bool) -> str:
+    """Return the end of a sentence: a value in the line, or in a block below it."""
+    if apart:
+        return f"\n\n{value}" + (f"\n\n{rest}." if rest else "")
+    return f" {value}{' ' if rest else ''}{rest}."
+
+
+def _named(block: dict[str, Any]) -> str:
+    """Return what a block that is no text is called."""
+    kind = block["type"]
+    source = block.get("source") or {}
+    what = source.get("media_type") or block.get("title") or source.get("url")
+    article = "an" if kind[0] in "aeiou" else "a"
+    return f"{article} {kind.replace('_', ' ')}" + (f" (`{what}`)" if what else "")

@@ -1,0 +1,227 @@
+"""The tools that the API runs itself: searches, pages and code, all of them made up.
+
+The shapes are those of the SDK's types and of platform.claude.com/docs ("Web search tool", "Web
+fetch tool", "Code execution tool", "Server tools"). Nothing is looked up and nothing is run.
+"""
+
+import base64
+import random
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from claude_nb.simulator import wire
+from claude_nb.simulator.quoting import fenced
+
+WORDS = {
+    "web_search": ("search",),
+    "web_fetch": ("fetch",),
+    "code_execution": ("compute", "run code"),
+}
+"""What asks for a tool, beside its name; of two words both must be there."""
+
+PAUSE = "pause"
+FAILURE = "unavailable"
+
+_PYTHON_ONLY = "code_execution_20250522"
+"""The version that runs Python itself; the later ones edit files and run commands."""
+
+_NEVER = "2030-01-01T00:00:00Z"
+_RETRIEVED = "2026-01-01T12:00:00Z"
+_LONGEST_QUERY = 100
+_URL = re.compile(r"https?://[^\s<>\"'`)\]]*[^\s<>\"'`)\].,;:!?]")
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One use of a tool: what it is called with, what comes back, and what is said of that.
+
+    Attributes:
+        name: The name in the call, after which the block of the result is named as well.
+        input: What it is called with.
+        result: The content of the result.
+        about: The text blocks about it in the answer.
+    """
+
+    name: str
+    input: dict[str, Any]
+    result: Any
+    about: tuple[wire.Written, ...] = ()
+
+    def called(self, rng: random.Random) -> wire.Written:
+        """Return the call, with an id of its own."""
+        return wire.server_tool_use(f"srvtoolu_sim_{rng.randbytes(8).hex()}", self.name, self.input)
+
+    def returned(self, identifier: str) -> wire.Written:
+        """Return the result of the call with this id."""
+        return wire.server_tool_result(identifier, self.name, self.result)
+
+
+def uses(request: dict[str, Any], prompt: str) -> list[Use]:
+    """Return how a prompt has the tools of a request used, in the order of its words."""
+    choice = request.get("tool_choice") or {}
+    if choice.get("type") == "none":
+        return []
+    words = _words(prompt)
+    found: list[tuple[int, str, dict[str, Any]]] = []
+    for tool in request.get("tools") or []:
+        kind = kind_of(tool)
+        asked = [ask.split() for ask in (*WORDS.get(kind, ()), kind)]
+        places = [words.index(ask[0]) for ask in asked if ask and set(words).issuperset(ask)]
+        if places or (kind and choice.get("name") == kind):
+            found.append((min(places, default=0), kind, tool))
+    made = [_MAKERS[kind](tool, prompt) for _, kind, tool in sorted(found, key=lambda f: f[0])]
+    if FAILURE in words:
+        return [_failed(several[-1]) for several in made]
+    return [use for several in made for use in several]
+
+
+def pauses(prompt: str) -> bool:
+    """Say whether a prompt has the turn paused behind the first result."""
+    return PAUSE in _words(prompt)
+
+
+def announced(wanted: list[Use]) -> str:
+    """Return what is said before the first use."""
+    acts = list(dict.fromkeys(_ACTS[use.name] for use in wanted))
+    return f"I will {', then '.join(acts)}. What comes back is simulated."
+
+
+def container(request: dict[str, Any], rng: random.Random) -> dict[str, Any]:
+    """Return where code runs: in the container that the request names, or a new one."""
+    asked = request.get("container")
+    identifier = asked.get("id") if isinstance(asked, dict) else asked
+    return {"id": identifier or f"container_sim_{rng.randbytes(8).hex()}", "expires_at": _NEVER}
+
+
+def kind_of(tool: dict[str, Any]) -> str:
+    """Return which of these tools one is; empty for others."""
+    name, _, version = str(tool.get("type") or "").rpartition("_")
+    return name if name in WORDS and version.isdecimal() else ""
+
+
+def _words(prompt: str) -> list[str]:
+    return re.findall(r"\w+", prompt.lower())
+
+
+def _failed(use: Use) -> Use:
+    error = {"type": f"{use.name}_tool_result_error", "error_code": FAILURE}
+    return Use(use.name, use.input, error, (wire.text(f"`{use.name}` failed: `{FAILURE}`. "),))
+
+
+def _search(_: dict[str, Any], prompt: str) -> list[Use]:
+    query = _query(prompt)
+    results = [
+        {
+            "type": "web_search_result",
+            "title": f"Simulated result {number}: {query}",
+            "url": f"https://example.org/simulated/{number}",
+            "encrypted_content": _sealed(f"content of result {number}"),
+            "page_age": "January 1, 2026" if number == 1 else None,
+        }
+        for number in (1, 2, 3)
+    ]
+    cited = [
+        {
+            "type": "web_search_result_location",
+            "cited_text": f"Simulated text of result {number} about {query}.",
+            "url": result["url"],
+            "title": result["title"],
+            "encrypted_index": _sealed(f"index of result {number}"),
+        }
+        for number, result in enumerate(results, 1)
+    ]
+    about = (
+        wire.text("These results are simulated. If they were real, "),
+        wire.text(f"the first page would be about “{query}”", cited[0]),
+        wire.text(", and "),
+        wire.text("the two others would say more about it", *cited[1:]),
+        wire.text(". "),
+    )
+    return [Use("web_search", {"query": query}, results, about)]
+
+
+def _query(prompt: str) -> str:
+    """Return what is to be searched for: what is quoted, or what follows the word."""
+    quoted = re.search(r"[\"“`]([^\"”`\n]+)[\"”`]", prompt)
+    asked = re.search(r"search(?:\s+the\s+web)?(?:\s+for)?\s+([^\n]+)", prompt, re.IGNORECASE)
+    found = quoted or asked
+    query = re.split(r"[.?!;]|,? (?:and )?then\b", found[1] if found else prompt)[0]
+    return " ".join(query.split())[:_LONGEST_QUERY].strip() or "anything"
+
+
+def _fetch(tool: dict[str, Any], prompt: str) -> list[Use]:
+    found = _URL.search(prompt)
+    url = found[0] if found else "https://example.org/"
+    sentence = f"This is the simulated text of {url}."
+    title = f"Simulated page at {url}"
+    citing = bool((tool.get("citations") or {}).get("enabled"))
+    page = {
+        "type": "web_fetch_result",
+        "url": url,
+        "retrieved_at": _RETRIEVED,
+        "content": {
+            "type": "document",
+            "source": {
+                "type": "text",
+                "media_type": "text/plain",
+                "data": f"{sentence} Nothing of it was fetched.",
+            },
+            "title": title,
+            "citations": {"enabled": True} if citing else None,
+        },
+    }
+    cited = {
+        "type": "char_location",
+        "cited_text": sentence,
+        "document_index": 0,
+        "document_title": title,
+        "start_char_index": 0,
+        "end_char_index": len(sentence),
+        "file_id": None,
+    }
+    about = (
+        wire.text("The page that was fetched says "),
+        wire.text("that its text is simulated", *([cited] if citing else [])),
+        wire.text(". "),
+    )
+    return [Use("web_fetch", {"url": url}, page, about)]
+
+
+def _compute(tool: dict[str, Any], prompt: str) -> list[Use]:
+    found = re.findall(r"(?<![\w.])-?\d{1,9}(?![\w.]*\w)", _URL.sub("", prompt))
+    numbers = [int(number) for number in found] or [1, 2, 3]
+    code = f'numbers = {numbers}\nprint("simulated sum:", sum(numbers))\n'
+    printed = f"simulated sum: {sum(numbers)}"
+    output = {"stdout": f"{printed}\n", "stderr": "", "return_code": 0, "content": []}
+    about = (wire.text(f"No code was run. It would have printed\n\n{fenced(printed)}\n\n"),)
+    if tool["type"] == _PYTHON_ONLY:
+        ran = {"type": "code_execution_result", **output}
+        return [Use("code_execution", {"code": code}, ran, about)]
+    path = "/tmp/simulated.py"  # noqa: S108  (of a container that there is not)
+    created = {"type": "text_editor_code_execution_create_result", "is_file_update": False}
+    write = {"command": "create", "path": path, "file_text": code}
+    ran = {"type": "bash_code_execution_result", **output}
+    return [
+        Use("text_editor_code_execution", write, created),
+        Use("bash_code_execution", {"command": f"python {path}"}, ran, about),
+    ]
+
+
+def _sealed(what: str) -> str:
+    return base64.b64encode(f"claude_nb simulator, {what}".encode()).decode()
+
+
+_MAKERS: dict[str, Callable[[dict[str, Any], str], list[Use]]] = {
+    "web_search": _search,
+    "web_fetch": _fetch,
+    "code_execution": _compute,
+}
+_ACTS = {
+    "web_search": "search the web",
+    "web_fetch": "fetch the page",
+    "code_execution": "run some code",
+    "text_editor_code_execution": "run some code",
+    "bash_code_execution": "run some code",
+}

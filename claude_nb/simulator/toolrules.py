@@ -1,0 +1,276 @@
+"""What the API refuses about tools: how they are defined and chosen, called and answered.
+
+The rules are those of platform.claude.com/docs ("Define tools", "Handle tool calls", "Handling
+stop reasons", "What's new" in the models); the wording is that of the API's own errors, where it is
+known.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from claude_nb.simulator import catalogue
+from claude_nb.simulator.schema import sample
+from claude_nb.simulator.servertools import kind_of
+from claude_nb.simulator.tokens import Part, blocks
+from claude_nb.simulator.turns import Turn, turns
+
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+_SWITCHES = ("strict", "eager_input_streaming", "defer_loading")
+_BUILT_IN = (
+    "web_search_",
+    "web_fetch_",
+    "code_execution_",
+    "bash_",
+    "text_editor_",
+    "memory_",
+    "tool_search_tool_",
+    "computer_",
+    "browser_",
+)
+"""What the types of the tools begin with whose schema the API knows."""
+
+_RESULTS = {
+    f"{tool}_tool_result"
+    for tool in (
+        "web_search",
+        "web_fetch",
+        "code_execution",
+        "bash_code_execution",
+        "text_editor_code_execution",
+        "tool_search",
+    )
+}
+_CHOICES = ("auto", "any", "tool", "none")
+
+
+def about_definitions(request: dict[str, Any]) -> Iterator[str]:
+    """Look at the tools that a request offers, and at the choice among them."""
+    tools = request.get("tools") or []
+    for number, tool in enumerate(tools):
+        if not isinstance(tool, dict):
+            yield f"tools.{number}: Input should be an object"
+            return
+        kind = tool.get("type")
+        if kind is None or kind == "custom":
+            yield from _about_custom(f"tools.{number}.custom", tool)
+        elif not isinstance(kind, str):
+            yield f"tools.{number}.type: Input should be a valid string"
+        else:
+            yield from _about_built_in(f"tools.{number}", tool)
+        if not isinstance(tool.get("cache_control"), dict | None):
+            yield f"tools.{number}.cache_control: Input should be an object"
+    names = [tool["name"] for tool in tools if isinstance(tool.get("name"), str)]
+    if len(set(names)) < len(names):
+        yield "tools: Tool names must be unique."
+    yield from _about_choice(request, names)
+
+
+def about_calls(request: dict[str, Any]) -> Iterator[str]:
+    """Hold every call against the results right after it, and these against it."""
+    said = turns(request)
+    if not request.get("tools") and any(
+        block["type"] in {"tool_use", "tool_result"} for turn in said for block in turn.blocks
+    ):
+        yield "Requests which include `tool_use` or `tool_result` blocks must define tools."
+    known: set[str] = set()
+    before = Turn("user", [])
+    for turn in [*said, Turn("user", [])]:
+        yield from _about_turn(turn, known)
+        if turn.role == "user":
+            yield from _about_answers(before, turn)
+        before = turn
+    yield from _about_server_tools(request, said)
+
+
+def _about_custom(at: str, tool: dict[str, Any]) -> Iterator[str]:
+    name = tool.get("name")
+    if not isinstance(name, str):
+        yield f"{at}.name: {'Field required' if name is None else 'Input should be a valid string'}"
+    elif not _NAME.fullmatch(name):
+        yield f"{at}.name: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'"
+    if not isinstance(tool.get("description"), str | None):
+        yield f"{at}.description: Input should be a valid string"
+    for switch in _SWITCHES:
+        if not isinstance(tool.get(switch), bool | None):
+            yield f"{at}.{switch}: Input should be a valid boolean"
+    schema = tool.get("input_schema")
+    if not isinstance(schema, dict):
+        wrong = "Field required" if schema is None else "Input should be an object"
+        yield f"{at}.input_schema: {wrong}"
+    elif schema.get("type") != "object":
+        wrong = "Input should be 'object'" if "type" in schema else "Field required"
+        yield f"{at}.input_schema.type: {wrong}"
+    elif not {"oneOf", "allOf", "anyOf"}.isdisjoint(schema):
+        yield (
+            f"{at}.input_schema: input_schema does not support oneOf, allOf, or anyOf at the top "
+            "level"
+        )
+    elif not _can_be_filled(schema):
+        yield (
+            f"{at}.input_schema: JSON schema is invalid. It must match JSON Schema draft 2020-12 "
+            "(https://json-schema.org/draft/2020-12)."
+        )
+
+
+def _can_be_filled(schema: dict[str, Any]) -> bool:
+    try:
+        sample(schema)
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError):
+        return False
+    return True
+
+
+def _about_built_in(at: str, tool: dict[str, Any]) -> Iterator[str]:
+    kind = tool["type"]
+    if not kind.startswith(_BUILT_IN):
+        yield f"{at}: Input tag '{kind}' found using 'type' does not match any of the expected tags"
+    expected = kind_of(tool)
+    name = tool.get("name")
+    if "toolset" not in kind and not isinstance(name, str):
+        yield f"{at}.{kind}.name: Field required"
+    elif expected and name != expected:
+        yield f"{at}.{kind}.name: Input should be '{expected}'"
+    if not isinstance(tool.get("citations"), dict | None):
+        yield f"{at}.{kind}.citations: Input should be an object"
+    if not isinstance(tool.get("strict"), bool | None):
+        yield f"{at}.{kind}.strict: Input should be a valid boolean"
+
+
+def _about_choice(request: dict[str, Any], names: list[str]) -> Iterator[str]:
+    choice = request.get("tool_choice")
+    if choice is None:
+        return
+    kind = choice.get("type")
+    if kind not in _CHOICES:
+        yield f"tool_choice.type: Input should be {', '.join(map(repr, _CHOICES))}"
+    parallel = choice.get("disable_parallel_tool_use")
+    if not isinstance(parallel, bool | None) or (kind == "none" and parallel is not None):
+        wrong = "Extra inputs are not permitted" if kind == "none" else "Input should be a boolean"
+        yield f"tool_choice.{kind}.disable_parallel_tool_use: {wrong}"
+    if kind == "tool" and not isinstance(choice.get("name"), str):
+        yield "tool_choice.tool.name: Field required"
+    if kind not in {"any", "tool"}:
+        return
+    if not catalogue.can_be_forced(request["model"]):
+        yield 'tool_choice: type "tool" and "any" are not supported for this model.'
+    if (request.get("thinking") or {}).get("type") == "enabled":
+        yield "Thinking may not be enabled when tool_choice forces tool use."
+    if not names:
+        yield f"tool_choice.{kind} may only be specified while providing tools"
+    if kind == "tool" and choice["name"] not in names:
+        yield f"Tool '{choice['name']}' not found in provided tools"
+
+
+def _about_turn(turn: Turn, known: set[str]) -> Iterator[str]:
+    """Look at the calls and results of a turn by themselves."""
+    for part in turn.parts:
+        kind = part.block["type"]
+        if kind == "tool_use" and turn.role != "assistant":
+            yield f"{_message(part)}: `tool_use` blocks can only be in `assistant` messages"
+        elif kind == "tool_use":
+            yield from _about_call(part, known)
+        elif kind == "tool_result" and turn.role != "user":
+            yield f"{_message(part)}: `tool_result` blocks can only be in `user` messages"
+        elif kind == "tool_result":
+            yield from _about_result(part)
+
+
+def _about_call(part: Part, known: set[str]) -> Iterator[str]:
+    call, at = part.block, f"{part.path}.tool_use"
+    name = call.get("name")
+    if not isinstance(name, str):
+        yield f"{at}.name: Field required"
+    elif not _NAME.fullmatch(name):
+        yield f"{at}.name: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'"
+    if not isinstance(call.get("input"), dict):
+        wrong = "Input should be an object" if "input" in call else "Field required"
+        yield f"{at}.input: {wrong}"
+    if call["id"] in known:
+        yield f"{part.path}: `tool_use` ids must be unique"
+    known.add(call["id"])
+
+
+def _about_result(part: Part) -> Iterator[str]:
+    result, at = part.block, f"{part.path}.tool_result"
+    failed = result.get("is_error")
+    if not isinstance(failed, bool | None):
+        yield f"{at}.is_error: Input should be a valid boolean"
+    content = blocks(result.get("content") or [])
+    if failed and not content:
+        yield f"{at}: content cannot be empty if `is_error` is true"
+    if failed and any(block["type"] != "text" for block in content):
+        yield f"{at}: all content must be type `text` if `is_error` is true"
+
+
+def _about_answers(calling: Turn, answering: Turn) -> Iterator[str]:
+    """Hold the calls of a turn against the next one; only what comes first there answers them."""
+    called = [part.block["id"] for part in calling.parts if part.block["type"] == "tool_use"]
+    answered: list[str] = []
+    leading = True
+    for part in answering.parts:
+        if part.block["type"] != "tool_result":
+            leading = False
+            continue
+        identifier = part.block["tool_use_id"]
+        if identifier not in called:
+            yield (
+                f"{part.path}: unexpected `tool_use_id` found in `tool_result` blocks: "
+                f"{identifier}. Each `tool_result` block must have a corresponding `tool_use` "
+                "block in the previous message."
+            )
+        if identifier in answered:
+            yield (
+                f"{part.path}: each tool_use must have a single result. Found multiple "
+                f"`tool_result` blocks with id: {identifier}"
+            )
+        if leading:
+            answered.append(identifier)
+    if missing := [identifier for identifier in called if identifier not in answered]:
+        yield (
+            f"{_message(calling.parts[-1])}: `tool_use` ids were found without `tool_result` "
+            f"blocks immediately after: {', '.join(missing)}. Each `tool_use` block must have a "
+            "corresponding `tool_result` block in the next message."
+        )
+
+
+def _about_server_tools(request: dict[str, Any], said: list[Turn]) -> Iterator[str]:
+    """Hold the API's own calls against their results, which may come in a later turn.
+
+    Only what goes on may still wait: a turn that was paused, or results and nothing else.
+    """
+    waiting: dict[str, str] = {}
+    for turn in said:
+        alone = turn.role == "assistant" or all(b["type"] == "tool_result" for b in turn.blocks)
+        if not alone:
+            yield from _never_answered(waiting)
+        for part in turn.parts:
+            kind = part.block["type"]
+            if kind == "server_tool_use":
+                waiting[part.block["id"]] = str(part.block.get("name"))
+            elif kind in _RESULTS and waiting.pop(part.block["tool_use_id"], None) is None:
+                yield (
+                    f"{part.path}: unexpected `tool_use_id` found in `{kind}` blocks: "
+                    f"{part.block['tool_use_id']}. Each `{kind}` block must have a corresponding "
+                    "`server_tool_use` block before it."
+                )
+    offered = {tool.get("name") for tool in request.get("tools") or []}
+    for identifier, name in waiting.items() if offered else ():
+        tool = "code_execution" if name.endswith("code_execution") else name
+        if tool not in offered:
+            yield (
+                f"`{name}` tool use with id `{identifier}` is waiting for its result, but no "
+                f"`{tool}` tool was provided"
+            )
+
+
+def _never_answered(waiting: dict[str, str]) -> Iterator[str]:
+    for identifier, name in waiting.items():
+        yield (
+            f"`{name}` tool use with id `{identifier}` was found without a corresponding "
+            f"`{name}_tool_result` block"
+        )
+
+
+def _message(part: Part) -> str:
+    return part.path.partition(".content.")[0]

@@ -1,0 +1,99 @@
+"""The messages of a request as the API reads them: turns, and what goes on in the last of them."""
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from claude_nb.simulator.tokens import Part, parts
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Consecutive messages of one role, which the API combines.
+
+    Attributes:
+        role: ``user`` or ``assistant``.
+        parts: Their content blocks, each with its place in the request.
+    """
+
+    role: str
+    parts: list[Part]
+
+    @property
+    def blocks(self) -> list[dict[str, Any]]:
+        """The content blocks alone."""
+        return [part.block for part in self.parts]
+
+    @property
+    def text(self) -> str:
+        """The texts of its text blocks."""
+        return text_of(self.blocks)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What was asked last, and what has been done about it since.
+
+    Attributes:
+        asked: The message that holds the prompt.
+        since: What the assistant has answered so far: for each of its turns the content blocks.
+        results: The results of tools since, one list for each time.
+        remark: What the user wrote behind the last of them.
+    """
+
+    asked: Turn
+    since: list[list[dict[str, Any]]]
+    results: list[list[dict[str, Any]]]
+    remark: str
+
+    @property
+    def prompt(self) -> str:
+        """The text that was asked."""
+        return self.asked.text
+
+    @property
+    def done(self) -> list[dict[str, Any]]:
+        """All blocks that the assistant has answered so far."""
+        return [block for turn in self.since for block in turn]
+
+
+def text_of(content: list[dict[str, Any]]) -> str:
+    """Return the text of content blocks, each text on a line of its own."""
+    return "\n".join(block["text"] for block in content if block["type"] == "text")
+
+
+def turns(request: dict[str, Any]) -> list[Turn]:
+    """Return the turns of a request; system messages between them are none."""
+    said = [part for part in parts(request) if part.level == "messages" and part.role != "system"]
+    return [Turn(role, list(group)) for role, group in groupby(said, key=lambda part: part.role)]
+
+
+def exchange(request: dict[str, Any]) -> Exchange:
+    """Find out what goes on in a request.
+
+    The results of tools belong to what was asked before them, and so does a text in their message.
+    A user message of its own behind them is a new prompt.
+    """
+    said = turns(request)
+    prompts = [(number, _asked(turn)) for number, turn in enumerate(said) if turn.role == "user"]
+    start, asked = next(((n, parts) for n, parts in reversed(prompts) if parts), (0, []))
+    since = [turn.blocks for turn in said[start:] if turn.role == "assistant"]
+    answered = [results_of(turn) for turn in said[start + 1 :] if turn.role == "user"]
+    remark = said[-1].text if answered and said[-1].role == "user" else ""
+    return Exchange(Turn("user", asked), since, answered, remark)
+
+
+def _asked(turn: Turn) -> list[Part]:
+    """Return the last message of a turn, if it is one without results of tools."""
+    last = [part for part in turn.parts if _message(part) == _message(turn.parts[-1])]
+    return [] if any(part.block["type"] == "tool_result" for part in last) else last
+
+
+def _message(part: Part) -> str:
+    """Return the number of the message that a part stands in."""
+    return part.path.split(".")[1]
+
+
+def results_of(turn: Turn) -> list[dict[str, Any]]:
+    """Return the results of tools in a turn."""
+    return [block for block in turn.blocks if block["type"] == "tool_result"]

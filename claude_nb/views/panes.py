@@ -1,0 +1,344 @@
+"""The panes of a growing reply: one for each content block, each in its own way."""
+
+from __future__ import annotations
+
+from collections import deque
+from html import escape
+from typing import TYPE_CHECKING
+
+from claude_nb.blocks import TOOL_CALLS
+from claude_nb.errors import Redactor
+from claude_nb.events import ToolRan
+from claude_nb.render import html, results
+from claude_nb.render.characters import MOST, Cleaner
+from claude_nb.render.citations import Sources
+from claude_nb.render.incremental import Incremental
+from claude_nb.render.markdown import code_open
+from claude_nb.render.partial_json import PrettyJson
+from claude_nb.render.passages import seams
+from claude_nb.views import protocol
+
+if TYPE_CHECKING:
+    from claude_nb.blocks import Block, Message
+    from claude_nb.views.protocol import Op
+
+_CODE = code_open("json")
+_CODE_END = "</code></pre>\n"
+
+
+class Pane:
+    """A block that is shown directly in the reply, all at once when it is complete.
+
+    Attributes:
+        message: The newest message that the block is part of.
+        cites: Whether it may refer to sources, and ``may_cite`` whether it may do so now.
+    """
+
+    open_units = 0
+    cites = False
+    may_cite = True
+
+    def __init__(self, number: int, block: Block, message: Message) -> None:
+        self.number = number
+        self.block = block
+        self.message = message
+        self.finished = False
+        self._blocks: list[str] = []
+
+    def add(self, block: Block) -> None:
+        """Take in a block that goes on with this one; only text does."""
+
+    def grow(self, message: Message) -> list[Op]:
+        """The operations for what is new in the block."""
+        if self.block.ended is None:
+            return []
+        self.finished = True
+        self._blocks = [html.block(self.block, message)]
+        return [self._pane(), protocol.patch(self.number, 0, 0, self._blocks[0])]
+
+    def whole(self) -> list[Op]:
+        """The operations that show the pane as it is."""
+        blocks = self.html_blocks()
+        patches = [protocol.patch(self.number, n, 0, shown) for n, shown in enumerate(blocks)]
+        return [self._pane(), *patches]
+
+    def html_blocks(self) -> list[str]:
+        """The HTML of each block."""
+        return self._blocks
+
+    def _pane(self) -> Op:
+        return protocol.pane(self.number, "")
+
+
+class _ResultPane(Pane):
+    """What a tool of the server's brought back: a pane to unfold, if there is something to see."""
+
+    _label = ""
+
+    def grow(self, message: Message) -> list[Op]:
+        result = results.read(self.block)
+        label, body = results.to_html(result) if result else ("", "")
+        if not body:
+            return super().grow(message)
+        self.finished = True
+        self._label, self._blocks = label, [body]
+        return self.whole()
+
+    def whole(self) -> list[Op]:
+        if not self._label:
+            return super().whole()
+        label = protocol.label(self.number, self._label)
+        return [*super().whole(), label, protocol.fold(self.number, is_open=False)]
+
+    def _pane(self) -> Op:
+        shell = html.pane("", "", is_open=False) if self._label else ""
+        return protocol.pane(self.number, shell)
+
+
+class _TextPane(Pane):
+    """Text: Markdown directly in the reply, of one block or of several that go on in it."""
+
+    cites = True
+
+    def __init__(self, number: int, block: Block, message: Message, sources: Sources) -> None:
+        super().__init__(number, block, message)
+        self._passage = [block]
+        self._unfed = deque([block])
+        self._fed = 0  # how many parts of the first of these
+        self._sources = sources
+        self._markdown = Incremental()
+        self._keys = Redactor()
+        self._began = False
+        self._left = MOST
+        self._cut = False
+        self._below: list[str] = []
+        self._seams: list[Op] = []
+
+    @property
+    def open_units(self) -> int:  # type: ignore[override]
+        return 0 if self.finished else self._markdown.open_units
+
+    def add(self, block: Block) -> None:
+        self._passage.append(block)
+        self._unfed.append(block)
+
+    def grow(self, message: Message) -> list[Op]:
+        ops = [] if self._began else [self._pane()]
+        self._began = True
+        has_seams = any(block.seams for block in self._unfed)
+        self._feed()
+        self.finished = not self._unfed and self._is_over(message)
+        patches = self._markdown.finish() if self.finished else self._markdown.frame()
+        ops += [protocol.patch(self.number, *patch) for patch in patches]
+        if has_seams:
+            for at, found in seams(self._passage)[len(self._seams) :]:
+                after = html.seam_place(self._passage, at)
+                self._seams.append(protocol.seam(self.number, after, html.seam(found)))
+                ops.append(self._seams[-1])
+        below = self._unshown() if self.finished else ""
+        if below:
+            self._below = [below]
+            ops.append(protocol.patch(self.number, len(self._markdown.blocks), 0, below))
+        return ops
+
+    def _feed(self) -> None:
+        """Take in what has come: the text, and behind each block the mark of what it cites."""
+        while self._unfed:
+            block = self._unfed[0]
+            parts = block.parts
+            if self._fed < len(parts):
+                came = "".join(parts[self._fed :])
+                fresh = came[: self._left]
+                self._fed = len(parts)
+                self._left -= len(fresh)
+                self._cut = self._cut or len(fresh) < len(came)
+                self._markdown.feed(self._keys.feed(fresh))
+            if block.ended is None or (block.citations and not self.may_cite):
+                return
+            if (mark := self._sources.mark(block)) and not self._cut:
+                self._markdown.mark(mark)
+            self._unfed.popleft()
+            self._fed = 0
+
+    def _is_over(self, message: Message) -> bool:
+        """Whether no other block can go on with it."""
+        return message.ended is not None or message.content[-1] is not self._passage[-1]
+
+    def _unshown(self) -> str:
+        return html.unshown_text(self._passage)
+
+    def whole(self) -> list[Op]:
+        return super().whole() + self._seams
+
+    def html_blocks(self) -> list[str]:
+        return self._markdown.blocks + self._below
+
+
+class _ThinkingPane(_TextPane):
+    """Thinking: Markdown in a pane that folds when it is complete."""
+
+    cites = False
+
+    def __init__(self, number: int, block: Block, message: Message) -> None:
+        super().__init__(number, block, message, Sources())
+        self._label = ""
+        self._line: list[str] = []
+
+    def grow(self, message: Message) -> list[Op]:
+        if not self.block.text:  # nothing readable so far, and perhaps there never will be
+            ops = Pane.grow(self, message)
+            self._line = self._blocks
+            return ops
+        ops = super().grow(message)
+        label = html.thinking_label(self.block, message)
+        if label != self._label:
+            self._label = label
+            ops.append(protocol.label(self.number, label))
+        if self.finished:
+            ops.append(protocol.fold(self.number, is_open=False))
+        return ops
+
+    def whole(self) -> list[Op]:
+        folding = [
+            protocol.label(self.number, self._label),
+            protocol.fold(self.number, is_open=not self.finished),
+        ]
+        return super().whole() + ([] if self._line else folding)
+
+    def html_blocks(self) -> list[str]:
+        return self._line or super().html_blocks()
+
+    def _is_over(self, message: Message) -> bool:  # noqa: ARG002 - its label says how long it took
+        return True
+
+    def _unshown(self) -> str:
+        return html.unshown(self.block)
+
+    def _pane(self) -> Op:
+        shell = html.pane("", "", is_open=True) if self.block.text else ""
+        return protocol.pane(self.number, shell)
+
+
+class _JsonPane(Pane):
+    """JSON that grows, readable: an answer of a given form."""
+
+    def __init__(self, number: int, block: Block, message: Message) -> None:
+        super().__init__(number, block, message)
+        self._json = PrettyJson()
+        self._keys = Redactor()
+        self._cleaner = Cleaner()
+        self._fed = 0
+        self._left = MOST
+        self._units = 0
+
+    def grow(self, message: Message) -> list[Op]:  # noqa: ARG002 - what only other panes need
+        ops = self._write()
+        self.finished = self.block.ended is not None
+        if self.finished:
+            self._blocks = [html.json_text(self.block)]
+            ops.append(protocol.patch(self.number, 0, 0, self._blocks[0]))
+        return ops
+
+    def _write(self) -> list[Op]:
+        """The operations for what has come of the JSON."""
+        ops: list[Op] = []
+        if not self._blocks:
+            self._blocks = [_CODE, _CODE_END]
+            self._units = len(_CODE)
+            ops += self.whole()
+        parts = self.block.parts
+        if self._fed < len(parts):
+            fresh = "".join(parts[self._fed :])[: self._left]
+            self._fed = len(parts)
+            self._left -= len(fresh)
+            text = "".join([part for _, part in self._json.feed(fresh)])
+            # After the escapes in strings are decoded: a key may be written with them.
+            if shown := escape(self._cleaner.feed(self._keys.feed(text))):
+                ops.append(protocol.patch(self.number, 0, self._units, shown, len(_CODE_END)))
+                self._blocks.insert(-1, shown)
+                self._units += len(shown.encode("utf-16-le")) // 2
+        return ops
+
+    def html_blocks(self) -> list[str]:
+        return ["".join(self._blocks)]
+
+
+class _ToolPane(_JsonPane):
+    """A tool call: its input grows as readable JSON; its result follows, and folds it."""
+
+    def __init__(self, number: int, block: Block, message: Message) -> None:
+        super().__init__(number, block, message)
+        self._label = ""
+        self._known: tuple[bool, object, bool] | None = None
+        self._waits = False  # for what is going to come of it
+        self._result: list[str] = []
+
+    def grow(self, message: Message) -> list[Op]:
+        if not self._blocks:
+            self._label = html.tool_label(self.block)
+        ops = self._write()
+        runs = message.runs_tools and self.block.type == "tool_use"
+        runs = runs and (not message.complete or bool(message.calls))
+        self._waits = runs and not isinstance(self.block.run, ToolRan)
+        ops += self._settle()
+        # A call that is complete is lost all the same if its message then breaks off.
+        self.finished = self.block.lost or (message.complete and not self._waits)
+        return ops
+
+    def _settle(self) -> list[Op]:
+        """The operations for what has become known of a call whose input is complete."""
+        known = (self.block.lost, self.block.run, self._waits)
+        if self.block.ended is None or known == self._known:  # to look at the input is dear
+            return []
+        ops: list[Op] = []
+        if self.block.lost or not self._known:
+            self._blocks = [html.tool_input(self.block)]
+            ops.append(protocol.patch(self.number, 0, 0, self._blocks[0]))
+        self._known = known
+        if not self._result and (result := html.tool_result(self.block)):
+            self._result = [result]
+            ops.append(protocol.patch(self.number, 1, 0, result))
+        self._label = html.tool_label(self.block)
+        return [
+            *ops,
+            protocol.label(self.number, self._label),
+            protocol.fold(self.number, is_open=self._is_open),
+        ]
+
+    @property
+    def _is_open(self) -> bool:
+        return self._known is None or (self._waits and not self.block.lost)
+
+    def whole(self) -> list[Op]:
+        return [
+            *super().whole(),
+            protocol.label(self.number, self._label),
+            protocol.fold(self.number, is_open=self._is_open),
+        ]
+
+    def html_blocks(self) -> list[str]:
+        return [*super().html_blocks(), *self._result]
+
+    def _pane(self) -> Op:
+        return protocol.pane(self.number, html.pane("", "", is_open=True))
+
+
+def pane_for(
+    number: int, block: Block, message: Message, sources: Sources, *, is_json: bool
+) -> Pane:
+    """The pane for a content block.
+
+    Args:
+        number: Its number in the reply.
+        block: The block.
+        message: The message that it is part of.
+        sources: The sources of the reply, to which a text may add.
+        is_json: Whether it is a text that is shown as JSON.
+    """
+    if is_json:
+        return _JsonPane(number, block, message)
+    if block.type == "text":
+        return _TextPane(number, block, message, sources)
+    if block.type == "thinking":
+        return _ThinkingPane(number, block, message)
+    return (_ToolPane if block.type in TOOL_CALLS else _ResultPane)(number, block, message)

@@ -1,0 +1,100 @@
+"""A batch's rows: what can be passed, what a template is filled with, and how a row is named."""
+
+from __future__ import annotations
+
+import pandas as pd
+import polars as pl
+import pytest
+
+from claude_nb.batches import rows
+from claude_nb.errors import InputError
+
+TABLE = pd.DataFrame(
+    {"title": ["A", "B"], "body text": ["x", "y"], "body": ["good", "bad"]}, index=["r1", "r1"]
+)
+
+
+def texts(prompts, template=None):
+    """What is sent for each row as text; for one that cannot be sent, why."""
+    found = rows.read(prompts, template)
+    return [
+        content.what if isinstance(content, InputError) else content.blocks[0]["text"]
+        for content in found.contents
+    ]
+
+
+@pytest.mark.parametrize(
+    ("prompts", "template", "expected"),
+    [
+        (["one", "two"], None, ["one", "two"]),
+        (("one", 2), "Say {{prompt}}.", ["Say one.", "Say 2."]),
+        ((word for word in ("one", "two")), None, ["one", "two"]),
+        (TABLE["body"], None, ["good", "bad"]),
+        (TABLE["body"], "Is {{body}} good?", ["Is good good?", "Is bad good?"]),
+        (TABLE["body"], "Is {{prompt}} good?", ["Is good good?", "Is bad good?"]),
+        (TABLE, "{{title}}: {{ body }}", ["A: good", "B: bad"]),
+        (TABLE[["body"]], None, ["good", "bad"]),
+        (pl.DataFrame({"a": ["x"], "b": [1]}), "{{a}}{{b}}", ["x1"]),
+        (pl.Series("a", ["x", "y"]), "{{a}}?", ["x?", "y?"]),
+        ([{"a": 1}, {"a": 2}], "{{a}}!", ["1!", "2!"]),
+    ],
+    ids=str,
+)
+def test_what_can_be_passed(prompts, template, expected):
+    """Lists, columns and tables, with a template or without."""
+    assert texts(prompts, template) == expected
+
+
+@pytest.mark.parametrize(
+    ("prompts", "template", "said"),
+    [
+        ("one text", None, "many prompts"),
+        ([], None, "no prompts"),
+        ({"a": 1}, None, "not a dict"),
+        (7, None, "not a int"),
+        (TABLE, None, "template is needed"),
+        (["one"], "Always the same", "no {{name}}"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_passed_is_said_before_anything_else(prompts, template, said):
+    """The error says what would be right."""
+    with pytest.raises(InputError, match=said):
+        rows.read(prompts, template)
+
+
+def test_a_missing_value_is_the_row_s_problem_and_not_the_others():
+    """NaN, NA, NaT and None are never sent as words; a column that is not used may miss them."""
+    prompts = pd.DataFrame({"a": ["x", None, float("nan"), pd.NA, pd.NaT], "b": [None] * 5})
+    assert texts(prompts, "{{a}}") == ["x", *["a is missing."] * 4]
+    assert texts([None, "x"]) == ["The prompt is missing.", "x"]
+
+
+def test_an_unknown_column_is_named_with_the_nearest():
+    """As in a cell."""
+    (found,) = rows.read(TABLE.iloc[:1], "{{titel}}").contents
+    assert "titel" in found.what
+    assert "title" in found.advice
+
+
+def test_labels_are_the_index_as_it_was():
+    """Two rows of one label stay two rows; a table that changes later changes nothing."""
+    table = TABLE.copy()
+    found = rows.read(table, "{{body}}")
+    table.loc[:, "body"] = "changed"
+    table.index = ["other", "index"]
+    assert list(found.labels) == ["r1", "r1"]
+    assert [content.blocks[0]["text"] for content in found.contents] == ["good", "bad"]
+
+
+@pytest.mark.parametrize("name", ["1-2-abc", "x", "3-3-0123456789ab", "1-2-0123456789aB", ""])
+def test_only_our_own_ids_are_read(name):
+    """A row beyond the end, or another form, is somebody else's."""
+    assert rows.parsed_id(name) is None
+
+
+def test_a_custom_id_says_all_that_finds_a_row():
+    """Its number, of how many, and what was asked; in the form that the API takes."""
+    name = rows.custom_id(99_999, 100_000, rows.digest(b"content"))
+    assert rows.parsed_id(name) == (99_999, 100_000, rows.digest(b"content"))
+    assert len(name) <= 64

@@ -1,0 +1,222 @@
+"""The inspector in real front ends: it draws while the stream comes, and every step is true."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from playwright.sync_api import expect
+
+from claude_nb.simulator import Stream
+from tests.browser.lab import FRONT_ENDS
+from tests.played import end, start, text, thinking, tool_use
+
+INSPECTOR = ".claude-nb-inspector"
+PLAIN = ".claude-nb-timeline"
+MESSAGE = [
+    start(),
+    *thinking("First, ", "count."),
+    *tool_use('{"by": ', '"growth"}', index=1),
+    *text("The *answer* ", "is \u202e42", " 🙂.", index=2),
+    *end("tool_use"),
+]
+TRUTH = """\
+import json
+from claude_nb.progress import Progress
+from claude_nb.steps import view
+progress, seen = Progress(), []
+for event in reply.events:
+    progress.apply(event)
+    seen.append(view(progress.last))
+print(json.dumps(seen))"""
+
+
+@pytest.fixture
+def open_cells(open_notebook, set_up):
+    """Opens a notebook whose cells ask the test's server, with its first cell run."""
+
+    def open_(*cells: str, **options: object):
+        notebook = open_notebook([set_up, *cells], trusted=True, **options)
+        notebook.run(0)
+        notebook.wait_idle()
+        return notebook
+
+    return open_
+
+
+def inked(inspector):
+    """How many points of the picture are drawn."""
+    return inspector.locator("canvas").evaluate(
+        """canvas => {
+            const { width, height } = canvas;
+            const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+            return data.filter((value, index) => index % 4 === 3 && value).length;
+        }"""
+    )
+
+
+@pytest.mark.parametrize("front_end", FRONT_ENDS)
+def test_the_timeline_draws_while_the_stream_comes(open_cells, simulator, front_end):
+    """Marks are there before the end; what is saved afterwards is the plain timeline alone."""
+    simulator.enqueue(Stream(MESSAGE[:14], delay=0.02, end="hang"))
+    notebook = open_cells("%%claude --events\nhello", front_end=front_end)
+    notebook.run(1)
+    inspector = notebook.output(1).locator(INSPECTOR)
+    expect(inspector).to_contain_text("16 events")
+    expect(inspector.get_by_role("slider")).to_have_value("15")
+    expect(inspector).to_have_attribute("aria-busy", "true")
+    assert inspector.locator(".claude-nb-lane-label").all_text_contents() == [
+        "request",
+        "thinking",
+        "tool_use look_up",
+        "text",
+        "characters/s",
+    ]
+    assert inked(inspector) > 500
+    notebook.output(1).get_by_role("button", name="Stop").click()
+    notebook.wait_idle()
+    expect(inspector).to_have_attribute("aria-busy", "false")
+    expect(inspector).to_contain_text("17 events")
+    saved = notebook.saved()
+    timeline = saved.cells[1].outputs[1]
+    assert set(timeline.data) == {"text/html", "text/plain"}
+    assert "linear-gradient" in timeline.data["text/html"]
+    assert "widgets" not in saved.metadata
+    assert notebook.errors == []
+
+
+def test_the_message_is_the_real_one_at_every_step(open_cells, simulator):
+    """Step by step to the end, and back again: what the kernel's own reducer says."""
+    simulator.enqueue(Stream(MESSAGE))
+    notebook = open_cells("reply = claude_nb.ask('hello', show=False)\nreply.timeline()", TRUTH)
+    for index in (1, 2):
+        notebook.run(index)
+        notebook.wait_idle()
+    truth = json.loads(notebook.text(2))
+    inspector = notebook.output(1).locator(INSPECTOR)
+    wire, message = inspector.locator("pre").all()
+    slider = inspector.get_by_role("slider")
+    slider.press("Home")
+    seen, events = [], []
+    for number in range(len(truth)):
+        expect(slider).to_have_value(str(number))
+        seen.append(json.loads(message.text_content()))
+        events.append(json.loads(wire.text_content())["type"])
+        slider.press("ArrowRight")
+    assert seen == truth
+    assert events[:3] == ["request_sent", "response_started", "message_start"]
+    assert events[-1] == "message_stop"
+    for number in reversed(range(len(truth))):
+        expect(slider).to_have_value(str(number))
+        assert json.loads(message.text_content()) == truth[number]
+        slider.press("ArrowLeft")
+    # What hides or turns text around is seen as its number.
+    slider.press("End")
+    assert "\\u202e42" in message.text_content()
+    assert notebook.errors == []
+
+
+@pytest.mark.parametrize("front_end", FRONT_ENDS)
+def test_keys_step_play_and_pause(open_cells, simulator, front_end):
+    """Arrows, Home, End and space; the notebook's own keys do not hear of it."""
+    simulator.enqueue(Stream(MESSAGE, delay=0.05))
+    cell = "reply = claude_nb.ask('hello', show=False)\nreply.timeline()"
+    notebook = open_cells(cell, front_end=front_end)
+    notebook.run(1)
+    notebook.wait_idle()
+    inspector = notebook.output(1).locator(INSPECTOR)
+    slider = inspector.get_by_role("slider")
+    slider.press("Home")
+    expect(slider).to_have_value("0")
+    slider.press("Shift+ArrowRight")
+    expect(slider).to_have_value("10")
+    slider.press("ArrowLeft")
+    expect(slider).to_have_value("9")
+    expect(inspector.get_by_role("status")).to_contain_text("event 10 of")
+    slider.press("Space")
+    expect(inspector.get_by_role("button", name="Pause")).to_be_visible()
+    expect(slider).to_have_value(str(len(MESSAGE) + 1))
+    expect(inspector.get_by_role("button", name="Play")).to_be_visible()
+    inspector.get_by_role("combobox", name="Speed").select_option("1/8 ×")
+    slider.press("Space")
+    expect(slider).to_have_value("0")
+    inspector.get_by_role("button", name="Pause").press("Space")
+    before = slider.input_value()
+    for key in ("d", "d", "a", "b", "x"):
+        slider.press(key)
+    assert slider.input_value() == before
+    assert notebook.page.locator(".jp-Notebook .jp-Cell").count() == 2
+    assert notebook.errors == []
+
+
+def test_a_place_on_the_picture_is_an_event(open_cells, simulator):
+    """The pointer shows the event below it, and a click goes there."""
+    simulator.enqueue(Stream(MESSAGE, delay=0.02))
+    notebook = open_cells("reply = claude_nb.ask('hello', show=False)\nreply.timeline()")
+    notebook.run(1)
+    notebook.wait_idle()
+    inspector = notebook.output(1).locator(INSPECTOR)
+    picture = inspector.locator("canvas")
+    width = picture.bounding_box()["width"]
+    picture.hover(position={"x": width - 3, "y": 10})
+    expect(inspector.locator(".claude-nb-pane-head").first).to_contain_text("under the pointer")
+    picture.click(position={"x": 2, "y": 10})
+    expect(inspector.get_by_role("slider")).to_have_value("0")
+    expect(inspector.get_by_role("slider")).to_be_focused()
+
+
+@pytest.mark.parametrize("trusted", [True, False], ids=["trusted", "untrusted"])
+def test_a_saved_timeline_needs_no_kernel(open_cells, simulator, trusted):
+    """Figures, lanes and the table of events, whoever opens the file."""
+    simulator.enqueue(Stream(MESSAGE, delay=0.01))
+    notebook = open_cells("%%claude --events\nhello")
+    notebook.run(1)
+    notebook.wait_idle()
+    expect(notebook.output(1).locator(INSPECTOR)).to_contain_text("total")
+    notebook.reopen_without_kernel(trusted=trusted)
+    timeline = notebook.output(1).locator(PLAIN)
+    expect(timeline).to_contain_text(f"The stream · {len(MESSAGE) + 2} events")
+    assert notebook.output(1).locator(INSPECTOR).count() == 0
+    lane = timeline.locator("[title^='thinking: ']")
+    assert "linear-gradient" in lane.evaluate("e => getComputedStyle(e).backgroundImage")
+    assert lane.bounding_box()["width"] > 300
+    timeline.locator("summary").click()
+    expect(timeline.locator("table")).to_contain_text("stop_reason tool_use, output_tokens 15")
+
+
+def test_after_a_reload_the_inspector_is_there_again(open_cells, simulator):
+    """As long as the kernel is."""
+    simulator.enqueue(Stream(MESSAGE))
+    notebook = open_cells("reply = claude_nb.ask('hello', show=False)\nreply.timeline()")
+    notebook.run(1)
+    notebook.wait_idle()
+    inspector = notebook.output(1).locator(INSPECTOR)
+    expect(inspector.get_by_role("slider")).to_have_value(str(len(MESSAGE) + 1))
+    notebook.saved()
+    notebook.reload()
+    expect(inspector.get_by_role("slider")).to_have_value(str(len(MESSAGE) + 1))
+    inspector.get_by_role("slider").press("Home")
+    expect(inspector).to_contain_text("request_sent")
+
+
+def test_ten_thousand_events_can_be_stepped_through(open_cells, simulator):
+    """From one end to the other in no time that is felt."""
+    pieces = [f"word{number} " for number in range(10_000)]
+    simulator.enqueue(Stream([start(), *text(*pieces), *end()]))
+    notebook = open_cells("reply = claude_nb.ask('hello', show=False)\nreply.timeline()")
+    notebook.run(1)
+    notebook.wait_idle(60)
+    inspector = notebook.output(1).locator(INSPECTOR)
+    slider = inspector.get_by_role("slider")
+    expect(slider).to_have_value("10006")
+    took = slider.evaluate(
+        """slider => {
+            const press = (key) =>
+                slider.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+            const began = performance.now();
+            for (let round = 0; round < 5; round += 1) ["Home", "End", "ArrowLeft"].forEach(press);
+            return (performance.now() - began) / 15;
+        }"""
+    )
+    assert took < 100, f"{took} ms for a step"
+    expect(inspector.locator("pre").last).to_contain_text("word9999")

@@ -1,0 +1,424 @@
+"""``Recording``: a reply in a file, and the same reply back out of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from typing import Any
+
+import anthropic
+import httpx2
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+import claude_nb
+from claude_nb.engine import Stream as Running
+from claude_nb.errors import ClaudeError, InputError
+from claude_nb.events import StreamEvent
+from claude_nb.prompt import Request
+from claude_nb.recording import Recording
+from claude_nb.recording.player import Library, Player
+from claude_nb.reply import Reply
+from claude_nb.retry import Policy
+from claude_nb.simulator import Error, Stream
+from claude_nb.source import ApiSource, to_wire
+from tests.played import BAD, GOOD, end, recorded, said, start, text, thinking
+from tests.test_reply import body, broken_streams
+
+ONE_TRY = Policy(tries=1)
+KEY = "sk-" + "ant-0123456789"
+
+
+def ask(**options: Any):
+    """The reply to a question, however it ends."""
+    try:
+        return claude_nb.ask("Hello", show=False, **options)
+    except ClaudeError as error:
+        return error.reply
+
+
+def told(reply):
+    """All that a reply is, but for its times."""
+    error = reply.error
+    return {
+        "outcome": str(reply.outcome),
+        "error": error and (type(error), error.what, error.detail, error.request_id),
+        "blocks": [(b.type, b.text, b.signature, b.lost, b.citations) for b in reply.blocks],
+        "messages": [m.to_sdk() for m in reply.messages],
+        "seams": [(seam.at, seam.why) for block in reply.blocks for seam in block.seams],
+        "usage": reply.usage,
+        "request_ids": reply.request_ids,
+        "simulated": reply.simulated,
+        "events": [event.type for event in reply.events],
+    }
+
+
+def times(reply):
+    """When what happened, in seconds from the first event."""
+    return [event.time - reply.events[0].time for event in reply.events]
+
+
+def played(recording, policy=ONE_TRY):
+    """The reply that comes when a recording answers."""
+    library = Library([recording], speed=math.inf)
+    player = Player(library, ApiSource(None))
+    running = Running(player, Request("Hello"), library.policy(policy))
+    reply = Reply(Request("Hello"))
+    reply.advance(running)
+    return reply
+
+
+@pytest.mark.parametrize("name", [*GOOD, *BAD])
+def test_every_stream_comes_back_as_it_was(api, tmp_path, name):
+    """Out of the file, and played through the seam: same messages, outcome, error and usage."""
+    api.enqueue(*[Stream(recorded(name))] * 2)
+    reply = ask()
+
+    Recording.of(reply).save(tmp_path / "a.jsonl")
+    read = Recording.load(tmp_path / "a.jsonl")
+
+    assert told(read.reply) == told(reply)
+    assert times(read.reply) == pytest.approx(times(reply), abs=1e-5)
+    assert told(played(read)) == told(reply)
+    assert read.reply.replayed
+    assert not reply.replayed
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+@given(events=broken_streams())
+def test_whatever_a_server_sends_comes_back_as_it_was(tmp_path_factory, events):
+    """Events that nobody documents are of the same type, with the same fields, when read back."""
+    content = body(events)
+    transport = httpx2.MockTransport(lambda _: httpx2.Response(200, content=content))
+    client = anthropic.AsyncAnthropic(
+        api_key="not-a-key", http_client=httpx2.AsyncClient(transport=transport)
+    )
+    reply = ask(client=client)
+    path = tmp_path_factory.mktemp("recording") / "a.jsonl"
+
+    Recording.of(reply).save(path)
+    read = Recording.load(path)
+
+    pairs = list(zip(reply.events, read.events, strict=True))
+    assert [type(a.data) for a, _ in pairs] == [type(b.data) for _, b in pairs]
+    assert told(read.reply) == told(reply)
+    read.save(path, overwrite=True)
+    assert told(Recording.load(path).reply) == told(reply)
+
+
+def test_failures_waits_and_seams_come_back(api):
+    """A reply that took three requests is played request by request, to the same end."""
+    api.enqueue(
+        Error(529, "overloaded_error", "Overloaded"),
+        Stream([start(), *text("Hello wor")[:-1]], end="drop"),
+        Stream(said("ld, and all.")),
+    )
+    policy = Policy(base=0.0)
+    reply = ask(policy=policy)
+
+    again = played(Recording.of(reply), policy=policy)
+
+    assert [m.failure for m in reply.messages] == ["overloaded", "connection lost", ""]
+    assert told(again) == told(reply)
+    assert again.text == "Hello world, and all."
+
+
+def test_a_stopped_reply_is_stopped_again(api):
+    """In the same place."""
+    api.enqueue(Stream([start(), *text("Hello wor")[:-1]], end="hang"))
+    stream = claude_nb.stream("Hello")
+    while len(stream.events) < 5:
+        stream.wait(len(stream.events), 5)
+    stream.stop()
+    stream.join()
+    reply = Reply(Request("Hello"))
+    reply.advance(stream.events)
+
+    again = played(Recording.of(reply))
+
+    assert (str(again.outcome), again.text) == ("stopped", "Hello wor")
+
+
+def test_it_is_played_at_its_pace_or_another(api):
+    """Twice as fast takes half as long; the gaps of the recording decide, not our own speed."""
+    api.enqueue(Stream(said("a", "b", "c"), delay=0.05))
+    recording = Recording.of(ask())
+
+    def seconds(speed):
+        async def collect():
+            loop = asyncio.get_running_loop()
+            began = loop.time()
+            player = Player(Library([recording], speed=speed), ApiSource(None))
+            async for _ in player.events(Request("Hello")):
+                pass
+            return loop.time() - began
+
+        return asyncio.run(collect())
+
+    whole = recording.events[-1].time
+    assert seconds(math.inf) < 0.5 * whole
+    assert whole <= seconds(1.0)
+    assert 2 * whole <= seconds(0.5)
+
+
+def test_a_clock_that_jumps_costs_no_hours(api):
+    """Back, it is no time at all; a silence is as long as a stream can be silent."""
+    api.enqueue(Stream(said("Hello")))
+    recording = Recording.of(ask())
+    jumped = [
+        StreamEvent(e.seq, 1e6 if e.seq == 3 else e.time, e.attempt, e.data)
+        for e in recording.events
+    ]
+    wild = Recording(recording.request, tuple(jumped))
+
+    again = played(wild)
+
+    assert again.text == "Hello"
+    assert wild.reply.text == "Hello"
+
+
+def test_the_file_is_good_to_keep_under_git(api, tmp_path):
+    """One event a line, sorted keys, one end of line at the end, the same bytes each time."""
+    api.enqueue(Stream(said("Grüße ", "\u2028", " 🙂")))
+    recording = Recording.of(ask())
+    for name in ("a", "b"):
+        recording.save(tmp_path / name)
+    Recording.load(tmp_path / "a").save(tmp_path / "c")
+
+    content = (tmp_path / "a").read_bytes()
+
+    assert content == (tmp_path / "b").read_bytes() == (tmp_path / "c").read_bytes()
+    lines = content.decode().split("\n")
+    assert lines.pop() == ""
+    assert len(lines) == 1 + len(recording.events)
+    assert all(list(json.loads(line)) == sorted(json.loads(line)) for line in lines)
+    assert "Grüße" in lines[5]
+    head = json.loads(lines[0])
+    assert (head["format"], head["claude_nb"]) == (1, claude_nb.__version__)
+    assert head["request"]["messages"] == [{"role": "user", "content": "Hello"}]
+
+
+def test_a_file_that_is_there_stays_unless_it_may_go(api, tmp_path):
+    """As with every file that is written."""
+    api.enqueue(Stream(said("Hello")))
+    recording = Recording.of(ask())
+    recording.save(tmp_path / "a")
+
+    with pytest.raises(InputError, match="is there already"):
+        recording.save(tmp_path / "a")
+    recording.save(tmp_path / "a", overwrite=True)
+    with pytest.raises(InputError, match="cannot be written"):
+        recording.save(tmp_path / "no" / "a")
+
+
+def test_no_key_is_in_it(api, tmp_path):
+    """Not in the request, not in an event, and not spread over several deltas."""
+    api.enqueue(Stream([start(), *thinking(KEY), *text("Your key: sk-a", "nt-01", "23456789.")]))
+    try:
+        claude_nb.ask(f"My key is {KEY}", show=False, system=f"Key {KEY}")
+    except ClaudeError as error:
+        reply = error.reply
+    Recording.of(reply).save(tmp_path / "a")
+
+    content = (tmp_path / "a").read_text()
+
+    assert "0123456789" not in content
+    assert "23456789" not in content
+    assert Recording.load(tmp_path / "a").reply.text == "Your key: sk-ant-…."
+
+
+def test_private_and_large_parts_can_be_left_out(api, tmp_path):
+    """A fingerprint stands in their place, by which a replay still finds the recording."""
+    api.enqueue(Stream([start(), *thinking("Hm, secret."), *text("Yes.", index=1), *end()]))
+    data = "QUJD" * 1000
+    source = {"type": "base64", "media_type": "image/png", "data": data}
+    request = Request(
+        "secret words",
+        system="secret system",
+        content=(
+            {"type": "text", "text": "secret words"},
+            {"type": "image", "source": source},
+        ),
+    )
+    running = Running(ApiSource(claude_nb.run.session.connection()), request)
+    reply = Reply(request)
+    reply.advance(running)
+
+    recording = Recording.of(reply, without=("request", "thinking"))
+    recording.save(tmp_path / "a")
+    content = (tmp_path / "a").read_text()
+    loaded = Recording.load(tmp_path / "a")
+    pictures = Recording.of(reply, without="attachments")
+    pictures.save(tmp_path / "b")
+
+    assert "secret" not in content
+    assert data not in content
+    assert loaded.left_out == ("request", "thinking")
+    assert (loaded.reply.text, loaded.reply.thinking) == ("Yes.", "")
+    library = Library([loaded, Recording.load(tmp_path / "b")])
+    assert library.find(request.params()) is not None
+    other = Request("secret word", system="secret system", content=request.content[1:])
+    with pytest.raises(InputError):
+        library.find(other.params())
+    only_pictures = (tmp_path / "b").read_text()
+    assert "secret words" in only_pictures
+    assert data not in only_pictures
+
+
+def test_there_are_no_other_parts(api):
+    """The error names those that there are."""
+    api.enqueue(Stream(said("Hello")))
+    with pytest.raises(InputError, match="There are attachments, request, thinking"):
+        Recording.of(ask(), without=("words",))
+
+
+def test_the_sse_text_is_what_a_server_would_have_sent(api):
+    """The SDK reads the same events out of it; what the wire did not say are comments."""
+    api.enqueue(
+        Stream([start(), *text("Hello wor")[:-1]], end="drop"), Stream(said("ld, and \u2028 more."))
+    )
+    recording = Recording.of(ask(policy=Policy(base=0.0)))
+
+    sse = recording.to_sse()
+
+    async def decoded():
+        transport = httpx2.MockTransport(lambda _: httpx2.Response(200, content=sse.encode()))
+        client = anthropic.AsyncAnthropic(
+            api_key="not-a-key", http_client=httpx2.AsyncClient(transport=transport)
+        )
+        asked = {"model": "m", "max_tokens": 1, "messages": []}
+        return [event async for event in await client.messages.create(**asked, stream=True)]
+
+    wire = [e.data for e in recording.events if hasattr(e.data, "to_dict")]
+    assert asyncio.run(decoded()) == wire
+    assert ": request 2, at" in sse
+    assert ": waiting: The connection was lost., at" in sse
+
+
+def test_a_reply_of_which_nothing_came_can_be_recorded(api, tmp_path):
+    """Nor need it have been sent: a recording may hold no event at all."""
+    empty = Recording.of(Reply(Request("Hello")))
+    empty.save(tmp_path / "a")
+
+    read = Recording.load(tmp_path / "a")
+
+    assert (read.events, read.reply.events, read.cut) == ((), [], False)
+    assert repr(read).endswith("· 0 events>")
+    api.enqueue(Stream(recorded("no_events")))
+    assert str(Recording.of(ask()).reply.outcome) == "dropped"
+
+
+def test_one_that_ends_too_early_says_so(api):
+    """A reply that was recorded while it streamed never looks complete."""
+    api.enqueue(Stream(said("Hello", " world")))
+    reply = ask()
+    part = Reply(Request("Hello"))
+    part.advance(reply.events[:5])
+
+    recording = Recording.of(part)
+
+    assert (str(recording.reply.outcome), recording.reply.text) == ("failed", "Hello")
+    again = played(recording)
+    assert (str(again.outcome), again.text) == ("failed", "Hello")
+    assert again.error.what == "The recording ends here, before the reply does."
+
+
+# --- files that are not as they should be ----------------------------------------------------
+
+
+@pytest.fixture
+def lines(api, tmp_path):
+    """The lines of a good recording, and a function that reads others in their place."""
+    api.enqueue(Stream(said("Hello", " world")))
+    Recording.of(ask()).save(tmp_path / "good")
+
+    def load(changed):
+        (tmp_path / "a.jsonl").write_text("\n".join(changed), encoding="utf-8")
+        return Recording.load(tmp_path / "a.jsonl")
+
+    return (tmp_path / "good").read_text().splitlines(), load
+
+
+def test_a_file_that_was_cut_off_is_read_as_far_as_it_goes(lines):
+    """In the middle of a line, or between two: it says so, and its reply is not complete."""
+    good, load = lines
+    for changed in ([*good[:6], good[6][:20]], good[:6]):
+        recording = load(changed)
+        assert recording.cut
+        assert "cut off" in repr(recording)
+        assert (str(recording.reply.outcome), recording.reply.text) == ("failed", "Hello")
+    assert not load(good).cut
+
+
+def edited(line, **fields: Any):
+    """A line with other fields."""
+    return json.dumps(json.loads(line) | fields)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        (lambda good: [good[0], good[1][:-5], *good[2:]], "line 2 is not JSON"),
+        (lambda good: [good[0], "[]", *good[2:]], "line 2 has no time"),
+        (lambda good: [good[0], edited(good[1], at="soon"), *good[2:]], "line 2 has no time"),
+        (lambda good: [good[0], '{"at": NaN, "wire": {}}', *good[2:]], "line 2 has no time"),
+        (lambda good: [good[0], '{"at": 1, "event": {"type": "odd"}}'], "line 2 is no event"),
+        (lambda good: [good[0], '{"at": 1}'], "line 2 is no event"),
+        (
+            lambda good: [good[0], '{"at": 1, "event": {"type": "request_sent", "model": 5}}'],
+            "model cannot be 5",
+        ),
+        (
+            lambda good: [good[0], '{"at": 1, "event": {"type": "request_sent"}}'],
+            "something of this event is missing",
+        ),
+        (
+            lambda good: [edited(good[0], format=99, claude_nb="9.0"), *good[1:]],
+            "written by a newer claude_nb (9.0)",
+        ),
+        (lambda good: [edited(good[0], format="1"), *good[1:]], "which version of the format"),
+        (lambda good: [edited(good[0], request=None), *good[1:]], "what was asked"),
+        (lambda good: good[1:], "is not a recording of claude_nb"),
+        (lambda _: ["{}"], "is not a recording of claude_nb"),
+        (lambda _: [""], "is not a recording of claude_nb"),
+        (lambda _: ["[" * 100_000], "is not a recording of claude_nb"),
+        (lambda _: ["# My notes"], "is not a recording of claude_nb"),
+    ],
+)
+def test_what_cannot_be_read_is_named(lines, changed, words):
+    """The file, and the line where there is one."""
+    good, load = lines
+    with pytest.raises(InputError) as raised:
+        load(changed(good))
+    assert words in raised.value.what
+    assert "a.jsonl" in raised.value.what
+
+
+def test_what_is_no_file_is_said_to_be_none(tmp_path):
+    """Missing, a folder, bytes."""
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe\x00")
+    for name, words in [("no", "There is no file"), (".", "a directory"), ("bytes", "not text")]:
+        with pytest.raises(InputError, match=words):
+            Recording.load(tmp_path / name)
+
+
+def test_edited_words_are_played_as_they_stand(lines):
+    """A recording is plain text: whoever teaches may change it."""
+    good, load = lines
+    recording = load([line.replace(" world", " class") for line in good])
+    assert recording.reply.text == "Hello class"
+    assert to_wire(recording.events[5].data)["delta"]["text"] == " class"
+
+
+def test_an_error_that_is_not_of_our_tree_is_one_all_the_same(lines):
+    """Of whatever class an edited file says that it is."""
+    good, load = lines
+    failed = {"type": "failed", "error": {"class": "BaseException", "what": "No."}}
+    odd = json.dumps({"at": 1, "event": failed})
+    reply = load([*good[:3], odd]).reply
+    assert (type(reply.error), reply.error.what) == (ClaudeError, "No.")
+    nothing = json.dumps({"at": 1, "event": {"type": "failed", "error": 5}})
+    assert load([*good[:3], nothing]).reply.error.what == "It failed."

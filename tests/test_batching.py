@@ -1,0 +1,531 @@
+"""``batch`` and ``Batch``: handed in, waited for, resumed and read, with all that can go wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+
+import anthropic
+import pandas as pd
+import pytest
+from pydantic import BaseModel
+
+import claude_nb
+from claude_nb import Batch, batching, run
+from claude_nb.batches import job
+from claude_nb.budget import Budget
+from claude_nb.errors import (
+    ClaudeError,
+    DroppedError,
+    InputError,
+    RequestError,
+    StoppedError,
+    UnreachableError,
+)
+from claude_nb.retry import Policy
+from claude_nb.session import Session
+from claude_nb.simulator import Error, Raw, Scripted, Simulator
+
+HAIKU = "claude-haiku-5-5"
+AT_ONCE = Policy(base=0.0)
+DAY = 24 * 3600.0
+
+
+@pytest.fixture(scope="module")
+def slow():
+    """A simulator in which time passes only when it is put forward, near enough."""
+    with Simulator(speed=0.01) as running:
+        yield running
+
+
+@pytest.fixture
+def service(slow, monkeypatch):
+    """It in the place of the API, with a session and a patience of this test's own."""
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", slow.base_url)
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "not-a-key")
+    monkeypatch.setattr(run, "session", Session())
+    monkeypatch.setattr(job, "FIRST_PAUSE", 0.01)
+    yield slow
+    slow.drain()
+
+
+@pytest.fixture
+def account(monkeypatch, request):
+    """An account of this test's own, in which no other batches are."""
+    monkeypatch.setenv("ANTHROPIC_API_KEY", f"key-of-{request.node.name}")
+
+
+def handed_in(prompts: object, template: str | None = None, **options: object):
+    """A batch on its way, without a view."""
+    options = {"model": HAIKU, "policy": AT_ONCE, "show": False, **options}
+    return claude_nb.batch(prompts, template, **options)
+
+
+def sent(service):
+    """The requests of the newest batch, as they were sent."""
+    bodies = [r.body for r in service.requests if r.path == "/v1/messages/batches" and r.body]
+    return bodies[-1]["requests"]
+
+
+def texts(batch):
+    """The text of each row, in order."""
+    return [result.text for result in batch.results]
+
+
+# --- what is sent ---------------------------------------------------------------------------
+
+
+def test_what_is_sent(service):
+    """One request for each row, never with ``stream``; nobody watches, so thinking is not shown."""
+    made = handed_in(["hello", "sky blue"], system="Be brief.", max_tokens=500, effort="low")
+    first, second = sent(service)
+    assert first["params"] == {
+        "model": HAIKU,
+        "max_tokens": 500,
+        "messages": [{"role": "user", "content": "hello"}],
+        "system": "Be brief.",
+        "thinking": {"type": "adaptive", "display": "omitted"},
+        "output_config": {"effort": "low"},
+    }
+    assert first["custom_id"].startswith("0-2-")
+    assert second["params"]["messages"][0]["content"] == "sky blue"
+    assert (made.state, len(made), made.done) == ("in progress", 2, False)
+
+
+def test_a_cached_system_prompt_is_kept_for_an_hour(service):
+    """A batch takes longer than five minutes; it is said, and what is cached costs less."""
+    manual = claude_nb.CachedSystem(("manual", "word " * 4000))
+    made = handed_in(["hello"] * 4, system=manual, max_tokens=300)
+    (block,) = sent(service)[0]["params"]["system"]
+    assert block["cache_control"] == {"type": "ephemeral", "ttl": "1h"}
+    service.advance(1000)
+    usage = made.wait().usage
+    assert usage.cache_write_1h_tokens > 0
+    assert usage.cache_read_tokens == 3 * usage.cache_write_1h_tokens
+    assert "1 hour" in repr(made._repr_mimebundle_())
+
+
+def test_a_batch_is_split_by_requests_and_by_bytes(service, monkeypatch):
+    """Several batches of the service are one of ours, each row in one of them."""
+    monkeypatch.setattr(job, "MAX_REQUESTS", 4)
+    made = handed_in([f"hello {n}" for n in range(10)])
+    assert len(made.ids) == 3
+    service.advance(1000)
+    assert made.wait().counts == {"complete": 10}
+    monkeypatch.setattr(job, "MAX_BYTES", 5000)
+    made = handed_in(["x" * 1500] * 8)
+    assert len(made.ids) == 4
+    assert all(len(json.dumps(r.body)) < 5200 for r in service.requests[-8:] if r.body)
+
+
+def test_rows_that_cannot_be_sent_are_named_and_the_others_are_sent(service):
+    """Empty, missing and enormous prompts among many; each keeps its place."""
+    huge = "x" * 33_000_000
+    made = handed_in(pd.Series(["hello", "", None, huge, "  ", "sky blue"], index=list("abcdef")))
+    assert len(sent(service)) == 2
+    service.advance(1000)
+    made.wait()
+    assert {r.label: r.outcome for r in made.failed} == dict.fromkeys("bcde", "not sent")
+    assert "empty" in made.results[1].error
+    assert "missing" in made.results[2].error
+    assert "32 MB" in made.results[3].error
+    assert [r.outcome for r in made.results] == [
+        "complete",
+        *["not sent"] * 4,
+        "complete",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("prompts", "options", "said"),
+    [
+        (["", None], {}, "No row can be sent"),
+        (["x"], {"effort": "lots"}, "no effort"),
+        (["x"], {"model": " "}, "model id is empty"),
+        (["x"], {"output": 7}, "int"),
+        (["x"], {"template": "{{nothing}}"}, "nothing"),
+        (["x"], {"max_cost": -1}, "above 0"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_handed_in_at_all(service, prompts, options, said):
+    """Nothing is sent."""
+    before = len(service.requests)
+    with pytest.raises(InputError, match=said):
+        handed_in(prompts, **options)
+    paths = {request.path for request in service.requests[before:]}
+    assert paths <= {"/v1/messages/count_tokens"}
+
+
+def test_a_client_that_has_no_batches_says_so(service):
+    """Bedrock's and Vertex's clients refuse them themselves."""
+    client = anthropic.AsyncAnthropicVertex(project_id="p", region="r", access_token="t")
+    with pytest.raises(InputError, match="no batches"):
+        handed_in(["x"], client=client)
+
+
+# --- what comes -----------------------------------------------------------------------------
+
+
+def test_results_come_back_in_order_with_the_index(service):
+    """Whatever order they came in; the table that was passed may have changed meanwhile."""
+    table = pd.DataFrame(
+        {"text": [f"row {n}" for n in range(30)]}, index=[n // 2 for n in range(30)]
+    )
+    made = handed_in(table, "Look at {{text}}.")
+    expected = [f"Look at row {n}." for n in range(30)]
+    table["text"] = table["text"].iloc[::-1].tolist()
+    table.index = range(100, 130)
+    service.advance(1000)
+    frame = made.wait().to_pandas()
+    assert list(frame.index) == [n // 2 for n in range(30)]
+    assert all(prompt in text for prompt, text in zip(expected, frame["text"], strict=True))
+    assert list(frame["outcome"].unique()) == ["complete"]
+    assert [result.row for result in made.results[3:5]] == [3, 4]
+
+
+def test_every_outcome_is_named_with_its_reason(service):
+    """Errors, refusals, what was cut off and what expired."""
+    prompts = ["hello", "simulate an error", "please refuse", "a long story", "simulate expired"]
+    made = handed_in(prompts, max_tokens=200)
+    service.advance(DAY)
+    made.wait()
+    assert [r.outcome for r in made.results] == [
+        "complete",
+        "errored",
+        "refused",
+        "truncated",
+        "expired",
+    ]
+    reasons = {str(r.label): r.error for r in made.failed}
+    assert "api_error" in reasons["1"]
+    assert "declined" in reasons["2"]
+    assert "max_tokens" in reasons["3"]
+    assert "24 hours" in reasons["4"]
+    shown = made._repr_mimebundle_()[0]["text/plain"]
+    assert all(reason in shown for reason in reasons.values())
+
+
+def test_cost_and_ledger_are_at_batch_prices(service):
+    """Half of what streaming them would cost; known when the results are read, and only once."""
+    made = handed_in(["hello"] * 3)
+    assert (made.cost, run.session.ledger.entries) == (0.0, [])
+    service.advance(1000)
+    made.wait().wait()
+    (entry,) = run.session.ledger.entries
+    assert (entry.requests, entry.request_id, entry.simulated) == (3, made.ids[0], True)
+    assert entry.usage == made.usage
+    full = sum(r.usage.input_tokens * 0.1 + r.usage.output_tokens * 0.5 for r in made.results) / 1e6
+    assert entry.cost == pytest.approx(full / 2) == made.cost
+    Batch.resume(*made.ids, show=False)
+    assert len(run.session.ledger.entries) == 1
+
+
+class Feeling(BaseModel):
+    """What a review says."""
+
+    label: str
+    score: int
+
+
+def test_typed_outputs(service):
+    """A pydantic model makes objects, and columns; what is not complete says why."""
+    made = handed_in(["hello", "hello"], output=Feeling, max_tokens=300)
+    form = sent(service)[0]["params"]["output_config"]["format"]
+    assert form["type"] == "json_schema"
+    assert form["schema"]["additionalProperties"] is False
+    service.advance(1000)
+    frame = made.wait().to_pandas()
+    assert isinstance(made.results[0].value, Feeling)
+    assert list(frame.columns[:3]) == ["label", "score", "outcome"]
+    cut = handed_in(["hello"], output={"type": "object", "properties": {"a": {}}}, max_tokens=1)
+    service.advance(1000)
+    (result,) = cut.wait().failed
+    assert (result.outcome, result.value) == ("truncated", None)
+
+
+def test_a_reply_that_does_not_fit_is_invalid(service):
+    """The rows say so, and can be handed in again."""
+    made = handed_in(["hello"], output={"type": "object"})
+    service.advance(1000)
+    line = {
+        "custom_id": sent(service)[0]["custom_id"],
+        "result": {"type": "succeeded", "message": {"content": [{"type": "text", "text": "Hm"}]}},
+    }
+    service.enqueue(Raw([json.dumps(line).encode()]), at="results")
+    (result,) = made.wait().failed
+    assert (result.outcome, result.text, result.cost) == ("invalid", "Hm", None)
+
+
+def test_partial_results_of_several_batches(service, monkeypatch):
+    """What has ended can be read while the rest is processed."""
+    monkeypatch.setattr(job, "MAX_REQUESTS", 2)
+    made = handed_in(["hello", "hello", "simulate expired", "hello"])
+    service.advance(1000)
+    made.refresh()
+    assert made.counts == {"complete": 2, "processing": 2}
+    assert [r.outcome for r in made.results] == [*["complete"] * 2, *["processing"] * 2]
+    assert made.to_pandas()["outcome"].tolist() == [*["complete"] * 2, *["processing"] * 2]
+
+
+def test_cancel(service):
+    """What was done is there, the rest says that it was cancelled; too late is no error."""
+    made = handed_in(["hello"] * 10)
+    service.advance(101)
+    assert made.cancel().state == "canceling"
+    service.advance(1000)
+    assert made.wait().counts == {"complete": 5, "canceled": 5}
+    assert made.cancel().state == "ended"
+
+
+def test_resubmit_takes_the_place_of_failures(service):
+    """Only what failed is handed in again, under the same ids, and each row keeps its best."""
+    made = handed_in(["hello", "simulate expired", "please refuse"])
+    service.advance(DAY)
+    made.wait()
+    made.resubmit()
+    assert [request["custom_id"][:4] for request in sent(service)] == ["1-3-"]
+    assert made.counts == {"complete": 1, "refused": 1, "processing": 1}
+    service.advance(DAY)
+    assert made.wait().counts == {"complete": 1, "refused": 1, "expired": 1}
+    assert len(made.ids) == 2
+
+
+def test_resubmit_what_was_cut_off_needs_more_tokens(service):
+    """As many again would be cut off again."""
+    made = handed_in(["a long story"], max_tokens=20)
+    service.advance(1000)
+    made.wait()
+    with pytest.raises(InputError, match="nothing to hand in"):
+        made.resubmit()
+    made.resubmit(max_tokens=20_000)
+    assert sent(service)[0]["params"]["max_tokens"] == 20_000
+    service.advance(1000)
+    assert made.wait().counts == {"complete": 1}
+
+
+def test_what_was_refused_is_not_handed_in_again(service):
+    """A model that does not exist will not exist the second time."""
+    made = handed_in(["hello"], model="claude-nothing")
+    service.advance(1000)
+    made.wait()
+    with pytest.raises(InputError, match="nothing to hand in"):
+        made.resubmit()
+
+
+# --- found again ----------------------------------------------------------------------------
+
+
+def test_resumed_by_its_ids_alone(service, account, monkeypatch):
+    """A kernel that was killed after handing in knows nothing but what the service lists."""
+    monkeypatch.setattr(job, "MAX_REQUESTS", 3)
+    made = handed_in([f"number {n}" for n in range(8)])
+    service.advance(1000)
+    before = texts(made.wait())
+    listed = [row[0] for row in batching.recent().rows]
+    assert listed == made.ids[::-1]
+    assert texts(Batch.resume(*listed, show=False)) == before
+    part = Batch.resume(made.ids[1], show=False)
+    assert part.counts == {"complete": 3, "missing": 5}
+    assert [r.outcome for r in part.results][2:7] == [
+        "missing",
+        "complete",
+        "complete",
+        "complete",
+        "missing",
+    ]
+
+
+def test_resumed_with_the_prompts_it_has_the_index_and_can_be_handed_in_again(service):
+    """And a row that was changed since is named, not shifted."""
+    column = pd.Series(["hello", "simulate expired", "sky blue"], index=["x", "y", "z"])
+    made = handed_in(column)
+    service.advance(DAY)
+    column["z"] = "something else"
+    again = Batch.resume(*made.ids, prompts=column, model=HAIKU, policy=AT_ONCE, show=False)
+    assert list(again.to_pandas().index) == ["x", "y", "z"]
+    assert "changed since it was handed in" in repr(again._repr_mimebundle_())
+    assert " z" in repr(again._repr_mimebundle_())
+    again.resubmit()
+    (request,) = sent(service)
+    assert request["params"]["messages"][0]["content"] == "simulate expired"
+
+
+def test_a_batch_that_others_made_can_be_read_too(service):
+    """Its rows are called by their custom ids."""
+    with anthropic.Anthropic() as client:
+        params = {
+            "model": HAIKU,
+            "max_tokens": 100,
+            "messages": [{"role": "user", "content": "hello"}],
+        }
+        made = client.messages.batches.create(
+            requests=[{"custom_id": name, "params": params} for name in ("b", "a")]
+        )
+    service.advance(1000)
+    found = Batch.resume(made.id, show=False)
+    assert sorted(result.label for result in found.results) == ["a", "b"]
+
+
+def test_another_account_s_batch_is_not_found(service, monkeypatch):
+    """The error says what that can mean."""
+    made = handed_in(["hello"])
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "another-key")
+    with pytest.raises(RequestError, match="Another account"):
+        Batch.resume(*made.ids, show=False)
+    assert batching.recent().rows == []
+
+
+def test_results_that_are_gone_say_so(service):
+    """After 29 days the service has them no more."""
+    made = handed_in(["hello"])
+    service.advance(29 * DAY)
+    with pytest.raises(RequestError, match="29 days"):
+        made.wait()
+
+
+# --- the network ----------------------------------------------------------------------------
+
+
+def test_the_network_is_lost_while_waiting(service):
+    """However often: the batch goes on, and so does the waiting."""
+    made = handed_in(["hello"])
+    service.advance(1000)
+    faults = [Error(529, "overloaded_error", "Overloaded"), Raw([b"{"], end="reset")] * 4
+    service.enqueue(*faults, Error(500, "api_error", "No"), at="batches")
+    assert made.wait().counts == {"complete": 1}
+
+
+def test_the_network_is_lost_while_reading(service):
+    """What was read is not lost, and nothing is counted twice."""
+    made = handed_in(["hello"] * 9)
+    service.advance(1000)
+    service.enqueue(Scripted(4), Scripted(2, end="reset"), Scripted(6, end="close"), at="results")
+    assert made.wait().counts == {"complete": 9}
+    assert run.session.ledger.entries[0].requests == 9
+    assert made.usage.output_tokens == sum(r.usage.output_tokens for r in made.results)
+
+
+def test_a_server_that_sends_too_few_results(service):
+    """The rows without one say so; damaged and foreign lines are passed over."""
+    made = handed_in(["hello"] * 2)
+    service.advance(1000)
+    known = json.dumps(
+        {"custom_id": sent(service)[0]["custom_id"], "result": {"type": "canceled"}}
+    ).encode()
+    lines = [known, b"\n{broken\n", b'{"custom_id":"9-10-0123456789ab","result":{}}\n', known]
+    service.enqueue(*[Raw(lines)] * 3, at="results")
+    assert made.wait().counts == {"canceled": 1, "missing": 1}
+
+
+def test_reading_that_fails_again_and_again_can_be_done_later(service):
+    """It raises after the tries that there are, and the batch is as it was."""
+    made = handed_in(["hello"] * 9)
+    service.advance(1000)
+    service.enqueue(*[Raw([b'{"custom'], end="reset")] * 5, at="results")
+    with pytest.raises(DroppedError):
+        made.refresh()
+    assert made.wait().counts == {"complete": 9}
+
+
+def test_an_answer_that_was_lost_is_no_second_batch(service, account):
+    """Where it is not known whether a batch was taken, the service is asked, not paid twice."""
+    service.enqueue(Raw([b'{"data":[],"has_more":false}']), Scripted(0), at="batches")
+    made = handed_in(["hello"])
+    assert [row[0] for row in batching.recent().rows] == made.ids
+    assert "found as" in repr(made._repr_mimebundle_())
+
+
+def test_a_batch_that_was_not_taken_is_sent_again(service, account):
+    """Nothing new is there, so nothing was taken."""
+    listed = Raw([b'{"data":[],"has_more":false}'])
+    service.enqueue(listed, Error(500, "api_error", "No"), at="batches")
+    made = handed_in(["hello"])
+    assert len(batching.recent().rows) == len(made.ids) == 1
+
+
+def test_where_nothing_can_be_known_it_says_so(service):
+    """A server that lists nothing, and an answer that was lost."""
+    refused = Error(404, "not_found_error", "No")
+    service.enqueue(refused, Scripted(0), refused, at="batches")
+    with pytest.raises(UnreachableError, match="may have been taken"):
+        handed_in(["hello"])
+
+
+def test_an_error_between_two_parts_loses_neither(service, monkeypatch):
+    """What was taken is named, and ``submit`` hands in the rest."""
+    monkeypatch.setattr(job, "MAX_REQUESTS", 1)
+    refused = Error(400, "invalid_request_error", "No")
+    service.enqueue(*[Scripted(None)] * 3, refused, at="batches")  # listed, taken, listed, refused
+    with pytest.raises(ClaudeError) as caught:
+        handed_in(["hello", "hello"], policy=Policy(tries=1))
+    made = caught.value.reply
+    assert isinstance(made, Batch)
+    made.submit()
+    service.advance(1000)
+    assert made.wait().counts == {"complete": 2}
+    with pytest.raises(InputError, match="already"):
+        made.submit()
+
+
+def test_an_interrupt_ends_the_waiting_and_not_the_batch(service):
+    """As the Stop button of the notebook sends it."""
+    made = handed_in(["hello"])
+    interrupt = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    interrupt.start()
+    with pytest.raises(StoppedError, match="goes on"):
+        made.wait()
+    service.advance(1000)
+    assert made.wait().counts == {"complete": 1}
+
+
+# --- money ----------------------------------------------------------------------------------
+
+
+def test_a_dry_run_hands_nothing_in(service, account):
+    """A few are counted for all, which is said; ``submit`` then hands it in."""
+    planned = handed_in([f"hello {n}" for n in range(150)], dry_run=True, max_tokens=100)
+    shown = repr(planned._repr_mimebundle_())
+    assert "100 of 150 rows" in shown
+    assert "Nothing was handed in" in shown
+    assert batching.recent().rows == []
+    assert "All rows were counted" in repr(planned.estimate(every=True)._repr_mimebundle_())
+    assert planned.submit().state == "in progress"
+
+
+def test_max_cost_lowers_max_tokens_or_refuses(service):
+    """All rows are counted; at batch prices 1,000 tokens of Haiku's output cost $0.00025."""
+    handed_in(["hello"] * 4, max_cost=0.0011, max_tokens=2000)
+    lowered = {request["params"]["max_tokens"] for request in sent(service)}
+    assert len(lowered) == 1
+    assert 1000 < lowered.pop() < 1100
+    with pytest.raises(InputError, match="beyond max_cost"):
+        handed_in(["hello"] * 4, max_cost=0.0001)
+    with pytest.raises(InputError, match="not known"):
+        handed_in(["hello"], model="claude-fable-5-2", max_cost=1)
+
+
+def test_a_budget_is_kept_for_what_is_under_way(service):
+    """Until the results are read; then what they cost counts."""
+    run.session.budget = Budget(0.01, run.session.ledger.spent)
+    made = handed_in(["hello"] * 4, max_tokens=8000)
+    with pytest.raises(InputError, match="budget"):
+        handed_in(["hello"] * 40, max_tokens=1000)
+    service.advance(1000)
+    made.wait()
+    assert run.session.budget.spent == made.cost
+    handed_in(["hello"] * 30, max_tokens=1000)
+
+
+def test_no_key_is_saved(service, monkeypatch):
+    """Neither in the record nor in what is shown, not even one that stands in a prompt."""
+    secret = "sk-ant-" + "a1" * 20
+    made = handed_in([f"my key is {secret}", "simulate an error"])
+    service.advance(1000)
+    made.wait()
+    data, metadata = made._repr_mimebundle_()
+    assert secret not in repr(data) + repr(metadata)
+    assert os.environ["ANTHROPIC_API_KEY"] not in repr(data) + repr(metadata)
+    assert metadata["claude_nb"]["batch"]["ids"] == made.ids

@@ -1,0 +1,105 @@
+"""One thread paints many replies: each as it grows, none in another's way."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import claude_nb
+from claude_nb.prompt import Request
+from claude_nb.reply import Reply
+from claude_nb.simulator import Stream
+from claude_nb.views.background import paint
+from tests.played import said, start, text
+
+PATIENCE = 60
+"""Seconds, in which a busy machine may have to import the SDK."""
+
+
+class Watched:
+    """A view that notes the lengths of what it draws, and can fail."""
+
+    def __init__(self, fails: str = "") -> None:
+        self.frames: list[int] = []
+        self.times: list[float] = []
+        self.threads: set[str] = set()
+        self.fails = fails
+        self.settled = ""
+        self.ended = threading.Event()
+        self.bug: Exception | None = None
+
+    def frame(self, reply, now):
+        if self.fails == "frame" and reply.blocks:
+            raise RuntimeError("a bad frame")
+        self.frames.append(len(reply.text))
+        self.times.append(time.monotonic())
+        self.threads.add(threading.current_thread().name)
+        return 1 / 30
+
+    def settle(self, reply):
+        if self.fails == "settle":
+            raise RuntimeError("a bad end")
+        self.settled = reply.text
+
+    def end(self, bug):
+        self.bug = bug
+        self.ended.set()
+        if self.fails == "ended":
+            raise RuntimeError("a bad owner")
+
+
+def painted(view):
+    """Paint the next reply of the simulator in a view; the reply."""
+    reply = Reply(Request("Hi"))
+    paint(claude_nb.stream("Hi"), reply, view, view.end)
+    return reply
+
+
+def test_frames_not_deltas(api):
+    """The first words at once, then at most 30 frames a second, and the last one always."""
+    api.enqueue(Stream([*said(*["word "] * 300)], delay=0.003))
+    view = Watched()
+    painted(view)
+    assert view.ended.wait(PATIENCE)
+
+    assert view.settled == "word " * 300
+    drawn = [moment for length, moment in zip(view.frames, view.times, strict=True) if length]
+    assert len(drawn) <= (drawn[-1] - drawn[0]) * 30 + 2
+    assert view.threads == {"claude_nb painter"}
+
+
+def test_many_at_once(api):
+    """All of them grow, on one thread; one that hangs holds none up."""
+    api.enqueue(Stream([start(), *text("Hang")[:-1]], end="hang"))
+    number = len(api.requests)
+    hanging, others = Watched(), [Watched() for _ in range(8)]
+    stream, reply = claude_nb.stream("Hi"), Reply(Request("Hi"))
+    paint(stream, reply, hanging, hanging.end)
+    api.wait_for(lambda requests: len(requests) > number, 20)
+    for other in others:
+        api.enqueue(Stream(said("Hello")))
+        painted(other)
+
+    assert all(other.ended.wait(PATIENCE) for other in others)
+    assert [other.settled for other in others] == ["Hello"] * 8
+    assert not hanging.ended.is_set()
+    stream.stop()
+    assert hanging.ended.wait(PATIENCE)
+    assert str(reply.outcome) == "stopped"
+
+
+def test_what_fails_stops_no_other(api):
+    """A view that cannot draw is told to its owner; its reply is whole, and so are the others."""
+    for fails in ("frame", "settle", "ended"):
+        api.enqueue(Stream(said("Whole"), delay=0.05), Stream(said("Other")))
+        view, other = Watched(fails), Watched()
+        reply = painted(view)
+        assert view.ended.wait(PATIENCE)
+        painted(other)
+        assert other.ended.wait(PATIENCE)
+
+        assert (reply.text, other.settled) == ("Whole", "Other")
+        assert (str(view.bug), other.bug) == (
+            {"frame": "a bad frame", "settle": "a bad end", "ended": "None"}[fails],
+            None,
+        )
