@@ -102,8 +102,8 @@ class Frames:
                 in_order = in_order and (pane.finished or not pane.cites)
         if self.asking is not self._asked:
             # A call that is asked about on another thread may have no pane yet.
-            shown = {pane.block.id for pane in self._panes}
-            if self.asking is None or self.asking.id in shown:
+            ids = {pane.block.id for pane in self._panes}
+            if self.asking is None or self.asking.id in ids:
                 self._asked = self.asking
                 ops += self._question()
         if progress.outcome is not Outcome.STREAMING and self._done is None and self._sources:
