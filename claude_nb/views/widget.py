@@ -44,8 +44,8 @@ class PageWidget(anywidget.AnyWidget):
             self.comm._reply_subshell_for = _as_asked  # noqa: SLF001
 
     def whole(self) -> dict[str, object]:
-        """All that is shown so far, for a page that comes later."""
-        raise NotImplementedError
+        """All that is shown so far, for a page that comes later; nothing, unless a widget says."""
+        return {}
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:  # noqa: FBT001, FBT002
         """The synced state, with all that is shown so far in ``snapshot``."""

@@ -21,6 +21,7 @@ CELLS = {
     "paced": cells.paced,
     "tool": cells.tool_input,
     "growth": cells.growth,
+    "eight": cells.eight,
 }
 SECTIONS = (*CELLS, "rendering", "loading", "page", "typing")
 

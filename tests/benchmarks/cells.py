@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from statistics import median
 from typing import TYPE_CHECKING, Self
 
-from tests.benchmarks.kernel import VARIANTS, Kernel
+from tests.benchmarks.kernel import EIGHT, VARIANTS, Kernel
 from tests.benchmarks.report import exponent, quantile, ratio, table
 
 if TYPE_CHECKING:
@@ -65,6 +65,12 @@ def tool_input(kernels: Kernels, repeats: int, deltas: int = 17_000) -> None:
     title = f"A tool's input, {12 * deltas / 1000:.0f} KB of JSON in deltas of 12 characters"
     variants = ("nothing", "events", "live", "updating")
     _costs(title, kernels.rounds(variants, f"tool {deltas} 12 0", repeats), "events")
+
+
+def eight(kernels: Kernels, repeats: int, deltas: int = 400) -> None:
+    """Eight replies at the pace of replies, in turn and at once."""
+    runs = kernels.rounds(EIGHT, f"mixed {deltas} 12 100", repeats)
+    _costs(f"Eight replies of {deltas} deltas at 100/s each", runs, "eight in turn")
 
 
 def _costs(title: str, runs: dict[str, list[Run]], base: str) -> None:

@@ -57,6 +57,19 @@ with client.messages.stream(**asked({prompt!r})) as stream:
 }
 """The ways to run a streamed reply in a cell. The last two differ in the front end."""
 
+EIGHT = {
+    "eight in turn": """
+for _ in range(8):
+    get_ipython().run_cell_magic("claude", "--once", {prompt!r})
+""",
+    "eight at once": """
+for _ in range(8):
+    get_ipython().run_cell_magic("claude", "--background", {prompt!r})
+%claude_nb jobs wait
+""",
+}
+"""The same reply eight times, one after another and all together."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -115,12 +128,12 @@ class Kernel:
         """Run a variant as a cell.
 
         Args:
-            variant: One of ``VARIANTS``.
+            variant: One of ``VARIANTS`` or ``EIGHT``.
             prompt: What the server shall send (``server``).
         """
         cpu = self._cpu()
         start = time.monotonic()
-        arrived = self._execute(VARIANTS[variant].format(prompt=prompt))
+        arrived = self._execute((VARIANTS | EIGHT)[variant].format(prompt=prompt))
         wall = time.monotonic() - start
         cpu = self._cpu() - cpu
         kind, count, size, _ = prompt.split()

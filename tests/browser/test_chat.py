@@ -643,3 +643,24 @@ def test_reduced_motion(open_chat, simulator):
     expect(chat.turns.last.locator(".claude-nb-dot")).to_have_css("animation-name", "none")
     chat.button("Stop the answer").click()
     expect(chat.turns.last).to_contain_text("Stopped")
+
+
+@front_ends
+def test_a_chat_calls_functions_and_asks_before(open_chat, simulator, front_end):
+    """The call waits for its buttons while the kernel is free; its result is in the pane."""
+    calls = [start(), *tool_use('{"city": "Lisbon"}'), *end("tool_use")]
+    simulator.enqueue(Stream(calls), Stream(said("It is warm.")))
+    chat = open_chat(
+        "def look_up(city: str) -> str:\n    return f'{city}: 21 degrees'\n"
+        "chat = claude_nb.Chat(tools=claude_nb.Tools(look_up, confirm=True))\nchat",
+        front_end=front_end,
+    )
+    chat.send("How warm is it?")
+    question = chat.el.get_by_role("group", name="May this call run?")
+    expect(question).to_be_visible()
+    assert run_code(chat.notebook, "print(chat.busy)").strip() == "True"
+    question.get_by_role("button", name="Run", exact=True).press("Enter")
+    expect(chat.turns.last).to_contain_text("It is warm.")
+    expect(chat.turns.last.locator("summary").first).to_contain_text("→ Lisbon: 21 degrees")
+    (result,) = simulator.requests[-1].body["messages"][-1]["content"]
+    assert result["content"] == [{"type": "text", "text": "Lisbon: 21 degrees"}]

@@ -1,0 +1,77 @@
+"""Replies side by side, in real front ends: columns that stream, stop, stack and stay."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from claude_nb.simulator import Stream
+from tests.browser.lab import FRONT_ENDS
+from tests.browser.test_live import LIVE, SETTLED, growing, open_cells, simulator
+from tests.played import end, said, start, text
+
+__all__ = ["open_cells", "simulator"]
+
+CELL = "%%claude -m claude-opus-5-5 -m claude-haiku-5-5\nWhich?"
+LEFT = "els => els.map(el => Math.round(el.getBoundingClientRect().left))"
+
+
+def words(*pieces: str) -> Stream:
+    """A reply some seconds long."""
+    return Stream([start(), *text(*pieces, *[" more"] * 30), *end()], delay=0.15)
+
+
+@pytest.mark.parametrize("front_end", FRONT_ENDS)
+def test_columns_stream_together_and_settle_with_a_table(open_cells, simulator, front_end):
+    """Both are seen growing at the same time; then one table compares them."""
+    simulator.enqueue(words("One side"), words("Other side"))
+    notebook = open_cells(CELL, front_end=front_end)
+    notebook.run(1)
+    live = notebook.output(1).locator(LIVE)
+    expect(live).to_contain_text("One side more")
+    expect(live).to_contain_text("Other side more")
+    assert live.get_by_role("button", name="Stop all").count() == 1
+    settled = notebook.output(1).locator(SETTLED)
+    expect(settled.locator("th", has_text="tokens/s")).to_be_visible()
+    notebook.wait_idle()
+    rows = settled.locator("tbody tr")
+    assert [row.split("\n")[0] for row in rows.all_inner_texts()] != []
+    assert rows.count() == 2
+    assert notebook.errors == []
+    notebook.reopen(trusted=False)
+    assert "One side" in notebook.text(1)
+    assert "tokens/s" in notebook.text(1)
+
+
+def test_stop_of_one_leaves_the_other(open_cells, simulator):
+    """The one that is stopped says so, and the other is complete."""
+    simulator.enqueue(Stream(growing("One side"), end="hang"), Stream(said("Other side.")))
+    notebook = open_cells(CELL)
+    notebook.run(1)
+    live = notebook.output(1).locator(LIVE)
+    expect(live).to_contain_text("Other side.")
+    expect(live).to_contain_text("One side")
+    live.get_by_role("button", name="Stop", exact=True).locator("visible=true").first.click()
+    settled = notebook.output(1).locator(SETTLED)
+    expect(settled).to_contain_text("stopped")
+    expect(settled).to_contain_text("complete")
+    notebook.wait_idle()
+
+
+@pytest.mark.parametrize(("width", "columns"), [(1280, 2), (560, 1)], ids=["wide", "narrow"])
+def test_columns_stand_side_by_side_or_below_each_other(open_cells, simulator, width, columns):
+    """As the page allows, live and settled alike."""
+    simulator.enqueue(words("One side"), words("Other side"))
+    notebook = open_cells(CELL, viewport=(width, 900))
+    notebook.page.evaluate("window.jupyterapp.shell.collapseLeft()")
+    notebook.run(1)
+    live = notebook.output(1).locator(LIVE)
+    expect(live).to_contain_text("One side more")
+    expect(live).to_contain_text("Other side more")
+    lines = live.locator("p", has_text=" side more")
+    assert len(set(lines.evaluate_all(LEFT))) == columns
+    settled = notebook.output(1).locator(SETTLED)
+    expect(settled.locator("th", has_text="tokens/s")).to_be_visible()
+    lines = settled.locator("p", has_text=" side more")
+    assert len(set(lines.evaluate_all(LEFT))) == columns
+    notebook.wait_idle()
