@@ -36,9 +36,9 @@ _MANUAL = f"""Ask Claude: the cell's text is the prompt, the reply streams into 
 Options
 {options.manual()}
 
-A function of the notebook is a tool by its name, docstring and type hints: --tools look_up. Its input
-comes value by value: a long one after a pause, and then all at once. With --eager it comes as it is
-written, and may turn out to be invalid; then it is not run, and Claude is told.
+A function of the notebook is a tool by its name, docstring and type hints: --tools look_up. Its
+input comes value by value: a long one after a pause, and then all at once. With --eager it comes as
+it is written, and may turn out to be invalid; then it is not run, and Claude is told.
 
 The defaults are yours: %config ClaudeMagics.model = "claude-sonnet-5-5"
 Interrupt the kernel to stop a reply: the request ends, and what had come is kept.
