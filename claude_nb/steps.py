@@ -120,7 +120,7 @@ class Steps:
         return Step(event.seq, self._time, gap, lane, kind, text, said, self._changes(event.type))
 
     def _lane(self, event: StreamEvent, said: dict[str, Any], kind: str) -> int:
-        if event.type in ("tool_started", "tool_ran"):
+        if event.type in ("tool_asked", "tool_started", "tool_ran"):
             return self._lane_of_call.get(str(said.get("id")), 0)
         if not event.type.startswith("content_block_"):
             return 0

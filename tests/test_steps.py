@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 
 import claude_nb
 from claude_nb.errors import ClaudeError
-from claude_nb.events import StreamEvent
+from claude_nb.events import StreamEvent, ToolAsked, ToolRan, ToolStarted
 from claude_nb.progress import Progress
 from claude_nb.retry import Policy
 from claude_nb.simulator import Error, Stream
@@ -134,6 +134,15 @@ def test_each_block_has_its_lane(api):
     ]
     assert [step.lane for step in taken if step.kind == "input_json_delta"] == [3]
     assert {step.kind for step in taken if step.lane == 0} >= {"request_sent", "waiting", "resumed"}
+
+
+def test_what_is_done_with_a_call_is_in_its_lane(api):
+    """Asked for, run and returned."""
+    api.enqueue(Stream([start(), *tool_use("{}"), *end("tool_use")]))
+    events = ask().events
+    for data in (ToolAsked("toolu_1"), ToolStarted("toolu_1"), ToolRan("toolu_1", ())):
+        events.append(StreamEvent(len(events), events[-1].time, 1, data))
+    assert [step.lane for step in Steps().take(events)][-3:] == [1, 1, 1]
 
 
 def test_no_key_is_in_a_step(api):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from claude_nb import errors
 from claude_nb.errors import ClaudeError, InputError
-from claude_nb.events import RequestSent
+from claude_nb.events import RequestSent, ToolRan
 from claude_nb.recording.matching import canonical, fingerprinted, short
 from claude_nb.source import from_wire
 from claude_nb.wire import OWN, Writer, is_ours
@@ -53,8 +53,9 @@ class Lines:
                 said.pop("params")
             else:
                 self._before = said["params"] = params
-        if "request" in self.parts and "content" in said:  # what a tool returned
+        if "request" in self.parts and isinstance(data, ToolRan):
             said["content"] = fingerprinted(said["content"])
+            said |= {"note": "", "details": ""}  # they say the same, in other words
         return {"event": said}
 
     def _without_thinking(self, wire: Any) -> Any:

@@ -94,6 +94,22 @@ def differences(recorded: Any, asked: Any, place: str = "") -> list[str]:
     return [f"{place}: recorded {short(a)}, asked for {short(b)}"]
 
 
+def distance(recorded: Any, asked: Any) -> int:
+    """How far two requests are from each other: about the characters that one has and not both."""
+    if recorded == asked:
+        return 0
+    if isinstance(recorded, dict) and isinstance(asked, dict):
+        names = {*recorded, *asked}
+        return sum(distance(recorded.get(name), asked.get(name)) for name in names)
+    if isinstance(recorded, list) and isinstance(asked, list):
+        common = min(len(recorded), len(asked))
+        rest = len(json.dumps([recorded[common:], asked[common:]]))
+        return rest + sum(map(distance, recorded[:common], asked[:common]))
+    if isinstance(recorded, str) and isinstance(asked, str):
+        return len(recorded) + len(asked) - 2 * common_prefix(recorded, asked)
+    return len(json.dumps([recorded, asked]))
+
+
 def _excerpt(text: str, start: int) -> str:
     return ("…" if start else "") + text[start : start + 3 * _AROUND]
 

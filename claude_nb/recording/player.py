@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from claude_nb.errors import ClaudeError, InputError, redact
 from claude_nb.events import Failed, RequestSent, ResponseStarted, Stopped, StreamEvent, Waiting
 from claude_nb.recording import SUFFIX, Recording, unfinished
-from claude_nb.recording.matching import canonical, differences, digest, parts
+from claude_nb.recording.matching import canonical, differences, digest, distance, parts
 from claude_nb.retry import Policy
 from claude_nb.wire import is_ours
 
@@ -159,13 +159,13 @@ class Library:
 
     def _nearest(self, params: dict[str, Any]) -> str:
         """How the recorded request that is most like another one differs from it."""
-        best: list[str] = []
-        path: Path | None = None
-        for exchange in self.exchanges:
-            without = exchange.recording.left_out
-            found = differences(exchange.sent.data.params, canonical(params, without))
-            if not best or sum(map(len, found)) < sum(map(len, best)):
-                best, path = found, exchange.recording.path
+        if not self.exchanges:
+            return "There is no request in it at all."
+        without = {e.recording.left_out for e in self.exchanges}
+        asked = {parts: canonical(params, parts) for parts in without}
+        pairs = [(e, e.sent.data.params, asked[e.recording.left_out]) for e in self.exchanges]
+        nearest, recorded, wanted = min(pairs, key=lambda pair: distance(*pair[1:]))
+        best, path = differences(recorded, wanted), nearest.recording.path
         more = [f"And {len(best) - _SHOWN} more differences."] if len(best) > _SHOWN else []
         return "\n".join([f"The nearest is {path.name if path else 'one'}:", *best[:_SHOWN], *more])
 

@@ -64,6 +64,7 @@ ABOUT = {
     "resumed": "The next request goes on from the text that came.",
     "stopped": "Somebody stopped it.",
     "failed": "It cannot go on.",
+    "tool_asked": "Somebody is asked whether the function may run.",
     "tool_started": "The notebook's function begins to run.",
     "tool_ran": "The function has returned.",
 }

@@ -23,7 +23,7 @@ from claude_nb.reply import Reply
 from claude_nb.retry import Policy
 from claude_nb.simulator import Error, Stream
 from claude_nb.source import ApiSource, to_wire
-from tests.played import BAD, GOOD, end, recorded, said, start, text, thinking
+from tests.played import BAD, GOOD, end, recorded, said, start, text, thinking, tool_use
 from tests.test_reply import body, broken_streams
 
 ONE_TRY = Policy(tries=1)
@@ -266,6 +266,27 @@ def test_private_and_large_parts_can_be_left_out(api, tmp_path):
     only_pictures = (tmp_path / "b").read_text()
     assert "secret words" in only_pictures
     assert data not in only_pictures
+
+
+def test_what_a_tool_returned_is_part_of_the_request(api, tmp_path):
+    """It is sent with the next one; left out, it is in no event either, in no words."""
+
+    def look_up(key: str) -> str:
+        """Look something up.
+
+        Args:
+            key: What.
+        """
+        return f"secret of {key}"
+
+    api.enqueue(Stream([start(), *tool_use('{"key": "a"}'), *end("tool_use")]), Stream(said("Ok.")))
+    reply = claude_nb.ask("Hello", show=False, tools=[look_up])
+    Recording.of(reply).save(tmp_path / "whole")
+    Recording.of(reply, without=("request",)).save(tmp_path / "part")
+
+    assert Recording.load(tmp_path / "whole").reply.blocks[0].run == reply.blocks[0].run
+    assert "secret" not in (tmp_path / "part").read_text()
+    assert told(Recording.load(tmp_path / "part").reply)["events"] == told(reply)["events"]
 
 
 def test_there_are_no_other_parts(api):

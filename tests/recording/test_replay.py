@@ -12,10 +12,11 @@ from claude_nb.errors import ClaudeError, InputError
 from claude_nb.magics import ClaudeMagics
 from claude_nb.recording import Recording
 from claude_nb.recording.matching import differences
+from claude_nb.recording.player import Library
 from claude_nb.retry import Policy
 from claude_nb.session import Session
 from claude_nb.simulator import Error, Stream
-from tests.played import said
+from tests.played import end, said, start, tool_use
 
 PATIENT = Policy(base=0.0)
 
@@ -130,6 +131,13 @@ def test_a_request_without_a_recording_is_named_with_what_differs(api, magic, tm
     assert "messages[0].content" in error.reply._repr_mimebundle_()[0]["text/html"]
 
 
+def test_recordings_of_nothing_have_no_nearest():
+    """A reply may have been recorded before anything was sent."""
+    with pytest.raises(InputError) as raised:
+        Library([Recording({}, ())]).find({"model": "m"})
+    assert "no request in it" in raised.value.detail
+
+
 def test_differences_are_readable():
     """Where long texts part, what is missing, and what is there beside."""
     long = "word " * 100
@@ -157,6 +165,31 @@ def test_a_cached_system_prompt_is_warmed_again(api, magic, offline, tmp_path):
         handbook.tokens()
     with pytest.raises(InputError, match="Recordings are being replayed"):
         run.estimate("Hello")
+
+
+def test_tools_run_again(api, magic, offline, tmp_path):
+    """Requests are replayed, functions run: another result is another request."""
+    results = ["sunny", "sunny", "rain"]
+
+    def look_up(city: str) -> str:
+        """The weather.
+
+        Args:
+            city: Where.
+        """
+        return f"{results.pop(0)} in {city}"
+
+    call = [start(), *tool_use('{"city": "Lisbon"}'), *end("tool_use")]
+    api.enqueue(Stream(call), Stream(said("Sunny.")))
+    magic(f"record {tmp_path}")
+    claude_nb.ask("Weather?", show=False, tools=[look_up])
+    offline()
+    magic(f"replay {tmp_path}")
+
+    assert claude_nb.ask("Weather?", show=False, tools=[look_up]).text == "Sunny."
+    with pytest.raises(InputError, match="has no recording") as raised:
+        claude_nb.ask("Weather?", show=False, tools=[look_up])
+    assert "recorded “sunny in Lisbon”, asked for “rain in Lisbon”" in raised.value.detail
 
 
 def test_limits_count_nothing_while_nothing_is_sent(api, magic, offline, tmp_path):
