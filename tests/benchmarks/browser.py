@@ -23,6 +23,7 @@ PROMPTS = {
     "60 kB fence at 400/s": "fence 15000 4 400",
     "30 kB list at 400/s": "bullets 7500 4 400",
     "30 kB table at 400/s": "table 7500 4 400",
+    "200 kB of tool input at 400/s": "tool 17000 12 400",
 }
 LIVE = ".claude-nb-live"
 _WATCH = """selector => {
