@@ -62,12 +62,10 @@ class Answer:
 
 def answer(progress: Progress) -> Answer:
     """Make all forms of a reply that has ended."""
-    owners = {b: message for message in reversed(progress.messages) for b in message.content}
-    shown = filter(progress.shows, progress.blocks)
     note = words.card(progress)
-    said = html.notes(progress.notes) if progress.notes else ""
+    notes = html.notes(progress.notes) if progress.notes else ""
     return Answer(
-        html=said + "".join(html.block(b, owners[b]) for b in shown),
+        html=notes + html.said(progress),
         below=html.card(note) if note else "",
         usage=html.usage(progress),
         line=_tokens(progress),
