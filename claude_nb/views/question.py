@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from claude_nb.blocks import Block
 
-PATIENCE = 5.0
+PATIENCE = 10.0
 """Seconds in which a page from which an answer can come says that it shows the question."""
 
 
