@@ -70,7 +70,22 @@ def comparable(notebook: nbformat.NotebookNode) -> list[Any]:
     What is drawn by times, such as a timeline, is compared by what it says.
     """
     cells = json.loads(json.dumps(notebook.cells))
+    for cell in cells:
+        if "outputs" in cell:
+            cell["outputs"] = _joined(cell["outputs"])
     return [_without_times(cell) for cell in cells]
+
+
+def _joined(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Outputs in which what was printed stands together: how it is parted depends on times."""
+    found: list[dict[str, Any]] = []
+    for output in outputs:
+        last = found[-1] if found else {}
+        if output["output_type"] == "stream" and last.get("name") == output["name"]:
+            found[-1] = last | {"text": "".join(last["text"]) + "".join(output["text"])}
+        else:
+            found.append(output)
+    return found
 
 
 def _without_times(value: Any) -> Any:
