@@ -22,7 +22,7 @@ NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.i
 _SECONDS = re.compile(r" *(?:\d+ min )?\d+(?:\.\d+)? s\b")
 _PACE = re.compile(r"[\d,]+ (?=(?:tokens|characters)/s)")
 _BARS = re.compile(r" *[▁-█░][ ▁-█░]*")
-_TIMELINE = re.compile(r"<[^>]+>|\d+\.\d{3}(?: to \d+\.\d{3})?|\bmax [\d,]+")
+_TIMELINE = re.compile(r"<[^>]+>|\d+\.\d{3}\b(?! s\b)(?: to \d+\.\d{3})?|\bmax [\d,]+")
 """What depends on times in a timeline's HTML: where its marks stand, and what it says of them."""
 _CLOCK = re.compile(r"\b\d\d:\d\d:\d\d\b")
 _REQUEST_ID = re.compile(r"req_sim_\w+")

@@ -53,6 +53,8 @@ class Chat {
     this.about = { name: "", cost: "", mark: "", cleared: false, files: [] };
     this.number = 0;
     this.gone = false;
+    this.sending = false;
+    this.writer = null; // the view in whose box the caret is, or was when the page took it away
     this.on("msg:custom", (message) => this.receive(message));
     this.on("change:snapshot", () => this.receive(model.get("snapshot")));
     for (const name of ["model", "effort", "models", "busy", "turns", "height", "draft"]) {
@@ -199,7 +201,17 @@ class Chat {
       const view = new ChatView(this, host);
       this.hosts.set(wrapper, { view, host, area });
       this.views.add(view);
+      this.writeOn(view);
     }
+  }
+
+  /** Let somebody whose box the page has just taken away go on writing in another. */
+  writeOn(view) {
+    const old = this.writer;
+    if (!old || old.el.isConnected || document.activeElement !== document.body) return;
+    const { selectionStart, selectionEnd } = old.box.area;
+    view.box.area.focus();
+    view.box.area.setSelectionRange(selectionStart, selectionEnd);
   }
 
   /** Give the notebook the newest saved form where what Python displayed did not reach this page. */
@@ -225,11 +237,19 @@ class Chat {
     this.model.save_changes();
   }
 
+  /** Keep what is written: at once for a view that takes another's place, soon in the kernel. */
+  keepDraft(text) {
+    this.model.set("draft", text);
+    clearTimeout(this.saving);
+    this.saving = setTimeout(() => this.model.save_changes(), 400);
+  }
+
   close() {
     this.closed = true;
     this.end();
     clearInterval(this.watch);
     clearTimeout(this.healing);
+    clearTimeout(this.saving);
     this.observer.disconnect();
     for (const [wrapper, { host, area }] of this.hosts) {
       wrapper.classList.remove("claude-nb-covered");
@@ -503,7 +523,7 @@ class TurnView {
 
   async retry() {
     if (this.view.isBusy()) return;
-    this.view.following = true;
+    this.view.goToEnd();
     this.view.answered(await this.chat.call("retry", { turn: this.turn.key }));
   }
 
@@ -518,7 +538,7 @@ class TurnView {
       if (!this.editing.value.trim()) return this.view.notice("There is nothing to send.");
       if (this.view.isBusy()) return;
       const text = this.editing.value;
-      this.view.following = true;
+      this.view.goToEnd();
       const answer = await this.chat.call("edit", { turn: this.turn.key, text });
       if (this.view.answered(answer)) this.endEdit();
     };
@@ -573,7 +593,7 @@ class ChatView {
   constructor(chat, el) {
     this.chat = chat;
     this.items = [];
-    this.following = true;
+    this.goToEnd();
     this.recalled = -1;
     this.makeBar();
     this.log = make("div", {
@@ -658,6 +678,15 @@ class ChatView {
       send: () => this.send(),
       key: (event) => this.names.key(event) || this.recall(event),
       changed: () => this.written(),
+    });
+    this.box.area.addEventListener("focus", () => {
+      this.chat.writer = this;
+    });
+    this.box.area.addEventListener("blur", () => {
+      // Not if the box has gone from the page: see Chat.writeOn.
+      setTimeout(() => {
+        if (this.el.isConnected && this.chat.writer === this) this.chat.writer = null;
+      });
     });
     this.names = new Names(this.box.area, this.chat);
     this.files = make("div", { class: "claude-nb-files" });
@@ -780,12 +809,15 @@ class ChatView {
 
   scrolled() {
     const { scrollTop, clientHeight, scrollHeight } = this.log;
+    this.at = scrollTop;
     this.following = scrollTop + clientHeight >= scrollHeight - 24;
     this.latest.hidden = this.following;
   }
 
   /** Stay at the end, unless the reader has gone elsewhere or is selecting. */
   follow() {
+    // Text may come between a reader's scrolling and the event that tells of it.
+    if (this.log.scrollTop < this.at) this.scrolled();
     if (!this.following) {
       this.latest.hidden = false;
       return;
@@ -793,10 +825,16 @@ class ChatView {
     const selection = getSelection();
     if (!selection.isCollapsed && this.log.contains(selection.anchorNode)) return;
     this.log.scrollTop = this.log.scrollHeight;
+    this.at = this.log.scrollTop;
+  }
+
+  goToEnd() {
+    this.following = true;
+    this.at = 0;
   }
 
   jump() {
-    this.following = true;
+    this.goToEnd();
     getSelection().removeAllRanges();
     this.follow();
     this.latest.hidden = true;
@@ -806,15 +844,13 @@ class ChatView {
   // Writing.
 
   written() {
-    clearTimeout(this.saving);
-    this.saving = setTimeout(() => this.chat.set("draft", this.box.value), 400);
+    this.chat.keepDraft(this.box.value);
     this.recalled = -1;
     if (this.line.dataset.kind === "error") this.notice("");
     this.names.update();
   }
 
   empties() {
-    clearTimeout(this.saving);
     this.box.value = "";
     this.chat.set("draft", "");
     this.recalled = -1;
@@ -843,13 +879,15 @@ class ChatView {
   async send() {
     const text = this.box.value;
     if (!text.trim()) return this.notice("There is nothing to send yet.", { brief: true });
-    if (this.sending || this.isBusy()) return;
-    this.sending = true;
-    this.following = true;
+    if (this.chat.sending || this.isBusy()) return;
+    this.chat.sending = true;
+    this.goToEnd();
     const answer = await this.chat.call("send", { text });
-    this.sending = false;
+    this.chat.sending = false;
     if (!this.answered(answer)) return;
-    if (this.box.value === text) this.empties();
+    this.chat.each((view) => {
+      if (view.box.value === text) view.empties();
+    });
   }
 
   stop() {
@@ -1001,7 +1039,6 @@ class ChatView {
   }
 
   close() {
-    clearTimeout(this.saving);
     clearTimeout(this.fading);
     window.removeEventListener("keydown", this.guarding, true);
     this.resized.disconnect();

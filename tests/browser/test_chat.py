@@ -192,6 +192,31 @@ def test_draft_focus_and_selection_survive_streaming(open_chat, simulator, front
 
 
 @front_ends
+def test_writing_goes_on_when_the_output_takes_its_saved_form(open_chat, simulator, front_end):
+    """One who writes before the page has told the kernel that it shows the chat loses nothing."""
+    simulator.enqueue(Stream(said("Hello.")))
+    slow = """import threading
+goes_on = threading.Event()
+class Slow(claude_nb.Chat):
+    def _on_covered(self, *message):
+        goes_on.wait(60)
+        super()._on_covered(*message)
+chat = Slow()
+chat"""
+    chat = open_chat(slow, front_end=front_end)
+    chat.box.fill("my draft")
+    chat.box.press("ArrowLeft")
+    run_code(chat.notebook, "goes_on.set()")
+    expect(chat.notebook.output(1).locator(".claude-nb-covered")).to_have_count(1)
+    expect(chat.box).to_be_focused()
+    chat.page.keyboard.insert_text("!")
+    expect(chat.box).to_have_value("my draf!t")
+    chat.page.keyboard.press("Enter")
+    expect(chat.turns.last).to_contain_text("Hello.")
+    expect(chat.box).to_have_value("")
+
+
+@front_ends
 def test_variables_are_completed(open_chat, simulator, front_end):
     """``{{`` opens a list that keys walk; a screen reader hears which is chosen."""
     simulator.enqueue(Stream(said("Done.")))
