@@ -24,7 +24,8 @@ held back while it may still become the fence's end, as is at the very end what 
 back.
 
 The cost is linear in the text: only what may still change is parsed again. That is the last
-block, and of a list or table only its last item or row.
+block, and of a list or table only its last item or row; and not even that where there are but more
+words in the line.
 
 Between deltas a mark can be put (see ``marks``). What is said here of the text holds of the text
 with its marks.
@@ -40,7 +41,7 @@ from markdown_it.token import Token
 
 from claude_nb.render import marks
 from claude_nb.render.characters import Cleaner, in_code
-from claude_nb.render.markdown import FORMULA_LINES, parse, render
+from claude_nb.render.markdown import FORMULA_LINES, INLINE_LIMIT, RIGHT_TO_LEFT, parse, render
 from claude_nb.seams import common_prefix
 
 __all__ = ["Incremental", "Patch"]
@@ -50,6 +51,12 @@ _FORMULA: Final = re.compile(r"^ {0,3}(?:\$\$|\\\[)", re.MULTILINE)
 _MARKER: Final = re.compile(r" {0,3}(?:[-+*]|\d{1,9}[.)])")
 _MISSING_CELLS: Final = 0x10000
 """markdown-it ends a table in which more cells than these are missing."""
+
+# Words that mean nothing but themselves behind other such words, and need no escaping.
+_WORDS: Final = re.compile(r"(?:[^\W_]|[ ,.:?])*")
+_PLAIN: Final = re.compile(r"[^\W_]|[,.:?]")
+_NUMBER: Final = re.compile(r"\d*[.)]?")  # a line of it may yet begin a list
+_CLOSING: Final = re.compile(r"(?:</\w+>\n?)*\Z")
 
 _FENCE_END: Final = "</code></pre>\n"
 _TABLE_END: Final = "</tbody>\n</table>\n"
@@ -134,6 +141,7 @@ class Incremental:
         self._waiting: dict[int, tuple[str, set[str]]] = {}  # closed blocks, undefined labels
         self._fence: _Fence | None = None
         self._part: _Part | None = None
+        self._in_words = False  # whether the tail ends in words that more words only lengthen
 
     @property
     def blocks(self) -> list[str]:
@@ -170,9 +178,26 @@ class Incremental:
             patches = self._append(self._fence, self._tail, text)
             if patches is not None:
                 return patches
+        elif self._in_words and _WORDS.fullmatch(text) and self._is_simple(text):
+            return self._lengthen(text)
         else:
             self._tail += text
         return self._parse()
+
+    def _is_simple(self, text: str) -> bool:
+        """Whether the tail with this behind it has one direction, and is not too long."""
+        whole = self._tail + text
+        return len(whole) <= INLINE_LIMIT and not RIGHT_TO_LEFT.search(whole)
+
+    def _lengthen(self, text: str) -> list[Patch]:
+        """Show more words behind the last ones, which nothing else depends on."""
+        number = len(self._blocks) - 1
+        html = self._blocks[number]
+        at = _CLOSING.search(html).start()  # type: ignore[union-attr]  # it matches nothing too
+        shown = self._tail.rstrip(" ")
+        self._tail += text
+        new = self._tail[len(shown) :].rstrip(" ")
+        return [self._replace(number, at, new + html[at:])] if new else []
 
     def finish(self) -> list[Patch]:
         """The last changes: now the blocks are what `to_html` makes of the whole text."""
@@ -244,6 +269,7 @@ class Incremental:
                 self._reopen()
                 return self._parse()
         self._tentative = tentative
+        self._in_words = _ends_in_words(blocks, self._tail)
         patches = list(self._heal(changed, definitions))
         fence = None if finished else self._open_fence(blocks)
         rendered = [render(block.tokens, live=True) for block in blocks]
@@ -269,9 +295,14 @@ class Incremental:
         old = self._blocks[number]
         if old != html:
             keep = common_prefix(old, html)
-            self._blocks[number] = html
-            before = self._units if number == self._first else 0
-            yield Patch(number, before + _units(html[:keep]), html[keep:])
+            yield self._replace(number, keep, html[keep:])
+
+    def _replace(self, number: int, keep: int, html: str) -> Patch:
+        """Let a block go on with `html` from a place on."""
+        kept = self._blocks[number][:keep]
+        self._blocks[number] = kept + html
+        before = self._units if number == self._first else 0
+        return Patch(number, before + _units(kept), html)
 
     def _heal(self, changed: set[str], definitions: dict[str, Any]) -> Iterator[Patch]:
         """Render closed blocks again that refer to what is now defined otherwise."""
@@ -405,6 +436,23 @@ def _split(tokens: list[Token]) -> list[_Block]:
             blocks.append(_Block(tokens[begin : i + 1], start, end))
             begin = i + 1
     return blocks
+
+
+def _ends_in_words(blocks: list[_Block], tail: str) -> bool:
+    """Whether more words behind `tail` would do nothing but lengthen the text that it ends in."""
+    last = blocks[-1].tokens if blocks else []
+    places = [i for i, token in enumerate(last) if token.type == "inline"]
+    if not places or any(token.nesting != -1 for token in last[places[-1] + 1 :]):
+        return False
+    holder, content = last[places[-1] + 1], last[places[-1]].content
+    line = content.rpartition("\n")[2]
+    return (
+        holder.tag in ("p", "h1", "h2", "h3", "h4", "h5", "h6")  # a cell may not be in its row
+        and bool(_PLAIN.match(line[-1:]))
+        and tail.rstrip(" ").endswith(line)
+        and not content.startswith("[")  # it may yet define a link
+        and not _NUMBER.fullmatch(line)
+    )
 
 
 def _line(token: Token) -> int:

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from claude_nb.render.characters import clean
@@ -67,6 +67,48 @@ def test_every_frame_is_the_render_of_the_text_so_far(text, rng, longest):
             apply(blocks, incremental.frame())
             assert blocks == incremental.blocks
             assert "".join(blocks) in renders(text[:position])
+    apply(blocks, incremental.finish())
+    assert "".join(blocks) == to_html(text, live=True)
+
+
+WORDS = ["a", "b ", "two words", " more", " ", "12", ".", ", ", ":", "?", "ü", "שלום"]
+MEANS = [
+    *(
+        "\n",
+        "\n\n",
+        "- ",
+        "1. ",
+        "# ",
+        "> ",
+        "**",
+        "*",
+        "_",
+        "`",
+        "$",
+        "$$",
+        "\\",
+        "&amp",
+        ";",
+        "<",
+    ),
+    *("[", "](", ")", "[a]", "[a]: ", "'", "| a |", "|-|\n", "```\n", "===", "    ", "[ ] "),
+]
+
+
+@given(st.lists(st.sampled_from(WORDS) | st.sampled_from(MEANS), max_size=25))
+@example(["12", ". a"])  # a list
+@example(["[a]:", " mailto:b"])  # a definition
+@example(["|a|\n|-|\n|b|b", " c"])  # a cell that its row does not show
+@example(["? ", "שלום"])  # a paragraph that turns out to go from right to left
+@settings(deadline=None, max_examples=300)
+def test_words_that_only_lengthen_a_line_are_shown_as_if_all_were_parsed(pieces):
+    """Whatever stands before them: most frames of a reply bring nothing but such words."""
+    incremental, blocks, text = Incremental(), [], ""
+    for piece in pieces:
+        text += piece
+        incremental.feed(piece)
+        apply(blocks, incremental.frame())
+        assert "".join(blocks) in renders(text)
     apply(blocks, incremental.finish())
     assert "".join(blocks) == to_html(text, live=True)
 
