@@ -6,14 +6,15 @@ import asyncio
 import math
 import time
 from concurrent import futures
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from claude_nb import batch_api, notebook, run
 from claude_nb.api import Connection
+from claude_nb.batches import asked
 from claude_nb.batches import rows as rows_of
 from claude_nb.batches.job import Job
 from claude_nb.batches.results import Result, Results, RowOutcome, Spent
@@ -36,6 +37,8 @@ from claude_nb.views.batches import BatchView
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Sequence
+
+T = TypeVar("T")
 
 SAMPLE = 100
 """Rows that are counted where an estimate is enough; they are spread over all sizes."""
@@ -126,6 +129,8 @@ class Batch:
         self._error: ClaudeError | None = None
         self._limits = ExitStack()
         self._charged: set[str] = set()
+        self._given: set[str] | None = None  # of a batch that was resumed: the options passed then
+        self._saved: dict[str, Any] | None = None  # and what the notebook has of it
 
     # --- handing in -------------------------------------------------------------------------
 
@@ -309,7 +314,8 @@ class Batch:
             client: Your own ``anthropic.AsyncAnthropic``.
             show: Whether to show it.
             policy: How patient to be with failures.
-            **options: Fields of ``Request``, for rows that are handed in again.
+            **options: Fields of ``Request``, for rows that are handed in again. Those that the
+                notebook's saved outputs hold of it need not be passed.
 
         Returns:
             The batch; if it has ended, with its results.
@@ -318,10 +324,11 @@ class Batch:
             InputError: There is no such batch in the notebook.
             ClaudeError: The service does not know it, or did not answer.
         """
-        if not ids:
-            ids, model = _saved()
-            options = {"model": model, **options} if model else options
+        ids, saved = _found(ids)
+        given = {*options, *(() if output is None else ("output",))}
+        options = {**((saved and asked.restored(saved)) or {}), **options}
         made = cls(_job(output, client, policy, options), _request(options), show=show)
+        made._given, made._saved = given, saved
         if prompts is not None:
             made._fill(prompts, template)
         made._run(made._job.resume(ids))
@@ -388,13 +395,15 @@ class Batch:
             This batch, in which the new results take the place of the failures.
 
         Raises:
-            InputError: Nothing can be handed in again; the error says why.
+            InputError: Nothing can be handed in again, or it is not known what it was handed in
+                with; the error says why, and what to pass to ``Batch.resume``.
         """
         self._check_submitted()
         job = self._job
         if not job.ended:
             raise InputError("It has not ended yet.", "wait() waits for that.")
         rows = job.again(truncated=max_tokens is not None)
+        note = self._as_before(max_tokens)
         if max_tokens is not None:
             self._ask_for(max_tokens)
         self._counted = []
@@ -402,14 +411,65 @@ class Batch:
         job.restart(rows)
         self._began = self._waited = None
         self._run(job.submit())
+        self._given = self._saved = None  # from now on all of it is known
+        job.notes += [note] if note else []
         self._settle()
         return self
+
+    def _as_before(self, max_tokens: int | None) -> str:
+        """Compare what rows are handed in again with, where it was resumed; return a note of it.
+
+        Raises:
+            InputError: It was handed in with more than is known here.
+        """
+        if self._given is None:
+            return ""
+        given = self._given | ({"max_tokens"} if max_tokens is not None else set())
+        if self._saved is not None:
+            missing = [f"{name}=…" for name in asked.missing(self._saved, given)]
+        else:
+            missing = self._disagreeing(given)
+        if missing:
+            raise InputError(
+                "Not all is known of what this batch was handed in with, so nothing was handed in.",
+                f"Pass it: claude_nb.Batch.resume(id, prompts=…, {', '.join(missing)}).",
+            )
+        if self._saved is None:
+            tokens = max_tokens or self._request.max_tokens
+            system = "a" if self._request.system else "no"
+            return (
+                f"handed in again with {self._request.model}, max tokens {tokens:,},"
+                f" {system} system prompt: what it was before is not known"
+            )
+        changed = asked.changed(self._saved, self._request, self._job.common)
+        return f"handed in again with another {', '.join(changed)} than before" if changed else ""
+
+    def _disagreeing(self, given: set[str]) -> list[str]:
+        """What has to be passed, where nothing but the results says what was asked."""
+        job, request = self._job, self._request
+        models = sorted(filter(None, job.spent()))
+        missing = []
+        if "model" not in given:
+            missing.append(f'model="{models[0]}"' if models else "model=…")
+        else:
+            known = {model: facts(model) for model in (request.model, *models)}
+            others = {m for m, found in known.items() if found != known[request.model] and found}
+            missing += [f'model="{min(others)}"'] if others and known[request.model] else []
+        cut = (job.result(row) for row in job.rows(RowOutcome.TRUNCATED))
+        most = {r.usage.output_tokens for r in cut if r.stop_reason == "max_tokens"}
+        if "max_tokens" not in given and most - {request.max_tokens, None}:
+            missing.append(f"max_tokens={max(filter(None, most))}")
+        if not given & {"system", "output"} and (row := job.answered()) is not None:
+            with suppress(InputError):  # a server that does not count
+                if not self._run(job.same_input(row)):
+                    missing.append("system=… or output=… (system=None for none)")
+        return missing
 
     def _check_submitted(self) -> None:
         if not self._job.submitted:
             raise InputError("This batch is not handed in.", "submit() hands it in.")
 
-    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do something on the engine's thread, and show how far it is."""
         self._error = None
         future = asyncio.run_coroutine_threadsafe(work, engine().loop)
@@ -420,7 +480,7 @@ class Batch:
                 while not futures.wait([future], _FRAME).done:
                     if self._show:
                         self._view.draw(self._picture(), self._record())
-            self._outcome(future)
+            return self._outcome(future)
         except BaseException as error:
             future.cancel()
             self._job.doing = ""
@@ -432,11 +492,11 @@ class Batch:
         finally:
             self._charge()
 
-    def _outcome(self, future: futures.Future[None]) -> None:
+    def _outcome(self, future: futures.Future[T]) -> T:
         if future.cancelled():
             on = "The batch goes on; wait() waits again." if self._job.submitted else ""
             raise StoppedError("Stopped.", on)
-        future.result()
+        return future.result()
 
     def _charge(self) -> None:
         """Write down what the parts that were read cost."""
@@ -550,7 +610,7 @@ class Batch:
         if elapsed is None and self._began is not None:
             elapsed = time.monotonic() - self._began
         return pictures.Picture(
-            model=self._request.model if not spent else ", ".join(name for name, _ in spent),
+            model=", ".join(name for name, _ in spent) if spent else self._model,
             simulated=self.simulated,
             total=job.count,
             state=job.doing or (self.state if self.done or self.state != "ended" else _UNREAD),
@@ -564,6 +624,12 @@ class Batch:
             lines=tuple(self._lines()),
             plan=self._plan,
         )
+
+    @property
+    def _model(self) -> str:
+        """The model that is asked; empty where that is not known."""
+        unknown = self._given is not None and self._saved is None and "model" not in self._given
+        return "" if unknown else self._request.model
 
     def _mood(self) -> Outcome:
         if self._error is not None and not isinstance(self._error, StoppedError):
@@ -595,11 +661,13 @@ class Batch:
         job = self._job
         record: dict[str, Any] = {
             "version": RECORD_VERSION,
-            "model": redact(self._request.model),
+            "model": redact(self._model) or None,
             "simulated": self.simulated,
             "outcome": self.state,
             "batch": {"ids": self.ids, "rows": job.count, "counts": self.counts},
         }
+        if self._given is None or self._saved is not None:
+            record["batch"]["asked"] = self._saved or asked.saved(self._request, job.common)
         if self.done:
             spent = self._spent()
             record |= {
@@ -649,7 +717,7 @@ def recent(limit: int = 20, *, client: Any = None) -> Table:
     return Table(heads, rows, note, words=(0, 1, 2))
 
 
-def _cancel(future: futures.Future[None]) -> None:
+def _cancel(future: futures.Future[Any]) -> None:
     future.cancel()
 
 
@@ -674,14 +742,33 @@ def _connection(client: Any) -> Connection:
     return run.session.connection() if client is None else Connection(own_client=client)
 
 
-def _saved() -> tuple[tuple[str, ...], str]:
-    """The ids of the last batch in the saved notebook, and its model."""
-    path = notebook.current_path()
-    for record in reversed(notebook.load(path).records):
+def _found(ids: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, Any] | None]:
+    """The ids of a batch, and what the saved notebook has of what it was handed in with.
+
+    Args:
+        ids: Those that are known; none for the last batch in the notebook.
+
+    Raises:
+        InputError: None are known, and there is none in the notebook.
+    """
+    try:
+        path = notebook.current_path()
+        records = notebook.load(path).records
+    except InputError:
+        if ids:
+            return ids, None
+        raise
+    for record in reversed(records):
         found = record.data.get("batch")
-        ids = found.get("ids") if isinstance(found, dict) else None
-        if isinstance(ids, list) and ids and all(isinstance(name, str) for name in ids):
-            return tuple(ids), str(record.data.get("model") or "")
+        found = found if isinstance(found, dict) else {}
+        known = found.get("ids")
+        if not isinstance(known, list) or not all(isinstance(name, str) for name in known):
+            continue
+        ids = ids or tuple(known)
+        if ids and set(ids) <= set(known) and asked.restored(found.get("asked")) is not None:
+            return ids, found["asked"]
+    if ids:
+        return ids, None
     raise InputError(
         f"No batch is saved in {path}.",
         "%claude_nb batches lists those of this key; claude_nb.Batch.resume(id) goes on with one.",

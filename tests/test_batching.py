@@ -353,6 +353,85 @@ def test_resumed_with_the_prompts_it_has_the_index_and_can_be_handed_in_again(se
     assert request["params"]["messages"][0]["content"] == "simulate expired"
 
 
+def in_a_notebook(path, monkeypatch, batch):
+    """Save a batch as a notebook does in which this runs."""
+    metadata = batch._repr_mimebundle_()[1]
+    output = {"output_type": "display_data", "data": {}, "metadata": metadata}
+    cell = {"cell_type": "code", "id": "a", "metadata": {}, "source": "…", "outputs": [output]}
+    whole = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]}
+    path.write_text(json.dumps(whole), encoding="utf-8")
+    monkeypatch.setenv("JPY_SESSION_NAME", str(path))
+
+
+def test_what_it_was_handed_in_with_is_in_the_notebook(service, tmp_path, monkeypatch):
+    """So rows are handed in again as they were; what is not saved has to be passed again."""
+    prompts = ["hello", "simulate expired"]
+    output = {"type": "object", "properties": {"a": {"type": "string"}}}
+    made = handed_in(
+        prompts, system="Be brief.", max_tokens=50, effort="low", thinking="off", output=output
+    )
+    before = sent(service)[1]
+    in_a_notebook(tmp_path / "a.ipynb", monkeypatch, made)
+    assert "Be brief" not in (tmp_path / "a.ipynb").read_text()
+    service.advance(DAY)
+    known = {"prompts": prompts, "policy": AT_ONCE, "show": False}
+
+    with pytest.raises(InputError) as caught:
+        Batch.resume(*made.ids, **known).resubmit()
+    assert "output=…, system=…" in caught.value.advice
+    found = Batch.resume(**known, system="Be brief.", output=output)
+    found.resubmit()
+    assert sent(service) == [before]
+    assert "than before" not in repr(found._repr_mimebundle_())
+
+    service.advance(DAY)
+    other = Batch.resume(*made.ids, **known, system="Be verbose.", output=output).resubmit()
+    assert sent(service)[0]["params"]["system"] == "Be verbose."
+    assert "with another system than before" in repr(other._repr_mimebundle_())
+
+
+def test_a_batch_that_nothing_is_known_of_is_not_handed_in_again_by_guess(service):
+    """The error names what to pass: the model, and what the results disagree with."""
+    prompts = ["a long story", "simulate expired", "a long story"]
+    made = handed_in(prompts, system="Be brief.", max_tokens=50)
+    assert HAIKU in repr(made._repr_mimebundle_())
+    running = Batch.resume(*made.ids, show=False)._repr_mimebundle_()
+    assert "claude-opus" not in running[0]["text/plain"] + running[0]["text/html"]
+    assert (running[1]["claude_nb"]["model"], "asked" in running[1]["claude_nb"]["batch"]) == (
+        None,
+        False,
+    )
+    service.advance(DAY)
+    before, known = len(service.requests), {"prompts": prompts, "policy": AT_ONCE, "show": False}
+
+    with pytest.raises(InputError) as caught:
+        Batch.resume(*made.ids, **known).resubmit()
+    assert f'model="{HAIKU}", max_tokens=50, system=…' in caught.value.advice
+    with pytest.raises(InputError, match="max_tokens=50"):
+        Batch.resume(*made.ids, **known, model=HAIKU, system=None).resubmit()
+    with pytest.raises(InputError, match="system=…"):
+        Batch.resume(*made.ids, **known, model=HAIKU, max_tokens=50).resubmit()
+    assert not [r for r in service.requests[before:] if r.path == "/v1/messages/batches"]
+
+    found = Batch.resume(*made.ids, **known, model=HAIKU, max_tokens=50, system="Be brief.")
+    found.resubmit()
+    assert sent(service)[0]["params"]["max_tokens"] == 50
+    assert f"handed in again with {HAIKU}, max tokens 50" in repr(found._repr_mimebundle_())
+
+
+def test_options_in_a_notebook_that_cannot_be_used_are_passed_over(service, tmp_path, monkeypatch):
+    """It may have been edited by anybody; its results are read all the same."""
+    made = handed_in(["hello"])
+    service.advance(1000)
+    for edited in (None, [], {"model": 7}, {"model": HAIKU, "max_tokens": "many"}):
+        in_a_notebook(tmp_path / "a.ipynb", monkeypatch, made)
+        saved = json.loads((tmp_path / "a.ipynb").read_text())
+        record = saved["cells"][0]["outputs"][0]["metadata"]["claude_nb"]
+        record["batch"]["asked"] = edited
+        (tmp_path / "a.ipynb").write_text(json.dumps(saved))
+        assert Batch.resume(show=False).counts == {"complete": 1}
+
+
 def test_a_batch_that_others_made_can_be_read_too(service):
     """Its rows are called by their custom ids."""
     with anthropic.Anthropic() as client:

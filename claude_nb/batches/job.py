@@ -223,6 +223,22 @@ class Job:
         self.doing = ""
         return counted
 
+    def answered(self) -> int | None:
+        """A row that was answered, and of which it is known what was asked."""
+        for row in self.rows(RowOutcome.COMPLETE, RowOutcome.TRUNCATED):
+            if row in self._contents and row not in self.changed:
+                return row
+        return None
+
+    async def same_input(self, row: int) -> bool:
+        """Whether the input of a row that was answered would have the same length now.
+
+        Raises:
+            ClaudeError: The server does not count it.
+        """
+        (counted,) = await self.count_tokens([row])
+        return counted == self.result(row).usage.total_input_tokens
+
     async def _patiently(self, params: dict[str, Any]) -> int:
         failures = 0
         while True:

@@ -56,7 +56,7 @@ class Picture:
     """What is shown of a batch.
 
     Attributes:
-        model: The model that is asked.
+        model: The model that is asked; empty where that is not known.
         simulated: Whether the simulator has it.
         total: How many rows it has.
         state: What it is doing, or how it ended.
@@ -96,7 +96,8 @@ def html(picture: Picture) -> str:
     mark = badge() if picture.simulated else ""
     head = (
         f'<p style="margin:0 0 4px;line-height:24px">{dot(picture.mood)}'
-        f'<b>{text(picture.model)}</b><span style="{QUIET}"> · {text(_status(picture))}</span>'
+        f"<b>{text(picture.model or 'model unknown')}</b>"
+        f'<span style="{QUIET}"> · {text(_status(picture))}</span>'
         f"{mark}</p>"
     )
     parts = [head, _bar(picture), _counted(picture)]
@@ -130,7 +131,8 @@ def line(picture: Picture, *, clock: bool = True) -> str:
         picture = replace(picture, elapsed=None, done=(0, 0))
     mark = " · simulated" if picture.simulated else ""
     counted = f" · {_counts(picture)}" if picture.counts and not picture.done[1] else ""
-    return clean(redact(f"{picture.model} · {_status(picture)}{counted}{mark}"))
+    name = f"{picture.model} · " if picture.model else ""
+    return clean(redact(f"{name}{_status(picture)}{counted}{mark}"))
 
 
 def _status(picture: Picture) -> str:
