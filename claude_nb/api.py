@@ -393,16 +393,21 @@ def _network_error(error: Exception) -> ClaudeError | None:
     import anthropic
     import httpx2
 
-    if isinstance(error, anthropic.APITimeoutError):
-        return UnreachableError("The server did not answer in time.", "Try again in a moment.")
     if isinstance(error, anthropic.APIConnectionError):
-        if isinstance(error.__cause__, (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError)):
-            return _impossible(error.__cause__)
-        return UnreachableError(
-            "The server cannot be reached.",
-            "Check the network connection, a proxy, and ANTHROPIC_BASE_URL if it is set.",
-            detail=_words(error.__cause__ or error),
-        )
+        cause = error.__cause__
+        if isinstance(cause, (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError)):
+            return _impossible(cause)
+        if isinstance(error, anthropic.APITimeoutError):
+            lost = UnreachableError("The server did not answer in time.", "Try again in a moment.")
+        else:
+            lost = UnreachableError(
+                "The server cannot be reached.",
+                "Check the network connection, a proxy, and ANTHROPIC_BASE_URL if it is set.",
+                detail=_words(cause or error),
+            )
+        before = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+        lost.connected = not isinstance(cause, before)
+        return lost
     if isinstance(error, httpx2.TimeoutException):
         return DroppedError("The stream fell silent, and was given up.")
     if isinstance(error, httpx2.TransportError):

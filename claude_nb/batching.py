@@ -16,7 +16,7 @@ from claude_nb import batch_api, notebook, run
 from claude_nb.api import Connection
 from claude_nb.batches import asked
 from claude_nb.batches import rows as rows_of
-from claude_nb.batches.job import Job
+from claude_nb.batches.job import MAY_BE_TAKEN, Job
 from claude_nb.batches.results import Result, Results, RowOutcome, Spent
 from claude_nb.budget import MIN_OUTPUT, Estimate, estimate
 from claude_nb.caching import System
@@ -495,7 +495,7 @@ class Batch:
     def _outcome(self, future: futures.Future[T]) -> T:
         if future.cancelled():
             on = "The batch goes on; wait() waits again." if self._job.submitted else ""
-            raise StoppedError("Stopped.", on)
+            raise StoppedError("Stopped.", MAY_BE_TAKEN if self._job.doubtful else on)
         return future.result()
 
     def _charge(self) -> None:
@@ -519,8 +519,13 @@ class Batch:
 
     @property
     def state(self) -> str:
-        """``not handed in``, ``in progress``, ``canceling`` or ``ended``."""
+        """``not handed in``, ``in progress``, ``canceling`` or ``ended``.
+
+        ``partly handed in`` after an error, ``perhaps handed in`` where no answer came.
+        """
         parts = self._job.parts
+        if self._job.doubtful:
+            return "perhaps handed in"
         states = {part.status.state if part.status else "" for part in parts}
         if not states or "" in states:
             return "partly handed in" if states - {""} else "not handed in"
@@ -642,6 +647,7 @@ class Batch:
     def _lines(self) -> Iterable[str]:
         job = self._job
         yield from job.notes
+        yield from (part.guess for part in job.parts if part.guess)
         if isinstance(self._request.system, System):
             yield f"the system prompt is kept for {_TTL.replace('h', ' hour')}, as a batch needs it"
         if job.changed:
@@ -649,6 +655,8 @@ class Batch:
             yield f"changed since it was handed in, so the results are for what it was: {shown}"
         if self._error is not None:
             yield str(self._error)
+        elif job.doubtful and not job.doing:
+            yield MAY_BE_TAKEN
         if self.ids and not self.done:
             known = ", ".join(f'"{batch_id}"' for batch_id in self.ids)
             on = "wait() reads it" if self.state == "ended" else "goes on without this kernel"

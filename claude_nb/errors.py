@@ -144,9 +144,14 @@ class ServerError(ClaudeError):
 
 
 class UnreachableError(ClaudeError):
-    """No connection to the server, or no answer in time."""
+    """No connection to the server, or no answer in time.
+
+    Attributes:
+        connected: Whether there was a connection, so that the server may have got the request.
+    """
 
     label = "no connection"
+    connected = True
 
 
 class DroppedError(ClaudeError):

@@ -20,6 +20,7 @@ from claude_nb.errors import (
     ClaudeError,
     DroppedError,
     InputError,
+    OverloadedError,
     RequestError,
     StoppedError,
     UnreachableError,
@@ -531,6 +532,108 @@ def test_where_nothing_can_be_known_it_says_so(service):
     service.enqueue(refused, Scripted(0), refused, at="batches")
     with pytest.raises(UnreachableError, match="may have been taken"):
         handed_in(["hello"])
+
+
+NOTHING_LISTED = Raw([b'{"data":[],"has_more":false}'])
+
+
+def batches_of(service):
+    """How often a batch was handed in."""
+    return sum(r.path == "/v1/messages/batches" and r.method == "POST" for r in service.requests)
+
+
+def test_a_list_that_is_late_is_no_second_batch(service, account):
+    """The answer was lost, and the list does not have it yet: it is looked at again."""
+    service.enqueue(NOTHING_LISTED, Scripted(0), *[NOTHING_LISTED] * 2, at="batches")
+    before = batches_of(service)
+    made = handed_in(["hello"])
+    assert batches_of(service) - before == 1
+    assert [row[0] for row in batching.recent().rows] == made.ids
+
+
+def test_a_stop_while_it_is_handed_in_says_that_it_may_have_been_taken(service, account):
+    """And ``submit`` finds it, instead of paying twice."""
+    service.enqueue(NOTHING_LISTED, Scripted(0, end="hang"), at="batches")
+    before = batches_of(service)
+
+    def interrupt():
+        while batches_of(service) == before:
+            pass
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(StoppedError, match="may have been taken: %claude_nb batches") as caught:
+        handed_in(["hello"])
+    made = caught.value.reply
+    assert made.state == "perhaps handed in"
+    assert "may have been taken" in repr(made._repr_mimebundle_())
+    made.submit()
+    assert batches_of(service) - before == 1
+    assert made.ids == [row[0] for row in batching.recent().rows]
+
+
+def test_what_was_found_by_guess_is_read_only_where_it_is_ours(service, account):
+    """A colleague's batch of the same size may have appeared at the same moment."""
+    other = handed_in(["what a colleague asked"])
+    service.enqueue(NOTHING_LISTED, Error(500, "api_error", "No"), at="batches")
+    made = handed_in(["hello"])
+    assert made.ids == other.ids
+    service.advance(1000)
+    with pytest.raises(ClaudeError, match="not this one"):
+        made.wait()
+    assert (made.ids, made.cost, texts(made)) == ([], 0.0, [None])
+    made.submit()
+    assert made.ids != other.ids
+    service.advance(1000)
+    assert made.wait().counts == {"complete": 1}
+
+
+def test_a_server_that_is_not_there_has_taken_nothing(service, monkeypatch):
+    """It is asked again as often as the policy says, and nobody is told to look for it."""
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
+    with pytest.raises(UnreachableError, match="cannot be reached") as caught:
+        handed_in(["hello"])
+    assert "may have been taken" not in str(caught.value)
+    assert caught.value.reply.state == "not handed in"
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", service.base_url)
+    assert caught.value.reply.submit().state == "in progress"
+
+
+def test_a_server_that_goes_away_before_it_is_sent(service, monkeypatch):
+    """The list could be read, and then nobody was there: the policy's tries are used up."""
+    listed, tried = job.batch_api.newest, []
+
+    async def newest(connection, limit=20):
+        found = await listed(connection, limit)
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
+        return found
+
+    class Counted(Policy):
+        def wait(self, error, failures):
+            tried.append(failures)
+            return super().wait(error, failures)
+
+    monkeypatch.setattr(job.batch_api, "newest", newest)
+    with pytest.raises(UnreachableError) as caught:
+        handed_in(["hello"], policy=Counted(tries=3, base=0.0))
+    assert (tried, "may have been taken" in str(caught.value)) == ([1, 2, 3], False)
+
+
+def test_an_overload_is_waited_out(service, account):
+    """It is a definite no, so it is asked again: to list, to hand in, to look and to resume."""
+    busy = Error(529, "overloaded_error", "Overloaded")
+    service.enqueue(busy, busy, NOTHING_LISTED, busy, busy, at="batches")
+    made = handed_in(["hello"])
+    assert [row[0] for row in batching.recent().rows] == made.ids
+    service.advance(1000)
+    service.enqueue(busy, at="batches")
+    assert Batch.resume(*made.ids, policy=AT_ONCE, show=False).counts == {"complete": 1}
+    service.enqueue(busy, at="batches")
+    assert made.refresh().counts == {"complete": 1}
+    service.enqueue(NOTHING_LISTED, *[busy] * 5, at="batches")
+    with pytest.raises(OverloadedError) as caught:
+        handed_in(["hello"])
+    assert "may have been taken" not in str(caught.value)
 
 
 def test_an_error_between_two_parts_loses_neither(service, monkeypatch):

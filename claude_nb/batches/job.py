@@ -12,9 +12,8 @@ import math
 import random
 import time
 from bisect import bisect_left
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from claude_nb import batch_api
 from claude_nb.api import count_tokens
@@ -34,15 +33,20 @@ from claude_nb.errors import (
     CredentialsError,
     DroppedError,
     InputError,
+    OverloadedError,
     RequestError,
+    UnreachableError,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
     from claude_nb.api import Connection
     from claude_nb.batch_api import Status
     from claude_nb.retry import Policy
+
+A = TypeVar("A")
+T = TypeVar("T")
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds between two looks at a batch: the longer it takes, the less often."""
@@ -57,6 +61,18 @@ _PIECE = 2**16
 """Bytes that are sent at a time."""
 
 _OPENING, _CLOSING = b'{"requests":[', b"]}"
+
+MAY_BE_TAKEN = (
+    "It may have been taken: %claude_nb batches lists what this key has, and"
+    " claude_nb.Batch.resume(id) goes on with it."
+)
+
+_NEWEST = 20
+"""How many of the account's batches are listed."""
+
+_LOOKS = 4
+"""How often the list is looked at for a batch that may have been taken: it may come late. The
+pause before each look is longer by ``FIRST_PAUSE``, so that is 6 s in all."""
 
 _CODE = {outcome: number for number, outcome in enumerate(ORDER)}
 
@@ -73,6 +89,7 @@ class Part:
         since: When it was handed in or resumed (``time.monotonic()``, seconds).
         before: The ids of the account's newest batches before it was sent, or None.
         doubtful: Whether it may have been taken without an answer.
+        guess: How it was found without an answer; empty where it was not.
     """
 
     rows: Sequence[int] = ()
@@ -82,6 +99,7 @@ class Part:
     since: float = field(default_factory=time.monotonic)
     before: set[str] | None = None
     doubtful: bool = False
+    guess: str = ""
 
     @property
     def id(self) -> str:
@@ -208,7 +226,8 @@ class Job:
         async def work() -> None:
             for place, row in waiting:
                 try:
-                    counted[place] = await self._patiently(self.params(row))
+                    params = self.params(row)
+                    counted[place] = await self._patiently(count_tokens, params)
                 except RequestError as error:
                     error.what = f"Row {self.labels[row]}: {error.what}"
                     raise
@@ -239,17 +258,22 @@ class Job:
         (counted,) = await self.count_tokens([row])
         return counted == self.result(row).usage.total_input_tokens
 
-    async def _patiently(self, params: dict[str, Any]) -> int:
-        failures = 0
+    async def _patiently(self, ask: Callable[[Connection, A], Awaitable[T]], about: A) -> T:
+        """Ask the server for something, again and again as the policy says."""
+        doing, failures = self.doing, 0
         while True:
             try:
-                return await count_tokens(self.connection, params)
+                answer = await ask(self.connection, about)
             except ClaudeError as error:
                 failures += 1
                 wait = self.policy.wait(error, failures)
                 if wait is None:
                     raise
+                self.doing = f"{error.label}, asking again in {wait:.0f} s"
                 await asyncio.sleep(wait)
+            else:
+                self.doing = doing
+                return answer
 
     async def submit(self) -> None:
         """Hand in the parts that the service does not have yet.
@@ -263,7 +287,7 @@ class Job:
             of = f" {place} of {len(self.parts)}" if len(self.parts) > 1 else ""
             self.doing = f"handing in{of}"
             await self._submit(part)
-            part.since = time.monotonic()
+            part.doubtful, part.since = False, time.monotonic()
         self.doing = ""
 
     async def _submit(self, part: Part) -> None:
@@ -271,35 +295,40 @@ class Job:
         doubt = ClaudeError("This batch was handed in, and no answer came.")
         if part.doubtful and await self._found(part, doubt):
             return
+        part.doubtful = False
         part.before = await self._known()
         size = len(_OPENING) + len(_CLOSING) + len(part.rows) - 1
         size += sum(len(self._request(row, b"")) + self.size(row) for row in part.rows)
-        failures = 0
+        doing, failures = self.doing, 0
         while part.status is None:
             part.doubtful = True
+            self.doing = doing
             try:
                 part.status = await batch_api.create(self.connection, self._body(part.rows), size)
             except ClaudeError as error:
-                failures += 1
-                wait = self.policy.wait(error, failures)
-                if wait is not None:
-                    self.doing = f"{error.label}, handing in again in {wait:.0f} s"
-                    await asyncio.sleep(wait)
-                refused = error.status is not None and error.status < 500
-                known = refused or isinstance(error, InputError | CredentialsError)
-                if not known and await self._found(part, error):
+                if not _not_taken(error) and await self._found(part, error):
                     return
                 part.doubtful = False
+                failures += 1
+                wait = self.policy.wait(error, failures)
                 if wait is None:
                     raise
+                self.doing = f"{error.label}, handing in again in {wait:.0f} s"
+                await asyncio.sleep(wait)
 
     async def _known(self) -> set[str] | None:
-        """The ids of the account's newest batches; None where the server does not list them."""
+        """The ids of the account's newest batches; None where the server does not list them.
+
+        Raises:
+            ClaudeError: It would take no batch either.
+        """
         try:
-            return {status.id for status in await batch_api.newest(self.connection)}
-        except (InputError, CredentialsError):
-            raise
-        except ClaudeError:
+            return {status.id for status in await self._patiently(batch_api.newest, _NEWEST)}
+        except RequestError:
+            return None
+        except ClaudeError as error:
+            if _not_taken(error):
+                raise
             return None
 
     async def _found(self, part: Part, error: ClaudeError) -> bool:
@@ -308,23 +337,29 @@ class Job:
         Raises:
             ClaudeError: ``error``, where that cannot be told.
         """
-        new: list[Status] = []
-        if part.before is not None:
-            with suppress(ClaudeError):
-                listed = await batch_api.newest(self.connection)
-                new = [status for status in listed if status.id not in part.before]
-                new = [status for status in new if status.requests == len(part.rows)]
-                if not new:
-                    return False
-        if len(new) != 1:
-            error.advice = (
-                "It may have been taken: %claude_nb batches lists what this key has, and"
-                " claude_nb.Batch.resume(id) goes on with it."
-            )
+        new: list[Status] | None = None
+        for look in range(_LOOKS if part.before is not None else 0):
+            self.doing, self.done = "no answer came, looking whether it was taken", (0, 0)
+            await asyncio.sleep(look * FIRST_PAUSE)
+            try:
+                new = self._new(part, await batch_api.newest(self.connection, _NEWEST))
+            except ClaudeError:
+                new = None
+            if new:
+                break
+        if new == []:
+            return False
+        if new is None or len(new) > 1:
+            error.advice = MAY_BE_TAKEN
             raise error
         part.status = new[0]
-        self.notes.append(f"no answer came when it was handed in; found as {new[0].id}")
+        part.guess = f"no answer came when it was handed in; found as {part.id}"
         return True
+
+    def _new(self, part: Part, listed: Iterable[Status]) -> list[Status]:
+        """Those that may be a part that was handed in."""
+        known = {other.id for other in self.parts} | (part.before or set())
+        return [s for s in listed if s.id not in known and s.requests == len(part.rows)]
 
     # --- what comes of it -------------------------------------------------------------------
 
@@ -332,6 +367,11 @@ class Job:
     def submitted(self) -> list[Part]:
         """The parts that the service has."""
         return [part for part in self.parts if part.status is not None]
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether a part may have been taken without an answer."""
+        return any(part.doubtful for part in self.parts)
 
     @property
     def ended(self) -> bool:
@@ -346,7 +386,7 @@ class Job:
         """
         for part in self.submitted:
             if part.status is not None and not part.status.ended:
-                part.status = await batch_api.retrieve(self.connection, part.id)
+                part.status = await self._patiently(batch_api.retrieve, part.id)
         await self.read_ended()
 
     async def wait(self) -> None:
@@ -389,9 +429,9 @@ class Job:
             if part.status is None or part.status.ended:
                 continue
             try:
-                part.status = await batch_api.cancel(self.connection, part.id)
+                part.status = await self._patiently(batch_api.cancel, part.id)
             except RequestError:
-                part.status = await batch_api.retrieve(self.connection, part.id)
+                part.status = await self._patiently(batch_api.retrieve, part.id)
                 if not part.status.ended:  # or it was too late to cancel it
                     raise
 
@@ -406,8 +446,23 @@ class Job:
                     f"The service keeps them for {batch_api.RESULTS_KEPT_DAYS} days.",
                 )
             await self._read(part)
+            if part.guess and all(self._outcome(row) is None for row in part.rows):
+                self._give_back(part)
             part.read = True
             self.doing = ""
+
+    def _give_back(self, part: Part) -> None:
+        """Let go of a batch that was taken for a part, and is somebody else's.
+
+        Raises:
+            ClaudeError: Says so.
+        """
+        other, part.status, part.guess, part.doubtful = part.id, None, "", True
+        part.before = {*(part.before or ()), other}
+        raise ClaudeError(
+            f"{other} is not this one: none of its results is for one of these rows.",
+            "submit() looks for it again, and hands it in where it is not found.",
+        )
 
     async def _read(self, part: Part) -> None:
         """Read all results of a part; what was read before the connection was lost is not lost."""
@@ -441,8 +496,11 @@ class Job:
         """Take in a line of results, once; return whether it could be read."""
         try:
             entry = json.loads(line)
-            name, found = entry["custom_id"], entry["result"]
-            row = self._row(str(name))
+            name, found = str(entry["custom_id"]), entry["result"]
+            if part.guess and not self._asked_here(name):
+                seen.add(name)
+                return True
+            row = self._row(name)
         except (ValueError, KeyError, TypeError, RecursionError):
             return False
         if name in seen:
@@ -456,6 +514,13 @@ class Job:
             self._lines.put(row, line)
             self._outcomes[row] = _CODE[result.outcome] + 1
         return True
+
+    def _asked_here(self, name: str) -> bool:
+        """Whether a custom id is for a row as it is known here, and no other."""
+        parsed = parsed_id(name)
+        return parsed is not None and name == custom_id(
+            parsed[0], self.count, self._digests.get(parsed[0], "")
+        )
 
     def _row(self, name: str) -> int:
         """The row of a custom id.
@@ -590,8 +655,18 @@ class Job:
             ClaudeError: The service does not know one, or did not answer.
         """
         for batch_id in dict.fromkeys(ids):
-            self.parts.append(Part(status=await batch_api.retrieve(self.connection, batch_id)))
+            status = await self._patiently(batch_api.retrieve, batch_id)
+            self.parts.append(Part(status=status))
         if not self.count and len(self.parts) == 1 and self.parts[0].status:
             self.count = self.parts[0].status.requests
             self.labels = range(self.count)
         await self.read_ended()
+
+
+def _not_taken(error: ClaudeError) -> bool:
+    """Whether it is certain that the server did not take what was sent to it."""
+    if isinstance(error, InputError | CredentialsError | OverloadedError):
+        return True
+    if isinstance(error, UnreachableError):
+        return not error.connected
+    return error.status is not None and error.status < 500
