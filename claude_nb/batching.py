@@ -504,6 +504,9 @@ class Batch:
             if part.read and part.id not in self._charged:
                 self._charged.add(part.id)
                 used = [(m, s.usage, s.cost, s.replies) for m, s in part.spent.items()]
+                if part.lacking:
+                    model = self._model or words.UNKNOWN
+                    used.append((model, Usage.unknown(), None, part.lacking))
                 run.session.ledger.charge_batch(
                     part.id, used, run.current_place(), simulated=self.simulated
                 )
@@ -572,7 +575,9 @@ class Batch:
         return self._spent().cost
 
     def _spent(self) -> Spent:
-        return sum(self._job.spent().values(), Spent())
+        known = sum(self._job.spent().values(), Spent())
+        lacking = any(part.lacking for part in self._job.parts)
+        return replace(known, cost=None, full=None) if lacking else known
 
     def to_pandas(self) -> Any:
         """The results as a ``pandas.DataFrame``, a row each, with the index that came in.

@@ -449,6 +449,31 @@ def test_a_batch_that_others_made_can_be_read_too(service):
     assert sorted(result.label for result in found.results) == ["a", "b"]
 
 
+def test_a_table_that_has_another_length_now_is_refused(service):
+    """Before anything is read: which row is which cannot be known any more."""
+    column = pd.Series(["hello", "sky blue", "simulate an error"])
+    made = handed_in(column)
+    service.advance(1000)
+    for now in (pd.concat([column, column]), column[:2]):
+        with pytest.raises(InputError, match=f"with 3 rows, and these are {len(now)}"):
+            Batch.resume(*made.ids, prompts=now, model=HAIKU, show=False)
+    other = handed_in(["hello"])
+    service.advance(1000)
+    with pytest.raises(InputError, match="different numbers of rows: 3 and 1"):
+        Batch.resume(*made.ids, *other.ids, show=False)
+
+
+def test_prompts_do_not_belong_to_a_batch_that_others_made(service):
+    """Its ids do not say which row is which."""
+    with anthropic.Anthropic() as client:
+        params = {"model": HAIKU, "max_tokens": 9, "messages": [{"role": "user", "content": "a"}]}
+        requests = [{"custom_id": name, "params": params} for name in ("b", "a")]
+        made = client.messages.batches.create(requests=requests)
+    service.advance(1000)
+    with pytest.raises(InputError, match="not handed in by batch"):
+        Batch.resume(made.id, prompts=["a", "a"], model=HAIKU, show=False)
+
+
 def test_another_account_s_batch_is_not_found(service, monkeypatch):
     """The error says what that can mean."""
     made = handed_in(["hello"])
@@ -498,6 +523,23 @@ def test_a_server_that_sends_too_few_results(service):
     lines = [known, b"\n{broken\n", b'{"custom_id":"9-10-0123456789ab","result":{}}\n', known]
     service.enqueue(*[Raw(lines)] * 3, at="results")
     assert made.wait().counts == {"canceled": 1, "missing": 1}
+
+
+def test_results_that_cannot_be_read_have_an_unknown_cost(service):
+    """They may have been paid for; their rows are missing, and can be handed in again."""
+    for unreadable in (b"{broken\n", b""):
+        made = handed_in(["hello"] * 2, show=False)
+        service.advance(1000)
+        service.enqueue(*[Raw([unreadable])] * 3, at="results")
+        made.wait()
+        assert (made.counts, made.cost) == ({"missing": 2}, None)
+        assert run.session.ledger.entries[-1].cost is None
+        assert "2 results could not be read" in repr(made._repr_mimebundle_())
+        assert made.resubmit().counts == {"processing": 2}
+        service.advance(1000)
+        assert made.wait().counts == {"complete": 2}
+        assert made.cost is None
+    assert [entry.requests for entry in run.session.ledger.entries] == [2] * 4
 
 
 def test_reading_that_fails_again_and_again_can_be_done_later(service):

@@ -86,6 +86,7 @@ class Part:
         status: As the server last described it, or None before it took it.
         spent: What its replies took, by model, once they were read.
         read: Whether its results were read to the end.
+        lacking: How many results did not come, or could not be read.
         since: When it was handed in or resumed (``time.monotonic()``, seconds).
         before: The ids of the account's newest batches before it was sent, or None.
         doubtful: Whether it may have been taken without an answer.
@@ -96,6 +97,7 @@ class Part:
     status: Status | None = None
     spent: dict[str, Spent] = field(default_factory=dict)
     read: bool = False
+    lacking: int = 0
     since: float = field(default_factory=time.monotonic)
     before: set[str] | None = None
     doubtful: bool = False
@@ -149,6 +151,7 @@ class Job:
         self._lines = Spool()
         self._outcomes = bytearray()
         self._foreign: dict[str, int] = {}
+        self._handed_in = 0  # how many rows there were, by the ids of what was resumed
 
     # --- what is sent -----------------------------------------------------------------------
 
@@ -469,13 +472,13 @@ class Job:
         seen: set[str] = set()
         part.spent.clear()  # an earlier reading was broken off
         expected = part.status.requests if part.status else 0
-        failures = damaged = 0
+        failures = 0
         while True:
             before = len(seen)
             self.doing, self.done = "reading results", (before, expected)
             try:
                 async for line in batch_api.results(self.connection, part.id):
-                    damaged += not self._take(part, line, seen)
+                    self._take(part, line, seen)
                     self.done = (len(seen), expected)
                     if len(seen) % 50 == 0:
                         await asyncio.sleep(0)  # other streams run on this thread too
@@ -489,22 +492,29 @@ class Job:
                     raise
                 self.doing = f"{error.label}, reading on in {wait:.0f} s"
                 await asyncio.sleep(wait)
-        if damaged and len(seen) < expected:
-            self.notes.append(f"{part.id}: {expected - len(seen):,} results could not be read")
+        part.lacking = max(0, expected - len(seen))
+        if part.lacking:
+            self.notes.append(f"{part.id}: {part.lacking:,} results could not be read")
 
-    def _take(self, part: Part, line: bytes, seen: set[str]) -> bool:
-        """Take in a line of results, once; return whether it could be read."""
+    def _take(self, part: Part, line: bytes, seen: set[str]) -> None:
+        """Take in a line of results, once; one that cannot be read is passed over.
+
+        Raises:
+            InputError: It shows that the rows known here are not those of this batch.
+        """
         try:
             entry = json.loads(line)
             name, found = str(entry["custom_id"]), entry["result"]
             if part.guess and not self._asked_here(name):
                 seen.add(name)
-                return True
-            row = self._row(name)
+                return
+            row = self._row(name, part)
+        except InputError:
+            raise
         except (ValueError, KeyError, TypeError, RecursionError):
-            return False
+            return
         if name in seen:
-            return True
+            return
         seen.add(name)
         result = read(row, None, found, self.output)
         if result.message is not None:
@@ -513,7 +523,6 @@ class Job:
         if before is None or _CODE[result.outcome] <= _CODE[before]:
             self._lines.put(row, line)
             self._outcomes[row] = _CODE[result.outcome] + 1
-        return True
 
     def _asked_here(self, name: str) -> bool:
         """Whether a custom id is for a row as it is known here, and no other."""
@@ -522,28 +531,55 @@ class Job:
             parsed[0], self.count, self._digests.get(parsed[0], "")
         )
 
-    def _row(self, name: str) -> int:
+    def _row(self, name: str, part: Part) -> int:
         """The row of a custom id.
 
         Raises:
-            KeyError: It belongs to other rows than these.
+            KeyError: The server sent it with a part that has no such row.
+            InputError: The part was resumed, and is not of the rows that are known here.
         """
         parsed = parsed_id(name)
         if parsed is None:  # a batch that was not handed in by us
-            if self._contents:
+            if part.rows:
                 raise KeyError(name)
+            if self._contents or self._handed_in:
+                raise InputError(
+                    f"{part.id} was not handed in by batch(): its ids do not name these rows.",
+                    "Resume it by itself, without prompts=; its rows are called by their ids.",
+                )
             row = self._foreign.setdefault(name, len(self._foreign))
             self.labels, self.count = list(self._foreign), len(self._foreign)
         else:
             row, count, mark = parsed
+            self._check_count(part, count)
             if self._contents and self._digests.get(row, mark) != mark:
                 self.changed.add(row)
-            if not self._contents and count > self.count:
-                self.count, self.labels = count, range(count)
-            if count != self.count:
-                raise KeyError(name)
-        self._outcomes.extend(bytes(max(0, self.count - len(self._outcomes))))
+        self._grow()
         return row
+
+    def _check_count(self, part: Part, count: int) -> None:
+        """Compare how many rows a part says that there are with what is known of that."""
+        known = self.count if self._contents else self._handed_in or count
+        if count == known and not self._foreign:
+            if not self._contents:
+                self._handed_in, self.count, self.labels = count, count, range(count)
+            return
+        if part.rows:
+            raise KeyError(count)
+        if self._contents:
+            raise InputError(
+                f"It was handed in with {count:,} rows, and these are {known:,}.",
+                "Pass what was passed to batch(); without prompts= it can be read too.",
+            )
+        others = len(self._foreign) or known
+        raise InputError(
+            f"These batches have different numbers of rows: {others:,} and {count:,}.",
+            "They do not belong together: resume each by itself.",
+        )
+
+    def _grow(self) -> None:
+        """Have a place for what becomes of each row."""
+        self._outcomes.extend(bytes(max(0, self.count - len(self._outcomes))))
 
     def _outcome(self, row: int) -> RowOutcome | None:
         """What came for a row, or None."""
@@ -580,6 +616,7 @@ class Job:
 
     def restart(self, rows: Sequence[int]) -> None:
         """Plan rows anew that are handed in again: what came for them before counts no more."""
+        self._grow()
         for row in rows:
             self._outcomes[row] = 0
         self.parts += self.plan(rows)
