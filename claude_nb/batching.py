@@ -16,9 +16,9 @@ from claude_nb import batch_api, notebook, run
 from claude_nb.api import Connection
 from claude_nb.batches import asked
 from claude_nb.batches import rows as rows_of
-from claude_nb.batches.job import MAY_BE_TAKEN, Job
+from claude_nb.batches.job import MAY_BE_TAKEN, Job, Part
 from claude_nb.batches.results import Result, Results, RowOutcome, Spent
-from claude_nb.budget import MIN_OUTPUT, Estimate, estimate
+from claude_nb.budget import MIN_OUTPUT, Budget, Estimate, estimate
 from claude_nb.caching import System
 from claude_nb.engine import call, engine
 from claude_nb.errors import ClaudeError, InputError, StoppedError, redact
@@ -128,6 +128,7 @@ class Batch:
         self._counted: list[Estimate] = []
         self._error: ClaudeError | None = None
         self._limits = ExitStack()
+        self._kept_by: Budget | None = None  # the budget that keeps what left-over parts can cost
         self._charged: set[str] = set()
         self._given: set[str] | None = None  # of a batch that was resumed: the options passed then
         self._saved: dict[str, Any] | None = None  # and what the notebook has of it
@@ -222,24 +223,64 @@ class Batch:
             ClaudeError: The service did not take it; what it took is in ``ids``.
         """
         job = self._job
-        if not job.parts:
-            self._keep_to_limits(job.sendable)
-            job.parts = job.plan(job.sendable)
-        elif len(job.submitted) == len(job.parts):
+        waiting = [part for part in job.parts if part.status is None]
+        if job.parts and not waiting:
             raise InputError("This batch is handed in already.", "resubmit() hands in what failed.")
+        rows = [row for part in waiting for row in part.rows] if waiting else job.sendable
         self._plan = None
-        try:
-            self._run(job.submit())
-        except BaseException:
-            if not job.submitted:
-                self._limits.close()
-            raise
-        self._settle()
+        self._hand_in(rows, waiting)
         return self
 
-    def _keep_to_limits(self, rows: Sequence[int]) -> None:
-        """Count everything where there is a limit, and lower ``max_tokens`` to what it allows."""
+    def _hand_in(
+        self,
+        rows: Sequence[int],
+        parts: Sequence[Part],
+        max_tokens: int | None = None,
+        note: str = "",
+    ) -> None:
+        """Hand rows in, within the limits; if none of them is taken, all stays as it was.
+
+        Args:
+            rows: The rows.
+            parts: What they are divided into; empty if they are not yet.
+            max_tokens: Another number than before, or None.
+            note: What is to be said about it.
+        """
+        job, limits = self._job, ExitStack()
+        request, notes, known = self._request, job.notes, job.parts
+        job.notes = [*notes, note] if note else [*notes]
+        try:
+            if max_tokens is not None:
+                self._ask_for(max_tokens)
+            self._keep_to_limits(rows, limits)
+            parts = parts or job.plan(rows)
+            job.parts = [*known, *(part for part in parts if part not in known)]
+            self._run(job.submit())
+        except BaseException:
+            if any(part.status or part.doubtful for part in parts):
+                self._kept_by = run.session.budget
+                self._limits.push(limits)
+                raise
+            limits.close()
+            job.parts, job.notes = known, notes
+            self._ask_for(request.max_tokens)
+            self._settle()
+            raise
+        self._kept_by = self._began = self._waited = None
+        self._limits.push(limits)
+        self._given = self._saved = None  # from now on it is known what it was handed in with
+        self._settle()
+
+    def _keep_to_limits(self, rows: Sequence[int], limits: ExitStack) -> None:
+        """Count everything where there is a limit, and lower ``max_tokens`` to what it allows.
+
+        Args:
+            rows: What is handed in.
+            limits: Holds what is kept of the budget for it.
+        """
         limit, budget = self._max_cost, run.session.budget
+        if budget is self._kept_by:
+            budget = None  # it keeps enough for what was left over
         if limit is None and budget is None:
             return
         if len(self._counted) != len(rows):
@@ -247,9 +288,12 @@ class Batch:
         if limit is not None:
             if not 0 < limit < math.inf:
                 raise InputError(f"max_cost is a sum in USD above 0, not {limit:g}.")
-            self._ask_for(self._fitted(limit, "max_cost")[0])
+            cost = self.cost
+            if cost is None:
+                raise InputError("What it has cost is not known, so max_cost cannot be kept.")
+            self._ask_for(self._fitted(limit - cost, "max_cost")[0])
         if budget is not None:
-            self._ask_for(self._limits.enter_context(budget.keeping(self._fitted)))
+            self._ask_for(limits.enter_context(budget.keeping(self._fitted)))
 
     def _fitted(self, limit: float, whose: str) -> tuple[int, float]:
         """The ``max_tokens`` that a limit allows, and what it can cost then."""
@@ -400,20 +444,14 @@ class Batch:
         """
         self._check_submitted()
         job = self._job
+        if len(job.submitted) < len(job.parts):
+            raise InputError("Part of it is not handed in.", "submit() hands in the rest.")
         if not job.ended:
             raise InputError("It has not ended yet.", "wait() waits for that.")
         rows = job.again(truncated=max_tokens is not None)
         note = self._as_before(max_tokens)
-        if max_tokens is not None:
-            self._ask_for(max_tokens)
         self._counted = []
-        self._keep_to_limits(rows)
-        job.restart(rows)
-        self._began = self._waited = None
-        self._run(job.submit())
-        self._given = self._saved = None  # from now on all of it is known
-        job.notes += [note] if note else []
-        self._settle()
+        self._hand_in(rows, (), max_tokens, note)
         return self
 
     def _as_before(self, max_tokens: int | None) -> str:
@@ -662,6 +700,8 @@ class Batch:
             yield str(self._error)
         elif job.doubtful and not job.doing:
             yield MAY_BE_TAKEN
+        if self.state == "partly handed in" and not job.doing:
+            yield "submit() hands in the rest"
         if self.ids and not self.done:
             known = ", ".join(f'"{batch_id}"' for batch_id in self.ids)
             on = "wait() reads it" if self.state == "ended" else "goes on without this kernel"

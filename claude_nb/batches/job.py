@@ -291,6 +291,10 @@ class Job:
             self.doing = f"handing in{of}"
             await self._submit(part)
             part.doubtful, part.since = False, time.monotonic()
+            self._grow()
+            for row in part.rows:
+                self._outcomes[row] = 0  # what came for it before counts no more
+            self.changed -= set(part.rows)
         self.doing = ""
 
     async def _submit(self, part: Part) -> None:
@@ -613,13 +617,6 @@ class Job:
         over = all(part.read for part in self.parts)
         found[RowOutcome.MISSING if over else RowOutcome.PROCESSING] = rest
         return {outcome: count for outcome, count in found.items() if count}
-
-    def restart(self, rows: Sequence[int]) -> None:
-        """Plan rows anew that are handed in again: what came for them before counts no more."""
-        self._grow()
-        for row in rows:
-            self._outcomes[row] = 0
-        self.parts += self.plan(rows)
 
     def rows(self, *outcomes: RowOutcome) -> list[int]:
         """The rows of which one of these has become."""
