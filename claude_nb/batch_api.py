@@ -71,6 +71,11 @@ class Status:
         return sum(self.counts.values())
 
 
+def deleted(batch_id: str) -> Status:
+    """What can be said of a batch that the server does not know any more."""
+    return Status(batch_id, "ended", {}, None, archived=True, simulated=False)
+
+
 async def create(connection: Connection, body: AsyncIterable[bytes], size: int) -> Status:
     """Hand a batch in.
 

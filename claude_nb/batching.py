@@ -614,7 +614,7 @@ class Batch:
 
     def _spent(self) -> Spent:
         known = sum(self._job.spent().values(), Spent())
-        lacking = any(part.lacking for part in self._job.parts)
+        lacking = any(part.lacking or part.gone for part in self._job.parts)
         return replace(known, cost=None, full=None) if lacking else known
 
     def to_pandas(self) -> Any:

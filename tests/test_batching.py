@@ -491,6 +491,37 @@ def test_results_that_are_gone_say_so(service):
         made.wait()
 
 
+def test_a_part_that_is_gone_does_not_keep_the_rest_from_being_read(service, monkeypatch):
+    """Past its 29 days, or deleted: its rows say so, and what the whole cost is not known."""
+    monkeypatch.setattr(job, "MAX_REQUESTS", 2)
+    refused = Error(400, "invalid_request_error", "No")
+    service.enqueue(NOTHING_LISTED, Scripted(None), NOTHING_LISTED, refused, at="batches")
+    with pytest.raises(RequestError) as caught:
+        handed_in(["hello"] * 3)
+    made = caught.value.reply
+    service.advance(28.5 * DAY)
+    made.submit()
+    with anthropic.Anthropic() as client:
+        deleted = client.messages.batches.delete(made.ids[0]).id
+    found = Batch.resume(*made.ids, show=False)
+    assert found.state == "in progress"
+    assert "not kept any more" in repr(found._repr_mimebundle_())
+    service.advance(DAY)
+    for batch in (found.wait(), made.wait(), Batch.resume(*made.ids, show=False)):
+        assert batch.counts == {"complete": 1, "missing": 2}
+        assert "not kept any more" in batch.failed[0].error
+        assert (batch.cost, batch.done) == (None, True)
+        assert f"{deleted}: its results are not kept any more" in repr(batch._repr_mimebundle_())
+    with pytest.raises(RequestError, match="Another account"):
+        Batch.resume(deleted, show=False)
+
+    old = handed_in(["hello"] * 3).ids
+    service.advance(28.5 * DAY)
+    new = handed_in(["hello"] * 3).ids[1]
+    service.advance(DAY)
+    assert Batch.resume(old[0], new, show=False).counts == {"complete": 1, "missing": 2}
+
+
 # --- the network ----------------------------------------------------------------------------
 
 

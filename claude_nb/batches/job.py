@@ -87,6 +87,7 @@ class Part:
         spent: What its replies took, by model, once they were read.
         read: Whether its results were read to the end.
         lacking: How many results did not come, or could not be read.
+        gone: Whether its results are not kept any more.
         since: When it was handed in or resumed (``time.monotonic()``, seconds).
         before: The ids of the account's newest batches before it was sent, or None.
         doubtful: Whether it may have been taken without an answer.
@@ -98,6 +99,7 @@ class Part:
     spent: dict[str, Spent] = field(default_factory=dict)
     read: bool = False
     lacking: int = 0
+    gone: bool = False
     since: float = field(default_factory=time.monotonic)
     before: set[str] | None = None
     doubtful: bool = False
@@ -391,10 +393,31 @@ class Job:
         Raises:
             ClaudeError: The server did not answer, or does not know it.
         """
-        for part in self.submitted:
-            if part.status is not None and not part.status.ended:
-                part.status = await self._patiently(batch_api.retrieve, part.id)
+        waiting = [part for part in self.submitted if part.status and not part.status.ended]
+        found = await self._statuses([part.id for part in waiting])
+        for part, status in zip(waiting, found, strict=True):
+            part.status = status
         await self.read_ended()
+
+    async def _statuses(self, ids: Sequence[str]) -> list[Status]:
+        """Ask how far batches are; one that was deleted has ended, and its results are gone.
+
+        Raises:
+            ClaudeError: The server did not answer, or does not know any of them.
+        """
+        found: list[Status] = []
+        lost: list[RequestError] = []
+        for batch_id in ids:
+            try:
+                found.append(await self._patiently(batch_api.retrieve, batch_id))
+            except RequestError as error:
+                if error.status != 404:
+                    raise
+                lost.append(error)
+                found.append(batch_api.deleted(batch_id))
+        if lost and len(lost) == len(ids):
+            raise lost[0]
+        return found
 
     async def wait(self) -> None:
         """Look at it, the longer it takes the less often, until all has ended and was read.
@@ -443,15 +466,24 @@ class Job:
                     raise
 
     async def read_ended(self) -> None:
-        """Read the results of the parts that have ended, each once."""
-        for part in self.submitted:
-            if part.read or part.status is None or not part.status.ended:
+        """Read the results of the parts that have ended, each once.
+
+        Raises:
+            ClaudeError: They cannot be read, or none of them are kept any more.
+        """
+        ended = [p for p in self.submitted if p.status and p.status.ended and not p.read]
+        gone = [part for part in ended if part.status and part.status.archived]
+        if gone and len(gone) == len(self.submitted):
+            raise RequestError(
+                f"The results of {', '.join(part.id for part in gone)} are not kept any more.",
+                f"The service keeps them for {batch_api.RESULTS_KEPT_DAYS} days.",
+            )
+        for part in gone:
+            part.read = part.gone = True
+            self.notes.append(f"{part.id}: its results are not kept any more")
+        for part in ended:
+            if part.gone:
                 continue
-            if part.status.archived:
-                raise RequestError(
-                    f"The results of {part.id} are not kept any more.",
-                    f"The service keeps them for {batch_api.RESULTS_KEPT_DAYS} days.",
-                )
             await self._read(part)
             if part.guess and all(self._outcome(row) is None for row in part.rows):
                 self._give_back(part)
@@ -601,13 +633,12 @@ class Job:
 
     def _over(self, row: int) -> bool:
         """Whether nothing more can come for a row."""
-        for part in self.parts:
-            if part.read:
-                continue
-            place = bisect_left(part.rows, row)
-            if not part.rows or part.rows[place : place + 1] == [row]:
-                return False
-        return True
+        return all(part.read or not self._may_have(part, row) for part in self.parts)
+
+    def _may_have(self, part: Part, row: int) -> bool:
+        """Whether a row is in a part, as far as that is known."""
+        place = bisect_left(part.rows, row)
+        return not part.rows or part.rows[place : place + 1] == [row]
 
     def counts(self) -> dict[RowOutcome, int]:
         """How many rows have become what, the best first."""
@@ -631,11 +662,16 @@ class Job:
         outcome = self.outcome(row)
         said = {
             RowOutcome.PROCESSING: "no result yet",
-            RowOutcome.MISSING: "the server sent no result for it"
-            if row in self._contents
-            else "no result: it was not sent, or is in another batch",
+            RowOutcome.MISSING: self._missing(row),
         }
         return Result(row, label, outcome, said.get(outcome, self.problems.get(row, "")))
+
+    def _missing(self, row: int) -> str:
+        if any(part.gone and self._may_have(part, row) for part in self.parts):
+            return "its results are not kept any more"
+        if row in self._contents:
+            return "the server sent no result for it"
+        return "no result: it was not sent, or is in another batch"
 
     def again(self, *, truncated: bool) -> list[int]:
         """The rows that are worth handing in again.
@@ -688,9 +724,8 @@ class Job:
         Raises:
             ClaudeError: The service does not know one, or did not answer.
         """
-        for batch_id in dict.fromkeys(ids):
-            status = await self._patiently(batch_api.retrieve, batch_id)
-            self.parts.append(Part(status=status))
+        found = await self._statuses(list(dict.fromkeys(ids)))
+        self.parts += [Part(status=status) for status in found]
         if not self.count and len(self.parts) == 1 and self.parts[0].status:
             self.count = self.parts[0].status.requests
             self.labels = range(self.count)
