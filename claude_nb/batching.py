@@ -130,6 +130,7 @@ class Batch:
         self._limits = ExitStack()
         self._kept_by: Budget | None = None  # the budget that keeps what left-over parts can cost
         self._charged: set[str] = set()
+        self._listing: tuple[int, list[Result]] | None = None
         self._given: set[str] | None = None  # of a batch that was resumed: the options passed then
         self._saved: dict[str, Any] | None = None  # and what the notebook has of it
 
@@ -594,8 +595,7 @@ class Batch:
     @property
     def failed(self) -> list[Result]:
         """The rows that are not complete, each with its reason; not those that are processed."""
-        wanted = [outcome for outcome in RowOutcome if outcome not in _UNSHOWN]
-        return [self._job.result(row) for row in self._job.rows(*wanted)]
+        return [self._job.result(row) for row in self._job.failed()]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -647,10 +647,7 @@ class Batch:
     def _picture(self) -> pictures.Picture:
         job = self._job
         counts = self.counts if job.submitted or job.problems else {}
-        failed: list[Result] = []
-        if not job.doing:
-            wanted = [outcome for outcome in RowOutcome if outcome not in _UNSHOWN]
-            failed = [job.result(row) for row in job.rows(*wanted)[:_LISTED]] if counts else []
+        failed = self._listed() if counts and not job.doing else []
         hidden = {str(outcome) for outcome in _UNSHOWN}
         unlisted = sum(n for name, n in counts.items() if name not in hidden) - len(failed)
         spent = job.spent().items() if self.done else ()
@@ -672,6 +669,13 @@ class Batch:
             lines=tuple(self._lines()),
             plan=self._plan,
         )
+
+    def _listed(self) -> list[Result]:
+        """The failures that are listed: found again only when something may have changed."""
+        if self._listing is None or self._listing[0] != self._job.changes:
+            rows = self._job.failed(_LISTED)
+            self._listing = self._job.changes, [self._job.result(row) for row in rows]
+        return self._listing[1]
 
     @property
     def _model(self) -> str:

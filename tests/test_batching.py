@@ -271,6 +271,46 @@ def test_partial_results_of_several_batches(service, monkeypatch):
     assert made.to_pandas()["outcome"].tolist() == [*["complete"] * 2, *["processing"] * 2]
 
 
+def test_rows_are_not_looked_at_again_while_nothing_comes(service, monkeypatch):
+    """A large batch is drawn twice a second for hours; that takes no time from the notebook."""
+    monkeypatch.setattr(job, "MAX_REQUESTS", 300)
+    made = handed_in(["hello"] * 299 + ["simulate an error"] + ["simulate expired"] * 300)
+    looked = []
+    outcome = job.Job.outcome
+    monkeypatch.setattr(job.Job, "outcome", lambda *a: looked.append(a[1]) or outcome(*a))
+    made._picture()
+    assert looked == []
+    service.advance(1000)
+    made.refresh()
+    assert len(looked) <= 600
+    assert made._picture().failed == (("299 · errored", made.failed[0].error),)
+    looked.clear()
+    assert made._picture().failed[0][0] == "299 · errored"
+    assert looked == []
+    service.advance(DAY)
+    made.wait()
+    assert (len(made._picture().failed), made._picture().more) == (20, 281)
+
+
+def test_others_results_are_read_in_a_line_s_time_each(service, monkeypatch):
+    """However many ids are known already: the labels are not copied for each line."""
+    with anthropic.Anthropic() as client:
+        params = {"model": HAIKU, "max_tokens": 9, "messages": [{"role": "user", "content": "a"}]}
+        requests = [{"custom_id": f"k{n}", "params": params} for n in range(50)]
+        made = client.messages.batches.create(requests=requests)
+    service.advance(1000)
+    labels, take = [], job.Job._take
+
+    def watched(self, part, line, seen):
+        take(self, part, line, seen)
+        labels.append(self.labels)
+
+    monkeypatch.setattr(job.Job, "_take", watched)
+    found = Batch.resume(made.id, show=False)
+    assert len({id(each) for each in labels}) == 1
+    assert sorted(r.label for r in found.results) == sorted(r["custom_id"] for r in requests)
+
+
 def test_cancel(service):
     """What was done is there, the rest says that it was cancelled; too late is no error."""
     made = handed_in(["hello"] * 10)

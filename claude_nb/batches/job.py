@@ -13,6 +13,7 @@ import random
 import time
 from bisect import bisect_left
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from claude_nb import batch_api
@@ -74,6 +75,7 @@ _LOOKS = 4
 """How often the list is looked at for a batch that may have been taken: it may come late. The
 pause before each look is longer by ``FIRST_PAUSE``, so that is 6 s in all."""
 
+_FAILED = [o for o in ORDER if o not in (RowOutcome.COMPLETE, RowOutcome.PROCESSING)]
 _CODE = {outcome: number for number, outcome in enumerate(ORDER)}
 
 
@@ -131,6 +133,7 @@ class Job:
         problems: Why a row cannot be sent, by its number.
         changed: Rows whose results are for something else than what is known of them here.
         notes: What there is to say about it, a line each.
+        changes: Counts what may change a row's outcome.
     """
 
     def __init__(
@@ -148,11 +151,13 @@ class Job:
         self.problems: dict[int, str] = {}
         self.changed: set[int] = set()
         self.notes: list[str] = []
+        self.changes = 0
         self._contents = Spool()
         self._digests: dict[int, str] = {}
         self._lines = Spool()
         self._outcomes = bytearray()
         self._foreign: dict[str, int] = {}
+        self._names: list[str] = []  # its keys, in order
         self._handed_in = 0  # how many rows there were, by the ids of what was resumed
 
     # --- what is sent -----------------------------------------------------------------------
@@ -297,6 +302,7 @@ class Job:
             for row in part.rows:
                 self._outcomes[row] = 0  # what came for it before counts no more
             self.changed -= set(part.rows)
+            self.changes += 1
         self.doing = ""
 
     async def _submit(self, part: Part) -> None:
@@ -480,6 +486,7 @@ class Job:
             )
         for part in gone:
             part.read = part.gone = True
+            self.changes += 1
             self.notes.append(f"{part.id}: its results are not kept any more")
         for part in ended:
             if part.gone:
@@ -488,6 +495,7 @@ class Job:
             if part.guess and all(self._outcome(row) is None for row in part.rows):
                 self._give_back(part)
             part.read = True
+            self.changes += 1
             self.doing = ""
 
     def _give_back(self, part: Part) -> None:
@@ -552,6 +560,7 @@ class Job:
         if name in seen:
             return
         seen.add(name)
+        self.changes += 1
         result = read(row, None, found, self.output)
         if result.message is not None:
             part.spent[result.model] = part.spent.get(result.model, Spent()) + Spent.of(result)
@@ -584,7 +593,9 @@ class Job:
                     "Resume it by itself, without prompts=; its rows are called by their ids.",
                 )
             row = self._foreign.setdefault(name, len(self._foreign))
-            self.labels, self.count = list(self._foreign), len(self._foreign)
+            if row == len(self._names):
+                self._names.append(name)
+            self.labels, self.count = self._names, len(self._names)
         else:
             row, count, mark = parsed
             self._check_count(part, count)
@@ -644,14 +655,21 @@ class Job:
         """How many rows have become what, the best first."""
         found = {outcome: self._outcomes.count(_CODE[outcome] + 1) for outcome in ORDER}
         found[RowOutcome.NOT_SENT] = sum(row not in self._contents for row in self.problems)
-        rest = self.count - sum(found.values())
+        rest = self.count - sum(found.values()) if self.parts else 0
         over = all(part.read for part in self.parts)
         found[RowOutcome.MISSING if over else RowOutcome.PROCESSING] = rest
         return {outcome: count for outcome, count in found.items() if count}
 
-    def rows(self, *outcomes: RowOutcome) -> list[int]:
-        """The rows of which one of these has become."""
-        return [row for row in range(self.count) if self.outcome(row) in outcomes]
+    def rows(self, *outcomes: RowOutcome, most: int | None = None) -> list[int]:
+        """The rows of which one of these has become, the first ones of them."""
+        found = (row for row in range(self.count) if self.outcome(row) in outcomes)
+        return list(islice(found, most))
+
+    def failed(self, most: int | None = None) -> list[int]:
+        """The rows that are not complete, and of which nothing more will come, the first ones."""
+        if any(self._outcomes) or any(part.read for part in self.parts):
+            return self.rows(*_FAILED, most=most)
+        return sorted(row for row in self.problems if row not in self._contents)[:most]
 
     def result(self, row: int) -> Result:
         """What has become of a row, read from its line."""
