@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from claude_nb.api import has_credentials
 from claude_nb.errors import InputError
-from claude_nb.notebook import Spent, load, spent
+from claude_nb.notebook import Spent, load, spendings
 from claude_nb.render import words
 from claude_nb.render.characters import clean
 from claude_nb.render.table import Table, total
@@ -59,8 +59,8 @@ def main(argv: list[str] | None = None) -> int:
     usage = commands.add_parser(
         "usage",
         help="sum the tokens and the cost that saved notebooks record",
-        description="Sum the tokens and the cost that saved notebooks record. A reply that is saved"
-        " twice is counted once.",
+        description="Sum the tokens and the cost that saved notebooks record. A reply or a batch"
+        " that is saved twice is counted once.",
     )
     usage.add_argument("notebooks", nargs="+", metavar="notebook.ipynb")
     usage.set_defaults(run=lambda given: _usage(given.notebooks))
@@ -101,8 +101,9 @@ def _usage(paths: list[str]) -> int:
             continue
         for note in notebook.notes:
             _say(f"{path}: {note}", sys.stderr)
-        found = {record.digest: spent(record) for record in notebook.records}
-        taken = {digest: reply for digest, reply in found.items() if reply is not None}
+        taken: dict[str, Spent] = {}
+        for record in notebook.records:
+            taken |= spendings(record)
         rows += _rows(path, taken.values())
         again += len(everything.keys() & taken.keys())
         everything |= taken

@@ -613,9 +613,7 @@ class Batch:
         return self._spent().cost
 
     def _spent(self) -> Spent:
-        known = sum(self._job.spent().values(), Spent())
-        lacking = any(part.lacking or part.gone for part in self._job.parts)
-        return replace(known, cost=None, full=None) if lacking else known
+        return sum((part.total for part in self._job.parts), Spent())
 
     def to_pandas(self) -> Any:
         """The results as a ``pandas.DataFrame``, a row each, with the index that came in.
@@ -623,7 +621,8 @@ class Batch:
         Returns:
             The frame: the reply's ``text``, or with ``output`` a column for each of its fields;
             then ``outcome``, ``error``, ``stop_reason``, ``input_tokens``, ``output_tokens`` and
-            ``cost_usd``. What is not known is missing.
+            ``cost_usd``. A field that is called like one of these has ``answer_`` before its name.
+            What is not known is missing.
 
         Raises:
             InputError: pandas is not installed.
@@ -725,14 +724,10 @@ class Batch:
         }
         if self._given is None or self._saved is not None:
             record["batch"]["asked"] = self._saved or asked.saved(self._request, job.common)
+        read = [part for part in job.parts if part.read and not part.gone]
+        record["batch"]["spent"] = {part.id: _figures(part.total) for part in read}
         if self.done:
-            spent = self._spent()
-            record |= {
-                "requests": spent.replies,
-                "usage": asdict(spent.usage),
-                "cost_usd": spent.cost,
-                "price_list_date": as_of(),
-            }
+            record |= {**_figures(self._spent()), "price_list_date": as_of()}
         return {"claude_nb": record}
 
     def _settle(self) -> None:
@@ -854,6 +849,11 @@ def _sum(values: Iterable[float | None]) -> float | None:
     return total
 
 
+def _figures(spent: Spent) -> dict[str, Any]:
+    """What was spent, as it is saved."""
+    return {"requests": spent.replies, "usage": asdict(spent.usage), "cost_usd": spent.cost}
+
+
 def _flat(result: Result, *, typed: bool) -> dict[str, Any]:
     """A result as one flat row."""
     value = result.value
@@ -866,8 +866,7 @@ def _flat(result: Result, *, typed: bool) -> dict[str, Any]:
         said = {"text": result.text}
     elif value is not None:
         said = {"value": value}
-    return {
-        **said,
+    ours = {
         "outcome": str(result.outcome),
         "error": result.error,
         "stop_reason": result.stop_reason,
@@ -875,3 +874,6 @@ def _flat(result: Result, *, typed: bool) -> dict[str, Any]:
         "output_tokens": result.usage.output_tokens,
         "cost_usd": result.cost,
     }
+    # Also one that has the prefix already, or two fields could be called the same.
+    clash = {name for name in said if str(name).removeprefix("answer_") in ours}
+    return {f"answer_{n}" if n in clash else n: value for n, value in said.items()} | ours

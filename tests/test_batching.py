@@ -247,6 +247,32 @@ def test_typed_outputs(service):
     assert (result.outcome, result.value) == ("truncated", None)
 
 
+def test_a_field_that_is_called_like_one_of_our_columns_has_its_own(service):
+    """Neither takes the other's place."""
+    names = ["outcome", "error", "answer_error", "cost_usd"]
+    schema = {
+        "type": "object",
+        "properties": {name: {"type": "string"} for name in names},
+        "required": names,
+        "additionalProperties": False,
+    }
+    made = handed_in(["hello"], output=schema, max_tokens=500)
+    service.advance(1000)
+    frame = made.wait().to_pandas()
+    said = made.results[0].value
+    assert list(frame.columns[:4]) == [
+        "answer_outcome",
+        "answer_error",
+        "answer_answer_error",
+        "answer_cost_usd",
+    ]
+    assert frame["outcome"].tolist() == ["complete"]
+    assert frame["answer_outcome"].tolist() == [said["outcome"]]
+    assert frame["answer_error"].tolist() == [said["error"]]
+    assert frame["answer_answer_error"].tolist() == [said["answer_error"]]
+    assert frame["cost_usd"].tolist() == [made.cost]
+
+
 def test_a_reply_that_does_not_fit_is_invalid(service):
     """The rows say so, and can be handed in again."""
     made = handed_in(["hello"], output={"type": "object"})
@@ -909,6 +935,20 @@ def test_what_is_left_of_handing_in_again_is_handed_in_by_submit(service, monkey
     assert sent(service)[0]["params"]["max_tokens"] == 20_000
     service.advance(1000)
     assert made.wait().counts == {"complete": 2}
+
+
+def test_what_each_part_took_is_saved_by_its_id(service):
+    """So that it is counted once, in whichever notebooks it is read."""
+    made = handed_in(["hello", "simulate expired"])
+    service.advance(DAY)
+    first = made.wait()._repr_mimebundle_()[1]["claude_nb"]["batch"]["spent"]
+    made.resubmit()
+    assert made._repr_mimebundle_()[1]["claude_nb"]["batch"]["spent"] == first
+    service.advance(DAY)
+    saved = made.wait()._repr_mimebundle_()[1]["claude_nb"]
+    assert list(saved["batch"]["spent"]) == made.ids
+    assert [part["requests"] for part in saved["batch"]["spent"].values()] == [1, 0]
+    assert saved["batch"]["spent"][made.ids[0]]["cost_usd"] == made.cost == saved["cost_usd"]
 
 
 def test_no_key_is_saved(service, monkeypatch):

@@ -226,6 +226,33 @@ def test_usage_counts_a_reply_once(tmp_path, capsys):
     assert "1 in more than one notebook: counted once in all." in notes
 
 
+def batch(requests):
+    """A record of a batch, with the number of requests that each of its parts took."""
+    usage = taken(0)["usage"]
+    parts = {
+        name: {"requests": count, "usage": usage, "cost_usd": 0.5}
+        for name, count in requests.items()
+    }
+    record = taken(0, cost=0.5 * len(parts)) | {"requests": sum(requests.values())}
+    return record | {"batch": {"ids": list(parts), "spent": parts}}
+
+
+def test_usage_counts_a_batch_once(tmp_path, capsys):
+    """Read in one kernel, resumed in another, and handed in again in part in a third."""
+    read = batch({"a": 2})
+    one = save(tmp_path / "one.ipynb", cell(read), cell(read), cell(batch({"a": 2, "b": 1})))
+    two = save(tmp_path / "two.ipynb", cell(batch({"b": 1})), cell(batch({"c": 5})))
+    damaged = read | {"batch": {"spent": {"a": "?", "b": None}}}
+    three = save(tmp_path / "three.ipynb", cell(damaged))
+
+    assert main(["usage", str(one), str(two), str(three)]) == 0
+
+    table, notes, _ = rows(capsys)
+    assert [line.split()[1] for line in table] == ["3", "6", "2", "10"]
+    assert [line.split()[-1] for line in table] == ["$1.0000", "$1.0000", "$0.5000", "$2.0000"]
+    assert "1 in more than one notebook: counted once in all." in notes
+
+
 def test_usage_of_a_notebook_without_replies_is_nothing(tmp_path, capsys):
     """That is no failure."""
     empty = save(tmp_path / "empty.ipynb", cell(source="1 + 1"))

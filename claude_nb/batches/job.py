@@ -112,6 +112,12 @@ class Part:
         """The service's id of it, or an empty string before it has one."""
         return self.status.id if self.status else ""
 
+    @property
+    def total(self) -> Spent:
+        """What its replies took together; the cost is not known where not all were read."""
+        known = sum(self.spent.values(), Spent())
+        return replace(known, cost=None, full=None) if self.lacking or self.gone else known
+
 
 class Job:
     """What a batch of ours is made of, and what has become of it.

@@ -145,20 +145,35 @@ def spent(record: Record) -> Spent | None:
     """What a reply took by its record; None for one that only repeats what was said elsewhere."""
     if "usage" not in record.data or record.data.get("replayed") is True:
         return None
-    counts = record.data["usage"]
+    return _spent(record.data)
+
+
+def spendings(record: Record) -> dict[str, Spent]:
+    """What a record says was spent, by what is paid for once: a reply, or a batch by its id."""
+    batch = record.data.get("batch")
+    parts = batch.get("spent") if isinstance(batch, dict) else None
+    if isinstance(parts, dict) and parts and all(isinstance(p, dict) for p in parts.values()):
+        simulated = record.data.get("simulated")
+        return {name: _spent({**part, "simulated": simulated}) for name, part in parts.items()}
+    reply = spent(record)
+    return {} if reply is None else {record.digest: reply}
+
+
+def _spent(data: dict[str, Any]) -> Spent:
+    counts = data.get("usage")
     usage = Usage.unknown()
     if isinstance(counts, dict):
         fields = Usage.__dataclass_fields__
         usage = Usage(**{name: _number(counts.get(name), int) for name in fields})
-    ids = record.data.get("request_ids")
+    ids = data.get("request_ids")
     # A request that a server took has an id, except with a gateway that gives none.
     some = any(count != 0 for count in usage.as_tuple()[:5])
     return Spent(
-        requests=_number(record.data.get("requests"), int)  # of a batch
+        requests=_number(data.get("requests"), int)  # of a batch
         or max(len(ids) if isinstance(ids, list) else 0, int(some)),
-        simulated=record.data.get("simulated") is True,
+        simulated=data.get("simulated") is True,
         usage=usage,
-        cost=_number(record.data.get("cost_usd"), int, float),
+        cost=_number(data.get("cost_usd"), int, float),
     )
 
 
