@@ -723,7 +723,7 @@ class Batch:
             "batch": {"ids": self.ids, "rows": job.count, "counts": self.counts},
         }
         if self._given is None or self._saved is not None:
-            record["batch"]["asked"] = self._saved or asked.saved(self._request, job.common)
+            record["batch"]["options"] = self._saved or asked.saved(self._request, job.common)
         read = [part for part in job.parts if part.read and not part.gone]
         record["batch"]["spent"] = {part.id: _figures(part.total) for part in read}
         if self.done:
@@ -817,8 +817,8 @@ def _found(ids: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, Any] | None
         if not isinstance(known, list) or not all(isinstance(name, str) for name in known):
             continue
         ids = ids or tuple(known)
-        if ids and set(ids) <= set(known) and asked.restored(found.get("asked")) is not None:
-            return ids, found["asked"]
+        if ids and set(ids) <= set(known) and asked.restored(found.get("options")) is not None:
+            return ids, found["options"]
     if ids:
         return ids, None
     raise InputError(

@@ -464,7 +464,7 @@ def test_a_batch_that_nothing_is_known_of_is_not_handed_in_again_by_guess(servic
     assert HAIKU in repr(made._repr_mimebundle_())
     running = Batch.resume(*made.ids, show=False)._repr_mimebundle_()
     assert "claude-opus" not in running[0]["text/plain"] + running[0]["text/html"]
-    assert (running[1]["claude_nb"]["model"], "asked" in running[1]["claude_nb"]["batch"]) == (
+    assert (running[1]["claude_nb"]["model"], "options" in running[1]["claude_nb"]["batch"]) == (
         None,
         False,
     )
@@ -494,7 +494,7 @@ def test_options_in_a_notebook_that_cannot_be_used_are_passed_over(service, tmp_
         in_a_notebook(tmp_path / "a.ipynb", monkeypatch, made)
         saved = json.loads((tmp_path / "a.ipynb").read_text())
         record = saved["cells"][0]["outputs"][0]["metadata"]["claude_nb"]
-        record["batch"]["asked"] = edited
+        record["batch"]["options"] = edited
         (tmp_path / "a.ipynb").write_text(json.dumps(saved))
         assert Batch.resume(show=False).counts == {"complete": 1}
 
@@ -910,7 +910,7 @@ def test_what_was_not_handed_in_again_changes_nothing(service):
         made.resubmit(max_tokens=6000)
     assert (texts(made), made.done, made.counts) == (before, True, {"truncated": 2})
     record = made._repr_mimebundle_()[1]["claude_nb"]
-    assert record["batch"]["asked"]["max_tokens"] == 20
+    assert record["batch"]["options"]["max_tokens"] == 20
     run.session.budget = Budget(0.02, run.session.ledger.spent)
     made.resubmit(max_tokens=20_000)
     assert sent(service)[0]["params"]["max_tokens"] == 20_000
