@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from claude_nb import errors
 from claude_nb.errors import ClaudeError, InputError
 from claude_nb.events import RequestSent, ToolRan
-from claude_nb.recording.matching import canonical, fingerprinted, short
+from claude_nb.recording.matching import canonical, is_thinking, short, without_parts
 from claude_nb.source import from_wire
 from claude_nb.wire import OWN, Writer, is_ours
 
@@ -53,18 +53,21 @@ class Lines:
                 said.pop("params")
             else:
                 self._before = said["params"] = params
-        if "request" in self.parts and isinstance(data, ToolRan):
-            said["content"] = fingerprinted(said["content"])
-            said |= {"note": "", "details": ""}  # they say the same, in other words
+        if isinstance(data, ToolRan):  # the next request says it again
+            said["content"] = without_parts(said["content"], self.parts)
+            if "request" in self.parts:
+                said |= {"note": "", "details": ""}  # they say the same, in other words
         return {"event": said}
 
     def _without_thinking(self, wire: Any) -> Any:
-        delta = wire.get("delta") if isinstance(wire, dict) else None
-        if "thinking" not in self.parts or not isinstance(delta, dict):
+        if "thinking" not in self.parts or not isinstance(wire, dict):
             return wire
-        if delta.get("type") not in ("thinking_delta", "signature_delta"):
-            return wire
-        return wire | {"delta": {k: v if k == "type" else "" for k, v in delta.items()}}
+        block, delta = wire.get("content_block"), wire.get("delta")
+        if is_thinking(block):
+            return wire | {"content_block": _blank(block)}
+        if isinstance(delta, dict) and delta.get("type") in ("thinking_delta", "signature_delta"):
+            return wire | {"delta": _blank(delta)}
+        return wire
 
     def read(self, item: dict[str, Any], where: str) -> Any:
         """The event that a line says.
@@ -98,6 +101,10 @@ class Lines:
             return kind(**values)
         except TypeError:
             raise InputError(f"{where}: something of this event is missing.") from None
+
+
+def _blank(part: Any) -> dict[str, Any]:
+    return {name: value if name == "type" else "" for name, value in part.items()}
 
 
 def to_line(value: Any) -> str:

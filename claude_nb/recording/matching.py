@@ -7,7 +7,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from claude_nb.errors import InputError, redact
+from claude_nb.errors import InputError
 from claude_nb.seams import common_prefix
 from claude_nb.wire import redacted
 
@@ -22,10 +22,11 @@ _FINGERPRINT = re.compile(r"\[left out: [\d,]+ characters, [0-9a-f]{16}\]")
 _AROUND = 24
 """Characters shown on each side of where two texts differ."""
 
-_STRUCTURE = frozenset(
-    {"type", "role", "media_type", "cache_control", "id", "tool_use_id", "name", "is_error"}
-)
-"""Fields of a request that say nothing of what was said in it."""
+_STRUCTURE = frozenset({"type", "role", "media_type", "ttl", "id", "tool_use_id", "name", "effort"})
+"""Words of a request that say nothing of what was said in it."""
+
+_USERS = frozenset({"input", "input_schema", "schema"})
+"""Fields in which any name may mean anything: a tool's input, its parameters, an answer's form."""
 
 
 def parts(without: Collection[str]) -> tuple[str, ...]:
@@ -53,15 +54,27 @@ def canonical(params: dict[str, Any], without: Collection[str] = ()) -> dict[str
     if "thinking" in without:
         for message in plain.get("messages") or ():
             if isinstance(message, dict) and isinstance(message.get("content"), list):
-                message["content"] = [b for b in message["content"] if not _is_thinking(b)]
+                message["content"] = [b for b in message["content"] if not is_thinking(b)]
     if "request" in without:
-        for name in ("system", "messages", "tools"):
+        for name in ("system", "messages", "tools", "output_config"):
             if name in plain:
-                plain[name] = fingerprinted(plain[name])
-    elif "attachments" in without:
-        plain = _without_data(plain)
+                plain[name] = without_parts(plain[name], without)
+    else:
+        plain = without_parts(plain, without)
     found: dict[str, Any] = redacted(plain)
     return found
+
+
+def without_parts(value: Any, without: Collection[str]) -> Any:
+    """What is sent, or will be, without its attachments or without all that it says.
+
+    Args:
+        value: Any of it, as JSON.
+        without: What is left out; thinking, of which no fingerprint stays, is not looked for.
+    """
+    if "request" in without:
+        return _fingerprinted(value)
+    return _without_data(value) if "attachments" in without else value
 
 
 def differences(recorded: Any, asked: Any, place: str = "") -> list[str]:
@@ -122,32 +135,44 @@ def short(value: Any) -> str:
     return said if len(said) <= 4 * _AROUND else said[: 4 * _AROUND] + "…"
 
 
-def _is_thinking(block: Any) -> bool:
+def is_thinking(block: Any) -> bool:
+    """Whether a content block is one that a model has thought, readable or not."""
     return isinstance(block, dict) and str(block.get("type", "")).endswith("thinking")
 
 
-def fingerprinted(value: Any) -> Any:
+def _fingerprinted(value: Any) -> Any:
     """A value with its texts replaced by what tells them from others, and does not tell them."""
     if isinstance(value, str):
-        if _FINGERPRINT.fullmatch(value):
-            return value
-        return f"[left out: {len(value):,} characters, {digest(redact(value))[:16]}]"
+        return _fingerprint(value)
     if isinstance(value, list):
-        return [fingerprinted(item) for item in value]
+        return [_fingerprinted(item) for item in value]
     if isinstance(value, dict):
-        return {k: v if k in _STRUCTURE else fingerprinted(v) for k, v in value.items()}
+        return {name: _fingerprinted_field(name, item) for name, item in value.items()}
     return value
 
 
+def _fingerprinted_field(name: str, value: Any) -> Any:
+    if name in _USERS:
+        return _fingerprint(value)
+    return value if name in _STRUCTURE and isinstance(value, str) else _fingerprinted(value)
+
+
+def _fingerprint(value: Any) -> str:
+    said = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    if _FINGERPRINT.fullmatch(said):
+        return said
+    return f"[left out: {len(said):,} characters, {digest(redacted(value))[:16]}]"
+
+
 def _without_data(value: Any) -> Any:
-    """A request with the data of its images and documents replaced by fingerprints."""
+    """A value with the data of its images and documents replaced by fingerprints."""
     if isinstance(value, list):
         return [_without_data(item) for item in value]
     if not isinstance(value, dict):
         return value
     source = value.get("source")
     if value.get("type") in ("image", "document") and isinstance(source, dict):
-        return value | {"source": fingerprinted(source)}
+        return value | {"source": _fingerprinted(source)}
     return {name: _without_data(item) for name, item in value.items()}
 
 

@@ -9,10 +9,13 @@ from typing import Any
 
 import anthropic
 import httpx2
+import pydantic
 import pytest
 from hypothesis import HealthCheck, given, settings
+from PIL import Image
 
 import claude_nb
+from claude_nb import run
 from claude_nb.engine import Stream as Running
 from claude_nb.errors import ClaudeError, InputError
 from claude_nb.events import StreamEvent
@@ -21,7 +24,7 @@ from claude_nb.recording import Recording
 from claude_nb.recording.player import Library, Player
 from claude_nb.reply import Reply
 from claude_nb.retry import Policy
-from claude_nb.simulator import Error, Stream
+from claude_nb.simulator import Error, Raw, Stream
 from claude_nb.source import ApiSource, to_wire
 from tests.played import BAD, GOOD, end, recorded, said, start, text, thinking, tool_use
 from tests.test_reply import body, broken_streams
@@ -268,17 +271,17 @@ def test_private_and_large_parts_can_be_left_out(api, tmp_path):
     assert data not in only_pictures
 
 
+def look_up(key: str) -> str:
+    """Look something up.
+
+    Args:
+        key: What.
+    """
+    return f"secret of {key}"
+
+
 def test_what_a_tool_returned_is_part_of_the_request(api, tmp_path):
     """It is sent with the next one; left out, it is in no event either, in no words."""
-
-    def look_up(key: str) -> str:
-        """Look something up.
-
-        Args:
-            key: What.
-        """
-        return f"secret of {key}"
-
     api.enqueue(Stream([start(), *tool_use('{"key": "a"}'), *end("tool_use")]), Stream(said("Ok.")))
     reply = claude_nb.ask("Hello", show=False, tools=[look_up])
     Recording.of(reply).save(tmp_path / "whole")
@@ -287,6 +290,99 @@ def test_what_a_tool_returned_is_part_of_the_request(api, tmp_path):
     assert Recording.load(tmp_path / "whole").reply.blocks[0].run == reply.blocks[0].run
     assert "secret" not in (tmp_path / "part").read_text()
     assert told(Recording.load(tmp_path / "part").reply)["events"] == told(reply)["events"]
+
+
+def replayed(monkeypatch, path, *args: Any, **options: Any):
+    """The reply to a question that a recording answers, asked as a user asks it."""
+    library = Library([Recording.load(path)], speed=math.inf)
+    monkeypatch.setattr(run.session, "library", library)
+    return claude_nb.ask(*args, show=False, **options)
+
+
+def whole(*content: Any, stop: str = "end_turn"):
+    """An answer that is not streamed."""
+    said = start(content=content, stop_reason=stop)["message"]
+    return Raw([json.dumps(said).encode()], headers={"Content-Type": "application/json"})
+
+
+def test_thinking_that_came_as_a_whole_is_left_out(api, tmp_path, monkeypatch):
+    """With its signature, and thinking that is encrypted too."""
+    thought = {"type": "thinking", "thinking": "Hm, secret.", "signature": "signed"}
+    hidden = {"type": "redacted_thinking", "data": "c2VjcmV0"}
+    call = {"type": "tool_use", "id": "toolu_1", "name": "look_up", "input": {"key": "a"}}
+    answer = {"type": "text", "text": "Yes."}
+    api.enqueue(whole(thought, hidden, call, stop="tool_use"), whole(thought, answer))
+    asked = {"tools": [look_up], "stream": False}
+    reply = claude_nb.ask("Hello", show=False, **asked)
+    assert (reply.thinking, reply.text) == ("Hm, secret.\n\nHm, secret.", "Yes.")
+
+    Recording.of(reply, without=("thinking",)).save(tmp_path / "a")
+
+    content = (tmp_path / "a").read_text()
+    assert not [word for word in ("Hm, secret.", "signed", hidden["data"]) if word in content]
+    again = replayed(monkeypatch, tmp_path / "a", "Hello", **asked)
+    assert (again.thinking.strip(), again.text) == ("", "Yes.")
+
+
+def test_a_picture_that_a_tool_returned_is_an_attachment(api, tmp_path, monkeypatch):
+    """It is sent with the next request, and left out of what the tool returned as it is there."""
+    picture = Image.new("RGB", (8, 8), "red")
+
+    def look_up(key: str) -> object:
+        """Look something up.
+
+        Args:
+            key: What.
+        """
+        return picture if key else None
+
+    api.enqueue(Stream([start(), *tool_use('{"key": "a"}'), *end("tool_use")]), Stream(said("Ok.")))
+    reply = claude_nb.ask("Hello", show=False, tools=[look_up])
+    (sent,) = reply.blocks[0].run.content
+    Recording.of(reply).save(tmp_path / "whole")
+    Recording.of(reply, without=("attachments",)).save(tmp_path / "part")
+
+    assert (tmp_path / "whole").read_text().count(sent["source"]["data"]) == 2
+    assert sent["source"]["data"] not in (tmp_path / "part").read_text()
+    again = replayed(monkeypatch, tmp_path / "part", "Hello", tools=[look_up])
+    assert again.text == "Ok."
+    for shown in (Recording.load(tmp_path / "part").reply, again):
+        assert "image 8 × 8" in shown._repr_mimebundle_()[0]["text/html"]
+
+
+def test_what_is_called_name_or_id_is_left_out_like_the_rest(api, tmp_path, monkeypatch):
+    """A tool's parameters, what it was called with and the form of the answer are the user's."""
+
+    class Person(pydantic.BaseModel):
+        id: str = pydantic.Field(description="secret number")
+
+    def look_up(name: str, id: str = "", age: int = 0) -> str:  # noqa: A002
+        """Look somebody up.
+
+        Args:
+            name: The secret patient.
+            id: Their secret number.
+            age: In years.
+        """
+        return f"{name}{id}{age}"
+
+    call = tool_use('{"name": "secret Alice", "id": "secret 7", "age": 4321}')
+    api.enqueue(Stream([start(), *call, *end("tool_use")]), Stream(said('{"id": "8"}')))
+    asked = {"tools": [look_up], "output": Person}
+    reply = claude_nb.ask("Hello", show=False, **asked)
+    recording = Recording.of(reply, without=("request",))
+    recording.save(tmp_path / "a")
+    requests = [e.data.params for e in recording.events if e.type == "request_sent"]
+
+    said_of_it = json.dumps([recording.request, requests])
+    assert not [word for word in ("secret", "patient", "4321", '"age"') if word in said_of_it]
+    assert recording.request["tools"][0]["name"] == "look_up"
+    _, called, result = requests[1]["messages"]
+    assert (called["role"], called["content"][0]["type"]) == ("assistant", "tool_use")
+    assert called["content"][0]["id"] == result["content"][0]["tool_use_id"] == "toolu_1"
+    assert replayed(monkeypatch, tmp_path / "a", "Hello", **asked).parsed == Person(id="8")
+    with pytest.raises(InputError, match="no recording"):
+        replayed(monkeypatch, tmp_path / "a", "Hello", output=Person)
 
 
 def test_there_are_no_other_parts(api):
