@@ -144,6 +144,16 @@ class Budget:
         """USD that are spent of it; replies that are under way are not counted."""
         return self._spent() - self._before
 
+    @property
+    def left(self) -> float:
+        """USD that may yet be spent, without what is kept for replies that are under way."""
+        return self.limit - self.spent - self._reserved
+
+    @property
+    def name(self) -> str:
+        """What it is called in notes and errors."""
+        return f"the budget of {words.money(self.limit)}"
+
     @contextmanager
     def fitting(
         self, request: Request, input_tokens: int, already: float = 0.0
@@ -184,8 +194,7 @@ class Budget:
             InputError: It does not fit.
         """
         with self._lock:
-            left = self.limit - self.spent - self._reserved
-            fits, kept = fitted(left, f"the budget of {words.money(self.limit)}")
+            fits, kept = fitted(self.left, self.name)
             self._reserved += kept
         try:
             yield fits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -55,8 +56,14 @@ def variants(
     """Every model at every effort with every system prompt, in that order.
 
     Raises:
-        InputError: They are too many.
+        InputError: They are too many, or none; or something is no list.
     """
+    for name, values in (("models", models), ("efforts", efforts), ("systems", systems)):
+        if isinstance(values, (str, System)):
+            one = f'"{first_words(values, 24)}"' if isinstance(values, str) else "…"
+            raise InputError(f"{name} is a list: write {name}=[{one}].")
+        if not values:
+            raise InputError(f"{name} is empty, so there is nothing to compare.")
     count = len(models) * len(efforts) * len(systems)
     if count > MOST:
         raise InputError(
@@ -102,8 +109,10 @@ class Comparison(Sequence[Reply]):
         return len(self._replies)
 
     def add(self, reply: Reply) -> None:
-        """Add the next reply, which has just begun."""
+        """Add the next reply, which has just begun; after a stop, it is stopped as well."""
         self._replies.append(reply)
+        if self._stopped:
+            reply.stop()
 
     def ends(self) -> None:
         """Say that all have ended, and are shown as they stay."""
@@ -134,10 +143,15 @@ class Comparison(Sequence[Reply]):
         return self
 
     def stop(self) -> None:
-        """Stop those that are still being written; what came is kept."""
-        self._stopped = not self._over.is_set()
+        """Stop those that are still being written, and begin no more; what came is kept."""
+        self._stopped = self._stopped or not self._over.is_set()
         for reply in self:
             reply.stop()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether they were stopped together, before all had ended."""
+        return self._stopped
 
     def to_pandas(self) -> Any:
         """The comparison as a ``pandas.DataFrame``: a row for each reply, with its text.
@@ -150,7 +164,7 @@ class Comparison(Sequence[Reply]):
         except ImportError:
             hint = "Install it: %pip install pandas"
             raise InputError("pandas is not installed.", hint) from None
-        return pandas.DataFrame([_row(*side) for side in zip(self.names, self, strict=True)])
+        return pandas.DataFrame([_row(*side) for side in zip(self.names, self, strict=False)])
 
     def sides(self) -> list[render.Side]:
         """The replies with their names, for rendering."""
@@ -214,7 +228,8 @@ def compare(
         systems: System prompts: texts or ``CachedSystem``, None for none.
         attach: As for ``ask``.
         tools: As for ``ask``; functions run on a thread of their own, and for each reply by itself.
-        max_cost: The most that all of them may cost together, in USD: each gets an equal part.
+        max_cost: The most that all of them may cost together, in USD: each gets an equal part, of
+            it or of what is left of the budget, whichever is less.
         view: As for ``ask``.
         background: Whether to return at once; ``Comparison.wait()`` waits for the end.
         **options: As for ``ask``: ``max_tokens``, ``thinking``, ``output``, ``client``, ….
@@ -236,15 +251,13 @@ def compare(
     if attached := [(f"attachment {number}", value) for number, value in enumerate(attach, 1)]:
         filled = compose(prompt, attached=attached)
         options = {"content": filled.blocks, "notes": filled.notes, **options}
-    if max_cost is not None:
-        max_cost = max_cost / len(asked)
     for variant in asked:  # all of them, before the first is sent
         of_request = {name: options[name] for name in _OF_REQUEST & options.keys()}
         Request(prompt, **of_request, **variant.options)
     comparison = Comparison([variant.name for variant in asked])
     what = columns.Shown(comparison.names, comparison.sides, comparison.stop, not background)
     shown = columns.make(kind, what)
-    options |= {"tools": tools, "max_cost": max_cost}
+    options |= {"tools": tools, **_part(max_cost, len(asked))}
     calls = [partial(run.begin, prompt, **options, **variant.options) for variant in asked]
     if background:
         unseen = kind == "terminal"
@@ -256,6 +269,19 @@ def compare(
         _begin(comparison, shown, calls)
         comparison.join()
     return comparison.wait()
+
+
+def _part(max_cost: float | None, count: int) -> dict[str, Any]:
+    """What each of several replies may cost, and what that is a part of, as ``run.begin`` takes it.
+
+    The first to be sent could take all of a budget, and leave nothing to the others.
+    """
+    budget, whole = run.session.budget, "--max-cost"
+    most = math.inf if max_cost is None else max_cost
+    if budget is not None and 0 < budget.left < most:
+        max_cost, whole = budget.left, budget.name
+    part = None if max_cost is None else max_cost / count
+    return {"max_cost": part, "whose": f"its part of {whole}"}
 
 
 _OF_REQUEST = {field.name for field in fields(Request)} - {"tools", "output"}
@@ -283,6 +309,9 @@ def _begin(comparison: Comparison, shown: Columns, calls: Sequence[Callable[...,
         return shown.column(stream, reply)
 
     for number, begin in enumerate(calls):
+        if number and comparison.stopped:  # the first one makes the output
+            less(len(calls) - number)
+            return
         try:
             begin(show=show, ended=lambda *_: less(1))
         except BaseException:

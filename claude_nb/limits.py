@@ -27,6 +27,7 @@ class Limits:
         max_cost: USD for the whole reply, or None.
         budget: What replies may cost together, or None.
         library: What answers in the place of a server, and costs nothing; or None.
+        whose: What sets ``max_cost``, to be named in notes and errors.
 
     Raises:
         InputError: ``max_cost`` is no such sum.
@@ -38,6 +39,7 @@ class Limits:
         max_cost: float | None = None,
         budget: Budget | None = None,
         library: Library | None = None,
+        whose: str = "--max-cost",
     ) -> None:
         if max_cost is not None and not max_cost > 0:
             raise InputError(f"--max-cost is a sum in USD above 0, not {max_cost:g}.")
@@ -46,6 +48,7 @@ class Limits:
         self._max_cost = max_cost
         self._budget = budget
         self._library = library
+        self._whose = whose
         self._kept = ExitStack()
 
     async def fit(self, request: Request, so_far: Progress) -> Request:
@@ -66,7 +69,7 @@ class Limits:
             raise ClaudeError("What the reply has cost so far is not known.", "Lift the limit.")
         tokens = await count_tokens(self._connection, request.params())
         if self._max_cost is not None:
-            request = fit(request, tokens, self._max_cost - spent, "--max-cost")
+            request = fit(request, tokens, self._max_cost - spent, self._whose)
         self.close()
         if self._budget is not None:
             fitting = self._budget.fitting(request, tokens, spent)

@@ -198,7 +198,8 @@ def begin(
         ended: Called when it has ended and the books are kept, with the reply, and with what went
             wrong with showing it, or None.
         **arguments: As for ``ask``, without ``show`` and ``view``; ``place`` is where it is asked,
-            and ``after`` the exchange that it follows, where that was chosen.
+            ``after`` the exchange that it follows, where that was chosen, and ``whose`` what sets
+            ``max_cost``, to be named in notes and errors.
 
     Returns:
         The reply, which grows from now on.
@@ -279,6 +280,7 @@ def _asked(
     events: bool = False,
     policy: Policy | None = None,
     max_cost: float | None = None,
+    whose: str = "--max-cost",
     place: Place | None = None,
     after: Exchange | None = None,
     **options: Any,
@@ -290,7 +292,7 @@ def _asked(
     request = _request(prompt, attach, offered, typed, options)
     place = place or current_place()
     connection = _connection(client)
-    limits = Limits(connection, max_cost, session.budget, session.library)
+    limits = Limits(connection, max_cost, session.budget, session.library, whose)
     with ExitStack() as stack:
         over = threading.Event()
         stack.callback(over.set)  # the first in is the last out: all else is done by then

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import signal
+import threading
 from types import SimpleNamespace
 
 import pytest
 
 import claude_nb
-from claude_nb import cell, run
+from claude_nb import cell, limits, run
+from claude_nb.api import count_tokens
+from claude_nb.budget import Budget
 from claude_nb.comparison import compare, variants
 from claude_nb.errors import InputError, StoppedError, UnreachableError
 from claude_nb.jobs import jobs
@@ -70,7 +75,29 @@ def test_one_model_is_asked_at_several_efforts_with_several_prompts(api):
 def test_too_many_are_refused():
     """More than eight cannot be read beside each other."""
     with pytest.raises(InputError, match="That would be 9 replies side by side; 8 are the most"):
-        variants("abc", "abc", [None])
+        variants(list("abc"), [None, "low", "high"], [None])
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"models": []}, "models is empty, so there is nothing to compare"),
+        ({"efforts": []}, "efforts is empty"),
+        ({"systems": ()}, "systems is empty"),
+        ({"models": "haiku"}, 'models is a list: write models=["haiku"]'),
+        ({"efforts": "low"}, 'efforts is a list: write efforts=["low"]'),
+        ({"systems": "Be brief."}, 'systems is a list: write systems=["Be brief."]'),
+        ({"systems": claude_nb.CachedSystem("Be brief.")}, "systems is a list: write systems=[…]"),
+    ],
+)
+def test_what_is_no_list_of_variants_is_refused(api, options, said):
+    """Nothing is sent, and least of all a request for each letter of a name."""
+    number = len(api.requests)
+
+    with pytest.raises(InputError, match=re.escape(said)):
+        compare("hello", **options)
+
+    assert len(api.requests) == number
 
 
 def test_nothing_is_sent_if_one_of_them_cannot_be(api):
@@ -126,6 +153,36 @@ def test_one_is_stopped_and_all_are(api):
     assert jobs.wait()
 
 
+def test_stop_while_they_begin_stops_the_rest_too(api, monkeypatch):
+    """What was being counted is stopped as it begins; what comes after it does not begin."""
+    number = len(api.requests)
+    counted = []
+    main = threading.main_thread().ident
+
+    async def interrupted(connection, params):
+        counted.append(params["model"])
+        if len(counted) == 2:
+            await asyncio.to_thread(api.wait_for, lambda _: sent(api, number), 20)
+            signal.pthread_kill(main, signal.SIGINT)
+        return await count_tokens(connection, params)
+
+    monkeypatch.setattr(limits, "count_tokens", interrupted)
+    api.enqueue(OPEN, Stream(said("Hello")), Stream(said("Hello")))
+
+    with pytest.raises(StoppedError) as raised:
+        compare("Hello", models=[*BOTH, "claude-sonnet-5-5"], max_cost=1)
+
+    replies = raised.value.reply
+    assert [str(reply.outcome) for reply in replies] == ["stopped", "stopped"]
+    assert counted == list(BOTH)
+    assert "claude-sonnet-5-5" not in str(sent(api, number))
+    assert len(replies.to_pandas()) == 2
+    assert replies._repr_mimebundle_()[1]["claude_nb"]["comparison"] == list(BOTH)
+    replies.stop()
+    with pytest.raises(StoppedError):
+        replies.wait()
+
+
 def test_the_record_holds_every_reply(api):
     """So that what they cost is summed like everything else."""
     replies = compare("hello", models=BOTH)
@@ -165,8 +222,44 @@ def test_the_limit_is_for_all_together(api):
     """Each may cost its part."""
     compare("hello", models=["claude-opus-5-5"] * 2, max_cost=0.02)
 
-    limits = [r.body["max_tokens"] for r in api.requests if r.path == "/v1/messages"][-2:]
-    assert max(limits) < 0.01 / 20 * 1_000_000
+    asked = [r.body["max_tokens"] for r in api.requests if r.path == "/v1/messages"][-2:]
+    assert max(asked) < 0.01 / 20 * 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("limit", "parts"),
+    [(None, "the budget of $0.0500"), (1, "the budget of $0.0500"), (0.02, "--max-cost")],
+)
+def test_they_share_what_is_left_of_a_budget(api, monkeypatch, limit, parts):
+    """Each may cost an equal part of it, so that none takes what the next one needs."""
+    monkeypatch.setattr(run.session, "budget", Budget(0.05, run.session.ledger.spent))
+
+    replies = compare("hello", models=["claude-opus-5-5"] * 3, max_cost=limit, max_tokens=12_000)
+
+    asked = [r.body["max_tokens"] for r in api.requests if r.path == "/v1/messages"][-3:]
+    most = min(limit or 1, 0.05) / 3 / 20 * 1_000_000
+    assert most - 10 < min(asked)
+    assert max(asked) < most
+    for reply in replies:
+        (note,) = reply.request.notes
+        assert note.startswith("max tokens lowered from 12,000 to ")
+        assert note.endswith(f" are left of its part of {parts}")
+    assert run.session.budget.spent <= 0.05
+
+
+def test_with_nothing_left_of_a_budget_nothing_is_sent(api, monkeypatch):
+    """The error says so."""
+    budget = Budget(0.05, lambda: 0.0)
+    monkeypatch.setattr(run.session, "budget", budget)
+    number = len(api.requests)
+
+    with (
+        budget.keeping(lambda left, _: (None, left)),
+        pytest.raises(InputError, match=r"the budget of \$0.0500: \$0.0000 are left"),
+    ):
+        compare("hello", models=BOTH)
+
+    assert not sent(api, number)
 
 
 def test_a_cell_that_names_two_models_shows_them_side_by_side(api, shell):
