@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 MILLION = 1_000_000
 
+_MOST = 10**12
+"""Tokens that no request has: a larger count is none."""
+
 
 def _add(a: int | None, b: int | None) -> int | None:
     return None if a is None or b is None else a + b
@@ -131,4 +134,5 @@ def _part(usage: dict[str, Any], name: str) -> dict[str, Any]:
 def _count(usage: dict[str, Any], name: str) -> int | None:
     """A token count as a server sent it: gateways leave counts out, or send something else."""
     value = usage.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST
+    return value if is_count else None

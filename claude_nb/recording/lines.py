@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+import sys
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ CHECKS: dict[str, Callable[[Any], bool]] = {
     "str | None": lambda value: value is None or isinstance(value, str),
     "bool": lambda value: isinstance(value, bool),
     "int": lambda value: type(value) is int,
-    "float": lambda value: type(value) in (int, float) and math.isfinite(value),
+    "float": lambda value: type(value) in (int, float) and abs(value) <= sys.float_info.max,
     "dict[str, Any]": lambda value: isinstance(value, dict),
 }
 """By annotation of a field of our own events: what it can be. An edited file may hold anything."""
@@ -80,7 +80,10 @@ class Lines:
             InputError: It is no event.
         """
         if "wire" in item:
-            return from_wire(item["wire"])
+            try:
+                return from_wire(item["wire"])
+            except (AttributeError, RecursionError, TypeError, ValueError):
+                raise InputError(f"{where} is no event that the SDK knows how to read.") from None
         said = item.get("event")
         kind = OWN.get(str(said.get("type"))) if isinstance(said, dict) else None
         if kind is None or not isinstance(said, dict):

@@ -120,7 +120,7 @@ class Library:
         Raises:
             InputError: There is no recording in it.
         """
-        folder = Path(folder).expanduser()
+        folder = _home(folder)
         if not folder.is_dir():
             raise InputError(f"There is no folder {folder}.", f"Paths begin at {Path.cwd()}.")
         recordings, notes = [], []
@@ -237,13 +237,13 @@ class Recorder:
     """
 
     def __init__(self, folder: str | Path, without: Collection[str] = ()) -> None:
-        self.folder = Path(folder).expanduser()
+        self.folder = _home(folder)
         self.without = parts(without)
         self.count = 0
         self._names: Counter[str] = Counter()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise InputError(f"{folder} cannot be made.", detail=str(error)) from None
 
     def keep(self, reply: Reply) -> None:
@@ -262,6 +262,14 @@ class Recorder:
         last = f"-{number}" if number > 1 else ""
         recording.save(self.folder / f"{name}{last}{SUFFIX}", overwrite=True)
         self.count += 1
+
+
+def _home(folder: str | Path) -> Path:
+    """A folder whose path may begin with ``~``, or ``~`` and somebody's name."""
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError as error:
+        raise InputError(f"There is no folder {folder}.", detail=str(error)) from None
 
 
 def _order(path: Path) -> tuple[str, int]:

@@ -21,7 +21,7 @@ from claude_nb.errors import ClaudeError, InputError
 from claude_nb.events import StreamEvent
 from claude_nb.prompt import Request
 from claude_nb.recording import Recording
-from claude_nb.recording.player import Library, Player
+from claude_nb.recording.player import Library, Player, Recorder
 from claude_nb.reply import Reply
 from claude_nb.retry import Policy
 from claude_nb.simulator import Error, Raw, Stream
@@ -475,6 +475,11 @@ def edited(line, **fields: Any):
     return json.dumps(json.loads(line) | fields)
 
 
+def wired(line, **fields: Any):
+    """A line whose wire event has other fields."""
+    return edited(line, wire=json.loads(line)["wire"] | fields)
+
+
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
@@ -482,6 +487,13 @@ def edited(line, **fields: Any):
         (lambda good: [good[0], "[]", *good[2:]], "line 2 has no time"),
         (lambda good: [good[0], edited(good[1], at="soon"), *good[2:]], "line 2 has no time"),
         (lambda good: [good[0], '{"at": NaN, "wire": {}}', *good[2:]], "line 2 has no time"),
+        (lambda good: [good[0], edited(good[1], at=10**400), *good[2:]], "line 2 has no time"),
+        (lambda good: [good[0], edited(good[1], at=-(10**400)), *good[2:]], "line 2 has no time"),
+        (
+            lambda good: [*good[:3], wired(good[3], _fields_set=5)],
+            "line 4 is no event that the SDK",
+        ),
+        (lambda good: [*good[:3], wired(good[3], _BaseModel__cls=5)], "line 4 is no event"),
         (lambda good: [good[0], '{"at": 1, "event": {"type": "odd"}}'], "line 2 is no event"),
         (lambda good: [good[0], '{"at": 1}'], "line 2 is no event"),
         (
@@ -512,6 +524,43 @@ def test_what_cannot_be_read_is_named(lines, changed, words):
         load(changed(good))
     assert words in raised.value.what
     assert "a.jsonl" in raised.value.what
+
+
+def test_a_count_that_nobody_could_have_counted_is_unknown(lines):
+    """The reply is shown all the same."""
+    good, load = lines
+    reply = load(
+        [line.replace('"output_tokens": 15', f'"output_tokens": {10**400}') for line in good]
+    ).reply
+    assert (str(reply.outcome), reply.usage.output_tokens, reply.cost) == ("complete", None, None)
+    assert "unknown out" in reply._repr_mimebundle_()[0]["text/plain"]
+    assert reply.timeline().to_html()
+
+
+def test_a_bad_file_among_others_is_noted(lines, tmp_path):
+    """The rest is replayed."""
+    good, load = lines
+    load(good)
+    for name, line in [("b", edited(good[1], at=10**400)), ("c", wired(good[3], _fields_set=5))]:
+        (tmp_path / f"{name}.jsonl").write_text(f"{good[0]}\n{line}\n")
+
+    library, notes = Library.of(tmp_path)
+
+    assert len(library.exchanges) == 1
+    assert [note.split(", ")[1].split(" ")[:4] for note in notes] == [
+        ["line", "2", "has", "no"],
+        ["line", "2", "is", "no"],
+    ]
+
+
+def test_a_folder_of_nobody_is_none(api):
+    """To record into, and to replay from."""
+    with pytest.raises(InputError, match="There is no folder ~nobody-at-all"):
+        Recorder("~nobody-at-all/talks")
+    with pytest.raises(InputError, match="There is no folder ~nobody-at-all"):
+        Library.of("~nobody-at-all/talks")
+    with pytest.raises(InputError, match="cannot be made"):
+        Recorder("talks\0")
 
 
 def test_what_is_no_file_is_said_to_be_none(tmp_path):
