@@ -152,10 +152,16 @@ class Connection:
             return _without_retries(self.own_client)
         ambient = tuple(sorted(kv for kv in os.environ.items() if _AMBIENT.match(kv[0])))
         with _making:  # or several that begin at once would each make one, and leave it open
-            return _client(self, ambient, self._key())
+            return _client(self, ambient, self.key())
 
-    def _key(self) -> str | None:
-        """The key to send: None for what the environment has for its own server."""
+    def key(self) -> str | None:
+        """The key to send: None for what the environment has for its own server.
+
+        Another server gets the one that is named for it, or a dummy, and so does the simulator.
+
+        Raises:
+            CredentialsError: The variable that is named for it is not set.
+        """
         if self.base_url is None:
             return self.api_key
         if not self.key_env:
