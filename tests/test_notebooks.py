@@ -5,7 +5,10 @@ import subprocess
 import sys
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
+import claude_nb
+from claude_nb.session import Session
 from tests.refresh_notebooks import NOTEBOOKS, comparable, execute
 
 BUDGET = 100_000
@@ -53,6 +56,58 @@ def test_saved_replies_are_recorded_as_simulated(path):
     ]
     assert records
     assert {record["simulated"] for record in records} == {True}
+
+
+@pytest.fixture
+def session(monkeypatch):
+    """A session of this test's own, for what the cells of a notebook do to it."""
+    mine = Session()
+    for module in ("claude_nb.run", "claude_nb.session"):
+        monkeypatch.setattr(f"{module}.session", mine)
+    yield mine
+    mine.simulate(on=False)
+
+
+def code(name, words):
+    """The source of the first code cell of a notebook in which these words stand."""
+    (path,) = (path for path in NOTEBOOKS if path.stem == name)
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    sources = ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    return next(source for source in sources if words in source)
+
+
+def test_the_raw_sdk_gets_the_key_that_is_meant_for_its_server(api, session, monkeypatch):
+    """A server that was connected never sees the key of the environment."""
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "the owner's")
+    monkeypatch.setenv("THEIR_KEY", "theirs")
+    cell = code("05_streaming_events", "client = anthropic.Anthropic")
+    keys = []
+    for key_env in ("", "THEIR_KEY"):
+        session.connect(api.base_url, key_env=key_env)
+        names = {}
+        exec(cell, names)
+        with names["client"] as client:
+            keys.append(str(client.auth_headers))
+        assert names["text"].startswith("Hello!")
+
+    assert "the owner's" not in str(keys)
+    assert "theirs" in keys[1]
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("before", [True, False])
+def test_the_notebook_of_failures_leaves_the_simulator_as_it_was(api, session, before):
+    """Off for who has a key; on for who began without one, and could not ask anybody else."""
+    session.simulate(on=before)
+    shell = InteractiveShell()
+
+    shell.run_cell(code("07_failures", "simulate on")).raise_error()
+    during = session.simulated
+    shell.run_cell(code("07_failures", "simulate off")).raise_error()
+
+    assert (during, session.simulated) == (True, before)
+    assert claude_nb.ask("hello", show=False).outcome == "complete"
 
 
 @pytest.mark.kernel
