@@ -163,7 +163,7 @@ class Block:
             value = json.loads(raw) if raw else self._start.get("input") or {}
         except (ValueError, RecursionError):
             return None
-        return value if isinstance(value, dict) else None
+        return value if isinstance(value, dict) and _can_be_sent(value) else None
 
     @property
     def content(self) -> Any:
@@ -190,6 +190,15 @@ def _string(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
+def _can_be_sent(value: Any) -> bool:
+    """Whether it is JSON for others too: without NaN, infinite numbers and halves of characters."""
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def _joined_pair(pair: re.Match[str]) -> str:
     return pair[0].encode("utf-16-le", "surrogatepass").decode("utf-16-le")
 
@@ -202,7 +211,7 @@ def _readable_part(raw: str) -> dict[str, Any]:
         value = from_json(raw.encode("utf-8", "replace"), partial_mode=True)
     except ValueError:
         return {}
-    return value if isinstance(value, dict) else {}
+    return value if isinstance(value, dict) and _can_be_sent(value) else {}
 
 
 class Message:

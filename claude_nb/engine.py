@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -37,17 +37,23 @@ _PAUSES = 20
 
 
 class Engine:
-    """A daemon thread with an event loop; ``engine()`` gives the process's own."""
+    """A daemon thread with an event loop; ``engine()`` gives the one of all streams."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
         self.loop = asyncio.new_event_loop()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._thread = threading.Thread(target=self._run, name="claude_nb", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
-        self.loop.run_forever()
+        while True:
+            with suppress(SystemExit, KeyboardInterrupt):  # of a task: the others go on
+                self.loop.run_forever()
+
+    async def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on this thread for one on another's; if that is cancelled, so is this."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self.loop))
 
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> Callable[[], None]:
         """Start a coroutine on the engine's thread.
@@ -85,7 +91,7 @@ def engine() -> Engine:
     """The process's engine, started when it is first needed."""
     with _lock:
         if not _engine:
-            _engine.append(Engine())
+            _engine.append(Engine("claude_nb"))
         return _engine[0]
 
 
@@ -179,6 +185,9 @@ class Stream:
             self._append(Stopped())
         except ClaudeError as error:
             self._append(Failed(error))
+        except Exception as bug:  # noqa: BLE001 - whatever it is, the reply must say so
+            ours = f"{type(bug).__name__} in claude_nb: the reply cannot go on."
+            self._append(Failed(ClaudeError(ours, "What came is kept.", detail=f"{bug!r:.300}")))
         finally:
             try:
                 if self._ended is not None:

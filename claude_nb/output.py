@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from types import UnionType
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.api import output_schema
@@ -42,17 +43,48 @@ class Output:
             InputError: It is none of these.
         """
         name = str(getattr(kind, "__name__", None) or "the schema")
-        is_type = isinstance(kind, type) or hasattr(kind, "__origin__")
+        is_type = isinstance(kind, (type, UnionType)) or hasattr(kind, "__origin__")
         if not is_type and not (isinstance(kind, dict) and kind.keys() & _SAYS_SOMETHING):
             raise InputError(f"{kind!r:.60} cannot be the form of an answer.", _HINT)
         try:
-            if not is_type:
-                return cls(name, output_schema(kind), json.loads)
-            from pydantic import TypeAdapter
+            if is_type:
+                from pydantic import TypeAdapter
 
-            adapter: TypeAdapter[Any] = TypeAdapter(kind)
-            return cls(name, output_schema(adapter.json_schema()), adapter.validate_json)
+                adapter: TypeAdapter[Any] = TypeAdapter(kind)
+                schema, read = adapter.json_schema(), adapter.validate_json
+            else:
+                schema, read = kind, json.loads
+            form = cls(name, output_schema(schema), read)
         except Exception as error:  # pydantic and the SDK have many
             reason = str(error).split("\n", maxsplit=1)[0][:300]
             what = f"{name} cannot be the form of an answer."
             raise InputError(what, _HINT, detail=reason) from error
+        if (place := _open_object(schema)) is not None:
+            raise InputError(
+                f"{name} cannot be the form of an answer: {place or 'it'} is a dict whose keys are"
+                " not known, and would always be empty.",
+                "Take a list of models instead, each with its key and its value.",
+            )
+        return form
+
+
+def _open_object(schema: Any, place: str = "") -> str | None:
+    """Where a schema has an object without named properties; None if nowhere.
+
+    An answer holds only what its schema names: the SDK closes every object
+    (``anthropic.transform_schema``, 2.14).
+    """
+    if isinstance(schema, list):
+        found = (_open_object(part, place) for part in schema)
+    elif isinstance(schema, dict):
+        if schema.get("type") == "object" and "properties" not in schema:
+            return place
+        found = (
+            _open_object(part, name if within == "properties" else place)
+            for within, parts in schema.items()
+            for name, part in (parts.items() if isinstance(parts, dict) else [("", parts)])
+            if within not in ("default", "enum", "examples", "const")
+        )
+    else:
+        return None
+    return next((where for where in found if where is not None), None)

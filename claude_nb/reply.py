@@ -6,7 +6,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, Self
 
-from claude_nb.attachments import register_attachment
+from claude_nb.attachments import register_attachment, said
 from claude_nb.errors import InputError, StoppedError, redact
 from claude_nb.progress import Outcome, Progress
 from claude_nb.render import code, settled
@@ -102,8 +102,9 @@ class Reply(Progress):
             return
         try:
             self.parsed = output.read(self.answer)
-        except ValueError as error:
-            self.misfit = f"There is no {output.name}: {redact(str(error))[:1000]}"
+        except Exception as error:  # noqa: BLE001 - a validator is the user's own code
+            why = str(error) if isinstance(error, ValueError) else said(error)
+            self.misfit = f"There is no {output.name}: {redact(why)[:1000]}"
 
     @property
     def message(self) -> Any:

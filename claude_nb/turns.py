@@ -13,6 +13,8 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from claude_nb.blocks import TOOL_CALLS
+from claude_nb.errors import RequestError
 from claude_nb.events import ToolRan
 from claude_nb.progress import Outcome
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from claude_nb.prompt import Request
 
 THINKING = frozenset({"thinking", "redacted_thinking"})
-_SERVER_CALLS = frozenset({"server_tool_use", "mcp_tool_use"})
+_NUMBER = attrgetter("round")
 _WHOLE = (Outcome.COMPLETE, Outcome.TRUNCATED)
 
 Turn = dict[str, Any]
@@ -95,46 +97,53 @@ def turns(reply: Progress) -> tuple[list[Turn], Content]:
     steps: list[Turn] = []
     if reply.outcome is Outcome.REFUSED:
         return steps, []
+    rounds = [_round(list(group), reply) for _, group in groupby(reply.messages, _NUMBER)]
+    sent = [block for content, came, _ in rounds for block in (*content, *came)]
+    called = {block.get("id") for block in sent if block["type"] in TOOL_CALLS}
+    answered = {block.get("tool_use_id") for block in sent} - {None}
     broken = False
     answer: Content = []
-    for _, group in groupby(reply.messages, attrgetter("round")):
-        messages = list(group)
-        broken = broken or any(message.failure for message in messages)
-        found = dict.fromkeys(b for message in messages for b in message.content if not b.lost)
-        content = [block.to_dict() for block in found]
-        broken = broken or any(map(_is_unsigned, content))
-        came = results(messages[-1].calls)
-        kept = _valid(content, {result["tool_use_id"] for result in came})
-        if broken:  # thinking goes along whole, or not at all
-            kept = unthought(kept)
+    for content, came, is_broken in rounds:
+        broken = broken or is_broken
+        kept: Content = []
+        for block in content:
+            if not _is_valid(block, called & answered):
+                broken = True  # and thinking that followed it would not be taken back
+            elif not (broken and block["type"] in THINKING):
+                kept.append(block)
         if came:
             steps += [assistant(kept), user(came)]
-        elif reply.outcome in _WHOLE and not any(message.failure for message in messages):
-            answer = _ended(kept)
         else:
-            said = "".join(block.text for block in found if block.type == "text")
-            answer = text_only([{"type": "text", "text": said}])
+            answer = _ended(kept)
+    if isinstance(reply.error, RequestError) and not answer:
+        del steps[-2:]  # what was refused would be refused again, with every later question
     return steps, answer
 
 
-def _valid(content: Content, answered: set[Any]) -> Content:
-    """The blocks that the API takes back. One that nobody knows stays out of what is sent."""
-    had = {block.get("tool_use_id") for block in content} - {None}
-    calls = {block.get("id") for block in content if block["type"] in _SERVER_CALLS}
+def _round(messages: list[Message], reply: Progress) -> tuple[Content, Content, bool]:
+    """The content of a round, the results that came of it, and whether it was broken off."""
+    broken = any(message.failure for message in messages)
+    found = dict.fromkeys(b for message in messages for b in message.content if not b.lost)
+    came = results(messages[-1].calls)
+    if not came and (broken or reply.outcome not in _WHOLE):
+        said = "".join(block.text for block in found if block.type == "text")
+        return text_only([{"type": "text", "text": said}]), came, True
+    content = [block.to_dict() for block in found if not is_blank(block)]
+    return content, came, broken or any(map(_is_unsigned, content))
 
-    def fits(block: dict[str, Any]) -> bool:
-        kind = block["type"]
-        if kind == "text":
-            return bool(block["text"].strip())
-        if kind == "tool_use":
-            return block.get("id") in answered
-        if kind in _SERVER_CALLS:
-            return block.get("id") in had
-        if kind.endswith("_tool_result"):
-            return block.get("tool_use_id") in calls
-        return kind in THINKING
 
-    return list(filter(fits, content))
+def _is_valid(block: dict[str, Any], whole: set[Any]) -> bool:
+    """Whether the API takes a block back: of calls those that are whole, in whichever round.
+
+    A server's tool may bring its result after that of the notebook's. One that nobody knows stays
+    out of what is sent.
+    """
+    kind = block["type"]
+    if kind in TOOL_CALLS:
+        return block.get("id") in whole
+    if kind.endswith("_tool_result"):
+        return block.get("tool_use_id") in whole
+    return kind == "text" or kind in THINKING
 
 
 def _ended(content: Content) -> Content:

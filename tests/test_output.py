@@ -6,7 +6,7 @@ import dataclasses
 from typing import Literal
 
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 import claude_nb
 from claude_nb.errors import DroppedError, InputError
@@ -56,9 +56,10 @@ def test_the_answer_is_an_object(api):
     [
         (Point, '{"x": 1, "y": 2}', Point(1, 2)),
         (list[int], "[1, 2]", [1, 2]),
+        (int | None, "3", 3),
         (SCHEMA, '{"n": 3}', {"n": 3}),
     ],
-    ids=["dataclass", "list", "schema"],
+    ids=["dataclass", "list", "union", "schema"],
 )
 def test_other_types_and_schemas(api, output, came, parsed):
     """What pydantic knows, and JSON schemas as dicts."""
@@ -118,6 +119,45 @@ def test_after_tools_the_last_text_is_the_answer(api):
     reply = ask(api, *said('{"to": "Wien", "minutes": 9}'), tools=[now])
 
     assert reply.parsed == Train(to="Wien", minutes=9)
+
+
+def test_a_validator_that_fails_is_told(api):
+    """It is the user's own code; what came stays, also in the background."""
+
+    class Odd(BaseModel):
+        to: str
+
+        @field_validator("to")
+        @classmethod
+        def check(cls, to: str) -> str:
+            raise KeyError(to)
+
+    reply = ask(api, *said('{"to": "Wien"}'), output=Odd)
+    assert (reply.parsed, reply.text) == (None, '{"to": "Wien"}')
+    assert reply.misfit == "There is no Odd: KeyError: 'Wien'"
+
+    deep = ask(api, *said("[" * 5_000), output={"type": "array", "items": {"type": "integer"}})
+    assert "RecursionError" in deep.misfit
+
+
+class Scores(BaseModel):
+    """Keys of its own."""
+
+    scores: dict[str, int]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [Scores, list[Scores], dict[str, int], {"type": "object"}],
+    ids=["in a model", "in a list", "dict", "schema"],
+)
+def test_what_could_only_be_empty_is_no_form(kind):
+    """The API closes every object, so the model could not write a single key."""
+    with pytest.raises(InputError) as raised:
+        Output.of(kind)
+
+    assert "would always be empty" in raised.value.what
+    assert "a list of models" in raised.value.advice
 
 
 @pytest.mark.parametrize("kind", ["Train", 3, {}, {"title": "x"}, object])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from claude_nb.api import function_tool
 from claude_nb.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
 SERVER_TOOLS: dict[str, dict[str, Any]] = {
     "web_search": {"type": "web_search_20250305"},
@@ -90,10 +91,10 @@ class Tools:
         timeout: float | None = None,
         max_turns: int = MAX_TURNS,
     ) -> None:
-        if timeout is not None and not 0 < timeout < math.inf:
-            raise InputError(f"The time of a tool is in seconds above 0, not {timeout:g}.")
-        if max_turns < 1:
-            raise InputError(f"The number of turns is at least 1, not {max_turns}.")
+        if timeout is not None and not (_is_number(timeout) and 0 < timeout < math.inf):
+            raise InputError(f"The time of a tool is in seconds above 0, not {timeout!r}.")
+        if not (_is_number(max_turns) and max_turns >= 1):
+            raise InputError(f"The number of turns is at least 1, not {max_turns!r}.")
         self.eager = eager
         self.confirm = confirm
         self.timeout = timeout
@@ -115,9 +116,12 @@ class Tools:
                 raise InputError(f"There are two tools of the name {name}.", "Rename one of them.")
 
     @classmethod
-    def of(cls, tools: Tools | Iterable[Any]) -> Tools:
-        """Tools as they are, or made of functions."""
-        return tools if isinstance(tools, Tools) else cls(*tools)
+    def of(cls, tools: Any) -> Tools:
+        """Tools as they are, or made of one function or several."""
+        if isinstance(tools, Tools):
+            return tools
+        several = isinstance(tools, Iterable) and not isinstance(tools, (str, dict))
+        return cls(*tools) if several else cls(tools)
 
     def get(self, name: str) -> Tool | None:
         """The function of that name, or None."""
@@ -155,6 +159,10 @@ class Tools:
         return f"Tools({', '.join(names)})"
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def _of_server(value: Any) -> dict[str, Any] | None:
     """The definition of a tool that the server runs; None for what is a function."""
     if isinstance(value, str):
@@ -184,6 +192,10 @@ def _function(value: Any) -> Tool:
         raise InputError(
             f"{_short(value)} has no name that a tool can have.",
             "Give it one with def: letters, digits and underscores, at most 128.",
+        )
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise InputError(
+            f"{name} yields its values one by one.", "A tool returns its result: a list of them."
         )
     if function is value:
         _check_hints(function, name)

@@ -1,7 +1,8 @@
 """How the calls of tools in a reply are run.
 
 A function runs on the thread of the cell, where plots, databases and ``input`` work; asynchronous
-ones run on the engine's loop, together. Stop, and a time that is up, break off what runs.
+ones run together on a loop of their own, as one that blocks would hold up every stream on the
+engine's. Stop, and a time that is up, break off what runs.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import contextvars
 import inspect
 import json
 import time
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
+from claude_nb.engine import Engine
 from claude_nb.errors import ClaudeError, StoppedError
 from claude_nb.events import ToolAsked, ToolRan, ToolStarted
 from claude_nb.tools import results
-from claude_nb.tools.desk import Desk
+from claude_nb.tools.desk import Desk, TimeUpError, in_time, ordinary
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -95,7 +97,7 @@ class Calls:
     ) -> Any:
         """Run one function after another."""
         async with turn:
-            return await _in_time(self.desk.run(function, self._context, begin), limit)
+            return await self.desk.run(function, self._context, begin, limit)
 
 
 class _NotRunError(Exception):
@@ -133,7 +135,7 @@ class _Run:
             ran = ToolRan(call, content, note=note, seconds=self._seconds)
         except _NotRunError as reason:
             ran = results.failed(call, str(reason), reason.note)
-        except _TimeUpError:
+        except TimeUpError:
             limit = f"{self._tools.timeout:g} s"
             ran = results.failed(
                 call, f"Broken off after {limit}.", "time is up", seconds=self._seconds
@@ -195,25 +197,24 @@ class _Run:
         else:
             made = await self._on_thread(called, self._begin, limit)
         if inspect.isawaitable(made):
-            made = await asyncio.to_thread(results.content, await _in_time(made, limit))
+            value = await in_time(_loop().run(_contained(made)), limit)
+            made = await asyncio.to_thread(results.content, value)
         content, note = made
         return content, note
 
 
-async def _in_time(running: Awaitable[Any], limit: float | None) -> Any:
-    """Wait for something, but no longer than that.
+@cache
+def _loop() -> Engine:
+    """Where asynchronous functions run: one thread for all, as what they share may belong to it."""
+    return Engine("claude_nb tools")
 
-    Raises:
-        _TimeUpError: The time is up.
-    """
+
+async def _contained(running: Awaitable[Any]) -> Any:
+    """Wait for a function of the user's; whatever it raises ends nothing but its call."""
     try:
-        async with asyncio.timeout(limit) as clock:
-            return await running
-    except TimeoutError:
-        if clock.expired():
-            raise _TimeUpError from None
-        raise  # the function's own
-
-
-class _TimeUpError(Exception):
-    """A call took too long."""
+        return await running
+    except BaseException as error:
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise  # Stop, or its time is up
+        raise ordinary(error) from error

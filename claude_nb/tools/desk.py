@@ -7,11 +7,13 @@ import asyncio
 import signal
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from contextvars import Context
+
+T = TypeVar("T")
 
 
 class _Job:
@@ -21,6 +23,7 @@ class _Job:
         self._function = function
         self._context = context
         self._loop = asyncio.get_running_loop()
+        self.begun: asyncio.Future[None] = self._loop.create_future()
         self.result: asyncio.Future[Any] = self._loop.create_future()
         self._lock = threading.Lock()
         self._thread: int | None = None  # on which it runs
@@ -34,25 +37,27 @@ class _Job:
             if self._dropped:
                 return
             self._thread = threading.get_ident()
+        self._loop.call_soon_threadsafe(self._begin)
         try:
             try:
                 value = self._context.copy().run(self._function)
             finally:
                 self._thread = None
-        except KeyboardInterrupt:  # ours, or the function's own
-            error = asyncio.CancelledError()
         except BaseException as raised:  # noqa: BLE001 - SystemExit too: it is the tool's, not ours
             error = raised
         self._loop.call_soon_threadsafe(self._finish, value, error)
 
+    def _begin(self) -> None:
+        if not self.begun.done():
+            self.begun.set_result(None)
+
     def _finish(self, value: Any, error: BaseException | None) -> None:
         if self.result.done():
             return
-        if isinstance(error, asyncio.CancelledError):
+        if isinstance(error, KeyboardInterrupt):  # ours, or the function's own
             self.result.cancel()
         elif error is not None:
-            wrapped = error if isinstance(error, Exception) else RuntimeError(repr(error))
-            self.result.set_exception(wrapped)
+            self.result.set_exception(ordinary(error))
         else:
             self.result.set_result(value)
 
@@ -116,7 +121,11 @@ class Desk:
         return bool(self._jobs)
 
     async def run(
-        self, function: Callable[[], Any], context: Context, begin: Callable[[], None]
+        self,
+        function: Callable[[], Any],
+        context: Context,
+        begin: Callable[[], None],
+        limit: float | None = None,
     ) -> Any:
         """Have a function run, and return what it returns.
 
@@ -124,6 +133,10 @@ class Desk:
             function: What it raises is raised here.
             context: The context variables that it sees.
             begin: Called right before it may begin.
+            limit: Seconds that it may run.
+
+        Raises:
+            TimeUpError: They are over; it is broken off.
         """
         job = _Job(function, context)
         begin()
@@ -134,12 +147,12 @@ class Desk:
             else:
                 _start(job)
         try:
-            return await job.result
-        except asyncio.CancelledError:
-            if job.drop():
+            await job.begun
+            return await in_time(job.result, limit)
+        finally:
+            if job.drop():  # it runs on
                 self._interrupts += 1
                 _interrupt_main()
-            raise
 
     def work(self) -> None:
         """Run what there is to run."""
@@ -162,6 +175,30 @@ class Desk:
         if self._current is not None and self._current.is_to_break_off:
             raise KeyboardInterrupt
         return True
+
+
+class TimeUpError(Exception):
+    """A function took too long."""
+
+
+async def in_time(running: Awaitable[T], limit: float | None) -> T:
+    """Wait for something, but no longer than so many seconds.
+
+    Raises:
+        TimeUpError: They are over.
+    """
+    try:
+        async with asyncio.timeout(limit) as clock:
+            return await running
+    except TimeoutError:
+        if clock.expired():
+            raise TimeUpError from None
+        raise  # the function's own
+
+
+def ordinary(error: BaseException) -> Exception:
+    """An error of a function's as one that ends nothing but its call."""
+    return error if isinstance(error, Exception) else RuntimeError(repr(error))
 
 
 def _start(job: _Job) -> None:

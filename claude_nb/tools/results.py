@@ -7,6 +7,8 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.attachments import attach, said
+from claude_nb.attachments.limits import check_block
+from claude_nb.errors import redact
 from claude_nb.events import ToolRan
 from claude_nb.reply import shell
 
@@ -20,8 +22,14 @@ MAX_RESULT = 100_000
 _SHORT = 40
 """Characters of a result that is told in the call's label."""
 
-_CONTENT = frozenset({"text", "image", "document", "search_result"})
-"""What a ``tool_result`` may hold: the SDK's ``ToolResultBlockParam``."""
+_CONTENT: dict[str, tuple[str, type]] = {
+    "text": ("text", str),
+    "image": ("source", dict),
+    "document": ("source", dict),
+    "search_result": ("content", list),
+}
+"""What a ``tool_result`` may hold (the SDK's ``ToolResultBlockParam``), and the field that each of
+them has."""
 
 _OURS = ("claude_nb", "anthropic", "pydantic", "asyncio")
 """Packages whose lines in a traceback say nothing about the user's function."""
@@ -42,10 +50,19 @@ def content(value: Any) -> tuple[Content, str]:
         InputError: It cannot be sent.
     """
     if isinstance(value, list) and value and all(map(_is_block, value)):
-        return tuple(value), _in_short(value, value)
-    attached = attach(value, "result")
-    note = attached.note.removeprefix("result: ") or _in_short(value, attached.blocks)
-    return tuple(map(_cut, attached.blocks)), note
+        blocks = tuple(_attached_block(block) for block in value)
+        kinds = [block["type"] for block in blocks]
+        note = _in_short(None, blocks) if set(kinds) == {"text"} else ", ".join(kinds)
+    else:
+        attached = attach(value, "result")
+        blocks, note = attached.blocks, attached.note.removeprefix("result: ")
+        note = note or _in_short(value, blocks)
+    return tuple(map(_cut, blocks)), note
+
+
+def _attached_block(block: dict[str, Any]) -> dict[str, Any]:
+    check_block(block, "The result")
+    return block | {"text": redact(block["text"])} if block["type"] == "text" else block
 
 
 def _in_short(value: Any, blocks: Iterable[dict[str, Any]]) -> str:
@@ -54,7 +71,7 @@ def _in_short(value: Any, blocks: Iterable[dict[str, Any]]) -> str:
     if len(text) <= _SHORT and "\n" not in text:
         return text or "an empty text"
     if isinstance(value, (list, tuple, set, frozenset)):
-        return f"{len(value):,} items"
+        return f"{len(value):,} item{'' if len(value) == 1 else 's'}"
     if isinstance(value, dict):
         keys = ", ".join(map(str, value))
         return keys if len(keys) <= _SHORT else f"{len(value):,} entries"
@@ -62,7 +79,10 @@ def _in_short(value: Any, blocks: Iterable[dict[str, Any]]) -> str:
 
 
 def _is_block(value: Any) -> bool:
-    return isinstance(value, dict) and value.get("type") in _CONTENT and len(value) > 1
+    """Whether it is a content block, and not a record that has a type too."""
+    kind = value.get("type") if isinstance(value, dict) else None
+    field, form = _CONTENT.get(kind, ("", str)) if isinstance(kind, str) else ("", str)
+    return bool(field) and isinstance(value.get(field), form)
 
 
 def _cut(block: dict[str, Any]) -> dict[str, Any]:
@@ -92,7 +112,7 @@ def failed(
 def raised(call: str, error: Exception, seconds: float) -> ToolRan:
     """A call that raised: the model is told what, the user also where."""
     message = said(error)
-    if str(error).startswith("Invalid arguments for function") and error.__cause__ is not None:
+    if "Invalid arguments for function" in message and error.__cause__ is not None:
         message = _invalid(error.__cause__)  # the SDK's own words do not say what is wrong
     lines = traceback.format_exception(type(error), error, _theirs(error.__traceback__))
     kind, report = type(error).__name__, _FILE.sub(_cell, "".join(lines))

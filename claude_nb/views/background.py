@@ -64,9 +64,11 @@ class _Job:
         try:
             return following.step(at_once=at_once)
         except Exception as bug:  # noqa: BLE001 - a reply that is paid for outlives a bad frame
+            if self.bug is not None:
+                return done
             self.bug = bug
             self.following = Following(self.stream, self.reply, Unseen())
-            return self.following.step()
+            return False
 
     def wait(self, wake: Callable[[], object]) -> float:
         """Ask to be woken by what comes next, and say until when to sleep at most."""

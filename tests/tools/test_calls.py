@@ -15,6 +15,7 @@ from PIL import Image
 
 import claude_nb
 from claude_nb import ClaudeError, Conversation, Tools
+from claude_nb.attachments import attach
 from claude_nb.errors import StoppedError
 from claude_nb.events import ToolAsked, ToolRan, ToolStarted
 from claude_nb.models import facts
@@ -23,6 +24,7 @@ from claude_nb.tools.results import MAX_RESULT
 from tests.played import end, said, start, tool_use
 
 ANSWER = Stream(said("Done."))
+IMAGE_BLOCK = attach(Image.new("RGB", (4, 2)), "image").blocks
 
 
 def call_of(*names: str) -> Stream:
@@ -112,6 +114,10 @@ def test_a_function_that_returns_an_awaitable_is_awaited(api):
         (np.arange(3), None, "array of shape (3,), dtype int64"),
         (Image.new("RGB", (4, 2)), "image", "image 4 × 2"),
         ([{"type": "text", "text": "as a block"}], "as a block", "as a block"),
+        ([{"type": "text", "text": "x" * 200_000}], None, "200,000 characters"),
+        ([*IMAGE_BLOCK, {"type": "text", "text": "a"}], "imagea", "image, text"),
+        ([{"type": "text", "id": 3}], '[{"type": "text", "id": 3}]', '[{"type": "text", "id": 3}]'),
+        ([{"type": ["a"], "n": 1}], '[{"type": ["a"], "n": 1}]', '[{"type": ["a"], "n": 1}]'),
         ("x" * 200_000, None, "200,000 characters"),
     ],
     ids=lambda value: type(value).__name__,
@@ -171,9 +177,12 @@ def test_an_exit_in_a_function_is_not_ours(api):
     def leave() -> str:
         raise SystemExit(3)
 
-    (result,) = ran(run(api, leave))
+    async def leave_too() -> str:
+        raise SystemExit(3)
 
-    assert told(result) == "RuntimeError: SystemExit(3)"
+    results = ran(run(api, leave, leave_too))
+
+    assert list(map(told, results)) == ["RuntimeError: SystemExit(3)"] * 2
 
 
 def test_keys_in_a_result_are_redacted(api):
@@ -182,7 +191,10 @@ def test_keys_in_a_result_are_redacted(api):
     def leak() -> str:
         return "sk-" + "ant-" + "0123"
 
-    assert told(*ran(run(api, leak))) == "sk-ant-…"
+    def leak_block() -> list[dict]:
+        return [{"type": "text", "text": leak()}]
+
+    assert list(map(told, ran(run(api, leak, leak_block)))) == ["sk-ant-…"] * 2
 
 
 def test_time_that_is_up_breaks_off_a_function_on_the_main_thread(api):
@@ -212,6 +224,83 @@ def test_time_that_is_up_breaks_off_an_asynchronous_function(api):
         return "late"
 
     assert told(*ran(run(api, hang, timeout=0.1))) == "Broken off after 0.1 s."
+
+
+def test_an_asynchronous_function_that_blocks_holds_up_nobody_else(api):
+    """Its time is up all the same, and a stream beside it goes on."""
+    goes_on = threading.Event()
+
+    async def block() -> str:
+        goes_on.wait(30)
+        return "late"
+
+    async def beside() -> str:
+        return (await claude_nb.ask_async("Beside.", show=False)).text
+
+    try:
+        assert told(*ran(run(api, block, timeout=0.1))) == "Broken off after 0.1 s."
+        api.enqueue(ANSWER)
+        assert claude_nb.ask("Still there?", show=False).text == "Done."
+    finally:
+        goes_on.set()
+    api.enqueue(call_of("beside"), Stream(said("From beside.")), ANSWER)
+    reply = claude_nb.ask("Go.", tools=[beside], show=False)
+    assert told(*ran(reply)) == "From beside."
+
+
+def test_a_function_that_waits_for_its_turn_has_its_whole_time(api):
+    """One before it may hold the thread for longer than that."""
+    goes_on = threading.Event()
+
+    def stubborn() -> str:
+        try:
+            goes_on.wait(30)
+        except BaseException:  # noqa: BLE001 - that is the point
+            time.sleep(0.6)
+        return "late"
+
+    def quick() -> str:
+        return "on time"
+
+    held, fast = ran(run(api, stubborn, quick, timeout=0.3))
+
+    assert (held.note, told(fast)) == ("time is up", "on time")
+
+
+def test_what_a_function_cancels_itself_is_its_error(api):
+    """Nobody pressed Stop."""
+
+    async def given_up() -> str:
+        task = asyncio.create_task(asyncio.sleep(60))
+        task.cancel()
+        await task
+        return "never"
+
+    def cancelled() -> str:
+        raise asyncio.CancelledError
+
+    reply = run(api, given_up, cancelled)
+
+    assert [(r.is_error, told(r)) for r in ran(reply)] == [
+        (True, "RuntimeError: CancelledError()")
+    ] * 2
+    assert reply.text == "Done."
+
+
+def test_an_error_that_cannot_be_written_down_is_told(api):
+    """Its own ``str`` fails."""
+
+    class Mute(Exception):  # noqa: N818
+        def __str__(self) -> str:
+            raise ValueError
+
+    def fail() -> str:
+        raise Mute
+
+    reply = run(api, fail)
+
+    assert "Mute" in told(*ran(reply))
+    assert reply.text == "Done."
 
 
 def test_a_time_out_of_the_function_s_own_is_its_error(api):

@@ -36,9 +36,11 @@ def stop(city: str) -> str:
     raise KeyboardInterrupt
 
 
-FUNCTIONS = [look_up, add, fail, stop]
+FUNCTIONS = [look_up, add, fail, stop, "web_search"]
 
 LISBON = tool_use('{"city": ', '"Lisbon"}')
+SEARCH = {"type": "server_tool_use", "id": "srv_1", "name": "web_search", "input": {}}
+FOUND = {"type": "web_search_tool_result", "tool_use_id": "srv_1", "content": []}
 THOUGHT = {"type": "thinking", "thinking": "Hm.", "signature": "signed"}
 
 
@@ -285,31 +287,84 @@ LOOPS = {
             FIRST,
             [
                 ASKED,
-                assistant(
-                    {"type": "server_tool_use", "id": "srv_1", "name": "web_search", "input": {}},
-                    {"type": "web_search_tool_result", "tool_use_id": "srv_1", "content": []},
-                ),
+                assistant(SEARCH, FOUND),
             ],
+            [ASKED, assistant(SEARCH, FOUND, called()), user(WEATHER)],
+        ],
+        [
+            ASKED,
+            assistant(SEARCH, FOUND, called()),
+            user(WEATHER),
+            assistant("It is warm."),
+        ],
+    ),
+    "a search whose result comes behind ours": Loop(
+        [
+            Stream(
+                [
+                    start(),
+                    *block(0, type="server_tool_use", id="srv_1", name="web_search", input={}),
+                    *tool_use('{"city": "Lisbon"}', index=1),
+                    *end("tool_use"),
+                ]
+            ),
+            Stream(
+                [
+                    start(),
+                    *block(0, type="web_search_tool_result", tool_use_id="srv_1", content=[]),
+                    *thinking("Hm.", index=1),
+                    *text("It is warm.", index=2),
+                    *end(),
+                ]
+            ),
+        ],
+        [FIRST, [ASKED, assistant(SEARCH, called()), user(WEATHER)]],
+        [
+            ASKED,
+            assistant(SEARCH, called()),
+            user(WEATHER),
+            assistant(FOUND, THOUGHT, "It is warm."),
+        ],
+    ),
+    "a search that never brings a result": Loop(
+        [
+            Stream(
+                [
+                    start(),
+                    *thinking("Hm."),
+                    *block(1, type="server_tool_use", id="srv_1", name="web_search", input={}),
+                    *tool_use('{"city": "Lisbon"}', index=2),
+                    *end("tool_use"),
+                ]
+            ),
+            Stream([start(), *thinking("Hm."), *text("It is warm.", index=1), *end()]),
+        ],
+        [FIRST, [ASKED, assistant(THOUGHT, SEARCH, called()), user(WEATHER)]],
+        [ASKED, assistant(THOUGHT, called()), user(WEATHER), assistant("It is warm.")],
+    ),
+    "input that could not go back": Loop(
+        [Stream([start(), *tool_use('{"city": "x", "n": NaN}'), *end("tool_use")]), ANSWER],
+        [
+            FIRST,
             [
                 ASKED,
-                assistant(
-                    {"type": "server_tool_use", "id": "srv_1", "name": "web_search", "input": {}},
-                    {"type": "web_search_tool_result", "tool_use_id": "srv_1", "content": []},
-                    called(),
-                ),
-                user(WEATHER),
+                {"role": "assistant", "content": [called() | {"input": {}}]},
+                user(error('{"INVALID_JSON": "{\\"city\\": \\"x\\", \\"n\\": NaN}"}')),
             ],
         ],
         [
             ASKED,
-            assistant(
-                {"type": "server_tool_use", "id": "srv_1", "name": "web_search", "input": {}},
-                {"type": "web_search_tool_result", "tool_use_id": "srv_1", "content": []},
-                called(),
-            ),
-            user(WEATHER),
+            {"role": "assistant", "content": [called() | {"input": {}}]},
+            user(error('{"INVALID_JSON": "{\\"city\\": \\"x\\", \\"n\\": NaN}"}')),
             assistant("It is warm."),
         ],
+    ),
+    "a result that the server refuses": Loop(
+        [CALL, Error(400, "invalid_request_error", "no")],
+        [FIRST, SECOND],
+        [],
+        "failed",
+        "",
     ),
     "refused in the middle of the loop": Loop(
         [CALL, Stream([start(), *text("No"), *end("refusal")])],

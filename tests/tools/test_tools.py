@@ -110,6 +110,11 @@ def several(*cities: str):
     """Any number."""
 
 
+def one_by_one(city: str):
+    """In parts."""
+    yield city
+
+
 def table(frame: object.__class__, place: memoryview):
     """No JSON."""
 
@@ -132,6 +137,7 @@ def forward(x: Nowhere):  # noqa: F821 - that is the point
         ([places], "places takes city by its place alone."),
         ([several], "several takes cities by its place alone."),
         ([print], "print takes args by its place alone."),
+        ([one_by_one], "one_by_one yields its values one by one."),
         ([dict.fromkeys], "fromkeys takes iterable by its place alone."),
         ([look_up, look_up], "There are two tools of the name look_up."),
         ([{"name": "x", "input_schema": {}}], "The definition of x alone cannot be run."),
@@ -150,8 +156,20 @@ def test_what_cannot_be_a_tool_is_said(tools, what):
     assert raised.value.advice
 
 
-@pytest.mark.parametrize("how", [{"timeout": 0}, {"timeout": float("nan")}, {"max_turns": 0}])
+@pytest.mark.parametrize(
+    "how",
+    [
+        *({"timeout": value} for value in (0, float("nan"), "3", True)),
+        *({"max_turns": value} for value in (0, "3", None)),
+    ],
+)
 def test_limits_are_above_zero(how):
     """Others mean nothing."""
     with pytest.raises(InputError):
         Tools(look_up, **how)
+
+
+@pytest.mark.parametrize("tools", [look_up, "web_search", {"type": "web_search_20250305"}])
+def test_one_tool_need_not_be_in_a_list(tools):
+    """What is meant is plain."""
+    assert Tools.of(tools).definitions == Tools(tools).definitions
