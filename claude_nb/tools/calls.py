@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from claude_nb.blocks import Block
     from claude_nb.tools import Tool, Tools
 
-_GRACE = 1.0
-"""Seconds in which asynchronous functions that are cancelled may end."""
-
 
 class Calls:
     """Runs the calls of one reply.
@@ -82,7 +79,7 @@ class Calls:
         except asyncio.CancelledError:
             for task in tasks:
                 task.cancel()
-            await asyncio.wait(tasks, timeout=_GRACE)
+            await asyncio.wait(tasks)  # until each has told its end
             raise
 
     def _allowed(self, call: Block) -> bool | None:
