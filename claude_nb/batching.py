@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from claude_nb import batch_api, notebook, run
 from claude_nb.api import Connection
-from claude_nb.batches import asked
+from claude_nb.batches import asked, counting, handing_in, waiting
 from claude_nb.batches import rows as rows_of
-from claude_nb.batches.job import MAY_BE_TAKEN, Job, Part
+from claude_nb.batches.handing_in import MAY_BE_TAKEN
+from claude_nb.batches.job import Job
+from claude_nb.batches.requests import Requests
 from claude_nb.batches.results import Result, Results, RowOutcome, Spent
 from claude_nb.budget import MIN_OUTPUT, Budget, Estimate, estimate
 from claude_nb.caching import System
@@ -37,6 +39,8 @@ from claude_nb.views.batches import BatchView
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Sequence
+
+    from claude_nb.batches.part import Part
 
 T = TypeVar("T")
 
@@ -97,9 +101,8 @@ def batch(
         ClaudeError: The service did not take it.
     """
     job = _job(output, client, policy, options)
-    request = _request(options)
-    made = Batch(job, request, max_cost=max_cost, show=show)
-    made._fill(prompts, template)  # noqa: SLF001 - its own maker
+    job.requests.fill(prompts, template)
+    made = Batch(job, max_cost=max_cost, show=show)
     if dry_run:
         made.estimate()
     else:
@@ -113,17 +116,14 @@ class Batch:
     ``batch`` makes one, and ``Batch.resume`` finds one again. It shows itself in a notebook.
     """
 
-    def __init__(
-        self, job: Job, request: Request, *, max_cost: float | None = None, show: bool = True
-    ) -> None:
+    def __init__(self, job: Job, *, max_cost: float | None = None, show: bool = True) -> None:
         self._job = job
-        self._request = request
+        self._requests = job.requests
         self._max_cost = max_cost
         self._show = show
         self._view = BatchView()
         self._began: float | None = None
         self._waited: float | None = None
-        self._index: Any = None
         self._plan: Table | None = None
         self._counted: list[Estimate] = []
         self._error: ClaudeError | None = None
@@ -135,31 +135,6 @@ class Batch:
         self._saved: dict[str, Any] | None = None  # and what the notebook has of it
 
     # --- handing in -------------------------------------------------------------------------
-
-    def _fill(self, prompts: Any, template: str | None) -> None:
-        """Read the user's rows, and keep what is sent for each."""
-        job, found = self._job, rows_of.read(prompts, template)
-        job.count, job.labels, self._index = found.count, found.labels, found.index
-        first: InputError | None = None
-        for number, content in enumerate(found.contents):
-            problem = content if isinstance(content, InputError) else None
-            if not isinstance(content, InputError):
-                blocks = list(content.blocks)
-                text = " ".join(b["text"] for b in blocks if b["type"] == "text")
-                try:
-                    replace(self._request, prompt=text or "…", content=tuple(blocks))
-                    plain = len(blocks) == 1 and blocks[0]["type"] == "text"
-                    if plain and not text.strip():
-                        problem = InputError("The prompt is empty.")
-                    else:
-                        job.add(number, text if plain else blocks)
-                except InputError as error:
-                    problem = error
-            if problem is not None:
-                first = first or problem
-                job.problems[number] = str(problem)
-        if first is not None and len(job.problems) == job.count:
-            raise InputError(f"No row can be sent. {first.what}", first.advice)
 
     def estimate(self, *, every: bool = False) -> Batch:
         """Count what would be sent, and show what it could cost; nothing is handed in.
@@ -173,8 +148,8 @@ class Batch:
         Raises:
             ClaudeError: The server did not count it.
         """
-        rows = self._job.sendable
-        self._count(rows if every or len(rows) <= SAMPLE else _spread(rows, self._job.size))
+        rows = self._requests.sendable
+        self._count(rows if every or len(rows) <= SAMPLE else _spread(rows, self._requests.size))
         self._plan = self._expected(len(rows))
         self._settle()
         self._view.leave()
@@ -184,21 +159,21 @@ class Batch:
         self._run(self._counting(rows))
 
     async def _counting(self, rows: Sequence[int]) -> None:
-        counted = await self._job.count_tokens(rows)
-        self._counted = [estimate(self._request, tokens) for tokens in counted]
+        counted = await counting.count_tokens(self._job, rows)
+        self._counted = [estimate(self._requests.request, tokens) for tokens in counted]
 
     def _expected(self, count: int) -> Table:
         """What it would take, as a table."""
         counted, tokens = self._counted, sum(each.input_tokens for each in self._counted)
         share = count / len(counted)
-        off = _off(self._request.model)
+        off = _off(self._requests.request.model)
         low, high = _sum(each.low for each in counted), _sum(each.high for each in counted)
         full = None if high is None else high * share
         heads = ("rows", "input", "output at most", "cost at least", "cost at most", "one by one")
         row: tuple[str, ...] = (
             words.count(count),
             f"{words.count(round(tokens * share))} tokens",
-            f"{words.count(count * self._request.max_tokens)} tokens",
+            f"{words.count(count * self._requests.request.max_tokens)} tokens",
             words.money(None if low is None or off is None else low * share * off),
             words.money(None if full is None or off is None else full * off),
             words.money(full),
@@ -208,7 +183,7 @@ class Batch:
             if len(counted) == count
             else f"{len(counted)} of {count:,} rows, spread over all sizes, were counted."
         )
-        parts = len(self._job.plan(self._job.sendable))
+        parts = len(self._requests.plan(self._requests.sendable))
         batches = f" It takes {parts} batches of the service." if parts > 1 else ""
         note = f"Nothing was handed in: .submit() does. {how}{batches} Prices as of {as_of()}."
         return Table(heads, [row], note)
@@ -227,7 +202,7 @@ class Batch:
         waiting = [part for part in job.parts if part.status is None]
         if job.parts and not waiting:
             raise InputError("This batch is handed in already.", "resubmit() hands in what failed.")
-        rows = [row for part in waiting for row in part.rows] if waiting else job.sendable
+        rows = [row for part in waiting for row in part.rows] if waiting else job.requests.sendable
         self._plan = None
         self._hand_in(rows, waiting)
         return self
@@ -248,15 +223,15 @@ class Batch:
             note: What is to be said about it.
         """
         job, limits = self._job, ExitStack()
-        request, notes, known = self._request, job.notes, job.parts
+        request, notes, known = self._requests.request, job.notes, job.parts
         job.notes = [*notes, note] if note else [*notes]
         try:
             if max_tokens is not None:
-                self._ask_for(max_tokens)
+                self._requests.ask_for(max_tokens)
             self._keep_to_limits(rows, limits)
-            parts = parts or job.plan(rows)
+            parts = parts or job.requests.plan(rows)
             job.parts = [*known, *(part for part in parts if part not in known)]
-            self._run(job.submit())
+            self._run(handing_in.submit(job))
         except BaseException:
             if any(part.status or part.doubtful for part in parts):
                 self._kept_by = run.session.budget
@@ -264,7 +239,7 @@ class Batch:
                 raise
             limits.close()
             job.parts, job.notes = known, notes
-            self._ask_for(request.max_tokens)
+            self._requests.ask_for(request.max_tokens)
             self._settle()
             raise
         self._kept_by = self._began = self._waited = None
@@ -292,26 +267,27 @@ class Batch:
             cost = self.cost
             if cost is None:
                 raise InputError("What it has cost is not known, so max_cost cannot be kept.")
-            self._ask_for(self._fitted(limit - cost, "max_cost")[0])
+            self._requests.ask_for(self._fitted(limit - cost, "max_cost")[0])
         if budget is not None:
-            self._ask_for(limits.enter_context(budget.keeping(self._fitted)))
+            self._requests.ask_for(limits.enter_context(budget.keeping(self._fitted)))
 
     def _fitted(self, limit: float, whose: str) -> tuple[int, float]:
         """The ``max_tokens`` that a limit allows, and what it can cost then."""
-        model, off = facts(self._request.model), _off(self._request.model)
+        model, off = facts(self._requests.request.model), _off(self._requests.request.model)
         inputs = [
-            estimate(replace(self._request, max_tokens=1), e.input_tokens) for e in self._counted
+            estimate(replace(self._requests.request, max_tokens=1), e.input_tokens)
+            for e in self._counted
         ]
         prices = [model.price_for(e.input_tokens) if model else None for e in self._counted]
         spent = _sum(each.high for each in inputs)
         rates = _sum(price.output if price else None for price in prices)
         if spent is None or rates is None or off is None:
             raise InputError(
-                f"What {self._request.model} costs in a batch is not known, so {whose} cannot be"
-                " kept.",
+                f"What {self._requests.request.model} costs in a batch is not known, so {whose}"
+                " cannot be kept.",
                 "Nothing was sent. Take a model with a known price (%claude_nb models).",
             )
-        wanted = self._request.max_tokens
+        wanted = self._requests.request.max_tokens
         spent, rate = spent * off, rates * off / MILLION
         most = math.floor((limit - spent) / rate) if rate else wanted
         if most < min(wanted, MIN_OUTPUT):
@@ -328,10 +304,6 @@ class Batch:
             )
         fitted = min(wanted, most)
         return fitted, spent + fitted * rate
-
-    def _ask_for(self, max_tokens: int) -> None:
-        self._request = replace(self._request, max_tokens=max_tokens)
-        self._job.ask_for({**self._job.common, "max_tokens": max_tokens})
 
     # --- waiting ----------------------------------------------------------------------------
 
@@ -372,11 +344,11 @@ class Batch:
         ids, saved = _found(ids)
         given = {*options, *(() if output is None else ("output",))}
         options = {**((saved and asked.restored(saved)) or {}), **options}
-        made = cls(_job(output, client, policy, options), _request(options), show=show)
+        made = cls(_job(output, client, policy, options), show=show)
         made._given, made._saved = given, saved
         if prompts is not None:
-            made._fill(prompts, template)
-        made._run(made._job.resume(ids))
+            made._job.requests.fill(prompts, template)
+        made._run(waiting.resume(made._job, ids))
         made._settle()
         return made
 
@@ -395,7 +367,7 @@ class Batch:
         """
         self._check_submitted()
         self._began = self._began or time.monotonic()
-        self._run(self._job.wait())
+        self._run(waiting.wait(self._job))
         self._waited = time.monotonic() - self._began
         self._settle()
         return self
@@ -410,7 +382,7 @@ class Batch:
             ClaudeError: The service did not answer.
         """
         self._check_submitted()
-        self._run(self._job.refresh())
+        self._run(waiting.refresh(self._job))
         self._settle()
         return self
 
@@ -424,7 +396,7 @@ class Batch:
             ClaudeError: The service did not answer.
         """
         self._check_submitted()
-        self._run(self._job.cancel())
+        self._run(waiting.cancel(self._job))
         self._settle()
         return self
 
@@ -474,18 +446,18 @@ class Batch:
                 f"Pass it: claude_nb.Batch.resume(id, prompts=…, {', '.join(missing)}).",
             )
         if self._saved is None:
-            tokens = max_tokens or self._request.max_tokens
-            system = "a" if self._request.system else "no"
+            tokens = max_tokens or self._requests.request.max_tokens
+            system = "a" if self._requests.request.system else "no"
             return (
-                f"handed in again with {self._request.model}, max tokens {tokens:,},"
+                f"handed in again with {self._requests.request.model}, max tokens {tokens:,},"
                 f" {system} system prompt: what it was before is not known"
             )
-        changed = asked.changed(self._saved, self._request, self._job.common)
+        changed = asked.changed(self._saved, self._requests.request, self._requests.common)
         return f"handed in again with another {', '.join(changed)} than before" if changed else ""
 
     def _disagreeing(self, given: set[str]) -> list[str]:
         """What has to be passed, where nothing but the results says what was asked."""
-        job, request = self._job, self._request
+        job, request = self._job, self._requests.request
         models = sorted(filter(None, job.spent()))
         missing = []
         if "model" not in given:
@@ -500,7 +472,7 @@ class Batch:
             missing.append(f"max_tokens={max(filter(None, most))}")
         if not given & {"system", "output"} and (row := job.answered()) is not None:
             with suppress(InputError):  # a server that does not count
-                if not self._run(job.same_input(row)):
+                if not self._run(counting.same_input(job, row)):
                     missing.append("system=… or output=… (system=None for none)")
         return missing
 
@@ -590,7 +562,7 @@ class Batch:
     @property
     def results(self) -> Results:
         """What has become of each row, in order; each is read from disk when it is looked at."""
-        return Results(self._job.count, self._job.result)
+        return Results(self._requests.count, self._job.result)
 
     @property
     def failed(self) -> list[Result]:
@@ -633,7 +605,11 @@ class Batch:
             raise InputError(
                 "pandas is not installed.", "Install it: %pip install pandas"
             ) from None
-        index = self._index if self._index is not None else list(self._job.labels)
+        index = (
+            self._requests.index
+            if self._requests.index is not None
+            else list(self._requests.labels)
+        )
         typed = self._job.output is not None
         rows = [_flat(result, typed=typed) for result in self.results]
         frame = pandas.DataFrame(rows, index=index)
@@ -641,11 +617,11 @@ class Batch:
         return frame.astype(counts)
 
     def __len__(self) -> int:
-        return self._job.count
+        return self._requests.count
 
     def _picture(self) -> pictures.Picture:
         job = self._job
-        counts = self.counts if job.submitted or job.problems else {}
+        counts = self.counts if job.submitted or job.requests.problems else {}
         failed = self._listed() if counts and not job.doing else []
         hidden = {str(outcome) for outcome in _UNSHOWN}
         unlisted = sum(n for name, n in counts.items() if name not in hidden) - len(failed)
@@ -656,7 +632,7 @@ class Batch:
         return pictures.Picture(
             model=", ".join(name for name, _ in spent) if spent else self._model,
             simulated=self.simulated,
-            total=job.count,
+            total=job.requests.count,
             state=job.doing or (self.state if self.done or self.state != "ended" else _UNREAD),
             mood=self._mood(),
             elapsed=elapsed,
@@ -680,7 +656,7 @@ class Batch:
     def _model(self) -> str:
         """The model that is asked; empty where that is not known."""
         unknown = self._given is not None and self._saved is None and "model" not in self._given
-        return "" if unknown else self._request.model
+        return "" if unknown else self._requests.request.model
 
     def _mood(self) -> Outcome:
         if self._error is not None and not isinstance(self._error, StoppedError):
@@ -688,16 +664,19 @@ class Batch:
         if not self.done:
             return Outcome.STREAMING if self._job.submitted else Outcome.STOPPED
         complete = self._job.counts().get(RowOutcome.COMPLETE, 0)
-        return Outcome.COMPLETE if complete == self._job.count else Outcome.TRUNCATED
+        return Outcome.COMPLETE if complete == self._requests.count else Outcome.TRUNCATED
 
     def _lines(self) -> Iterable[str]:
         job = self._job
         yield from job.notes
         yield from (part.guess for part in job.parts if part.guess)
-        if isinstance(self._request.system, System):
+        if isinstance(self._requests.request.system, System):
             yield f"the system prompt is kept for {_TTL.replace('h', ' hour')}, as a batch needs it"
-        if job.changed:
-            shown = rows_of.named((job.labels[r] for r in sorted(job.changed)), len(job.changed))
+        if job.matching.changed:
+            shown = rows_of.named(
+                (job.requests.labels[r] for r in sorted(job.matching.changed)),
+                len(job.matching.changed),
+            )
             yield f"changed since it was handed in, so the results are for what it was: {shown}"
         if self._error is not None:
             yield str(self._error)
@@ -720,10 +699,12 @@ class Batch:
             "model": redact(self._model) or None,
             "simulated": self.simulated,
             "outcome": self.state,
-            "batch": {"ids": self.ids, "rows": job.count, "counts": self.counts},
+            "batch": {"ids": self.ids, "rows": job.requests.count, "counts": self.counts},
         }
         if self._given is None or self._saved is not None:
-            record["batch"]["options"] = self._saved or asked.saved(self._request, job.common)
+            record["batch"]["options"] = self._saved or asked.saved(
+                self._requests.request, job.requests.common
+            )
         read = [part for part in job.parts if part.read and not part.gone]
         record["batch"]["spent"] = {part.id: _figures(part.total) for part in read}
         if self.done:
@@ -740,7 +721,9 @@ class Batch:
         return pictures.mimebundle(self._picture()), self._record()
 
     def __repr__(self) -> str:
-        return f"<Batch of {self._job.count:,} · {self.state} · {', '.join(self.ids) or 'no id'}>"
+        return (
+            f"<Batch of {self._requests.count:,} · {self.state} · {', '.join(self.ids) or 'no id'}>"
+        )
 
 
 def recent(limit: int = 20, *, client: Any = None) -> Table:
@@ -774,12 +757,11 @@ def _cancel(future: futures.Future[Any]) -> None:
 
 
 def _job(output: Any, client: Any, policy: Policy | None, options: dict[str, Any]) -> Job:
-    common = _request(options).params()
-    del common["messages"]
+    request = _request(options)
     if output is not None:
-        form = {"type": "json_schema", "schema": batch_api.schema_of(output)}
-        common["output_config"] = {**common.get("output_config", {}), "format": form}
-    return Job(_connection(client), common, output, policy or Policy())
+        request = replace(request, output=batch_api.schema_of(output))
+    requests = Requests(request)
+    return Job(_connection(client), requests, output, policy or Policy())
 
 
 def _request(options: dict[str, Any]) -> Request:

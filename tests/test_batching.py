@@ -13,8 +13,8 @@ import pytest
 from pydantic import BaseModel
 
 import claude_nb
-from claude_nb import Batch, batching, run
-from claude_nb.batches import job
+from claude_nb import Batch, batch_api, batching, run
+from claude_nb.batches import job, patience, reading, requests
 from claude_nb.budget import Budget
 from claude_nb.errors import (
     ClaudeError,
@@ -47,7 +47,7 @@ def service(slow, monkeypatch):
     monkeypatch.setenv("ANTHROPIC_BASE_URL", slow.base_url)
     monkeypatch.setenv("ANTHROPIC_API_KEY", "not-a-key")
     monkeypatch.setattr(run, "session", Session())
-    monkeypatch.setattr(job, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(patience, "FIRST_PAUSE", 0.01)
     yield slow
     slow.drain()
 
@@ -110,12 +110,12 @@ def test_a_cached_system_prompt_is_kept_for_an_hour(service):
 
 def test_a_batch_is_split_by_requests_and_by_bytes(service, monkeypatch):
     """Several batches of the service are one of ours, each row in one of them."""
-    monkeypatch.setattr(job, "MAX_REQUESTS", 4)
+    monkeypatch.setattr(requests, "MAX_REQUESTS", 4)
     made = handed_in([f"hello {n}" for n in range(10)])
     assert len(made.ids) == 3
     service.advance(1000)
     assert made.wait().counts == {"complete": 10}
-    monkeypatch.setattr(job, "MAX_BYTES", 5000)
+    monkeypatch.setattr(requests, "MAX_BYTES", 5000)
     made = handed_in(["x" * 1500] * 8)
     assert len(made.ids) == 4
     assert all(len(json.dumps(r.body)) < 5200 for r in service.requests[-8:] if r.body)
@@ -288,7 +288,7 @@ def test_a_reply_that_does_not_fit_is_invalid(service):
 
 def test_partial_results_of_several_batches(service, monkeypatch):
     """What has ended can be read while the rest is processed."""
-    monkeypatch.setattr(job, "MAX_REQUESTS", 2)
+    monkeypatch.setattr(requests, "MAX_REQUESTS", 2)
     made = handed_in(["hello", "hello", "simulate expired", "hello"])
     service.advance(1000)
     made.refresh()
@@ -299,7 +299,7 @@ def test_partial_results_of_several_batches(service, monkeypatch):
 
 def test_rows_are_not_looked_at_again_while_nothing_comes(service, monkeypatch):
     """A large batch is drawn twice a second for hours; that takes no time from the notebook."""
-    monkeypatch.setattr(job, "MAX_REQUESTS", 300)
+    monkeypatch.setattr(requests, "MAX_REQUESTS", 300)
     made = handed_in(["hello"] * 299 + ["simulate an error"] + ["simulate expired"] * 300)
     looked = []
     outcome = job.Job.outcome
@@ -325,13 +325,13 @@ def test_others_results_are_read_in_a_line_s_time_each(service, monkeypatch):
         requests = [{"custom_id": f"k{n}", "params": params} for n in range(50)]
         made = client.messages.batches.create(requests=requests)
     service.advance(1000)
-    labels, take = [], job.Job._take
+    labels, take = [], reading._take
 
-    def watched(self, part, line, seen):
-        take(self, part, line, seen)
-        labels.append(self.labels)
+    def watched(job, part, line, seen):
+        take(job, part, line, seen)
+        labels.append(job.requests.labels)
 
-    monkeypatch.setattr(job.Job, "_take", watched)
+    monkeypatch.setattr(reading, "_take", watched)
     found = Batch.resume(made.id, show=False)
     assert len({id(each) for each in labels}) == 1
     assert sorted(r.label for r in found.results) == sorted(r["custom_id"] for r in requests)
@@ -387,7 +387,7 @@ def test_what_was_refused_is_not_handed_in_again(service):
 
 def test_resumed_by_its_ids_alone(service, account, monkeypatch):
     """A kernel that was killed after handing in knows nothing but what the service lists."""
-    monkeypatch.setattr(job, "MAX_REQUESTS", 3)
+    monkeypatch.setattr(requests, "MAX_REQUESTS", 3)
     made = handed_in([f"number {n}" for n in range(8)])
     service.advance(1000)
     before = texts(made.wait())
@@ -559,7 +559,7 @@ def test_results_that_are_gone_say_so(service):
 
 def test_a_part_that_is_gone_does_not_keep_the_rest_from_being_read(service, monkeypatch):
     """Past its 29 days, or deleted: its rows say so, and what the whole cost is not known."""
-    monkeypatch.setattr(job, "MAX_REQUESTS", 2)
+    monkeypatch.setattr(requests, "MAX_REQUESTS", 2)
     refused = Error(400, "invalid_request_error", "No")
     service.enqueue(NOTHING_LISTED, Scripted(None), NOTHING_LISTED, refused, at="batches")
     with pytest.raises(RequestError) as caught:
@@ -740,7 +740,7 @@ def test_a_server_that_is_not_there_has_taken_nothing(service, monkeypatch):
 
 def test_a_server_that_goes_away_before_it_is_sent(service, monkeypatch):
     """The list could be read, and then nobody was there: the policy's tries are used up."""
-    listed, tried = job.batch_api.newest, []
+    listed, tried = batch_api.newest, []
 
     async def newest(connection, limit=20):
         found = await listed(connection, limit)
@@ -752,7 +752,7 @@ def test_a_server_that_goes_away_before_it_is_sent(service, monkeypatch):
             tried.append(failures)
             return super().wait(error, failures)
 
-    monkeypatch.setattr(job.batch_api, "newest", newest)
+    monkeypatch.setattr(batch_api, "newest", newest)
     with pytest.raises(UnreachableError) as caught:
         handed_in(["hello"], policy=Counted(tries=3, base=0.0))
     assert (tried, "may have been taken" in str(caught.value)) == ([1, 2, 3], False)
@@ -777,7 +777,7 @@ def test_an_overload_is_waited_out(service, account):
 
 def test_an_error_between_two_parts_loses_neither(service, monkeypatch):
     """What was taken is named, and ``submit`` hands in the rest."""
-    monkeypatch.setattr(job, "MAX_REQUESTS", 1)
+    monkeypatch.setattr(requests, "MAX_REQUESTS", 1)
     refused = Error(400, "invalid_request_error", "No")
     service.enqueue(*[Scripted(None)] * 3, refused, at="batches")  # listed, taken, listed, refused
     with pytest.raises(ClaudeError) as caught:
@@ -871,7 +871,7 @@ def test_a_budget_holds_when_it_is_handed_in_a_second_time(service):
 
 def test_a_budget_keeps_what_is_left_of_a_batch_only_once(service, monkeypatch):
     """A part was taken, the other one was not: what both can cost is kept already."""
-    monkeypatch.setattr(job, "MAX_REQUESTS", 2)
+    monkeypatch.setattr(requests, "MAX_REQUESTS", 2)
     run.session.budget = Budget(0.009, run.session.ledger.spent)
     service.enqueue(NOTHING_LISTED, Scripted(None), at="batches")
     refusing(service)
@@ -922,7 +922,7 @@ def test_what_is_left_of_handing_in_again_is_handed_in_by_submit(service, monkey
     made = handed_in(["a long story"] * 2, max_tokens=20)
     service.advance(1000)
     before = texts(made.wait())
-    monkeypatch.setattr(job, "MAX_REQUESTS", 1)
+    monkeypatch.setattr(requests, "MAX_REQUESTS", 1)
     service.enqueue(NOTHING_LISTED, Scripted(None), at="batches")
     refusing(service)
     with pytest.raises(RequestError):
