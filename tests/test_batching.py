@@ -304,18 +304,18 @@ def test_rows_are_not_looked_at_again_while_nothing_comes(service, monkeypatch):
     looked = []
     outcome = job.Job.outcome
     monkeypatch.setattr(job.Job, "outcome", lambda *a: looked.append(a[1]) or outcome(*a))
-    made._picture()
+    made._shown.picture()
     assert looked == []
     service.advance(1000)
     made.refresh()
     assert len(looked) <= 600
-    assert made._picture().failed == (("299 · errored", made.failed[0].error),)
+    assert made._shown.picture().failed == (("299 · errored", made.failed[0].error),)
     looked.clear()
-    assert made._picture().failed[0][0] == "299 · errored"
+    assert made._shown.picture().failed[0][0] == "299 · errored"
     assert looked == []
     service.advance(DAY)
     made.wait()
-    assert (len(made._picture().failed), made._picture().more) == (20, 281)
+    assert (len(made._shown.picture().failed), made._shown.picture().more) == (20, 281)
 
 
 def test_others_results_are_read_in_a_line_s_time_each(service, monkeypatch):

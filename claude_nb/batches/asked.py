@@ -7,6 +7,7 @@ notice that it is missing when rows are to be handed in again.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.batches.rows import digest
@@ -21,6 +22,19 @@ _OPTIONS = ("model", "max_tokens", "effort", "thinking")
 
 _ELSEWHERE = ("model", "max_tokens", "thinking", "output_config")
 """Arguments of ``messages.create`` that these stand for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What is known of what a batch was handed in with, where it was resumed.
+
+    Attributes:
+        given: The names of the options that were passed when it was resumed.
+        saved: What the notebook has of those that it was handed in with, or None.
+    """
+
+    given: set[str]
+    saved: dict[str, Any] | None
 
 
 def saved(request: Request, common: dict[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from claude_nb.errors import InputError
 
 if TYPE_CHECKING:
     from claude_nb.api import Connection
+    from claude_nb.batches.asked import Earlier
     from claude_nb.batches.part import Part
     from claude_nb.batches.requests import Requests
     from claude_nb.retry import Policy
@@ -47,6 +48,7 @@ class Job:
             them have is taken from the later one, if that is better.
         outcomes: What came for its rows.
         matching: Which row a result is for.
+        earlier: What is known of what it was handed in with, where it was resumed; or None.
         doing: What is done at the moment, in words; empty for nothing.
         done: How much of it is done, and of how much.
         notes: What there is to say about it, a line each.
@@ -63,6 +65,7 @@ class Job:
         self.parts: list[Part] = []
         self.outcomes = Outcomes()
         self.matching = Matching(requests)
+        self.earlier: Earlier | None = None
         self.doing = ""
         self.done: tuple[int, int] = (0, 0)
         self.notes: list[str] = []
@@ -84,6 +87,42 @@ class Job:
     def ended(self) -> bool:
         """Whether all parts have ended and were read."""
         return bool(self.parts) and all(part.read for part in self.parts)
+
+    @property
+    def ids(self) -> list[str]:
+        """The service's ids of it."""
+        return [part.id for part in self.submitted]
+
+    @property
+    def state(self) -> str:
+        """How far it is, in words: see ``Batch.state``."""
+        if self.doubtful:
+            return "perhaps handed in"
+        states = {part.status.state if part.status else "" for part in self.parts}
+        if not states or "" in states:
+            return "partly handed in" if states - {""} else "not handed in"
+        for state in ("in_progress", "canceling"):
+            if state in states:
+                return state.replace("_", " ")
+        return "ended" if states == {"ended"} else ", ".join(sorted(states))
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the simulator has it."""
+        known = any(part.status.simulated for part in self.parts if part.status)
+        return self.connection.simulated or known
+
+    @property
+    def model(self) -> str:
+        """The model that is asked; empty where that is not known."""
+        earlier = self.earlier
+        known = earlier is None or earlier.saved is not None or "model" in earlier.given
+        return self.requests.request.model if known else ""
+
+    @property
+    def total(self) -> Spent:
+        """What all replies that were read took; the cost is not known where not all were read."""
+        return sum((part.total for part in self.parts), Spent())
 
     def spent(self) -> dict[str, Spent]:
         """What all replies that were read took, by model."""
@@ -108,14 +147,14 @@ class Job:
         """Whether nothing more can come for a row."""
         return all(part.read or not part.may_have(row) for part in self.parts)
 
-    def counts(self) -> dict[RowOutcome, int]:
+    def counts(self) -> dict[str, int]:
         """How many rows have become what, the best first."""
         found = {outcome: self.outcomes.count(outcome) for outcome in ORDER}
         found[RowOutcome.NOT_SENT] = len(self.requests.problems)
         rest = self.requests.count - sum(found.values()) if self.parts else 0
         over = all(part.read for part in self.parts)
         found[RowOutcome.MISSING if over else RowOutcome.PROCESSING] = rest
-        return {outcome: count for outcome, count in found.items() if count}
+        return {str(outcome): count for outcome, count in found.items() if count}
 
     def rows(self, *outcomes: RowOutcome, most: int | None = None) -> list[int]:
         """The rows of which one of these has become, the first ones of them."""
