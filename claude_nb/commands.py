@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 from IPython.core.error import StdinNotImplementedError
 from IPython.display import display
 
-from claude_nb import __version__, batching, jobs, notebook, reports, run
+from claude_nb import __version__, jobs, notebook, reports, run
 from claude_nb.api import list_models
+from claude_nb.batching import account
 from claude_nb.budget import Budget
 from claude_nb.conversation import Conversation
 from claude_nb.engine import call
@@ -99,7 +100,7 @@ def _models(_rest: str) -> object:
 
 
 def _batches(_rest: str) -> object:
-    return batching.recent()
+    return account.recent()
 
 
 def _key(_rest: str) -> None:

@@ -13,8 +13,9 @@ import pytest
 from pydantic import BaseModel
 
 import claude_nb
-from claude_nb import Batch, batch_api, batching, run
+from claude_nb import Batch, batch_api, run
 from claude_nb.batches import job, patience, reading, requests
+from claude_nb.batching.account import recent
 from claude_nb.budget import Budget
 from claude_nb.errors import (
     ClaudeError,
@@ -391,7 +392,7 @@ def test_resumed_by_its_ids_alone(service, account, monkeypatch):
     made = handed_in([f"number {n}" for n in range(8)])
     service.advance(1000)
     before = texts(made.wait())
-    listed = [row[0] for row in batching.recent().rows]
+    listed = [row[0] for row in recent().rows]
     assert listed == made.ids[::-1]
     assert texts(Batch.resume(*listed, show=False)) == before
     part = Batch.resume(made.ids[1], show=False)
@@ -546,7 +547,7 @@ def test_another_account_s_batch_is_not_found(service, monkeypatch):
     monkeypatch.setenv("ANTHROPIC_API_KEY", "another-key")
     with pytest.raises(RequestError, match="Another account"):
         Batch.resume(*made.ids, show=False)
-    assert batching.recent().rows == []
+    assert recent().rows == []
 
 
 def test_results_that_are_gone_say_so(service):
@@ -653,7 +654,7 @@ def test_an_answer_that_was_lost_is_no_second_batch(service, account):
     """Where it is not known whether a batch was taken, the service is asked, not paid twice."""
     service.enqueue(Raw([b'{"data":[],"has_more":false}']), Scripted(0), at="batches")
     made = handed_in(["hello"])
-    assert [row[0] for row in batching.recent().rows] == made.ids
+    assert [row[0] for row in recent().rows] == made.ids
     assert "found as" in repr(made._repr_mimebundle_())
 
 
@@ -662,7 +663,7 @@ def test_a_batch_that_was_not_taken_is_sent_again(service, account):
     listed = Raw([b'{"data":[],"has_more":false}'])
     service.enqueue(listed, Error(500, "api_error", "No"), at="batches")
     made = handed_in(["hello"])
-    assert len(batching.recent().rows) == len(made.ids) == 1
+    assert len(recent().rows) == len(made.ids) == 1
 
 
 def test_where_nothing_can_be_known_it_says_so(service):
@@ -687,7 +688,7 @@ def test_a_list_that_is_late_is_no_second_batch(service, account):
     before = batches_of(service)
     made = handed_in(["hello"])
     assert batches_of(service) - before == 1
-    assert [row[0] for row in batching.recent().rows] == made.ids
+    assert [row[0] for row in recent().rows] == made.ids
 
 
 def test_a_stop_while_it_is_handed_in_says_that_it_may_have_been_taken(service, account):
@@ -708,7 +709,7 @@ def test_a_stop_while_it_is_handed_in_says_that_it_may_have_been_taken(service, 
     assert "may have been taken" in repr(made._repr_mimebundle_())
     made.submit()
     assert batches_of(service) - before == 1
-    assert made.ids == [row[0] for row in batching.recent().rows]
+    assert made.ids == [row[0] for row in recent().rows]
 
 
 def test_what_was_found_by_guess_is_read_only_where_it_is_ours(service, account):
@@ -763,7 +764,7 @@ def test_an_overload_is_waited_out(service, account):
     busy = Error(529, "overloaded_error", "Overloaded")
     service.enqueue(busy, busy, NOTHING_LISTED, busy, busy, at="batches")
     made = handed_in(["hello"])
-    assert [row[0] for row in batching.recent().rows] == made.ids
+    assert [row[0] for row in recent().rows] == made.ids
     service.advance(1000)
     service.enqueue(busy, at="batches")
     assert Batch.resume(*made.ids, policy=AT_ONCE, show=False).counts == {"complete": 1}
@@ -811,7 +812,7 @@ def test_a_dry_run_hands_nothing_in(service, account):
     shown = repr(planned._repr_mimebundle_())
     assert "100 of 150 rows" in shown
     assert "Nothing was handed in" in shown
-    assert batching.recent().rows == []
+    assert recent().rows == []
     assert "All rows were counted" in repr(planned.estimate(every=True)._repr_mimebundle_())
     assert planned.submit().state == "in progress"
 

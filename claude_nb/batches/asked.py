@@ -1,4 +1,4 @@
-"""What all rows of a batch were asked with: saved beside its ids, and restored when it is resumed.
+"""What all rows of a batch are asked with: saved beside its ids, and restored when it is resumed.
 
 What may be long or secret (a system prompt, a schema) is not saved, only a digest of it: enough to
 notice that it is missing when rows are to be handed in again.
@@ -7,10 +7,12 @@ notice that it is missing when rows are to be handed in again.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from claude_nb.batch_api import schema_of
 from claude_nb.batches.rows import digest
+from claude_nb.caching import System
 from claude_nb.errors import InputError, redact
 from claude_nb.prompt import Request
 
@@ -24,6 +26,10 @@ _ELSEWHERE = ("model", "max_tokens", "thinking", "output_config")
 """Arguments of ``messages.create`` that these stand for."""
 
 
+_TTL = "1h"
+"""How long a cached system prompt is kept for a batch, which takes longer than five minutes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Earlier:
     """What is known of what a batch was handed in with, where it was resumed.
@@ -35,6 +41,23 @@ class Earlier:
 
     given: set[str]
     saved: dict[str, Any] | None
+
+
+def request(options: dict[str, Any], output: Any) -> Request:
+    """What all rows have in common; nobody reads their thinking.
+
+    Args:
+        options: Fields of ``Request``, as the user passed them.
+        output: The JSON schema or pydantic model that the replies are to fit, or None.
+
+    Raises:
+        InputError: It cannot be sent.
+    """
+    system = options.get("system")
+    if isinstance(system, System):
+        options = options | {"system": System(system.parts, _TTL)}
+    made = Request("…", **{"hide_thinking": True, **options})
+    return made if output is None else replace(made, output=schema_of(output))
 
 
 def saved(request: Request, common: dict[str, Any]) -> dict[str, Any]:

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from concurrent import futures
 from contextlib import ExitStack
-from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from claude_nb import batch_api, run
-from claude_nb.api import Connection
 from claude_nb.batches import asked, handing_in, waiting
 from claude_nb.batches.counting import same_input
 from claude_nb.batches.job import Job
 from claude_nb.batches.requests import Requests
 from claude_nb.batches.results import Result, Results
 from claude_nb.batching import resuming
+from claude_nb.batching.account import connection
 from claude_nb.batching.costs import Costs
 from claude_nb.batching.frame import frame
 from claude_nb.batching.showing import Shown
-from claude_nb.caching import System
-from claude_nb.engine import call, engine
-from claude_nb.errors import ClaudeError, InputError, StoppedError
-from claude_nb.prompt import Request
-from claude_nb.render import words
-from claude_nb.render.table import Table
+from claude_nb.errors import ClaudeError, InputError
 from claude_nb.retry import Policy
-from claude_nb.views import interrupts
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
@@ -37,12 +26,6 @@ if TYPE_CHECKING:
     from claude_nb.usage import Usage
 
 T = TypeVar("T")
-
-_FRAME = 0.5
-"""Seconds between two looks at what there is to draw."""
-
-_TTL = "1h"
-"""How long a cached system prompt is kept for a batch, which takes longer than five minutes."""
 
 
 def batch(
@@ -313,30 +296,14 @@ class Batch:
             raise InputError("This batch is not handed in.", "submit() hands it in.")
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do something on the engine's thread, and show how far it is."""
-        future = asyncio.run_coroutine_threadsafe(work, engine().loop)
-        self._shown.begin()
+        """Do something on the engine's thread, show how far it is, and write down its costs."""
         try:
-            with interrupts(partial(_cancel, future)):
-                while not futures.wait([future], _FRAME).done:
-                    self._shown.draw()
-            return self._outcome(future)
-        except BaseException as error:
-            future.cancel()
-            self._job.doing = ""
-            if isinstance(error, ClaudeError):
-                error.reply = self
-                self._shown.error = error
-            self._shown.settle()
+            return self._shown.run(work)
+        except ClaudeError as error:
+            error.reply = self
             raise
         finally:
             self._costs.charge()
-
-    def _outcome(self, future: futures.Future[T]) -> T:
-        if future.cancelled():
-            on = "The batch goes on; wait() waits again." if self._job.submitted else ""
-            raise StoppedError("Stopped.", handing_in.MAY_BE_TAKEN if self._job.doubtful else on)
-        return future.result()
 
     # --- what it has become -----------------------------------------------------------------
 
@@ -406,59 +373,14 @@ class Batch:
         return self._job.requests.count
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
-        return (
-            ({"text/plain": repr(self)}, {}) if self._shown.is_above else self._shown.mimebundle()
-        )
+        if self._shown.is_above:
+            return {"text/plain": repr(self)}, {}
+        return self._shown.mimebundle()
 
     def __repr__(self) -> str:
         return f"<Batch of {len(self):,} · {self.state} · {', '.join(self.ids) or 'no id'}>"
 
 
-def recent(limit: int = 20, *, client: Any = None) -> Table:
-    """The newest batches of this key, whoever handed them in.
-
-    Args:
-        limit: How many at most.
-        client: Your own ``anthropic.AsyncAnthropic``.
-
-    Raises:
-        ClaudeError: The service did not say.
-    """
-    found = call(batch_api.newest(_connection(client), limit))
-    rows: list[tuple[str, ...]] = [
-        (
-            status.id,
-            f"{status.created.astimezone():%Y-%m-%d %H:%M}" if status.created else words.UNKNOWN,
-            status.state.replace("_", " ") + (", results are gone" if status.archived else ""),
-            words.count(status.requests),
-            words.count(status.counts["succeeded"]) if status.ended else "–",
-        )
-        for status in found
-    ]
-    note = "claude_nb.Batch.resume(id) goes on with one." if rows else "There are no batches."
-    heads = ("batch", "handed in", "state", "requests", "succeeded")
-    return Table(heads, rows, note, words=(0, 1, 2))
-
-
-def _cancel(future: futures.Future[Any]) -> None:
-    future.cancel()
-
-
 def _job(output: Any, client: Any, policy: Policy | None, options: dict[str, Any]) -> Job:
-    request = _request(options)
-    if output is not None:
-        request = replace(request, output=batch_api.schema_of(output))
-    requests = Requests(request)
-    return Job(_connection(client), requests, output, policy or Policy())
-
-
-def _request(options: dict[str, Any]) -> Request:
-    """What all rows have in common, checked; nobody reads their thinking."""
-    system = options.get("system")
-    if isinstance(system, System):
-        options = options | {"system": System(system.parts, _TTL)}
-    return Request("…", **{"hide_thinking": True, **options})
-
-
-def _connection(client: Any) -> Connection:
-    return run.session.connection() if client is None else Connection(own_client=client)
+    requests = Requests(asked.request(options, output))
+    return Job(connection(client), requests, output, policy or Policy())

@@ -1,29 +1,39 @@
-"""A batch as it is shown in a notebook, and what is saved of it there."""
+"""A batch as it is shown while something is done with it, and as it stays and is saved."""
 
 from __future__ import annotations
 
+import asyncio
 import time
+from concurrent import futures
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from claude_nb.batches import asked
 from claude_nb.batches import rows as rows_of
 from claude_nb.batches.handing_in import MAY_BE_TAKEN
 from claude_nb.batches.results import Result, RowOutcome, Spent
 from claude_nb.caching import System
+from claude_nb.engine import engine
 from claude_nb.errors import ClaudeError, StoppedError, redact
 from claude_nb.models import as_of
 from claude_nb.progress import Outcome
 from claude_nb.render import batch as pictures
 from claude_nb.render.settled import RECORD_VERSION
 from claude_nb.reply import execution, is_result
+from claude_nb.views import interrupts
 from claude_nb.views.batches import BatchView
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Coroutine, Iterable
 
     from claude_nb.batches.job import Job
     from claude_nb.render.table import Table
+
+T = TypeVar("T")
+
+_FRAME = 0.5
+"""Seconds between two looks at what there is to draw."""
 
 _LISTED = 20
 """Rows that are listed at most with the reason why they are not complete."""
@@ -56,16 +66,38 @@ class Shown:
         self._view = BatchView() if show else None
         self._listing: tuple[int, list[Result]] | None = None
 
-    def begin(self) -> None:
-        """Show it in the output of the cell that runs now, too."""
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something on the engine's thread, and show how far it is in the cell that runs now.
+
+        Args:
+            work: What it raises is raised here.
+
+        Raises:
+            StoppedError: It was interrupted.
+        """
         self.error = None
+        future = asyncio.run_coroutine_threadsafe(work, engine().loop)
         if self._view:
             self._view.begin()
+        try:
+            with interrupts(partial(_cancel, future)):
+                while not futures.wait([future], _FRAME).done:
+                    if self._view:
+                        self._view.draw(self.picture(), record(self._job))
+            return self._outcome(future)
+        except BaseException as error:
+            future.cancel()
+            self._job.doing = ""
+            if isinstance(error, ClaudeError):
+                self.error = error
+            self.settle()
+            raise
 
-    def draw(self) -> None:
-        """Draw it as it is at the moment."""
-        if self._view:
-            self._view.draw(self.picture(), record(self._job))
+    def _outcome(self, future: futures.Future[T]) -> T:
+        if future.cancelled():
+            on = "The batch goes on; wait() waits again." if self._job.submitted else ""
+            raise StoppedError("Stopped.", MAY_BE_TAKEN if self._job.doubtful else on)
+        return future.result()
 
     def settle(self) -> None:
         """Draw it as it stays."""
@@ -91,8 +123,7 @@ class Shown:
         job = self._job
         counts = job.counts() if job.submitted or job.requests.problems else {}
         failed = self._listed() if counts and not job.doing else []
-        hidden = {str(outcome) for outcome in _UNSHOWN}
-        unlisted = sum(n for name, n in counts.items() if name not in hidden) - len(failed)
+        unlisted = sum(n for name, n in counts.items() if name not in _UNSHOWN) - len(failed)
         spent = job.spent().items() if job.ended else ()
         elapsed = self.waited
         if elapsed is None and self.began is not None:
@@ -152,6 +183,10 @@ class Shown:
             yield f"{on}: claude_nb.Batch.resume({known}) finds it again"
         elif job.ids:
             yield ", ".join(job.ids)
+
+
+def _cancel(future: futures.Future[Any]) -> None:
+    future.cancel()
 
 
 def record(job: Job) -> dict[str, Any]:

@@ -1,0 +1,42 @@
+"""The account that batches are handed in to: its connection, and what it has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from claude_nb import batch_api, run
+from claude_nb.api import Connection
+from claude_nb.engine import call
+from claude_nb.render import words
+from claude_nb.render.table import Table
+
+
+def connection(client: Any) -> Connection:
+    """The connection of the user's own client, or, with None, the session's."""
+    return run.session.connection() if client is None else Connection(own_client=client)
+
+
+def recent(limit: int = 20, *, client: Any = None) -> Table:
+    """The newest batches of this key, whoever handed them in.
+
+    Args:
+        limit: How many at most.
+        client: Your own ``anthropic.AsyncAnthropic``.
+
+    Raises:
+        ClaudeError: The service did not say.
+    """
+    found = call(batch_api.newest(connection(client), limit))
+    rows: list[tuple[str, ...]] = [
+        (
+            status.id,
+            f"{status.created.astimezone():%Y-%m-%d %H:%M}" if status.created else words.UNKNOWN,
+            status.state.replace("_", " ") + (", results are gone" if status.archived else ""),
+            words.count(status.requests),
+            words.count(status.counts["succeeded"]) if status.ended else "–",
+        )
+        for status in found
+    ]
+    note = "claude_nb.Batch.resume(id) goes on with one." if rows else "There are no batches."
+    heads = ("batch", "handed in", "state", "requests", "succeeded")
+    return Table(heads, rows, note, words=(0, 1, 2))
