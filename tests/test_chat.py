@@ -377,6 +377,42 @@ def test_a_refusal_is_shown_and_forgotten(api, page, chat):
     assert [turn["source"] for turn in page.turns()] == ["Hi"]
 
 
+def test_what_failed_gives_way_to_what_a_cell_asks(api, page):
+    """A cell goes on from the last answer: so does the page, and the chat's next question."""
+    answers = [Stream(said(answer)) for answer in ("1", "3", "4", "5")]
+    api.enqueue(answers[0], Error(404, "not_found_error", "No such model."), *answers[1:])
+    chat, cells = Chat("shared"), Conversation.named("shared")
+    send(page, chat, "q1")
+    send(page, chat, "q2")
+    assert [turn["source"] for turn in page.turns()] == ["q1", "q2"]
+
+    cells.ask("q3", show=False)
+    cells.ask("q4", show=False)
+    shown = [turn["source"] for turn in page.turns()]
+    send(page, chat, "q5")
+
+    assert shown == ["q1", "q3", "q4"]
+    assert sent(api) == ["q1", "1", "q3", "3", "q4", "4", "q5"]
+    assert prompts(chat) == ["q1", "q3", "q4", "q5"]
+
+
+def test_what_failed_stays_while_nothing_is_said(api, page):
+    """What is added to a branch that is not the current one changes nothing on the page."""
+    api.enqueue(Stream(said("1")), Error(400, "invalid_request_error", "No."))
+    chat = Chat("shared")
+    send(page, chat, "q1")
+    page.say(chat, "retry", turn=page.turns()[0]["key"])
+    idle(chat)
+
+    shared = chat.conversation
+    shared.add(shared.exchanges, shared.head)
+    (failed,) = page.turns()
+    shared.new()
+
+    assert "No." in failed["answer"]["below"]
+    assert page.turns() == []
+
+
 # Branches.
 
 

@@ -154,6 +154,7 @@ class Chat(PageWidget):
         self._records: dict[str, dict[str, Any]] = {}
         self._current: Turn | None = None
         self._failed: Turn | None = None
+        self._failed_at: Exchange | None = None  # the head of the conversation at that moment
         self._files: dict[str, tuple[str, bytes, str]] = {}
         self._places: deque[str] = deque(maxlen=MAX_PLACES)
         self._covered = False
@@ -379,7 +380,7 @@ class Chat(PageWidget):
             self._current = None
             if all(exchange.id != turn.id for exchange in self.conversation.exchanges):
                 self._known.pop(turn.id, None)
-                self._failed = turn
+                self._failed, self._failed_at = turn, self.conversation.head
             turn.frames = Frames()
             self._charge(reply.cost)
             self._show()
@@ -450,6 +451,8 @@ class Chat(PageWidget):
     def _changed(self) -> None:
         """The conversation has changed: here, in a cell or in another chat."""
         with self._lock:
+            if self.conversation.head is not self._failed_at:
+                self._failed = None  # it went on from elsewhere
             self._show()
             answering = self._current is not None
         self.turns = len(self.conversation.branch)
