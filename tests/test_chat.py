@@ -571,6 +571,24 @@ def test_what_comes_back_is_saved_again(api, page, chat, tmp_path, monkeypatch):
     assert [spent(record).usage.output_tokens for record in again.records] == [15]
 
 
+def test_a_chat_that_was_displayed_twice_is_paid_for_once(api, page, tmp_path, monkeypatch):
+    """Each of its outputs holds all of it."""
+    api.enqueue(Stream(said("One.")), Stream(said("Two.")))
+    chat = Chat()
+    chat.ask("First")
+    chat.ask("Second")
+    data, metadata = chat._saved()
+    output = new_output("display_data", data, metadata=metadata)
+    cells = [new_code_cell(source, outputs=[output]) for source in ("chat = Chat()\nchat", "chat")]
+    nbformat.write(new_notebook(cells=cells), tmp_path / "twice.ipynb")
+    monkeypatch.setattr(Conversation, "_named", {})
+
+    back = Chat.restore(path=tmp_path / "twice.ipynb")
+
+    assert back.cost == pytest.approx(chat.cost)
+    assert page.ops("about")[-1]["cost"] == "$0.0008"
+
+
 def test_the_last_chat_is_restored_unless_one_is_named(api, page, tmp_path, monkeypatch):
     """A notebook with several; one that is not there is said."""
     api.enqueue(Stream(said("One.")), Stream(said("Two.")))

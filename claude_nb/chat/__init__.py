@@ -541,10 +541,13 @@ class Chat(PageWidget):
                 spent = notebook.spent(record)
                 if not isinstance(turn, dict) or not isinstance(turn.get("id"), str):
                     continue
-                if turn.get("conversation") == self.conversation.name:
-                    self._records.setdefault(turn["id"], record.data)
-                    if spent is not None:
-                        self._charge(spent.cost)
+                if turn.get("conversation") != self.conversation.name:
+                    continue
+                if turn["id"] in self._records:  # another output of the same chat
+                    continue
+                self._records[turn["id"]] = record.data
+                if spent is not None:
+                    self._charge(spent.cost)
             self._known.clear()
             self._show()
 
