@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from types import SimpleNamespace
 
 import nbformat
@@ -479,6 +480,94 @@ def test_what_it_costs(api, page, chat):
     answer = page.turns()[0]["answer"]
     assert answer["line"] == "25 in · 15 out · $0.0004"
     assert "<table" in answer["usage"]
+
+
+# Who observes it.
+
+
+def asked(chat, prompt):
+    """Ask on a thread of its own, so that an answer that never comes ends this test alone."""
+    replies: SimpleQueue[str] = SimpleQueue()
+    threading.Thread(target=lambda: replies.put(chat.ask(prompt).text), daemon=True).start()
+    return replies.get(timeout=20)
+
+
+@pytest.mark.parametrize("trait", ["busy", "turns", "cost"])
+def test_an_observer_that_fails_breaks_nothing(api, page, capsys, trait):
+    """Its error is printed; the answer is there, and so are the next one and another chat's."""
+    api.enqueue(*(Stream(said(answer)) for answer in ("One.", "Two.", "Three.")))
+    chat = Chat()
+    chat.observe(lambda _: 1 / 0, trait)
+
+    answers = [asked(chat, "First"), asked(chat, "Second"), asked(Chat(), "Third")]
+
+    assert answers == ["One.", "Two.", "Three."]
+    assert (chat.busy, chat.turns, round(chat.cost, 6)) == (False, 2, 0.0008)
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("trait", ["turns", "cost"])
+def test_an_observer_sees_the_end(api, page, trait):
+    """What is observed is told when the answer has ended: a chat can be cleared then."""
+    api.enqueue(Stream(said("One.")))
+    chat = Chat()
+    chat.observe(lambda change: change.new and chat.clear(), trait)
+
+    asked(chat, "First")
+
+    assert chat.turns == 0
+    assert page.turns() == []
+    assert len(chat.conversation.exchanges) == 1
+
+
+def test_an_observer_that_fails_does_not_fail_a_cell(api, page, capsys):
+    """In the conversation that it shares with a chat."""
+    api.enqueue(Stream(said("One.")))
+    chat = Chat("shared")
+    chat.observe(lambda _: 1 / 0, "turns")
+
+    assert Conversation.named("shared").ask("First", show=False).text == "One."
+    assert chat.turns == 1
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_an_observer_cannot_wait_for_an_answer(api, page, capsys):
+    """It would be itself what the answer waits for: it is told, and asks on another thread."""
+    api.enqueue(*(Stream(said(answer)) for answer in ("One.", "Two.", "Three.")))
+    chat, more = Chat(), []
+
+    def follow_up(change):
+        if not change.new and not more:
+            more.append(threading.Thread(target=chat.ask, args=("Follow-up",)))
+            chat.ask("At once")
+
+    chat.observe(follow_up, "busy")
+
+    assert asked(chat, "First") == "One."
+    more[0].start()
+    more[0].join(20)
+
+    assert prompts(chat) == ["First", "Follow-up"]
+    assert asked(Chat(), "Third") == "Three."
+    assert "threading.Thread(target=chat.ask" in capsys.readouterr().err
+
+
+def test_an_observer_s_thread_asks_on(api, page, chat):
+    """And the chat is busy with that, though it has just been told of the end."""
+    api.enqueue(Stream(said("One.")), OPEN)
+    number = len(api.requests)
+
+    def go_on(_):
+        chat.unobserve_all("turns")
+        threading.Thread(target=page.say, args=(chat, "send"), kwargs={"text": "On"}).start()
+        arrived(api, number + 2)
+
+    chat.observe(go_on, "turns")
+
+    assert asked(chat, "First") == "One."
+    assert chat.busy
+    chat.stop()
+    idle(chat)
 
 
 # What the page has, and what is saved.

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+import traceback
 import warnings
 from collections import deque
 from dataclasses import fields
@@ -40,7 +41,7 @@ from claude_nb.render.characters import clean
 from claude_nb.reply import shell
 from claude_nb.run import begin, fitting
 from claude_nb.tools import Tools
-from claude_nb.views import protocol
+from claude_nb.views import background, protocol
 from claude_nb.views.frames import Frames
 from claude_nb.views.question import Question
 from claude_nb.views.widget import PageWidget, source, style
@@ -160,6 +161,7 @@ class Chat(PageWidget):
         self._covered = False
         self._coverable = False
         self._version = 0
+        self._spent = 0.0
         self._unknown_cost = False
         super().__init__(
             model=model,
@@ -215,9 +217,15 @@ class Chat(PageWidget):
             The complete reply; one that was truncated or refused says so in ``outcome``.
 
         Raises:
-            InputError: It cannot be sent as it is, or another answer is under way.
+            InputError: It cannot be sent as it is, or another answer is under way; or an observer
+                of a chat asks, which would wait for itself.
             ClaudeError: It failed, was dropped or was stopped; ``.reply`` holds what came.
         """
+        if background.is_painting():
+            raise InputError(
+                "An observer of a chat cannot wait for an answer, which would wait for it.",
+                "Ask on another thread: threading.Thread(target=chat.ask, args=(prompt,)).start()",
+            )
         files = [(f"attachment {number}", value) for number, value in enumerate(attach, 1)]
         turn = self._put(self._written(prompt, files, self._after()))
         self._begin(turn)
@@ -302,7 +310,7 @@ class Chat(PageWidget):
             self._current = turn
             self._failed = None
             self._show()
-        self.busy = True
+        self._tell()
         return turn
 
     def _begin(self, turn: Turn) -> None:
@@ -330,7 +338,7 @@ class Chat(PageWidget):
             with self._lock:
                 self._current = None
                 self._show()
-            self.busy = False
+            self._tell()
             turn.ended.set()
             raise
 
@@ -384,15 +392,32 @@ class Chat(PageWidget):
             turn.frames = Frames()
             self._charge(reply.cost)
             self._show()
-        self.busy = False
         self._settle()
-        turn.ended.set()
         if bug is not None:
             self._post(protocol.refused("", f"A part of it could not be shown: {bug}"))
+        self._tell()
+        turn.ended.set()
 
     def _charge(self, usd: float | None) -> None:
         self._unknown_cost = self._unknown_cost or usd is None
-        self.cost += usd or 0.0
+        self._spent += usd or 0.0
+
+    def _tell(self) -> None:
+        """Set the traits that are observed, once the books are kept.
+
+        Observers run here, perhaps on the painter's thread: not under the lock, and what they raise
+        is reported and breaks nothing.
+        """
+        now: dict[str, Callable[[], object]] = {
+            "turns": lambda: len(self.conversation.branch),
+            "cost": lambda: self._spent,
+            "busy": lambda: self._current is not None,
+        }
+        for name, value in now.items():
+            try:
+                self.set_trait(name, value())  # read now: an observer may have begun to ask
+            except (Exception, SystemExit):  # noqa: BLE001 - the observer's, not ours
+                traceback.print_exc()
 
     # What is shown.
 
@@ -439,7 +464,7 @@ class Chat(PageWidget):
 
     def _about(self) -> Op:
         conversation = self.conversation
-        cost = words.money(self.cost) if self.cost else ""
+        cost = words.money(self._spent) if self._spent else ""
         return protocol.about(
             self._mark,
             conversation.name,
@@ -455,9 +480,9 @@ class Chat(PageWidget):
                 self._failed = None  # it went on from elsewhere
             self._show()
             answering = self._current is not None
-        self.turns = len(self.conversation.branch)
         if not answering:
             self._settle()
+            self._tell()
 
     def _post(self, *ops: Op) -> None:
         with self._lock:
@@ -550,6 +575,7 @@ class Chat(PageWidget):
                     self._charge(spent.cost)
             self._known.clear()
             self._show()
+        self._tell()
 
     # What the page says.
 

@@ -122,6 +122,11 @@ class Painter:
         self._woken.set()
         drawn.wait(timeout)
 
+    @property
+    def is_painting(self) -> bool:
+        """Whether the thread that asks this is the one that paints."""
+        return threading.current_thread() is self._thread
+
     def _run(self) -> None:
         while True:
             self._woken.clear()
@@ -146,6 +151,11 @@ _painter = Painter()
 def catch_up(timeout: float = 5.0) -> None:
     """Have all that has come until now drawn, and wait until it is, or ``timeout`` s are over."""
     _painter.catch_up(timeout)
+
+
+def is_painting() -> bool:
+    """Whether this thread is the one that paints: it must not wait for a reply that it paints."""
+    return _painter.is_painting
 
 
 def paint(
