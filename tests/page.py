@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from typing import TYPE_CHECKING, Any
 
 import comm
@@ -25,11 +26,14 @@ class Page:
         self.received: list[dict[str, Any]] = []
         self._said = 0
         received = self.received
+        self._changed = changed = threading.Condition()
 
         class Recording(BaseComm):
             def publish_msg(self, msg_type: str, data: Any = None, **_: Any) -> None:
                 if msg_type == "comm_msg" and data.get("method") == "custom":
-                    received.append(copy.deepcopy(data["content"]))
+                    with changed:
+                        received.append(copy.deepcopy(data["content"]))
+                        changed.notify_all()
 
         monkeypatch.setattr(comm, "create_comm", Recording)
 
@@ -49,6 +53,19 @@ class Page:
         """The operations of the messages so far, those of these names or all."""
         found = [op for message in self.received for op in message.get("ops", [])]
         return [op for op in found if not names or op["op"] in names]
+
+    def questions(self) -> list[dict[str, Any]]:
+        """What was said of questions about calls, in order."""
+        ops = [op for frame in self.ops("frame") for op in frame["ops"]]
+        return [op for op in ops if op["op"] == "confirm"]
+
+    def asks(self, call: str) -> None:
+        """Wait for the question about a call."""
+        with self._changed:
+            asked = self._changed.wait_for(
+                lambda: [op for op in self.questions()[-1:] if op.get("call") == call], 20
+            )
+        assert asked, f"nobody has asked about {call}"
 
     def turns(self) -> list[dict[str, Any]]:
         """The turns as the page has them now."""

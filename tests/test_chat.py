@@ -12,14 +12,14 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 import claude_nb
-from claude_nb import Chat, Conversation
+from claude_nb import Chat, Conversation, Tools
 from claude_nb import chat as module
 from claude_nb.errors import DroppedError, InputError, RequestError, StoppedError
 from claude_nb.notebook import load, spent
 from claude_nb.simulator import Error, Stream
 from tests.notebook.test_restore import PNG
 from tests.page import Page
-from tests.played import said, start, text
+from tests.played import end, said, start, text, tool_use
 from tests.protocol import chat as protocol
 from tests.test_conversation import sent
 
@@ -412,6 +412,86 @@ def test_what_failed_stays_while_nothing_is_said(api, page):
 
     assert "No." in failed["answer"]["below"]
     assert page.turns() == []
+
+
+def calling(name):
+    """A message that calls ``act``; the call has that id."""
+    return Stream([start(), *tool_use("{}", name="act", call=name), *end("tool_use")])
+
+
+@pytest.fixture
+def acting(api, page):
+    """A chat whose calls of a function have to be allowed, and what the function has done."""
+    acts = []
+
+    def act() -> str:
+        acts.append(1)
+        return "acted"
+
+    chat = Chat(tools=Tools(act, confirm=True))
+    yield chat, acts
+    chat.close()
+
+
+def tool_threads():
+    return {thread for thread in threading.enumerate() if thread.name == "claude_nb tool"}
+
+
+def test_a_call_is_allowed_on_the_page(api, page, acting):
+    """By the answer to the question about it."""
+    chat, acts = acting
+    api.enqueue(calling("toolu_1"), Stream(said("Done.")))
+    page.say(chat, "send", text="Act")
+    page.asks("toolu_1")
+
+    page.say(chat, "asked", call="toolu_1")
+    page.say(chat, "confirm", call="toolu_1", allow=True)
+    idle(chat)
+
+    assert (acts, chat.reply.text) == ([1], "Done.")
+
+
+@pytest.mark.parametrize("is_seen", [True, False])
+def test_stop_takes_the_question_away(api, page, acting, is_seen):
+    """Also one that no page has shown yet; and nothing waits for its answer any more."""
+    chat, acts = acting
+    before = tool_threads()
+    api.enqueue(calling("toolu_1"))
+    page.say(chat, "send", text="Act")
+    page.asks("toolu_1")
+    if is_seen:
+        page.say(chat, "asked", call="toolu_1")
+
+    page.say(chat, "stop")
+    idle(chat)
+    for thread in tool_threads() - before:
+        thread.join(5)
+
+    assert page.questions()[-1]["pane"] is None
+    assert tool_threads() <= before
+    assert (acts, str(chat.reply.outcome)) == ([], "stopped")
+
+
+def test_an_answer_is_about_one_call(api, page, acting):
+    """A button that is still there, or the one of another view, allows no later call."""
+    chat, acts = acting
+    api.enqueue(calling("toolu_1"), calling("toolu_2"), Stream(said("Done.")))
+    page.say(chat, "send", text="Act")
+    page.asks("toolu_1")
+    page.say(chat, "asked", call="toolu_1")
+    page.say(chat, "stop")
+    idle(chat)
+    page.say(chat, "send", text="Act")
+    page.asks("toolu_2")
+    page.say(chat, "asked", call="toolu_2")
+
+    page.say(chat, "confirm", call="toolu_1", allow=True)
+    page.say(chat, "confirm", allow=True)
+    page.say(chat, "confirm", call="toolu_2", allow=False)
+    page.say(chat, "confirm", call="toolu_2", allow=True)
+    idle(chat)
+
+    assert (acts, chat.reply.tool_calls[0].run.note) == ([], "not allowed")
 
 
 # Branches.

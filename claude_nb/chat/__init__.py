@@ -359,15 +359,16 @@ class Chat(PageWidget):
                 self._known[turn.id] = turn
             if turn.stopped:
                 stream.stop()
-        return _View(partial(self._frame, turn), self._question(turn, reply).put)
+        return _View(partial(self._frame, turn), self._question(turn, reply))
 
     def _question(self, turn: Turn, reply: Reply) -> Question:
         """What asks the reader whether a call of this answer may run."""
 
         def show(call: Block | None) -> None:
             with self._lock:
-                turn.frames.asking = call
-            self._frame(turn, reply, time.monotonic())
+                if turn is self._current:  # or it has ended, and its frames with it
+                    turn.frames.asking = call
+                    self._frame(turn, reply, time.monotonic())
 
         turn.question = Question(show)
         return turn.question
@@ -709,15 +710,15 @@ class Chat(PageWidget):
 class _View:
     """Shows one reply of a chat: its frames, among the chat's other messages."""
 
-    def __init__(
-        self,
-        frame: Callable[[Reply, float], float],
-        confirm: Callable[[Block], bool | None],
-    ) -> None:
+    def __init__(self, frame: Callable[[Reply, float], float], question: Question) -> None:
         self.frame = frame
-        self.confirm = confirm
+        self._question = question
+
+    def confirm(self, call: Block) -> bool | None:
+        return self._question.put(call)
 
     def settle(self, reply: Reply) -> None:
+        self._question.withdraw()
         self.frame(reply, reply.ended or time.monotonic())
 
 

@@ -126,16 +126,16 @@ class Chat {
   reply(key) {
     if (!this.replies.has(key)) {
       const resync = () => this.model.send({ op: "resync" });
-      this.replies.set(key, new Reply(resync, (said) => this.asked(said)));
+      this.replies.set(key, new Reply(resync, (question) => this.asked(question)));
       this.each((view) => view.showReply(key));
     }
     return this.replies.get(key);
   }
 
   /** Tell the reader of a question about a call, and the kernel that it can be answered here. */
-  asked(said) {
+  asked({ call, said }) {
     announce(said);
-    this.model.send({ op: "asked" });
+    this.model.send({ op: "asked", call });
   }
 
   /**
@@ -442,7 +442,7 @@ class TurnView {
         reply,
         this.body,
         (pane, open) => reply.fold(pane, open),
-        (allow) => this.chat.model.send({ op: "confirm", allow }),
+        (call, allow) => this.chat.model.send({ op: "confirm", call, allow }),
       );
       this.reply = reply;
       reply.views.add(this);

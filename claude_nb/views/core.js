@@ -66,7 +66,7 @@ function morph(start, end, fresh, parent = start.parentNode) {
 
 /**
  * A reply as it grows. Its views have `clear` and `draw`; `ask` is called where a frame is missing,
- * `asked` with the words of a question that is put to the reader.
+ * `asked` with a question that is put to the reader: a `confirm` of the protocol.
  */
 class Reply {
   constructor(ask, asked) {
@@ -85,7 +85,7 @@ class Reply {
     this.waitUntil = 0;
     this.done = false;
     this.said = "";
-    this.asking = null; // the pane of a call that waits to be allowed
+    this.asking = null; // the question about a call that waits to be allowed
     this.frame = 0;
   }
 
@@ -128,8 +128,8 @@ class Reply {
       this.waitUntil = performance.now() + (op.wait ?? 0) * 1000;
       this.since = performance.now() - op.elapsed * 1000;
     } else if (op.op === "confirm") {
-      if (op.pane !== null && this.asking === null) this.asked(op.said);
-      this.asking = op.pane;
+      if (op.pane !== null && op.call !== this.asking?.call) this.asked(op);
+      this.asking = op.pane === null ? null : op;
     } else if (op.op === "done") {
       this.done = true;
       this.said = op.said;
@@ -190,6 +190,7 @@ class Panes {
   showQuestion() {
     this.question?.remove();
     if (this.reply.asking === null) return;
+    const { pane, call } = this.reply.asking;
     this.question = document.createElement("div");
     this.question.className = "claude-nb-question";
     this.question.setAttribute("role", "group");
@@ -201,11 +202,11 @@ class Panes {
       button.textContent = label;
       button.addEventListener("click", () => {
         this.question.remove();
-        this.answered(allow);
+        this.answered(call, allow);
       });
       this.question.append(button);
     }
-    this.panes[this.reply.asking].details.after(this.question);
+    this.panes[pane].details.after(this.question);
   }
 
   addPane(number, html) {

@@ -58,7 +58,8 @@ class Frames:
     Attributes:
         number: How many frames there were.
         opened: The blocks whose panes the reader has opened by hand.
-        asking: The call of which the reader is asked whether it may run, or None.
+        asking: The call of which the reader is asked whether it may run, or None; a reply that has
+            ended asks nothing.
     """
 
     def __init__(self, name: str = "") -> None:
@@ -100,11 +101,12 @@ class Frames:
                 pane.may_cite = in_order
                 ops += pane.grow(pane.message)
                 in_order = in_order and (pane.finished or not pane.cites)
-        if self.asking is not self._asked:
+        asking = self.asking if progress.outcome is Outcome.STREAMING else None
+        if asking is not self._asked:
             # A call that is asked about on another thread may have no pane yet.
             ids = {pane.block.id for pane in self._panes}
-            if self.asking is None or self.asking.id in ids:
-                self._asked = self.asking
+            if asking is None or asking.id in ids:
+                self._asked = asking
                 ops += self._question()
         if progress.outcome is not Outcome.STREAMING and self._done is None and self._sources:
             number = len(self._panes) + bool(self._notes)
@@ -127,9 +129,10 @@ class Frames:
     def _question(self) -> list[Op]:
         asked = self._asked
         if asked is None:
-            return [protocol.confirm(None, "")]
+            return [protocol.confirm()]
         pane = next(pane.number for pane in self._panes if pane.block.id == asked.id)
-        return [protocol.confirm(pane, clean(redact(f"Claude asks to run {words.call(asked)}.")))]
+        said = clean(redact(f"Claude asks to run {words.call(asked)}."))
+        return [protocol.confirm(pane, asked.id, said)]
 
     def _add_panes(self, progress: Progress) -> None:
         """Make a pane for each new block but for a text that goes on with the one before it."""

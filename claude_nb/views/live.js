@@ -12,7 +12,7 @@ class Model {
     this.model = model;
     this.views = new Set();
     this.replies = Array.from({ length: model.get("columns") }, (_, column) => {
-      return new Reply(() => this.resync(), (said) => this.asked(column, said));
+      return new Reply(() => this.resync(), (question) => this.asked(column, question));
     });
     this.heard = performance.now();
     this.receive(model.get("snapshot"));
@@ -56,9 +56,9 @@ class Model {
   }
 
   /** Tell the reader of a question, and the kernel that it can be answered here. */
-  asked(column, said) {
+  asked(column, { call, said }) {
     announce(said);
-    this.send(column, { op: "asked" });
+    this.send(column, { op: "asked", call });
   }
 
   fold(column, number, open) {
@@ -145,7 +145,7 @@ class Column {
       this.reply,
       this.body,
       (pane, open) => model.fold(column, pane, open),
-      (allow) => model.send(column, { op: "confirm", allow }),
+      (call, allow) => model.send(column, { op: "confirm", call, allow }),
     );
     this.reply.views.add(this);
     this.showStatus();

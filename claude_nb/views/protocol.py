@@ -23,8 +23,8 @@ that comes later. The operations:
 ``status``  ``{op, model, doing, elapsed, simulated, wait}``: the line above, with seconds elapsed;
             ``wait`` (left out where nothing is waited for) are the seconds left, which the page
             counts down in the place of ``{}`` in ``doing``
-``confirm`` ``{op, pane, said}``: ask whether the call in this pane may run; ``pane`` is null once
-            that is answered
+``confirm`` ``{op, pane, call, said}``: ask whether the call in this pane may run, and name it by
+            its id; ``pane`` and ``call`` are null once nobody is asked any more
 ``done``    ``{op, said}``: the reply has ended; ``said`` is for a screen reader
 ==========  ==================================================================================
 
@@ -36,8 +36,9 @@ in both directions. The state ``snapshot`` is then ``{"columns": [...]}``, all o
 without a column stops all of them, and ``resync`` and ``gone`` are about all of them too.
 
 Page to kernel: ``{"op": "stop", "n": n}`` stop the reply; ``{"op": "resync"}`` send all of it;
-``{"op": "fold", "pane": i, "open": bool}`` the reader opened or folded a pane; ``{"op": "asked"}``
-the page shows the question of ``confirm``, and ``{"op": "confirm", "allow": bool}`` is its answer;
+``{"op": "fold", "pane": i, "open": bool}`` the reader opened or folded a pane;
+``{"op": "asked", "call": id}`` the page shows the question of ``confirm`` about that call, and
+``{"op": "confirm", "call": id, "allow": bool}`` is its answer;
 ``{"op": "gone"}`` the page shows it no longer, as when the settled output took its place.
 
 A chat (``chat.js``)
@@ -68,17 +69,16 @@ Kernel to page: ``{"chat": n, "ops": [...]}``, counted from 1 without a gap, as 
 ``{"ack": n, ...}`` answers a message that carried ``n``, with ``error`` where it was refused.
 
 Page to kernel, each with ``n``: ``{"op": "send", "text"}``; ``{"op": "stop"}``;
-``{"op": "confirm", "allow"}``: the answer to the question of ``confirm``;
 ``{"op": "retry", "turn"}``; ``{"op": "edit", "turn", "text"}``; ``{"op": "pick", "turn", "by"}``,
 ``by`` -1 or 1: go to the version before or after; ``{"op": "clear"}``; ``{"op": "bring_back"}``;
 ``{"op": "attach", "name"}`` with the file as a buffer; ``{"op": "detach", "file"}``;
 ``{"op": "complete", "text"}``, the text before the cursor, answered with
 ``{"matches": [{name, about}]}``; ``{"op": "export", "form"}``, ``copy`` (answered with ``text``),
-``markdown`` or ``notebook`` (with ``said``). Without ``n``: ``{"op": "resync"}``;
-``{"op": "covered"}``: the page can show the chat over its saved output, so that takes the widget's
-place. ``{"op": "saved"}``, with ``n``, is answered with ``{"data", "metadata"}``, the output as it
-is to be saved: a page that was loaded anew puts it in, since what Python displays again reaches
-only the page that saw it displayed.
+``markdown`` or ``notebook`` (with ``said``). Without ``n``: ``asked`` and ``confirm``, as in a
+cell; ``{"op": "resync"}``; ``{"op": "covered"}``: the page can show the chat over its saved output,
+so that takes the widget's place. ``{"op": "saved"}``, with ``n``, is answered with
+``{"data", "metadata"}``, the output as it is to be saved: a page that was loaded anew puts it in,
+since what Python displays again reaches only the page that saw it displayed.
 
 The model's other state: ``model``, ``effort``, ``draft``, ``height``, ``busy``, ``turns``,
 ``cost``, ``models`` and ``efforts``.
@@ -125,9 +125,9 @@ def status(
     return {"op": "status", **facts} | ({} if wait is None else {"wait": round(wait, 3)})
 
 
-def confirm(number: int | None, said: str) -> Op:
+def confirm(number: int | None = None, call: str | None = None, said: str = "") -> Op:
     """Ask whether the call in a pane may run, or take the question away."""
-    return {"op": "confirm", "pane": number, "said": said}
+    return {"op": "confirm", "pane": number, "call": call, "said": said}
 
 
 def done(said: str) -> Op:

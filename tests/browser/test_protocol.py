@@ -175,6 +175,55 @@ def test_one_announcement(page):
     assert page.locator(".claude-nb").get_attribute("aria-busy") == "false"
 
 
+QUESTION = {"op": "confirm", "pane": 0, "call": "toolu_1", "said": "Claude asks to run act()."}
+NO_QUESTION = {"op": "confirm", "pane": None, "call": None, "said": ""}
+CALL = [
+    {"op": "pane", "pane": 0, "html": "<details open><summary></summary></details>"},
+    {"op": "label", "pane": 0, "html": "<b>act</b>()"},
+]
+
+
+def test_a_question_is_about_one_call(page):
+    """What the page says about a question names its call, in every view; no two are the same."""
+    page.evaluate("addView()")
+    page.evaluate("receive", {"frame": 1, "ops": [*CALL, QUESTION]})
+    assert page.evaluate("sent") == [{"op": "asked", "call": "toolu_1"}]
+    page.get_by_role("button", name="Run", exact=True).last.click()
+    assert page.evaluate("sent")[1:] == [{"op": "confirm", "call": "toolu_1", "allow": True}]
+
+    page.evaluate("receive", {"frame": 2, "ops": [NO_QUESTION]})
+    assert page.get_by_role("group", name="May this call run?").count() == 0
+    page.evaluate("receive", {"frame": 3, "ops": [QUESTION | {"call": "toolu_2"}]})
+    page.get_by_role("button", name="Don’t run").first.click()
+    assert page.evaluate("sent")[2:] == [
+        {"op": "asked", "call": "toolu_2"},
+        {"op": "confirm", "call": "toolu_2", "allow": False},
+    ]
+
+
+def test_a_question_in_a_chat_is_about_one_call(browser):
+    """As in a cell; and it goes when it is withdrawn."""
+    page = browser.new_page()
+    page.evaluate(CHAT, source("chat"))
+    turn = {"key": "a", "prompt": "Act", "source": "Act", "asked_in": "", "at": [1, 1]}
+    turns = {"op": "turns", "keep": 0, "turns": [turn | {"answer": None}]}
+    frame = {"op": "frame", "turn": "a", "frame": 1, "ops": [*CALL, QUESTION]}
+    page.evaluate("receive", {"chat": 1, "ops": [turns, frame]})
+    page.get_by_role("button", name="Run", exact=True).click()
+    assert page.evaluate("sent") == [
+        {"op": "asked", "call": "toolu_1"},
+        {"op": "confirm", "call": "toolu_1", "allow": True},
+    ]
+
+    again = {"op": "frame", "turn": "a", "frame": 2, "ops": [NO_QUESTION, QUESTION]}
+    page.evaluate("receive", {"chat": 2, "ops": [again]})
+    assert page.get_by_role("group", name="May this call run?").count() == 1
+    gone = {"op": "frame", "turn": "a", "frame": 3, "ops": [NO_QUESTION]}
+    page.evaluate("receive", {"chat": 3, "ops": [gone]})
+    assert page.get_by_role("group", name="May this call run?").count() == 0
+    page.close()
+
+
 def chat_shown(page) -> list[list[str]]:
     return page.evaluate(
         """() => [...document.querySelectorAll(".claude-nb-turn")].map(turn => [
