@@ -451,6 +451,26 @@ def test_a_call_is_allowed_on_the_page(api, page, acting):
     assert (acts, chat.reply.text) == ([1], "Done.")
 
 
+def test_a_call_is_asked_about_though_calls_are_hidden(api, page):
+    """It is shown for that long."""
+
+    def act() -> str:
+        return "acted"
+
+    chat = Chat(tools=Tools(act, confirm=True), hide_tools=True)
+    api.enqueue(calling("toolu_1"), Stream(said("Done.")))
+    page.say(chat, "send", text="Act")
+    page.asks("toolu_1")
+
+    page.say(chat, "asked", call="toolu_1")
+    page.say(chat, "confirm", call="toolu_1", allow=True)
+    idle(chat)
+
+    assert chat.reply.tool_calls[0].run.note != "nobody to ask"
+    assert chat.reply.text == "Done."
+    assert "act" not in page.turns()[0]["answer"]["html"]
+
+
 @pytest.mark.parametrize("is_seen", [True, False])
 def test_stop_takes_the_question_away(api, page, acting, is_seen):
     """Also one that no page has shown yet; and nothing waits for its answer any more."""

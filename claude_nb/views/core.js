@@ -191,6 +191,7 @@ class Panes {
     this.question?.remove();
     if (this.reply.asking === null) return;
     const { pane, call } = this.reply.asking;
+    const { details, end } = this.panes[pane];
     this.question = document.createElement("div");
     this.question.className = "claude-nb-question";
     this.question.setAttribute("role", "group");
@@ -206,7 +207,7 @@ class Panes {
       });
       this.question.append(button);
     }
-    this.panes[pane].details.after(this.question);
+    (details ?? end).after(this.question);
   }
 
   addPane(number, html) {

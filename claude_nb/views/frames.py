@@ -15,7 +15,7 @@ from claude_nb.render.characters import clean
 from claude_nb.render.citations import Sources
 from claude_nb.render.passages import goes_on
 from claude_nb.views import protocol
-from claude_nb.views.panes import Pane, pane_for
+from claude_nb.views.panes import AskedPane, Pane, pane_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,6 +68,7 @@ class Frames:
         self.opened: set[Block] = set()
         self.asking: Block | None = None
         self._asked: Block | None = None
+        self._hidden: AskedPane | None = None  # of the call that is asked about, if it is hidden
         self._panes: list[Pane] = []
         self._pane_of: dict[Block, Pane] = {}
         self._seen: list[int] = []  # how many blocks of each message have been looked at
@@ -103,11 +104,7 @@ class Frames:
                 in_order = in_order and (pane.finished or not pane.cites)
         asking = self.asking if progress.outcome is Outcome.STREAMING else None
         if asking is not self._asked:
-            # A call that is asked about on another thread may have no pane yet.
-            ids = {pane.block.id for pane in self._panes}
-            if asking is None or asking.id in ids:
-                self._asked = asking
-                ops += self._question()
+            ops += self._ask(asking, progress)
         if progress.outcome is not Outcome.STREAMING and self._done is None and self._sources:
             number = len(self._panes) + bool(self._notes)
             shown = html.source_list(self._sources)
@@ -125,6 +122,29 @@ class Frames:
             return None
         self.number += 1
         return {"frame": self.number, "ops": ops}
+
+    def _ask(self, call: Block | None, progress: Progress) -> list[Op]:
+        """Put the question about a call, or take it away; a hidden call is shown meanwhile."""
+        ops = self._hidden.hide() if self._hidden else []
+        self._hidden = None
+        if call is not None and progress.hides_tools:
+            ops += self._show_hidden(call, progress)
+        # A call that is asked about on another thread may have no pane yet.
+        if call is None or any(pane.block.id == call.id for pane in self._panes):
+            self._asked = call
+            ops += self._question()
+        return ops
+
+    def _show_hidden(self, call: Block, progress: Progress) -> list[Op]:
+        """Make a pane for a call that has none, once all of it has come here."""
+        for message in progress.messages[-1:]:
+            for block in message.content:
+                if block.id == call.id and block.ended is not None:
+                    number = len(self._panes) + bool(self._notes)
+                    self._hidden = AskedPane(number, block, message)
+                    self._panes.append(self._hidden)
+                    return self._hidden.whole()
+        return []
 
     def _question(self) -> list[Op]:
         asked = self._asked

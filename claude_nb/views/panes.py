@@ -323,6 +323,20 @@ class _ToolPane(_JsonPane):
         return protocol.pane(self.number, html.pane("", "", is_open=True))
 
 
+class AskedPane(Pane):
+    """A call that is hidden, but for as long as the reader is asked whether it may run."""
+
+    def __init__(self, number: int, block: Block, message: Message) -> None:
+        super().__init__(number, block, message)
+        self.finished = True
+        self._blocks = [html.block(block, message, is_open=True)]
+
+    def hide(self) -> list[Op]:
+        """The operations that leave nothing of it to be seen."""
+        self._blocks = []
+        return [protocol.patch(self.number, 0, 0, "")]
+
+
 def pane_for(
     number: int, block: Block, message: Message, sources: Sources, *, is_json: bool
 ) -> Pane:

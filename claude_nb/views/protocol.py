@@ -24,7 +24,8 @@ that comes later. The operations:
             ``wait`` (left out where nothing is waited for) are the seconds left, which the page
             counts down in the place of ``{}`` in ``doing``
 ``confirm`` ``{op, pane, call, said}``: ask whether the call in this pane may run, and name it by
-            its id; ``pane`` and ``call`` are null once nobody is asked any more
+            its id; ``pane`` and ``call`` are null once nobody is asked any more. A call that is
+            hidden gets a pane for that long, whose one block holds its ``<details>``
 ``done``    ``{op, said}``: the reply has ended; ``said`` is for a screen reader
 ==========  ==================================================================================
 

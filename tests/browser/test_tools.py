@@ -110,6 +110,27 @@ def test_a_call_is_allowed_or_not_by_key(open_cells, simulator, front_end, butto
     assert notebook.errors == []
 
 
+def test_a_hidden_call_is_seen_while_it_is_asked_about(open_cells, simulator):
+    """With its whole input, above the buttons; what came of it is not seen."""
+    simulator.enqueue(Stream([*CALL, *end("tool_use")]), ANSWER)
+    notebook = open_cells(TOOLS, "%%claude --tools top_customers --confirm --hide-tools\nWho grew?")
+    notebook.run(1)
+    notebook.wait_idle()
+    notebook.run(2)
+    live = notebook.output(2).locator(LIVE)
+    question = live.get_by_role("group", name="May this call run?")
+    expect(question).to_be_visible()
+    expect(live.locator("details + .claude-nb-question")).to_have_count(1)
+    expect(live.locator("details pre")).to_contain_text('"by": "growth"')
+    question.get_by_role("button", name="Run", exact=True).press("Enter")
+    settled = notebook.output(2).locator(SETTLED)
+    expect(settled).to_contain_text("Growth is concentrated")
+    assert "top_customers" not in settled.inner_text()
+    assert "looking at growth" in notebook.text(2)
+    notebook.wait_idle()
+    assert notebook.errors == []
+
+
 def test_where_no_click_arrives_the_cell_asks(open_cells, simulator):
     """With subshells off a busy kernel hears no widget, so the question is an input."""
     simulator.enqueue(call(), ANSWER)

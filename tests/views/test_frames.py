@@ -9,9 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from claude_nb.blocks import Block
+from claude_nb.events import StreamEvent
+from claude_nb.render import html
 from claude_nb.views.frames import Frames
-from tests.played import GOOD, recorded, start, text, thinking, tool_use
-from tests.protocol import EXAMPLES, example, play
+from tests.played import GOOD, end, recorded, start, text, thinking, tool_use
+from tests.protocol import EXAMPLES, example, play, sdk_event
 
 
 def applied(frames: list[dict[str, Any]]) -> str:
@@ -126,6 +129,41 @@ def test_tools_can_be_hidden():
     for form in reply._repr_mimebundle_()[0].values():
         assert "web" not in form
         assert "Done." in form
+
+
+def test_a_hidden_call_is_shown_while_it_is_asked_about():
+    """All of its input, behind the words before it; its result is hidden again."""
+    made, _, frames, reply = play([])
+    reply.hides_tools = True
+    sent = {"type": "request_sent, tools"}
+
+    def grow(*events: dict[str, Any]) -> str:
+        at = len(reply.events)
+        data = map(sdk_event, events)
+        reply.advance([StreamEvent(at + n, 9.0, 1, event) for n, event in enumerate(data)])
+        if frame := frames.next(reply, 9.0):
+            made.append(frame)
+        return applied(made)
+
+    # It may be asked about, on another thread, before it has come here.
+    frames.asking = Block(0, 0.0, {"type": "tool_use", "id": "toolu_1", "name": "look_up"})
+    before = grow(sent, start(), *text("Let me see."))
+    *call, stop = tool_use('{"city": "Lisbon"}', index=1)
+    half = grow(*call)
+    asked = grow(stop, *end("tool_use"))
+    (question,) = [op for op in made[-1]["ops"] if op["op"] == "confirm"]
+    late = applied([frames.snapshot(reply, 9.0)])
+    frames.asking = None
+    after = grow()
+    whole = grow({"type": "tool_ran"}, sent, start(), *text("It is warm."), *end())
+
+    assert "look_up" not in before + half
+    assert question["call"] == "toolu_1"
+    assert asked.index("Let me see.") < asked.index("look_up") < asked.index("Lisbon")
+    assert late == asked
+    assert after == before
+    assert whole == html.said(reply)
+    assert "look_up" not in str(frames.snapshot(reply, 9.0))
 
 
 def test_nothing_new_is_no_frame():
