@@ -689,3 +689,34 @@ def test_a_chat_calls_functions_and_asks_before(open_chat, simulator, front_end)
     expect(chat.turns.last.locator("summary").first).to_contain_text("→ Lisbon: 21 degrees")
     (result,) = simulator.requests[-1].body["messages"][-1]["content"]
     assert result["content"] == [{"type": "text", "text": "Lisbon: 21 degrees"}]
+
+
+def test_stop_takes_a_question_away(open_chat, simulator):
+    """Its buttons go, in each view, and the next question has its own."""
+    calls = [
+        Stream([start(), *tool_use("{}", name="act", call=f"toolu_{n}"), *end("tool_use")])
+        for n in (1, 2)
+    ]
+    simulator.enqueue(*calls, Stream(said("It has acted.")))
+    chat = open_chat(
+        "def act() -> str:\n    return 'acted'\n"
+        "chat = claude_nb.Chat(tools=claude_nb.Tools(act, confirm=True))\nchat",
+        "chat",
+    )
+    chat.notebook.run(2)
+    other = ChatPage(chat.notebook, 2)
+    chat.send("Act")
+    questions = [one.el.get_by_role("group", name="May this call run?") for one in (chat, other)]
+    for question in questions:
+        expect(question).to_be_visible()
+    chat.button("Stop the answer").click()
+    expect(chat.turns.last).to_contain_text("Stopped")
+    for question in questions:
+        expect(question).to_have_count(0)
+
+    chat.send("Act then")
+    questions[1].get_by_role("button", name="Run", exact=True).click()
+    expect(chat.turns.last).to_contain_text("It has acted.")
+    threads = "import threading; print([t.name for t in threading.enumerate()])"
+    assert "claude_nb tool" not in run_code(chat.notebook, threads)
+    assert chat.notebook.errors == []
