@@ -176,8 +176,10 @@ def test_functions_run_on_threads_of_their_own(api, shell):
 
 def test_a_reply_that_is_being_written_is_not_sent_along(api):
     """Half of it would go unseen as all of it."""
+    number = len(api.requests)
     api.enqueue(OPEN)
     answer = start("Hello")
+    begun(api, number + 1)
 
     with pytest.raises(InputError, match="answer is still being written"):
         compose("Why {{answer}}?", variables={"answer": answer})
@@ -185,18 +187,23 @@ def test_a_reply_that_is_being_written_is_not_sent_along(api):
 
 def test_a_reply_that_is_being_written_leaves_no_record(api):
     """Its requests are counted where it ends."""
+    number = len(api.requests)
     api.enqueue(OPEN)
+    reply = start("Hello")
+    begun(api, number + 1)
 
-    bundle, metadata = start("Hello")._repr_mimebundle_()
+    bundle, metadata = reply._repr_mimebundle_()
 
     assert ("text/html" in bundle, metadata) == (True, {})
 
 
 def test_the_list_says_what_each_is_doing(api, capsys):
     """Number, model, what it is doing and the first words; in a terminal also what has ended."""
+    number = len(api.requests)
     api.enqueue(Stream(said("Yes.")), OPEN)
     start("What is it?").wait(20)
     start("Count\nto ten, and then go on to a hundred, one by one", model="claude-haiku-5-5")
+    begun(api, number + 2)
 
     shown = repr(commands.execute("jobs", "claude-opus-5-5"))
 

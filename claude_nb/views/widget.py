@@ -1,6 +1,6 @@
 """What our widgets have in common: their text, what a page that comes later gets, and the way back.
 
-The page's side is made of two files, ``core.js`` and the widget's own behind it, in one text: a
+The page's side is made of several files, ``core.js`` and the widget's own behind it, in one text: a
 widget's module has no address from which it could import another.
 """
 
@@ -13,11 +13,12 @@ import anywidget
 import traitlets
 
 _HERE = Path(__file__).parent
+_PARTS = {"chat": ("chat_controls", "chat_turn", "chat_view", "chat")}
 
 
 def source(name: str) -> str:
     """The module of a widget, with the core that all share in front of it."""
-    return "\n".join(_text(file) for file in ("core.js", f"{name}.js"))
+    return "\n".join(_text(f"{part}.js") for part in ("core", *_PARTS.get(name, (name,))))
 
 
 def style(name: str) -> str:

@@ -199,6 +199,8 @@ def test_writing_goes_on_when_the_output_takes_its_saved_form(open_chat, simulat
 goes_on = threading.Event()
 class Slow(claude_nb.Chat):
     def _on_covered(self, *message):
+        threading.Thread(target=self.later, args=message).start()
+    def later(self, *message):
         goes_on.wait(60)
         super()._on_covered(*message)
 chat = Slow()

@@ -39,8 +39,8 @@ def test_columns_stream_together_and_settle_with_a_table(open_cells, simulator, 
     assert rows.count() == 2
     assert notebook.errors == []
     notebook.reopen(trusted=False)
-    assert "One side" in notebook.text(1)
-    assert "tokens/s" in notebook.text(1)
+    expect(notebook.output(1)).to_contain_text("One side")
+    expect(notebook.output(1)).to_contain_text("tokens/s")
 
 
 def test_stop_of_one_leaves_the_other(open_cells, simulator):

@@ -34,7 +34,7 @@ def test_a_drop_is_continued_behind_a_seam(open_cells, simulator):
     assert text.count("so that there would be something to count.") == 1
     assert "1 · connection lost" in text
     notebook.reopen(trusted=False)
-    assert SEAM in notebook.text(1)
+    expect(notebook.output(1)).to_contain_text(SEAM)
 
 
 def test_a_wait_counts_down_and_can_be_stopped(open_cells, simulator):

@@ -77,7 +77,7 @@ def test_input_grows_and_the_settled_output_shows_call_and_result_folded(
     assert "looking at growth" in notebook.text(2)
     assert notebook.errors == []
     notebook.reopen(trusted=False)
-    assert "→ 2 rows" in notebook.text(2)
+    expect(notebook.output(2)).to_contain_text("→ 2 rows")
 
 
 @pytest.mark.parametrize("front_end", FRONT_ENDS)

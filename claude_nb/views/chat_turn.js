@@ -1,0 +1,210 @@
+// A question with its answer, as it stands in a chat.
+
+/** Formulas as their source, as in a reply that grows: nothing typesets them on a live page. */
+function sourced(nodes) {
+  for (const formula of nodes.querySelectorAll(".mathjax_process")) {
+    const [, opening, source] = formula.textContent.match(/^\\([([])(.*)\\[)\]]$/s) ?? [];
+    const sign = opening === "[" ? "$$" : "$";
+    if (opening) formula.textContent = `${sign}${source}${sign}`;
+  }
+  return nodes;
+}
+
+/** A question with its answer, in one view. */
+class TurnView {
+  constructor(view, turn) {
+    this.view = view;
+    this.chat = view.chat;
+    this.bubble = make("div", { class: "claude-nb-you", dir: "auto" });
+    this.edit = button("Edit", "Edit this question, and ask it anew", () => this.startEdit());
+    this.edit.className = "claude-nb-quiet";
+    this.asked = make("div", { class: "claude-nb-asked" }, this.edit, this.bubble);
+    this.body = make("div", { class: "claude-nb mathjax_ignore tex2jax_ignore" });
+    const answer = make("div", { class: "claude-nb-answer jp-RenderedHTMLCommon jp-RenderedHTML" });
+    answer.append(this.body);
+    this.status = make("p", { class: "claude-nb-status", hidden: true });
+    this.doing = make("span", { class: "claude-nb-doing" });
+    this.status.append(make("span", { class: "claude-nb-dot" }), this.doing);
+    this.below = make("div", { class: "jp-RenderedHTMLCommon jp-RenderedHTML" });
+    this.meta = make("div", { class: "claude-nb-meta" });
+    this.usage = make("div", { class: "claude-nb-usage jp-RenderedHTMLCommon jp-RenderedHTML" });
+    this.usage.hidden = true;
+    this.el = make("article", { class: "claude-nb-turn" });
+    this.el.append(this.asked, answer, this.status, this.below, this.meta, this.usage);
+    this.body.addEventListener("click", (event) => {
+      const copying = event.target.closest(".claude-nb-copy");
+      if (copying) copyCode(copying);
+    });
+    this.update(turn);
+  }
+
+  update(turn) {
+    const before = this.turn;
+    this.turn = turn;
+    if (!this.editing && before?.prompt !== turn.prompt) {
+      this.bubble.innerHTML = turn.prompt;
+      if (turn.asked_in) this.bubble.prepend(make("span", { class: "claude-nb-in" }, turn.asked_in));
+    }
+    this.showReply();
+    if (turn.answer && !before?.answer) {
+      if (!this.panes) this.body.replaceChildren(sourced(nodesOf(turn.answer.html)));
+      this.below.innerHTML = turn.answer.below;
+      this.usage.innerHTML = turn.answer.usage;
+    }
+    this.showMeta();
+  }
+
+  /** Draw the reply that grows here, once there is one. */
+  showReply() {
+    const reply = this.chat.replies.get(this.turn.key);
+    if (reply && !this.panes && !(this.turn.answer && reply.frame === 0)) {
+      this.body.replaceChildren();
+      this.panes = new Panes(
+        reply,
+        this.body,
+        (pane, open) => reply.fold(pane, open),
+        (call, allow) => this.chat.model.send({ op: "confirm", call, allow }),
+      );
+      this.reply = reply;
+      reply.views.add(this);
+    }
+    this.status.hidden = Boolean(this.turn.answer);
+    if (!this.turn.answer && !this.clock) this.clock = setInterval(() => this.showClock(), 200);
+    if (this.turn.answer) clearInterval(this.clock);
+    this.showClock();
+  }
+
+  showClock() {
+    if (this.turn.answer) return;
+    const doing = this.view.stopping ? "stopping" : (this.reply?.words() ?? "sending");
+    if (this.doing.textContent !== doing) this.doing.textContent = doing;
+    const waits = this.reply?.status?.wait !== undefined;
+    this.status.classList.toggle("claude-nb-waiting", waits);
+  }
+
+  clear() {
+    this.panes.clear();
+  }
+
+  draw(op) {
+    if (op.op === "status" || op.op === "done") this.showClock();
+    else this.panes.draw(op);
+  }
+
+  showMeta() {
+    const { answer, at, source } = this.turn;
+    const quiet = { class: "claude-nb-quiet" };
+    const [number, count] = at;
+    const parts = [];
+    if (answer?.simulated) parts.push(make("span", { class: "claude-nb-badge" }, "simulated"));
+    if (answer?.usage) {
+      this.more ??= button(answer.line, "Tokens, cost and times", () => this.toggleUsage(), quiet);
+      this.more.setAttribute("aria-expanded", String(!this.usage.hidden));
+      parts.push(this.more);
+    } else if (answer?.line) {
+      parts.push(make("span", {}, answer.line));
+    }
+    if (answer?.source) {
+      parts.push(button("Copy", "Copy this answer as Markdown", () => this.copy(), quiet));
+    }
+    if (answer) {
+      parts.push(button("Retry", "Ask this again", () => this.retry(), quiet));
+    }
+    if (count > 1) {
+      const pick = (by, sign, title, off) =>
+        button(sign, title, () => this.pick(by), { ...quiet, disabled: off });
+      parts.push(
+        make(
+          "span",
+          { class: "claude-nb-branch", role: "group", "aria-label": `Version ${number} of ${count}` },
+          pick(-1, "‹", "The version before", number === 1),
+          `${number}/${count}`,
+          pick(1, "›", "The next version", number === count),
+        ),
+      );
+    }
+    const focused = this.meta.contains(document.activeElement)
+      ? document.activeElement.getAttribute("aria-label")
+      : null;
+    this.meta.replaceChildren(...parts);
+    this.meta.hidden = !parts.length;
+    this.edit.hidden = !answer || !source;
+    if (focused) this.meta.querySelector(`[aria-label="${focused}"]`)?.focus();
+  }
+
+  toggleUsage() {
+    this.usage.hidden = !this.usage.hidden;
+    this.more.setAttribute("aria-expanded", String(!this.usage.hidden));
+  }
+
+  async copy() {
+    const copied = await copy(this.turn.answer.source);
+    this.view.notice(copied ? "Copied." : "The page may not copy; select the text.", { brief: copied });
+  }
+
+  async retry() {
+    if (this.view.isBusy()) return;
+    this.view.goToEnd();
+    this.view.answered(await this.chat.call("retry", { turn: this.turn.key }));
+  }
+
+  async pick(by) {
+    if (this.view.isBusy()) return;
+    this.view.answered(await this.chat.call("pick", { turn: this.turn.key, by }));
+  }
+
+  startEdit() {
+    if (this.editing || this.view.isBusy()) return;
+    const send = async () => {
+      if (!this.editing.value.trim()) return this.view.notice("There is nothing to send.");
+      if (this.view.isBusy()) return;
+      const text = this.editing.value;
+      this.view.goToEnd();
+      const answer = await this.chat.call("edit", { turn: this.turn.key, text });
+      if (this.view.answered(answer)) this.endEdit();
+    };
+    const box = new Box({
+      label: "Edit the question",
+      send,
+      key: (event) => {
+        if (names.key(event)) return true;
+        if (event.key !== "Escape") return false;
+        this.endEdit();
+        return true;
+      },
+      changed: () => names.update(),
+    });
+    const names = new Names(box.area, this.chat);
+    this.editing = box;
+    this.form = make(
+      "div",
+      { class: "claude-nb-edit" },
+      box.area,
+      names.list,
+      make(
+        "div",
+        {},
+        button("Cancel", "Leave the question as it was", () => this.endEdit(), { class: "claude-nb-stop" }),
+        button("Ask", "Ask this instead; the first version is kept", send, { class: "claude-nb-stop" }),
+      ),
+    );
+    this.asked.hidden = true;
+    this.asked.after(this.form);
+    box.value = this.turn.source;
+    box.area.focus();
+  }
+
+  endEdit() {
+    this.form?.remove();
+    this.editing = this.form = null;
+    this.asked.hidden = false;
+    if (this.el.isConnected) this.edit.focus();
+    else this.view.box.area.focus();
+  }
+
+  close() {
+    clearInterval(this.clock);
+    this.reply?.views.delete(this);
+    this.el.remove();
+  }
+}
