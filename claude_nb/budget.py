@@ -87,7 +87,7 @@ def fit(request: Request, input_tokens: int, limit: float, whose: str) -> Reques
     """
     model = facts(request.model)
     price = model.price_for(input_tokens) if model else None
-    input_cost = _input(request, input_tokens)[1].cost(model)
+    input_cost = dearest(request, input_tokens)
     if price is None or input_cost is None:
         raise InputError(
             f"What {request.model} costs is not known, so {whose} cannot be kept.",
@@ -109,6 +109,11 @@ def fit(request: Request, input_tokens: int, limit: float, whose: str) -> Reques
         f" {words.money(limit)} are left of {whose}"
     )
     return replace(request, max_tokens=affordable, notes=(*request.notes, note))
+
+
+def dearest(request: Request, input_tokens: int) -> float | None:
+    """USD that the input of a request can cost at most, or None where its price is not known."""
+    return _input(request, input_tokens)[1].cost(facts(request.model))
 
 
 def _input(request: Request, tokens: int) -> tuple[Usage, Usage]:

@@ -40,10 +40,7 @@ class Requests:
     """
 
     def __init__(self, request: Request) -> None:
-        self.request = request
-        self.common = request.params()
-        del self.common["messages"]
-        self._common = _inside(self.common)
+        self._ask(request)
         self.count = 0
         self.labels: Sequence[Any] = range(0)
         self.index: Any = None
@@ -53,8 +50,12 @@ class Requests:
 
     def ask_for(self, max_tokens: int) -> None:
         """Set the ``max_tokens`` of all requests that are handed in from now on."""
-        self.request = replace(self.request, max_tokens=max_tokens)
-        self.common = {**self.common, "max_tokens": max_tokens}
+        self._ask(replace(self.request, max_tokens=max_tokens))
+
+    def _ask(self, request: Request) -> None:
+        self.request = request
+        self.common = request.params()
+        del self.common["messages"]
         self._common = _inside(self.common)
 
     def fill(self, prompts: Any, template: str | None) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from claude_nb import run
 from claude_nb.batches.counting import count_tokens
-from claude_nb.budget import MIN_OUTPUT, Budget, Estimate, estimate
+from claude_nb.budget import MIN_OUTPUT, Budget, Estimate, dearest, estimate
 from claude_nb.errors import InputError
 from claude_nb.models import as_of, facts
 from claude_nb.render import words
@@ -125,9 +124,9 @@ class Costs:
         """The ``max_tokens`` that a limit allows, and what it can cost then."""
         request = self._requests.request
         model, off = facts(request.model), _off(request.model)
-        inputs = [estimate(replace(request, max_tokens=1), e.input_tokens) for e in self.counted]
+        inputs = [dearest(request, e.input_tokens) for e in self.counted]
         prices = [model.price_for(e.input_tokens) if model else None for e in self.counted]
-        spent = _sum(each.high for each in inputs)
+        spent = _sum(inputs)
         rates = _sum(price.output if price else None for price in prices)
         if spent is None or rates is None or off is None:
             raise InputError(

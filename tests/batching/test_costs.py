@@ -38,6 +38,15 @@ def test_max_cost_lowers_max_tokens_or_refuses(service):
         handed_in(["hello"], model="claude-fable-5-2", max_cost=1)
 
 
+def test_a_budget_of_thinking_stays_below_a_lowered_max_tokens(service):
+    """Where a model takes one, it is less than ``max_tokens``: the API refuses it otherwise."""
+    options = {"model": "claude-haiku-4-5", "thinking": "on", "max_tokens": 16_000}
+    handed_in(["hello"] * 4, max_cost=0.02, **options)
+    params = sent(service)[0]["params"]
+    assert params["max_tokens"] < 8_000
+    assert params["thinking"]["budget_tokens"] < params["max_tokens"]
+
+
 def test_a_budget_is_kept_for_what_is_under_way(service):
     """Until the results are read; then what they cost counts."""
     run.session.budget = Budget(0.01, run.session.ledger.spent)
