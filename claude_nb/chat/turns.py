@@ -1,4 +1,4 @@
-"""The turns of a chat: what was asked, what has become of it, and what the page is told of it."""
+"""The turns of a chat: what was asked, and what has become of it."""
 
 from __future__ import annotations
 
@@ -68,38 +68,6 @@ class Turn:
         turn.ended.set()
         return turn
 
-
-def for_page(turn: Turn, at: tuple[int, int]) -> dict[str, Any]:
-    """A turn as the page is told of it: see ``views.protocol``.
-
-    Args:
-        turn: The turn.
-        at: Which of how many versions it is, from 1.
-    """
-    answer = turn.answer
-    shown: dict[str, Any] = {
-        "key": turn.key,
-        "prompt": render.question(turn.prompt, turn.notes),
-        "source": turn.prompt,
-        "asked_in": turn.asked_in,
-        "at": list(at),
-        "answer": None,
-    }
-    if answer is not None:
-        shown["answer"] = {
-            "html": answer.html,
-            "below": answer.below,
-            "usage": answer.usage,
-            "line": answer.line,
-            "source": answer.source,
-            "simulated": answer.simulated,
-        }
-    return shown
-
-
-def newest_below(exchange: Exchange, exchanges: Sequence[Exchange]) -> Exchange:
-    """The end of the branch that goes on from an exchange with the newest of what follows."""
-    end = exchange
-    while following := [other for other in exchanges if other.parent is end]:
-        end = following[-1]
-    return end
+    def again(self) -> Turn:
+        """The same question, with the data that it was asked with."""
+        return Turn(self.prompt, self.after, self.content, self.notes, self.files)

@@ -196,14 +196,15 @@ def test_writing_goes_on_when_the_output_takes_its_saved_form(open_chat, simulat
     """One who writes before the page has told the kernel that it shows the chat loses nothing."""
     simulator.enqueue(Stream(said("Hello.")))
     slow = """import threading
+from claude_nb.chat import messages
 goes_on = threading.Event()
-class Slow(claude_nb.Chat):
-    def _on_covered(self, *message):
-        threading.Thread(target=self.later, args=message).start()
-    def later(self, *message):
+def slow(*message):
+    def later():
         goes_on.wait(60)
-        super()._on_covered(*message)
-chat = Slow()
+        messages.covered(*message)
+    threading.Thread(target=later).start()
+messages.HANDLERS["covered"] = slow
+chat = claude_nb.Chat()
 chat"""
     chat = open_chat(slow, front_end=front_end)
     chat.box.fill("my draft")

@@ -1,0 +1,185 @@
+"""What the page says to a chat, each message as a function: see ``views.protocol``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from claude_nb.attachments import attach as attached
+from claude_nb.attachments.variables import variables
+from claude_nb.errors import ClaudeError, InputError
+from claude_nb.notebook import export
+from claude_nb.render.characters import clean
+from claude_nb.reply import shell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from claude_nb.chat.asking import Asking
+    from claude_nb.chat.outputs import Outputs
+    from claude_nb.chat.page import Page
+    from claude_nb.chat.transcript import Transcript
+
+    Content = dict[str, Any]
+    Buffers = Sequence[Any]
+
+_BEGUN = re.compile(r"\{\{\s*(\w*)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of a chat to which a page can speak."""
+
+    transcript: Transcript
+    outputs: Outputs
+    page: Page
+    asking: Asking
+
+
+def answer(chat: Parts, content: Any, buffers: Buffers) -> Content | None:
+    """Do what a message of the page asks for: on any of the kernel's threads, at any time.
+
+    Returns:
+        What the page is told, or None where it waits for nothing or may not say that.
+    """
+    op = content.get("op") if isinstance(content, dict) else None
+    handle = HANDLERS.get(op) if isinstance(op, str) else None
+    if handle is None:
+        return None
+    try:
+        said = handle(chat, content, buffers) or {}
+    except ClaudeError as error:
+        said = {"error": str(error)}
+    n = content.get("n")
+    return None if n is None else {"ack": n, **said}
+
+
+def send(chat: Parts, content: Content, _: Buffers) -> None:
+    """Ask what was written, with the files that were attached."""
+    files = chat.page.files()
+    prompt = str(content.get("text", ""))
+    turn = chat.asking.put(chat.asking.written(prompt, files, chat.transcript.after))
+    chat.page.detach_all()
+    chat.asking.start(turn)
+
+
+def stop(chat: Parts, _: Content, __: Buffers) -> None:
+    """Stop the answer that is under way."""
+    chat.asking.stop()
+
+
+def asked(chat: Parts, content: Content, _: Buffers) -> None:
+    """The page shows the question about a call, or answers it."""
+    turn = chat.transcript.current
+    if turn is not None and turn.question is not None:
+        turn.question.receive(content)
+
+
+def retry(chat: Parts, content: Content, _: Buffers) -> None:
+    """Ask the same again."""
+    turn = chat.transcript.turn(content.get("turn")).again()
+    chat.asking.start(chat.asking.put(turn))
+
+
+def edit(chat: Parts, content: Content, _: Buffers) -> None:
+    """Ask in other words, in the same place."""
+    turn = chat.transcript.turn(content.get("turn"))
+    prompt = str(content.get("text", ""))
+    chat.asking.start(chat.asking.put(chat.asking.written(prompt, turn.files, turn.after)))
+
+
+def pick(chat: Parts, content: Content, _: Buffers) -> None:
+    """Go to the version before or after."""
+    chat.transcript.pick(content.get("turn"), 1 if content.get("by") == 1 else -1)
+
+
+def clear(chat: Parts, _: Content, __: Buffers) -> None:
+    """Begin anew."""
+    chat.transcript.clear()
+
+
+def bring_back(chat: Parts, _: Content, __: Buffers) -> None:
+    """Go back to what was said before it began anew."""
+    chat.transcript.bring_back()
+
+
+def save(chat: Parts, content: Content, _: Buffers) -> Content:
+    """Save the conversation as a file, or hand it out for the clipboard."""
+    conversation = chat.transcript.conversation
+    if content.get("form") == "copy":
+        return {"text": conversation.to_markdown()}
+    suffix = ".ipynb" if content.get("form") == "notebook" else ".md"
+    stem = re.sub(r"[^\w -]+", "-", conversation.name).strip() or "chat"
+    path = Path(f"{stem}{suffix}")
+    number = 1
+    while path.exists():
+        number += 1
+        path = Path(f"{stem} {number}{suffix}")
+    if suffix == ".ipynb":
+        conversation.to_notebook(path)
+    else:
+        export.write(path, conversation.to_markdown())
+    return {"said": f"Saved as {path}, in {path.resolve().parent}."}
+
+
+def attach(chat: Parts, content: Content, buffers: Buffers) -> None:
+    """A file is to go along with the next question."""
+    name = clean(str(content.get("name") or "file"))[:100]
+    data = bytes(buffers[0]) if buffers else b""
+    if not data:
+        raise InputError(f"{name} is empty.")
+    chat.page.attach(name, data, attached(data, name).note or name)
+
+
+def detach(chat: Parts, content: Content, _: Buffers) -> None:
+    """And this one is not."""
+    chat.page.detach(str(content.get("file")))
+
+
+def complete(_: Parts, content: Content, __: Buffers) -> Content:
+    """The variables whose name goes on from what stands before the cursor."""
+    here, begun = shell(), _BEGUN.search(str(content.get("text", "")))
+    if begun is None or here is None:
+        return {"matches": []}
+    found = variables(here.user_ns, begun[1], here.user_ns_hidden)
+    return {"matches": [{"name": name, "about": about} for name, about in found]}
+
+
+def resync(chat: Parts, _: Content, __: Buffers) -> None:
+    """A page has missed something."""
+    chat.page.send_whole()
+
+
+def covered(chat: Parts, _: Content, __: Buffers) -> None:
+    """The page can show the chat over its saved form."""
+    chat.outputs.cover()
+    chat.page.settle()
+
+
+def saved(chat: Parts, _: Content, __: Buffers) -> Content:
+    """A page that was loaded anew puts the saved form in."""
+    data, metadata = chat.outputs.saved()
+    return {"data": data, "metadata": metadata}
+
+
+HANDLERS: dict[str, Callable[[Parts, Content, Buffers], Content | None]] = {
+    "send": send,
+    "stop": stop,
+    "asked": asked,
+    "confirm": asked,
+    "retry": retry,
+    "edit": edit,
+    "pick": pick,
+    "clear": clear,
+    "bring_back": bring_back,
+    "export": save,
+    "attach": attach,
+    "detach": detach,
+    "complete": complete,
+    "resync": resync,
+    "covered": covered,
+    "saved": saved,
+}
+"""The messages of the page by their ``op``."""
