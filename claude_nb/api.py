@@ -14,6 +14,9 @@ import os
 import re
 import threading
 import time
+import weakref
+from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -223,7 +226,20 @@ def _client(
         # The network library would say so too, but with the key in its words.
         if not key.isascii() or not key.isprintable():
             raise CredentialsError("The API key holds a character that no key has.", _NO_KEY)
+    # Nothing else closes its connections when it has given way to other clients.
+    weakref.finalize(client, _unused.append, client._client).atexit = False  # noqa: SLF001
     return client
+
+
+_unused: deque[Any] = deque()
+"""The network library's clients of SDK clients that are gone."""
+
+
+async def close_unused() -> None:
+    """Close the connections of clients that are gone: on the loop on which they were used."""
+    while _unused:
+        with suppress(Exception):  # the server may be gone as well
+            await _unused.popleft().aclose()
 
 
 def _ours_alone(api_key: str | None) -> dict[str, Any]:

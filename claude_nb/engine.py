@@ -179,7 +179,10 @@ class Stream:
         self._cancel()
 
     async def _run(self) -> None:
+        from claude_nb.api import close_unused
+
         try:
+            await close_unused()
             await self._reply()
         except asyncio.CancelledError:
             self._append(Stopped())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import gc
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import format_datetime
 
@@ -220,6 +221,17 @@ def test_a_body_without_any_event(api, body, kind):
     error = failure()
 
     assert (type(error), str(error.reply.outcome)) == (DroppedError, "dropped")
+
+
+def test_the_connections_of_a_client_that_is_gone_are_closed(api):
+    """One that has given way to others would keep them open for as long as the kernel runs."""
+    connections = [Connection(api.base_url, f"key-{number}") for number in range(40)]
+    made = [connection.client()._client for connection in connections]
+    gc.collect()
+
+    claude_nb.ask("Hello", show=False)
+
+    assert [client.is_closed for client in made] == [True] * 8 + [False] * 32
 
 
 @pytest.fixture

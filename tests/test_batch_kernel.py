@@ -22,10 +22,12 @@ made = claude_nb.batch(texts, "Look at {{{{prompt}}}}.", model="claude-haiku-5-5
 """
 KILL = f"import os, signal; os.kill(os.getpid(), {int(getattr(signal, 'SIGKILL', 9))})"
 RESUME = """
-import resource
+import pathlib
 import claude_nb
 def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # Not ru_maxrss, which begins with that of the process that started this one.
+    lines = pathlib.Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 claude_nb.batch(["warm up"], model="claude-haiku-5-5", show=False).wait()
 import pandas
 before = peak()
