@@ -231,6 +231,9 @@ def _client(
     return client
 
 
+_GOODBYE = 1.0
+"""Seconds that a connection may take to close: the next request waits for it."""
+
 _unused: deque[Any] = deque()
 """The network library's clients of SDK clients that are gone."""
 
@@ -238,8 +241,9 @@ _unused: deque[Any] = deque()
 async def close_unused() -> None:
     """Close the connections of clients that are gone: on the loop on which they were used."""
     while _unused:
-        with suppress(Exception):  # the server may be gone as well
-            await _unused.popleft().aclose()
+        with suppress(Exception):  # the server may be gone as well, or not say goodbye
+            async with asyncio.timeout(_GOODBYE):
+                await _unused.popleft().aclose()
 
 
 def _ours_alone(api_key: str | None) -> dict[str, Any]:

@@ -314,7 +314,7 @@ def _begin(comparison: Comparison, shown: Columns, calls: Sequence[Callable[...,
             return
         try:
             begin(show=show, ended=lambda *_: less(1))
-        except BaseException:
+        except BaseException:  # an interrupt too: the others must not go on, and be paid for
             comparison.stop()
             if number:
                 less(len(calls) - number)

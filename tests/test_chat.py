@@ -438,16 +438,20 @@ def tool_threads():
     return {thread for thread in threading.enumerate() if thread.name == "claude_nb tool"}
 
 
+def allow(chat, page):
+    """Let the page answer the question about the first call, and wait for the end."""
+    page.asks("toolu_1")
+    page.say(chat, "asked", call="toolu_1")
+    page.say(chat, "confirm", call="toolu_1", allow=True)
+    idle(chat)
+
+
 def test_a_call_is_allowed_on_the_page(api, page, acting):
     """By the answer to the question about it."""
     chat, acts = acting
     api.enqueue(calling("toolu_1"), Stream(said("Done.")))
     page.say(chat, "send", text="Act")
-    page.asks("toolu_1")
-
-    page.say(chat, "asked", call="toolu_1")
-    page.say(chat, "confirm", call="toolu_1", allow=True)
-    idle(chat)
+    allow(chat, page)
 
     assert (acts, chat.reply.text) == ([1], "Done.")
 
@@ -461,11 +465,7 @@ def test_a_call_is_asked_about_though_calls_are_hidden(api, page):
     chat = Chat(tools=Tools(act, confirm=True), hide_tools=True)
     api.enqueue(calling("toolu_1"), Stream(said("Done.")))
     page.say(chat, "send", text="Act")
-    page.asks("toolu_1")
-
-    page.say(chat, "asked", call="toolu_1")
-    page.say(chat, "confirm", call="toolu_1", allow=True)
-    idle(chat)
+    allow(chat, page)
 
     assert chat.reply.tool_calls[0].run.note != "nobody to ask"
     assert chat.reply.text == "Done."

@@ -153,7 +153,7 @@ class Batch:
             parts = parts or job.requests.plan(rows)
             job.parts = [*known, *(part for part in parts if part not in known)]
             self._run(handing_in.submit(job))
-        except BaseException:
+        except BaseException:  # an interrupt too: what was not taken must not look as if it were
             if any(part.status or part.doubtful for part in parts):
                 costs.keep(kept, for_rest=True)
                 raise

@@ -85,7 +85,7 @@ class Shown:
                     if self._view:
                         self._view.draw(self.picture(), record(self._job))
             return self._outcome(future)
-        except BaseException as error:
+        except BaseException as error:  # an interrupt too: nobody waits for it any more
             future.cancel()
             self._job.doing = ""
             if isinstance(error, ClaudeError):

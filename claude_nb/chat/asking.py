@@ -120,7 +120,7 @@ class Asking:
                 content=turn.content,
                 **self._arguments(),
             )
-        except BaseException:
+        except BaseException:  # an interrupt too: the chat must not stay busy for ever
             with self._lock:
                 self._transcript.take_back()
                 self._page.show()
