@@ -183,7 +183,8 @@ _making = threading.Lock()
 
 def _without_retries(own: Any) -> AsyncAnthropic:
     """A copy of the user's client; it shares the original's connections."""
-    if not inspect.iscoroutinefunction(getattr(own, "close", None)):
+    raw = getattr(getattr(own, "messages", None), "with_raw_response", None)
+    if raw is None or not inspect.iscoroutinefunction(getattr(own, "close", None)):
         raise InputError(
             f"client= is a {type(own).__name__}.",
             "Pass an anthropic.AsyncAnthropic, or one of its siblings for other platforms.",

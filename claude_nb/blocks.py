@@ -12,6 +12,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from claude_nb import sdk
+from claude_nb.events import DELTA_FIELDS
 from claude_nb.usage import Usage
 
 if TYPE_CHECKING:
@@ -21,12 +23,6 @@ if TYPE_CHECKING:
 TOOL_CALLS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 """The block types whose ``input`` arrives as pieces of JSON."""
 
-_TEXT_OF = {
-    "text_delta": "text",
-    "thinking_delta": "thinking",
-    "input_json_delta": "partial_json",
-    "compaction_delta": "content",
-}
 _BLOCK_OF = {
     "text_delta": "text",
     "citations_delta": "text",
@@ -49,12 +45,8 @@ _PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 
 def as_dict(value: Any) -> dict[str, Any]:
-    """An SDK object as the dict that came over the wire; anything else as an empty dict."""
-    if isinstance(value, dict):
-        return dict(value)
-    to_dict = getattr(value, "to_dict", None)
-    # Without warnings: what is of another type than documented is carried, not complained about.
-    return dict(to_dict(warnings=False)) if to_dict else {}
+    """The value if it is a dict, or else an empty one: servers send null for objects."""
+    return value if isinstance(value, dict) else {}
 
 
 class Block:
@@ -172,7 +164,7 @@ class Block:
 
     def to_dict(self) -> dict[str, Any]:
         """The block as the API's dict; an invalid tool input as far as it could be read."""
-        block = dict(self._start)
+        block = self._start | {"type": self.type}
         if self.type == "text":
             block["text"] = self.text
             if self.citations:
@@ -261,13 +253,13 @@ class Message:
         self.complete = False
         self.failure = ""
         self._at: dict[int, Block] = {}
+        self._begun = False
         self._counted = False
-        self._start: Any = None
         self._base: dict[str, Any] = {}
         self._usage: dict[str, Any] = {}
 
-    def apply(self, time: float, data: Any) -> None:
-        """Take in one of the SDK's events.
+    def apply(self, time: float, data: dict[str, Any]) -> None:
+        """Take in an event of the wire.
 
         Args:
             time: When it arrived.
@@ -275,42 +267,67 @@ class Message:
         """
         if self.first_event is None:
             self.first_event = time
-        kind = getattr(data, "type", None)
+        kind = data.get("type")
         if kind == "content_block_delta":
-            self._delta(time, data)
+            self._delta(time, data.get("index"), as_dict(data.get("delta")))
         elif kind == "content_block_start":
-            self._open(data, time, as_dict(getattr(data, "content_block", None)))
+            self._open(data.get("index"), time, as_dict(data.get("content_block")))
         elif kind == "content_block_stop":
-            block = self._block(data)
+            block = self._block(data.get("index"))
             if block is not None:
                 self._close(block, time)
-        elif kind == "message_start" and self._start is None:
-            self._start = getattr(data, "message", None)
-            self._base = as_dict(self._start)
-            self.model = str(self._base.get("model") or self.model)
-            self._usage = as_dict(self._base.get("usage"))
+        elif kind == "message_start":
+            self._begin(as_dict(data.get("message")))
         elif kind == "message_delta":
             self._message_delta(data)
         elif kind == "message_stop":
             self.complete = True
             self.end(time)
 
-    def _open(self, data: Any, time: float, start: dict[str, Any]) -> Block:
+    def _begin(self, message: dict[str, Any]) -> None:
+        """Take in the message that ``message_start`` brings; a second one changes nothing.
+
+        What a ``message_delta`` has said before it stands: it is the end that counts.
+        """
+        if message and not self._begun:
+            self._begun = True
+            self._base = message | self._base
+            self.model = str(message.get("model") or self.model)
+            self._usage = as_dict(message.get("usage")) | self._usage
+
+    def grow(self, time: float, index: Any, kind: str, text: str) -> None:
+        """Take in a delta that brings a text.
+
+        Args:
+            time: When it arrived.
+            index: The block's index, if it names one.
+            kind: The delta's type, one of ``DELTA_FIELDS``.
+            text: What it adds.
+        """
+        if self.first_event is None:
+            self.first_event = time
+        block = self._block(index)
+        if block is None:
+            block = self._open(index, time, {"type": _BLOCK_OF[kind]})
+        if text:
+            block.add(text if self._resumed is None else self._resumed.fresh(block, text))
+            if self.first_text is None and kind == "text_delta":
+                self.first_text = time
+
+    def _open(self, index: Any, time: float, start: dict[str, Any]) -> Block:
         """Begin a block. One that had the same index keeps its place, and what came for it."""
         block = Block(len(self.content), time, start)
         if block.type == "text" and self._resumed is not None and self._resumed.text is None:
             block = self._resumed.begin(block)
         self.content.append(block)
-        index = getattr(data, "index", None)
         if isinstance(index, int):
             self._at[index] = block
         if block.type == "text" and block.parts and self.first_text is None:
             self.first_text = time
         return block
 
-    def _block(self, data: Any) -> Block | None:
+    def _block(self, index: Any) -> Block | None:
         """The block that an event is about: by its index, or the newest where it has none."""
-        index = getattr(data, "index", None)
         if isinstance(index, int):
             return self._at.get(index)
         return self.content[-1] if self.content else None
@@ -350,33 +367,28 @@ class Message:
                 if block.ended is None:
                     block.close(self.ended or self.sent)
 
-    def _delta(self, time: float, data: Any) -> None:
-        delta = getattr(data, "delta", None)
-        kind = _string(getattr(delta, "type", None))
-        block = self._block(data)
+    def _delta(self, time: float, index: Any, delta: dict[str, Any]) -> None:
+        kind = _string(delta.get("type"))
+        if kind in DELTA_FIELDS:
+            self.grow(time, index, kind, _string(delta.get(DELTA_FIELDS[kind])))
+            return
+        block = self._block(index)
         if block is None:
-            block = self._open(data, time, {"type": _BLOCK_OF.get(kind, "unknown")})
-        field = _TEXT_OF.get(kind)
-        if field is not None:
-            text = getattr(delta, field, None)
-            if isinstance(text, str) and text:
-                block.add(text if self._resumed is None else self._resumed.fresh(block, text))
-                if self.first_text is None and kind == "text_delta":
-                    self.first_text = time
-        elif kind == "signature_delta":
-            block.signature = _string(getattr(delta, "signature", None))
+            block = self._open(index, time, {"type": _BLOCK_OF.get(kind, "unknown")})
+        if kind == "signature_delta":
+            block.signature = _string(delta.get("signature"))
         elif kind == "citations_delta":
-            block.citations.append(as_dict(getattr(delta, "citation", None)))
+            block.citations.append(as_dict(delta.get("citation")))
 
-    def _message_delta(self, data: Any) -> None:
-        delta = as_dict(getattr(data, "delta", None))
+    def _message_delta(self, data: dict[str, Any]) -> None:
+        delta = as_dict(data.get("delta"))
         self.stop_reason = _string(delta.get("stop_reason")) or self.stop_reason
         self.stop_details = as_dict(delta.get("stop_details")) or self.stop_details
         for name in ("stop_reason", "stop_sequence", "stop_details"):
             self._base[name] = delta.get(name)
         if delta.get("container") is not None:
             self._base["container"] = delta["container"]
-        usage = as_dict(getattr(data, "usage", None))
+        usage = as_dict(data.get("usage"))
         # Counts are cumulative: later ones overwrite, an absent one leaves what was known.
         self._usage |= {k: usage[k] for k in _CUMULATIVE if usage.get(k) is not None}
         self._counted = self._counted or usage.get("output_tokens") is not None
@@ -426,8 +438,7 @@ class Message:
 
     def to_sdk(self) -> Any:
         """The SDK's own ``Message``, or None where no ``message_start`` came."""
-        construct = getattr(type(self._start), "construct", None)
-        if construct is None:
+        if not self._begun:
             return None
         content = [block.to_dict() for block in self.content if not block.lost]
-        return construct(**self.fields() | {"content": content})
+        return sdk.message(self.fields() | {"content": content})

@@ -8,6 +8,7 @@ is the only way that ends a blocked read at once.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from contextlib import aclosing, suppress
@@ -16,21 +17,25 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from claude_nb import retry, turns
+from claude_nb.blocks import as_dict
 from claude_nb.errors import ClaudeError
-from claude_nb.events import Failed, RequestSent, Resumed, Stopped, StreamEvent, Waiting
-from claude_nb.progress import Progress
+from claude_nb.events import EventLog, Failed, RequestSent, Resumed, Stopped, Waiting
 from claude_nb.reply import Reply
 from claude_nb.retry import Policy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 
-    from claude_nb.blocks import Block, Message
+    from claude_nb.blocks import Block
+    from claude_nb.events import StreamEvent
+    from claude_nb.progress import Progress
     from claude_nb.prompt import Request
     from claude_nb.source import Source
 
 
 T = TypeVar("T")
+
+_LOG = logging.getLogger("claude_nb")
 
 _PAUSES = 20
 """How often a turn is continued that the server pauses (its loop of server tools is long)."""
@@ -134,7 +139,8 @@ class Stream:
         source: Where the events come from.
         request: What is asked.
         policy: How patient to be with failures; by default ``Policy()``.
-        ended: Called once, on the engine's thread, with the reply as it is at its end.
+        ended: Called once, on the engine's thread, with the reply as it is at its end. What it
+            raises is raised to the reader, behind the last event.
         runner: Runs the calls of tools in the reply; without one it ends with them.
         fit: Makes each request after the first one fit into what the reply may cost, or raises.
 
@@ -153,16 +159,19 @@ class Stream:
         fit: Callable[[Request, Progress], Awaitable[Request]] | None = None,
     ) -> None:
         self._policy = policy or Policy()
-        self.events: list[StreamEvent] = []
+        self.events = EventLog()
         self._finished = threading.Event()
         self._source = source
         self._request = request
+        self._reply = Reply(request)  # advanced only where something has to be decided
+        self._reply.events = self.events
         self._wake: Callable[[], object] | None = None
         self._attempt = 0
         self._ended = ended
+        self._error: Exception | None = None  # of ``ended``
+        self._left = False  # by the reader, before the end
         self._runner = runner
         self._fit = fit
-        self._began = 0  # the event with which the newest round began
         self._cancel = engine().spawn(self._run())
 
     @property
@@ -183,7 +192,7 @@ class Stream:
 
         try:
             await close_unused()
-            await self._reply()
+            await self._answer()
         except asyncio.CancelledError:
             self._append(Stopped())
         except ClaudeError as error:
@@ -194,14 +203,16 @@ class Stream:
         finally:
             try:
                 if self._ended is not None:
-                    reply = Reply(self._request)
-                    reply.advance(self.events)
-                    self._ended(reply)
+                    self._ended(self._so_far())
+            except Exception as error:  # noqa: BLE001 - raised to the reader
+                self._error = error
+                if self._left:
+                    _LOG.exception("A reply that nobody reads any more could not be recorded.")
             finally:
                 self._finished.set()
                 self.wake()
 
-    async def _reply(self) -> None:
+    async def _answer(self) -> None:
         """Send requests until there is a whole reply, and run the tools that it calls.
 
         Raises:
@@ -209,14 +220,16 @@ class Stream:
         """
         request = self._request
         while True:
-            self._began = len(self.events)
             answered = await self._round(request)
-            if self._runner is None or not (calls := self._newest().calls):
+            if self._runner is None or self._stop_reason() != "tool_use":
+                return
+            calls = self._so_far().messages[-1].calls
+            if not calls:
                 return
             await self._runner.run(calls, self._append)
-            request = turns.with_results(answered, self._newest())
+            request = turns.with_results(answered, self._so_far().messages[-1])
             if self._fit is not None:
-                request = await self._fit(request, self._progress())
+                request = await self._fit(request, self._reply)
 
     async def _round(self, asked: Request) -> Request:
         """Send a request, again or continued if need be, until its message is whole.
@@ -235,9 +248,9 @@ class Stream:
         tries = self._policy.tries
         while True:
             error = await self._send(request)
-            if error is None and not self._paused():
+            if error is None and self._stop_reason() != "pause_turn":
                 return request
-            progress = self._progress(self._began)
+            progress = self._so_far()
             last = progress.last
             paid = last is not None and last.accepted and not self._policy.pays_again
             if error is None:
@@ -268,36 +281,45 @@ class Stream:
                 request = again
 
     async def _send(self, request: Request) -> ClaudeError | None:
-        """Send one request and take what comes; return what broke it off, if anything did."""
+        """Send one request and take what comes; return what broke it off, if anything did.
+
+        What comes of a request that is not streamed is taken when all of it is there, or when it
+        breaks off.
+        """
+        held: list[dict[str, Any]] = []
+        take: Callable[[Any], None] = self._append
         try:
             async with aclosing(self._source.events(request)) as events:
                 async for data in events:
-                    self._append(data)
+                    if isinstance(data, RequestSent) and data.whole:
+                        take = held.append
+                    (take if type(data) is dict else self._append)(data)
         except Exception as error:  # noqa: BLE001 - whatever it is, the reply must say so
             from claude_nb.api import explain
 
             return explain(error)
+        finally:
+            for data in held:
+                self._append(data)
         return None
 
-    def _paused(self) -> bool:
-        ends = (e.data for e in reversed(self.events) if e.type == "message_delta")
-        return getattr(getattr(next(ends, None), "delta", None), "stop_reason", "") == "pause_turn"
+    def _stop_reason(self) -> Any:
+        """The stop reason of the newest request, if its message came to its end."""
+        for event in reversed(self.events):
+            if event.type == "message_delta":
+                return as_dict(event.data.get("delta")).get("stop_reason")
+        return None
 
-    def _newest(self) -> Message:
-        return self._progress(self._began).messages[-1]
-
-    def _progress(self, began: int = 0) -> Progress:
-        """What the events have become, from that one on."""
-        progress = Progress()
-        for event in self.events[began:]:
-            progress.apply(event)
-        return progress
+    def _so_far(self) -> Reply:
+        """What the reply has become until now."""
+        self._reply.advance()
+        return self._reply
 
     def _append(self, data: Any) -> None:
         if isinstance(data, RequestSent):
             self._attempt += 1
             data = replace(data, runs_tools=self._runner is not None)
-        self.events.append(StreamEvent(len(self.events), time.monotonic(), self._attempt, data))
+        self.events.record(time.monotonic(), self._attempt, data)
         if self._wake is not None:
             self.wake()
 
@@ -348,10 +370,11 @@ class Stream:
                     seen += 1
                     yield self.events[seen - 1]
                 if finished:
-                    return
+                    break
                 self.wait(seen)
         finally:
-            self.stop()
+            self._leave()
+        self._check()
 
     async def __aiter__(self) -> AsyncIterator[StreamEvent]:
         loop = asyncio.get_running_loop()
@@ -363,7 +386,7 @@ class Stream:
                     seen += 1
                     yield self.events[seen - 1]
                 if finished:
-                    return
+                    break
                 arrived = asyncio.Event()
                 self._wake = partial(loop.call_soon_threadsafe, arrived.set)
                 if len(self.events) <= seen and not self.done:
@@ -371,4 +394,13 @@ class Stream:
                 self._wake = None
         finally:
             self._wake = None
-            self.stop()
+            self._leave()
+        self._check()
+
+    def _leave(self) -> None:
+        self._left = True
+        self.stop()
+
+    def _check(self) -> None:
+        if self._error is not None:
+            raise self._error

@@ -19,9 +19,9 @@ import anywidget
 import traitlets
 from IPython.display import display, update_display
 
+from claude_nb.events import DELTA_FIELDS
 from claude_nb.render.timeline import ABOUT, Timeline, colour_name, label, readable_tokens
 from claude_nb.steps import Steps
-from claude_nb.wire import DELTAS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -213,7 +213,7 @@ def encode(step: Step) -> list[Any]:
     A delta that brings a text and adds it to its block is most of a stream. Of it, ``event`` is 0
     and ``changes`` the number of the block: the page knows the rest.
     """
-    usual = {"type": step.kind, DELTAS.get(step.kind, ""): step.text}
+    usual = {"type": step.kind, DELTA_FIELDS.get(step.kind, ""): step.text}
     event, changes = step.event, step.changes
     plain = (
         isinstance(event, dict)
@@ -224,7 +224,7 @@ def encode(step: Step) -> list[Any]:
     head = [round(step.time, 6), round(step.gap, 6), step.lane, step.kind]
     if plain and len(changes) == 1:
         (change,) = changes
-        if change[0] == "grow" and change[2:] == [DELTAS[step.kind], step.text]:
+        if change[0] == "grow" and change[2:] == [DELTA_FIELDS[step.kind], step.text]:
             return [*head, step.text, 0, change[1]]
     return [*head, step.text, _bounded(event), changes]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from claude_nb.blocks import TOOL_CALLS, Block, Message
 from claude_nb.caching.misses import Expectation, Miss, accepted
@@ -25,6 +25,11 @@ from claude_nb.events import (
 from claude_nb.models import facts
 from claude_nb.seams import Resumption, Seam
 from claude_nb.usage import Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from claude_nb.events import Delta
 
 _TRUNCATED = frozenset({"max_tokens", "model_context_window_exceeded"})
 
@@ -67,6 +72,7 @@ class Progress:
 
     Attributes:
         messages: One for each request that was sent.
+        taken: How many entries of the event log were taken in; more may have come.
         outcome: How it ended, or that it has not.
         error: What went wrong (``ClaudeError``), or None.
         ended: When it ended (``time.monotonic()``, seconds), or None.
@@ -80,6 +86,7 @@ class Progress:
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
+        self.taken = 0
         self.outcome = Outcome.STREAMING
         self.error: ClaudeError | None = None
         self.ended: float | None = None
@@ -91,6 +98,16 @@ class Progress:
         self.expectation: Expectation | None = None
         self._resumption: Resumption | None = None
         self._kept = 0  # of how many messages the text is part of the answer, though they broke off
+
+    def take(self, entries: Iterable[StreamEvent | Delta]) -> None:
+        """Take in events as an ``EventLog`` keeps them."""
+        for entry in entries:
+            self.taken += 1
+            if isinstance(entry, StreamEvent):
+                self.apply(entry)
+            elif self.messages:
+                time, text, (_, index, kind) = entry
+                self.messages[-1].grow(time, index, kind, text)
 
     def apply(self, event: StreamEvent) -> None:
         """Take in one event.
@@ -188,6 +205,11 @@ class Progress:
         """All text, joined, with a blank line where tools were run; thinking is not text."""
         rounds = self.messages[-1].round + 1 if self.messages else 0
         return "\n\n".join(filter(None, map(self._said, range(rounds))))
+
+    @property
+    def round(self) -> list[Message]:
+        """The messages since tools were last run."""
+        return [m for m in self.messages if m.round == self.messages[-1].round]
 
     @property
     def answer(self) -> str:

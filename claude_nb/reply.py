@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from claude_nb.attachments import register_attachment, said
 from claude_nb.errors import InputError, StoppedError, redact
+from claude_nb.events import EventLog
 from claude_nb.progress import Outcome, Progress
 from claude_nb.render import code, settled
 from claude_nb.render.passages import passages, raw
@@ -27,7 +28,7 @@ class Reply(Progress):
 
     Attributes:
         request: What was asked.
-        events: Everything that happened, in order.
+        events: Everything that happened, in order, as a sequence of ``StreamEvent``.
         parsed: The object that was asked for with ``output``; None while or where there is none,
             and ``misfit`` says why.
         shown_in: The execution in whose output it was shown while it streamed, the n of ``In[n]``;
@@ -42,7 +43,7 @@ class Reply(Progress):
         self._output = output
         self.hides_tools = request.hide_tools
         self.notes = request.notes
-        self.events: list[StreamEvent] = []
+        self.events = EventLog()
         self.shown_in = 0
         self._stop: Callable[[], object] = lambda: None
         self._over = threading.Event()
@@ -87,11 +88,14 @@ class Reply(Progress):
             error.reply = self
             raise error
 
-    def advance(self, events: Iterable[StreamEvent]) -> None:
-        """Take in events; only the painter of a reply calls this."""
-        for event in events:
-            self.events.append(event)
-            self.apply(event)
+    def advance(self, events: Iterable[StreamEvent] = ()) -> None:
+        """Take in what has been appended to the events; only the painter of a reply calls this.
+
+        Args:
+            events: More events, appended first.
+        """
+        self.events.extend(events)
+        self.take(self.events.entries(self.taken))
         if self._output is not None and self.ended is not None and not self.misfit:
             self._read(self._output)
 

@@ -77,7 +77,7 @@ class Policy:
 
 def partial_text(progress: Progress) -> str:
     """The text that a continuation goes on from; empty if there is nothing to go on from."""
-    return progress.text.rstrip()
+    return progress.answer.rstrip()
 
 
 def continued(request: Request, progress: Progress, *, quoted: bool) -> Request:
@@ -114,8 +114,9 @@ def unpaused(request: Request, progress: Progress) -> Request:
         request: The request.
         progress: What came of it. If it was broken off before the pause, its thinking is left out.
     """
-    content = [block.to_dict() for block in progress.blocks if not turns.is_blank(block)]
-    if any(message.failure for message in progress.messages):
+    blocks = dict.fromkeys(block for message in progress.round for block in message.content)
+    content = [block.to_dict() for block in blocks if not turns.is_blank(block)]
+    if any(message.failure for message in progress.round):
         content = turns.unthought(content)
     if not content:
         return request

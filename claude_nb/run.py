@@ -51,8 +51,8 @@ def stream(
     """Send a prompt and hand out its events, for people who want the loop themselves.
 
     ``for event in stream("…")`` and ``async for event in stream("…")`` both work; each ``event``
-    has a ``time``, a ``type`` and, in ``data``, the SDK's own typed event. Leaving the loop early
-    ends the request.
+    has a ``time``, a ``type`` and, in ``data``, the event as it came over the wire, a dict; its
+    ``sdk`` is the SDK's typed event. Leaving the loop early ends the request.
 
     Args:
         prompt: The user's words.
@@ -72,9 +72,11 @@ def stream(
     limits = Limits(connection, None, session.budget, session.library)
 
     def ended(reply: Reply) -> None:
-        session.ledger.charge(reply, place)
-        limits.close()
-        session.keep(reply)
+        try:
+            session.ledger.charge(reply, place)
+            session.keep(reply)
+        finally:
+            limits.close()
 
     offered = _tools(tools)
     request = _request(prompt, (), offered, None, options)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing, suppress
-from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Protocol
 
 from claude_nb.api import CONNECT_TIMEOUT, is_simulator
 from claude_nb.errors import DroppedError, MalformedError
@@ -14,7 +13,7 @@ from claude_nb.events import RequestSent, ResponseStarted
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
 
-    from anthropic import AsyncStream
+    from anthropic import AsyncAnthropic, AsyncStream
 
     from claude_nb.api import Connection
     from claude_nb.prompt import Request
@@ -46,7 +45,7 @@ class Source(Protocol):
         """What happens after ``request`` is sent, as it happens.
 
         Yields:
-            ``RequestSent``, ``ResponseStarted``, then the SDK's events.
+            ``RequestSent``, ``ResponseStarted``, then the wire's events, as dicts.
 
         Raises:
             Exception: Whatever ended the stream early; ``api.explain`` puts it into words.
@@ -55,11 +54,7 @@ class Source(Protocol):
 
 
 class ApiSource:
-    """The Messages API, or the simulator, through the SDK's raw event stream.
-
-    ``create(stream=True)`` rather than the SDK's ``stream()`` helper: the helper yields each delta
-    twice, parses a tool's input again at each delta, and loses the stream when that JSON is bad.
-    """
+    """The Messages API, or the simulator, as a stream."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -72,32 +67,15 @@ class ApiSource:
         """Send the request once, and yield what comes."""
         params = self.params(request)
         yield RequestSent(request.model, self._connection.simulated, params=params)
-        # Elsewhere: to import the SDK, or to read certificates, would hold up the engine, which
-        # could then neither stop this stream nor take in what comes for others.
-        client = await asyncio.to_thread(self._connection.client)
-        stream = await client.messages.create(**params, stream=True)
-        try:
-            headers = stream.response.headers
-            yield ResponseStarted(headers.get("request-id"), is_simulator(headers))
-            empty, complete = True, False
-            while not complete:
-                try:
-                    event = await stream.__anext__()
-                except StopAsyncIteration:  # the SDK finds nothing wrong with an early clean end
-                    raise _nothing() if empty else _unfinished() from None
+        async with aclosing(_streamed(self._connection, params)) as events:
+            async for event in events:
                 yield event
-                empty = False
-                complete = getattr(event, "type", None) == "message_stop"
-            await _finish(stream)
-        finally:
-            await stream.close()
 
 
 class WholeSource:
     """The Messages API without streaming: one plain request, its message told as events.
 
-    Where the message may be so long that the API wants it streamed, it is, and kept back until it
-    has ended.
+    A message that may be so long that the API wants it streamed is streamed.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -112,37 +90,12 @@ class WholeSource:
         params = self.params(request)
         yield RequestSent(request.model, self._connection.simulated, whole=True, params=params)
         if request.max_tokens >= LONG:
-            async for event in self._streamed(request):
+            told = _streamed(self._connection, params)
+        else:
+            told = _whole(self._connection, params)
+        async with aclosing(told) as events:
+            async for event in events:
                 yield event
-            return
-        client = await asyncio.to_thread(self._connection.client)
-        timeout: dict[str, Any] = {}
-        if self._connection.own_client is None:  # whose time-outs are its owner's
-            import httpx2
-
-            timeout = {"timeout": httpx2.Timeout(_WHOLE_TIMEOUT, connect=CONNECT_TIMEOUT)}
-        response = await client.messages.with_raw_response.create(**params, **timeout)
-        headers = response.headers
-        yield ResponseStarted(headers.get("request-id"), is_simulator(headers))
-        for event in _told(await response.parse()):
-            yield event
-
-    async def _streamed(self, request: Request) -> AsyncGenerator[Any, None]:
-        """A stream that nobody sees until it ends, or breaks off: what came is then kept."""
-        kept: list[Any] = []
-        try:
-            async with aclosing(ApiSource(self._connection).events(request)) as events:
-                async for event in events:
-                    if isinstance(event, ResponseStarted):
-                        yield event
-                    elif not isinstance(event, RequestSent):
-                        kept.append(event)
-        except Exception:
-            for event in kept:
-                yield event
-            raise
-        for event in kept:
-            yield event
 
 
 class Warming:
@@ -165,71 +118,85 @@ class Warming:
         """Send the system prompt with the words of ``request``; the message is told as events."""
         params = self.params(request)
         yield RequestSent(request.model, self._connection.simulated, params=params)
-        client = await asyncio.to_thread(self._connection.client)
-        response = await client.messages.with_raw_response.create(**params)
+        async with aclosing(_whole(self._connection, params)) as events:
+            async for event in events:
+                yield event
+
+
+async def _streamed(connection: Connection, params: dict[str, Any]) -> AsyncGenerator[Any, None]:
+    """Send a request and yield what comes: ``ResponseStarted``, then the wire's events.
+
+    The SDK decodes them and hands them out as the dicts that came; its typed events would cost
+    twice as much. ``create(stream=True)`` rather than its ``stream()`` helper: the helper yields
+    each delta twice, parses a tool's input again at each delta, and loses the stream when that
+    JSON is bad.
+    """
+    client = await _client(connection)
+    from anthropic import AsyncStream
+
+    response = await client.messages.with_raw_response.create(**params, stream=True)
+    stream = await response.parse(to=AsyncStream[object])
+    try:
         headers = response.headers
         yield ResponseStarted(headers.get("request-id"), is_simulator(headers))
-        for event in _told(await response.parse()):
-            yield event
+        empty, complete = True, False
+        while not complete:
+            try:
+                event = await stream.__anext__()
+            except StopAsyncIteration:  # the SDK finds nothing wrong with an early clean end
+                raise _nothing() if empty else _unfinished() from None
+            if isinstance(event, dict):  # as all events of the API are
+                yield event
+                empty = False
+                complete = event.get("type") == "message_stop"
+        await _finish(stream)
+    finally:
+        await stream.close()
 
 
-def _told(message: Any) -> Iterator[Any]:
+async def _whole(connection: Connection, params: dict[str, Any]) -> AsyncGenerator[Any, None]:
+    """Send a request whose message comes at once, and yield it as ``_streamed`` would."""
+    client = await _client(connection)
+    timeout: dict[str, Any] = {}
+    if connection.own_client is None:  # whose time-outs are its owner's
+        import httpx2
+
+        timeout = {"timeout": httpx2.Timeout(_WHOLE_TIMEOUT, connect=CONNECT_TIMEOUT)}
+    response = await client.messages.with_raw_response.create(**params, **timeout)
+    headers = response.headers
+    yield ResponseStarted(headers.get("request-id"), is_simulator(headers))
+    for event in _as_events(await response.parse(to=object)):
+        yield event
+
+
+async def _client(connection: Connection) -> AsyncAnthropic:
+    """The client to ask with, made on another thread.
+
+    To import the SDK, or to read certificates, would hold up the engine, which could then neither
+    stop this stream nor take in what comes for others.
+    """
+    return await asyncio.to_thread(connection.client)
+
+
+def _as_events(message: Any) -> Iterator[dict[str, Any]]:
     """A whole message as the events of a stream, whose blocks come complete.
 
     Raises:
         MalformedError: It is no message.
     """
-    from anthropic.types import (
-        Message,
-        RawContentBlockStartEvent,
-        RawContentBlockStopEvent,
-        RawMessageDeltaEvent,
-        RawMessageStartEvent,
-        RawMessageStopEvent,
-    )
-
-    content = getattr(message, "content", None)
-    if not isinstance(message, Message) or not isinstance(content, list):
+    content = message.get("content") if isinstance(message, dict) else None
+    if not isinstance(content, list):
         raise MalformedError(
             "The server's answer is not a message.",
             "If a gateway or proxy stands between, it may have changed the answer.",
         )
-    whole: dict[str, Any] = message.to_dict(warnings=False)
-    empty = Message.construct(**whole | {"content": []})
-    yield RawMessageStartEvent.construct(type="message_start", message=empty)
+    yield {"type": "message_start", "message": message | {"content": []}}
     for index, block in enumerate(content):
-        yield RawContentBlockStartEvent.construct(
-            type="content_block_start", index=index, content_block=block
-        )
-        yield RawContentBlockStopEvent.construct(type="content_block_stop", index=index)
-    delta = {name: whole.get(name) for name in _ENDS}
-    yield RawMessageDeltaEvent.construct(
-        type="message_delta", delta=delta, usage=whole.get("usage")
-    )
-    yield RawMessageStopEvent.construct(type="message_stop")
-
-
-def to_wire(event: Any) -> Any:
-    """One of the SDK's events as the JSON that came over the wire."""
-    to_dict = getattr(event, "to_dict", None)
-    return event if to_dict is None else to_dict(mode="json", warnings=False)
-
-
-def from_wire(data: Any) -> Any:
-    """The SDK's event that its JSON makes: of the type that a stream of the SDK would give it."""
-    if not isinstance(data, dict):
-        return data
-    named, otherwise = _event_types()
-    return named.get(str(data.get("type")), otherwise).construct(**data)
-
-
-@cache
-def _event_types() -> tuple[dict[str, Any], Any]:
-    """The SDK's types of events by name; and the first, of which it makes what it does not know."""
-    from anthropic.types import RawMessageStreamEvent
-
-    types = get_args(get_args(RawMessageStreamEvent)[0])
-    return {get_args(cls.model_fields["type"].annotation)[0]: cls for cls in types}, types[0]
+        yield {"type": "content_block_start", "index": index, "content_block": block}
+        yield {"type": "content_block_stop", "index": index}
+    delta = {name: message.get(name) for name in _ENDS}
+    yield {"type": "message_delta", "delta": delta, "usage": message.get("usage")}
+    yield {"type": "message_stop"}
 
 
 async def _finish(stream: AsyncStream[Any]) -> None:

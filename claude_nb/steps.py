@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from claude_nb.blocks import TOOL_CALLS
 from claude_nb.errors import Redactor
+from claude_nb.events import DELTA_FIELDS
 from claude_nb.progress import Progress
-from claude_nb.wire import DELTAS, Writer, redacted
+from claude_nb.wire import Writer, redacted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -109,14 +110,13 @@ class Steps:
         self._time += min(max(gap, 0.0), LONGEST)
         said = self._writer.write(event.data)
         self.progress.apply(event)
-        part = said if isinstance(said, dict) else {}
-        delta = part.get("delta")
+        delta = said.get("delta")
         kind, text = event.type, ""
         if kind == "content_block_delta" and isinstance(delta, dict):
             kind = str(delta.get("type") or kind)
-            text = delta.get(DELTAS.get(kind, ""), "")
+            text = delta.get(DELTA_FIELDS.get(kind, ""), "")
             text = text if isinstance(text, str) else ""
-        lane = self._lane(event, part, kind)
+        lane = self._lane(event, said, kind)
         return Step(event.seq, self._time, gap, lane, kind, text, said, self._changes(event.type))
 
     def _lane(self, event: StreamEvent, said: dict[str, Any], kind: str) -> int:

@@ -15,7 +15,7 @@ PACKAGE = Path(claude_nb.__file__).parent
 CODE_MAP = Path(__file__).resolve().parents[1] / "CONTRIBUTING.md"
 
 FLOORS = [
-    "errors events models price_file usage",
+    "errors events models price_file sdk usage",
     "attachments blocks caching progress prompt seams",
     "api batch_api render source steps turns wire",
     "engine output reply retry",
@@ -33,7 +33,12 @@ SIMULATOR = "simulator"
 DOORS = {"claude_nb", "session", *FLOORS[8].split()}
 
 SDK = {"anthropic", "httpx2"}
-SDK_CALLERS = {"api", "batch_api", "source"}  # batch_api: batches are sent and read in pieces
+SDK_CALLERS = {
+    "api",
+    "batch_api",
+    "sdk",
+    "source",
+}
 
 
 def dotted(path: Path) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 
 from claude_nb.blocks import Message
@@ -12,20 +10,12 @@ from claude_nb.usage import Usage
 from tests.played import block, end, said, start, text, thinking, tool_use
 
 
-def event(data):
-    """An event as the SDK hands it out: attributes for what is known, dicts for the rest."""
-    fields = dict(data)
-    if isinstance(fields.get("delta"), dict) and data["type"] == "content_block_delta":
-        fields["delta"] = SimpleNamespace(**fields["delta"])
-    return SimpleNamespace(**fields)
-
-
 def message(*events: object):
     """What events have become; they arrive a second apart, the first at 1."""
     reduced = Message(0.0, RequestSent("asked"))
     reduced.accepted = True
     for time, data in enumerate(events, 1):
-        reduced.apply(float(time), event(data))
+        reduced.apply(float(time), data)
     return reduced
 
 

@@ -14,6 +14,7 @@ import pytest
 
 import claude_nb
 from claude_nb import engine as engine_module
+from claude_nb.api import Connection
 from claude_nb.engine import engine
 from claude_nb.events import RequestSent
 from claude_nb.prompt import Request
@@ -21,6 +22,7 @@ from claude_nb.render import words
 from claude_nb.reply import Reply
 from claude_nb.retry import Policy
 from claude_nb.simulator import Error, Raw, Scripted, Stream
+from claude_nb.source import ApiSource
 from tests import soak
 from tests.played import end, said, start, text, thinking, tool_use
 
@@ -72,7 +74,49 @@ def test_events_can_be_read_again(api):
     api.enqueue(Stream(said("Hello")))
     stream = claude_nb.stream("Hello")
 
-    assert list(stream) == list(stream) == stream.events
+    assert list(stream) == list(stream) == list(stream.events)
+
+
+def broken(_reply):
+    """Bookkeeping that fails."""
+    raise RuntimeError("the ledger is full")
+
+
+def read(stream, seen):
+    """Read to the end, in a plain loop."""
+    for event in stream:
+        seen.append(event)
+
+
+async def read_async(stream, seen):
+    """Read to the end, in an asynchronous loop."""
+    async for event in stream:
+        seen.append(event)
+
+
+@pytest.mark.parametrize("reader", [read, lambda *given: asyncio.run(read_async(*given))])
+def test_what_the_bookkeeping_raises_is_raised_behind_the_last_event(api, reader):
+    """To whoever reads."""
+    api.enqueue(Stream(said("Hello", " world")))
+    stream = engine_module.Stream(ApiSource(Connection()), Request("Hello"), ended=broken)
+    seen = []
+
+    with pytest.raises(RuntimeError, match="the ledger is full"):
+        reader(stream, seen)
+
+    assert types(seen) == WHOLE
+
+
+def test_what_the_bookkeeping_raises_is_logged_where_nobody_reads_on(api, caplog):
+    """The reader has left before the end."""
+    api.enqueue(OPEN)
+    stream = engine_module.Stream(ApiSource(Connection()), Request("Hello"), ended=broken)
+
+    first_delta(stream)
+    stream.join()
+
+    (record,) = caplog.records
+    assert "the ledger is full" in str(record.exc_info[1])
 
 
 def first_delta(stream):

@@ -286,7 +286,7 @@ def test_top_level_await(kernel, simulator, leave):
         "import claude_nb\n"
         "async for event in claude_nb.stream('Hi'):\n"
         "    if event.type == 'content_block_delta':\n"
-        f"        print(event.data.delta.text); {leave}"
+        f"        print(event.data['delta']['text']); {leave}"
     )
 
     assert (reply["status"], kernel.printed) == ("ok", "Hello\n")

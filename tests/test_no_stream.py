@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 import claude_nb
-from claude_nb import magics
+from claude_nb import engine, magics
 from claude_nb.errors import DroppedError, MalformedError
-from claude_nb.events import RequestSent, StreamEvent
+from claude_nb.events import RequestSent, ResponseStarted, StreamEvent
 from claude_nb.prompt import Request
 from claude_nb.render import words
 from claude_nb.reply import Reply
 from claude_nb.retry import Policy
 from claude_nb.simulator import Error, Raw, Scripted, Stream
 from claude_nb.source import LONG
-from tests.played import said
+from tests.played import said, start, text
 
 AGAIN = Policy(base=0.0)
 
@@ -135,3 +137,43 @@ def test_the_option_of_the_cell(api):
     shell.run_cell_magic("claude", "--once --no-stream", "Why is the sky blue?")
     assert "stream" not in api.requests[-1].body
     assert claude_nb.last().text.startswith("The sky is blue")
+
+
+class Halfway:
+    """A source that stops to send in the middle of a message.
+
+    Attributes:
+        reached: Set when it has sent all that it sends.
+    """
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+
+    def params(self, request):
+        """All that the request says."""
+        return request.params()
+
+    async def events(self, request):
+        """The beginning of a message, and then silence."""
+        yield RequestSent(request.model, whole=True)
+        yield ResponseStarted("req_1")
+        for event in [start(), *text("Hello wor")[:-1]]:
+            yield event
+        self.reached.set()
+        await asyncio.Event().wait()
+
+
+def test_stop_in_the_middle_keeps_what_had_come():
+    """It had been held back, and is shown now."""
+    source = Halfway()
+    stream = engine.Stream(source, Request("Hi", max_tokens=LONG))
+    source.reached.wait()
+    before = [event.type for event in stream.events]
+
+    stream.stop()
+    stream.join()
+
+    reply = Reply(Request("Hi"))
+    reply.advance(stream.events)
+    assert before == ["request_sent", "response_started"]
+    assert (reply.outcome, reply.text) == ("stopped", "Hello wor")

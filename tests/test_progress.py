@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 
 from claude_nb.errors import DroppedError, OverloadedError
-from claude_nb.events import Failed, RequestSent, ResponseStarted, Stopped, StreamEvent
+from claude_nb.events import EventLog, Failed, RequestSent, ResponseStarted, Stopped
 from claude_nb.progress import Outcome, Progress, Timing
 from claude_nb.usage import Usage
 from tests.played import end, said, start, text, thinking, tool_use
-from tests.test_blocks import event
 
 SENT = RequestSent("claude-opus-5-5")
 ACCEPTED = ResponseStarted("req_1")
@@ -19,10 +16,10 @@ ACCEPTED = ResponseStarted("req_1")
 
 def progress(*data: object):
     """What events have become; they arrive a second apart, the first at 10."""
-    made = Progress()
+    made, log = Progress(), EventLog()
     for seq, item in enumerate(data):
-        happened = event(item) if isinstance(item, dict) else item
-        made.apply(StreamEvent(seq, 10.0 + seq, 1, happened))
+        log.record(10.0 + seq, 1, item)
+    made.take(log.entries(0))
     return made
 
 
@@ -110,6 +107,6 @@ def test_nothing_yet():
 
 def test_events_without_a_request_are_ignored():
     """There is no message that they could belong to."""
-    made = progress(ACCEPTED, start(), SimpleNamespace(), None, Stopped())
+    made = progress(ACCEPTED, start(), {}, *text("Hello"), Stopped())
 
     assert (made.messages, made.outcome) == ([], Outcome.STOPPED)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anthropic
 import httpx2
 import pytest
-from anthropic.types import RawMessageStreamEvent
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import claude_nb
 from claude_nb import engine
+from claude_nb.api import Connection
 from claude_nb.errors import DroppedError
 from claude_nb.events import RequestSent, ResponseStarted, Resumed, Stopped, StreamEvent, Waiting
 from claude_nb.progress import Progress
@@ -27,7 +27,6 @@ from claude_nb.simulator.wire import sse
 from claude_nb.source import ApiSource
 from claude_nb.usage import Usage
 from tests.played import end, said, start, text, thinking
-from tests.test_blocks import event
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -95,12 +94,13 @@ def joined(before: str, *after: str, cut: int | None = None):
     data = [
         RequestSent("claude-opus-5-5"),
         ResponseStarted(),
-        *map(event, [start(), *text(before)[:-1]]),
+        start(),
+        *text(before)[:-1],
         Waiting(dropped, 0.0, 0.0, 2, 5),
         Resumed(dropped),
         RequestSent("claude-opus-5-5"),
         ResponseStarted(),
-        *map(event, said(*after)[:cut]),
+        *said(*after)[:cut],
         *([Stopped()] if cut else []),
     ]
     made = Progress()
@@ -162,10 +162,10 @@ def test_what_was_held_back_when_a_continuation_broke_off_comes_once():
     """The next one says it again: it was not in the text that it went on from."""
     dropped = DroppedError("Lost.")
     seam = [Waiting(dropped, 0.0, 0.0, 2, 5), Resumed(dropped), RequestSent("m"), ResponseStarted()]
-    done = [RequestSent("m"), ResponseStarted(), *map(event, [start(), *text("One two. ")])]
-    held = map(event, [start(), *text("tw")[:-1]])
+    done = [RequestSent("m"), ResponseStarted(), start(), *text("One two. ")]
+    held = [start(), *text("tw")[:-1]]
     made = Progress()
-    for data in [*done, *seam, *held, *seam, *map(event, said("tw", "enty")[:3]), Stopped()]:
+    for data in [*done, *seam, *held, *seam, *said("tw", "enty")[:3], Stopped()]:
         made.apply(StreamEvent(0, 0.0, 1, data))
 
     assert made.text == "One two. tw"
@@ -184,33 +184,28 @@ class Cut(httpx2.AsyncByteStream):
             raise httpx2.RemoteProtocolError("peer closed connection")
 
 
-class Wire:
-    """A connection that brings a body cut off, and then what is asked for after that.
+class Server(httpx2.AsyncBaseTransport):
+    """Sends the events of a reply, cut where the prompt says, and then what is asked for next.
 
-    The SDK decodes the bytes; only the sending of the request, which costs most of the time, is
-    left out: thousands of cuts in seconds.
+    Thousands of cuts in seconds: only the network itself is left out.
     """
 
-    def __init__(self, sdk: anthropic.AsyncAnthropic, events, cut: int, end_of_body: str) -> None:
-        self.simulated = False
-        self.messages = self
-        self._sdk = sdk
+    def __init__(self, events, end_of_body: str) -> None:
         self._events = events
-        self._cut = Cut(b"".join(map(sse, events))[:cut], end_of_body)
+        self._body = b"".join(map(sse, events))
+        self._end = end_of_body
+        self._cut: set[int] = set()
 
-    def client(self):
-        """What the SDK's client would be."""
-        return self
-
-    async def create(self, *, messages, **_: Any):
-        """The SDK's stream of events, over these bytes."""
-        cut, self._cut = self._cut, None
-        if cut is None:
-            cut = Cut(b"".join(map(sse, self._rest(messages))), "close")
-        response = httpx2.Response(200, stream=cut, request=httpx2.Request("POST", "http://e.x"))
-        return anthropic.AsyncStream(
-            cast_to=RawMessageStreamEvent, response=response, client=self._sdk
-        )
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """The cut body for the first request of a prompt, and for each later one the rest."""
+        messages = json.loads(await request.aread())["messages"]
+        cut = int(messages[0]["content"])
+        if cut in self._cut:
+            body = Cut(b"".join(map(sse, self._rest(messages))), "close")
+        else:
+            self._cut.add(cut)
+            body = Cut(self._body[:cut], self._end)
+        return httpx2.Response(200, headers={"content-type": "text/event-stream"}, stream=body)
 
     def _rest(self, messages):
         """All of the text, or what follows the beginning that the request holds."""
@@ -226,17 +221,16 @@ class Wire:
 def test_cut_at_every_byte(name, end_of_body):
     """The text is the text, and the usage is the sum of what is known: wherever it was cut."""
     events = SHAPES[name]
-    whole, policy, request = text_of(events), Policy(base=0.0), Request("Hi")
-    sdk = anthropic.AsyncAnthropic(api_key="not-a-key")
+    whole, policy = text_of(events), Policy(base=0.0)
+    http = httpx2.AsyncClient(transport=Server(events, end_of_body))
+    client = anthropic.AsyncAnthropic(api_key="not-a-key", http_client=http)
+    source = ApiSource(Connection(own_client=client))
     cuts = range(len(b"".join(map(sse, events))) + 1)
-    streams = [
-        engine.Stream(ApiSource(Wire(sdk, events, cut, end_of_body)), request, policy)
-        for cut in cuts
-    ]
+    streams = [engine.Stream(source, Request(str(cut)), policy) for cut in cuts]
 
     for cut, stream in zip(cuts, streams, strict=True):
         stream.join()
-        reply = Reply(request)
+        reply = Reply(Request(str(cut)))
         reply.advance(stream.events)
         used = [message.usage for message in reply.messages]
         assert (cut, str(reply.outcome), reply.text) == (cut, "complete", whole)

@@ -189,3 +189,18 @@ def test_a_stream_keeps_to_the_budget_too(api, session):
     assert session.budget.spent == pytest.approx(0.0004)
     with pytest.raises(InputError, match="the budget of"):
         claude_nb.stream("Hi " * 10_000)
+
+
+def test_a_ledger_that_fails_leaves_no_budget_reserved(api, session, monkeypatch):
+    """``stream`` says what went wrong, and the next request may spend what is left."""
+    session.budget = Budget(1.0, lambda: 0.0)
+    api.enqueue(Stream(said("Hello")))
+
+    def fail(_reply, _place):
+        raise RuntimeError("the ledger is full")
+
+    monkeypatch.setattr(session.ledger, "charge", fail)
+    with pytest.raises(RuntimeError, match="the ledger is full"):
+        list(claude_nb.stream("Hi"))
+
+    assert session.budget.left == 1.0

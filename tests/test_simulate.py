@@ -160,6 +160,6 @@ def test_a_seed_gives_the_same_stream_again(simulate):
     def pieces(seed):
         simulate(f"on --speed inf --seed {seed}")
         events = claude_nb.stream("hello", model="claude-sonnet-4-6")
-        return [e.data.delta.text for e in events if e.type == "content_block_delta"]
+        return [e.data["delta"]["text"] for e in events if e.type == "content_block_delta"]
 
     assert pieces(7) == pieces(7) != pieces(8)

@@ -6,14 +6,18 @@ import asyncio
 from contextlib import aclosing
 
 import anthropic
+import pytest
 
 from claude_nb.api import Connection
-from claude_nb.errors import DroppedError
-from claude_nb.events import RequestSent, ResponseStarted
+from claude_nb.errors import DroppedError, InputError
+from claude_nb.events import RequestSent, ResponseStarted, event_type
 from claude_nb.prompt import Request
-from claude_nb.simulator import Stream
-from claude_nb.source import ApiSource
+from claude_nb.simulator import Raw, Stream
+from claude_nb.simulator.wire import sse
+from claude_nb.source import ApiSource, WholeSource
 from tests.played import recorded, said, start
+
+ODD = [b"null", b"[]", b"5", b'"text"', b"true"]
 
 
 def told(api, *, most=None):
@@ -37,7 +41,7 @@ def told(api, *, most=None):
 
 
 def test_a_request_is_told_from_its_sending_to_its_end(api):
-    """First that it was sent, then that it was accepted, then the SDK's own events; no pings."""
+    """First that it was sent, then that it was accepted, then the wire's events; no pings."""
     api.enqueue(Stream(recorded("text")))
 
     (sent, accepted, *events), error = told(api)
@@ -45,7 +49,7 @@ def test_a_request_is_told_from_its_sending_to_its_end(api):
     number = len(api.requests) - 1
     assert sent == RequestSent("claude-opus-5-5", simulated=True)
     assert accepted == ResponseStarted(f"req_sim_0_{number:06d}", simulated=True)
-    assert [e.to_dict() for e in events] == [e for e in recorded("text") if e["type"] != "ping"]
+    assert events == [e for e in recorded("text") if e["type"] != "ping"]
     assert error is None
 
 
@@ -55,7 +59,7 @@ def test_a_clean_end_without_message_stop_is_a_drop(api):
 
     events, error = told(api)
 
-    assert [event.type for event in events] == [
+    assert [event_type(event) for event in events] == [
         "request_sent",
         "response_started",
         "message_start",
@@ -70,3 +74,43 @@ def test_leaving_early_closes_the_connection(api):
     told(api, most=3)
 
     api.wait_for(lambda requests: requests[-1].client_left)
+
+
+def test_what_is_no_object_is_no_event(api):
+    """A gateway may send anything as the data of an event."""
+    odd = b"".join(b"event: message_start\ndata: %s\n\n" % data for data in ODD)
+    api.enqueue(Raw([odd, b"".join(map(sse, said("Hello")))]))
+
+    (_, _, *events), error = told(api)
+
+    assert (events, error) == (said("Hello"), None)
+
+
+def test_a_stream_of_nothing_but_odd_data_is_empty(api):
+    """It is a drop, as an empty body is."""
+    api.enqueue(Raw([b"event: message_start\ndata: %s\n\n" % data for data in ODD]))
+
+    _, error = told(api)
+
+    assert error.what == "The server accepted the request, but sent no reply."
+
+
+@pytest.mark.parametrize("source", [ApiSource, WholeSource])
+def test_what_is_no_client_of_the_sdk_is_refused_before_it_is_asked(source):
+    """A double may have ``create`` and ``close``; what is sent goes through raw responses."""
+
+    class Double:
+        messages = None
+
+        async def close(self):
+            pass
+
+    with pytest.raises(InputError, match="client= is a Double"):
+        asyncio.run(anext_but_one(source(Connection(own_client=Double())).events(Request("Hi"))))
+
+
+async def anext_but_one(events):
+    """The second item."""
+    async with aclosing(events):
+        await anext(events)
+        return await anext(events)

@@ -139,7 +139,7 @@ def test_each_block_has_its_lane(api):
 def test_what_is_done_with_a_call_is_in_its_lane(api):
     """Asked for, run and returned."""
     api.enqueue(Stream([start(), *tool_use("{}"), *end("tool_use")]))
-    events = ask().events
+    events = list(ask().events)
     for data in (ToolAsked("toolu_1"), ToolStarted("toolu_1"), ToolRan("toolu_1", ())):
         events.append(StreamEvent(len(events), events[-1].time, 1, data))
     assert [step.lane for step in Steps().take(events)][-3:] == [1, 1, 1]

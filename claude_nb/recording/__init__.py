@@ -21,8 +21,6 @@ from claude_nb.prompt import Request
 from claude_nb.recording.lines import CHECKS, Lines, to_line
 from claude_nb.recording.matching import canonical, parts
 from claude_nb.reply import Reply
-from claude_nb.source import to_wire
-from claude_nb.wire import is_ours
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -179,12 +177,11 @@ class Recording:
             data = event.data
             if isinstance(data, RequestSent):
                 said.append(f": request {event.attempt}, at {event.time:.3f} s\n\n")
-            elif is_ours(data):
+            elif isinstance(data, dict):
+                said.append(f"event: {event.type}\ndata: {to_line(data)}\n\n")
+            else:
                 what = f": {event.type}{_why(data)}".replace("\n", " ")
                 said.append(f"{what}, at {event.time:.3f} s\n\n")
-            else:
-                wire = to_wire(data)
-                said.append(f"event: {event.type}\ndata: {to_line(wire)}\n\n")
         return "".join(said)
 
     def __repr__(self) -> str:

@@ -11,8 +11,7 @@ from claude_nb import errors
 from claude_nb.errors import ClaudeError, InputError
 from claude_nb.events import RequestSent, ToolRan
 from claude_nb.recording.matching import canonical, is_thinking, short, without_parts
-from claude_nb.source import from_wire
-from claude_nb.wire import OWN, Writer, is_ours
+from claude_nb.wire import OWN, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +43,7 @@ class Lines:
     def write(self, data: Any) -> dict[str, Any]:
         """An event as a dict, without keys and without what is left out."""
         said = self._writer.write(data)
-        if not is_ours(data):
+        if isinstance(data, dict):
             return {"wire": self._without_thinking(said)}
         if isinstance(data, RequestSent):
             said.pop("replayed")
@@ -59,8 +58,8 @@ class Lines:
                 said |= {"note": "", "details": ""}  # they say the same, in other words
         return {"event": said}
 
-    def _without_thinking(self, wire: Any) -> Any:
-        if "thinking" not in self.parts or not isinstance(wire, dict):
+    def _without_thinking(self, wire: dict[str, Any]) -> dict[str, Any]:
+        if "thinking" not in self.parts:
             return wire
         block, delta = wire.get("content_block"), wire.get("delta")
         if is_thinking(block):
@@ -80,10 +79,9 @@ class Lines:
             InputError: It is no event.
         """
         if "wire" in item:
-            try:
-                return from_wire(item["wire"])
-            except (AttributeError, RecursionError, TypeError, ValueError):
-                raise InputError(f"{where} is no event that the SDK knows how to read.") from None
+            if not isinstance(item["wire"], dict):
+                raise InputError(f"{where} is no event of the Messages API.")
+            return item["wire"]
         said = item.get("event")
         kind = OWN.get(str(said.get("type"))) if isinstance(said, dict) else None
         if kind is None or not isinstance(said, dict):

@@ -14,7 +14,6 @@ from claude_nb.events import Failed, RequestSent, ResponseStarted, Stopped, Stre
 from claude_nb.recording import SUFFIX, Recording, unfinished
 from claude_nb.recording.matching import canonical, differences, digest, distance, parts
 from claude_nb.retry import Policy
-from claude_nb.wire import is_ours
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection, Iterable
@@ -58,7 +57,7 @@ class Exchange:
                 raise asyncio.CancelledError
             if isinstance(event.data, (Waiting, Failed)):
                 raise event.data.error
-            if is_ours(event.data) and not isinstance(event.data, ResponseStarted):
+            if not isinstance(event.data, (dict, ResponseStarted)):
                 break  # what follows a message is for the engine to do again
             yield event.data
             complete = complete or event.type == "message_stop"

@@ -135,9 +135,9 @@ def _follow(stream: Stream, reply: Reply, view: View | None, desk: Desk) -> None
             desk.work()
         elif view is not None:
             stream.join(following.rest - time.monotonic())  # asleep, not woken by each delta
-            stream.wait(len(reply.events), following.latest - time.monotonic(), desk.has_work)
+            stream.wait(reply.taken, following.latest - time.monotonic(), desk.has_work)
         elif desk.is_taken:
-            stream.wait(len(reply.events), None, desk.has_work)
+            stream.wait(reply.taken, None, desk.has_work)
         else:
             stream.join()
 
@@ -153,6 +153,7 @@ class Following:
     def __init__(self, stream: Stream, reply: Reply, view: View | None) -> None:
         self._stream = stream
         self._reply = reply
+        reply.events = stream.events
         self._view = view
         self._due = 0.0
         self._shown = False
@@ -166,7 +167,7 @@ class Following:
         """
         finished = self._stream.done
         reply = self._reply
-        reply.advance(self._stream.events[len(reply.events) :])
+        reply.advance()
         if finished:
             return True
         now = time.monotonic()

@@ -58,7 +58,7 @@ class _Job:
         now = time.monotonic()
         following = self.following
         done = self.stream.done
-        news = done or len(self.stream.events) > len(self.reply.events)
+        news = done or len(self.stream.events) > self.reply.taken
         if not (done or at_once) and now < (following.rest if news else following.latest):
             return False
         try:
@@ -75,7 +75,7 @@ class _Job:
         rest = self.following.rest
         if time.monotonic() < rest:
             return rest
-        self.stream.call_on_news(len(self.reply.events), wake)
+        self.stream.call_on_news(self.reply.taken, wake)
         return self.following.latest
 
     def finish(self) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 
 from claude_nb.caching import Difference, Part, System
@@ -245,7 +243,7 @@ def test_a_request_is_usable_from_its_first_event_on(events, began):
     """That the server has accepted it is not enough."""
     memory, running = Memory(), Progress()
     memory.expect(Request("One", system=MANUAL), "a", running)
-    for data in (RequestSent("m"), ResponseStarted(), *(SimpleNamespace(type=e) for e in events)):
+    for data in (RequestSent("m"), ResponseStarted(), *({"type": e} for e in events)):
         running.apply(StreamEvent(0, 0.0, 1, data))
 
     found = memory.expect(Request("Two", system=MANUAL), "a", Progress())

@@ -11,9 +11,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from anthropic._models import construct_type_unchecked
-from anthropic.types import RawMessageStreamEvent
-
 from claude_nb.errors import DroppedError, OverloadedError
 from claude_nb.events import (
     Failed,
@@ -67,13 +64,6 @@ OURS = {
 """The events of ours that examples name; their waits are over, so that no clock shows in them."""
 
 
-def sdk_event(event: dict[str, Any]) -> Any:
-    """The SDK's typed event, made as the SDK makes it: without validation; or one of ours."""
-    if event["type"] in OURS:
-        return OURS[event["type"]]
-    return construct_type_unchecked(type_=RawMessageStreamEvent, value=event)
-
-
 def play(groups: list[list[dict[str, Any]]]) -> tuple[list[Any], str, Frames, Reply]:
     """Let a reply grow, a frame after each group of events.
 
@@ -83,7 +73,7 @@ def play(groups: list[list[dict[str, Any]]]) -> tuple[list[Any], str, Frames, Re
     reply, frames, made, time = Reply(Request("hello")), Frames(), [], 0.0
     first = [RequestSent("claude-opus-5-5", simulated=True), ResponseStarted("req_1")]
     for group in ([], *groups):
-        data = [sdk_event(event) for event in group] or first
+        data = [OURS.get(event["type"], event) for event in group] or first
         events = []
         for item in data:
             events.append(StreamEvent(len(reply.events) + len(events), time, 1, item))

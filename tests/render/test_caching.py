@@ -16,13 +16,10 @@ from tests.played import text as words
 
 def replied(model="claude-opus-5-5", **usage: object):
     """A reply that used so many tokens."""
-    import anthropic
-
     progress = Progress()
     counts = {"input_tokens": 10, "output_tokens": 1, **usage}
     events = [start(usage=counts, model=model), *words("Yes."), *end()]
-    adapter = anthropic._models.TypeAdapter(anthropic.types.RawMessageStreamEvent)
-    data = [RequestSent(model), ResponseStarted(), *map(adapter.validate_python, events)]
+    data = [RequestSent(model), ResponseStarted(), *events]
     for n, each in enumerate(data):
         progress.apply(StreamEvent(n, 0.1 * n, 1, each))
     return progress

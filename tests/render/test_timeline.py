@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import claude_nb
@@ -15,12 +14,12 @@ from claude_nb.events import (
     Resumed,
     Stopped,
     StreamEvent,
+    ToolRan,
+    ToolStarted,
     Waiting,
 )
 from claude_nb.render.timeline import COLUMNS, MOST_LANES, MOST_ROWS, Timeline, gradient, tick
 from claude_nb.simulator import Stream
-from claude_nb.source import from_wire
-from claude_nb.wire import OWN
 from tests.played import block, end, start, text, thinking, tool_use
 
 
@@ -28,9 +27,8 @@ def timed(*happened: tuple[float, Any]):
     """Events at these times: ``(seconds, data)``, data being ours or the wire's JSON."""
     events, attempt = [], 0
     for at, what in happened:
-        data = from_wire(what) if isinstance(what, dict) else what
-        attempt += isinstance(data, RequestSent)
-        events.append(StreamEvent(len(events), 1000.0 + at, attempt, data))
+        attempt += isinstance(what, RequestSent)
+        events.append(StreamEvent(len(events), 1000.0 + at, attempt, what))
     return events
 
 
@@ -99,27 +97,10 @@ def test_waits_seams_and_tool_runs_are_there():
     assert "Claude is overloaded." in words(html)
 
 
-@dataclass(frozen=True)
-class Began:
-    """A function of the notebook begins to run."""
-
-    id: str
-    type: str = "tool_started"
-
-
-@dataclass(frozen=True)
-class Ran(Began):
-    """It has returned."""
-
-    type: str = "tool_ran"
-
-
-def test_a_tool_run_is_in_the_lane_of_its_call(monkeypatch):
+def test_a_tool_run_is_in_the_lane_of_its_call():
     """As long as it ran, and said in words."""
-    for kind in (Began, Ran):
-        monkeypatch.setitem(OWN, kind.type, kind)
     first = stream(start(), *tool_use("{}"), *end("tool_use"))
-    ran = [(1.0, Began("toolu_1")), (1.8, Ran("toolu_1"))]
+    ran = [(1.0, ToolStarted("toolu_1")), (1.8, ToolRan("toolu_1", ()))]
     timeline = Timeline(timed(*first, *ran, *stream(*TALK, began=2.0)))
 
     html = timeline._repr_html_()

@@ -14,7 +14,7 @@ from claude_nb.events import StreamEvent
 from claude_nb.render import html
 from claude_nb.views.frames import Frames
 from tests.played import GOOD, end, recorded, start, text, thinking, tool_use
-from tests.protocol import EXAMPLES, example, play, sdk_event
+from tests.protocol import EXAMPLES, OURS, example, play
 
 
 def applied(frames: list[dict[str, Any]]) -> str:
@@ -139,7 +139,7 @@ def test_a_hidden_call_is_shown_while_it_is_asked_about():
 
     def grow(*events: dict[str, Any]) -> str:
         at = len(reply.events)
-        data = map(sdk_event, events)
+        data = (OURS.get(event["type"], event) for event in events)
         reply.advance([StreamEvent(at + n, 9.0, 1, event) for n, event in enumerate(data)])
         if frame := frames.next(reply, 9.0):
             made.append(frame)
