@@ -8,6 +8,7 @@ text quiet in a light and in a dark theme alike.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from claude_nb.blocks import TOOL_CALLS
@@ -20,16 +21,20 @@ from claude_nb.render.characters import MOST
 from claude_nb.render.citations import Sources
 from claude_nb.render.inline import QUIET as QUIET  # noqa: PLC0414 - shared from here
 from claude_nb.render.inline import text as text  # noqa: PLC0414 - and this
-from claude_nb.render.markdown import ROOT_CLASSES, rendered, to_blocks, to_html
+from claude_nb.render.markdown import ROOT_CLASSES, rendered, saved, to_blocks, to_html
 from claude_nb.render.passages import marked, passages, raw, seams
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from claude_nb.blocks import Block, Message
     from claude_nb.progress import Progress
+    from claude_nb.render.incremental import Incremental
     from claude_nb.seams import Seam
     from claude_nb.usage import Usage
+
+NOTHING: Mapping[Block, Incremental] = MappingProxyType({})
+"""No Markdown has been rendered yet."""
 
 _STATUS = "margin:0 0 4px;line-height:24px"
 _DOT = "display:inline-block;width:7px;height:7px;margin-right:7px;border-radius:50%"
@@ -63,7 +68,11 @@ _COLUMNS = (
 
 
 def reply(
-    progress: Progress, *, now: float | None = None, opened: Container[Block] = frozenset()
+    progress: Progress,
+    *,
+    now: float | None = None,
+    opened: Container[Block] = frozenset(),
+    done: Mapping[Block, Incremental] = NOTHING,
 ) -> str:
     """A whole reply.
 
@@ -71,11 +80,12 @@ def reply(
         progress: The reply so far.
         now: While it streams, the time (``time.monotonic()``).
         opened: The blocks whose panes the reader has opened.
+        done: The Markdown that has been rendered already, by the first block of each text.
 
     Returns:
         HTML that is safe in a trusted cell: nothing that came from a server is unescaped.
     """
-    parts = body(progress, now=now, opened=opened)
+    parts = body(progress, now=now, opened=opened, done=done)
     if progress.ended is not None:
         parts += usage(progress)
     # The classes keep MathJax off everything but the formulas, so that money stays money.
@@ -88,6 +98,7 @@ def body(
     *,
     now: float | None = None,
     opened: Container[Block] = frozenset(),
+    done: Mapping[Block, Incremental] = NOTHING,
     name: str = "",
 ) -> str:
     """A reply without its usage: the line above, what was said, and the card.
@@ -96,16 +107,21 @@ def body(
         progress: The reply so far.
         now: While it streams, the time (``time.monotonic()``).
         opened: The blocks whose panes the reader has opened.
+        done: As for ``reply``.
         name: What it is called; by default by its model.
     """
     parts = [status(progress, now, name), notes(progress.notes) if progress.notes else ""]
-    parts.append(said(progress, opened))
+    parts.append(said(progress, opened, done))
     if note := words.card(progress):
         parts.append(card(note))
     return "".join(parts)
 
 
-def said(progress: Progress, opened: Container[Block] = frozenset()) -> str:
+def said(
+    progress: Progress,
+    opened: Container[Block] = frozenset(),
+    done: Mapping[Block, Incremental] = NOTHING,
+) -> str:
     """What came, in its order, and the sources that it cites behind it."""
     owners = {b: message for message in reversed(progress.messages) for b in message.content}
     sources = Sources()
@@ -115,9 +131,10 @@ def said(progress: Progress, opened: Container[Block] = frozenset()) -> str:
         if is_json(progress, first):
             parts += map(json_text, blocks)
         elif first.type == "text":
-            parts.append(passage(blocks, sources))
+            parts.append(passage(blocks, sources, done.get(first)))
         elif progress.shows(first):
-            parts.append(block(first, owners[first], is_open=first in opened))
+            known = done.get(first)
+            parts.append(block(first, owners[first], is_open=first in opened, done=known))
     return "".join([*parts, source_list(sources)])
 
 
@@ -144,14 +161,16 @@ def notes(lines: Iterable[str]) -> str:
     return f'<p style="margin:0 0 10px;font-size:90%;{QUIET}">{shown}</p>'
 
 
-def block(item: Block, message: Message, *, is_open: bool = False) -> str:
+def block(
+    item: Block, message: Message, *, is_open: bool = False, done: Incremental | None = None
+) -> str:
     """A block that is no text in its readable form; a pane is folded unless it is being written."""
     growing = item.ended is None
     is_open = is_open or growing
     if item.type == "thinking":
-        body = to_html(redact(item.text[:MOST]), live=growing) + unshown(item)
+        shown = to_html(redact(item.text[:MOST]), live=growing) if done is None else _saved(done)
         label = thinking_label(item, message)
-        return pane(label, body, is_open=is_open) if item.text else line(label)
+        return pane(label, shown + unshown(item), is_open=is_open) if item.text else line(label)
     if item.type in TOOL_CALLS:
         body = tool_input(item) + tool_result(item)
         return pane(tool_label(item), body, is_open=is_open)
@@ -174,10 +193,19 @@ def json_text(item: Block) -> str:
     return partial_json.to_html(item.text[:MOST]) + unshown(item)
 
 
-def passage(blocks: Sequence[Block], sources: Sources) -> str:
+def _saved(done: Incremental) -> str:
+    return "".join(map(saved, done.blocks))
+
+
+def passage(blocks: Sequence[Block], sources: Sources, done: Incremental | None = None) -> str:
     """Texts that are one, with the marks of what they cite; what they cite is taken in."""
-    live = any(item.ended is None for item in blocks)
-    shown = rendered(marked(blocks, sources.mark), live=live)
+    if done is None:
+        live = any(item.ended is None for item in blocks)
+        shown = rendered(marked(blocks, sources.mark), live=live)
+    else:
+        for item in blocks:
+            sources.mark(item)
+        shown = list(map(saved, done.blocks))
     for at, found in reversed(seams(blocks)):
         shown.insert(seam_place(blocks, at), seam(found))
     return "".join(shown) + unshown_text(blocks)

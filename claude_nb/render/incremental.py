@@ -18,10 +18,10 @@ order. What holds of them:
 - Otherwise ``keep`` may end anywhere, inside a tag too: the block's nodes are made anew.
 - A block that is closed is patched again only if a link that it refers to is defined later.
 
-The concatenation of all blocks is, after `Incremental.finish`, ``to_html(text, live=True)``, and
-at every frame that of the text so far, save that the unfinished last line of an open fence is
-held back while it may still become the fence's end, as is at the very end what `Cleaner` holds
-back.
+The concatenation of all blocks is, at every frame, ``to_html(text, live=True)`` of the text so
+far, save that the unfinished last line of an open fence is held back while it may still become the
+fence's end, as is at the very end what `Cleaner` holds back. After `Incremental.finish`, `saved`
+makes ``to_html(text)`` of it.
 
 The cost is linear in the text: only what may still change is parsed again. That is the last
 block, and of a list or table only its last item or row; and not even that where there are but more
@@ -41,7 +41,14 @@ from markdown_it.token import Token
 
 from claude_nb.render import marks
 from claude_nb.render.characters import Cleaner, in_code
-from claude_nb.render.markdown import FORMULA_LINES, INLINE_LIMIT, RIGHT_TO_LEFT, parse, render
+from claude_nb.render.markdown import (
+    FORMULA_LINES,
+    INLINE_LIMIT,
+    RIGHT_TO_LEFT,
+    open_fence,
+    parse,
+    render,
+)
 from claude_nb.seams import common_prefix
 
 __all__ = ["Incremental", "Patch"]
@@ -124,9 +131,15 @@ class _Block:
 
 
 class Incremental:
-    """Renders a growing text, block by block, in the live form."""
+    """Renders a growing text, block by block, in the live form.
+
+    Attributes:
+        open_fence: After `finish`, the marker of the fence that the text ends in without closing
+            it; or nothing.
+    """
 
     def __init__(self) -> None:
+        self.open_fence = ""
         self._blocks: list[str] = []
         self._new: list[str] = []
         self._marked: list[str] = []  # what came since the last frame, as far as the newest mark
@@ -272,7 +285,11 @@ class Incremental:
         self._in_words = _ends_in_words(blocks, self._tail)
         patches = list(self._heal(changed, definitions))
         fence = None if finished else self._open_fence(blocks)
-        rendered = [render(block.tokens, live=True) for block in blocks]
+        rendered = [render(block.tokens) for block in blocks]
+        if finished and blocks:
+            self.open_fence = open_fence(blocks[-1].tokens)
+            if self.open_fence:
+                rendered[-1] = render(blocks[-1].tokens, growing=False)
         if part:
             rendered[0] = _inside(part.opening, rendered[0])
         for number, html in enumerate(rendered, self._first):
@@ -309,7 +326,7 @@ class Incremental:
         for number, (source, labels) in self._waiting.items():
             if labels & changed:
                 tokens = parse(source, {"references": dict(definitions)})
-                yield from self._change(number, render(tokens, live=True))
+                yield from self._change(number, render(tokens))
 
     def _open_fence(self, blocks: list[_Block]) -> tuple[_Fence, str] | None:
         """The fence at the end of the tail if it is open, and the line of it to hold back."""
@@ -394,7 +411,7 @@ class Incremental:
             return
         line = _line(block.tokens[children[-1]])
         offset = _offset(self._tail, line - cut)
-        html = render(block.tokens[: children[-1]], live=True)
+        html = render(block.tokens[: children[-1]])
         part = self._part
         lead, loose, missing = "", False, part.missing if part else 0
         text = self._tail[len(part.lead) if part else 0 : offset]

@@ -19,8 +19,9 @@ little style: code is in a box (`code_open`), with the Pygments classes that the
 theme colours inside ``pre.highlight``, and a formula is a span that MathJax typesets (versions
 2 and 3) while the root's classes keep it from everything else, so that money stays money.
 
-The *live* form is for a text that is still growing. It differs from the settled one in two
-things: a formula is its own source, and a code fence that is not closed is not coloured.
+The *live* form is for a page that shows the reply while it comes: a formula is its own source.
+`saved` makes the settled form of it. In a text that is still *growing*, a code fence that is not
+closed is not coloured.
 """
 
 import functools
@@ -47,9 +48,11 @@ __all__ = [
     "code_box",
     "code_open",
     "language_of",
+    "open_fence",
     "parse",
     "render",
     "rendered",
+    "saved",
     "to_blocks",
     "to_html",
     "web_address",
@@ -94,6 +97,9 @@ _BlockRule = Callable[[StateBlock, int, int, bool], bool]
 _BOX: Final = "background:#8888881a;border-radius:3px;margin:0 0 1em;padding:8px 12px"
 
 _FORMULA_OPEN: Final = '<span class="mathjax_process tex2jax_process">'
+_SOURCE_OPEN: Final = '<span class="claude-nb-tex">'
+_SOURCE: Final = re.compile(f"{_SOURCE_OPEN}(.*?)</span>", re.DOTALL)
+"""A formula in the live form: what the model writes has no tags, so nothing else looks like it."""
 
 # Only with two slashes and a host: browsers read `http:x` and `http:/x` as relative.
 _WEB: Final = re.compile(r"https?://[^/\\?#]", re.IGNORECASE)
@@ -134,11 +140,30 @@ def parse(text: str, env: EnvType) -> list[Token]:
     return _marking_parser().parse(source, env)
 
 
-def render(tokens: Sequence[Token], *, live: bool) -> str:
-    """Turn parsed tokens into HTML, in the live or the settled form."""
+def render(tokens: Sequence[Token], *, growing: bool = True) -> str:
+    """Turn parsed tokens into HTML, in the live form.
+
+    Args:
+        tokens: block tokens.
+        growing: whether a fence in them that is not closed may yet be.
+    """
     parser = _parser()
-    html: str = parser.renderer.render(tokens, parser.options, {"live": live})
+    html: str = parser.renderer.render(tokens, parser.options, {"growing": growing})
     return html
+
+
+def saved(html: str) -> str:
+    """HTML in the live form as it is saved: a formula is for MathJax to typeset."""
+    return _SOURCE.sub(_typeset, html)
+
+
+def _typeset(formula: re.Match[str]) -> str:
+    source = formula[1]
+    opening, closing = r"\(", r"\)"
+    if source.startswith(("$$", r"\[")):
+        opening, closing = r"\[", r"\]"
+    end = 1 if source.startswith("$") and not source.startswith("$$") else 2
+    return f"{_FORMULA_OPEN}{opening}{source[end:-end].strip()}{closing}</span>"
 
 
 def to_html(text: str, *, live: bool = False) -> str:
@@ -146,7 +171,7 @@ def to_html(text: str, *, live: bool = False) -> str:
 
     Args:
         text: Markdown as the model wrote it; nothing in it is trusted.
-        live: whether the text is still growing (see the module's docstring).
+        live: whether in the live form, as a text that is still growing.
 
     Returns:
         HTML without a root element, safe to put into a trusted cell.
@@ -166,9 +191,17 @@ def rendered(text: str, *, live: bool = False) -> list[str]:
     tokens = parse(text, {})
     for end, token in enumerate(tokens, 1):
         if token.level == 0 and token.nesting <= 0:
-            blocks.append(render(tokens[begin:end], live=live))
+            html = render(tokens[begin:end], growing=live or end < len(tokens))
+            blocks.append(html if live else saved(html))
             begin = end
     return blocks
+
+
+def open_fence(tokens: Sequence[Token]) -> str:
+    """The marker of the fence in which a text ends, if it is not closed; or else nothing."""
+    last = tokens[-1] if tokens else None
+    is_open = last is not None and last.type == "fence" and not _is_closed(last)
+    return last.markup if last is not None and is_open else ""
 
 
 def with_marks(text: str) -> str:
@@ -210,7 +243,7 @@ class _Renderer(RendererHTML):
 
     def fence(self, tokens: Sequence[Token], idx: int, _: OptionsDict, env: EnvType) -> str:
         token = tokens[idx]
-        plain = env["live"] and not _is_closed(token)
+        plain = env["growing"] and not _is_closed(token)
         return _code(token.content, language_of(token), coloured=not plain)
 
     def code_block(self, tokens: Sequence[Token], idx: int, _: OptionsDict, __: EnvType) -> str:
@@ -222,14 +255,11 @@ class _Renderer(RendererHTML):
     def mark(self, tokens: Sequence[Token], idx: int, _: OptionsDict, __: EnvType) -> str:
         return tokens[idx].content
 
-    def math_inline(self, tokens: Sequence[Token], idx: int, _: OptionsDict, env: EnvType) -> str:
-        return _formula(tokens[idx], r"\(", r"\)", live=env["live"])
-
-    def math_display(self, tokens: Sequence[Token], idx: int, _: OptionsDict, env: EnvType) -> str:
-        return _formula(tokens[idx], r"\[", r"\]", live=env["live"])
+    def math_inline(self, tokens: Sequence[Token], idx: int, _: OptionsDict, __: EnvType) -> str:
+        return f"{_SOURCE_OPEN}{escapeHtml(in_code(tokens[idx].markup))}</span>"
 
     def math_block(self, tokens: Sequence[Token], idx: int, _: OptionsDict, env: EnvType) -> str:
-        return f"<p>{self.math_display(tokens, idx, _, env)}</p>\n"
+        return f"<p>{self.math_inline(tokens, idx, _, env)}</p>\n"
 
 
 @functools.cache
@@ -306,9 +336,7 @@ def _math_inline(state: StateInline, silent: bool) -> bool:  # noqa: FBT001
     if not match or not match[match.lastgroup or 0].strip():
         return False
     if not silent:
-        display = match.lastgroup in {"double", "square"}
-        token = state.push("math_display" if display else "math_inline", "", 0)
-        token.content = match[match.lastgroup or 0].strip()
+        token = state.push("math_inline", "", 0)
         token.markup = match[0]
     state.pos = match.end()
     return True
@@ -340,17 +368,10 @@ def _math_block(state: StateBlock, start: int, end: int, silent: bool) -> bool: 
     if not silent:
         state.line = line + 1
         token = state.push("math_block", "", 0)
-        token.content = source[2:-2].strip()
         token.markup = source
         token.map = [start, state.line]
         token.block = True
     return True
-
-
-def _formula(token: Token, opening: str, closing: str, *, live: bool) -> str:
-    if live:
-        return escapeHtml(in_code(token.markup))
-    return f"{_FORMULA_OPEN}{opening}{escapeHtml(in_code(token.content))}{closing}</span>"
 
 
 def _links(state: StateCore) -> None:

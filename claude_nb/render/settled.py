@@ -12,11 +12,12 @@ from claude_nb.render import caching, html, text, words
 from claude_nb.render.citations import Sources
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
     from claude_nb.blocks import Block
     from claude_nb.progress import Progress
     from claude_nb.prompt import Request
+    from claude_nb.render.incremental import Incremental
 
 RECORD_VERSION = 1
 
@@ -24,16 +25,21 @@ MAX_CONTENT = 1_000_000
 """Bytes of base64 in one turn that are saved with it; an image or document beyond is left out."""
 
 
-def mimebundle(progress: Progress, opened: Container[Block] = frozenset()) -> dict[str, str]:
+def mimebundle(
+    progress: Progress,
+    opened: Container[Block] = frozenset(),
+    done: Mapping[Block, Incremental] = html.NOTHING,
+) -> dict[str, str]:
     """The reply as HTML, Markdown and plain text, for a notebook's output.
 
     Args:
         progress: The reply.
         opened: The blocks whose panes the reader has opened.
+        done: The Markdown that has been rendered already, by the first block of each text.
     """
     return {
-        "text/html": html.reply(progress, opened=opened),
-        "text/markdown": text.markdown(progress),
+        "text/html": html.reply(progress, opened=opened, done=done),
+        "text/markdown": text.markdown(progress, done),
         "text/plain": text.plain(progress),
     }
 

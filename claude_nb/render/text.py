@@ -13,19 +13,25 @@ from claude_nb.errors import redact
 from claude_nb.render import caching, results, tool_results, words
 from claude_nb.render.characters import MOST, brief, clean, in_code
 from claude_nb.render.citations import Sources
-from claude_nb.render.markdown import INLINE_LIMIT, with_marks
+from claude_nb.render.html import NOTHING
+from claude_nb.render.markdown import INLINE_LIMIT, open_fence, with_marks
 from claude_nb.render.passages import marked, passages, raw
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from markdown_it.rules_core import StateCore
     from markdown_it.token import Token
 
     from claude_nb.blocks import Block
     from claude_nb.progress import Progress
+    from claude_nb.render.incremental import Incremental
 
 _AMPERSAND = re.compile("&(?!#91;)")
+_SUSPICIOUS = re.compile(r"<[A-Za-z/!?]|!\[|&[#A-Za-z]|\](?!\((?:https?://|mailto:)|[^\[\]:(]|\Z)")
+"""Without one of these there is no raw HTML, no image, no entity, and no link but to the web: HTML
+begins with ``<`` and a letter or one of three signs, a link has ``](``, or ``][`` or ``]:``."""
+
 _OVERLONG = "overlong"
 """The type of the tokens of text that is too long to be parsed."""
 
@@ -106,19 +112,25 @@ def _usage_line(progress: Progress) -> str:
     return " · ".join(facts)
 
 
-def markdown(progress: Progress) -> str:
+def markdown(progress: Progress, done: Mapping[Block, Incremental] = NOTHING) -> str:
     """The reply as Markdown: the model's own, with raw HTML and unsafe links taken apart.
 
     A front end that prefers Markdown to HTML may render it without sanitising (JupyterLab does so
     in a trusted cell), so what could run or be fetched is escaped, block by block; all else is as
     the model wrote it. Looked at as a whole: a link in one part may be defined in another.
+
+    Args:
+        progress: The reply.
+        done: The Markdown that has been rendered already, by the first block of each text.
     """
     sources = Sources()
     parts = ["  \n".join(f"*{_escape(clean(redact(note)))}*" for note in progress.notes)]
     for blocks in passages(progress):
         first = blocks[0]
         if first.type == "text":
-            said = closed(_prose(with_marks(marked(blocks, sources.markdown_mark))))
+            said = _prose(with_marks(marked(blocks, sources.markdown_mark)))
+            known = done.get(first)
+            said = closed(said) if known is None else _ended(said, known.open_fence)
             parts.append(_below(said, words.more_characters(len(raw(blocks)) - MOST)))
         elif progress.shows(first):
             parts.append(_below(_markdown_block(first), words.unshown(first)))
@@ -150,12 +162,11 @@ def closed(source: str) -> str:
     """Markdown in which a fence that was cut off ends, or it would swallow what follows."""
     if "```" not in source and "~~~" not in source:
         return source
-    last = next(reversed(_block_parser().parse(source)), None)
-    if last is None or last.type != "fence":
-        return source
-    first, end = last.map or (0, 0)
-    content = last.content.removesuffix("\n").count("\n") + bool(last.content)
-    return source if end - first == content + 2 else f"{source}\n{last.markup}"
+    return _ended(source, open_fence(_block_parser().parse(source)))
+
+
+def _ended(source: str, fence: str) -> str:
+    return f"{source}\n{fence}" if fence else source
 
 
 def harmless(source: str) -> str:
@@ -163,6 +174,11 @@ def harmless(source: str) -> str:
 
     So is a block whose text is too long to be looked at: in HTML it is plain text too.
     """
+    is_short = all(len(part) <= INLINE_LIMIT for part in source.split("\n\n"))
+    return source if is_short and not _SUSPICIOUS.search(source) else _escape_blocks(source)
+
+
+def _escape_blocks(source: str) -> str:
     lines = source.split("\n")
     parser = _html_parser()
     tokens = parser.parse(source)

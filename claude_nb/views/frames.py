@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from claude_nb.blocks import Block
     from claude_nb.progress import Progress
+    from claude_nb.render.incremental import Incremental
     from claude_nb.views.protocol import Op
 
 _FRAME = 1 / 30
@@ -82,6 +83,11 @@ class Frames:
     def open_units(self) -> int:
         """Characters of HTML that a page may have to lay out again at each frame."""
         return sum(pane.open_units for pane in self._panes)
+
+    @property
+    def rendered(self) -> dict[Block, Incremental]:
+        """The Markdown that has been rendered, by the first block of each text."""
+        return {pane.block: pane.markdown for pane in self._panes if pane.markdown is not None}
 
     def next(self, progress: Progress, now: float) -> dict[str, object] | None:
         """The next frame, or None if nothing has changed.

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from claude_nb.blocks import Block
+    from claude_nb.render.incremental import Incremental
     from claude_nb.reply import Reply
 
 
@@ -71,6 +72,12 @@ class LiveView:
         """The blocks whose panes the reader has opened."""
         with self._lock:
             return set(self._frames.opened)
+
+    @property
+    def rendered(self) -> dict[Block, Incremental]:
+        """The Markdown that has been rendered, by the first block of each text."""
+        with self._lock:
+            return self._frames.rendered
 
     def frame(self, reply: Reply, now: float) -> float:
         """Send what is new; the dearer it is to draw, the longer until the next frame."""
@@ -171,7 +178,7 @@ class LiveOutput:
         """A reply has ended: one that stands alone is put in the widget's place."""
         if self._count == 1:
             (view,) = self._views
-            bundle = settled.mimebundle(view.reply, view.opened)
+            bundle = settled.mimebundle(view.reply, view.opened, view.rendered)
             self.settle(bundle, settled.metadata(view.reply, view.reply.request))
 
     def settle(self, bundle: dict[str, str], metadata: dict[str, Any]) -> None:

@@ -37,6 +37,8 @@ class Pane:
     open_units = 0
     cites = False
     may_cite = True
+    markdown: Incremental | None = None
+    """What has rendered its text, once all of it is rendered and none of it is lost."""
 
     def __init__(self, number: int, block: Block, message: Message) -> None:
         self.number = number
@@ -117,6 +119,11 @@ class _TextPane(Pane):
     @property
     def open_units(self) -> int:  # type: ignore[override]
         return 0 if self.finished else self._markdown.open_units
+
+    @property
+    def markdown(self) -> Incremental | None:  # type: ignore[override]
+        is_whole = self.finished and not any(block.lost for block in self._passage)
+        return self._markdown if is_whole else None
 
     def add(self, block: Block) -> None:
         self._passage.append(block)

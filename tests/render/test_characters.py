@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from claude_nb.render.characters import MOST, Cleaner, brief, clean, in_code
 from claude_nb.render.incremental import Incremental
-from claude_nb.render.markdown import to_html
+from claude_nb.render.markdown import saved, to_html
 from claude_nb.render.partial_json import to_html as json_to_html
 from claude_nb.render.text import harmless, markdown, plain
 from tests.played import end, start, text, thinking, tool_use
@@ -157,7 +157,7 @@ def test_what_is_live_is_what_is_settled(pieces):
         incremental.frame()
     incremental.finish()
 
-    assert "".join(incremental.blocks) == to_html("".join(pieces), live=True)
+    assert saved("".join(incremental.blocks)) == to_html("".join(pieces))
 
 
 def test_cleaning_twice_changes_nothing_more():

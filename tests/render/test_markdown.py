@@ -132,14 +132,15 @@ def test_money_stays_money(text):
     ],
 )
 def test_math_is_marked_for_mathjax_when_settled_and_is_its_source_while_live(text, formula):
-    """A formula is a span that MathJax processes; in the live form there is no span."""
+    """A formula is a span that MathJax processes; in the live form it is not."""
     assert f"{FORMULA}{formula}</span>" in to_html(text)
     assert FORMULA not in to_html(text, live=True)
 
 
 def test_live_math_is_its_source():
-    """The source is escaped, delimiters and all."""
-    assert to_html("$a<b$ $$\nx\n$$", live=True) == "<p>$a&lt;b$ $$\nx\n$$</p>\n"
+    """The source is escaped, delimiters and all, in a span of its own."""
+    inline, display = (f'<span class="claude-nb-tex">{s}</span>' for s in ("$a&lt;b$", "$$\nx\n$$"))
+    assert to_html("$a<b$ $$\nx\n$$", live=True) == f"<p>{inline} {display}</p>\n"
 
 
 def test_code_has_the_classes_that_notebooks_colour():

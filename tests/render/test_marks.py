@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from claude_nb.render.characters import clean
 from claude_nb.render.incremental import Incremental
-from claude_nb.render.markdown import INLINE_LIMIT, rendered, to_html, with_marks
+from claude_nb.render.markdown import INLINE_LIMIT, rendered, saved, to_html, with_marks
 from claude_nb.render.marks import mark, unmarked
 from tests.render.samples import texts
 from tests.render.test_incremental import apply
@@ -177,7 +177,7 @@ def test_every_frame_is_the_render_of_the_text_so_far_with_its_marks(text, rng, 
             if "]:" not in text:  # a definition with marks in it is only judged at the end
                 assert "".join(blocks) in renders(marked)
     apply(blocks, incremental.finish())
-    assert "".join(blocks) == "".join(rendered(marked, live=True))
+    assert saved("".join(blocks)) == "".join(rendered(marked))
 
 
 def test_what_is_sent_and_parsed_again_does_not_grow_with_the_marks():

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import mistune
 import pytest
+from hypothesis import example, given, settings
 from markdown_it import MarkdownIt
 
 from claude_nb.events import Stopped
-from claude_nb.render.text import closed, markdown, plain, usage_lines
+from claude_nb.render.characters import clean
+from claude_nb.render.markdown import INLINE_LIMIT
+from claude_nb.render.text import _escape_blocks, closed, harmless, markdown, plain, usage_lines
 from tests.played import end, said, start, text, thinking, tool_use
+from tests.render.samples import texts
 from tests.test_progress import ACCEPTED, SENT, progress
 
 USAGE = "claude-opus-5-5 · end turn · 25 in · 15 out · $0.0004 · first text"
@@ -72,6 +76,20 @@ def test_markdown_is_as_the_model_wrote_it(source):
 def test_a_fence_that_was_cut_off_is_closed(source):
     """What follows it is no code."""
     assert "<em>what follows</em>" in MarkdownIt().render(closed(source) + "\n\n*what follows*")
+
+
+@settings(deadline=None, max_examples=300)
+@given(texts)
+@example("[a](javascript:x)")
+@example("[a][b]\n\n[b]: x")
+@example("[a](HTTPS://x)")
+@example("[[a](x)](http://y)")
+@example("a\n[b]")
+@example("x" * (INLINE_LIMIT + 1))
+def test_what_is_not_suspicious_needs_no_parsing(source):
+    """Parsed or not, the same is escaped."""
+    source = clean(source, prose=True)
+    assert harmless(source) == _escape_blocks(source)
 
 
 HOSTILE = [

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from claude_nb.blocks import Block
 from claude_nb.events import StreamEvent
 from claude_nb.render import html
+from claude_nb.render.settled import mimebundle
 from claude_nb.views.frames import Frames
-from tests.played import GOOD, end, recorded, start, text, thinking, tool_use
+from tests.played import GOOD, end, recorded, said, start, text, thinking, tool_use
 from tests.protocol import EXAMPLES, OURS, example, play
+from tests.render.samples import texts
 
 
 def applied(frames: list[dict[str, Any]]) -> str:
@@ -170,3 +172,28 @@ def test_nothing_new_is_no_frame():
     """Without an event there is nothing to send."""
     _, _, frames, reply = play(example("text")["events"][:2])
     assert frames.next(reply, 99.0) is None
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_what_is_saved_is_made_of_what_was_shown(name):
+    """What the page has rendered already is not rendered again, and is the same."""
+    _, _, frames, reply = play(example(name)["events"])
+
+    assert mimebundle(reply, done=frames.rendered) == mimebundle(reply)
+
+
+@given(texts, st.randoms(use_true_random=False))
+@settings(deadline=None)
+def test_what_is_saved_is_the_same_for_any_text(source, rng):
+    """However it was cut into deltas and frames, also where it ends in an open fence."""
+    pieces = []
+    while source:
+        size = rng.randint(1, 12)
+        pieces.append(source[:size])
+        source = source[size:]
+    groups = [[event] for event in said(*pieces)]
+
+    _, _, frames, reply = play(groups)
+
+    assert frames.rendered
+    assert mimebundle(reply, done=frames.rendered) == mimebundle(reply)
