@@ -97,9 +97,9 @@ _BlockRule = Callable[[StateBlock, int, int, bool], bool]
 _BOX: Final = "background:#8888881a;border-radius:3px;margin:0 0 1em;padding:8px 12px"
 
 _FORMULA_OPEN: Final = '<span class="mathjax_process tex2jax_process">'
-_SOURCE_OPEN: Final = '<span class="claude-nb-tex">'
-_SOURCE: Final = re.compile(f"{_SOURCE_OPEN}(.*?)</span>", re.DOTALL)
-"""A formula in the live form: what the model writes has no tags, so nothing else looks like it."""
+_SOURCE: Final = re.compile("<var>(.*?)</var>", re.DOTALL)
+"""A formula in the live form: nothing else is in this element, for what the model writes as HTML is
+escaped."""
 
 # Only with two slashes and a host: browsers read `http:x` and `http:/x` as relative.
 _WEB: Final = re.compile(r"https?://[^/\\?#]", re.IGNORECASE)
@@ -256,7 +256,7 @@ class _Renderer(RendererHTML):
         return tokens[idx].content
 
     def math_inline(self, tokens: Sequence[Token], idx: int, _: OptionsDict, __: EnvType) -> str:
-        return f"{_SOURCE_OPEN}{escapeHtml(in_code(tokens[idx].markup))}</span>"
+        return f"<var>{escapeHtml(in_code(tokens[idx].markup))}</var>"
 
     def math_block(self, tokens: Sequence[Token], idx: int, _: OptionsDict, env: EnvType) -> str:
         return f"<p>{self.math_inline(tokens, idx, _, env)}</p>\n"
@@ -503,7 +503,8 @@ def _highlight(code: str, language: str) -> str:
 
     Kept for a while: what was live is rendered once more when it settles.
     """
-    from pygments import highlight
+    import pygments
+    from pygments.token import Name, Text
 
     if len(code) > HIGHLIGHT_LIMIT or _SLOW_CODE.search(code):
         return escapeHtml(code)
@@ -511,7 +512,9 @@ def _highlight(code: str, language: str) -> str:
     name = lexer.aliases[0] if lexer else ""
     if name not in _LEXERS and (name not in _SLOW_LEXERS or len(code) > _SLOW_LIMIT):
         return escapeHtml(code)
-    html: str = highlight(code, lexer, _formatter())
+    # Plain names are half of all tokens, and no theme of a notebook colours them.
+    tokens = ((Text if kind is Name else kind, part) for kind, part in lexer.get_tokens(code))
+    html: str = pygments.format(tokens, _formatter())
     return html
 
 

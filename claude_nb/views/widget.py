@@ -6,6 +6,7 @@ widget's module has no address from which it could import another.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import anywidget
 import traitlets
 
 _HERE = Path(__file__).parent
+_COMMENT = re.compile(r"^\s*(?:/\*(?:[^*]|\*(?!/))*\*/|//.*)$\n?|^ +", re.MULTILINE)
 _PARTS = {"chat": ("chat_controls", "chat_turn", "chat_view", "chat")}
 
 
@@ -27,8 +29,11 @@ def style(name: str) -> str:
 
 
 def _text(file: str) -> str:
-    # As text: of a path, anywidget would keep every widget alive to tell it of changes to the file.
-    return (_HERE / file).read_text(encoding="utf-8")
+    """A file without its comments and its indentation: it is sent again with each widget.
+
+    As text: of a path, anywidget would keep every widget alive to tell it of changes to the file.
+    """
+    return _COMMENT.sub("", (_HERE / file).read_text(encoding="utf-8"))
 
 
 class PageWidget(anywidget.AnyWidget):

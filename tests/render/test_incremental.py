@@ -169,7 +169,8 @@ def test_an_open_fence_only_appends_text():
         [Patch(0, start + 6, " b\nc", 14)],
         [Patch(0, start + 10, "d\n", 14)],
     ]
-    assert last == [Patch(0, start, to_html("```py\na < b\ncd\n").removeprefix(opened))]
+    coloured = to_html("```py\na < b\ncd\n").removeprefix(f"{opened}a ")
+    assert last == [Patch(0, start + 2, coloured)]
 
 
 def test_a_line_that_may_close_the_fence_is_held_back():

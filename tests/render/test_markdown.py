@@ -15,7 +15,7 @@ from tests.render.samples import texts
 TAGS = {
     "a", "blockquote", "br", "code", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr",
     "input", "li", "ol", "p", "pre", "s", "span", "strong", "table", "tbody", "td", "th", "thead",
-    "tr", "ul",
+    "tr", "ul", "var",
 }  # fmt: skip
 ATTRIBUTES = {
     "align", "checked", "class", "dir", "disabled", "href", "rel", "start", "style", "target",
@@ -138,9 +138,9 @@ def test_math_is_marked_for_mathjax_when_settled_and_is_its_source_while_live(te
 
 
 def test_live_math_is_its_source():
-    """The source is escaped, delimiters and all, in a span of its own."""
-    inline, display = (f'<span class="claude-nb-tex">{s}</span>' for s in ("$a&lt;b$", "$$\nx\n$$"))
-    assert to_html("$a<b$ $$\nx\n$$", live=True) == f"<p>{inline} {display}</p>\n"
+    """The source is escaped, delimiters and all, in an element of its own."""
+    html = "<p><var>$a&lt;b$</var> <var>$$\nx\n$$</var></p>\n"
+    assert to_html("$a<b$ $$\nx\n$$", live=True) == html
 
 
 def test_code_has_the_classes_that_notebooks_colour():
