@@ -20,6 +20,7 @@ CELLS = {
     "fast": cells.fast,
     "paced": cells.paced,
     "tool": cells.tool_input,
+    "memory": cells.memory,
     "growth": cells.growth,
     "eight": cells.eight,
 }

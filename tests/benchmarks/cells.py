@@ -44,6 +44,10 @@ class Kernels:
         kernel = self._without if variant == "updating" else self._with
         return kernel.run(variant, prompt)
 
+    def resident(self) -> int:
+        """Bytes of memory that the kernel with a front end holds."""
+        return self._with.resident()
+
     def rounds(self, variants: Iterable[str], prompt: str, repeats: int) -> dict[str, list[Run]]:
         """Run all variants in turn, so that each round sees the machine in one mood."""
         runs: dict[str, list[Run]] = defaultdict(list)
@@ -56,8 +60,24 @@ class Kernels:
 
 def fast(kernels: Kernels, repeats: int, deltas: int = 16_000) -> None:
     """As fast as the cell takes them, mixed Markdown in deltas of 4 characters."""
-    title = f"{deltas:,} deltas of 4 characters as fast as they come"
-    _costs(title, kernels.rounds(VARIANTS, f"mixed {deltas} 4 0", repeats), "text_stream")
+    title = "{:,} deltas of 4 characters as fast as they come"
+    runs = kernels.rounds(VARIANTS, f"mixed {deltas} 4 0", repeats)
+    _costs(title.format(deltas), runs, "text_stream")
+    for other in (deltas // 4, 4 * deltas):
+        runs = kernels.rounds(("text_stream", "live"), f"mixed {other} 4 0", repeats)
+        _costs(title.format(other), runs, "text_stream")
+
+
+def memory(kernels: Kernels, repeats: int, deltas: int = 64_000) -> None:
+    """What a kept reply adds to the memory of the kernel."""
+    prompt = f"mixed {deltas} 4 0"
+    kernels.run("kept", prompt)  # what is made once
+    before = kernels.resident()
+    for _ in range(repeats):
+        kernels.run("kept", prompt)
+    added = (kernels.resident() - before) / repeats / 1e6
+    rows = [(f"{deltas:,} deltas of 4 characters", f"{added:.1f}")]
+    table("Memory of a kept reply", ("reply", "MB"), rows)
 
 
 def tool_input(kernels: Kernels, repeats: int, deltas: int = 17_000) -> None:

@@ -22,7 +22,8 @@ _SET_UP = """
 import anthropic, time
 from IPython.display import Markdown, display
 %load_ext claude_nb
-client = anthropic.Anthropic(max_retries=0)
+import claude_nb
+client, kept = anthropic.Anthropic(max_retries=0), []
 def asked(prompt):
     messages = [{{"role": "user", "content": prompt}}]
     return dict(model={model!r}, max_tokens=16_000, messages=messages)
@@ -56,6 +57,16 @@ with client.messages.stream(**asked({prompt!r})) as stream:
     "updating": "%%claude --once\n{prompt}",
 }
 """The ways to run a streamed reply in a cell. The last two differ in the front end."""
+
+KEPT = {
+    "kept": """
+import gc
+get_ipython().run_cell_magic("claude", "--once", {prompt!r})
+kept.append(claude_nb.last())
+gc.collect()
+""",
+}
+"""A reply that stays."""
 
 EIGHT = {
     "eight in turn": """
@@ -128,12 +139,12 @@ class Kernel:
         """Run a variant as a cell.
 
         Args:
-            variant: One of ``VARIANTS`` or ``EIGHT``.
+            variant: One of ``VARIANTS``, ``KEPT`` or ``EIGHT``.
             prompt: What the server shall send (``server``).
         """
         cpu = self._cpu()
         start = time.monotonic()
-        arrived = self._execute((VARIANTS | EIGHT)[variant].format(prompt=prompt))
+        arrived = self._execute((VARIANTS | KEPT | EIGHT)[variant].format(prompt=prompt))
         wall = time.monotonic() - start
         cpu = self._cpu() - cpu
         kind, count, size, _ = prompt.split()
@@ -143,9 +154,17 @@ class Kernel:
         sizes = [sum(map(len, parts)) for _, parts in arrived]
         return Run(cpu, len(sizes), sum(sizes), wall, int(count) * int(size), delays)
 
+    def resident(self) -> int:
+        """Bytes of memory that the kernel holds."""
+        return 4096 * int(self._evaluate("open('/proc/self/statm').read().split()[1]").strip("'"))
+
     def _cpu(self) -> float:
         """The processor time that the kernel has used."""
-        code = {"cpu": "__import__('time').process_time()"}
+        return float(self._evaluate("__import__('time').process_time()"))
+
+    def _evaluate(self, expression: str) -> str:
+        """The ``repr`` of an expression in the kernel."""
+        code = {"value": expression}
         asked = self._client.execute("", silent=True, user_expressions=code)
         while True:
             reply = self._client.get_shell_msg(timeout=60)
@@ -153,7 +172,8 @@ class Kernel:
                 break
         while not self._is_idle(self._receive(), asked):
             pass
-        return float(reply["content"]["user_expressions"]["cpu"]["data"]["text/plain"])
+        value: str = reply["content"]["user_expressions"]["value"]["data"]["text/plain"]
+        return value
 
     def _execute(self, code: str) -> list[tuple[float, list[bytes]]]:
         """Run a cell; its messages as they came, each with its time."""
