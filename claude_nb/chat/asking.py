@@ -162,7 +162,7 @@ class Asking:
 
     def _end(self, turn: Turn, reply: Reply, bug: Exception | None) -> None:
         """The answer has ended, and the books are kept."""
-        turn.answer = render.answer(reply)
+        turn.answer = render.answer(reply, turn.frames.rendered)
         turn.record = render.record(reply, reply.request)
         with self._lock:
             self.reply = reply

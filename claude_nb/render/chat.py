@@ -17,10 +17,12 @@ from claude_nb.render.characters import MOST, clean
 from claude_nb.render.markdown import ROOT_CLASSES, to_html
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from claude_nb.blocks import Block
     from claude_nb.progress import Progress
     from claude_nb.prompt import Request
+    from claude_nb.render.incremental import Incremental
 
 LONGEST_PROMPT = 20_000
 """Characters of a question that are shown; all of it is sent."""
@@ -60,16 +62,21 @@ class Answer:
     simulated: bool = False
 
 
-def answer(progress: Progress) -> Answer:
-    """Make all forms of a reply that has ended."""
+def answer(progress: Progress, done: Mapping[Block, Incremental] = html.NOTHING) -> Answer:
+    """Make all forms of a reply that has ended.
+
+    Args:
+        progress: The reply.
+        done: The Markdown that has been rendered already, by the first block of each text.
+    """
     note = words.card(progress)
     notes = html.notes(progress.notes) if progress.notes else ""
     return Answer(
-        html=notes + html.said(progress),
+        html=notes + html.said(progress, done=done),
         below=html.card(note) if note else "",
         usage=html.usage(progress),
         line=_tokens(progress),
-        markdown=text.markdown(progress),
+        markdown=text.markdown(progress, done),
         plain=text.plain(progress),
         source=redact(progress.text),
         cost=progress.cost,

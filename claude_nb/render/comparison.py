@@ -17,10 +17,11 @@ from claude_nb.render.markdown import ROOT_CLASSES
 from claude_nb.render.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from claude_nb.blocks import Block
     from claude_nb.progress import Progress
+    from claude_nb.render.incremental import Incremental
 
 _COLUMNS = "display:flex;flex-wrap:wrap;gap:16px 28px"
 _COLUMN = "flex:1 1 280px;min-width:0;overflow-x:auto"
@@ -40,7 +41,11 @@ class Side:
 
 
 def page(
-    sides: Sequence[Side], *, now: float | None = None, opened: Container[Block] = frozenset()
+    sides: Sequence[Side],
+    *,
+    now: float | None = None,
+    opened: Container[Block] = frozenset(),
+    done: Mapping[Block, Incremental] = html.NOTHING,
 ) -> str:
     """The replies as HTML, and the table below them once all have ended.
 
@@ -48,10 +53,11 @@ def page(
         sides: The replies, in the order of their columns.
         now: While they stream, the time (``time.monotonic()``).
         opened: The blocks whose panes the reader has opened.
+        done: The Markdown that has been rendered already, by the first block of each text.
     """
     columns = "".join(
         f'<div style="{_COLUMN}">'
-        f"{html.body(side.reply, now=now, opened=opened, name=side.name)}</div>"
+        f"{html.body(side.reply, now=now, opened=opened, done=done, name=side.name)}</div>"
         for side in sides
     )
     below = table(sides)._repr_html_() if have_ended(sides) else ""
@@ -62,15 +68,19 @@ def page(
     )
 
 
-def mimebundle(sides: Sequence[Side], opened: Container[Block] = frozenset()) -> dict[str, str]:
-    """The replies for a notebook's output: HTML, Markdown and plain text."""
+def mimebundle(
+    sides: Sequence[Side],
+    opened: Container[Block] = frozenset(),
+    done: Mapping[Block, Incremental] = html.NOTHING,
+) -> dict[str, str]:
+    """The replies for a notebook's output: HTML, Markdown and plain text; see ``page``."""
     rows = table(sides)
-    marked = [f"**{html.text(side.name)}**\n\n{text.markdown(side.reply)}" for side in sides]
+    marked = [f"**{html.text(side.name)}**\n\n{text.markdown(side.reply, done)}" for side in sides]
     plain = [f"{side.name}\n\n{text.plain(side.reply)}" for side in sides]
     # Looked at as a whole: a link in one part may be defined in another.
     joined = text.harmless("\n\n---\n\n".join([*marked, _marked(rows)]))
     return {
-        "text/html": page(sides, opened=opened),
+        "text/html": page(sides, opened=opened, done=done),
         "text/markdown": joined,
         "text/plain": "\n\n".join([*plain, repr(rows)]),
     }

@@ -82,8 +82,9 @@ class _Live:
 
     def end(self) -> None:
         opened: set[Block] = set().union(*(view.opened for view in self._views))
+        done = {block: each for view in self._views for block, each in view.rendered.items()}
         sides = self._shown.sides()
-        self._output.settle(render.mimebundle(sides, opened), render.metadata(sides))
+        self._output.settle(render.mimebundle(sides, opened, done), render.metadata(sides))
 
 
 class _Updating:
