@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from claude_nb.views.widget import source
+from claude_nb.views.widget import source, style
 from tests.protocol import EXAMPLES, chat, example
 
 LIVE = source("live")
@@ -139,7 +139,7 @@ def test_a_gap_is_healed(page):
 
 
 def test_growing_code_keeps_its_nodes(page):
-    """Text appended to an open fence leaves the lines before it alone, in parts of 40 lines."""
+    """Text appended to an open fence leaves the lines before it alone, in parts of 200 lines."""
     code = '<pre class="highlight"><code>'
     rest = len("</code></pre>\n")
     start = [
@@ -149,7 +149,7 @@ def test_growing_code_keeps_its_nodes(page):
     page.evaluate("receive", {"frame": 1, "ops": start})
     page.evaluate("window.node = document.querySelector('code').firstChild")
     keep, text = len(f"{code}first\n"), ""
-    for frame in range(2, 102):
+    for frame in range(2, 502):
         line = f"{frame} &lt;\n" if frame % 2 else f"{frame} &lt; half"
         op = {"op": "patch", "pane": 0, "block": 0, "keep": keep, "html": line, "rest": rest}
         page.evaluate("receive", {"frame": frame, "ops": [op]})
@@ -158,6 +158,36 @@ def test_growing_code_keeps_its_nodes(page):
     assert content == f"first\n{text}".replace("&lt;", "<")
     assert page.evaluate("document.querySelector('code').contains(node)")
     assert page.evaluate("document.querySelectorAll('code > div').length") == 2
+
+
+def test_growing_code_out_of_sight_is_not_laid_out(page):
+    """It takes the place of as many lines as it has, and what is selected in it stays selected."""
+    page.add_style_tag(content=style("live"))
+    lines = "".join(f"{number} &lt; 1000\n" for number in range(1000))
+    whole = f'<pre class="highlight"><code>{lines}</code></pre>\n'
+    box = {"op": "patch", "pane": 0, "block": 0, "keep": 0, "html": whole.replace(lines, "")}
+    grow = {**box, "keep": len(whole) - len(lines) - 14, "html": lines, "rest": 14}
+    page.evaluate(
+        "receive", {"frame": 1, "ops": [{"op": "pane", "pane": 0, "html": ""}, box, grow]}
+    )
+    page.evaluate(
+        """() => {
+            const [first, second] = document.querySelectorAll("code > div");
+            getSelection().selectAllChildren(first);
+            window.selected = getSelection().toString();
+            window.inside = document.createElement("span");
+            second.append(inside);
+            scrollTo(0, document.body.scrollHeight);
+        }"""
+    )
+    page.wait_for_function("!inside.checkVisibility({ contentVisibilityAuto: true })")
+    height = page.evaluate('document.querySelector("code").getBoundingClientRect().height')
+    assert page.evaluate("selected").startswith("0 < 1000\n")
+    assert page.evaluate("getSelection().toString() === selected")
+
+    again = {**box, "html": whole.replace("<code>", "<code >")}
+    page.evaluate("receive", {"frame": 2, "ops": [again]})
+    assert page.evaluate('document.querySelector("code").getBoundingClientRect().height') == height
 
 
 def test_a_reader_s_fold_is_kept_and_told(page):
