@@ -482,7 +482,9 @@ def _highlight(code: str, language: str) -> str:
 
     Kept for a while: what was live is rendered once more when it settles.
     """
-    from pygments import highlight
+    from pygments import format as write
+    from pygments import lex
+    from pygments.token import Token
 
     if len(code) > HIGHLIGHT_LIMIT or _SLOW_CODE.search(code):
         return escapeHtml(code)
@@ -490,8 +492,10 @@ def _highlight(code: str, language: str) -> str:
     name = lexer.aliases[0] if lexer else ""
     if name not in _LEXERS and (name not in _SLOW_LEXERS or len(code) > _SLOW_LIMIT):
         return escapeHtml(code)
-    html: str = highlight(code, lexer, _formatter())
-    return html
+    plain = (Token.Name, Token.Text.Whitespace)  # no style sheet gives these a look of their own
+    tokens = ((Token.Text if kind in plain else kind, text) for kind, text in lex(code, lexer))
+    html: str = write(tokens, _formatter())
+    return html.replace("&quot;", '"').replace("&#39;", "'")  # in elements quotes may stay
 
 
 @functools.lru_cache(64)

@@ -182,10 +182,16 @@ class Panes {
     const pane = this.panes[op.pane];
     if (op.op === "pane") this.addPane(op.pane, op.html);
     else if (op.op === "label" && pane.details) pane.summary.innerHTML = op.html;
-    else if (op.op === "fold" && pane.details) pane.details.open = this.reply.panes[op.pane].open;
+    else if (op.op === "fold" && pane.details) this.fold(pane.details, this.reply.panes[op.pane].open);
     else if (op.op === "patch") this.patch(pane, op);
     else if (op.op === "seam") this.addSeam(pane, op);
     else if (op.op === "confirm") this.showQuestion();
+  }
+
+  /** Open a pane or fold it, but not over what the reader has selected in it. */
+  fold(details, open) {
+    const selection = getSelection();
+    if (open || selection.isCollapsed || !details.contains(selection.anchorNode)) details.open = open;
   }
 
   /** Show the buttons for a call that waits to be allowed, below its pane. */

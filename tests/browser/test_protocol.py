@@ -203,6 +203,19 @@ def test_a_reader_s_fold_is_kept_and_told(page):
     assert page.locator("details").get_attribute("open") == ""
 
 
+def test_a_pane_is_not_folded_over_a_selection(page):
+    """What the reader has selected in a pane stays in sight when the reply goes on below it."""
+    frames = example("thinking")["frames"]
+    for frame in frames[:2]:
+        page.evaluate("receive", frame)
+    page.evaluate("addView()")
+    page.evaluate("getSelection().selectAllChildren(document.querySelector('details p'))")
+    for frame in frames[2:]:
+        page.evaluate("receive", frame)
+    panes = page.locator("details").all()
+    assert [pane.get_attribute("open") for pane in panes] == ["", None]
+
+
 def test_one_announcement(page):
     """A screen reader is told once, at the end; while it grows the reply is busy."""
     frames = example("text")["frames"]
