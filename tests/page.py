@@ -38,8 +38,12 @@ class Page:
         monkeypatch.setattr(comm, "create_comm", Recording)
 
     def say(self, chat: Chat, op: str, *, buffers: tuple[bytes, ...] = (), **more: Any) -> Any:
-        """Say something to a chat, and return its answer."""
+        """Say something to a chat, and return its answer; a question names what is picked."""
         self._said += 1
+        if op in ("send", "retry", "edit"):
+            more = {"model": chat.model, "effort": chat.effort, **more}
+        elif op == "stop":
+            more = {"turn": self.turns()[-1]["key"], **more}
         content = {"op": op, "n": self._said, **more}
         message = {
             "content": {"data": {"method": "custom", "content": content}},

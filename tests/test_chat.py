@@ -112,6 +112,39 @@ def test_options_are_sent(api, page):
     assert body["output_config"] == {"effort": "high"}
 
 
+@pytest.mark.parametrize("op", ["send", "retry", "edit"])
+def test_a_question_is_asked_with_what_it_names(api, page, chat, op):
+    """The model and effort of its own message: the change of the state may come after it."""
+    api.enqueue(Stream(said("One.")), Stream(said("Two.")))
+    send(page, chat, "First")
+    about = {} if op == "send" else {"turn": page.turns()[0]["key"]}
+
+    page.say(chat, op, text="Second", model="claude-sonnet-5-5", effort="high", **about)
+    change = {"method": "update", "state": {"model": "claude-sonnet-5-5", "effort": "max"}}
+    chat.comm.handle_msg({"content": {"data": change}, "buffers": []})
+    idle(chat)
+
+    body = api.requests[-1].body
+    assert (body["model"], body["output_config"]) == ("claude-sonnet-5-5", {"effort": "high"})
+    assert (chat.model, chat.effort) == ("claude-sonnet-5-5", "max")
+
+
+@pytest.mark.parametrize(
+    ("picked", "says"),
+    [
+        ({"effort": "huge"}, "There is no effort 'huge'."),
+        ({"effort": ["low"]}, "There is no effort"),
+        ({"model": ""}, "The model id is empty."),
+    ],
+)
+def test_what_cannot_be_picked_is_refused(api, page, chat, picked, says):
+    """In words, and nothing is sent."""
+    error = page.say(chat, "send", text="Hi", **picked).get("error", "")
+
+    assert says in error
+    assert (page.turns(), chat.busy) == ([], False)
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -513,6 +546,21 @@ def test_an_answer_is_about_one_call(api, page, acting):
     idle(chat)
 
     assert (acts, chat.reply.tool_calls[0].run.note) == ([], "not allowed")
+
+
+def test_a_late_stop_is_about_its_own_answer(api, page, acting):
+    """Pressed when one answer had just ended, it does not stop the next."""
+    chat, acts = acting
+    api.enqueue(Stream(said("One.")), calling("toolu_1"), Stream(said("Done.")))
+    send(page, chat, "First")
+    (first,) = page.turns()
+    page.say(chat, "send", text="Act")
+    page.asks("toolu_1")
+
+    page.say(chat, "stop", turn=first["key"])
+    allow(chat, page)
+
+    assert (acts, chat.reply.text) == ([1], "Done.")
 
 
 # Branches.

@@ -117,8 +117,10 @@ class Chat(PageWidget):
         self._transcript = Transcript(conversation)
         self._outputs = Outputs(self._transcript)
         self._page = Page(self._transcript, self._outputs, self.send)
-        self._asking = Asking(self._transcript, self._page, self._arguments, self._tell)
-        self._parts = messages.Parts(self._transcript, self._outputs, self._page, self._asking)
+        self._asking = Asking(self._transcript, self._page, self._tell)
+        self._parts = messages.Parts(
+            self._transcript, self._outputs, self._page, self._asking, self._arguments
+        )
         super().__init__(
             model=model,
             effort=effort or "",
@@ -194,7 +196,8 @@ class Chat(PageWidget):
             )
         files = [(f"attachment {number}", value) for number, value in enumerate(attach, 1)]
         asking = self._asking
-        turn = asking.put(asking.written(prompt, files, self._transcript.after))
+        after = self._transcript.after
+        turn = asking.put(asking.written(prompt, files, after, self._arguments()))
         asking.begin(turn)
         try:
             turn.ended.wait()
@@ -238,7 +241,7 @@ class Chat(PageWidget):
         return effort
 
     def _arguments(self) -> dict[str, Any]:
-        """What a question is asked with now."""
+        """What a question of Python's is asked with now, as ``ask`` takes it."""
         own = {"model": self.model, "effort": self.effort or None, "system": self.system}
         return {**own, **self._options}
 

@@ -53,7 +53,6 @@ class Asking:
     Args:
         transcript: The turns to which they are added.
         page: Where they are shown.
-        arguments: Returns what a question is asked with now, as ``ask`` takes it.
         tell: Called when an answer begins or has ended and the books are kept: on any thread, not
             under the lock.
 
@@ -65,20 +64,28 @@ class Asking:
         self,
         transcript: Transcript,
         page: Page,
-        arguments: Callable[[], dict[str, Any]],
         tell: Callable[[], object],
     ) -> None:
         self.reply: Reply | None = None
         self._transcript = transcript
         self._lock = transcript.lock
         self._page = page
-        self._arguments = arguments
         self._tell = tell
 
     def written(
-        self, prompt: str, files: Sequence[tuple[str, Any]], after: Exchange | None
+        self,
+        prompt: str,
+        files: Sequence[tuple[str, Any]],
+        after: Exchange | None,
+        arguments: Mapping[str, Any],
     ) -> Turn:
         """A question as it was written: variables put in, everything checked.
+
+        Args:
+            prompt: The user's words.
+            files: Names and values that are sent along.
+            after: What the question follows.
+            arguments: What it is asked with, as ``ask`` takes it.
 
         Raises:
             InputError: It cannot be sent so.
@@ -86,9 +93,8 @@ class Asking:
         here = shell()
         variables = here.user_ns if here else {}
         filled = compose(prompt, variables=variables, attached=files)
-        turn = Turn(prompt, after, filled.blocks, filled.notes, files)
-        check(prompt, self._arguments(), content=filled.blocks)
-        return turn
+        check(prompt, arguments, content=filled.blocks)
+        return Turn(prompt, after, arguments, filled.blocks, filled.notes, files=files)
 
     def put(self, turn: Turn) -> Turn:
         """Show a question, and return it: the one to be sent now.
@@ -118,7 +124,7 @@ class Asking:
                 after=turn.after,
                 place=Place(),
                 content=turn.content,
-                **self._arguments(),
+                **turn.arguments,
             )
         except BaseException:  # an interrupt too: the chat must not stay busy for ever
             with self._lock:

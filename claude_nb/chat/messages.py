@@ -30,12 +30,13 @@ _BEGUN = re.compile(r"\{\{\s*(\w*)$")
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts of a chat to which a page can speak."""
+    """The parts of a chat to which a page can speak, and what Python asks with in it."""
 
     transcript: Transcript
     outputs: Outputs
     page: Page
     asking: Asking
+    arguments: Callable[[], dict[str, Any]]
 
 
 def answer(chat: Parts, content: Any, buffers: Buffers) -> Content | None:
@@ -56,18 +57,32 @@ def answer(chat: Parts, content: Any, buffers: Buffers) -> Content | None:
     return None if n is None else {"ack": n, **said}
 
 
+def _arguments(chat: Parts, content: Content) -> dict[str, Any]:
+    """What a question of the page is asked with: the model and effort that it names.
+
+    Those of the widget's state may be older: ipywidgets holds a change back until the one before it
+    is acknowledged, but sends messages at once.
+    """
+    model, effort = str(content.get("model", "")), str(content.get("effort", ""))
+    return {**chat.arguments(), "model": model, "effort": effort or None}
+
+
 def send(chat: Parts, content: Content, _: Buffers) -> None:
     """Ask what was written, with the files that were attached."""
     files = chat.page.files()
     prompt = str(content.get("text", ""))
-    turn = chat.asking.put(chat.asking.written(prompt, files, chat.transcript.after))
+    after, arguments = chat.transcript.after, _arguments(chat, content)
+    turn = chat.asking.put(chat.asking.written(prompt, files, after, arguments))
     chat.page.detach_all()
     chat.asking.start(turn)
 
 
-def stop(chat: Parts, _: Content, __: Buffers) -> None:
-    """Stop the answer that is under way."""
-    chat.asking.stop()
+def stop(chat: Parts, content: Content, _: Buffers) -> None:
+    """Stop the answer that the page shows, and not one that has begun since."""
+    with chat.transcript.lock:
+        turn = chat.transcript.current
+        if turn is not None and turn.key == content.get("turn"):
+            chat.asking.stop()
 
 
 def asked(chat: Parts, content: Content, _: Buffers) -> None:
@@ -79,15 +94,16 @@ def asked(chat: Parts, content: Content, _: Buffers) -> None:
 
 def retry(chat: Parts, content: Content, _: Buffers) -> None:
     """Ask the same again."""
-    turn = chat.transcript.turn(content.get("turn")).again()
-    chat.asking.start(chat.asking.put(turn))
+    turn = chat.transcript.turn(content.get("turn"))
+    chat.asking.start(chat.asking.put(turn.again(_arguments(chat, content))))
 
 
 def edit(chat: Parts, content: Content, _: Buffers) -> None:
     """Ask in other words, in the same place."""
     turn = chat.transcript.turn(content.get("turn"))
-    prompt = str(content.get("text", ""))
-    chat.asking.start(chat.asking.put(chat.asking.written(prompt, turn.files, turn.after)))
+    prompt, arguments = str(content.get("text", "")), _arguments(chat, content)
+    written = chat.asking.written(prompt, turn.files, turn.after, arguments)
+    chat.asking.start(chat.asking.put(written))
 
 
 def pick(chat: Parts, content: Content, _: Buffers) -> None:

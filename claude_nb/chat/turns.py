@@ -12,7 +12,7 @@ from claude_nb.render import chat as render
 from claude_nb.views.frames import Frames, Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from claude_nb.engine import Stream
     from claude_nb.history import Exchange
@@ -25,6 +25,7 @@ class Turn:
 
     Attributes:
         key: Its name on the page.
+        arguments: What it is asked with, as ``ask`` takes it.
         id: Its name in the conversation, once it has been sent.
         answer: The answer in all its forms, once it has ended.
         record: What is saved of it.
@@ -34,13 +35,16 @@ class Turn:
         self,
         prompt: str,
         after: Exchange | None,
+        arguments: Mapping[str, Any],
         content: tuple[dict[str, Any], ...] = (),
         notes: tuple[str, ...] = (),
+        *,
         files: Sequence[tuple[str, Any]] = (),
     ) -> None:
         self.key = uuid4().hex
         self.prompt = prompt
         self.after = after
+        self.arguments = arguments
         self.content = content
         self.notes = notes
         self.files = tuple(files)
@@ -60,7 +64,7 @@ class Turn:
     def of(cls, exchange: Exchange, record: dict[str, Any] | None) -> Self:
         """What was asked elsewhere: in a cell, or in an earlier kernel."""
         content = () if isinstance(exchange.content, str) else tuple(exchange.content)
-        turn = cls(exchange.prompt, exchange.parent, content, tuple(export.attached(exchange)))
+        turn = cls(exchange.prompt, exchange.parent, {}, content, tuple(export.attached(exchange)))
         turn.id = exchange.id
         turn.asked_in = label(exchange) if exchange.place.execution else ""
         turn.answer = render.answer_of_text(exchange.text, simulated=exchange.simulated)
@@ -68,6 +72,6 @@ class Turn:
         turn.ended.set()
         return turn
 
-    def again(self) -> Turn:
-        """The same question, with the data that it was asked with."""
-        return Turn(self.prompt, self.after, self.content, self.notes, self.files)
+    def again(self, arguments: Mapping[str, Any]) -> Turn:
+        """The same question and the same data, asked with ``arguments``."""
+        return Turn(self.prompt, self.after, arguments, self.content, self.notes, files=self.files)

@@ -504,7 +504,8 @@ def _highlight(code: str, language: str) -> str:
     Kept for a while: what was live is rendered once more when it settles.
     """
     import pygments
-    from pygments.token import Name, Text
+    from pygments.token import Token
+
 
     if len(code) > HIGHLIGHT_LIMIT or _SLOW_CODE.search(code):
         return escapeHtml(code)
@@ -512,10 +513,10 @@ def _highlight(code: str, language: str) -> str:
     name = lexer.aliases[0] if lexer else ""
     if name not in _LEXERS and (name not in _SLOW_LEXERS or len(code) > _SLOW_LIMIT):
         return escapeHtml(code)
-    # Plain names are half of all tokens, and no theme of a notebook colours them.
-    tokens = ((Text if kind is Name else kind, part) for kind, part in lexer.get_tokens(code))
+    plain = (Token.Name, Token.Text.Whitespace)  # no theme gives these a look of their own
+    tokens = ((Token.Text if k in plain else k, part) for k, part in lexer.get_tokens(code))
     html: str = pygments.format(tokens, _formatter())
-    return html
+    return html.replace("&quot;", '"').replace("&#39;", "'")  # in elements quotes may stay
 
 
 @functools.lru_cache(64)

@@ -146,10 +146,10 @@ def to_html(raw: str) -> str:
     """
     parts = PrettyJson().feed(raw)
     if len(raw) > HIGHLIGHT_LIMIT:
-        inside = escape(redact(to_text(parts)))
+        inside = escape(redact(to_text(parts)), quote=False)
     else:
         inside = "".join(
-            f'<span class="{_CLASSES[kind]}">{escape(redact(to_text(group)))}</span>'
+            f'<span class="{_CLASSES[kind]}">{escape(redact(to_text(group)), quote=False)}</span>'
             for kind, group in groupby(parts, itemgetter(0))
         )
     return f"{code_open('json')}{inside}</code></pre>\n"

@@ -23,6 +23,8 @@ class Chat {
     this.number = 0;
     this.gone = false;
     this.sending = false;
+    this.asking = Promise.resolve(); // the last question, until the kernel has it
+    this.attaching = Promise.resolve(""); // files on their way, and what has gone wrong with them
     this.writer = null; // the view in whose box the caret is, or was when the page took it away
     this.on("msg:custom", (message) => this.receive(message));
     this.on("change:snapshot", () => this.receive(model.get("snapshot")));
@@ -83,7 +85,8 @@ class Chat {
       this.each((view) => view.show("about"));
       this.cover();
     } else if (op.op === "refused") {
-      this.each((view) => view.refused(op));
+      // Perhaps before the question itself was answered, which empties the box.
+      this.asking.then(() => this.each((view) => view.refused(op)));
     } else if (op.op === "settled") {
       this.version = op.version;
       clearTimeout(this.healing);
@@ -131,6 +134,17 @@ class Chat {
         this.end();
       }
     });
+  }
+
+  /**
+   * Ask, with the files that are on their way, and the model and effort that are picked now: a
+   * message can overtake a change of the state.
+   * @returns {Promise<{error?: string}>}
+   */
+  ask(op, more) {
+    const question = { ...more, model: this.model.get("model"), effort: this.model.get("effort") };
+    this.asking = this.attaching.then((error) => (error ? { error } : this.call(op, question)));
+    return this.asking;
   }
 
   /** Notice that the kernel has gone: its restart marks the widget, its death only the kernel. */

@@ -76,7 +76,7 @@ class TurnView {
 
   showClock() {
     if (this.turn.answer) return;
-    const doing = this.view.stopping ? "stopping" : (this.reply?.words() ?? "sending");
+    const doing = this.view.stopping === this.turn.key ? "stopping" : (this.reply?.words() ?? "sending");
     if (this.doing.textContent !== doing) this.doing.textContent = doing;
     const waits = this.reply?.status?.wait !== undefined;
     this.status.classList.toggle("claude-nb-waiting", waits);
@@ -145,7 +145,7 @@ class TurnView {
   async retry() {
     if (this.view.isBusy()) return;
     this.view.goToEnd();
-    this.view.answered(await this.chat.call("retry", { turn: this.turn.key }));
+    this.view.answered(await this.chat.ask("retry", { turn: this.turn.key }));
   }
 
   async pick(by) {
@@ -160,7 +160,7 @@ class TurnView {
       if (this.view.isBusy()) return;
       const text = this.editing.value;
       this.view.goToEnd();
-      const answer = await this.chat.call("edit", { turn: this.turn.key, text });
+      const answer = await this.chat.ask("edit", { turn: this.turn.key, text });
       if (this.view.answered(answer)) this.endEdit();
     };
     const box = new Box({

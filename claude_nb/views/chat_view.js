@@ -12,6 +12,7 @@ class ChatView {
     this.items = [];
     this.goToEnd();
     this.recalled = -1;
+    this.stopping = null; // the key of the turn whose answer is to stop
     this.makeBar();
     this.log = make("div", {
       class: "claude-nb-log",
@@ -41,7 +42,6 @@ class ChatView {
     el.append(this.el);
     for (const name of ["models", "effort", "about", "height", "draft"]) this.show(name);
     this.showTurns();
-    this.show("busy");
     this.resized = new ResizeObserver(() => this.follow());
     this.resized.observe(this.log);
     if (chat.gone) this.end();
@@ -130,10 +130,9 @@ class ChatView {
       if (document.activeElement !== this.box.area && this.box.value !== draft) this.box.value = draft;
     } else if (name === "busy") {
       const busy = this.chat.busy;
-      if (!busy) this.stopping = false;
       this.sendButton.hidden = busy;
       this.stopButton.hidden = !busy;
-      this.stopButton.disabled = Boolean(this.stopping);
+      this.stopButton.disabled = this.stopping === this.chat.turns.at(-1)?.key;
       this.log.setAttribute("aria-busy", String(busy));
       if (!busy && this.line.textContent === ANSWERING) this.notice("");
     }
@@ -197,6 +196,7 @@ class ChatView {
       before = item.el;
     }
     this.showAbout();
+    this.show("busy");
   }
 
   showReply(key) {
@@ -280,7 +280,7 @@ class ChatView {
     if (this.chat.sending || this.isBusy()) return;
     this.chat.sending = true;
     this.goToEnd();
-    const answer = await this.chat.call("send", { text });
+    const answer = await this.chat.ask("send", { text });
     this.chat.sending = false;
     if (!this.answered(answer)) return;
     this.chat.each((view) => {
@@ -289,11 +289,11 @@ class ChatView {
   }
 
   stop() {
-    this.stopping = true;
+    this.stopping = this.chat.turns.at(-1)?.key;
     if (document.activeElement === this.stopButton) this.box.area.focus();
     this.stopButton.disabled = true;
     for (const item of this.items) item.showClock();
-    this.chat.call("stop");
+    this.chat.call("stop", { turn: this.stopping });
   }
 
   /** Show an error, if an answer is one; whether it is not. */
@@ -325,21 +325,31 @@ class ChatView {
 
   // Files.
 
+  /** Attach files. A question that is asked meanwhile waits for them, and is not sent if one fails. */
   async attach(files) {
+    const attaching = this.chat.attaching.then(async (error) => (await this.upload(files)) || error);
+    this.chat.attaching = attaching;
+    await attaching;
+    if (this.chat.attaching === attaching) this.chat.attaching = Promise.resolve("");
+  }
+
+  /** Attach files one after another; what has gone wrong, or an empty text. */
+  async upload(files) {
+    let error = "";
     for (const file of files) {
       if (file.size > LARGEST) {
-        this.notice(
+        error =
           `${file.name} is larger than ${LARGEST / 1e6} MB. Put its path into a variable, as` +
-            " path = pathlib.Path(…), and write {{path}}.",
-          { kind: "error" },
-        );
+          " path = pathlib.Path(…), and write {{path}}.";
+        this.notice(error, { kind: "error" });
         continue;
       }
       const data = new DataView(await file.arrayBuffer());
       const answer = await this.chat.call("attach", { name: file.name || "file" }, [data.buffer]);
-      if (!this.answered(answer)) return;
+      if (!this.answered(answer)) return answer.error;
       announce(`${file.name} goes along.`);
     }
+    return error;
   }
 
   paste(event) {

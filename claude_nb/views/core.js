@@ -7,6 +7,8 @@
 
 /** @typedef {{html: string, blocks: string[], seams: any[], label: string, open: boolean}} Pane */
 
+const LINES = 200; // of a part of code that grows; core.css says so too
+
 const COPY = document.createElement("button");
 COPY.type = "button";
 COPY.className = "claude-nb-copy"; // its word is in the style sheet: it is no part of the code
@@ -180,10 +182,16 @@ class Panes {
     const pane = this.panes[op.pane];
     if (op.op === "pane") this.addPane(op.pane, op.html);
     else if (op.op === "label" && pane.details) pane.summary.innerHTML = op.html;
-    else if (op.op === "fold" && pane.details) pane.details.open = this.reply.panes[op.pane].open;
+    else if (op.op === "fold" && pane.details) this.fold(pane.details, this.reply.panes[op.pane].open);
     else if (op.op === "patch") this.patch(pane, op);
     else if (op.op === "seam") this.addSeam(pane, op);
     else if (op.op === "confirm") this.showQuestion();
+  }
+
+  /** Open a pane or fold it, but not over what the reader has selected in it. */
+  fold(details, open) {
+    const selection = getSelection();
+    if (open || selection.isCollapsed || !details.contains(selection.anchorNode)) details.open = open;
   }
 
   /** Show the buttons for a call that waits to be allowed, below its pane. */
@@ -254,30 +262,31 @@ class Panes {
     morph(block.start, block.end, nodesOf(html));
   }
 
-  /** Append to a code element, in parts of 40 lines: only the last is laid out again. */
+  /** Append to a code element, in parts: only the last, and those in sight, are laid out. */
   grow(block, html) {
+    const fresh = [...nodesOf(html).childNodes];
     if (!block.last) {
       let node = block.start.nextSibling;
       while (node && !(node.querySelector && node.querySelector("code"))) node = node.nextSibling;
-      const code = node.querySelector("code");
-      block.code = code;
-      const part = document.createElement("div");
-      part.append(...code.childNodes);
-      code.append(part);
-      block.last = part;
-      block.lines = (part.textContent.match(/\n/g) ?? []).length;
+      block.code = node.querySelector("code");
+      block.lines = LINES;
+      fresh.unshift(...block.code.childNodes);
     }
-    const text = nodesOf(html).textContent;
-    for (const line of text.match(/[^\n]*\n|[^\n]+$/g) ?? []) {
-      if (block.lines >= 40) {
-        block.last = document.createElement("div");
-        block.code.append(block.last);
-        block.lines = 0;
+    for (let text of fresh) {
+      while (text) {
+        if (block.lines === LINES) {
+          block.last = document.createElement("div");
+          block.code.append(block.last);
+          block.lines = 0;
+        }
+        let end = 0;
+        for (let at; block.lines < LINES && (at = text.data.indexOf("\n", end)) >= 0; end = at + 1) {
+          block.lines += 1;
+        }
+        const rest = block.lines === LINES && end < text.length ? text.splitText(end) : null;
+        block.last.append(text);
+        text = rest;
       }
-      const tail = block.last.lastChild;
-      if (tail?.nodeType === Node.TEXT_NODE && !tail.data.endsWith("\n")) tail.appendData(line);
-      else block.last.append(line);
-      if (line.endsWith("\n")) block.lines += 1;
     }
   }
 }

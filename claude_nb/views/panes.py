@@ -241,10 +241,12 @@ class _JsonPane(Pane):
     def grow(self, message: Message) -> list[Op]:  # noqa: ARG002 - what only other panes need
         ops = self._write()
         self.finished = self.block.ended is not None
-        if self.finished:
-            self._blocks = [html.json_text(self.block)]
-            ops.append(protocol.patch(self.number, 0, 0, self._blocks[0]))
-        return ops
+        return ops + self._end(html.json_text(self.block)) if self.finished else ops
+
+    def _end(self, whole: str) -> list[Op]:
+        """The operation that shows all of it as it stays; none where that is shown already."""
+        shown, self._blocks = "".join(self._blocks), [whole]
+        return [] if shown == whole else [protocol.patch(self.number, 0, 0, whole)]
 
     def _write(self) -> list[Op]:
         """The operations for what has come of the JSON."""
@@ -260,7 +262,7 @@ class _JsonPane(Pane):
             self._left -= len(fresh)
             text = "".join([part for _, part in self._json.feed(fresh)])
             # After the escapes in strings are decoded: a key may be written with them.
-            if shown := escape(self._cleaner.feed(self._keys.feed(text))):
+            if shown := escape(self._cleaner.feed(self._keys.feed(text)), quote=False):
                 ops.append(protocol.patch(self.number, 0, self._units, shown, len(_CODE_END)))
                 self._blocks.insert(-1, shown)
                 self._units += len(shown.encode("utf-16-le")) // 2
@@ -299,8 +301,7 @@ class _ToolPane(_JsonPane):
             return []
         ops: list[Op] = []
         if self.block.lost or not self._known:
-            self._blocks = [html.tool_input(self.block)]
-            ops.append(protocol.patch(self.number, 0, 0, self._blocks[0]))
+            ops += self._end(html.tool_input(self.block))
         self._known = known
         if not self._result and (result := html.tool_result(self.block)):
             self._result = [result]

@@ -69,9 +69,11 @@ Kernel to page: ``{"chat": n, "ops": [...]}``, counted from 1 without a gap, as 
 
 ``{"ack": n, ...}`` answers a message that carried ``n``, with ``error`` where it was refused.
 
-Page to kernel, each with ``n``: ``{"op": "send", "text"}``; ``{"op": "stop"}``;
-``{"op": "retry", "turn"}``; ``{"op": "edit", "turn", "text"}``; ``{"op": "pick", "turn", "by"}``,
-``by`` -1 or 1: go to the version before or after; ``{"op": "clear"}``; ``{"op": "bring_back"}``;
+Page to kernel, each with ``n``: ``{"op": "send", "text", "model", "effort"}``;
+``{"op": "retry", "turn", "model", "effort"}``;
+``{"op": "edit", "turn", "text", "model", "effort"}``; ``{"op": "stop", "turn"}``: stop the answer
+in that turn; ``{"op": "pick", "turn", "by"}``, ``by`` -1 or 1: go to the version before or after;
+``{"op": "clear"}``; ``{"op": "bring_back"}``;
 ``{"op": "attach", "name"}`` with the file as a buffer; ``{"op": "detach", "file"}``;
 ``{"op": "complete", "text"}``, the text before the cursor, answered with
 ``{"matches": [{name, about}]}``; ``{"op": "export", "form"}``, ``copy`` (answered with ``text``),
@@ -80,6 +82,10 @@ cell; ``{"op": "resync"}``; ``{"op": "covered"}``: the page can show the chat ov
 so that takes the widget's place. ``{"op": "saved"}``, with ``n``, is answered with
 ``{"data", "metadata"}``, the output as it is to be saved: a page that was loaded anew puts it in,
 since what Python displays again reaches only the page that saw it displayed.
+
+A question names its model and effort because ipywidgets holds a change of the state back until the
+kernel has acknowledged the one before it, while messages go at once: they may overtake it. For the
+same reason nothing that a message means may depend on the state.
 
 The model's other state: ``model``, ``effort``, ``draft``, ``height``, ``busy``, ``turns``,
 ``cost``, ``models`` and ``efforts``.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
-from claude_nb.views.widget import source
+from claude_nb.views.widget import source, style
 from tests.protocol import EXAMPLES, chat, example
 
 LIVE = source("live")
@@ -36,15 +37,15 @@ CHAT = """async source => {
     const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
     const widget = (await import(url)).default();
     window.sent = [];
-    const handlers = {};
-    const state = {
-        snapshot: {}, model: "m", models: ["m"], efforts: ["low"], effort: "", height: 500,
-        draft: "", busy: false, turns: 0, cost: 0,
+    window.handlers = {};
+    window.state = {
+        snapshot: {}, model: "m", models: ["m", "n"], efforts: ["low", "high"], effort: "",
+        height: 500, draft: "", busy: false, turns: 0, cost: 0,
     };
     const model = {
         get: name => state[name],
-        set: () => {},
-        save_changes: () => {},
+        set: (name, value) => { state[name] = value; },
+        save_changes: () => {}, // as while an earlier change is not yet acknowledged
         on: (name, handler) => { handlers[name] = handler; },
         send: message => { sent.push(message); },
     };
@@ -81,6 +82,15 @@ def page(browser):
     """An empty page with one model and one view."""
     page = browser.new_page()
     page.evaluate(PAGE, LIVE)
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def chat_page(browser):
+    """An empty page with a chat."""
+    page = browser.new_page()
+    page.evaluate(CHAT, source("chat"))
     yield page
     page.close()
 
@@ -129,7 +139,7 @@ def test_a_gap_is_healed(page):
 
 
 def test_growing_code_keeps_its_nodes(page):
-    """Text appended to an open fence leaves the lines before it alone, in parts of 40 lines."""
+    """Text appended to an open fence leaves the lines before it alone, in parts of 200 lines."""
     code = '<pre class="highlight"><code>'
     rest = len("</code></pre>\n")
     start = [
@@ -139,7 +149,7 @@ def test_growing_code_keeps_its_nodes(page):
     page.evaluate("receive", {"frame": 1, "ops": start})
     page.evaluate("window.node = document.querySelector('code').firstChild")
     keep, text = len(f"{code}first\n"), ""
-    for frame in range(2, 102):
+    for frame in range(2, 502):
         line = f"{frame} &lt;\n" if frame % 2 else f"{frame} &lt; half"
         op = {"op": "patch", "pane": 0, "block": 0, "keep": keep, "html": line, "rest": rest}
         page.evaluate("receive", {"frame": frame, "ops": [op]})
@@ -148,6 +158,36 @@ def test_growing_code_keeps_its_nodes(page):
     assert content == f"first\n{text}".replace("&lt;", "<")
     assert page.evaluate("document.querySelector('code').contains(node)")
     assert page.evaluate("document.querySelectorAll('code > div').length") == 2
+
+
+def test_growing_code_out_of_sight_is_not_laid_out(page):
+    """It takes the place of as many lines as it has, and what is selected in it stays selected."""
+    page.add_style_tag(content=style("live"))
+    lines = "".join(f"{number} &lt; 1000\n" for number in range(1000))
+    whole = f'<pre class="highlight"><code>{lines}</code></pre>\n'
+    box = {"op": "patch", "pane": 0, "block": 0, "keep": 0, "html": whole.replace(lines, "")}
+    grow = {**box, "keep": len(whole) - len(lines) - 14, "html": lines, "rest": 14}
+    page.evaluate(
+        "receive", {"frame": 1, "ops": [{"op": "pane", "pane": 0, "html": ""}, box, grow]}
+    )
+    page.evaluate(
+        """() => {
+            const [first, second] = document.querySelectorAll("code > div");
+            getSelection().selectAllChildren(first);
+            window.selected = getSelection().toString();
+            window.inside = document.createElement("span");
+            second.append(inside);
+            scrollTo(0, document.body.scrollHeight);
+        }"""
+    )
+    page.wait_for_function("!inside.checkVisibility({ contentVisibilityAuto: true })")
+    height = page.evaluate('document.querySelector("code").getBoundingClientRect().height')
+    assert page.evaluate("selected").startswith("0 < 1000\n")
+    assert page.evaluate("getSelection().toString() === selected")
+
+    again = {**box, "html": whole.replace("<code>", "<code >")}
+    page.evaluate("receive", {"frame": 2, "ops": [again]})
+    assert page.evaluate('document.querySelector("code").getBoundingClientRect().height') == height
 
 
 def test_a_reader_s_fold_is_kept_and_told(page):
@@ -161,6 +201,19 @@ def test_a_reader_s_fold_is_kept_and_told(page):
     for frame in frames[2:]:
         page.evaluate("receive", frame)
     assert page.locator("details").get_attribute("open") == ""
+
+
+def test_a_pane_is_not_folded_over_a_selection(page):
+    """What the reader has selected in a pane stays in sight when the reply goes on below it."""
+    frames = example("thinking")["frames"]
+    for frame in frames[:2]:
+        page.evaluate("receive", frame)
+    page.evaluate("addView()")
+    page.evaluate("getSelection().selectAllChildren(document.querySelector('details p'))")
+    for frame in frames[2:]:
+        page.evaluate("receive", frame)
+    panes = page.locator("details").all()
+    assert [pane.get_attribute("open") for pane in panes] == ["", None]
 
 
 def test_one_announcement(page):
@@ -201,14 +254,16 @@ def test_a_question_is_about_one_call(page):
     ]
 
 
-def test_a_question_in_a_chat_is_about_one_call(browser):
+TURN = {"key": "a", "prompt": "Act", "source": "Act", "asked_in": "", "at": [1, 1], "answer": None}
+TURNS = {"op": "turns", "keep": 0, "turns": [TURN]}
+ANSWER = {"html": "", "below": "", "usage": "", "line": "", "source": "One.", "simulated": False}
+
+
+def test_a_question_in_a_chat_is_about_one_call(chat_page):
     """As in a cell; and it goes when it is withdrawn."""
-    page = browser.new_page()
-    page.evaluate(CHAT, source("chat"))
-    turn = {"key": "a", "prompt": "Act", "source": "Act", "asked_in": "", "at": [1, 1]}
-    turns = {"op": "turns", "keep": 0, "turns": [turn | {"answer": None}]}
+    page = chat_page
     frame = {"op": "frame", "turn": "a", "frame": 1, "ops": [*CALL, QUESTION]}
-    page.evaluate("receive", {"chat": 1, "ops": [turns, frame]})
+    page.evaluate("receive", {"chat": 1, "ops": [TURNS, frame]})
     page.get_by_role("button", name="Run", exact=True).click()
     assert page.evaluate("sent") == [
         {"op": "asked", "call": "toolu_1"},
@@ -221,7 +276,6 @@ def test_a_question_in_a_chat_is_about_one_call(browser):
     gone = {"op": "frame", "turn": "a", "frame": 3, "ops": [NO_QUESTION]}
     page.evaluate("receive", {"chat": 3, "ops": [gone]})
     assert page.get_by_role("group", name="May this call run?").count() == 0
-    page.close()
 
 
 def chat_shown(page) -> list[list[str]]:
@@ -247,12 +301,94 @@ def test_a_chat_s_example(browser):
         page.close()
 
 
-def test_a_gap_in_a_chat_is_healed(browser):
+def test_a_gap_in_a_chat_is_healed(chat_page):
     """A message that does not follow the last is not applied: the page asks for all of it."""
     counted = [m for m in chat.example()["messages"] if "chat" in m and "reset" not in m]
-    page = browser.new_page()
-    page.evaluate(CHAT, source("chat"))
-    page.evaluate("receive", counted[0])
-    page.evaluate("receive", counted[2])
-    assert page.evaluate("sent") == [{"op": "resync"}]
-    page.close()
+    chat_page.evaluate("receive", counted[0])
+    chat_page.evaluate("receive", counted[2])
+    assert chat_page.evaluate("sent") == [{"op": "resync"}]
+
+
+def write(page, text: str) -> None:
+    """Write a message and press Enter."""
+    box = page.get_by_label("Message to Claude")
+    box.fill(text)
+    box.press("Enter")
+
+
+def acknowledge(page, **answer: str) -> None:
+    """Answer the last message of the page."""
+    page.evaluate("answer => receive({ ack: sent.at(-1).n, ...answer })", answer)
+
+
+def test_a_question_says_what_it_is_asked_with(chat_page):
+    """What is picked at that moment, though the kernel may not know of it; however it is asked."""
+    picked = {"model": "n", "effort": "high"}
+    chat_page.get_by_label("Model").select_option(picked["model"])
+    chat_page.get_by_label("Effort").select_option(picked["effort"])
+    write(chat_page, "Hi")
+    acknowledge(chat_page)
+    turns = TURNS | {"turns": [TURN | {"answer": ANSWER}]}
+    chat_page.evaluate("receive", {"chat": 1, "ops": [turns]})
+    chat_page.get_by_role("button", name="Ask this again").click()
+    acknowledge(chat_page)
+    chat_page.get_by_role("button", name="Edit this question").press("Enter")
+    chat_page.get_by_label("Edit the question").press("Enter")
+
+    asked = chat_page.evaluate("sent.map(({ n, ...message }) => message)")
+    assert asked == [
+        {"op": "send", "text": "Hi", **picked},
+        {"op": "retry", "turn": "a", **picked},
+        {"op": "edit", "turn": "a", "text": "Act", **picked},
+    ]
+
+
+def test_a_stop_names_its_answer(chat_page):
+    """And the next answer, which may begin before the page hears of the end, can be stopped too."""
+    chat_page.evaluate("receive", {"chat": 1, "ops": [TURNS]})
+    chat_page.evaluate("state.busy = true; handlers['change:busy']()")
+    stop = chat_page.get_by_role("button", name="Stop the answer")
+    stop.click()
+    expect(stop).to_be_disabled()
+    turns = [TURN | {"answer": ANSWER}, TURN | {"key": "b"}]
+    chat_page.evaluate("receive", {"chat": 2, "ops": [TURNS | {"turns": turns}]})
+    stop.click()
+
+    said = chat_page.evaluate("sent.map(({ op, turn }) => [op, turn])")
+    assert said == [["stop", "a"], ["stop", "b"]]
+
+
+def test_a_question_waits_for_its_files(chat_page):
+    """Those that are on their way when it is sent; without one of them it is not sent."""
+    file = {"name": "a.txt", "mimeType": "text/plain", "buffer": b"x"}
+    ops = "sent.map(message => message.op)"
+    chat_page.locator("input[type=file]").set_input_files([file])
+    chat_page.wait_for_function("sent.length === 1")
+    write(chat_page, "Hi")
+    assert chat_page.evaluate(ops) == ["attach"]
+    acknowledge(chat_page)
+    chat_page.wait_for_function("sent.length === 2")
+    acknowledge(chat_page)
+    expect(chat_page.get_by_label("Message to Claude")).to_have_value("")
+
+    chat_page.locator("input[type=file]").set_input_files([file])
+    chat_page.wait_for_function("sent.length === 3")
+    write(chat_page, "And this?")
+    acknowledge(chat_page, error="a.txt is empty.")
+    expect(chat_page.locator(".claude-nb-notice")).to_have_text("a.txt is empty.")
+    write(chat_page, "Then without it")
+    chat_page.wait_for_function("sent.length === 4")
+
+    assert chat_page.evaluate(ops) == ["attach", "send", "attach", "send"]
+    assert chat_page.evaluate("sent[3].text") == "Then without it"
+
+
+def test_a_question_that_is_refused_comes_back(chat_page):
+    """Also where that overtakes the answer to the question, which empties the box."""
+    write(chat_page, "Hi")
+    refused = {"op": "refused", "prompt": "Hi", "error": "The budget is spent."}
+    chat_page.evaluate("receive", {"chat": 1, "ops": [refused]})
+    acknowledge(chat_page)
+
+    expect(chat_page.locator(".claude-nb-notice")).to_have_text("The budget is spent.")
+    expect(chat_page.get_by_label("Message to Claude")).to_have_value("Hi")

@@ -26,11 +26,13 @@ FILE = Path(__file__).parent / "chat" / "conversation.json"
 _NAME = re.compile(r"\b[0-9a-f]{32}\b")
 _TIME = re.compile(r'(\d+\.\d s)|(?<="elapsed": )[\d.]+')
 
+PICKED = {"model": "claude-opus-5-5", "effort": ""}
+
 SAYS: list[dict[str, Any]] = [
-    {"op": "send", "text": "First"},
-    {"op": "send", "text": "{{nope}}"},
-    {"op": "send", "text": "Second"},
-    {"op": "edit", "turn": 0, "text": "Changed"},
+    {"op": "send", "text": "First", **PICKED},
+    {"op": "send", "text": "{{nope}}", **PICKED},
+    {"op": "send", "text": "Second", **PICKED},
+    {"op": "edit", "turn": 0, "text": "Changed", **PICKED},
     {"op": "pick", "turn": 0, "by": -1},
     {"op": "clear"},
     {"op": "bring_back"},

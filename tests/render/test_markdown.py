@@ -149,6 +149,8 @@ def test_code_has_the_classes_that_notebooks_colour():
     assert '<pre class="highlight"' in box
     assert '<code class="language-python"' in box
     assert to_html("```python\ndef\n```") == (f'{box}<span class="k">def</span>\n</code></pre>\n')
+    coloured = '<span class="o">=</span> <span class="s2">"&lt;"</span>'
+    assert to_html('```python\nx = "<"\n```') == f"{box}x {coloured}\n</code></pre>\n"
     assert to_html("    a < b") == f"{code_open('')}a &lt; b\n</code></pre>\n"
     assert to_html("```nonesuch\ndef\n```") == f"{code_open('nonesuch')}def\n</code></pre>\n"
 

@@ -119,6 +119,16 @@ def test_no_frame_holds_a_key(kind):
     assert "api03" not in str([*made, frames.snapshot(reply, 9.0)])
 
 
+def test_long_input_is_sent_once():
+    """What is too long to be coloured is shown as it stays while it comes: it is not sent again."""
+    pieces = ['{"a": "', *[r"one \"word\"\n"] * 2_000, '"}']
+    made, html, _, _ = play([[start()], *([event] for event in tool_use(*pieces)), end("tool_use")])
+
+    patches = [op for frame in made for op in frame["ops"] if op["op"] == "patch"]
+    assert [op["keep"] == 0 for op in patches] == [True] + [False] * len(pieces)
+    assert applied(made) == html
+
+
 def test_tools_can_be_hidden():
     """With ``hide_tools``, neither a call nor its result has a pane; all else is there."""
     frames = Frames()
