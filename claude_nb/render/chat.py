@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from claude_nb.blocks import Block
     from claude_nb.progress import Progress
     from claude_nb.prompt import Request
-    from claude_nb.render.incremental import Incremental
 
 LONGEST_PROMPT = 20_000
 """Characters of a question that are shown; all of it is sent."""
@@ -62,12 +61,12 @@ class Answer:
     simulated: bool = False
 
 
-def answer(progress: Progress, done: Mapping[Block, Incremental] = html.NOTHING) -> Answer:
+def answer(progress: Progress, done: Mapping[Block, html.Rendered] = html.NOTHING) -> Answer:
     """Make all forms of a reply that has ended.
 
     Args:
         progress: The reply.
-        done: The Markdown that has been rendered already, by the first block of each text.
+        done: What has been rendered already, by the (first) block that it shows.
     """
     note = words.card(progress)
     notes = html.notes(progress.notes) if progress.notes else ""

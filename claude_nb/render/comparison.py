@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from claude_nb.blocks import Block
     from claude_nb.progress import Progress
-    from claude_nb.render.incremental import Incremental
 
 _COLUMNS = "display:flex;flex-wrap:wrap;gap:16px 28px"
 _COLUMN = "flex:1 1 280px;min-width:0;overflow-x:auto"
@@ -45,7 +44,7 @@ def page(
     *,
     now: float | None = None,
     opened: Container[Block] = frozenset(),
-    done: Mapping[Block, Incremental] = html.NOTHING,
+    done: Mapping[Block, html.Rendered] = html.NOTHING,
 ) -> str:
     """The replies as HTML, and the table below them once all have ended.
 
@@ -53,7 +52,7 @@ def page(
         sides: The replies, in the order of their columns.
         now: While they stream, the time (``time.monotonic()``).
         opened: The blocks whose panes the reader has opened.
-        done: The Markdown that has been rendered already, by the first block of each text.
+        done: What has been rendered already, by the (first) block that it shows.
     """
     columns = "".join(
         f'<div style="{_COLUMN}">'
@@ -71,7 +70,7 @@ def page(
 def mimebundle(
     sides: Sequence[Side],
     opened: Container[Block] = frozenset(),
-    done: Mapping[Block, Incremental] = html.NOTHING,
+    done: Mapping[Block, html.Rendered] = html.NOTHING,
 ) -> dict[str, str]:
     """The replies for a notebook's output: HTML, Markdown and plain text; see ``page``."""
     rows = table(sides)

@@ -8,6 +8,7 @@ text quiet in a light and in a dark theme alike.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -29,12 +30,25 @@ if TYPE_CHECKING:
 
     from claude_nb.blocks import Block, Message
     from claude_nb.progress import Progress
-    from claude_nb.render.incremental import Incremental
     from claude_nb.seams import Seam
     from claude_nb.usage import Usage
 
-NOTHING: Mapping[Block, Incremental] = MappingProxyType({})
-"""No Markdown has been rendered yet."""
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What has been rendered of a complete block, or of texts that are one, while they came.
+
+    Attributes:
+        html: The live form: of each Markdown block by itself, or of JSON.
+        open_fence: The marker of the fence that a text ends in without closing it; or nothing.
+    """
+
+    html: list[str]
+    open_fence: str = ""
+
+
+NOTHING: Mapping[Block, Rendered] = MappingProxyType({})
+"""Nothing has been rendered yet."""
 
 _STATUS = "margin:0 0 4px;line-height:24px"
 _DOT = "display:inline-block;width:7px;height:7px;margin-right:7px;border-radius:50%"
@@ -72,7 +86,7 @@ def reply(
     *,
     now: float | None = None,
     opened: Container[Block] = frozenset(),
-    done: Mapping[Block, Incremental] = NOTHING,
+    done: Mapping[Block, Rendered] = NOTHING,
 ) -> str:
     """A whole reply.
 
@@ -80,7 +94,7 @@ def reply(
         progress: The reply so far.
         now: While it streams, the time (``time.monotonic()``).
         opened: The blocks whose panes the reader has opened.
-        done: The Markdown that has been rendered already, by the first block of each text.
+        done: What has been rendered already, by the (first) block that it shows.
 
     Returns:
         HTML that is safe in a trusted cell: nothing that came from a server is unescaped.
@@ -98,7 +112,7 @@ def body(
     *,
     now: float | None = None,
     opened: Container[Block] = frozenset(),
-    done: Mapping[Block, Incremental] = NOTHING,
+    done: Mapping[Block, Rendered] = NOTHING,
     name: str = "",
 ) -> str:
     """A reply without its usage: the line above, what was said, and the card.
@@ -120,7 +134,7 @@ def body(
 def said(
     progress: Progress,
     opened: Container[Block] = frozenset(),
-    done: Mapping[Block, Incremental] = NOTHING,
+    done: Mapping[Block, Rendered] = NOTHING,
 ) -> str:
     """What came, in its order, and the sources that it cites behind it."""
     owners = {b: message for message in reversed(progress.messages) for b in message.content}
@@ -129,7 +143,7 @@ def said(
     for blocks in passages(progress):
         first = blocks[0]
         if is_json(progress, first):
-            parts += map(json_text, blocks)
+            parts += [json_text(item, done.get(item)) for item in blocks]
         elif first.type == "text":
             parts.append(passage(blocks, sources, done.get(first)))
         elif progress.shows(first):
@@ -162,7 +176,7 @@ def notes(lines: Iterable[str]) -> str:
 
 
 def block(
-    item: Block, message: Message, *, is_open: bool = False, done: Incremental | None = None
+    item: Block, message: Message, *, is_open: bool = False, done: Rendered | None = None
 ) -> str:
     """A block that is no text in its readable form; a pane is folded unless it is being written."""
     growing = item.ended is None
@@ -172,7 +186,7 @@ def block(
         label = thinking_label(item, message)
         return pane(label, shown + unshown(item), is_open=is_open) if item.text else line(label)
     if item.type in TOOL_CALLS:
-        body = tool_input(item) + tool_result(item)
+        body = tool_input(item, done) + tool_result(item)
         return pane(tool_label(item), body, is_open=is_open)
     return "" if growing else _other(item, is_open=is_open)
 
@@ -188,16 +202,17 @@ def may_be_json(progress: Progress, item: Block) -> bool:
     return is_open and not item.text.strip()
 
 
-def json_text(item: Block) -> str:
+def json_text(item: Block, done: Rendered | None = None) -> str:
     """A text that is JSON, made readable."""
-    return partial_json.to_html(item.text[:MOST]) + unshown(item)
+    shown = partial_json.to_html(item.text[:MOST]) if done is None else "".join(done.html)
+    return shown + unshown(item)
 
 
-def _saved(done: Incremental) -> str:
-    return "".join(map(saved, done.blocks))
+def _saved(done: Rendered) -> str:
+    return "".join(map(saved, done.html))
 
 
-def passage(blocks: Sequence[Block], sources: Sources, done: Incremental | None = None) -> str:
+def passage(blocks: Sequence[Block], sources: Sources, done: Rendered | None = None) -> str:
     """Texts that are one, with the marks of what they cite; what they cite is taken in."""
     if done is None:
         live = any(item.ended is None for item in blocks)
@@ -205,7 +220,7 @@ def passage(blocks: Sequence[Block], sources: Sources, done: Incremental | None 
     else:
         for item in blocks:
             sources.mark(item)
-        shown = list(map(saved, done.blocks))
+        shown = list(map(saved, done.html))
     for at, found in reversed(seams(blocks)):
         shown.insert(seam_place(blocks, at), seam(found))
     return "".join(shown) + unshown_text(blocks)
@@ -257,10 +272,11 @@ def tool_label(item: Block) -> str:
     return f'{name}<span style="{QUIET}">{arguments}{ran}</span>'
 
 
-def tool_input(item: Block) -> str:
+def tool_input(item: Block, done: Rendered | None = None) -> str:
     """A tool call's input, as far as it came, made readable."""
-    sent = item.text or partial_json.write(item.input)
-    return partial_json.to_html(sent[:MOST]) + unshown(item)
+    if item.text or done is not None:
+        return json_text(item, done)
+    return partial_json.to_html(partial_json.write(item.input)[:MOST])
 
 
 def tool_result(item: Block) -> str:

@@ -506,7 +506,6 @@ def _highlight(code: str, language: str) -> str:
     import pygments
     from pygments.token import Token
 
-
     if len(code) > HIGHLIGHT_LIMIT or _SLOW_CODE.search(code):
         return escapeHtml(code)
     lexer = _lexer(language)

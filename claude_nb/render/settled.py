@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from claude_nb.blocks import Block
     from claude_nb.progress import Progress
     from claude_nb.prompt import Request
-    from claude_nb.render.incremental import Incremental
 
 RECORD_VERSION = 1
 
@@ -28,14 +27,14 @@ MAX_CONTENT = 1_000_000
 def mimebundle(
     progress: Progress,
     opened: Container[Block] = frozenset(),
-    done: Mapping[Block, Incremental] = html.NOTHING,
+    done: Mapping[Block, html.Rendered] = html.NOTHING,
 ) -> dict[str, str]:
     """The reply as HTML, Markdown and plain text, for a notebook's output.
 
     Args:
         progress: The reply.
         opened: The blocks whose panes the reader has opened.
-        done: The Markdown that has been rendered already, by the first block of each text.
+        done: What has been rendered already, by the (first) block that it shows.
     """
     return {
         "text/html": html.reply(progress, opened=opened, done=done),

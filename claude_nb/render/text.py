@@ -13,7 +13,7 @@ from claude_nb.errors import redact
 from claude_nb.render import caching, results, tool_results, words
 from claude_nb.render.characters import MOST, brief, clean, in_code
 from claude_nb.render.citations import Sources
-from claude_nb.render.html import NOTHING
+from claude_nb.render.html import NOTHING, Rendered
 from claude_nb.render.markdown import INLINE_LIMIT, open_fence, with_marks
 from claude_nb.render.passages import marked, passages, raw
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from claude_nb.blocks import Block
     from claude_nb.progress import Progress
-    from claude_nb.render.incremental import Incremental
 
 _AMPERSAND = re.compile("&(?!#91;)")
 _SUSPICIOUS = re.compile(r"<[A-Za-z/!?]|!\[|&[#A-Za-z]|\](?!\((?:https?://|mailto:)|[^\[\]:(]|\Z)")
@@ -112,7 +111,7 @@ def _usage_line(progress: Progress) -> str:
     return " · ".join(facts)
 
 
-def markdown(progress: Progress, done: Mapping[Block, Incremental] = NOTHING) -> str:
+def markdown(progress: Progress, done: Mapping[Block, Rendered] = NOTHING) -> str:
     """The reply as Markdown: the model's own, with raw HTML and unsafe links taken apart.
 
     A front end that prefers Markdown to HTML may render it without sanitising (JupyterLab does so
@@ -121,7 +120,7 @@ def markdown(progress: Progress, done: Mapping[Block, Incremental] = NOTHING) ->
 
     Args:
         progress: The reply.
-        done: The Markdown that has been rendered already, by the first block of each text.
+        done: What has been rendered already, by the (first) block that it shows.
     """
     sources = Sources()
     parts = ["  \n".join(f"*{_escape(clean(redact(note)))}*" for note in progress.notes)]

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from claude_nb.blocks import Block
     from claude_nb.progress import Progress
-    from claude_nb.render.incremental import Incremental
     from claude_nb.views.protocol import Op
 
 _FRAME = 1 / 30
@@ -85,9 +84,9 @@ class Frames:
         return sum(pane.open_units for pane in self._panes)
 
     @property
-    def rendered(self) -> dict[Block, Incremental]:
-        """The Markdown that has been rendered, by the first block of each text."""
-        return {pane.block: pane.markdown for pane in self._panes if pane.markdown is not None}
+    def rendered(self) -> dict[Block, html.Rendered]:
+        """What has been rendered of complete blocks, by the (first) block that it shows."""
+        return {pane.block: done for pane in self._panes if (done := pane.rendered) is not None}
 
     def next(self, progress: Progress, now: float) -> dict[str, object] | None:
         """The next frame, or None if nothing has changed.

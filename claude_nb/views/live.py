@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from claude_nb.blocks import Block
-    from claude_nb.render.incremental import Incremental
+    from claude_nb.render.html import Rendered
     from claude_nb.reply import Reply
 
 
@@ -74,8 +74,8 @@ class LiveView:
             return set(self._frames.opened)
 
     @property
-    def rendered(self) -> dict[Block, Incremental]:
-        """The Markdown that has been rendered, by the first block of each text."""
+    def rendered(self) -> dict[Block, Rendered]:
+        """What has been rendered of complete blocks, for what is saved."""
         with self._lock:
             return self._frames.rendered
 

@@ -13,7 +13,7 @@ from claude_nb.render import html, results
 from claude_nb.render.characters import MOST, Cleaner
 from claude_nb.render.citations import Sources
 from claude_nb.render.incremental import Incremental
-from claude_nb.render.markdown import code_open
+from claude_nb.render.markdown import HIGHLIGHT_LIMIT, code_open
 from claude_nb.render.partial_json import PrettyJson
 from claude_nb.render.passages import seams
 from claude_nb.views import protocol
@@ -37,8 +37,8 @@ class Pane:
     open_units = 0
     cites = False
     may_cite = True
-    markdown: Incremental | None = None
-    """What has rendered its text, once all of it is rendered and none of it is lost."""
+    rendered: html.Rendered | None = None
+    """What has been rendered of it, once all of it is and nothing of it is lost."""
 
     def __init__(self, number: int, block: Block, message: Message) -> None:
         self.number = number
@@ -121,9 +121,10 @@ class _TextPane(Pane):
         return 0 if self.finished else self._markdown.open_units
 
     @property
-    def markdown(self) -> Incremental | None:  # type: ignore[override]
-        is_whole = self.finished and not any(block.lost for block in self._passage)
-        return self._markdown if is_whole else None
+    def rendered(self) -> html.Rendered | None:  # type: ignore[override]
+        if not self.finished or any(block.lost for block in self._passage):
+            return None
+        return html.Rendered(self._markdown.blocks, self._markdown.open_fence)
 
     def add(self, block: Block) -> None:
         self._passage.append(block)
@@ -237,16 +238,26 @@ class _JsonPane(Pane):
         self._fed = 0
         self._left = MOST
         self._units = 0
+        self._below = ""
 
     def grow(self, message: Message) -> list[Op]:  # noqa: ARG002 - what only other panes need
         ops = self._write()
         self.finished = self.block.ended is not None
-        return ops + self._end(html.json_text(self.block)) if self.finished else ops
+        return ops + self._end() if self.finished else ops
 
-    def _end(self, whole: str) -> list[Op]:
-        """The operation that shows all of it as it stays; none where that is shown already."""
-        shown, self._blocks = "".join(self._blocks), [whole]
-        return [] if shown == whole else [protocol.patch(self.number, 0, 0, whole)]
+    def _end(self) -> list[Op]:
+        """The operations that show all of it as it stays: coloured, unless it is long."""
+        if len(self.block.text) > HIGHLIGHT_LIMIT:
+            ops = self._show(self._cleaner.finish())
+        else:
+            shown, coloured = "".join(self._blocks), html.tool_input(self.block)
+            ops = [] if coloured == shown else [protocol.patch(self.number, 0, 0, coloured)]
+            self._blocks = [coloured]
+        self.rendered = html.Rendered(["".join(self._blocks)])
+        if below := html.unshown(self.block):
+            ops.append(protocol.patch(self.number, 0, self._units + len(_CODE_END), below))
+            self._below = below
+        return ops
 
     def _write(self) -> list[Op]:
         """The operations for what has come of the JSON."""
@@ -262,14 +273,19 @@ class _JsonPane(Pane):
             self._left -= len(fresh)
             text = "".join([part for _, part in self._json.feed(fresh)])
             # After the escapes in strings are decoded: a key may be written with them.
-            if shown := escape(self._cleaner.feed(self._keys.feed(text)), quote=False):
-                ops.append(protocol.patch(self.number, 0, self._units, shown, len(_CODE_END)))
-                self._blocks.insert(-1, shown)
-                self._units += len(shown.encode("utf-16-le")) // 2
+            ops += self._show(self._cleaner.feed(self._keys.feed(text)))
         return ops
 
+    def _show(self, text: str) -> list[Op]:
+        if not text:
+            return []
+        shown, at = escape(text, quote=False), self._units
+        self._blocks.insert(-1, shown)
+        self._units += len(shown.encode("utf-16-le")) // 2
+        return [protocol.patch(self.number, 0, at, shown, len(_CODE_END))]
+
     def html_blocks(self) -> list[str]:
-        return ["".join(self._blocks)]
+        return ["".join([*self._blocks, self._below])]
 
 
 class _ToolPane(_JsonPane):
@@ -301,7 +317,7 @@ class _ToolPane(_JsonPane):
             return []
         ops: list[Op] = []
         if self.block.lost or not self._known:
-            ops += self._end(html.tool_input(self.block))
+            ops += self._end()
         self._known = known
         if not self._result and (result := html.tool_result(self.block)):
             self._result = [result]

@@ -122,11 +122,24 @@ def test_no_frame_holds_a_key(kind):
 def test_long_input_is_sent_once():
     """What is too long to be coloured is shown as it stays while it comes: it is not sent again."""
     pieces = ['{"a": "', *[r"one \"word\"\n"] * 2_000, '"}']
-    made, html, _, _ = play([[start()], *([event] for event in tool_use(*pieces)), end("tool_use")])
+    groups = [[start()], *([event] for event in tool_use(*pieces)), end("tool_use")]
+    made, html, frames, reply = play(groups)
 
     patches = [op for frame in made for op in frame["ops"] if op["op"] == "patch"]
     assert [op["keep"] == 0 for op in patches] == [True] + [False] * len(pieces)
-    assert applied(made) == html
+    assert applied(made) == html == applied([frames.snapshot(reply, 9.0)])
+    assert mimebundle(reply, done=frames.rendered) == mimebundle(reply)
+
+
+def test_input_that_is_not_shown_whole_says_so():
+    """Live, for a page that comes later, and saved."""
+    pieces = ['{"a": "', *["x" * 100_000] * 10, "\r", '"}']
+    groups = [[start()], *([event] for event in tool_use(*pieces)), end("tool_use")]
+    made, html, frames, reply = play(groups)
+
+    assert "more characters" in html
+    assert applied(made) == html == applied([frames.snapshot(reply, 9.0)])
+    assert mimebundle(reply, done=frames.rendered) == mimebundle(reply)
 
 
 def test_tools_can_be_hidden():
