@@ -10,7 +10,7 @@ import pytest
 from claude_nb import ClaudeError, Conversation, Simulator
 from claude_nb.errors import InputError
 from claude_nb.simulator import Error, Stream
-from tests.played import said, start, text
+from tests.played import recorded, said, start, text
 
 
 def sent(api: Simulator):
@@ -151,3 +151,16 @@ def test_what_cannot_be_sent_leaves_the_conversation_free(api):
     trains.ask("When?", show=False)
 
     assert sent(api) == ["When?"]
+
+
+@pytest.mark.parametrize("name", ["untyped_block", "null_objects"])
+def test_what_has_no_type_does_not_go_back(api, name):
+    """The API would refuse it, with every question that follows."""
+    api.enqueue(Stream(recorded(name)), Stream(said("Yes.")))
+    conversation = Conversation(name)
+
+    conversation.ask("One", show=False)
+    conversation.ask("Two", show=False)
+
+    _, answer, _ = api.requests[-1].body["messages"]
+    assert answer["content"] == [{"type": "text", "text": "Hello"}]
