@@ -27,7 +27,7 @@ _EVENTS = st.one_of(
 )
 
 
-def log_of(*data):
+def log_of(*data: object):
     """A log of these, a second apart, the first of the first attempt."""
     log = EventLog()
     for number, item in enumerate(data):
