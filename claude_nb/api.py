@@ -1,7 +1,7 @@
 """The SDK's client, and its errors in our words.
 
-With ``source`` and ``batch_api``, the only modules that import the SDK; they do so when it is first
-needed, on the engine's thread, because that import takes more than a second.
+With ``source`` and ``batch_api``, the only modules that use the SDK. Its import takes more than a
+second: it is done while the kernel is idle (``preload``), or when a request needs it.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import json
 import math
 import os
 import re
+import sys
 import threading
 import time
 import weakref
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from anthropic import APIStatusError, AsyncAnthropic
+
+    from claude_nb.simulator import Simulator
 
 _READ_TIMEOUT = 90.0
 """Seconds of silence after which a stream counts as lost; the server's pings count as sound. A
@@ -114,6 +117,7 @@ class Connection:
         api_key: A key typed by the user, or None for the environment's. Never shown.
         own_client: The user's ``AsyncAnthropic`` (or a sibling for another platform), or None.
         simulated: Whether the server is the simulator.
+        simulator: The simulator, if its address is not known yet.
         key_env: The environment variable whose key ``base_url`` may have; empty for none.
         replayed: Whether recordings answer: there is no server.
     """
@@ -122,6 +126,7 @@ class Connection:
     api_key: str | None = field(default=None, repr=False)
     own_client: Any = field(default=None, repr=False)
     simulated: bool = False
+    simulator: Simulator | None = None
     key_env: str = ""
     replayed: bool = False
 
@@ -135,6 +140,40 @@ class Connection:
         own = getattr(self.own_client, "base_url", None)
         return str(own or self.base_url or os.environ.get("ANTHROPIC_BASE_URL", ""))
 
+    @property
+    def pending(self) -> str:
+        """What is being waited for before a request can be sent, in words; empty for nothing."""
+        if self.replayed:
+            return ""
+        sdk = sys.modules.get("anthropic")
+        if sdk is None or getattr(sdk.__spec__, "_initializing", False):
+            return "loading the SDK"
+        is_starting = self.simulator is not None and not self.simulator.listens
+        return "starting the simulator" if is_starting else ""
+
+    def prepare(self) -> None:
+        """Wait until a request can be sent: for the SDK, and for the simulator if it answers.
+
+        Raises:
+            ClaudeError: The simulator did not start.
+        """
+        import anthropic  # noqa: F401
+
+        self._listening()
+
+    def _listening(self) -> Connection:
+        """The same with the simulator's address, once it listens."""
+        if self.simulator is None:
+            return self
+        try:
+            return replace(self, base_url=self.simulator.base_url, simulator=None)
+        except RuntimeError as error:
+            raise ClaudeError(
+                "The simulator did not start.",
+                "%claude_nb simulate on starts it again.",
+                detail=_words(error),
+            ) from None
+
     def client(self) -> AsyncAnthropic:
         """A client for this connection, kept for the next request so that it finds a warm socket.
 
@@ -145,6 +184,7 @@ class Connection:
             CredentialsError: There is no key, or none that can be sent.
             InputError: The network's settings are not possible, ``own_client`` is not an
                 asynchronous client of the SDK, or recordings are being replayed.
+            ClaudeError: The simulator did not start.
         """
         if self.replayed:
             raise InputError(
@@ -153,9 +193,10 @@ class Connection:
             )
         if self.own_client is not None:
             return _without_retries(self.own_client)
+        server = self._listening()
         ambient = tuple(sorted(kv for kv in os.environ.items() if _AMBIENT.match(kv[0])))
         with _making:  # or several that begin at once would each make one, and leave it open
-            return _client(self, ambient, self.key())
+            return _client(server, ambient, server.key())
 
     def key(self) -> str | None:
         """The key to send: None for what the environment has for its own server.

@@ -283,7 +283,7 @@ def _row(job: Job) -> tuple[str, ...]:
     return (
         str(job.number),
         f"[{job.place.execution}]" if job.place.execution else "–",
-        reply.model or reply.request.model,
+        reply.model,
         words.status(reply),
         words.seconds(elapsed),
         first_words(job.prompt, 40),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threading import Thread
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import (
@@ -14,11 +14,13 @@ from IPython.core.magic import (
 )
 from traitlets import Bool, Enum, Float, Int, Unicode
 
-from claude_nb import completion, options
+from claude_nb import completion, options, preload
 from claude_nb.models import DEFAULT_MODEL
 from claude_nb.traps import rewrite
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from IPython.core.interactiveshell import InteractiveShell
 
     from claude_nb.comparison import Comparison
@@ -122,7 +124,7 @@ def load(shell: InteractiveShell) -> None:
         shell.Completer.custom_matchers.append(completion.matcher(shell.user_ns))
         if shell.display_formatter is not None:
             shell.display_formatter.ipython_display_formatter.for_type_by_name(*_TIMELINE, _show)
-        Thread(target=_warm_up, name="claude_nb warm-up", daemon=True).start()
+        preload.start(_warm_up(shell))
 
 
 _TIMELINE = ("claude_nb.render.timeline", "Timeline")
@@ -135,11 +137,14 @@ def _show(timeline: Timeline) -> None:
     show_timeline(timeline)
 
 
-def _warm_up() -> None:
-    """Import what the first cell needs, while nobody waits for it."""
-    from claude_nb.run import session
+def _warm_up(shell: InteractiveShell) -> Iterator[None]:
+    """Make ready what the first cell needs, in steps."""
+    from claude_nb.session import session
 
-    session.warm_up()
+    yield from session.warm_up()
+    for name in ("cell", "views.live") if hasattr(shell, "kernel") else ("cell",):
+        yield
+        import_module(f"claude_nb.{name}")
 
 
 def unload(shell: InteractiveShell) -> None:

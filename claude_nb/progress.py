@@ -27,7 +27,7 @@ from claude_nb.seams import Resumption, Seam
 from claude_nb.usage import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from claude_nb.events import Delta
 
@@ -82,6 +82,8 @@ class Progress:
         misfit: Why there is no object although one was asked for; empty otherwise.
         notes: What is said above it about what was sent.
         expectation: What its request could find in the cache; None where it is not cached.
+        pending: Says what is being waited for before its first request can be sent; empty for
+            nothing.
     """
 
     def __init__(self) -> None:
@@ -96,6 +98,7 @@ class Progress:
         self.misfit = ""
         self.notes: tuple[str, ...] = ()
         self.expectation: Expectation | None = None
+        self.pending: Callable[[], str] = str
         self._resumption: Resumption | None = None
         self._kept = 0  # of how many messages the text is part of the answer, though they broke off
 

@@ -111,6 +111,11 @@ class Reply(Progress):
             self.misfit = f"There is no {output.name}: {redact(why)[:1000]}"
 
     @property
+    def model(self) -> str:
+        """The model that answers, or is going to be asked."""
+        return super().model or self.request.model
+
+    @property
     def message(self) -> Any:
         """The SDK's ``Message`` of the last request, or None if none began."""
         return self.last.to_sdk() if self.last else None
@@ -141,7 +146,7 @@ class Reply(Progress):
     def __repr__(self) -> str:
         text = redact(self.text)
         shown = text if len(text) <= 60 else text[:59] + "…"
-        return f"<Reply {self.outcome} · {self.model or self.request.model} · {shown!r}>"
+        return f"<Reply {self.outcome} · {self.model} · {shown!r}>"
 
 
 def _attached(reply: Reply, name: str) -> str:

@@ -306,6 +306,7 @@ def _asked(
         request = call(limits.fit(request, Progress()))
         reply = Reply(request, typed)
         reply.expectation = session.cache.expect(request, connection, reply)
+        reply.pending = lambda: connection.pending
         reply.shown_in = place.execution if show else 0
         session.last = reply
         calls = Calls(offered) if offered else None
@@ -400,7 +401,10 @@ def fitting() -> str:
     """
     if getattr(shell(), "kernel", None) is None:
         return "terminal"
-    live = sys.modules.get("claude_nb.views.live")
-    answered = live is not None and live.LiveOutput.answered
+    answered = False
+    if "claude_nb.views.live" in sys.modules:
+        from claude_nb.views.live import LiveOutput
+
+        answered = LiveOutput.answered
     answers = bool(current_place().cell) or answered or "google.colab" in sys.modules
     return "live" if answers else "updating"

@@ -7,6 +7,7 @@ import os
 import threading
 import warnings
 from contextlib import suppress
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from claude_nb.api import Connection
@@ -15,6 +16,8 @@ from claude_nb.errors import ClaudeError, InputError
 from claude_nb.spending import Ledger
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from claude_nb.budget import Budget
     from claude_nb.recording.player import Library, Recorder
     from claude_nb.reply import Reply
@@ -138,7 +141,7 @@ class Session:
                 self._simulator = self._start(
                     float(os.environ.get("CLAUDE_NB_SIMULATE_SPEED", "1")), 0
                 )
-            return Connection(base_url=self._simulator.base_url, simulated=True)
+            return Connection(simulated=True, simulator=self._simulator)
 
     def source(self, live: Source) -> Source:
         """Where events come from: ``live``, or recordings in its place."""
@@ -156,16 +159,24 @@ class Session:
             except InputError as error:  # the reply itself is there, and paid for
                 warnings.warn(f"The reply was not recorded: {error}", stacklevel=2)
 
-    def warm_up(self) -> None:
-        """Make what the first request needs: the SDK alone takes over a second to import."""
-        with suppress(ClaudeError, RuntimeError):  # the request itself will say what is wrong
+    def warm_up(self) -> Iterator[None]:
+        """Make ready what the first request needs, in steps; the import of the SDK is the longest.
+
+        A simulator is started only where it is what answers.
+        """
+        self.connection()
+        for name in ("pydantic", "httpx2", "anthropic"):  # first what others may need too
+            yield
+            import_module(name)
+        yield
+        with suppress(ClaudeError):  # the request itself will say what is wrong
             self.connection().client()
 
     def _start(self, speed: float, seed: int) -> Simulator:
         from claude_nb.simulator import Simulator
 
         pace = speed if speed > 0 else math.inf
-        return Simulator(speed=pace, seed=seed, record=False).start()
+        return Simulator(speed=pace, seed=seed, record=False).launch()
 
 
 session = Session()

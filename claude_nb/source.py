@@ -66,6 +66,7 @@ class ApiSource:
     async def events(self, request: Request) -> AsyncGenerator[Any, None]:
         """Send the request once, and yield what comes."""
         params = self.params(request)
+        await asyncio.to_thread(self._connection.prepare)
         yield RequestSent(request.model, self._connection.simulated, params=params)
         async with aclosing(_streamed(self._connection, params)) as events:
             async for event in events:
@@ -88,6 +89,7 @@ class WholeSource:
     async def events(self, request: Request) -> AsyncGenerator[Any, None]:
         """Send the request once, and yield what comes when all of it is there."""
         params = self.params(request)
+        await asyncio.to_thread(self._connection.prepare)
         yield RequestSent(request.model, self._connection.simulated, whole=True, params=params)
         if request.max_tokens >= LONG:
             told = _streamed(self._connection, params)
@@ -117,6 +119,7 @@ class Warming:
     async def events(self, request: Request) -> AsyncGenerator[Any, None]:
         """Send the system prompt with the words of ``request``; the message is told as events."""
         params = self.params(request)
+        await asyncio.to_thread(self._connection.prepare)
         yield RequestSent(request.model, self._connection.simulated, params=params)
         async with aclosing(_whole(self._connection, params)) as events:
             async for event in events:

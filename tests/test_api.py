@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import gc
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import format_datetime
 
@@ -30,7 +31,7 @@ from claude_nb.errors import (
     UnreachableError,
 )
 from claude_nb.session import Session
-from claude_nb.simulator import Error, Raw, Stream
+from claude_nb.simulator import Error, Raw, Simulator, Stream
 from claude_nb.simulator.wire import sse
 from tests.played import end, start, text
 
@@ -412,3 +413,32 @@ def test_an_exception_that_nobody_expected_has_a_name():
         MalformedError,
         "RuntimeError while reading the reply. Odd.",
     )
+
+
+def test_what_a_request_waits_for_has_a_name(monkeypatch):
+    """The SDK first, then a simulator that does not listen yet; recordings need neither."""
+    simulator = Simulator()
+    connection = Connection(simulated=True, simulator=simulator)
+    with monkeypatch.context() as patched:
+        patched.delitem(sys.modules, "anthropic")
+        assert connection.pending == Connection().pending == "loading the SDK"
+        assert Connection(replayed=True).pending == ""
+    assert (connection.pending, Connection().pending) == ("starting the simulator", "")
+
+    with simulator:
+        assert connection.pending == ""
+
+
+def test_a_simulator_that_does_not_start_is_an_error(monkeypatch):
+    """Said once: it is not tried again, and the reply names its model."""
+    session = Session()
+    monkeypatch.setattr(run, "session", session)
+    monkeypatch.setattr("claude_nb.simulator.process.sys.executable", "/bin/false")
+    session.simulate(on=True)
+
+    with pytest.raises(ClaudeError, match="The simulator did not start") as raised:
+        claude_nb.ask("hello", model="claude-sonnet-5-5", show=False)
+
+    reply = raised.value.reply
+    assert (str(reply.outcome), reply.model, reply.messages) == ("failed", "claude-sonnet-5-5", [])
+    assert "did not start" in reply._repr_mimebundle_()[0]["text/markdown"]

@@ -15,7 +15,7 @@ PACKAGE = Path(claude_nb.__file__).parent
 CODE_MAP = Path(__file__).resolve().parents[1] / "CONTRIBUTING.md"
 
 FLOORS = [
-    "errors events models price_file sdk usage",
+    "errors events models preload price_file sdk usage",
     "attachments blocks caching progress prompt seams",
     "api batch_api render source steps turns wire",
     "engine output reply retry",

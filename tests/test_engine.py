@@ -14,8 +14,10 @@ import pytest
 
 import claude_nb
 from claude_nb import engine as engine_module
+from claude_nb import views
 from claude_nb.api import Connection
 from claude_nb.engine import engine
+from claude_nb.errors import StoppedError
 from claude_nb.events import RequestSent
 from claude_nb.prompt import Request
 from claude_nb.render import words
@@ -296,6 +298,31 @@ def test_stop_while_connecting(closed_door):
 
     assert [event.type for event in stream.events] == ["request_sent"]
     assert str(stopped(stream).outcome) == "stopped"
+
+
+def test_stop_before_a_request_can_be_sent(monkeypatch):
+    """While the SDK is imported or the simulator starts, the line says so, and Stop works."""
+    ready = threading.Event()
+    monkeypatch.setattr(Connection, "prepare", lambda _: ready.wait(60))
+    monkeypatch.setattr(Connection, "pending", "loading the SDK")
+    shown = []
+
+    def paint(stream, reply, show, calls):
+        shown.append(words.status(reply))
+        stream.stop()
+        views.paint(stream, reply, show, calls)
+
+    monkeypatch.setattr("claude_nb.run.paint", paint)
+    try:
+        with pytest.raises(StoppedError) as raised:
+            claude_nb.ask("Hello", show=False)
+    finally:
+        ready.set()
+
+    reply = raised.value.reply
+    assert shown == ["loading the SDK"]
+    assert [event.type for event in reply.events] == ["stopped"]
+    assert "Nothing had come yet." in reply._repr_mimebundle_()[0]["text/plain"]
 
 
 def test_stop_at_once(closed_door):

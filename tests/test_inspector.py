@@ -127,7 +127,7 @@ def test_loading_the_extension_makes_timelines_live(monkeypatch):
     from claude_nb.magics import load, unload
     from claude_nb.render.timeline import Timeline
 
-    monkeypatch.setattr("claude_nb.magics._warm_up", lambda: None)
+    monkeypatch.setattr("claude_nb.magics._warm_up", lambda _: ())
     shell = InteractiveShell()
     shown = []
     monkeypatch.setattr("claude_nb.run.show_timeline", shown.append)

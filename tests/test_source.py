@@ -8,13 +8,14 @@ from contextlib import aclosing
 import anthropic
 import pytest
 
+import claude_nb
 from claude_nb.api import Connection
 from claude_nb.errors import DroppedError, InputError
 from claude_nb.events import RequestSent, ResponseStarted, event_type
 from claude_nb.prompt import Request
 from claude_nb.simulator import Raw, Stream
 from claude_nb.simulator.wire import sse
-from claude_nb.source import ApiSource, WholeSource
+from claude_nb.source import ApiSource, Warming, WholeSource
 from tests.played import recorded, said, start
 
 ODD = [b"null", b"[]", b"5", b'"text"', b"true"]
@@ -114,3 +115,19 @@ async def anext_but_one(events):
     async with aclosing(events):
         await anext(events)
         return await anext(events)
+
+
+@pytest.mark.parametrize("source", [ApiSource, WholeSource, Warming])
+def test_the_clock_starts_when_a_request_can_be_sent(monkeypatch, source):
+    """To import the SDK, or to start the simulator, is no time to first text."""
+    order = []
+    monkeypatch.setattr(Connection, "prepare", lambda _: order.append("prepared"))
+
+    async def begin():
+        request = Request("Hello", system=claude_nb.CachedSystem("Be brief."))
+        async with aclosing(source(Connection()).events(request)) as events:
+            order.append((await anext(events)).type)
+
+    asyncio.run(begin())
+
+    assert order == ["prepared", "request_sent"]

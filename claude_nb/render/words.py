@@ -69,7 +69,9 @@ def _doing(progress: Progress) -> str:
         return waiting(progress, seconds_left(max(0.0, progress.waiting.until - time.time())))
     if message is not None and message.whole:
         return "waiting for the whole reply"
-    if message is None or not message.accepted:
+    if message is None:
+        return progress.pending() or "connecting"
+    if not message.accepted:
         return "connecting"
     if not message.content:
         return "waiting for the first words"

@@ -63,13 +63,23 @@ class Simulator:
 
     @property
     def base_url(self) -> str:
-        """The address for the SDK's ``base_url``.
+        """The address for the SDK's ``base_url``; after ``launch`` it waits until it is known.
 
         Raises:
-            RuntimeError: If the simulator is not running.
+            RuntimeError: If the simulator is not running, or ended before it listened.
         """
         self._running()
+        with self._changed:
+            self._changed.wait_for(lambda: self._port or self._ended)
+        if not self._port:
+            self.stop()
+            raise RuntimeError("the simulator's process ended before it listened")
         return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def listens(self) -> bool:
+        """Whether the server takes connections, or did until it was stopped."""
+        return bool(self._port)
 
     @property
     def requests(self) -> tuple[Received, ...]:
@@ -87,6 +97,16 @@ class Simulator:
 
         Raises:
             RuntimeError: If the process ended before it listened.
+        """
+        self.launch()
+        _ = self.base_url
+        return self
+
+    def launch(self) -> Self:
+        """Start the server without waiting until it listens; nothing happens if it is running.
+
+        Returns:
+            This simulator.
         """
         if self._process is not None:
             return self
@@ -111,11 +131,6 @@ class Simulator:
             target=self._read, args=(self._process.stdout,), name="simulator", daemon=True
         )
         self._reader.start()
-        with self._changed:
-            self._changed.wait_for(lambda: self._port or self._ended)
-        if not self._port:
-            self.stop()
-            raise RuntimeError("the simulator's process ended before it listened")
         return self
 
     def stop(self) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tests.benchmarks import cells
 from tests.benchmarks.browser import page
 from tests.benchmarks.chat import typing
-from tests.benchmarks.loading import loading
+from tests.benchmarks.loading import first_text, loading
 from tests.benchmarks.render import rendering
 from tests.benchmarks.report import head
 from tests.benchmarks.server import Replies
@@ -24,7 +24,7 @@ CELLS = {
     "growth": cells.growth,
     "eight": cells.eight,
 }
-SECTIONS = (*CELLS, "rendering", "loading", "page", "typing")
+SECTIONS = (*CELLS, "rendering", "loading", "first", "page", "typing")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -44,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             rendering()
         if "loading" in chosen:
             loading(options.repeats)
+        if "first" in chosen:
+            first_text(options.repeats)
         if "page" in chosen:
             page(replies)
         if "typing" in chosen:

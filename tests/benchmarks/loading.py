@@ -1,12 +1,23 @@
-"""What ``%load_ext claude_nb`` adds to a kernel that has IPython and ipywidgets already."""
+"""What ``%load_ext claude_nb`` adds to a kernel, and how soon the first reply comes after it."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
+
+from nbformat.v4 import new_code_cell
+from playwright.sync_api import sync_playwright
 
 from tests.benchmarks.report import table
+from tests.browser.conftest import CHROMIUM_ARGUMENTS, find_chromium
+from tests.browser.lab import NotebookPage, Server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 _LOAD = """
 import time
@@ -35,3 +46,50 @@ def loading(repeats: int) -> None:
         (name, f"{median(taken[1:]):.1f}", f"{max(taken[1:]):.1f}") for name, taken in found.items()
     ]
     table("%load_ext in a fresh process", ("extension", "median ms", "slowest ms"), rows)
+
+
+_FIRST_TEXT = """async () => {
+    const panel = window.jupyterapp.shell.currentWidget;
+    panel.content.activeCellIndex = 1;
+    const start = performance.now();
+    window.jupyterapp.commands.execute("notebook:run-cell");
+    while (!panel.node.textContent.includes("The sky is blue"))
+        await new Promise(requestAnimationFrame);
+    return (performance.now() - start) / 1000;
+}"""
+
+
+def first_text(repeats: int) -> None:
+    """Print the seconds from running a kernel's first ``%%claude`` to simulated text on the page.
+
+    The simulator takes some of them: 0.5 s until it answers, and 0.3 s for thinking.
+    """
+    rows = []
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Server(Path(folder)) as server,
+        sync_playwright() as playwright,
+        playwright.chromium.launch(
+            executable_path=find_chromium(playwright), args=CHROMIUM_ARGUMENTS
+        ) as chromium,
+    ):
+        for wait in (0, 1, 2):
+            taken = []
+            for number in range(repeats):
+                with chromium.new_page() as page:
+                    taken.append(_first_text(page, server, f"first-{wait}-{number}", wait))
+                server.shutdown_kernels()
+            rows.append((f"{wait} s after %load_ext", f"{median(taken):.2f}", f"{max(taken):.2f}"))
+    table("The first text of a kernel's first reply", ("", "median s", "slowest s"), rows)
+
+
+def _first_text(page: Page, server: Server, name: str, wait: float) -> float:
+    cells = ["%load_ext claude_nb", "%%claude\nWhy is the sky blue?"]
+    path = server.write(name, list(map(new_code_cell, cells)), trusted=True)
+    notebook = NotebookPage(page, server, path, "lab")
+    notebook.run(0)
+    notebook.wait_idle()
+    page.wait_for_timeout(1000 * wait)
+    taken: float = page.evaluate(_FIRST_TEXT)
+    notebook.wait_idle()
+    return taken
