@@ -284,7 +284,9 @@ class Panes {
           block.lines += 1;
         }
         const rest = block.lines === LINES && end < text.length ? text.splitText(end) : null;
-        block.last.append(text);
+        const tail = block.last.lastChild;
+        if (tail && !tail.data.endsWith("\n")) tail.appendData(text.data);
+        else block.last.append(text);
         text = rest;
       }
     }

@@ -160,33 +160,41 @@ def test_growing_code_keeps_its_nodes(page):
     assert page.evaluate("document.querySelectorAll('code > div').length") == 2
 
 
-def test_growing_code_out_of_sight_is_not_laid_out(page):
-    """It takes the place of as many lines as it has, and what is selected in it stays selected."""
-    page.add_style_tag(content=style("live"))
-    lines = "".join(f"{number} &lt; 1000\n" for number in range(1000))
-    whole = f'<pre class="highlight"><code>{lines}</code></pre>\n'
-    box = {"op": "patch", "pane": 0, "block": 0, "keep": 0, "html": whole.replace(lines, "")}
-    grow = {**box, "keep": len(whole) - len(lines) - 14, "html": lines, "rest": 14}
+@pytest.mark.parametrize(("wraps", "size"), [("pre", 1000), ("pre-wrap", 50)])
+def test_growing_code_out_of_sight_is_not_laid_out(page, wraps, size):
+    """It takes the place of its lines, or the one that it had, and a selection in it is kept."""
+    page.add_style_tag(content=style("live") + f"pre {{ width: 6em; white-space: {wraps} }}")
+    lines = [f"{number} &lt; 1000\n" for number in range(1000)]
+    code, end = '<pre class="highlight"><code>', "</code></pre>\n"
+    patch = {"op": "patch", "pane": 0, "block": 0}
+    ops = [{"op": "pane", "pane": 0, "html": ""}, {**patch, "keep": 0, "html": code + end}]
+    frames = [{"frame": 1, "ops": ops}]
+    for number, at in enumerate(range(0, 1000, size), 2):
+        keep, html = len(code + "".join(lines[:at])), "".join(lines[at : at + size])
+        ops = [{**patch, "keep": keep, "html": html, "rest": len(end)}]
+        frames.append({"frame": number, "ops": ops})
     page.evaluate(
-        "receive", {"frame": 1, "ops": [{"op": "pane", "pane": 0, "html": ""}, box, grow]}
-    )
-    page.evaluate(
-        """() => {
+        """async frames => {
+            for (const frame of frames) {
+                receive(frame);
+                await new Promise(drawn => requestAnimationFrame(() => setTimeout(drawn)));
+            }
             const [first, second] = document.querySelectorAll("code > div");
             getSelection().selectAllChildren(first);
             window.selected = getSelection().toString();
             window.inside = document.createElement("span");
             second.append(inside);
             scrollTo(0, document.body.scrollHeight);
-        }"""
+        }""",
+        frames,
     )
     page.wait_for_function("!inside.checkVisibility({ contentVisibilityAuto: true })")
     height = page.evaluate('document.querySelector("code").getBoundingClientRect().height')
     assert page.evaluate("selected").startswith("0 < 1000\n")
     assert page.evaluate("getSelection().toString() === selected")
 
-    again = {**box, "html": whole.replace("<code>", "<code >")}
-    page.evaluate("receive", {"frame": 2, "ops": [again]})
+    whole = {**patch, "keep": 0, "html": f"{code}{''.join(lines)}{end}"}
+    page.evaluate("receive", {"frame": len(frames) + 1, "ops": [whole]})
     assert page.evaluate('document.querySelector("code").getBoundingClientRect().height') == height
 
 

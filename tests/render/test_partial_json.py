@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_nb.render.partial_json import INDENTED, PrettyJson, to_html, to_text, write
+from claude_nb.render.partial_json import COLOURED, INDENTED, PrettyJson, to_html, to_text, write
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="ascii"), max_size=6),
@@ -63,6 +63,18 @@ def test_time_and_length_grow_with_the_input_alone(unit, size):
 
     assert length <= (2 * INDENTED + 2) * len(raw) + 2
     assert time.process_time() - started < 2
+
+
+def test_what_is_coloured():
+    """Strings, numbers and marks, as notebooks colour them; nothing in what is very long."""
+    mark, string = '<span class="p">{}</span>', '<span class="s2">"{}"</span>'
+    begun, ended = mark.format("{\n  "), mark.format("\n}")
+
+    short = to_html('{"a": "b"}')
+    long = to_html(json.dumps({"a": "b" * COLOURED}))
+
+    assert f'>{begun}"a"{mark.format(": ")}{string.format("b")}{ended}</code>' in short
+    assert "<span" not in long
 
 
 def test_what_is_too_deep_to_write_is_left_out():
