@@ -13,8 +13,8 @@ from claude_nb.render import html, results
 from claude_nb.render.characters import MOST, Cleaner
 from claude_nb.render.citations import Sources
 from claude_nb.render.incremental import Incremental
-from claude_nb.render.markdown import HIGHLIGHT_LIMIT, code_open
-from claude_nb.render.partial_json import PrettyJson
+from claude_nb.render.markdown import code_open
+from claude_nb.render.partial_json import COLOURED, PrettyJson
 from claude_nb.render.passages import seams
 from claude_nb.views import protocol
 
@@ -247,7 +247,7 @@ class _JsonPane(Pane):
 
     def _end(self) -> list[Op]:
         """The operations that show all of it as it stays: coloured, unless it is long."""
-        if len(self.block.text) > HIGHLIGHT_LIMIT:
+        if len(self.block.text) > COLOURED:
             ops = self._show(self._cleaner.finish())
         else:
             shown, coloured = "".join(self._blocks), html.tool_input(self.block)
