@@ -6,11 +6,8 @@ import pytest
 from playwright.sync_api import expect
 
 from claude_nb.simulator import Stream
-from tests.browser.lab import FRONT_ENDS
-from tests.browser.test_live import LIVE, SETTLED, growing, open_cells, simulator
+from tests.browser.test_live import LIVE, SETTLED, growing
 from tests.played import end, said, start, text
-
-__all__ = ["open_cells", "simulator"]
 
 CELL = "%%claude -m claude-opus-5-5 -m claude-haiku-5-5\nWhich?"
 LEFT = "els => els.map(el => Math.round(el.getBoundingClientRect().left))"
@@ -21,11 +18,10 @@ def words(*pieces: str) -> Stream:
     return Stream([start(), *text(*pieces, *[" more"] * 30), *end()], delay=0.15)
 
 
-@pytest.mark.parametrize("front_end", FRONT_ENDS)
-def test_columns_stream_together_and_settle_with_a_table(open_cells, simulator, front_end):
+def test_columns_stream_together_and_settle_with_a_table(open_cells, simulator):
     """Both are seen growing at the same time; then one table compares them."""
     simulator.enqueue(words("One side"), words("Other side"))
-    notebook = open_cells(CELL, front_end=front_end)
+    notebook = open_cells(CELL)
     notebook.run(1)
     live = notebook.output(1).locator(LIVE)
     expect(live).to_contain_text("One side more")
@@ -38,7 +34,7 @@ def test_columns_stream_together_and_settle_with_a_table(open_cells, simulator, 
     assert [row.split("\n")[0] for row in rows.all_inner_texts()] != []
     assert rows.count() == 2
     assert notebook.errors == []
-    notebook.reopen(trusted=False)
+    notebook.reopen_without_kernel(trusted=False)
     expect(notebook.output(1)).to_contain_text("One side")
     expect(notebook.output(1)).to_contain_text("tokens/s")
 

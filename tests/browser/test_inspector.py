@@ -31,19 +31,6 @@ for event in reply.events:
 print(json.dumps(seen))"""
 
 
-@pytest.fixture
-def open_cells(open_notebook, set_up):
-    """Opens a notebook whose cells ask the test's server, with its first cell run."""
-
-    def open_(*cells: str, **options: object):
-        notebook = open_notebook([set_up, *cells], trusted=True, **options)
-        notebook.run(0)
-        notebook.wait_idle()
-        return notebook
-
-    return open_
-
-
 def inked(inspector):
     """How many points of the picture are drawn."""
     return inspector.locator("canvas").evaluate(
@@ -55,11 +42,10 @@ def inked(inspector):
     )
 
 
-@pytest.mark.parametrize("front_end", FRONT_ENDS)
-def test_the_timeline_draws_while_the_stream_comes(open_cells, simulator, front_end):
+def test_the_timeline_draws_while_the_stream_comes(open_cells, simulator):
     """Marks are there before the end; what is saved afterwards is the plain timeline alone."""
     simulator.enqueue(Stream(MESSAGE[:14], delay=0.02, end="hang"))
-    notebook = open_cells("%%claude --events\nhello", front_end=front_end)
+    notebook = open_cells("%%claude --events\nhello")
     notebook.run(1)
     inspector = notebook.output(1).locator(INSPECTOR)
     expect(inspector).to_contain_text("16 events")
