@@ -50,15 +50,16 @@ for thread in threading.enumerate():
     if thread.name == "claude_nb warm-up":
         thread.join()
 if "claude_nb" in sys.modules:
-    import claude_nb, ipywidgets
+    import ipywidgets
+    from claude_nb import ClaudeError, Reply
     from claude_nb.session import session
-    replies = [thing for thing in gc.get_objects() if type(thing) is claude_nb.Reply]
+    replies = [thing for thing in gc.get_objects() if type(thing) is Reply]
     for reply in replies:
         reply.stop()
     for reply in replies:
         try:
             reply.wait(10)
-        except claude_nb.ClaudeError:
+        except ClaudeError:
             pass
     session.simulate(on=False)
     ipywidgets.Widget.close_all()
@@ -246,12 +247,16 @@ class NotebookPage:
     def load(self, cells: Iterable[nbformat.NotebookNode], *, trusted: bool = False) -> None:
         """Put these cells in the place of the notebook's own; page and kernel stay."""
         self._server.write(self.path.stem, cells, trusted=trusted)
+        self.revert()
+        self.errors.clear()
+
+    def revert(self) -> None:
+        """Show what is in the file: "Reload Notebook from Disk"."""
         self.page.evaluate(f"{PANEL}.context.revert()")
         self.page.wait_for_function(
             f"s => document.querySelectorAll(s).length === {PANEL}.content.widgets.length",
             arg=CELLS,
         )
-        self.errors.clear()
 
     def reset(self) -> None:
         """Bring page and kernel to where they were when they were opened, without their cells.

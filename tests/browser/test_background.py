@@ -21,9 +21,9 @@ STREAMS = 8
 DELTAS = 60
 
 
-def marked(number: int) -> Stream:
+def marked(number: int, deltas: int = DELTAS) -> Stream:
     """A reply whose every word says which one it is; some seconds long."""
-    words = [f"r{number}w{word} " for word in range(DELTAS)]
+    words = [f"r{number}w{word} " for word in range(deltas)]
     return Stream([start(), *text(*words), *end()], delay=0.1)
 
 
@@ -117,7 +117,7 @@ def test_an_error_is_a_card_in_its_own_cell(open_cells, simulator):
 
 def test_a_cell_that_is_run_again_begins_anew(open_cells, simulator):
     """What it had begun is stopped, and what it shows is the new reply alone."""
-    simulator.enqueue(Stream(growing("The old words"), end="hang"), marked(1))
+    simulator.enqueue(Stream(growing("The old words"), end="hang"), marked(1, deltas=20))
     notebook = open_cells("%%claude --background\nhello", "%claude_nb jobs wait")
     notebook.run(1)
     expect(notebook.output(1).locator(LIVE)).to_contain_text("The old words")

@@ -84,7 +84,12 @@ class ChatPage:
 def open_chat(open_notebook):
     """Opens a notebook with a chat in its second cell, which has been run."""
 
-    def open_(chat: str = "chat = claude_nb.Chat()\nchat", *cells: str, **options: Any) -> ChatPage:
+    def open_(
+        chat: str = "chat = claude_nb.Chat()\nchat",
+        *cells: str,
+        covers: bool = True,
+        **options: Any,
+    ) -> ChatPage:
         notebook = open_notebook([SET_UP, chat, *cells], trusted=True, **options)
         for index in (0, 1):
             notebook.run(index)
@@ -92,6 +97,8 @@ def open_chat(open_notebook):
         shown = ChatPage(notebook)
         expect(shown.el).to_have_count(1)
         expect(shown.box).to_be_visible()
+        if covers:  # the widget has been replaced by the saved form, which it covers
+            expect(notebook.output(1).locator(".claude-nb-covered")).to_have_count(1)
         return shown
 
     return open_
@@ -184,7 +191,7 @@ def slow(*message):
 messages.HANDLERS["covered"] = slow
 chat = claude_nb.Chat()
 chat"""
-    chat = open_chat(slow, front_end=front_end)
+    chat = open_chat(slow, covers=False, front_end=front_end)
     chat.box.fill("my draft")
     chat.box.press("ArrowLeft")
     chat.notebook.execute("goes_on.set()")
@@ -275,7 +282,8 @@ def test_it_is_an_ordinary_widget(open_chat, simulator, holder):
 chat, text, seen = claude_nb.Chat(height=300), w.Text(), []
 chat.observe(lambda change: seen.append(change.new), "turns")
 w.link((chat, "model"), (text, "value"))
-w.VBox([w.{holder}, text])"""
+w.VBox([w.{holder}, text])""",
+        covers=False,
     )
     text = chat.notebook.output(1).locator(".widget-text input")
     expect(chat.el).to_have_css("height", "300px")
@@ -560,7 +568,8 @@ def test_a_saved_notebook_shows_it_without_a_kernel(open_chat, simulator, truste
 @front_ends
 def test_a_page_that_is_reloaded_in_mid_stream_resumes(open_chat, simulator, front_end):
     """The new page shows all of it, goes on to its end, and the notebook saves that end."""
-    simulator.enqueue(Stream([start(), *text(*WORDS, *WORDS), *end()], delay=0.1))
+    words = WORDS + WORDS[:30]
+    simulator.enqueue(Stream([start(), *text(*words), *end()], delay=0.1))
     chat = open_chat(front_end=front_end)
     chat.send("Go")
     expect(chat.turns.last).to_contain_text("word3 ")
@@ -570,9 +579,9 @@ def test_a_page_that_is_reloaded_in_mid_stream_resumes(open_chat, simulator, fro
     chat.page.wait_for_function(f"!{PANEL}.context.model.dirty")
     chat.notebook.reload()
     expect(chat.turns.last).to_contain_text("simulated", timeout=60_000)
-    assert "".join(WORDS + WORDS).strip() in chat.turns.last.text_content()
+    assert "".join(words).strip() in chat.turns.last.text_content()
     expect(chat.box).to_have_value("my draft")
-    chat.wait_saved("word59 word0")
+    chat.wait_saved("word59 word0 word1")
 
 
 def test_two_views_of_one_chat(open_chat, simulator):

@@ -46,7 +46,7 @@ def call(name: str = "top_customers", arguments: str = '{"by": "growth"}') -> St
 
 def test_input_grows_and_the_settled_output_shows_call_and_result_folded(open_cells, simulator):
     """Half-written input is there before it is complete; then the function runs, and its table."""
-    simulator.enqueue(Stream([*CALL, *end("tool_use")], delay=0.25), ANSWER)
+    simulator.enqueue(Stream([*CALL, *end("tool_use")], delay=0.15), ANSWER)
     notebook = open_cells(TOOLS, "%%claude --tools top_customers\nWho grew?")
     notebook.run(1)
     notebook.wait_idle()
