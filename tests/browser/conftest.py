@@ -49,7 +49,7 @@ The browser tests need a Chromium and found none. Any of these gives them one:
     CLAUDE_NB_CHROMIUM=/path/to/chromium pytest   (uses yours)
     pytest -m "not browser"                       (leaves these tests out)"""
 
-# The pages that a test has open, each with where to put its picture if the test fails.
+# The notebooks that a test has opened, and whether it has failed.
 PAGES = pytest.StashKey[list[NotebookPage]]()
 FAILED = pytest.StashKey[bool]()
 
@@ -218,7 +218,8 @@ def open_notebook(
         viewport: tuple[int, int] = (1280, 900),
     ) -> NotebookPage:
         notebook = shared_pages.take(front_end)
-        taken.append(notebook)
+        if notebook not in taken:
+            taken.append(notebook)
         width, height = viewport
         notebook.page.set_viewport_size({"width": width, "height": height})
         notebook.subshells(subshells)
@@ -228,14 +229,14 @@ def open_notebook(
 
     yield open_
     for notebook in taken:
+        if request.node.stash.get(FAILED, False):
+            shared_pages.discard(notebook)
+            continue
         try:
-            if not request.node.stash.get(FAILED, False):
-                notebook.reset()
-                continue
+            notebook.reset()
         except BaseException:
             shared_pages.discard(notebook)
             raise
-        shared_pages.discard(notebook)
 
 
 @pytest.fixture

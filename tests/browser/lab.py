@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -30,13 +29,7 @@ FrontEnd = Literal["lab", "notebook"]
 FRONT_ENDS: tuple[FrontEnd, ...] = ("lab", "notebook")
 
 # No news, no check for updates, no pop-ups: they ask the network or cover the page.
-QUIET_SETTINGS = {
-    "@jupyterlab/apputils-extension:notification": {
-        "fetchNews": "false",
-        "checkForUpdates": False,
-        "doNotDisturbMode": True,
-    }
-}
+QUIET = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
 
 PANEL = "window.jupyterapp?.shell?.currentWidget"
 CELLS = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook .jp-Cell"
@@ -88,10 +81,12 @@ class Server:
         self.root = folder / "notebooks"
         self.data_dir = folder / "data"
         self.log = folder / "server.log"
-        self._settings = folder / "config" / "lab" / "user-settings"
         self._runtime = folder / "runtime"
         self.root.mkdir(parents=True)
-        self.reset_settings()
+        settings = folder / "config" / "lab" / "user-settings" / "@jupyterlab"
+        quiet = settings / "apputils-extension" / "notification.jupyterlab-settings"
+        quiet.parent.mkdir(parents=True)
+        quiet.write_text(json.dumps(QUIET), encoding="utf-8")
         environment = {
             name: value
             for name, value in os.environ.items()
@@ -149,23 +144,6 @@ class Server:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-
-    def set_settings(self, plugin: str, values: dict[str, Any]) -> None:
-        """Write the user's settings of a plugin; a page sees them when it is (re)loaded.
-
-        Args:
-            plugin: such as "@jupyterlab/apputils-extension:kernels-settings".
-            values: the settings to change from their defaults.
-        """
-        file = self._settings / f"{plugin.replace(':', '/')}.jupyterlab-settings"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(values), encoding="utf-8")
-
-    def reset_settings(self) -> None:
-        """Put all settings back to what every test starts with."""
-        shutil.rmtree(self._settings, ignore_errors=True)
-        for plugin, values in QUIET_SETTINGS.items():
-            self.set_settings(plugin, values)
 
     def write(
         self, name: str, cells: Iterable[nbformat.NotebookNode], *, trusted: bool = False

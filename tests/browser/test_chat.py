@@ -422,14 +422,15 @@ def test_clear_and_export_by_keyboard(open_chat, simulator):
 
 def test_a_screen_reader_hears_each_reply_once(open_chat, simulator):
     """The log is busy while it grows, and silent; one announcement says that it is complete."""
-    simulator.enqueue(Stream([start(), *text(*WORDS), *end()], delay=0.01))
+    simulator.enqueue(Stream([start(), *text(*WORDS), *end()], delay=0.03))
     chat = open_chat()
     chat.page.evaluate(
         """() => {
             window.heard = [];
-            new MutationObserver(() => heard.push(
+            window.watch = new MutationObserver(() => heard.push(
                 document.getElementById("claude-nb-announcer")?.textContent ?? ""
-            )).observe(document.body, { childList: true, subtree: true, characterData: true });
+            ));
+            watch.observe(document.body, { childList: true, subtree: true, characterData: true });
         }"""
     )
     log = chat.el.get_by_role("log")
@@ -437,7 +438,7 @@ def test_a_screen_reader_hears_each_reply_once(open_chat, simulator):
     expect(log).to_have_attribute("aria-busy", "true")
     expect(log).to_have_attribute("aria-live", "off")
     expect(log).to_have_attribute("aria-busy", "false")
-    heard = [words for words in chat.page.evaluate("heard") if words]
+    heard = [words for words in chat.page.evaluate("watch.disconnect(), heard") if words]
     assert list(dict.fromkeys(heard)) == ["Reply complete."]
 
 

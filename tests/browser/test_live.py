@@ -93,8 +93,8 @@ def test_tool_input_is_seen_growing_and_thinking_is_folded(open_cells, simulator
 def test_a_selection_and_an_opened_pane_survive(open_cells, simulator, front_end):
     """What the reader selected and opened stays so while more comes, and after the settle."""
     paragraphs = ["The first paragraph.\n\n", "The second.\n\n", *WORDS, *WORDS]
-    events = [start(), *thinking("Count."), *text(*paragraphs, index=1), *end()]
-    simulator.enqueue(Stream(events, delay=0.04))
+    events = [start(), *thinking("Count."), *text(*paragraphs, index=1)]
+    simulator.enqueue(Stream(events, delay=0.04, end="hang"))
     notebook = open_cells("%%claude\nhello", front_end=front_end)
     notebook.run(1)
     live = notebook.output(1).locator(LIVE)
@@ -107,6 +107,7 @@ def test_a_selection_and_an_opened_pane_survive(open_cells, simulator, front_end
     )
     assert notebook.page.evaluate("getSelection().toString()").strip() == "The first paragraph."
     assert live.locator("details").get_attribute("open") == ""
+    notebook.interrupt()
     notebook.wait_idle()
     settled = notebook.output(1).locator(SETTLED)
     assert settled.locator("details").get_attribute("open") == ""
@@ -116,7 +117,7 @@ def test_a_selection_and_an_opened_pane_survive(open_cells, simulator, front_end
 def test_a_reader_who_scrolled_away_is_not_moved(open_cells, simulator, front_end):
     """The page follows a reader at the end of the reply, and leaves one who reads elsewhere."""
     lines = [f"Line {number}.\n\n" for number in range(120)]
-    simulator.enqueue(Stream([start(), *text(*lines), *end()], delay=0.04))
+    simulator.enqueue(Stream([start(), *text(*lines)], delay=0.04, end="hang"))
     notebook = open_cells("%%claude\nhello", front_end=front_end, viewport=(1000, 600))
     page = notebook.page
     notebook.run(1)
@@ -130,6 +131,7 @@ def test_a_reader_who_scrolled_away_is_not_moved(open_cells, simulator, front_en
     position = page.evaluate(top, LIVE)
     expect(live).to_contain_text("Line 80.")
     assert position == page.evaluate(top, LIVE)
+    notebook.interrupt()
     notebook.wait_idle()
     assert page.evaluate("s => document.querySelector(s).scrollTop", scroller) == 0
 

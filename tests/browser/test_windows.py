@@ -74,7 +74,7 @@ def test_the_same_cell_run_again_in_another_window(open_cells, another_window, s
 @pytest.mark.parametrize("front_end", FRONT_ENDS)
 def test_a_page_that_sleeps_while_it_streams(open_cells, simulator, front_end):
     """A page that is frozen in mid-stream, as browsers do to hidden ones, wakes to all of it."""
-    simulator.enqueue(Stream([start(), *text(*WORDS), *end()], delay=0.05))
+    simulator.enqueue(Stream([start(), *text(*WORDS), *end()], delay=0.1))
     notebook = open_cells("%%claude\nhello", front_end=front_end)
     notebook.run(1)
     expect(notebook.output(1).locator(LIVE)).to_contain_text("word3 ")
