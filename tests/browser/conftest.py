@@ -1,10 +1,13 @@
-"""One Jupyter server and one Chromium for all browser tests; a notebook and a kernel per test."""
+"""One Jupyter server, one Chromium and one simulator for all browser tests.
+
+What takes longest is to load a page, to start a kernel and to import the SDK in it. So the tests
+share a page with a notebook and its kernel for each front end, which are reset after each test.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,17 +15,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 from nbformat.v4 import new_code_cell
 from playwright.sync_api import Error as PlaywrightError
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
-from tests.browser.lab import FrontEnd, NotebookPage, Server
+from claude_nb.simulator import Simulator
+from tests.browser.lab import SET_UP, FrontEnd, NotebookPage, Server
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     import nbformat
     from playwright.sync_api import Browser, Playwright
 
-    from claude_nb.simulator import Simulator
+    from claude_nb.simulator.replies import Received, Reply
 
 # What keeps a test's Chromium off the network and off the graphics card.
 CHROMIUM_ARGUMENTS = [
@@ -45,20 +49,21 @@ The browser tests need a Chromium and found none. Any of these gives them one:
     CLAUDE_NB_CHROMIUM=/path/to/chromium pytest   (uses yours)
     pytest -m "not browser"                       (leaves these tests out)"""
 
-# The pages that a test has open, each with where to put its picture if the test fails.
-PAGES = pytest.StashKey[list[tuple[Page, Path]]]()
+# The notebooks that a test has opened, and whether it has failed.
+PAGES = pytest.StashKey[list[NotebookPage]]()
+FAILED = pytest.StashKey[bool]()
 
 
 class OpenNotebook(Protocol):
-    """Opens a notebook with these cells (source texts or nbformat cells) in a page of its own."""
+    """Opens a notebook with these cells (source texts or nbformat cells)."""
 
     def __call__(
         self,
-        cells: list[str | nbformat.NotebookNode],
+        cells: Sequence[str | nbformat.NotebookNode],
         front_end: FrontEnd = "lab",
         *,
         trusted: bool = False,
-        settings: dict[str, dict[str, Any]] | None = None,
+        subshells: bool = True,
         viewport: tuple[int, int] = (1280, 900),
     ) -> NotebookPage: ...
 
@@ -81,9 +86,11 @@ def pytest_runtest_makereport(
     """To a failure, add pictures of the open pages and the end of the server's log."""
     report = yield
     if report.when == "call" and report.failed:
-        for page, picture in item.stash.get(PAGES, []):
+        item.stash[FAILED] = True
+        for notebook in item.stash.get(PAGES, []):
+            picture = notebook.path.with_name(f"{item.name}.png")
             with contextlib.suppress(PlaywrightError):  # a page that has crashed has no picture
-                page.screenshot(path=picture)
+                notebook.page.screenshot(path=picture)
                 report.sections.append(("the page, in a picture", str(picture)))
         if "server" in item.funcargs:
             log = item.funcargs["server"].log.read_text(encoding="utf-8", errors="replace")
@@ -103,54 +110,143 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A Jupyter server that serves JupyterLab and Notebook 7."""
-    with Server(tmp_path_factory.mktemp("jupyter")) as running:
+def shared_simulator() -> Iterator[Simulator]:
+    """The simulator of all browser tests; a test uses ``simulator``."""
+    with Simulator(speed=3) as running:
         yield running
 
 
+class Simulated:
+    """The shared simulator as one test sees it: without the requests of the tests before."""
+
+    def __init__(self, shared: Simulator) -> None:
+        self._shared = shared
+        self._before = len(shared.requests)
+
+    @property
+    def requests(self) -> tuple[Received, ...]:
+        """What was received since the test began, the oldest first."""
+        return self._shared.requests[self._before :]
+
+    def enqueue(self, *replies: Reply) -> None:
+        """Set what the next requests get."""
+        self._shared.enqueue(*replies)
+
+    def drain(self) -> None:
+        """Take back the replies that no request has got."""
+        self._shared.drain()
+
+    def wait_for(
+        self, condition: Callable[[Sequence[Received]], object], timeout: float = 20
+    ) -> None:
+        """Wait until the test's requests satisfy a condition."""
+        self._shared.wait_for(lambda requests: condition(requests[self._before :]), timeout)
+
+
 @pytest.fixture
-def set_up(simulator: Simulator) -> str:
-    """The source of a first cell, after which cells ask the test's own server."""
-    variables = {
-        "ANTHROPIC_BASE_URL": simulator.base_url,
-        "ANTHROPIC_API_KEY": "not-a-key",
-        "CLAUDE_NB_SIMULATE": "0",
-    }
-    return f"import os\nos.environ.update({variables!r})\n%load_ext claude_nb\nimport claude_nb"
+def simulator(shared_simulator: Simulator) -> Iterator[Simulated]:
+    """What answers the kernels of the browser tests."""
+    yield Simulated(shared_simulator)
+    shared_simulator.drain()
+
+
+@pytest.fixture(scope="session")
+def server(
+    tmp_path_factory: pytest.TempPathFactory, shared_simulator: Simulator
+) -> Iterator[Server]:
+    """A Jupyter server for JupyterLab and Notebook 7; its kernels ask the simulator.
+
+    It has a base URL, as behind a JupyterHub.
+    """
+    folder = tmp_path_factory.mktemp("jupyter")
+    base_url = "--ServerApp.base_url=/user/ada/"
+    with Server(folder, base_url, api=shared_simulator.base_url) as running:
+        yield running
+
+
+class SharedPages:
+    """The pages that tests share, one for each front end, opened when it is first wanted."""
+
+    def __init__(self, browser: Browser, server: Server) -> None:
+        self._browser = browser
+        self._server = server
+        self._opened = 0
+        self._pages: dict[FrontEnd, NotebookPage] = {}
+
+    def take(self, front_end: FrontEnd) -> NotebookPage:
+        """The page of a front end, opened if there is none."""
+        if front_end not in self._pages:
+            self._opened += 1
+            path = self._server.write(f"shared-{self._opened}", [new_code_cell()])
+            context = self._browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+            page = context.new_page()
+            self._pages[front_end] = NotebookPage(page, self._server, path, front_end)
+        return self._pages[front_end]
+
+    def discard(self, notebook: NotebookPage) -> None:
+        """Close a page that cannot be trusted any more, and end its kernel."""
+        self._pages = {name: page for name, page in self._pages.items() if page is not notebook}
+        notebook.page.context.close()
+        self._server.shutdown_kernels(notebook.path)
+
+
+@pytest.fixture(scope="session")
+def shared_pages(browser: Browser, server: Server) -> SharedPages:
+    """The pages that tests share; a test uses ``open_notebook``."""
+    return SharedPages(browser, server)
 
 
 @pytest.fixture
 def open_notebook(
-    browser: Browser, server: Server, request: pytest.FixtureRequest
+    shared_pages: SharedPages, request: pytest.FixtureRequest
 ) -> Iterator[OpenNotebook]:
-    """Opens notebooks; pages, kernels and settings are gone after the test."""
-    pages = request.node.stash[PAGES] = []
+    """Opens a notebook in the page that the tests share, with the kernel that they share.
+
+    A test finds its cells in it and nothing else: after each test replies are stopped, outputs and
+    variables are gone, claude_nb is not loaded, and theme, tabs and settings are as they were. What
+    stays is the page, and the kernel with the SDK imported. If a test fails, or leaves behind what
+    cannot be reset, the next one gets a new page and a new kernel.
+    """
+    taken = request.node.stash[PAGES] = []
 
     def open_(
-        cells: list[str | nbformat.NotebookNode],
+        cells: Sequence[str | nbformat.NotebookNode],
         front_end: FrontEnd = "lab",
         *,
         trusted: bool = False,
-        settings: dict[str, dict[str, Any]] | None = None,
+        subshells: bool = True,
         viewport: tuple[int, int] = (1280, 900),
     ) -> NotebookPage:
-        for plugin, values in (settings or {}).items():
-            server.set_settings(plugin, values)
-        name = re.sub(r"\W+", "-", f"{request.node.name}-{len(pages)}")
-        nodes = [new_code_cell(cell) if isinstance(cell, str) else cell for cell in cells]
-        path = server.write(name, nodes, trusted=trusted)
+        notebook = shared_pages.take(front_end)
+        if notebook not in taken:
+            taken.append(notebook)
         width, height = viewport
-        context = browser.new_context(
-            viewport={"width": width, "height": height},
-            permissions=["clipboard-read", "clipboard-write"],
-        )
-        contexts.enter_context(context)
-        page = context.new_page()
-        pages.append((page, path.with_suffix(".png")))
-        return NotebookPage(page, server, path, front_end)
+        notebook.page.set_viewport_size({"width": width, "height": height})
+        notebook.subshells(subshells)
+        nodes = [new_code_cell(cell) if isinstance(cell, str) else cell for cell in cells]
+        notebook.load(nodes, trusted=trusted)
+        return notebook
 
-    with contextlib.ExitStack() as contexts:
-        yield open_
-    server.shutdown_kernels()
-    server.reset_settings()
+    yield open_
+    for notebook in taken:
+        if request.node.stash.get(FAILED, False):
+            shared_pages.discard(notebook)
+            continue
+        try:
+            notebook.reset()
+        except BaseException:
+            shared_pages.discard(notebook)
+            raise
+
+
+@pytest.fixture
+def open_cells(open_notebook: OpenNotebook) -> Callable[..., NotebookPage]:
+    """Opens a notebook whose first cell, which has been run, loads claude_nb."""
+
+    def open_(*cells: str, **options: Any) -> NotebookPage:
+        notebook = open_notebook([SET_UP, *cells], trusted=True, **options)
+        notebook.run(0)
+        notebook.wait_idle()
+        return notebook
+
+    return open_

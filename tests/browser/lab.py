@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -30,15 +29,38 @@ FrontEnd = Literal["lab", "notebook"]
 FRONT_ENDS: tuple[FrontEnd, ...] = ("lab", "notebook")
 
 # No news, no check for updates, no pop-ups: they ask the network or cover the page.
-QUIET_SETTINGS = {
-    "@jupyterlab/apputils-extension:notification": {
-        "fetchNews": "false",
-        "checkForUpdates": False,
-        "doNotDisturbMode": True,
-    }
-}
+QUIET = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
 
 PANEL = "window.jupyterapp?.shell?.currentWidget"
+CELLS = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook .jp-Cell"
+
+SET_UP = "%load_ext claude_nb\nimport claude_nb"
+
+# Of what a test has used, only modules that are not claude_nb's stay: importing the SDK takes long.
+RESET_KERNEL = """\
+import gc, sys, threading
+for thread in threading.enumerate():
+    if thread.name == "claude_nb warm-up":
+        thread.join()
+if "claude_nb" in sys.modules:
+    import ipywidgets
+    from claude_nb import ClaudeError, Reply
+    from claude_nb.session import session
+    replies = [thing for thing in gc.get_objects() if type(thing) is Reply]
+    for reply in replies:
+        reply.stop()
+    for reply in replies:
+        try:
+            reply.wait(10)
+        except ClaudeError:
+            pass
+    session.simulate(on=False)
+    ipywidgets.Widget.close_all()
+    get_ipython().extension_manager.unload_extension("claude_nb")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "claude_nb"]:
+        del sys.modules[name]
+get_ipython().reset()
+"""
 
 
 class Server:
@@ -47,6 +69,7 @@ class Server:
     Args:
         folder: where it keeps everything; made if it is not there.
         *options: more options of its command line.
+        api: the address that its kernels ask, or an empty string for a simulator of their own.
 
     Attributes:
         root: the folder that it serves.
@@ -54,14 +77,16 @@ class Server:
         token: what it wants in ``?token=`` or in the Authorization header.
     """
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, api: str = "") -> None:
         self.root = folder / "notebooks"
         self.data_dir = folder / "data"
         self.log = folder / "server.log"
-        self._settings = folder / "config" / "lab" / "user-settings"
         self._runtime = folder / "runtime"
         self.root.mkdir(parents=True)
-        self.reset_settings()
+        settings = folder / "config" / "lab" / "user-settings" / "@jupyterlab"
+        quiet = settings / "apputils-extension" / "notification.jupyterlab-settings"
+        quiet.parent.mkdir(parents=True)
+        quiet.write_text(json.dumps(QUIET), encoding="utf-8")
         environment = {
             name: value
             for name, value in os.environ.items()
@@ -72,8 +97,11 @@ class Server:
             "JUPYTER_DATA_DIR": str(self.data_dir),
             "JUPYTER_RUNTIME_DIR": str(self._runtime),
             "IPYTHONDIR": str(folder / "ipython"),
-            "ANTHROPIC_CONFIG_DIR": str(folder / "no-anthropic-config"),
-            "CLAUDE_NB_SIMULATE": "1",
+            **(
+                {"ANTHROPIC_BASE_URL": api, "ANTHROPIC_API_KEY": "not-a-key"}
+                if api
+                else {"CLAUDE_NB_SIMULATE": "1"}
+            ),
         }
         arguments = (
             "--allow-root",
@@ -117,23 +145,6 @@ class Server:
             self._process.kill()
             self._process.wait()
 
-    def set_settings(self, plugin: str, values: dict[str, Any]) -> None:
-        """Write the user's settings of a plugin; a page sees them when it is (re)loaded.
-
-        Args:
-            plugin: such as "@jupyterlab/apputils-extension:kernels-settings".
-            values: the settings to change from their defaults.
-        """
-        file = self._settings / f"{plugin.replace(':', '/')}.jupyterlab-settings"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(values), encoding="utf-8")
-
-    def reset_settings(self) -> None:
-        """Put all settings back to what every test starts with."""
-        shutil.rmtree(self._settings, ignore_errors=True)
-        for plugin, values in QUIET_SETTINGS.items():
-            self.set_settings(plugin, values)
-
     def write(
         self, name: str, cells: Iterable[nbformat.NotebookNode], *, trusted: bool = False
     ) -> Path:
@@ -158,10 +169,11 @@ class Server:
         (notary.sign if trusted else notary.unsign)(notebook)
         notary.store.close()
 
-    def shutdown_kernels(self) -> None:
-        """End all sessions and their kernels."""
+    def shutdown_kernels(self, of: Path | None = None) -> None:
+        """End the kernel of a notebook, or all kernels."""
         for session in json.loads(self._request("GET", "api/sessions")):
-            self._request("DELETE", f"api/sessions/{session['id']}")
+            if of is None or session["path"] == of.name:
+                self._request("DELETE", f"api/sessions/{session['id']}")
 
     def _request(self, method: str, path: str) -> bytes:
         request = urllib.request.Request(
@@ -210,6 +222,72 @@ class NotebookPage:
         page.goto(f"{server.url}{where}/{path.name}?token={server.token}")
         self._wait_until_open()
 
+    def load(self, cells: Iterable[nbformat.NotebookNode], *, trusted: bool = False) -> None:
+        """Put these cells in the place of the notebook's own; page and kernel stay."""
+        self._server.write(self.path.stem, cells, trusted=trusted)
+        self.revert()
+        self.errors.clear()
+
+    def revert(self) -> None:
+        """Show what is in the file: "Reload Notebook from Disk"."""
+        self.page.evaluate(f"{PANEL}.context.revert()")
+        self.page.wait_for_function(
+            f"s => document.querySelectorAll(s).length === {PANEL}.content.widgets.length",
+            arg=CELLS,
+        )
+
+    def reset(self) -> None:
+        """Bring page and kernel to where they were when they were opened, without their cells.
+
+        Raises:
+            playwright.sync_api.Error: They do not get there: use another page.
+        """
+        self._close_copy()
+        self.page.evaluate("document.getElementById('claude-nb-announcer')?.remove()")
+        # Again and again: an interrupt between two cells is not heard.
+        self.page.wait_for_function(
+            f"""async () => {{
+                const {{ kernel }} = {PANEL}.sessionContext.session;
+                if (!window.unfinished && kernel.status === "idle") return true;
+                await kernel.interrupt();
+            }}""",
+            polling=200,
+        )
+        self.execute(RESET_KERNEL)
+        self.theme("light")
+        self.page.emulate_media(reduced_motion="no-preference")
+        self.page.mouse.move(0, 0)
+
+    def subshells(self, on: bool) -> None:
+        """Let a busy kernel hear widgets or not, as the setting "Comms over subshells" does."""
+        value = "perCommTarget" if on else "disabled"
+        self.page.evaluate(
+            "value => { window.jupyterapp.serviceManager.kernels.commsOverSubshells = value; }",
+            value,
+        )
+
+    def execute(self, code: str) -> str:
+        """Run code in the kernel, beside the cells, and return what it printed."""
+        status, printed = self.page.evaluate(
+            f"""async code => {{
+                const kernel = {PANEL}.sessionContext.session.kernel;
+                for (;;) {{
+                    let printed = "";
+                    const future = kernel.requestExecute({{ code, store_history: false }});
+                    future.onIOPub = ({{ content }}) => {{
+                        printed += content.text ?? content.traceback?.join("\\n") ?? "";
+                    }};
+                    const {{ content }} = await future.done;
+                    // What comes soon after an interrupt is aborted with the cells that waited.
+                    if (content.status !== "aborted") return [content.status, printed];
+                }}
+            }}""",
+            code,
+        )
+        if status != "ok":
+            raise RuntimeError(printed)
+        return printed
+
     def command(self, name: str, arguments: dict[str, Any] | None = None) -> None:
         """Start one of the front end's commands; ``wait_idle`` waits for its end."""
         self.page.evaluate(
@@ -236,6 +314,11 @@ class NotebookPage:
         """Press Interrupt Kernel."""
         self.command("notebook:interrupt-kernel")
 
+    def restart_kernel(self) -> None:
+        """Restart the kernel, without the question that the menu asks."""
+        self.page.evaluate(f"{PANEL}.sessionContext.restartKernel()")
+        self.wait_idle()
+
     def wait_idle(self, timeout: float = 30) -> None:
         """Wait until every started command has ended and the kernel is idle.
 
@@ -249,7 +332,7 @@ class NotebookPage:
 
     def cell(self, index: int) -> Locator:
         """The whole cell at this index."""
-        return self.page.locator(".jp-Notebook .jp-Cell").nth(index)
+        return self.page.locator(CELLS).nth(index)
 
     def output(self, index: int) -> Locator:
         """The output area of the cell at this index, with its prompts."""
@@ -272,30 +355,22 @@ class NotebookPage:
         )
         return trusted
 
-    def reopen(self, *, trusted: bool) -> None:
-        """Save, and load the page anew with or without the notebook's signature."""
-        self.saved()
-        self._server.sign(self.path, trusted=trusted)
-        self.reload()
-
     def reopen_without_kernel(self, *, trusted: bool) -> None:
-        """Save, end the kernel, and open the file in JupyterLab as one who only wants to read."""
-        self.saved()
-        self._server.sign(self.path, trusted=trusted)
-        self.page.goto("about:blank")  # a page that loses its kernel would say so
-        self._server.shutdown_kernels()
-        workspace = f"lab/workspaces/{self.path.stem}-read-{trusted}"
-        self.page.goto(f"{self._server.url}{workspace}?token={self._server.token}")
-        self.page.wait_for_function("window.jupyterapp?.commands?.hasCommand('docmanager:open')")
-        self.page.evaluate("window.jupyterapp.restored.then(() => null)")
+        """Save, close the widgets, and open a copy in JupyterLab as one who only wants to read."""
+        self._close_copy()
+        saved = self.saved()
+        self.execute("import ipywidgets\nipywidgets.Widget.close_all()")
+        copy = self._server.write(f"{self.path.stem}-{trusted}", saved.cells, trusted=trusted)
         no_kernel = {"canStart": False, "shouldStart": False}
         self.command(
             "docmanager:open",
-            {"path": self.path.name, "factory": "Notebook", "kernelPreference": no_kernel},
+            {"path": copy.name, "factory": "Notebook", "kernelPreference": no_kernel},
         )
         self.page.wait_for_function(
-            f"""!window.unfinished && {PANEL}?.context?.isReady
-                && {PANEL}.content?.widgets?.length && !{PANEL}.sessionContext.session"""
+            f"""name => !window.unfinished && {PANEL}?.context?.path === name
+                && {PANEL}.context.isReady && {PANEL}.content?.widgets?.length
+                && !{PANEL}.sessionContext.session""",
+            arg=copy.name,
         )
 
     def reload(self) -> None:
@@ -307,9 +382,15 @@ class NotebookPage:
 
     def theme(self, name: Literal["light", "dark"]) -> None:
         """Switch the theme, and wait until the page wears it."""
-        self.command("apputils:change-theme", {"theme": f"JupyterLab {name.capitalize()}"})
-        light = "true" if name == "light" else "false"
-        self.page.wait_for_function(f"document.body.dataset.jpThemeLight === '{light}'")
+        light = f"document.body.dataset.jpThemeLight === '{json.dumps(name == 'light')}'"
+        if not self.page.evaluate(light):
+            self.command("apputils:change-theme", {"theme": f"JupyterLab {name.capitalize()}"})
+            self.page.wait_for_function(light)
+
+    def _close_copy(self) -> None:
+        self.page.evaluate(
+            "[...window.jupyterapp.shell.widgets('main')].slice(1).forEach(tab => tab.dispose())"
+        )
 
     def _wait_until_open(self) -> None:
         """Wait for the notebook and its kernel; a kernel that was busy before may stay so."""

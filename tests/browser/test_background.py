@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +9,7 @@ from playwright.sync_api import expect
 
 from claude_nb.simulator import Error, Stream
 from tests.browser.lab import FRONT_ENDS
-from tests.browser.test_live import LIVE, SETTLED, growing, open_cells, simulator
+from tests.browser.test_live import LIVE, SETTLED, growing
 from tests.played import end, said, start, text, tool_use
 
 if TYPE_CHECKING:
@@ -18,15 +17,13 @@ if TYPE_CHECKING:
 
     from claude_nb.simulator.replies import Received
 
-__all__ = ["open_cells", "simulator"]
-
 STREAMS = 8
 DELTAS = 60
 
 
-def marked(number: int) -> Stream:
+def marked(number: int, deltas: int = DELTAS) -> Stream:
     """A reply whose every word says which one it is; some seconds long."""
-    words = [f"r{number}w{word} " for word in range(DELTAS)]
+    words = [f"r{number}w{word} " for word in range(deltas)]
     return Stream([start(), *text(*words), *end()], delay=0.1)
 
 
@@ -36,12 +33,11 @@ def by_cell(requests: Sequence[Received]) -> list[int]:
     return [asked.index(f"Cell {cell}") for cell in range(STREAMS)]
 
 
-@pytest.mark.parametrize("front_end", FRONT_ENDS)
-def test_eight_at_once_each_in_its_own_cell(open_cells, simulator, front_end):
+def test_eight_at_once_each_in_its_own_cell(open_cells, simulator):
     """All stream while later cells run; in no frame is there a word of another, and all end."""
     simulator.enqueue(*map(marked, range(STREAMS)))
     cells = [f"%%claude --background\nCell {cell}" for cell in range(STREAMS)]
-    notebook = open_cells(*cells, "6 * 7", "%claude_nb jobs wait", front_end=front_end)
+    notebook = open_cells(*cells, "6 * 7", "%claude_nb jobs wait")
     # Every word that is ever shown in a cell, also for one frame.
     notebook.page.evaluate(
         """() => {
@@ -52,8 +48,8 @@ def test_eight_at_once_each_in_its_own_cell(open_cells, simulator, front_end):
                     for (const [, reply] of text.matchAll(/r(\\d+)w/g)) (seen[n] ??= {})[reply] = 1;
                 });
             };
-            new MutationObserver(look).observe(document.body,
-                { subtree: true, childList: true, characterData: true });
+            window.watch = new MutationObserver(look);
+            watch.observe(document.body, { subtree: true, childList: true, characterData: true });
         }"""
     )
     for index in range(1, STREAMS + 2):
@@ -71,7 +67,7 @@ def test_eight_at_once_each_in_its_own_cell(open_cells, simulator, front_end):
         expect(settled).to_contain_text("complete")
         whole = " ".join(f"r{reply}w{word}" for word in range(DELTAS))
         assert whole in settled.text_content()
-    seen = notebook.page.evaluate("seen")
+    seen = notebook.page.evaluate("watch.disconnect(), seen")
     assert seen == {str(cell + 1): {str(reply): 1} for cell, reply in enumerate(replies)}
     outputs = [cell.outputs for cell in notebook.saved().cells[1 : STREAMS + 1]]
     assert [len(shown) for shown in outputs] == [1] * STREAMS
@@ -95,10 +91,9 @@ def test_stop_ends_one_while_another_cell_runs(open_cells, simulator, front_end)
         expect(notebook.output(index).locator(LIVE)).to_contain_text("The first words")
     notebook.wait_idle()
     notebook.run(3)
-    clicked = time.monotonic()
     notebook.output(1).get_by_role("button", name="Stop").click()
     expect(notebook.output(1).locator(SETTLED)).to_contain_text("stopped")
-    assert time.monotonic() - clicked < 5
+    expect(notebook.cell(3)).to_contain_text("[*]")
     expect(notebook.output(2).locator(LIVE)).to_contain_text("writing")
     assert "Error" not in notebook.text(1)
     assert "KeyboardInterrupt" not in notebook.text(3)
@@ -122,7 +117,7 @@ def test_an_error_is_a_card_in_its_own_cell(open_cells, simulator):
 
 def test_a_cell_that_is_run_again_begins_anew(open_cells, simulator):
     """What it had begun is stopped, and what it shows is the new reply alone."""
-    simulator.enqueue(Stream(growing("The old words"), end="hang"), marked(1))
+    simulator.enqueue(Stream(growing("The old words"), end="hang"), marked(1, deltas=20))
     notebook = open_cells("%%claude --background\nhello", "%claude_nb jobs wait")
     notebook.run(1)
     expect(notebook.output(1).locator(LIVE)).to_contain_text("The old words")

@@ -9,12 +9,12 @@ import pytest
 from playwright.sync_api import expect
 
 from claude_nb.simulator import Stream
-from tests.browser.lab import FRONT_ENDS
+from tests.browser.lab import SET_UP
 from tests.played import said, start, text, thinking
 from tests.refresh_notebooks import NOTEBOOKS
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Request
 
 MIME_TYPES = {"text/html", "text/markdown", "text/plain"}
 SETTLED = ".jp-RenderedHTML[data-mime-type='text/html'] .claude-nb"
@@ -81,12 +81,11 @@ def what_ran(page: Page) -> list[str]:
     return ran
 
 
-@pytest.mark.parametrize("front_end", FRONT_ENDS)
-def test_quickstart_streams_and_every_reply_settles(open_notebook, front_end):
+def test_quickstart_streams_and_every_reply_settles(open_notebook):
     """Run All: text is on the page before its reply has ended; then every reply is saved plain."""
     cells = quickstart()
     places = {cell.id: index for index, cell in enumerate(cells)}
-    notebook = open_notebook(cells, front_end)
+    notebook = open_notebook(cells)
     notebook.run_all()
     notebook.page.wait_for_function(
         """index => {
@@ -112,9 +111,7 @@ def test_quickstart_streams_and_every_reply_settles(open_notebook, front_end):
 @pytest.mark.parametrize("trusted", [True, False], ids=["trusted", "untrusted"])
 def test_saved_reply_reads_the_same_without_a_kernel(open_notebook, trusted):
     """Reopened by a reader who runs nothing: folded thinking, code in a box, usage, badge."""
-    notebook = open_notebook(
-        ["%load_ext claude_nb", "%%claude\nWhat does caching cost?", "%%claude\nA function"]
-    )
+    notebook = open_notebook([SET_UP, "%%claude\nWhat does caching cost?", "%%claude\nA function"])
     notebook.run_all()
     notebook.wait_idle()
     expect(notebook.output(2).locator(SETTLED)).to_be_visible()
@@ -134,7 +131,7 @@ def test_saved_reply_reads_the_same_without_a_kernel(open_notebook, trusted):
     expect(code.locator("pre > code")).to_have_css("background-color", "rgba(0, 0, 0, 0)")
 
 
-def test_nothing_in_a_reply_runs_or_is_fetched(open_notebook, simulator, set_up):
+def test_nothing_in_a_reply_runs_or_is_fetched(open_notebook, simulator):
     """Scripts, handlers, frames, images and script links in a reply are text: live, settled, saved.
 
     The cell's own run makes it trusted, and JupyterLab does not sanitise what is trusted.
@@ -145,10 +142,14 @@ def test_nothing_in_a_reply_runs_or_is_fetched(open_notebook, simulator, set_up)
         "from IPython.display import Markdown\n"
         "Markdown(claude_nb.last()._repr_mimebundle_()[0]['text/markdown'])"
     )
-    notebook = open_notebook([set_up, "%%claude\nGo on", as_markdown])
+    notebook = open_notebook([SET_UP, "%%claude\nGo on", as_markdown])
     page, reply = notebook.page, notebook.output(1)
     asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+
+    def note(request: Request) -> None:
+        asked.append(request.url)
+
+    page.on("request", note)
     notebook.run(0)
     notebook.run(1)
     expect(reply.locator("details[open]")).to_have_count(0)
@@ -166,21 +167,22 @@ def test_nothing_in_a_reply_runs_or_is_fetched(open_notebook, simulator, set_up)
     ran["as Markdown"] = what_ran(page)
 
     for trusted in (True, False):
-        notebook.reopen(trusted=trusted)
+        notebook.reopen_without_kernel(trusted=trusted)
         expect(reply.locator(SETTLED)).to_contain_text("Stopped")
         ran[f"reopened, trusted: {trusted}"] = what_ran(page)
 
+    page.remove_listener("request", note)
     assert ran == {phase: ["control"] for phase in ran}
     assert {url.rpartition("/")[2] for url in asked if "planted" in url} == {"planted-control.png"}
     targets = reply.locator(f"{SETTLED} a").evaluate_all("all => all.map(a => a.href)")
     assert set(targets) == {"http://planted.invalid/3.png", "http://planted.invalid/5.png"}
 
 
-def test_math_is_typeset_and_money_is_not(open_notebook, simulator, set_up):
+def test_math_is_typeset_and_money_is_not(open_notebook, simulator):
     """A formula is its source while it streams, and typeset from then on. $5 and $6 never are."""
     message = said("It is $5 and $6, and $x^2$ is math.\n\n$$y^2$$\n\nDone.\n\n")
     simulator.enqueue(Stream(message[:3], end="hang"))
-    notebook = open_notebook([set_up, "%%claude\nGo on"])
+    notebook = open_notebook([SET_UP, "%%claude\nGo on"])
     reply = notebook.output(1)
     notebook.run(0)
     notebook.run(1)
@@ -192,14 +194,14 @@ def test_math_is_typeset_and_money_is_not(open_notebook, simulator, set_up):
     notebook.wait_idle()
     expect(reply.locator(f"{SETTLED} mjx-container")).to_have_count(2)
     expect(reply).to_contain_text("It is $5 and $6, and")
-    notebook.reopen(trusted=False)
+    notebook.reopen_without_kernel(trusted=False)
     expect(reply.locator(f"{SETTLED} mjx-container")).to_have_count(2)
     expect(reply).to_contain_text("It is $5 and $6, and")
 
 
 def test_usage_table_stays_in_one_line_on_a_narrow_page(open_notebook):
     """Where it does not fit, it scrolls in its own box: numbers keep their columns."""
-    notebook = open_notebook(["%load_ext claude_nb", "%%claude\nhello"], viewport=(500, 900))
+    notebook = open_notebook([SET_UP, "%%claude\nhello"], viewport=(500, 900))
     notebook.run_all()
     notebook.wait_idle()
     row = notebook.output(1).locator(f"{SETTLED} tbody tr").last

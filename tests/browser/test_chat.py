@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
-from claude_nb.simulator import Error, Simulator, Stream
-from tests.browser.lab import FRONT_ENDS, PANEL, NotebookPage
+from claude_nb.simulator import Error, Stream
+from tests.browser.lab import FRONT_ENDS, PANEL, SET_UP, NotebookPage
 from tests.notebook.test_restore import PNG
 from tests.played import end, said, start, text, thinking, tool_use
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from playwright.sync_api import Locator
 
@@ -25,13 +25,6 @@ WORDS = [f"word{number} " for number in range(60)]
 OPEN = [start(), *text("The **first** words")[:-1]]
 
 front_ends = pytest.mark.parametrize("front_end", FRONT_ENDS)
-
-
-@pytest.fixture
-def simulator() -> Iterator[Simulator]:
-    """A server of the test's own, so that no reply is left over from another test."""
-    with Simulator() as running:
-        yield running
 
 
 class ChatPage:
@@ -88,35 +81,27 @@ class ChatPage:
 
 
 @pytest.fixture
-def open_chat(open_notebook, set_up):
+def open_chat(open_notebook):
     """Opens a notebook with a chat in its second cell, which has been run."""
 
-    def open_(chat: str = "chat = claude_nb.Chat()\nchat", *cells: str, **options: Any) -> ChatPage:
-        notebook = open_notebook([set_up, chat, *cells], trusted=True, **options)
+    def open_(
+        chat: str = "chat = claude_nb.Chat()\nchat",
+        *cells: str,
+        covers: bool = True,
+        **options: Any,
+    ) -> ChatPage:
+        notebook = open_notebook([SET_UP, chat, *cells], trusted=True, **options)
         for index in (0, 1):
             notebook.run(index)
             notebook.wait_idle()
         shown = ChatPage(notebook)
         expect(shown.el).to_have_count(1)
         expect(shown.box).to_be_visible()
+        if covers:  # the widget has been replaced by the saved form, which it covers
+            expect(notebook.output(1).locator(".claude-nb-covered")).to_have_count(1)
         return shown
 
     return open_
-
-
-def run_code(notebook: NotebookPage, code: str) -> str:
-    """Run code in the kernel, beside the cells, and return what it printed."""
-    return notebook.page.evaluate(
-        f"""async code => {{
-            const kernel = {PANEL}.sessionContext.session.kernel;
-            let printed = "";
-            const future = kernel.requestExecute({{ code, store_history: false }});
-            future.onIOPub = message => {{ printed += message.content.text ?? ""; }};
-            await future.done;
-            return printed;
-        }}""",
-        code,
-    )
 
 
 def left(requests: Sequence[Received]) -> list[float | None]:
@@ -206,10 +191,10 @@ def slow(*message):
 messages.HANDLERS["covered"] = slow
 chat = claude_nb.Chat()
 chat"""
-    chat = open_chat(slow, front_end=front_end)
+    chat = open_chat(slow, covers=False, front_end=front_end)
     chat.box.fill("my draft")
     chat.box.press("ArrowLeft")
-    run_code(chat.notebook, "goes_on.set()")
+    chat.notebook.execute("goes_on.set()")
     expect(chat.notebook.output(1).locator(".claude-nb-covered")).to_have_count(1)
     expect(chat.box).to_be_focused()
     chat.page.keyboard.insert_text("!")
@@ -219,11 +204,10 @@ chat"""
     expect(chat.box).to_have_value("")
 
 
-@front_ends
-def test_variables_are_completed(open_chat, simulator, front_end):
+def test_variables_are_completed(open_chat, simulator):
     """``{{`` opens a list that keys walk; a screen reader hears which is chosen."""
     simulator.enqueue(Stream(said("Done.")))
-    chat = open_chat("chat = claude_nb.Chat()\nalpha, alps = 1, [1, 2]\nchat", front_end=front_end)
+    chat = open_chat("chat = claude_nb.Chat()\nalpha, alps = 1, [1, 2]\nchat")
     chat.box.press_sequentially("What is {{al")
     options = chat.el.get_by_role("listbox", name="Variables").get_by_role("option")
     expect(options).to_have_count(2)
@@ -258,11 +242,10 @@ PASTE = """([selector, name, type, data, event]) => {
 }"""
 
 
-@front_ends
-def test_files_are_pasted_and_dropped(open_chat, simulator, front_end):
+def test_files_are_pasted_and_dropped(open_chat, simulator):
     """Each is named above the box; one of a wrong type is refused, a long text becomes a file."""
     simulator.enqueue(Stream(said("A picture.")))
-    chat = open_chat(front_end=front_end)
+    chat = open_chat()
     selector = ".claude-nb-chat textarea"
 
     def give(name: str, kind: str, data: bytes, event: str) -> None:
@@ -299,28 +282,29 @@ def test_it_is_an_ordinary_widget(open_chat, simulator, holder):
 chat, text, seen = claude_nb.Chat(height=300), w.Text(), []
 chat.observe(lambda change: seen.append(change.new), "turns")
 w.link((chat, "model"), (text, "value"))
-w.{holder}"""
+w.VBox([w.{holder}, text])""",
+        covers=False,
     )
+    text = chat.notebook.output(1).locator(".widget-text input")
     expect(chat.el).to_have_css("height", "300px")
     assert chat.el.bounding_box()["width"] > 600
     chat.ask("Hi", "Hello.")
-    text_value = "print(text.value, seen)"
     chat.el.get_by_label("Model").select_option("claude-sonnet-5-5")
-    assert run_code(chat.notebook, text_value) == "claude-sonnet-5-5 [1]\n"
-    run_code(chat.notebook, "text.value = 'claude-haiku-5-5'")
+    expect(text).to_have_value("claude-sonnet-5-5")
+    assert chat.notebook.execute("print(seen)") == "[1]\n"
+    chat.notebook.execute("text.value = 'claude-haiku-5-5'")
     expect(chat.el.get_by_label("Model")).to_have_value("claude-haiku-5-5")
 
 
 # Reading.
 
 
-@front_ends
-def test_markdown_panes_and_copying(open_chat, simulator, front_end):
+def test_markdown_panes_and_copying(open_chat, simulator):
     """Markdown as it comes, thinking and tool input in panes; code and answers can be copied."""
     answer = "Some **bold** words.\n\n```python\nx = 1\n```\n"
     events = [start(), *thinking("Count."), *text(answer, index=1), *tool_use('{"a": 1}', index=2)]
     simulator.enqueue(Stream([*events, *end()]))
-    chat = open_chat(front_end=front_end)
+    chat = open_chat()
     chat.send("Go")
     turn = chat.turns.last
     expect(turn.locator("strong")).to_have_text("bold")
@@ -336,11 +320,10 @@ def test_markdown_panes_and_copying(open_chat, simulator, front_end):
     expect(turn.locator("details").first).to_contain_text("Count.")
 
 
-@front_ends
-def test_jump_to_latest(open_chat, simulator, front_end):
+def test_jump_to_latest(open_chat, simulator):
     """One who has scrolled up is left there, and can go back to the end."""
     simulator.enqueue(Stream([start(), *text("line\n\n" * 60, *WORDS), *end()], delay=0.03))
-    chat = open_chat(front_end=front_end)
+    chat = open_chat()
     chat.send("Go")
     expect(chat.turns.last).to_contain_text("word2 ")
     log = chat.el.get_by_role("log")
@@ -355,11 +338,10 @@ def test_jump_to_latest(open_chat, simulator, front_end):
     assert log.evaluate("e => e.scrollHeight - e.clientHeight - e.scrollTop") < 30
 
 
-@front_ends
-def test_pickers_usage_and_total(open_chat, simulator, front_end):
+def test_pickers_usage_and_total(open_chat, simulator):
     """Model and effort are what is asked with next; tokens are there on demand, and a total."""
     simulator.enqueue(Stream(said("One.")), Stream(said("Two.")))
-    chat = open_chat(front_end=front_end)
+    chat = open_chat()
     chat.el.get_by_label("Model").select_option("claude-sonnet-5-5")
     chat.el.get_by_label("Effort").select_option("high")
     chat.ask("First", "One.")
@@ -391,11 +373,10 @@ def test_stop_from_the_first_moment(open_chat, simulator, front_end):
     simulator.wait_for(lambda requests: all(left(requests)), 20)
 
 
-@front_ends
-def test_retry_edit_and_versions(open_chat, simulator, front_end):
+def test_retry_edit_and_versions(open_chat, simulator):
     """Any earlier question can be asked again or changed, and every version can be gone back to."""
     simulator.enqueue(*(Stream(said(a)) for a in ("One.", "Two.", "Other.", "Changed answer.")))
-    chat = open_chat(front_end=front_end)
+    chat = open_chat()
     chat.ask("First", "One.")
     chat.ask("Second", "Two.")
     chat.turns.first.get_by_role("button", name="Ask this again").click()
@@ -416,11 +397,10 @@ def test_retry_edit_and_versions(open_chat, simulator, front_end):
     assert [m["content"] for m in simulator.requests[-1].body["messages"]] == ["Changed"]
 
 
-@front_ends
-def test_clear_and_export_by_keyboard(open_chat, simulator, front_end):
+def test_clear_and_export_by_keyboard(open_chat, simulator):
     """The menu is walked with the keys; what was cleared can be brought back."""
     simulator.enqueue(Stream(said("Hello.")))
-    chat = open_chat(front_end=front_end)
+    chat = open_chat()
     chat.ask("Hi", "Hello.")
     more = chat.button("More: copy, save, clear")
     more.press("Enter")
@@ -442,14 +422,15 @@ def test_clear_and_export_by_keyboard(open_chat, simulator, front_end):
 
 def test_a_screen_reader_hears_each_reply_once(open_chat, simulator):
     """The log is busy while it grows, and silent; one announcement says that it is complete."""
-    simulator.enqueue(Stream([start(), *text(*WORDS), *end()], delay=0.01))
+    simulator.enqueue(Stream([start(), *text(*WORDS), *end()], delay=0.03))
     chat = open_chat()
     chat.page.evaluate(
         """() => {
             window.heard = [];
-            new MutationObserver(() => heard.push(
+            window.watch = new MutationObserver(() => heard.push(
                 document.getElementById("claude-nb-announcer")?.textContent ?? ""
-            )).observe(document.body, { childList: true, subtree: true, characterData: true });
+            ));
+            watch.observe(document.body, { childList: true, subtree: true, characterData: true });
         }"""
     )
     log = chat.el.get_by_role("log")
@@ -457,15 +438,14 @@ def test_a_screen_reader_hears_each_reply_once(open_chat, simulator):
     expect(log).to_have_attribute("aria-busy", "true")
     expect(log).to_have_attribute("aria-live", "off")
     expect(log).to_have_attribute("aria-busy", "false")
-    heard = [words for words in chat.page.evaluate("heard") if words]
+    heard = [words for words in chat.page.evaluate("watch.disconnect(), heard") if words]
     assert list(dict.fromkeys(heard)) == ["Reply complete."]
 
 
 # Failing.
 
 
-@front_ends
-def test_waits_seams_and_cards(open_chat, simulator, front_end):
+def test_waits_seams_and_cards(open_chat, simulator):
     """As in a cell: a countdown, a seam where it was continued, a card where it failed."""
     overloaded = Error(529, "overloaded_error", "Busy")
     dropped = Stream([start(), *text("The first half")[:-1]], end="drop")
@@ -473,7 +453,7 @@ def test_waits_seams_and_cards(open_chat, simulator, front_end):
     missing = Error(404, "not_found_error", "model: claude-x")
     simulator.enqueue(limited, dropped, Stream(said(" and the second.")), missing)
     simulator.enqueue(Error(400, "invalid_request_error", "No."), overloaded)
-    chat = open_chat(front_end=front_end)
+    chat = open_chat()
     chat.send("Go")
     expect(chat.turns.last).to_contain_text("rate limited until")
     expect(chat.turns.last).to_contain_text("and the second.", timeout=40_000)
@@ -501,15 +481,13 @@ def test_what_is_refused_is_said_and_kept(open_chat, simulator):
     expect(chat.notice).to_be_hidden()
 
 
-@front_ends
-def test_the_kernel_stays_free(open_chat, simulator, front_end):
+def test_the_kernel_stays_free(open_chat, simulator):
     """A cell runs while the chat streams, and the chat is asked and stopped while a cell runs."""
     simulator.enqueue(Stream(OPEN, end="hang"), Stream(OPEN, end="hang"))
     chat = open_chat(
         "chat = claude_nb.Chat()\nchat",
         "6 * 7",
         "import threading\ngate = threading.Event()\ngate.wait(30)",
-        front_end=front_end,
     )
     chat.send("Go")
     expect(chat.turns.last).to_contain_text("The first words")
@@ -530,11 +508,8 @@ def test_the_kernel_stays_free(open_chat, simulator, front_end):
 def test_a_busy_kernel_is_said(open_chat, simulator):
     """Where messages wait for the cell to end, the reader is told, and nothing is lost."""
     simulator.enqueue(Stream(said("Hello.")))
-    settings = {
-        "@jupyterlab/apputils-extension:kernels-settings": {"commsOverSubshells": "disabled"}
-    }
     chat = open_chat(
-        "chat = claude_nb.Chat()\nchat", "import time\ntime.sleep(60)", settings=settings
+        "chat = claude_nb.Chat()\nchat", "import time\ntime.sleep(60)", subshells=False
     )
     chat.notebook.run(2)
     expect(chat.notebook.cell(2)).to_contain_text("[*]")
@@ -549,20 +524,15 @@ def test_a_busy_kernel_is_said(open_chat, simulator):
 # Keeping.
 
 
-def restart(notebook: NotebookPage) -> None:
-    notebook.page.evaluate(f"{PANEL}.sessionContext.session.kernel.restart().then(() => null)")
-
-
-@front_ends
-def test_a_restarted_kernel_is_said_and_the_chat_comes_back(open_chat, simulator, front_end):
+def test_a_restarted_kernel_is_said_and_the_chat_comes_back(open_chat, simulator):
     """The draft is kept; after ``Chat.restore()`` it goes on where it was."""
     simulator.enqueue(Stream(said("One.")), Stream(said("Two.")))
-    chat = open_chat("claude_nb.Chat()", "claude_nb.Chat.restore()", front_end=front_end)
+    chat = open_chat("claude_nb.Chat()", "claude_nb.Chat.restore()")
     chat.ask("First", "One.")
     chat.wait_saved("One.")
     chat.notebook.saved()
     chat.box.fill("my draft")
-    restart(chat.notebook)
+    chat.notebook.restart_kernel()
     expect(chat.notice).to_contain_text("The kernel that held this chat has ended.")
     expect(chat.box).to_have_value("my draft")
     expect(chat.turns.last).to_contain_text("One.")
@@ -599,7 +569,8 @@ def test_a_saved_notebook_shows_it_without_a_kernel(open_chat, simulator, truste
 @front_ends
 def test_a_page_that_is_reloaded_in_mid_stream_resumes(open_chat, simulator, front_end):
     """The new page shows all of it, goes on to its end, and the notebook saves that end."""
-    simulator.enqueue(Stream([start(), *text(*WORDS, *WORDS), *end()], delay=0.1))
+    words = WORDS + WORDS[:30]
+    simulator.enqueue(Stream([start(), *text(*words), *end()], delay=0.1))
     chat = open_chat(front_end=front_end)
     chat.send("Go")
     expect(chat.turns.last).to_contain_text("word3 ")
@@ -609,9 +580,9 @@ def test_a_page_that_is_reloaded_in_mid_stream_resumes(open_chat, simulator, fro
     chat.page.wait_for_function(f"!{PANEL}.context.model.dirty")
     chat.notebook.reload()
     expect(chat.turns.last).to_contain_text("simulated", timeout=60_000)
-    assert "".join(WORDS + WORDS).strip() in chat.turns.last.text_content()
+    assert "".join(words).strip() in chat.turns.last.text_content()
     expect(chat.box).to_have_value("my draft")
-    chat.wait_saved("word59 word0")
+    chat.wait_saved("word59 word0 word1")
 
 
 def test_two_views_of_one_chat(open_chat, simulator):
@@ -673,20 +644,18 @@ def test_reduced_motion(open_chat, simulator):
     expect(chat.turns.last).to_contain_text("Stopped")
 
 
-@front_ends
-def test_a_chat_calls_functions_and_asks_before(open_chat, simulator, front_end):
+def test_a_chat_calls_functions_and_asks_before(open_chat, simulator):
     """The call waits for its buttons while the kernel is free; its result is in the pane."""
     calls = [start(), *tool_use('{"city": "Lisbon"}'), *end("tool_use")]
     simulator.enqueue(Stream(calls), Stream(said("It is warm.")))
     chat = open_chat(
         "def look_up(city: str) -> str:\n    return f'{city}: 21 degrees'\n"
         "chat = claude_nb.Chat(tools=claude_nb.Tools(look_up, confirm=True))\nchat",
-        front_end=front_end,
     )
     chat.send("How warm is it?")
     question = chat.el.get_by_role("group", name="May this call run?")
     expect(question).to_be_visible()
-    assert run_code(chat.notebook, "print(chat.busy)").strip() == "True"
+    assert chat.notebook.execute("print(chat.busy)").strip() == "True"
     question.get_by_role("button", name="Run", exact=True).press("Enter")
     expect(chat.turns.last).to_contain_text("It is warm.")
     expect(chat.turns.last.locator("summary").first).to_contain_text("→ Lisbon: 21 degrees")
@@ -721,5 +690,5 @@ def test_stop_takes_a_question_away(open_chat, simulator):
     questions[1].get_by_role("button", name="Run", exact=True).click()
     expect(chat.turns.last).to_contain_text("It has acted.")
     threads = "import threading; print([t.name for t in threading.enumerate()])"
-    assert "claude_nb tool" not in run_code(chat.notebook, threads)
+    assert "claude_nb tool" not in chat.notebook.execute(threads)
     assert chat.notebook.errors == []

@@ -6,31 +6,24 @@ import pytest
 from playwright.sync_api import expect
 
 from claude_nb.simulator import Stream
-from tests.browser.lab import FRONT_ENDS
-from tests.browser.test_live import LIVE, SETTLED, growing, open_cells, simulator
-from tests.played import end, said, start, text
-
-__all__ = ["open_cells", "simulator"]
+from tests.browser.test_live import LIVE, SETTLED, growing
+from tests.played import said
 
 CELL = "%%claude -m claude-opus-5-5 -m claude-haiku-5-5\nWhich?"
 LEFT = "els => els.map(el => Math.round(el.getBoundingClientRect().left))"
 
 
-def words(*pieces: str) -> Stream:
-    """A reply some seconds long."""
-    return Stream([start(), *text(*pieces, *[" more"] * 30), *end()], delay=0.15)
-
-
-@pytest.mark.parametrize("front_end", FRONT_ENDS)
-def test_columns_stream_together_and_settle_with_a_table(open_cells, simulator, front_end):
-    """Both are seen growing at the same time; then one table compares them."""
-    simulator.enqueue(words("One side"), words("Other side"))
-    notebook = open_cells(CELL, front_end=front_end)
+def test_columns_stream_together_and_settle_with_a_table(open_cells, simulator):
+    """Both are seen at the same time; then one table compares them."""
+    simulator.enqueue(
+        *(Stream(growing(f"{one} side", " more"), end="hang") for one in ("One", "Other"))
+    )
+    notebook = open_cells(CELL)
     notebook.run(1)
     live = notebook.output(1).locator(LIVE)
     expect(live).to_contain_text("One side more")
     expect(live).to_contain_text("Other side more")
-    assert live.get_by_role("button", name="Stop all").count() == 1
+    live.get_by_role("button", name="Stop all").click()
     settled = notebook.output(1).locator(SETTLED)
     expect(settled.locator("th", has_text="tokens/s")).to_be_visible()
     notebook.wait_idle()
@@ -38,7 +31,7 @@ def test_columns_stream_together_and_settle_with_a_table(open_cells, simulator, 
     assert [row.split("\n")[0] for row in rows.all_inner_texts()] != []
     assert rows.count() == 2
     assert notebook.errors == []
-    notebook.reopen(trusted=False)
+    notebook.reopen_without_kernel(trusted=False)
     expect(notebook.output(1)).to_contain_text("One side")
     expect(notebook.output(1)).to_contain_text("tokens/s")
 
@@ -61,7 +54,9 @@ def test_stop_of_one_leaves_the_other(open_cells, simulator):
 @pytest.mark.parametrize(("width", "columns"), [(1280, 2), (560, 1)], ids=["wide", "narrow"])
 def test_columns_stand_side_by_side_or_below_each_other(open_cells, simulator, width, columns):
     """As the page allows, live and settled alike."""
-    simulator.enqueue(words("One side"), words("Other side"))
+    simulator.enqueue(
+        *(Stream(growing(f"{one} side more"), end="hang") for one in ("One", "Other"))
+    )
     notebook = open_cells(CELL, viewport=(width, 900))
     notebook.page.evaluate("window.jupyterapp.shell.collapseLeft()")
     notebook.run(1)
@@ -70,6 +65,7 @@ def test_columns_stand_side_by_side_or_below_each_other(open_cells, simulator, w
     expect(live).to_contain_text("Other side more")
     lines = live.locator("p", has_text=" side more")
     assert len(set(lines.evaluate_all(LEFT))) == columns
+    live.get_by_role("button", name="Stop all").click()
     settled = notebook.output(1).locator(SETTLED)
     expect(settled.locator("th", has_text="tokens/s")).to_be_visible()
     lines = settled.locator("p", has_text=" side more")

@@ -7,10 +7,8 @@ from playwright.sync_api import expect
 
 from claude_nb.simulator import Stream
 from tests.browser.lab import FRONT_ENDS
-from tests.browser.test_live import LIVE, SETTLED, growing, open_cells, simulator
+from tests.browser.test_live import LIVE, SETTLED, growing
 from tests.played import start, text, thinking, tool_use
-
-__all__ = ["open_cells", "simulator"]
 
 CODE = 'def f(x):\n    return "<é>" if x < 2 else x\n'
 NO_CLIPBOARD = (
@@ -19,8 +17,11 @@ NO_CLIPBOARD = (
 COPIED = "b => getComputedStyle(b, '::after').opacity"
 
 
-@pytest.mark.parametrize("front_end", FRONT_ENDS)
-@pytest.mark.parametrize("clipboard", [True, False], ids=["clipboard", "no-clipboard"])
+@pytest.mark.parametrize(
+    ("front_end", "clipboard"),
+    [("lab", True), ("notebook", False)],
+    ids=["lab-clipboard", "notebook-no-clipboard"],
+)
 def test_a_code_block_can_be_copied(open_cells, simulator, front_end, clipboard):
     """Hidden until it is pointed at; a press puts the code and nothing else on the clipboard.
 

@@ -8,9 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from claude_nb.simulator import Error, Scripted
-from tests.browser.test_live import LIVE, SETTLED, left, open_cells, simulator
-
-__all__ = ["open_cells", "simulator"]
+from tests.browser.test_live import LIVE, SETTLED, left
 
 OVERLOADED = Error(529, "overloaded_error", "Overloaded")
 LIMITED = {"retry-after": "30"}
@@ -33,7 +31,7 @@ def test_a_drop_is_continued_behind_a_seam(open_cells, simulator):
     assert text.count("The lighthouse that counted") == 1
     assert text.count("so that there would be something to count.") == 1
     assert "1 · connection lost" in text
-    notebook.reopen(trusted=False)
+    notebook.reopen_without_kernel(trusted=False)
     expect(notebook.output(1)).to_contain_text(SEAM)
 
 

@@ -31,19 +31,6 @@ for event in reply.events:
 print(json.dumps(seen))"""
 
 
-@pytest.fixture
-def open_cells(open_notebook, set_up):
-    """Opens a notebook whose cells ask the test's server, with its first cell run."""
-
-    def open_(*cells: str, **options: object):
-        notebook = open_notebook([set_up, *cells], trusted=True, **options)
-        notebook.run(0)
-        notebook.wait_idle()
-        return notebook
-
-    return open_
-
-
 def inked(inspector):
     """How many points of the picture are drawn."""
     return inspector.locator("canvas").evaluate(
@@ -55,11 +42,10 @@ def inked(inspector):
     )
 
 
-@pytest.mark.parametrize("front_end", FRONT_ENDS)
-def test_the_timeline_draws_while_the_stream_comes(open_cells, simulator, front_end):
+def test_the_timeline_draws_while_the_stream_comes(open_cells, simulator):
     """Marks are there before the end; what is saved afterwards is the plain timeline alone."""
     simulator.enqueue(Stream(MESSAGE[:14], delay=0.02, end="hang"))
-    notebook = open_cells("%%claude --events\nhello", front_end=front_end)
+    notebook = open_cells("%%claude --events\nhello")
     notebook.run(1)
     inspector = notebook.output(1).locator(INSPECTOR)
     expect(inspector).to_contain_text("16 events")
@@ -200,7 +186,7 @@ def test_after_a_reload_the_inspector_is_there_again(open_cells, simulator):
 
 
 def test_ten_thousand_events_can_be_stepped_through(open_cells, simulator):
-    """From one end to the other in no time that is felt."""
+    """From one end to the other, a step writes the event and the message anew and no more."""
     pieces = [f"word{number} " for number in range(10_000)]
     simulator.enqueue(Stream([start(), *text(*pieces), *end()]))
     notebook = open_cells("reply = claude_nb.ask('hello', show=False)\nreply.timeline()")
@@ -209,14 +195,16 @@ def test_ten_thousand_events_can_be_stepped_through(open_cells, simulator):
     inspector = notebook.output(1).locator(INSPECTOR)
     slider = inspector.get_by_role("slider")
     expect(slider).to_have_value("10006")
-    took = slider.evaluate(
+    added = slider.evaluate(
         """slider => {
-            const press = (key) =>
+            const watch = new MutationObserver(() => {});
+            watch.observe(slider.getRootNode(), { subtree: true, childList: true });
+            for (const key of ["Home", "End", "ArrowLeft"])
                 slider.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
-            const began = performance.now();
-            for (let round = 0; round < 5; round += 1) ["Home", "End", "ArrowLeft"].forEach(press);
-            return (performance.now() - began) / 15;
+            const added = watch.takeRecords().flatMap(record => [...record.addedNodes]);
+            watch.disconnect();
+            return added.length;
         }"""
     )
-    assert took < 100, f"{took} ms for a step"
+    assert added < 1000
     expect(inspector.locator("pre").last).to_contain_text("word9999")

@@ -6,6 +6,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_output
 from playwright.sync_api import expect
 
+from claude_nb.simulator import Stream
 from tests.browser.lab import FRONT_ENDS
 
 STREAMING_CELL = """\
@@ -60,22 +61,50 @@ def test_themes_switch(open_notebook, front_end):
 def test_an_unsigned_notebook_is_not_trusted_until_it_is_signed(open_notebook):
     """Outputs that came from elsewhere are opened untrusted, as a stranger's notebook is."""
     html = new_output("display_data", {"text/html": "<b onclick='x()'>hi</b>"})
-    notebook = open_notebook([new_code_cell("1", outputs=[html], execution_count=1)])
-    assert (notebook.is_trusted(), notebook.text(0)) == (False, "hi")
-    notebook.reopen(trusted=True)
-    assert notebook.is_trusted()
-    expect(notebook.output(0)).to_contain_text("hi")
+    cells = [new_code_cell("1", outputs=[html], execution_count=1)]
+    for trusted in (False, True):
+        notebook = open_notebook(cells, trusted=trusted)
+        assert (notebook.is_trusted(), notebook.text(0)) == (trusted, "hi")
+        for opened_trusted in (False, True):
+            notebook.reopen_without_kernel(trusted=opened_trusted)
+            assert (notebook.is_trusted(), notebook.text(0)) == (opened_trusted, "hi")
+        notebook.reset()
 
 
-def test_settings_of_one_test_are_those_of_the_page(open_notebook):
-    """A page opened with settings of its own reads them."""
-    plugin = "@jupyterlab/apputils-extension:kernels-settings"
-    notebook = open_notebook(["1"], settings={plugin: {"commsOverSubshells": "disabled"}})
-    user = notebook.page.evaluate(
-        f"""async () => JSON.parse(
-            (await window.jupyterapp.serviceManager.settings.fetch('{plugin}')).raw)"""
-    )
-    assert user == {"commsOverSubshells": "disabled"}
+LEFT_BEHIND = """\
+left = 1
+%load_ext claude_nb
+import claude_nb, ipywidgets
+from claude_nb.session import session
+display(ipywidgets.Label("a widget"))
+reply = %claude --background hello
+"""
+THERE = """\
+from ipywidgets.widgets import widget
+from claude_nb.session import session
+magic = get_ipython().find_line_magic("claude")
+print("left" in globals(), len(In), magic, widget._instances, session.last)"""
+
+
+@pytest.mark.parametrize("front_end", FRONT_ENDS)
+def test_what_a_test_leaves_behind_is_reset(open_notebook, simulator, front_end):
+    """Variables, widgets, a reply that goes on, a cell that runs, tabs, theme: as in a new page."""
+    simulator.enqueue(Stream([], end="hang"))
+    notebook = open_notebook([LEFT_BEHIND, "import threading\nthreading.Event().wait()"], front_end)
+    notebook.run_all()
+    expect(notebook.cell(1)).to_contain_text("[*]")
+    simulator.wait_for(lambda requests: requests)
+    notebook.theme("dark")
+    notebook.subshells(on=False)
+    notebook.reset()
+    simulator.wait_for(lambda requests: requests[-1].client_left)
+
+    notebook = open_notebook([THERE], front_end)
+    notebook.run(0)
+    notebook.wait_idle()
+    assert notebook.text(0) == "False 2 None {} None\n"
+    assert notebook.cell(0).locator(".jp-InputPrompt").first.text_content() == "[1]:"
+    assert notebook.page.evaluate("document.body.dataset.jpThemeLight") == "true"
 
 
 def test_interrupt_ends_a_cell_that_waits(open_notebook):

@@ -5,17 +5,9 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from claude_nb import Simulator
 from claude_nb.simulator import Stream
-from tests.browser.lab import FRONT_ENDS
+from tests.browser.lab import FRONT_ENDS, SET_UP
 from tests.played import said
-
-
-@pytest.fixture(scope="module")
-def simulator():
-    """A simulator whose requests belong to these tests alone."""
-    with Simulator(speed=float("inf")) as running:
-        yield running
 
 
 def sent(simulator):
@@ -25,11 +17,9 @@ def sent(simulator):
 
 
 @pytest.mark.parametrize("front_end", FRONT_ENDS)
-def test_a_saved_notebook_goes_on_after_its_kernel_is_gone(
-    open_notebook, set_up, server, simulator, front_end
-):
+def test_a_saved_notebook_goes_on_after_its_kernel_is_gone(open_notebook, simulator, front_end):
     """``restore`` lists what it found; the next cell is sent with it, and an old one forks."""
-    cells = [set_up, "%%claude\nFirst", "%%claude\nSecond", "%claude_nb restore", "%%claude\nThird"]
+    cells = [SET_UP, "%%claude\nFirst", "%%claude\nSecond", "%claude_nb restore", "%%claude\nThird"]
     notebook = open_notebook(cells, front_end)
     simulator.enqueue(*(Stream(said(words)) for words in ("One.", "Two.", "Three.", "Again.")))
     for cell in (0, 1, 2):
@@ -38,8 +28,7 @@ def test_a_saved_notebook_goes_on_after_its_kernel_is_gone(
     expect(notebook.output(2)).to_contain_text("turn 2 · 1 earlier sent")
     notebook.saved()
 
-    server.shutdown_kernels()
-    notebook.reload()
+    notebook.restart_kernel()
     for cell in (0, 3, 4):
         notebook.run(cell)
     notebook.wait_idle()
