@@ -68,16 +68,22 @@ def simulator() -> Iterator[Simulator]:
         yield running
 
 
-@pytest.fixture
-def api(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
-    """The simulator in the place of the API, where the environment of a user would name it.
+@pytest.fixture(autouse=True)
+def cleared_simulator(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No test gets the replies that another has queued, and no request is kept after its test."""
+    used = request.getfixturevalue("simulator") if "simulator" in request.fixturenames else None
+    yield
+    if used is not None:
+        used.drain()
+        used.forget()
 
-    What a test has queued and not asked for is no answer to the next one.
-    """
+
+@pytest.fixture
+def api(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Simulator:
+    """The simulator in the place of the API, where the environment of a user would name it."""
     monkeypatch.setenv("ANTHROPIC_BASE_URL", simulator.base_url)
     monkeypatch.setenv("ANTHROPIC_API_KEY", "not-a-key")
-    yield simulator
-    simulator.drain()
+    return simulator
 
 
 @pytest.fixture(scope="session")

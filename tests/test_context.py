@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import sys
 
 import pytest
@@ -52,7 +53,9 @@ def terminal(tmp_path_factory):
     config = Config()
     config.HistoryManager.hist_file = ":memory:"
     shell = InteractiveShell(config=config, ipython_dir=str(tmp_path_factory.mktemp("ipython")))
+    gc.freeze()  # its reset collects garbage, each time through all that was ever imported
     yield shell
+    gc.unfreeze()
     atexit.unregister(shell.atexit_operations)
     shell.atexit_operations()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import time
 from contextlib import contextmanager
 
 import pytest
@@ -190,13 +189,11 @@ def test_out_keeps_the_reply(kernel, simulator):
     assert kernel.printed == "Hel dropped\n"
 
 
-def interrupted(kernel, simulator, times=1):
-    """Interrupt the running cell; its result, and how long it and the server took to see it."""
-    began = time.monotonic()
+def interrupted(kernel, times=1):
+    """Interrupt the running cell, which nothing else would end; its result."""
     for _ in range(times):
         kernel.manager.interrupt_kernel()
-    reply = kernel.finish()
-    return reply, time.monotonic() - began
+    return kernel.finish()
 
 
 def begun(kernel, simulator, cell, reply):
@@ -223,11 +220,10 @@ def test_interrupt_while_it_streams(kernel, simulator, times):
     number = begun(kernel, simulator, "%%claude --out answer\nHi", FENCE)
     shows(kernel, "x = 1")
 
-    reply, took = interrupted(kernel, simulator, times)
+    reply = interrupted(kernel, times)
 
     left = simulator.wait_for(lambda requests: requests[number].client_left)
     assert (reply["ename"], reply["traceback"]) == ("StoppedError", ["StoppedError: Stopped."])
-    assert took < 2
     assert left[number].ended is not None
     shown = kernel.last_shown()
     assert shown["metadata"]["claude_nb"]["outcome"] == "stopped"
@@ -241,10 +237,10 @@ def test_interrupt_before_the_first_byte(kernel, simulator):
     """There is nothing to wait for."""
     number = begun(kernel, simulator, "%%claude\nHi", Raw([b"late"], delay=60))
 
-    reply, took = interrupted(kernel, simulator)
+    reply = interrupted(kernel)
 
     simulator.wait_for(lambda requests: requests[number].client_left)
-    assert (reply["ename"], took < 2) == ("StoppedError", True)
+    assert reply["ename"] == "StoppedError"
     assert kernel.last_shown()["metadata"]["claude_nb"]["outcome"] == "stopped"
 
 
@@ -268,9 +264,9 @@ def test_interrupt_while_connecting(kernel, simulator):
     kernel.start("%%claude\nHi")
     shows(kernel, "connecting")
 
-    reply, took = interrupted(kernel, simulator)
+    reply = interrupted(kernel)
 
-    assert (reply["ename"], took < 2) == ("StoppedError", True)
+    assert reply["ename"] == "StoppedError"
     kernel.run('os.environ["ANTHROPIC_BASE_URL"] = before')
     assert kernel.run("%claude hello")["status"] == "ok"
 

@@ -1,8 +1,10 @@
-"""Stop, in a real kernel: whatever a reply is doing, it ends within a second, at the server too."""
+"""Stop, in a real kernel: whatever a reply is doing, it ends, at the server too.
+
+Nothing else could end what is stopped here: the replies are silent for good, or the next try is far
+longer away than anything here is waited for.
+"""
 
 from __future__ import annotations
-
-import time
 
 import pytest
 
@@ -115,10 +117,9 @@ def reached(kernel, simulator, state):
     return number
 
 
-def assert_stopped(kernel, state, pressed, settled=None):
-    """The cell ends within a second as stopped, and what came is kept."""
+def assert_stopped(kernel, state, settled=None):
+    """The cell ends as stopped, and what came is kept."""
     result = kernel.finish()
-    assert time.monotonic() - pressed < 1
     assert (result["ename"], result["traceback"]) == ("StoppedError", ["StoppedError: Stopped."])
     assert (settled or kernel.last_shown())["metadata"]["claude_nb"]["outcome"] == "stopped"
     kernel.run("print(answer.outcome, answer.text)")
@@ -128,44 +129,40 @@ def assert_stopped(kernel, state, pressed, settled=None):
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("state", STATES.values(), ids=STATES)
 def test_stop_closes_the_connection(kernel, simulator, state, way):
-    """The server sees the connection close within a second, whatever it was saying."""
+    """The server sees the connection close, whatever it was sending."""
     kernel.run(CHANCE.format(0.0))
     reached(kernel, simulator, state)
 
-    pressed = time.monotonic()
     kernel.stop(way)
 
-    requests = simulator.wait_for(lambda requests: requests[-1].client_left)
-    assert requests[-1].client_left - pressed < 1
-    assert_stopped(kernel, state, pressed)
+    simulator.wait_for(lambda requests: requests[-1].client_left)
+    assert_stopped(kernel, state)
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("state", WAITS.values(), ids=WAITS)
 def test_stop_ends_a_wait(kernel, simulator, state, way):
-    """The wait for another try ends within a second, and nothing more is asked."""
+    """The wait for another try ends, and nothing more is asked."""
     kernel.run(CHANCE.format(50.0))
     number = reached(kernel, simulator, state)
 
-    pressed = time.monotonic()
     kernel.stop(way)
 
-    assert_stopped(kernel, state, pressed)
+    assert_stopped(kernel, state)
     assert len(simulator.requests) == number + 1
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_stop_before_the_server_lets_anybody_in(kernel, way):
-    """A connection that is not made yet is given up within a second."""
+    """A connection that is not made yet is given up."""
     assert kernel.run(CONNECTING)["status"] == "ok"
     kernel.start("%%claude --out answer\nHi")
     kernel.wait_until_shown("connecting")
 
-    pressed = time.monotonic()
     kernel.stop(way)
 
     try:
-        assert_stopped(kernel, ([], "", ""), pressed)
+        assert_stopped(kernel, ([], "", ""))
     finally:
         kernel.run("os.environ['ANTHROPIC_BASE_URL'] = before; full.close()")
 
@@ -174,29 +171,26 @@ def test_one_stop_after_another(kernel, simulator):
     """Each cell can be stopped, also the one that is run at once after a stop."""
     for state in (STATES["text"], STATES["thinking"], STATES["text"]):
         reached(kernel, simulator, state)
-        pressed = time.monotonic()
         kernel.stop("interrupt")
         simulator.wait_for(lambda requests: requests[-1].client_left)
-        assert_stopped(kernel, state, pressed)
+        assert_stopped(kernel, state)
 
 
 def test_two_presses_are_one(kernel, simulator):
     """A second press meets a cell that is ending, and takes nothing from it."""
     for _ in range(12):
         reached(kernel, simulator, STATES["text"])
-        pressed = time.monotonic()
         kernel.stop("interrupt")
         settled = kernel.wait_until_shown("text/html")
         kernel.stop("interrupt")
-        assert_stopped(kernel, STATES["text"], pressed, settled)
+        assert_stopped(kernel, STATES["text"], settled)
 
 
 def test_a_late_interrupt_does_no_harm(kernel, simulator):
     """A page whose Stop was answered late interrupts the kernel too: when its cell has ended."""
     reached(kernel, simulator, STATES["text"])
-    pressed = time.monotonic()
     kernel.stop("button")
-    assert_stopped(kernel, STATES["text"], pressed)
+    assert_stopped(kernel, STATES["text"])
 
     kernel.stop("interrupt")
 
@@ -209,11 +203,9 @@ def test_a_restart_in_mid_stream(kernel, simulator, now):
     """The server sees the connection close, and the new kernel works."""
     reached(kernel, simulator, STATES["text"])
 
-    pressed = time.monotonic()
     kernel.manager.restart_kernel(now=now)
 
-    requests = simulator.wait_for(lambda requests: requests[-1].client_left)
-    assert requests[-1].client_left - pressed < 1
+    simulator.wait_for(lambda requests: requests[-1].client_left)
     kernel.client.wait_for_ready(timeout=30)
     assert kernel.run("%load_ext claude_nb")["status"] == "ok"
     kernel.find_subshell()
