@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-from contextlib import contextmanager
 
 import pytest
-from jupyter_client.manager import start_new_kernel
 
 from claude_nb.simulator import Raw, Stream
 from tests.played import said, start, text
@@ -16,78 +13,6 @@ from tests.played import said, start, text
 pytestmark = pytest.mark.kernel
 
 FENCE = Stream([start(), *text("Look:\n\n```python\nx = 1\n")[:-1]], end="hang")
-
-
-class Kernel:
-    """A kernel, and what its last cell gave."""
-
-    def __init__(self, manager, client) -> None:
-        self.manager = manager
-        self.client = client
-
-    def start(self, code):
-        """Send a cell, without waiting for it."""
-        self.asked = self.client.execute(code, allow_stdin=False)
-        self.shown = {}
-        self.printed = ""
-
-    def finish(self, timeout=20):
-        """Wait for the cell; the outputs by display id or number, updates applied."""
-        status = None
-        while status is None:
-            message = self.client.get_iopub_msg(timeout=timeout)
-            if message["parent_header"].get("msg_id") != self.asked:
-                continue
-            kind, content = message["msg_type"], message["content"]
-            if kind in ("display_data", "update_display_data", "execute_result"):
-                place = content.get("transient", {}).get("display_id", len(self.shown))
-                self.shown[place] = content
-            elif kind == "stream":
-                self.printed += content["text"]
-            elif kind == "status" and content["execution_state"] == "idle":
-                status = content
-        while True:
-            reply = self.client.get_shell_msg(timeout=timeout)
-            if reply["parent_header"]["msg_id"] == self.asked:
-                return reply["content"]
-
-    def run(self, code, timeout=20):
-        """Run a cell to its end."""
-        self.start(code)
-        return self.finish(timeout)
-
-    def last_shown(self):
-        """The newest output of the last cell."""
-        return list(self.shown.values())[-1]
-
-
-@contextmanager
-def kernel_at(base_url):
-    """A kernel whose environment names the simulator as the API."""
-    env = os.environ | {"ANTHROPIC_BASE_URL": base_url, "ANTHROPIC_API_KEY": "not-a-key"}
-    manager, client = start_new_kernel(env=env)
-    try:
-        kernel = Kernel(manager, client)
-        assert kernel.run("%load_ext claude_nb")["status"] == "ok"
-        assert kernel.run("%config ClaudeMagics.tries = 1")["status"] == "ok"
-        yield kernel
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
-
-
-@pytest.fixture(scope="module")
-def shared(simulator):
-    """One kernel for all tests of this module."""
-    with kernel_at(simulator.base_url) as kernel:
-        yield kernel
-
-
-@pytest.fixture
-def kernel(shared, simulator):
-    """The kernel, after which nothing stays queued."""
-    yield shared
-    assert shared.run("1")["status"] == "ok"
 
 
 def sent(simulator):

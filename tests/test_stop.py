@@ -9,8 +9,9 @@ from __future__ import annotations
 import pytest
 
 from claude_nb.simulator import Error, Raw, Stream
+from tests.kernels import Kernel, running_kernel
 from tests.played import Event, said, start, text, thinking, tool_use
-from tests.test_kernel import CONNECTING, Kernel, kernel_at
+from tests.test_kernel import CONNECTING
 
 pytestmark = pytest.mark.kernel
 
@@ -63,12 +64,9 @@ class FrontEnd(Kernel):
         self.client.control_channel.send(request)
         self.subshell = self.client.get_control_msg(timeout=20)["content"]["subshell_id"]
 
-    def start(self, code):
-        """Send a cell, by a name that says that somebody looks at it."""
-        content = {"code": code, "silent": False, "store_history": False, "allow_stdin": False}
-        request = self.client.session.msg("execute_request", content, metadata={"cellId": "a"})
-        self.client.shell_channel.send(request)
-        self.asked, self.shown, self.printed = request["header"]["msg_id"], {}, ""
+    def start(self, code, cell="a"):
+        """Send a cell, by an id that says that somebody looks at it."""
+        super().start(code, cell)
 
     def wait_until_shown(self, words):
         """Wait until these words are sent, as the running cell's output or to its widget."""
@@ -91,19 +89,26 @@ class FrontEnd(Kernel):
 
 
 @pytest.fixture(scope="module")
-def shared(simulator):
-    """One kernel for the tests of this module; as users have it, it tries five times."""
-    with kernel_at(simulator.base_url) as kernel:
-        assert kernel.run("%config ClaudeMagics.tries = 5")["status"] == "ok"
-        yield FrontEnd(kernel.manager, kernel.client)
+def started_kernel(simulator):
+    """A kernel of these tests' own, as some of them restart it."""
+    with running_kernel(simulator.base_url) as kernel:
+        yield kernel
+
+
+@pytest.fixture(scope="module")
+def front_end(started_kernel):
+    """A front end for the tests of this module."""
+    return FrontEnd(started_kernel.manager, started_kernel.client)
 
 
 @pytest.fixture
-def kernel(shared, simulator):
-    """The kernel, which answers after the test as it did before."""
-    yield shared
+def kernel(kernel, front_end, simulator):
+    """The kernel; as users have it, it tries five times. It answers after the test as before."""
+    assert kernel.run("%config ClaudeMagics.tries = 5")["status"] == "ok"
+    yield front_end
+    kernel.run("import importlib, random; importlib.reload(random)")  # after CHANCE
     simulator.enqueue(Stream(said("Hello")))
-    assert shared.run("%%claude\nHi")["status"] == "ok"
+    assert front_end.run("%%claude\nHi")["status"] == "ok"
 
 
 def reached(kernel, simulator, state):

@@ -6,11 +6,8 @@ import pytest
 
 from claude_nb.simulator import Stream
 from tests.played import end, said, start, tool_use
-from tests.test_kernel import kernel, shared
 
 pytestmark = pytest.mark.kernel
-
-__all__ = ["kernel", "shared"]
 
 ANSWER = Stream(said("Done."))
 
