@@ -164,7 +164,8 @@ class Jobs:
         """
         waited = self.running
         for job in waited:
-            job.ended.wait()
+            while not job.ended.wait(1):
+                pass  # a signal that comes just before a wait begins is heard when the wait ends
         with self._lock:
             unseen, self._unseen = self._unseen, []
         return unseen + [job for job in waited if job not in unseen]

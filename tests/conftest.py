@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from claude_nb import Simulator
+    from tests.kernels import Kernel
 
 ROOT = Path(__file__).resolve().parents[1]
+BROWSER = ROOT / "tests" / "browser"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -29,15 +31,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     loop in the main thread, and a test that calls ``asyncio.run`` would fail.
     """
     for item in items:
-        if item.path.is_relative_to(ROOT / "tests" / "browser"):
+        if item.path.is_relative_to(BROWSER):
             item.add_marker("browser")
     items.sort(key=lambda item: 2 * ("browser" in item.keywords) + ("kernel" in item.keywords))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Do not even import browser tests that are not to run: what they import takes seconds."""
-    deselected = "not browser" in config.option.markexpr
-    return (deselected and collection_path == ROOT / "tests" / "browser") or None
+    """Do not even import tests that are not to run: what they import takes seconds."""
+    marks = config.option.markexpr
+    if "not browser" in marks and collection_path == BROWSER:
+        return True
+    if collection_path.is_dir() or collection_path.is_relative_to(BROWSER):
+        return None
+    if marks.startswith("kernel"):
+        return "pytest.mark.kernel" not in collection_path.read_text(errors="replace") or None
+    return marks == "browser" or None
 
 
 @pytest.fixture(autouse=True)
@@ -68,16 +76,38 @@ def simulator() -> Iterator[Simulator]:
         yield running
 
 
-@pytest.fixture
-def api(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
-    """The simulator in the place of the API, where the environment of a user would name it.
+@pytest.fixture(autouse=True)
+def cleared_simulator(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No test gets the replies that another has queued, and no request is kept after its test."""
+    used = request.getfixturevalue("simulator") if "simulator" in request.fixturenames else None
+    yield
+    if used is not None:
+        used.drain()
+        used.forget()
 
-    What a test has queued and not asked for is no answer to the next one.
-    """
+
+@pytest.fixture
+def api(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Simulator:
+    """The simulator in the place of the API, where the environment of a user would name it."""
     monkeypatch.setenv("ANTHROPIC_BASE_URL", simulator.base_url)
     monkeypatch.setenv("ANTHROPIC_API_KEY", "not-a-key")
-    yield simulator
-    simulator.drain()
+    return simulator
+
+
+@pytest.fixture(scope="session")
+def started_kernel(simulator: Simulator) -> Iterator[Kernel]:
+    """A kernel that asks the simulator."""
+    from tests.kernels import running_kernel
+
+    with running_kernel(simulator.base_url) as kernel:
+        yield kernel
+
+
+@pytest.fixture
+def kernel(started_kernel: Kernel) -> Kernel:
+    """A kernel with the extension loaded, in which nothing was run, and which tries once."""
+    started_kernel.clear()
+    return started_kernel
 
 
 @pytest.fixture(scope="session")

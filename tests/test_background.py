@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 
 import pytest
 from jupyter_client.manager import start_new_kernel
 
 from claude_nb.simulator import Stream
-from tests.played import end, said, start, text
-from tests.test_kernel import Kernel, kernel, shared
-from tests.test_terminal import seen, terminal
+from tests.kernels import Kernel
+from tests.played import end, start, text
 
 pytestmark = pytest.mark.kernel
-
-__all__ = ["kernel", "shared", "terminal"]
 
 OPEN = Stream([start(), *text("The first words")[:-1]], end="hang")
 LOADED = "%load_ext claude_nb\n%config ClaudeMagics.tries = 1"
@@ -150,20 +146,3 @@ def test_the_kernel_shuts_down_at_once(api, tmp_path):
     said_by_others = ("[IPKernelApp]",)
     lines = (tmp_path / "errors").read_text().splitlines()
     assert [line for line in lines if not line.startswith(said_by_others)] == []
-
-
-def test_a_terminal_shows_nothing_until_it_is_asked(api, terminal):
-    """Not into what is being typed; then all of it, and how it ended."""
-    api.enqueue(Stream(said("Blue", "!")))
-    terminal.sendline("answer = %claude --background Which?")
-    terminal.expect_exact("In [3]: ")
-    assert "Blue" not in seen(terminal)
-    terminal.sendline("answer.wait().outcome")
-    terminal.expect_exact("In [4]: ")
-    assert "Blue" not in seen(terminal)
-
-    terminal.sendline("%claude_nb jobs wait")
-    terminal.expect_exact("In [5]: ")
-
-    assert re.search(r"── 1 · Which\?\nBlue!\nclaude-opus-5-5 · simulated · ", seen(terminal))
-    assert "1 reply has ended: 1 complete." in seen(terminal)

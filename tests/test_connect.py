@@ -94,7 +94,7 @@ def connect(line, capsys):
 def cell(line="", prompt="Hi"):
     """Run a cell, and return its reply."""
     shell = InteractiveShell()
-    shell.register_magics(magics.ClaudeMagics(shell))
+    shell.register_magics(magics.ClaudeMagics(shell, tries=1))
     shell.run_cell_magic("claude", f"--once {line}", prompt)
     return claude_nb.last()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import sys
 
 import pytest
@@ -14,7 +15,6 @@ from claude_nb.context import BUDGET, PART, cells, error, insert
 from claude_nb.errors import InputError
 from claude_nb.simulator import Stream
 from tests.played import said, start, text
-from tests.test_kernel import Kernel, kernel_at
 
 KEY = "sk-" + "ant-0123456789"
 
@@ -52,7 +52,9 @@ def terminal(tmp_path_factory):
     config = Config()
     config.HistoryManager.hist_file = ":memory:"
     shell = InteractiveShell(config=config, ipython_dir=str(tmp_path_factory.mktemp("ipython")))
+    gc.freeze()  # its reset collects garbage, each time through all that was ever imported
     yield shell
+    gc.unfreeze()
     atexit.unregister(shell.atexit_operations)
     shell.atexit_operations()
 
@@ -410,25 +412,23 @@ def test_without_code_there_is_no_cell(notebook, code):
 # --- in a kernel -----------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def kernel(simulator):
-    """A kernel with some cells behind it: its first two load and set up the extension."""
-    with kernel_at(simulator.base_url) as running:
-        simulator.enqueue(
-            Stream(said("Blue.")), Stream(said("Red.")), Stream([start(), *text("Gre")], end="drop")
-        )
-        for number, source in enumerate(CELLS, 3):
-            running.run(source)
-            assert running.run("", timeout=20)["execution_count"] == number
-        yield running
+@pytest.fixture
+def kernel(kernel, simulator):
+    """A kernel with some cells behind it."""
+    simulator.enqueue(
+        Stream(said("Blue.")), Stream(said("Red.")), Stream([start(), *text("Gre")], end="drop")
+    )
+    for number, source in enumerate(CELLS, 1):
+        assert kernel.run(source)["execution_count"] == number
+    return kernel
 
 
 CELLS = [
-    "import sys; print('out'); print('err', file=sys.stderr); 42",  # 3
+    "import sys; print('out'); print('err', file=sys.stderr); 42",  # 1
     "from IPython.display import display; display({'a': 1}); 5",
     "await __import__('asyncio').sleep(0); print('awaited'); 6",
     "1 / 0",
-    "%%claude -o sky\nWhich colour?",  # 7
+    "%%claude -o sky\nWhich colour?",  # 5
     "%%claude --once\nAnd later?",
     "%%claude -o grass\nAnd grass?",
     "!echo shell",
@@ -444,7 +444,7 @@ print(given.text); print(given.note)
 @pytest.mark.kernel
 def test_what_a_kernel_knows(kernel):
     """Streams and values; not what was displayed, nor what was printed while it awaited."""
-    kernel.run(GIVEN.format(call="cells(get_ipython(), '3-6,10')"))
+    kernel.run(GIVEN.format(call="cells(get_ipython(), '1-4,8')"))
 
     assert "<output>\nout\nerr\n42\n</output>" in kernel.printed
     assert "display({'a': 1}); 5\n</input>\n<output>\n5\n</output>" in kernel.printed
@@ -452,19 +452,19 @@ def test_what_a_kernel_knows(kernel):
     assert "<error>\nZeroDivisionError: division by zero\n</error>" in kernel.printed
     assert "<output>\nshell\n</output>" in kernel.printed
     assert kernel.printed.endswith(
-        "Cells 3–6, 10 included; not known: what was displayed, what was printed in 5.\n"
+        "Cells 1–4, 8 included; not known: what was displayed, what was printed in 3.\n"
     )
 
 
 @pytest.mark.kernel
 def test_replies_that_are_at_hand_are_included(kernel):
     """Those of a conversation, of a variable or the last one; others are said to be missing."""
-    kernel.run(GIVEN.format(call="cells(get_ipython(), '7-9')"))
+    kernel.run(GIVEN.format(call="cells(get_ipython(), '5-7')"))
 
     assert "<reply>\nBlue.\n</reply>\n</cell>" in kernel.printed
     assert "And later?\n</input>\n</cell>" in kernel.printed
     assert "<reply>\nGre\n</reply>\n<error>\nDroppedError: " in kernel.printed
-    assert kernel.printed.endswith("not known: what was displayed, the reply in 8.\n")
+    assert kernel.printed.endswith("not known: what was displayed, the reply in 6.\n")
 
 
 @pytest.mark.kernel
@@ -481,9 +481,11 @@ def test_the_last_error_in_a_kernel(kernel):
 
 
 @pytest.mark.kernel
-def test_inserted_code_is_one_new_cell(kernel: Kernel):
+def test_inserted_code_is_one_new_cell(kernel):
     """The front end is told to put it below, not in the place of the running cell."""
-    reply = kernel.run("insert(get_ipython(), 'ran = 1\\n\\nran')\n'done'")
+    reply = kernel.run(
+        "from claude_nb.context import insert\ninsert(get_ipython(), 'ran = 1\\n\\nran')\n'done'"
+    )
 
     assert reply["payload"] == [
         {"source": "set_next_input", "text": "ran = 1\n\nran", "replace": False}

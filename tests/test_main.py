@@ -19,12 +19,12 @@ from tests.notebook.test_notebook import cell, save
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# A Jupyter configuration that runs in the server: it says how the server was started, and ends it.
+# In the place of JupyterLab: it says how it was started, and ends.
 TELL_AND_EXIT = """\
 import json, os, pathlib, sys
 told = {"arguments": sys.argv[1:], "simulate": os.environ.get("CLAUDE_NB_SIMULATE")}
 pathlib.Path("told.json").write_text(json.dumps(told))
-os._exit(7)
+sys.exit(7)
 """
 
 
@@ -51,11 +51,13 @@ def run(*command: str, cwd, env=None):
     )
 
 
-def told(folder, *command: str, env=None):
-    """Run the command with a JupyterLab that tells how it was started; what it told, what ran."""
-    config = folder.parent / "jupyter_config_dir" / "jupyter_server_config.py"
-    config.write_text(TELL_AND_EXIT)
-    ran = run(*command, cwd=folder, env=env)
+def told(folder, *arguments: str, env=None):
+    """What a JupyterLab tells of how ``claude-nb lab`` started it, and the command that ran."""
+    lab = folder / "jupyterlab"  # Python looks here first
+    lab.mkdir()
+    (lab / "__init__.py").touch()
+    (lab / "__main__.py").write_text(TELL_AND_EXIT)
+    ran = run("-m", "claude_nb", "lab", *arguments, cwd=folder, env=env)
     return json.loads((folder / "told.json").read_text()), ran
 
 
@@ -72,38 +74,34 @@ def test_without_a_command_it_says_how_to_use_it(folder):
     assert "command" in ran.stderr
 
 
-@pytest.mark.kernel
 def test_in_a_checkout_lab_opens_the_checkouts_quickstart(folder):
     """Nothing is copied; arguments after ``--`` reach JupyterLab; its exit code is handed back."""
-    started, ran = told(folder, "-m", "claude_nb", "lab", "--", "--no-browser", "--port=0")
+    started, ran = told(folder, "--", "--no-browser", "--port=0")
     quickstart = str(ROOT / "notebooks" / "00_quickstart.ipynb")
     assert started["arguments"][:3] == [quickstart, "--no-browser", "--port=0"]
     assert ran.returncode == 7
     assert list(folder.glob("*.ipynb")) == []
 
 
-@pytest.mark.kernel
 def test_without_credentials_kernels_simulate_and_two_lines_say_so(folder):
     """A newcomer gets a working notebook, and knows that its answers are not real."""
-    started, ran = told(folder, "-m", "claude_nb", "lab")
+    started, ran = told(folder)
     assert started["simulate"] == "1"
     assert len(ran.stdout.splitlines()) == 2
     assert "simulat" in ran.stdout
     assert "ANTHROPIC_API_KEY" in ran.stdout
 
 
-@pytest.mark.kernel
 def test_with_credentials_nothing_is_simulated_and_nothing_is_said(folder):
     """A key in the environment is used, and is not printed."""
-    started, ran = told(folder, "-m", "claude_nb", "lab", env={"ANTHROPIC_API_KEY": "not-a-key"})
+    started, ran = told(folder, env={"ANTHROPIC_API_KEY": "not-a-key"})
     assert (started["simulate"], ran.stdout) == (None, "")
     assert "not-a-key" not in ran.stderr
 
 
-@pytest.mark.kernel
 def test_a_choice_about_the_simulator_is_respected(folder):
     """Who has set CLAUDE_NB_SIMULATE already is neither overruled nor told."""
-    started, ran = told(folder, "-m", "claude_nb", "lab", env={"CLAUDE_NB_SIMULATE": "0"})
+    started, ran = told(folder, env={"CLAUDE_NB_SIMULATE": "0"})
     assert (started["simulate"], ran.stdout) == ("0", "")
 
 
@@ -127,20 +125,18 @@ def installed(wheel, tmp_path_factory):
     return {"PYTHONPATH": str(site)}
 
 
-@pytest.mark.kernel
 def test_installed_lab_puts_the_quickstart_into_the_folder(folder, installed):
     """Outside a checkout the packaged notebook is copied to where the user is, and opened."""
-    started, _ = told(folder, "-m", "claude_nb", "lab", env=installed)
+    started, _ = told(folder, env=installed)
     copy = folder / "00_quickstart.ipynb"
     assert started["arguments"][0] == str(copy)
     assert copy.read_bytes() == (ROOT / "notebooks" / "00_quickstart.ipynb").read_bytes()
 
 
-@pytest.mark.kernel
 def test_installed_lab_keeps_the_quickstart_that_is_there(folder, installed):
     """What the user has written into it is never overwritten."""
     (folder / "00_quickstart.ipynb").write_text("mine")
-    told(folder, "-m", "claude_nb", "lab", env=installed)
+    told(folder, env=installed)
     assert (folder / "00_quickstart.ipynb").read_text() == "mine"
 
 

@@ -6,19 +6,10 @@ import re
 
 import pytest
 
-from claude_nb import Simulator
 from claude_nb.simulator import Stream
 from tests.played import said
-from tests.test_kernel import kernel_at
 
 pytestmark = pytest.mark.kernel
-
-
-@pytest.fixture(scope="module")
-def simulator():
-    """A simulator for the kernels of this module."""
-    with Simulator(speed=float("inf")) as running:
-        yield running
 
 
 class Notebook:
@@ -31,14 +22,7 @@ class Notebook:
 
     def run(self, cell, code):
         """Run a cell; its status, and what it shows as plain text."""
-        session, client = self.kernel.client.session, self.kernel.client
-        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
-        message = session.msg("execute_request", content)
-        message["metadata"] = {"cellId": cell}
-        client.shell_channel.send(message)
-        self.kernel.asked = message["header"]["msg_id"]
-        self.kernel.shown, self.kernel.printed = {}, ""
-        reply = self.kernel.finish()
+        reply = self.kernel.run(code, cell)
         assert reply["status"] == "ok", reply
         shown = [content["data"]["text/plain"] for content in self.kernel.shown.values()]
         return "\n".join([*shown, self.kernel.printed])
@@ -55,18 +39,10 @@ def _words(content):
     return content if isinstance(content, str) else content[-1]["text"]
 
 
-@pytest.fixture(scope="module")
-def shared(simulator):
-    """One kernel for all tests of this module."""
-    with kernel_at(simulator.base_url) as kernel:
-        yield Notebook(kernel, simulator)
-
-
 @pytest.fixture
-def notebook(shared):
+def notebook(kernel, simulator):
     """A notebook in which nothing has been said."""
-    shared.run("f", "from claude_nb.conversation import Conversation; Conversation._named.clear()")
-    return shared
+    return Notebook(kernel, simulator)
 
 
 def test_a_cell_is_sent_with_the_cells_before_it(notebook):

@@ -47,7 +47,7 @@ def test_a_request_is_told_from_its_sending_to_its_end(api):
 
     (sent, accepted, *events), error = told(api)
 
-    number = len(api.requests) - 1
+    number = api.requests[-1].number
     assert sent == RequestSent("claude-opus-5-5", simulated=True)
     assert accepted == ResponseStarted(f"req_sim_0_{number:06d}", simulated=True)
     assert events == [e for e in recorded("text") if e["type"] != "ping"]

@@ -1,14 +1,17 @@
-"""Stop, in a real kernel: whatever a reply is doing, it ends within a second, at the server too."""
+"""Stop, in a real kernel: whatever a reply is doing, it ends, at the server too.
+
+Nothing else could end what is stopped here: the replies are silent for good, or the next try is far
+longer away than anything here is waited for.
+"""
 
 from __future__ import annotations
-
-import time
 
 import pytest
 
 from claude_nb.simulator import Error, Raw, Stream
+from tests.kernels import Kernel, running_kernel
 from tests.played import Event, said, start, text, thinking, tool_use
-from tests.test_kernel import CONNECTING, Kernel, kernel_at
+from tests.test_kernel import CONNECTING
 
 pytestmark = pytest.mark.kernel
 
@@ -61,12 +64,9 @@ class FrontEnd(Kernel):
         self.client.control_channel.send(request)
         self.subshell = self.client.get_control_msg(timeout=20)["content"]["subshell_id"]
 
-    def start(self, code):
-        """Send a cell, by a name that says that somebody looks at it."""
-        content = {"code": code, "silent": False, "store_history": False, "allow_stdin": False}
-        request = self.client.session.msg("execute_request", content, metadata={"cellId": "a"})
-        self.client.shell_channel.send(request)
-        self.asked, self.shown, self.printed = request["header"]["msg_id"], {}, ""
+    def start(self, code, cell="a"):
+        """Send a cell, by an id that says that somebody looks at it."""
+        super().start(code, cell)
 
     def wait_until_shown(self, words):
         """Wait until these words are sent, as the running cell's output or to its widget."""
@@ -89,19 +89,26 @@ class FrontEnd(Kernel):
 
 
 @pytest.fixture(scope="module")
-def shared(simulator):
-    """One kernel for the tests of this module; as users have it, it tries five times."""
-    with kernel_at(simulator.base_url) as kernel:
-        assert kernel.run("%config ClaudeMagics.tries = 5")["status"] == "ok"
-        yield FrontEnd(kernel.manager, kernel.client)
+def started_kernel(simulator):
+    """A kernel of these tests' own, as some of them restart it."""
+    with running_kernel(simulator.base_url) as kernel:
+        yield kernel
+
+
+@pytest.fixture(scope="module")
+def front_end(started_kernel):
+    """A front end for the tests of this module."""
+    return FrontEnd(started_kernel.manager, started_kernel.client)
 
 
 @pytest.fixture
-def kernel(shared, simulator):
-    """The kernel, which answers after the test as it did before."""
-    yield shared
+def kernel(kernel, front_end, simulator):
+    """The kernel; as users have it, it tries five times. It answers after the test as before."""
+    assert kernel.run("%config ClaudeMagics.tries = 5")["status"] == "ok"
+    yield front_end
+    kernel.run("import importlib, random; importlib.reload(random)")  # after CHANCE
     simulator.enqueue(Stream(said("Hello")))
-    assert shared.run("%%claude\nHi")["status"] == "ok"
+    assert front_end.run("%%claude\nHi")["status"] == "ok"
 
 
 def reached(kernel, simulator, state):
@@ -115,10 +122,9 @@ def reached(kernel, simulator, state):
     return number
 
 
-def assert_stopped(kernel, state, pressed, settled=None):
-    """The cell ends within a second as stopped, and what came is kept."""
+def assert_stopped(kernel, state, settled=None):
+    """The cell ends as stopped, and what came is kept."""
     result = kernel.finish()
-    assert time.monotonic() - pressed < 1
     assert (result["ename"], result["traceback"]) == ("StoppedError", ["StoppedError: Stopped."])
     assert (settled or kernel.last_shown())["metadata"]["claude_nb"]["outcome"] == "stopped"
     kernel.run("print(answer.outcome, answer.text)")
@@ -128,44 +134,40 @@ def assert_stopped(kernel, state, pressed, settled=None):
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("state", STATES.values(), ids=STATES)
 def test_stop_closes_the_connection(kernel, simulator, state, way):
-    """The server sees the connection close within a second, whatever it was saying."""
+    """The server sees the connection close, whatever it was sending."""
     kernel.run(CHANCE.format(0.0))
     reached(kernel, simulator, state)
 
-    pressed = time.monotonic()
     kernel.stop(way)
 
-    requests = simulator.wait_for(lambda requests: requests[-1].client_left)
-    assert requests[-1].client_left - pressed < 1
-    assert_stopped(kernel, state, pressed)
+    simulator.wait_for(lambda requests: requests[-1].client_left)
+    assert_stopped(kernel, state)
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("state", WAITS.values(), ids=WAITS)
 def test_stop_ends_a_wait(kernel, simulator, state, way):
-    """The wait for another try ends within a second, and nothing more is asked."""
+    """The wait for another try ends, and nothing more is asked."""
     kernel.run(CHANCE.format(50.0))
     number = reached(kernel, simulator, state)
 
-    pressed = time.monotonic()
     kernel.stop(way)
 
-    assert_stopped(kernel, state, pressed)
+    assert_stopped(kernel, state)
     assert len(simulator.requests) == number + 1
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_stop_before_the_server_lets_anybody_in(kernel, way):
-    """A connection that is not made yet is given up within a second."""
+    """A connection that is not made yet is given up."""
     assert kernel.run(CONNECTING)["status"] == "ok"
     kernel.start("%%claude --out answer\nHi")
     kernel.wait_until_shown("connecting")
 
-    pressed = time.monotonic()
     kernel.stop(way)
 
     try:
-        assert_stopped(kernel, ([], "", ""), pressed)
+        assert_stopped(kernel, ([], "", ""))
     finally:
         kernel.run("os.environ['ANTHROPIC_BASE_URL'] = before; full.close()")
 
@@ -174,29 +176,26 @@ def test_one_stop_after_another(kernel, simulator):
     """Each cell can be stopped, also the one that is run at once after a stop."""
     for state in (STATES["text"], STATES["thinking"], STATES["text"]):
         reached(kernel, simulator, state)
-        pressed = time.monotonic()
         kernel.stop("interrupt")
         simulator.wait_for(lambda requests: requests[-1].client_left)
-        assert_stopped(kernel, state, pressed)
+        assert_stopped(kernel, state)
 
 
 def test_two_presses_are_one(kernel, simulator):
     """A second press meets a cell that is ending, and takes nothing from it."""
     for _ in range(12):
         reached(kernel, simulator, STATES["text"])
-        pressed = time.monotonic()
         kernel.stop("interrupt")
         settled = kernel.wait_until_shown("text/html")
         kernel.stop("interrupt")
-        assert_stopped(kernel, STATES["text"], pressed, settled)
+        assert_stopped(kernel, STATES["text"], settled)
 
 
 def test_a_late_interrupt_does_no_harm(kernel, simulator):
     """A page whose Stop was answered late interrupts the kernel too: when its cell has ended."""
     reached(kernel, simulator, STATES["text"])
-    pressed = time.monotonic()
     kernel.stop("button")
-    assert_stopped(kernel, STATES["text"], pressed)
+    assert_stopped(kernel, STATES["text"])
 
     kernel.stop("interrupt")
 
@@ -209,11 +208,9 @@ def test_a_restart_in_mid_stream(kernel, simulator, now):
     """The server sees the connection close, and the new kernel works."""
     reached(kernel, simulator, STATES["text"])
 
-    pressed = time.monotonic()
     kernel.manager.restart_kernel(now=now)
 
-    requests = simulator.wait_for(lambda requests: requests[-1].client_left)
-    assert requests[-1].client_left - pressed < 1
+    simulator.wait_for(lambda requests: requests[-1].client_left)
     kernel.client.wait_for_ready(timeout=30)
     assert kernel.run("%load_ext claude_nb")["status"] == "ok"
     kernel.find_subshell()

@@ -10,22 +10,43 @@ import pexpect
 import pytest
 
 from claude_nb.simulator import Raw, Stream
+from tests.kernels import CLEAR
 from tests.played import said, start, text, thinking
 
 pytestmark = pytest.mark.kernel
 
 
-@pytest.fixture
-def terminal(api, tmp_path):
-    """IPython in a terminal, with the extension loaded."""
-    env = os.environ | {"IPYTHONDIR": str(tmp_path), "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"}
-    arguments = ["-m", "IPython", "--simple-prompt", "--no-banner", "--no-confirm-exit"]
-    child = pexpect.spawn(sys.executable, arguments, env=env, encoding="utf-8", timeout=20)
+@pytest.fixture(scope="session")
+def started_terminal(simulator, tmp_path_factory):
+    """IPython in a terminal."""
+    folder = tmp_path_factory.mktemp("terminal")
+    (folder / "clear.ipy").write_text(CLEAR)
+    env = os.environ | {
+        "ANTHROPIC_BASE_URL": simulator.base_url,
+        "ANTHROPIC_API_KEY": "not-a-key",
+        "IPYTHONDIR": str(folder),
+        "TERM": "xterm",
+        "PROMPT_TOOLKIT_NO_CPR": "1",
+    }
+    child = pexpect.spawn(
+        sys.executable,
+        ["-m", "IPython", "--simple-prompt", "--no-banner", "--no-confirm-exit"],
+        cwd=folder,
+        env=env,
+        encoding="utf-8",
+        timeout=20,
+    )
     child.expect_exact("In [1]: ")
-    child.sendline("%load_ext claude_nb")
-    child.expect_exact("In [2]: ")
     yield child
     child.close(force=True)
+
+
+@pytest.fixture
+def terminal(started_terminal):
+    """IPython in a terminal, with the extension loaded, in which nothing else was run."""
+    started_terminal.sendline("%run clear.ipy")
+    started_terminal.expect_exact("In [1]: ")
+    return started_terminal
 
 
 def seen(terminal):
@@ -40,7 +61,7 @@ def test_a_question_is_answered_as_text(api, terminal):
     )
 
     terminal.sendline("%claude Why is it?")
-    terminal.expect_exact("In [3]: ")
+    terminal.expect_exact("In [2]: ")
 
     assert "thinking… Hm.\nBlue!\nclaude-opus-5-5 · simulated · end turn · 25 in" in seen(terminal)
     assert api.requests[-1].body["messages"][0]["content"] == "Why is it?"
@@ -62,18 +83,18 @@ def test_ctrl_c_stops_the_reply(api, terminal, reply):
 
     terminal.sendintr()
     terminal.expect_exact("StoppedError: Stopped.")
-    terminal.expect_exact("In [3]: ")
+    terminal.expect_exact("In [2]: ")
 
     api.wait_for(lambda requests: requests[number].client_left)
     terminal.sendline("%claude Hi")
     terminal.expect_exact("Next.")
-    terminal.expect_exact("In [4]: ")
+    terminal.expect_exact("In [3]: ")
 
 
 def test_a_mistake_is_not_a_traceback(terminal):
     """Two lines at the most."""
     terminal.sendline("%claude --modle x Hi")
-    terminal.expect_exact("In [3]: ")
+    terminal.expect_exact("In [2]: ")
 
     assert "InputError: There is no option --modle.\n  Did you mean --model?" in seen(terminal)
     assert "Traceback" not in seen(terminal)
@@ -84,7 +105,7 @@ def test_no_reply_writes_escapes_to_the_terminal(api, terminal):
     api.enqueue(Stream(said("\x1b]0;title\x07", "done")))
 
     terminal.sendline("%claude Hi")
-    terminal.expect_exact("In [3]: ")
+    terminal.expect_exact("In [2]: ")
 
     assert "␛]0;title␇done" in terminal.before
 
@@ -94,12 +115,12 @@ def test_the_result_is_one_line(api, terminal):
     api.enqueue(Stream(said("Blue", "!")))
 
     terminal.sendline("import claude_nb; claude_nb.ask('Hi')")
-    terminal.expect_exact("In [3]: ")
-    assert "Out[2]: <Reply complete · claude-opus-5-5 · 'Blue!'>\n" in seen(terminal)
+    terminal.expect_exact("In [2]: ")
+    assert "Out[1]: <Reply complete · claude-opus-5-5 · 'Blue!'>\n" in seen(terminal)
 
-    terminal.sendline("_2")
-    terminal.expect_exact("In [4]: ")
-    assert "Out[3]: \nBlue!\n\nclaude-opus-5-5 · simulated · end turn" in seen(terminal)
+    terminal.sendline("_1")
+    terminal.expect_exact("In [3]: ")
+    assert "Out[2]: \nBlue!\n\nclaude-opus-5-5 · simulated · end turn" in seen(terminal)
 
 
 def test_no_key_is_written_to_the_terminal(api, terminal):
@@ -109,7 +130,7 @@ def test_no_key_is_written_to_the_terminal(api, terminal):
     api.enqueue(Stream(events, delay=0.05))
 
     terminal.sendline("%claude Hi")
-    terminal.expect_exact("In [3]: ")
+    terminal.expect_exact("In [2]: ")
 
     assert "It is sk-ant-… indeed\n" in seen(terminal)
 
@@ -123,9 +144,26 @@ def test_a_dropped_connection_is_continued(api, terminal):
         ),
     )
     terminal.sendline("%claude Go on")
-    terminal.expect_exact("In [3]: ")
+    terminal.expect_exact("In [2]: ")
 
     shown = seen(terminal)
     assert re.search(r"Roses are red\n\[connection lost, continuing in \d s \(2 of 5\)\]\n", shown)
     assert "\n, violets are blue.\n" in shown
     assert "thinking… Hm.\n" in shown
+
+
+def test_a_reply_in_the_background_is_not_shown_until_it_is_asked_for(api, terminal):
+    """Not into what is being typed; then all of it, and how it ended."""
+    api.enqueue(Stream(said("Blue", "!")))
+    terminal.sendline("answer = %claude --background Which?")
+    terminal.expect_exact("In [2]: ")
+    assert "Blue" not in seen(terminal)
+    terminal.sendline("answer.wait().outcome")
+    terminal.expect_exact("In [3]: ")
+    assert "Blue" not in seen(terminal)
+
+    terminal.sendline("%claude_nb jobs wait")
+    terminal.expect_exact("In [4]: ")
+
+    assert re.search(r"── 1 · Which\?\nBlue!\nclaude-opus-5-5 · simulated · ", seen(terminal))
+    assert "1 reply has ended: 1 complete." in seen(terminal)

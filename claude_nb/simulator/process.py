@@ -59,7 +59,7 @@ class Simulator:
         self._commands = 0
         self._answered = 0
         self._ended = False
-        self._requests: list[Received] = []
+        self._requests: dict[int, Received] = {}  # by number
 
     @property
     def base_url(self) -> str:
@@ -83,11 +83,14 @@ class Simulator:
 
     @property
     def requests(self) -> tuple[Received, ...]:
-        """What was received since the start, the oldest first. It outlives :meth:`stop`."""
+        """What was received since the start or :meth:`forget`, the oldest first.
+
+        It outlives :meth:`stop`.
+        """
         if self._process is not None:
             self._command({"do": "sync"})
         with self._changed:
-            return tuple(self._requests)
+            return tuple(self._requests.values())
 
     def start(self) -> Self:
         """Start the server and wait until it listens; nothing happens if it is running.
@@ -112,7 +115,7 @@ class Simulator:
             return self
         self._port = self._commands = self._answered = 0
         self._ended = False
-        self._requests = []
+        self._requests = {}
         # The server needs no credentials, and with -P no module beside a notebook gets in its way.
         environment = {k: v for k, v in os.environ.items() if not k.startswith("ANTHROPIC_")}
         paths = [str(_PACKAGE_PARENT), *filter(None, [environment.get("PYTHONPATH")])]
@@ -175,6 +178,18 @@ class Simulator:
         """
         self._command({"do": "drain"})
 
+    def forget(self) -> None:
+        """Forget the requests received so far: ``requests`` and ``wait_for`` begin anew.
+
+        Each holds all that was said before it, so many of them take much memory.
+
+        Raises:
+            RuntimeError: If the simulator is not running.
+        """
+        self._command({"do": "sync"})
+        with self._changed:
+            self._requests = {}
+
     def advance(self, seconds: float) -> None:
         """Put the clock of the prompt cache and of batches forward: they age without a wait.
 
@@ -208,10 +223,12 @@ class Simulator:
         """
         self._command({"do": "sync"})
         with self._changed:
-            if not self._changed.wait_for(lambda: condition(tuple(self._requests)), timeout):
-                seen = [f"{request.method} {request.path}" for request in self._requests]
+            if not self._changed.wait_for(
+                lambda: condition(tuple(self._requests.values())), timeout
+            ):
+                seen = [f"{request.method} {request.path}" for request in self._requests.values()]
                 raise TimeoutError(f"no such requests within {timeout} s; received: {seen}")
-            return tuple(self._requests)
+            return tuple(self._requests.values())
 
     def __enter__(self) -> Self:
         return self.start()
@@ -256,8 +273,9 @@ class Simulator:
                     case "answered":
                         self._answered += 1
                     case "received" if self.record:
-                        self._requests.append(Received(**told["request"]))
-                    case "changed" if self.record:
+                        received = Received(**told["request"])
+                        self._requests[received.number] = received
+                    case "changed" if told["number"] in self._requests:
                         number = told["number"]
                         self._requests[number] = replace(self._requests[number], **told["fields"])
                 self._changed.notify_all()

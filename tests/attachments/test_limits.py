@@ -50,47 +50,64 @@ def document(size, media_type="application/pdf"):
 
 
 @pytest.mark.parametrize(
-    ("blocks", "model"),
+    ("make", "model"),
     [
-        ([], LARGE),
-        ([text(MAX_REQUEST_BYTES - 100)], LARGE),
-        ([png()] * 600, LARGE),
-        ([png()] * 600, None),
-        ([png()] * 100, SMALL),
-        ([png((8000, 1))] * 20, LARGE),
-        ([png((2000, 2000))] * 21, LARGE),
-        ([block("image", "image/webp", encoded((9000, 1), "WEBP"))], LARGE),
-        ([document(MAX_REQUEST_BYTES - 1000)], LARGE),
-        ([{"type": "image", "source": {"type": "url", "url": "https://example.org/a.bmp"}}], LARGE),
+        (list, LARGE),
+        (lambda: [text(MAX_REQUEST_BYTES - 100)], LARGE),
+        (lambda: [png()] * 600, LARGE),
+        (lambda: [png()] * 600, None),
+        (lambda: [png()] * 100, SMALL),
+        (lambda: [png((8000, 1))] * 20, LARGE),
+        (lambda: [png((2000, 2000))] * 21, LARGE),
+        (lambda: [block("image", "image/webp", encoded((9000, 1), "WEBP"))], LARGE),
+        (lambda: [document(MAX_REQUEST_BYTES - 1000)], LARGE),
+        (
+            lambda: [
+                {"type": "image", "source": {"type": "url", "url": "https://example.org/a.bmp"}}
+            ],
+            LARGE,
+        ),
     ],
 )
-def test_what_is_within_the_limits_passes(blocks, model):
+def test_what_is_within_the_limits_passes(make, model):
     """Up to the last one, and what only the server can tell is left to it."""
-    assert check(blocks, model) is None
+    assert check(make(), model) is None
 
 
 @pytest.mark.parametrize(
-    ("blocks", "model", "what"),
+    ("make", "model", "what"),
     [
-        ([png()] * 601, LARGE, "has 601 images; claude-opus-5-5 takes at most 600."),
-        ([png()] * 601, None, "has 601 images; the API takes at most 600."),
-        ([png()] * 101, SMALL, "has 101 images; claude-haiku-4-5 takes at most 100."),
-        ([png(), png((8001, 1))], LARGE, "Image 2 of 2 is 8,001 × 1 pixels"),
-        ([*[png()] * 20, png((1, 2001))], LARGE, "2,000 × 2,000 where there are more than 20"),
-        ([block("image", "image/bmp", b"BM")], LARGE, "takes JPEG, PNG, GIF and WebP"),
-        ([block("image", "image/png", bytes(MAX_IMAGE_BASE64))], LARGE, "is 13.3 MB in base64"),
-        ([document(9, "text/rtf")], LARGE, "report.pdf is text/rtf; the API takes documents as"),
-        ([document(MAX_REQUEST_BYTES + 4)], LARGE, "report.pdf is a PDF of 24 MB"),
-        ([document(MAX_REQUEST_BYTES // 2)] * 2, LARGE, "The request is 32 MB"),
-        ([text(MAX_REQUEST_BYTES // 2, "ä")], LARGE, "The request is 32 MB"),
-        ([text(MAX_REQUEST_BYTES // 2, "\n")], LARGE, "The request is 32 MB"),
-        ([text(1, "\ud83d")], LARGE, "The text holds half a character"),
+        (lambda: [png()] * 601, LARGE, "has 601 images; claude-opus-5-5 takes at most 600."),
+        (lambda: [png()] * 601, None, "has 601 images; the API takes at most 600."),
+        (lambda: [png()] * 101, SMALL, "has 101 images; claude-haiku-4-5 takes at most 100."),
+        (lambda: [png(), png((8001, 1))], LARGE, "Image 2 of 2 is 8,001 × 1 pixels"),
+        (
+            lambda: [*[png()] * 20, png((1, 2001))],
+            LARGE,
+            "2,000 × 2,000 where there are more than 20",
+        ),
+        (lambda: [block("image", "image/bmp", b"BM")], LARGE, "takes JPEG, PNG, GIF and WebP"),
+        (
+            lambda: [block("image", "image/png", bytes(MAX_IMAGE_BASE64))],
+            LARGE,
+            "is 13.3 MB in base64",
+        ),
+        (
+            lambda: [document(9, "text/rtf")],
+            LARGE,
+            "report.pdf is text/rtf; the API takes documents as",
+        ),
+        (lambda: [document(MAX_REQUEST_BYTES + 4)], LARGE, "report.pdf is a PDF of 24 MB"),
+        (lambda: [document(MAX_REQUEST_BYTES // 2)] * 2, LARGE, "The request is 32 MB"),
+        (lambda: [text(MAX_REQUEST_BYTES // 2, "ä")], LARGE, "The request is 32 MB"),
+        (lambda: [text(MAX_REQUEST_BYTES // 2, "\n")], LARGE, "The request is 32 MB"),
+        (lambda: [text(1, "\ud83d")], LARGE, "The text holds half a character"),
     ],
 )
-def test_what_is_beyond_them_is_named_with_what_to_do(blocks, model, what):
+def test_what_is_beyond_them_is_named_with_what_to_do(make, model, what):
     """The first one beyond; the text of an error never depends on the server."""
     with pytest.raises(InputError) as caught:
-        check(blocks, model)
+        check(make(), model)
 
     assert what in caught.value.what
     assert caught.value.advice

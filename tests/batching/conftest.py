@@ -26,6 +26,7 @@ def service(slow, monkeypatch):
     monkeypatch.setattr(patience, "FIRST_PAUSE", 0.01)
     yield slow
     slow.drain()
+    slow.forget()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from contextlib import contextmanager
 from typing import Any
 
 import nbformat
@@ -25,7 +24,6 @@ from claude_nb.simulator import Stream
 from tests.notebook.test_notebook import cell, output, save
 from tests.played import said
 from tests.test_history import ANSWER, ask, prompts
-from tests.test_kernel import Kernel, kernel_at
 from tests.test_progress import progress
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(8) + b"\0\0\0\2\0\0\0\3").decode()
@@ -508,33 +506,21 @@ def test_what_are_no_messages_is_said(messages, said):
         exchanges(messages)
 
 
-class Cells(Kernel):
-    """A kernel whose cells have ids, as JupyterLab sends them."""
+@pytest.fixture
+def run_cell(kernel):
+    """A function that runs the cell of an id, which is to succeed; it returns what that printed."""
 
-    cell = ""
+    def run(cell, code):
+        assert kernel.run(code, cell)["status"] == "ok"
+        return kernel.printed
 
-    def start(self, code):
-        session = self.client.session
-        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
-        message = session.msg("execute_request", content, metadata={"cellId": self.cell})
-        self.client.shell_channel.send(message)
-        self.asked, self.shown, self.printed = message["header"]["msg_id"], {}, ""
-
-    def run_cell(self, cell, code):
-        """Run the cell of that id, which is to succeed; what it printed."""
-        self.cell = cell
-        assert self.run(code)["status"] == "ok"
-        return self.printed
+    run("", '%config ClaudeMagics.view = "updating"')
+    return run
 
 
-@contextmanager
-def kernel_of(path, api, monkeypatch):
-    """A kernel that was told the path of its notebook."""
-    monkeypatch.setenv("JPY_SESSION_NAME", str(path))
-    with kernel_at(api.base_url) as kernel:
-        cells = Cells(kernel.manager, kernel.client)
-        cells.run_cell("", '%config ClaudeMagics.view = "updating"')
-        yield cells
+def told(path):
+    """A cell after which a kernel knows the path of its notebook."""
+    return f"import os; os.environ['JPY_SESSION_NAME'] = {str(path)!r}"
 
 
 def words(api):
@@ -556,21 +542,21 @@ def held(api, tmp_path):
 
 
 @pytest.mark.kernel
-def test_a_notebook_remembers_after_a_restart(api, held, monkeypatch, tmp_path):
+def test_a_notebook_remembers_after_a_restart(api, held, run_cell, tmp_path):
     """Listed, then sent with the next question; an old cell asks in its old place; all exported."""
     api.enqueue(*(Stream(said(f"Answer {name}.")) for name in "CD"))
     cell_b = nbformat.read(held, as_version=4).cells[2].id
-    with kernel_of(held, api, monkeypatch) as kernel:
-        listed = kernel.run_cell("r", "%claude_nb restore").splitlines()
-        kernel.run_cell("c", "%%claude\nC")
-        followed = words(api)
-        kernel.run_cell(cell_b, "%%claude\nB again")
-        forked = words(api)
-        again = kernel.run_cell("r", "%claude_nb restore")
-        exported = [
-            kernel.run_cell("e", f"%claude_nb export {tmp_path}/talk{suffix}")
-            for suffix in (".ipynb", ".md", ".json")
-        ]
+    run_cell("", told(held))
+    listed = run_cell("r", "%claude_nb restore").splitlines()
+    run_cell("c", "%%claude\nC")
+    followed = words(api)
+    run_cell(cell_b, "%%claude\nB again")
+    forked = words(api)
+    again = run_cell("r", "%claude_nb restore")
+    exported = [
+        run_cell("e", f"%claude_nb export {tmp_path}/talk{suffix}")
+        for suffix in (".ipynb", ".md", ".json")
+    ]
 
     assert listed[0].startswith(f"{held}, as it was saved on 20")
     assert listed[1:] == [
@@ -595,7 +581,7 @@ def test_a_notebook_remembers_after_a_restart(api, held, monkeypatch, tmp_path):
 
 
 @pytest.mark.kernel
-def test_what_was_asked_before_restoring_is_kept(api, held, monkeypatch):
+def test_what_was_asked_before_restoring_is_kept(api, held, kernel, run_cell):
     """And it is said how to go on from what was restored, and what could not be read."""
     api.enqueue(Stream(said("Answer Z.")), Stream(said("Answer C.")))
     notebook = nbformat.read(held, as_version=4)
@@ -603,12 +589,12 @@ def test_what_was_asked_before_restoring_is_kept(api, held, monkeypatch):
     notebook.cells[1].outputs.append(nbformat.from_dict(output(image_turn)))
     notebook.cells[1].outputs.append(nbformat.from_dict(output({"version": 9})))
     nbformat.write(notebook, held)
-    with kernel_of("/gone.ipynb", api, monkeypatch) as kernel:
-        kernel.run_cell("z", "%%claude\nZ")
-        unknown = kernel.run("%claude_nb restore")
-        printed = kernel.run_cell("r", f'%claude_nb restore "{held}"')
-        kernel.run_cell("", "%claude_nb fork 4")
-        kernel.run_cell("c", "%%claude\nC")
+    run_cell("", told("/gone.ipynb"))
+    run_cell("z", "%%claude\nZ")
+    unknown = kernel.run("%claude_nb restore")
+    printed = run_cell("r", f'%claude_nb restore "{held}"')
+    run_cell("", "%claude_nb fork 4")
+    run_cell("c", "%%claude\nC")
 
     assert (unknown["ename"], "no file /gone.ipynb" in unknown["evalue"]) == ("InputError", True)
     assert "I␛[2J [image/png, 1 kB] → Answer" in printed
@@ -637,10 +623,3 @@ def test_a_mistake_is_said(kernel, line, words):
     reply = kernel.run(f"%claude_nb {line}")
 
     assert (reply["ename"], words in reply["evalue"]) == ("InputError", True)
-
-
-@pytest.fixture(scope="module")
-def kernel(simulator):
-    """A kernel that was told nothing."""
-    with kernel_at(simulator.base_url) as running:
-        yield running

@@ -138,7 +138,7 @@ hiding = st.lists(st.sampled_from(PIECES), max_size=20)
 
 
 @given(hiding, st.booleans())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_pieces_are_cleaned_as_the_whole_is(pieces, prose):
     """Wherever it is cut."""
     cleaner = Cleaner(prose=prose)
@@ -148,7 +148,7 @@ def test_pieces_are_cleaned_as_the_whole_is(pieces, prose):
 
 
 @given(hiding)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_what_is_live_is_what_is_settled(pieces):
     """For any cut, within a flag and between a letter and its joiner too."""
     incremental = Incremental()

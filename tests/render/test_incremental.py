@@ -1,11 +1,13 @@
 """What patches promise: however a text arrives, the blocks are what the full render gives."""
 
 import random
+from importlib import import_module
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from claude_nb.render import incremental as product
 from claude_nb.render.characters import clean
 from claude_nb.render.incremental import Incremental, Patch
 from claude_nb.render.markdown import code_open, saved, to_html
@@ -55,7 +57,7 @@ def renders(text):
 
 
 @given(texts, st.randoms(use_true_random=False), st.sampled_from([1, 3, 12]))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_every_frame_is_the_render_of_the_text_so_far(text, rng, longest):
     """For any cut into deltas and any frames, during the stream and at its end."""
     incremental, blocks, position = Incremental(), [], 0
@@ -100,7 +102,7 @@ MEANS = [
 @example(["[a]:", " mailto:b"])  # a definition
 @example(["|a|\n|-|\n|b|b", " c"])  # a cell that its row does not show
 @example(["? ", "שלום"])  # a paragraph that turns out to go from right to left
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_words_that_only_lengthen_a_line_are_shown_as_if_all_were_parsed(pieces):
     """Whatever stands before them: most frames of a reply bring nothing but such words."""
     incremental, blocks, text = Incremental(), [], ""
@@ -223,12 +225,18 @@ def test_a_list_that_becomes_loose_is_made_anew_whole():
     assert blocks[0].count("<p>") == 10
 
 
-def test_a_table_that_lacks_too_many_cells_ends_where_it_does_when_rendered_whole():
-    """The parser stops at some 65,000 missing cells, wherever the table was cut."""
-    head = "|" + "a|" * 256 + "\n|" + "-|" * 256 + "\n"
-    text = head + "|b|\n" * 260
-    pieces = [head, "|b|\n" * 130, "|b|\n" * 130]
-    assert saved("".join(stream(pieces)[1])) == to_html(text)
+def test_a_table_that_lacks_too_many_cells_ends_where_it_does_when_rendered_whole(monkeypatch):
+    """The parser stops at so many missing cells, wherever the table was cut."""
+    table = import_module("markdown_it.rules_block.table")
+    limit = table.MAX_AUTOCOMPLETED_CELLS
+    assert product._MISSING_CELLS == limit == 65_536
+    monkeypatch.setattr(table, "MAX_AUTOCOMPLETED_CELLS", limit // 256)
+    monkeypatch.setattr(product, "_MISSING_CELLS", limit // 256)
+    head = "|" + "a|" * 16 + "\n|" + "-|" * 16 + "\n"
+    pieces = [head, "|b|\n" * 10, "|b|\n" * 10]
+    whole = to_html("".join(pieces))
+    assert whole.count("<tr>") == 1 + 17  # each row lacks 15 cells; what follows is no table
+    assert saved("".join(stream(pieces)[1])) == whole
 
 
 def cost(make, count):

@@ -35,7 +35,7 @@ def marked_texts(draw):
     return text, "".join([*parts, text[begin:]])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(marked_texts(), st.booleans())
 def test_marks_change_nothing_of_what_they_stand_in(drawn, live):
     """Without its marks the HTML is that of the text without marks; each mark is there once."""
@@ -47,7 +47,7 @@ def test_marks_change_nothing_of_what_they_stand_in(drawn, live):
     assert numbers == sorted(set(numbers))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(marked_texts())
 def test_marks_are_written_where_they_are_shown(drawn):
     """In Markdown as in HTML the same ones are left out, and the text between them is the same."""
@@ -157,7 +157,7 @@ def renders(marked):
     yield "".join(rendered(marked[: marked.rfind("\n") + 1], live=True))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(texts, st.randoms(use_true_random=False), st.sampled_from([1, 3, 12]))
 def test_every_frame_is_the_render_of_the_text_so_far_with_its_marks(text, rng, longest):
     """For any cut into deltas, any marks between them and any frames."""

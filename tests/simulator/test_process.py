@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from claude_nb.simulator import Error, Simulator
+from claude_nb.simulator import Error, Raw, Simulator
 
 
 def test_speed_must_be_above_zero():
@@ -105,6 +105,18 @@ def test_it_need_not_record():
         httpx2.get(f"{simulator.base_url}/v1/models", trust_env=False)
 
         assert simulator.requests == ()
+
+
+def test_requests_can_be_forgotten(simulator: Simulator):
+    """A long series of tests need not hold every request, also one that is still being answered."""
+    simulator.enqueue(Raw([b"late"], end="hang"))
+    with httpx2.stream("POST", f"{simulator.base_url}/v1/messages", trust_env=False):
+        simulator.forget()
+    httpx2.get(f"{simulator.base_url}/v1/models", trust_env=False)
+
+    (request,) = simulator.requests
+
+    assert request.path == "/v1/models"
 
 
 def test_it_gets_no_credentials(monkeypatch):

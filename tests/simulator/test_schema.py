@@ -66,7 +66,7 @@ SCHEMAS = st.recursive(
 NAMED = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(SCHEMAS)
 def test_a_sample_is_valid(schema):
     """The validator of the JSON schema project finds nothing to complain about."""
@@ -172,7 +172,7 @@ PROMPTS = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(HINTS, PROMPTS, st.integers(0, 3))
 def test_a_sample_is_what_the_hint_says(hint, prompt, variant):
     """Schemas made from type hints get what Pydantic takes for these hints, whatever is asked."""
@@ -185,7 +185,7 @@ def test_a_sample_is_what_the_hint_says(hint, prompt, variant):
     adapter.validate_python(value)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from([Stay, Tree, list[Stay], dict[str, Stay]]), PROMPTS)
 def test_limits_in_a_description_hold(hint, prompt):
     """The SDK moves limits that the API does not know into the description; they are read there."""

@@ -97,7 +97,7 @@ def test_a_prompt_is_taken_apart_in_the_order_in_which_it_is_read():
     ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.text(min_size=1), min_size=1), st.integers(0, 50))
 def test_max_tokens_is_never_exceeded(texts, limit):
     """An answer is cut to at most max_tokens, and says so exactly if it was."""

@@ -204,7 +204,7 @@ def answered(body):
     return usage(body, answer_to(body, random.Random(0)), found.read, found.written)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sampled_from([*FIELDS, "max_tokens", "messages"]), JSON)
 def test_no_junk_breaks_the_simulator(name, junk):
     """Whatever JSON a field holds, it is refused, or it can be answered and counted."""
@@ -214,7 +214,7 @@ def test_no_junk_breaks_the_simulator(name, junk):
         assert answered(body)["input_tokens"] >= 0
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(TOOL, min_size=1, max_size=2), st.dictionaries(st.sampled_from(["type", "name"]), JSON)
 )
@@ -226,7 +226,7 @@ def test_no_junk_as_tools_breaks_the_simulator(tools, choice):
         assert answered(body)["input_tokens"] >= 0
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.sampled_from(["user", "assistant", "system"]), JSON | st.lists(BLOCK))
 def test_no_junk_as_content_breaks_the_simulator(role, junk):
     """The same holds for what a message's content may be."""

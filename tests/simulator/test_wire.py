@@ -45,7 +45,7 @@ def timed_input(call):
     ]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.text(), st.integers())
 def test_pieces_add_up(text, seed):
     """Cutting loses nothing, makes no empty pieces, and none longer than 20 characters."""
@@ -55,7 +55,7 @@ def test_pieces_add_up(text, seed):
     assert [piece for piece in pieces if not 1 <= len(piece) <= 20] == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.dictionaries(st.text(), st.integers() | st.text() | st.lists(st.booleans())), st.booleans()
 )
@@ -70,7 +70,7 @@ def test_tool_input_adds_up(tool_input, eager):
     assert (len(pieces) > 1) == bool(tool_input)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.dictionaries(st.text(), st.integers() | st.text() | st.lists(st.text())), st.integers(1))
 def test_an_object_is_cut_behind_its_values(tool_input, end):
     """Every part but the last ends with a whole value, also where the end of it all is missing."""

@@ -207,10 +207,8 @@ def test_time_that_is_up_breaks_off_a_function_on_the_main_thread(api):
     def quick() -> str:
         return "on time"
 
-    began = time.monotonic()
     slow, fast = ran(run(api, hang, quick, timeout=0.2))
 
-    assert time.monotonic() - began < 30
     assert (told(slow), slow.is_error, slow.note) == ("Broken off after 0.2 s.", True, "time is up")
     assert slow.seconds >= 0.2
     assert told(fast) == "on time"
@@ -327,11 +325,9 @@ def test_an_interrupt_ends_the_function_and_the_reply(api):
         raise AssertionError("not reached")
 
     api.enqueue(call_of("hang", "never"))
-    began = time.monotonic()
     with pytest.raises(StoppedError) as raised:
         talk.ask("Go.", tools=[hang, never], show=False)
 
-    assert time.monotonic() - began < 30
     assert [r.note for r in ran(raised.value.reply)] == ["stopped", "not run: stopped"]
     assert [turn["role"] for turn in talk.messages()] == ["user", "assistant", "user"]
 

@@ -84,7 +84,7 @@ def test_a_snapshot_shows_what_the_frames_show(name):
         assert snapshot["frame"] == made[-1]["frame"]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.data())
 @pytest.mark.parametrize("name", GOOD)
 def test_any_schedule_ends_in_the_same_page(name, data):

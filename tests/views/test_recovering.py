@@ -77,7 +77,7 @@ def groups(draw):
     return made
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(groups())
 def test_any_failures_end_in_the_settled_page(made):
     """Nothing raises; the outcome has a name; live, late and settled pages agree."""

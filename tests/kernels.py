@@ -1,0 +1,91 @@
+"""A real kernel: started once for all tests, and cleared before each."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+
+from jupyter_client.manager import start_new_kernel
+
+CLEAR = """
+import os, sys
+import claude_nb
+from claude_nb.conversation import Conversation
+from claude_nb.jobs import jobs
+from claude_nb.session import session
+jobs.close(); jobs.wait()
+session.simulate(on=False)
+environment = vars(sys).setdefault("environment_at_first", dict(os.environ))
+os.environ.clear(); os.environ.update(environment)
+session.__init__()
+Conversation._named.clear()
+claude_nb.unload_ipython_extension(get_ipython())
+claude_nb.load_ipython_extension(get_ipython())
+get_ipython().reset()
+"""
+"""Makes IPython as good as new, with the extension loaded: the next cell is its first."""
+
+ONE_TRY = "%config ClaudeMagics.tries = 1"
+
+
+class Kernel:
+    """A kernel, and what its last cell gave."""
+
+    def __init__(self, manager, client) -> None:
+        self.manager = manager
+        self.client = client
+
+    def clear(self):
+        """Forget what other tests have done."""
+        self.asked, self.shown = self.client.execute(CLEAR + ONE_TRY, silent=True), {}
+        reply = self.finish()
+        assert reply["status"] == "ok", reply
+
+    def start(self, code, cell=""):
+        """Send a cell, with its id if it has one, without waiting for it."""
+        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
+        metadata = {"cellId": cell} if cell else {}
+        request = self.client.session.msg("execute_request", content, metadata=metadata)
+        self.client.shell_channel.send(request)
+        self.asked, self.shown, self.printed = request["header"]["msg_id"], {}, ""
+
+    def finish(self, timeout=20):
+        """Wait for the cell; the outputs by display id or number, updates applied."""
+        status = None
+        while status is None:
+            message = self.client.get_iopub_msg(timeout=timeout)
+            if message["parent_header"].get("msg_id") != self.asked:
+                continue
+            kind, content = message["msg_type"], message["content"]
+            if kind in ("display_data", "update_display_data", "execute_result"):
+                place = content.get("transient", {}).get("display_id", len(self.shown))
+                self.shown[place] = content
+            elif kind == "stream":
+                self.printed += content["text"]
+            elif kind == "status" and content["execution_state"] == "idle":
+                status = content
+        while True:
+            reply = self.client.get_shell_msg(timeout=timeout)
+            if reply["parent_header"]["msg_id"] == self.asked:
+                return reply["content"]
+
+    def run(self, code, cell=""):
+        """Run a cell to its end."""
+        self.start(code, cell)
+        return self.finish()
+
+    def last_shown(self):
+        """The newest output of the last cell."""
+        return list(self.shown.values())[-1]
+
+
+@contextmanager
+def running_kernel(base_url):
+    """A kernel whose environment names this server as the API."""
+    env = os.environ | {"ANTHROPIC_BASE_URL": base_url, "ANTHROPIC_API_KEY": "not-a-key"}
+    manager, client = start_new_kernel(env=env)
+    try:
+        yield Kernel(manager, client)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
