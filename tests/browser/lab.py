@@ -37,11 +37,13 @@ CELLS = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook .jp-Cell"
 SET_UP = "%load_ext claude_nb\nimport claude_nb"
 
 # Of what a test has used, only modules that are not claude_nb's stay: importing the SDK takes long.
+IS_PRELOADING = """\
+import threading
+print(any(thread.name == "claude_nb preload" for thread in threading.enumerate()), end="")
+"""
+
 RESET_KERNEL = """\
-import gc, sys, threading
-for thread in threading.enumerate():
-    if thread.name == "claude_nb warm-up":
-        thread.join()
+import gc, sys
 if "claude_nb" in sys.modules:
     import ipywidgets
     from claude_nb import ClaudeError, Reply
@@ -253,6 +255,8 @@ class NotebookPage:
             }}""",
             polling=200,
         )
+        while self.execute(IS_PRELOADING) == "True":  # it goes on while the kernel is idle
+            pass
         self.execute(RESET_KERNEL)
         self.theme("light")
         self.page.emulate_media(reduced_motion="no-preference")
