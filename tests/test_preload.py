@@ -14,7 +14,7 @@ import pytest
 
 from claude_nb import preload
 from claude_nb.session import Session
-from tests.test_kernel import Kernel, kernel_at
+from tests.kernels import Kernel, running_kernel
 
 
 def is_waiting(thread):
@@ -174,7 +174,8 @@ def test_an_idle_kernel_makes_the_sdk_and_the_simulator_ready():
 @pytest.mark.kernel
 def test_no_simulator_is_started_where_it_does_not_answer(simulator):
     """With a key it is the API that is asked."""
-    with kernel_at(simulator.base_url) as kernel:
+    with running_kernel(simulator.base_url) as kernel:
+        assert kernel.run("%load_ext claude_nb")["status"] == "ok"
         assert kernel.run(IDLE)["status"] == "ok"
         assert kernel.printed.endswith("True True False\n")  # the SDK may warn before
         assert kernel.run("%%claude\nHello")["status"] == "ok"

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     import nbformat
     from playwright.sync_api import Browser, Playwright
 
-    from claude_nb.simulator.replies import Received, Reply
 
 # What keeps a test's Chromium off the network and off the graphics card.
 CHROMIUM_ARGUMENTS = [
@@ -110,57 +109,21 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def shared_simulator() -> Iterator[Simulator]:
-    """The simulator of all browser tests; a test uses ``simulator``."""
+def simulator() -> Iterator[Simulator]:
+    """What answers the kernels of the browser tests."""
     with Simulator(speed=3) as running:
         yield running
 
 
-class Simulated:
-    """The shared simulator as one test sees it: without the requests of the tests before."""
-
-    def __init__(self, shared: Simulator) -> None:
-        self._shared = shared
-        self._before = len(shared.requests)
-
-    @property
-    def requests(self) -> tuple[Received, ...]:
-        """What was received since the test began, the oldest first."""
-        return self._shared.requests[self._before :]
-
-    def enqueue(self, *replies: Reply) -> None:
-        """Set what the next requests get."""
-        self._shared.enqueue(*replies)
-
-    def drain(self) -> None:
-        """Take back the replies that no request has got."""
-        self._shared.drain()
-
-    def wait_for(
-        self, condition: Callable[[Sequence[Received]], object], timeout: float = 20
-    ) -> None:
-        """Wait until the test's requests satisfy a condition."""
-        self._shared.wait_for(lambda requests: condition(requests[self._before :]), timeout)
-
-
-@pytest.fixture
-def simulator(shared_simulator: Simulator) -> Iterator[Simulated]:
-    """What answers the kernels of the browser tests."""
-    yield Simulated(shared_simulator)
-    shared_simulator.drain()
-
-
 @pytest.fixture(scope="session")
-def server(
-    tmp_path_factory: pytest.TempPathFactory, shared_simulator: Simulator
-) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, simulator: Simulator) -> Iterator[Server]:
     """A Jupyter server for JupyterLab and Notebook 7; its kernels ask the simulator.
 
     It has a base URL, as behind a JupyterHub.
     """
     folder = tmp_path_factory.mktemp("jupyter")
     base_url = "--ServerApp.base_url=/user/ada/"
-    with Server(folder, base_url, api=shared_simulator.base_url) as running:
+    with Server(folder, base_url, api=simulator.base_url) as running:
         yield running
 
 

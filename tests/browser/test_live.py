@@ -186,11 +186,11 @@ def test_a_page_that_is_reloaded_in_mid_stream_shows_the_whole_reply(
     assert "".join(WORDS + WORDS).strip() in live.text_content()
 
 
-def test_messages_that_the_server_drops_are_healed(browser, shared_simulator, simulator, tmp_path):
+def test_messages_that_the_server_drops_are_healed(browser, simulator, tmp_path):
     """A server that drops more than half of the messages costs smoothness, not words."""
     limit = "--ZMQChannelsWebsocketConnection.iopub_msg_rate_limit=8"
     numbers = [f"{number}, " for number in range(300)]
-    with Server(tmp_path / "jupyter", limit, api=shared_simulator.base_url) as server:
+    with Server(tmp_path / "jupyter", limit, api=simulator.base_url) as server:
         simulator.enqueue(Stream([start(), *text(*numbers), *end()], delay=0.02))
         cells = [SET_UP, "%%claude\nhello"]
         path = server.write("dropped", [new_code_cell(cell) for cell in cells], trusted=True)
