@@ -151,18 +151,17 @@ class Connection:
         is_starting = self.simulator is not None and not self.simulator.listens
         return "starting the simulator" if is_starting else ""
 
-    def prepare(self) -> None:
+    def prepare(self) -> Connection:
         """Wait until a request can be sent: for the SDK, and for the simulator if it answers.
+
+        Returns:
+            The same connection, with the simulator's address.
 
         Raises:
             ClaudeError: The simulator did not start.
         """
         import anthropic  # noqa: F401
 
-        self._listening()
-
-    def _listening(self) -> Connection:
-        """The same with the simulator's address, once it listens."""
         if self.simulator is None:
             return self
         try:
@@ -193,7 +192,7 @@ class Connection:
             )
         if self.own_client is not None:
             return _without_retries(self.own_client)
-        server = self._listening()
+        server = self.prepare()
         ambient = tuple(sorted(kv for kv in os.environ.items() if _AMBIENT.match(kv[0])))
         with _making:  # or several that begin at once would each make one, and leave it open
             return _client(server, ambient, server.key())
@@ -206,7 +205,7 @@ class Connection:
         Raises:
             CredentialsError: The variable that is named for it is not set.
         """
-        if self.base_url is None:
+        if self.base_url is None and self.simulator is None:
             return self.api_key
         if not self.key_env:
             return _DUMMY_KEY
@@ -497,7 +496,7 @@ def _status_error(error: APIStatusError) -> ClaudeError:
         "status": error.status_code,
     }
     status = error.status_code
-    kind = error.type or _TYPES.get(status, "")
+    kind = error.type if isinstance(error.type, str) else _TYPES.get(status, "")
     if kind == "overloaded_error" or status == 529:
         return OverloadedError(
             "Claude is overloaded.", "This is not your limit: try again in a moment.", **facts

@@ -131,7 +131,7 @@ class Runner(Protocol):
 
 
 class Stream:
-    """The events of one reply, as they come, for one reader: ``for``, ``async for`` or ``wait``.
+    """The events of one reply, as they come: ``for``, ``async for`` or ``wait``.
 
     Leaving a loop over it early ends the request: nobody pays for words that nobody reads.
 
@@ -165,7 +165,7 @@ class Stream:
         self._request = request
         self._reply = Reply(request)  # advanced only where something has to be decided
         self._reply.events = self.events
-        self._wake: Callable[[], object] | None = None
+        self._waiting: set[Callable[[], object]] = set()
         self._attempt = 0
         self._ended = ended
         self._error: Exception | None = None  # of ``ended``
@@ -304,10 +304,14 @@ class Stream:
         return None
 
     def _stop_reason(self) -> Any:
-        """The stop reason of the newest request, if its message came to its end."""
+        """The stop reason of the newest request's message, as ``Message`` has it; None for none."""
         for event in reversed(self.events):
+            if event.attempt != self._attempt:
+                return None
             if event.type == "message_delta":
-                return as_dict(event.data.get("delta")).get("stop_reason")
+                reason = as_dict(event.data.get("delta")).get("stop_reason")
+                if reason and isinstance(reason, str):
+                    return reason
         return None
 
     def _so_far(self) -> Reply:
@@ -320,14 +324,15 @@ class Stream:
             self._attempt += 1
             data = replace(data, runs_tools=self._runner is not None)
         self.events.record(time.monotonic(), self._attempt, data)
-        if self._wake is not None:
+        if self._waiting:
             self.wake()
 
     def wake(self) -> None:
-        """Let the reader look again."""
-        wake, self._wake = self._wake, None
-        if wake is not None:
-            wake()
+        """Let the readers look again."""
+        waiting, self._waiting = self._waiting, set()
+        with suppress(KeyError):  # empty: two threads may take from the same set
+            while True:
+                waiting.pop()()
 
     def wait(
         self,
@@ -346,20 +351,21 @@ class Stream:
         self.call_on_news(seen, arrived.set)
         if not ready():
             arrived.wait(timeout)
-        self._wake = None
+        self._waiting.discard(arrived.set)
 
     def call_on_news(self, seen: int, wake: Callable[[], object]) -> None:
         """Call ``wake`` once, when there are more than ``seen`` events or the stream is done.
 
-        At once if that is so already; else on the engine's thread. The last call counts.
+        At once if that is so already; else on the engine's thread.
 
         Args:
             seen: How many events the reader has.
             wake: Must not block.
         """
-        self._wake = wake
+        self._waiting.add(wake)
         if len(self.events) > seen or self.done:
-            self.wake()
+            self._waiting.discard(wake)
+            wake()
 
     def __iter__(self) -> Iterator[StreamEvent]:
         seen = 0
@@ -388,12 +394,13 @@ class Stream:
                 if finished:
                     break
                 arrived = asyncio.Event()
-                self._wake = partial(loop.call_soon_threadsafe, arrived.set)
-                if len(self.events) <= seen and not self.done:
+                wake = partial(loop.call_soon_threadsafe, arrived.set)
+                self.call_on_news(seen, wake)
+                try:
                     await arrived.wait()
-                self._wake = None
+                finally:
+                    self._waiting.discard(wake)
         finally:
-            self._wake = None
             self._leave()
         self._check()
 

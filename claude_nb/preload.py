@@ -9,6 +9,7 @@ cell runs.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import threading
 import time
@@ -68,12 +69,20 @@ class _Preload(threading.Thread):
         self._loader: Loader
 
     def run(self) -> None:
+        if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
+            os.register_at_fork(before=self._finish)
         sys.meta_path.insert(0, self)
         with suppress(Exception):  # the first request will say what is wrong
             self._give_way()
             for _ in self._steps:
                 self._give_way()
         sys.meta_path.remove(self)
+
+    def _finish(self) -> None:
+        """Come to an end before a fork: the child would inherit a lock that nobody frees."""
+        if self.is_alive() and threading.current_thread() is not self:
+            self._patience = 0.0
+            self.join()
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         """A module of the SDK as ever, but for its loader."""

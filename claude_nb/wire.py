@@ -19,12 +19,21 @@ OWN = {
 
 
 def redacted(value: Any) -> Any:
-    """A value of JSON without what looks like a key."""
+    """A value of JSON without what looks like a key; ``…`` where it is too deep for Python."""
+    try:
+        return _redacted(value)
+    except RecursionError:
+        return "…"
+
+
+def _redacted(value: Any) -> Any:
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, (list, tuple)):
-        return [redacted(item) for item in value]
-    return _redacted_fields(value) if isinstance(value, dict) else value
+        return [_redacted(item) for item in value]
+    if isinstance(value, dict):
+        return {redact(str(name)): _redacted(item) for name, item in value.items()}
+    return value
 
 
 def _redacted_fields(value: dict[str, Any]) -> dict[str, Any]:

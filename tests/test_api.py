@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import gc
+import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import format_datetime
@@ -442,3 +443,25 @@ def test_a_simulator_that_does_not_start_is_an_error(monkeypatch):
     reply = raised.value.reply
     assert (str(reply.outcome), reply.model, reply.messages) == ("failed", "claude-sonnet-5-5", [])
     assert "did not start" in reply._repr_mimebundle_()[0]["text/markdown"]
+
+
+@pytest.mark.parametrize("kind", [["overloaded_error"], {"a": 1}, 5, None, True])
+def test_an_error_whose_type_is_no_text_is_one_all_the_same(api, kind):
+    """With the server's own words, inside a stream and before it."""
+    said = {"type": "error", "error": {"type": kind, "message": "The words."}}
+    body = Raw([json.dumps(said).encode()], 400, {"Content-Type": "application/json"})
+    api.enqueue(Stream([start(), said]), body)
+
+    errors = [failure(), failure()]
+
+    assert [type(error) for error in errors] == [ServerError, RequestError]
+    assert [error.detail for error in errors] == ["The words."] * 2
+
+
+def test_the_simulator_never_gets_a_key():
+    """Nor does it where its address is not known yet; then that is waited for."""
+    with Simulator() as simulator:
+        connection = Connection(api_key="secret", simulated=True, simulator=simulator)
+        assert connection.key() == "simulated"
+        assert connection.prepare().base_url == simulator.base_url
+        assert connection.prepare().key() == "simulated"

@@ -78,6 +78,60 @@ def test_events_can_be_read_again(api):
     assert list(stream) == list(stream) == list(stream.events)
 
 
+def look_up() -> str:
+    """Look up."""
+    return "It is warm."
+
+
+COUNTED = {"type": "message_delta", "delta": {"stop_reason": None}, "usage": {"output_tokens": 20}}
+
+
+def test_a_second_message_delta_takes_no_stop_reason_back(api):
+    """A tool is run, and a paused turn goes on, though a later delta brings counts alone."""
+    call, stop = end("tool_use")
+    api.enqueue(Stream([start(), *tool_use("{}"), call, COUNTED, stop]), Stream(said("Warm.")))
+    answered = claude_nb.ask("Hello", tools=[look_up], show=False)
+    pause, stop = end("pause_turn")
+    api.enqueue(Stream([start(), *text("Hello "), pause, COUNTED, stop]), Stream(said("world")))
+    went_on = claude_nb.ask("Hello", show=False)
+
+    assert (answered.outcome, answered.text) == ("complete", "Warm.")
+    assert (went_on.outcome, went_on.text) == ("complete", "Hello world")
+
+
+def test_the_stop_reason_of_an_earlier_request_is_none_of_a_later_one(api):
+    """A whole answer without a stop reason, behind a pause, is not asked for again."""
+    whole = Stream([start(), *text("world"), {"type": "message_stop"}])
+    api.enqueue(Stream([start(), *text("Hello "), *end("pause_turn")]), whole)
+    number = len(api.requests)
+
+    reply = claude_nb.ask("Hello", show=False)
+
+    assert (reply.outcome, reply.text) == ("complete", "Hello world")
+    assert len(api.requests) == number + 2
+
+
+def test_two_readers_read_all_of_one_stream(api):
+    """On two threads, and in two tasks."""
+    api.enqueue(*[Stream(said(*"Hello"), delay=0.01)] * 2)
+    with ThreadPoolExecutor(2) as pool:
+        stream = claude_nb.stream("Hello")
+        read = [types(events) for events in pool.map(list, [stream, stream])]
+
+    async def both():
+        stream = claude_nb.stream("Hello")
+        return await asyncio.gather(collected(stream), collected(stream))
+
+    read += map(types, asyncio.run(both()))
+
+    assert read == [WHOLE] * 4
+
+
+async def collected(stream):
+    """All events of a stream."""
+    return [event async for event in stream]
+
+
 def broken(_reply):
     """Bookkeeping that fails."""
     raise RuntimeError("the ledger is full")

@@ -60,7 +60,7 @@ def test_nothing_begins_while_a_cell_runs_and_each_step_waits_for_the_next_one(m
 
 
 BUSY = """
-import asyncio, sys, threading
+import asyncio, os, sys, threading
 from claude_nb import preload
 from claude_nb.api import Connection
 preload._PATIENCE = float("inf")
@@ -90,15 +90,22 @@ asyncio.run(cells())
 
 REQUEST = "request = threading.Thread(target=Connection().prepare); request.start(); request.join()"
 
+FORK = """if (child := os.fork()) == 0:
+        import anthropic
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0"""
 
-@pytest.mark.parametrize("what", ["import anthropic", REQUEST], ids=["import", "request"])
+
+@pytest.mark.parametrize(
+    "what", ["import anthropic", REQUEST, FORK], ids=["import", "request", "fork"]
+)
 def test_who_needs_the_sdk_gets_it_while_a_cell_runs(what):
-    """An import that has stopped goes on for a cell that imports the same, and for a request.
+    """An import that has stopped goes on for who imports the same, for a request and for a fork.
 
     Everything else can be imported meanwhile, and no module keeps a trace of it.
     """
     done = subprocess.run(
-        [sys.executable, "-c", BUSY.format(what=what)],
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", BUSY.format(what=what)],
         capture_output=True,
         text=True,
         timeout=60,

@@ -14,6 +14,7 @@ import claude_nb
 from claude_nb.errors import ClaudeError
 from claude_nb.events import StreamEvent, ToolAsked, ToolRan, ToolStarted
 from claude_nb.progress import Progress
+from claude_nb.recording import Recording
 from claude_nb.retry import Policy
 from claude_nb.simulator import Error, Stream
 from claude_nb.steps import LONGEST, Steps, view
@@ -178,3 +179,16 @@ def test_a_long_reply_takes_time_in_proportion(api):
 def deltas(pieces):
     """Deltas of a text block."""
     return [{"type": "text_delta", "text": piece} for piece in pieces]
+
+
+def test_what_is_too_deep_for_python_is_left_out(api, tmp_path):
+    """A timeline and a recording are made all the same."""
+    deep = json.loads('{"a":' * 350 + "1" + "}" * 350)
+    block = {"type": "content_block_start", "index": 0, "content_block": {"type": "new", "x": deep}}
+    api.enqueue(Stream([start(), block, *tool_use('{"a":' * 350, index=1), *end()]))
+
+    reply = ask()
+    Recording.of(reply).save(tmp_path / "deep.jsonl")
+
+    assert reply.timeline().to_html()
+    assert len(Recording.load(tmp_path / "deep.jsonl").events) == len(reply.events)

@@ -285,11 +285,10 @@ class Incremental:
         self._in_words = _ends_in_words(blocks, self._tail)
         patches = list(self._heal(changed, definitions))
         fence = None if finished else self._open_fence(blocks)
-        rendered = [render(block.tokens) for block in blocks]
-        if finished and blocks:
-            self.open_fence = open_fence(blocks[-1].tokens)
-            if self.open_fence:
-                rendered[-1] = render(blocks[-1].tokens, growing=False)
+        rendered = [render(block.tokens) for block in blocks[:-1]]
+        if blocks:
+            rendered.append(render(blocks[-1].tokens, growing=not finished))
+            self.open_fence = open_fence(blocks[-1].tokens) if finished else ""
         if part:
             rendered[0] = _inside(part.opening, rendered[0])
         for number, html in enumerate(rendered, self._first):

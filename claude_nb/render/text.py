@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 
 from claude_nb.blocks import TOOL_CALLS
 from claude_nb.errors import redact
-from claude_nb.render import caching, results, tool_results, words
+from claude_nb.render import caching, host_math, results, tool_results, words
 from claude_nb.render.characters import MOST, brief, clean, in_code
 from claude_nb.render.citations import Sources
 from claude_nb.render.html import NOTHING, Rendered
@@ -174,7 +174,18 @@ def harmless(source: str) -> str:
     So is a block whose text is too long to be looked at: in HTML it is plain text too.
     """
     is_short = all(len(part) <= INLINE_LIMIT for part in source.split("\n\n"))
-    return source if is_short and not _SUSPICIOUS.search(source) else _escape_blocks(source)
+    if not is_short or _SUSPICIOUS.search(source):
+        source = _escape_blocks(source)
+    parsed = host_math.taken_out(source)
+    return source if parsed is source or _is_harmless(parsed) else host_math.without_math(source)
+
+
+def _is_harmless(parsed: str) -> bool:
+    """Whether JupyterLab, which puts formulas back into this, makes nothing dangerous of it."""
+    tokens = _html_parser().parse(parsed)
+    every = [each for token in tokens for each in (token, *(token.children or []))]
+    filled = [part for each in every for part in (each.info, *map(str, each.attrs.values()))]
+    return not _is_dangerous(every) and not any(host_math.PLACE in part for part in filled)
 
 
 def _escape_blocks(source: str) -> str:

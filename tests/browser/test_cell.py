@@ -48,6 +48,17 @@ HOSTILE = f"""\
 </code></pre><script>{RUN}('fence')</script><img src=planted-7.png onerror="{RUN}('fence')">
 ```
 
+x $`$
+<img src=planted-8.png onerror="{RUN}('hidden by a formula')">
+$`$ y
+
+[a](https://planted.invalid/9$"onfocus="{RUN}('address')"autofocus="$) and
+[b](https://planted.invalid/10 "$\\"onfocus="{RUN}('title')"autofocus="$")
+
+~~~$"onfocus="{RUN}('fence name')"autofocus="tabindex="0"$
+code
+~~~
+
 The last words.
 """
 

@@ -132,6 +132,7 @@ def test_words_that_only_lengthen_a_line_are_shown_as_if_all_were_parsed(pieces)
         "- [r]\n- [s]\n- b\n\n[r]: http://x\n\n[s]: http://y\n\nc\n",  # asked for in items
         "|a|\n|-|\n|[r]|\n|c|\n\n[r]: http://x\n\nc\n",  # asked for in a row
         "````py\n```\n````x\n````\nb\n",  # fences that do not end it
+        "1. a\n\n   ```py\n   def",  # a fence in a list, open at the end
         "  ```\n  a\n ```\nb\n",  # an indented fence
         "- a\n- א\n- b\n\n> א\n\n|a|\n|-|\n|א|\n",
     ],
