@@ -31,6 +31,9 @@ _SUSPICIOUS = re.compile(r"<[A-Za-z/!?]|!\[|&[#A-Za-z]|\](?!\((?:https?://|mailt
 """Without one of these there is no raw HTML, no image, no entity, and no link but to the web: HTML
 begins with ``<`` and a letter or one of three signs, a link has ``](``, or ``][`` or ``]:``."""
 
+_FILLED = re.compile(rf"\]\([^()\s]*(?:{host_math.PLACE}|[\s(])|(?:```|~~~)[^\n]*{host_math.PLACE}")
+"""Without one of these no formula is part of an address, a title or the name of a fence."""
+
 _OVERLONG = "overlong"
 """The type of the tokens of text that is too long to be parsed."""
 
@@ -171,10 +174,9 @@ def _ended(source: str, fence: str) -> str:
 def harmless(source: str) -> str:
     """Markdown with the blocks that hold raw HTML, images, unsafe links or hidden words escaped.
 
-    So is a block whose text is too long to be looked at: in HTML it is plain text too.
+    So is a block that would have to be looked at, and whose text is too long for that.
     """
-    is_short = all(len(part) <= INLINE_LIMIT for part in source.split("\n\n"))
-    if not is_short or _SUSPICIOUS.search(source):
+    if _SUSPICIOUS.search(source):
         source = _escape_blocks(source)
     parsed = host_math.taken_out(source)
     return source if parsed is source or _is_harmless(parsed) else host_math.without_math(source)
@@ -182,6 +184,8 @@ def harmless(source: str) -> str:
 
 def _is_harmless(parsed: str) -> bool:
     """Whether JupyterLab, which puts formulas back into this, makes nothing dangerous of it."""
+    if not (_FILLED.search(parsed) or _SUSPICIOUS.search(parsed)):
+        return True
     tokens = _html_parser().parse(parsed)
     every = [each for token in tokens for each in (token, *(token.children or []))]
     filled = [part for each in every for part in (each.info, *map(str, each.attrs.values()))]

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import re
+from unittest.mock import patch
+
 import mistune
 import pytest
 from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from claude_nb.events import Stopped
 from claude_nb.render.characters import clean
+from claude_nb.render.host_math import taken_out
 from claude_nb.render.markdown import INLINE_LIMIT
-from claude_nb.render.text import _escape_blocks, closed, harmless, markdown, plain, usage_lines
+from claude_nb.render.text import (
+    _escape_blocks,
+    _is_harmless,
+    closed,
+    harmless,
+    markdown,
+    plain,
+    usage_lines,
+)
 from tests.played import end, said, start, text, thinking, tool_use
 from tests.render.samples import texts
 from tests.test_progress import ACCEPTED, SENT, progress
@@ -90,6 +103,38 @@ def test_what_is_not_suspicious_needs_no_parsing(source):
     """Parsed or not, the same is escaped."""
     source = clean(source, prose=True)
     assert harmless(source) == _escape_blocks(source)
+
+
+MATH = [
+    "$",
+    "$$",
+    "`",
+    '"',
+    "[a](",
+    "https://e.x/",
+    ")",
+    " ",
+    "\n",
+    "\n\n",
+    "```",
+    "x",
+    "](",
+    "<b",
+    "1. ",
+]
+
+
+@settings(deadline=None, max_examples=500)
+@given(st.lists(st.sampled_from(MATH), max_size=14).map("".join))
+@example('[a](https://e.x/$"x"$)')
+@example('[a](https://e.x/ "$"x"$")')
+@example('1. ```$"x"$\n   y')
+def test_what_a_formula_cannot_fill_needs_no_parsing(source):
+    """Parsed or not, it is the same that JupyterLab would make something dangerous of."""
+    parsed = taken_out(_escape_blocks(source))
+    with patch("claude_nb.render.text._SUSPICIOUS", re.compile("")):
+        expected = _is_harmless(parsed)
+    assert _is_harmless(parsed) == expected
 
 
 HOSTILE = [
