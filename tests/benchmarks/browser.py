@@ -49,8 +49,10 @@ _WATCH = """selector => {
 """Long tasks and frames while the reply is live; those of its beginning and its end apart."""
 _SELECT = """selector => {
     const first = document.querySelector(selector + " :is(h2, li, td, code)");
+    const text = document.createTreeWalker(first, NodeFilter.SHOW_TEXT).nextNode();
     const range = document.createRange();
-    range.selectNodeContents(first.firstChild);
+    range.setStart(text, 0);
+    range.setEnd(text, Math.min(20, text.length)); // of a line that is complete
     getSelection().removeAllRanges();
     getSelection().addRange(range);
     return getSelection().toString();
