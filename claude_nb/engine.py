@@ -207,7 +207,7 @@ class Stream:
             except Exception as error:  # noqa: BLE001 - raised to the reader
                 self._error = error
                 if self._left:
-                    _LOG.exception("A reply that nobody reads any more could not be recorded.")
+                    _LOG.exception("The cost of a stopped stream could not be recorded.")
             finally:
                 self._finished.set()
                 self.wake()

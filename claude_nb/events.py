@@ -79,7 +79,7 @@ class EventLog(Sequence[StreamEvent]):
         self.extend(events)
 
     def record(self, time: float, attempt: int, data: Any) -> None:
-        """Take an event down.
+        """Record an event.
 
         Args:
             time: ``time.monotonic()`` when it arrived, in seconds.
