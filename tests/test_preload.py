@@ -17,14 +17,6 @@ from claude_nb.session import Session
 from tests.kernels import Kernel, running_kernel
 
 
-def is_waiting(thread):
-    """Whether a thread has stopped to let others go first."""
-    frame = sys._current_frames().get(thread.ident)
-    while frame is not None and frame.f_code.co_name != "_give_way":
-        frame = frame.f_back
-    return frame is not None
-
-
 def thread():
     """The thread that makes things ready, or None."""
     return next((t for t in threading.enumerate() if t.name == "claude_nb preload"), None)
@@ -33,8 +25,9 @@ def thread():
 def test_nothing_begins_while_a_cell_runs_and_each_step_waits_for_the_next_one(monkeypatch):
     """A cell keeps the loop busy: no step is taken until it lets the loop turn."""
     monkeypatch.setattr(preload, "_SLICE", 0.0)
-    monkeypatch.setattr(preload, "_PATIENCE", float("inf"))
+    monkeypatch.setattr(preload, "_PATIENCE", 60.0)
     done = []
+    asked, answered = [], []
 
     def steps():
         for number in range(3):
@@ -42,6 +35,14 @@ def test_nothing_begins_while_a_cell_runs_and_each_step_waits_for_the_next_one(m
             yield
 
     async def cells():
+        loop = asyncio.get_running_loop()
+        call_soon_threadsafe = loop.call_soon_threadsafe
+
+        def call_soon(idle):
+            asked.append(idle)
+            call_soon_threadsafe(lambda: (answered.append(idle), idle()))
+
+        monkeypatch.setattr(loop, "call_soon_threadsafe", call_soon)
         preload.start(steps())
         assert thread() is None
         seen = []
@@ -49,7 +50,7 @@ def test_nothing_begins_while_a_cell_runs_and_each_step_waits_for_the_next_one(m
             await asyncio.sleep(0)
             # From here on it is a cell that keeps the loop busy.
             if (worker := thread()) is not None:
-                while worker.is_alive() and not is_waiting(worker):
+                while worker.is_alive() and len(asked) == len(answered):
                     pass
                 seen.append(tuple(done))
                 sum(range(100_000))

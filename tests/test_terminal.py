@@ -143,13 +143,17 @@ def test_a_dropped_connection_is_continued(api, terminal):
             [*said("x")[:1], *thinking("Hm."), *text(", violets are blue.", index=1), *said()[-2:]]
         ),
     )
-    terminal.sendline("%claude Go on")
+    terminal.sendline("import random; random.uniform = lambda low, high: high  # a second")
     terminal.expect_exact("In [2]: ")
+    terminal.sendline("%claude Go on")
+    terminal.expect_exact("In [3]: ")
 
     shown = seen(terminal)
     assert re.search(r"Roses are red\n\[connection lost, continuing in \d s \(2 of 5\)\]\n", shown)
     assert "\n, violets are blue.\n" in shown
     assert "thinking… Hm.\n" in shown
+    terminal.sendline("import importlib; importlib.reload(random)")
+    terminal.expect_exact("In [4]: ")
 
 
 def test_a_reply_in_the_background_is_not_shown_until_it_is_asked_for(api, terminal):
