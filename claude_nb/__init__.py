@@ -12,20 +12,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from claude_nb.attachments import Attachment, register_attachment
-    from claude_nb.batching import Batch, batch
-    from claude_nb.cached_system import CachedSystem
-    from claude_nb.chat import Chat
-    from claude_nb.comparison import Comparison, compare
-    from claude_nb.conversation import Conversation
+    from claude_nb.asking.asking import ask, ask_async, last, stream
+    from claude_nb.asking.cached_system import CachedSystem
+    from claude_nb.asking.comparison import Comparison, compare
+    from claude_nb.asking.conversation import Conversation
+    from claude_nb.batches.batch import Batch, batch
+    from claude_nb.chat.chat import Chat
+    from claude_nb.client.retry import Policy
+    from claude_nb.cost.usage import Usage
     from claude_nb.errors import ClaudeError
-    from claude_nb.recording import Recording
+    from claude_nb.recording.recording import Recording
     from claude_nb.reply import Reply
-    from claude_nb.run import ask, ask_async, last, stream
+    from claude_nb.request.attachments.attachment import Attachment, register_attachment
+    from claude_nb.session.ledger import Ledger
     from claude_nb.simulator import Simulator
-    from claude_nb.spending import Ledger
-    from claude_nb.tools import Tools
-    from claude_nb.usage import Usage
+    from claude_nb.tools.tools import Tools
 
     ledger: Ledger
 
@@ -39,6 +40,7 @@ __all__ = [
     "ClaudeError",
     "Comparison",
     "Conversation",
+    "Policy",
     "Recording",
     "Reply",
     "Simulator",
@@ -55,31 +57,32 @@ __all__ = [
 ]
 
 _HOME = {
-    "Attachment": "attachments",
-    "Batch": "batching",
-    "CachedSystem": "cached_system",
-    "Chat": "chat",
-    "Comparison": "comparison",
-    "Conversation": "conversation",
-    "ask_async": "run",
-    "batch": "batching",
-    "compare": "comparison",
-    "register_attachment": "attachments",
+    "Attachment": "request.attachments.attachment",
+    "Batch": "batches.batch",
+    "CachedSystem": "asking.cached_system",
+    "Chat": "chat.chat",
+    "Comparison": "asking.comparison",
+    "Conversation": "asking.conversation",
+    "ask_async": "asking.asking",
+    "batch": "batches.batch",
+    "compare": "asking.comparison",
+    "register_attachment": "request.attachments.attachment",
     "ClaudeError": "errors",
-    "Recording": "recording",
+    "Recording": "recording.recording",
+    "Policy": "client.retry",
     "Reply": "reply",
     "Simulator": "simulator",
-    "Tools": "tools",
-    "Usage": "usage",
-    "ask": "run",
-    "last": "run",
-    "stream": "run",
+    "Tools": "tools.tools",
+    "Usage": "cost.usage",
+    "ask": "asking.asking",
+    "last": "asking.asking",
+    "stream": "asking.asking",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name == "ledger":
-        from claude_nb.session import session
+        from claude_nb.session.session import session
 
         return session.ledger
     if name not in _HOME:
@@ -88,18 +91,18 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return __all__
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Bring ``%%claude``, ``%claude`` and ``%claude_nb`` into an IPython session."""
-    from claude_nb.magics import load
+    from claude_nb.magics.magics import load
 
     load(shell)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """Take the magics out again."""
-    from claude_nb.magics import unload
+    from claude_nb.magics.magics import unload
 
     unload(shell)

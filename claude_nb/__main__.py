@@ -11,11 +11,11 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from claude_nb.api import has_credentials
+from claude_nb.client.connection import has_credentials
+from claude_nb.conversation.saved_notebook import Spent, load, spendings
 from claude_nb.errors import InputError
-from claude_nb.notebook import Spent, load, spendings
-from claude_nb.render import words
-from claude_nb.render.characters import clean
+from claude_nb.render import labels
+from claude_nb.render.markdown.characters import clean
 from claude_nb.render.table import Table, total
 
 if TYPE_CHECKING:
@@ -135,12 +135,12 @@ def _rows(name: str, replies: Collection[Spent]) -> list[tuple[str, ...]]:
 def _row(name: str, replies: list[Spent]) -> tuple[str, ...]:
     return (
         name,
-        words.count(sum(reply.requests for reply in replies)),
-        total([reply.usage.input_tokens for reply in replies], words.count),
-        total([reply.usage.cache_write_tokens for reply in replies], words.count),
-        total([reply.usage.cache_read_tokens for reply in replies], words.count),
-        total([reply.usage.output_tokens for reply in replies], words.count),
-        total([reply.cost for reply in replies], words.money),
+        labels.count(sum(reply.requests for reply in replies)),
+        total([reply.usage.input_tokens for reply in replies], labels.count),
+        total([reply.usage.cache_write_tokens for reply in replies], labels.count),
+        total([reply.usage.cache_read_tokens for reply in replies], labels.count),
+        total([reply.usage.output_tokens for reply in replies], labels.count),
+        total([reply.cost for reply in replies], labels.money),
     )
 
 

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from typing import TYPE_CHECKING, Any, Self
 
-from claude_nb.attachments import register_attachment, said
 from claude_nb.errors import InputError, StoppedError, redact
-from claude_nb.events import EventLog
-from claude_nb.progress import Outcome, Progress
-from claude_nb.render import code, settled
-from claude_nb.render.passages import passages, raw
+from claude_nb.render import code, saved_output
+from claude_nb.render.text_runs import passages, raw
 from claude_nb.render.timeline import Timeline
+from claude_nb.request.attachments.attachment import register_attachment, said
+from claude_nb.request.place import execution, is_result
+from claude_nb.streaming.events import EventLog
+from claude_nb.streaming.progress import Outcome, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from claude_nb.events import StreamEvent
-    from claude_nb.output import Output
-    from claude_nb.prompt import Request
+    from claude_nb.client.output import Output
     from claude_nb.render.code import CodeBlock
+    from claude_nb.request.request import Request
+    from claude_nb.streaming.events import StreamEvent
 
 
 class Reply(Progress):
@@ -30,7 +30,7 @@ class Reply(Progress):
         request: What was asked.
         events: Everything that happened, in order, as a sequence of ``StreamEvent``.
         parsed: The object that was asked for with ``output``; None while or where there is none,
-            and ``misfit`` says why.
+            and ``parse_error`` says why.
         shown_in: The execution in whose output it was shown while it streamed, the n of ``In[n]``;
             0 for none.
     """
@@ -96,19 +96,19 @@ class Reply(Progress):
         """
         self.events.extend(events)
         self.take(self.events.entries(self.taken))
-        if self._output is not None and self.ended is not None and not self.misfit:
+        if self._output is not None and self.ended is not None and not self.parse_error:
             self._read(self._output)
 
     def _read(self, output: Output) -> None:
         """Make the object that was asked for of the text."""
         if self.outcome is not Outcome.COMPLETE:
-            self.misfit = f"There is no {output.name}: the answer is not whole."
+            self.parse_error = f"There is no {output.name}: the answer is not whole."
             return
         try:
             self.parsed = output.read(self.answer)
         except Exception as error:  # noqa: BLE001 - a validator is the user's own code
             why = str(error) if isinstance(error, ValueError) else said(error)
-            self.misfit = f"There is no {output.name}: {redact(why)[:1000]}"
+            self.parse_error = f"There is no {output.name}: {redact(why)[:1000]}"
 
     @property
     def model(self) -> str:
@@ -141,7 +141,9 @@ class Reply(Progress):
             return {"text/plain": repr(self)}, {}  # all of it stands above already
         # No record while it is being written: the same requests would be counted again.
         is_over = self.outcome is not Outcome.STREAMING
-        return settled.mimebundle(self), settled.metadata(self, self.request) if is_over else {}
+        return saved_output.mimebundle(self), saved_output.metadata(
+            self, self.request
+        ) if is_over else {}
 
     def __repr__(self) -> str:
         text = redact(self.text)
@@ -158,23 +160,3 @@ def _attached(reply: Reply, name: str) -> str:
 
 
 register_attachment(Reply, _attached)
-
-
-def execution() -> int:
-    """The number of IPython's current execution, the n of ``In[n]``; 0 outside IPython."""
-    here = shell()
-    # Not the shell's own count, which is ahead by one while a cell runs.
-    return here.displayhook.prompt_count if here else 0
-
-
-def is_result() -> bool:
-    """Whether IPython is showing ``Out[n]``, rather than what ``display`` was given."""
-    hook = shell().displayhook
-    # A kernel's hook has the message that it is making; a terminal's says that it is at work.
-    return bool(getattr(hook, "msg", hook.is_active))
-
-
-def shell() -> Any:
-    """The IPython shell that this runs in, or None."""
-    ipython = sys.modules.get("IPython")
-    return ipython.get_ipython() if ipython else None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from claude_nb.retry import Policy
+from claude_nb.client.retry import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +64,7 @@ def no_ambient_credentials(
 @pytest.fixture(autouse=True)
 def one_try(monkeypatch: pytest.MonkeyPatch) -> None:
     """A failure is the end of a reply, unless a test passes a ``Policy`` of its own."""
-    monkeypatch.setattr("claude_nb.engine.Policy", partial(Policy, tries=1))
+    monkeypatch.setattr("claude_nb.client.engine.Policy", partial(Policy, tries=1))
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,9 @@ from jupyter_client.manager import start_new_kernel
 CLEAR = """
 import os, sys
 import claude_nb
-from claude_nb.conversation import Conversation
-from claude_nb.jobs import jobs
-from claude_nb.session import session
+from claude_nb.asking.conversation import Conversation
+from claude_nb.asking.jobs import jobs
+from claude_nb.session.session import session
 jobs.close(); jobs.wait()
 session.simulate(on=False)
 environment = vars(sys).setdefault("environment_at_first", dict(os.environ))

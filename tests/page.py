@@ -12,7 +12,7 @@ from comm.base_comm import BaseComm
 if TYPE_CHECKING:
     import pytest
 
-    from claude_nb.chat import Chat
+    from claude_nb.chat.chat import Chat
 
 
 class Page:

@@ -15,9 +15,9 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import claude_nb
-from claude_nb.engine import Stream, engine
+from claude_nb.client.engine import Stream, engine
+from claude_nb.client.retry import Policy
 from claude_nb.reply import Reply
-from claude_nb.retry import Policy
 from claude_nb.simulator import Error, Raw, Scripted, Simulator
 
 AT_ONCE = 50

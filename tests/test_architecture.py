@@ -1,81 +1,51 @@
-"""The package is built in floors: a module imports from below, never from above."""
+"""Packages import from those before them, never from those after."""
 
 from __future__ import annotations
 
 import ast
 import re
 from graphlib import TopologicalSorter
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import claude_nb
+from tests.code_map import CONTRIBUTING, ORDER, PACKAGE, code_map
 
-PACKAGE = Path(claude_nb.__file__).parent
-CODE_MAP = Path(__file__).resolve().parents[1] / "CONTRIBUTING.md"
+if TYPE_CHECKING:
+    from pathlib import Path
 
-FLOORS = [
-    "errors events models preload price_file sdk usage",
-    "attachments blocks caching progress prompt seams",
-    "api batch_api render source steps turns wire",
-    "engine output reply retry",
-    "batches recording tools",
-    "budget history limits spending",
-    "notebook views",
-    "batching cached_system chat comparison conversation inspector jobs run session",
-    "__main__ cell commands completion context magics options reports traps",
-    "claude_nb",  # the package itself, which shows what is in it
-]
-FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}
-
-# Beside the house: a server in a process of its own, which stands on the ground floor only.
-SIMULATOR = "simulator"
-DOORS = {"claude_nb", "session", *FLOORS[8].split()}
-
+SIMULATOR_USES = {"errors", "cost"}
 SDK = {"anthropic", "httpx2"}
-SDK_CALLERS = {
-    "api",
-    "batch_api",
-    "sdk",
-    "source",
-}
+SDK_CALLERS = {"client.batch_service", "client.connection", "client.source", "streaming.sdk"}
 
 
 def dotted(path: Path) -> str:
-    """The module's name in the package: "render.html", "views", and "claude_nb" for itself."""
+    """The module's name in the package: "render.html", "views", and "__init__" for itself."""
     parts = path.relative_to(PACKAGE).with_suffix("").parts
-    return ".".join(part for part in parts if part != "__init__") or "claude_nb"
+    return ".".join(part for part in parts if part != "__init__") or "__init__"
 
 
 MODULES = {dotted(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 
-def room(module: str) -> str:
-    """What the table of floors calls a module: its first name."""
+def package(module: str) -> str:
+    """The package or module at the top that a module belongs to."""
     return module.partition(".")[0]
 
 
 def imports(module: str) -> set[str]:
-    """Every module that is imported at run time, at the top or inside a function.
+    """Every module that is imported: at the top, in a function or for types only.
 
     Those of the package have their names in it ("render.html"), others have their full names.
     """
     found = set()
-    waiting: list[ast.AST] = [ast.parse(MODULES[module].read_text(encoding="utf-8"))]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            waiting += node.orelse
-        elif isinstance(node, ast.Import):
+    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
             found |= {own_name(alias.name) for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module}: a relative import, line {node.lineno}"
-            base = own_name(node.module)
             for alias in node.names:
-                if alias.name == "__version__":
-                    continue  # the package's one fact about itself; nothing else comes from above
                 inside = own_name(f"{node.module}.{alias.name}")
-                found.add(inside if inside in MODULES else base)
-        else:
-            waiting += ast.iter_child_nodes(node)
+                if alias.name != "__version__":  # the one fact that everything may know
+                    found.add(inside if inside in MODULES else own_name(str(node.module)))
     return found - {module}
 
 
@@ -87,39 +57,28 @@ def own_name(name: str) -> str:
 IMPORTS = {module: imports(module) for module in MODULES}
 
 
-def test_every_module_has_a_floor():
-    """A new module is put into the table before anything else."""
-    assert {room(module) for module in MODULES} - {*FLOOR_OF, SIMULATOR} == set()
+def test_every_package_has_its_place():
+    """A new package is put into the order first."""
+    assert sorted(ORDER) == sorted({package(module) for module in MODULES})
 
 
-def test_the_code_map_is_the_code():
-    """CONTRIBUTING.md has one line for each room that there is, with its floor."""
-    lines = re.findall(r"(?m)^\| `(\w+)` \| (\S+) \|", CODE_MAP.read_text(encoding="utf-8"))
-    floors = {"claude_nb" if name == "__init__" else name: floor for name, floor in lines}
-    assert len(floors) == len(lines)
-    assert floors == {
-        name: str(FLOOR_OF.get(name, "–")) for name in {room(module) for module in MODULES}
-    }
-
-
-def test_imports_come_from_the_same_floor_or_below():
+def test_packages_import_from_those_before_them():
     """Data goes one way, and so do the imports."""
     assert [
         f"{module} imports {other}"
         for module, others in IMPORTS.items()
         for other in sorted(others & MODULES.keys())
-        if SIMULATOR not in (room(module), room(other))
-        and FLOOR_OF[room(other)] > FLOOR_OF[room(module)]
+        if ORDER.index(package(other)) > ORDER.index(package(module))
     ] == []
 
 
 def test_no_circles():
-    """Modules on one floor may use each other as long as there is an order among them."""
+    """Modules of one package may use each other as long as there is an order among them."""
     graph = {module: others & MODULES.keys() for module, others in IMPORTS.items()}
     assert len(list(TopologicalSorter(graph).static_order())) == len(MODULES)
 
 
-def test_only_three_modules_call_the_sdk():
+def test_few_modules_call_the_sdk():
     """Everything else can be tested, recorded and simulated without a network."""
     assert {
         module
@@ -129,12 +88,20 @@ def test_only_three_modules_call_the_sdk():
 
 
 def test_the_simulator_stands_apart():
-    """Few modules start it, and it uses nothing of the others but those of floor 0."""
-    rooms = {
-        module: {room(name) for name in others & MODULES.keys()}
-        for module, others in IMPORTS.items()
+    """It runs in a process of its own, and uses models and errors only."""
+    used = {
+        package(other)
+        for module in MODULES
+        if package(module) == "simulator"
+        for other in IMPORTS[module] & MODULES.keys()
     }
-    own = {SIMULATOR, *FLOORS[0].split()}
-    assert {m: r - own for m, r in rooms.items() if room(m) == SIMULATOR and r - own} == {}
-    starts = {room(module) for module, used in rooms.items() if SIMULATOR in used}
-    assert starts - {SIMULATOR, *DOORS} == set()
+    assert used - {"simulator"} <= SIMULATOR_USES
+
+
+def test_the_code_map_is_printed_from_the_docstrings():
+    """``python -m tests.code_map`` writes it anew."""
+    written = re.search(
+        r"<!-- code map -->\n(.*?)<!-- end -->", CONTRIBUTING.read_text(encoding="utf-8"), re.DOTALL
+    )
+    assert written is not None
+    assert written[1] == code_map()

@@ -14,14 +14,14 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 import claude_nb
 from claude_nb import Chat, Conversation, Tools
 from claude_nb.chat import asking, messages
+from claude_nb.conversation.saved_notebook import load, spent
 from claude_nb.errors import DroppedError, InputError, RequestError, StoppedError
-from claude_nb.notebook import load, spent
 from claude_nb.simulator import Error, Stream
-from tests.notebook.test_restore import PNG
+from tests.asking.test_conversation import sent
+from tests.conversation.test_restore import PNG
 from tests.page import Page
 from tests.played import end, said, start, text, tool_use
 from tests.protocol import chat as protocol
-from tests.test_conversation import sent
 
 OPEN = Stream([start(), *text("The first words")[:-1]], end="hang")
 

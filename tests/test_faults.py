@@ -23,9 +23,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from claude_nb import ClaudeError, Conversation
-from claude_nb.engine import engine
+from claude_nb.client.engine import engine
+from claude_nb.client.retry import Policy
 from claude_nb.errors import CredentialsError
-from claude_nb.retry import Policy
 from claude_nb.simulator import Error, Raw, Scripted, Stream
 from claude_nb.simulator.validation import problem
 from claude_nb.simulator.wire import sse

@@ -8,9 +8,9 @@ import anthropic
 import pytest
 
 import claude_nb
-from claude_nb.engine import engine
-from claude_nb.render import settled
-from claude_nb.retry import Policy
+from claude_nb.client.engine import engine
+from claude_nb.client.retry import Policy
+from claude_nb.render import saved_output
 from claude_nb.simulator import Error, Scripted
 
 
@@ -24,10 +24,10 @@ def own_client(api):
 
 def labelled(reply):
     """The reply, after a look at its label in all that is saved of it."""
-    assert ">simulated</span>" in settled.mimebundle(reply)["text/html"]
-    assert "simulated" in settled.mimebundle(reply)["text/markdown"]
-    assert "simulated" in settled.mimebundle(reply)["text/plain"]
-    assert settled.metadata(reply)["claude_nb"]["simulated"]
+    assert ">simulated</span>" in saved_output.mimebundle(reply)["text/html"]
+    assert "simulated" in saved_output.mimebundle(reply)["text/markdown"]
+    assert "simulated" in saved_output.mimebundle(reply)["text/plain"]
+    assert saved_output.metadata(reply)["claude_nb"]["simulated"]
     return reply
 
 

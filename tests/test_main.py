@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from claude_nb.__main__ import main
-from claude_nb.usage import Usage
-from tests.notebook.test_notebook import cell, save
+from claude_nb.cost.usage import Usage
+from tests.conversation.test_saved_notebook import cell, save
 
 ROOT = Path(__file__).resolve().parents[1]
 

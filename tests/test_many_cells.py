@@ -20,7 +20,7 @@ CELLS = 1000
 COUNT = """
 import asyncio, gc, json, threading
 import ipywidgets, psutil
-from claude_nb.engine import engine
+from claude_nb.client.engine import engine
 gc.collect()
 process = psutil.Process()
 print(json.dumps({

@@ -10,15 +10,16 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 import claude_nb
-from claude_nb import engine, magics
+from claude_nb.client import engine
+from claude_nb.client.retry import Policy
+from claude_nb.client.source import LONG
 from claude_nb.errors import DroppedError, MalformedError
-from claude_nb.events import RequestSent, ResponseStarted, StreamEvent
-from claude_nb.prompt import Request
-from claude_nb.render import words
+from claude_nb.magics import magics
+from claude_nb.render import labels
 from claude_nb.reply import Reply
-from claude_nb.retry import Policy
+from claude_nb.request.request import Request
 from claude_nb.simulator import Error, Raw, Scripted, Stream
-from claude_nb.source import LONG
+from claude_nb.streaming.events import RequestSent, ResponseStarted, StreamEvent
 from tests.played import said, start, text
 
 AGAIN = Policy(base=0.0)
@@ -55,14 +56,14 @@ def test_tools_and_refusals_come_through(api, prompt, outcome):
     reply = ask(prompt)
     assert reply.outcome == outcome
     assert [call.input["to"] for call in reply.tool_calls] == ["Vienna"] * (prompt != "refuse")
-    assert words.card(reply) is None or "asked to refuse" in words.card(reply).text
+    assert labels.card(reply) is None or "asked to refuse" in labels.card(reply).text
 
 
 def test_nothing_is_shown_until_the_end_but_a_clock():
     """The line says what is waited for."""
     reply = Reply(Request("Hi"))
     reply.advance([StreamEvent(0, 0.0, 1, RequestSent("m", whole=True))])
-    assert words.status(reply) == "waiting for the whole reply"
+    assert labels.status(reply) == "waiting for the whole reply"
 
 
 @pytest.mark.parametrize("fault", [Error(529, "overloaded_error", "No"), Raw([b"{"], end="reset")])

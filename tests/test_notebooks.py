@@ -8,7 +8,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 import claude_nb
-from claude_nb.session import Session
+from claude_nb.session.session import Session
 from tests.refresh_notebooks import NOTEBOOKS, comparable, execute
 
 BUDGET = 100_000
@@ -62,7 +62,7 @@ def test_saved_replies_are_recorded_as_simulated(path):
 def session(monkeypatch):
     """A session of this test's own, for what the cells of a notebook do to it."""
     mine = Session()
-    for module in ("claude_nb.run", "claude_nb.session"):
+    for module in ("claude_nb.asking.asking", "claude_nb.session.session"):
         monkeypatch.setattr(f"{module}.session", mine)
     yield mine
     mine.simulate(on=False)

@@ -17,5 +17,5 @@ def test_every_public_name_is_there_and_documented():
 
 
 def test_completion_offers_the_public_names():
-    """``claude_nb.<Tab>`` shows them before any was used."""
-    assert set(claude_nb.__all__) <= set(dir(claude_nb))
+    """``claude_nb.<Tab>`` shows them before any was used, and nothing else."""
+    assert dir(claude_nb) == claude_nb.__all__

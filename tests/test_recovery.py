@@ -13,19 +13,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import claude_nb
-from claude_nb import engine
-from claude_nb.api import Connection
+from claude_nb.client import engine
+from claude_nb.client.connection import Connection
+from claude_nb.client.retry import Policy
+from claude_nb.client.source import ApiSource
+from claude_nb.cost.usage import Usage
 from claude_nb.errors import DroppedError
-from claude_nb.events import RequestSent, ResponseStarted, Resumed, Stopped, StreamEvent, Waiting
-from claude_nb.progress import Progress
-from claude_nb.prompt import Request
 from claude_nb.reply import Reply
-from claude_nb.retry import Policy
-from claude_nb.seams import OVERLAP, overlap
+from claude_nb.request.request import Request
 from claude_nb.simulator import Raw, Stream
 from claude_nb.simulator.wire import sse
-from claude_nb.source import ApiSource
-from claude_nb.usage import Usage
+from claude_nb.streaming.continuation import OVERLAP, overlap
+from claude_nb.streaming.events import (
+    RequestSent,
+    ResponseStarted,
+    Resumed,
+    Stopped,
+    StreamEvent,
+    Waiting,
+)
+from claude_nb.streaming.progress import Progress
 from tests.played import end, said, start, text, thinking
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from claude_nb import api
-from claude_nb.batches import patience
+from claude_nb.batches import retrying
+from claude_nb.client import connection
 from claude_nb.errors import RequestError
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ async def count_tokens(job: Job, rows: Sequence[int]) -> list[int]:
     async def work() -> None:
         for place, row in waiting:
             try:
-                counted[place] = await patience.ask(job, api.count_tokens, job.requests.params(row))
+                counted[place] = await retrying.ask(
+                    job, connection.count_tokens, job.requests.params(row)
+                )
             except RequestError as error:
                 error.what = f"Row {job.requests.labels[row]}: {error.what}"
                 raise

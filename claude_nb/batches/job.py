@@ -25,11 +25,11 @@ from claude_nb.batches.rows import named
 from claude_nb.errors import InputError
 
 if TYPE_CHECKING:
-    from claude_nb.api import Connection
-    from claude_nb.batches.asked import Earlier
-    from claude_nb.batches.part import Part
+    from claude_nb.batches.request_options import Earlier
     from claude_nb.batches.requests import Requests
-    from claude_nb.retry import Policy
+    from claude_nb.batches.service_batch import Part
+    from claude_nb.client.connection import Connection
+    from claude_nb.client.retry import Policy
 
 _FAILED = [o for o in ORDER if o not in (RowOutcome.COMPLETE, RowOutcome.PROCESSING)]
 

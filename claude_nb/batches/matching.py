@@ -8,8 +8,8 @@ from claude_nb.batches.rows import parsed_id
 from claude_nb.errors import InputError
 
 if TYPE_CHECKING:
-    from claude_nb.batches.part import Part
     from claude_nb.batches.requests import Requests
+    from claude_nb.batches.service_batch import Part
 
 
 class Matching:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from claude_nb.batches.results import ORDER
-from claude_nb.batches.spool import Spool
+from claude_nb.batches.row_store import Spool
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

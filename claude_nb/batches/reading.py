@@ -6,14 +6,14 @@ import asyncio
 import json
 from typing import TYPE_CHECKING
 
-from claude_nb import batch_api
-from claude_nb.batches import patience
+from claude_nb.batches import retrying
 from claude_nb.batches.results import Spent, read
+from claude_nb.client import batch_service
 from claude_nb.errors import ClaudeError, DroppedError, InputError, RequestError
 
 if TYPE_CHECKING:
     from claude_nb.batches.job import Job
-    from claude_nb.batches.part import Part
+    from claude_nb.batches.service_batch import Part
 
 
 async def read_ended(job: Job) -> None:
@@ -27,7 +27,7 @@ async def read_ended(job: Job) -> None:
     if gone and len(gone) == len(job.submitted):
         raise RequestError(
             f"The results of {', '.join(part.id for part in gone)} are not kept any more.",
-            f"The service keeps them for {batch_api.RESULTS_KEPT_DAYS} days.",
+            f"The service keeps them for {batch_service.RESULTS_KEPT_DAYS} days.",
         )
     for part in gone:
         part.read = part.gone = True
@@ -68,7 +68,7 @@ async def _read(job: Job, part: Part) -> None:
         before = len(seen)
         job.doing, job.done = "reading results", (before, expected)
         try:
-            async for line in batch_api.results(job.connection, part.id):
+            async for line in batch_service.results(job.connection, part.id):
                 _take(job, part, line, seen)
                 job.done = (len(seen), expected)
                 if len(seen) % 50 == 0:
@@ -78,7 +78,7 @@ async def _read(job: Job, part: Part) -> None:
             raise DroppedError("The results ended early.")
         except ClaudeError as error:
             failures = 1 if len(seen) > before else failures + 1
-            await patience.pause(job, error, failures, "reading on")
+            await retrying.pause(job, error, failures, "reading on")
     part.lacking = max(0, expected - len(seen))
     if part.lacking:
         job.notes.append(f"{part.id}: {part.lacking:,} results could not be read")

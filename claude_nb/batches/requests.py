@@ -6,17 +6,17 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from claude_nb.batch_api import MAX_BYTES, MAX_REQUESTS
 from claude_nb.batches import rows as rows_of
-from claude_nb.batches.part import Part
-from claude_nb.batches.spool import Spool
+from claude_nb.batches.row_store import Spool
+from claude_nb.batches.service_batch import Part
+from claude_nb.client.batch_service import MAX_BYTES, MAX_REQUESTS
 from claude_nb.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
-    from claude_nb.attachments.interpolation import Filled
-    from claude_nb.prompt import Request
+    from claude_nb.request.attachments.interpolation import Filled
+    from claude_nb.request.request import Request
 
 _PIECE = 2**16
 """Bytes that are sent at a time."""

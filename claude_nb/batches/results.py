@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, overload
 
+from claude_nb.cost.models import facts
+from claude_nb.cost.usage import Usage
 from claude_nb.errors import InputError, redact
-from claude_nb.models import facts
-from claude_nb.usage import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable

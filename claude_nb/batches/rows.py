@@ -12,8 +12,8 @@ from hashlib import sha256
 from itertools import islice
 from typing import Any
 
-from claude_nb.attachments.interpolation import Filled, compose
 from claude_nb.errors import InputError
+from claude_nb.request.attachments.interpolation import Filled, compose
 
 PROMPT = "prompt"
 """What a template calls a row that has no names of its own: ``{{prompt}}``."""

@@ -9,17 +9,17 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from claude_nb import batch_api
-from claude_nb.batches import patience
-from claude_nb.batches.part import Part
+from claude_nb.batches import retrying
 from claude_nb.batches.reading import read_ended
+from claude_nb.batches.service_batch import Part
+from claude_nb.client import batch_service
 from claude_nb.errors import ClaudeError, RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from claude_nb.batch_api import Status
     from claude_nb.batches.job import Job
+    from claude_nb.client.batch_service import Status
 
 _LONGEST_PAUSE = 60.0
 """Seconds between two looks at a batch: the longer it takes, the less often."""
@@ -69,12 +69,12 @@ async def _statuses(job: Job, ids: Sequence[str]) -> list[Status]:
     lost: list[RequestError] = []
     for batch_id in ids:
         try:
-            found.append(await patience.ask(job, batch_api.retrieve, batch_id))
+            found.append(await retrying.ask(job, batch_service.retrieve, batch_id))
         except RequestError as error:
             if error.status != 404:
                 raise
             lost.append(error)
-            found.append(batch_api.deleted(batch_id))
+            found.append(batch_service.deleted(batch_id))
     if lost and len(lost) == len(ids):
         raise lost[0]
     return found
@@ -100,14 +100,14 @@ async def wait(job: Job) -> None:
             pause = patient.wait(error, failures)
             if pause is None:
                 raise
-            pause = max(pause, patience.FIRST_PAUSE)
+            pause = max(pause, retrying.FIRST_PAUSE)
             job.doing = f"{error.label}, looking again in {pause:.0f} s"
             await asyncio.sleep(pause)
             continue
         if all(part.read for part in job.submitted):
             return
         waited = time.monotonic() - min(p.since for p in job.submitted if not p.read)
-        pause = min(_LONGEST_PAUSE, max(patience.FIRST_PAUSE, waited / _PATIENCE))
+        pause = min(_LONGEST_PAUSE, max(retrying.FIRST_PAUSE, waited / _PATIENCE))
         await asyncio.sleep(pause * random.uniform(0.9, 1.1))  # noqa: S311
 
 
@@ -121,8 +121,8 @@ async def cancel(job: Job) -> None:
         if part.status is None or part.status.ended:
             continue
         try:
-            part.status = await patience.ask(job, batch_api.cancel, part.id)
+            part.status = await retrying.ask(job, batch_service.cancel, part.id)
         except RequestError:
-            part.status = await patience.ask(job, batch_api.retrieve, part.id)
+            part.status = await retrying.ask(job, batch_service.retrieve, part.id)
             if not part.status.ended:  # or it was too late to cancel it
                 raise

@@ -7,14 +7,14 @@ import time
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from claude_nb.attachments.interpolation import compose
+from claude_nb.asking.asking import begin
 from claude_nb.chat.turns import Turn
+from claude_nb.conversation.history import THINKING_LEFT_OUT
 from claude_nb.errors import ClaudeError
-from claude_nb.history import THINKING_LEFT_OUT, Place
-from claude_nb.prompt import Request
 from claude_nb.render import chat as render
-from claude_nb.reply import shell
-from claude_nb.run import begin
+from claude_nb.request.attachments.interpolation import compose
+from claude_nb.request.place import Place, shell
+from claude_nb.request.request import Request
 from claude_nb.views import protocol
 from claude_nb.views.frames import Frames
 from claude_nb.views.question import Question
@@ -22,12 +22,12 @@ from claude_nb.views.question import Question
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from claude_nb.blocks import Block
     from claude_nb.chat.page import Page
     from claude_nb.chat.transcript import Transcript
-    from claude_nb.engine import Stream
-    from claude_nb.history import Exchange
+    from claude_nb.client.engine import Stream
+    from claude_nb.conversation.history import Exchange
     from claude_nb.reply import Reply
+    from claude_nb.streaming.block import Block
 
 _OF_REQUEST = {field.name for field in fields(Request)} - {"tools"}
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from claude_nb.attachments import attach as attached
-from claude_nb.attachments.variables import variables
+from claude_nb.conversation import export
 from claude_nb.errors import ClaudeError, InputError
-from claude_nb.notebook import export
-from claude_nb.render.characters import clean
-from claude_nb.reply import shell
+from claude_nb.render.markdown.characters import clean
+from claude_nb.request.attachments.attachment import attach as attached
+from claude_nb.request.attachments.variables import variables
+from claude_nb.request.place import shell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from claude_nb.render import chat as render
-from claude_nb.render import words
+from claude_nb.render import labels
 from claude_nb.views import protocol
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Page:
 
     def _about(self) -> Op:
         conversation = self._transcript.conversation
-        cost = words.money(self._transcript.spent) if self._transcript.spent else ""
+        cost = labels.money(self._transcript.spent) if self._transcript.spent else ""
         return protocol.about(
             self._outputs.mark,
             conversation.name,

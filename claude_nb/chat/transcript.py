@@ -5,16 +5,15 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from claude_nb import notebook
 from claude_nb.chat.turns import Turn
+from claude_nb.conversation import export, saved_notebook
 from claude_nb.errors import InputError
-from claude_nb.notebook import export
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from claude_nb.conversation import Conversation
-    from claude_nb.history import Exchange
+    from claude_nb.asking.conversation import Conversation
+    from claude_nb.conversation.history import Exchange
 
     At = tuple[int, int]  # which of how many versions, from 1
 
@@ -199,12 +198,12 @@ class Transcript:
             self._failed = None
         self.conversation.go_to(_newest_below(found, exchanges))
 
-    def take_over(self, records: Iterable[notebook.Record]) -> None:
+    def take_over(self, records: Iterable[saved_notebook.Record]) -> None:
         """Keep what was saved of replies, for the next time that they are saved."""
         with self.lock:
             for record in records:
                 turn = record.data.get("turn")
-                spent = notebook.spent(record)
+                spent = saved_notebook.spent(record)
                 if not isinstance(turn, dict) or not isinstance(turn.get("id"), str):
                     continue
                 if turn.get("conversation") != self.conversation.name:

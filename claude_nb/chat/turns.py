@@ -6,16 +6,16 @@ import threading
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
-from claude_nb.history import label
-from claude_nb.notebook import export
+from claude_nb.conversation import export
+from claude_nb.conversation.history import label
 from claude_nb.render import chat as render
 from claude_nb.views.frames import Frames, Pace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from claude_nb.engine import Stream
-    from claude_nb.history import Exchange
+    from claude_nb.client.engine import Stream
+    from claude_nb.conversation.history import Exchange
     from claude_nb.reply import Reply
     from claude_nb.views.question import Question
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from claude_nb import errors
 from claude_nb.errors import ClaudeError, InputError
-from claude_nb.events import RequestSent, ToolRan
 from claude_nb.recording.matching import canonical, is_thinking, short, without_parts
-from claude_nb.wire import OWN, Writer
+from claude_nb.streaming.events import RequestSent, ToolRan
+from claude_nb.streaming.wire import OWN, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

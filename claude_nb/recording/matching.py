@@ -8,8 +8,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.errors import InputError
-from claude_nb.seams import common_prefix
-from claude_nb.wire import redacted
+from claude_nb.streaming.continuation import common_prefix
+from claude_nb.streaming.wire import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -6,15 +6,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from claude_nb.errors import redact
-from claude_nb.render import words
-from claude_nb.render.characters import brief, clean
+from claude_nb.render import labels
 from claude_nb.render.html import QUIET, badge, dot, notes, pane, text
-from claude_nb.render.markdown import ROOT_CLASSES
+from claude_nb.render.markdown.characters import brief, clean
+from claude_nb.render.markdown.markdown import ROOT_CLASSES
 from claude_nb.render.table import Table
 
 if TYPE_CHECKING:
-    from claude_nb.progress import Outcome
-    from claude_nb.usage import Usage
+    from claude_nb.cost.usage import Usage
+    from claude_nb.streaming.progress import Outcome
 
 _WIDTH = 320
 """Pixels of the bar: in pixels, because a notebook that is not trusted keeps no other size."""
@@ -140,7 +140,7 @@ def _status(picture: Picture) -> str:
     if picture.done[1]:
         said.append(f"{picture.done[0]:,} of {picture.done[1]:,}")
     if picture.elapsed is not None:
-        said.append(words.seconds(picture.elapsed))
+        said.append(labels.seconds(picture.elapsed))
     return " · ".join(said)
 
 
@@ -186,12 +186,12 @@ def _usage(picture: Picture) -> Table:
     rows: list[tuple[str, ...]] = [
         (
             clean(brief(spent.model)),
-            words.count(spent.usage.input_tokens),
-            words.count(spent.usage.cache_write_tokens),
-            words.count(spent.usage.cache_read_tokens),
-            words.count(spent.usage.output_tokens),
-            words.money(spent.cost),
-            words.money(spent.full),
+            labels.count(spent.usage.input_tokens),
+            labels.count(spent.usage.cache_write_tokens),
+            labels.count(spent.usage.cache_read_tokens),
+            labels.count(spent.usage.output_tokens),
+            labels.money(spent.cost),
+            labels.money(spent.full),
         )
         for spent in picture.spent
     ]

@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from claude_nb.caching.misses import accepted
-from claude_nb.caching.savings import payback
-from claude_nb.models import facts
-from claude_nb.render import words
+from claude_nb.cost.models import facts
+from claude_nb.cost.savings import payback
+from claude_nb.render import labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from claude_nb.caching import Difference
-    from claude_nb.caching.misses import Miss
-    from claude_nb.progress import Progress
+    from claude_nb.request.cache_miss import CacheMiss
+    from claude_nb.request.system import Difference
+    from claude_nb.streaming.progress import Progress
 
 KEPT = {"5m": "5 minutes", "1h": "an hour"}
 """How long an entry is kept after its last use, in words."""
@@ -42,24 +41,24 @@ def worth(progress: Progress) -> str:
         return ""
     said = []
     if read:
-        instead = f"{words.money(used.read_cost)} instead of {words.money(used.read_uncached)}"
-        said.append(f"{words.count(read)} tokens read for {instead}")
+        instead = f"{labels.money(used.read_cost)} instead of {labels.money(used.read_uncached)}"
+        said.append(f"{labels.count(read)} tokens read for {instead}")
     if written:
         noun = "" if read else "tokens "
-        cost = words.money(used.written_cost)
-        said.append(f"{words.count(written)} {noun}written for {cost}")
+        cost = labels.money(used.written_cost)
+        said.append(f"{labels.count(written)} {noun}written for {cost}")
     if used.saved is None:
         said.append("what it saved is unknown")
     elif used.saved > 0:
-        said.append(f"saved {words.money(used.saved)}")
+        said.append(f"saved {labels.money(used.saved)}")
     elif used.saved < 0:
-        said.append(f"{words.money(-used.saved)} more than uncached")
+        said.append(f"{labels.money(-used.saved)} more than uncached")
         if not read and (reads := _payback(progress)):
             said.append(f"pays for itself after {pieces(reads, 'read')}")
     return f"cache: {' · '.join(said)}"
 
 
-def why(miss: Miss) -> str:
+def why(miss: CacheMiss) -> str:
     """Why less was read than there could have been."""
     said = _WHY[miss.reason](miss)
     if miss.reason in ("under_minimum", "not_cached"):
@@ -101,42 +100,42 @@ def _around(line: str, at: int) -> str:
 
 
 def _payback(progress: Progress) -> int | None:
-    message, expectation = accepted(progress), progress.expectation
+    message, expectation = progress.accepted, progress.expectation
     known = facts(message.model) if message else None
     total = progress.usage.total_input_tokens
     price = known.price_for(total) if known and total is not None else None
     return payback(price, expectation.sent.system.ttl) if price and expectation else None
 
 
-def _expired(miss: Miss) -> str:
-    ago = words.seconds(float(miss.before or 0))
+def _expired(miss: CacheMiss) -> str:
+    ago = labels.seconds(float(miss.before or 0))
     return f"last used {ago} ago, and kept for {KEPT[miss.what]}"
 
 
-def _under_minimum(miss: Miss) -> str:
-    has, minimum = words.count(int(miss.after or 0)), words.count(int(miss.before or 0))
+def _under_minimum(miss: CacheMiss) -> str:
+    has, minimum = labels.count(int(miss.after or 0)), labels.count(int(miss.before or 0))
     return f"nothing is cached: the prompt has {has} tokens, the model caches from {minimum} on"
 
 
-def _model(miss: Miss) -> str:
+def _model(miss: CacheMiss) -> str:
     if miss.before is None:
         return "the model changed"
     return f"each model has its own cache, and {miss.before} became {miss.after}"
 
 
-def _settings(miss: Miss) -> str:
+def _settings(miss: CacheMiss) -> str:
     what = "the effort" if miss.what == "effort" else miss.what
     change = f"{what} went from {miss.before} to {miss.after}"
     return f"what was said is cached for one setting, and {change}"
 
 
-def _system(miss: Miss) -> str:
+def _system(miss: CacheMiss) -> str:
     if miss.by_server and miss.difference is None:
         return "the system prompt changed"
     return f"the system prompt changed: {changed(miss.difference)}"
 
 
-_WHY: dict[str, Callable[[Miss], str]] = {
+_WHY: dict[str, Callable[[CacheMiss], str]] = {
     "model_changed": _model,
     "tools_changed": lambda _: "the tools changed",
     "system_changed": _system,

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from claude_nb.render import words
+from claude_nb.render import labels
 from claude_nb.render.html import QUIET, text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from claude_nb.usage import Usage
+    from claude_nb.cost.usage import Usage
 
 KINDS = {
     "cache read": "#4aa3dc",
@@ -89,7 +89,7 @@ class Chart:
             if count
         ]
         said = ", ".join(
-            f"{kind} {words.count(count)}"
+            f"{kind} {labels.count(count)}"
             for kind, count in zip(KINDS, bar.counts, strict=True)
             if count
         )
@@ -97,7 +97,7 @@ class Chart:
             "display:inline-block;vertical-align:bottom;width:9px;margin-right:2px;"
             "border-bottom:1px solid #888888"
         )
-        title = text(f"{bar.when:%H:%M:%S}: {said or words.UNKNOWN}")
+        title = text(f"{bar.when:%H:%M:%S}: {said or labels.UNKNOWN}")
         return f'<div style="{style}" title="{title}">{"".join(reversed(boxes))}</div>'
 
     def __repr__(self) -> str:
@@ -121,7 +121,7 @@ class Chart:
         times = f"{first:{form}}" + (f" to {last:{form}}" if len(self.bars) > 1 else "")
         each = "request" if self._each == 1 else f"{self._each} requests"
         return (
-            f"A bar for each {each}, {times}; the highest is {words.count(self._highest)} tokens."
+            f"A bar for each {each}, {times}; the highest is {labels.count(self._highest)} tokens."
         )
 
 

@@ -12,16 +12,16 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.errors import redact
-from claude_nb.render import html, settled, text, words
-from claude_nb.render.characters import MOST, clean
-from claude_nb.render.markdown import ROOT_CLASSES, to_html
+from claude_nb.render import html, labels, saved_output, text
+from claude_nb.render.markdown.characters import MOST, clean
+from claude_nb.render.markdown.markdown import ROOT_CLASSES, to_html
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from claude_nb.blocks import Block
-    from claude_nb.progress import Progress
-    from claude_nb.prompt import Request
+    from claude_nb.request.request import Request
+    from claude_nb.streaming.block import Block
+    from claude_nb.streaming.progress import Progress
 
 LONGEST_PROMPT = 20_000
 """Characters of a question that are shown; all of it is sent."""
@@ -68,7 +68,7 @@ def answer(progress: Progress, done: Mapping[Block, html.Rendered] = html.NOTHIN
         progress: The reply.
         done: What has been rendered already, by the (first) block that it shows.
     """
-    note = words.card(progress)
+    note = labels.card(progress)
     notes = html.notes(progress.notes) if progress.notes else ""
     return Answer(
         html=notes + html.said(progress, done=done),
@@ -108,7 +108,7 @@ def question(prompt: str, notes: Iterable[str]) -> str:
         end = found.end()
     parts.append(escape(shown[end:]))
     if (rest := len(prompt) - LONGEST_PROMPT) > 0:
-        parts.append(f"… <i>and {words.count(rest)} more characters</i>")
+        parts.append(f"… <i>and {labels.count(rest)} more characters</i>")
     chips = "".join(f' <span style="{_CHIP}">{html.text(note)}</span>' for note in notes)
     return f'<span style="white-space:pre-wrap">{"".join(parts)}</span>{chips}'
 
@@ -170,7 +170,7 @@ def metadata(
     """
     chat = {"conversation": name, "turns": len(turns)}
     record = {
-        "version": settled.RECORD_VERSION,
+        "version": saved_output.RECORD_VERSION,
         "simulated": simulated,
         "chat": chat,
         "replies": list(records),
@@ -180,7 +180,7 @@ def metadata(
 
 def record(progress: Progress, request: Request) -> dict[str, Any]:
     """The record of one reply."""
-    made: dict[str, Any] = settled.metadata(progress, request)["claude_nb"]
+    made: dict[str, Any] = saved_output.metadata(progress, request)["claude_nb"]
     return made
 
 
@@ -206,13 +206,13 @@ def _tokens(progress: Progress) -> str:
         return ""
     used = progress.usage
     fresh = used.input_tokens
-    parts = [f"{words.count(fresh)} in"]
+    parts = [f"{labels.count(fresh)} in"]
     if used.cache_write_tokens:
-        parts.append(f"{words.count(used.cache_write_tokens)} to cache")
+        parts.append(f"{labels.count(used.cache_write_tokens)} to cache")
     if used.cache_read_tokens:
-        parts.append(f"{words.count(used.cache_read_tokens)} cached")
-    parts.append(f"{words.count(used.output_tokens)} out")
-    parts.append(words.money(progress.cost) if progress.cost is not None else "cost unknown")
+        parts.append(f"{labels.count(used.cache_read_tokens)} cached")
+    parts.append(f"{labels.count(used.output_tokens)} out")
+    parts.append(labels.money(progress.cost) if progress.cost is not None else "cost unknown")
     return " · ".join(parts)
 
 

@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.errors import redact
-from claude_nb.render import passages
-from claude_nb.render.inline import QUIET, host, link, markdown, markdown_link, text, words
+from claude_nb.render import text_runs
+from claude_nb.render.markdown.inline import QUIET, host, link, markdown, markdown_link, text, words
 from claude_nb.render.partial_json import write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from claude_nb.blocks import Block
-    from claude_nb.progress import Progress
+    from claude_nb.streaming.block import Block
+    from claude_nb.streaming.progress import Progress
 
 _LONGEST_QUOTE = 300
 _MOST_QUOTES = 10
@@ -47,7 +47,7 @@ class Sources:
     def of(cls, progress: Progress) -> Sources:
         """The sources that a reply has cited so far."""
         found = cls()
-        for blocks in passages.passages(progress):
+        for blocks in text_runs.passages(progress):
             for block in blocks:
                 if block.type == "text" and block.ended is not None and not block.lost:
                     found.cite(block)

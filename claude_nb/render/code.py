@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from claude_nb.render import markdown
-from claude_nb.render.characters import clean, in_code
+from claude_nb.render.markdown import markdown
+from claude_nb.render.markdown.characters import clean, in_code
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,18 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from claude_nb.cost.models import as_of
 from claude_nb.errors import redact
-from claude_nb.models import as_of
-from claude_nb.progress import Outcome
-from claude_nb.render import html, settled, text, words
-from claude_nb.render.markdown import ROOT_CLASSES
+from claude_nb.render import html, labels, saved_output, text
+from claude_nb.render.markdown.markdown import ROOT_CLASSES
 from claude_nb.render.table import Table
+from claude_nb.streaming.progress import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
 
-    from claude_nb.blocks import Block
-    from claude_nb.progress import Progress
+    from claude_nb.streaming.block import Block
+    from claude_nb.streaming.progress import Progress
 
 _COLUMNS = "display:flex;flex-wrap:wrap;gap:16px 28px"
 _COLUMN = "flex:1 1 280px;min-width:0;overflow-x:auto"
@@ -87,9 +87,9 @@ def mimebundle(
 
 def metadata(sides: Sequence[Side]) -> dict[str, Any]:
     """The output's metadata: the record of each reply."""
-    records = [settled.metadata(side.reply)["claude_nb"] for side in sides]
+    records = [saved_output.metadata(side.reply)["claude_nb"] for side in sides]
     record = {
-        "version": settled.RECORD_VERSION,
+        "version": saved_output.RECORD_VERSION,
         "simulated": any(side.reply.simulated for side in sides),
         "comparison": [redact(side.name) for side in sides],
         "replies": records,
@@ -117,10 +117,10 @@ def table(sides: Sequence[Side]) -> Table:
         rows.append(
             (
                 side.name,
-                *map(words.count, counts),
-                words.money(side.reply.cost),
-                words.seconds(timing.first_text),
-                words.seconds(timing.total),
+                *map(labels.count, counts),
+                labels.money(side.reply.cost),
+                labels.seconds(timing.first_text),
+                labels.seconds(timing.total),
                 "–" if rate is None else f"{rate:.0f}",
             )
         )

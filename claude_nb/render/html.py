@@ -12,26 +12,26 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from claude_nb.blocks import TOOL_CALLS
+from claude_nb.cost.models import facts
 from claude_nb.errors import redact
-from claude_nb.events import ToolRan
-from claude_nb.models import facts
-from claude_nb.progress import Outcome
-from claude_nb.render import caching, partial_json, results, tool_results, words
-from claude_nb.render.characters import MOST
+from claude_nb.render import caching, labels, partial_json, results, tool_results
 from claude_nb.render.citations import Sources
-from claude_nb.render.inline import QUIET as QUIET  # noqa: PLC0414 - shared from here
-from claude_nb.render.inline import text as text  # noqa: PLC0414 - and this
-from claude_nb.render.markdown import ROOT_CLASSES, rendered, saved, to_blocks, to_html
-from claude_nb.render.passages import marked, passages, raw, seams
+from claude_nb.render.markdown.characters import MOST
+from claude_nb.render.markdown.inline import QUIET as QUIET  # noqa: PLC0414 - shared from here
+from claude_nb.render.markdown.inline import text as text  # noqa: PLC0414 - and this
+from claude_nb.render.markdown.markdown import ROOT_CLASSES, rendered, saved, to_blocks, to_html
+from claude_nb.render.text_runs import breaks, marked, passages, raw
+from claude_nb.streaming.block import TOOL_CALLS
+from claude_nb.streaming.events import ToolRan
+from claude_nb.streaming.progress import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
 
-    from claude_nb.blocks import Block, Message
-    from claude_nb.progress import Progress
-    from claude_nb.seams import Seam
-    from claude_nb.usage import Usage
+    from claude_nb.cost.usage import Usage
+    from claude_nb.streaming.block import Block, Break
+    from claude_nb.streaming.message import Message
+    from claude_nb.streaming.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def body(
     """
     parts = [status(progress, now, name), notes(progress.notes) if progress.notes else ""]
     parts.append(said(progress, opened, done))
-    if note := words.card(progress):
+    if note := labels.card(progress):
         parts.append(card(note))
     return "".join(parts)
 
@@ -156,11 +156,11 @@ def status(progress: Progress, now: float | None = None, name: str = "") -> str:
     """The line above a reply: model or name, what it is doing or how it ended, how long."""
     sent = progress.messages[0].sent if progress.messages else None
     end = progress.ended if progress.ended is not None else now
-    elapsed = "" if sent is None or end is None else f" · {words.seconds(end - sent)}"
+    elapsed = "" if sent is None or end is None else f" · {labels.seconds(end - sent)}"
     mark = badge() if progress.simulated else ""
     return (
         f'<p style="{_STATUS}">{dot(progress.outcome)}<b>{text(name or progress.model)}</b>'
-        f'<span style="{QUIET}"> · {text(words.status(progress))}{elapsed}</span>{mark}</p>'
+        f'<span style="{QUIET}"> · {text(labels.status(progress))}{elapsed}</span>{mark}</p>'
     )
 
 
@@ -221,38 +221,38 @@ def passage(blocks: Sequence[Block], sources: Sources, done: Rendered | None = N
         for item in blocks:
             sources.mark(item)
         shown = list(map(saved, done.html))
-    for at, found in reversed(seams(blocks)):
-        shown.insert(seam_place(blocks, at), seam(found))
+    for at, found in reversed(breaks(blocks)):
+        shown.insert(break_place(blocks, at), break_line(found))
     return "".join(shown) + unshown_text(blocks)
 
 
-def seam_place(blocks: Iterable[Block], at: int) -> int:
+def break_place(blocks: Iterable[Block], at: int) -> int:
     """How many of a passage's Markdown blocks stand above a seam: the broken one is the last."""
     return len(to_blocks(redact(raw(blocks)[: min(at, MOST)])))
 
 
 def unshown_text(blocks: Iterable[Block]) -> str:
     """The line below a passage that is longer than what is shown of it."""
-    said = words.more_characters(len(raw(blocks)) - MOST)
+    said = labels.more_characters(len(raw(blocks)) - MOST)
     return line(said) if said else ""
 
 
 def unshown(item: Block) -> str:
     """The line below a block that is longer than what is shown of it."""
-    said = words.unshown(item)
+    said = labels.unshown(item)
     return line(said) if said else ""
 
 
-def seam(found: Seam) -> str:
+def break_line(found: Break) -> str:
     """The line where a text was broken off."""
     style = "border-top:1px dashed #c08a1e;margin:2px 0 10px;padding:2px 0 0;font-size:85%"
-    return f'<div style="{style};{QUIET}">{text(words.seam(found))}</div>\n'
+    return f'<div style="{style};{QUIET}">{text(labels.break_line(found))}</div>\n'
 
 
 def thinking_label(item: Block, message: Message) -> str:
     """What stands above a thinking block."""
     only = sum(other.type == "thinking" for other in message.content) == 1
-    strong, rest = words.thought(item, message.usage.thinking_tokens if only else None)
+    strong, rest = labels.thought(item, message.usage.thinking_tokens if only else None)
     return f'<b>{strong}</b><span style="{QUIET}">{text(rest)}</span>'
 
 
@@ -265,10 +265,10 @@ def tool_label(item: Block) -> str:
         return f"{name} · lost with the connection"
     if len(item.text) > MOST:
         return name
-    ran = text(words.ran(item))
+    ran = text(labels.ran(item))
     if item.input is None:
         return f"{name}{ran}" if ran else f"{name} · its input is not complete JSON"
-    arguments = text(words.call(item).removeprefix(item.name or item.type))
+    arguments = text(labels.call(item).removeprefix(item.name or item.type))
     return f'{name}<span style="{QUIET}">{arguments}{ran}</span>'
 
 
@@ -322,7 +322,7 @@ def empty_pane(label: str) -> str:
     return f'<div style="{_PANE}">{label}</div>'
 
 
-def card(note: words.Card) -> str:
+def card(note: labels.Card) -> str:
     """A note that something did not simply end well."""
     colour = "#d0453a" if note.serious else "#c08a1e"
     style = f"{_CARD};border-left:3px solid {colour}"
@@ -343,7 +343,7 @@ def usage(progress: Progress) -> str:
     rows = []
     several = len(progress.messages) > 1
     for number, message in enumerate(progress.messages, 1):
-        label = words.stop_reason(message, progress.outcome)
+        label = labels.stop_reason(message, progress.outcome)
         timing = (
             None if message.first_text is None else message.first_text - message.sent,
             None if message.ended is None else message.ended - message.sent,
@@ -369,14 +369,14 @@ def _row(
     label: str, used: Usage, cost: float | None, first: float | None, end: float | None
 ) -> str:
     cells = (
-        words.count(used.input_tokens),
-        words.count(used.cache_write_tokens),
-        words.count(used.cache_read_tokens),
-        words.count(used.output_tokens),
-        words.count(used.thinking_tokens),
-        words.money(cost),
-        words.seconds(first),
-        words.seconds(end),
+        labels.count(used.input_tokens),
+        labels.count(used.cache_write_tokens),
+        labels.count(used.cache_read_tokens),
+        labels.count(used.output_tokens),
+        labels.count(used.thinking_tokens),
+        labels.money(cost),
+        labels.seconds(first),
+        labels.seconds(end),
     )
     numbers = "".join(f'<td style="{_NUMBER}">{text(cell)}</td>' for cell in cells)
     return f'<tr><td style="{_CELL}">{text(label)}</td>{numbers}</tr>'

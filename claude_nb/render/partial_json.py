@@ -15,8 +15,8 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.errors import redact
-from claude_nb.render.characters import clean
-from claude_nb.render.markdown import code_open
+from claude_nb.render.markdown.characters import clean
+from claude_nb.render.markdown.markdown import code_open
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

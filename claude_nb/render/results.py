@@ -12,15 +12,15 @@ from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 from claude_nb.errors import redact
-from claude_nb.render.characters import MOST, clean
-from claude_nb.render.inline import QUIET, host, link, markdown, markdown_link, text, words
-from claude_nb.render.markdown import code_box, rendered
-from claude_nb.render.words import count, megabytes, more_characters
+from claude_nb.render.labels import count, megabytes, more_characters
+from claude_nb.render.markdown.characters import MOST, clean
+from claude_nb.render.markdown.inline import QUIET, host, link, markdown, markdown_link, text, words
+from claude_nb.render.markdown.markdown import code_box, rendered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from claude_nb.blocks import Block
+    from claude_nb.streaming.block import Block
 
 _T = TypeVar("_T")
 

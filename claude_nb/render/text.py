@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 from markdown_it import MarkdownIt
 
-from claude_nb.blocks import TOOL_CALLS
 from claude_nb.errors import redact
-from claude_nb.render import caching, host_math, results, tool_results, words
-from claude_nb.render.characters import MOST, brief, clean, in_code
+from claude_nb.render import caching, labels, results, tool_results
 from claude_nb.render.citations import Sources
 from claude_nb.render.html import NOTHING, Rendered
-from claude_nb.render.markdown import INLINE_LIMIT, open_fence, with_marks
-from claude_nb.render.passages import marked, passages, raw
+from claude_nb.render.markdown import host_math
+from claude_nb.render.markdown.characters import MOST, brief, clean, in_code
+from claude_nb.render.markdown.markdown import INLINE_LIMIT, open_fence, with_marks
+from claude_nb.render.text_runs import marked, passages, raw
+from claude_nb.streaming.block import TOOL_CALLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from markdown_it.rules_core import StateCore
     from markdown_it.token import Token
 
-    from claude_nb.blocks import Block
-    from claude_nb.progress import Progress
+    from claude_nb.streaming.block import Block
+    from claude_nb.streaming.progress import Progress
 
 _AMPERSAND = re.compile("&(?!#91;)")
 _SUSPICIOUS = re.compile(r"<[A-Za-z/!?]|!\[|&[#A-Za-z]|\](?!\((?:https?://|mailto:)|[^\[\]:(]|\Z)")
@@ -46,9 +47,9 @@ def plain(progress: Progress) -> str:
         first = blocks[0]
         if first.type == "text":
             said = _prose(with_marks(marked(blocks, sources.plain_mark)))
-            parts.append(_below(said.strip(), words.more_characters(len(raw(blocks)) - MOST)))
+            parts.append(_below(said.strip(), labels.more_characters(len(raw(blocks)) - MOST)))
         elif progress.shows(first):
-            parts.append(_below(_plain_block(first), words.unshown(first)))
+            parts.append(_below(_plain_block(first), labels.unshown(first)))
     if sources:
         parts.append(sources.to_plain())
     parts += [_card(progress), usage_lines(progress)]
@@ -58,7 +59,7 @@ def plain(progress: Progress) -> str:
 def _plain_block(block: Block) -> str:
     if block.type in TOOL_CALLS:
         said = f"[{clean(brief(block.name))}] {clean(redact(block.text[:MOST])).strip()}"
-        came = words.ran(block).removeprefix(" · ").strip()
+        came = labels.ran(block).removeprefix(" · ").strip()
         return f"{said}\n{clean(redact(came))}" if came else said
     result = results.read(block)
     return results.to_plain(result) if result else ""
@@ -84,7 +85,7 @@ def _prose(said: str) -> str:
 
 
 def _card(progress: Progress) -> str:
-    note = words.card(progress)
+    note = labels.card(progress)
     return clean(redact(f"[{note.title}] {note.text}")) if note else ""
 
 
@@ -103,13 +104,13 @@ def _usage_line(progress: Progress) -> str:
         clean(redact(brief(progress.model))),
         *(["simulated"] if progress.simulated else []),
         *(["replayed"] if progress.replayed else []),
-        words.stop_reason(progress.messages[-1], progress.outcome),
-        f"{words.count(used.total_input_tokens)} in",
-        *([f"{words.count(used.cache_read_tokens)} cached"] if used.cache_read_tokens else []),
-        f"{words.count(used.output_tokens)} out",
-        words.money(progress.cost) if progress.cost is not None else "cost unknown",
-        f"first text {words.seconds(timing.first_text)}",
-        f"total {words.seconds(timing.total)}",
+        labels.stop_reason(progress.messages[-1], progress.outcome),
+        f"{labels.count(used.total_input_tokens)} in",
+        *([f"{labels.count(used.cache_read_tokens)} cached"] if used.cache_read_tokens else []),
+        f"{labels.count(used.output_tokens)} out",
+        labels.money(progress.cost) if progress.cost is not None else "cost unknown",
+        f"first text {labels.seconds(timing.first_text)}",
+        f"total {labels.seconds(timing.total)}",
     ]
     return " · ".join(facts)
 
@@ -133,9 +134,9 @@ def markdown(progress: Progress, done: Mapping[Block, Rendered] = NOTHING) -> st
             said = _prose(with_marks(marked(blocks, sources.markdown_mark)))
             known = done.get(first)
             said = closed(said) if known is None else _ended(said, known.open_fence)
-            parts.append(_below(said, words.more_characters(len(raw(blocks)) - MOST)))
+            parts.append(_below(said, labels.more_characters(len(raw(blocks)) - MOST)))
         elif progress.shows(first):
-            parts.append(_below(_markdown_block(first), words.unshown(first)))
+            parts.append(_below(_markdown_block(first), labels.unshown(first)))
     if sources:
         parts.append(sources.to_markdown())
     usage = usage_lines(progress).split("\n")
@@ -145,7 +146,7 @@ def markdown(progress: Progress, done: Mapping[Block, Rendered] = NOTHING) -> st
 
 def _markdown_block(block: Block) -> str:
     if block.type in TOOL_CALLS:
-        came = _escape(clean(redact(words.ran(block))))
+        came = _escape(clean(redact(labels.ran(block))))
         head = f"**{_escape(clean(brief(block.name)))}**{came}"
         texts = [block.text[:MOST], *tool_results.texts(block.run)]
         return "\n\n".join([head, *map(_fenced, texts, ("json", *[""] * len(texts)))])

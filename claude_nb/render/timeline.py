@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any
 
-from claude_nb.blocks import TOOL_CALLS
-from claude_nb.render import words
+from claude_nb.render import labels
 from claude_nb.render.html import BADGE, QUIET, pane, text
-from claude_nb.render.markdown import ROOT_CLASSES
-from claude_nb.steps import Lane, Step, Steps
+from claude_nb.render.markdown.markdown import ROOT_CLASSES
+from claude_nb.streaming.block import TOOL_CALLS
+from claude_nb.streaming.steps import Lane, Step, Steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from claude_nb.events import StreamEvent
-    from claude_nb.progress import Progress
+    from claude_nb.streaming.events import StreamEvent
+    from claude_nb.streaming.progress import Progress
 
 COLUMNS = 240
 """Places on the axis: events that fall into the same one share a mark."""
@@ -150,9 +150,9 @@ class Timeline:
         said = [_events(self.steps)]
         for label, at in (("first event", self.first()), ("first text", self.first("text_delta"))):
             if at is not None:
-                said.append(f"{label} {words.seconds(at)}")
+                said.append(f"{label} {labels.seconds(at)}")
         if len(self.steps) > 1:
-            said.append(f"total {words.seconds(self.duration)}")
+            said.append(f"total {labels.seconds(self.duration)}")
         if rate := self.rate:
             said.append(f"{rate.mean:,.0f} {rate.unit}")
         return said
@@ -167,13 +167,13 @@ class Timeline:
         for number, start, end, shade in self._spans():
             if shade == _RUN:
                 name = self.lanes[number].name or "A function"
-                said.append(f"{name} ran for {words.seconds(end - start)}.")
+                said.append(f"{name} ran for {labels.seconds(end - start)}.")
         if any(step.gap < 0 for step in self.steps):
             said.append("The clock went back in between; nothing is drawn before what came before.")
         longest = max((step.gap for step in self.steps), default=0.0)
         drawn = max((b.time - a.time for a, b in pairwise(self.steps)), default=0.0)
         if longest > drawn + 1.0:
-            long, short = words.seconds(longest), words.seconds(drawn)
+            long, short = labels.seconds(longest), labels.seconds(drawn)
             said.append(f"A silence of {long} is drawn as {short}: the clock jumped.")
         return said
 
@@ -286,8 +286,8 @@ class Timeline:
 
     def _line(self, name: str, own: str, steps: list[Step]) -> str:
         characters = sum(len(step.text) for step in steps)
-        said = f"{_events(steps)}, {words.count(characters)} characters, "
-        said += f"{words.seconds(steps[0].time)} to {words.seconds(steps[-1].time)}"
+        said = f"{_events(steps)}, {labels.count(characters)} characters, "
+        said += f"{labels.seconds(steps[0].time)} to {labels.seconds(steps[-1].time)}"
         runs = gradient(self._cells(steps, own))
         lane = f"height:14px;border-bottom:1px solid #88888855;background:{runs}"
         return f'<div title="{text(f"{name}: {said}")}" style="{lane}"></div>'
@@ -367,7 +367,7 @@ class Timeline:
             most = max(counts)
             drawn = "".join(_LEVELS[math.ceil(8 * count / most)] for count in counts)
             lines.append(f"{name:<{width}}  {drawn.rstrip()}")
-        end = words.seconds(self.duration)
+        end = labels.seconds(self.duration)
         lines.append(f"{'':<{width}}  0 s{end:>{_WIDTH - 3}}")
         return "\n".join(lines)
 
@@ -383,7 +383,7 @@ def _row(width: str, name: str, picture: str, figures: str) -> str:
 
 
 def _events(steps: Sequence[Step]) -> str:
-    return f"{words.count(len(steps))} {'event' if len(steps) == 1 else 'events'}"
+    return f"{labels.count(len(steps))} {'event' if len(steps) == 1 else 'events'}"
 
 
 def _flag(first: float, share: float) -> str:
@@ -395,7 +395,7 @@ def _flag(first: float, share: float) -> str:
         "text-align:right"
     )
     style = f"{place};padding:0 4px;font-size:85%;line-height:16px;white-space:nowrap"
-    return f'<div style="{style};{QUIET}">first text {words.seconds(first)}</div>'
+    return f'<div style="{style};{QUIET}">first text {labels.seconds(first)}</div>'
 
 
 def _bars(rate: Rate) -> str:

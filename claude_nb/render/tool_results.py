@@ -8,10 +8,10 @@ from html import escape
 from typing import Any
 
 from claude_nb.errors import redact
-from claude_nb.events import ToolRan
 from claude_nb.render import partial_json
-from claude_nb.render.characters import clean
-from claude_nb.render.markdown import to_html
+from claude_nb.render.markdown.characters import clean
+from claude_nb.render.markdown.markdown import to_html
+from claude_nb.streaming.events import ToolRan
 
 SHOWN = 20_000
 """Characters of a result that are shown."""

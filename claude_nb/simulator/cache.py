@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
-from claude_nb.models import facts
+from claude_nb.cost.models import facts
 from claude_nb.simulator import catalogue
 from claude_nb.simulator.tokens import Level, Part, blocks, of_block, parts, without_mark
 

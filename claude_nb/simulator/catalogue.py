@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from claude_nb.models import ThinkingDisplay, facts, known_models
+from claude_nb.cost.models import ThinkingDisplay, facts, known_models
 
 _UNKNOWN_RELEASE = "1970-01-01T00:00:00Z"
 _YES, _NO = {"supported": True}, {"supported": False}

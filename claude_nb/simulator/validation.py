@@ -7,7 +7,7 @@ The rules are those of platform.claude.com/docs ("Errors", "Thinking", "Versioni
 from collections.abc import Iterator
 from typing import Any
 
-from claude_nb.models import ModelFacts, facts
+from claude_nb.cost.models import ModelFacts, facts
 from claude_nb.simulator import signatures, toolrules
 from claude_nb.simulator.cache import TTLS, automatic_place, breakpoints, markable
 from claude_nb.simulator.replies import Error

@@ -15,17 +15,17 @@ import time
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from claude_nb.engine import Engine
+from claude_nb.client.engine import Engine
 from claude_nb.errors import ClaudeError, StoppedError
-from claude_nb.events import ToolAsked, ToolRan, ToolStarted
+from claude_nb.streaming.events import ToolAsked, ToolRan, ToolStarted
 from claude_nb.tools import results
-from claude_nb.tools.desk import Desk, TimeUpError, in_time, ordinary
+from claude_nb.tools.main_thread import MainThreadRunner, TimeUpError, in_time, ordinary
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from claude_nb.blocks import Block
-    from claude_nb.tools import Tool, Tools
+    from claude_nb.streaming.block import Block
+    from claude_nb.tools.tools import Tool, Tools
 
 
 class Calls:
@@ -42,7 +42,7 @@ class Calls:
     """
 
     def __init__(self, tools: Tools, *, is_painted: bool = True) -> None:
-        self.desk = Desk(awaits=is_painted)
+        self.desk = MainThreadRunner(awaits=is_painted)
         self.confirm: Callable[[Block], bool | None] | None = None
         self._tools = tools
         self._turns = 0

@@ -6,11 +6,11 @@ import re
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from claude_nb.attachments import attach, said
-from claude_nb.attachments.limits import check_block
 from claude_nb.errors import redact
-from claude_nb.events import ToolRan
-from claude_nb.reply import shell
+from claude_nb.request.attachments.attachment import attach, said
+from claude_nb.request.attachments.limits import check_block
+from claude_nb.request.place import shell
+from claude_nb.streaming.events import ToolRan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

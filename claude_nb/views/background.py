@@ -12,22 +12,22 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from claude_nb.views import Following
+from claude_nb.views.painter import Following
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from claude_nb.blocks import Block
-    from claude_nb.engine import Stream
+    from claude_nb.client.engine import Stream
     from claude_nb.reply import Reply
-    from claude_nb.views import View
+    from claude_nb.streaming.block import Block
+    from claude_nb.views.painter import View
 
 
 _UNSEEN = 0.25
 """Seconds between two looks at a reply that nobody sees."""
 
 
-class Unseen:
+class NullView:
     """A view for a place where nothing may be shown until somebody asks for it."""
 
     def frame(self, _reply: Reply, _now: float) -> float:
@@ -67,7 +67,7 @@ class _Job:
             if self.bug is not None:
                 return done
             self.bug = bug
-            self.following = Following(self.stream, self.reply, Unseen())
+            self.following = Following(self.stream, self.reply, NullView())
             return False
 
     def wait(self, wake: Callable[[], object]) -> float:

@@ -10,7 +10,7 @@ from uuid import uuid4
 from IPython.display import display, update_display
 
 from claude_nb.render import batch
-from claude_nb.reply import execution, shell
+from claude_nb.request.place import execution, shell
 
 if TYPE_CHECKING:
     from claude_nb.render.batch import Picture

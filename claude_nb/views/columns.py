@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from claude_nb.render import comparison as render
-from claude_nb.views.background import Unseen
+from claude_nb.views.background import NullView
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from claude_nb.blocks import Block
-    from claude_nb.engine import Stream
+    from claude_nb.client.engine import Stream
     from claude_nb.reply import Reply
-    from claude_nb.views import View
+    from claude_nb.streaming.block import Block
     from claude_nb.views.live import LiveView
+    from claude_nb.views.painter import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class _Updating:
         self._output.send(render.mimebundle(sides), render.metadata(sides))
 
 
-class _Terminal(Unseen):
+class _Terminal(NullView):
     """One reply below the other, as each ends; nothing where the prompt is waiting."""
 
     def __init__(self, shown: Shown) -> None:

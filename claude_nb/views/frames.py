@@ -9,19 +9,19 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from claude_nb.errors import redact
-from claude_nb.progress import Outcome
-from claude_nb.render import html, words
-from claude_nb.render.characters import clean
+from claude_nb.render import html, labels
 from claude_nb.render.citations import Sources
-from claude_nb.render.passages import goes_on
+from claude_nb.render.markdown.characters import clean
+from claude_nb.render.text_runs import goes_on
+from claude_nb.streaming.progress import Outcome
 from claude_nb.views import protocol
 from claude_nb.views.panes import AskedPane, Pane, pane_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from claude_nb.blocks import Block
-    from claude_nb.progress import Progress
+    from claude_nb.streaming.block import Block
+    from claude_nb.streaming.progress import Progress
     from claude_nb.views.protocol import Op
 
 _FRAME = 1 / 30
@@ -115,13 +115,13 @@ class Frames:
             shown = html.source_list(self._sources)
             self._below = [protocol.pane(number, ""), protocol.patch(number, 0, 0, shown)]
             ops += self._below
-        doing = (progress.model, progress.waiting or words.status(progress))
+        doing = (progress.model, progress.waiting or labels.status(progress))
         if doing != self._doing:
             self._doing = doing
             ops.append(self._status(progress, now))
         if progress.outcome is not Outcome.STREAMING and self._done is None:
             whose = f"{self._name}: reply" if self._name else "Reply"
-            self._done = protocol.done(f"{whose} {words.status(progress)}.")
+            self._done = protocol.done(f"{whose} {labels.status(progress)}.")
             ops.append(self._done)
         if not ops:
             return None
@@ -156,7 +156,7 @@ class Frames:
         if asked is None:
             return [protocol.confirm()]
         pane = next(pane.number for pane in self._panes if pane.block.id == asked.id)
-        said = clean(redact(f"Claude asks to run {words.call(asked)}."))
+        said = clean(redact(f"Claude asks to run {labels.call(asked)}."))
         return [protocol.confirm(pane, asked.id, said)]
 
     def _add_panes(self, progress: Progress) -> None:
@@ -190,7 +190,7 @@ class Frames:
         wait = progress.waiting
         return protocol.status(
             html.text(self._name or progress.model),
-            words.status(progress) if wait is None else words.waiting(progress, "{}"),
+            labels.status(progress) if wait is None else labels.waiting(progress, "{}"),
             end - started,
             simulated=progress.simulated,
             wait=None if wait is None else max(0.0, wait.until - time.time()),

@@ -12,18 +12,18 @@ from uuid import uuid4
 import traitlets
 from IPython.display import display, update_display
 
-from claude_nb.render import settled
-from claude_nb.views import by_input
+from claude_nb.render import saved_output
 from claude_nb.views.frames import Frames, Pace
+from claude_nb.views.painter import by_input
 from claude_nb.views.question import Question
 from claude_nb.views.widget import PageWidget, source, style
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from claude_nb.blocks import Block
     from claude_nb.render.html import Rendered
     from claude_nb.reply import Reply
+    from claude_nb.streaming.block import Block
 
 
 class LiveWidget(PageWidget):
@@ -178,8 +178,8 @@ class LiveOutput:
         """A reply has ended: one that stands alone is put in the widget's place."""
         if self._count == 1:
             (view,) = self._views
-            bundle = settled.mimebundle(view.reply, view.opened, view.rendered)
-            self.settle(bundle, settled.metadata(view.reply, view.reply.request))
+            bundle = saved_output.mimebundle(view.reply, view.opened, view.rendered)
+            self.settle(bundle, saved_output.metadata(view.reply, view.reply.request))
 
     def settle(self, bundle: dict[str, str], metadata: dict[str, Any]) -> None:
         """Put what is saved in the widget's place; the widget closes when the page confirms it."""

@@ -6,20 +6,21 @@ from collections import deque
 from html import escape
 from typing import TYPE_CHECKING
 
-from claude_nb.blocks import TOOL_CALLS
 from claude_nb.errors import Redactor
-from claude_nb.events import ToolRan
 from claude_nb.render import html, results
-from claude_nb.render.characters import MOST, Cleaner
 from claude_nb.render.citations import Sources
-from claude_nb.render.incremental import Incremental
-from claude_nb.render.markdown import code_open
+from claude_nb.render.markdown.characters import MOST, Cleaner
+from claude_nb.render.markdown.incremental import Incremental
+from claude_nb.render.markdown.markdown import code_open
 from claude_nb.render.partial_json import COLOURED, PrettyJson
-from claude_nb.render.passages import seams
+from claude_nb.render.text_runs import breaks
+from claude_nb.streaming.block import TOOL_CALLS
+from claude_nb.streaming.events import ToolRan
 from claude_nb.views import protocol
 
 if TYPE_CHECKING:
-    from claude_nb.blocks import Block, Message
+    from claude_nb.streaming.block import Block
+    from claude_nb.streaming.message import Message
     from claude_nb.views.protocol import Op
 
 _CODE = code_open("json")
@@ -114,7 +115,7 @@ class _TextPane(Pane):
         self._left = MOST
         self._cut = False
         self._below: list[str] = []
-        self._seams: list[Op] = []
+        self._breaks: list[Op] = []
 
     @property
     def open_units(self) -> int:  # type: ignore[override]
@@ -133,16 +134,16 @@ class _TextPane(Pane):
     def grow(self, message: Message) -> list[Op]:
         ops = [] if self._began else [self._pane()]
         self._began = True
-        has_seams = any(block.seams for block in self._unfed)
+        has_breaks = any(block.breaks for block in self._unfed)
         self._feed()
         self.finished = not self._unfed and self._is_over(message)
         patches = self._markdown.finish() if self.finished else self._markdown.frame()
         ops += [protocol.patch(self.number, *patch) for patch in patches]
-        if has_seams:
-            for at, found in seams(self._passage)[len(self._seams) :]:
-                after = html.seam_place(self._passage, at)
-                self._seams.append(protocol.seam(self.number, after, html.seam(found)))
-                ops.append(self._seams[-1])
+        if has_breaks:
+            for at, found in breaks(self._passage)[len(self._breaks) :]:
+                after = html.break_place(self._passage, at)
+                self._breaks.append(protocol.seam(self.number, after, html.break_line(found)))
+                ops.append(self._breaks[-1])
         below = self._unshown() if self.finished else ""
         if below:
             self._below = [below]
@@ -176,7 +177,7 @@ class _TextPane(Pane):
         return html.unshown_text(self._passage)
 
     def whole(self) -> list[Op]:
-        return super().whole() + self._seams
+        return super().whole() + self._breaks
 
     def html_blocks(self) -> list[str]:
         return self._markdown.blocks + self._below

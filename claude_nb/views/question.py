@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from claude_nb.blocks import Block
+    from claude_nb.streaming.block import Block
 
 PATIENCE = 10.0
 """Seconds in which a page from which an answer can come says that it shows the question."""

@@ -6,22 +6,22 @@ import sys
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from claude_nb.blocks import TOOL_CALLS
 from claude_nb.errors import Redactor, redact
-from claude_nb.events import ToolRan
-from claude_nb.render import results, words
-from claude_nb.render.characters import MOST, Cleaner
+from claude_nb.render import labels, results
 from claude_nb.render.citations import Sources
-from claude_nb.render.passages import passages, raw
+from claude_nb.render.markdown.characters import MOST, Cleaner
 from claude_nb.render.text import closed, usage_lines
-from claude_nb.views import by_input
+from claude_nb.render.text_runs import passages, raw
+from claude_nb.streaming.block import TOOL_CALLS
+from claude_nb.streaming.events import ToolRan
+from claude_nb.views.painter import by_input
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from claude_nb.blocks import Block
-    from claude_nb.events import Waiting
     from claude_nb.reply import Reply
+    from claude_nb.streaming.block import Block
+    from claude_nb.streaming.events import Waiting
 
 _PERIOD = 1 / 30
 
@@ -61,7 +61,7 @@ class TerminalView:
                 self._block(number, blocks[0])
         if reply.waiting not in (None, self._waiting):
             self._newline()
-            self._write(f"[{words.status(reply)}]\n", quiet=True)
+            self._write(f"[{labels.status(reply)}]\n", quiet=True)
         self._waiting = reply.waiting
         sys.stdout.flush()
         return _PERIOD
@@ -78,7 +78,7 @@ class TerminalView:
         if self._sources:
             self._newline()
             self._write(f"{self._sources.to_plain()}\n", quiet=True)
-        if note := words.card(reply):
+        if note := labels.card(reply):
             self._newline()
             self._write(f"[{note.title}] {note.text}\n", quiet=False)
         if lines := usage_lines(reply):
@@ -119,7 +119,7 @@ class TerminalView:
         if isinstance(block.run, ToolRan) and number not in self._ran:
             self._ran.add(number)
             self._newline()
-            self._write(f"[{block.name}]{words.ran(block)}\n", quiet=True)
+            self._write(f"[{block.name}]{labels.ran(block)}\n", quiet=True)
 
     def _begin(self, number: int) -> None:
         self._newline()

@@ -9,12 +9,12 @@ from uuid import uuid4
 
 from IPython.display import display, update_display
 
-from claude_nb.render import html, settled, text
-from claude_nb.views import by_input
+from claude_nb.render import html, saved_output, text
+from claude_nb.views.painter import by_input
 
 if TYPE_CHECKING:
-    from claude_nb.blocks import Block
     from claude_nb.reply import Reply
+    from claude_nb.streaming.block import Block
 
 _PERIOD = 0.25
 """Seconds between frames of a short reply."""
@@ -68,7 +68,9 @@ class UpdatingView:
 
     def settle(self, reply: Reply) -> None:
         """Replace it with what is saved: three forms and the record."""
-        self._output.send(settled.mimebundle(reply), settled.metadata(reply, reply.request))
+        self._output.send(
+            saved_output.mimebundle(reply), saved_output.metadata(reply, reply.request)
+        )
 
 
 class Period:

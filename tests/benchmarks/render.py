@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 
-from claude_nb.render.incremental import Incremental
+from claude_nb.render.markdown.incremental import Incremental
 from tests.benchmarks.report import exponent, table
 from tests.benchmarks.texts import deltas
 

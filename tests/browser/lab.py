@@ -47,7 +47,7 @@ import gc, sys
 if "claude_nb" in sys.modules:
     import ipywidgets
     from claude_nb import ClaudeError, Reply
-    from claude_nb.session import session
+    from claude_nb.session.session import session
     replies = [thing for thing in gc.get_objects() if type(thing) is Reply]
     for reply in replies:
         reply.stop()

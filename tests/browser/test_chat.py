@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from claude_nb.simulator import Error, Stream
 from tests.browser.lab import FRONT_ENDS, PANEL, SET_UP, NotebookPage
-from tests.notebook.test_restore import PNG
+from tests.conversation.test_restore import PNG
 from tests.played import end, said, start, text, thinking, tool_use
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def test_writing_goes_on_when_the_output_takes_its_saved_form(open_chat, simulat
     """One who writes before the page has told the kernel that it shows the chat loses nothing."""
     simulator.enqueue(Stream(said("Hello.")))
     slow = """import threading
-from claude_nb.chat import messages
+from claude_nb.chat.chat import messages
 goes_on = threading.Event()
 def slow(*message):
     def later():

@@ -22,8 +22,8 @@ MESSAGE = [
 ]
 TRUTH = """\
 import json
-from claude_nb.progress import Progress
-from claude_nb.steps import view
+from claude_nb.streaming.progress import Progress
+from claude_nb.streaming.steps import view
 progress, seen = Progress(), []
 for event in reply.events:
     progress.apply(event)

@@ -75,13 +75,13 @@ LEFT_BEHIND = """\
 left = 1
 %load_ext claude_nb
 import claude_nb, ipywidgets
-from claude_nb.session import session
+from claude_nb.session.session import session
 display(ipywidgets.Label("a widget"))
 reply = %claude --background hello
 """
 THERE = """\
 from ipywidgets.widgets import widget
-from claude_nb.session import session
+from claude_nb.session.session import session
 magic = get_ipython().find_line_magic("claude")
 print("left" in globals(), len(In), magic, widget._instances, session.last)"""
 

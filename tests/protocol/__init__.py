@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from claude_nb.errors import DroppedError, OverloadedError
-from claude_nb.events import (
+from claude_nb.render import html
+from claude_nb.reply import Reply
+from claude_nb.request.request import Request
+from claude_nb.streaming.events import (
     Failed,
     RequestSent,
     ResponseStarted,
@@ -24,9 +27,6 @@ from claude_nb.events import (
     ToolStarted,
     Waiting,
 )
-from claude_nb.prompt import Request
-from claude_nb.render import html
-from claude_nb.reply import Reply
 from claude_nb.views.frames import Frames
 
 FOLDER = Path(__file__).parent

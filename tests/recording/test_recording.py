@@ -15,17 +15,17 @@ from hypothesis import HealthCheck, given, settings
 from PIL import Image
 
 import claude_nb
-from claude_nb import run
-from claude_nb.engine import Stream as Running
+from claude_nb.asking import asking
+from claude_nb.client.engine import Stream as Running
+from claude_nb.client.retry import Policy
+from claude_nb.client.source import ApiSource
 from claude_nb.errors import ClaudeError, InputError
-from claude_nb.events import StreamEvent
-from claude_nb.prompt import Request
-from claude_nb.recording import Recording
-from claude_nb.recording.player import Library, Player, Recorder
+from claude_nb.recording.recording import Recording
+from claude_nb.recording.replay import Recorder, RecordingStore, ReplaySource
 from claude_nb.reply import Reply
-from claude_nb.retry import Policy
+from claude_nb.request.request import Request
 from claude_nb.simulator import Error, Raw, Stream
-from claude_nb.source import ApiSource
+from claude_nb.streaming.events import StreamEvent
 from tests.played import BAD, GOOD, end, recorded, said, start, text, thinking, tool_use
 from tests.test_reply import body, broken_streams
 
@@ -49,7 +49,7 @@ def told(reply):
         "error": error and (type(error), error.what, error.detail, error.request_id),
         "blocks": [(b.type, b.text, b.signature, b.lost, b.citations) for b in reply.blocks],
         "messages": [m.to_sdk() for m in reply.messages],
-        "seams": [(seam.at, seam.why) for block in reply.blocks for seam in block.seams],
+        "seams": [(seam.at, seam.why) for block in reply.blocks for seam in block.breaks],
         "usage": reply.usage,
         "request_ids": reply.request_ids,
         "simulated": reply.simulated,
@@ -64,8 +64,8 @@ def times(reply):
 
 def played(recording, policy=ONE_TRY):
     """The reply that comes when a recording answers."""
-    library = Library([recording], speed=math.inf)
-    player = Player(library, ApiSource(None))
+    library = RecordingStore([recording], speed=math.inf)
+    player = ReplaySource(library, ApiSource(None))
     running = Running(player, Request("Hello"), library.policy(policy))
     reply = Reply(Request("Hello"))
     reply.advance(running)
@@ -154,7 +154,7 @@ def test_it_is_played_at_its_pace_or_another(api, monkeypatch):
         async def collect():
             loop = asyncio.get_running_loop()
             began = loop.time()
-            player = Player(Library([recording], speed=speed), ApiSource(None))
+            player = ReplaySource(RecordingStore([recording], speed=speed), ApiSource(None))
             async for _ in player.events(Request("Hello")):
                 pass
             return loop.time() - began
@@ -247,7 +247,7 @@ def test_private_and_large_parts_can_be_left_out(api, tmp_path):
             {"type": "image", "source": source},
         ),
     )
-    running = Running(ApiSource(claude_nb.run.session.connection()), request)
+    running = Running(ApiSource(asking.session.connection()), request)
     reply = Reply(request)
     reply.advance(running)
 
@@ -262,7 +262,7 @@ def test_private_and_large_parts_can_be_left_out(api, tmp_path):
     assert data not in content
     assert loaded.left_out == ("request", "thinking")
     assert (loaded.reply.text, loaded.reply.thinking) == ("Yes.", "")
-    library = Library([loaded, Recording.load(tmp_path / "b")])
+    library = RecordingStore([loaded, Recording.load(tmp_path / "b")])
     assert library.find(request.params()) is not None
     other = Request("secret word", system="secret system", content=request.content[1:])
     with pytest.raises(InputError):
@@ -295,8 +295,8 @@ def test_what_a_tool_returned_is_part_of_the_request(api, tmp_path):
 
 def replayed(monkeypatch, path, *args: Any, **options: Any):
     """The reply to a question that a recording answers, asked as a user asks it."""
-    library = Library([Recording.load(path)], speed=math.inf)
-    monkeypatch.setattr(run.session, "library", library)
+    library = RecordingStore([Recording.load(path)], speed=math.inf)
+    monkeypatch.setattr(asking.session, "library", library)
     return claude_nb.ask(*args, show=False, **options)
 
 
@@ -540,7 +540,7 @@ def test_a_bad_file_among_others_is_noted(lines, tmp_path):
     for name, line in [("b", edited(good[1], at=10**400)), ("c", edited(good[3], wire=[]))]:
         (tmp_path / f"{name}.jsonl").write_text(f"{good[0]}\n{line}\n")
 
-    library, notes = Library.of(tmp_path)
+    library, notes = RecordingStore.of(tmp_path)
 
     assert len(library.exchanges) == 1
     assert [note.split(", ")[1].split(" ")[:4] for note in notes] == [
@@ -554,7 +554,7 @@ def test_a_folder_of_nobody_is_none(api):
     with pytest.raises(InputError, match="There is no folder ~nobody-at-all"):
         Recorder("~nobody-at-all/talks")
     with pytest.raises(InputError, match="There is no folder ~nobody-at-all"):
-        Library.of("~nobody-at-all/talks")
+        RecordingStore.of("~nobody-at-all/talks")
     with pytest.raises(InputError, match="cannot be made"):
         Recorder("talks\0")
 

@@ -7,14 +7,15 @@ import warnings
 import pytest
 
 import claude_nb
-from claude_nb import Conversation, run
+from claude_nb import Conversation
+from claude_nb.asking import asking
+from claude_nb.client.retry import Policy
 from claude_nb.errors import ClaudeError, InputError
-from claude_nb.magics import ClaudeMagics
-from claude_nb.recording import Recording
+from claude_nb.magics.magics import ClaudeMagics
 from claude_nb.recording.matching import differences
-from claude_nb.recording.player import Library
-from claude_nb.retry import Policy
-from claude_nb.session import Session
+from claude_nb.recording.recording import Recording
+from claude_nb.recording.replay import RecordingStore
+from claude_nb.session.session import Session
 from claude_nb.simulator import Error, Stream
 from tests.played import end, said, start, tool_use
 
@@ -25,8 +26,8 @@ PATIENT = Policy(base=0.0)
 def session(monkeypatch):
     """A session of this test's own."""
     mine = Session()
-    monkeypatch.setattr(run, "session", mine)
-    monkeypatch.setattr("claude_nb.cached_system.session", mine)
+    monkeypatch.setattr(asking, "session", mine)
+    monkeypatch.setattr("claude_nb.asking.cached_system.session", mine)
     return mine
 
 
@@ -134,7 +135,7 @@ def test_a_request_without_a_recording_is_named_with_what_differs(api, magic, tm
 def test_recordings_of_nothing_have_no_nearest():
     """A reply may have been recorded before anything was sent."""
     with pytest.raises(InputError) as raised:
-        Library([Recording({}, ())]).find({"model": "m"})
+        RecordingStore([Recording({}, ())]).find({"model": "m"})
     assert "no request in it" in raised.value.detail
 
 
@@ -164,7 +165,7 @@ def test_a_cached_system_prompt_is_warmed_again(api, magic, offline, tmp_path):
     with pytest.raises(InputError, match="Recordings are being replayed"):
         handbook.tokens()
     with pytest.raises(InputError, match="Recordings are being replayed"):
-        run.estimate("Hello")
+        asking.estimate("Hello")
 
 
 def test_tools_run_again(api, magic, offline, tmp_path):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from claude_nb.caching import Difference
-from claude_nb.caching.misses import Miss
-from claude_nb.events import RequestSent, ResponseStarted, StreamEvent
-from claude_nb.progress import Progress
-from claude_nb.render import html, settled, text
+from claude_nb.render import html, saved_output, text
 from claude_nb.render.caching import changed, lines, why, worth
+from claude_nb.request.cache_miss import CacheMiss
+from claude_nb.request.system import Difference
+from claude_nb.streaming.events import RequestSent, ResponseStarted, StreamEvent
+from claude_nb.streaming.progress import Progress
 from tests.played import end, start
 from tests.played import text as words
 
@@ -61,7 +61,7 @@ def test_a_reply_without_caching_has_no_line_and_no_record():
 
     assert lines(reply) == []
     assert "cache:" not in html.reply(reply) + text.markdown(reply) + text.plain(reply)
-    assert "cache" not in settled.metadata(reply)["claude_nb"]
+    assert "cache" not in saved_output.metadata(reply)["claude_nb"]
 
 
 def test_all_forms_say_the_same():
@@ -72,7 +72,7 @@ def test_all_forms_say_the_same():
     assert line in html.reply(reply)
     assert f"\\\n*{line}*" in text.markdown(reply)
     assert text.plain(reply).endswith(f"\n{line}")
-    assert settled.metadata(reply)["claude_nb"]["cache"] == {
+    assert saved_output.metadata(reply)["claude_nb"]["cache"] == {
         "saved_usd": pytest.approx(0.0456),
         "miss": None,
         "said": [line],
@@ -111,13 +111,19 @@ def test_the_same_words_in_other_parts():
 @pytest.mark.parametrize(
     ("miss", "said"),
     [
-        (Miss("model_changed", by_server=True), "the server says that the model changed"),
-        (Miss("system_changed", by_server=True), "the server says that the system prompt changed"),
-        (Miss("messages_changed", by_server=True), "the server says that earlier messages changed"),
-        (Miss("messages_changed", "message", after=3), "message 3 is not what it was"),
-        (Miss("unknown"), "what was sent is the same, and the server does not say why"),
+        (CacheMiss("model_changed", by_server=True), "the server says that the model changed"),
         (
-            Miss("out_of_reach"),
+            CacheMiss("system_changed", by_server=True),
+            "the server says that the system prompt changed",
+        ),
+        (
+            CacheMiss("messages_changed", by_server=True),
+            "the server says that earlier messages changed",
+        ),
+        (CacheMiss("messages_changed", "message", after=3), "message 3 is not what it was"),
+        (CacheMiss("unknown"), "what was sent is the same, and the server does not say why"),
+        (
+            CacheMiss("out_of_reach"),
             "what was written ends more than 20 blocks before the next mark, and is not looked for",
         ),
     ],

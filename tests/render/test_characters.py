@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claude_nb.render.characters import MOST, Cleaner, brief, clean, in_code
-from claude_nb.render.incremental import Incremental
-from claude_nb.render.markdown import saved, to_html
+from claude_nb.render.markdown.characters import MOST, Cleaner, brief, clean, in_code
+from claude_nb.render.markdown.incremental import Incremental
+from claude_nb.render.markdown.markdown import saved, to_html
 from claude_nb.render.partial_json import to_html as json_to_html
 from claude_nb.render.text import harmless, markdown, plain
 from tests.played import end, start, text, thinking, tool_use
 from tests.protocol import play
 from tests.render.test_text import reply
-from tests.test_progress import ACCEPTED, SENT, progress
+from tests.streaming.test_progress import ACCEPTED, SENT, progress
 from tests.views.test_frames import applied
 
 SCOTLAND = "🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f"

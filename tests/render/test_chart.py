@@ -7,8 +7,8 @@ from datetime import datetime
 
 import pytest
 
+from claude_nb.cost.usage import Usage
 from claude_nb.render.chart import KINDS, MAX_BARS, Chart
-from claude_nb.usage import Usage
 
 WRITE = ("2026-11-23T07:00:00+00:00", Usage(100, 1500, 300, 0, 200))
 READ = ("2026-11-23T07:01:10+00:00", Usage(100, 0, 0, 1800, 500))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from claude_nb.render.host_math import taken_out, without_math
+from claude_nb.render.markdown.host_math import taken_out, without_math
 from claude_nb.render.text import harmless
 
 HOSTILE = [

@@ -7,11 +7,11 @@ from html.parser import HTMLParser
 import pytest
 
 from claude_nb.errors import DroppedError, RequestError
-from claude_nb.events import Failed, RequestSent, Stopped
 from claude_nb.render import html
+from claude_nb.streaming.events import Failed, RequestSent, Stopped
 from tests.played import block, end, said, start, text, thinking, tool_use
 from tests.render.test_text import HOSTILE
-from tests.test_progress import ACCEPTED, SENT, progress
+from tests.streaming.test_progress import ACCEPTED, SENT, progress
 
 
 class Page(HTMLParser):

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from claude_nb.render import incremental as product
-from claude_nb.render.characters import clean
-from claude_nb.render.incremental import Incremental, Patch
-from claude_nb.render.markdown import code_open, saved, to_html
+from claude_nb.render.markdown import incremental as product
+from claude_nb.render.markdown.characters import clean
+from claude_nb.render.markdown.incremental import Incremental, Patch
+from claude_nb.render.markdown.markdown import code_open, saved, to_html
 from tests.render.samples import texts
 
 

@@ -11,10 +11,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from claude_nb.events import Stopped
-from claude_nb.render.characters import clean
-from claude_nb.render.host_math import taken_out
-from claude_nb.render.markdown import INLINE_LIMIT
+from claude_nb.render.markdown.characters import clean
+from claude_nb.render.markdown.host_math import taken_out
+from claude_nb.render.markdown.markdown import INLINE_LIMIT
 from claude_nb.render.text import (
     _escape_blocks,
     _is_harmless,
@@ -24,9 +23,10 @@ from claude_nb.render.text import (
     plain,
     usage_lines,
 )
+from claude_nb.streaming.events import Stopped
 from tests.played import end, said, start, text, thinking, tool_use
 from tests.render.samples import texts
-from tests.test_progress import ACCEPTED, SENT, progress
+from tests.streaming.test_progress import ACCEPTED, SENT, progress
 
 USAGE = "claude-opus-5-5 · end turn · 25 in · 15 out · $0.0004 · first text"
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import claude_nb
 from claude_nb.errors import ClaudeError, OverloadedError
-from claude_nb.events import (
+from claude_nb.render.timeline import COLUMNS, MOST_LANES, MOST_ROWS, Timeline, gradient, tick
+from claude_nb.simulator import Stream
+from claude_nb.streaming.events import (
     Failed,
     RequestSent,
     ResponseStarted,
@@ -18,8 +20,6 @@ from claude_nb.events import (
     ToolStarted,
     Waiting,
 )
-from claude_nb.render.timeline import COLUMNS, MOST_LANES, MOST_ROWS, Timeline, gradient, tick
-from claude_nb.simulator import Stream
 from tests.played import block, end, start, text, thinking, tool_use
 
 

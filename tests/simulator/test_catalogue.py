@@ -3,7 +3,7 @@
 import pytest
 from anthropic.types import ModelInfo
 
-from claude_nb.models import facts, known_models
+from claude_nb.cost.models import facts, known_models
 from claude_nb.simulator import catalogue
 
 

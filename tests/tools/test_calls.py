@@ -15,11 +15,11 @@ from PIL import Image
 
 import claude_nb
 from claude_nb import ClaudeError, Conversation, Tools
-from claude_nb.attachments import attach
+from claude_nb.cost.models import facts
 from claude_nb.errors import StoppedError
-from claude_nb.events import ToolAsked, ToolRan, ToolStarted
-from claude_nb.models import facts
+from claude_nb.request.attachments.attachment import attach
 from claude_nb.simulator import Stream
+from claude_nb.streaming.events import ToolAsked, ToolRan, ToolStarted
 from claude_nb.tools.results import MAX_RESULT
 from tests.played import end, said, start, tool_use
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from claude_nb import ClaudeError, Conversation, Tools
-from claude_nb.retry import Policy
+from claude_nb.client.retry import Policy
 from claude_nb.simulator import Error, Stream
 from claude_nb.simulator.validation import problem
 from tests.played import block, end, said, start, text, thinking, tool_use

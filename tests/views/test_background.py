@@ -6,8 +6,8 @@ import threading
 import time
 
 import claude_nb
-from claude_nb.prompt import Request
 from claude_nb.reply import Reply
+from claude_nb.request.request import Request
 from claude_nb.simulator import Stream
 from claude_nb.views.background import paint
 from tests.played import said, start, text

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claude_nb.blocks import Block
-from claude_nb.events import StreamEvent
 from claude_nb.render import html
-from claude_nb.render.settled import mimebundle
+from claude_nb.render.saved_output import mimebundle
+from claude_nb.streaming.block import Block
+from claude_nb.streaming.events import StreamEvent
 from claude_nb.views.frames import Frames
 from tests.played import GOOD, end, recorded, said, start, text, thinking, tool_use
 from tests.protocol import EXAMPLES, OURS, example, play

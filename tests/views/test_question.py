@@ -7,7 +7,7 @@ from concurrent.futures import Future
 
 import pytest
 
-from claude_nb.blocks import Block
+from claude_nb.streaming.block import Block
 from claude_nb.views.question import Question
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claude_nb.progress import Outcome
+from claude_nb.streaming.progress import Outcome
 from tests.played import cited, end, start, text, thinking, tool_use
 from tests.protocol import play
 from tests.views.test_frames import applied

@@ -1,0 +1,1 @@
+"""Ways to ask, for the magics and for Python users."""

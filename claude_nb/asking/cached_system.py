@@ -1,0 +1,223 @@
+"""``CachedSystem``: a large system prompt, sent once and read from the cache after that."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+from claude_nb.client.connection import Connection, count_tokens
+from claude_nb.client.engine import Stream, call
+from claude_nb.client.retry import Policy
+from claude_nb.client.source import Warming
+from claude_nb.cost.models import DEFAULT_MODEL, facts, known_models
+from claude_nb.cost.savings import payback
+from claude_nb.cost.usage import MILLION
+from claude_nb.render import labels
+from claude_nb.render.caching import KEPT, changed, pieces
+from claude_nb.render.html import notes
+from claude_nb.render.markdown.markdown import ROOT_CLASSES
+from claude_nb.render.table import Table
+from claude_nb.reply import Reply
+from claude_nb.request.place import current_place
+from claude_nb.request.request import Request
+from claude_nb.request.system import LIFETIMES, System, difference
+from claude_nb.request.textfiles import parts
+from claude_nb.session.budget import MIN_OUTPUT
+from claude_nb.session.session import session
+from claude_nb.views.painter import paint
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+_WORD = "."
+"""The question that has to go along where only the system prompt matters."""
+
+_SHOWN = 20
+"""Parts that are listed at most."""
+
+
+class CachedSystem(System):
+    """A system prompt that the API keeps: written once, then read at a fraction of the price.
+
+    Its bytes are read here, once, and stay as they are; a file that changes later does not change
+    it. Two are equal if they send the same bytes for the same time.
+
+    Args:
+        *sources: What it consists of, in the order in which it is sent: a text; a file or a folder,
+            as a ``Path`` or as a text of one line that names one; or a pair of a name and a text.
+            Of a folder all its text files are taken, sorted by name, each with its path before it;
+            hidden and binary ones are left out. All line ends become line feeds.
+        ttl: How long it is kept after each use: ``"5m"``, or ``"1h"``, which costs more to write.
+
+    Attributes:
+        left_out: What was left out of folders, in words.
+
+    Raises:
+        InputError: A part cannot be read or is empty, or there is no such ``ttl``.
+
+    Example:
+        >>> manual = CachedSystem("manual.md", ttl="1h")
+        >>> manual.tokens()
+        >>> manual.warm()
+        >>> claude_nb.ask("What does chapter 3 say?", system=manual)
+    """
+
+    left_out: str
+    _counted: dict[str, int]
+
+    def __init__(self, *sources: str | PathLike[str] | tuple[str, str], ttl: str = "5m") -> None:
+        read, left_out = parts(sources)
+        super().__init__(read, ttl)
+        self.__dict__ |= {"left_out": left_out, "_counted": {}}
+
+    def tokens(self, model: str = DEFAULT_MODEL, *, client: Any = None) -> int:
+        """Count its tokens, as the API does; it costs nothing, and no reply is made.
+
+        What it will cost is shown with it from then on. Warns where the model would not cache it,
+        or could not take it.
+
+        Args:
+            model: Each model counts in its own way.
+            client: Your own ``anthropic.AsyncAnthropic``; by default the session's connection.
+
+        Raises:
+            ClaudeError: It could not be counted.
+        """
+        tokens = self._count(model, _connection(client))
+        if problem := _problem(tokens, model):
+            warnings.warn(problem, stacklevel=2)
+        return tokens
+
+    def warm(self, model: str = DEFAULT_MODEL, *, client: Any = None) -> CachedSystem:
+        """Have it written to the cache now, so that the first question is quick and cheap.
+
+        Nothing is generated. It costs what writing costs; if it is in the cache already, it costs
+        what reading costs and is kept on.
+
+        Args:
+            model: The model that is to be asked: each has its own cache.
+            client: As for ``tokens``.
+
+        Returns:
+            This system prompt, which shows what was written and how long it is kept.
+
+        Raises:
+            ClaudeError: It could not be written.
+        """
+        connection = _connection(client)
+        request = Request(_WORD, model=model, system=self, max_tokens=MIN_OUTPUT)
+        budget = None if session.library else session.budget
+        policy = Policy(pays_again=budget is None)
+        fits = budget.fitting(request, self._count(model, connection)) if budget else nullcontext()
+        with fits:
+            reply = Reply(request)
+            reply.expectation = session.cache.expect(request, connection, reply)
+            try:
+                source = session.source(Warming(connection))
+                paint(Stream(source, request, policy), reply, None)
+            finally:
+                session.ledger.charge(reply, current_place())
+                session.keep(reply)
+        return self
+
+    def _count(self, model: str, connection: Connection) -> int:
+        if model not in self._counted:
+            alone = {"model": model, "messages": [{"role": "user", "content": _WORD}]}
+
+            async def count() -> int:
+                whole = count_tokens(connection, alone | {"system": self.blocks()})
+                both = await asyncio.gather(whole, count_tokens(connection, alone))
+                return both[0] - both[1]
+
+            self._counted[model] = call(count())
+        return self._counted[model]
+
+    def _lines(self) -> list[str]:
+        size, kept = f"{self.characters:,} characters", f"kept for {KEPT[self.ttl]} after each use"
+        said = [f"{size} · {kept} · digest {self.digest}"]
+        said += [f"left out of folders: {self.left_out}"] if self.left_out else []
+        smallest = min(filter(None, (_minimum(model) for model in known_models())))
+        if len("".join(self.texts).encode("utf-8", "replace")) < smallest:
+            said.append(f"too short to be cached alone: no model caches under {smallest} tokens")
+        said += [self._price(model, tokens) for model, tokens in self._counted.items()]
+        return said + self.state()
+
+    def _price(self, model: str, tokens: int) -> str:
+        """What it costs for a model: to write, to read, and when that pays."""
+        said = [f"{model}: {labels.count(tokens)} tokens"]
+        known = facts(model)
+        price = known.price_for(tokens) if known else None
+        if problem := _problem(tokens, model):
+            said.append(problem)
+        elif price is None:
+            said.append("its price is unknown")
+        else:
+            write = price.cache_write_1h if self.ttl == "1h" else price.cache_write_5m
+            rates = (write, price.cache_read, price.input)
+            costs = [rate if rate is None else rate * tokens / MILLION for rate in rates]
+            written, read, uncached = map(labels.money, costs)
+            said += [f"written for {written}", f"read for {read} instead of {uncached}"]
+            if reads := payback(price, self.ttl):
+                said.append(f"pays for itself after {pieces(reads, 'read')}")
+        return " · ".join(said)
+
+    def state(self) -> list[str]:
+        """For which models it is in the cache and how long, and what has changed in it, in words.
+
+        Empty before it is sent; the time is that of this machine.
+        """
+        said: list[str] = []
+        now = session.cache.clock()
+        uses = session.cache.uses(self)
+        if uses and uses[0].sent.system.texts != self.texts:
+            ago = labels.seconds(now - uses[0].sent.at)
+            found = changed(difference(uses[0].sent.system, self))
+            said.append(f"changed since it was sent {ago} ago, so it will be written anew: {found}")
+        newest = {e.sent.model: e for e in reversed(uses) if e.sent.system.texts == self.texts}
+        for model, use in newest.items():
+            left = use.sent.at + LIFETIMES[use.sent.system.ttl] - now
+            if use.cached and left > 0:
+                said.append(f"in the cache of {model}: {labels.seconds(left)} left")
+            elif use.cached:
+                said.append(f"was in the cache of {model}, up to {labels.seconds(-left)} ago")
+        return said
+
+    def __repr__(self) -> str:
+        names = ", ".join(part.name for part in self.parts[:3])
+        more = f" and {len(self.parts) - 3:,} more" if len(self.parts) > 3 else ""
+        return "\n".join([f"CachedSystem: {names}{more}", *self._lines()])
+
+    def _repr_html_(self) -> str:
+        rows: list[tuple[str, ...]] = [
+            (part.name, f"{len(part.text):,}") for part in self.parts[:_SHOWN]
+        ]
+        if len(self.parts) > _SHOWN:
+            rest = self.parts[_SHOWN:]
+            characters = sum(len(part.text) for part in rest)
+            rows.append((f"{len(rest):,} more", f"{characters:,}"))
+        shown = f"{Table(('part', 'characters'), rows)._repr_html_()}{notes(self._lines())}"
+        return f'<div class="{ROOT_CLASSES}">{shown}</div>'  # money is no formula
+
+
+def _connection(client: Any) -> Connection:
+    if client is None or session.library is not None:
+        return session.connection()
+    return Connection(own_client=client)
+
+
+def _minimum(model: str) -> int | None:
+    known = facts(model)
+    return known.cache_minimum_tokens if known else None
+
+
+def _problem(tokens: int, model: str) -> str:
+    """Why a model would not cache so many tokens, or not take them; empty if nothing is amiss."""
+    known = facts(model)
+    minimum, window = _minimum(model), known.context_window if known else None
+    if minimum is not None and tokens < minimum:
+        return f"{model} caches from {minimum:,} tokens on: it has only {tokens:,}"
+    if window is not None and tokens >= window:
+        return f"{model} takes {window:,} tokens at most, the reply included: it has {tokens:,}"
+    return ""

@@ -1,0 +1,323 @@
+"""``compare``: one prompt asked several times at once, and the answers side by side."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import partial
+from importlib import import_module
+from itertools import product
+from typing import TYPE_CHECKING, Any, Self, overload
+
+from claude_nb.asking import asking
+from claude_nb.asking.jobs import check_tools, jobs
+from claude_nb.conversation.history import first_words
+from claude_nb.cost.models import DEFAULT_MODEL
+from claude_nb.errors import InputError, StoppedError
+from claude_nb.render import comparison as render
+from claude_nb.reply import Reply
+from claude_nb.request.attachments.interpolation import compose
+from claude_nb.request.place import execution, is_result
+from claude_nb.request.request import Request
+from claude_nb.request.system import System, texts
+from claude_nb.streaming.progress import Outcome
+from claude_nb.tools.main_thread import MainThreadRunner
+from claude_nb.tools.tools import Tools
+from claude_nb.views import columns
+from claude_nb.views.painter import interrupts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from claude_nb.client.engine import Stream
+    from claude_nb.views.columns import Columns
+    from claude_nb.views.painter import View
+
+MOST = 8
+"""Replies side by side at most: more cannot be read beside each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One of the ways in which the prompt is asked.
+
+    Attributes:
+        name: What it is called: its model, and what else it differs in.
+        options: Its ``model``, ``effort`` and ``system``.
+    """
+
+    name: str
+    options: dict[str, Any]
+
+
+def variants(
+    models: Sequence[str], efforts: Sequence[str | None], systems: Sequence[str | System | None]
+) -> list[Variant]:
+    """Every model at every effort with every system prompt, in that order.
+
+    Raises:
+        InputError: They are too many, or none; or something is no list.
+    """
+    for name, values in (("models", models), ("efforts", efforts), ("systems", systems)):
+        if isinstance(values, (str, System)):
+            one = f'"{first_words(values, 24)}"' if isinstance(values, str) else "…"
+            raise InputError(f"{name} is a list: write {name}=[{one}].")
+        if not values:
+            raise InputError(f"{name} is empty, so there is nothing to compare.")
+    count = len(models) * len(efforts) * len(systems)
+    if count > MOST:
+        raise InputError(
+            f"That would be {count} replies side by side; {MOST} are the most.",
+            "Compare fewer models, efforts or system prompts at a time.",
+        )
+    found = []
+    for model, effort, system in product(models, efforts, systems):
+        parts = [model]
+        if len(efforts) > 1:
+            parts.append(effort or "default effort")
+        if len(systems) > 1:
+            words = first_words(" ".join(texts(system)), 24)
+            parts.append(f"“{words}”" if words else "no system prompt")
+        options = {"model": model, "effort": effort, "system": system}
+        found.append(Variant(" · ".join(parts), options))
+    return found
+
+
+class Comparison(Sequence[Reply]):
+    """The replies to one prompt, in the order in which they stand side by side.
+
+    Attributes:
+        names: What each is called: its model, and what else it differs in.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        self._replies: list[Reply] = []
+        self._over = threading.Event()
+        self._stopped = False
+
+    @overload
+    def __getitem__(self, index: int) -> Reply: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Reply]: ...
+
+    def __getitem__(self, index: int | slice) -> Reply | Sequence[Reply]:
+        return self._replies[index]
+
+    def __len__(self) -> int:
+        return len(self._replies)
+
+    def add(self, reply: Reply) -> None:
+        """Add the next reply, which has just begun; after a stop, it is stopped as well."""
+        self._replies.append(reply)
+        if self._stopped:
+            reply.stop()
+
+    def ends(self) -> None:
+        """Say that all have ended, and are shown as they stay."""
+        self._over.set()
+
+    def join(self) -> None:
+        """Wait until all have ended, however they did."""
+        self._over.wait()
+
+    def wait(self, timeout: float | None = None) -> Self:
+        """Wait until all have ended.
+
+        Args:
+            timeout: Seconds to wait at most, or None for as long as it takes.
+
+        Raises:
+            ClaudeError: They were stopped together, or none of them came to its end.
+            TimeoutError: The time is up, and they go on.
+        """
+        if not self._over.wait(timeout):
+            raise TimeoutError(f"Not all have ended after {timeout:g} s; they go on.")
+        if self._stopped:
+            error = StoppedError("Stopped.")
+            error.reply = self
+            raise error
+        if all(reply.outcome in _BROKEN for reply in self):
+            self[0].check()
+        return self
+
+    def stop(self) -> None:
+        """Stop those that are still being written, and begin no more; what came is kept."""
+        self._stopped = self._stopped or not self._over.is_set()
+        for reply in self:
+            reply.stop()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether they were stopped together, before all had ended."""
+        return self._stopped
+
+    def to_pandas(self) -> Any:
+        """The comparison as a ``pandas.DataFrame``: a row for each reply, with its text.
+
+        Raises:
+            InputError: pandas is not installed.
+        """
+        try:
+            pandas = import_module("pandas")
+        except ImportError:
+            hint = "Install it: %pip install pandas"
+            raise InputError("pandas is not installed.", hint) from None
+        return pandas.DataFrame([_row(*side) for side in zip(self.names, self, strict=False)])
+
+    def sides(self) -> list[render.Side]:
+        """The replies with their names, for rendering."""
+        return [render.Side(*side) for side in zip(self.names, self, strict=False)]
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
+        shown_in = self[0].shown_in if self else 0
+        if shown_in and shown_in == execution() and is_result():
+            return {"text/plain": repr(self)}, {}  # all of it stands above already
+        sides = self.sides()
+        return render.mimebundle(sides), render.metadata(sides) if self._over.is_set() else {}
+
+    def __repr__(self) -> str:
+        return f"<Comparison · {' | '.join(self.names)}>"
+
+
+_BROKEN = frozenset({Outcome.STOPPED, Outcome.DROPPED, Outcome.FAILED})
+
+
+def _row(name: str, reply: Reply) -> dict[str, Any]:
+    request, usage, timing = reply.request, reply.usage, reply.timing
+    return {
+        "name": name,
+        "model": request.model,
+        "effort": request.effort,
+        "system": "\n\n".join(texts(request.system)) or None,
+        "outcome": str(reply.outcome),
+        "input_tokens": usage.total_input_tokens,
+        "output_tokens": usage.output_tokens,
+        "thinking_tokens": usage.thinking_tokens,
+        "cost_usd": reply.cost,
+        "first_text": timing.first_text,
+        "total": timing.total,
+        "tokens_per_second": timing.tokens_per_second,
+        "text": reply.text,
+    }
+
+
+def compare(
+    prompt: str,
+    *,
+    models: Sequence[str] = (DEFAULT_MODEL,),
+    efforts: Sequence[str | None] = (None,),
+    systems: Sequence[str | System | None] = (None,),
+    attach: Iterable[Any] = (),
+    tools: Tools | Iterable[Any] | None = None,
+    max_cost: float | None = None,
+    view: str = "auto",
+    background: bool = False,
+    **options: Any,
+) -> Comparison:
+    """Ask the same several times at once, and show the replies side by side as they stream.
+
+    They belong to no conversation. One that fails or is stopped leaves the others alone. An
+    interrupt stops all.
+
+    Args:
+        prompt: The user's words.
+        models: The models to ask, each with every effort and every system prompt.
+        efforts: Levels of effort, None for the model's default.
+        systems: System prompts: texts or ``CachedSystem``, None for none.
+        attach: As for ``ask``.
+        tools: As for ``ask``; functions run on a thread of their own, and for each reply by itself.
+        max_cost: The most that all of them may cost together, in USD: each gets an equal part, of
+            it or of what is left of the budget, whichever is less.
+        view: As for ``ask``.
+        background: Whether to return at once; ``Comparison.wait()`` waits for the end.
+        **options: As for ``ask``: ``max_tokens``, ``thinking``, ``output``, ``client``, ….
+
+    Returns:
+        The replies, in the order of their columns.
+
+    Raises:
+        InputError: One of them cannot be sent as it is; what was sent before it is stopped.
+        ClaudeError: They were stopped together, or none of them came to its end.
+    """
+    asked = variants(models, efforts, systems)
+    kind = asking.fitting() if view == "auto" else view
+    if view not in asking.VIEWS:
+        raise InputError(f"There is no view {view!r}.", f"It is one of {', '.join(asking.VIEWS)}.")
+    if tools is not None:
+        tools = Tools.of(tools)
+        check_tools(kind, tools)
+    if attached := [(f"attachment {number}", value) for number, value in enumerate(attach, 1)]:
+        filled = compose(prompt, attached=attached)
+        options = {"content": filled.blocks, "notes": filled.notes, **options}
+    for variant in asked:  # all of them, before the first is sent
+        of_request = {name: options[name] for name in _OF_REQUEST & options.keys()}
+        Request(prompt, **of_request, **variant.options)
+    comparison = Comparison([variant.name for variant in asked])
+    what = columns.Shown(comparison.names, comparison.sides, comparison.stop, not background)
+    shown = columns.make(kind, what)
+    options |= {"tools": tools, **_part(max_cost, len(asked))}
+    calls = [partial(asking.begin, prompt, **options, **variant.options) for variant in asked]
+    if background:
+        unseen = kind == "terminal"
+        begin = partial(jobs.begin, prompt, unseen=unseen, repeat=shown.repeat, **options)
+        calls = [partial(begin, **variant.options) for variant in asked]
+        _begin(comparison, shown, calls)
+        return comparison
+    with interrupts(comparison.stop, MainThreadRunner()):
+        _begin(comparison, shown, calls)
+        comparison.join()
+    return comparison.wait()
+
+
+def _part(max_cost: float | None, count: int) -> dict[str, Any]:
+    """What each of several replies may cost, and what that is a part of, for ``begin``.
+
+    The first to be sent could take all of a budget, and leave nothing to the others.
+    """
+    budget, whole = asking.session.budget, "--max-cost"
+    most = math.inf if max_cost is None else max_cost
+    if budget is not None and 0 < budget.left < most:
+        max_cost, whole = budget.left, budget.name
+    part = None if max_cost is None else max_cost / count
+    return {"max_cost": part, "whose": f"its part of {whole}"}
+
+
+_OF_REQUEST = {field.name for field in fields(Request)} - {"tools", "output"}
+
+
+def _begin(comparison: Comparison, shown: Columns, calls: Sequence[Callable[..., Reply]]) -> None:
+    """Send all requests; the last reply that ends makes the output what it stays."""
+    lock = threading.Lock()
+    left = len(calls)
+
+    def less(count: int) -> None:
+        nonlocal left
+        with lock:
+            left -= count
+            is_last = not left
+        if is_last:
+            try:
+                shown.end()
+            finally:
+                comparison.ends()
+
+    def show(stream: Stream, reply: Reply) -> View:
+        reply.shown_in = execution()
+        comparison.add(reply)
+        return shown.column(stream, reply)
+
+    for number, begin in enumerate(calls):
+        if number and comparison.stopped:  # the first one makes the output
+            less(len(calls) - number)
+            return
+        try:
+            begin(show=show, ended=lambda *_: less(1))
+        except BaseException:  # an interrupt too: the others must not go on, and be paid for
+            comparison.stop()
+            if number:
+                less(len(calls) - number)
+            raise

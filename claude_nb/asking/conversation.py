@@ -1,0 +1,157 @@
+"""``Conversation``: questions that build on each other, for Python users and for ``%%claude``."""
+
+from __future__ import annotations
+
+import warnings
+from copy import deepcopy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from claude_nb.asking.asking import ask, ask_async
+from claude_nb.conversation import export, restore, saved_notebook
+from claude_nb.conversation.history import NOTEBOOK, History
+from claude_nb.errors import InputError
+from claude_nb.render.markdown.characters import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from claude_nb.reply import Reply
+    from claude_nb.request.system import System
+
+
+class Conversation(History):
+    """A memory: each question is sent with what was said before it.
+
+    A cell that is run again asks again in its old place, and what followed is left behind; so a
+    notebook that is run twice from its top holds one clean conversation.
+
+    Args:
+        name: What it is called.
+        system: The system prompt of a branch for which none is given.
+
+    Example:
+        >>> about_trains = Conversation("trains", system="You know the timetable.")
+        >>> about_trains.ask("When does the first one leave?")
+        >>> about_trains.ask("And the one after that?")
+    """
+
+    _named: ClassVar[dict[str, Conversation]] = {}
+
+    @classmethod
+    def named(cls, name: str = NOTEBOOK) -> Conversation:
+        """The conversation of that name that the whole notebook shares, as ``%%claude -c`` does.
+
+        Args:
+            name: By default that of the ``%%claude`` cells.
+        """
+        if name not in cls._named:
+            cls._named[name] = cls(name)
+        return cls._named[name]
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """The names of the conversations that the notebook shares, oldest first."""
+        return list(cls._named)
+
+    def ask(self, prompt: str, **arguments: Any) -> Reply:
+        """``claude_nb.ask`` with what was said before; the answer is remembered in turn.
+
+        Args:
+            prompt: The user's words.
+            **arguments: As for ``claude_nb.ask``.
+        """
+        return ask(prompt, history=self, **arguments)
+
+    async def ask_async(self, prompt: str, **arguments: Any) -> Reply:
+        """``ask`` for a top-level ``await``.
+
+        Args:
+            prompt: The user's words.
+            **arguments: As for ``claude_nb.ask``.
+        """
+        return await ask_async(prompt, history=self, **arguments)
+
+    @classmethod
+    def from_notebook(cls, path: str | Path, name: str | None = None) -> Conversation:
+        """Read a conversation that a notebook remembers: one in which it was held, or an export.
+
+        Words and attachments are read, and no system prompt, thinking or calls of tools. What had
+        to be passed over is warned of.
+
+        Args:
+            path: The notebook.
+            name: Which of its conversations; by default that of its cells, or else its only one.
+
+        Raises:
+            InputError: It cannot be read, or there is no such conversation in it.
+        """
+        found, notes = restore.conversations(saved_notebook.load(path))
+        saved = {conversation.name: conversation for conversation in found}
+        chosen = saved.get(NOTEBOOK if name is None else name)
+        if chosen is None and name is None and len(found) == 1:
+            chosen = found[0]
+        if chosen is None:
+            there = f"It has {', '.join(saved)}." if saved else "; ".join(notes[:5])
+            which = "" if name is None else f" {name!r}"
+            raise InputError(f"There is no conversation{which} in {path}.", there)
+        for note in notes:
+            warnings.warn(clean(f"{path}: {note}"), stacklevel=2)
+        conversation = cls(chosen.name)
+        conversation.add(chosen.exchanges, chosen.head)
+        return conversation
+
+    @classmethod
+    def from_messages(
+        cls,
+        messages: Sequence[Mapping[str, Any]],
+        name: str = NOTEBOOK,
+        *,
+        system: str | System | None = None,
+    ) -> Conversation:
+        """Go on with messages of the Messages API; thinking in them is left out.
+
+        Args:
+            messages: The messages, from the user's first to the assistant's last; their content is
+                a text, or a list of content blocks as dicts.
+            name: What the conversation is called.
+            system: Its system prompt.
+
+        Raises:
+            InputError: They are no such messages; the error says which one is not.
+        """
+        conversation = cls(name, system=system)
+        exchanges = restore.exchanges(messages)
+        conversation.add(exchanges, exchanges[-1])
+        return conversation
+
+    def to_notebook(
+        self, path: str | Path, *, prompts: str = "cells", overwrite: bool = False
+    ) -> None:
+        """Write the current branch as a notebook, which ``from_notebook`` can read.
+
+        Args:
+            path: Where.
+            prompts: ``"cells"`` for ``%%claude`` cells, which can be run again, or ``"markdown"``.
+            overwrite: Whether a file that is there may be replaced.
+
+        Raises:
+            InputError: Nothing has been said yet, or the file is there or cannot be written.
+        """
+        export.write(Path(path), export.to_notebook(self, prompts), overwrite=overwrite)
+
+    def to_markdown(self) -> str:
+        """The current branch as Markdown, for reading.
+
+        Raises:
+            InputError: Nothing has been said yet.
+        """
+        return export.to_markdown(self)
+
+    def to_messages(self) -> list[dict[str, Any]]:
+        """The current branch as ``messages()``, in a copy that may be changed."""
+        return deepcopy(self.messages())
+
+    def __repr__(self) -> str:
+        turns = len(self.branch)
+        return f"<Conversation {self.name!r} · {turns} {'turn' if turns == 1 else 'turns'}>"

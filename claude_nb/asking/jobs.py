@@ -1,0 +1,291 @@
+"""Replies that are written in the background, while the notebook goes on: the jobs.
+
+Each is shown in the output of its own cell. Where nobody hears what is said between two cells, as
+when nbclient runs a notebook, the end of each cell brings all outputs up to date; in a terminal
+nothing is printed until it is asked for.
+"""
+
+from __future__ import annotations
+
+import atexit
+import threading
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from claude_nb.asking import asking
+from claude_nb.conversation.history import first_words
+from claude_nb.errors import InputError
+from claude_nb.render import labels
+from claude_nb.render.table import Table
+from claude_nb.request.place import current_place, shell
+from claude_nb.streaming.progress import Outcome
+from claude_nb.tools.tools import Tools
+from claude_nb.views import background
+from claude_nb.views.background import NullView
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from claude_nb.client.engine import Stream
+    from claude_nb.reply import Reply
+    from claude_nb.request.place import Place
+    from claude_nb.views.painter import View
+
+_LAST_WORDS = 2.0
+"""Seconds in which jobs that are stopped because the process ends may end."""
+
+
+class Job:
+    """A reply that is written in the background.
+
+    Attributes:
+        number: Its number, from 1.
+        prompt: What was asked.
+        place: Where.
+        reply: The reply.
+        ended: Set when it has ended, its books are kept, and its output is as it stays.
+        repeat: Sends its output again, where that may not have been heard; or None.
+    """
+
+    def __init__(self, number: int, prompt: str, place: Place, reply: Reply) -> None:
+        self.number = number
+        self.prompt = prompt
+        self.place = place
+        self.reply = reply
+        self.ended = threading.Event()
+        self.repeat: Callable[[], object] | None = None
+
+
+class Jobs:
+    """The jobs of a process; ``jobs`` are its own."""
+
+    def __init__(self) -> None:
+        self._jobs: list[Job] = []
+        self._unseen: list[Job] = []
+        self._unheard: list[Job] = []
+        self._count = 0
+        self._lock = threading.Lock()
+
+    @property
+    def running(self) -> list[Job]:
+        """Those that have not ended, oldest first."""
+        with self._lock:
+            return list(self._jobs)
+
+    def begin(
+        self,
+        prompt: str,
+        show: Callable[[Stream, Reply], View],
+        ended: Callable[[Reply, Exception | None], object] = lambda reply, bug: None,  # noqa: ARG005
+        *,
+        unseen: bool = False,
+        repeat: Callable[[], object] | None = None,
+        **arguments: Any,
+    ) -> Reply:
+        """``asking.begin`` for a job.
+
+        Args:
+            prompt: The user's words.
+            show: Makes what it is shown in.
+            ended: Called when it has ended.
+            unseen: Whether it is not shown until somebody waits for it.
+            repeat: Sends its output again, where that may not be heard between two cells.
+            **arguments: As for ``asking.begin``.
+        """
+        place = current_place()
+        self._stop_earlier(place)
+        begun: list[Job] = []
+
+        def shown(stream: Stream, reply: Reply) -> View:
+            reply.shown_in = place.execution
+            view = show(stream, reply)
+            begun.append(self._add(prompt, place, reply))
+            if repeat is not None:
+                begun[0].repeat = repeat
+                self._listen(begun[0])
+            return view
+
+        def finished(reply: Reply, bug: Exception | None) -> None:
+            try:
+                ended(reply, bug)
+            finally:
+                self._end(begun[0], unseen=unseen)
+
+        return asking.begin(prompt, shown, finished, place=place, **arguments)
+
+    def _add(self, prompt: str, place: Place, reply: Reply) -> Job:
+        with self._lock:
+            if not self._count:
+                atexit.register(self.close)
+            self._count += 1
+            job = Job(self._count, prompt, place, reply)
+            self._jobs.append(job)
+            return job
+
+    def _end(self, job: Job, *, unseen: bool) -> None:
+        with self._lock:
+            self._jobs.remove(job)
+            if unseen:
+                self._unseen.append(job)
+        job.ended.set()
+
+    def _stop_earlier(self, place: Place) -> None:
+        """A cell that is run again has lost the output of what it had begun: stop that."""
+        earlier = [
+            job
+            for job in self.running
+            if job.place.cell and job.place.cell == place.cell and job.place != place
+        ]
+        for job in earlier:
+            job.reply.stop()
+        for job in earlier:
+            job.ended.wait(_LAST_WORDS)
+
+    def chosen(self, which: str) -> list[Job]:
+        """The running jobs that are meant by ``all`` or a number.
+
+        Raises:
+            InputError: There is none of that number.
+        """
+        running = self.running
+        found = [job for job in running if which in ("all", str(job.number))]
+        if not found and which != "all":
+            numbers = ", ".join(str(job.number) for job in running)
+            there = f"Running: {numbers}." if running else "None is running."
+            raise InputError(f"There is no job {which} that could be stopped.", there)
+        return found
+
+    def wait(self) -> list[Job]:
+        """Wait until those that run now have ended; an interrupt ends the waiting, not them.
+
+        Returns:
+            Those that ended meanwhile, and those that nobody has seen yet.
+        """
+        waited = self.running
+        for job in waited:
+            while not job.ended.wait(1):
+                pass  # a signal that comes just before a wait begins is heard when the wait ends
+        with self._lock:
+            unseen, self._unseen = self._unseen, []
+        return unseen + [job for job in waited if job not in unseen]
+
+    def table(self) -> Table:
+        """The jobs that run, and those that have ended unseen, as a table."""
+        with self._lock:
+            listed = self._unseen + self._jobs
+        rows = [_row(job) for job in listed]
+        note = "" if rows else "No reply is being written in the background."
+        heads = ("job", "cell", "model", "doing", "for", "asked")
+        return Table(heads, rows, note, (1, 2, 3, 5))
+
+    def close(self) -> None:
+        """Stop all: the process ends."""
+        running = self.running
+        for job in running:
+            job.reply.stop()
+        end = time.monotonic() + _LAST_WORDS
+        for job in running:
+            job.ended.wait(max(0.0, end - time.monotonic()))
+
+    # Where only what is said while a cell runs is heard.
+
+    def _listen(self, job: Job) -> None:
+        with self._lock:
+            self._unheard.append(job)
+        here = shell()
+        if here and self._bring_up_to_date not in here.events.callbacks["post_run_cell"]:
+            here.events.register("post_run_cell", self._bring_up_to_date)
+
+    def _bring_up_to_date(self, *_: object) -> None:
+        with self._lock:
+            unheard = list(self._unheard)
+        if not unheard:
+            return
+        over = [job for job in unheard if job.ended.is_set()]
+        background.catch_up()
+        for repeat in {job.repeat for job in unheard if job.repeat is not None}:
+            repeat()
+        with self._lock:
+            self._unheard = [job for job in self._unheard if job not in over]
+
+
+jobs = Jobs()
+"""The jobs of this process."""
+
+
+def start(prompt: str, *, view: str = "auto", **arguments: Any) -> Reply:
+    """Ask in the background: the reply grows in an output of the cell that runs, which goes on.
+
+    Args:
+        prompt: The user's words.
+        view: As for ``ask``.
+        **arguments: As for ``ask``, without ``show``.
+
+    Returns:
+        The reply, which has ``wait`` and ``stop``.
+
+    Raises:
+        InputError: The request cannot be sent as it is; nothing was sent.
+    """
+    kind = asking.fitting() if view == "auto" else view
+    check_tools(kind, arguments.get("tools"))
+    if kind == "live":
+        return jobs.begin(prompt, _live, **arguments)
+    if kind == "updating":
+        from claude_nb.views.updating import UpdatingView
+
+        updating = UpdatingView()
+        show = partial(_begun, updating)
+        return jobs.begin(prompt, show, repeat=updating.repeat, **arguments)
+    return jobs.begin(prompt, lambda _stream, _reply: NullView(), unseen=True, **arguments)
+
+
+def check_tools(kind: str, tools: Any) -> None:
+    """Refuse tools whose calls have to be allowed where nobody could be asked.
+
+    Raises:
+        InputError: They are such.
+    """
+    if isinstance(tools, Tools) and tools.confirm and kind != "live":
+        raise InputError(
+            "--confirm goes with --background only where a page can ask.",
+            "Run it without --background, or with tools that need not be asked about.",
+        )
+
+
+def _live(stream: Stream, reply: Reply) -> View:
+    from claude_nb.views.live import LiveOutput, LiveView
+
+    return LiveView(reply, stream.stop, LiveOutput(interrupts=False))
+
+
+def _begun(view: View, _stream: Stream, reply: Reply) -> View:
+    view.frame(reply, time.monotonic())  # on the cell's own thread: that makes the output its own
+    return view
+
+
+def said(ended: Sequence[Job]) -> str:
+    """What has become of jobs that have ended, in a line."""
+    counts: dict[str, int] = {}
+    for job in ended:
+        outcome = str(job.reply.outcome)
+        counts[outcome] = counts.get(outcome, 0) + 1
+    how = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+    many = "1 reply has ended" if len(ended) == 1 else f"{len(ended)} replies have ended"
+    return f"{many}: {how}."
+
+
+def _row(job: Job) -> tuple[str, ...]:
+    reply = job.reply
+    first = reply.messages[0].sent if reply.messages else None
+    now = time.monotonic() if reply.outcome is Outcome.STREAMING else reply.ended
+    elapsed = None if first is None or now is None else now - first
+    return (
+        str(job.number),
+        f"[{job.place.execution}]" if job.place.execution else "–",
+        reply.model,
+        labels.status(reply),
+        labels.seconds(elapsed),
+        first_words(job.prompt, 40),
+    )

@@ -1,0 +1,317 @@
+"""``Chat``: a conversation in a widget, which goes on while the notebook does other things.
+
+It is asked from the page or from Python, and its replies are painted in the background. Which turns
+there are is known to its ``transcript``; ``asking`` adds to it, ``page`` shows it, ``outputs`` save
+it, and ``messages`` are what the page says. The widget puts these together, and has the traits.
+"""
+
+from __future__ import annotations
+
+import traceback
+import warnings
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import traitlets
+from IPython.display import display
+
+from claude_nb.asking.asking import fitting
+from claude_nb.asking.conversation import Conversation
+from claude_nb.chat import messages
+from claude_nb.chat.asking import Asking, check
+from claude_nb.chat.outputs import Outputs
+from claude_nb.chat.page import Page
+from claude_nb.chat.transcript import Transcript
+from claude_nb.conversation import restore, saved_notebook
+from claude_nb.cost.models import DEFAULT_MODEL, known_models
+from claude_nb.errors import ClaudeError, InputError
+from claude_nb.render.markdown.characters import clean
+from claude_nb.request.request import EFFORTS, Request
+from claude_nb.tools.tools import Tools
+from claude_nb.views import background
+from claude_nb.views.widget import PageWidget, source, style
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from claude_nb.reply import Reply
+    from claude_nb.request.system import System
+
+OPTIONS = (
+    *("max_tokens", "thinking", "hide_thinking", "tools", "hide_tools"),
+    *("max_cost", "policy", "client"),
+)
+"""What a chat hands on to each question, beside its model, effort and system prompt."""
+
+
+class Chat(PageWidget):
+    """A chat with Claude in a widget. It streams in the background: the kernel stays free.
+
+    In the text ``{{name}}`` is replaced by that variable, as in a ``%%claude`` cell; files are
+    dropped on it, pasted or chosen. What was said is saved with the notebook, and is read without
+    a kernel; ``Chat.restore()`` goes on from there.
+
+    Args:
+        conversation: The conversation that it goes on with: its name, as ``%%claude -c NAME`` takes
+            it, or a ``Conversation``. By default a new one, called ``chat``.
+        model: The model to ask. It can be changed at any time, here and on the page.
+        effort: One of ``low``, ``medium``, ``high``, ``xhigh`` and ``max``; empty for the model's
+            default.
+        system: The system prompt: a text, or a ``CachedSystem``.
+        height: The height on the page, in pixels.
+        **options: ``tools``, ``max_tokens``, ``thinking``, ``hide_thinking``, ``hide_tools``,
+            ``max_cost``, ``policy`` and ``client``, as ``claude_nb.ask`` takes them; and a
+            ``layout``. Functions run on a thread of their own.
+
+    Attributes:
+        conversation: What was said: ``.messages()``, ``.to_notebook(path)``, ``.branch``, …
+        reply: The newest reply of this chat, or None.
+        draft: What is written and not sent.
+        busy: Whether an answer is under way.
+        turns: How many questions are on the current branch.
+        cost: What its replies have cost together, in USD, as far as that is known.
+
+    Raises:
+        InputError: An argument is unknown or not possible.
+
+    Example:
+        >>> chat = Chat(system="You know the timetable.")
+        >>> chat  # in a cell of its own
+        >>> chat.observe(lambda change: print(change.new), "turns")
+    """
+
+    _esm = source("chat")
+    _css = style("chat")
+    model = traitlets.Unicode(DEFAULT_MODEL).tag(sync=True)
+    effort = traitlets.Unicode("").tag(sync=True)
+    height = traitlets.Int(520, min=200).tag(sync=True)
+    draft = traitlets.Unicode("").tag(sync=True)
+    busy = traitlets.Bool().tag(sync=True)
+    turns = traitlets.Int(0).tag(sync=True)
+    cost = traitlets.Float(0.0).tag(sync=True)
+    models = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    efforts = traitlets.List(traitlets.Unicode()).tag(sync=True)
+
+    def __init__(
+        self,
+        conversation: str | Conversation | None = None,
+        *,
+        model: str = DEFAULT_MODEL,
+        effort: str | None = None,
+        system: str | System | None = None,
+        height: int = 520,
+        **options: Any,
+    ) -> None:
+        of_widget = {"layout": options.pop("layout")} if "layout" in options else {}
+        _check_names(options)
+        self.system = system
+        if "tools" in options:
+            options["tools"] = Tools.of(options["tools"])
+        self._options = options
+        asked_with = {"model": model, "effort": effort or None, "system": system, **options}
+        check("hello", asked_with)
+        if conversation is None or isinstance(conversation, str):
+            conversation = Conversation.named(conversation or _new_name())
+        self._transcript = Transcript(conversation)
+        self._outputs = Outputs(self._transcript)
+        self._page = Page(self._transcript, self._outputs, self.send)
+        self._asking = Asking(self._transcript, self._page, self._tell)
+        self._parts = messages.Parts(
+            self._transcript, self._outputs, self._page, self._asking, self._arguments
+        )
+        super().__init__(
+            model=model,
+            effort=effort or "",
+            height=height,
+            models=list(dict.fromkeys([model, *known_models()])),
+            efforts=list(EFFORTS),
+            **of_widget,
+        )
+        self.turns = len(conversation.branch)
+        self.on_msg(self._receive)
+        self._deaf = conversation.listen(self._changed)
+
+    @property
+    def conversation(self) -> Conversation:
+        """What was said."""
+        return self._transcript.conversation
+
+    @property
+    def reply(self) -> Reply | None:
+        """The newest reply of this chat, or None."""
+        return self._asking.reply
+
+    @classmethod
+    def restore(
+        cls, conversation: str | None = None, *, path: str | Path | None = None, **arguments: Any
+    ) -> Self:
+        """Bring back a chat from the saved notebook, as after a restart of the kernel.
+
+        Args:
+            conversation: The name of its conversation; by default that of the notebook's last chat.
+            path: The notebook; by default the one that this kernel belongs to, as it was saved.
+            **arguments: As for ``Chat``.
+
+        Raises:
+            InputError: There is no such file, or no such conversation in it.
+        """
+        file = Path(path) if path is not None else saved_notebook.current_path()
+        saved = saved_notebook.load(file)
+        conversations, notes = restore.conversations(saved)
+        found = {one.name: one for one in conversations}
+        name = conversation or next((n for n in reversed(saved.chats) if n in found), None)
+        if name is None or name not in found:
+            which = f"conversation {name!r}" if name else "chat"
+            there = f"It has {', '.join(found)}." if found else "No conversation is saved in it."
+            raise InputError(f"There is no {which} in {clean(str(file))}.", there)
+        for note in notes:
+            warnings.warn(clean(f"{file}: {note}"), stacklevel=2)
+        shared = Conversation.named(name)
+        shared.add(found[name].exchanges, found[name].head)
+        chat = cls(shared, **arguments)
+        chat._take_over(saved.records)
+        return chat
+
+    def ask(self, prompt: str, *, attach: Iterable[Any] = ()) -> Reply:
+        """Ask in this chat, and wait for the answer, which streams where the chat is shown.
+
+        Args:
+            prompt: The user's words; ``{{name}}`` is replaced as on the page.
+            attach: Values that are sent along.
+
+        Returns:
+            The complete reply; one that was truncated or refused says so in ``outcome``.
+
+        Raises:
+            InputError: It cannot be sent as it is, or another answer is under way; or an observer
+                of a chat asks, which would wait for itself.
+            ClaudeError: It failed, was dropped or was stopped; ``.reply`` holds what came.
+        """
+        if background.is_painting():
+            raise InputError(
+                "An observer of a chat cannot wait for an answer, which would wait for it.",
+                "Ask on another thread: threading.Thread(target=chat.ask, args=(prompt,)).start()",
+            )
+        files = [(f"attachment {number}", value) for number, value in enumerate(attach, 1)]
+        asking = self._asking
+        after = self._transcript.after
+        turn = asking.put(asking.written(prompt, files, after, self._arguments()))
+        asking.begin(turn)
+        try:
+            turn.ended.wait()
+        except KeyboardInterrupt:
+            self.stop()
+            turn.ended.wait()
+        reply = turn.reply
+        if reply is None:
+            raise ClaudeError("The chat was closed.")
+        reply.check()
+        return reply
+
+    def stop(self) -> None:
+        """Stop the answer that is under way, if there is one; what came is kept."""
+        self._asking.stop()
+
+    def clear(self) -> None:
+        """Begin anew; what was said stays in the conversation, and on the page can be brought back.
+
+        Raises:
+            InputError: An answer is under way.
+        """
+        self._transcript.clear()
+
+    def close(self) -> None:
+        """Close the widget, and stop what it is asking; its conversation stays."""
+        if self.comm is not None:  # it was made, and is not closed already
+            self.stop()
+            self._deaf()
+        super().close()
+
+    def __repr__(self) -> str:
+        count = self.turns
+        return f"<Chat {self.conversation.name!r} · {count} {'turn' if count == 1 else 'turns'}>"
+
+    @traitlets.validate("effort")
+    def _valid_effort(self, proposal: Any) -> str:
+        effort: str = proposal["value"]
+        if effort:
+            Request("hello", effort=effort)
+        return effort
+
+    def _arguments(self) -> dict[str, Any]:
+        """What a question of Python's is asked with now, as ``ask`` takes it."""
+        own = {"model": self.model, "effort": self.effort or None, "system": self.system}
+        return {**own, **self._options}
+
+    def _tell(self) -> None:
+        """Set the traits that are observed, once the books are kept.
+
+        Observers run here, perhaps on the painter's thread: not under the lock, and what they raise
+        is reported and breaks nothing.
+        """
+        now: dict[str, Callable[[], object]] = {
+            "turns": lambda: len(self.conversation.branch),
+            "cost": lambda: self._transcript.spent,
+            "busy": lambda: self._transcript.current is not None,
+        }
+        for name, value in now.items():
+            try:
+                self.set_trait(name, value())  # read now: an observer may have begun to ask
+            except (Exception, SystemExit):  # noqa: BLE001 - the observer's, not ours
+                traceback.print_exc()
+
+    def _changed(self) -> None:
+        """The conversation has changed: here, in a cell or in another chat."""
+        with self._transcript.lock:
+            self._transcript.follow()
+            self._page.show()
+            answering = self._transcript.current is not None
+        if not answering:
+            self._page.settle()
+            self._tell()
+
+    def _receive(self, _widget: Any, content: Any, buffers: Sequence[Any]) -> None:
+        """A message of the page."""
+        answer = messages.answer(self._parts, content, buffers)
+        if answer is not None:
+            self.send(answer)
+
+    def whole(self) -> dict[str, object]:
+        """All that is on the page, in one message."""
+        return self._page.whole()
+
+    def _ipython_display_(self) -> None:
+        kind = fitting()
+        if kind == "terminal":
+            print(self)  # noqa: T201
+            return
+        display_id = self._outputs.add(kind)
+        data, metadata = self._outputs.saved()
+        if kind == "live":
+            view = (self._repr_mimebundle_() or ({}, {}))[0]
+            data = {**view, "text/plain": repr(self)}
+        display(data, metadata=metadata, raw=True, display_id=display_id)
+
+    def _take_over(self, records: Iterable[saved_notebook.Record]) -> None:
+        """Keep what was saved of replies, for the next time that they are saved."""
+        with self._transcript.lock:
+            self._transcript.take_over(records)
+            self._page.show()
+        self._tell()
+
+
+def _new_name() -> str:
+    names, number = Conversation.names(), 1
+    while (name := "chat" if number == 1 else f"chat {number}") in names:
+        number += 1
+    return name
+
+
+def _check_names(options: Iterable[str]) -> None:
+    known = ["conversation", "model", "effort", "system", "height", *OPTIONS, "layout"]
+    for name in options:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f"Did you mean {near[0]}? " if near else ""
+            raise InputError(f"A chat takes no {name}.", f"{hint}It takes {', '.join(known)}.")

@@ -1,0 +1,1 @@
+"""The way to the API: connections, the thread on which streams run, retries."""

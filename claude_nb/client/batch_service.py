@@ -1,0 +1,261 @@
+"""The Message Batches service: batches handed in, looked at, cancelled, listed, and their results.
+
+What is sent and what comes is streamed, so that a batch of 256 MB needs little memory: the SDK's
+own ``batches.create`` would hold it several times over. And its ``batches.results`` goes, with the
+key, wherever the server's ``results_url`` points; here it stays with the server that was asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from claude_nb.client.connection import explain, is_simulator
+from claude_nb.errors import ClaudeError, InputError, MalformedError, RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterable, Iterator
+
+    from claude_nb.client.connection import Connection
+
+MAX_REQUESTS = 100_000
+MAX_BYTES = 256_000_000
+"""What one batch may hold (platform.claude.com/docs, "Batch processing", read 2026-08-22)."""
+
+RESULTS_KEPT_DAYS = 29
+"""For how long results can be read, from the day on which the batch was handed in (likewise)."""
+
+KINDS = ("succeeded", "errored", "canceled", "expired")
+"""The types of results."""
+
+_PATH = "/v1/messages/batches"
+_UPLOAD_TIMEOUT = 600.0
+"""Seconds that the server may take to answer, once it has all of a batch."""
+
+_LONGEST_LINE = 64_000_000
+"""Bytes; a reply cannot be so long, and what is longer is no result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A batch as the server describes it.
+
+    Attributes:
+        id: Its id.
+        state: ``in_progress``, ``canceling`` or ``ended``.
+        counts: How many requests are ``processing``, ``succeeded``, ``errored``, ``canceled``,
+            ``expired``. Until the end all of them are ``processing``.
+        created: When it was handed in, or None where the server does not say so.
+        archived: Whether its results are gone.
+        simulated: Whether the simulator has it.
+    """
+
+    id: str
+    state: str
+    counts: dict[str, int]
+    created: datetime | None
+    archived: bool
+    simulated: bool
+
+    @property
+    def ended(self) -> bool:
+        """Whether its results can be read."""
+        return self.state == "ended"
+
+    @property
+    def requests(self) -> int:
+        """How many requests it has."""
+        return sum(self.counts.values())
+
+
+def deleted(batch_id: str) -> Status:
+    """What can be said of a batch that the server does not know any more."""
+    return Status(batch_id, "ended", {}, None, archived=True, simulated=False)
+
+
+async def create(connection: Connection, body: AsyncIterable[bytes], size: int) -> Status:
+    """Hand a batch in.
+
+    Args:
+        connection: Where to.
+        body: The JSON that is sent, in pieces.
+        size: Its length in bytes.
+
+    Raises:
+        ClaudeError: The server did not take it, or nothing is known of that.
+    """
+    with _explained():
+        import httpx2
+
+        client = await asyncio.to_thread(connection.client)
+        response = await client.post(
+            _PATH,
+            cast_to=httpx2.Response,
+            content=body,
+            options={
+                "headers": {"Content-Type": "application/json", "Content-Length": str(size)},
+                "timeout": httpx2.Timeout(_UPLOAD_TIMEOUT, connect=10.0),
+            },
+        )
+        return _status(response.json(), is_simulator(response.headers))
+
+
+async def retrieve(connection: Connection, batch_id: str) -> Status:
+    """Ask how far a batch is.
+
+    Raises:
+        ClaudeError: The server does not know it, or did not answer.
+    """
+    with _explained():
+        import httpx2
+
+        client = await asyncio.to_thread(connection.client)
+        response = await client.get(f"{_PATH}/{batch_id}", cast_to=httpx2.Response)
+        return _status(response.json(), is_simulator(response.headers))
+
+
+async def cancel(connection: Connection, batch_id: str) -> Status:
+    """Ask for a batch to be stopped; what is done of it can be read later.
+
+    Raises:
+        ClaudeError: The server does not know it, or it has ended.
+    """
+    with _explained():
+        import httpx2
+
+        client = await asyncio.to_thread(connection.client)
+        response = await client.post(f"{_PATH}/{batch_id}/cancel", cast_to=httpx2.Response)
+        return _status(response.json(), is_simulator(response.headers))
+
+
+async def newest(connection: Connection, limit: int = 20) -> list[Status]:
+    """List the batches of the account, the newest first.
+
+    Args:
+        connection: Where to ask.
+        limit: How many at most, up to 1,000.
+
+    Raises:
+        ClaudeError: The server did not say.
+    """
+    with _explained():
+        import httpx2
+
+        client = await asyncio.to_thread(connection.client)
+        response = await client.get(f"{_PATH}?limit={limit}", cast_to=httpx2.Response)
+        simulated = is_simulator(response.headers)
+        page = response.json()
+        found = page.get("data") if isinstance(page, dict) else None
+        return [_status(item, simulated) for item in found or ()]
+
+
+async def results(connection: Connection, batch_id: str) -> AsyncGenerator[bytes, None]:
+    """Read the results of a batch, in any order.
+
+    Yields:
+        A line for each: JSON, as it came.
+
+    Raises:
+        ClaudeError: They cannot be had, or not all of them came.
+    """
+    with _explained():
+        import anthropic
+
+        client = await asyncio.to_thread(connection.client)
+        stream = await client.get(
+            f"{_PATH}/{batch_id}/results",
+            cast_to=object,
+            stream=True,
+            stream_cls=anthropic.AsyncStream[object],  # for its response, which is no event stream
+        )
+        try:
+            rest = b""
+            async for chunk in stream.response.aiter_bytes():
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    if line.strip():
+                        yield line
+                if len(rest) > _LONGEST_LINE:
+                    raise MalformedError("The server sent a result that does not end.")
+            if rest.strip():
+                yield rest
+        finally:
+            await stream.close()
+
+
+def schema_of(output: Any) -> dict[str, Any]:
+    """The JSON schema that is asked for.
+
+    Args:
+        output: A JSON schema, or a pydantic model.
+
+    Raises:
+        InputError: It is neither, or the schema cannot be sent.
+    """
+    if isinstance(output, dict):
+        return output
+    if not hasattr(output, "model_json_schema"):
+        raise InputError(
+            f"output= is a {type(output).__name__}.", "It takes a JSON schema or a pydantic model."
+        )
+    from anthropic import transform_schema
+
+    try:
+        return dict(transform_schema(output))
+    except Exception as error:
+        raise InputError(
+            f"{getattr(output, '__name__', 'output')} cannot be asked for.", detail=str(error)
+        ) from error
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Put what goes wrong into our words."""
+    try:
+        yield
+    except (ClaudeError, asyncio.CancelledError, GeneratorExit):
+        raise
+    except Exception as error:
+        import anthropic
+
+        if type(error) is anthropic.AnthropicError:  # as Bedrock's and Vertex's clients do
+            raise InputError("This client has no batches.", detail=str(error)) from error
+        said = explain(error)
+        if isinstance(said, RequestError) and said.status == 404:
+            said.advice = (
+                "Another account's batch is not found, nor one that was deleted; some servers have"
+                " no batches at all. %claude_nb batches lists those of this key."
+            )
+        raise said from error
+
+
+def _status(data: Any, simulated: bool) -> Status:  # noqa: FBT001
+    found = data if isinstance(data, dict) else {}
+    batch_id, state = found.get("id"), found.get("processing_status")
+    if not isinstance(batch_id, str) or not isinstance(state, str):
+        raise MalformedError(
+            "The server's answer is not a batch.",
+            "If a gateway or proxy stands between, it may not know batches.",
+        )
+    counts = found.get("request_counts")
+    counts = counts if isinstance(counts, dict) else {}
+    known = {name: counts.get(name) for name in ("processing", *KINDS)}
+    return Status(
+        id=batch_id,
+        state=state,
+        counts={name: n if isinstance(n, int) and n > 0 else 0 for name, n in known.items()},
+        created=_time(found.get("created_at")),
+        archived=found.get("archived_at") is not None,
+        simulated=simulated,
+    )
+
+
+def _time(value: Any) -> datetime | None:
+    try:
+        when = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
+    return when if when.tzinfo else None

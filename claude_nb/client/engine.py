@@ -1,0 +1,412 @@
+"""The engine: one thread with an event loop, on which all streams run.
+
+It only appends events, those of one request after another if need be; whoever shows or reads them
+does so on a thread of their own. A stream is ended from any thread by cancelling its task, which
+is the only way that ends a blocked read at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from contextlib import aclosing, suppress
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from claude_nb.client import retry
+from claude_nb.client.retry import Policy
+from claude_nb.errors import ClaudeError
+from claude_nb.streaming import turns
+from claude_nb.streaming.block import as_dict
+from claude_nb.streaming.events import EventLog, Failed, RequestSent, Resumed, Stopped, Waiting
+from claude_nb.streaming.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
+
+    from claude_nb.client.source import Source
+    from claude_nb.request.request import Request
+    from claude_nb.streaming.block import Block
+    from claude_nb.streaming.events import StreamEvent
+
+
+T = TypeVar("T")
+
+_LOG = logging.getLogger("claude_nb")
+
+_PAUSES = 20
+"""How often a turn is continued that the server pauses (its loop of server tools is long)."""
+
+
+class Engine:
+    """A daemon thread with an event loop; ``engine()`` gives the one of all streams."""
+
+    def __init__(self, name: str) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        while True:
+            with suppress(SystemExit, KeyboardInterrupt):  # of a task: the others go on
+                self.loop.run_forever()
+
+    async def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on this thread for one on another's; if that is cancelled, so is this."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self.loop))
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> Callable[[], None]:
+        """Start a coroutine on the engine's thread.
+
+        Returns:
+            A function that cancels it, from any thread, at any time.
+        """
+        started: list[asyncio.Task[None]] = []
+
+        def start() -> None:
+            task = self.loop.create_task(coroutine)
+            started.append(task)
+            self._tasks.add(task)  # the loop itself holds tasks only weakly
+            task.add_done_callback(self._tasks.discard)
+
+        def cancel_task() -> None:
+            # Once: a second cancellation would break off the closing of the connection.
+            if not started[0].cancelling():
+                started[0].cancel()
+
+        def cancel() -> None:
+            # One turn of the loop later than the task's first step: a task that is cancelled
+            # before it began would not run at all, and so could not say that it was stopped.
+            self.loop.call_soon_threadsafe(self.loop.call_soon, cancel_task)
+
+        self.loop.call_soon_threadsafe(start)
+        return cancel
+
+
+_engine: list[Engine] = []
+_lock = threading.Lock()
+
+
+def engine() -> Engine:
+    """The process's engine, started when it is first needed."""
+    with _lock:
+        if not _engine:
+            _engine.append(Engine("claude_nb"))
+        return _engine[0]
+
+
+def call(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on the engine's thread, and wait for what it returns; an interrupt ends it.
+
+    Args:
+        coroutine: What it raises is raised here.
+    """
+    future = asyncio.run_coroutine_threadsafe(coroutine, engine().loop)
+    try:
+        return future.result()
+    except BaseException:  # an interrupt too: nobody waits for it any more
+        future.cancel()
+        raise
+
+
+class Runner(Protocol):
+    """What runs the calls of tools in a reply."""
+
+    async def run(self, calls: Sequence[Block], tell: Callable[[Any], None]) -> None:
+        """Run the calls of a message, on the engine's loop; each ends with a ``ToolRan``.
+
+        Args:
+            calls: The calls, in order.
+            tell: Takes the events of their running.
+
+        Raises:
+            ClaudeError: The reply cannot go on.
+        """
+        ...
+
+
+class Stream:
+    """The events of one reply, as they come: ``for``, ``async for`` or ``wait``.
+
+    Leaving a loop over it early ends the request: nobody pays for words that nobody reads.
+
+    Args:
+        source: Where the events come from.
+        request: What is asked.
+        policy: How patient to be with failures; by default ``Policy()``.
+        ended: Called once, on the engine's thread, with all events. What it raises is raised to
+            the reader, behind the last event.
+        runner: Runs the calls of tools in the reply; without one it ends with them.
+        fit: Makes each request after the first one fit into what the reply may cost, or raises.
+
+    Attributes:
+        events: All events so far; the engine appends, nobody else writes.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        request: Request,
+        policy: Policy | None = None,
+        *,
+        ended: Callable[[EventLog], object] | None = None,
+        runner: Runner | None = None,
+        fit: Callable[[Request, Progress], Awaitable[Request]] | None = None,
+    ) -> None:
+        self._policy = policy or Policy()
+        self.events = EventLog()
+        self._finished = threading.Event()
+        self._source = source
+        self._request = request
+        self._progress = Progress()  # advanced only where something has to be decided
+        self._waiting: set[Callable[[], object]] = set()
+        self._attempt = 0
+        self._ended = ended
+        self._error: Exception | None = None  # of ``ended``
+        self._left = False  # by the reader, before the end
+        self._runner = runner
+        self._fit = fit
+        self._cancel = engine().spawn(self._run())
+
+    @property
+    def done(self) -> bool:
+        """Whether no more events will come."""
+        return self._finished.is_set()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Block until the stream is done, or ``timeout`` seconds have passed."""
+        self._finished.wait(timeout)
+
+    def stop(self) -> None:
+        """End the stream now, from any thread; what came is kept."""
+        self._cancel()
+
+    async def _run(self) -> None:
+        from claude_nb.client.connection import close_unused
+
+        try:
+            await close_unused()
+            await self._answer()
+        except asyncio.CancelledError:
+            self._append(Stopped())
+        except ClaudeError as error:
+            self._append(Failed(error))
+        except Exception as bug:  # noqa: BLE001 - whatever it is, the reply must say so
+            ours = f"{type(bug).__name__} in claude_nb: the reply cannot go on."
+            self._append(Failed(ClaudeError(ours, "What came is kept.", detail=f"{bug!r:.300}")))
+        finally:
+            try:
+                if self._ended is not None:
+                    self._ended(self.events)
+            except Exception as error:  # noqa: BLE001 - raised to the reader
+                self._error = error
+                if self._left:
+                    _LOG.exception("The cost of a stopped stream could not be recorded.")
+            finally:
+                self._finished.set()
+                self.wake()
+
+    async def _answer(self) -> None:
+        """Send requests until there is a whole reply, and run the tools that it calls.
+
+        Raises:
+            ClaudeError: Trying again would not help, or has not.
+        """
+        request = self._request
+        while True:
+            answered = await self._round(request)
+            if self._runner is None or self._stop_reason() != "tool_use":
+                return
+            calls = self._so_far().messages[-1].calls
+            if not calls:
+                return
+            await self._runner.run(calls, self._append)
+            request = turns.with_results(answered, self._so_far().messages[-1])
+            if self._fit is not None:
+                request = await self._fit(request, self._progress)
+
+    async def _round(self, asked: Request) -> Request:
+        """Send a request, again or continued if need be, until its message is whole.
+
+        Returns:
+            The request that the last message answered.
+
+        Raises:
+            ClaudeError: Trying again would not help, or has not.
+        """
+        request = again = asked
+        said = ""  # before the last pause
+        failures = pauses = 0
+        continues = quoted = False
+        broken = ClaudeError("Nothing has failed.")
+        tries = self._policy.tries
+        while True:
+            error = await self._send(request)
+            if error is None and self._stop_reason() != "pause_turn":
+                return request
+            progress = self._so_far()
+            last = progress.last
+            paid = last is not None and last.accepted and not self._policy.pays_again
+            if error is None:
+                pauses += 1
+                if paid:
+                    raise ClaudeError("The server paused this turn.", "To go on is paid for anew.")
+                if pauses > _PAUSES:
+                    raise ClaudeError(f"The server paused this turn {_PAUSES} times.")
+                request = again = retry.unpaused(asked, progress)
+                said = retry.partial_text(progress)
+                continues = False
+                continue
+            failures += 1
+            wait = self._policy.wait(error, failures)
+            if not (continues and retry.refuses_form(error)):
+                broken = error  # a form that was refused is not what broke the text off
+            elif not quoted:
+                quoted, wait = True, 0.0
+            if wait is None or failures >= tries or paid:
+                raise broken
+            self._append(Waiting(error, wait, time.time() + wait, failures + 1, tries))
+            await asyncio.sleep(wait)
+            continues = retry.partial_text(progress) != said
+            if continues:
+                request = retry.continued(asked, progress, quoted=quoted)
+                self._append(Resumed(broken))
+            else:
+                request = again
+
+    async def _send(self, request: Request) -> ClaudeError | None:
+        """Send one request and take what comes; return what broke it off, if anything did.
+
+        What comes of a request that is not streamed is taken when all of it is there, or when it
+        breaks off.
+        """
+        held: list[dict[str, Any]] = []
+        take: Callable[[Any], None] = self._append
+        try:
+            async with aclosing(self._source.events(request)) as events:
+                async for data in events:
+                    if isinstance(data, RequestSent) and data.whole:
+                        take = held.append
+                    (take if type(data) is dict else self._append)(data)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the reply must say so
+            from claude_nb.client.connection import explain
+
+            return explain(error)
+        finally:
+            for data in held:
+                self._append(data)
+        return None
+
+    def _stop_reason(self) -> Any:
+        """The stop reason of the newest request's message, as ``Message`` has it; None for none."""
+        for event in reversed(self.events):
+            if event.attempt != self._attempt:
+                return None
+            if event.type == "message_delta":
+                reason = as_dict(event.data.get("delta")).get("stop_reason")
+                if reason and isinstance(reason, str):
+                    return reason
+        return None
+
+    def _so_far(self) -> Progress:
+        """What the reply has become until now."""
+        self._progress.take(self.events.entries(self._progress.taken))
+        return self._progress
+
+    def _append(self, data: Any) -> None:
+        if isinstance(data, RequestSent):
+            self._attempt += 1
+            data = replace(data, runs_tools=self._runner is not None)
+        self.events.record(time.monotonic(), self._attempt, data)
+        if self._waiting:
+            self.wake()
+
+    def wake(self) -> None:
+        """Let the readers look again."""
+        waiting, self._waiting = self._waiting, set()
+        with suppress(KeyError):  # empty: two threads may take from the same set
+            while True:
+                waiting.pop()()
+
+    def wait(
+        self,
+        seen: int,
+        timeout: float | None = None,
+        ready: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Block until there are more than ``seen`` events, the stream is done, or time is up.
+
+        Args:
+            seen: How many events the reader has.
+            timeout: Seconds, or None for as long as it takes.
+            ready: Says whether there is something else to do; asked before and after ``wake``.
+        """
+        arrived = threading.Event()
+        self.call_on_news(seen, arrived.set)
+        if not ready():
+            arrived.wait(timeout)
+        self._waiting.discard(arrived.set)
+
+    def call_on_news(self, seen: int, wake: Callable[[], object]) -> None:
+        """Call ``wake`` once, when there are more than ``seen`` events or the stream is done.
+
+        At once if that is so already; else on the engine's thread.
+
+        Args:
+            seen: How many events the reader has.
+            wake: Must not block.
+        """
+        self._waiting.add(wake)
+        if len(self.events) > seen or self.done:
+            self._waiting.discard(wake)
+            wake()
+
+    def __iter__(self) -> Iterator[StreamEvent]:
+        seen = 0
+        try:
+            while True:
+                finished = self.done
+                while seen < len(self.events):
+                    seen += 1
+                    yield self.events[seen - 1]
+                if finished:
+                    break
+                self.wait(seen)
+        finally:
+            self._leave()
+        self._check()
+
+    async def __aiter__(self) -> AsyncIterator[StreamEvent]:
+        loop = asyncio.get_running_loop()
+        seen = 0
+        try:
+            while True:
+                finished = self.done
+                while seen < len(self.events):
+                    seen += 1
+                    yield self.events[seen - 1]
+                if finished:
+                    break
+                arrived = asyncio.Event()
+                wake = partial(loop.call_soon_threadsafe, arrived.set)
+                self.call_on_news(seen, wake)
+                try:
+                    await arrived.wait()
+                finally:
+                    self._waiting.discard(wake)
+        finally:
+            self._leave()
+        self._check()
+
+    def _leave(self) -> None:
+        self._left = True
+        self.stop()
+
+    def _check(self) -> None:
+        if self._error is not None:
+            raise self._error

@@ -1,0 +1,90 @@
+"""What an answer has to be: a JSON schema, and the object that is made of a text that fits it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from types import UnionType
+from typing import TYPE_CHECKING, Any
+
+from claude_nb.client.connection import output_schema
+from claude_nb.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_HINT = "Give a pydantic model, class Answer(BaseModel): …, or a JSON schema as a dict."
+_SAYS_SOMETHING = frozenset({"type", "properties", "anyOf", "allOf", "$ref", "enum"})
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A form of answers.
+
+    Attributes:
+        name: What it is called.
+        schema: The JSON schema, as the API takes it.
+        read: Makes the object of an answer's text; raises ``ValueError`` if it does not fit.
+    """
+
+    name: str
+    schema: dict[str, Any]
+    read: Callable[[str], Any]
+
+    @classmethod
+    def of(cls, kind: Any) -> Output:
+        """The form of a pydantic model, of another type, or of a JSON schema.
+
+        Args:
+            kind: A type that pydantic knows, such as a ``BaseModel``, a dataclass, ``list[int]``;
+                or a JSON schema, as a dict.
+
+        Raises:
+            InputError: It is none of these.
+        """
+        name = str(getattr(kind, "__name__", None) or "the schema")
+        is_type = isinstance(kind, (type, UnionType)) or hasattr(kind, "__origin__")
+        if not is_type and not (isinstance(kind, dict) and kind.keys() & _SAYS_SOMETHING):
+            raise InputError(f"{kind!r:.60} cannot be the form of an answer.", _HINT)
+        try:
+            if is_type:
+                from pydantic import TypeAdapter
+
+                adapter: TypeAdapter[Any] = TypeAdapter(kind)
+                schema, read = adapter.json_schema(), adapter.validate_json
+            else:
+                schema, read = kind, json.loads
+            form = cls(name, output_schema(schema), read)
+        except Exception as error:  # pydantic and the SDK have many
+            reason = str(error).split("\n", maxsplit=1)[0][:300]
+            what = f"{name} cannot be the form of an answer."
+            raise InputError(what, _HINT, detail=reason) from error
+        if (place := _open_object(schema)) is not None:
+            raise InputError(
+                f"{name} cannot be the form of an answer: {place or 'it'} is a dict whose keys are"
+                " not known, and would always be empty.",
+                "Take a list of models instead, each with its key and its value.",
+            )
+        return form
+
+
+def _open_object(schema: Any, place: str = "") -> str | None:
+    """Where a schema has an object without named properties; None if nowhere.
+
+    An answer holds only what its schema names: the SDK closes every object
+    (``anthropic.transform_schema``, 2.14).
+    """
+    if isinstance(schema, list):
+        found = (_open_object(part, place) for part in schema)
+    elif isinstance(schema, dict):
+        if schema.get("type") == "object" and "properties" not in schema:
+            return place
+        found = (
+            _open_object(part, name if within == "properties" else place)
+            for within, parts in schema.items()
+            for name, part in (parts.items() if isinstance(parts, dict) else [("", parts)])
+            if within not in ("default", "enum", "examples", "const")
+        )
+    else:
+        return None
+    return next((where for where in found if where is not None), None)

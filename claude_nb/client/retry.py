@@ -1,0 +1,130 @@
+"""What to do after a failure: wait so long and ask again, go on from the partial, or give up.
+
+Pure: nothing here sleeps or sends. Overload is everybody's trouble and answered by backing off; a
+rate limit is this organisation's own and answered by waiting exactly as long as the server says.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from claude_nb.cost.models import facts
+from claude_nb.errors import (
+    ClaudeError,
+    DroppedError,
+    OverloadedError,
+    RateLimitError,
+    RequestError,
+    ServerError,
+    UnreachableError,
+)
+from claude_nb.streaming import turns
+
+if TYPE_CHECKING:
+    from claude_nb.request.request import Request
+    from claude_nb.streaming.progress import Progress
+
+_PASSING = (OverloadedError, RateLimitError, ServerError, UnreachableError, DroppedError)
+
+_CONTINUE = (
+    "Your reply was interrupted there. Continue exactly from where it stopped: do not repeat"
+    " anything, do not comment on the interruption, and keep the formatting that is open."
+)
+_QUOTED = (
+    "Your previous reply to this was interrupted. It ended with:\n\n{partial}\n\n"
+    "Continue exactly from where it stopped, without repeating anything."
+)
+_QUOTE = 4000
+"""Characters of the partial that are quoted where it cannot be sent as the assistant's own turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How patient to be.
+
+    Attributes:
+        tries: Requests for one reply at most, the first included.
+        max_wait: The longest wait that a server may ask for, in seconds.
+        base: The upper end of the first backoff, in seconds; it doubles with each failure.
+        cap: The upper end of any backoff, in seconds.
+        pays_again: Whether to go on after a request that the server had accepted: what came of it
+            is paid for, and what is asked for then is paid for anew.
+    """
+
+    tries: int = 5
+    max_wait: float = 60.0
+    base: float = 1.0
+    cap: float = 30.0
+    pays_again: bool = True
+
+    def wait(self, error: ClaudeError, failures: int) -> float | None:
+        """Seconds to wait before the next request, or None to give up.
+
+        Args:
+            error: What happened.
+            failures: How often something failed for this reply, this time included.
+        """
+        if failures >= self.tries or not isinstance(error, _PASSING):
+            return None
+        if isinstance(error, RateLimitError) and error.retry_after is not None:
+            return error.retry_after if error.retry_after <= self.max_wait else None
+        # Full jitter: a crowd that failed together does not come back together.
+        doublings = min(failures - 1, 60)  # more would be more than a float holds
+        return random.uniform(0.0, min(self.cap, self.base * 2**doublings))  # noqa: S311
+
+
+def partial_text(progress: Progress) -> str:
+    """The text that a continuation goes on from; empty if there is nothing to go on from."""
+    return progress.answer.rstrip()
+
+
+def continued(request: Request, progress: Progress, *, quoted: bool) -> Request:
+    """The request that goes on from what came of a request.
+
+    The text so far is sent as the assistant's turn, followed by the instruction to continue; where
+    a model still continues its own last turn (prefill), without that instruction. Thinking and
+    tool calls are left out: they cannot be continued, and a thinking block without the rest of its
+    message would be refused.
+
+    Args:
+        request: The request.
+        progress: What came of it.
+        quoted: Whether to put the text into the user's turn instead, for a server that refuses
+            the other form.
+    """
+    partial = partial_text(progress)
+    if quoted:
+        ending = ("…" if len(partial) > _QUOTE else "") + partial[-_QUOTE:]
+        said = [turns.user(_QUOTED.format(partial=ending))]
+    else:
+        said = [turns.assistant(partial), turns.user(_CONTINUE)]
+        model = facts(request.model)
+        thinks = (request.params().get("thinking") or {}).get("type", "disabled") != "disabled"
+        if model is not None and model.accepts_prefill and not thinks:
+            said.pop()
+    return replace(request, after=(*request.after, *said))
+
+
+def unpaused(request: Request, progress: Progress) -> Request:
+    """The request that goes on with a turn that the server paused: its content, as it came.
+
+    Args:
+        request: The request.
+        progress: What came of it. If it was broken off before the pause, its thinking is left out.
+    """
+    blocks = dict.fromkeys(block for message in progress.round for block in message.content)
+    content = [block.to_dict() for block in blocks if not turns.is_blank(block)]
+    if any(message.failure for message in progress.round):
+        content = turns.unthought(content)
+    if not content:
+        return request
+    last = progress.last
+    container = (last.container if last else None) or request.container
+    return replace(request, after=(*request.after, turns.assistant(content)), container=container)
+
+
+def refuses_form(error: ClaudeError) -> bool:
+    """Whether a server refused a continuation because of its form."""
+    return isinstance(error, RequestError) and error.status == 400

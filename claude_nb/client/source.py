@@ -1,0 +1,221 @@
+"""The seam to the network: a ``Request`` in, events out. The SDK decodes the wire."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING, Any, Protocol
+
+from claude_nb.client.connection import CONNECT_TIMEOUT, is_simulator
+from claude_nb.errors import DroppedError, MalformedError
+from claude_nb.streaming.events import RequestSent, ResponseStarted
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterator
+
+    from anthropic import AsyncAnthropic, AsyncStream
+
+    from claude_nb.client.connection import Connection
+    from claude_nb.request.request import Request
+
+
+_LINGER = 1.0
+"""Seconds to wait after ``message_stop`` for the end of the body: the connection of a body that was
+read to its end serves the next request too, but a gateway may hold it open for ever."""
+
+
+LONG = 21_334
+"""``max_tokens`` from which on the API wants a message to be streamed, as the SDK reckons: an hour
+for 128,000 tokens, ten minutes at most (``_calculate_nonstreaming_timeout``)."""
+
+_WHOLE_TIMEOUT = 600.0
+"""Seconds that a message may take which comes as a whole: the SDK's own limit."""
+
+_ENDS = ("stop_reason", "stop_sequence", "stop_details", "container")
+
+
+class Source(Protocol):
+    """Where events come from: the API, or whatever else can tell the same story."""
+
+    def params(self, request: Request) -> dict[str, Any]:
+        """What is sent for ``request``: the arguments of the SDK's ``messages.create``."""
+        ...
+
+    def events(self, request: Request) -> AsyncGenerator[Any, None]:
+        """What happens after ``request`` is sent, as it happens.
+
+        Yields:
+            ``RequestSent``, ``ResponseStarted``, then the wire's events, as dicts.
+
+        Raises:
+            Exception: Whatever ended the stream early; ``api.explain`` puts it into words.
+        """
+        ...
+
+
+class ApiSource:
+    """The Messages API, or the simulator, as a stream."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def params(self, request: Request) -> dict[str, Any]:
+        """All that the request says."""
+        return request.params()
+
+    async def events(self, request: Request) -> AsyncGenerator[Any, None]:
+        """Send the request once, and yield what comes."""
+        params = self.params(request)
+        await asyncio.to_thread(self._connection.prepare)
+        yield RequestSent(request.model, self._connection.simulated, params=params)
+        async with aclosing(_streamed(self._connection, params)) as events:
+            async for event in events:
+                yield event
+
+
+class WholeSource:
+    """The Messages API without streaming: one plain request, its message told as events.
+
+    A message that may be so long that the API wants it streamed is streamed.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def params(self, request: Request) -> dict[str, Any]:
+        """All that the request says."""
+        return request.params()
+
+    async def events(self, request: Request) -> AsyncGenerator[Any, None]:
+        """Send the request once, and yield what comes when all of it is there."""
+        params = self.params(request)
+        await asyncio.to_thread(self._connection.prepare)
+        yield RequestSent(request.model, self._connection.simulated, whole=True, params=params)
+        if request.max_tokens >= LONG:
+            told = _streamed(self._connection, params)
+        else:
+            told = _whole(self._connection, params)
+        async with aclosing(told) as events:
+            async for event in events:
+                yield event
+
+
+class Warming:
+    """Has a system prompt written to the cache, and nothing generated: one request, one message.
+
+    ``max_tokens=0`` is for that (platform.claude.com/docs, page "Prompt caching", read 2026-10-08).
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def params(self, request: Request) -> dict[str, Any]:
+        """The system prompt and the words of the request, and no room for an answer."""
+        whole = request.params()
+        wanted = {name: whole[name] for name in ("model", "system")}
+        words = [{"role": "user", "content": request.prompt}]
+        return {**wanted, "messages": words, "max_tokens": 0}
+
+    async def events(self, request: Request) -> AsyncGenerator[Any, None]:
+        """Send the system prompt with the words of ``request``; the message is told as events."""
+        params = self.params(request)
+        await asyncio.to_thread(self._connection.prepare)
+        yield RequestSent(request.model, self._connection.simulated, params=params)
+        async with aclosing(_whole(self._connection, params)) as events:
+            async for event in events:
+                yield event
+
+
+async def _streamed(connection: Connection, params: dict[str, Any]) -> AsyncGenerator[Any, None]:
+    """Send a request and yield what comes: ``ResponseStarted``, then the wire's events.
+
+    The SDK decodes them and hands them out as the dicts that came; its typed events would cost
+    twice as much. ``create(stream=True)`` rather than its ``stream()`` helper: the helper yields
+    each delta twice, parses a tool's input again at each delta, and loses the stream when that
+    JSON is bad.
+    """
+    client = await _client(connection)
+    from anthropic import AsyncStream
+
+    response = await client.messages.with_raw_response.create(**params, stream=True)
+    stream = await response.parse(to=AsyncStream[object])
+    try:
+        headers = response.headers
+        yield ResponseStarted(headers.get("request-id"), is_simulator(headers))
+        empty, complete = True, False
+        while not complete:
+            try:
+                event = await stream.__anext__()
+            except StopAsyncIteration:  # the SDK finds nothing wrong with an early clean end
+                raise _nothing() if empty else _unfinished() from None
+            if isinstance(event, dict):  # as all events of the API are
+                yield event
+                empty = False
+                complete = event.get("type") == "message_stop"
+        await _finish(stream)
+    finally:
+        await stream.close()
+
+
+async def _whole(connection: Connection, params: dict[str, Any]) -> AsyncGenerator[Any, None]:
+    """Send a request whose message comes at once, and yield it as ``_streamed`` would."""
+    client = await _client(connection)
+    timeout: dict[str, Any] = {}
+    if connection.own_client is None:  # whose time-outs are its owner's
+        import httpx2
+
+        timeout = {"timeout": httpx2.Timeout(_WHOLE_TIMEOUT, connect=CONNECT_TIMEOUT)}
+    response = await client.messages.with_raw_response.create(**params, **timeout)
+    headers = response.headers
+    yield ResponseStarted(headers.get("request-id"), is_simulator(headers))
+    for event in _as_events(await response.parse(to=object)):
+        yield event
+
+
+async def _client(connection: Connection) -> AsyncAnthropic:
+    """The client to ask with, made on another thread.
+
+    To import the SDK, or to read certificates, would hold up the engine, which could then neither
+    stop this stream nor take in what comes for others.
+    """
+    return await asyncio.to_thread(connection.client)
+
+
+def _as_events(message: Any) -> Iterator[dict[str, Any]]:
+    """A whole message as the events of a stream, whose blocks come complete.
+
+    Raises:
+        MalformedError: It is no message.
+    """
+    content = message.get("content") if isinstance(message, dict) else None
+    if not isinstance(content, list):
+        raise MalformedError(
+            "The server's answer is not a message.",
+            "If a gateway or proxy stands between, it may have changed the answer.",
+        )
+    yield {"type": "message_start", "message": message | {"content": []}}
+    for index, block in enumerate(content):
+        yield {"type": "content_block_start", "index": index, "content_block": block}
+        yield {"type": "content_block_stop", "index": index}
+    delta = {name: message.get(name) for name in _ENDS}
+    yield {"type": "message_delta", "delta": delta, "usage": message.get("usage")}
+    yield {"type": "message_stop"}
+
+
+async def _finish(stream: AsyncStream[Any]) -> None:
+    """Read what follows a complete message: nothing in it could take the message back."""
+    with suppress(Exception):
+        async with asyncio.timeout(_LINGER):
+            async for _ in stream:
+                pass
+
+
+def _unfinished() -> DroppedError:
+    return DroppedError("The stream ended before the reply did.")
+
+
+def _nothing() -> DroppedError:
+    return DroppedError(
+        "The server accepted the request, but sent no reply.",
+        "If a gateway or proxy stands between, it may not pass streams on.",
+    )

@@ -1,0 +1,1 @@
+"""Conversations: the tree of exchanges, and how it is saved and restored."""

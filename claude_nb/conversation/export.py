@@ -1,0 +1,211 @@
+"""A conversation as a notebook and as Markdown, and the files that they are written to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from claude_nb.conversation.history import NOTEBOOK
+from claude_nb.errors import InputError, redact
+from claude_nb.render.code import code_blocks
+from claude_nb.render.markdown import markdown
+from claude_nb.render.markdown.characters import clean, in_code
+from claude_nb.render.saved_output import RECORD_VERSION
+from claude_nb.render.text import closed, harmless
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from claude_nb.conversation.history import Exchange, History
+
+PROMPTS = ("cells", "markdown")
+"""How prompts can stand in an exported notebook: see ``to_notebook``."""
+
+_PYTHON = frozenset({"python", "python3", "py", "ipython", "ipython3"})
+_SIMULATED = "\n\n*simulated*"
+
+
+def to_notebook(history: History, prompts: str) -> str:
+    """Write the current branch as a notebook, format 4.5; nothing in it has been run.
+
+    Args:
+        history: The conversation.
+        prompts: ``"cells"``: each prompt is a ``%%claude`` cell that can be run again, with the
+            answer as its output. ``"markdown"``: prompts and answers are Markdown cells. In both,
+            the Python in an answer's fences stands in code cells too, and each turn leaves the
+            record that ``restore`` reads.
+
+    Returns:
+        The file's content. It holds nothing that looks like an API key.
+
+    Raises:
+        InputError: Nothing has been said yet, or there is no such form.
+    """
+    import nbformat
+
+    if prompts not in PROMPTS:
+        raise InputError(f"There are no prompts as {prompts!r}.", f"As {' or '.join(PROMPTS)}.")
+    v4: Any = nbformat.v4  # it has no types
+    cells = [v4.new_markdown_cell(_title(history))]
+    if prompts == "cells":
+        cells.append(v4.new_code_cell("%load_ext claude_nb"))
+    for exchange in _said(history):
+        if prompts == "cells":
+            asked = v4.new_code_cell(
+                f"%%claude{_options(exchange, history.name)}\n{exchange.prompt}"
+            )
+            left = record(exchange, history.name, asked.id)
+            mark = _SIMULATED if exchange.simulated else ""
+            answer = {
+                "text/markdown": _shown(exchange.text) + mark,
+                "text/plain": clean(exchange.text, prose=True) + mark,
+            }
+            asked.outputs = [v4.new_output("display_data", answer, metadata={"claude_nb": left})]
+            codes = [
+                found.code for found in code_blocks(exchange.text) if _is_python(found.language)
+            ]
+            cells += [asked, *map(v4.new_code_cell, codes)]
+        else:
+            asked = v4.new_markdown_cell(_prompt(exchange))
+            asked.metadata = {"claude_nb": record(exchange, history.name, asked.id)}
+            cells.append(asked)
+            for is_code, part in _parts(exchange):
+                cells.append((v4.new_code_cell if is_code else v4.new_markdown_cell)(part))
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook = v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    nbformat.validate(notebook)
+    return f"{redact(v4.writes(notebook))}\n"
+
+
+def to_markdown(history: History) -> str:
+    """The current branch as Markdown: words, without raw HTML and images, and no API key.
+
+    Args:
+        history: The conversation.
+
+    Raises:
+        InputError: Nothing has been said yet.
+    """
+    turns = [f"{_prompt(exchange)}\n\n{_answer(exchange)}" for exchange in _said(history)]
+    return redact("\n\n---\n\n".join([_title(history), *turns])) + "\n"
+
+
+def write(path: Path, content: str, *, overwrite: bool = False) -> None:
+    """Write a file.
+
+    Args:
+        path: Where.
+        content: What; half a character, which no file can hold, becomes a question mark.
+        overwrite: Whether a file that is there may be replaced.
+
+    Raises:
+        InputError: It is there, or cannot be written.
+    """
+    data = content.encode("utf-8", "replace")
+    try:
+        with path.expanduser().open("wb" if overwrite else "xb") as file:
+            file.write(data)
+    except FileExistsError:
+        raise InputError(
+            f"{path} is there already; it was left as it is.",
+            "Take another name, or in Python: to_notebook(path, overwrite=True).",
+        ) from None
+    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: nobody's home, in ~nobody
+        raise InputError(f"{path} cannot be written.", detail=str(error)) from None
+
+
+def attached(exchange: Exchange) -> list[str]:
+    """The images and documents of a question, by kind and size: ``image/png, 12 kB``."""
+    blocks = () if isinstance(exchange.content, str) else exchange.content
+    sources = [item["source"] for item in blocks if item["type"] in ("image", "document")]
+    return [f"{s['media_type']}, {len(s['data']) * 3 // 4000 + 1:,} kB" for s in sources]
+
+
+def _said(history: History) -> list[Exchange]:
+    branch = history.branch
+    if not branch:
+        raise InputError(
+            f"{history.name}: nothing has been said yet, so there is nothing to write."
+        )
+    return branch
+
+
+def _title(history: History) -> str:
+    count = len(history.branch)
+    lines = [f"# {_shown(history.name)}", f"A conversation with Claude, {count} turn"]
+    lines[1] += "." if count == 1 else "s."
+    if any(exchange.simulated for exchange in history.branch):
+        lines.append("**Simulated answers are marked: they are fixed texts, not Claude's.**")
+    return "\n\n".join(lines)
+
+
+def _shown(source: str) -> str:
+    """Markdown in which nothing runs, hides or is fetched."""
+    return harmless(closed(clean(source, prose=True)))
+
+
+def _prompt(exchange: Exchange) -> str:
+    parts = ["**You**", _shown(exchange.prompt), *(f"*{item}*" for item in attached(exchange))]
+    return "\n\n".join(parts)
+
+
+def _answer(exchange: Exchange) -> str:
+    return f"{_head(exchange)}\n\n{_shown(exchange.text)}"
+
+
+def _head(exchange: Exchange) -> str:
+    return "**Claude** · *simulated*" if exchange.simulated else "**Claude**"
+
+
+def _parts(exchange: Exchange) -> Iterator[tuple[bool, str]]:
+    """An answer cut at its Python: whether a part is code, and the part."""
+    said = clean(exchange.text, prose=True)
+    lines, begin, before = said.split("\n"), 0, f"{_head(exchange)}\n\n"
+    for token in markdown.parse(said, {}):
+        is_code = token.type == "fence" and _is_python(markdown.language_of(token))
+        if is_code and token.level == 0 and token.map is not None:
+            before += "\n".join(lines[begin : token.map[0]])
+            if before.strip():
+                yield False, _shown(before.strip("\n"))
+            yield True, in_code(token.content.removesuffix("\n"))
+            begin, before = token.map[1], ""
+    before += "\n".join(lines[begin:])
+    if before.strip():
+        yield False, _shown(before.strip("\n"))
+
+
+def _is_python(language: str) -> bool:
+    return language.lower() in _PYTHON
+
+
+def _options(exchange: Exchange, name: str) -> str:
+    """What a ``%%claude`` line needs to ask the same in the same conversation."""
+    quote = '"' if '"' not in name else "'"
+    options = "" if name == NOTEBOOK else f" -c {quote}{name.replace(quote, '’')}{quote}"
+    # Sent as it was typed: a variable is not to be put in now.
+    return f"{options} --raw" if "{{" in exchange.prompt and _is_plain(exchange) else options
+
+
+def _is_plain(exchange: Exchange) -> bool:
+    return exchange.content in (exchange.prompt, ({"type": "text", "text": exchange.prompt},))
+
+
+def record(exchange: Exchange, conversation: str, cell: str) -> dict[str, Any]:
+    """What ``notebook`` reads; of what the reply took, the original notebook has the record.
+
+    Args:
+        exchange: The turn.
+        conversation: Its name.
+        cell: The id of the cell in which it was asked, or an empty string.
+    """
+    turn = {
+        "conversation": conversation,
+        "id": exchange.id,
+        "parent": exchange.parent.id if exchange.parent else None,
+        "cell": cell,
+        "asked": exchange.asked,
+        "prompt": exchange.prompt,
+        "content": [] if isinstance(exchange.content, str) else list(exchange.content),
+        "text": exchange.text,
+    }
+    return {"version": RECORD_VERSION, "simulated": exchange.simulated, "turn": turn}

@@ -1,0 +1,417 @@
+"""What was said: a tree of exchanges, of which one branch is the conversation.
+
+Nothing in the tree changes once it is there, and what is sent is read off one branch, from its root
+to its head: asking on adds to the branch, asking again in an earlier place begins another one. So
+the beginning of what is sent stays the same, byte for byte, which the prompt cache and signed
+thinking need. (Thinking is bound to the system prompt and to all that came before it: platform
+documentation, "Extended thinking".)
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from claude_nb.errors import InputError
+from claude_nb.request.request import Turn
+from claude_nb.request.system import texts
+from claude_nb.streaming import turns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from claude_nb.request.place import Place
+    from claude_nb.request.request import Request
+    from claude_nb.request.system import System
+    from claude_nb.streaming.progress import Progress
+    from claude_nb.tools.tools import Tools
+
+NOTEBOOK = "notebook"
+"""The name of the conversation that a notebook has by default."""
+
+MAX_NAME = 60
+"""Characters of a conversation's name at most: it is shown in one line."""
+
+THINKING_LEFT_OUT = "earlier thinking left out: signed for another prompt, tools or server"
+"""The note on a turn before which signed thinking stands that is not sent."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exchange:
+    """A question and its answer: a node of the tree.
+
+    Attributes:
+        id: Its name in saved notebooks.
+        parent: What was said before it, or None for the beginning.
+        place: Where it was asked.
+        prompt: The user's words.
+        content: What was sent of them: the words, or content blocks.
+        answer: The assistant's content blocks; empty if it broke off after calls of tools.
+        system: The system prompt that it was asked with; None if it is not known.
+        simulated: Whether the simulator answered.
+        origin: The server that answered, or None if it is not known.
+        asked: When, as ISO 8601; empty if it is not known.
+        steps: The turns between question and answer: calls of tools and their results.
+        tools: The definitions of the tools that it was asked with.
+    """
+
+    id: str
+    parent: Exchange | None
+    place: Place
+    prompt: str
+    content: str | tuple[dict[str, Any], ...]
+    answer: tuple[dict[str, Any], ...]
+    system: str | System | None = None
+    simulated: bool = False
+    origin: str | None = None
+    asked: str = ""
+    steps: tuple[dict[str, Any], ...] = ()
+    tools: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def turns(self) -> list[dict[str, Any]]:
+        """What follows the question: calls of tools and their results, and the answer."""
+        last = [turns.assistant(list(self.answer))] if self.answer else []
+        return [*self.steps, *last]
+
+    @property
+    def text(self) -> str:
+        """The text of the answer, and what was said before calls of tools."""
+        said = (turn["content"] for turn in self.turns if turn["role"] == "assistant")
+        return "\n\n".join(filter(None, ("".join(turns.texts(content)) for content in said)))
+
+    @property
+    def branch(self) -> list[Exchange]:
+        """All that was said up to here, from the beginning."""
+        found: list[Exchange] = []
+        node: Exchange | None = self
+        while node is not None:
+            found.append(node)
+            node = node.parent
+        return found[::-1]
+
+
+class History:
+    """A conversation's exchanges, and the one from which it goes on.
+
+    Args:
+        name: What it is called.
+        system: The system prompt of a branch for which none is given.
+
+    Attributes:
+        exchanges: Every exchange, in the order in which they were answered.
+        head: The newest exchange of the current branch, or None at the beginning.
+
+    Raises:
+        InputError: The name is empty, too long, or holds control characters.
+    """
+
+    def __init__(self, name: str = NOTEBOOK, *, system: str | System | None = None) -> None:
+        if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
+            raise InputError(
+                f"{name[:MAX_NAME]!r} cannot be the name of a conversation.",
+                f"It takes 1 to {MAX_NAME} characters that can be seen, for example: -c analysis",
+            )
+        self.name = name
+        self.system = system
+        self.exchanges: list[Exchange] = []
+        self.head: Exchange | None = None
+        self._asking = threading.Lock()
+        self._tools: dict[str, Tools] = {}
+        self._listeners: list[Callable[[], object]] = []
+
+    def listen(self, changed: Callable[[], object]) -> Callable[[], None]:
+        """Call ``changed`` whenever there is another exchange, or another head.
+
+        Returns:
+            A function that ends it.
+        """
+        self._listeners.append(changed)
+        return lambda: self._listeners.remove(changed)
+
+    def _changed(self) -> None:
+        for changed in self._listeners:
+            changed()
+
+    @property
+    def branch(self) -> list[Exchange]:
+        """The current branch, from the beginning to the head."""
+        return self.head.branch if self.head else []
+
+    def number(self, exchange: Exchange) -> int:
+        """The number of an exchange, from 1, in the order of ``exchanges``."""
+        return self.exchanges.index(exchange) + 1
+
+    def messages(self) -> list[dict[str, Any]]:
+        """The current branch as the messages that the API takes, each turn as it came."""
+        head = self.head
+        return _messages(self.branch, _bound(head), head.origin) if head else []
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """Ask one question at a time: two at once would each miss the other.
+
+        Raises:
+            InputError: A turn of this conversation is being answered.
+        """
+        if not self._asking.acquire(blocking=False):
+            raise InputError(
+                f"The conversation {self.name} is still being answered.",
+                "Wait for it, or ask in another one: -c NAME, or --once for none.",
+            )
+        try:
+            yield
+        finally:
+            self._asking.release()
+
+    def next(
+        self,
+        request: Request,
+        place: Place,
+        origin: str | None = None,
+        *,
+        new: bool = False,
+        after: Exchange | None = None,
+    ) -> Request:
+        """Make a request the next turn of the conversation.
+
+        A cell that is run again, and whose turn is on the current branch, begins another branch in
+        that turn's place; any other turn is added to the head. Nothing changes here until ``keep``.
+
+        Args:
+            request: What is asked. Without a system prompt it gets that of the branch.
+            place: Where it is asked.
+            origin: The server that is to answer it. Of what another one answered only the text
+                is sent: its signatures would be refused.
+            new: Begin at the beginning, with nothing that was said before.
+            after: The exchange that it follows, where that was chosen by hand.
+
+        Returns:
+            The request with the earlier turns, and with notes on what is sent.
+        """
+        parent = None if new else after or self._parent(place)
+        earlier = parent.branch if parent else []
+        system = request.system
+        if system is None:
+            system = parent.system if parent else None
+        if system is None:
+            system = self.system or ""
+        tools = request.tools
+        if not tools and parent is not None:  # what was called before must stay defined
+            tools = parent.tools
+        sent = _messages(earlier, (texts(system), tools or ()), origin)
+        about = [self.name] if self.name != NOTEBOOK else []
+        about += [f"turn {len(earlier) + 1} · {len(earlier)} earlier sent"] if earlier else []
+        notes = [" · ".join(about)] if about else []
+        came = [turn for exchange in earlier for turn in exchange.turns]
+        if turns.holds_thinking(came) and not turns.holds_thinking(sent):
+            notes.append(THINKING_LEFT_OUT)
+        left = [] if new or after else self._left_behind(parent, place)
+        if left:
+            notes.append(f"left behind: {', '.join(map(label, left))}")
+        asked = datetime.now(UTC).isoformat(timespec="milliseconds")
+        turn = Turn(self.name, uuid4().hex, parent.id if parent else None, place.cell, asked)
+        return replace(
+            request,
+            system=system,
+            tools=tools,
+            uses_tools=request.uses_tools and request.tools != (),
+            before=tuple(sent),
+            notes=(*notes, *request.notes),
+            turn=turn,
+        )
+
+    def offer(self, tools: Tools | None, request: Request) -> Tools | None:
+        """The tools whose calls are to be run, given or not.
+
+        Args:
+            tools: Those that are given with a question, or None.
+            request: What ``next`` returned.
+
+        Returns:
+            Those, or the ones that the branch goes on with; None where there are none.
+        """
+        if tools is not None:
+            self._tools[_bytes(tools.definitions)] = tools
+        offered = self._tools.get(_bytes(request.tools or ()))
+        return offered if request.uses_tools and request.tools else None
+
+    def renew(self, variables: Mapping[str, Any]) -> None:
+        """Call functions as they are defined now, where the model was told the same of them.
+
+        Args:
+            variables: The user's variables.
+        """
+        for told, tools in self._tools.items():
+            with suppress(InputError):  # it cannot be a tool any more: it stays as it was
+                now = tools.renewed(variables)
+                if _bytes(now.definitions) == told:
+                    self._tools[told] = now
+
+    def keep(self, request: Request, place: Place, origin: str | None, reply: Progress) -> None:
+        """Keep a turn, if there is an answer to keep: or else the question is forgotten as well.
+
+        Args:
+            request: What ``next`` returned.
+            place: Where it was asked.
+            origin: The server that answered.
+            reply: What came.
+        """
+        steps, answer = turns.turns(reply)
+        if request.turn is None or not (steps or answer):
+            return
+        parent = next((e for e in self.exchanges if e.id == request.turn.parent), None)
+        self.head = Exchange(
+            id=request.turn.id,
+            parent=parent,
+            place=place,
+            prompt=request.prompt,
+            content=request.content or request.prompt,
+            answer=tuple(answer),
+            system=request.system,
+            simulated=reply.simulated,
+            origin=origin,
+            asked=request.turn.asked,
+            steps=tuple(steps),
+            tools=request.tools or (),
+        )
+        self.exchanges.append(self.head)
+        self._changed()
+
+    def add(self, exchanges: Iterable[Exchange], head: Exchange) -> int:
+        """Add what was said elsewhere, as in an earlier kernel; what is here already stays.
+
+        The conversation goes on from ``head`` only if nothing has been said here yet.
+
+        Args:
+            exchanges: The exchanges, each after the one that it follows.
+            head: The one of them to go on from.
+
+        Returns:
+            How many of them were not here, by their ids.
+        """
+        known = {exchange.id: exchange for exchange in self.exchanges}
+        before = len(known)
+        for exchange in exchanges:
+            if exchange.id not in known:
+                parent = known[exchange.parent.id] if exchange.parent else None
+                known[exchange.id] = replace(exchange, parent=parent)
+                self.exchanges.append(known[exchange.id])
+        if not before:
+            self.head = known[head.id]
+        self._changed()
+        return len(known) - before
+
+    def fork(self, number: int) -> Exchange:
+        """Go on from the exchange of that number; what follows it stays in the tree.
+
+        Raises:
+            InputError: There is none of that number.
+        """
+        if not 1 <= number <= len(self.exchanges):
+            count = len(self.exchanges)
+            there_are = f"There are 1 to {count}." if count else "Nothing has been said yet."
+            raise InputError(f"There is no exchange {number} in {self.name}.", there_are)
+        return self.go_to(self.exchanges[number - 1])
+
+    def go_to(self, exchange: Exchange) -> Exchange:
+        """Go on from an exchange of the tree."""
+        self.head = exchange
+        self._changed()
+        return exchange
+
+    def undo(self) -> Exchange:
+        """Go back to before the newest exchange of the branch, and return that exchange.
+
+        Raises:
+            InputError: There is nothing to take back.
+        """
+        undone = self.head
+        if undone is None:
+            raise InputError(f"There is nothing to take back in {self.name}.")
+        self.head = undone.parent
+        self._changed()
+        return undone
+
+    def new(self) -> None:
+        """Begin anew; what was said stays in the tree."""
+        self.head = None
+        self._changed()
+
+    def _parent(self, place: Place) -> Exchange | None:
+        again = self._again(place)
+        return again.parent if again else self.head
+
+    def _again(self, place: Place) -> Exchange | None:
+        """The first turn on the branch that an earlier run of the same cell asked."""
+        if not place.cell:
+            return None
+        return next(
+            (
+                e
+                for e in self.branch
+                if e.place.cell == place.cell and e.place.execution != place.execution
+            ),
+            None,
+        )
+
+    def _left_behind(self, parent: Exchange | None, place: Place) -> list[Exchange]:
+        branch = self.branch
+        kept = branch.index(parent) + 1 if parent in branch else 0
+        return [e for e in branch[kept:] if not place.cell or e.place.cell != place.cell]
+
+
+def label(exchange: Exchange) -> str:
+    """How an exchange is named to people: by its cell, or else by its first words."""
+    if exchange.place.execution:
+        return f"[{exchange.place.execution}]"
+    return f"“{first_words(exchange.prompt, 24)}”"
+
+
+def first_words(text: str, width: int) -> str:
+    """The beginning of a text, in one line of at most ``width`` characters."""
+    line = " ".join(text[: 4 * width].split())
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def _messages(branch: Sequence[Exchange], bound: Bound, origin: str | None) -> list[dict[str, Any]]:
+    """A branch as the messages before a turn with that system prompt and those tools."""
+    # Thinking is valid as long as nothing before it has changed: back to the last change of the
+    # system prompt or the tools, and never further, even if an earlier one comes back.
+    changed = 0
+    for position, (one, other) in enumerate(pairwise([*map(_bound, branch), bound]), 1):
+        if one != other:
+            changed = position
+    messages: list[dict[str, Any]] = []
+    for position, exchange in enumerate(branch):
+        content = exchange.content
+        user = content if isinstance(content, str) else list(content)
+        messages.append({"role": "user", "content": user})
+        if exchange.origin != origin:
+            messages += map(turns.plain, exchange.steps)
+            answer = turns.text_only(exchange.answer)
+            messages += [turns.assistant(answer)] if answer else []
+        elif position < changed:
+            messages += map(turns.without_thinking, exchange.turns)
+        else:
+            messages += exchange.turns
+    return messages
+
+
+def _bytes(definitions: Sequence[dict[str, Any]]) -> str:
+    return json.dumps(definitions, sort_keys=True)
+
+
+Bound = tuple[tuple[str, ...] | None, tuple[dict[str, Any], ...]]
+"""What thinking is bound to beside the messages: the system prompt, if it is known, and tools."""
+
+
+def _bound(exchange: Exchange) -> Bound:
+    system = exchange.system
+    return None if system is None else texts(system), exchange.tools

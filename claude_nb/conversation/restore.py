@@ -1,0 +1,300 @@
+"""Conversations out of what a notebook or a list of messages holds.
+
+Nothing is taken at its word: words and attachments come in, each checked, and nothing else does.
+What is passed over in a notebook is said.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from claude_nb.conversation.history import Exchange, History, first_words
+from claude_nb.errors import InputError
+from claude_nb.render.markdown.characters import clean
+from claude_nb.request.attachments.attachment import attach
+from claude_nb.request.place import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from claude_nb.conversation.saved_notebook import Record, SavedNotebook
+
+MAX_ID = 100
+"""Characters of a turn's id at most; our own have 32."""
+
+_EXAMPLE = '[{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]'
+_LEFT_OUT = frozenset({"thinking", "redacted_thinking", "server_tool_use"})
+
+
+@dataclass(frozen=True, slots=True)
+class SavedConversation:
+    """A conversation as it was saved.
+
+    Attributes:
+        name: What it is called.
+        exchanges: Its exchanges, each after the one that it follows.
+        head: The one that was asked last.
+    """
+
+    name: str
+    exchanges: tuple[Exchange, ...]
+    head: Exchange
+
+
+def conversations(notebook: SavedNotebook) -> tuple[list[SavedConversation], list[str]]:
+    """Put together what was said, from a notebook's records.
+
+    A turn may be missing: its cell was deleted, or was run again and its record overwritten. What
+    followed it then follows the newest turn that was asked before: the missing turn is skipped.
+
+    Args:
+        notebook: The records.
+
+    Returns:
+        The conversations in the order of the notebook, and what was passed over or put elsewhere,
+        a line each.
+    """
+    notes = list(notebook.notes)
+    if notebook.unanswered:
+        s = "s" * (len(notebook.unanswered) > 1)
+        numbers = ", ".join(map(str, notebook.unanswered))
+        notes.append(f"cell{s} {numbers}: without a saved answer")
+    found: dict[str, dict[str, _Turn]] = {}
+    for record in notebook.records:
+        try:
+            turn = _turn(record, notes)
+        except InputError as error:
+            notes.append(f"cell {record.number}: {error.what}")
+            continue
+        if turn is None:
+            continue
+        turns = found.setdefault(turn.conversation, {})
+        other = turns.setdefault(turn.exchange.id, turn)
+        if turn.is_own and not other.is_own:  # the other one was copied, to above it
+            turns[turn.exchange.id] = turn
+        if _words(other) != _words(turn):
+            both = f"cells {other.number} and {turn.number}"
+            notes.append(f"{both}: different turns with the same id, of which one is left out")
+    return [_tree(name, list(turns.values()), notes) for name, turns in found.items()], notes
+
+
+def exchanges(messages: Sequence[Mapping[str, Any]]) -> list[Exchange]:
+    """Make exchanges of the messages of the Messages API.
+
+    Words, images and PDFs are taken. Thinking and what server tools did is left out: it is valid
+    only below the system prompt that it came with, which is not in the messages.
+
+    Args:
+        messages: The messages; their content is a text or a list of content blocks. Several of one
+            role in succession are one turn, as they are to the API.
+
+    Returns:
+        The exchanges, each after the one that it follows.
+
+    Raises:
+        InputError: They are no such messages, or do not end with an answer.
+    """
+    if not isinstance(messages, list | tuple) or not messages:
+        raise InputError("A conversation is made of messages.", f"For example: {_EXAMPLE}")
+    turns: list[tuple[str, list[dict[str, Any]]]] = []
+    for number, message in enumerate(messages, 1):
+        role = message.get("role") if isinstance(message, dict) else None
+        if role not in ("user", "assistant"):
+            raise InputError(
+                f"Message {number} has neither the role user nor assistant.",
+                'A system prompt is given beside the messages: system="…".',
+            )
+        if not turns or turns[-1][0] != role:
+            turns.append((role, []))
+        try:
+            turns[-1][1].extend(_blocks(message.get("content"), role))
+        except InputError as error:
+            raise InputError(f"Message {number}: {error.what}.", error.advice) from None
+    if turns[0][0] != "user" or turns[-1][0] != "assistant":
+        raise InputError(
+            "The messages do not begin with the user and end with the assistant.",
+            "A last question without its answer is not history yet: leave it out, and ask it.",
+        )
+    made: list[Exchange] = []
+    for (_, content), (_, answer) in zip(turns[::2], turns[1::2], strict=True):
+        words = [item["text"] for item in content if item["type"] == "text"]
+        if not content or not answer:
+            which = "Answer" if content else "Question"
+            raise InputError(f"{which} {len(made) + 1} is empty.")
+        exchange = Exchange(
+            id=uuid4().hex,
+            parent=made[-1] if made else None,
+            place=Place(),
+            prompt="\n\n".join(words) or f"({content[0]['type']})",
+            content=words[0] if [c["type"] for c in content] == ["text"] else tuple(content),
+            answer=tuple(answer),
+        )
+        made.append(exchange)
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """A turn by itself: the exchange has no parent yet."""
+
+    conversation: str
+    exchange: Exchange
+    parent: str | None
+    asked: float
+    number: int
+    is_own: bool
+
+
+def _turn(record: Record, notes: list[str]) -> _Turn | None:
+    """The turn of a record; None if it has none, or an answer without a word: both are right."""
+    turn = record.data.get("turn")
+    if turn is None:
+        return None
+    if not isinstance(turn, dict):
+        raise InputError("its turn cannot be read")
+    said = turn.get("text")
+    if isinstance(said, str) and not said.strip():
+        return None
+    name = History(_text(turn.get("conversation"), "the conversation's name")).name
+    turn_id = _text(turn.get("id"), "its id")
+    parent = turn.get("parent")
+    if len(turn_id) > MAX_ID or not (parent is None or isinstance(parent, str)):
+        raise InputError("its id or its parent's is not an id")
+    content = []
+    blocks = turn.get("content")
+    for item in blocks if isinstance(blocks, list) else ():
+        try:
+            content.append(_block(item))
+        except InputError as error:
+            notes.append(f"cell {record.number}: {error.what}; the rest of the turn is there")
+    prompt = _text(turn.get("prompt"), "its prompt")
+    cell = turn.get("cell")
+    if not isinstance(cell, str):
+        cell = ""
+    asked, when = _asked(turn.get("asked"))
+    exchange = Exchange(
+        id=turn_id,
+        parent=None,
+        place=Place(record.cell or cell),
+        prompt=prompt,
+        content=tuple(content) or prompt,
+        answer=({"type": "text", "text": _text(said, "its answer").rstrip()},),
+        simulated=record.data.get("simulated") is True,
+        asked=asked,
+    )
+    return _Turn(name, exchange, parent, when, record.number, cell == record.cell)
+
+
+def _asked(value: Any) -> tuple[str, float]:
+    """When a turn was asked, as saved and in seconds; what is no time is before all times."""
+    try:
+        moment = datetime.fromisoformat(value)
+        return value, (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return "", 0.0
+
+
+def _tree(name: str, turns: list[_Turn], notes: list[str]) -> SavedConversation:
+    turns.sort(key=lambda turn: turn.asked)  # those of one time stay in the notebook's order
+    by_id = {turn.exchange.id: turn for turn in turns}
+    instead: dict[str, str | None] = {}  # of a missing turn: the newest one before what followed it
+    newest: str | None = None
+    for turn in turns:
+        if turn.parent is not None and turn.parent not in by_id:
+            before = instead.setdefault(turn.parent, newest)
+            follows = f"it follows {_said(by_id[before])} now" if before else "it is the first now"
+            notes.append(f"{_said(turn)}: what came before it is not in the notebook; {follows}")
+        newest = turn.exchange.id
+    parents = {id_: instead.get(turn.parent or "", turn.parent) for id_, turn in by_id.items()}
+    made: dict[str, Exchange] = {}
+    for turn in turns:
+        chain: dict[str, None] = {}  # from a turn back to one that is made, or to a beginning
+        at: str | None = turn.exchange.id
+        while at is not None and at not in made:
+            if at in chain:
+                notes.append(f"{_said(by_id[at])}: the turns before it go round in a circle")
+                break
+            chain[at] = None
+            at = parents[at]
+        for id_ in reversed(chain):
+            parent = made.get(parents[id_] or "")
+            made[id_] = replace(by_id[id_].exchange, parent=parent)
+    return SavedConversation(name, tuple(made.values()), made[turns[-1].exchange.id])
+
+
+def _words(turn: _Turn) -> tuple[str, str]:
+    return turn.exchange.prompt, turn.exchange.text
+
+
+def _said(turn: _Turn) -> str:
+    return f"“{clean(first_words(turn.exchange.prompt, 24))}”"
+
+
+def _block(value: Any) -> dict[str, Any]:
+    """Check a content block of a user's turn, and keep of it what is sent: words or an attachment.
+
+    Args:
+        value: Whatever stands in the place of a content block: text, or an image or a PDF in
+            base64, whose type is what its bytes say.
+
+    Returns:
+        The block, with the fields that are known and no others.
+
+    Raises:
+        InputError: It is something else, or broken.
+    """
+    kind = value.get("type") if isinstance(value, dict) else None
+    if kind == "text":
+        return {"type": "text", "text": _text(value.get("text"), "a text block")}
+    source = value.get("source") if kind in ("image", "document") else None
+    if not isinstance(source, dict) or source.get("type") != "base64":
+        raise InputError("a content block is neither text nor an image or PDF in base64")
+    try:
+        attached = attach(base64.b64decode(source.get("data") or "", validate=True), f"the {kind}")
+    except (TypeError, ValueError) as error:
+        what = error.what if isinstance(error, InputError) else f"the {kind} is not valid base64"
+        raise InputError(what) from None
+    taken = next(iter(attached.blocks), {})
+    if taken.get("type") != kind or taken["source"]["media_type"] != source.get("media_type"):
+        raise InputError(f"the {kind} is not what it says it is: {source.get('media_type')!r:.40}")
+    if kind == "document":
+        title = value.get("title")
+        taken["title"] = _text(title, "a title") if isinstance(title, str) else "document"
+    return taken
+
+
+def _text(value: Any, what: str) -> str:
+    """Check that a value is text with something in it; half a character becomes a question mark.
+
+    Args:
+        value: Any value.
+        what: What to call it in the error.
+
+    Raises:
+        InputError: It is not.
+    """
+    if not isinstance(value, str) or not value.strip():
+        raise InputError(f"{what} is {'empty' if isinstance(value, str) else 'not text'}")
+    return value.encode("utf-8", "replace").decode()
+
+
+def _blocks(content: Any, role: str) -> Iterator[dict[str, Any]]:
+    if not isinstance(content, list | tuple):
+        yield {"type": "text", "text": _text(content, "its content")}
+        return
+    for item in content:
+        kind = str(item.get("type")) if isinstance(item, dict) else None
+        if kind in ("tool_use", "tool_result"):
+            raise InputError(
+                "calls of tools cannot be taken over", "Leave out the turns that make them."
+            )
+        if role == "assistant" and kind is not None:
+            if kind in _LEFT_OUT or kind.endswith("_tool_result"):
+                continue
+            if kind != "text":
+                raise InputError(f"an answer holds text, not {kind!r:.40}")
+        yield _block(item)

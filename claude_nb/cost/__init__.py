@@ -1,0 +1,1 @@
+"""Models and their prices, tokens and what they cost."""

@@ -1,0 +1,193 @@
+"""What is known about each Claude model: limits, thinking, prices.
+
+The facts are data, in ``models.json``, each with its source and the date on which it was read.
+A fact that nobody has published is ``None`` here, and a model that is not in the file is unknown:
+nothing is guessed from a model's name. What the API can tell at run time (``client.models``) is
+newer than this file; prices, prefill and cache minimums it does not tell.
+
+A user whose prices are others names a file of them in ``CLAUDE_NB_PRICES``: see ``price_file``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
+from importlib import resources
+from typing import Any, Literal
+
+from claude_nb.cost import price_file
+from claude_nb.errors import InputError
+
+DEFAULT_MODEL = "claude-opus-5-5"
+"""The model that is asked when none is named: the default of the SDK's own README."""
+
+PRICE_FILE = "CLAUDE_NB_PRICES"
+"""The environment variable that names the user's own price file."""
+
+ThinkingType = Literal["adaptive", "enabled", "disabled", "between_tools"]
+ThinkingDefault = Literal["always", "on", "off"]
+ThinkingDisplay = Literal["summarized", "omitted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a model costs for prompts up to one size, in USD per million tokens.
+
+    Attributes:
+        up_to_input_tokens: The largest prompt (cached tokens included) that this price holds for;
+            None for prompts of any size.
+        input: Input tokens that were neither written to nor read from the cache.
+        output: Output tokens, thinking included.
+        cache_write_5m: Input tokens written to the cache for five minutes.
+        cache_write_1h: Input tokens written to the cache for an hour.
+        cache_read: Input tokens read from the cache.
+    """
+
+    up_to_input_tokens: int | None
+    input: float
+    output: float
+    cache_write_5m: float | None
+    cache_write_1h: float | None
+    cache_read: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """The dated facts about one model; None is "not known" in every field.
+
+    Attributes:
+        id: The model's id without a date, as it is sent in a request.
+        name: The name for people, such as "Claude Opus 5.5".
+        source: Where the limits and the prices come from.
+        read: The day on which they were read there, as "2026-10-08".
+        context_window: Tokens of prompt and answer together.
+        max_output_tokens: The largest ``max_tokens``.
+        thinking_types: The values of ``thinking.type`` that the model accepts; others answer 400.
+        thinking_default: Whether it thinks when the request says nothing about it: "always" (and
+            it cannot be turned off), "on" or "off".
+        thinking_display: What it shows of its thinking when the request does not say.
+        accepts_prefill: Whether the last message may be the assistant's, to be continued.
+        prices: The prices by prompt size, the smallest prompt first; empty when not known.
+        batch_discount: The share by which all prices are lower in a batch: 0.5 for half.
+        cache_minimum_tokens: Prompts shorter than this are silently not cached.
+    """
+
+    id: str
+    name: str
+    source: str
+    read: str | None
+    context_window: int | None
+    max_output_tokens: int | None
+    thinking_types: tuple[ThinkingType, ...] | None
+    thinking_default: ThinkingDefault | None
+    thinking_display: ThinkingDisplay | None
+    accepts_prefill: bool | None
+    prices: tuple[Price, ...]
+    batch_discount: float | None
+    cache_minimum_tokens: int | None
+
+    def price_for(self, input_tokens: int) -> Price | None:
+        """Return the price of a request with a prompt of this size.
+
+        Args:
+            input_tokens: the whole prompt in tokens: fresh, written to and read from the cache.
+
+        Returns:
+            The price tier that the prompt falls into, or None when no price is known.
+        """
+        for price in self.prices:
+            if price.up_to_input_tokens is None or input_tokens <= price.up_to_input_tokens:
+                return price
+        return None
+
+
+def facts(model_id: str) -> ModelFacts | None:
+    """Return what is known about a model.
+
+    Args:
+        model_id: The id as it is sent in a request, case exact. A dated id
+            ("claude-haiku-4-5-20251001") gives the facts of the model it names.
+
+    Returns:
+        The facts, or None for a model that is not in the data file.
+    """
+    models = _models()
+    return models.get(model_id) or models.get(_data()["aliases"].get(model_id, ""))
+
+
+def known_models() -> list[str]:
+    """Return the ids of all models that are known, the newest first, each once (no dated ids)."""
+    return list(_models())
+
+
+def as_of() -> str:
+    """Return the day on which the facts were last gone through, as "2026-11-22"."""
+    return str(_data()["as_of"])
+
+
+def own_prices() -> tuple[str, frozenset[str]]:
+    """Return the user's own price file, and the ids of the models that it is about.
+
+    ``facts`` never fails: where the file cannot be used, no price is known to it. So this is called
+    before anything is sent, and wherever prices are listed.
+
+    Returns:
+        The path and the ids, both empty where no file is named.
+
+    Raises:
+        InputError: The file cannot be used; the error names the entry and what is wrong with it.
+    """
+    path = os.environ.get(PRICE_FILE, "")
+    return path, frozenset(_own_models(path)) if path else frozenset()
+
+
+@cache
+def _data() -> dict[str, Any]:
+    text = resources.files("claude_nb.cost").joinpath("models.json").read_text(encoding="utf-8")
+    data: dict[str, Any] = json.loads(text)
+    return data
+
+
+def _models() -> dict[str, ModelFacts]:
+    try:
+        return _table(os.environ.get(PRICE_FILE, ""))
+    except InputError:
+        return _unpriced()
+
+
+@lru_cache(maxsize=8)
+def _table(path: str) -> dict[str, ModelFacts]:
+    """All models, with what the user's file says of them; a file that was read stays as it was."""
+    entries = dict(_data()["models"])
+    unknown = dict.fromkeys(next(iter(entries.values())))
+    for model_id, own in (_own_models(path) if path else {}).items():
+        named = _data()["aliases"].get(model_id, model_id)
+        known = entries.get(named, unknown | {"name": model_id})
+        entries[named] = known | {"source": path, "read": None} | own
+    return {model_id: _facts(model_id, entry) for model_id, entry in entries.items()}
+
+
+@cache
+def _unpriced() -> dict[str, ModelFacts]:
+    """All models without their prices: the user said that they are others, and not which."""
+    known = {model_id: _facts(model_id, entry) for model_id, entry in _data()["models"].items()}
+    return {model_id: replace(model, prices=()) for model_id, model in known.items()}
+
+
+@lru_cache(maxsize=8)  # what it raises is not kept: a file that was put right is read again
+def _own_models(path: str) -> dict[str, dict[str, Any]]:
+    return price_file.read(path)
+
+
+def _facts(model_id: str, entry: dict[str, Any]) -> ModelFacts:
+    types = entry["thinking_types"]
+    return ModelFacts(
+        **entry
+        | {
+            "id": model_id,
+            "thinking_types": None if types is None else tuple(types),
+            "prices": tuple(Price(**tier) for tier in entry["prices"] or ()),
+        }
+    )

@@ -1,0 +1,195 @@
+"""A user's own price file: read, and checked before any of it is used.
+
+It has the form of ``models.json`` and holds only what differs: the models, and of each the
+prices and limits that are others::
+
+    {"as_of": "2026-11-23", "models": {"claude-opus-5-5": {"prices": [
+        {"up_to_input_tokens": null, "input": 3.6, "output": 18, "cache_read": 0.18}]}}}
+
+The prices of a model are replaced together, those of all sizes of prompt; one that is left out is
+not known. Half of one list and half of another would be a price that nobody has set.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import date
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from claude_nb.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    Check = Callable[[Any], bool]
+
+_RATES = ("input", "output", "cache_write_5m", "cache_write_1h", "cache_read")
+_LIMIT = "up_to_input_tokens"
+
+
+class _WrongError(Exception):
+    """What is wrong, and where: the first argument grows on the way up."""
+
+
+def read(path: str) -> dict[str, dict[str, Any]]:
+    """Read a price file.
+
+    Args:
+        path: Where it is.
+
+    Returns:
+        For each model, the facts that are others, as in ``models.json``.
+
+    Raises:
+        InputError: It cannot be read, or something in it is no price, limit or date; the error
+            names the entry.
+    """
+    try:
+        text = Path(path).expanduser().read_text(encoding="utf-8-sig")
+        return _models(json.loads(text, object_pairs_hook=_once))
+    except _WrongError as error:
+        wrong = str(error)
+    except json.JSONDecodeError as error:
+        wrong = f"it is not JSON: line {error.lineno}, column {error.colno}: {error.msg}"
+    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: too deep, or ~nobody
+        wrong = f"it cannot be read: {error}"
+    raise InputError(
+        f"The price file {path} cannot be used.",
+        "Correct it, or take CLAUDE_NB_PRICES out of the environment. It has the form of"
+        " claude_nb/cost/models.json.",
+        detail=f"In it, {wrong}.",
+    )
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON in which no name stands twice: one of the two would be ignored."""
+    found = dict(pairs)
+    for name, _ in pairs:
+        if sum(name == other for other, _ in pairs) > 1:
+            raise _WrongError(f"{name!r} stands twice in one object")
+    return found
+
+
+def _models(data: Any) -> dict[str, dict[str, Any]]:
+    _object(data, ("as_of", "units", "sources", "aliases", "models"), "the file", "the file")
+    as_of = data.get("as_of")
+    _fits("as_of", as_of, *_FACTS["read"])
+    models = data.get("models")
+    if not isinstance(models, dict):
+        raise _WrongError(f"models is {_brief(models)}; it takes an object, a model's id each")
+    dated = {} if as_of is None else {"read": as_of}
+    return {model_id: dated | _model(model_id, entry) for model_id, entry in models.items()}
+
+
+def _model(model_id: str, entry: Any) -> dict[str, Any]:
+    if not model_id.strip() or not model_id.isprintable():
+        raise _WrongError(f"{_brief(model_id)} is not a model's id")
+    _object(entry, _FACTS, model_id, "a model")
+    for name, value in entry.items():
+        if name == "prices":
+            continue
+        _fits(f"{model_id}, {name}", value, *_FACTS[name])
+    if "prices" not in entry:
+        return dict(entry)
+    return {**entry, "prices": _prices(f"{model_id}, prices", entry["prices"])}
+
+
+def _prices(where: str, tiers: Any) -> list[dict[str, Any]]:
+    """The prices by size of prompt: each larger than the one before, the last one without end."""
+    if tiers is None:
+        return []
+    if not isinstance(tiers, list) or not tiers:
+        raise _WrongError(f"{where} is {_brief(tiers)}; it takes a list of prices, or null")
+    before = 0
+    for number, tier in enumerate(tiers, 1):
+        here = f"{where}, entry {number}"
+        _object(tier, (_LIMIT, *_RATES), here, "a price")
+        for rate in _RATES:
+            value = tier.get(rate)
+            if value is not None or rate in ("input", "output"):
+                _fits(f"{here}, {rate}", value, _is_rate, "USD per million tokens, 0 or more")
+        limit = tier.get(_LIMIT)
+        last = number == len(tiers)
+        if last != (limit is None):
+            which = "the last" if last else "all but the last"
+            raise _WrongError(
+                f"{here}, {_LIMIT} is {_brief(limit)}; in {which} it is"
+                f" {'null' if last else 'a number of tokens'}"
+            )
+        if not last:
+            if not _is_count(limit) or limit <= before:
+                raise _WrongError(
+                    f"{here}, {_LIMIT} is {_brief(limit)}; it takes a whole number above {before}"
+                )
+            before = limit
+    return [dict.fromkeys((_LIMIT, *_RATES)) | tier for tier in tiers]
+
+
+def _object(value: Any, names: Iterable[str], where: str, what: str) -> None:
+    """Hold that a value is an object with these names alone."""
+    if not isinstance(value, dict):
+        raise _WrongError(f"{where} is {_brief(value)}; it takes an object")
+    names = tuple(names)
+    for name in value:
+        if name not in names:
+            near = get_close_matches(name, names, 1) or [", ".join(names)]
+            raise _WrongError(f"{where} has {_brief(name)}, which {what} has not: {near[0]}")
+
+
+def _fits(where: str, value: Any, check: Check, takes: str) -> None:
+    if not check(value):
+        raise _WrongError(f"{where} is {_brief(value)}; it takes {takes}")
+
+
+def _brief(value: Any) -> str:
+    said = json.dumps(value, ensure_ascii=False)
+    return said if len(said) <= 40 else said[:39] + "…"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_rate(value: Any) -> bool:
+    return _is_number(value) and value >= 0
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _is_limit(value: Any) -> bool:
+    return value is None or _is_count(value)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and value.isprintable() and value.strip() != ""
+
+
+def _is_share(value: Any) -> bool:
+    return value is None or (_is_number(value) and 0 <= value <= 1)
+
+
+def _is_day(value: Any) -> bool:
+    try:
+        return value is None or bool(date.fromisoformat(value))
+    except (TypeError, ValueError):
+        return False
+
+
+_TOKENS = (_is_limit, "a whole number of tokens above 0, or null")
+_TEXT = (_is_text, "a text")
+
+_FACTS: dict[str, tuple[Check, str]] = {
+    "name": _TEXT,
+    "source": _TEXT,
+    "read": (_is_day, 'a day such as "2026-11-23", or null'),
+    "context_window": _TOKENS,
+    "max_output_tokens": _TOKENS,
+    "prices": (lambda _: True, ""),  # which have checks of their own
+    "batch_discount": (_is_share, "a share from 0 to 1, or null"),
+    "cache_minimum_tokens": _TOKENS,
+}

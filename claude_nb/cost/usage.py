@@ -1,0 +1,138 @@
+"""Tokens and what they cost: plain arithmetic, in which unknown stays unknown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from claude_nb.cost.models import ModelFacts
+
+MILLION = 1_000_000
+
+_MOST = 10**12
+"""Tokens that no request has: a larger count is none."""
+
+
+def _add(a: int | None, b: int | None) -> int | None:
+    return None if a is None or b is None else a + b
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """The tokens of one request, or of several added up.
+
+    The API counts the input in three parts that do not overlap: read from the cache, written to
+    it, and the rest. None means unknown, as the output of an interrupted request is: the count in
+    ``message_start`` is a placeholder, the true one comes at the end of the stream.
+
+    Attributes:
+        input_tokens: Input that was neither read from the cache nor written to it.
+        cache_write_5m_tokens: Input written to the cache for five minutes.
+        cache_write_1h_tokens: Input written to the cache for one hour.
+        cache_read_tokens: Input read from the cache.
+        output_tokens: All output, thinking included.
+        thinking_tokens: The part of the output that was thinking.
+    """
+
+    input_tokens: int | None = 0
+    cache_write_5m_tokens: int | None = 0
+    cache_write_1h_tokens: int | None = 0
+    cache_read_tokens: int | None = 0
+    output_tokens: int | None = 0
+    thinking_tokens: int | None = 0
+
+    @classmethod
+    def unknown(cls) -> Usage:
+        """The usage of a request of which no count came."""
+        return cls(None, None, None, None, None, None)
+
+    @classmethod
+    def from_api(cls, usage: dict[str, Any], *, complete: bool) -> Usage:
+        """Read the API's ``usage`` object.
+
+        Args:
+            usage: ``message_start``'s usage, overwritten by that of each ``message_delta``.
+            complete: Whether the count at the end of the stream came; the output count before it
+                is a placeholder.
+        """
+        if _count(usage, "input_tokens") is None:
+            return cls.unknown()
+        split = _part(usage, "cache_creation")
+        hour = _count(split, "ephemeral_1h_input_tokens") or 0
+        minutes = _count(split, "ephemeral_5m_input_tokens") or 0
+        written = _count(usage, "cache_creation_input_tokens")
+        written = hour + minutes if written is None else written
+        hour = min(hour, written)
+        output = _count(usage, "output_tokens") if complete else None
+        details = _part(usage, "output_tokens_details")
+        return cls(
+            input_tokens=_count(usage, "input_tokens"),
+            cache_write_5m_tokens=written - hour,
+            cache_write_1h_tokens=hour,
+            cache_read_tokens=_count(usage, "cache_read_input_tokens") or 0,
+            output_tokens=output,
+            thinking_tokens=None if output is None else _count(details, "thinking_tokens"),
+        )
+
+    def __add__(self, other: Usage) -> Usage:
+        """Both together; what is unknown in one of them is unknown in the sum."""
+        return Usage(*(_add(a, b) for a, b in zip(self.as_tuple(), other.as_tuple(), strict=True)))
+
+    @property
+    def cache_write_tokens(self) -> int | None:
+        """Input written to the cache, for five minutes or an hour."""
+        return _add(self.cache_write_5m_tokens, self.cache_write_1h_tokens)
+
+    @property
+    def total_input_tokens(self) -> int | None:
+        """The whole prompt: read from the cache, written to it, and the rest."""
+        return _add(_add(self.input_tokens, self.cache_write_tokens), self.cache_read_tokens)
+
+    def as_tuple(self) -> tuple[int | None, ...]:
+        """The six counts, in the order of the fields."""
+        return (
+            self.input_tokens,
+            self.cache_write_5m_tokens,
+            self.cache_write_1h_tokens,
+            self.cache_read_tokens,
+            self.output_tokens,
+            self.thinking_tokens,
+        )
+
+    def cost(self, facts: ModelFacts | None) -> float | None:
+        """What it cost, in USD, or None where a count or the price is unknown.
+
+        Args:
+            facts: The model that answered; its prices may depend on the size of the prompt.
+        """
+        total = self.total_input_tokens
+        price = facts.price_for(total) if facts and total is not None else None
+        if price is None:
+            return None
+        rates = (
+            price.input,
+            price.cache_write_5m,
+            price.cache_write_1h,
+            price.cache_read,
+            price.output,
+        )
+        dollars = Decimal()
+        for tokens, rate in zip(self.as_tuple()[:5], rates, strict=True):
+            if tokens is None or (tokens and rate is None):
+                return None
+            dollars += tokens * Decimal(str(rate or 0))  # in decimals, as prices are written
+        return float(dollars / MILLION)
+
+
+def _part(usage: dict[str, Any], name: str) -> dict[str, Any]:
+    part = usage.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def _count(usage: dict[str, Any], name: str) -> int | None:
+    """A token count as a server sent it: gateways leave counts out, or send something else."""
+    value = usage.get(name)
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST
+    return value if is_count else None

@@ -1,0 +1,341 @@
+"""The notebook as context, and a reply's code put back into it.
+
+A kernel does not see the notebook. What it knows is each execution, by its number: the source, what
+was written to ``sys.stdout`` and ``sys.stderr`` while it ran, the value that was its result, and
+the exception that ended it. It does not know what was displayed (plots, tables, widgets), nor
+what a cell that awaits at its top level has printed; IPython in a terminal knows both.
+
+Where that is kept: ``InteractiveShell._tee``, ``DisplayHook.log_output`` and
+``HistoryManager.exceptions`` of IPython 9.1 and later (before, only source and value);
+``IPythonKernel.do_execute``, which does not go through ``_tee`` when it awaits, and
+``ZMQDisplayPublisher.publish`` of ipykernel 7. Read there and tried, with IPython 9.18.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import traceback
+from dataclasses import dataclass
+from reprlib import Repr
+from typing import TYPE_CHECKING, Any
+
+from claude_nb.asking.asking import last
+from claude_nb.asking.conversation import Conversation
+from claude_nb.errors import ClaudeError, InputError, redact
+from claude_nb.render.markdown.characters import clean
+from claude_nb.reply import Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+BUDGET = 60_000
+"""Characters of cells at most (about 15,000 tokens); the newest come first, and one always does."""
+
+PART = 15_000
+"""Characters of one source, output, reply or error at most; of a longer one both ends are kept."""
+
+_RANGE = re.compile(r"\s*(\d{1,9})(?:-(\d{1,9}))?\s*", re.ASCII)
+# ECMA-48: a control sequence, an operating system command, or a shorter escape.
+_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])")
+_FILE = re.compile(r'(?m)^([ |]*)File "([^"\n]+)"')
+
+_repr = Repr()
+_repr.maxstring = _repr.maxother = _repr.maxlong = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Included:
+    """A part of the notebook, for a request.
+
+    Attributes:
+        text: What is put before the prompt, in the user's turn: tags as the platform documentation
+            recommends ("Use XML tags to structure your prompts"), no line end after the last.
+            It holds no ANSI escapes, and nothing that looks like an API key.
+        note: What was included and what was not, in a line for the output.
+    """
+
+    text: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """One execution: its number, its text in tags, whether a part was cut, what is not known."""
+
+    number: int
+    text: str
+    cut: bool
+    unknown: str
+
+
+def cells(shell: InteractiveShell, which: str) -> Included:
+    """Give earlier cells to the model, by what the kernel knows of them.
+
+    Every execution counts: a cell that was run twice has two numbers, and both are there.
+
+    Args:
+        shell: The shell in which a cell is running; that cell is never included.
+        which: Numbers of executions, the n of ``In[n]``: ``3``, ``3-5``, ``3,5-7``, or ``all``.
+
+    Returns:
+        The cells in their order. If they are more than ``BUDGET`` characters, those from the
+        newest on that fit.
+
+    Raises:
+        InputError: There are no such cells; the error says which there are.
+    """
+    # A cell's source is stored before it runs, so the newest number is the running cell's own.
+    # `In` itself is of no use: it leaves out `exit` and `%paste`, and is then off by one.
+    sources = {
+        number: source
+        for number in range(1, shell.execution_count - 1)
+        if isinstance(source := shell.user_ns.get(f"_i{number}"), str)
+    }
+    numbers = _numbers(which, list(sources))
+    in_kernel = hasattr(shell, "kernel")
+    replies = _replies(shell) if in_kernel else {}  # a terminal's output has them
+    included: list[_Cell] = []
+    used = 0
+    for number in reversed(numbers):
+        cell = _cell(shell, number, sources[number], replies.get(number, []))
+        used += len(cell.text)
+        if included and used > BUDGET:
+            break
+        included.insert(0, cell)
+    about = "Earlier cells of this notebook, by the number of their execution."
+    if in_kernel:
+        about += " What they displayed (plots, tables, widgets) is not included."
+    text = "\n".join([about, *(cell.text for cell in included)])
+    return Included(text, _note(included, numbers[: -len(included)], in_kernel=in_kernel))
+
+
+def error(shell: InteractiveShell) -> Included:
+    """Give the last exception to the model, with the source of the cell that failed.
+
+    A slip on a ``%claude`` line is passed over as long as something else has failed before: it may
+    be the one that has just been corrected.
+
+    Args:
+        shell: The shell in which it was raised.
+
+    Raises:
+        InputError: Nothing has failed yet.
+    """
+    # IPython sets it for every exception that it shows, one in a script of `%run` too.
+    value = getattr(sys, "last_value", None)
+    if value is None:
+        raise InputError("Nothing has failed yet: there is no error to include.")
+    name, report, number = type(value).__name__, _report(shell, value), _failing(shell, value)
+    if isinstance(value, InputError) and "%claude" in _source(shell, number):
+        failures = getattr(shell.history_manager, "exceptions", {})
+        for earlier, failure in reversed(failures.items()):
+            if failure["ename"] != name:
+                name, report, number = failure["ename"], "\n".join(failure["traceback"]), earlier
+                break
+    source, report = _plain(_source(shell, number)), _plain(report)
+    begin, where = (f'<error cell="{number}">', f" of cell {number}") if number else ("<error>", "")
+    tags = [_tag("input", source)] if source else []
+    cut = ", not in full" if max(len(source), len(report)) > PART else ""
+    return Included(
+        "\n".join([begin, *tags, _tag("traceback", report), "</error>"]),
+        f"The error{where} included: {name}{cut}.",
+    )
+
+
+def insert(shell: InteractiveShell, code: str) -> str:
+    """Put code into one new cell below the running one; it is never run.
+
+    In JupyterLab and Notebook 7 the cell appears when the running one has ended, and only if it
+    did not fail (``set_next_input`` in their ``runCell``; the last call in a cell counts). In a
+    terminal, the code is the beginning of the next input. nbclient and papermill do nothing.
+
+    Args:
+        shell: The shell in which a cell is running.
+        code: What to put there; keys are redacted, as in all that is saved. Empty: no new cell.
+
+    Returns:
+        What was done, in a line for the output.
+    """
+    if not code.strip():
+        return "There is no code in the reply: no cell was inserted."
+    shell.set_next_input(redact(code), replace=False)
+    return "The code of the reply is in a new cell below; it was not run."
+
+
+def _numbers(which: str, there: list[int]) -> list[int]:
+    """The numbers that were asked for, of those that there are."""
+    if not there:
+        raise InputError("There is no earlier cell to include.")
+    if which == "all":
+        return there
+    wanted: set[int] = set()
+    for part in which.split(","):
+        match = _RANGE.fullmatch(part)
+        if match is None:
+            raise InputError(
+                f"--cells takes numbers of executions, or all, not {which!r}.",
+                f"For example: --cells 3-5 or --cells 3,5-7. There are {_ranges(there)}.",
+            )
+        low, high = int(match[1]), int(match[2] or match[1])
+        if high < low:
+            raise InputError(f"--cells {part}: the smaller number goes first: {high}-{low}.")
+        for number in (low, high):
+            if number not in there:
+                raise InputError(
+                    f"There is no earlier cell {number} in this kernel.",
+                    f"There are {_ranges(there)}.",
+                )
+        wanted.update(number for number in there if low <= number <= high)
+    return sorted(wanted)
+
+
+def _ranges(numbers: Iterable[int]) -> str:
+    """Numbers in ascending order, in words: ``3–5, 7``."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1] = [runs[-1][0], number]
+        else:
+            runs.append([number])
+    return ", ".join("–".join(map(str, run)) for run in runs)
+
+
+def _cell(shell: InteractiveShell, number: int, source: str, replies: list[str]) -> _Cell:
+    parts = [("input", _plain(source)), ("output", _plain(_output(shell, number)))]
+    parts += [("reply", _plain(reply)) for reply in replies]
+    failure = getattr(shell.history_manager, "exceptions", {}).get(number)
+    if failure:
+        parts.append(("error", _plain(f"{failure['ename']}: {failure['evalue']}")))
+    unknown = ""
+    if hasattr(shell, "kernel"):
+        if source.lstrip().startswith("%%claude") and not replies and not failure:
+            unknown = "the reply"
+        elif _awaits(shell, source):
+            unknown = "what was printed"
+    tags = [_tag(name, part) for name, part in parts if part]
+    text = "\n".join([f'<cell number="{number}">', *tags, "</cell>"])
+    return _Cell(number, text, any(len(part) > PART for _, part in parts), unknown)
+
+
+def _note(included: list[_Cell], left: list[int], *, in_kernel: bool) -> str:
+    """What was included, what was cut, what was left out and what nobody knows."""
+    numbers = [cell.number for cell in included]
+    note = f"Cell{'s' * (len(numbers) > 1)} {_ranges(numbers)} included"
+    if cut := [cell.number for cell in included if cell.cut]:
+        note += ", not in full" if cut == numbers else f", {_ranges(cut)} not in full"
+    if left:
+        note += f", {len(left)} earlier left out"
+    unknown = ["what was displayed"] if in_kernel else []
+    for what in sorted({cell.unknown for cell in included} - {""}):
+        where = _ranges(cell.number for cell in included if cell.unknown == what)
+        unknown.append(f"{what} in {where}")
+    return f"{note}; not known: {', '.join(unknown)}." if unknown else f"{note}."
+
+
+def _output(shell: InteractiveShell, number: int) -> str:
+    """What an execution printed, displayed and returned, in that order, as far as it is known."""
+    history: Any = shell.history_manager
+    shown: list[str] = []
+    returned = False
+    # By `get`: it is a defaultdict, and `_tee` fails at an empty list.
+    for output in getattr(history, "outputs", {}).get(number) or []:
+        if output.output_type in ("out_stream", "err_stream"):
+            shown.append("".join(output.bundle["stream"]))
+        elif output.output_type == "execute_result" or not hasattr(shell, "kernel"):
+            # ipykernel, where it is told to store what is displayed, stores it one cell further.
+            text = str(output.bundle.get("text/plain", ""))
+            shown.append(text)
+            returned = returned or (output.output_type == "execute_result" and text != "")
+    if not returned and number in history.output_hist:
+        # Not from `output_hist_reprs`: what `%reset` leaves there is of other cells.
+        shown.append(_safe_repr(history.output_hist[number]))
+    return "\n".join(text.removesuffix("\n") for text in shown if text)
+
+
+def _safe_repr(value: Any) -> str:
+    """A bounded ``repr``, whatever the value's own does."""
+    try:
+        return _repr.repr(value)
+    except Exception:  # noqa: BLE001 - the code of a stranger
+        return f"<{type(value).__name__}: its repr failed>"
+
+
+def _replies(shell: InteractiveShell) -> dict[int, list[str]]:
+    """The replies that are still at hand, by the execution in which they were shown."""
+    found: dict[int, dict[str, None]] = {}
+    for name in Conversation.names():
+        for exchange in Conversation.named(name).exchanges:
+            found.setdefault(exchange.place.execution, {})[exchange.text] = None
+    history: Any = shell.history_manager
+    # By type: `isinstance` asks the value, which may be a stranger's.
+    for value in [*shell.user_ns.values(), *history.output_hist.values(), last()]:
+        if type(value) is Reply and value.text.strip():
+            found.setdefault(value.shown_in, {})[value.text.rstrip()] = None
+    return {number: list(texts) for number, texts in found.items()}
+
+
+def _awaits(shell: InteractiveShell, source: str) -> bool:
+    """Whether a cell awaits at its top level."""
+    if "await" not in source and "async" not in source:
+        return False
+    try:
+        return bool(shell.should_run_async(source, transformed_cell=shell.transform_cell(source)))
+    except Exception:  # noqa: BLE001 - transformations can be a stranger's
+        return False
+
+
+def _source(shell: InteractiveShell, number: int | None) -> str:
+    return str(shell.user_ns.get(f"_i{number}", ""))
+
+
+def _failing(shell: InteractiveShell, value: BaseException) -> int | None:
+    """The number of the execution that an exception ended, or None if it ended none."""
+    files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(value.__traceback__)]
+    if isinstance(value, SyntaxError) and value.filename:
+        files.append(value.filename)
+    number = next(filter(None, (_number(shell, file) for file in files)), None)
+    # Code that a cell runs as a cell, as `%%capture` does, has the number of the next one, and
+    # a script may call what an earlier one defined: it is that cell only if that cell failed.
+    return number if number in getattr(shell.history_manager, "exceptions", {}) else None
+
+
+def _number(shell: InteractiveShell, filename: str) -> int | None:
+    """The number of the cell that was compiled under a file name, or None for other files."""
+    label = shell.compile.format_code_name(filename)  # ("Cell", "In[3]")
+    return int(label[1][3:-1]) if label else None
+
+
+def _report(shell: InteractiveShell, value: BaseException) -> str:
+    """The traceback without the way to the user's code, the cells in it under their numbers."""
+    if isinstance(value, ClaudeError):  # the way to it is ours, and says nothing to a reader
+        return f"{type(value).__name__}: {value}"
+    begin = value.__traceback__
+    while begin and begin.tb_frame.f_globals.get("__name__", "").startswith("IPython."):
+        begin = begin.tb_next
+    lines = traceback.format_exception(type(value), value, begin)
+    return _FILE.sub(
+        lambda match: (
+            f"{match[1]}Cell In[{number}]" if (number := _number(shell, match[2])) else match[0]
+        ),
+        "".join(lines),
+    )
+
+
+def _plain(text: str) -> str:
+    """Text as a reader sees it: no escapes, overwritten lines as they were last, no keys."""
+    text = _ESCAPE.sub("", text).replace("\r\n", "\n")
+    if "\r" in text:  # a progress bar writes its line again and again
+        text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+    return redact(clean(text, prose=True)).strip("\n")
+
+
+def _tag(name: str, text: str) -> str:
+    """A text in tags, its middle left out if it is long."""
+    if len(text) > PART:
+        half = PART // 2
+        dropped = f"[… {len(text) - 2 * half:,} characters left out …]"
+        text = f"{text[:half]}\n{dropped}\n{text[-half:]}"
+    return f"<{name}>\n{text}\n</{name.partition(' ')[0]}>"

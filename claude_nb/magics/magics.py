@@ -1,0 +1,166 @@
+"""The doors of a notebook: ``%%claude``, ``%claude`` and ``%claude_nb``. They parse and hand on."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.magic import (
+    Magics,
+    line_cell_magic,
+    line_magic,
+    magics_class,
+    no_var_expand,
+)
+from traitlets import Bool, Enum, Float, Int, Unicode
+
+from claude_nb.client import preload
+from claude_nb.cost.models import DEFAULT_MODEL
+from claude_nb.magics import completion, options
+from claude_nb.magics.input_transform import rewrite
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from claude_nb.asking.comparison import Comparison
+    from claude_nb.render.timeline import Timeline
+    from claude_nb.reply import Reply
+
+_MANUAL = f"""Ask Claude: the cell's text is the prompt, the reply streams into the output.
+
+    %%claude [options]
+    Why is the sky blue?
+
+    %claude [options] Why is the sky blue?
+    answer = %claude [options] Why is the sky blue?
+
+Options
+{options.manual()}
+
+A function of the notebook is a tool by its name, docstring and type hints: --tools look_up. Its
+input comes value by value: a long one after a pause, and then all at once. With --eager it comes as
+it is written, and may turn out to be invalid; then it is not run, and Claude is told.
+
+The defaults are yours: %config ClaudeMagics.model = "claude-sonnet-5-5"
+Interrupt the kernel to stop a reply: the request ends, and what had come is kept.
+%claude_nb help lists what else there is.
+"""
+
+
+@magics_class
+class ClaudeMagics(Magics):
+    """The magics, and their defaults as traits."""
+
+    shell: InteractiveShell
+
+    model = Unicode(DEFAULT_MODEL, help="The model to ask.").tag(config=True)
+    max_tokens = Int(16_000, help="The most tokens to generate, thinking too.").tag(config=True)
+    system = Unicode("", help="The system prompt.").tag(config=True)
+    thinking = Unicode("", help="on, off or a number of tokens; empty: the model's way.").tag(
+        config=True
+    )
+    effort = Unicode("", help="low, medium, high, xhigh or max; empty: as it is.").tag(config=True)
+    tries = Int(5, help="Requests for one reply at most, when they fail in passing.").tag(
+        config=True
+    )
+    max_wait = Float(60.0, help="The longest wait that a server may ask for, in seconds.").tag(
+        config=True
+    )
+    hide_thinking = Bool(default_value=False, help="Ask for no readable thinking to be sent.").tag(
+        config=True
+    )
+
+    hide_tools = Bool(default_value=False, help="Do not show calls of tools.").tag(config=True)
+    view = Enum(
+        ["auto", "live", "updating", "terminal"],
+        default_value="auto",
+        help="How replies are shown; auto: with a widget where a front end answers.",
+    ).tag(config=True)
+
+    @no_var_expand
+    @line_cell_magic
+    def claude(self, line: str, cell: str | None = None) -> Reply | Comparison | None:
+        """Ask Claude."""
+        from claude_nb.magics.cell import run
+
+        return run(self.shell, line, cell, self._defaults())
+
+    def _defaults(self) -> dict[str, Any]:
+        from claude_nb.client.retry import Policy
+        from claude_nb.session.session import session
+
+        thinking = self.thinking
+        return {
+            "model": session.model or self.model,
+            "max_tokens": self.max_tokens,
+            "system": self.system or None,
+            "thinking": int(thinking) if thinking.isdecimal() else thinking or None,
+            "effort": self.effort or None,
+            "hide_thinking": self.hide_thinking,
+            "hide_tools": self.hide_tools,
+            "view": self.view,
+            "policy": Policy(tries=self.tries, max_wait=self.max_wait),
+        }
+
+    @no_var_expand
+    @line_magic
+    def claude_nb(self, line: str) -> object:
+        """Status, usage, models, history, …: ``%claude_nb help`` lists the commands."""
+        from claude_nb.magics import commands
+
+        return commands.execute(line, self.model)
+
+
+ClaudeMagics.claude.__doc__ = _MANUAL
+
+
+def load(shell: InteractiveShell) -> None:
+    """Register the magics, once."""
+    if rewrite not in shell.input_transformers_cleanup:
+        shell.register_magics(ClaudeMagics(shell))
+        # Before IPython's own, which would change a prompt: they take out indents and `>>>`.
+        shell.input_transformers_cleanup.insert(0, rewrite)
+        shell.Completer.custom_matchers.append(completion.matcher(shell.user_ns))
+        if shell.display_formatter is not None:
+            shell.display_formatter.ipython_display_formatter.for_type_by_name(*_TIMELINE, _show)
+        preload.start(_warm_up(shell))
+
+
+_TIMELINE = ("claude_nb.render.timeline", "Timeline")
+
+
+def _show(timeline: Timeline) -> None:
+    """Show a timeline where the notebook runs: IPython asks for it."""
+    from claude_nb.asking.asking import show_timeline
+
+    show_timeline(timeline)
+
+
+def _warm_up(shell: InteractiveShell) -> Iterator[None]:
+    """Make ready what the first cell needs, in steps."""
+    from claude_nb.session.session import session
+
+    yield from session.warm_up()
+    for name in ("magics.cell", "views.live") if hasattr(shell, "kernel") else ("magics.cell",):
+        yield
+        import_module(f"claude_nb.{name}")
+
+
+def unload(shell: InteractiveShell) -> None:
+    """Take out what ``load`` put in."""
+    if rewrite in shell.input_transformers_cleanup:
+        shell.input_transformers_cleanup.remove(rewrite)
+    for kind, name in (("line", "claude"), ("cell", "claude"), ("line", "claude_nb")):
+        shell.magics_manager.magics[kind].pop(name, None)
+    if shell.display_formatter is not None:
+        shell.display_formatter.ipython_display_formatter.pop(".".join(_TIMELINE), None)
+    shell.Completer.custom_matchers[:] = [
+        matcher
+        for matcher in shell.Completer.custom_matchers
+        if getattr(matcher, "matcher_identifier", "") != completion.IDENTIFIER
+    ]
+    ours = shell.magics_manager.registry.pop(ClaudeMagics.__name__, None)
+    if ours in shell.configurables:
+        shell.configurables.remove(ours)

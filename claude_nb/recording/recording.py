@@ -1,0 +1,252 @@
+"""Recordings: a reply as a file of timed events.
+
+A file has one JSON object a line, its keys sorted. The first line says what it is and what was
+asked; each line after it is an event, with the seconds since the first one in ``at`` and, in
+``wire``, what came over the wire, or, in ``event``, what happened besides. It holds no key.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from claude_nb import __version__
+from claude_nb.cost.models import DEFAULT_MODEL
+from claude_nb.errors import ClaudeError, InputError, MalformedError
+from claude_nb.recording.lines import CHECKS, Lines, to_line
+from claude_nb.recording.matching import canonical, parts
+from claude_nb.reply import Reply
+from claude_nb.request.request import Request
+from claude_nb.streaming.events import Failed, RequestSent, StreamEvent
+from claude_nb.streaming.progress import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+VERSION = 1
+"""Of the format. A reader refuses what is newer than itself."""
+
+SUFFIX = ".jsonl"
+
+_KIND = "claude_nb recording"
+_HELD = 10_000
+"""Characters of a recorded prompt that a reply holds."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recording:
+    """A reply that can be kept in a file, read back, shown and played.
+
+    Attributes:
+        request: What was sent first: the arguments of ``messages.create``.
+        events: What happened, in order; ``time`` counts from the first.
+        left_out: Which of ``PARTS`` are not in it.
+        path: The file that it was read from, or None.
+        cut: Whether it ends before the reply does: the file was cut off.
+
+    Example:
+        >>> reply = claude_nb.ask("Why is the sky blue?")
+        >>> claude_nb.Recording.of(reply).save("sky.jsonl")
+        >>> claude_nb.Recording.load("sky.jsonl").reply.timeline()
+    """
+
+    request: dict[str, Any]
+    events: tuple[StreamEvent, ...]
+    left_out: tuple[str, ...] = ()
+    path: Path | None = None
+    cut: bool = False
+
+    @classmethod
+    def of(cls, reply: Reply, without: Collection[str] = ()) -> Recording:
+        """Record a reply as far as it has come.
+
+        Args:
+            reply: The reply. What looks like an API key is taken out of it.
+            without: What to leave out: any of ``"attachments"``, ``"request"`` and ``"thinking"``.
+                A replay finds the recording all the same, by a fingerprint of what is left out.
+
+        Raises:
+            InputError: There is no such part.
+        """
+        left_out = parts(without)
+        sent = next((e.data.params for e in reply.events if isinstance(e.data, RequestSent)), {})
+        began = reply.events[0].time if reply.events else 0.0
+        lines = Lines(left_out)
+        taken = tuple(
+            StreamEvent(event.seq, round(event.time - began, 6), event.attempt, data)
+            for event in reply.events
+            for data in [lines.read(lines.write(event.data), "")]
+        )
+        request = canonical(sent or reply.request.params(), left_out)
+        return cls(request, taken, left_out)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Recording:
+        """Read a recording back.
+
+        One that was cut off is read as far as it goes, and says so in ``cut``.
+
+        Args:
+            path: The file.
+
+        Raises:
+            InputError: It is not there, is not a recording, is of a newer version, or holds a line
+                that cannot be read; the error says which.
+        """
+        path = Path(path)
+        lines = _read(path)
+        head = _head(path, lines[0])
+        read = Lines(tuple(map(str, head["left_out"])), head["request"])
+        found: list[StreamEvent] = []
+        attempt, cut = 0, False
+        for number, line in enumerate(lines[1:], 2):
+            where = f"{path}, line {number}"
+            try:
+                item = json.loads(line)
+            except (ValueError, RecursionError):
+                if number < len(lines):
+                    raise InputError(f"{where} is not JSON: it was edited or damaged.") from None
+                cut = True  # the last line alone
+                break
+            at = item.get("at") if isinstance(item, dict) else None
+            if at is None or not CHECKS["float"](at):
+                raise InputError(f"{where} has no time: it is not an event of a recording.")
+            data = read.read(item, where)
+            attempt += isinstance(data, RequestSent)
+            found.append(StreamEvent(len(found), float(at), attempt, data))
+        count = head.get("events")
+        cut = cut or (isinstance(count, int) and len(found) < count)
+        return cls(head["request"], tuple(found), read.parts, path, cut)
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write it to a file: one event a line, the same text for the same recording.
+
+        Args:
+            path: Where; the usual ending is ``.jsonl``.
+            overwrite: Whether a file that is there may be replaced.
+
+        Raises:
+            InputError: It is there, or cannot be written.
+        """
+        path = Path(path)
+        try:
+            with path.expanduser().open("w" if overwrite else "x", encoding="utf-8") as file:
+                file.writelines(f"{line}\n" for line in self._lines())
+        except FileExistsError:
+            raise InputError(
+                f"{path} is there already; it was left as it is.",
+                "Take another name, or say overwrite=True.",
+            ) from None
+        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: nobody's home, ~nobody
+            raise InputError(f"{path} cannot be written.", detail=str(error)) from None
+
+    def _lines(self) -> Iterator[str]:
+        head = {
+            "claude_nb": __version__,
+            "events": len(self.events),
+            "format": VERSION,
+            "kind": _KIND,
+            "left_out": list(self.left_out),
+            "request": self.request,
+        }
+        yield to_line(head)
+        lines = Lines(self.left_out, self.request)
+        for event in self.events:
+            yield to_line({"at": event.time, **lines.write(event.data)})
+
+    @property
+    def reply(self) -> Reply:
+        """The reply as it was: it shows itself, and has a ``timeline()``. Marked as replayed."""
+        reply = Reply(_holder(self.request))
+        reply.advance(self.events)
+        if reply.outcome is Outcome.STREAMING and self.events:
+            last = self.events[-1]
+            end = StreamEvent(last.seq + 1, last.time, last.attempt, Failed(unfinished()))
+            reply.advance([end])
+        return reply
+
+    def to_sse(self) -> str:
+        """The wire events as server-sent events, as text: any decoder reads the same events again.
+
+        What the wire did not say (when a request was sent, why it broke off) stands in comments.
+        """
+        said: list[str] = []
+        for event in self.events:
+            data = event.data
+            if isinstance(data, RequestSent):
+                said.append(f": request {event.attempt}, at {event.time:.3f} s\n\n")
+            elif isinstance(data, dict):
+                said.append(f"event: {event.type}\ndata: {to_line(data)}\n\n")
+            else:
+                what = f": {event.type}{_why(data)}".replace("\n", " ")
+                said.append(f"{what}, at {event.time:.3f} s\n\n")
+        return "".join(said)
+
+    def __repr__(self) -> str:
+        count = len(self.events)
+        name = f" {str(self.path)!r}" if self.path else ""
+        cut = " · cut off" if self.cut else ""
+        return f"<Recording{name} · {count:,} {'event' if count == 1 else 'events'}{cut}>"
+
+
+def unfinished() -> ClaudeError:
+    """What a recording ends in that ends before its reply does."""
+    return MalformedError("The recording ends here, before the reply does.", "It was cut off.")
+
+
+def _read(path: Path) -> list[str]:
+    """The lines of a file, without an empty last one."""
+    try:
+        path = path.expanduser()
+        path.stat()
+        if not path.is_file():  # reading a pipe or a device might never end
+            raise InputError(f"{path} is {'a directory' if path.is_dir() else 'not a file'}.")
+        text = path.read_bytes().decode()
+    except FileNotFoundError:
+        raise InputError(f"There is no file {path}.", f"Paths begin at {Path.cwd()}.") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is not a recording: it is not text.") from None
+    except (OSError, ValueError, RuntimeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} cannot be read.", detail=str(error)) from None
+    # Not by ``splitlines``: there are ends of lines that JSON takes for any other character.
+    return text.removesuffix("\n").split("\n")
+
+
+def _head(path: Path, line: str) -> dict[str, Any]:
+    try:
+        head = json.loads(line)
+    except (ValueError, RecursionError):
+        head = None
+    if not isinstance(head, dict) or head.get("kind") != _KIND:
+        raise InputError(f"{path} is not a recording of claude_nb.")
+    version = head.get("format")
+    if type(version) is not int or version < 1:
+        raise InputError(f"{path} does not say which version of the format it is.")
+    if version > VERSION:
+        raise InputError(
+            f"{path} was written by a newer claude_nb ({head.get('claude_nb')}).",
+            "This one does not know its format: update claude_nb.",
+        )
+    if not isinstance(head.get("request"), dict) or not isinstance(head.get("left_out"), list):
+        raise InputError(f"{path} does not say what was asked: its first line was edited.")
+    return head
+
+
+def _holder(params: dict[str, Any]) -> Request:
+    """A request that says as much of a recorded one as a reply has to know of it."""
+    messages = params.get("messages")
+    asked = messages[-1] if isinstance(messages, list) and messages else {}
+    content = asked.get("content") if isinstance(asked, dict) else ""
+    texts = content if isinstance(content, list) else [{"text": content}]
+    said = "\n\n".join(str(b["text"]) for b in texts if isinstance(b, dict) and b.get("text"))
+    model = str(params.get("model") or "").strip() or DEFAULT_MODEL
+    return Request(said.strip()[:_HELD] or "(not recorded)", model=model)
+
+
+def _why(data: Any) -> str:
+    error = getattr(data, "error", None)
+    return f": {error.what}" if isinstance(error, ClaudeError) else ""

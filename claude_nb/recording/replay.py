@@ -1,0 +1,289 @@
+"""Recordings in the place of the API: a ``Source`` that plays them, and what saves them."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter, defaultdict
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from claude_nb.client.retry import Policy
+from claude_nb.errors import ClaudeError, InputError, redact
+from claude_nb.recording.matching import canonical, differences, digest, distance, parts
+from claude_nb.recording.recording import SUFFIX, Recording, unfinished
+from claude_nb.streaming.events import (
+    Failed,
+    RequestSent,
+    ResponseStarted,
+    Stopped,
+    StreamEvent,
+    Waiting,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Collection, Iterable
+
+    from claude_nb.client.source import Source
+    from claude_nb.reply import Reply
+    from claude_nb.request.request import Request
+
+_LONGEST = 90.0
+"""Seconds of a replayed silence at most: what is longer is a clock that jumped."""
+
+_SHOWN = 5
+"""Differences that are shown of a request that has no recording."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request of a recording, and what came of it.
+
+    Attributes:
+        recording: What it is a part of.
+        sent: The request.
+        events: What happened from then on, up to what ended it.
+    """
+
+    recording: Recording
+    sent: StreamEvent
+    events: list[StreamEvent]
+
+    async def play(self, speed: float) -> AsyncGenerator[Any, None]:
+        """Tell it again, at its own pace times ``speed``, and end as it ended."""
+        loop = asyncio.get_running_loop()
+        due, before = loop.time(), self.sent.time
+        complete = False
+        for event in self.events:
+            due += min(max(event.time - before, 0.0), _LONGEST) / speed
+            before = event.time
+            if due > loop.time():
+                await asyncio.sleep(due - loop.time())
+            if isinstance(event.data, Stopped):
+                raise asyncio.CancelledError
+            if isinstance(event.data, (Waiting, Failed)):
+                raise event.data.error
+            if not isinstance(event.data, (dict, ResponseStarted)):
+                break  # what follows a message is for the engine to do again
+            yield event.data
+            complete = complete or event.type == "message_stop"
+        if not complete:
+            raise unfinished()
+
+
+def exchanges(recording: Recording) -> list[Exchange]:
+    """The requests that a recorded reply took."""
+    found: list[Exchange] = []
+    for event in recording.events:
+        if isinstance(event.data, RequestSent):
+            found.append(Exchange(recording, event, []))
+        elif found:
+            found[-1].events.append(event)
+    return found
+
+
+class RecordingStore:
+    """Recordings, found by what was asked.
+
+    A request is found by all that it says. One that was recorded several times gets one answer
+    after another, and the first again after the last.
+
+    Args:
+        recordings: What there is.
+        speed: Factor on the pace at which they are played; ``math.inf`` for no pauses at all.
+        name: What they are called in an error, such as their folder.
+    """
+
+    def __init__(
+        self,
+        recordings: Iterable[Recording],
+        *,
+        speed: float = 1.0,
+        name: str = "these recordings",
+    ) -> None:
+        self.speed = speed
+        self.name = name
+        self.exchanges = [e for recording in recordings for e in exchanges(recording)]
+        self._played: Counter[str] = Counter()
+        self._found: dict[tuple[str, ...], dict[str, list[Exchange]]] = {}
+        for exchange in self.exchanges:
+            without = exchange.recording.left_out
+            found = self._found.setdefault(without, defaultdict(list))
+            found[digest(canonical(exchange.sent.data.params, without))].append(exchange)
+
+    @classmethod
+    def of(cls, folder: str | Path, *, speed: float = 1.0) -> tuple[RecordingStore, list[str]]:
+        """The recordings of a folder.
+
+        Args:
+            folder: Where they are.
+            speed: Factor on the pace.
+
+        Returns:
+            The library, and a note on each file that is not as it should be.
+
+        Raises:
+            InputError: There is no recording in it.
+        """
+        folder = _home(folder)
+        if not folder.is_dir():
+            raise InputError(f"There is no folder {folder}.", f"Paths begin at {Path.cwd()}.")
+        recordings, notes = [], []
+        for path in sorted(folder.glob(f"*{SUFFIX}"), key=_order):
+            try:
+                recording = Recording.load(path)
+            except InputError as error:
+                notes.append(error.what)
+                continue
+            recordings.append(recording)
+            if recording.cut:
+                notes.append(f"{path} is cut off: its reply will not be complete.")
+        if not recordings:
+            raise InputError(f"There is no recording in {folder}.", " ".join(notes))
+        return cls(recordings, speed=speed, name=str(folder)), notes
+
+    def find(self, params: dict[str, Any]) -> Exchange:
+        """What was recorded for a request, each time the next.
+
+        Args:
+            params: The arguments of ``messages.create``.
+
+        Raises:
+            InputError: Nothing was; the error says how the nearest one differs.
+        """
+        for without, found in self._found.items():
+            asked = digest(canonical(params, without))
+            if asked in found:
+                self._played[asked] += 1
+                return found[asked][(self._played[asked] - 1) % len(found[asked])]
+        raise InputError(
+            f"This request has no recording in {self.name}.",
+            "%claude_nb replay off asks the API again, %claude_nb record keeps what it says.",
+            detail=self._nearest(params),
+        )
+
+    def _nearest(self, params: dict[str, Any]) -> str:
+        """How the recorded request that is most like another one differs from it."""
+        if not self.exchanges:
+            return "There is no request in it at all."
+        without = {e.recording.left_out for e in self.exchanges}
+        asked = {parts: canonical(params, parts) for parts in without}
+        pairs = [(e, e.sent.data.params, asked[e.recording.left_out]) for e in self.exchanges]
+        nearest, recorded, wanted = min(pairs, key=lambda pair: distance(*pair[1:]))
+        best, path = differences(recorded, wanted), nearest.recording.path
+        more = [f"And {len(best) - _SHOWN} more differences."] if len(best) > _SHOWN else []
+        return "\n".join([f"The nearest is {path.name if path else 'one'}:", *best[:_SHOWN], *more])
+
+    def policy(self, policy: Policy | None) -> Policy:
+        """As patient as ``policy``, in the time that is played."""
+        return _Paced(**asdict(policy or Policy()), speed=self.speed)
+
+
+class ReplaySource:
+    """A ``Source`` in which recordings answer; nothing is sent.
+
+    Args:
+        library: The recordings.
+        source: What they stand for: it says what it would send.
+    """
+
+    def __init__(self, library: RecordingStore, source: Source) -> None:
+        self._library = library
+        self._source = source
+
+    def params(self, request: Request) -> dict[str, Any]:
+        """What would be sent."""
+        return self._source.params(request)
+
+    async def events(self, request: Request) -> AsyncGenerator[Any, None]:
+        """What was recorded for ``request``.
+
+        Raises:
+            InputError: Nothing was.
+        """
+        params = self.params(request)
+        try:
+            exchange = self._library.find(params)
+        except InputError:
+            yield RequestSent(request.model, replayed=True, params=params)
+            raise
+        yield replace(exchange.sent.data, replayed=True, params=params)
+        async for data in exchange.play(self._library.speed):
+            yield data
+
+
+@dataclass(frozen=True, slots=True)
+class _Paced(Policy):
+    """A policy that waits by another clock.
+
+    Attributes:
+        speed: How fast that clock goes.
+    """
+
+    speed: float = 1.0
+
+    def wait(self, error: ClaudeError, failures: int) -> float | None:
+        """Seconds to wait, by our clock."""
+        seconds = Policy.wait(self, error, failures)
+        return None if seconds is None else seconds / self.speed
+
+
+class Recorder:
+    """Saves replies into a folder, a file each, named after what was asked.
+
+    A notebook that runs again writes the same files again, so that a difference is seen.
+
+    Args:
+        folder: Where; it is made if it is not there.
+        without: What is left out, as for ``Recording.of``.
+
+    Raises:
+        InputError: The folder cannot be made, or there is no such part.
+    """
+
+    def __init__(self, folder: str | Path, without: Collection[str] = ()) -> None:
+        self.folder = _home(folder)
+        self.without = parts(without)
+        self.count = 0
+        self._names: Counter[str] = Counter()
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except (OSError, ValueError) as error:
+            raise InputError(f"{folder} cannot be made.", detail=str(error)) from None
+
+    def keep(self, reply: Reply) -> None:
+        """Save a reply; one that was replayed, or for which nothing was sent, is not.
+
+        Raises:
+            InputError: It cannot be written.
+        """
+        if reply.replayed or not reply.messages:
+            return
+        recording = Recording.of(reply, self.without)
+        slug = "" if "request" in self.without else _slug(reply.request.prompt)
+        name = f"{slug}{digest(recording.request)[:8]}"
+        self._names[name] += 1
+        number = self._names[name]
+        last = f"-{number}" if number > 1 else ""
+        recording.save(self.folder / f"{name}{last}{SUFFIX}", overwrite=True)
+        self.count += 1
+
+
+def _home(folder: str | Path) -> Path:
+    """A folder whose path may begin with ``~``, or ``~`` and somebody's name."""
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError as error:
+        raise InputError(f"There is no folder {folder}.", detail=str(error)) from None
+
+
+def _order(path: Path) -> tuple[str, int]:
+    """Files in the order in which they were recorded: ``a``, ``a-2``, …, ``a-10``."""
+    match = re.fullmatch(r"(.*?)(?:-(\d{1,6}))?", path.stem)
+    return (match[1], int(match[2] or 1)) if match else (path.stem, 1)
+
+
+def _slug(prompt: str) -> str:
+    words = re.findall(r"[a-z0-9]+", redact(prompt).lower())[:5]
+    return "".join(f"{word[:20]}-" for word in words)

@@ -1,0 +1,238 @@
+"""What is said to people: numbers, durations, states and outcomes. Plain text, nothing escaped."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from claude_nb.errors import RateLimitError
+from claude_nb.render import partial_json
+from claude_nb.render.markdown.characters import MOST, brief
+from claude_nb.streaming.block import TOOL_CALLS
+from claude_nb.streaming.events import ToolAsked, ToolRan, ToolStarted
+from claude_nb.streaming.progress import Outcome
+
+if TYPE_CHECKING:
+    from claude_nb.streaming.block import Block, Break
+    from claude_nb.streaming.message import Message
+    from claude_nb.streaming.progress import Progress
+
+UNKNOWN = "unknown"
+
+
+def count(tokens: int | None) -> str:
+    """A number of tokens: ``18,204``."""
+    return UNKNOWN if tokens is None else f"{tokens:,}"
+
+
+def money(usd: float | None) -> str:
+    """A price in USD, to a hundredth of a cent: ``$0.0142``."""
+    if usd is None:
+        return UNKNOWN
+    return "<$0.0001" if 0 < usd < 0.00005 else f"${usd:,.4f}"
+
+
+def seconds(duration: float | None) -> str:
+    """A duration: ``0.4 s``, ``12 s``, ``1 min 05 s``."""
+    if duration is None:
+        return "–"
+    if duration < 9.95:
+        return f"{duration:.1f} s"
+    whole = round(duration)
+    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60:02} s"
+
+
+def megabytes(size: int) -> str:
+    """A size in bytes: ``2.4 MB``."""
+    return f"{size / 1e6:.1f} MB"
+
+
+def stop_reason(message: Message, outcome: Outcome) -> str:
+    """Why a message ended, for a row of the usage table."""
+    reason = message.stop_reason or message.failure or str(outcome)
+    return reason.replace("_", " ")
+
+
+def status(progress: Progress) -> str:
+    """What a reply is doing now, in a few words."""
+    return f"{_doing(progress)} · replayed" if progress.replayed else _doing(progress)
+
+
+def _doing(progress: Progress) -> str:
+    message = progress.last
+    if progress.outcome is not Outcome.STREAMING:
+        return str(progress.outcome)
+    if progress.waiting is not None:
+        return waiting(progress, seconds_left(max(0.0, progress.waiting.until - time.time())))
+    if message is not None and message.whole:
+        return "waiting for the whole reply"
+    if message is None:
+        return progress.pending() or "connecting"
+    if not message.accepted:
+        return "connecting"
+    if not message.content:
+        return "waiting for the first words"
+    block = message.content[-1]
+    if message.calls:
+        return _running(message.calls)
+    if block.ended is not None:
+        return "working"
+    if block.type in TOOL_CALLS:
+        return "writing tool input"
+    return {"text": "writing", "thinking": "thinking"}.get(block.type, "working")
+
+
+def _running(calls: list[Block]) -> str:
+    """What is being done about the calls of a message."""
+    if any(isinstance(call.run, ToolAsked) for call in calls):
+        return "waiting for your answer"
+    names = dict.fromkeys(call.name for call in calls if isinstance(call.run, ToolStarted))
+    return f"running {', '.join(names)}" if names else "working"
+
+
+def ran(call: Block) -> str:
+    """What came of a call of a tool, for its label; empty where nothing is known of it."""
+    run = call.run
+    if isinstance(run, ToolAsked):
+        return " · may it run?"
+    if isinstance(run, ToolStarted):
+        return " · running"
+    if not isinstance(run, ToolRan):
+        return ""
+    took = f" · {seconds(run.seconds)}" if run.seconds else ""
+    return f"{' · ' if run.is_error else ' → '}{run.note or 'done'}{took}"
+
+
+def waiting(progress: Progress, left: str) -> str:
+    """What is waited for, and for how long.
+
+    Args:
+        progress: A reply that waits to be asked for again.
+        left: The time that is left, in words.
+    """
+    wait = progress.waiting
+    if wait is None:
+        return ""
+    turn = f"({wait.number} of {wait.tries})"
+    if isinstance(wait.error, RateLimitError) and wait.error.retry_after is not None:
+        until = datetime.fromtimestamp(wait.until).astimezone()
+        return f"rate limited until {until:%H:%M:%S}, {left} left {turn}"
+    again = "continuing" if progress.text.strip() else "trying again"
+    return f"{wait.error.label}, {again} in {left} {turn}"
+
+
+def seconds_left(duration: float) -> str:
+    """What is left of a wait, in whole seconds, as ``live.js`` counts them down."""
+    return f"{math.ceil(duration)} s"
+
+
+def unshown(block: Block) -> str:
+    """What stands below a block that is longer than what is shown of it; for others nothing."""
+    return more_characters(len(block.text) - MOST)
+
+
+def more_characters(rest: int) -> str:
+    """What stands below something of which so many characters are not shown; if any are not."""
+    return (
+        f"{count(rest)} more characters came. The reply holds them, in .blocks." if rest > 0 else ""
+    )
+
+
+def break_line(item: Break) -> str:
+    """What stands where a text was broken off."""
+    return f"{item.why} after {seconds(item.after)} · continued"
+
+
+def call(block: Block) -> str:
+    """A call of a tool in one short line, as it is written in Python."""
+    inside = arguments(block)
+    short = inside if len(inside) <= 80 else inside[:79] + "…"
+    return f"{block.name or block.type}({short})"
+
+
+def arguments(block: Block) -> str:
+    """The arguments of a call, if its input is complete."""
+    return ", ".join(f"{k}={partial_json.write(v)}" for k, v in (block.input or {}).items())
+
+
+def thought(block: Block, tokens: int | None) -> tuple[str, str]:
+    """The label of a thinking pane: what stands out, and the rest.
+
+    Args:
+        block: The thinking block.
+        tokens: The thinking tokens of its message, where this block is all of its thinking.
+    """
+    if block.ended is None:
+        return "Thinking", "…"
+    rest = f" for {seconds(block.ended - block.started)}"
+    if block.lost:
+        return "Thought", f"{rest} · lost with the connection"
+    if tokens:
+        rest += f" · {count(tokens)} tokens"
+    return "Thought", rest if block.text else f"{rest} · nothing readable was sent"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A note below a reply that did not simply end well.
+
+    Attributes:
+        title: What happened.
+        text: What was kept and what to do, in lines.
+        serious: Whether something failed, rather than ended early.
+    """
+
+    title: str
+    text: str
+    serious: bool = False
+
+
+def card(progress: Progress) -> Card | None:
+    """The card that a reply needs, or None."""
+    kept = "What came before is kept." if progress.blocks else ""
+    message = progress.last
+    error = progress.error
+    if error is not None:
+        ids = f"Request id: {error.request_id}." if error.request_id else ""
+        tries = len(progress.messages)
+        tried = f"It was tried {tries} times." if tries > 1 else ""
+        parts = [error.detail, kept, tried, error.advice, ids]
+        return Card(error.what, _lines(parts), serious=True)
+    if progress.outcome is Outcome.STOPPED:
+        unknown = "How many tokens it used is not known." if message and message.accepted else ""
+        parts = [kept or "Nothing had come yet.", unknown]
+        return Card("Stopped", _lines(parts))
+    if message is None or progress.outcome is Outcome.STREAMING:
+        return None
+    if progress.outcome is Outcome.REFUSED:
+        category = str(message.stop_details.get("category") or "").replace("_", " ")
+        why = brief(str(message.stop_details.get("explanation") or "No reason was given."))
+        title = "Claude declined to answer" + (f" ({category})" if category else "")
+        return Card(title, _lines([why, progress.parse_error]))
+    if progress.outcome is Outcome.TRUNCATED:
+        known = _TRUNCATED[str(message.stop_reason)]
+        return replace(known, text=_lines([known.text, progress.parse_error]))
+    if progress.parse_error:
+        return Card("The answer does not have the form that was asked for", progress.parse_error)
+    if not progress.text.strip() and not progress.tool_calls:
+        return Card("The reply holds no text", "It ended normally. Ask again, or ask differently.")
+    return None
+
+
+def _lines(parts: list[str]) -> str:
+    return "\n".join(part for part in parts if part)
+
+
+_TRUNCATED = {
+    "max_tokens": Card(
+        "Cut off: the reply reached --max-tokens",
+        "Thinking counts too. Run it again with a larger --max-tokens, or ask for less.",
+    ),
+    "model_context_window_exceeded": Card(
+        "Cut off: the context window is full",
+        "Prompt and reply together are as long as the model can take. Send less.",
+    ),
+}

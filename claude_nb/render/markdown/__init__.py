@@ -1,0 +1,1 @@
+"""Markdown from the model as HTML that a trusted cell can hold."""

@@ -1,0 +1,550 @@
+"""Markdown that is still being written, as small changes to HTML that is already shown.
+
+A text has top-level blocks, numbered from 0. `Incremental` says after any number of deltas what
+has changed in them, as patches. A patch as JSON is ``{"block", "keep", "html", "rest"}``, all
+lengths in UTF-16 code units (what JavaScript counts), and it means::
+
+    html[block] = old.slice(0, keep) + patch.html + old.slice(old.length - rest)
+
+with ``old`` the HTML of that block before the patch, "" for a new one. Patches are applied in
+order. What holds of them:
+
+- A new block's number is the number of blocks so far; nothing is ever inserted between blocks.
+- ``rest`` is 0 except while a code fence grows. Then ``keep + rest`` is the whole old block,
+  ``rest`` is its closing tags, and ``html`` is escaped text without a tag: the front end appends
+  it to the block's ``code`` element (in elements of its own if that is cheaper) and leaves
+  everything before it alone, a selection among it.
+- ``keep`` 0 with an empty ``html`` removes a block. It is always the last one then.
+- Otherwise ``keep`` may end anywhere, inside a tag too: the block's nodes are made anew.
+- A block that is closed is patched again only if a link that it refers to is defined later.
+
+The concatenation of all blocks is, at every frame, ``to_html(text, live=True)`` of the text so
+far, save that the unfinished last line of an open fence is held back while it may still become the
+fence's end, as is at the very end what `Cleaner` holds back. After `Incremental.finish`, `saved`
+makes ``to_html(text)`` of it.
+
+The cost is linear in the text: only what may still change is parsed again. That is the last
+block, and of a list or table only its last item or row; and not even that where there are but more
+words in the line.
+
+Between deltas a mark can be put (see ``marks``). What is said here of the text holds of the text
+with its marks.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from markdown_it.common.utils import escapeHtml
+from markdown_it.token import Token
+
+from claude_nb.render.markdown import citation_marks
+from claude_nb.render.markdown.characters import Cleaner, in_code
+from claude_nb.render.markdown.markdown import (
+    FORMULA_LINES,
+    INLINE_LIMIT,
+    RIGHT_TO_LEFT,
+    open_fence,
+    parse,
+    render,
+)
+from claude_nb.streaming.continuation import common_prefix
+
+__all__ = ["Incremental", "Patch"]
+
+_FENCE: Final = re.compile(r"(`{3,}|~{3,})[^\n]*\n")
+_FORMULA: Final = re.compile(r"^ {0,3}(?:\$\$|\\\[)", re.MULTILINE)
+_MARKER: Final = re.compile(r" {0,3}(?:[-+*]|\d{1,9}[.)])")
+_MISSING_CELLS: Final = 0x10000
+"""markdown-it ends a table in which more cells than these are missing."""
+
+# Words that mean nothing but themselves behind other such words, and need no escaping.
+_WORDS: Final = re.compile(r"(?:[^\W_]|[ ,.:?])*")
+_PLAIN: Final = re.compile(r"[^\W_]|[,.:?]")
+_NUMBER: Final = re.compile(r"\d*[.)]?")  # a line of it may yet begin a list
+_CLOSING: Final = re.compile(r"(?:</\w+>\n?)*\Z")
+
+_FENCE_END: Final = "</code></pre>\n"
+_TABLE_END: Final = "</tbody>\n</table>\n"
+
+
+class Patch(NamedTuple):
+    """One change of one block (see the module's docstring)."""
+
+    block: int
+    keep: int
+    html: str
+    rest: int = 0
+
+
+class _Definitions(dict[str, Any]):
+    """Link definitions that remember which labels were asked for."""
+
+    def __init__(self, known: dict[str, Any]) -> None:
+        super().__init__(known)
+        self.asked: set[str] = set()
+
+    def get(self, label: str, default: Any = None) -> Any:
+        self.asked.add(label)
+        return super().get(label, default)
+
+
+@dataclass(slots=True)
+class _Fence:
+    """An open fence whose text is appended without being parsed."""
+
+    end: re.Pattern[str]
+    may_end: re.Pattern[str]
+    in_line: bool  # the last line has begun to be shown, so it is not the end
+
+
+@dataclass(slots=True)
+class _Part:
+    """An open list or table of which only the last item or row is still parsed."""
+
+    opening: Token
+    lead: str  # the lines that make a table of its rows
+    loose: bool
+    missing: int  # cells that the settled rows lack, or more
+    asked: set[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """The tokens of one top-level block and the lines that it spans, the end excluded."""
+
+    tokens: list[Token]
+    start: int
+    end: int
+
+    @property
+    def opening(self) -> Token:
+        return self.tokens[0]
+
+    @property
+    def settles(self) -> int:
+        """The number of complete lines with which all that stands before it is final."""
+        if self.opening.type == "math_block":
+            return self.end
+        return self.start + (2 if self.opening.type == "table_open" else 1)
+
+
+class Incremental:
+    """Renders a growing text, block by block, in the live form.
+
+    Attributes:
+        open_fence: After `finish`, the marker of the fence that the text ends in without closing
+            it; or nothing.
+    """
+
+    def __init__(self) -> None:
+        self.open_fence = ""
+        self._blocks: list[str] = []
+        self._new: list[str] = []
+        self._marked: list[str] = []  # what came since the last frame, as far as the newest mark
+        self._cleaner = Cleaner(prose=True)
+        self._tail = ""  # what is parsed at the next frame
+        self._before: list[str] = []  # the open block's text before that, ...
+        self._html: list[str] = []  # its HTML, which is then not in `_blocks`, ...
+        self._units = 0  # and how many UTF-16 code units that has
+        self._first = 0  # the first block that is open
+        self._defined: dict[str, Any] = {}  # link definitions that are final
+        self._tentative: dict[str, Any] = {}  # those in the tail
+        self._waiting: dict[int, tuple[str, set[str]]] = {}  # closed blocks, undefined labels
+        self._fence: _Fence | None = None
+        self._part: _Part | None = None
+        self._in_words = False  # whether the tail ends in words that more words only lengthen
+
+    @property
+    def blocks(self) -> list[str]:
+        """The HTML of each block as of the last frame."""
+        blocks = list(self._blocks)
+        if self._html:
+            blocks[self._first] = "".join(self._html) + blocks[self._first]
+        return blocks
+
+    @property
+    def open_units(self) -> int:
+        """UTF-16 code units of HTML that a front end may have to lay out anew at every frame."""
+        if self._fence:
+            return 0
+        return self._units + sum(_units(html) for html in self._blocks[self._first :])
+
+    def feed(self, delta: str) -> None:
+        """Take the next piece of the text; the next `frame` looks at it."""
+        self._new.append(delta)
+
+    def mark(self, html: str) -> None:
+        """Put a mark behind what came so far."""
+        self._marked += [self._cleaner.feed("".join(self._new)), citation_marks.mark(html)]
+        self._new.clear()
+
+    def frame(self) -> list[Patch]:
+        """What has changed since the last frame; empty if nothing has."""
+        text = "".join([*self._marked, self._cleaner.feed("".join(self._new))])
+        self._new.clear()
+        self._marked.clear()
+        if not text:
+            return []
+        if self._fence:
+            patches = self._append(self._fence, self._tail, text)
+            if patches is not None:
+                return patches
+        elif self._in_words and _WORDS.fullmatch(text) and self._is_simple(text):
+            return self._lengthen(text)
+        else:
+            self._tail += text
+        return self._parse()
+
+    def _is_simple(self, text: str) -> bool:
+        """Whether the tail with this behind it has one direction, and is not too long."""
+        whole = self._tail + text
+        return len(whole) <= INLINE_LIMIT and not RIGHT_TO_LEFT.search(whole)
+
+    def _lengthen(self, text: str) -> list[Patch]:
+        """Show more words behind the last ones, which nothing else depends on."""
+        number = len(self._blocks) - 1
+        html = self._blocks[number]
+        at = _CLOSING.search(html).start()  # type: ignore[union-attr]  # it matches nothing too
+        shown = self._tail.rstrip(" ")
+        self._tail += text
+        new = self._tail[len(shown) :].rstrip(" ")
+        return [self._replace(number, at, new + html[at:])] if new else []
+
+    def finish(self) -> list[Patch]:
+        """The last changes: now the blocks are what `to_html` makes of the whole text."""
+        patches = self.frame()
+        self._tail += self._cleaner.finish()
+        if self._tail or self._fence:
+            self._reopen()
+            patches += self._parse(finished=True)
+        return patches
+
+    def _reopen(self) -> None:
+        """Make the whole of the open block text that is to be parsed."""
+        lead = len(self._part.lead) if self._part else 0
+        self._tail = "".join(self._before) + self._tail[lead:]
+        self._join()
+
+    def _join(self) -> None:
+        """Forget what of the open block was not to be parsed again."""
+        self._blocks = self.blocks
+        self._before.clear()
+        self._html.clear()
+        self._units = 0
+        self._fence = self._part = None
+
+    def _take(self, text: str, html: str) -> None:
+        """Take `text` of the open block, shown as `html`, as not to be parsed again."""
+        self._before.append(text)
+        self._html.append(html)
+        self._units += _units(html)
+
+    def _append(self, fence: _Fence, held: str, new: str) -> list[Patch] | None:
+        """Show what follows in an open fence, without its marks; none if the fence ends in it."""
+        text = held + citation_marks.unmarked(new)
+        newline = text.rfind("\n") + 1
+        first = text.find("\n") + 1 if fence.in_line else 0
+        if newline and fence.end.search(text, first):
+            self._tail = held + new
+            self._reopen()
+            return None
+        begun = fence.in_line and not newline
+        self._tail = ""
+        if not begun and fence.may_end.fullmatch(text, newline):
+            text, self._tail = text[:newline], text[newline:]
+        if not text:
+            return []
+        fence.in_line = not text.endswith("\n")
+        html = escapeHtml(in_code(text))
+        patch = Patch(self._first, self._units, html, len(_FENCE_END))
+        self._take(text, html)
+        return [patch]
+
+    def _parse(self, *, finished: bool = False) -> list[Patch]:
+        definitions = _Definitions(self._defined)
+        blocks = _split(parse(self._tail, {"references": definitions}))
+        tentative = {
+            label: (found["href"], found["title"])
+            for label, found in definitions.items()
+            if label not in self._defined
+        }
+        changed = {
+            label
+            for label in tentative.keys() | self._tentative.keys()
+            if tentative.get(label) != self._tentative.get(label)
+        }
+        part = self._part
+        if part:
+            part.asked |= definitions.asked
+            if changed & part.asked or not _continues(part, blocks):
+                self._reopen()
+                return self._parse()
+        self._tentative = tentative
+        self._in_words = _ends_in_words(blocks, self._tail)
+        patches = list(self._heal(changed, definitions))
+        fence = None if finished else self._open_fence(blocks)
+        rendered = [render(block.tokens) for block in blocks[:-1]]
+        if blocks:
+            rendered.append(render(blocks[-1].tokens, growing=not finished))
+            self.open_fence = open_fence(blocks[-1].tokens) if finished else ""
+        if part:
+            rendered[0] = _inside(part.opening, rendered[0])
+        for number, html in enumerate(rendered, self._first):
+            patches += self._change(number, html)
+        while len(self._blocks) > self._first + len(blocks):
+            self._blocks.pop()
+            patches.append(Patch(len(self._blocks), 0, ""))
+        if not finished:
+            self._close(blocks, definitions)
+            if fence:
+                self._fence, held = fence
+                shown = citation_marks.unmarked(self._tail).removesuffix(held)
+                self._take(shown, self._blocks[-1].removesuffix(_FENCE_END))
+                self._blocks[-1], self._tail = _FENCE_END, held
+        return patches
+
+    def _change(self, number: int, html: str) -> Iterator[Patch]:
+        if number == len(self._blocks):
+            self._blocks.append("")
+        old = self._blocks[number]
+        if old != html:
+            keep = common_prefix(old, html)
+            yield self._replace(number, keep, html[keep:])
+
+    def _replace(self, number: int, keep: int, html: str) -> Patch:
+        """Let a block go on with `html` from a place on."""
+        kept = self._blocks[number][:keep]
+        self._blocks[number] = kept + html
+        before = self._units if number == self._first else 0
+        return Patch(number, before + _units(kept), html)
+
+    def _heal(self, changed: set[str], definitions: dict[str, Any]) -> Iterator[Patch]:
+        """Render closed blocks again that refer to what is now defined otherwise."""
+        for number, (source, labels) in self._waiting.items():
+            if labels & changed:
+                tokens = parse(source, {"references": dict(definitions)})
+                yield from self._change(number, render(tokens))
+
+    def _open_fence(self, blocks: list[_Block]) -> tuple[_Fence, str] | None:
+        """The fence at the end of the tail if it is open, and the line of it to hold back."""
+        if not blocks or blocks[-1].opening.type != "fence":
+            return None
+        tail = citation_marks.unmarked(self._tail)
+        if _formula_line(tail) <= blocks[-1].start:
+            return None
+        begin = _offset(tail, blocks[-1].start)
+        opening = _FENCE.match(tail, begin)
+        if not opening:
+            return None
+        marker = re.escape(opening[1][0])
+        end = re.compile(rf"^ {{0,3}}{marker}{{{len(opening[1])},}}[ \t]*\n", re.MULTILINE)
+        may_end = re.compile(rf" {{0,3}}{marker}*[ \t]*|[ \t]*")
+        if end.search(tail, opening.end()):
+            return None
+        newline = tail.rfind("\n") + 1
+        held = tail[newline:] if may_end.fullmatch(tail, newline) else ""
+        token = blocks[-1].opening
+        token.content = tail[opening.end() : len(tail) - len(held)]
+        token.map = None  # so that it is not taken for closed
+        in_line = bool(token.content) and not token.content.endswith("\n")
+        return _Fence(end, may_end, in_line), held
+
+    def _close(self, blocks: list[_Block], definitions: _Definitions) -> None:
+        """Close the blocks that cannot change any more, and settle what can be of the last."""
+        complete = self._tail.count("\n")
+        bound = _formula_line(citation_marks.unmarked(self._tail))
+        count = max(len(blocks) - 1, 0)
+        while count > 0 and (blocks[count].settles > complete or blocks[count - 1].end > bound):
+            count -= 1
+        cut = 0
+        if count > 0:
+            cut = blocks[count - 1].end
+            self._define(definitions, cut)
+            asked = definitions.asked | (self._part.asked if self._part else set())
+            if asked - self._defined.keys():
+                self._await(blocks[:count], definitions)
+            self._tail = self._tail[_offset(self._tail, cut) :]
+            self._join()
+            self._first += count
+        if blocks and count == len(blocks) - 1:
+            self._settle(blocks[-1], cut, bound, complete, definitions)
+
+    def _define(self, definitions: _Definitions, line: int) -> None:
+        """Take the definitions that end before `line` of the tail as final."""
+        for label, found in definitions.items():
+            if label not in self._defined and found["map"][1] <= line:
+                self._defined[label] = found
+                self._tentative.pop(label, None)
+        for number, (source, labels) in list(self._waiting.items()):
+            if labels <= self._defined.keys():
+                del self._waiting[number]
+            else:
+                self._waiting[number] = source, labels - self._defined.keys()
+
+    def _await(self, blocks: list[_Block], definitions: _Definitions) -> None:
+        """Note which of the blocks being closed refer to a label that may yet be defined."""
+        for number, block in enumerate(blocks, self._first):
+            source = self._tail[_offset(self._tail, block.start) : _offset(self._tail, block.end)]
+            if self._part and number == self._first:
+                source = "".join(self._before) + source[len(self._part.lead) :]
+            found = _Definitions(definitions)
+            parse(source, {"references": found})
+            if labels := found.asked - self._defined.keys():
+                self._waiting[number] = source, labels
+
+    def _settle(
+        self, block: _Block, cut: int, bound: int, complete: int, definitions: _Definitions
+    ) -> None:
+        """Take the leading items or rows of the open list or table out of the tail."""
+        table = block.opening.type == "table_open"
+        # An item's first line must be complete to end the one before; a row ends with its line.
+        bound = min(bound, complete if table else complete - 1)
+        children = [
+            i
+            for i, token in enumerate(block.tokens)
+            if _is_child(token, block) and _line(token) <= bound
+        ]
+        if len(children) < 2:
+            return
+        line = _line(block.tokens[children[-1]])
+        offset = _offset(self._tail, line - cut)
+        html = render(block.tokens[: children[-1]])
+        part = self._part
+        lead, loose, missing = "", False, part.missing if part else 0
+        text = self._tail[len(part.lead) if part else 0 : offset]
+        if table:
+            begin = _offset(self._tail, block.start - cut)
+            lead = self._tail[begin : _offset(self._tail, block.start - cut + 2)]
+            columns = sum(token.type == "th_open" for token in block.tokens)
+            rows = citation_marks.unmarked(text).split("\n")
+            missing += sum(_missing(row, columns) for row in rows)
+            if missing > _MISSING_CELLS:
+                self._reopen()
+                return
+        else:
+            marker = _MARKER.match(self._tail, offset)
+            if marker is None:
+                return
+            probe = _split(parse(f"{self._tail[:offset]}{marker[0]} x", {"references": {}}))
+            loose = not probe[-1].tokens[-5].hidden or bool(part and part.loose)
+            if any(t.hidden == loose for t in _paragraphs(block.tokens[: children[-1]])):
+                return  # loose for now, because of what is not settled
+        if part:
+            html = _inside(part.opening, html)
+            part.loose, part.missing = loose, missing
+        else:
+            self._part = _Part(block.opening, lead, loose, missing, definitions.asked.copy())
+        self._define(definitions, line)
+        self._take(text, html)
+        self._blocks[self._first] = self._blocks[self._first].removeprefix(html)
+        self._tail = lead + self._tail[offset:]
+
+
+def _split(tokens: list[Token]) -> list[_Block]:
+    """The top-level blocks of a token stream."""
+    blocks = []
+    begin = 0
+    for i, token in enumerate(tokens):
+        if token.level == 0 and token.nesting <= 0:
+            start, end = tokens[begin].map or (0, 0)
+            blocks.append(_Block(tokens[begin : i + 1], start, end))
+            begin = i + 1
+    return blocks
+
+
+def _ends_in_words(blocks: list[_Block], tail: str) -> bool:
+    """Whether more words behind `tail` would do nothing but lengthen the text that it ends in."""
+    last = blocks[-1].tokens if blocks else []
+    places = [i for i, token in enumerate(last) if token.type == "inline"]
+    if not places or any(token.nesting != -1 for token in last[places[-1] + 1 :]):
+        return False
+    holder, content = last[places[-1] + 1], last[places[-1]].content
+    line = content.rpartition("\n")[2]
+    return (
+        holder.tag in ("p", "h1", "h2", "h3", "h4", "h5", "h6")  # a cell may not be in its row
+        and bool(_PLAIN.match(line[-1:]))
+        and tail.rstrip(" ").endswith(line)
+        and not content.startswith("[")  # it may yet define a link
+        and not _NUMBER.fullmatch(line)
+    )
+
+
+def _line(token: Token) -> int:
+    """The line on which a block token begins."""
+    return token.map[0] if token.map else 0
+
+
+def _is_child(token: Token, block: _Block) -> bool:
+    """Whether `token` begins an item of the list, or a row of the table's body."""
+    if block.opening.type == "table_open":
+        return token.type == "tr_open" and _line(token) > block.start
+    return token.type == "list_item_open" and token.level == 1
+
+
+def _missing(row: str, columns: int) -> int:
+    """How many cells a table's row lacks at most."""
+    cells = row.count("|") - row.count("\\|") - 1
+    return max(columns - max(cells, 0), 0)
+
+
+def _continues(part: _Part, blocks: list[_Block]) -> bool:
+    """Whether the first block renders as it would behind what is settled.
+
+    If it is the same kind of list but a loose one now, its paragraphs are made to show.
+    """
+    if not blocks or blocks[0].start or blocks[0].opening.type != part.opening.type:
+        return False
+    opening, tokens = blocks[0].opening, blocks[0].tokens
+    mine, its = (
+        {k: v for k, v in t.attrs.items() if k != "start"} for t in (part.opening, opening)
+    )
+    if mine != its or part.opening.markup != opening.markup:
+        return False
+    if opening.type == "table_open":
+        return True
+    paragraphs = _paragraphs(tokens)
+    if not paragraphs or (not paragraphs[0].hidden and not part.loose):
+        return False
+    for token in paragraphs:
+        token.hidden = token.hidden and not part.loose
+    return True
+
+
+def _paragraphs(tokens: list[Token]) -> list[Token]:
+    """The tokens of the paragraphs right in a list's items: hidden in a tight list."""
+    return [token for token in tokens if token.level == 2 and token.tag == "p"]
+
+
+def _inside(opening: Token, html: str) -> str:
+    """A list's or table's HTML from its first item or row on."""
+    if opening.type == "table_open":
+        return html.partition("<tbody>\n")[2] or _TABLE_END
+    return html[html.index("\n") + 1 :]
+
+
+def _formula_line(text: str) -> int:
+    """The first line of `text` that a display formula may yet claim, with all that follow it."""
+    paragraph = text.rfind("\n\n") + 1
+    lines = text.count("\n")
+    for match in _FORMULA.finditer(text, paragraph):
+        line = text.count("\n", 0, match.start())
+        if lines - line < FORMULA_LINES:
+            return line
+    return lines + 1
+
+
+def _offset(text: str, line: int) -> int:
+    """Where a line of `text` begins."""
+    offset = 0
+    for _ in range(line):
+        offset = text.find("\n", offset) + 1
+        if not offset:
+            return len(text)
+    return offset
+
+
+def _units(text: str) -> int:
+    """The length of `text` in JavaScript."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2

@@ -1,0 +1,537 @@
+"""Markdown from the model, as HTML that a trusted notebook cell can hold.
+
+What the model writes is hostile input, and a cell that has just run is not sanitised by its
+front end, so whatever leaves this module is safe as it stands:
+
+- raw HTML is shown as the text it is;
+- links are followed only to ``http``, ``https`` and ``mailto``, in a new tab; any other link
+  (relative ones too: on a Jupyter server they lead to the user's own files and settings) is
+  shown as it was written;
+- nothing is ever loaded: an image becomes a link to it, or its alternative text where it is
+  inside a link or holds its own data;
+- what cannot be seen is made visible, also where an entity stands for it (`characters`);
+- no construct takes more than about linear time (`NESTING`, `INLINE_LIMIT`,
+  `HIGHLIGHT_LIMIT` and `FORMULA_LINES` say where rendering falls back to plainer forms).
+
+The syntax is CommonMark with tables, strikethrough, task lists and math. The caller puts the
+result into a root element with the classes `ROOT_CLASSES`. There is no style sheet in it, and
+little style: code is in a box (`code_open`), with the Pygments classes that the notebook's own
+theme colours inside ``pre.highlight``, and a formula is a span that MathJax typesets (versions
+2 and 3) while the root's classes keep it from everything else, so that money stays money.
+
+The *live* form is for a page that shows the reply while it comes: a formula is its own source.
+`saved` makes the settled form of it. In a text that is still *growing*, a code fence that is not
+closed is not coloured.
+"""
+
+import functools
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from markdown_it import MarkdownIt
+from markdown_it.common.utils import MD_TRIM_RE, escapeHtml, mdTrim, unescapeAll
+from markdown_it.renderer import RendererHTML
+from markdown_it.rules_block import StateBlock, blockquote, list_block
+from markdown_it.rules_core import StateCore
+from markdown_it.rules_inline import StateInline
+from markdown_it.token import Token
+from markdown_it.utils import EnvType, OptionsDict
+
+from claude_nb.render.markdown import citation_marks
+from claude_nb.render.markdown.characters import clean, in_code
+
+__all__ = [
+    "RIGHT_TO_LEFT",
+    "ROOT_CLASSES",
+    "code_box",
+    "code_open",
+    "language_of",
+    "open_fence",
+    "parse",
+    "render",
+    "rendered",
+    "saved",
+    "to_blocks",
+    "to_html",
+    "web_address",
+    "with_marks",
+]
+
+ROOT_CLASSES: Final = "mathjax_ignore tex2jax_ignore"
+"""Classes that the root element must have: MathJax 3 heeds the first, MathJax 2 the second."""
+
+NESTING: Final = 20
+"""Levels of nested elements (a quote is one, a list two); deeper markers are shown as text."""
+
+INLINE_LIMIT: Final = 20_000
+"""Characters of one paragraph, heading or cell; a longer one is shown as plain text."""
+
+HIGHLIGHT_LIMIT: Final = 20_000
+"""Characters of a code block; a longer one is not coloured (60 kB took 0.17 s)."""
+
+_SLOW_LIMIT: Final = 3_000
+# The text names its lexer, and many lexers are quadratic or worse over hostile code: runs of
+# blank lines, long lines of one token. Within these bounds the ones named here (each by its
+# first alias) took at most 0.6 s for 20 kB of some forty such inputs, the slow ones at most
+# 1.4 s for 3 kB.
+_LEXERS: Final = frozenset(
+    {
+        "bash", "c", "clojure", "cmake", "console", "cpp", "css", "dart", "diff", "docker",
+        "elixir", "fortran", "go", "graphql", "groovy", "haskell", "html", "http", "ini",
+        "ipython", "javascript", "json", "jsx", "julia", "kotlin", "lua", "make", "markdown",
+        "matlab", "nginx", "nixos", "ocaml", "perl", "php", "powershell", "protobuf", "pycon",
+        "python", "ruby", "rust", "scala", "scss", "solidity", "splus", "sql", "swift", "tex",
+        "toml", "tsx", "typescript", "vim", "xml", "yaml",
+    }
+)  # fmt: skip
+_SLOW_LEXERS: Final = frozenset({"csharp", "java", "terraform"})
+_SLOW_CODE: Final = re.compile(r"[^\n]{400}|(?:[ \t]*\n){20}")
+
+FORMULA_LINES: Final = 100
+"""Lines of one display formula; more is text, so that the search for its end is bounded."""
+
+_BlockRule = Callable[[StateBlock, int, int, bool], bool]
+
+_BOX: Final = "background:#8888881a;border-radius:3px;margin:0 0 1em;padding:8px 12px"
+
+_FORMULA_OPEN: Final = '<span class="mathjax_process tex2jax_process">'
+_SOURCE: Final = re.compile("<var>(.*?)</var>", re.DOTALL)
+"""A formula in the live form: nothing else is in this element, for what the model writes as HTML is
+escaped."""
+
+# Only with two slashes and a host: browsers read `http:x` and `http:/x` as relative.
+_WEB: Final = re.compile(r"https?://[^/\\?#]", re.IGNORECASE)
+_FOLLOWED: Final = re.compile(r"https?://[^/\\?#]|mailto:", re.IGNORECASE)
+_DATA: Final = re.compile(r"data:", re.IGNORECASE)
+
+RIGHT_TO_LEFT: Final = re.compile(
+    "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
+)
+
+# A dollar opens a formula unless it follows a word or precedes a space, and closes one unless
+# it follows a space or precedes a word: `$5 and $6`, `US$5-$6` and `$HOME/bin:$PATH` are not.
+# Possessive quantifiers, because nothing before the closing delimiter could match it anyway.
+_INLINE_MATH: Final = re.compile(
+    r"\$\$(?P<double>(?:[^$\\]|\\.|\$(?!\$))++)\$\$"
+    r"|(?<!\w)\$(?![\s$])(?P<single>(?:[^$\\`]|\\.)++)(?<!\s)\$(?!\w)"
+    r"|\\\((?P<round>(?:[^\\]|\\[^()])++)\\\)"
+    r"|\\\[(?P<square>(?:[^\\]|\\[^\[\]])++)\\\]",
+    re.DOTALL,
+)
+_DISPLAY_END: Final = {"$$": "$$", r"\[": r"\]"}
+
+
+def parse(text: str, env: EnvType) -> list[Token]:
+    """Parse cleaned Markdown.
+
+    Args:
+        text: prose that is `clean`; it may have `marks` in it.
+        env: link definitions known so far; those found in `text` are added to it.
+
+    Returns:
+        The block tokens, their inline tokens as children.
+    """
+    if not citation_marks.has_marks(text):
+        return _parser().parse(text, env)
+    source, found = citation_marks.take(text)
+    env.update(found)
+    return _marking_parser().parse(source, env)
+
+
+def render(tokens: Sequence[Token], *, growing: bool = True) -> str:
+    """Turn parsed tokens into HTML, in the live form.
+
+    Args:
+        tokens: block tokens.
+        growing: whether a fence in them that is not closed may yet be.
+    """
+    parser = _parser()
+    html: str = parser.renderer.render(tokens, parser.options, {"growing": growing})
+    return html
+
+
+def saved(html: str) -> str:
+    """HTML in the live form as it is saved: a formula is for MathJax to typeset."""
+    return _SOURCE.sub(_typeset, html)
+
+
+def _typeset(formula: re.Match[str]) -> str:
+    source = formula[1]
+    opening, closing = r"\(", r"\)"
+    if source.startswith(("$$", r"\[")):
+        opening, closing = r"\[", r"\]"
+    end = 1 if source.startswith("$") and not source.startswith("$$") else 2
+    return f"{_FORMULA_OPEN}{opening}{source[end:-end].strip()}{closing}</span>"
+
+
+def to_html(text: str, *, live: bool = False) -> str:
+    """Render Markdown.
+
+    Args:
+        text: Markdown as the model wrote it; nothing in it is trusted.
+        live: whether in the live form, as a text that is still growing.
+
+    Returns:
+        HTML without a root element, safe to put into a trusted cell.
+    """
+    return "".join(to_blocks(text, live=live))
+
+
+def to_blocks(text: str, *, live: bool = False) -> list[str]:
+    """Render Markdown as `to_html` does, each top-level block by itself."""
+    return rendered(clean(text, prose=True), live=live)
+
+
+def rendered(text: str, *, live: bool = False) -> list[str]:
+    """Render Markdown that is `clean`, and may have marks, each top-level block by itself."""
+    blocks = []
+    begin = 0
+    tokens = parse(text, {})
+    for end, token in enumerate(tokens, 1):
+        if token.level == 0 and token.nesting <= 0:
+            html = render(tokens[begin:end], growing=live or end < len(tokens))
+            blocks.append(html if live else saved(html))
+            begin = end
+    return blocks
+
+
+def open_fence(tokens: Sequence[Token]) -> str:
+    """The marker of the fence in which a text ends, if it is not closed; or else nothing."""
+    last = tokens[-1] if tokens else None
+    is_open = last is not None and last.type == "fence" and not _is_closed(last)
+    return last.markup if last is not None and is_open else ""
+
+
+def with_marks(text: str) -> str:
+    """Write Markdown with its marks where they can stand in it, as they are."""
+    if not citation_marks.has_marks(text):
+        return text
+    source, _ = citation_marks.take(text)
+    parts = []
+    begin = 0
+    for place, mark in citation_marks.places(parse(text, {})):
+        parts += [source[begin:place], mark]
+        begin = place
+    return "".join([*parts, source[begin:]])
+
+
+def web_address(url: str) -> str:
+    """The address as a link may have it, if it is one of the web; or else nothing."""
+    try:
+        href = _parser().normalizeLink(url)
+    except ValueError:
+        return ""
+    return href if _WEB.match(href) else ""
+
+
+class _Parser(MarkdownIt):
+    """markdown-it with our idea of a link."""
+
+    def validateLink(self, url: str) -> bool:  # noqa: N802 - markdown-it's name
+        # Data is let through so that its text can be dropped: see `_links`.
+        return bool(_FOLLOWED.match(url) or _DATA.match(url))
+
+    def normalizeLinkText(self, url: str) -> str:  # noqa: N802 - markdown-it's name
+        # Shown as written: decoding would bring back control characters and look-alikes.
+        return url
+
+
+class _Renderer(RendererHTML):
+    """markdown-it's renderer with our forms of code and math: a method for a type of token."""
+
+    def fence(self, tokens: Sequence[Token], idx: int, _: OptionsDict, env: EnvType) -> str:
+        token = tokens[idx]
+        plain = env["growing"] and not _is_closed(token)
+        return _code(token.content, language_of(token), coloured=not plain)
+
+    def code_block(self, tokens: Sequence[Token], idx: int, _: OptionsDict, __: EnvType) -> str:
+        return _code(tokens[idx].content, "", coloured=False)
+
+    def code_inline(self, tokens: Sequence[Token], idx: int, _: OptionsDict, __: EnvType) -> str:
+        return f"<code>{escapeHtml(in_code(tokens[idx].content))}</code>"
+
+    def mark(self, tokens: Sequence[Token], idx: int, _: OptionsDict, __: EnvType) -> str:
+        return tokens[idx].content
+
+    def math_inline(self, tokens: Sequence[Token], idx: int, _: OptionsDict, __: EnvType) -> str:
+        return f"<var>{escapeHtml(in_code(tokens[idx].markup))}</var>"
+
+    def math_block(self, tokens: Sequence[Token], idx: int, _: OptionsDict, env: EnvType) -> str:
+        return f"<p>{self.math_inline(tokens, idx, _, env)}</p>\n"
+
+
+@functools.cache
+def _marking_parser() -> _Parser:
+    """A parser of its own, so that text without marks does not pay for them."""
+    parser = _new_parser()
+    citation_marks.install(parser)
+    return parser
+
+
+@functools.cache
+def _parser() -> _Parser:
+    return _new_parser()
+
+
+def _new_parser() -> _Parser:
+    parser = _Parser(
+        "commonmark",
+        {"html": False, "xhtmlOut": False, "maxNesting": NESTING + 8, "tasklists": True},
+        renderer_cls=_Renderer,
+    )
+    parser.enable(["table", "strikethrough"])
+    parser.disable(["html_block", "html_inline"])
+    block, inline, core = parser.block.ruler, parser.inline.ruler, parser.core.ruler
+    interrupted = ["paragraph", "reference", "blockquote", "list"]
+    block.before("fence", "math", _math_block, {"alt": interrupted})
+    block.at("blockquote", _bounded(blockquote), {"alt": interrupted})
+    block.at("list", _bounded(list_block), {"alt": interrupted[:3]})
+    inline.before("escape", "math", _math_inline)
+    core.before("inline", "limit", _limit)
+    core.push("entities", _entities)
+    core.push("links", _links)
+    core.push("direction", _direction)
+    return parser
+
+
+def _bounded(rule: _BlockRule) -> _BlockRule:
+    """Let `rule` open no more elements below `NESTING`, where markdown-it would drop text."""
+
+    def bounded(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
+        return state.level < NESTING and rule(state, start, end, silent)
+
+    return bounded
+
+
+def _limit(state: StateCore) -> None:
+    """Show an overlong inline text as it is: parsing one is not linear in every case."""
+    for token in state.tokens:
+        if token.type == "inline" and len(token.content) > INLINE_LIMIT:
+            text = Token("text", "", 0, content=token.content)
+            token.children, token.content = [text], ""
+
+
+def _entities(state: StateCore) -> None:
+    """Make visible what was hidden behind an entity, such as ``&#x202e;``."""
+    for token in state.tokens:
+        if token.children and "&" in token.content:
+            _reveal(token.children)
+
+
+def _reveal(tokens: Sequence[Token]) -> None:
+    for token in tokens:
+        if token.type == "text":
+            token.content = clean(token.content, prose=True)
+        elif "title" in token.attrs:
+            token.attrs["title"] = clean(str(token.attrs["title"]))
+        _reveal(token.children or [])
+
+
+def _math_inline(state: StateInline, silent: bool) -> bool:  # noqa: FBT001
+    if state.src[state.pos] not in "$\\":
+        return False
+    match = _INLINE_MATH.match(state.src, state.pos, state.posMax)
+    if not match or not match[match.lastgroup or 0].strip():
+        return False
+    if not silent:
+        token = state.push("math_inline", "", 0)
+        token.markup = match[0]
+    state.pos = match.end()
+    return True
+
+
+def _math_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
+    r"""Take lines from one that begins with `$$` or `\[` to the one that ends the formula.
+
+    Without it, `+ b` on a line of its own inside a formula would be a list.
+    """
+    first = state.bMarks[start] + state.tShift[start]
+    closing = _DISPLAY_END.get(state.src[first : first + 2])
+    if closing is None or state.is_code_block(start):
+        return False
+    for line in range(start, min(end, start + FORMULA_LINES)):
+        begin = first + 2 if line == start else state.bMarks[line] + state.tShift[line]
+        text = state.src[begin : state.eMarks[line]].rstrip()
+        if line > start and (not text or state.sCount[line] < state.blkIndent):
+            return False
+        if closing in text:
+            break
+    else:
+        return False
+    if not text.endswith(closing) or text.count(closing) > 1:
+        return False
+    source = state.getLines(start, line + 1, state.blkIndent, False).strip()  # noqa: FBT003
+    if not source[2:-2].strip():
+        return False
+    if not silent:
+        state.line = line + 1
+        token = state.push("math_block", "", 0)
+        token.markup = source
+        token.map = [start, state.line]
+        token.block = True
+    return True
+
+
+def _links(state: StateCore) -> None:
+    """Send links to a new tab; make images links, or text where a link cannot be."""
+    for token in state.tokens:
+        if token.children and any(t.type in {"link_open", "image"} for t in token.children):
+            token.children = _relink(token.children)
+
+
+def _relink(tokens: list[Token]) -> list[Token]:
+    linked: list[Token] = []
+    inside = dropped = False
+    for token in tokens:
+        if token.type == "link_open":
+            inside, dropped = True, not _follow(token, str(token.attrs["href"]))
+        elif token.type == "link_close":
+            inside = False
+        elif token.type == "image":
+            linked += _image(token, inside=inside)
+            continue
+        if not (dropped and token.type in {"link_open", "link_close"}):
+            linked.append(token)
+    return linked
+
+
+def _follow(token: Token, url: str) -> bool:
+    """Give a link its attributes; false if it is one that must not be followed."""
+    token.attrs |= {"href": url, "target": "_blank", "rel": "noopener noreferrer"}
+    return bool(_FOLLOWED.match(url))
+
+
+def _image(token: Token, *, inside: bool) -> list[Token]:
+    url = str(token.attrs["src"])
+    alt = _text(token.children or [])
+    text = Token("text", "", 0, content=alt)
+    if inside or not _WEB.match(url):
+        return [text]
+    text.content = alt or url
+    link = Token("link_open", "a", 1)
+    _follow(link, url)
+    return [link, text, Token("link_close", "a", -1)]
+
+
+def _text(tokens: Sequence[Token]) -> str:
+    """The text of inline tokens, without their markup but with the source of their math."""
+    parts = []
+    for token in tokens:
+        if token.type == "image":
+            parts.append(_text(token.children or []))
+        elif token.type in {"softbreak", "hardbreak"}:
+            parts.append("\n")
+        else:
+            parts.append(token.markup if token.type.startswith("math") else token.content)
+    return "".join(parts)
+
+
+def _direction(state: StateCore) -> None:
+    """Say which way a block runs where it is not the way of what it stands in.
+
+    A block runs as its first strong character does (what ``dir="auto"`` means, but that one
+    does not look into nested blocks that have a direction of their own).
+    """
+    if not RIGHT_TO_LEFT.search(state.src):
+        return
+    opened: list[Token] = []
+    for token in state.tokens:
+        if token.tag in {"thead", "tbody", "tr"}:
+            continue
+        if token.nesting == 1:
+            opened.append(token)
+        elif token.nesting == -1:
+            opened.pop()
+        elif token.type == "inline" and (direction := _first_strong(token.content)):
+            around = "ltr"
+            for block in opened:
+                if "direction" not in block.meta:
+                    block.meta["direction"] = direction
+                    if direction != around:
+                        block.attrs["dir"] = direction
+                around = block.meta["direction"]
+
+
+def _first_strong(text: str) -> str:
+    for character in text:
+        kind = unicodedata.bidirectional(character)
+        if kind in {"L", "R", "AL"}:
+            return "ltr" if kind == "L" else "rtl"
+    return ""
+
+
+def language_of(fence: Token) -> str:
+    """The language that a fence names: the first word of its info string, or nothing."""
+    info = mdTrim(unescapeAll(fence.info))
+    return MD_TRIM_RE.split(info, maxsplit=1)[0] if info else ""
+
+
+def _is_closed(fence: Token) -> bool:
+    """Whether a fence has its closing line: then it spans two lines more than its content."""
+    first, end = fence.map or (0, 0)
+    unended = bool(fence.content) and not fence.content.endswith("\n")
+    return end - first == fence.content.count("\n") + unended + 2
+
+
+def code_box(code: str, language: str = "") -> str:
+    """A box of code that is `clean`, coloured if its language is known."""
+    return _code(code, language, coloured=True)
+
+
+def _code(code: str, language: str, *, coloured: bool) -> str:
+    code = in_code(code)
+    html = _highlight(code, language) if language and coloured else escapeHtml(code)
+    return f"{code_open(language)}{html}</code></pre>\n"
+
+
+def code_open(language: str) -> str:
+    """The beginning of a box of code; ``</code></pre>`` ends it.
+
+    Its grey is see-through, so that the box stands out on a light and on a dark page, and both
+    styles are among those that JupyterLab keeps in a notebook that is not trusted.
+    """
+    attribute = f' class="language-{escapeHtml(language)}"' if language else ""
+    # JupyterLab gives code the page's own background, which would be stripes in the box.
+    return f'<pre class="highlight" style="{_BOX}"><code{attribute} style="background:none">'
+
+
+@functools.lru_cache(256)
+def _highlight(code: str, language: str) -> str:
+    """Escape `code`, in spans with Pygments' classes if that can be done.
+
+    Kept for a while: what was live is rendered once more when it settles.
+    """
+    import pygments
+    from pygments.token import Token
+
+    if len(code) > HIGHLIGHT_LIMIT or _SLOW_CODE.search(code):
+        return escapeHtml(code)
+    lexer = _lexer(language)
+    name = lexer.aliases[0] if lexer else ""
+    if name not in _LEXERS and (name not in _SLOW_LEXERS or len(code) > _SLOW_LIMIT):
+        return escapeHtml(code)
+    plain = (Token.Name, Token.Text.Whitespace)  # no theme gives these a look of their own
+    tokens = ((Token.Text if k in plain else k, part) for k, part in lexer.get_tokens(code))
+    html: str = pygments.format(tokens, _formatter())
+    return html.replace("&quot;", '"').replace("&#39;", "'")  # in elements quotes may stay
+
+
+@functools.lru_cache(64)
+def _lexer(language: str) -> Any:
+    """Pygments' lexer of that name, if there is one: to find it takes 1 ms."""
+    from pygments.lexers import get_lexer_by_name
+    from pygments.util import ClassNotFound
+
+    try:
+        return get_lexer_by_name(language, stripnl=False, ensurenl=False)
+    except ClassNotFound:
+        return None
+
+
+@functools.cache
+def _formatter() -> Any:
+    from pygments.formatters import HtmlFormatter
+
+    return HtmlFormatter(nowrap=True)

@@ -1,0 +1,1 @@
+"""Values of the notebook as content blocks."""

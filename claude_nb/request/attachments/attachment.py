@@ -1,0 +1,387 @@
+"""The notebook's own data as content blocks: each type has its form, and users can add theirs.
+
+What is put in is bounded in size and time, whatever the value: a table of ten million rows is its
+first rows, and both the model and the user are told what was left out.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import traceback
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import BuiltinFunctionType, FunctionType, MethodType
+from typing import Any
+
+from claude_nb.errors import InputError, redact
+from claude_nb.request.attachments import bounded, definitions
+from claude_nb.request.attachments.limits import (
+    MAX_IMAGE_BASE64,
+    MAX_REQUEST_BYTES,
+    check_block,
+    pixels,
+)
+
+MAX_CHARACTERS = 20_000
+"""The most that is put in of a collection, or of an object's own text. A ``str`` is never cut."""
+
+MAX_ROWS = 30
+MAX_COLUMNS = 20
+MAX_CELL = 100
+"""The most rows and columns of a table, and characters of a cell, that are put in."""
+
+MAX_ELEMENTS = 1_000
+"""The most elements of an array that are put in."""
+
+MAX_EDGE = 2_576
+"""The longest edge of an image in pixels: the API scales a larger one down to it, or further
+(platform.claude.com/docs, page "Vision", read 2026-08-22)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A value as it is sent.
+
+    Attributes:
+        blocks: Content blocks, as the API's dicts: text, image, document. None for an empty text.
+        note: What was put in and what was cut, one short line for people; empty where a plain
+            text went in whole.
+    """
+
+    blocks: tuple[dict[str, Any], ...]
+    note: str = ""
+
+
+Form = Callable[[Any, str], str | Attachment]
+"""Makes of a value, and of what the user calls it, a text or an attachment."""
+
+
+def attach(value: Any, name: str) -> Attachment:
+    """Make content blocks of a value; API keys in its text are redacted.
+
+    Args:
+        value: Anything. A ``str`` is text, never a path; a ``Path`` is its file's content.
+        name: What the user calls it, for the note and for errors.
+
+    Raises:
+        InputError: It cannot be sent, or its own code failed; the error says what to do.
+    """
+    try:
+        made = _made(value, name)
+        blocks = tuple(
+            block | {"text": redact(block["text"])} if block["type"] == "text" else block
+            for block in made.blocks
+        )
+        for block in blocks:
+            check_block(block, name)
+    except InputError:
+        raise
+    except Exception as error:  # a form calls the value's own code
+        raise InputError(
+            f"{name} cannot be put into a prompt: {said(error)}",
+            "Put what you want to send into a variable of its own, as text.",
+        ) from error
+    return replace(made, blocks=blocks, note=redact(made.note))
+
+
+def said(error: Exception) -> str:
+    """What Python says of an error, in one line that is not too long; its ``str`` may fail."""
+    line = " ".join("".join(traceback.format_exception_only(error)).split())
+    return line if len(line) <= 300 else f"{line[:299]}…"
+
+
+def register_attachment(kind: type | str, form: Form) -> None:
+    """Say how values of a type are put into a prompt.
+
+    It holds for its subclasses too, and replaces what was said about the type before::
+
+        claude_nb.register_attachment(Circuit, lambda circuit, name: circuit.netlist())
+
+    Args:
+        kind: The type; or "module.QualName" as the type itself says it, so that its package need
+            not be imported.
+        form: Called with a value and its name. Returns text, or an ``Attachment``.
+    """
+    _FORMS[kind] = form
+
+
+def _made(value: Any, name: str) -> Attachment:
+    made: Any = _form(type(value))(value, name)
+    if isinstance(made, str):
+        return _text(made)
+    if not isinstance(made, Attachment):
+        raise TypeError(f"a form returns a str or an Attachment, not {type(made).__name__}")
+    return made
+
+
+def _form(kind: type) -> Form:
+    """The form of the nearest type in the order in which methods are looked up."""
+    for base in kind.__mro__:
+        for key in (base, f"{base.__module__}.{base.__qualname__}"):
+            if key in _FORMS:
+                return _FORMS[key]
+    return _object
+
+
+def _text(text: str, note: str = "") -> Attachment:
+    return Attachment(({"type": "text", "text": text},) if text else (), note)
+
+
+def _beginning(text: str, name: str, shown: str) -> Attachment:
+    """A text that is not all: it says so to the model, and the note to the user."""
+    return _text(f"{text}\n({shown})", f"{name}: {shown}")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _object(value: Any, name: str) -> str | Attachment:
+    text = str(value)
+    if len(text) <= MAX_CHARACTERS:
+        return text
+    shown = f"first {MAX_CHARACTERS:,} of {len(text):,} characters"
+    return _beginning(text[:MAX_CHARACTERS], name, shown)
+
+
+def _collection(value: Any, name: str) -> str | Attachment:
+    """JSON where that says the same and is short enough, otherwise Python's own notation."""
+    as_json = bounded.as_json(value, MAX_CHARACTERS)
+    if as_json is not None:
+        return as_json
+    text, whole = bounded.as_python(value, MAX_CHARACTERS)
+    if whole:
+        return text
+    return _beginning(text, name, f"first {len(text):,} characters of {_count(len(value), 'item')}")
+
+
+def _pandas(value: Any, name: str) -> Attachment:
+    return _pandas_table(value.iloc[:MAX_ROWS, :MAX_COLUMNS], name, value.shape)
+
+
+def _pandas_series(value: Any, name: str) -> Attachment:
+    frame = value.iloc[:MAX_ROWS].to_frame("" if value.name is None else value.name)
+    return _pandas_table(frame, name, (len(value), 1))
+
+
+def _pandas_table(frame: Any, name: str, shape: tuple[int, int]) -> Attachment:
+    index = ["" if level is None else level for level in frame.index.names]
+    keys = frame.index if frame.index.nlevels > 1 else ((key,) for key in frame.index)
+    cells = frame.itertuples(index=False, name=None)
+    rows = ([*key, *row] for key, row in zip(keys, cells, strict=True))
+    return _table([*index, *frame.columns], rows, name, shape)
+
+
+def _polars(value: Any, name: str) -> Attachment:
+    frame = value[:MAX_ROWS, :MAX_COLUMNS]
+    return _table(frame.columns, frame.rows(), name, value.shape)
+
+
+def _polars_series(value: Any, name: str) -> Attachment:
+    frame = value.head(MAX_ROWS).to_frame()
+    return _table(frame.columns, frame.rows(), name, (len(value), 1))
+
+
+def _table(
+    header: Iterable[Any], rows: Iterable[Iterable[Any]], name: str, shape: tuple[int, int]
+) -> Attachment:
+    """A Markdown table of the first rows of one that has this many rows and columns."""
+    titles = [_cell(title) for title in header]
+    lines = [titles, ["---"] * len(titles), *([_cell(cell) for cell in row] for row in rows)]
+    text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    cut = [f"first {MAX_ROWS} of {shape[0]:,} rows"] if shape[0] > MAX_ROWS else []
+    cut += [f"first {MAX_COLUMNS} of {shape[1]:,} columns"] if shape[1] > MAX_COLUMNS else []
+    if cut:
+        return _beginning(text, name, ", ".join(cut))
+    return _text(text, f"{name}: {_count(shape[0], 'row')}")
+
+
+def _cell(value: Any) -> str:
+    long = isinstance(value, bounded.COLLECTIONS)
+    text = bounded.as_python(value, MAX_CELL + 1)[0] if long else str(value)
+    text = text if len(text) <= MAX_CELL else f"{text[:MAX_CELL]}…"
+    return " ".join(text.replace("|", r"\|").splitlines())
+
+
+def _array(value: Any, name: str) -> Attachment:
+    """Shape, type and the first elements of a NumPy array, named as they are indexed."""
+    index: list[int | slice] = []
+    size = value.size
+    for side in value.shape:
+        if size <= MAX_ELEMENTS:
+            break
+        size //= side  # of the array within
+        fitting = MAX_ELEMENTS // size
+        index.append(slice(fitting) if fitting > 1 else 0)
+        size *= max(1, fitting)
+    head = value[tuple(index)] if index else value
+    objects = value.dtype.hasobject
+    text = bounded.as_python(head.tolist(), MAX_CHARACTERS)[0] if objects else str(head)
+    about = f"array of shape {value.shape}, dtype {value.dtype}"
+    if index:
+        places = ", ".join(f":{place.stop}" if isinstance(place, slice) else "0" for place in index)
+        about = f"{name}[{places}] of an {about}"
+    note = about if index else f"{name}: {about}"
+    return _text(f"{about}:\n{text[:MAX_CHARACTERS]}", note)
+
+
+def _figure(value: Any, name: str) -> Attachment:
+    """A Matplotlib figure as the notebook shows it: a PNG, cropped to what is drawn."""
+    if len(value.get_children()) == 1:  # nothing but its background
+        raise InputError(
+            f"{name} is an empty figure.",
+            "Keep the figure that you draw on in a variable: fig, ax = plt.subplots(). After it"
+            " was shown, plt.gcf() is a new one.",
+        )
+    dpi = min(value.dpi, MAX_EDGE / max(value.get_size_inches()))
+    png = io.BytesIO()
+    value.savefig(png, format="png", dpi=dpi, bbox_inches="tight")
+    return _image(png.getvalue(), name, "scaled down" if dpi < value.dpi else "")
+
+
+def _axes(value: Any, name: str) -> Attachment:
+    return _figure(value.figure.canvas.figure, name)
+
+
+def _pil(value: Any, name: str) -> Attachment:
+    """A PIL image as JPEG if it came as one, otherwise as PNG; scaled down until it fits."""
+    if value.mode in ("I", "F"):
+        raise InputError(
+            f"{name} is an image of mode {value.mode}, which does not say what is black and white.",
+            "Scale its values to 0 … 255 and convert it to mode L.",
+        )
+    kind = "JPEG" if value.format == "JPEG" and value.mode in ("L", "RGB") else "PNG"
+    image = value
+    if image.mode not in ("1", "L", "LA", "I;16", "RGB", "RGBA"):
+        image = image.convert("RGBA")
+    edge = MAX_EDGE
+    while True:
+        if max(image.size) > edge:
+            factor = edge / max(image.size)
+            image = image.resize([max(1, round(side * factor)) for side in image.size])
+        file = io.BytesIO()
+        image.save(file, kind, quality=90)
+        fits = MAX_IMAGE_BASE64 * 3 / 4 / file.tell()
+        if fits > 1:
+            break
+        edge = int(max(image.size) * (0.9 * fits) ** 0.5)
+    scaled = f"scaled down from {value.width:,} × {value.height:,}"
+    return _image(file.getvalue(), name, scaled if image.size != value.size else "")
+
+
+def _image(data: bytes, name: str, changed: str = "") -> Attachment:
+    size = pixels(data)
+    about = [f"image {size[0]:,} × {size[1]:,}" if size else "image", changed]
+    block = {"type": "image", "source": _base64(_media_type(data), data)}
+    return Attachment((block,), f"{name}: {', '.join(filter(None, about))}")
+
+
+def _base64(media_type: str, data: bytes) -> dict[str, str]:
+    encoded = base64.b64encode(data).decode("ascii")
+    return {"type": "base64", "media_type": media_type, "data": encoded}
+
+
+_BEGINNINGS = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF8": "image/gif",
+    b"%PDF-": "application/pdf",
+}
+
+
+def _media_type(data: bytes) -> str:
+    """What the first bytes say; a file's name may say anything."""
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "image/webp"
+    return next((kind for start, kind in _BEGINNINGS.items() if data.startswith(start)), "")
+
+
+def _path(value: Path, name: str) -> Attachment:
+    called = f"{name} ({value})"
+    try:
+        path = value.expanduser()
+        path.stat()
+        if path.is_file():  # reading a pipe or a device might never end
+            with path.open("rb") as file:
+                return _file(file.read(MAX_REQUEST_BYTES + 1), called, path.name)
+    except FileNotFoundError:
+        raise InputError(
+            f"There is no file {value} ({name}).", f"Relative paths begin at {Path.cwd()}."
+        ) from None
+    except OSError as error:
+        raise InputError(f"{called} cannot be read: {error.strerror}.") from error
+    if path.is_dir():
+        raise InputError(f"{called} is a directory.", "Send its files one by one.")
+    raise InputError(f"{called} is not a file.", "Read what you need of it into a variable.")
+
+
+def _file(data: bytes, name: str, title: str = "") -> Attachment:
+    """The content of a file: an image, a PDF or text, as its bytes say."""
+    if len(data) > MAX_REQUEST_BYTES:
+        raise InputError(
+            f"{name} is larger than a request may be: {MAX_REQUEST_BYTES // 1_000_000} MB.",
+            "Send a part of it.",
+        )
+    media_type = _media_type(data)
+    if media_type == "application/pdf":
+        block = {"type": "document", "source": _base64(media_type, data), "title": title or name}
+        return Attachment((block,), f"{name}: PDF, {-(-len(data) // 1000):,} kB")
+    if media_type:
+        return _image(data, name)
+    try:
+        # Windows still writes UTF-16, and says so in the first two bytes.
+        text = data.decode("utf-16" if data[:2] in (BOM_UTF16_LE, BOM_UTF16_BE) else "utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise InputError(
+            f"{name} is neither UTF-8 text nor a PDF, a JPEG, a PNG, a GIF or a WebP.",
+            "Text in another encoding: path.read_text(encoding=…) in a variable. Other images:"
+            " PIL.Image.open(path) in a variable.",
+        )
+    return _text(text, f"{name}: {_count(len(text), 'character')} of text")
+
+
+def _source(value: Any, name: str) -> Attachment:
+    text = definitions.source(value)
+    if text is None:
+        raise InputError(
+            f"The source of {name} is not known.",
+            "It is known of functions that were written in Python, in a cell or in a file, and of"
+            " classes with a method.",
+        )
+    return _text(text, f"{name}: source, {_count(len(text.splitlines()), 'line')}")
+
+
+_FORMS: dict[type | str, Form] = {
+    str: lambda value, _: str.__str__(value),
+    list: _collection,
+    tuple: _collection,
+    dict: _collection,
+    set: _collection,
+    frozenset: _collection,
+    deque: _collection,
+    Path: _path,
+    bytes: _file,
+    FunctionType: _source,
+    MethodType: _source,
+    BuiltinFunctionType: _source,
+    type: _source,
+    "functools._lru_cache_wrapper": _source,
+    "pydantic.main.BaseModel": lambda value, _: value.model_dump_json(),
+    "pandas.DataFrame": _pandas,
+    "pandas.Series": _pandas_series,
+    "pandas.core.frame.DataFrame": _pandas,  # so called before pandas 3
+    "pandas.core.series.Series": _pandas_series,
+    "polars.dataframe.frame.DataFrame": _polars,
+    "polars.series.series.Series": _polars_series,
+    "numpy.ndarray": _array,
+    "matplotlib.figure.Figure": _figure,
+    "matplotlib.axes._base._AxesBase": _axes,
+    "PIL.Image.Image": _pil,
+}
+"""What is known of each type; everything else is put in as ``str`` writes it."""

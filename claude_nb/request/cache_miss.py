@@ -1,0 +1,269 @@
+"""Why a prompt was not read from the cache: what was sent is compared with what was sent before.
+
+Nothing here is a guess about
+the server: a reason is given where what was sent shows one, or where the server itself gives one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from claude_nb.cost.models import facts
+from claude_nb.request.system import (
+    CONVERSATION_TTL,
+    LIFETIMES,
+    LOOKBACK,
+    Difference,
+    System,
+    alike,
+    as_blocks,
+    difference,
+    without_mark,
+)
+
+if TYPE_CHECKING:
+    from claude_nb.cost.usage import Usage
+    from claude_nb.request.request import Request
+
+REMEMBERED = 64
+"""Requests that are kept for comparison."""
+
+_SERVER_SAYS = frozenset({"model_changed", "tools_changed", "system_changed", "messages_changed"})
+"""The reasons of the API's own diagnostics that say what happened: page "Cache diagnostics"."""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheKey:
+    """What the cache depends on in a request.
+
+    Attributes:
+        at: When it was sent, as ``time.time()``.
+        server: Where it was sent to; no two servers share a cache.
+        conversation: The conversation that it belongs to, or None.
+        model: The model that was asked.
+        tools: A digest of its tools.
+        system: The system prompt.
+        settings: Thinking and effort: a change of them loses the cached messages, though not the
+            system prompt.
+        blocks: A digest of each content block of its messages, in order.
+        message: The number of the message, from 1, that each block belongs to.
+        marks: The breakpoints in the messages: how many blocks stand before each.
+    """
+
+    at: float
+    server: object
+    conversation: str | None
+    model: str
+    tools: str
+    system: System
+    settings: dict[str, Any]
+    blocks: tuple[str, ...]
+    message: tuple[int, ...]
+    marks: tuple[int, ...]
+
+    @classmethod
+    def of(cls, request: Request, at: float, server: object) -> CacheKey | None:
+        """What is to be remembered of a request, or None for one that is not cached.
+
+        Args:
+            request: The request.
+            at: When it is sent, as ``time.time()``.
+            server: Where to.
+        """
+        if not isinstance(request.system, System):
+            return None
+        params = request.params()
+        blocks = [
+            (number, block)
+            for number, message in enumerate(params["messages"], 1)
+            for block in as_blocks(message["content"])
+        ]
+        marks = [n for n, (_, block) in enumerate(blocks, 1) if "cache_control" in block]
+        output = params.get("output_config", {})
+        thinking = params.get("thinking", {})
+        return cls(
+            at=at,
+            server=server,
+            conversation=request.turn.conversation if request.turn else None,
+            model=request.model,
+            tools=_digest(params.get("tools", [])),
+            system=request.system,
+            settings={
+                "thinking": {k: v for k, v in thinking.items() if k != "display"},
+                "effort": output.get("effort"),
+            },
+            blocks=tuple(_digest(without_mark(block)) for _, block in blocks),
+            message=tuple(number for number, _ in blocks),
+            marks=(*marks, len(blocks)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """An earlier request, as it was when another one was sent.
+
+    Attributes:
+        sent: What was sent.
+        cached: How many tokens of it were in the cache afterwards; None if that was not known.
+        began: Whether its response had begun: before that, nothing can be read of what it writes.
+    """
+
+    sent: CacheKey
+    cached: int | None
+    began: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CacheMiss:
+    """Why less was read from the cache than an earlier request had left there.
+
+    Attributes:
+        reason: ``model_changed``, ``tools_changed``, ``system_changed``, ``settings_changed``,
+            ``messages_changed``, ``expired``, ``not_yet_usable``, ``out_of_reach``,
+            ``under_minimum``, ``not_cached`` (the server does not cache) or ``unknown``.
+        what: What changed: the name of a setting.
+        before: What it was before: a model, a value, a number of seconds or tokens.
+        after: What it is now.
+        difference: Where the system prompts differ.
+        by_server: Whether the server said so.
+        partial: Whether a part of it was read.
+    """
+
+    reason: str
+    what: str = ""
+    before: str | float | None = None
+    after: str | float | None = None
+    difference: Difference | None = None
+    by_server: bool = False
+    partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CachePrediction:
+    """What a request could find in the cache.
+
+    Attributes:
+        sent: The request.
+        earlier: The requests that were sent to the same server before, the newest first.
+    """
+
+    sent: CacheKey
+    earlier: tuple[Earlier, ...] = ()
+
+    def miss(self, usage: Usage, said: str | None = None) -> CacheMiss | None:
+        """Why the request did not find what it could, or None if it did.
+
+        Args:
+            usage: What the server counted.
+            said: The server's own reason, if it gave one.
+        """
+        read, written = usage.cache_read_tokens, usage.cache_write_tokens
+        total = usage.total_input_tokens
+        if read is None or written is None or total is None:
+            return None
+        if not read and not written:
+            return self._uncached(total)
+        found = self._compare(read)
+        if said not in _SERVER_SAYS:
+            return found
+        if found is None or found.reason != said:
+            found = CacheMiss(str(said), partial=read > 0)
+        return replace(found, by_server=True)
+
+    def _uncached(self, total: int) -> CacheMiss:
+        known = facts(self.sent.model)
+        minimum = known.cache_minimum_tokens if known else None
+        if minimum is not None and total < minimum:
+            return CacheMiss("under_minimum", before=minimum, after=total)
+        return CacheMiss("not_cached")
+
+    def _compare(self, read: int) -> CacheMiss | None:
+        related = [e for e in self.earlier if self._is_related(e.sent)]
+        if not related:
+            return None
+        # Of several that have as much in common, first one with the same settings, then the newest.
+        best = max(related, key=lambda e: (self._shared(e.sent), self._same_settings(e.sent)))
+        shared = self._shared(best.sent)
+        whole = shared == best.sent.marks[-1]
+        hoped = best.cached if whole and best.cached else 1
+        if read >= hoped and not (shared >= 0 and self._edited(best.sent)):
+            return None
+        return self._reason(best, shared, read)
+
+    def _reason(self, best: Earlier, shared: int, read: int) -> CacheMiss:
+        now, then = self.sent, best.sent
+        partial = read > 0
+        if now.model != then.model:
+            return CacheMiss("model_changed", "model", then.model, now.model, partial=partial)
+        if now.tools != then.tools:
+            return CacheMiss("tools_changed", partial=partial)
+        if shared < 0:
+            where = difference(then.system, now.system)
+            return CacheMiss("system_changed", difference=where, partial=partial)
+        for name, value in now.settings.items():
+            if shared and value != then.settings[name]:
+                before, after = _value(then.settings[name]), _value(value)
+                return CacheMiss("settings_changed", name, before, after, partial=partial)
+        if edited := self._edited(then):
+            return CacheMiss("messages_changed", "message", after=edited, partial=partial)
+        ttl, age = CONVERSATION_TTL if read else now.system.ttl, now.at - self._used(then, read)
+        if age > LIFETIMES[ttl]:
+            return CacheMiss("expired", ttl, before=age, partial=partial)
+        if not best.began:
+            return CacheMiss("not_yet_usable", partial=partial)
+        if shared and all(not 0 <= mark - shared < LOOKBACK for mark in now.marks):
+            return CacheMiss("out_of_reach", partial=partial)
+        return CacheMiss("unknown", partial=partial)
+
+    def _is_related(self, other: CacheKey) -> bool:
+        same = self.sent.conversation is not None and self.sent.conversation == other.conversation
+        return same or alike(self.sent.system, other.system)
+
+    def _same_settings(self, other: CacheKey) -> bool:
+        now = self.sent
+        return (now.model, now.settings) == (other.model, other.settings)
+
+    def _shared(self, other: CacheKey) -> int:
+        """How many blocks the longest prefix has that ``other`` has marked, and this begins with.
+
+        -1 if not even the system prompt is the same.
+        """
+        now = self.sent
+        if now.system.texts != other.system.texts:
+            return -1
+        return max((n for n in other.marks if now.blocks[:n] == other.blocks[:n]), default=0)
+
+    def _edited(self, other: CacheKey) -> int:
+        """The number of an earlier message that is not what the conversation held there, or 0."""
+        now = self.sent
+        if now.conversation is None or now.conversation != other.conversation:
+            return 0
+        pairs = zip(now.blocks, other.blocks, strict=False)
+        at = next((n for n, (a, b) in enumerate(pairs) if a != b), None)
+        if at is None or now.message[at] == now.message[-1]:
+            return 0
+        return now.message[at]
+
+    def _used(self, then: CacheKey, read: int) -> float:
+        """When what was not found was used last: each use keeps it for another ``ttl``."""
+        if read:
+            return then.at
+        same = (e.sent for e in self.earlier if e.sent.system.texts == self.sent.system.texts)
+        return max((s.at for s in same if s.model == self.sent.model), default=then.at)
+
+
+def _value(setting: Any) -> str:
+    """A setting in words."""
+    if isinstance(setting, dict):
+        kind = setting.get("type", "the default")
+        budget = setting.get("budget_tokens")
+        return f"{kind}, {budget:,} tokens" if budget else str(kind)
+    return "the default" if setting is None else str(setting)
+
+
+def _digest(value: Any) -> str:
+    sent = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(sent.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,180 @@
+"""What is sent: one request, checked before anything leaves the machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from claude_nb.cost.models import DEFAULT_MODEL, ModelFacts, facts, own_prices
+from claude_nb.errors import InputError
+from claude_nb.request.attachments.limits import check
+from claude_nb.request.system import CONVERSATION_TTL, System, control, marked, texts
+
+MIN_THINKING_BUDGET = 1024
+"""The smallest ``budget_tokens``: platform documentation, "Extended thinking"."""
+
+EFFORTS = ("low", "medium", "high", "xhigh", "max")
+"""The values of ``output_config.effort``: the SDK's ``OutputConfigParam``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A request's place in a conversation, as it is saved.
+
+    Attributes:
+        conversation: The conversation's name.
+        id: The turn's own name.
+        parent: The name of the turn before it, or None for the first.
+        cell: The front end's id of the cell, or an empty string.
+        asked: When, as ISO 8601 in UTC.
+    """
+
+    conversation: str
+    id: str
+    parent: str | None
+    cell: str
+    asked: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request to the Messages API.
+
+    Args:
+        prompt: The user's words, sent exactly as they are if ``content`` is empty.
+        model: Any model id; it is passed on as it is.
+        max_tokens: The most tokens to generate, thinking included.
+        system: The system prompt; None or an empty text for none. With a ``System`` the request is
+            cached: the system prompt, and what is said after it.
+        thinking: ``"on"``, ``"off"``, a budget in tokens, or None for what the model does by
+            itself. What a model is known not to take is refused here.
+        effort: One of ``EFFORTS``, or None for the model's default.
+        hide_thinking: Ask for no readable thinking to be sent: it comes sooner to the text.
+        hide_tools: Do not show calls of tools and their results; it changes nothing that is sent.
+        content: What is sent for the prompt: content blocks, as the API's dicts.
+        before: The turns before the prompt, as the API's dicts.
+        after: Turns that follow the prompt, as the API's dicts, to continue a reply.
+        notes: What is said above the reply about what was sent; it changes nothing that is sent.
+        turn: Its place in a conversation, or None.
+        tools: The definitions of the tools that may be called, as the API's dicts; None for those
+            of its conversation, if it has one.
+        uses_tools: Whether they may be called in this reply; if not, they are only sent because
+            earlier turns call them.
+        output: The JSON schema that the answer has to fit, or None for any text.
+        container: The id of the server's container in which code of this turn has run, or None.
+
+    Raises:
+        InputError: It cannot be sent as it is; the error says what to change.
+    """
+
+    prompt: str
+    model: str = DEFAULT_MODEL
+    max_tokens: int = 16_000
+    system: str | System | None = None
+    thinking: str | int | None = None
+    effort: str | None = None
+    hide_thinking: bool = False
+    hide_tools: bool = False
+    content: tuple[dict[str, Any], ...] = ()
+    before: tuple[dict[str, Any], ...] = ()
+    after: tuple[dict[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
+    turn: Turn | None = None
+    tools: tuple[dict[str, Any], ...] | None = None
+    uses_tools: bool = True
+    output: dict[str, Any] | None = None
+    container: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.prompt.strip():
+            raise InputError("There is nothing to send: the prompt is empty.")
+        words = [*texts(self.system), *([] if self.content else [self.prompt])]
+        said = [{"type": "text", "text": text} for text in words]
+        turns = [turn["content"] for turn in (*self.before, *self.after)]
+        earlier = [block for turn in turns if not isinstance(turn, str) for block in turn]
+        check([*said, *self.content, *earlier], facts(self.model))
+        if not self.model.strip():
+            raise InputError("The model id is empty.", "For example: --model claude-opus-5-5")
+        if self.max_tokens < 1:
+            raise InputError(f"--max-tokens must be at least 1, not {self.max_tokens}.")
+        if self.effort is not None and self.effort not in EFFORTS:
+            raise InputError(
+                f"There is no effort {self.effort!r}.", f"It is one of {', '.join(EFFORTS)}."
+            )
+        self._thinking()
+        own_prices()  # a price file that cannot be used is said before anything is sent
+
+    def params(self) -> dict[str, Any]:
+        """The arguments of the SDK's ``messages.create``."""
+        asked = [{"role": "user", "content": list(self.content) or self.prompt}, *self.after]
+        params: dict[str, Any] = {
+            "model": self.model,
+            "max_tokens": self.max_tokens,
+            "messages": [*self.before, *asked],
+        }
+        if isinstance(self.system, System):
+            params["system"] = self.system.blocks()
+            params["messages"] = marked(self.before, asked)
+            if self.turn is not None:  # or nobody would read what is written
+                params["cache_control"] = control(CONVERSATION_TTL)
+        elif self.system:
+            params["system"] = self.system
+        if thinking := self._thinking():
+            params["thinking"] = thinking
+        if self.tools:
+            params["tools"] = list(self.tools)
+            if not self.uses_tools:
+                params["tool_choice"] = {"type": "none"}
+        output: dict[str, Any] = {"effort": self.effort} if self.effort else {}
+        if self.output is not None:
+            output["format"] = {"type": "json_schema", "schema": self.output}
+        if output:
+            params["output_config"] = output
+        if self.container is not None:
+            params["container"] = self.container
+        return params
+
+    def _thinking(self) -> dict[str, Any] | None:
+        """The ``thinking`` parameter in the form that the model takes, or None to send none."""
+        model = facts(self.model)
+        wanted = self.thinking
+        if wanted is None:
+            # Readable thinking has to be asked for, or only a signature comes. A model that does
+            # not think by itself, or of which nothing is known, is left alone.
+            if model is None or model.thinking_default not in ("always", "on"):
+                return None
+            wanted = "on"
+        display = "omitted" if self.hide_thinking else "summarized"
+        accepted = (model.thinking_types if model else None) or ()
+        if wanted == "off":
+            _check_form(model, "disabled", "be told not to think")
+            return {"type": "disabled"}
+        if wanted == "on" and (not accepted or "adaptive" in accepted):
+            return {"type": "adaptive", "display": display}
+        if wanted == "on":
+            wanted = max(MIN_THINKING_BUDGET, self.max_tokens // 2)
+        if not isinstance(wanted, int):
+            raise InputError(f"--thinking takes on, off or a number of tokens, not {wanted!r}.")
+        _check_form(model, "enabled", "be given a thinking budget")
+        if not MIN_THINKING_BUDGET <= wanted < self.max_tokens:
+            raise InputError(
+                f"A thinking budget of {wanted:,} tokens is not possible.",
+                f"It is at least {MIN_THINKING_BUDGET:,} and less than --max-tokens"
+                f" ({self.max_tokens:,}), which counts thinking too.",
+            )
+        return {"type": "enabled", "budget_tokens": wanted, "display": display}
+
+
+_INSTEAD = {
+    "adaptive": "--thinking on (it decides itself how much; --effort guides it)",
+    "enabled": "--thinking with a number of tokens",
+    "disabled": "--thinking off",
+}
+
+
+def _check_form(model: ModelFacts | None, form: str, wish: str) -> None:
+    """Refuse a form of thinking that the model is known not to take, and name those it takes."""
+    if model is None or not model.thinking_types or form in model.thinking_types:
+        return
+    forms = [text for name, text in _INSTEAD.items() if name in model.thinking_types]
+    raise InputError(f"{model.id} cannot {wish}.", f"It takes {' or '.join(forms)}.")

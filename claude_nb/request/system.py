@@ -1,0 +1,213 @@
+"""A system prompt that is to be cached, and where a request is marked for the cache.
+
+The API caches the beginning of a prompt up to a mark (``cache_control``), in the order tools,
+system prompt, messages, and finds it again only if every byte before the mark is the same. It looks
+for earlier marks among the 20 blocks before each mark of the new request, and takes four marks at
+most (platform.claude.com/docs, page "Prompt caching", read 2026-10-08).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from os.path import commonprefix
+from typing import TYPE_CHECKING, Any
+
+from claude_nb.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+LIFETIMES = {"5m": 300.0, "1h": 3600.0}
+"""How long an entry of the cache lives after it was last used, in seconds, by its ``ttl``."""
+
+CONVERSATION_TTL = "5m"
+"""The ``ttl`` of what is said: it changes with each turn, and a longer one costs more to write."""
+
+LOOKBACK = 20
+"""In how many blocks before a mark the API looks for what an earlier request has written."""
+
+_NOT_MARKABLE = frozenset({"thinking", "redacted_thinking"})
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a system prompt.
+
+    Attributes:
+        name: What it is called: the file that it came from, or the name that the user gave it.
+        text: What is sent.
+    """
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The first place where two texts differ.
+
+    Attributes:
+        part: The name of the part.
+        line: The number of the line, from 1.
+        before: That line as it was; an empty text where there was none.
+        after: That line as it is; an empty text where there is none.
+    """
+
+    part: str
+    line: int
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, eq=False)
+class System:
+    """A system prompt that is cached: its bytes stay as they are.
+
+    Two are equal if they send the same bytes with the same ``ttl``, however their parts are called.
+
+    Attributes:
+        parts: What it consists of, in the order in which it is sent.
+        ttl: ``"5m"`` or ``"1h"``: how long it stays in the cache after each use.
+
+    Raises:
+        InputError: There is nothing in it, or there is no such ``ttl``.
+    """
+
+    parts: tuple[Part, ...]
+    ttl: str = "5m"
+
+    def __post_init__(self) -> None:
+        if self.ttl not in tuple(LIFETIMES):
+            raise InputError(
+                f"There is no ttl {self.ttl!r}.",
+                'It is "5m", or "1h", which costs more to write.',
+            )
+        for part in self.parts:
+            if not part.text.strip():
+                raise InputError(f"A part of the system prompt is empty: {part.name}.")
+        if not self.parts:
+            raise InputError(
+                "The system prompt is empty.", 'For example: CachedSystem("manual.md")'
+            )
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The texts of its parts."""
+        return tuple(part.text for part in self.parts)
+
+    @cached_property
+    def digest(self) -> str:
+        """Twelve hexadecimal digits that change when a byte of it does (of their SHA-256)."""
+        whole = hashlib.sha256()
+        for text in self.texts:
+            whole.update(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
+        return whole.hexdigest()[:12]
+
+    @property
+    def characters(self) -> int:
+        """How long it is."""
+        return sum(map(len, self.texts))
+
+    def blocks(self) -> list[dict[str, Any]]:
+        """What is sent: a text block for each part, and the mark on the last one."""
+        blocks: list[dict[str, Any]] = [{"type": "text", "text": text} for text in self.texts]
+        blocks[-1]["cache_control"] = control(self.ttl)
+        return blocks
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, System):
+            return NotImplemented
+        return (self.texts, self.ttl) == (other.texts, other.ttl)
+
+    def __hash__(self) -> int:
+        return hash((self.digest, self.ttl))
+
+
+def control(ttl: str) -> dict[str, str]:
+    """A mark, as the API's dict; five minutes are its default."""
+    return {"type": "ephemeral"} | ({} if ttl == "5m" else {"ttl": ttl})
+
+
+def texts(system: str | System | None) -> tuple[str, ...]:
+    """The texts of a system prompt of any kind, without its marks; none of an empty one."""
+    if isinstance(system, System):
+        return system.texts
+    return (system,) if system else ()
+
+
+def marked(
+    before: Sequence[dict[str, Any]], asked: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The messages of a request with a mark at the end of the newest earlier question.
+
+    There the last request had its end, so what it wrote is found however many blocks its answer
+    has. The end of the messages is marked by the API itself (top-level ``cache_control``). Marks
+    that blocks bring along are taken out: with them there could be more than four.
+
+    Args:
+        before: The turns before the prompt, as the API's dicts; they are not changed.
+        asked: The prompt and what follows it.
+    """
+    turns = [turn | {"content": _unmarked(turn["content"])} for turn in (*before, *asked)]
+    earlier = (turn for turn in reversed(turns[: len(before)]) if turn["role"] == "user")
+    newest = next(earlier, None)
+    if newest is not None:
+        blocks = as_blocks(newest["content"])
+        last = [n for n, block in enumerate(blocks) if _can_be_marked(block)][-1:]
+        for number in last:
+            blocks[number] = blocks[number] | {"cache_control": control(CONVERSATION_TTL)}
+        newest["content"] = blocks
+    return turns
+
+
+def as_blocks(content: str | Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The content of a message as content blocks; a text is short for one text block."""
+    return [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
+
+
+def without_mark(block: dict[str, Any]) -> dict[str, Any]:
+    """A content block as the cache compares it: where the marks are makes no difference."""
+    return {name: value for name, value in block.items() if name != "cache_control"}
+
+
+def _unmarked(content: str | list[dict[str, Any]]) -> str | list[dict[str, Any]]:
+    return content if isinstance(content, str) else [without_mark(block) for block in content]
+
+
+def _can_be_marked(block: dict[str, Any]) -> bool:
+    return block["type"] not in _NOT_MARKABLE and block.get("text") != ""
+
+
+def difference(before: System, after: System) -> Difference | None:
+    """The first line in which two system prompts differ, or None if they send the same."""
+    for number in range(max(len(before.parts), len(after.parts))):
+        old = before.parts[number] if number < len(before.parts) else None
+        new = after.parts[number] if number < len(after.parts) else None
+        lines = [part.text.split("\n") if part else [] for part in (old, new)]
+        if lines[0] == lines[1]:
+            continue
+        pairs = zip(*lines, strict=False)
+        at = next((n for n, (a, b) in enumerate(pairs) if a != b), min(map(len, lines)))
+        was, now = (found[at] if at < len(found) else "" for found in lines)
+        if lines[0][at : at + 1] == lines[1][at + 1 : at + 2]:
+            was = ""  # a line was put in before it
+        elif lines[0][at + 1 : at + 2] == lines[1][at : at + 1]:
+            now = ""
+        part = new or old
+        return Difference(part.name if part else "", at + 1, was, now)
+    return None
+
+
+def alike(one: System, other: System) -> bool:
+    """Whether two system prompts are most likely meant to be the same: most of them is.
+
+    One that holds the time of day is made anew with other bytes, and otherwise the same.
+    """
+    if [part.name for part in one.parts] != [part.name for part in other.parts]:
+        return False
+    a, b = "\n".join(one.texts), "\n".join(other.texts)
+    start = len(commonprefix((a, b)))  # noqa: RUF071 - of texts
+    end = len(commonprefix((a[start:][::-1], b[start:][::-1])))  # noqa: RUF071
+    return 2 * (start + end) >= max(len(a), len(b))

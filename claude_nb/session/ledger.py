@@ -1,0 +1,231 @@
+"""What was spent since the kernel started, request by request: the session's ledger."""
+
+from __future__ import annotations
+
+import csv
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from claude_nb.cost.models import facts
+from claude_nb.errors import InputError, redact
+from claude_nb.request.place import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from claude_nb.cost.usage import Usage
+    from claude_nb.streaming.progress import Progress
+
+_COUNTS = "Int64"
+"""pandas' integer type in which a number may be missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One request that a server accepted.
+
+    Attributes:
+        when: When it was sent, as ISO 8601 in UTC.
+        conversation: The conversation that it belonged to, or an empty string.
+        cell: The front end's id of the cell, or an empty string.
+        execution: The number of the execution, the n of ``In[n]``; 0 outside IPython.
+        model: The model that answered.
+        simulated: Whether the simulator did.
+        request_id: The API's id of the request, or None.
+        usage: Its tokens; unknown where the stream did not end.
+        cost: In USD, or None where it is not known.
+        stop_reason: Why the server stopped, as it said it; None if it did not.
+        complete: Whether the stream was read to its end.
+        requests: How many requests it stands for: more than one for a batch, whose id
+            ``request_id`` then is.
+    """
+
+    when: str
+    conversation: str
+    cell: str
+    execution: int
+    model: str
+    simulated: bool
+    request_id: str | None
+    usage: Usage
+    cost: float | None
+    stop_reason: str | None
+    complete: bool
+    requests: int = 1
+
+    def row(self) -> dict[str, Any]:
+        """It as one flat row, for a table or a file; None is "not known"."""
+        row = asdict(self)
+        usage, cost = row.pop("usage"), row.pop("cost")
+        texts = {name: redact(value) for name, value in row.items() if isinstance(value, str)}
+        return {**row, **texts, **usage, "cost_usd": cost}
+
+
+COLUMNS = (
+    "when",
+    "conversation",
+    "cell",
+    "execution",
+    "model",
+    "simulated",
+    "request_id",
+    "stop_reason",
+    "complete",
+    "requests",
+    "input_tokens",
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
+    "cache_read_tokens",
+    "output_tokens",
+    "thinking_tokens",
+    "cost_usd",
+)
+"""The columns of ``to_pandas`` and ``to_csv``."""
+
+
+class Ledger:
+    """The requests of this kernel; ``claude_nb.ledger`` is the session's own.
+
+    What is written down stays as it was: its cost is by the prices of its moment.
+
+    Attributes:
+        entries: One ``Entry`` for each request, in the order in which their replies ended.
+    """
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+
+    def charge(
+        self, progress: Progress, place: Place | None = None, conversation: str = ""
+    ) -> None:
+        """Write down the requests of a finished reply that a server accepted.
+
+        A reply that was replayed cost nothing: it is not written down.
+
+        Args:
+            progress: The reply.
+            place: Where it was asked.
+            conversation: The conversation that it belongs to.
+        """
+        place = place or Place()
+        now, clock = datetime.now(UTC), time.monotonic()
+        for message in progress.messages:
+            if message.accepted and not message.replayed:
+                sent = now - timedelta(seconds=clock - message.sent)
+                entry = Entry(
+                    when=sent.isoformat(timespec="milliseconds"),
+                    conversation=conversation,
+                    cell=place.cell,
+                    execution=place.execution,
+                    model=message.model,
+                    simulated=message.simulated,
+                    request_id=message.request_id,
+                    usage=message.usage,
+                    cost=message.usage.cost(facts(message.model)),
+                    stop_reason=message.stop_reason,
+                    complete=message.complete,
+                )
+                self.entries.append(entry)
+
+    def charge_batch(
+        self,
+        batch_id: str,
+        used: Iterable[tuple[str, Usage, float | None, int]],
+        place: Place,
+        *,
+        simulated: bool,
+    ) -> None:
+        """Write down what a batch of the service used, once, however often it is read.
+
+        Args:
+            batch_id: Its id.
+            used: For each model its name, the tokens, the cost in USD at batch prices, and the
+                number of requests that it answered.
+            place: Where it was read.
+            simulated: Whether the simulator had it.
+        """
+        if any(entry.request_id == batch_id for entry in self.entries):
+            return
+        when = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self.entries += [
+            Entry(
+                when=when,
+                conversation="",
+                cell=place.cell,
+                execution=place.execution,
+                model=model,
+                simulated=simulated,
+                request_id=batch_id,
+                usage=usage,
+                cost=cost,
+                stop_reason=None,
+                complete=True,
+                requests=requests,
+            )
+            for model, usage, cost, requests in used
+        ]
+
+    def spent(self) -> float:
+        """What the requests so far cost in USD, as far as it is known; simulated ones too."""
+        return sum(entry.cost or 0.0 for entry in self.entries)
+
+    def to_csv(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write the entries to a file, a row each; what is not known is left empty.
+
+        Args:
+            path: Where.
+            overwrite: Whether a file that is there may be replaced.
+
+        Raises:
+            InputError: It is there, or cannot be written.
+        """
+        rows = [entry.row() for entry in list(self.entries)]
+        mode = "w" if overwrite else "x"
+        try:
+            with (
+                Path(path)
+                .expanduser()
+                .open(mode, encoding="utf-8", errors="replace", newline="") as file
+            ):
+                writer = csv.DictWriter(file, COLUMNS)
+                writer.writeheader()
+                writer.writerows(rows)
+        except FileExistsError:
+            raise InputError(
+                f"{path} is there already; it was left as it is.",
+                "Take another name, or: claude_nb.ledger.to_csv(path, overwrite=True).",
+            ) from None
+        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: nobody's home, ~nobody
+            raise InputError(f"{path} cannot be written.", detail=str(error)) from None
+
+    def to_pandas(self) -> Any:
+        """The entries as a ``pandas.DataFrame``, a row each.
+
+        Returns:
+            The frame: ``when`` is a time in UTC, the counts are integers, ``cost_usd`` is a float;
+            what is not known is missing.
+
+        Raises:
+            InputError: pandas is not installed.
+        """
+        try:
+            pandas = import_module("pandas")
+        except ImportError:
+            raise InputError(
+                "pandas is not installed.",
+                "Install it: %pip install pandas. Without it: claude_nb.ledger.to_csv(path)",
+            ) from None
+        rows = [entry.row() for entry in list(self.entries)]
+        frame = pandas.DataFrame(rows, columns=list(COLUMNS))
+        counts = ["execution", "requests", *(name for name in COLUMNS if name.endswith("_tokens"))]
+        types = dict.fromkeys(counts, _COUNTS) | dict.fromkeys(("simulated", "complete"), "bool")
+        frame = frame.astype(types | {"cost_usd": "float64"})
+        return frame.assign(when=pandas.to_datetime(frame["when"], utc=True, format="ISO8601"))
+
+    def __repr__(self) -> str:
+        count = sum(entry.requests for entry in self.entries)
+        return f"<Ledger · {count} {'request' if count == 1 else 'requests'}>"

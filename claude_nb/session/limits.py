@@ -1,0 +1,87 @@
+"""What a reply may cost, with all its requests: ``--max-cost`` and the budget of the session."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from claude_nb.client.connection import count_tokens
+from claude_nb.client.retry import Policy
+from claude_nb.errors import ClaudeError, InputError
+from claude_nb.session.budget import fit
+
+if TYPE_CHECKING:
+    from claude_nb.client.connection import Connection
+    from claude_nb.recording.replay import RecordingStore
+    from claude_nb.request.request import Request
+    from claude_nb.session.budget import Budget
+    from claude_nb.streaming.progress import Progress
+
+
+class Limits:
+    """What may be spent on a reply: each of its requests is made to fit, before it is sent.
+
+    Args:
+        connection: Where to have input counted.
+        max_cost: USD for the whole reply, or None.
+        budget: What replies may cost together, or None.
+        library: What answers in the place of a server, and costs nothing; or None.
+        whose: What sets ``max_cost``, to be named in notes and errors.
+
+    Raises:
+        InputError: ``max_cost`` is no such sum.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        max_cost: float | None = None,
+        budget: Budget | None = None,
+        library: RecordingStore | None = None,
+        whose: str = "--max-cost",
+    ) -> None:
+        if max_cost is not None and not max_cost > 0:
+            raise InputError(f"--max-cost is a sum in USD above 0, not {max_cost:g}.")
+        self.are_set = max_cost is not None or budget is not None
+        self._connection = connection
+        self._max_cost = max_cost
+        self._budget = budget
+        self._library = library
+        self._whose = whose
+        self._kept = ExitStack()
+
+    async def fit(self, request: Request, so_far: Progress) -> Request:
+        """Make a request fit into what is left.
+
+        Args:
+            request: What is to be sent.
+            so_far: What the reply has become, and cost, by the requests before it.
+
+        Raises:
+            InputError: It does not fit.
+            ClaudeError: Its input cannot be counted.
+        """
+        if not self.are_set or self._library is not None:  # a replay spends nothing
+            return request
+        spent = so_far.cost
+        if spent is None:
+            raise ClaudeError("What the reply has cost so far is not known.", "Lift the limit.")
+        tokens = await count_tokens(self._connection, request.params())
+        if self._max_cost is not None:
+            request = fit(request, tokens, self._max_cost - spent, self._whose)
+        self.close()
+        if self._budget is not None:
+            fitting = self._budget.fitting(request, tokens, spent)
+            request = self._kept.enter_context(fitting)
+        return request
+
+    def policy(self, policy: Policy | None) -> Policy | None:
+        """How patient to be: what broke off is not counted, and its rest would be paid for anew."""
+        if self._library is not None:
+            return self._library.policy(policy)
+        return replace(policy or Policy(), pays_again=False) if self.are_set else policy
+
+    def close(self) -> None:
+        """Give back what was kept for requests that are over."""
+        self._kept.close()

@@ -1,0 +1,183 @@
+"""What the cells of one process share: the connection, the ledger, the budget, the last reply."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import warnings
+from contextlib import suppress
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from claude_nb.client.connection import Connection
+from claude_nb.errors import ClaudeError, InputError
+from claude_nb.session.ledger import Ledger
+from claude_nb.session.request_log import RequestLog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from claude_nb.client.source import Source
+    from claude_nb.recording.replay import Recorder, RecordingStore
+    from claude_nb.reply import Reply
+    from claude_nb.session.budget import Budget
+    from claude_nb.simulator import Simulator
+    from claude_nb.simulator.replies import Reply as SimulatedReply
+
+
+class Session:
+    """What one process shares between its cells.
+
+    Attributes:
+        ledger: What was spent.
+        budget: What may be spent, or None for no limit.
+        cache: What was sent with a system prompt that is cached.
+        last: The newest reply, complete or not.
+        model: The model that cells ask at the server that was connected, or an empty string.
+        recorder: What saves replies, or None.
+        library: The recordings that are replayed instead of asking, or None.
+    """
+
+    def __init__(self) -> None:
+        self.ledger = Ledger()
+        self.budget: Budget | None = None
+        self.cache = RequestLog()
+        self.last: Reply | None = None
+        self.model = ""
+        self.recorder: Recorder | None = None
+        self.library: RecordingStore | None = None
+        self._connection = Connection()
+        self._simulator: Simulator | None = None
+        self._simulate = os.environ.get("CLAUDE_NB_SIMULATE", "") not in ("", "0")
+        self._lock = threading.Lock()
+
+    @property
+    def simulated(self) -> bool:
+        """Whether requests go to the simulator."""
+        return self._simulate
+
+    def simulate(self, on: bool, *, speed: float = 1.0, seed: int = 0) -> None:  # noqa: FBT001
+        """Send requests to the simulator, or to the API again.
+
+        Args:
+            on: Which of the two.
+            speed: Factor on the pace of its replies.
+            seed: The same seed and prompt give the same stream.
+        """
+        with self._lock:
+            self._simulate = on
+            if self._simulator is not None:
+                self._simulator.stop()
+                self._simulator = None
+            if on:
+                self._simulator = self._start(speed, seed)
+
+    def simulate_next(self, *replies: SimulatedReply) -> None:
+        """Set what the next simulated replies are, instead of scripts.
+
+        Args:
+            *replies: One for each request, tried again or not.
+
+        Raises:
+            InputError: The simulator is off.
+        """
+        if not self._simulate:
+            raise InputError("The simulator is off.", "Turn it on: %claude_nb simulate on")
+        self.connection()
+        with self._lock:
+            if self._simulator is not None:
+                self._simulator.enqueue(*replies)
+
+    def use_key(self, api_key: str) -> None:
+        """Use a key that was typed in; it is kept in memory only."""
+        self._connection = Connection(api_key=api_key)
+        self.model = ""
+        self.simulate(on=False)
+
+    def connect(self, url: str, *, key_env: str = "", model: str = "") -> None:
+        """Send requests to another server that speaks the Messages API.
+
+        Args:
+            url: Where it is.
+            key_env: The environment variable whose key it may have; without one it gets a dummy.
+            model: The model that cells ask there, or an empty string for theirs.
+        """
+        self._connection = Connection(base_url=url, key_env=key_env)
+        self.model = model
+        self.simulate(on=False)
+
+    def disconnect(self) -> None:
+        """Send requests to the API again."""
+        self._connection = Connection()
+        self.model = ""
+
+    @property
+    def key_source(self) -> str:
+        """Where the key comes from, in words; never the key."""
+        if self.library is not None:
+            return f"none is needed: the recordings in {self.library.name} answer"
+        if self._simulate:
+            return "none is needed: the simulator answers"
+        if self._connection.base_url is not None:
+            named = self._connection.key_env
+            key = f"the environment variable {named}" if named else "a dummy"
+            return f"{key}, for {self._connection.base_url}"
+        if self._connection.api_key:
+            return "entered with %claude_nb key, in memory only"
+        for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_PROFILE"):
+            if os.environ.get(name):
+                return f"the environment variable {name}"
+        return "the SDK's own configuration, if it has one"
+
+    def connection(self) -> Connection:
+        """Where the next request goes."""
+        if self.library is not None:
+            return Connection(replayed=True)
+        if not self._simulate:
+            return self._connection
+        with self._lock:
+            if self._simulator is None:
+                self._simulator = self._start(
+                    float(os.environ.get("CLAUDE_NB_SIMULATE_SPEED", "1")), 0
+                )
+            return Connection(simulated=True, simulator=self._simulator)
+
+    def source(self, live: Source) -> Source:
+        """Where events come from: ``live``, or recordings in its place."""
+        if self.library is None:
+            return live
+        from claude_nb.recording.replay import ReplaySource
+
+        return ReplaySource(self.library, live)
+
+    def keep(self, reply: Reply) -> None:
+        """Save a reply that has ended, if replies are recorded."""
+        if self.recorder is not None:
+            try:
+                self.recorder.keep(reply)
+            except InputError as error:  # the reply itself is there, and paid for
+                warnings.warn(f"The reply was not recorded: {error}", stacklevel=2)
+
+    def warm_up(self) -> Iterator[None]:
+        """Make ready what the first request needs, in steps; the import of the SDK is the longest.
+
+        A simulator is started only where it is what answers.
+        """
+        self.connection()
+        for name in ("pydantic", "httpx2", "anthropic"):  # first what others may need too
+            yield
+            import_module(name)
+        yield
+        with suppress(ClaudeError):  # the request itself will say what is wrong
+            self.connection().client()
+
+    def _start(self, speed: float, seed: int) -> Simulator:
+        from claude_nb.simulator import Simulator
+
+        pace = speed if speed > 0 else math.inf
+        return Simulator(speed=pace, seed=seed, record=False).launch()
+
+
+session = Session()
+"""The process's session."""

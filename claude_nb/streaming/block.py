@@ -1,0 +1,199 @@
+"""A content block of a message, growing.
+
+Servers and gateways send more than the documentation knows: what is missing is missing here too,
+never an exception.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from claude_nb.streaming.events import ToolAsked, ToolRan, ToolStarted
+
+TOOL_CALLS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
+"""The block types whose ``input`` arrives as pieces of JSON."""
+
+_HIGH_HALVES = ("\ud800", "\udbff")
+_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+
+
+def as_dict(value: Any) -> dict[str, Any]:
+    """The value if it is a dict, or else an empty one: servers send null for objects."""
+    return value if isinstance(value, dict) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """Where a text was broken off, and continued by another request.
+
+    Attributes:
+        at: Its place in the text, in characters.
+        why: What had happened, in two or three words.
+        after: Seconds from the request to the failure.
+    """
+
+    at: int
+    why: str
+    after: float
+
+
+class Block:
+    """One content block, growing.
+
+    Attributes:
+        index: Its position in the message's content, from 0.
+        type: ``text``, ``thinking``, ``tool_use``, … or whatever the server called it.
+        parts: The text, thinking or JSON that came, delta by delta; grown by ``add`` alone.
+        started: When it began (``time.monotonic()``, seconds).
+        ended: When it was closed, or None while it is open.
+        signature: The signature of a thinking block, or an empty string.
+        citations: The citations of a text block, as dicts.
+        seams: Where its text was broken off and continued by another request.
+        lost: Whether it was half-written when the connection was lost, and is not part of the
+            answer.
+        run: The newest that is known of a call's run, or None.
+    """
+
+    __slots__ = (
+        "_half",
+        "_joined",
+        "_start",
+        "breaks",
+        "citations",
+        "ended",
+        "index",
+        "lost",
+        "parts",
+        "run",
+        "signature",
+        "started",
+        "type",
+    )
+
+    def __init__(self, index: int, started: float, start: dict[str, Any]) -> None:
+        self.index = index
+        self.started = started
+        self.ended: float | None = None
+        self.type = str(start.get("type") or "unknown")
+        self._start = start
+        self._half = ""
+        self._joined: tuple[int, str] = (0, "")
+        self.breaks: list[Break] = []
+        self.lost = False
+        self.run: ToolAsked | ToolStarted | ToolRan | None = None
+        self.parts: list[str] = []
+        initial = start.get("text") if self.type == "text" else start.get("thinking")
+        if isinstance(initial, str):
+            self.add(initial)
+        self.signature = as_string(start.get("signature"))
+        citations = start.get("citations")
+        self.citations = list(map(as_dict, citations)) if isinstance(citations, list) else []
+
+    def add(self, text: str) -> None:
+        """Take in the text of a delta.
+
+        A character outside the basic plane can be escaped in JSON as two halves, one in each of
+        two deltas: the first half waits for the second, so that no reader meets half a character.
+        """
+        if not text.isascii() or self._half:
+            text = _PAIR.sub(_joined_pair, self._half + text)
+            first, last = _HIGH_HALVES
+            self._half = text[-1:] if first <= text[-1:] <= last else ""
+            text = text.removesuffix(self._half)
+        if text:
+            self.parts.append(text)
+
+    def close(self, time: float) -> None:
+        """No more will come."""
+        if self._half:
+            self.parts.append(self._half)
+            self._half = ""
+        self.ended = time
+
+    @property
+    def text(self) -> str:
+        """All that came as text, thinking or partial JSON, whichever the block holds."""
+        count = len(self.parts)
+        done, joined = self._joined
+        if done != count:
+            joined += "".join(self.parts[done:count])
+            self._joined = (count, joined)
+        return joined
+
+    @property
+    def name(self) -> str:
+        """The tool's name, for a block that calls one."""
+        return str(self._start.get("name") or "")
+
+    @property
+    def id(self) -> str:
+        """The id of a call, for its result to name."""
+        return as_string(self._start.get("id"))
+
+    @property
+    def answers(self) -> str:
+        """The id of the call whose result this is; empty for what is no result."""
+        return as_string(self._start.get("tool_use_id"))
+
+    @property
+    def input(self) -> Any:
+        """A tool call's input: a dict, or None while its JSON is incomplete or if it is invalid."""
+        raw = self.text
+        try:
+            value = json.loads(raw) if raw else self._start.get("input") or {}
+        except (ValueError, RecursionError):
+            return None
+        return value if isinstance(value, dict) and _can_be_sent(value) else None
+
+    @property
+    def content(self) -> Any:
+        """What a result block carries, as it came."""
+        return self._start.get("content")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The block as the API's dict; an invalid tool input as far as it could be read."""
+        block = self._start | {"type": self.type}
+        if self.type == "text":
+            block["text"] = self.text
+            if self.citations:
+                block["citations"] = self.citations
+        elif self.type == "thinking":
+            block["thinking"] = self.text
+            block["signature"] = self.signature
+        elif self.type in TOOL_CALLS:
+            complete = self.input
+            block["input"] = _readable_part(self.text) if complete is None else complete
+        return block
+
+
+def as_string(value: Any) -> str:
+    """The value if it is a text, or else an empty one."""
+    return value if isinstance(value, str) else ""
+
+
+def _can_be_sent(value: Any) -> bool:
+    """Whether it is JSON for others too: without NaN, infinite numbers and halves of characters."""
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _joined_pair(pair: re.Match[str]) -> str:
+    return pair[0].encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+
+
+def _readable_part(raw: str) -> dict[str, Any]:
+    """What can be read of cut-off JSON, by the parser that the SDK uses for the same."""
+    from jiter import from_json
+
+    try:
+        value = from_json(raw.encode("utf-8", "replace"), partial_mode=True)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) and _can_be_sent(value) else {}

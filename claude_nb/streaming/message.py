@@ -1,0 +1,276 @@
+"""The reducer: events in, content blocks, stop reason and usage out.
+
+``Message`` is what one request has become so far. Nothing here shows, sends or waits.
+
+Servers and gateways send more than the documentation knows: every block, delta and stop reason is
+carried, known or not, and what is missing is missing here too, never an exception.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from claude_nb.cost.usage import Usage
+from claude_nb.streaming import sdk
+from claude_nb.streaming.block import TOOL_CALLS, Block, as_dict, as_string
+from claude_nb.streaming.events import DELTA_FIELDS
+
+if TYPE_CHECKING:
+    from claude_nb.streaming.continuation import Continuation
+    from claude_nb.streaming.events import RequestSent
+
+
+_BLOCK_OF = {
+    "text_delta": "text",
+    "citations_delta": "text",
+    "thinking_delta": "thinking",
+    "signature_delta": "thinking",
+    "input_json_delta": "tool_use",
+    "compaction_delta": "compaction",
+}
+_CUMULATIVE = (
+    "input_tokens",
+    "output_tokens",
+    "cache_creation_input_tokens",
+    "cache_read_input_tokens",
+    "server_tool_use",
+    "output_tokens_details",
+)
+
+
+class Message:
+    """What one request has become.
+
+    Attributes:
+        model: The model that answers: as the server says it, before that as it was asked for.
+        simulated: Whether the simulator answers.
+        whole: Whether it comes as a whole, at its end.
+        replayed: Whether a recording answers.
+        request_id: The ``request-id`` header, or None.
+        accepted: Whether the server took the request: status 200.
+        runs_tools: Whether calls of tools in it are going to be run.
+        round: How often tools were run for the reply before it was asked for.
+        content: The content blocks in the order in which they began, which is that of the message.
+        stop_reason: As the server sent it, or None.
+        stop_details: The reason of a refusal, as a dict.
+        complete: Whether ``message_stop`` came.
+        failure: What broke it off, in two or three words, if it was sent again.
+        sent: When the request was sent; ``first_event``, ``first_text`` and ``ended`` likewise, or
+            None (``time.monotonic()``, seconds).
+    """
+
+    def __init__(
+        self,
+        sent: float,
+        request: RequestSent,
+        resumed: Continuation | None = None,
+        round: int = 0,  # noqa: A002
+    ) -> None:
+        self.sent = sent
+        self.round = round
+        self._resumed = resumed
+        self.model = request.model
+        self.simulated = request.simulated
+        self.runs_tools = request.runs_tools
+        self.whole = request.whole
+        self.replayed = request.replayed
+        self.request_id: str | None = None
+        self.first_event: float | None = None
+        self.first_text: float | None = None
+        self.ended: float | None = None
+        self.accepted = False
+        self.content: list[Block] = []
+        self.stop_reason: str | None = None
+        self.stop_details: dict[str, Any] = {}
+        self.complete = False
+        self.failure = ""
+        self._at: dict[int, Block] = {}
+        self._begun = False
+        self._counted = False
+        self._base: dict[str, Any] = {}
+        self._usage: dict[str, Any] = {}
+
+    def apply(self, time: float, data: dict[str, Any]) -> None:
+        """Take in an event of the wire.
+
+        Args:
+            time: When it arrived.
+            data: The event; one that is not known changes nothing.
+        """
+        if self.first_event is None:
+            self.first_event = time
+        kind = data.get("type")
+        if kind == "content_block_delta":
+            self._delta(time, data.get("index"), as_dict(data.get("delta")))
+        elif kind == "content_block_start":
+            self._open(data.get("index"), time, as_dict(data.get("content_block")))
+        elif kind == "content_block_stop":
+            block = self._block(data.get("index"))
+            if block is not None:
+                self._close(block, time)
+        elif kind == "message_start":
+            self._begin(as_dict(data.get("message")))
+        elif kind == "message_delta":
+            self._message_delta(data)
+        elif kind == "message_stop":
+            self.complete = True
+            self.end(time)
+
+    def _begin(self, message: dict[str, Any]) -> None:
+        """Take in the message that ``message_start`` brings; a second one changes nothing.
+
+        What a ``message_delta`` has said before it stands: it is the end that counts.
+        """
+        if message and not self._begun:
+            self._begun = True
+            self._base = message | self._base
+            self.model = str(message.get("model") or self.model)
+            self._usage = as_dict(message.get("usage")) | self._usage
+
+    def grow(self, time: float, index: Any, kind: str, text: str) -> None:
+        """Take in a delta that brings a text.
+
+        Args:
+            time: When it arrived.
+            index: The block's index, if it names one.
+            kind: The delta's type, one of ``DELTA_FIELDS``.
+            text: What it adds.
+        """
+        if self.first_event is None:
+            self.first_event = time
+        block = self._block(index)
+        if block is None:
+            block = self._open(index, time, {"type": _BLOCK_OF[kind]})
+        if text:
+            block.add(text if self._resumed is None else self._resumed.fresh(block, text))
+            if self.first_text is None and kind == "text_delta":
+                self.first_text = time
+
+    def _open(self, index: Any, time: float, start: dict[str, Any]) -> Block:
+        """Begin a block. One that had the same index keeps its place, and what came for it."""
+        block = Block(len(self.content), time, start)
+        if block.type == "text" and self._resumed is not None and self._resumed.text is None:
+            block = self._resumed.begin(block)
+        self.content.append(block)
+        if isinstance(index, int):
+            self._at[index] = block
+        if block.type == "text" and block.parts and self.first_text is None:
+            self.first_text = time
+        return block
+
+    def _block(self, index: Any) -> Block | None:
+        """The block that an event is about: by its index, or the newest where it has none."""
+        if isinstance(index, int):
+            return self._at.get(index)
+        return self.content[-1] if self.content else None
+
+    def _close(self, block: Block, time: float) -> None:
+        if self._resumed is not None:
+            block.add(self._resumed.rest(block))
+        block.close(time)
+
+    def end(self, time: float) -> None:
+        """The request is over for good, whether its message is complete or not."""
+        if self.ended is None:
+            self.ended = time
+        for block in self.content:
+            if block.ended is None:
+                self._close(block, time)
+
+    def fail(self, time: float, why: str) -> None:
+        """The request failed, and will be sent again; a text may yet go on."""
+        self.ended, self.failure = time, why
+        for block in self.content:
+            if block.ended is None and block.type != "text":
+                block.lost = True
+                block.close(time)
+
+    def lose(self, *, text: bool) -> None:
+        """Drop what the next request will say again: calls without a result, and ``text`` or not.
+
+        A call that the server answered itself is done, unless it is all asked for again.
+        """
+        answered = {block.answers for block in self.content if not (block.lost or text)}
+        for block in self.content:
+            if (text and (block.type == "text" or block.answers)) or (
+                block.type in TOOL_CALLS and block.id not in answered
+            ):
+                block.lost = True
+                if block.ended is None:
+                    block.close(self.ended or self.sent)
+
+    def _delta(self, time: float, index: Any, delta: dict[str, Any]) -> None:
+        kind = as_string(delta.get("type"))
+        if kind in DELTA_FIELDS:
+            self.grow(time, index, kind, as_string(delta.get(DELTA_FIELDS[kind])))
+            return
+        block = self._block(index)
+        if block is None:
+            block = self._open(index, time, {"type": _BLOCK_OF.get(kind, "unknown")})
+        if kind == "signature_delta":
+            block.signature = as_string(delta.get("signature"))
+        elif kind == "citations_delta":
+            block.citations.append(as_dict(delta.get("citation")))
+
+    def _message_delta(self, data: dict[str, Any]) -> None:
+        delta = as_dict(data.get("delta"))
+        self.stop_reason = as_string(delta.get("stop_reason")) or self.stop_reason
+        self.stop_details = as_dict(delta.get("stop_details")) or self.stop_details
+        for name in ("stop_reason", "stop_sequence", "stop_details"):
+            self._base[name] = delta.get(name)
+        if delta.get("container") is not None:
+            self._base["container"] = delta["container"]
+        usage = as_dict(data.get("usage"))
+        # Counts are cumulative: later ones overwrite, an absent one leaves what was known.
+        self._usage |= {k: usage[k] for k in _CUMULATIVE if usage.get(k) is not None}
+        self._counted = self._counted or usage.get("output_tokens") is not None
+
+    @property
+    def calls(self) -> list[Block]:
+        """The calls that are to be run; none as long as it is not certain that all have come."""
+        if not (self.complete and self.runs_tools and self.stop_reason == "tool_use"):
+            return []
+        return [block for block in self.content if block.type == "tool_use"]
+
+    @property
+    def container(self) -> str | None:
+        """The id of the container in which the server ran code, for the next request to name."""
+        return as_string(as_dict(self._base.get("container")).get("id")) or None
+
+    @property
+    def writing(self) -> float:
+        """Seconds from its first event to its end; 0 while there is no end."""
+        if self.first_event is None or self.ended is None:
+            return 0.0
+        return self.ended - self.first_event
+
+    @property
+    def usage(self) -> Usage:
+        """The tokens, as far as they are known: the output once the finished stream counted it.
+
+        A request that the server did not take used none.
+        """
+        if not self.accepted and self.ended is not None:
+            return Usage()
+        return Usage.from_api(self._usage, complete=self.complete and self._counted)
+
+    @property
+    def cache_miss_reason(self) -> str | None:
+        """Why the server found less in its cache than before, in its own word; None: not said.
+
+        It comes with ``message_start`` where the request asks for it: documentation, "Cache
+        diagnostics".
+        """
+        reason = as_dict(as_dict(self._base.get("diagnostics")).get("cache_miss_reason"))
+        return as_string(reason.get("type")) or None
+
+    def fields(self) -> dict[str, Any]:
+        """The message as the API's dict, but for its content; empty before ``message_start``."""
+        return self._base | {"content": [], "usage": self._usage} if self._base else {}
+
+    def to_sdk(self) -> Any:
+        """The SDK's own ``Message``, or None where no ``message_start`` came."""
+        if not self._begun:
+            return None
+        content = [block.to_dict() for block in self.content if not block.lost]
+        return sdk.message(self.fields() | {"content": content})

@@ -1,0 +1,324 @@
+"""What a whole reply has become: one or more messages, how it ended, what it used and how long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from claude_nb.cost.models import facts
+from claude_nb.cost.savings import Savings
+from claude_nb.cost.usage import Usage
+from claude_nb.errors import ClaudeError, DroppedError
+from claude_nb.streaming.block import TOOL_CALLS, Block, Break
+from claude_nb.streaming.continuation import Continuation
+from claude_nb.streaming.events import (
+    Failed,
+    RequestSent,
+    ResponseStarted,
+    Resumed,
+    Stopped,
+    StreamEvent,
+    ToolAsked,
+    ToolRan,
+    ToolStarted,
+    Waiting,
+)
+from claude_nb.streaming.message import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from claude_nb.request.cache_miss import CacheMiss, CachePrediction
+    from claude_nb.streaming.events import Delta
+
+_TRUNCATED = frozenset({"max_tokens", "model_context_window_exceeded"})
+
+_OF_TOOLS = frozenset({"container_upload", "mcp_tool_listing"})
+"""Blocks that belong to calls of tools, beside their results."""
+
+
+class Outcome(StrEnum):
+    """How a reply ended, or that it has not."""
+
+    STREAMING = "streaming"
+    COMPLETE = "complete"
+    TRUNCATED = "truncated"
+    REFUSED = "refused"
+    STOPPED = "stopped"
+    DROPPED = "dropped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long it took, in seconds from the moment the first request was sent; None: not reached.
+
+    Attributes:
+        first_event: Until the server's first event.
+        first_text: Until the first text, which is what a reader waits for.
+        total: Until the end.
+        tokens_per_second: Output tokens, from the finished count, by the time from the first event
+            of each message to its end.
+    """
+
+    first_event: float | None
+    first_text: float | None
+    total: float | None
+    tokens_per_second: float | None
+
+
+class Progress:
+    """What a reply has become so far: a reduction of its events, and nothing else.
+
+    Attributes:
+        messages: One for each request that was sent.
+        taken: How many entries of the event log were taken in; more may have come.
+        outcome: How it ended, or that it has not.
+        error: What went wrong (``ClaudeError``), or None.
+        ended: When it ended (``time.monotonic()``, seconds), or None.
+        waiting: What is waited for before the next request, or None.
+        hides_tools: Whether calls of tools and their results are not to be shown.
+        is_json: Whether its text is JSON.
+        parse_error: Why there is no object although one was asked for; empty otherwise.
+        notes: What is said above it about what was sent.
+        expectation: What its request could find in the cache; None where it is not cached.
+        pending: Says what is being waited for before its first request can be sent; empty for
+            nothing.
+    """
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.taken = 0
+        self.outcome = Outcome.STREAMING
+        self.error: ClaudeError | None = None
+        self.ended: float | None = None
+        self.waiting: Waiting | None = None
+        self.hides_tools = False
+        self.is_json = False
+        self.parse_error = ""
+        self.notes: tuple[str, ...] = ()
+        self.expectation: CachePrediction | None = None
+        self.pending: Callable[[], str] = str
+        self._continuation: Continuation | None = None
+        self._kept = 0  # of how many messages the text is part of the answer, though they broke off
+
+    def take(self, entries: Iterable[StreamEvent | Delta]) -> None:
+        """Take in events as an ``EventLog`` keeps them."""
+        for entry in entries:
+            self.taken += 1
+            if isinstance(entry, StreamEvent):
+                self.apply(entry)
+            elif self.messages:
+                time, text, (_, index, kind) = entry
+                self.messages[-1].grow(time, index, kind, text)
+
+    def apply(self, event: StreamEvent) -> None:
+        """Take in one event.
+
+        A reply ends once: what a connection does after ``message_stop`` takes nothing back.
+        """
+        data = event.data
+        if isinstance(data, RequestSent):
+            self._begin(event.time, data)
+        elif isinstance(data, Waiting):
+            self.waiting = data
+            if self.messages:
+                self.messages[-1].fail(event.time, data.error.label)
+                self._unmask(data.error)
+        elif isinstance(data, Resumed):
+            self._resume(data)
+        elif isinstance(data, (ToolAsked, ToolStarted, ToolRan)):
+            for block in self.messages[-1].content if self.messages else ():
+                if block.id == data.id:
+                    block.run = data
+        elif isinstance(data, (Stopped, Failed)):
+            self._break_off(event.time, data)
+        elif self.messages:
+            self._message(self.messages[-1], event.time, data)
+
+    def _begin(self, time: float, data: RequestSent) -> None:
+        if self._continuation is None:
+            for message in self.messages[self._kept :]:
+                if not message.complete:  # it is asked for again, from the beginning
+                    message.lose(text=True)
+        last = self.last
+        number = 0 if last is None else last.round + bool(last.calls)
+        self.messages.append(Message(time, data, self._continuation, number))
+        self._continuation = self.waiting = self.error = self.ended = None
+        self.outcome = Outcome.STREAMING
+
+    def _break_off(self, time: float, data: Stopped | Failed) -> None:
+        if isinstance(data, Stopped):
+            self._end(time, Outcome.STOPPED)
+            return
+        self._unmask(data.error)
+        dropped = isinstance(data.error, DroppedError)
+        self._end(time, Outcome.DROPPED if dropped else Outcome.FAILED, data.error)
+
+    def _unmask(self, error: ClaudeError) -> None:
+        """An error may be the first word of a simulator that a client of the user's leads to."""
+        if self.messages and error.simulated:
+            self.messages[-1].simulated = True
+
+    def _resume(self, data: Resumed) -> None:
+        """Keep the text of the request that broke off; what else was half-written is lost."""
+        message = next((m for m in reversed(self.messages) if m.content), None)
+        if message is None:
+            return
+        message.lose(text=False)
+        self._kept = len(self.messages)
+        texts = [block for block in self.blocks if block.type == "text"]
+        broken = texts[-1] if texts and texts[-1].ended is None else None
+        at = len(broken.text) if broken else 0
+        seam = Break(
+            at, message.failure or data.error.label, (message.ended or message.sent) - message.sent
+        )
+        self._continuation = Continuation(self._said(message.round), broken, seam)
+
+    def _message(self, message: Message, time: float, data: Any) -> None:
+        if isinstance(data, ResponseStarted):
+            message.accepted = True
+            message.request_id = data.request_id
+            message.simulated = message.simulated or data.simulated
+            return
+        message.apply(time, data)
+        if message.complete and message.stop_reason != "pause_turn" and not message.calls:
+            self._end(time, _outcome(message))
+
+    def _end(self, time: float, outcome: Outcome, error: ClaudeError | None = None) -> None:
+        if self.ended is not None:
+            return
+        self.outcome, self.error, self.ended = outcome, error, time
+        self.waiting = None
+        for message in reversed(self.messages):  # a text that they share is the newest one's
+            message.end(time)
+
+    @property
+    def blocks(self) -> list[Block]:
+        """The content blocks of all messages, in order; a text that was continued is one block."""
+        return list(dict.fromkeys(b for message in self.messages for b in message.content))
+
+    def shows(self, block: Block) -> bool:
+        """Whether a block is to be shown."""
+        is_tool = block.type in TOOL_CALLS | _OF_TOOLS or block.type.endswith("_tool_result")
+        return not (is_tool and self.hides_tools)
+
+    @property
+    def text(self) -> str:
+        """All text, joined, with a blank line where tools were run; thinking is not text."""
+        rounds = self.messages[-1].round + 1 if self.messages else 0
+        return "\n\n".join(filter(None, map(self._said, range(rounds))))
+
+    @property
+    def round(self) -> list[Message]:
+        """The messages since tools were last run."""
+        return [m for m in self.messages if m.round == self.messages[-1].round]
+
+    @property
+    def answer(self) -> str:
+        """The text since tools were last run."""
+        return self._said(self.messages[-1].round) if self.messages else ""
+
+    def _said(self, number: int) -> str:
+        """The text of one round."""
+        found = dict.fromkeys(b for m in self.messages if m.round == number for b in m.content)
+        return "".join(b.text for b in found if b.type == "text" and not b.lost)
+
+    @property
+    def thinking(self) -> str:
+        """All readable thinking, joined; empty where the model sends none."""
+        return "\n\n".join(b.text for b in self.blocks if b.type == "thinking" and b.text)
+
+    @property
+    def tool_calls(self) -> list[Block]:
+        """The tool-use blocks: each has a ``name`` and an ``input``."""
+        return [b for b in self.blocks if b.type == "tool_use" and not b.lost]
+
+    @property
+    def model(self) -> str:
+        """The model that answered, or was asked."""
+        message = self.last
+        return message.model if message else ""
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the simulator wrote this."""
+        return any(message.simulated for message in self.messages)
+
+    @property
+    def replayed(self) -> bool:
+        """Whether it comes from a recording: nothing was sent for it."""
+        return any(message.replayed for message in self.messages)
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why the server stopped: ``end_turn``, ``max_tokens``, …; None if it did not say."""
+        message = self.last
+        return message.stop_reason if message else None
+
+    @property
+    def usage(self) -> Usage:
+        """The tokens of all requests; a count that no finished stream gave is None: unknown."""
+        return sum((message.usage for message in self.messages), Usage())
+
+    @property
+    def cost(self) -> float | None:
+        """What it cost in USD by the dated price list, or None if that is not known."""
+        costs = [m.usage.cost(facts(m.model)) for m in self.messages]
+        return None if None in costs else sum(cost for cost in costs if cost is not None)
+
+    @property
+    def savings(self) -> Savings:
+        """What of it went through the cache, and what that was worth."""
+        parts = (Savings.of(m.usage, facts(m.model)) for m in self.messages)
+        return sum(parts, Savings())
+
+    @property
+    def accepted(self) -> Message | None:
+        """The first request that the server accepted: it finds what earlier replies cached."""
+        return next((message for message in self.messages if message.accepted), None)
+
+    @property
+    def cache_miss(self) -> CacheMiss | None:
+        """Why less was read from the cache than there could have been; None if nothing is amiss."""
+        message = self.accepted
+        if message is None or self.expectation is None:
+            return None
+        return self.expectation.miss(message.usage, message.cache_miss_reason)
+
+    @property
+    def timing(self) -> Timing:
+        """How long it took."""
+        messages = self.messages
+        if not messages:
+            return Timing(None, None, None, None)
+        sent = messages[0].sent
+        first_event = next((m.first_event for m in messages if m.first_event is not None), None)
+        first_text = next((m.first_text for m in messages if m.first_text is not None), None)
+        ended = self.ended
+        output = self.usage.output_tokens
+        writing = sum(message.writing for message in messages)
+        rate = output / writing if output and writing and ended is not None else None
+        return Timing(
+            None if first_event is None else first_event - sent,
+            None if first_text is None else first_text - sent,
+            None if ended is None else ended - sent,
+            rate,
+        )
+
+    @property
+    def request_ids(self) -> list[str]:
+        """The API's ids of the requests, for a question to support."""
+        return [m.request_id for m in self.messages if m.request_id]
+
+    @property
+    def last(self) -> Message | None:
+        """The newest message, or None before a request was sent."""
+        return self.messages[-1] if self.messages else None
+
+
+def _outcome(message: Message) -> Outcome:
+    if message.stop_reason == "refusal":
+        return Outcome.REFUSED
+    return Outcome.TRUNCATED if message.stop_reason in _TRUNCATED else Outcome.COMPLETE

@@ -1,0 +1,260 @@
+"""A stream, step by step: each event, where it belongs, and what it changed in the message.
+
+The message is that of the reducer (``progress`` and ``blocks``), looked at after each event; what
+has changed since the one before is written down. So who applies the changes, one step after
+another, has at each step what the reducer had: the page does so, without asking.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from claude_nb.errors import Redactor
+from claude_nb.streaming.block import TOOL_CALLS
+from claude_nb.streaming.events import DELTA_FIELDS
+from claude_nb.streaming.progress import Progress
+from claude_nb.streaming.wire import Writer, redacted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from claude_nb.streaming.block import Block
+    from claude_nb.streaming.events import StreamEvent
+    from claude_nb.streaming.message import Message
+
+LONGEST = 90.0
+"""Seconds of a silence at most: what is longer is a clock that jumped."""
+
+Change = list[Any]
+"""One change of the message: what is done, and what with. The message is a dict or None.
+
+- ``["message", value]``: it is now this
+- ``["fields", {…}]``: these of its fields are now these
+- ``["open", n, block]``: block ``n``, the last one, begins
+- ``["grow", n, field, text]``: ``text`` is added to a field of block ``n``
+- ``["put", n, {…}, [names]]``: these fields of block ``n`` are now these; those named are gone
+"""
+
+
+class Lane(NamedTuple):
+    """Where events belong: the request as a whole, or a content block of one request.
+
+    Attributes:
+        number: From 0, which is the request as a whole.
+        kind: ``request``, or the type of the block.
+        name: Of the tool that a block calls, or empty.
+        attempt: Which request of the reply the block came with, from 1; 0 for the first lane.
+        block: The block's index in its message; -1 for the first lane.
+    """
+
+    number: int
+    kind: str
+    name: str = ""
+    attempt: int = 0
+    block: int = -1
+
+
+class Step(NamedTuple):
+    """One event.
+
+    Attributes:
+        seq: Its number in the reply.
+        time: Seconds since the first event, by a clock that neither jumps nor goes back.
+        gap: Seconds since the event before, as measured.
+        lane: The number of its lane.
+        kind: What it is: its type, or that of the delta that it brings.
+        text: What it adds to a text, to thinking or to a tool's input.
+        event: Its JSON.
+        changes: What it changed in the message.
+    """
+
+    seq: int
+    time: float
+    gap: float
+    lane: int
+    kind: str
+    text: str
+    event: Any
+    changes: list[Change]
+
+
+class Steps:
+    """Takes events and gives steps.
+
+    Attributes:
+        progress: What the reply has become.
+        lanes: The lanes so far.
+        simulated: Whether the simulator answered.
+    """
+
+    def __init__(self) -> None:
+        self.progress = Progress()
+        self.lanes = [Lane(0, "request")]
+        self._writer = Writer()
+        self._lane_of: dict[tuple[int, Any], int] = {}
+        self._lane_of_call: dict[str, int] = {}
+        self._last = 0.0
+        self._time = 0.0
+        self._began = False
+        self._message: Message | None = None
+        self._fields: dict[str, Any] = {}
+        self._blocks: list[_Seen] = []
+        self._empty = True
+
+    def take(self, events: Iterable[StreamEvent]) -> list[Step]:
+        """The steps of the next events."""
+        return [self._take(event) for event in events]
+
+    def _take(self, event: StreamEvent) -> Step:
+        gap = event.time - self._last if self._began else 0.0
+        self._began, self._last = True, event.time
+        self._time += min(max(gap, 0.0), LONGEST)
+        said = self._writer.write(event.data)
+        self.progress.apply(event)
+        delta = said.get("delta")
+        kind, text = event.type, ""
+        if kind == "content_block_delta" and isinstance(delta, dict):
+            kind = str(delta.get("type") or kind)
+            text = delta.get(DELTA_FIELDS.get(kind, ""), "")
+            text = text if isinstance(text, str) else ""
+        lane = self._lane(event, said, kind)
+        return Step(event.seq, self._time, gap, lane, kind, text, said, self._changes(event.type))
+
+    def _lane(self, event: StreamEvent, said: dict[str, Any], kind: str) -> int:
+        if event.type in ("tool_asked", "tool_started", "tool_ran"):
+            return self._lane_of_call.get(str(said.get("id")), 0)
+        if not event.type.startswith("content_block_"):
+            return 0
+        index = said.get("index")
+        key = event.attempt, str(index)
+        begun = said.get("content_block")
+        if event.type == "content_block_start" or key not in self._lane_of:
+            block = begun if isinstance(begun, dict) else {}
+            number = len(self.lanes)
+            named = str(block.get("type") or kind.removesuffix("_delta"))
+            place = index if isinstance(index, int) else -1
+            lane = Lane(number, named, str(block.get("name") or ""), event.attempt, place)
+            self.lanes.append(lane)
+            self._lane_of[key] = number
+            if block.get("id"):
+                self._lane_of_call[str(block["id"])] = number
+        return self._lane_of[key]
+
+    def _changes(self, kind: str) -> list[Change]:
+        """What is new in the message since this was last asked."""
+        message = self.progress.last
+        if message is None:
+            return []
+        blocks = [block for block in message.content if not block.lost]
+        seen = [found.block for found in self._blocks]
+        if message is not self._message or blocks[: len(seen)] != seen:
+            return self._anew(message, blocks)
+        changes: list[Change] = []
+        if not kind.startswith("content_block_"):
+            fields = redacted(message.fields())
+            fields.pop("content", None)
+            new = {k: v for k, v in fields.items() if k not in self._fields or self._fields[k] != v}
+            if new:
+                changes.append(["fields", new])
+            self._fields = fields
+        for block in blocks[len(seen) :]:
+            found = _Seen(block)
+            self._blocks.append(found)
+            changes.append(["open", len(self._blocks) - 1, found.view])
+        for number, found in enumerate(self._blocks[: len(seen)]):
+            changes += found.changes(number)
+        if changes and self._empty:
+            return self._anew(message, blocks)
+        return changes
+
+    def _anew(self, message: Message, blocks: list[Block]) -> list[Change]:
+        was_empty, self._message = self._empty, message
+        self._blocks = [_Seen(block) for block in blocks]
+        self._fields = redacted(message.fields())
+        self._fields.pop("content", None)
+        whole = view(message)
+        self._empty = whole is None
+        return [] if was_empty and whole is None else [["message", whole]]
+
+
+class _Seen:
+    """A block as it was when it was last looked at."""
+
+    def __init__(self, block: Block) -> None:
+        self.block = block
+        self.view = block_view(block)
+        self._field = _field(block)
+        self._grown = False
+        self._parts = len(block.parts)
+        self._keys = Redactor()
+        self._keys.feed(block.text)
+        self._state = self._now()
+
+    def _now(self) -> tuple[Any, ...]:
+        block = self.block
+        return block.ended, block.signature, len(block.citations), len(block.breaks)
+
+    def changes(self, number: int) -> list[Change]:
+        """What is new in the block, number ``number`` of its message."""
+        found: list[Change] = []
+        parts = self.block.parts
+        if self._parts < len(parts):
+            text = self._keys.feed("".join(parts[self._parts :]))
+            self._parts = len(parts)
+            if self._field and text:
+                self._grown = True
+                found.append(["grow", number, self._field, text])
+        state = self._now()
+        if state != self._state:
+            self._state = state
+            old, new = self.view, block_view(self.block)
+            changed = (k for k, v in new.items() if k not in old or old[k] != v)
+            # What grew has been told, and is not compared: it may be long.
+            put = {name: new[name] for name in changed if name != self._field}
+            known = {*old, self._field} if self._grown else old
+            gone = sorted(name for name in known if name not in new)
+            self.view, self._field, self._grown = new, _field(self.block), False
+            if put or gone:
+                found.append(["put", number, put, gone])
+        return found
+
+
+def view(message: Message | None) -> dict[str, Any] | None:
+    """What a message has become, as the API's dict; None while there is nothing of it.
+
+    Of a tool call that is being written, ``partial_json`` is what came: it is read when it is
+    whole.
+    """
+    if message is None:
+        return None
+    content = [block_view(block) for block in message.content if not block.lost]
+    fields = redacted(message.fields())
+    return _ordered(fields | {"content": content}) if fields or content else None
+
+
+def block_view(block: Block) -> dict[str, Any]:
+    """A content block as it is in ``view``."""
+    shown = _ordered(redacted(block.to_dict()))
+    if block.type in TOOL_CALLS and block.ended is None:
+        shown["input"] = {}
+        if block.text:
+            shown["partial_json"] = redacted(block.text)
+    return shown
+
+
+def _ordered(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields in the order in which they are best read, what is not known at the end."""
+    return {name: fields[name] for name in _ORDER if name in fields} | fields
+
+
+_ORDER = (
+    *("id", "type", "role", "model", "name", "text", "thinking", "input", "content"),
+    *("stop_reason", "stop_sequence", "usage"),
+)
+
+
+def _field(block: Block) -> str:
+    """The field that grows; empty where none does."""
+    if block.type in TOOL_CALLS:
+        return "partial_json" if block.ended is None else ""
+    return block.type if block.type in ("text", "thinking") else ""

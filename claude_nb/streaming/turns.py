@@ -1,0 +1,201 @@
+"""A reply as the turns that go back to the server: within a loop of tools, and in a history.
+
+A message goes back as it came, with its signed thinking. Where that is not possible any more,
+because it was broken off or put together from parts, it goes without thinking, and so does what
+followed it: thinking is bound to all that came before it (platform documentation, "Extended
+thinking"). A call never goes without its result, nor a result without its call.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+from claude_nb.errors import RequestError
+from claude_nb.streaming.block import TOOL_CALLS
+from claude_nb.streaming.events import ToolRan
+from claude_nb.streaming.progress import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from claude_nb.request.request import Request
+    from claude_nb.streaming.block import Block
+    from claude_nb.streaming.message import Message
+    from claude_nb.streaming.progress import Progress
+
+THINKING = frozenset({"thinking", "redacted_thinking"})
+_NUMBER = attrgetter("round")
+_WHOLE = (Outcome.COMPLETE, Outcome.TRUNCATED)
+
+Turn = dict[str, Any]
+Content = list[dict[str, Any]]
+
+
+def assistant(content: Content | str) -> Turn:
+    """An assistant's turn."""
+    return _turn("assistant", content)
+
+
+def user(content: Content | str) -> Turn:
+    """A user's turn."""
+    return _turn("user", content)
+
+
+def _turn(role: str, content: Content | str) -> Turn:
+    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    return {"role": role, "content": blocks}
+
+
+def with_results(request: Request, message: Message) -> Request:
+    """The request that brings the results of the calls in a message.
+
+    Args:
+        request: The request that the message answered.
+        message: The message, every call of which has its result.
+    """
+    content = [_as_brought(block) for block in message.content if not is_blank(block)]
+    after = list(request.after)
+    if after and after[-1]["role"] == "assistant":  # a turn that this message went on with
+        content = [*after.pop()["content"], *content]
+    container = message.container or request.container
+    turns = (*after, assistant(content), user(results(message.calls)))
+    return replace(request, after=turns, container=container)
+
+
+def _as_brought(block: Block) -> dict[str, Any]:
+    """A block as its own message brought it: without the text that another one had begun."""
+    sent = block.to_dict()
+    if block.type == "text" and block.breaks:
+        sent["text"] = block.text[block.breaks[-1].at :]
+    return sent
+
+
+def is_blank(block: Block) -> bool:
+    """Whether the API would refuse it."""
+    return block.lost or (block.type == "text" and not block.text.strip())
+
+
+def results(calls: Iterable[Block]) -> Content:
+    """What came of calls, in their order; of one that has no result, nothing."""
+    return [_result(call.run) for call in calls if isinstance(call.run, ToolRan)]
+
+
+def _result(run: ToolRan) -> dict[str, Any]:
+    result = {"type": "tool_result", "tool_use_id": run.id, "content": list(run.content)}
+    return result | ({"is_error": True} if run.is_error else {})
+
+
+def turns(reply: Progress) -> tuple[list[Turn], Content]:
+    """What of a reply goes into a history; nothing of a refusal.
+
+    Returns:
+        The turns before the last answer, which are calls of tools and their results in turn; and
+        the content of that answer. Each may be empty.
+    """
+    steps: list[Turn] = []
+    if reply.outcome is Outcome.REFUSED:
+        return steps, []
+    rounds = [_round(list(group), reply) for _, group in groupby(reply.messages, _NUMBER)]
+    sent = [block for content, came, _ in rounds for block in (*content, *came)]
+    called = {block.get("id") for block in sent if block["type"] in TOOL_CALLS}
+    answered = {block.get("tool_use_id") for block in sent} - {None}
+    broken = False
+    answer: Content = []
+    for content, came, is_broken in rounds:
+        broken = broken or is_broken
+        kept: Content = []
+        for block in content:
+            if not _is_valid(block, called & answered):
+                broken = True  # and thinking that followed it would not be taken back
+            elif not (broken and block["type"] in THINKING):
+                kept.append(block)
+        if came:
+            steps += [assistant(kept), user(came)]
+        else:
+            answer = _ended(kept)
+    if isinstance(reply.error, RequestError) and not answer:
+        del steps[-2:]  # what was refused would be refused again, with every later question
+    return steps, answer
+
+
+def _round(messages: list[Message], reply: Progress) -> tuple[Content, Content, bool]:
+    """The content of a round, the results that came of it, and whether it was broken off."""
+    broken = any(message.failure for message in messages)
+    found = dict.fromkeys(b for message in messages for b in message.content if not b.lost)
+    came = results(messages[-1].calls)
+    if not came and (broken or reply.outcome not in _WHOLE):
+        said = "".join(block.text for block in found if block.type == "text")
+        return text_only([{"type": "text", "text": said}]), came, True
+    content = [block.to_dict() for block in found if not is_blank(block)]
+    return content, came, broken or any(map(_is_unsigned, content))
+
+
+def _is_valid(block: dict[str, Any], whole: set[Any]) -> bool:
+    """Whether the API takes a block back: of calls those that are whole, in whichever round.
+
+    A server's tool may bring its result after that of the notebook's. One that nobody knows stays
+    out of what is sent.
+    """
+    kind = block["type"]
+    if kind in TOOL_CALLS:
+        return block.get("id") in whole
+    if kind.endswith("_tool_result"):
+        return block.get("tool_use_id") in whole
+    return kind == "text" or kind in THINKING
+
+
+def _ended(content: Content) -> Content:
+    """The content of a turn that ends here: the API refuses one that ends in thinking."""
+    while content and content[-1]["type"] in THINKING:
+        content = content[:-1]
+    return content if any(block["type"] == "text" for block in content) else []
+
+
+def _is_unsigned(block: dict[str, Any]) -> bool:
+    return block["type"] == "thinking" and not block.get("signature")
+
+
+def unthought(content: Iterable[dict[str, Any]]) -> Content:
+    """Content without its thinking."""
+    return [block for block in content if block["type"] not in THINKING]
+
+
+def without_thinking(turn: Turn) -> Turn:
+    """A turn without its thinking."""
+    return _turn(turn["role"], unthought(turn["content"]))
+
+
+def holds_thinking(said: Iterable[Turn]) -> bool:
+    """Whether there is thinking in turns."""
+    return any(
+        block["type"] in THINKING
+        for turn in said
+        if not isinstance(turn["content"], str)
+        for block in turn["content"]
+    )
+
+
+def texts(content: Iterable[dict[str, Any]]) -> list[str]:
+    """The texts in content."""
+    return [block["text"] for block in content if block["type"] == "text"]
+
+
+def text_only(content: Iterable[dict[str, Any]]) -> Content:
+    """The texts in content as an answer that ends there, without what only its server knows."""
+    said = [text for text in texts(content) if text.strip()]
+    said[-1:] = [text.rstrip() for text in said[-1:]]
+    return [{"type": "text", "text": text} for text in said]
+
+
+def plain(turn: Turn) -> Turn:
+    """A turn of a loop of tools for another server than the one that took part in it."""
+    kept = ("tool_use", "tool_result")
+    content = turn["content"]
+    said = [b for b in content if b["type"] in kept or (b["type"] == "text" and b["text"].strip())]
+    return _turn(
+        turn["role"],
+        [{"type": "text", "text": b["text"]} if b["type"] == "text" else b for b in said],
+    )

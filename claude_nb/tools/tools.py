@@ -1,0 +1,242 @@
+"""A notebook's functions as tools: what the model is told of them.
+
+How the calls are run stands in ``calls``.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from claude_nb.client.connection import function_tool
+from claude_nb.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+SERVER_TOOLS: dict[str, dict[str, Any]] = {
+    "web_search": {"type": "web_search_20250305"},
+    "web_fetch": {"type": "web_fetch_20250910", "citations": {"enabled": True}},
+    "code_execution": {"type": "code_execution_20250825"},
+}
+"""What the server runs itself, by the name that is typed: the versions that every model takes.
+
+Their results are blocks of their own (platform.claude.com/docs, pages on each, read 2026-08-22). A
+later version, or one with settings, is given as its definition.
+"""
+
+MAX_TURNS = 25
+"""How often tools are run for one reply, unless it is said otherwise."""
+
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+_OF_SERVER = ("web_search_", "web_fetch_", "code_execution_", "tool_search_tool_")
+_EXAMPLE = "def look_up(city: str, days: int = 3) -> str:"
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function that the model may call.
+
+    Attributes:
+        name: What the model calls it.
+        definition: What the model is told of it, as the API's dict.
+        call: Calls it with a call's input (a dict), which is checked against the type hints.
+        is_async: Whether what it returns is to be awaited.
+    """
+
+    name: str
+    definition: dict[str, Any]
+    call: Callable[[dict[str, Any]], Any]
+    is_async: bool
+
+
+class Tools:
+    """Functions that Claude may call, and how they are called.
+
+    The model is told of each function by its name, its docstring and the type hints of its
+    parameters; its result goes back as it would into a prompt: text, JSON, a table, an image.
+
+    Args:
+        *tools: Functions, asynchronous ones too; names of what the server runs itself
+            (``"web_search"``, ``"web_fetch"``, ``"code_execution"``), or its definitions (dicts).
+        eager: Let their input come as it is written, rather than value by value: it may then be
+            invalid, which is told to the model.
+        confirm: Ask before each call.
+        timeout: Seconds that a call may take, or None for as long as it takes.
+        max_turns: How often tools may be run for one reply.
+
+    Attributes:
+        definitions: What is sent of them, as the API's dicts.
+
+    Raises:
+        InputError: One of them cannot be a tool; the error says why.
+
+    Example:
+        >>> def add(a: int, b: int) -> int:
+        ...     '''Add two numbers.'''
+        ...     return a + b
+        >>> claude_nb.ask("What is 2 + 3?", tools=Tools(add, confirm=True))
+    """
+
+    def __init__(
+        self,
+        *tools: Any,
+        eager: bool = False,
+        confirm: bool = False,
+        timeout: float | None = None,
+        max_turns: int = MAX_TURNS,
+    ) -> None:
+        if timeout is not None and not (_is_number(timeout) and 0 < timeout < math.inf):
+            raise InputError(f"The time of a tool is in seconds above 0, not {timeout!r}.")
+        if not (_is_number(max_turns) and max_turns >= 1):
+            raise InputError(f"The number of turns is at least 1, not {max_turns!r}.")
+        self.eager = eager
+        self.confirm = confirm
+        self.timeout = timeout
+        self.max_turns = max_turns
+        self._values = tools
+        self._functions: dict[str, Tool] = {}
+        definitions: list[dict[str, Any]] = []
+        for value in tools:
+            definition = _of_server(value)
+            if definition is None:
+                tool = _function(value)
+                definition = tool.definition | ({"eager_input_streaming": True} if eager else {})
+                self._functions[tool.name] = tool
+            definitions.append(definition)
+        self.definitions = tuple(definitions)
+        names = [definition.get("name") for definition in definitions]
+        for name in names:
+            if name is not None and names.count(name) > 1:
+                raise InputError(f"There are two tools of the name {name}.", "Rename one of them.")
+
+    @classmethod
+    def of(cls, tools: Any) -> Tools:
+        """Tools as they are, or made of one function or several."""
+        if isinstance(tools, Tools):
+            return tools
+        several = isinstance(tools, Iterable) and not isinstance(tools, (str, dict))
+        return cls(*tools) if several else cls(tools)
+
+    def get(self, name: str) -> Tool | None:
+        """The function of that name, or None."""
+        return self._functions.get(name)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the functions."""
+        return list(self._functions)
+
+    def renewed(self, variables: Mapping[str, Any]) -> Tools:
+        """The same with the functions of those names that are defined now.
+
+        Args:
+            variables: The user's variables; what is no function any more stays as it was.
+
+        Raises:
+            InputError: One of them cannot be a tool.
+        """
+        now = (variables.get(getattr(value, "__name__", "")) for value in self._values)
+        values = [
+            new if callable(new) and callable(old) else old
+            for old, new in zip(self._values, now, strict=True)
+        ]
+        return Tools(
+            *values,
+            eager=self.eager,
+            confirm=self.confirm,
+            timeout=self.timeout,
+            max_turns=self.max_turns,
+        )
+
+    def __repr__(self) -> str:
+        names = (str(d.get("name") or d.get("type")) for d in self.definitions)
+        return f"Tools({', '.join(names)})"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _of_server(value: Any) -> dict[str, Any] | None:
+    """The definition of a tool that the server runs; None for what is a function."""
+    if isinstance(value, str):
+        if value in SERVER_TOOLS:
+            return {**SERVER_TOOLS[value], "name": value}
+        near = get_close_matches(value, SERVER_TOOLS, 1)
+        hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(SERVER_TOOLS)}."
+        raise InputError(f"The server has no tool {value!r}.", hint)
+    if not isinstance(value, dict):
+        return None
+    kind = str(value.get("type") or "")
+    if kind.startswith(_OF_SERVER):
+        return value
+    raise InputError(
+        f"The definition of {value.get('name') or kind or 'a tool'} alone cannot be run.",
+        f"Pass a function: {_EXAMPLE}",
+    )
+
+
+def _function(value: Any) -> Tool:
+    """A function, or what the SDK's ``beta_tool`` has made of one, as a tool."""
+    function = getattr(value, "func", None) if hasattr(value, "to_dict") else value
+    if not callable(function) or isinstance(function, type):
+        raise InputError(f"{_short(value)} is no function.", f"A tool is one: {_EXAMPLE}")
+    name = getattr(function, "__name__", "")
+    if function is value and not _NAME.fullmatch(name):
+        raise InputError(
+            f"{_short(value)} has no name that a tool can have.",
+            "Give it one with def: letters, digits and underscores, at most 128.",
+        )
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise InputError(
+            f"{name} yields its values one by one.", "A tool returns its result: a list of them."
+        )
+    if function is value:
+        _check_hints(function, name)
+    try:
+        made = value if function is not value else function_tool(function)
+        definition = dict(made.to_dict())
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(
+            f"{name} cannot be a tool: an argument of it has no form in JSON.",
+            "Take arguments that can be written down (str, int, float, bool, list, dict, a pydantic"
+            " model), and look the rest up inside.",
+            detail=str(error).split("\n", maxsplit=1)[0][:300],
+        ) from error
+    if not definition.get("description"):
+        definition.pop("description", None)
+    is_async = inspect.iscoroutinefunction(function)
+    return Tool(str(definition["name"]), definition, made.call, is_async)
+
+
+def _check_hints(function: Any, name: str) -> None:
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:
+        raise InputError(
+            f"What arguments {name} takes is not known.", f"Write a function around it: {_EXAMPLE}"
+        ) from None
+    for parameter in parameters:
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL):
+            raise InputError(
+                f"{name} takes {parameter.name} by its place alone.",
+                f"The model names what it sends: {_EXAMPLE}",
+            )
+        if parameter.annotation is inspect.Parameter.empty:
+            raise InputError(
+                f"The argument {parameter.name} of {name} has no type hint.",
+                f"The model has to know what it may send: {_EXAMPLE}",
+            )
+
+
+def _short(value: Any) -> str:
+    text = getattr(value, "__name__", None) or repr(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"

@@ -1,0 +1,230 @@
+"""The network lost at every moment: nothing is lost, nothing is paid twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+
+import pytest
+
+from claude_nb import Batch
+from claude_nb.asking import asking
+from claude_nb.batches import requests
+from claude_nb.batches.account import recent
+from claude_nb.client import batch_service
+from claude_nb.client.retry import Policy
+from claude_nb.errors import (
+    ClaudeError,
+    DroppedError,
+    InputError,
+    OverloadedError,
+    StoppedError,
+    UnreachableError,
+)
+from claude_nb.simulator import Error, Raw, Scripted
+from tests.batches.service import AT_ONCE, NOTHING_LISTED, batches_of, handed_in, sent, texts
+
+
+def test_the_network_is_lost_while_waiting(service):
+    """However often: the batch goes on, and so does the waiting."""
+    made = handed_in(["hello"])
+    service.advance(1000)
+    faults = [Error(529, "overloaded_error", "Overloaded"), Raw([b"{"], end="reset")] * 4
+    service.enqueue(*faults, Error(500, "api_error", "No"), at="batches")
+    assert made.wait().counts == {"complete": 1}
+
+
+def test_the_network_is_lost_while_reading(service):
+    """What was read is not lost, and nothing is counted twice."""
+    made = handed_in(["hello"] * 9)
+    service.advance(1000)
+    service.enqueue(Scripted(4), Scripted(2, end="reset"), Scripted(6, end="close"), at="results")
+    assert made.wait().counts == {"complete": 9}
+    assert asking.session.ledger.entries[0].requests == 9
+    assert made.usage.output_tokens == sum(r.usage.output_tokens for r in made.results)
+
+
+def test_a_server_that_sends_too_few_results(service):
+    """The rows without one say so; damaged and foreign lines are passed over."""
+    made = handed_in(["hello"] * 2)
+    service.advance(1000)
+    known = json.dumps(
+        {"custom_id": sent(service)[0]["custom_id"], "result": {"type": "canceled"}}
+    ).encode()
+    lines = [known, b"\n{broken\n", b'{"custom_id":"9-10-0123456789ab","result":{}}\n', known]
+    service.enqueue(*[Raw(lines)] * 3, at="results")
+    assert made.wait().counts == {"canceled": 1, "missing": 1}
+
+
+def test_results_that_cannot_be_read_have_an_unknown_cost(service):
+    """They may have been paid for; their rows are missing, and can be handed in again."""
+    for unreadable in (b"{broken\n", b""):
+        made = handed_in(["hello"] * 2, show=False)
+        service.advance(1000)
+        service.enqueue(*[Raw([unreadable])] * 3, at="results")
+        made.wait()
+        assert (made.counts, made.cost) == ({"missing": 2}, None)
+        assert asking.session.ledger.entries[-1].cost is None
+        assert "2 results could not be read" in repr(made._repr_mimebundle_())
+        assert made.resubmit().counts == {"processing": 2}
+        service.advance(1000)
+        assert made.wait().counts == {"complete": 2}
+        assert made.cost is None
+    assert [entry.requests for entry in asking.session.ledger.entries] == [2] * 4
+
+
+def test_reading_that_fails_again_and_again_can_be_done_later(service):
+    """It raises after the tries that there are, and the batch is as it was."""
+    made = handed_in(["hello"] * 9)
+    service.advance(1000)
+    service.enqueue(*[Raw([b'{"custom'], end="reset")] * 5, at="results")
+    with pytest.raises(DroppedError):
+        made.refresh()
+    assert made.wait().counts == {"complete": 9}
+
+
+def test_an_answer_that_was_lost_is_no_second_batch(service, account):
+    """Where it is not known whether a batch was taken, the service is asked, not paid twice."""
+    service.enqueue(Raw([b'{"data":[],"has_more":false}']), Scripted(0), at="batches")
+    made = handed_in(["hello"])
+    assert [row[0] for row in recent().rows] == made.ids
+    assert "found as" in repr(made._repr_mimebundle_())
+
+
+def test_a_batch_that_was_not_taken_is_sent_again(service, account):
+    """Nothing new is there, so nothing was taken."""
+    listed = Raw([b'{"data":[],"has_more":false}'])
+    service.enqueue(listed, Error(500, "api_error", "No"), at="batches")
+    made = handed_in(["hello"])
+    assert len(recent().rows) == len(made.ids) == 1
+
+
+def test_where_nothing_can_be_known_it_says_so(service):
+    """A server that lists nothing, and an answer that was lost."""
+    refused = Error(404, "not_found_error", "No")
+    service.enqueue(refused, Scripted(0), refused, at="batches")
+    with pytest.raises(UnreachableError, match="may have been taken"):
+        handed_in(["hello"])
+
+
+def test_a_list_that_is_late_is_no_second_batch(service, account):
+    """The answer was lost, and the list does not have it yet: it is looked at again."""
+    service.enqueue(NOTHING_LISTED, Scripted(0), *[NOTHING_LISTED] * 2, at="batches")
+    before = batches_of(service)
+    made = handed_in(["hello"])
+    assert batches_of(service) - before == 1
+    assert [row[0] for row in recent().rows] == made.ids
+
+
+def test_a_stop_while_it_is_handed_in_says_that_it_may_have_been_taken(service, account):
+    """And ``submit`` finds it, instead of paying twice."""
+    service.enqueue(NOTHING_LISTED, Scripted(0, end="hang"), at="batches")
+    before = batches_of(service)
+
+    def interrupt():
+        while batches_of(service) == before:
+            pass
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(StoppedError, match="may have been taken: %claude_nb batches") as caught:
+        handed_in(["hello"])
+    made = caught.value.reply
+    assert made.state == "perhaps handed in"
+    assert "may have been taken" in repr(made._repr_mimebundle_())
+    made.submit()
+    assert batches_of(service) - before == 1
+    assert made.ids == [row[0] for row in recent().rows]
+
+
+def test_what_was_found_by_guess_is_read_only_where_it_is_ours(service, account):
+    """A colleague's batch of the same size may have appeared at the same moment."""
+    other = handed_in(["what a colleague asked"])
+    service.enqueue(NOTHING_LISTED, Error(500, "api_error", "No"), at="batches")
+    made = handed_in(["hello"])
+    assert made.ids == other.ids
+    service.advance(1000)
+    with pytest.raises(ClaudeError, match="not this one"):
+        made.wait()
+    assert (made.ids, made.cost, texts(made)) == ([], 0.0, [None])
+    made.submit()
+    assert made.ids != other.ids
+    service.advance(1000)
+    assert made.wait().counts == {"complete": 1}
+
+
+def test_a_server_that_is_not_there_has_taken_nothing(service, monkeypatch):
+    """It is asked again as often as the policy says, and nobody is told to look for it."""
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
+    with pytest.raises(UnreachableError, match="cannot be reached") as caught:
+        handed_in(["hello"])
+    assert "may have been taken" not in str(caught.value)
+    assert caught.value.reply.state == "not handed in"
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", service.base_url)
+    assert caught.value.reply.submit().state == "in progress"
+
+
+def test_a_server_that_goes_away_before_it_is_sent(service, monkeypatch):
+    """The list could be read, and then nobody was there: the policy's tries are used up."""
+    listed, tried = batch_service.newest, []
+
+    async def newest(connection, limit=20):
+        found = await listed(connection, limit)
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
+        return found
+
+    class Counted(Policy):
+        def wait(self, error, failures):
+            tried.append(failures)
+            return super().wait(error, failures)
+
+    monkeypatch.setattr(batch_service, "newest", newest)
+    with pytest.raises(UnreachableError) as caught:
+        handed_in(["hello"], policy=Counted(tries=3, base=0.0))
+    assert (tried, "may have been taken" in str(caught.value)) == ([1, 2, 3], False)
+
+
+def test_an_overload_is_waited_out(service, account):
+    """It is a definite no, so it is asked again: to list, to hand in, to look and to resume."""
+    busy = Error(529, "overloaded_error", "Overloaded")
+    service.enqueue(busy, busy, NOTHING_LISTED, busy, busy, at="batches")
+    made = handed_in(["hello"])
+    assert [row[0] for row in recent().rows] == made.ids
+    service.advance(1000)
+    service.enqueue(busy, at="batches")
+    assert Batch.resume(*made.ids, policy=AT_ONCE, show=False).counts == {"complete": 1}
+    service.enqueue(busy, at="batches")
+    assert made.refresh().counts == {"complete": 1}
+    service.enqueue(NOTHING_LISTED, *[busy] * 5, at="batches")
+    with pytest.raises(OverloadedError) as caught:
+        handed_in(["hello"])
+    assert "may have been taken" not in str(caught.value)
+
+
+def test_an_error_between_two_parts_loses_neither(service, monkeypatch):
+    """What was taken is named, and ``submit`` hands in the rest."""
+    monkeypatch.setattr(requests, "MAX_REQUESTS", 1)
+    refused = Error(400, "invalid_request_error", "No")
+    service.enqueue(*[Scripted(None)] * 3, refused, at="batches")  # listed, taken, listed, refused
+    with pytest.raises(ClaudeError) as caught:
+        handed_in(["hello", "hello"], policy=Policy(tries=1))
+    made = caught.value.reply
+    assert isinstance(made, Batch)
+    made.submit()
+    service.advance(1000)
+    assert made.wait().counts == {"complete": 2}
+    with pytest.raises(InputError, match="already"):
+        made.submit()
+
+
+def test_an_interrupt_ends_the_waiting_and_not_the_batch(service):
+    """As the Stop button of the notebook sends it."""
+    made = handed_in(["hello"])
+    interrupt = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    interrupt.start()
+    with pytest.raises(StoppedError, match="goes on"):
+        made.wait()
+    service.advance(1000)
+    assert made.wait().counts == {"complete": 1}

@@ -1,0 +1,103 @@
+"""What is sent for the rows of a batch, and what cannot be sent."""
+
+from __future__ import annotations
+
+import json
+
+import anthropic
+import pandas as pd
+import pytest
+
+import claude_nb
+from claude_nb.batches import requests
+from claude_nb.errors import InputError
+from tests.batches.service import HAIKU, handed_in, sent
+
+
+def test_what_is_sent(service):
+    """One request for each row, never with ``stream``; nobody watches, so thinking is not shown."""
+    made = handed_in(["hello", "sky blue"], system="Be brief.", max_tokens=500, effort="low")
+    first, second = sent(service)
+    assert first["params"] == {
+        "model": HAIKU,
+        "max_tokens": 500,
+        "messages": [{"role": "user", "content": "hello"}],
+        "system": "Be brief.",
+        "thinking": {"type": "adaptive", "display": "omitted"},
+        "output_config": {"effort": "low"},
+    }
+    assert first["custom_id"].startswith("0-2-")
+    assert second["params"]["messages"][0]["content"] == "sky blue"
+    assert (made.state, len(made), made.done) == ("in progress", 2, False)
+
+
+def test_a_cached_system_prompt_is_kept_for_an_hour(service):
+    """A batch takes longer than five minutes; it is said, and what is cached costs less."""
+    manual = claude_nb.CachedSystem(("manual", "word " * 4000))
+    made = handed_in(["hello"] * 4, system=manual, max_tokens=300)
+    (block,) = sent(service)[0]["params"]["system"]
+    assert block["cache_control"] == {"type": "ephemeral", "ttl": "1h"}
+    service.advance(1000)
+    usage = made.wait().usage
+    assert usage.cache_write_1h_tokens > 0
+    assert usage.cache_read_tokens == 3 * usage.cache_write_1h_tokens
+    assert "1 hour" in repr(made._repr_mimebundle_())
+
+
+def test_a_batch_is_split_by_requests_and_by_bytes(service, monkeypatch):
+    """Several batches of the service are one of ours, each row in one of them."""
+    monkeypatch.setattr(requests, "MAX_REQUESTS", 4)
+    made = handed_in([f"hello {n}" for n in range(10)])
+    assert len(made.ids) == 3
+    service.advance(1000)
+    assert made.wait().counts == {"complete": 10}
+    monkeypatch.setattr(requests, "MAX_BYTES", 5000)
+    made = handed_in(["x" * 1500] * 8)
+    assert len(made.ids) == 4
+    assert all(len(json.dumps(r.body)) < 5200 for r in service.requests[-8:] if r.body)
+
+
+def test_rows_that_cannot_be_sent_are_named_and_the_others_are_sent(service):
+    """Empty, missing and enormous prompts among many; each keeps its place."""
+    huge = "x" * 33_000_000
+    made = handed_in(pd.Series(["hello", "", None, huge, "  ", "sky blue"], index=list("abcdef")))
+    assert len(sent(service)) == 2
+    service.advance(1000)
+    made.wait()
+    assert {r.label: r.outcome for r in made.failed} == dict.fromkeys("bcde", "not sent")
+    assert "empty" in made.results[1].error
+    assert "missing" in made.results[2].error
+    assert "32 MB" in made.results[3].error
+    assert [r.outcome for r in made.results] == [
+        "complete",
+        *["not sent"] * 4,
+        "complete",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("prompts", "options", "said"),
+    [
+        (["", None], {}, "No row can be sent"),
+        (["x"], {"effort": "lots"}, "no effort"),
+        (["x"], {"model": " "}, "model id is empty"),
+        (["x"], {"output": 7}, "int"),
+        (["x"], {"template": "{{nothing}}"}, "nothing"),
+        (["x"], {"max_cost": -1}, "above 0"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_handed_in_at_all(service, prompts, options, said):
+    """Nothing is sent."""
+    before = len(service.requests)
+    with pytest.raises(InputError, match=said):
+        handed_in(prompts, **options)
+    paths = {request.path for request in service.requests[before:]}
+    assert paths <= {"/v1/messages/count_tokens"}
+
+
+def test_a_client_that_has_no_batches_says_so(service):
+    """Bedrock's and Vertex's clients refuse them themselves."""
+    client = anthropic.AsyncAnthropicVertex(project_id="p", region="r", access_token="t")
+    with pytest.raises(InputError, match="no batches"):
+        handed_in(["x"], client=client)

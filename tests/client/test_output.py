@@ -1,0 +1,170 @@
+"""Answers of a given form: what is asked for, what comes of it, and why there is none."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+import pytest
+from pydantic import BaseModel, Field, field_validator
+
+import claude_nb
+from claude_nb.client.output import Output
+from claude_nb.errors import DroppedError, InputError
+from claude_nb.simulator import Stream
+from tests.played import end, said, start, text, tool_use
+
+
+class Train(BaseModel):
+    """A connection."""
+
+    to: str
+    minutes: int = Field(gt=0)
+    kind: Literal["day", "night"] = "day"
+
+
+@dataclasses.dataclass
+class Point:
+    """A place."""
+
+    x: int
+    y: int
+
+
+SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+
+
+def ask(api, *events: object, output=Train, **options: object):
+    """Ask for an answer of a form, and let the server send these events."""
+    api.enqueue(Stream(list(events)))
+    return claude_nb.ask("Which train?", output=output, show=False, **options)
+
+
+def test_the_answer_is_an_object(api):
+    """Of the model's own class; the server is told its schema, in the API's form."""
+    reply = ask(api, *said('{"to": "Wien", ', '"minutes": 90}'))
+
+    assert reply.parsed == Train(to="Wien", minutes=90)
+    asked = api.requests[-1].body["output_config"]["format"]
+    assert asked["type"] == "json_schema"
+    assert asked["schema"]["additionalProperties"] is False
+    assert set(asked["schema"]["properties"]) == {"to", "minutes", "kind"}
+
+
+@pytest.mark.parametrize(
+    ("output", "came", "parsed"),
+    [
+        (Point, '{"x": 1, "y": 2}', Point(1, 2)),
+        (list[int], "[1, 2]", [1, 2]),
+        (int | None, "3", 3),
+        (SCHEMA, '{"n": 3}', {"n": 3}),
+    ],
+    ids=["dataclass", "list", "union", "schema"],
+)
+def test_other_types_and_schemas(api, output, came, parsed):
+    """What pydantic knows, and JSON schemas as dicts."""
+    assert ask(api, *said(came), output=output).parsed == parsed
+
+
+def test_the_effort_is_asked_for_beside_the_form(api):
+    """Both are parts of ``output_config``."""
+    ask(api, *said('{"to": "Wien", "minutes": 9}'), effort="low")
+
+    assert set(api.requests[-1].body["output_config"]) == {"effort", "format"}
+
+
+@pytest.mark.parametrize(
+    ("events", "outcome", "why"),
+    [
+        (
+            [start(), *text('{"to": "Wi'), *end("max_tokens")],
+            "truncated",
+            "is not whole",
+        ),
+        ([start(), *text("No."), *end("refusal")], "refused", "is not whole"),
+        (said('{"to": "Wien"}'), "complete", "minutes"),
+        (said('{"to": "Wien", "minutes": -1}'), "complete", "greater than 0"),
+        (said("It is late."), "complete", "Invalid JSON"),
+    ],
+)
+def test_why_there_is_no_object(api, events, outcome, why):
+    """The text is kept, and the card says why."""
+    reply = ask(api, *events)
+
+    assert (str(reply.outcome), reply.parsed) == (outcome, None)
+    assert reply.text
+    assert why in reply.parse_error
+    assert why.split()[0] in reply._repr_mimebundle_()[0]["text/plain"]
+
+
+def test_a_reply_that_was_dropped_has_none(api):
+    """Its text is in the error's reply."""
+    api.enqueue(Stream([start(), *text('{"to"')[:-1]], end="drop"))
+
+    with pytest.raises(DroppedError) as raised:
+        claude_nb.ask("Which?", output=Train, show=False)
+
+    assert raised.value.reply.parse_error == "There is no Train: the answer is not whole."
+
+
+def test_after_tools_the_last_text_is_the_answer(api):
+    """What was said before the calls is none."""
+
+    def now() -> str:
+        return "12:00"
+
+    calls = [start(), *text("Let me look."), *tool_use("{}", index=1, name="now")]
+    api.enqueue(Stream([*calls, *end("tool_use")]))
+
+    reply = ask(api, *said('{"to": "Wien", "minutes": 9}'), tools=[now])
+
+    assert reply.parsed == Train(to="Wien", minutes=9)
+
+
+def test_a_validator_that_fails_is_told(api):
+    """It is the user's own code; what came stays, also in the background."""
+
+    class Odd(BaseModel):
+        to: str
+
+        @field_validator("to")
+        @classmethod
+        def check(cls, to: str) -> str:
+            raise KeyError(to)
+
+    reply = ask(api, *said('{"to": "Wien"}'), output=Odd)
+    assert (reply.parsed, reply.text) == (None, '{"to": "Wien"}')
+    assert reply.parse_error == "There is no Odd: KeyError: 'Wien'"
+
+    deep = ask(api, *said("[" * 5_000), output={"type": "array", "items": {"type": "integer"}})
+    assert "RecursionError" in deep.parse_error
+
+
+class Scores(BaseModel):
+    """Keys of its own."""
+
+    scores: dict[str, int]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [Scores, list[Scores], dict[str, int], {"type": "object"}],
+    ids=["in a model", "in a list", "dict", "schema"],
+)
+def test_what_could_only_be_empty_is_no_form(kind):
+    """The API closes every object, so the model could not write a single key."""
+    with pytest.raises(InputError) as raised:
+        Output.of(kind)
+
+    assert "would always be empty" in raised.value.what
+    assert "a list of models" in raised.value.advice
+
+
+@pytest.mark.parametrize("kind", ["Train", 3, {}, {"title": "x"}, object])
+def test_what_is_no_form_is_said(kind):
+    """With what to give instead."""
+    with pytest.raises(InputError) as raised:
+        Output.of(kind)
+
+    assert "cannot be the form of an answer" in raised.value.what
+    assert "pydantic model" in raised.value.advice

@@ -1,0 +1,331 @@
+"""``%claude_nb usage`` and ``%claude_nb models``, as they are shown."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from claude_nb.cost.models import facts, known_models
+from claude_nb.cost.usage import Usage
+from claude_nb.errors import InputError
+from claude_nb.magics import commands, reports
+from claude_nb.session.ledger import Entry
+from claude_nb.session.session import Session
+from claude_nb.simulator import Simulator
+
+HEADS = ["requests", "input", "cache write", "cache read", "output", "cost"]
+
+
+@pytest.fixture
+def session(monkeypatch):
+    """A session of this test's own."""
+    session = Session()
+    monkeypatch.setattr(reports, "session", session)
+    return session
+
+
+def entry(**fields: object):
+    """An entry of the ledger, and what is special about it."""
+    usual = {
+        "when": "2026-11-23T07:00:00.000+00:00",
+        "conversation": "notebook",
+        "cell": "c1",
+        "execution": 3,
+        "model": "claude-opus-5-5",
+        "simulated": False,
+        "request_id": "req_1",
+        "usage": Usage(25, 400, 100, 2000, 15, 5),
+        "cost": 0.0042,
+        "stop_reason": "end_turn",
+        "complete": True,
+    }
+    return Entry(**(usual | fields))
+
+
+BROKEN = {"usage": Usage(25, 0, 0, 0, None, None), "cost": None, "complete": False}
+
+
+def run(line):
+    """What a command shows, as the lines of its tables: each cell apart."""
+    shown = repr(commands.execute(line, "claude-opus-5-5"))
+    return [re.split(r"  +", line.strip()) for line in shown.split("\n")]
+
+
+def test_without_requests_it_says_so(session):
+    """An empty table, and no chart."""
+    assert run("usage") == [["model", *HEADS], ["No requests yet."]]
+
+
+def test_by_model_with_a_sum(session):
+    """Each model once, in the order of their first requests, and all together."""
+    session.ledger.entries += [
+        entry(),
+        entry(model="claude-haiku-5-5", usage=Usage(1, 2, 3, 4, 5, 0), cost=0.0001),
+        entry(),
+    ]
+
+    assert run("usage")[:5] == [
+        ["model", *HEADS],
+        ["claude-opus-5-5", "2", "50", "1,000", "4,000", "30", "$0.0084"],
+        ["claude-haiku-5-5", "1", "1", "5", "4", "5", "$0.0001"],
+        ["all", "3", "51", "1,005", "4,004", "35", "$0.0085"],
+        ["Prices as of 2026-11-22."],
+    ]
+    assert run("usage by model") == run("usage")
+
+
+def test_simulated_requests_stand_apart(session):
+    """They cost nothing, and no sum holds both."""
+    session.ledger.entries += [entry(simulated=True), entry(simulated=False)]
+
+    lines = run("usage")
+
+    assert [line[0] for line in lines[1:3]] == ["claude-opus-5-5", "claude-opus-5-5 (simulated)"]
+    assert lines[3] == [
+        "Prices as of 2026-11-22. Simulated: what real requests of that length would have cost."
+    ]
+
+
+def test_what_is_not_known_stays_visible_in_a_sum(session):
+    """The known part with a plus, which the note explains."""
+    session.ledger.entries += [entry(), entry(**BROKEN)]
+
+    assert run("usage")[1:3] == [
+        ["claude-opus-5-5", "2", "50", "500", "2,000", "15+", "$0.0042+"],
+        ["Prices as of 2026-11-22. +: and more, which is not known."],
+    ]
+
+
+def test_what_is_not_known_at_all_is_unknown(session):
+    """There is no number to put a plus to."""
+    session.ledger.entries.append(entry(**BROKEN))
+
+    assert run("usage")[1] == ["claude-opus-5-5", "1", "25", "0", "0", "unknown", "unknown"]
+
+
+def test_by_conversation(session):
+    """What belongs to none has a row of its own."""
+    session.ledger.entries += [entry(), entry(conversation="trains"), entry(conversation="")]
+
+    assert [line[:2] for line in run("usage by conversation")[:5]] == [
+        ["conversation", "requests"],
+        ["notebook", "1"],
+        ["trains", "1"],
+        ["no conversation", "1"],
+        ["all", "3"],
+    ]
+
+
+def test_by_cell(session):
+    """A cell that ran again is one cell, under its newest number."""
+    session.ledger.entries += [
+        entry(),
+        entry(cell="c2", execution=4),
+        entry(execution=5),
+        entry(cell="", execution=0),
+    ]
+
+    assert [line[:2] for line in run("usage by cell")[:5]] == [
+        ["cell", "requests"],
+        ["[5]", "2"],
+        ["[4]", "1"],
+        ["outside a notebook", "1"],
+        ["all", "4"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [("usage by modle", "Did you mean by model?"), ("usage weekly", "It takes by model, conv")],
+)
+def test_a_mistake_is_named(session, line, words):
+    """And what to write instead."""
+    with pytest.raises(InputError, match="cannot be grouped") as raised:
+        run(line)
+
+    assert words in raised.value.advice
+
+
+def test_the_chart_stands_below_the_table(session):
+    """In a notebook and in a terminal."""
+    session.ledger.entries.append(entry())
+    report = reports.usage("")
+
+    assert "Tokens over time" in repr(report)
+    assert report._repr_html_().index("</table>") < report._repr_html_().index("Tokens over time")
+
+
+def test_what_a_server_said_is_text(session):
+    """A model's name may be anything, a key or a tag too."""
+    session.ledger.entries.append(entry(model="<b>sk-ant-xyz\x1b[31m"))
+    report = reports.usage("")
+
+    assert "&lt;b&gt;sk-ant-…" in report._repr_html_()
+    assert ("xyz" in repr(report), "\x1b" in repr(report)) == (False, False)
+
+
+def rows(table):
+    """A table's rows by their first cell, as dicts by its heads."""
+    return {row[0]: dict(zip(table.heads, row, strict=True)) for row in table.rows if row[0]}
+
+
+def test_models_without_a_key_are_our_own_list(session):
+    """It says so, and leaves out what only the API could say."""
+    prices, limits = reports.models().parts
+
+    assert list(rows(prices)) == known_models() == list(rows(limits))
+    assert re.match(r"The API could not be asked \(.+\): this is our own list\. ", prices.note)
+    assert ("offered" in prices.heads, "effort" in limits.heads) == (False, False)
+
+
+def test_models_are_not_asked_of_the_simulator(monkeypatch):
+    """What it can do is not what the models can do."""
+    monkeypatch.setenv("CLAUDE_NB_SIMULATE", "1")
+    session = Session()
+    monkeypatch.setattr(reports, "session", session)
+
+    assert reports.models().parts[0].note.startswith("The simulator answers")
+
+
+def test_models_as_the_api_lists_them(api, session):
+    """With what it says of them, and our prices with their dates."""
+    prices, limits = map(rows, reports.models().parts)
+
+    assert prices["claude-opus-5-5"] == {
+        "model": "claude-opus-5-5",
+        "offered": "active",
+        "prompt": "any size",
+        "input": "$4.00",
+        "output": "$20.00",
+        "write 5 min": "$5.00",
+        "write 1 h": "$8.00",
+        "read": "$0.20",
+        "batch": "−50 %",
+        "as of": "2026-10-08",
+    }
+    assert limits["claude-sonnet-5-5"] == {
+        "model": "claude-sonnet-5-5",
+        "context": "1,000,000",
+        "max output": "128,000",
+        "cached from": "512",
+        "thinking": "adaptive, between_tools",
+        "effort": "low to max",
+        "takes": "images, PDF, structured outputs, batches",
+    }
+
+
+def test_a_price_that_depends_on_the_prompt_has_two_rows(session):
+    """The second one below the first."""
+    table = reports.models().parts[0]
+    (at,) = [number for number, row in enumerate(table.rows) if row[0] == "claude-haiku-5-5"]
+
+    assert [row[1:5] for row in table.rows[at : at + 2]] == [
+        ("to 100,000", "$0.10", "$0.50", "$0.125"),
+        ("above", "$0.50", "$2.50", "$0.625"),
+    ]
+
+
+def test_prices_that_nobody_published_are_unknown_and_hearsay_is_named(session):
+    """Neither is passed off as what it is not."""
+    table = reports.models().parts[0]
+
+    assert rows(table)["claude-mythos-preview"]["input"] == "unknown"
+    assert "claude-fable-5-2: third parties only" in table.note
+
+
+def listing(monkeypatch, *models: dict):
+    """The API lists these models."""
+
+    async def listed(_):
+        return list(models)
+
+    monkeypatch.setattr(reports, "list_models", listed)
+
+
+def test_a_model_that_only_the_api_knows_is_listed_without_prices(session, monkeypatch):
+    """And our own that it does not list follow, as not listed."""
+    listing(
+        monkeypatch,
+        {"id": "claude-opus-9", "lifecycle": "active", "max_input_tokens": 5, "max_tokens": 3},
+        {
+            "id": "claude-sonnet-4-5-20250929",
+            "lifecycle": "deprecated",
+            "retires_at": "2026-11-30T",
+        },
+    )
+    prices, limits = map(rows, reports.models().parts)
+
+    assert list(prices)[:2] == ["claude-opus-9", "claude-sonnet-4-5-20250929"]
+    assert "claude-sonnet-4-5" not in prices
+    assert (prices["claude-opus-9"]["input"], prices["claude-opus-9"]["as of"]) == ("unknown", "–")
+    assert limits["claude-opus-9"]["context"] == "5"
+    assert prices["claude-sonnet-4-5-20250929"]["offered"] == "deprecated, until 2026-11-30"
+    assert prices["claude-sonnet-4-5-20250929"]["input"] == "$3.00"
+    assert prices["claude-opus-5-5"]["offered"] == "not listed"
+
+
+@pytest.mark.parametrize("odd", [None, [], "yes", 4, {"effort": 3, "thinking": {"types": []}}])
+def test_a_gateway_s_nonsense_is_unknown(session, monkeypatch, odd):
+    """What is not as documented is not read, and breaks nothing."""
+    listing(monkeypatch, {"id": "m", "capabilities": odd, "max_tokens": odd, "lifecycle": odd}, {})
+
+    limits = rows(reports.models().parts[1])
+
+    assert limits["m"]["effort"] == limits["m"]["takes"] == limits["m"]["thinking"] == "unknown"
+
+
+def test_an_empty_list_is_no_list(session, monkeypatch):
+    """Then ours is shown."""
+    listing(monkeypatch)
+
+    assert reports.models().parts[0].note.startswith("The API lists no models")
+
+
+def test_a_user_s_own_prices_are_marked(session, tmp_path, monkeypatch):
+    """With their date and their file."""
+    path = tmp_path / "prices.json"
+    tier = {"up_to_input_tokens": None, "input": 3.6, "output": 18}
+    own = {"prices": [tier], "read": "2026-11-23"}
+    path.write_text(json.dumps({"models": {"claude-opus-5-5": own}}))
+    monkeypatch.setenv("CLAUDE_NB_PRICES", str(path))
+
+    table = reports.models().parts[0]
+    session.ledger.entries.append(entry())
+
+    row = rows(table)["claude-opus-5-5"]
+    assert (row["input"], row["read"], row["as of"]) == ("$3.60", "unknown", "yours, 2026-11-23")
+    assert f"claude-opus-5-5: {path}." in table.note
+    assert f"and from {path}." in reports.usage("").parts[0].note
+
+
+@pytest.mark.parametrize("line", ["usage", "models"])
+def test_a_price_file_that_cannot_be_used_is_said(session, tmp_path, monkeypatch, line):
+    """Where prices are shown, none is shown that the user thinks is another one."""
+    session.ledger.entries.append(entry())
+    path = tmp_path / "prices.json"
+    path.write_text("{")
+    monkeypatch.setenv("CLAUDE_NB_PRICES", str(path))
+
+    with pytest.raises(InputError, match="price file"):
+        run(line)
+
+
+def test_a_server_that_lists_nothing_in_time_is_given_up(session, monkeypatch):
+    """What we know ourselves is shown without it."""
+    monkeypatch.setattr("claude_nb.client.connection._LIST_TIMEOUT", 0.0)
+    with Simulator() as simulator:
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", simulator.base_url)
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "not-a-key")
+
+        note = reports.models().parts[0].note
+
+    assert note.startswith("The API could not be asked (The server did not list its models in time")
+
+
+def test_facts_have_a_source_for_each_priced_model():
+    """The note below the prices names it."""
+    priced = [model for model in known_models() if facts(model).prices]
+
+    assert [model for model in priced if not facts(model).source] == []

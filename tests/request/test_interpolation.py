@@ -1,0 +1,221 @@
+"""``{{name}}`` in a prompt: put in once, and everything else left as it was typed."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from claude_nb.errors import InputError
+from claude_nb.request.attachments.attachment import Attachment, register_attachment
+from claude_nb.request.attachments.interpolation import Filled, fill
+
+
+def text(prompt: str, **variables: object) -> str:
+    """The prompt with these variables in it, which must be a single text."""
+    (block,) = fill(prompt, variables).blocks
+    assert set(block) == {"type", "text"}
+    return block["text"]
+
+
+class Picture:
+    """A value that is sent as an image, without any package for images."""
+
+
+IMAGE = {"type": "image", "source": {"type": "url", "url": "https://example.org/a.png"}}
+register_attachment(Picture, lambda _, name: Attachment((IMAGE,), f"{name}: a picture"))
+
+
+class Point:
+    """Something with an attribute, and one that fails."""
+
+    x = 3
+
+    @property
+    def broken(self):
+        raise RuntimeError("the disk is on fire")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("Hello {{name}}!", "Hello Ada!"),
+        ("{{ name }}{{\tname\t}}", "AdaAda"),
+        ("{{point.x}}", "3"),
+        ("{{rows[0]}} {{rows[-1]}} {{rows[ 1 ]}}", '1 {"a b": {"c": 2}} {"a b": {"c": 2}}'),
+        ("""{{rows[1]["a b"]['c']}}""", "2"),
+        ("{{_}} {{_3}}", "last third"),
+        ("{{größe}}", "big"),
+        ("{{µ}}", "mean"),
+    ],
+)
+def test_a_place_is_a_variable_its_attributes_and_its_items(prompt, expected):
+    """Spaces are allowed within the braces, and names are read as Python reads them."""
+    variables = {
+        "name": "Ada",
+        "point": Point(),
+        "rows": [1, {"a b": {"c": 2}}],
+        "_": "last",
+        "_3": "third",
+        "größe": "big",
+        "μ": "mean",  # the Greek letter, which Python makes of the micro sign above
+    }
+
+    assert expected == text(prompt, **variables)
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "",
+        "  \n",
+        "plain",
+        "{{#if x}}{{/if}}",
+        "{{ 1 }} {{-x}} {{}} {{",
+        "{{{x}}} {{{{x}}}}",
+        "{{\n  x: 1\n}}",
+        "{x} {'a': {'b': 1}} }} $x $5 and $6 \"it's\" %s \\n \\{ {0}",
+        "\\frac{1}{2} \r\n\ttab\0",
+    ],
+)
+def test_everything_else_is_left_alone_byte_for_byte(prompt):
+    """Braces of templates, JSON and TeX, dollars and quotes are the user's own."""
+    assert Filled(({"type": "text", "text": prompt},), ()) == fill(prompt, {"x": "WRONG"})
+
+
+@given(st.text(alphabet="{} \\x1.[]\"'\n$é", max_size=30))
+def test_any_text_is_filled_or_refused(prompt):
+    """No text makes anything but blocks or an ``InputError``; without ``{{`` it stays as it is."""
+    try:
+        filled = text(prompt, x="{{x}}")
+    except InputError:
+        return
+    if "{{" not in prompt:
+        assert prompt == filled
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        (r"\{{name}}", "{{name}}"),
+        (r"\{{name}} is {{name}}", "{{name}} is Ada"),
+        (r"\{{df.head()}}", "{{df.head()}}"),
+        (r"\\{{name}}", r"\{{name}}"),
+    ],
+)
+def test_a_backslash_makes_braces_literal(prompt, expected):
+    r"""``\{{`` is ``{{``, and what follows it is not looked up."""
+    assert expected == text(prompt, name="Ada")
+
+
+def test_what_was_put_in_is_not_looked_through_again():
+    """A value that holds braces is data, whatever it says."""
+    assert text("{{a}} {{b}}", a="{{b}} \\{{b}}", b="B") == "{{b}} \\{{b}} B"
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "{{df.head()}}",
+        "{{df + 1}}",
+        "{{rows[i]}}",
+        "{{rows[0:2]}}",
+        "{{my data}}",
+        "{{x²}}",
+        "{{df}",
+        "{{ df",
+        "{{df.}}",
+    ],
+)
+def test_what_begins_like_a_name_and_is_none_is_refused(prompt):
+    """No guess is made: the error shows it, what is possible, and how to mean it literally."""
+    with pytest.raises(InputError) as caught:
+        fill(f"before {prompt}\nafter }}}}", {"df": 1, "rows": [1], "i": 0, "my": 1, "x2": 1})
+
+    assert prompt in caught.value.what
+    assert '{{name["key"]}}' in caught.value.advice
+    assert r"\{{, or --raw" in caught.value.advice
+
+
+def test_a_long_piece_of_a_template_is_shown_in_part():
+    """The error stays one line."""
+    with pytest.raises(InputError) as caught:
+        fill("{{" + "a b " * 1000, {})
+
+    assert len(caught.value.what) < 100
+
+
+@pytest.mark.parametrize(
+    ("prompt", "what", "advice"),
+    [
+        ("{{pries}}", "There is no variable pries.", "Did you mean prices or price?"),
+        ("{{_hid}}", "There is no variable _hid.", "Did you mean _hide?"),
+        ("{{zzz}}", "There is no variable zzz.", "To mean it literally"),
+        ("{{point.xs}}", "point.xs cannot be had: AttributeError:", "Did you mean x?"),
+        ("{{prices['ada']}}", "prices['ada'] cannot be had: KeyError:", "Did you mean Ada?"),
+        ("{{prices.Ada.x[0]}}", "prices.Ada cannot be had: AttributeError:", "literally"),
+        ("{{rows[7]}}", "rows[7] cannot be had: IndexError:", "literally"),
+        ("{{price[0]}}", "price[0] cannot be had: TypeError:", "literally"),
+        ("{{rows[" + "9" * 5000 + "]}}", "cannot be had: ValueError:", "literally"),
+        ("{{point.broken}}", "RuntimeError: the disk is on fire", "literally"),
+    ],
+)
+def test_what_is_not_there_is_named_with_the_nearest(prompt, what, advice):
+    """A name, an attribute or an item: the error has what Python says and how to mean it."""
+    variables = {
+        "price": 1,
+        "prices": {"Ada": 1},
+        "_hide": 1,
+        "_pries": 1,  # a private name is suggested only for a private one
+        "point": Point(),
+        "rows": [],
+    }
+
+    with pytest.raises(InputError) as caught:
+        fill(prompt, variables)
+
+    assert what in caught.value.what
+    assert advice in caught.value.advice
+    assert r"\{{, or --raw" in caught.value.advice
+
+
+def test_a_value_that_cannot_be_sent_is_named_as_it_was_typed():
+    """Not the type's name, but what the user wrote."""
+    with pytest.raises(InputError, match=r"rows\[0\] cannot be put into a prompt: ValueError"):
+        fill("{{rows[0]}}", {"rows": [10**5000]})
+
+
+def test_blocks_come_in_the_order_of_the_prompt_with_neighbouring_text_as_one():
+    """Text before, between and after images; a blank one would be refused by the API."""
+    filled = fill("a {{t}} b{{p}}\n{{p}}{{t}}{{t}} \\{{", {"t": "T", "p": Picture()})
+
+    assert filled.blocks == (
+        {"type": "text", "text": "a T b"},
+        IMAGE,
+        IMAGE,
+        {"type": "text", "text": "TT {{"},
+    )
+    assert filled.notes == ("p: a picture",)
+
+
+def test_an_image_alone_is_a_prompt():
+    """No empty text is sent beside it."""
+    assert fill("{{p}}\n", {"p": Picture()}).blocks == (IMAGE,)
+
+
+def test_a_prompt_of_nothing_but_an_empty_value_is_an_empty_text():
+    """So that there is always a block, and the request can say that it is empty."""
+    assert text("{{a}}", a="") == ""
+
+
+def test_each_value_is_made_once():
+    """A figure in two places is drawn once."""
+    calls = []
+
+    class Slow:
+        pass
+
+    register_attachment(Slow, lambda _, name: calls.append(name) or name)
+
+    assert text("{{s}} {{ s }}", s=Slow()) == "s s"
+    assert calls == ["s"]

@@ -1,0 +1,113 @@
+"""``Request``: what is sent, and what is refused before anything leaves the machine."""
+
+from __future__ import annotations
+
+import pytest
+
+from claude_nb.errors import InputError
+from claude_nb.request.request import Request
+
+
+def refusal(**fields: object):
+    """What is said about a request that cannot be sent."""
+    with pytest.raises(InputError) as raised:
+        Request(**{"prompt": "Hello"} | fields)
+    return str(raised.value)
+
+
+def test_parameters_of_the_default_request():
+    """The prompt as it is; thinking asked for in readable form, as the model thinks anyway."""
+    assert Request(" Hello\n").params() == {
+        "model": "claude-opus-5-5",
+        "max_tokens": 16_000,
+        "messages": [{"role": "user", "content": " Hello\n"}],
+        "thinking": {"type": "adaptive", "display": "summarized"},
+    }
+
+
+def test_system_and_effort_are_sent_where_they_are_given():
+    """An empty system prompt is none."""
+    given = Request("Hello", system="Be short.", effort="low").params()
+    absent = Request("Hello", system="").params()
+
+    assert (given["system"], given["output_config"]) == ("Be short.", {"effort": "low"})
+    assert absent.keys() & {"system", "output_config"} == set()
+
+
+@pytest.mark.parametrize("prompt", ["", " ", "\n\t \n", "\u00a0\u2003"])
+def test_an_empty_prompt_is_refused(prompt):
+    """Spaces and line ends are nothing to ask."""
+    assert refusal(prompt=prompt) == "There is nothing to send: the prompt is empty."
+
+
+@pytest.mark.parametrize("field", ["prompt", "system"])
+def test_half_a_character_is_refused(field):
+    """A lone surrogate has no UTF-8 form; the message says what to look for."""
+    said = refusal(**{field: "ab\ud83d cd"})
+
+    assert "holds half a character (a lone surrogate)." in said
+
+
+def test_more_than_the_api_takes_is_refused():
+    """The API would answer 413 after the upload."""
+    assert refusal(prompt="é" * 16_500_000).startswith(
+        "The request is 33 MB; the API takes at most 32 MB,"
+    )
+
+
+def test_a_megabyte_is_sent():
+    """Large is not too large."""
+    prompt = "x" * 1_000_000
+
+    assert Request(prompt).params()["messages"][0]["content"] == prompt
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"model": " "}, "The model id is empty."),
+        ({"max_tokens": 0}, "--max-tokens must be at least 1, not 0."),
+        ({"effort": "huge"}, "There is no effort 'huge'. It is one of low, medium, high,"),
+        ({"thinking": "loud"}, "--thinking takes on, off or a number of tokens, not 'loud'."),
+        (
+            {"thinking": "off"},
+            "claude-opus-5-5 cannot be told not to think. It takes --thinking on",
+        ),
+        ({"thinking": 2000}, "claude-opus-5-5 cannot be given a thinking budget."),
+        (
+            {"thinking": 500, "model": "claude-haiku-4-5"},
+            "A thinking budget of 500 tokens is not possible. It is at least 1,024",
+        ),
+        ({"thinking": 16_000, "model": "claude-haiku-4-5"}, "A thinking budget of 16,000 tokens"),
+    ],
+)
+def test_what_the_model_is_known_not_to_take_is_refused(fields, said):
+    """The message names what it takes instead."""
+    assert refusal(**fields).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("fields", "sent"),
+    [
+        ({"hide_thinking": True}, {"type": "adaptive", "display": "omitted"}),
+        ({"thinking": "on"}, {"type": "adaptive", "display": "summarized"}),
+        (
+            {"thinking": "on", "model": "claude-haiku-4-5"},
+            {"type": "enabled", "budget_tokens": 8000, "display": "summarized"},
+        ),
+        (
+            {"thinking": 2000, "model": "claude-haiku-4-5"},
+            {"type": "enabled", "budget_tokens": 2000, "display": "summarized"},
+        ),
+        ({"thinking": "off", "model": "claude-haiku-4-5"}, {"type": "disabled"}),
+        ({"model": "claude-haiku-4-5"}, None),
+        ({"model": "a-model-of-tomorrow"}, None),
+        (
+            {"model": "a-model-of-tomorrow", "thinking": "on"},
+            {"type": "adaptive", "display": "summarized"},
+        ),
+    ],
+)
+def test_thinking_is_sent_in_the_form_that_the_model_takes(fields, sent):
+    """For a model of which nothing is known it is sent only when it was asked for."""
+    assert Request("Hello", **fields).params().get("thinking") == sent

@@ -1,0 +1,98 @@
+"""What a request may cost, before it is sent."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from claude_nb.errors import InputError
+from claude_nb.request.request import Request
+from claude_nb.request.system import Part, System
+from claude_nb.session.budget import Budget, Estimate, estimate, fit
+
+# USD per million tokens of claude-opus-5-5: input 4, output 20, writes 5 and 8, reads 0.20.
+MODEL = "claude-opus-5-5"
+
+
+def request(max_tokens=10_000, **fields: object):
+    """A request to the model whose prices stand above."""
+    return Request("Why?", model=MODEL, max_tokens=max_tokens, **fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "low", "high"),
+    [
+        ({}, 0.4, 0.4 + 0.2),
+        ({"system": System((Part("manual", "Be brief."),))}, 0.02, 0.5 + 0.2),
+        ({"system": System((Part("manual", "Be brief."),), ttl="1h")}, 0.02, 0.8 + 0.2),
+        ({"model": "claude-of-tomorrow"}, None, None),
+    ],
+)
+def test_an_estimate_is_a_range(fields, low, high):
+    """From all read and no output to all written and the most output; unknown stays unknown."""
+    asked = Request("Why?", **{"model": MODEL, "max_tokens": 10_000} | fields)
+
+    found = estimate(asked, 100_000)
+
+    assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high))
+    assert found == Estimate(asked.model, asked.system, 100_000, 10_000, found.low, found.high)
+
+
+def test_what_fits_is_sent_as_it_is():
+    """Also where it fits to the cent."""
+    asked = request()
+
+    assert fit(asked, 100_000, 0.6001, "--max-cost") is asked
+
+
+def test_output_is_lowered_to_what_is_affordable():
+    """And it is said; at its most, the reply then costs the limit."""
+    fitted = fit(request(), 100_000, 0.5, "--max-cost")
+
+    assert fitted.max_tokens in (4_999, 5_000)
+    assert estimate(fitted, 100_000).high <= 0.5
+    assert fitted.notes == (
+        f"max tokens lowered from 10,000 to {fitted.max_tokens:,}: $0.5000 are left of --max-cost",
+    )
+
+
+@pytest.mark.parametrize("limit", [0.4, 0.39, 0.0, -1.0, 0.405])
+def test_input_that_leaves_nothing_for_a_reply_is_refused(limit):
+    """Nothing is sent, and the error says how much is needed."""
+    with pytest.raises(InputError, match=r"can cost \$0\.4000\. Nothing was sent"):
+        fit(request(), 100_000, limit, "the budget")
+
+
+def test_a_model_without_a_price_is_refused():
+    """A limit that cannot be kept is not pretended to be."""
+    with pytest.raises(InputError, match="What claude-of-tomorrow costs is not known"):
+        fit(Request("Why?", model="claude-of-tomorrow"), 10, 1.0, "the budget")
+
+
+@pytest.mark.parametrize("limit", [0, -1, math.nan, math.inf])
+def test_a_budget_is_a_sum(limit):
+    """Zero is no budget, and neither is what is no number."""
+    with pytest.raises(InputError, match="A budget is a sum in USD above 0"):
+        Budget(limit, lambda: 0.0)
+
+
+def test_a_budget_counts_from_when_it_was_set():
+    """What was spent before is not its business."""
+    spent = [5.0]
+    budget = Budget(1.0, lambda: sum(spent))
+    spent.append(0.25)
+
+    assert budget.spent == 0.25
+
+
+def test_requests_at_the_same_time_share_a_budget():
+    """What one may cost is kept for it until it has ended."""
+    budget = Budget(1.0, lambda: 0.0)
+
+    with budget.fitting(request(), 100_000) as first, budget.fitting(request(), 50_000) as second:
+        assert (first.max_tokens, second.max_tokens) == (10_000, pytest.approx(10_000, abs=1))
+        with pytest.raises(InputError, match="the budget of"):
+            budget.fitting(request(), 1_000).__enter__()
+    with budget.fitting(request(), 200_000) as after:
+        assert after.max_tokens in (9_999, 10_000)

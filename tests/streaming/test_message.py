@@ -1,0 +1,198 @@
+"""The reducer: events in, content blocks, stop reason and usage out."""
+
+from __future__ import annotations
+
+import pytest
+
+from claude_nb.cost.usage import Usage
+from claude_nb.streaming.events import RequestSent
+from claude_nb.streaming.message import Message
+from tests.played import block, end, said, start, text, thinking, tool_use
+
+
+def message(*events: object):
+    """What events have become; they arrive a second apart, the first at 1."""
+    reduced = Message(0.0, RequestSent("asked"))
+    reduced.accepted = True
+    for time, data in enumerate(events, 1):
+        reduced.apply(float(time), data)
+    return reduced
+
+
+def test_blocks_of_a_message():
+    """Each has its place, its type and its text, in the order in which they began."""
+    made = message(start(), *thinking("Hm", "m"), *text("He", "llo", index=1), *end())
+
+    assert [(b.index, b.type, b.text) for b in made.content] == [
+        (0, "thinking", "Hmm"),
+        (1, "text", "Hello"),
+    ]
+    assert (made.content[0].signature, made.stop_reason, made.complete) == (
+        "signed",
+        "end_turn",
+        True,
+    )
+
+
+def test_times_are_those_of_the_events():
+    """First event, first text, and each block's beginning and end."""
+    made = message(start(), *thinking("Hm"), *text("Hello", index=1), *end())
+
+    assert (made.first_event, made.first_text, made.ended) == (1.0, 7.0, 10.0)
+    assert [(b.started, b.ended) for b in made.content] == [(2.0, 5.0), (6.0, 8.0)]
+
+
+def test_usage_is_cumulative_and_later_counts_overwrite():
+    """An absent count leaves what was known."""
+    made = message(
+        start(usage={"input_tokens": 25, "cache_read_input_tokens": 7, "output_tokens": 1}),
+        *end(output_tokens=15, input_tokens=30),
+    )
+
+    assert made.usage == Usage(30, 0, 0, 7, 15, None)
+
+
+def test_output_count_is_unknown_before_the_end():
+    """What ``message_start`` says is a placeholder."""
+    made = message(start(), *text("Hello"))
+
+    assert (made.usage.input_tokens, made.usage.output_tokens) == (25, None)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "expected"),
+    [
+        ([], {}),
+        ([""], {}),
+        (["", '{"a": ', "1}"], {"a": 1}),
+        (['{"a": ]'], None),
+        (['{"a": 1'], None),
+        (["[1]"], None),
+        (['{"a": ' + "[" * 100_000], None),
+    ],
+    ids=["none", "empty", "whole", "invalid", "cut", "list", "deep"],
+)
+def test_tool_input(pieces, expected):
+    """A dict when its JSON is complete; None while or because it is not."""
+    (call,) = message(start(), *tool_use(*pieces)).content
+
+    assert (call.name, call.input) == ("look_up", expected)
+
+
+def test_a_repeated_index_loses_nothing():
+    """The second block goes behind the first, and what follows for that index is the second's."""
+    made = message(start(), *text("one"), *text("two", "!"))
+
+    assert [(b.index, b.text) for b in made.content] == [(0, "one"), (1, "two!")]
+
+
+@pytest.mark.parametrize("index", [None, "0", 1.5, [], {}, -3, 10**30])
+def test_an_index_may_be_anything(index):
+    """A block without a usable index is the newest one."""
+    made = message(start(), *text("Hel", "lo", index=index))
+
+    assert [(b.index, b.text, b.ended is not None) for b in made.content] == [(0, "Hello", True)]
+
+
+def test_a_delta_without_a_start_makes_its_block():
+    """Of the type that such a delta belongs to."""
+    deltas = [part for part in thinking("Hm") if part["type"] == "content_block_delta"]
+
+    assert [(b.type, b.text) for b in message(start(), *deltas).content] == [("thinking", "Hm")]
+
+
+def test_halves_of_a_character_in_two_deltas_become_one():
+    """JSON can escape an emoji as two halves; no reader meets one alone."""
+    parts = text("a\ud83d", "\ude00b\ud83d", "\ude00")
+    halfway = message(start(), *parts[:2])
+    made = message(start(), *parts)
+
+    assert halfway.content[0].text == "a"
+    assert made.content[0].text == "a😀b😀"
+
+
+def test_half_a_character_at_the_end_is_kept():
+    """It is what came, and it is for the renderers to make it showable."""
+    assert message(start(), *text("a\ud83d")).content[0].text == "a\ud83d"
+
+
+def test_what_is_unknown_is_carried():
+    """Blocks, deltas and events of tomorrow change nothing that is known, and are not lost."""
+    tomorrow = block(0, {"type": "new_delta", "x": 1}, type="new_block", y=2)
+    made = message(start(), *tomorrow, {"type": "new_event"}, *text("Hi", index=1), *end("new"))
+
+    assert made.content[0].to_dict() == {"type": "new_block", "y": 2}
+    assert (made.content[1].text, made.stop_reason) == ("Hi", "new")
+
+
+@pytest.mark.parametrize("junk", [5, "x", [1], {"a": {}}, None, True])
+def test_fields_of_the_wrong_type_are_left_out(junk):
+    """Nothing of them is shown, and nothing breaks."""
+    made = message(
+        {"type": "message_start", "message": junk},
+        *block(0, type="text", text=junk, citations=junk, signature=junk),
+        *block(1, {"type": "text_delta", "text": junk}, type=junk),
+        *block(2, type="tool_use", name=junk, input=junk),
+        {"type": "message_delta", "delta": junk, "usage": junk},
+        {"type": "message_delta", "delta": {"stop_reason": junk, "stop_details": junk}},
+        {"type": "message_stop"},
+    )
+
+    assert (made.content[0].signature, made.complete) == (junk if junk == "x" else "", True)
+    assert made.stop_reason == (junk if junk == "x" else None)
+    assert [b.to_dict()["type"] for b in made.content][::2] == ["text", "tool_use"]
+    assert made.content[2].input in ({}, {"a": {}}, None)
+
+
+def test_without_message_start_there_is_no_sdk_message():
+    """The SDK could not make one either."""
+    assert message(*said("Hi")[1:]).to_sdk() is None
+
+
+def server_call(identifier, index=0):
+    """A call of a tool that the server runs itself."""
+    fields = {"type": "server_tool_use", "id": identifier, "name": "web_search", "input": {}}
+    return block(index, **fields)
+
+
+def server_result(identifier, index=1):
+    """What came of it."""
+    return block(index, type="web_search_tool_result", tool_use_id=identifier, content=[])
+
+
+def lost(made):
+    """The types of the blocks that are lost, in order."""
+    return [b.type for b in made.content if b.lost]
+
+
+def test_a_call_without_its_result_is_lost_with_the_connection():
+    """A complete one too; one that the server has answered is part of what came."""
+    broken = message(
+        start(), *server_call("s1"), *server_result("s1"), *text("So"), *server_call("s2", 3)
+    )
+    broken.fail(9.0, "connection lost")
+
+    broken.lose(text=False)
+
+    assert lost(broken) == ["server_tool_use"]
+    assert [b.id for b in broken.content if b.lost] == ["s2"]
+
+
+def test_a_half_written_result_leaves_its_call_without_one():
+    """It is lost itself, and so is the call."""
+    broken = message(start(), *server_call("s1"), *server_result("s1")[:-1])
+    broken.fail(9.0, "connection lost")
+
+    broken.lose(text=False)
+
+    assert lost(broken) == ["server_tool_use", "web_search_tool_result"]
+
+
+def test_what_is_asked_for_again_is_lost_as_a_whole():
+    """Its calls, their results and its text: the next request brings its own."""
+    broken = message(start(), *server_call("s1"), *server_result("s1"), *text(" ", index=2))
+    broken.fail(9.0, "connection lost")
+
+    broken.lose(text=True)
+
+    assert lost(broken) == ["server_tool_use", "web_search_tool_result", "text"]
