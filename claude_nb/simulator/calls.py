@@ -5,6 +5,7 @@ import random
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from claude_nb.simulator import wire
@@ -12,7 +13,6 @@ from claude_nb.simulator.quoting import quoted
 from claude_nb.simulator.schema import sample
 from claude_nb.simulator.tokens import blocks
 from claude_nb.simulator.turns import Exchange, text_of
-from claude_nb.simulator.values import Values
 
 THEN = "then"
 TWICE = ("again", "twice")
@@ -69,13 +69,8 @@ def steps(request: dict[str, Any], prompt: str, *, otherwise: bool) -> list[list
         order = [[next(iter(tools))]]
     if choice.get("disable_parallel_tool_use"):
         order = [[name] for step in order for name in step]
-    values = Values(prompt, tools, [p for tool in tools.values() for p in _parameters(tool)])
-    made: list[list[Call]] = []
-    for step in order:
-        made.append([])
-        for name in step:
-            made[-1].append(_call(tools[name], values, [call for s in made for call in s]))
-    return made
+    counts = {name: count() for name in tools}
+    return [[_call(tools[name], next(counts[name])) for name in step] for step in order]
 
 
 def only_shown(request: dict[str, Any], prompt: str) -> bool:
@@ -98,11 +93,8 @@ def announced(step: list[Call]) -> str:
     """Return what is said before the first calls."""
     names = _listed([call.name for call in step])
     if len(step) == 1:
-        return f"I am calling {names}. What the prompt does not say of its input is made up."
-    return (
-        f"I am calling {names}, {len(step)} calls in one message. "
-        "What the prompt does not say of their input is made up."
-    )
+        return f"I am calling {names}, with input that fits its schema."
+    return f"I am calling {names}, {len(step)} calls in one message, with input that fits."
 
 
 def noted(now: Exchange, step: list[Call]) -> str:
@@ -134,10 +126,6 @@ def _callable(request: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {tool["name"]: tool for tool in tools if isinstance(tool.get("input_schema"), dict)}
 
 
-def _parameters(tool: dict[str, Any]) -> list[str]:
-    return list(tool["input_schema"].get("properties") or {})
-
-
 def _order(prompt: str, tools: dict[str, Any]) -> list[list[str]]:
     """Return the names of tools in a prompt, step by step."""
     by_name = {name.lower(): name for name in tools}
@@ -158,14 +146,9 @@ def _order(prompt: str, tools: dict[str, Any]) -> list[list[str]]:
     return order
 
 
-def _call(tool: dict[str, Any], values: Values, before: list[Call]) -> Call:
-    """Make a call that differs from those of the same tool before it, if its schema lets it."""
-    schema = tool["input_schema"]
-    inputs = [call.input for call in before if call.name == tool["name"]]
-    values.begin()
-    made = sample(schema, values)
-    if made in inputs:
-        made = sample(schema, Values(), variant=len(inputs))
+def _call(tool: dict[str, Any], number: int) -> Call:
+    """Return a call that differs from the earlier ones of its tool, if the schema permits it."""
+    made = sample(tool["input_schema"], number)
     return Call(tool["name"], made, tool.get("eager_input_streaming") is True)
 
 

@@ -24,17 +24,15 @@ Where the request has tools, their names and these words choose first (but for a
     NAME then NAME                           the second call after the result of the first
     NAME again, twice                        two calls in one message
     tool, tools                              a call of the first tool
-    long                                     texts that are made up for these have many lines
     search                                   web_search: a search with three results, cited
     fetch                                    web_fetch: the page whose address is in the prompt
     compute, run + code                      code_execution: the sum of the prompt's numbers
     pause                                    the API's own tools pause the turn behind one result
     unavailable                              the API's own tools fail
 
-Input fits the schema of its tool. What the prompt names is preferred to what is made up: quoted
-texts, numbers, dates, addresses, files, the members of an enum, names inside a sentence, and
-``parameter=value`` or ``parameter: value``. The results of tools get a text that quotes them. A
-user message of its own behind results is a new prompt. ``tool_choice`` is obeyed.
+Input fits the schema of its tool: see :mod:`claude_nb.simulator.schema`. The results of tools get a
+text that quotes them. A user message of its own behind results is a new prompt. ``tool_choice`` is
+obeyed.
 
 Before all this, a request to continue an answer that was interrupted gets its rest. In the end,
 instead of a text, ``output_config.format`` with a JSON schema gets a value that fits it, made like
@@ -60,7 +58,6 @@ from claude_nb.simulator.longtext import long_text
 from claude_nb.simulator.schema import sample
 from claude_nb.simulator.tokens import blocks
 from claude_nb.simulator.turns import Exchange, exchange, text_of
-from claude_nb.simulator.values import Values
 from claude_nb.simulator.wire import Answer, Written, text, thinking
 
 _TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -105,7 +102,7 @@ def _chosen(request: dict[str, Any], now: Exchange, rng: random.Random) -> Answe
     name = _named(now.prompt)
     if name == "refusal":
         return _script(name)
-    typed = _typed(request, now.prompt)
+    typed = _typed(request)
     uses = servertools.uses(request, now.prompt)
     steps = calls.steps(request, now.prompt, otherwise=not (name or typed or uses))
     used = toolturns.answer(request, now, steps, uses, rng, typed=typed)
@@ -125,12 +122,12 @@ def _named(prompt: str) -> str:
     return next(fits, "")
 
 
-def _typed(request: dict[str, Any], prompt: str) -> Written | None:
+def _typed(request: dict[str, Any]) -> Written | None:
     """Return the answer in the form that ``output_config`` asks for, if it does."""
     asked = (request.get("output_config") or {}).get("format") or {}
     if asked.get("type") != "json_schema":
         return None
-    value = sample(asked.get("schema") or {}, Values(prompt))
+    value = sample(asked.get("schema") or {})
     return text(json.dumps(value, ensure_ascii=False, indent=2))
 
 

@@ -115,8 +115,8 @@ def _about_custom(at: str, tool: dict[str, Any]) -> Iterator[str]:
 
 def _can_be_filled(schema: dict[str, Any]) -> bool:
     try:
-        sample(schema)
-    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError):
+        sample(schema | {"required": [*schema.get("required", ()), *schema.get("properties", ())]})
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         return False
     return True
 

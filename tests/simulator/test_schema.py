@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field, TypeAdapter
 
 from claude_nb.simulator.schema import sample
-from claude_nb.simulator.values import Values
 
 SCALARS = st.sampled_from(
     [
@@ -90,15 +89,42 @@ def test_a_recursive_schema_ends():
 
 
 @pytest.mark.parametrize(
-    ("schema", "expected"),
+    ("schema", "values"),
     [
-        ({"type": "object", "properties": {"city_name": {"type": "string"}}}, "example city name"),
-        ({"properties": {"city_name": {"examples": ["Rome"]}}}, "Rome"),
+        ({"const": "a", "examples": ["b"], "default": "c", "enum": ["a", "b"]}, "aaa"),
+        ({"examples": ["a", "b"], "default": "c", "enum": ["d"]}, "aba"),
+        ({"example": "a", "default": "b"}, "aaa"),
+        ({"default": "a", "enum": ["b", "a"]}, "aaa"),
+        ({"enum": ["a", "b", "c"]}, "abc"),
+        ({"anyOf": [{"type": "null"}, {"enum": ["a", "b"]}]}, "aba"),
+        ({"type": "integer"}, [0, 1, 2]),
+        ({"type": "integer", "minimum": 2}, [2, 3, 4]),
+        ({"type": "integer", "maximum": -2}, [-2, -3, -4]),
+        ({"type": "number", "exclusiveMinimum": 0, "maximum": 1}, [0.25, 0.5, 0.75]),
+        ({"type": "string"}, ["example", "example 2", "example 3"]),
+        ({"type": "array", "items": {"type": "string"}}, [[], [], []]),
+        ({"const": None}, [None, None, None]),
     ],
 )
-def test_samples_read_well(schema, expected):
-    """Examples are taken as they are; other strings say what they stand for."""
-    assert sample(schema) == {"city_name": expected}
+def test_a_schemas_own_values_come_first(schema, values):
+    """``const``, ``examples``, ``default``, ``enum``; else something small. They are counted."""
+    assert [sample(schema, number) for number in range(3)] == list(values)
+
+
+def test_an_object_has_what_is_required_and_what_has_a_value():
+    """A property that is ``null`` unless it is given is left out."""
+    schema = {
+        "properties": {
+            "must": {"type": "integer"},
+            "may": {"type": "integer"},
+            "never": {"type": "string", "default": None},
+            "unit": {"$ref": "#/$defs/unit"},
+        },
+        "required": ["must", "unknown"],
+        "$defs": {"unit": {"enum": ["km"]}},
+    }
+
+    assert sample(schema) == {"must": 0, "unit": "km", "unknown": "example"}
 
 
 class Colour(enum.Enum):
@@ -163,36 +189,30 @@ HINTS = st.recursive(
     ),
     max_leaves=4,
 )
-PROMPTS = st.sampled_from(
-    [
-        "",
-        'Use "two words", `x.csv` and 3, 4.5 or -7 of them in Rome on 2026-02-28, blue',
-        "value=12, key: b, https://example.org/x a@example.org",
-    ]
-)
 
 
 @settings(max_examples=150)
-@given(HINTS, PROMPTS, st.integers(0, 3))
-def test_a_sample_is_what_the_hint_says(hint, prompt, variant):
-    """Schemas made from type hints get what Pydantic takes for these hints, whatever is asked."""
+@given(HINTS, st.integers(0, 3))
+def test_a_sample_is_what_the_hint_says(hint, number):
+    """Schemas made from type hints get what Pydantic takes for these hints."""
     adapter = TypeAdapter(hint)
     schema = adapter.json_schema()
 
-    value = sample(schema, Values(prompt), variant)
+    value = sample(schema, number)
 
     jsonschema.validate(value, schema)
     adapter.validate_python(value)
 
 
-@settings(max_examples=60)
-@given(st.sampled_from([Stay, Tree, list[Stay], dict[str, Stay]]), PROMPTS)
-def test_limits_in_a_description_hold(hint, prompt):
+@pytest.mark.parametrize(
+    "hint", [Stay, Tree, list[Stay], Annotated[list[Stay], Field(min_length=2)], dict[str, Stay]]
+)
+def test_limits_in_a_description_hold(hint):
     """The SDK moves limits that the API does not know into the description; they are read there."""
     adapter = TypeAdapter(hint)
     schema = adapter.json_schema()
 
-    adapter.validate_python(sample(schema | transform_schema(schema), Values(prompt)))
+    adapter.validate_python(sample(schema | transform_schema(schema)))
 
 
 def book(
@@ -208,48 +228,8 @@ def book(
     return f"{town}, {nights}, {colour}, {guest}, {when}"
 
 
-@pytest.mark.parametrize(
-    ("prompt", "booked"),
-    [
-        ("", "example town, 2, red, None, None"),
-        ('Book 3 nights in "Bad Ischl"', "Bad Ischl, 3, red, None, None"),
-        ("book something blue in Rome on 2026-03-04", "Rome, 2, blue, None, 2026-03-04"),
-        ("book(town='Graz', nights=5, guest='Ana')", "Graz, 5, red, Ana, None"),
-        ("town: New Delhi, nights: 4", "New Delhi, 4, red, None, None"),
-        ("It's for 2,000 nights. Don't use 'my' word", "my, 2000, red, None, None"),
-    ],
-)
-def test_a_function_gets_what_the_prompt_names(prompt, booked):
-    """Values of the prompt go before defaults, and these before what is made up."""
+def test_a_function_gets_its_defaults():
+    """What it does not require is given where it has a value."""
     tool = beta_tool(book)
 
-    assert tool.call(sample(tool.to_dict()["input_schema"], Values(prompt))) == booked
-
-
-SEVERAL = {
-    "properties": {
-        "towns": {"type": "array", "items": {"type": "string"}},
-        "unit": {"type": "string", "default": "km"},
-        "limits": {"type": "array", "items": {"type": "integer"}, "maxItems": 2},
-    },
-    "required": ["towns"],
-}
-
-
-def test_what_must_be_there_comes_first():
-    """An optional text does not take what is meant for one that is required."""
-    texts = {name: {"type": "string"} for name in ("note", "town")}
-    schema = {"type": "object", "properties": texts, "required": ["town"]}
-
-    assert sample(schema, Values("It is for Graz")) == {"note": "example note", "town": "Graz"}
-
-
-def test_a_list_takes_all_that_is_named():
-    """Texts of one kind, as many numbers as fit, and nothing that may be meant for others."""
-    values = Values("Compare them for Graz, Linz and Wien: 3, 4 and 5")
-
-    assert sample(SEVERAL, values) == {
-        "towns": ["Graz", "Linz", "Wien"],
-        "unit": "km",
-        "limits": [3, 4],
-    }
+    assert tool.call(sample(tool.to_dict()["input_schema"])) == "example, 2, red, None, None"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from claude_nb.simulator import calls, scripts, servertools, values
+from claude_nb.simulator import calls, scripts, servertools
 from claude_nb.simulator.longtext import factors
 from claude_nb.simulator.scripts import answer_to
 
@@ -93,7 +93,6 @@ def test_the_words_for_tools_in_the_documentation_are_the_words():
         f"NAME {calls.THEN} NAME",
         f"NAME {', '.join(calls.TWICE)}",
         ", ".join(calls.ANY),
-        values.LONG,
         *own,
         servertools.PAUSE,
         servertools.FAILURE,
@@ -202,16 +201,9 @@ def test_a_call_can_be_shown_without_tools():
 OUTPUT = {"format": {"type": "json_schema", "schema": TOOL["input_schema"]}}
 
 
-@pytest.mark.parametrize(
-    ("prompt", "value"),
-    [
-        ("story", {"city": "example city", "days": 2}),
-        ("Extract: five nights in Rome, or 7 days", {"city": "Rome", "days": 7}),
-    ],
-)
-def test_structured_output_fits_its_schema(prompt, value):
-    """A JSON schema for the output is answered with JSON that fits, out of the prompt if it can."""
-    assert json.loads(said(answer(prompt, output_config=OUTPUT))) == value
+def test_structured_output_fits_its_schema():
+    """A JSON schema for the output is answered with JSON that fits, whatever was asked."""
+    assert json.loads(said(answer("story", output_config=OUTPUT))) == {"city": "example"}
 
 
 def test_structured_output_can_be_refused():
