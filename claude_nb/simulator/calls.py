@@ -92,9 +92,8 @@ def shown(rng: random.Random) -> list[wire.Written]:
 def announced(step: list[Call]) -> str:
     """Return what is said before the first calls."""
     names = _listed([call.name for call in step])
-    if len(step) == 1:
-        return f"I am calling {names}, with input that fits its schema."
-    return f"I am calling {names}, {len(step)} calls in one message, with input that fits."
+    together = f", {len(step)} calls in one message" if len(step) > 1 else ""
+    return f"I am calling {names}{together}, with sample input."
 
 
 def noted(now: Exchange, step: list[Call]) -> str:
