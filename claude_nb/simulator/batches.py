@@ -23,8 +23,9 @@ from typing import Any
 
 from claude_nb.simulator import catalogue, tokens, validation, wire
 from claude_nb.simulator.cache import PromptCache
+from claude_nb.simulator.refusals import invalid
 from claude_nb.simulator.replies import Error
-from claude_nb.simulator.scripts import answer_to
+from claude_nb.simulator.responses import respond
 
 LARGEST_BODY = 256 * 2**20
 """Bytes that may be handed in at once."""
@@ -110,9 +111,9 @@ class Batch:
         params = self.requests[place]["params"]
         for name in _NOT_HERE:
             if params.get(name):
-                return Error(400, "invalid_request_error", f"{name}: not supported in a batch")
+                return invalid(f"{name}: not supported in a batch")
         if params.get("max_tokens") == 0:
-            return Error(400, "invalid_request_error", "max_tokens: must be at least 1 in a batch")
+            return invalid("max_tokens: must be at least 1 in a batch")
         return validation.problem(params)
 
     def info(self, now: datetime, results_at: str) -> dict[str, Any]:
@@ -171,16 +172,9 @@ class Batch:
             return {"type": kind}
         params = self.requests[place]["params"]
         rng = random.Random(f"{self.id} {place}")  # noqa: S311  (not a secret)
-        answer = tokens.limited(answer_to(params, rng), params)
-        found = cache.find(params, now)
+        head, answer, found = respond(params, rng, cache, now)
         cache.keep(found)
         usage = tokens.usage(params, answer, found.read, found.written)
-        head = {
-            "id": f"msg_sim_{rng.randbytes(10).hex()}",
-            "type": "message",
-            "role": "assistant",
-            "model": params["model"],
-        }
         display = catalogue.thinking_display(params)
         message = wire.message(head, answer, usage | {"service_tier": "batch"}, display)
         return {"type": kind, "message": message}
@@ -238,24 +232,9 @@ class Batches:
         """Forget a batch and its results."""
         del self._all[batch.id]
 
-    def page(
-        self, account: str, limit: int, after: str | None, before: str | None
-    ) -> tuple[list[Batch], bool]:
-        """Return a page of an account's batches, the newest first, and whether there are more.
-
-        Args:
-            account: Whose.
-            limit: The most on it.
-            after: The id before the page's first.
-            before: The id after the page's last.
-        """
-        mine = [batch for batch in reversed(self._all.values()) if batch.account == account]
-        place = {batch.id: number for number, batch in enumerate(mine)}
-        if before in place:
-            start = max(0, place[before] - limit)
-            return mine[start : place[before]], start > 0
-        start = place[after] + 1 if after in place else 0
-        return mine[start : start + limit], start + limit < len(mine)
+    def ids(self, account: str) -> list[str]:
+        """Return the ids of an account's batches, the newest first."""
+        return [batch.id for batch in reversed(self._all.values()) if batch.account == account]
 
 
 def _complaint(request: Any, seen: set[str]) -> str:

@@ -4,26 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from claude_nb.cost.models import ThinkingDisplay, facts, known_models
+from claude_nb.simulator import paging
 
 _UNKNOWN_RELEASE = "1970-01-01T00:00:00Z"
 _YES, _NO = {"supported": True}, {"supported": False}
-_LARGEST_PAGE = 1000
 _DEFAULT_EFFORT = {"claude-opus-5-5": "medium", "claude-haiku-5-5": "medium"}
 """Where it is not ``high`` (platform.claude.com/docs, pages on thinking, read 2026-10-08)."""
 
-_LIKE_FABLE_5_1 = {
-    "claude-fable-5-1",
-    "claude-mythos-5-1",
-    "claude-opus-5-5",
-    "claude-sonnet-5-5",
-}
+_LIKE_FABLE_5_1 = {"claude-fable-5-1", "claude-mythos-5-1", "claude-opus-5-5", "claude-sonnet-5-5"}
 """Models that cannot be forced to call a tool, and whose notes between calls of tools are thinking
 (platform.claude.com/docs, "What's new" in each of them, read 2026-10-08)."""
-
-
-def names() -> list[str]:
-    """Return the ids of all models, the newest first."""
-    return known_models()
 
 
 def undated(model: str) -> str:
@@ -52,9 +42,7 @@ def info(name: str) -> dict[str, Any]:
         "line": None,
         "max_input_tokens": known.context_window,
         "max_tokens": known.max_output_tokens,
-        "capabilities": None
-        if known.thinking_types is None
-        else _capabilities(known.thinking_types),
+        "capabilities": _capabilities(known.thinking_types),
     }
 
 
@@ -75,24 +63,12 @@ def page(
     Raises:
         ValueError: If there is no such page; says why.
     """
-    if not 1 <= limit <= _LARGEST_PAGE:
-        raise ValueError(f"limit: Input should be from 1 to {_LARGEST_PAGE}")
-    models = [model for model in map(info, names()) if model["lifecycle"] in lifecycle]
-    place = {model["id"]: number for number, model in enumerate(models)}
+    ids = [name for name in known_models() if info(name)["lifecycle"] in lifecycle]
     for cursor in filter(None, (after_id, before_id)):
-        if cursor not in place:
+        if cursor not in ids:
             raise ValueError(f"{cursor}: no such model in this list")
-    if before_id:
-        end = place[before_id]
-        start = max(0, end - limit)
-        more = start > 0
-    else:
-        start = place[after_id] + 1 if after_id else 0
-        end = start + limit
-        more = end < len(models)
-    shown = models[start:end]
-    ends = {"first_id": shown[0]["id"], "last_id": shown[-1]["id"]} if shown else {}
-    return {"data": shown, "has_more": more, "first_id": None, "last_id": None, **ends}
+    found = paging.page(ids, limit, after_id, before_id)
+    return found | {"data": list(map(info, found["data"]))}
 
 
 def thinks(request: dict[str, Any], *, between_calls: bool = False) -> bool:
@@ -157,7 +133,9 @@ def effort(request: dict[str, Any]) -> Any:
     return asked or _DEFAULT_EFFORT.get(undated(request["model"]), "high")
 
 
-def _capabilities(thinking_types: tuple[str, ...]) -> dict[str, Any]:
+def _capabilities(thinking_types: tuple[str, ...] | None) -> dict[str, Any] | None:
+    if thinking_types is None:
+        return None
     kinds = ("adaptive", "between_tools", "disabled", "enabled")
     types = {kind: {"supported": kind in thinking_types} for kind in kinds}
     efforts = ("low", "medium", "high", "max", "xhigh")

@@ -21,18 +21,23 @@ from tornado.iostream import IOStream, StreamClosedError
 from tornado.web import Application, RequestHandler
 
 from claude_nb.cost.models import facts
-from claude_nb.simulator import catalogue, signatures, tokens, validation, wire
+from claude_nb.simulator import catalogue, paging, tokens, validation, wire
 from claude_nb.simulator.batches import LARGEST_BODY as _LARGEST_BATCH
 from claude_nb.simulator.batches import Batch, Batches
 from claude_nb.simulator.cache import Diagnostics, PromptCache
+from claude_nb.simulator.refusals import invalid, not_found
 from claude_nb.simulator.replies import End, Error, Raw, Received, Reply, Scripted, Stream
-from claude_nb.simulator.scripts import answer_to
+from claude_nb.simulator.responses import respond
 
 _UNRECORDED = {"authorization", "x-api-key", "cookie", "proxy-authorization"}
 _LARGEST_BODY = 32 * 2**20
 """Bytes; the API's own limit for a message request."""
 
 
+_EVENT_STREAM = {
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": "no-cache",
+}
 _LINES_AT_ONCE = 20
 """Lines of a batch's results that are sent together."""
 
@@ -118,12 +123,16 @@ class _Handler(RequestHandler):
         if self.too_large:
             self.fail(Error(413, "request_too_large", "Request exceeds the maximum size"))
 
+    def start(self, status: int, *headers: dict[str, str]) -> None:
+        """Set status and headers of the answer."""
+        self.set_status(status)
+        for several in headers:
+            for name, value in several.items():
+                self.set_header(name, value)
+
     def fail(self, error: Error) -> None:
         """Answer with an error in the API's shape."""
-        self.set_status(error.status)
-        self.set_header("request-id", self.request_id)
-        for name, value in error.headers.items():
-            self.set_header(name, value)
+        self.start(error.status, {"request-id": self.request_id}, error.headers)
         body = {"type": error.type, "message": error.message}
         self.finish({"type": "error", "error": body, "request_id": self.request_id})
 
@@ -146,6 +155,13 @@ class _Handler(RequestHandler):
         self.over = True
         fields = {"sent": self.sent, "ended": time.monotonic(), "client_left": client_left}
         self.state.tell({"told": "changed", "number": self.number, "fields": fields})
+
+    def page_query(self) -> dict[str, Any]:
+        """Return what the query asks for of a list: ``limit``, ``after_id`` or ``before_id``."""
+        names = ("limit", "after_id", "before_id")
+        asked = {n: value for n in names if (value := self.get_query_argument(n, None))}
+        limit = asked.get("limit", "20")
+        return asked | {"limit": int(limit) if limit.isdecimal() else 0}
 
     async def send(self, timed: Iterable[tuple[float, bytes]], end: End) -> None:
         """Write a body chunk by chunk.
@@ -214,70 +230,48 @@ class _Messages(_Handler):
             case Error() as error:
                 self.fail(error)
             case Stream() as stream:
-                self.start(200, stream.headers)
+                self.start(200, _EVENT_STREAM, stream.headers)
                 timed = ((stream.delay, wire.sse(event)) for event in stream.events)
                 await self.send(timed, stream.end)
             case Raw() as raw:
-                self.start(raw.status, raw.headers)
+                self.start(raw.status, _EVENT_STREAM, raw.headers)
                 await self.send(((raw.delay, chunk) for chunk in raw.chunks), raw.end)
             case Scripted() as cut:
                 await self.answer(cut)
             case None:
                 await self.answer(None)
 
-    def start(self, status: int, headers: dict[str, str]) -> None:
-        """Set status and headers of a stream."""
-        self.set_status(status)
-        self.set_header("Content-Type", "text/event-stream; charset=utf-8")
-        self.set_header("Cache-Control", "no-cache")
-        for name, value in headers.items():
-            self.set_header(name, value)
-
     async def answer(self, cut: Scripted | None) -> None:
         """Answer from the scripts, whole or cut."""
-        error = validation.problem(self.json)
-        if error is not None:
+        if (error := validation.problem(self.json)) is not None:
             self.fail(error)
             return
         request: dict[str, Any] = self.json
+        state, now = self.state, self.state.now()
         fingerprint = json.dumps(request, sort_keys=True)
-        rng = random.Random(f"{self.state.seed} {fingerprint}")  # noqa: S311  (not a secret)
-        answer = signatures.signed(tokens.limited(answer_to(request, rng), request), request)
-        now = self.state.now()
-        found = self.state.cache.find(request, now)
+        rng = random.Random(f"{state.seed} {fingerprint}")  # noqa: S311  (not a secret)
+        head, answer, found = respond(request, rng, state.cache, now)
+        head["diagnostics"] = state.diagnostics.compare(request, now)
         started = tokens.usage(request, wire.Answer(), found.read, found.written)
         usage = tokens.usage(request, answer, found.read, found.written)
         display = catalogue.thinking_display(request)
-        identifier = f"msg_sim_{rng.randbytes(10).hex()}"
-        head = {
-            "id": identifier,
-            "type": "message",
-            "role": "assistant",
-            "model": request["model"],
-            "diagnostics": self.state.diagnostics.compare(request, now),
-        }
+        timed = wire.events(head, answer, (started, usage), display, rng)
 
         def begun() -> None:
-            self.state.cache.keep(found)
-            self.state.diagnostics.remember(identifier, request, now)
+            state.cache.keep(found)
+            state.diagnostics.remember(head["id"], request, now)
 
         if not request.get("stream"):
-            gaps = wire.events(head, answer, (started, usage), display, rng)
             with contextlib.suppress(StreamClosedError):  # it takes as long as to stream it
-                await self.pause(sum(gap for gap, _ in gaps) / self.state.speed)
+                await self.pause(sum(gap for gap, _ in timed) / state.speed)
                 begun()
-            if self.over:
-                return
-            self.finish(wire.message(head, answer, usage, display))
+                self.finish(wire.message(head, answer, usage, display))
             return
-        self.start(200, {})
-        timed: Iterable[tuple[float, wire.Event]]
-        timed = wire.events(head, answer, (started, usage), display, rng)
+        self.start(200, _EVENT_STREAM)
         if cut is not None:
             timed = chain(islice(timed, cut.events), ((0.0, event) for event in cut.then))
-        timed = _telling(timed, begun)
-        speed = self.state.speed * (cut.pace if cut else 1.0)
-        paced = ((gap / speed, wire.sse(event)) for gap, event in timed)
+        speed = state.speed * (cut.pace if cut else 1.0)
+        paced = ((gap / speed, wire.sse(event)) for gap, event in _telling(timed, begun))
         await self.send(paced, cut.end if cut else "close")
 
 
@@ -293,8 +287,7 @@ def _telling(
 
 class _CountTokens(_Handler):
     def post(self) -> None:
-        error = validation.problem(self.json, counting=True)
-        if error is not None:
+        if (error := validation.problem(self.json, counting=True)) is not None:
             self.fail(error)
         else:
             self.finish({"input_tokens": tokens.of_request(self.json)})
@@ -305,45 +298,41 @@ class _Models(_Handler):
         if identifier is None:
             self.send_page()
         elif facts(identifier) is None:
-            self.fail(Error(404, "not_found_error", f"model: {identifier}"))
+            self.fail(not_found(f"model: {identifier}"))
         else:
             self.finish(catalogue.info(identifier))
 
     def send_page(self) -> None:
         """Answer with the page that the query asks for."""
-        asked: dict[str, Any] = {
-            name: value
-            for name in ("limit", "after_id", "before_id")
-            if (value := self.get_query_argument(name, None))
-        }
+        asked = self.page_query()
+        if stages := self.get_query_arguments("lifecycle[]"):  # as the SDK writes a list
+            asked["lifecycle"] = stages
         try:
-            if "limit" in asked:
-                asked["limit"] = int(asked["limit"]) if asked["limit"].isdecimal() else 0
-            if stages := self.get_query_arguments("lifecycle[]"):  # as the SDK writes a list
-                asked["lifecycle"] = stages
             self.finish(catalogue.page(**asked))
         except ValueError as error:
-            self.fail(Error(400, "invalid_request_error", str(error)))
+            self.fail(invalid(str(error)))
 
 
 class _Batch(_Handler):
     """What the endpoints of batches have in common."""
 
-    async def instead(self, name: str) -> Scripted | None:
-        """Answer with what was queued for an endpoint; return what only cuts its own answer."""
+    cut: Scripted | None = None
+
+    async def replaced(self, name: str) -> bool:
+        """Answer with what was queued for an endpoint, and say whether that was all.
+
+        What only cuts the endpoint's own answer is kept as ``cut``.
+        """
         queue = self.state.faults[name]
         match queue.popleft() if queue else None:
             case Error() as error:
                 self.fail(error)
             case Raw() as raw:
-                self.set_status(raw.status)
-                self.set_header("Content-Type", "application/json")
-                for header, value in raw.headers.items():
-                    self.set_header(header, value)
+                self.start(raw.status, {"Content-Type": "application/json"}, raw.headers)
                 await self.send(((raw.delay, chunk) for chunk in raw.chunks), raw.end)
             case Scripted() as cut:
-                return cut
-        return None
+                self.cut = cut
+        return self._finished or self.over
 
     @property
     def account(self) -> str:
@@ -356,7 +345,7 @@ class _Batch(_Handler):
         """Return a batch of the account; where there is none, answer so."""
         found = self.state.batches.find(identifier, self.account)
         if found is None:
-            self.fail(Error(404, "not_found_error", f"batch: {identifier}"))
+            self.fail(not_found(f"batch: {identifier}"))
         return found
 
     def info(self, batch: Batch) -> dict[str, Any]:
@@ -364,17 +353,12 @@ class _Batch(_Handler):
         base = f"{self.request.protocol}://{self.request.host}"
         return batch.info(self.state.date(), f"{base}/v1/messages/batches/{batch.id}/results")
 
-    def refuse(self, message: str) -> None:
-        """Answer 400."""
-        self.fail(Error(400, "invalid_request_error", message))
-
 
 class _Batches(_Batch):
     largest_body = _LARGEST_BATCH
 
     async def post(self) -> None:
-        cut = await self.instead("batches")
-        if self._finished or self.over:
+        if await self.replaced("batches"):
             return
         state = self.state
         try:
@@ -382,34 +366,29 @@ class _Batches(_Batch):
                 self.json, self.account, state.date(), state.speed, state.seed
             )
         except ValueError as error:
-            self.refuse(str(error))
+            self.fail(invalid(str(error)))
             return
-        if cut is not None and cut.events is not None:  # taken in, and the answer lost on its way
-            await self.send((), cut.end)
+        if self.cut and self.cut.events is not None:  # taken in, and the answer lost on its way
+            await self.send((), self.cut.end)
             return
         self.finish(self.info(batch))
 
     async def get(self) -> None:
-        await self.instead("batches")
-        if self._finished or self.over:
+        if await self.replaced("batches"):
             return
-        limit = self.get_query_argument("limit", "20")
-        if not limit.isdecimal() or not 1 <= int(limit) <= 1000:
-            self.refuse("limit: Input should be from 1 to 1000")
+        batches = self.state.batches
+        try:
+            page = paging.page(batches.ids(self.account), **self.page_query())
+        except ValueError as error:
+            self.fail(invalid(str(error)))
             return
-        after, before = (self.get_query_argument(f"{n}_id", None) for n in ("after", "before"))
-        shown, more = self.state.batches.page(self.account, int(limit), after, before)
-        ends = {"first_id": shown[0].id, "last_id": shown[-1].id} if shown else {}
-        page = {"data": list(map(self.info, shown)), "has_more": more}
-        self.finish({**page, "first_id": None, "last_id": None, **ends})
+        shown = [batches.find(identifier, self.account) for identifier in page["data"]]
+        self.finish(page | {"data": [self.info(batch) for batch in shown if batch]})
 
 
 class _OneBatch(_Batch):
     async def get(self, identifier: str) -> None:
-        await self.instead("batches")
-        if self._finished or self.over:
-            return
-        if (batch := self.find(identifier)) is not None:
+        if not await self.replaced("batches") and (batch := self.find(identifier)) is not None:
             self.finish(self.info(batch))
 
     def delete(self, identifier: str) -> None:
@@ -417,7 +396,7 @@ class _OneBatch(_Batch):
         if batch is None:
             return
         if self.state.date() < batch.ends():
-            self.refuse("A batch cannot be deleted before its processing has ended.")
+            self.fail(invalid("A batch cannot be deleted before its processing has ended."))
             return
         self.state.batches.delete(batch)
         self.finish({"id": batch.id, "type": "message_batch_deleted"})
@@ -425,11 +404,10 @@ class _OneBatch(_Batch):
 
 class _CancelBatch(_Batch):
     async def post(self, identifier: str) -> None:
-        await self.instead("batches")
-        if self._finished or self.over or (batch := self.find(identifier)) is None:
+        if await self.replaced("batches") or (batch := self.find(identifier)) is None:
             return
         if self.state.date() >= batch.ends():
-            self.refuse("A batch cannot be canceled after its processing has ended.")
+            self.fail(invalid("A batch cannot be canceled after its processing has ended."))
             return
         batch.canceled = batch.canceled or self.state.date()
         self.finish(self.info(batch))
@@ -437,25 +415,23 @@ class _CancelBatch(_Batch):
 
 class _BatchResults(_Batch):
     async def get(self, identifier: str) -> None:
-        cut = await self.instead("results")
-        if self._finished or self.over or (batch := self.find(identifier)) is None:
+        if await self.replaced("results") or (batch := self.find(identifier)) is None:
             return
         if self.info(batch)["results_url"] is None:
-            self.fail(Error(404, "not_found_error", f"batch: {identifier} has no results"))
+            self.fail(not_found(f"batch: {identifier} has no results"))
             return
         self.set_header("Content-Type", "application/x-jsonl")
         lines = batch.results(self.state.cache, self.state.now())
-        if cut is not None:
-            await self.send(((0.0, line) for line in islice(lines, cut.events)), cut.end)
-            return
         pieces = iter(lambda: b"".join(islice(lines, _LINES_AT_ONCE)), b"")
-        await self.send(((0.0, piece) for piece in pieces), "close")
+        if self.cut:
+            pieces = islice(lines, self.cut.events)
+        await self.send(((0.0, piece) for piece in pieces), self.cut.end if self.cut else "close")
 
 
 class _Unknown(_Handler):
     def prepare(self) -> None:
         super().prepare()
-        self.fail(Error(404, "not_found_error", "Not found"))
+        self.fail(not_found("Not found"))
 
 
 def application(state: State) -> Application:

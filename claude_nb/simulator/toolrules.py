@@ -10,37 +10,21 @@ from collections.abc import Iterator
 from typing import Any
 
 from claude_nb.simulator import catalogue
+from claude_nb.simulator.refusals import mistyped
 from claude_nb.simulator.schema import sample
 from claude_nb.simulator.servertools import kind_of
 from claude_nb.simulator.tokens import Part, blocks
 from claude_nb.simulator.turns import Turn, turns
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
-_SWITCHES = ("strict", "eager_input_streaming", "defer_loading")
-_BUILT_IN = (
-    "web_search_",
-    "web_fetch_",
-    "code_execution_",
-    "bash_",
-    "text_editor_",
-    "memory_",
-    "tool_search_tool_",
-    "computer_",
-    "browser_",
+_BUILT_IN = re.compile(
+    "(web_search|web_fetch|code_execution|bash|text_editor|memory|tool_search_tool|computer|browser)_"
 )
 """What the types of the tools begin with whose schema the API knows."""
 
-_RESULTS = {
-    f"{tool}_tool_result"
-    for tool in (
-        "web_search",
-        "web_fetch",
-        "code_execution",
-        "bash_code_execution",
-        "text_editor_code_execution",
-        "tool_search",
-    )
-}
+_RESULT = re.compile(
+    "(web_search|web_fetch|(bash_|text_editor_)?code_execution|tool_search)_tool_result"
+)
 _CHOICES = ("auto", "any", "tool", "none")
 
 
@@ -58,8 +42,7 @@ def about_definitions(request: dict[str, Any]) -> Iterator[str]:
             yield f"tools.{number}.type: Input should be a valid string"
         else:
             yield from _about_built_in(f"tools.{number}", tool)
-        if not isinstance(tool.get("cache_control"), dict | None):
-            yield f"tools.{number}.cache_control: Input should be an object"
+        yield from mistyped(f"tools.{number}.", tool, cache_control=dict)
     names = [tool["name"] for tool in tools if isinstance(tool.get("name"), str)]
     if len(set(names)) < len(names):
         yield "tools: Tool names must be unique."
@@ -89,11 +72,8 @@ def _about_custom(at: str, tool: dict[str, Any]) -> Iterator[str]:
         yield f"{at}.name: {'Field required' if name is None else 'Input should be a valid string'}"
     elif not _NAME.fullmatch(name):
         yield f"{at}.name: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'"
-    if not isinstance(tool.get("description"), str | None):
-        yield f"{at}.description: Input should be a valid string"
-    for switch in _SWITCHES:
-        if not isinstance(tool.get(switch), bool | None):
-            yield f"{at}.{switch}: Input should be a valid boolean"
+    switches = dict.fromkeys(("strict", "eager_input_streaming", "defer_loading"), bool)
+    yield from mistyped(f"{at}.", tool, description=str, **switches)
     schema = tool.get("input_schema")
     if not isinstance(schema, dict):
         wrong = "Field required" if schema is None else "Input should be an object"
@@ -123,7 +103,7 @@ def _can_be_filled(schema: dict[str, Any]) -> bool:
 
 def _about_built_in(at: str, tool: dict[str, Any]) -> Iterator[str]:
     kind = tool["type"]
-    if not kind.startswith(_BUILT_IN):
+    if not _BUILT_IN.match(kind):
         yield f"{at}: Input tag '{kind}' found using 'type' does not match any of the expected tags"
     expected = kind_of(tool)
     name = tool.get("name")
@@ -131,10 +111,7 @@ def _about_built_in(at: str, tool: dict[str, Any]) -> Iterator[str]:
         yield f"{at}.{kind}.name: Field required"
     elif expected and name != expected:
         yield f"{at}.{kind}.name: Input should be '{expected}'"
-    if not isinstance(tool.get("citations"), dict | None):
-        yield f"{at}.{kind}.citations: Input should be an object"
-    if not isinstance(tool.get("strict"), bool | None):
-        yield f"{at}.{kind}.strict: Input should be a valid boolean"
+    yield from mistyped(f"{at}.{kind}.", tool, citations=dict, strict=bool)
 
 
 def _about_choice(request: dict[str, Any], names: list[str]) -> Iterator[str]:
@@ -193,9 +170,8 @@ def _about_call(part: Part, known: set[str]) -> Iterator[str]:
 
 def _about_result(part: Part) -> Iterator[str]:
     result, at = part.block, f"{part.path}.tool_result"
+    yield from mistyped(f"{at}.", result, is_error=bool)
     failed = result.get("is_error")
-    if not isinstance(failed, bool | None):
-        yield f"{at}.is_error: Input should be a valid boolean"
     content = blocks(result.get("content") or [])
     if failed and not content:
         yield f"{at}: content cannot be empty if `is_error` is true"
@@ -248,7 +224,7 @@ def _about_server_tools(request: dict[str, Any], said: list[Turn]) -> Iterator[s
             kind = part.block["type"]
             if kind == "server_tool_use":
                 waiting[part.block["id"]] = str(part.block.get("name"))
-            elif kind in _RESULTS and waiting.pop(part.block["tool_use_id"], None) is None:
+            elif _RESULT.fullmatch(kind) and waiting.pop(part.block["tool_use_id"], None) is None:
                 yield (
                     f"{part.path}: unexpected `tool_use_id` found in `{kind}` blocks: "
                     f"{part.block['tool_use_id']}. Each `{kind}` block must have a corresponding "

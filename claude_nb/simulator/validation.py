@@ -10,20 +10,12 @@ from typing import Any
 from claude_nb.cost.models import ModelFacts, facts
 from claude_nb.simulator import signatures, toolrules
 from claude_nb.simulator.cache import TTLS, automatic_place, breakpoints, markable
+from claude_nb.simulator.refusals import invalid, mistyped, not_found
 from claude_nb.simulator.replies import Error
 from claude_nb.simulator.tokens import Part, blocks, parts
 
 _MOST_BREAKPOINTS = 4
 _LEAST_BUDGET = 1024
-_SHAPES = {
-    "thinking": dict,
-    "output_config": dict,
-    "tool_choice": dict,
-    "cache_control": dict,
-    "diagnostics": dict,
-    "tools": list,
-    "stop_sequences": list,
-}
 _FIELDS = {
     "text": ("text",),
     "thinking": ("thinking", "signature"),
@@ -41,20 +33,15 @@ def problem(request: Any, *, counting: bool = False) -> Error | None:
         counting: Whether tokens are only to be counted, which needs no ``max_tokens``.
     """
     if not isinstance(request, dict):
-        return _invalid("The request body is not valid JSON")
+        return invalid("The request body is not valid JSON")
     model = request.get("model")
     if not isinstance(model, str) or not model:
-        return _invalid("model: Field required")
+        return invalid("model: Field required")
     known = facts(model)
     if known is None:
-        return Error(404, "not_found_error", f"model: {model}")
-    for complaint in _complaints(request, known, counting=counting):
-        return _invalid(complaint)
-    return None
-
-
-def _invalid(message: str) -> Error:
-    return Error(400, "invalid_request_error", message)
+        return not_found(f"model: {model}")
+    complaint = next(_complaints(request, known, counting=counting), None)
+    return invalid(complaint) if complaint else None
 
 
 def _complaints(request: dict[str, Any], known: ModelFacts, *, counting: bool) -> Iterator[str]:
@@ -75,9 +62,10 @@ def _complaints(request: dict[str, Any], known: ModelFacts, *, counting: bool) -
 
 def _about_shapes(request: dict[str, Any]) -> Iterator[str]:
     """Look at the types of what the rest of the simulator reads."""
-    for name, kind in _SHAPES.items():
-        if not isinstance(request.get(name), kind | None):
-            yield f"{name}: Input should be {'an object' if kind is dict else 'a list'}"
+    objects = ("thinking", "output_config", "tool_choice", "cache_control", "diagnostics")
+    yield from mistyped(
+        "", request, **dict.fromkeys(objects, dict), tools=list, stop_sequences=list
+    )
     if any(not isinstance(s, str) or not s for s in request.get("stop_sequences") or []):
         yield "stop_sequences: each should be a non-empty string"
     if not isinstance(request.get("container"), str | dict | None):
@@ -196,39 +184,33 @@ def _about_content(where: str, content: Any) -> Iterator[str]:
                 else f"{at}: text content blocks must be non-empty"
             )
         # The citations of a document are switched on; those of a text are a list.
-        objects = ["cache_control", "source", *(["citations"] if kind == "document" else [])]
-        for name in objects:
-            if not isinstance(block.get(name), dict | None):
-                yield f"{at}.{name}: Input should be an object"
+        cited = {"citations": dict} if kind == "document" else {}
+        yield from mistyped(f"{at}.", block, cache_control=dict, source=dict, **cited)
         if kind == "tool_result" and block.get("content"):
             yield from _about_content(f"{at}.content", block["content"])
 
 
 def _about_caching(request: dict[str, Any]) -> Iterator[str]:
     prompt = list(parts(request))
-    automatic = request.get("cache_control")
     marked = [part for part in prompt if part.block.get("cache_control") is not None]
-    controls = [(part.path, part.block["cache_control"]) for part in marked]
-    for path, control in [*controls, ("", automatic)] if automatic is not None else controls:
-        yield from _about_control(f"{path}.cache_control".strip("."), control)
+    controls = [(f"{part.path}.cache_control", part.block["cache_control"]) for part in marked]
+    if request.get("cache_control") is not None:
+        controls.append(("cache_control", request["cache_control"]))
+    for at, control in controls:
+        if control.get("type") != "ephemeral":
+            yield f"{at}.type: Input should be 'ephemeral'"
+        if control.get("ttl", "5m") not in tuple(TTLS):
+            yield f"{at}.ephemeral.ttl: Input should be '5m' or '1h'"
     for part in marked:
         if not markable(part.block):
             kind = part.block["type"]
             yield f"{part.path}.{kind}.cache_control: Extra inputs are not permitted"
-    found = len(marked) + (automatic is not None)
-    if found > _MOST_BREAKPOINTS:
+    if len(controls) > _MOST_BREAKPOINTS:
         yield (
             f"A maximum of {_MOST_BREAKPOINTS} blocks with cache_control may be provided. "
-            f"Found {found}."
+            f"Found {len(controls)}."
         )
     yield from _about_lifetimes(request, prompt)
-
-
-def _about_control(at: str, control: dict[str, Any]) -> Iterator[str]:
-    if control.get("type") != "ephemeral":
-        yield f"{at}.type: Input should be 'ephemeral'"
-    if control.get("ttl", "5m") not in tuple(TTLS):
-        yield f"{at}.ephemeral.ttl: Input should be '5m' or '1h'"
 
 
 def _about_lifetimes(request: dict[str, Any], prompt: list[Part]) -> Iterator[str]:

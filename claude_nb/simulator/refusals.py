@@ -1,0 +1,31 @@
+"""Errors with which the API refuses a request."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from claude_nb.simulator.replies import Error
+
+_NAMES = {str: "a valid string", bool: "a valid boolean", dict: "an object", list: "a list"}
+
+
+def invalid(message: str) -> Error:
+    """Return the error for a request that is not as it should be (400)."""
+    return Error(400, "invalid_request_error", message)
+
+
+def not_found(message: str) -> Error:
+    """Return the error for something that does not exist (404)."""
+    return Error(404, "not_found_error", message)
+
+
+def mistyped(at: str, fields: Mapping[str, Any], **types: type) -> Iterator[str]:
+    """Yield a complaint for each field that is there and not of its type.
+
+    Args:
+        at: What stands before the name of a field in a complaint.
+        fields: The object that holds them.
+        types: The types by the names of the fields.
+    """
+    for name, kind in types.items():
+        if not isinstance(fields.get(name), kind | None):
+            yield f"{at}{name}: Input should be {_NAMES[kind]}"

@@ -1,0 +1,30 @@
+"""The response to a request, before it is streamed or sent as a whole."""
+
+import random
+from typing import Any
+
+from claude_nb.simulator import signatures, tokens
+from claude_nb.simulator.cache import Found, PromptCache
+from claude_nb.simulator.scripts import answer_to
+from claude_nb.simulator.wire import Answer
+
+
+def respond(
+    request: dict[str, Any], rng: random.Random, cache: PromptCache, now: float
+) -> tuple[dict[str, Any], Answer, Found]:
+    """Return the head of the message, the answer, and what the cache has of the prompt.
+
+    Args:
+        request: The body of a request that is known to be good.
+        rng: Gives the message and its calls their ids.
+        cache: Where the prompt is looked up; nothing is written yet.
+        now: Seconds of its clock.
+    """
+    answer = signatures.signed(tokens.limited(answer_to(request, rng), request), request)
+    head = {
+        "id": f"msg_sim_{rng.randbytes(10).hex()}",
+        "type": "message",
+        "role": "assistant",
+        "model": request["model"],
+    }
+    return head, answer, cache.find(request, now)
