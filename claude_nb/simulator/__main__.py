@@ -54,10 +54,9 @@ async def _serve(state: State) -> None:
 
 def _obey(state: State, command: dict[str, Any]) -> None:
     if command["do"] == "enqueue":
-        queue = state.faults.get(command["at"], state.queue)
-        queue.extend(from_json(reply) for reply in command["replies"])
+        state.queues[command["at"]].extend(map(from_json, command["replies"]))
     elif command["do"] == "drain":
-        for queue in (state.queue, *state.faults.values()):
+        for queue in state.queues.values():
             queue.clear()
     elif command["do"] == "advance":
         state.ahead += command["seconds"]

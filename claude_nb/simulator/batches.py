@@ -23,7 +23,7 @@ from typing import Any
 
 from claude_nb.simulator import catalogue, tokens, validation, wire
 from claude_nb.simulator.cache import PromptCache
-from claude_nb.simulator.refusals import invalid
+from claude_nb.simulator.refusals import RefusalError, invalid
 from claude_nb.simulator.replies import Error
 from claude_nb.simulator.responses import respond
 
@@ -198,17 +198,19 @@ class Batches:
             seed: Where ids begin.
 
         Raises:
-            ValueError: It cannot be taken; says why.
+            RefusalError: It cannot be taken; says why.
         """
         requests = body.get("requests") if isinstance(body, dict) else None
         if not isinstance(requests, list) or not requests:
-            raise ValueError("requests: Field required")
+            raise RefusalError(invalid("requests: Field required"))
         if len(requests) > _MOST_REQUESTS:
-            raise ValueError(f"requests: List should have at most {_MOST_REQUESTS} items")
+            raise RefusalError(
+                invalid(f"requests: List should have at most {_MOST_REQUESTS} items")
+            )
         seen: set[str] = set()
         for number, request in enumerate(requests):
             if complaint := _complaint(request, seen):
-                raise ValueError(f"requests.{number}.{complaint}")
+                raise RefusalError(invalid(f"requests.{number}.{complaint}"))
             seen.add(request["custom_id"])
         self._taken += 1
         mark = random.Random(f"{seed} {account} {self._taken}").randbytes(8)  # noqa: S311

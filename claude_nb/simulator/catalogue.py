@@ -5,6 +5,7 @@ from typing import Any
 
 from claude_nb.cost.models import ThinkingDisplay, facts, known_models
 from claude_nb.simulator import paging
+from claude_nb.simulator.refusals import RefusalError, invalid
 
 _UNKNOWN_RELEASE = "1970-01-01T00:00:00Z"
 _YES, _NO = {"supported": True}, {"supported": False}
@@ -61,12 +62,12 @@ def page(
         lifecycle: The stages of the models that are listed.
 
     Raises:
-        ValueError: If there is no such page; says why.
+        RefusalError: If there is no such page; says why.
     """
     ids = [name for name in known_models() if info(name)["lifecycle"] in lifecycle]
     for cursor in filter(None, (after_id, before_id)):
         if cursor not in ids:
-            raise ValueError(f"{cursor}: no such model in this list")
+            raise RefusalError(invalid(f"{cursor}: no such model in this list"))
     found = paging.page(ids, limit, after_id, before_id)
     return found | {"data": list(map(info, found["data"]))}
 

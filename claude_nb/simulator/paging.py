@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from claude_nb.simulator.refusals import RefusalError, invalid
+
 _LARGEST = 1000
 
 
@@ -17,10 +19,10 @@ def page(
         before_id: The item after the page's last, instead. An unknown one is ignored.
 
     Raises:
-        ValueError: The limit is not in its range.
+        RefusalError: The limit is not in its range.
     """
     if not 1 <= limit <= _LARGEST:
-        raise ValueError(f"limit: Input should be from 1 to {_LARGEST}")
+        raise RefusalError(invalid(f"limit: Input should be from 1 to {_LARGEST}"))
     if before_id in ids:
         end = ids.index(before_id)
         start = max(0, end - limit)

@@ -8,6 +8,18 @@ from claude_nb.simulator.replies import Error
 _NAMES = {str: "a valid string", bool: "a valid boolean", dict: "an object", list: "a list"}
 
 
+class RefusalError(ValueError):
+    """A request is refused.
+
+    Args:
+        error: What the API answers.
+    """
+
+    def __init__(self, error: Error) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
 def invalid(message: str) -> Error:
     """Return the error for a request that is not as it should be (400)."""
     return Error(400, "invalid_request_error", message)

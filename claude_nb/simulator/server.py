@@ -25,7 +25,7 @@ from claude_nb.simulator import catalogue, paging, tokens, validation, wire
 from claude_nb.simulator.batches import LARGEST_BODY as _LARGEST_BATCH
 from claude_nb.simulator.batches import Batch, Batches
 from claude_nb.simulator.cache import Diagnostics, PromptCache
-from claude_nb.simulator.refusals import invalid, not_found
+from claude_nb.simulator.refusals import RefusalError, invalid, not_found
 from claude_nb.simulator.replies import End, Error, Raw, Received, Reply, Scripted, Stream
 from claude_nb.simulator.responses import respond
 
@@ -38,6 +38,8 @@ _EVENT_STREAM = {
     "Content-Type": "text/event-stream; charset=utf-8",
     "Cache-Control": "no-cache",
 }
+_JSON = {"Content-Type": "application/json"}
+_WHOLE = Scripted(None, end="close")
 _LINES_AT_ONCE = 20
 """Lines of a batch's results that are sent together."""
 
@@ -50,9 +52,7 @@ class State:
         speed: Factor on the pace.
         seed: Where the variation begins.
         tell: Reports what happened to the parent process.
-        queue: Replies that take the place of scripts.
-        faults: Replies that take the place of what the batches' endpoints answer, by their names:
-            ``batches`` and ``results``.
+        queues: Replies that take the place of an endpoint's own, by its name.
         received: How many requests there were.
         cache: The prompt prefixes that were seen.
         diagnostics: What is known of earlier requests, to say why a later one missed the cache.
@@ -63,9 +63,8 @@ class State:
     speed: float
     seed: int
     tell: Callable[[dict[str, Any]], None]
-    queue: deque[Reply] = field(default_factory=deque)
-    faults: dict[str, deque[Reply]] = field(
-        default_factory=lambda: {"batches": deque(), "results": deque()}
+    queues: dict[str, deque[Reply]] = field(
+        default_factory=lambda: {name: deque() for name in ("messages", "batches", "results")}
     )
     received: int = 0
     cache: PromptCache = field(default_factory=PromptCache)
@@ -86,6 +85,7 @@ class _Handler(RequestHandler):
     """Writes down each request; answers errors in the API's shape; paces and ends bodies."""
 
     largest_body = _LARGEST_BODY
+    cut = _WHOLE
 
     def initialize(self, state: State) -> None:
         self.state = state
@@ -136,9 +136,17 @@ class _Handler(RequestHandler):
         body = {"type": error.type, "message": error.message}
         self.finish({"type": "error", "error": body, "request_id": self.request_id})
 
-    def write_error(self, status_code: int, **_: Any) -> None:
+    def write_error(self, status_code: int, **details: Any) -> None:
+        _, problem, _ = details.get("exc_info", (None, None, None))
+        if isinstance(problem, RefusalError):
+            self.fail(problem.error)
+            return
         kind = {404: "not_found_error", 405: "invalid_request_error"}.get(status_code, "api_error")
         self.fail(Error(status_code, kind, HTTPStatus(status_code).phrase))
+
+    def log_exception(self, kind: Any, problem: Any, trace: Any) -> None:
+        if not isinstance(problem, RefusalError):
+            super().log_exception(kind, problem, trace)
 
     def on_connection_close(self) -> None:
         self.left.set()
@@ -162,6 +170,26 @@ class _Handler(RequestHandler):
         asked = {n: value for n in names if (value := self.get_query_argument(n, None))}
         limit = asked.get("limit", "20")
         return asked | {"limit": int(limit) if limit.isdecimal() else 0}
+
+    async def replaced(self, endpoint: str, headers: dict[str, str] = _JSON) -> bool:
+        """Answer with what was queued for an endpoint, and say whether that was all.
+
+        What only cuts the endpoint's own answer is kept as ``cut``.
+        """
+        queue = self.state.queues[endpoint]
+        match queue.popleft() if queue else None:
+            case Error() as error:
+                self.fail(error)
+            case Stream() as stream:
+                self.start(200, headers, stream.headers)
+                timed = ((stream.delay, wire.sse(event)) for event in stream.events)
+                await self.send(timed, stream.end)
+            case Raw() as raw:
+                self.start(raw.status, headers, raw.headers)
+                await self.send(((raw.delay, chunk) for chunk in raw.chunks), raw.end)
+            case Scripted() as cut:
+                self.cut = cut
+        return self._finished or self.over
 
     async def send(self, timed: Iterable[tuple[float, bytes]], end: End) -> None:
         """Write a body chunk by chunk.
@@ -226,26 +254,10 @@ def _stream(request: HTTPServerRequest) -> IOStream:
 
 class _Messages(_Handler):
     async def post(self) -> None:
-        match self.state.queue.popleft() if self.state.queue else None:
-            case Error() as error:
-                self.fail(error)
-            case Stream() as stream:
-                self.start(200, _EVENT_STREAM, stream.headers)
-                timed = ((stream.delay, wire.sse(event)) for event in stream.events)
-                await self.send(timed, stream.end)
-            case Raw() as raw:
-                self.start(raw.status, _EVENT_STREAM, raw.headers)
-                await self.send(((raw.delay, chunk) for chunk in raw.chunks), raw.end)
-            case Scripted() as cut:
-                await self.answer(cut)
-            case None:
-                await self.answer(None)
-
-    async def answer(self, cut: Scripted | None) -> None:
-        """Answer from the scripts, whole or cut."""
-        if (error := validation.problem(self.json)) is not None:
-            self.fail(error)
+        if await self.replaced("messages", _EVENT_STREAM):
             return
+        if (error := validation.problem(self.json)) is not None:
+            raise RefusalError(error)
         request: dict[str, Any] = self.json
         state, now = self.state, self.state.now()
         fingerprint = json.dumps(request, sort_keys=True)
@@ -268,11 +280,10 @@ class _Messages(_Handler):
                 self.finish(wire.message(head, answer, usage, display))
             return
         self.start(200, _EVENT_STREAM)
-        if cut is not None:
-            timed = chain(islice(timed, cut.events), ((0.0, event) for event in cut.then))
-        speed = state.speed * (cut.pace if cut else 1.0)
+        timed = chain(islice(timed, self.cut.events), ((0.0, event) for event in self.cut.then))
+        speed = state.speed * self.cut.pace
         paced = ((gap / speed, wire.sse(event)) for gap, event in _telling(timed, begun))
-        await self.send(paced, cut.end if cut else "close")
+        await self.send(paced, self.cut.end)
 
 
 def _telling(
@@ -288,51 +299,26 @@ def _telling(
 class _CountTokens(_Handler):
     def post(self) -> None:
         if (error := validation.problem(self.json, counting=True)) is not None:
-            self.fail(error)
-        else:
-            self.finish({"input_tokens": tokens.of_request(self.json)})
+            raise RefusalError(error)
+        self.finish({"input_tokens": tokens.of_request(self.json)})
 
 
 class _Models(_Handler):
-    def get(self, identifier: str | None = None) -> None:
-        if identifier is None:
-            self.send_page()
-        elif facts(identifier) is None:
-            self.fail(not_found(f"model: {identifier}"))
-        else:
-            self.finish(catalogue.info(identifier))
+    def get(self) -> None:
+        stages = self.get_query_arguments("lifecycle[]")  # as the SDK writes a list
+        asked: dict[str, Any] = {"lifecycle": stages} if stages else {}
+        self.finish(catalogue.page(**self.page_query(), **asked))
 
-    def send_page(self) -> None:
-        """Answer with the page that the query asks for."""
-        asked = self.page_query()
-        if stages := self.get_query_arguments("lifecycle[]"):  # as the SDK writes a list
-            asked["lifecycle"] = stages
-        try:
-            self.finish(catalogue.page(**asked))
-        except ValueError as error:
-            self.fail(invalid(str(error)))
+
+class _Model(_Handler):
+    def get(self, identifier: str) -> None:
+        if facts(identifier) is None:
+            raise RefusalError(not_found(f"model: {identifier}"))
+        self.finish(catalogue.info(identifier))
 
 
 class _Batch(_Handler):
     """What the endpoints of batches have in common."""
-
-    cut: Scripted | None = None
-
-    async def replaced(self, name: str) -> bool:
-        """Answer with what was queued for an endpoint, and say whether that was all.
-
-        What only cuts the endpoint's own answer is kept as ``cut``.
-        """
-        queue = self.state.faults[name]
-        match queue.popleft() if queue else None:
-            case Error() as error:
-                self.fail(error)
-            case Raw() as raw:
-                self.start(raw.status, {"Content-Type": "application/json"}, raw.headers)
-                await self.send(((raw.delay, chunk) for chunk in raw.chunks), raw.end)
-            case Scripted() as cut:
-                self.cut = cut
-        return self._finished or self.over
 
     @property
     def account(self) -> str:
@@ -341,11 +327,15 @@ class _Batch(_Handler):
             "x-api-key", ""
         )
 
-    def find(self, identifier: str) -> Batch | None:
-        """Return a batch of the account; where there is none, answer so."""
+    def find(self, identifier: str) -> Batch:
+        """Return a batch of the account.
+
+        Raises:
+            RefusalError: There is none of this id.
+        """
         found = self.state.batches.find(identifier, self.account)
         if found is None:
-            self.fail(not_found(f"batch: {identifier}"))
+            raise RefusalError(not_found(f"batch: {identifier}"))
         return found
 
     def info(self, batch: Batch) -> dict[str, Any]:
@@ -361,77 +351,63 @@ class _Batches(_Batch):
         if await self.replaced("batches"):
             return
         state = self.state
-        try:
-            batch = state.batches.create(
-                self.json, self.account, state.date(), state.speed, state.seed
-            )
-        except ValueError as error:
-            self.fail(invalid(str(error)))
-            return
-        if self.cut and self.cut.events is not None:  # taken in, and the answer lost on its way
+        batch = state.batches.create(self.json, self.account, state.date(), state.speed, state.seed)
+        if self.cut.events is not None:  # taken in, and the answer lost on its way
             await self.send((), self.cut.end)
-            return
-        self.finish(self.info(batch))
+        else:
+            self.finish(self.info(batch))
 
     async def get(self) -> None:
         if await self.replaced("batches"):
             return
-        batches = self.state.batches
-        try:
-            page = paging.page(batches.ids(self.account), **self.page_query())
-        except ValueError as error:
-            self.fail(invalid(str(error)))
-            return
-        shown = [batches.find(identifier, self.account) for identifier in page["data"]]
-        self.finish(page | {"data": [self.info(batch) for batch in shown if batch]})
+        page = paging.page(self.state.batches.ids(self.account), **self.page_query())
+        self.finish(page | {"data": [self.info(self.find(found)) for found in page["data"]]})
 
 
 class _OneBatch(_Batch):
     async def get(self, identifier: str) -> None:
-        if not await self.replaced("batches") and (batch := self.find(identifier)) is not None:
-            self.finish(self.info(batch))
+        if not await self.replaced("batches"):
+            self.finish(self.info(self.find(identifier)))
 
     def delete(self, identifier: str) -> None:
         batch = self.find(identifier)
-        if batch is None:
-            return
         if self.state.date() < batch.ends():
-            self.fail(invalid("A batch cannot be deleted before its processing has ended."))
-            return
+            message = "A batch cannot be deleted before its processing has ended."
+            raise RefusalError(invalid(message))
         self.state.batches.delete(batch)
         self.finish({"id": batch.id, "type": "message_batch_deleted"})
 
 
 class _CancelBatch(_Batch):
     async def post(self, identifier: str) -> None:
-        if await self.replaced("batches") or (batch := self.find(identifier)) is None:
+        if await self.replaced("batches"):
             return
+        batch = self.find(identifier)
         if self.state.date() >= batch.ends():
-            self.fail(invalid("A batch cannot be canceled after its processing has ended."))
-            return
+            message = "A batch cannot be canceled after its processing has ended."
+            raise RefusalError(invalid(message))
         batch.canceled = batch.canceled or self.state.date()
         self.finish(self.info(batch))
 
 
 class _BatchResults(_Batch):
     async def get(self, identifier: str) -> None:
-        if await self.replaced("results") or (batch := self.find(identifier)) is None:
+        if await self.replaced("results"):
             return
+        batch = self.find(identifier)
         if self.info(batch)["results_url"] is None:
-            self.fail(not_found(f"batch: {identifier} has no results"))
-            return
+            raise RefusalError(not_found(f"batch: {identifier} has no results"))
         self.set_header("Content-Type", "application/x-jsonl")
         lines = batch.results(self.state.cache, self.state.now())
-        pieces = iter(lambda: b"".join(islice(lines, _LINES_AT_ONCE)), b"")
-        if self.cut:
-            pieces = islice(lines, self.cut.events)
-        await self.send(((0.0, piece) for piece in pieces), self.cut.end if self.cut else "close")
+        at_once = _LINES_AT_ONCE if self.cut.events is None else 1
+        pieces = iter(lambda: b"".join(islice(lines, at_once)), b"")
+        await self.send(((0.0, line) for line in islice(pieces, self.cut.events)), self.cut.end)
 
 
 class _Unknown(_Handler):
     def prepare(self) -> None:
         super().prepare()
-        self.fail(not_found("Not found"))
+        raise RefusalError(not_found("Not found"))
 
 
 def application(state: State) -> Application:
@@ -450,7 +426,7 @@ def application(state: State) -> Application:
             (r"/v1/messages/batches/([^/]+)/cancel", _CancelBatch, shared),
             (r"/v1/messages/batches/([^/]+)/results", _BatchResults, shared),
             (r"/v1/models", _Models, shared),
-            (r"/v1/models/([^/]+)", _Models, shared),
+            (r"/v1/models/([^/]+)", _Model, shared),
         ],
         default_handler_class=_Unknown,
         default_handler_args=shared,
