@@ -54,7 +54,6 @@ from typing import Any
 from claude_nb.simulator import calls, servertools, toolturns
 from claude_nb.simulator.catalogue import thinks
 from claude_nb.simulator.echo import echo
-from claude_nb.simulator.longtext import long_text
 from claude_nb.simulator.schema import sample
 from claude_nb.simulator.tokens import blocks
 from claude_nb.simulator.turns import Exchange, exchange, text_of
@@ -131,29 +130,18 @@ def _typed(request: dict[str, Any]) -> Written | None:
     return text(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-def _script(name: str) -> Answer:
-    if name == "long":
-        return Answer([text(long_text())])
-    details = None
-    if name == "refusal":
-        details = {
-            "type": "refusal",
-            "category": None,
-            "explanation": "The simulator refuses when it is asked to refuse.",
-        }
-    return Answer(_parts(name), "refusal" if details else "end_turn", stop_details=details)
-
-
-def _parts(name: str) -> list[Written]:
-    makers = {"text": text, "thinking": thinking}
-    _, *parts = re.split(r"^<!-- (text|thinking) -->\n", _read(name), flags=re.MULTILINE)
-    return [makers[k](v.strip("\n")) for k, v in zip(parts[::2], parts[1::2], strict=True)]
-
-
 @cache
-def _read(name: str) -> str:
+def _script(name: str) -> Answer:
     path = resources.files("claude_nb").joinpath(f"simulator/texts/{name}.md")
-    return path.read_text(encoding="utf-8")
+    written = path.read_text(encoding="utf-8")
+    _, *parts = re.split(r"^<!-- (text|thinking) -->\n", written, flags=re.MULTILINE)
+    makers = {"text": text, "thinking": thinking}
+    found = [makers[k](v.strip("\n")) for k, v in zip(parts[::2], parts[1::2], strict=True)]
+    if name != "refusal":
+        return Answer(found)
+    explanation = "The simulator refuses when it is asked to refuse."
+    details = {"type": "refusal", "category": None, "explanation": explanation}
+    return Answer(found, "refusal", stop_details=details)
 
 
 def _continued(request: dict[str, Any], rng: random.Random) -> Answer | None:
