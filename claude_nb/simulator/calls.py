@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 from claude_nb.simulator import wire
-from claude_nb.simulator.quoting import quoted
+from claude_nb.simulator.quoting import ending
 from claude_nb.simulator.schema import sample
 from claude_nb.simulator.tokens import blocks
 from claude_nb.simulator.turns import Exchange, text_of
@@ -58,6 +58,7 @@ def steps(request: dict[str, Any], prompt: str, *, otherwise: bool) -> list[list
         otherwise: Whether a prompt that names no tool gets a call of the first one all the same.
     """
     tools = _callable(request)
+    eager = {name for name, tool in tools.items() if tool.get("eager_input_streaming") is True}
     choice = request.get("tool_choice") or {}
     if choice.get("type") == "none" or not tools:
         return []
@@ -69,8 +70,14 @@ def steps(request: dict[str, Any], prompt: str, *, otherwise: bool) -> list[list
         order = [[next(iter(tools))]]
     if choice.get("disable_parallel_tool_use"):
         order = [[name] for step in order for name in step]
-    counts = {name: count() for name in tools}
-    return [[_call(tools[name], next(counts[name])) for name in step] for step in order]
+    counts = {name: count() for name in tools}  # calls of one tool differ, if its schema lets them
+    return [
+        [
+            Call(name, sample(tools[name]["input_schema"], next(counts[name])), name in eager)
+            for name in step
+        ]
+        for step in order
+    ]
 
 
 def only_shown(request: dict[str, Any], prompt: str) -> bool:
@@ -113,8 +120,7 @@ def about_results(now: Exchange) -> str:
     names = [call["name"] for call, _ in answered]
     said = [_about(_label(call, names), result) for call, result in answered]
     if now.remark:
-        remark, apart = quoted(now.remark)
-        said.append(f"Behind that you wrote{_joined(remark, apart=apart)}")
+        said.append(f"Behind that you wrote{ending(now.remark)}")
     said.append("A simulated reply can make no more of it than to show that it arrived.")
     return "\n\n".join(said)
 
@@ -133,22 +139,15 @@ def _order(prompt: str, tools: dict[str, Any]) -> list[list[str]]:
     for word in re.findall(r"[\w-]+", prompt.lower()):
         if name := by_name.get(word):
             if name not in order[-1]:
-                order[-1] += [name, name] if repeat else [name]
+                order[-1] += [name] * (1 + repeat)
             repeat = False
         elif word == THEN:
             order.append([])
             repeat = False
         elif word in TWICE:
-            if order[-1]:
-                order[-1].append(order[-1][-1])
+            order[-1] += order[-1][-1:]
             repeat = not order[-1]
     return order
-
-
-def _call(tool: dict[str, Any], number: int) -> Call:
-    """Return a call that differs from the earlier ones of its tool, if the schema permits it."""
-    made = sample(tool["input_schema"], number)
-    return Call(tool["name"], made, tool.get("eager_input_streaming") is True)
 
 
 def _answered(
@@ -162,11 +161,11 @@ def _answered(
 
 def _label(call: dict[str, Any], all_names: list[str]) -> str:
     """Return what a call is called: by its name, and by its first input too if others have it."""
-    first = next(iter(call["input"].items()), None)
-    if all_names.count(call["name"]) < 2 or first is None:
+    if all_names.count(call["name"]) < 2 or not call["input"]:
         return f"`{call['name']}`"
-    value = json.dumps(first[1], ensure_ascii=False)
-    return f"`{call['name']}({first[0]}={value if len(value) <= 40 else '…'})`"
+    parameter, value = next(iter(call["input"].items()))
+    written = json.dumps(value, ensure_ascii=False)
+    return f"`{call['name']}({parameter}={written if len(written) <= 40 else '…'})`"
 
 
 def _listed(names: list[str]) -> str:
@@ -178,20 +177,11 @@ def _listed(names: list[str]) -> str:
 def _about(label: str, result: dict[str, Any]) -> str:
     content = blocks(result.get("content") or [])
     said = text_of(content)
-    others = [_named(block) for block in content if block["type"] != "text"]
+    others = ", ".join(_named(block) for block in content if block["type"] != "text")
     verb = "failed with" if result.get("is_error") else "returned"
     if not said:
-        return f"{label} {verb} {', '.join(others) or 'nothing'}."
-    value, apart = quoted(said)
-    with_others = f"and {', '.join(others)}" if others else ""
-    return f"{label} {verb}{_joined(value, with_others, apart=apart)}"
-
-
-def _joined(value: str, rest: str = "", *, apart: bool) -> str:
-    """Return the end of a sentence: a value in the line, or in a block below it."""
-    if apart:
-        return f"\n\n{value}" + (f"\n\n{rest}." if rest else "")
-    return f" {value}{' ' if rest else ''}{rest}."
+        return f"{label} {verb} {others or 'nothing'}."
+    return f"{label} {verb}{ending(said, others and f'and {others}')}"
 
 
 def _named(block: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """Texts of others in the simulator's Markdown: short ones in the line, others in a fence."""
 
+import contextlib
 import json
 import re
 
@@ -17,21 +18,22 @@ def fenced(content: str, language: str = "text") -> str:
     return f"{fence}{language}\n{content}\n{fence}"
 
 
-def quoted(content: str) -> tuple[str, bool]:
-    """Quote a text.
+def ending(content: str, rest: str = "") -> str:
+    """Return the end of a sentence that quotes a text: in the line, or in a block below it.
 
-    Returns:
-        It as Markdown, and whether that is a block of its own.
+    Args:
+        content: The text.
+        rest: What follows it.
     """
     if 0 < len(content) <= _SHORT and not re.search(r"[`\n\r]|^\s|\s$", content):
-        return f"`{content}`", False
+        return f" `{content}`{' ' if rest else ''}{rest}."
     language = "text"
-    try:
+    with contextlib.suppress(RecursionError, ValueError):
         content = json.dumps(json.loads(content), ensure_ascii=False, indent=2)
         language = "json"
-    except (RecursionError, ValueError):
-        pass
-    if len(content) <= _LONG:
-        return fenced(content, language), True
-    rest = f"…and {len(content) - _LONG:,} characters more."
-    return f"{fenced(content[:_LONG], language)}\n\n{rest}", True
+    parts = [fenced(content[:_LONG], language)]
+    if len(content) > _LONG:
+        parts.append(f"…and {len(content) - _LONG:,} characters more.")
+    if rest:
+        parts.append(f"{rest}.")
+    return "\n\n" + "\n\n".join(parts)

@@ -4,6 +4,7 @@ The order and the shapes of the events are those of the Messages API's streaming
 (platform.claude.com/docs, "Streaming messages", read 2026-09-02) and of the SDK's types.
 """
 
+import contextlib
 import json
 import random
 from collections.abc import Iterator
@@ -138,19 +139,6 @@ def events(
     Yields:
         Seconds since the event before, at speed 1, and the event.
     """
-    for gap, event in _events(head, answer, usage, display, rng):
-        silences = int(gap / _SILENCE)
-        yield from [(_SILENCE, {"type": "ping"})] * silences
-        yield gap - silences * _SILENCE, event
-
-
-def _events(
-    head: dict[str, Any],
-    answer: Answer,
-    usage: tuple[dict[str, Any], dict[str, Any]],
-    display: Display,
-    rng: random.Random,
-) -> Iterator[tuple[float, Event]]:
     begun, done = usage
     start = {**head, "content": [], "stop_reason": None, "stop_sequence": None}
     start["usage"] = {k: v for k, v in begun.items() if k != "output_tokens_details"}
@@ -164,16 +152,17 @@ def _events(
         if index == 0:
             yield 0.0, {"type": "ping"}
         for gap, delta in _deltas(written, display, rng):
-            yield gap, {"type": "content_block_delta", "index": index, "delta": delta}
+            silences = int(gap / _SILENCE)
+            yield from [(_SILENCE, {"type": "ping"})] * silences
+            event = {"type": "content_block_delta", "index": index, "delta": delta}
+            yield gap - silences * _SILENCE, event
             count += 1
             if count % _EVENTS_BETWEEN_PINGS == 0:
                 yield 0.0, {"type": "ping"}
         yield 0.0, {"type": "content_block_stop", "index": index}
     stop: Event = {"stop_reason": answer.stop_reason, "stop_sequence": answer.stop_sequence}
-    if answer.stop_details is not None:
-        stop["stop_details"] = answer.stop_details
-    if answer.container is not None:
-        stop["container"] = answer.container
+    others = {"stop_details": answer.stop_details, "container": answer.container}
+    stop |= {name: value for name, value in others.items() if value is not None}
     totals = {k: v for k, v in done.items() if k not in {"cache_creation", "service_tier"}}
     yield 0.0, {"type": "message_delta", "delta": stop, "usage": totals}
     yield 0.0, {"type": "message_stop"}
@@ -213,10 +202,8 @@ def whole(written: Written, display: Display) -> dict[str, Any]:
         cited = {"citations": list(written.citations)} if written.citations else {}
         return {**written.block, "text": written.text, **cited}
     if kind in _CALLS:
-        try:
+        with contextlib.suppress(json.JSONDecodeError):  # max_tokens cut it
             return {**written.block, "input": json.loads(written.text)}
-        except json.JSONDecodeError:  # max_tokens cut it
-            return written.block
     return written.block
 
 
