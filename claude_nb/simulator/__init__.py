@@ -1,8 +1,7 @@
 """A local server that speaks the Messages API, for trying, teaching and testing without a key.
 
-``Simulator`` starts it in a process of its own. Unless it is told otherwise it answers from fixed
-scripts, chosen by words in the prompt; ``Stream``, ``Raw``, ``Error`` and ``Scripted``
-tell it otherwise.
+``Simulator`` starts it in a process of its own. It answers from fixed scripts, chosen by
+words in the prompt, or with the ``Stream``, ``Raw``, ``Error`` or ``Scripted`` that was enqueued.
 """
 
 from claude_nb.simulator.process import Simulator

@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--speed", type=float, default=1.0, help="factor on the pace; inf: none")
     parser.add_argument("--seed", type=int, default=0, help="where the variation begins")
     options = parser.parse_args()
-    asyncio.run(_serve(State(speed=options.speed, seed=options.seed, tell=_tell)))
+    asyncio.run(_serve(State(speed=options.speed, seed=options.seed, report=_report)))
 
 
 async def _serve(state: State) -> None:
@@ -37,7 +37,7 @@ async def _serve(state: State) -> None:
     # A little more than the API's own limit, so that it is the handler that answers 413.
     server = HTTPServer(application(state), max_buffer_size=LARGEST_BODY + 2**24)
     server.add_sockets(sockets)
-    _tell({"told": "listening", "port": sockets[0].getsockname()[1]})
+    _report({"event": "listening", "port": sockets[0].getsockname()[1]})
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -60,11 +60,11 @@ def _obey(state: State, command: dict[str, Any]) -> None:
             queue.clear()
     elif command["do"] == "advance":
         state.ahead += command["seconds"]
-    _tell({"told": "answered"})
+    _report({"event": "done"})
 
 
-def _tell(told: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(told) + "\n")
+def _report(event: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(event) + "\n")
     sys.stdout.flush()
 
 

@@ -1,12 +1,12 @@
-"""Message batches: what was handed in, how far it is, and the results.
+"""Message batches: their requests, their progress and their results.
 
 The rules are those of platform.claude.com/docs ("Batch processing", read 2026-08-22) and of the
 SDK's types. Where these leave a choice, this is the one made here:
 
 - A batch takes two seconds, and two more for each thousand requests; they are done in their order.
-- A request is checked when its turn comes, not when it is handed in: a bad one is ``errored``.
+- A request is checked when its turn comes, not when the batch is created: a bad one is ``errored``.
 - One that asks for it (*simulate an error*) is ``errored`` by the server, and one that asks to
-  *simulate expired* is never begun, so its batch goes on until it expires.
+  *simulate expired* never starts, so its batch goes on until it expires.
 - An account is whoever sends the same key.
 - To cancel or delete what is not there to be cancelled or deleted is refused (400).
 """
@@ -28,7 +28,7 @@ from claude_nb.simulator.replies import Error
 from claude_nb.simulator.responses import respond
 
 LARGEST_BODY = 256 * 2**20
-"""Bytes that may be handed in at once."""
+"""Bytes of a request that creates a batch."""
 
 _MOST_REQUESTS = 100_000
 _LIFETIME = timedelta(hours=24)
@@ -52,8 +52,8 @@ class Batch:
 
     Attributes:
         id: Its id.
-        account: Whose it is.
-        requests: What was handed in.
+        account: The account that it belongs to.
+        requests: Its requests.
         created: When.
         duration: How long it takes by itself.
         speed: Factor on its pace.
@@ -71,18 +71,18 @@ class Batch:
 
     @property
     def expires(self) -> datetime:
-        """When what has not begun is given up."""
+        """When requests that have not started expire."""
         return self.created + _LIFETIME
 
     @cached_property
     def _faults(self) -> dict[int, str]:
-        """What keeps a request from succeeding, by its place: ``error`` or ``expired``."""
+        """The faults that requests ask for, by their place: ``error`` or ``expired``."""
         found = {}
         for place, request in enumerate(self.requests):
-            said = json.dumps(request["params"].get("messages"), ensure_ascii=False)
-            if "simulate expired" in said:
+            text = json.dumps(request["params"].get("messages"), ensure_ascii=False)
+            if "simulate expired" in text:
                 found[place] = "expired"
-            elif "simulate an error" in said:
+            elif "simulate an error" in text:
                 found[place] = "error"
         return found
 
@@ -105,7 +105,7 @@ class Batch:
         return "errored" if fault or self.problem(place) else "succeeded"
 
     def problem(self, place: int) -> Error | None:
-        """Return what the API answers to a request that cannot succeed."""
+        """Return the error of a request that cannot succeed."""
         if self._faults.get(place) == "error":
             return Error(500, "api_error", "Internal server error, as it was asked for")
         params = self.requests[place]["params"]
@@ -165,8 +165,8 @@ class Batch:
         kind = self.kind(place)
         if kind == "errored":
             error = self.problem(place)
-            said = {"type": error.type, "message": error.message} if error else {}
-            whole = {"type": "error", "error": said, "request_id": f"req_sim_{self.id}_{place}"}
+            body = {"type": error.type, "message": error.message} if error else {}
+            whole = {"type": "error", "error": body, "request_id": f"req_sim_{self.id}_{place}"}
             return {"type": kind, "error": whole}
         if kind != "succeeded":
             return {"type": kind}
@@ -198,7 +198,7 @@ class Batches:
             seed: Where ids begin.
 
         Raises:
-            RefusalError: It cannot be taken; says why.
+            RefusalError: It cannot be created.
         """
         requests = body.get("requests") if isinstance(body, dict) else None
         if not isinstance(requests, list) or not requests:
@@ -240,7 +240,7 @@ class Batches:
 
 
 def _complaint(request: Any, seen: set[str]) -> str:
-    """Say what is wrong with the form of a request in a batch; its parameters come later."""
+    """Return the flaw in the form of a request in a batch; its parameters are checked later."""
     if not isinstance(request, dict):
         return "custom_id: Field required"
     custom_id = request.get("custom_id")

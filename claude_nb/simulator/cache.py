@@ -40,7 +40,7 @@ _REMEMBERED = 3600
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the cache has of a prompt, and what it will have of it.
+    """A prompt as it was looked up in the cache.
 
     Attributes:
         read: Tokens that are read from the cache.
@@ -99,7 +99,7 @@ class PromptCache:
         return Found(read, written, entries, now)
 
     def keep(self, found: Found) -> None:
-        """Write what was found missing, and refresh what was read.
+        """Write the missing entries, and refresh those that were read.
 
         The API does so when the response begins: a request that comes earlier cannot read it.
         """
@@ -168,7 +168,7 @@ def _prefixes(request: dict[str, Any], prompt: list[Part]) -> tuple[list[str], l
 
 
 def _identity(part: Part) -> str:
-    """Return what is equal for equal parts.
+    """Return a text that is equal for equal parts.
 
     The order of a block's own fields means nothing; that within a schema or a tool's input is kept,
     because there the model sees it.
@@ -177,7 +177,7 @@ def _identity(part: Part) -> str:
 
 
 def _settings(request: dict[str, Any]) -> dict[Level, list[Any]]:
-    """Return what beside its parts decides over a prompt's prefixes: from which level on."""
+    """Return the settings that change a prompt's prefixes, by the level from which on."""
     files = list(_files(request))
     output = request.get("output_config") or {}
     cited = any((file.get("citations") or {}).get("enabled") for file in files)
@@ -207,7 +207,7 @@ def _files(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class _Fingerprint:
-    """What is remembered of a request, to compare the next one with."""
+    """A request as the next one is compared with it."""
 
     at: float
     model: list[Any]
@@ -274,8 +274,8 @@ def _difference(before: _Fingerprint, now: _Fingerprint) -> dict[str, Any] | Non
             return _changed(level, before.prompt[same:])
     if before.settings != now.settings:
         return {"type": "unavailable"}
-    said = before.level("messages")
-    if now.level("messages")[: len(said)] != said:
+    messages = before.level("messages")
+    if now.level("messages")[: len(messages)] != messages:
         return _changed("messages", before.prompt[same:])
     return None
 

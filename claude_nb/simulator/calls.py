@@ -1,4 +1,4 @@
-"""Calls of the tools that a request offers, and what is said of their results."""
+"""Calls of the tools that a request offers, and texts about their results."""
 
 import json
 import random
@@ -12,12 +12,12 @@ from claude_nb.simulator import wire
 from claude_nb.simulator.quoting import ending
 from claude_nb.simulator.schema import sample
 from claude_nb.simulator.tokens import blocks
-from claude_nb.simulator.turns import Exchange, text_of
+from claude_nb.simulator.turns import Exchange, text_of, words
 
 THEN = "then"
 TWICE = ("again", "twice")
 ANY = ("tool", "tools")
-"""Words of a prompt that say which tools are called when, beside the names of these."""
+"""Words of a prompt that choose calls, beside the names of the tools."""
 
 _SAMPLE = {
     "from": "Lisbon",
@@ -63,10 +63,10 @@ def steps(request: dict[str, Any], prompt: str, *, otherwise: bool) -> list[list
     if choice.get("type") == "none" or not tools:
         return []
     order = [step for step in _order(prompt, tools) if step]
-    words = set(re.findall(r"\w+", prompt.lower()))
+    asked = otherwise or choice.get("type") == "any" or not set(ANY).isdisjoint(words(prompt))
     if choice.get("type") == "tool":
         order = [[choice["name"]]] if choice["name"] in tools else []
-    elif not order and (otherwise or choice.get("type") == "any" or not words.isdisjoint(ANY)):
+    elif not order and asked:
         order = [[next(iter(tools))]]
     if choice.get("disable_parallel_tool_use"):
         order = [[name] for step in order for name in step]
@@ -81,30 +81,29 @@ def steps(request: dict[str, Any], prompt: str, *, otherwise: bool) -> list[list
 
 
 def only_shown(request: dict[str, Any], prompt: str) -> bool:
-    """Say whether a prompt asks for tools that are not there, and gets to see what they are."""
+    """Return whether a prompt asks for tools where there are none, and gets to see a call."""
     forbidden = (request.get("tool_choice") or {}).get("type") == "none"
-    words = re.findall(r"\w+", prompt.lower())
-    return not (request.get("tools") or forbidden or set(words).isdisjoint(ANY))
+    return not (request.get("tools") or forbidden or set(ANY).isdisjoint(words(prompt)))
 
 
 def shown(rng: random.Random) -> list[wire.Written]:
     """Return a call for a request that offers no tools, to show what one looks like."""
-    said = (
+    explanation = (
         "This request offers no tools, so here is what a call of one would look like. "
         "Its input arrives as JSON, in pieces."
     )
-    return [wire.text(said), Call("plan_trip", _SAMPLE).written(rng)]
+    return [wire.text(explanation), Call("plan_trip", _SAMPLE).written(rng)]
 
 
 def announced(step: list[Call]) -> str:
-    """Return what is said before the first calls."""
+    """Return the text before the first calls."""
     names = _listed([call.name for call in step])
     together = f", {len(step)} calls in one message" if len(step) > 1 else ""
     return f"I am calling {names}{together}, with sample input."
 
 
 def noted(now: Exchange, step: list[Call]) -> str:
-    """Return what is said between the results of some calls and the next calls."""
+    """Return the text between the results of some calls and the next calls."""
     before = [call["name"] for call, _ in _answered(now, now.results[-1])]
     after = [call.name for call in step]
     return (
@@ -114,15 +113,15 @@ def noted(now: Exchange, step: list[Call]) -> str:
 
 
 def about_results(now: Exchange) -> str:
-    """Return what is said of all results in the end."""
+    """Return the text about all results in the end."""
     results = [result for several in now.results for result in several]
     answered = list(_answered(now, results))
     names = [call["name"] for call, _ in answered]
-    said = [_about(_label(call, names), result) for call, result in answered]
+    texts = [_about(_label(call, names), result) for call, result in answered]
     if now.remark:
-        said.append(f"Behind that you wrote{ending(now.remark)}")
-    said.append("A simulated reply can make no more of it than to show that it arrived.")
-    return "\n\n".join(said)
+        texts.append(f"Behind that you wrote{ending(now.remark)}")
+    texts.append("A simulated reply can make no more of it than to show that it arrived.")
+    return "\n\n".join(texts)
 
 
 def _callable(request: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -160,7 +159,7 @@ def _answered(
 
 
 def _label(call: dict[str, Any], all_names: list[str]) -> str:
-    """Return what a call is called: by its name, and by its first input too if others have it."""
+    """Return the name of a call's tool, with the first input where others have the same tool."""
     if all_names.count(call["name"]) < 2 or not call["input"]:
         return f"`{call['name']}`"
     parameter, value = next(iter(call["input"].items()))
@@ -176,16 +175,16 @@ def _listed(names: list[str]) -> str:
 
 def _about(label: str, result: dict[str, Any]) -> str:
     content = blocks(result.get("content") or [])
-    said = text_of(content)
+    text = text_of(content)
     others = ", ".join(_named(block) for block in content if block["type"] != "text")
     verb = "failed with" if result.get("is_error") else "returned"
-    if not said:
+    if not text:
         return f"{label} {verb} {others or 'nothing'}."
-    return f"{label} {verb}{ending(said, others and f'and {others}')}"
+    return f"{label} {verb}{ending(text, others and f'and {others}')}"
 
 
 def _named(block: dict[str, Any]) -> str:
-    """Return what a block that is no text is called."""
+    """Return a name for a block that is no text."""
     kind = block["type"]
     source = block.get("source") or {}
     what = source.get("media_type") or block.get("title") or source.get("url")

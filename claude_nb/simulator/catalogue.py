@@ -1,4 +1,4 @@
-"""The models that the simulator serves, and what it makes of their facts."""
+"""The models that the simulator serves, and their facts."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -62,7 +62,7 @@ def page(
         lifecycle: The stages of the models that are listed.
 
     Raises:
-        RefusalError: If there is no such page; says why.
+        RefusalError: There is no such page.
     """
     ids = [name for name in known_models() if info(name)["lifecycle"] in lifecycle]
     for cursor in filter(None, (after_id, before_id)):

@@ -53,6 +53,6 @@ def _earlier(messages: list[dict[str, Any]]) -> list[str]:
         return []
     lines = []
     for message in messages:
-        said = " ".join(text_of(blocks(message["content"])).split())
-        lines.append(f"{message['role']}: {said if len(said) <= 60 else said[:59] + '…'}")
+        start = " ".join(text_of(blocks(message["content"])).split())
+        lines.append(f"{message['role']}: {start if len(start) <= 60 else start[:59] + '…'}")
     return [f"Before the prompt, what was said earlier:\n\n{fenced(chr(10).join(lines))}"]

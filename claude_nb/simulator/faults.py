@@ -8,7 +8,7 @@ from claude_nb.errors import InputError
 from claude_nb.simulator.replies import Error, Reply, Scripted
 
 _SOME = 40
-"""Events after which a scripted reply fails: its text has begun, and has not ended."""
+"""Events after which a scripted reply fails, in the middle of its text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +16,8 @@ class Fault:
     """A way to fail.
 
     Attributes:
-        does: What the server does, in a few words.
-        reply: What it is told to do.
+        does: What the server does, in short.
+        reply: The reply that is enqueued.
     """
 
     does: str
@@ -25,7 +25,7 @@ class Fault:
 
 
 def _ends(reason: str, *before: dict[str, Any]) -> Scripted:
-    """A reply that ends in time, and as HTTP says, but not well."""
+    """A reply that ends as HTTP expects, with a stop reason that is bad news."""
     delta = {"stop_reason": reason, "stop_sequence": None}
     counted = {"type": "message_delta", "delta": delta, "usage": {"output_tokens": _SOME}}
     return Scripted(_SOME, [*before, counted, {"type": "message_stop"}], "close")

@@ -38,8 +38,8 @@ class Simulator:
             that, ``math.inf`` as fast as the connection takes them.
         seed: Where the variation in delta sizes and pace begins. The same seed and request give
             the same stream (cache usage apart, which depends on the requests before).
-        record: Whether ``requests`` and ``wait_for`` are to be used. Each request holds all that
-            was said before it, so what lives long does better without.
+        record: Whether ``requests`` and ``wait_for`` are to be used. Each request holds all
+            messages before it, so a long-lived simulator does better without.
 
     Raises:
         ValueError: If ``speed`` is not above 0.
@@ -83,7 +83,7 @@ class Simulator:
 
     @property
     def requests(self) -> tuple[Received, ...]:
-        """What was received since the start or :meth:`forget`, the oldest first.
+        """The requests since the start or :meth:`forget`, the oldest first.
 
         It outlives :meth:`stop`.
         """
@@ -161,8 +161,8 @@ class Simulator:
             *replies: Sent in this order, after those that are still waiting. A ``Scripted`` cuts
                 the lines of a batch's results, and loses the answer to a batch that was taken in;
                 one with ``None`` events changes nothing.
-            at: Whose next requests get them: ``batches`` are those that hand in, look at, list or
-                cancel a batch, ``results`` those for its results.
+            at: The endpoint: ``batches`` to create, read, list or cancel a batch, ``results`` for
+                its results.
 
         Raises:
             RuntimeError: If the simulator is not running.
@@ -181,7 +181,7 @@ class Simulator:
     def forget(self) -> None:
         """Forget the requests received so far: ``requests`` and ``wait_for`` begin anew.
 
-        Each holds all that was said before it, so many of them take much memory.
+        Each holds all messages before it, so many of them take much memory.
 
         Raises:
             RuntimeError: If the simulator is not running.
@@ -244,7 +244,7 @@ class Simulator:
     def _command(self, command: dict[str, Any]) -> None:
         """Send a command and wait until the child has carried it out.
 
-        Everything that the child had to tell before has been taken in then.
+        All events that the child sent before have been read then.
         """
         process = self._running()
         if process.stdin is None:
@@ -263,21 +263,21 @@ class Simulator:
                 raise RuntimeError("the simulator's process has ended")
 
     def _read(self, output: IO[str]) -> None:
-        """Take in what the child tells, on a thread of its own."""
+        """Read the child's events, on a thread of its own."""
         for line in output:
-            told = json.loads(line)
+            event = json.loads(line)
             with self._changed:
-                match told["told"]:
+                match event["event"]:
                     case "listening":
-                        self._port = told["port"]
-                    case "answered":
+                        self._port = event["port"]
+                    case "done":
                         self._answered += 1
                     case "received" if self.record:
-                        received = Received(**told["request"])
+                        received = Received(**event["request"])
                         self._requests[received.number] = received
-                    case "changed" if told["number"] in self._requests:
-                        number = told["number"]
-                        self._requests[number] = replace(self._requests[number], **told["fields"])
+                    case "changed" if event["number"] in self._requests:
+                        number = event["number"]
+                        self._requests[number] = replace(self._requests[number], **event["fields"])
                 self._changed.notify_all()
         with self._changed:
             self._ended = True

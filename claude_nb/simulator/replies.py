@@ -1,4 +1,4 @@
-"""What a test can ask the simulator to answer, and what the simulator saw.
+"""The replies that a test can enqueue, and the requests that the simulator received.
 
 All of it is plain data that crosses the pipe between the two processes as JSON.
 """
@@ -36,7 +36,7 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """A response of exactly these bytes, for what no well-formed stream can say.
+    """A response of exactly these bytes, such as no well-formed stream has.
 
     Attributes:
         chunks: Written to the connection one by one, each as one chunk of the chunked body.

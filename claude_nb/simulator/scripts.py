@@ -1,4 +1,4 @@
-"""What the simulator says, and to what.
+"""The scripts of the simulator, and the words that choose them.
 
 The words of the last user text choose a script (case does not matter, words must be whole, the
 first line of the table that fits wins)::
@@ -37,7 +37,7 @@ obeyed.
 Before all this, a request to continue an answer that was interrupted gets its rest. In the end,
 instead of a text, ``output_config.format`` with a JSON schema gets a value that fits it, made like
 the input of tools. What nothing fits is a call of the first tool, if there are tools; and without
-them a reply that says it understood nothing and shows what was sent.
+them a reply that shows the request.
 
 The texts are in ``texts/``: parts that begin with ``<!-- thinking -->`` or ``<!-- text -->``, one
 for each content block.
@@ -56,7 +56,7 @@ from claude_nb.simulator.catalogue import thinks
 from claude_nb.simulator.echo import echo
 from claude_nb.simulator.schema import sample
 from claude_nb.simulator.tokens import blocks
-from claude_nb.simulator.turns import Exchange, exchange, text_of
+from claude_nb.simulator.turns import Exchange, exchange, text_of, words
 from claude_nb.simulator.wire import Answer, Written, text, thinking
 
 _TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -75,7 +75,7 @@ _TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("story", ("story", "tale")),
     ("hello", ("hello", "hi", "hey")),
 )
-"""Names of scripts, and what chooses them: any of these, each word of which must be there."""
+"""Names of scripts, each with the words that choose it; of two words both must be there."""
 
 _NO_THOUGHT = "This script has nothing to think about. These lines stand where a summary would."
 
@@ -116,8 +116,8 @@ def _chosen(request: dict[str, Any], now: Exchange, rng: random.Random) -> Answe
 
 def _named(prompt: str) -> str:
     """Return the name of the script that a prompt chooses, or nothing."""
-    words = set(re.findall(r"\w+", prompt.lower()))
-    fits = (n for n, needed in _TABLE if any(words.issuperset(w.split()) for w in needed))
+    found = set(words(prompt))
+    fits = (n for n, needed in _TABLE if any(found.issuperset(w.split()) for w in needed))
     return next(fits, "")
 
 
@@ -154,8 +154,7 @@ def _continued(request: dict[str, Any], rng: random.Random) -> Answer | None:
     quoted = None
     if last["role"] == "user":
         instruction = text_of(blocks(last["content"]))
-        words = set(re.findall(r"\w+", instruction.lower()))
-        if not before or words.isdisjoint({"continue", "interrupted"}):
+        if not before or {"continue", "interrupted"}.isdisjoint(words(instruction)):
             return None
         quoted = _QUOTED.search(instruction)
         if quoted is None:

@@ -1,4 +1,4 @@
-"""The simulator's HTTP side: what arrives is written down, validated, answered and paced."""
+"""The HTTP server: records requests, refuses bad ones, answers the others at their pace."""
 
 import asyncio
 import contextlib
@@ -46,23 +46,23 @@ _LINES_AT_ONCE = 20
 
 @dataclass(slots=True)
 class State:
-    """What the server keeps between requests.
+    """The state that requests share.
 
     Attributes:
         speed: Factor on the pace.
         seed: Where the variation begins.
-        tell: Reports what happened to the parent process.
+        report: Sends an event to the parent process.
         queues: Replies that take the place of an endpoint's own, by its name.
         received: How many requests there were.
         cache: The prompt prefixes that were seen.
         diagnostics: What is known of earlier requests, to say why a later one missed the cache.
-        batches: The batches that were handed in.
+        batches: The batches of all accounts.
         ahead: Seconds that the clock of these three is ahead of the real one.
     """
 
     speed: float
     seed: int
-    tell: Callable[[dict[str, Any]], None]
+    report: Callable[[dict[str, Any]], None]
     queues: dict[str, deque[Reply]] = field(
         default_factory=lambda: {name: deque() for name in ("messages", "batches", "results")}
     )
@@ -82,7 +82,7 @@ class State:
 
 
 class _Handler(RequestHandler):
-    """Writes down each request; answers errors in the API's shape; paces and ends bodies."""
+    """Reports each request; answers errors in the API's shape; paces and ends bodies."""
 
     largest_body = _LARGEST_BODY
     cut = _WHOLE
@@ -111,7 +111,7 @@ class _Handler(RequestHandler):
             body=self.json if len(self.request.body) <= _LARGEST_BODY else None,
             at=time.monotonic(),
         )
-        state.tell({"told": "received", "request": asdict(received)})
+        state.report({"event": "received", "request": asdict(received)})
 
     def set_default_headers(self) -> None:
         self.set_header("Server", "claude_nb-simulator")
@@ -157,24 +157,24 @@ class _Handler(RequestHandler):
         self.end()
 
     def end(self, *, client_left: float | None = None) -> None:
-        """Write down that the reply is over, once."""
+        """Report that the reply is over, once."""
         if self.over:
             return
         self.over = True
         fields = {"sent": self.sent, "ended": time.monotonic(), "client_left": client_left}
-        self.state.tell({"told": "changed", "number": self.number, "fields": fields})
+        self.state.report({"event": "changed", "number": self.number, "fields": fields})
 
     def page_query(self) -> dict[str, Any]:
-        """Return what the query asks for of a list: ``limit``, ``after_id`` or ``before_id``."""
+        """Return the query of a list: ``limit``, ``after_id`` and ``before_id``."""
         names = ("limit", "after_id", "before_id")
         asked = {n: value for n in names if (value := self.get_query_argument(n, None))}
         limit = asked.get("limit", "20")
         return asked | {"limit": int(limit) if limit.isdecimal() else 0}
 
     async def replaced(self, endpoint: str, headers: dict[str, str] = _JSON) -> bool:
-        """Answer with what was queued for an endpoint, and say whether that was all.
+        """Answer with the next reply in an endpoint's queue; return whether the answer is complete.
 
-        What only cuts the endpoint's own answer is kept as ``cut``.
+        A ``Scripted`` is kept as ``cut``, for the endpoint's own answer.
         """
         queue = self.state.queues[endpoint]
         match queue.popleft() if queue else None:
@@ -245,7 +245,7 @@ class _Handler(RequestHandler):
 
 
 def _stream(request: HTTPServerRequest) -> IOStream:
-    """Return the connection of a request, for what HTTP has no word for."""
+    """Return the connection of a request, to end it in ways that HTTP does not know."""
     connection = request.connection
     if not isinstance(connection, HTTP1Connection):
         raise TypeError(f"not a connection of tornado's HTTP server: {connection!r}")
@@ -281,19 +281,14 @@ class _Messages(_Handler):
             return
         self.start(200, _EVENT_STREAM)
         timed = chain(islice(timed, self.cut.events), ((0.0, event) for event in self.cut.then))
-        speed = state.speed * self.cut.pace
-        paced = ((gap / speed, wire.sse(event)) for gap, event in _telling(timed, begun))
-        await self.send(paced, self.cut.end)
 
+        def paced() -> Iterator[tuple[float, bytes]]:
+            for gap, event in timed:
+                yield gap / (state.speed * self.cut.pace), wire.sse(event)
+                if event.get("type") == "message_start":
+                    begun()
 
-def _telling(
-    timed: Iterable[tuple[float, wire.Event]], begun: Callable[[], None]
-) -> Iterator[tuple[float, wire.Event]]:
-    """Pass timed events on, and call ``begun`` when the message's start has been sent."""
-    for gap, event in timed:
-        yield gap, event
-        if event.get("type") == "message_start":
-            begun()
+        await self.send(paced(), self.cut.end)
 
 
 class _CountTokens(_Handler):
@@ -318,11 +313,11 @@ class _Model(_Handler):
 
 
 class _Batch(_Handler):
-    """What the endpoints of batches have in common."""
+    """A handler for batches."""
 
     @property
     def account(self) -> str:
-        """Whose batches are seen: those of the key."""
+        """The account: the key or token of the request."""
         return self.request.headers.get("authorization") or self.request.headers.get(
             "x-api-key", ""
         )
@@ -352,7 +347,7 @@ class _Batches(_Batch):
             return
         state = self.state
         batch = state.batches.create(self.json, self.account, state.date(), state.speed, state.seed)
-        if self.cut.events is not None:  # taken in, and the answer lost on its way
+        if self.cut.events is not None:  # created, but the answer is lost
             await self.send((), self.cut.end)
         else:
             self.finish(self.info(batch))
@@ -430,5 +425,5 @@ def application(state: State) -> Application:
         ],
         default_handler_class=_Unknown,
         default_handler_args=shared,
-        log_function=lambda _: None,  # what happened is told to the parent
+        log_function=lambda _: None,  # the parent gets reports
     )

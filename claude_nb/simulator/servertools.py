@@ -13,13 +13,14 @@ from typing import Any
 
 from claude_nb.simulator import wire
 from claude_nb.simulator.quoting import fenced
+from claude_nb.simulator.turns import words
 
 WORDS = {
     "web_search": ("search",),
     "web_fetch": ("fetch",),
     "code_execution": ("compute", "run code"),
 }
-"""What asks for a tool, beside its name; of two words both must be there."""
+"""Words that choose a tool, beside its name; of two words both must be there."""
 
 PAUSE = "pause"
 FAILURE = "unavailable"
@@ -35,11 +36,11 @@ _URL = re.compile(r"https?://[^\s<>\"'`)\]]*[^\s<>\"'`)\].,;:!?]")
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One use of a tool: what it is called with, what comes back, and what is said of that.
+    """One use of a tool: its input, its result and the text about it.
 
     Attributes:
-        name: The name in the call, after which the block of the result is named as well.
-        input: What it is called with.
+        name: The name in the call; the block of the result is named after it.
+        input: The input of the call.
         result: The content of the result.
         about: The text blocks about it in the answer.
     """
@@ -63,27 +64,27 @@ def uses(request: dict[str, Any], prompt: str) -> list[Use]:
     choice = request.get("tool_choice") or {}
     if choice.get("type") == "none":
         return []
-    words = _words(prompt)
+    spoken = words(prompt)
     found: list[tuple[int, str, dict[str, Any]]] = []
     for tool in request.get("tools") or []:
         kind = kind_of(tool)
         asked = [ask.split() for ask in (*WORDS.get(kind, ()), kind)]
-        places = [words.index(ask[0]) for ask in asked if ask and set(words).issuperset(ask)]
+        places = [spoken.index(ask[0]) for ask in asked if ask and set(spoken).issuperset(ask)]
         if places or (kind and choice.get("name") == kind):
             found.append((min(places, default=0), kind, tool))
     made = [_MAKERS[kind](tool, prompt) for _, kind, tool in sorted(found, key=lambda f: f[0])]
-    if FAILURE in words:
+    if FAILURE in spoken:
         return [_failed(several[-1]) for several in made]
     return [use for several in made for use in several]
 
 
 def pauses(prompt: str) -> bool:
-    """Say whether a prompt has the turn paused behind the first result."""
-    return PAUSE in _words(prompt)
+    """Return whether a prompt has the turn paused behind the first result."""
+    return PAUSE in words(prompt)
 
 
 def announced(wanted: list[Use]) -> str:
-    """Return what is said before the first use."""
+    """Return the text before the first use."""
     acts = list(dict.fromkeys(_ACTS[use.name] for use in wanted))
     return f"I will {', then '.join(acts)}. What comes back is simulated."
 
@@ -99,10 +100,6 @@ def kind_of(tool: dict[str, Any]) -> str:
     """Return which of these tools one is; empty for others."""
     name, _, version = str(tool.get("type") or "").rpartition("_")
     return name if name in WORDS and version.isdecimal() else ""
-
-
-def _words(prompt: str) -> list[str]:
-    return re.findall(r"\w+", prompt.lower())
 
 
 def _failed(use: Use) -> Use:
@@ -143,7 +140,7 @@ def _search(_: dict[str, Any], prompt: str) -> list[Use]:
 
 
 def _query(prompt: str) -> str:
-    """Return what is to be searched for: what is quoted, or what follows the word."""
+    """Return the query: a quoted text, or the text behind *search*."""
     quoted = re.search(r"[\"“`]([^\"”`\n]+)[\"”`]", prompt)
     asked = re.search(r"search(?:\s+the\s+web)?(?:\s+for)?\s+([^\n]+)", prompt, re.IGNORECASE)
     found = quoted or asked

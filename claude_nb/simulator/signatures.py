@@ -63,7 +63,7 @@ def signed(answer: wire.Answer, request: dict[str, Any]) -> wire.Answer:
 
 
 def complaints(request: dict[str, Any]) -> Iterator[str]:
-    """Yield what is wrong with the thinking blocks of a request, in the API's words."""
+    """Yield the flaws in the thinking blocks of a request, in the API's words."""
     binds = catalogue.binds_thinking(request["model"])
     before = _Before()
     for part in parts(request):
@@ -96,13 +96,13 @@ def _flaw(block: dict[str, Any], valid: set[bytes] | None) -> str | None:
 
 
 class _Before:
-    """What stands before a block, as it is read: with the tools, and without."""
+    """Hashes of the prompt before a block: with the tools, and without."""
 
     def __init__(self) -> None:
         self._hashes = hashlib.sha256(), hashlib.sha256()
 
     def add(self, part: Part) -> None:
-        """Read on."""
+        """Add the next part."""
         if part.block.get("type") in _THINKING:
             return
         kept = {k: v for k, v in part.block.items() if v is not None and k not in _FLEETING}
@@ -111,7 +111,7 @@ class _Before:
             hashed.update(read)
 
     def digests(self) -> list[bytes]:
-        """Return what stands for all that was read."""
+        """Return the hashes so far."""
         return [hashed.digest()[:_SIZE] for hashed in self._hashes]
 
 

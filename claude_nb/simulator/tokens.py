@@ -11,7 +11,7 @@ Level: TypeAlias = Literal["tools", "system", "messages"]
 
 CHARACTERS_PER_TOKEN = 4
 _TOKENS_PER_FILE = {"image": 500, "document": 2000}
-"""For what is sent as base64 or by reference: one number for all."""
+"""For files that are sent as base64 or by reference: one number for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Part:
     Attributes:
         level: The field of the request that it stands in.
         path: Where it stands, as the API's errors say it: ``messages.0.content.1``.
-        role: Whose message it stands in; the level again outside of messages.
+        role: The role of its message; the level again outside of messages.
         block: It, as it was sent.
     """
 

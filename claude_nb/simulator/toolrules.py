@@ -1,4 +1,4 @@
-"""What the API refuses about tools: how they are defined and chosen, called and answered.
+"""The API's rules for tools: their definitions, their choice, their calls and results.
 
 The rules are those of platform.claude.com/docs ("Define tools", "Handle tool calls", "Handling
 stop reasons", "What's new" in the models); the wording is that of the API's own errors, where it is
@@ -20,7 +20,7 @@ _NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _BUILT_IN = re.compile(
     "(web_search|web_fetch|code_execution|bash|text_editor|memory|tool_search_tool|computer|browser)_"
 )
-"""What the types of the tools begin with whose schema the API knows."""
+"""The types of the tools that have a schema of the API's own."""
 
 _RESULT = re.compile(
     "(web_search|web_fetch|(bash_|text_editor_)?code_execution|tool_search)_tool_result"
@@ -51,19 +51,19 @@ def about_definitions(request: dict[str, Any]) -> Iterator[str]:
 
 def about_calls(request: dict[str, Any]) -> Iterator[str]:
     """Hold every call against the results right after it, and these against it."""
-    said = turns(request)
+    found = turns(request)
     if not request.get("tools") and any(
-        block["type"] in {"tool_use", "tool_result"} for turn in said for block in turn.blocks
+        block["type"] in {"tool_use", "tool_result"} for turn in found for block in turn.blocks
     ):
         yield "Requests which include `tool_use` or `tool_result` blocks must define tools."
     known: set[str] = set()
     before = Turn("user", [])
-    for turn in [*said, Turn("user", [])]:
+    for turn in [*found, Turn("user", [])]:
         yield from _about_turn(turn, known)
         if turn.role == "user":
             yield from _about_answers(before, turn)
         before = turn
-    yield from _about_server_tools(request, said)
+    yield from _about_server_tools(request, found)
 
 
 def _about_custom(at: str, tool: dict[str, Any]) -> Iterator[str]:
@@ -143,12 +143,11 @@ def _about_turn(turn: Turn, known: set[str]) -> Iterator[str]:
     """Look at the calls and results of a turn by themselves."""
     for part in turn.parts:
         kind = part.block["type"]
-        if kind == "tool_use" and turn.role != "assistant":
-            yield f"{_message(part)}: `tool_use` blocks can only be in `assistant` messages"
+        role = {"tool_use": "assistant", "tool_result": "user"}.get(kind)
+        if role and role != turn.role:
+            yield f"{_message(part)}: `{kind}` blocks can only be in `{role}` messages"
         elif kind == "tool_use":
             yield from _about_call(part, known)
-        elif kind == "tool_result" and turn.role != "user":
-            yield f"{_message(part)}: `tool_result` blocks can only be in `user` messages"
         elif kind == "tool_result":
             yield from _about_result(part)
 
@@ -210,13 +209,13 @@ def _about_answers(calling: Turn, answering: Turn) -> Iterator[str]:
         )
 
 
-def _about_server_tools(request: dict[str, Any], said: list[Turn]) -> Iterator[str]:
+def _about_server_tools(request: dict[str, Any], found: list[Turn]) -> Iterator[str]:
     """Hold the API's own calls against their results, which may come in a later turn.
 
     Only what goes on may still wait: a turn that was paused, or results and nothing else.
     """
     waiting: dict[str, str] = {}
-    for turn in said:
+    for turn in found:
         alone = turn.role == "assistant" or all(b["type"] == "tool_result" for b in turn.blocks)
         if not alone:
             yield from _never_answered(waiting)

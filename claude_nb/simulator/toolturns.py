@@ -75,8 +75,8 @@ def _before(
         note = calls.noted(now, step)
         as_thinking = catalogue.notes_are_thinking(request["model"])
         return [wire.thinking(note) if as_thinking else wire.text(note)]
-    said = [calls.announced(step), *([servertools.announced(uses)] if uses else [])]
-    return [wire.thinking(_BEFORE), wire.text(" ".join(said))]
+    texts = [calls.announced(step), *([servertools.announced(uses)] if uses else [])]
+    return [wire.thinking(_BEFORE), wire.text(" ".join(texts))]
 
 
 def _waiting(now: Exchange, uses: list[servertools.Use]) -> Iterator[Written]:
@@ -89,10 +89,10 @@ def _waiting(now: Exchange, uses: list[servertools.Use]) -> Iterator[Written]:
 
 
 def _ending(now: Exchange, uses: list[servertools.Use]) -> list[Written]:
-    said = [written for use in uses for written in use.about]
+    texts = [written for use in uses for written in use.about]
     if now.results:
-        said.insert(0, wire.text(calls.about_results(now) + ("\n\n" if said else "")))
-    *most, last = said
+        texts.insert(0, wire.text(calls.about_results(now) + ("\n\n" if texts else "")))
+    *most, last = texts
     return [*most, replace(last, text=last.text.rstrip())]
 
 

@@ -1,5 +1,6 @@
-"""The messages of a request as the API reads them: turns, and what goes on in the last of them."""
+"""The messages of a request as the API reads them: turns, and the exchange that goes on."""
 
+import re
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -32,7 +33,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """What was asked last, and what has been done about it since.
+    """The last prompt, and the answers and results since.
 
     Attributes:
         asked: The message that holds the prompt.
@@ -62,24 +63,29 @@ def text_of(content: list[dict[str, Any]]) -> str:
     return "\n".join(block["text"] for block in content if block["type"] == "text")
 
 
+def words(text: str) -> list[str]:
+    """Return the words of a text, in lower case."""
+    return re.findall(r"\w+", text.lower())
+
+
 def turns(request: dict[str, Any]) -> list[Turn]:
     """Return the turns of a request; system messages between them are none."""
-    said = [part for part in parts(request) if part.level == "messages" and part.role != "system"]
-    return [Turn(role, list(group)) for role, group in groupby(said, key=lambda part: part.role)]
+    found = [part for part in parts(request) if part.level == "messages" and part.role != "system"]
+    return [Turn(role, list(group)) for role, group in groupby(found, key=lambda part: part.role)]
 
 
 def exchange(request: dict[str, Any]) -> Exchange:
-    """Find out what goes on in a request.
+    """Return the exchange that a request continues.
 
     The results of tools belong to what was asked before them, and so does a text in their message.
     A user message of its own behind them is a new prompt.
     """
-    said = turns(request)
-    prompts = [(number, _asked(turn)) for number, turn in enumerate(said) if turn.role == "user"]
+    found = turns(request)
+    prompts = [(number, _asked(turn)) for number, turn in enumerate(found) if turn.role == "user"]
     start, asked = next(((n, parts) for n, parts in reversed(prompts) if parts), (0, []))
-    since = [turn.blocks for turn in said[start:] if turn.role == "assistant"]
-    answered = [results_of(turn) for turn in said[start + 1 :] if turn.role == "user"]
-    remark = said[-1].text if answered and said[-1].role == "user" else ""
+    since = [turn.blocks for turn in found[start:] if turn.role == "assistant"]
+    answered = [results_of(turn) for turn in found[start + 1 :] if turn.role == "user"]
+    remark = found[-1].text if answered and found[-1].role == "user" else ""
     return Exchange(Turn("user", asked), since, answered, remark)
 
 

@@ -1,4 +1,4 @@
-"""What the API refuses, as far as a user of a notebook meets it; of tools, see ``toolrules``.
+"""The API's rules, as far as a user of a notebook meets them; for tools see ``toolrules``.
 
 The rules are those of platform.claude.com/docs ("Errors", "Thinking", "Versioning",
 "Prompt caching", read 2026-10-08); the wording is ours, except where a program may look for it.
@@ -61,7 +61,7 @@ def _complaints(request: dict[str, Any], known: ModelFacts, *, counting: bool) -
 
 
 def _about_shapes(request: dict[str, Any]) -> Iterator[str]:
-    """Look at the types of what the rest of the simulator reads."""
+    """Check the types of the fields that the rest of the simulator reads."""
     objects = ("thinking", "output_config", "tool_choice", "cache_control", "diagnostics")
     yield from mistyped(
         "", request, **dict.fromkeys(objects, dict), tools=list, stop_sequences=list
@@ -92,7 +92,7 @@ def _about_max_tokens(request: dict[str, Any], known: ModelFacts) -> Iterator[st
 
 
 def _about_warming(request: dict[str, Any]) -> Iterator[str]:
-    """Look for what makes no sense where nothing is generated ("Pre-warming the cache")."""
+    """Check fields that make no sense where nothing is generated ("Pre-warming the cache")."""
     forced = (request.get("tool_choice") or {}).get("type") in {"any", "tool"}
     unfit = {
         "stream": request.get("stream"),

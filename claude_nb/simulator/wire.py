@@ -26,7 +26,7 @@ _CALLS = {"tool_use", "server_tool_use"}
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A content block, and what is written into it by deltas.
+    """A content block, and the content of its deltas.
 
     Attributes:
         block: The block as ``content_block_start`` sends it, still empty. The result of a server
@@ -46,7 +46,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is answered to a request, before it is cut into events.
+    """The answer to a request, before it is cut into events.
 
     Attributes:
         content: The blocks in their order.
@@ -212,7 +212,7 @@ def _deltas(
 ) -> Iterator[tuple[float, Event]]:
     kind = written.block["type"]
     if kind == "text":
-        # The API names its sources before the words that rest on them.
+        # The API sends citations before the text that they support.
         for citation in written.citations:
             yield _pace(rng), {"type": "citations_delta", "citation": citation}
         for piece in pieces(written.text, rng):
