@@ -5,6 +5,7 @@ import httpx2
 import pytest
 
 from claude_nb.simulator import Error, Scripted, Simulator
+from claude_nb.simulator.validation import problem
 
 DAY = 24 * 3600.0
 
@@ -174,6 +175,21 @@ def test_a_system_prompt_is_written_once_and_read_by_the_others(simulator, batch
     written = [usage.cache_creation.ephemeral_1h_input_tokens for usage in usages]
     assert sorted(written)[:4] == [0] * 4
     assert sum(usage.cache_read_input_tokens == max(written) for usage in usages) == 4
+
+
+def test_thinking_in_a_result_can_be_sent_back(simulator, batches):
+    """It is signed, as in every other message."""
+    (request,) = asking("hello", model="claude-opus-5-5", max_tokens=500)
+    batch = batches.create(requests=[request])
+    simulator.advance(1000)
+    (line,) = batches.results(batch.id)
+    answered = {"role": "assistant", "content": line.result.message.to_dict()["content"]}
+    more = {"role": "user", "content": "hello"}
+    messages = [*request["params"]["messages"], answered, more]
+
+    assert answered["content"][0]["type"] == "thinking"
+    assert answered["content"][0]["signature"]
+    assert problem(request["params"] | {"messages": messages}) is None
 
 
 def test_a_batch_can_be_taken_in_and_the_answer_lost(simulator, batches):
