@@ -307,7 +307,7 @@ def _asked(
         if history is not None:
             stack.enter_context(history.asking())
             request = history.next(request, place, connection.origin, new=new, after=after)
-            offered = history.offer(offered, request)
+            offered = history.effective_tools(offered, request)
         request = call(limits.fit(request, Progress()))
         reply = Reply(request, typed)
         reply.expectation = session.cache.expect(request, connection, reply)

@@ -100,13 +100,17 @@ class Exchange:
 class History:
     """A conversation's exchanges, and the one from which it goes on.
 
+    Several threads use it: that of the cells, that which paints answers in the background, and
+    those of chats. Each change is made under ``lock``, and whoever listens is called without it.
+
     Args:
         name: What it is called.
         system: The system prompt of a branch for which none is given.
 
     Attributes:
-        exchanges: Every exchange, in the order in which they were answered.
+        exchanges: Every exchange, in the order in which they were answered. It only ever grows.
         head: The newest exchange of the current branch, or None at the beginning.
+        lock: Held while any of this changes; hold it to read several parts that have to fit.
 
     Raises:
         InputError: The name is empty, too long, or holds control characters.
@@ -122,7 +126,9 @@ class History:
         self.system = system
         self.exchanges: list[Exchange] = []
         self.head: Exchange | None = None
+        self.lock = threading.RLock()
         self._asking = threading.Lock()
+        self._moved = False  # the head was moved by hand since the last question was asked
         self._tools: dict[str, Tools] = {}
         self._listeners: list[Callable[[], object]] = []
 
@@ -136,7 +142,7 @@ class History:
         return lambda: self._listeners.remove(changed)
 
     def _changed(self) -> None:
-        for changed in self._listeners:
+        for changed in list(self._listeners):  # a copy: one of them may stop listening meanwhile
             changed()
 
     @property
@@ -151,7 +157,7 @@ class History:
     def messages(self) -> list[dict[str, Any]]:
         """The current branch as the messages that the API takes, each turn as it came."""
         head = self.head
-        return _messages(self.branch, _bound(head), head.origin) if head else []
+        return _messages(head.branch, _bound(head), head.origin) if head else []
 
     @contextmanager
     def asking(self) -> Iterator[None]:
@@ -166,6 +172,8 @@ class History:
                 "Wait for it, or ask in another one: -c NAME, or --once for none.",
             )
         try:
+            with self.lock:
+                self._moved = False
             yield
         finally:
             self._asking.release()
@@ -195,7 +203,9 @@ class History:
         Returns:
             The request with the earlier turns, and with notes on what is sent.
         """
-        parent = None if new else after or self._parent(place)
+        with self.lock:
+            parent = None if new else after or self._parent(place)
+            left = [] if new or after else self._left_behind(parent, place)
         earlier = parent.branch if parent else []
         system = request.system
         if system is None:
@@ -212,7 +222,6 @@ class History:
         came = [turn for exchange in earlier for turn in exchange.turns]
         if turns.holds_thinking(came) and not turns.holds_thinking(sent):
             notes.append(THINKING_LEFT_OUT)
-        left = [] if new or after else self._left_behind(parent, place)
         if left:
             notes.append(f"left behind: {', '.join(map(label, left))}")
         asked = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -227,35 +236,39 @@ class History:
             turn=turn,
         )
 
-    def offer(self, tools: Tools | None, request: Request) -> Tools | None:
-        """The tools whose calls are to be run, given or not.
+    def effective_tools(self, tools: Tools | None, request: Request) -> Tools | None:
+        """The tools that may run for a request.
 
         Args:
-            tools: Those that are given with a question, or None.
+            tools: Those that are passed with the question, or None.
             request: What ``next`` returned.
 
         Returns:
-            Those, or the ones that the branch goes on with; None where there are none.
+            Those, or else the ones with which the branch was started; None if there are none.
         """
-        if tools is not None:
-            self._tools[_bytes(tools.definitions)] = tools
-        offered = self._tools.get(_bytes(request.tools or ()))
-        return offered if request.uses_tools and request.tools else None
+        with self.lock:
+            if tools is not None:
+                self._tools[_bytes(tools.definitions)] = tools
+            found = self._tools.get(_bytes(request.tools or ()))
+        return found if request.uses_tools and request.tools else None
 
-    def renew(self, variables: Mapping[str, Any]) -> None:
-        """Call functions as they are defined now, where the model was told the same of them.
+    def rebind(self, variables: Mapping[str, Any]) -> None:
+        """Rebind tools to their functions as they are now, where the model sees the same schema.
 
         Args:
             variables: The user's variables.
         """
-        for told, tools in self._tools.items():
-            with suppress(InputError):  # it cannot be a tool any more: it stays as it was
-                now = tools.renewed(variables)
-                if _bytes(now.definitions) == told:
-                    self._tools[told] = now
+        with self.lock:
+            for schema, tools in self._tools.items():
+                with suppress(InputError):  # no tool can be made of it now: the old one stays
+                    now = tools.renewed(variables)
+                    if _bytes(now.definitions) == schema:
+                        self._tools[schema] = now
 
     def keep(self, request: Request, place: Place, origin: str | None, reply: Progress) -> None:
         """Keep a turn, if there is an answer to keep: or else the question is forgotten as well.
+
+        The conversation goes on from it, unless it was told meanwhile to go on from elsewhere.
 
         Args:
             request: What ``next`` returned.
@@ -266,10 +279,9 @@ class History:
         steps, answer = turns.turns(reply)
         if request.turn is None or not (steps or answer):
             return
-        parent = next((e for e in self.exchanges if e.id == request.turn.parent), None)
-        self.head = Exchange(
+        exchange = Exchange(
             id=request.turn.id,
-            parent=parent,
+            parent=next((e for e in self.exchanges if e.id == request.turn.parent), None),
             place=place,
             prompt=request.prompt,
             content=request.content or request.prompt,
@@ -281,7 +293,10 @@ class History:
             steps=tuple(steps),
             tools=request.tools or (),
         )
-        self.exchanges.append(self.head)
+        with self.lock:
+            self.exchanges.append(exchange)
+            if not self._moved:
+                self.head = exchange
         self._changed()
 
     def add(self, exchanges: Iterable[Exchange], head: Exchange) -> int:
@@ -296,15 +311,16 @@ class History:
         Returns:
             How many of them were not here, by their ids.
         """
-        known = {exchange.id: exchange for exchange in self.exchanges}
-        before = len(known)
-        for exchange in exchanges:
-            if exchange.id not in known:
-                parent = known[exchange.parent.id] if exchange.parent else None
-                known[exchange.id] = replace(exchange, parent=parent)
-                self.exchanges.append(known[exchange.id])
-        if not before:
-            self.head = known[head.id]
+        with self.lock:
+            known = {exchange.id: exchange for exchange in self.exchanges}
+            before = len(known)
+            for exchange in exchanges:
+                if exchange.id not in known:
+                    parent = known[exchange.parent.id] if exchange.parent else None
+                    known[exchange.id] = replace(exchange, parent=parent)
+                    self.exchanges.append(known[exchange.id])
+            if not before:
+                self._move(known[head.id])
         self._changed()
         return len(known) - before
 
@@ -322,7 +338,7 @@ class History:
 
     def go_to(self, exchange: Exchange) -> Exchange:
         """Go on from an exchange of the tree."""
-        self.head = exchange
+        self._move(exchange)
         self._changed()
         return exchange
 
@@ -332,17 +348,22 @@ class History:
         Raises:
             InputError: There is nothing to take back.
         """
-        undone = self.head
-        if undone is None:
-            raise InputError(f"There is nothing to take back in {self.name}.")
-        self.head = undone.parent
+        with self.lock:
+            undone = self.head
+            if undone is None:
+                raise InputError(f"There is nothing to take back in {self.name}.")
+            self._move(undone.parent)
         self._changed()
         return undone
 
     def new(self) -> None:
         """Begin anew; what was said stays in the tree."""
-        self.head = None
+        self._move(None)
         self._changed()
+
+    def _move(self, head: Exchange | None) -> None:
+        with self.lock:
+            self.head, self._moved = head, True
 
     def _parent(self, place: Place) -> Exchange | None:
         again = self._again(place)

@@ -209,5 +209,5 @@ def _history(
         return {}
     conversation = Conversation.named(NOTEBOOK if name is None else name)
     conversation.system = defaults["system"]  # for a branch that begins; others keep theirs
-    conversation.renew(shell.user_ns)
+    conversation.rebind(shell.user_ns)
     return {"history": conversation, "system": None}

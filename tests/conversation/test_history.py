@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from claude_nb.conversation.history import History, first_words
@@ -426,3 +428,93 @@ def test_who_listens_hears_of_each_change():
     history.fork(1)
 
     assert heard == [1, 2, 1, 1, 0]
+
+
+def moves(history):
+    """What the user can do to the head, each from a branch of three."""
+    return {
+        "undo": history.undo,
+        "new": history.new,
+        "fork": lambda: history.fork(1),
+    }
+
+
+@pytest.mark.parametrize("move", ["undo", "new", "fork"])
+def test_an_answer_leaves_the_head_where_it_was_moved(move):
+    """It is in the tree after what it was asked about, and the conversation goes on elsewhere."""
+    history = History()
+    run(history, NOTEBOOK)
+    last = history.head
+
+    with history.asking():
+        request = history.next(Request("D"), Place())
+        moves(history)[move]()
+        moved_to = history.head
+        history.keep(request, Place(), None, progress(*ANSWER))
+
+    assert history.head is moved_to
+    assert (history.exchanges[-1].prompt, history.exchanges[-1].parent) == ("D", last)
+    assert ask(history, "E").turn.parent == (moved_to.id if moved_to else None)
+    assert history.head.prompt == "E"
+
+
+def test_a_first_answer_stays_out_of_a_conversation_that_begins_anew():
+    """Though the head is at the beginning before and after."""
+    history = History()
+
+    with history.asking():
+        request = history.next(Request("A"), Place())
+        history.new()
+        history.keep(request, Place(), None, progress(*ANSWER))
+
+    assert (history.branch, [e.prompt for e in history.exchanges]) == ([], ["A"])
+
+
+def test_who_stops_listening_while_being_told_keeps_the_news_from_nobody():
+    """Those that come after it hear of the change too."""
+    history, heard = History(), []
+    ends = [history.listen(lambda: (heard.append("a"), ends[0]()))]
+    history.listen(lambda: heard.append("b"))
+
+    history.new()
+    history.new()
+
+    assert heard == ["a", "b", "b"]
+
+
+def is_free(lock):
+    """Whether another thread could take a lock now."""
+    with ThreadPoolExecutor(1) as pool:
+        taken = pool.submit(lock.acquire, blocking=False).result()
+        if taken:
+            pool.submit(lock.release).result()
+    return taken
+
+
+class Watched(History):
+    """A history that notes, when its head changes, whether another thread could change it too."""
+
+    def __setattr__(self, name, value) -> None:
+        super().__setattr__(name, value)
+        if name == "head" and hasattr(self, "was_free"):
+            self.was_free.append(is_free(self.lock))
+
+
+@pytest.mark.parametrize("change", ["ask", "undo", "new", "fork", "add"])
+def test_a_change_is_made_under_the_lock_and_told_without_it(change):
+    """Several threads change a history; one that listens may wait for another that does."""
+    history, other = Watched(), History()
+    run(other, NOTEBOOK)
+    if change != "add":
+        run(history, NOTEBOOK)
+    history.was_free, told = [], []
+    history.listen(lambda: told.append(is_free(history.lock)))
+    does = {
+        **moves(history),
+        "ask": lambda: ask(history, "D"),
+        "add": lambda: history.add(other.exchanges, other.head),
+    }
+
+    does[change]()
+
+    assert (history.was_free, told) == ([False], [True])
