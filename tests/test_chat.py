@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 import claude_nb
 from claude_nb import Chat, Conversation, Tools
-from claude_nb.chat import asking, messages
+from claude_nb.chat import messages, questions
 from claude_nb.conversation.saved_notebook import load, spent
 from claude_nb.errors import DroppedError, InputError, RequestError, StoppedError
 from claude_nb.simulator import Error, Stream
@@ -31,7 +31,7 @@ def page(monkeypatch):
     """A page that writes down what it is sent; conversations and variables of the test's own."""
     monkeypatch.setattr(Conversation, "_named", {})
     here = SimpleNamespace(user_ns={"df": [1, 2], "draft": "x", "In": []}, user_ns_hidden={"In"})
-    for module in (asking, messages):
+    for module in (questions, messages):
         monkeypatch.setattr(module, "shell", lambda: here)
     return Page(monkeypatch)
 
@@ -342,7 +342,7 @@ def test_files_go_along(api, page, chat):
 def test_files_of_a_wrong_type(page, chat, name, data, says):
     """Are refused when they are attached, and say what is taken."""
     assert says in page.say(chat, "attach", name=name, buffers=(data,))["error"]
-    assert chat._page.files() == []
+    assert chat._page.files == {}
 
 
 def test_a_file_can_be_left_out(page, chat):
@@ -758,7 +758,7 @@ def test_what_the_model_writes_is_escaped(api, page, chat):
 
     send(page, chat, f"{hostile} {{{{df}}}}")
 
-    data, _ = chat._outputs.saved()
+    data, _ = chat._page.saved()
     (turn,) = page.turns()
     for shown in (turn["prompt"], turn["answer"]["html"], data["text/html"]):
         assert "<img" not in shown
@@ -769,7 +769,7 @@ def test_what_the_model_writes_is_escaped(api, page, chat):
 
 def notebook(tmp_path, chat, name="chat"):
     """A saved notebook whose one cell shows the chat."""
-    data, metadata = chat._outputs.saved()
+    data, metadata = chat._page.saved()
     output = new_output("display_data", data, metadata=metadata)
     cell = new_code_cell("claude_nb.Chat()", outputs=[output])
     path = tmp_path / f"{name}.ipynb"
@@ -815,7 +815,7 @@ def test_a_chat_that_was_displayed_twice_is_paid_for_once(api, page, tmp_path, m
     chat = Chat()
     chat.ask("First")
     chat.ask("Second")
-    data, metadata = chat._outputs.saved()
+    data, metadata = chat._page.saved()
     output = new_output("display_data", data, metadata=metadata)
     cells = [new_code_cell(source, outputs=[output]) for source in ("chat = Chat()\nchat", "chat")]
     nbformat.write(new_notebook(cells=cells), tmp_path / "twice.ipynb")
@@ -834,7 +834,7 @@ def test_the_last_chat_is_restored_unless_one_is_named(api, page, tmp_path, monk
     cells = []
     for number, chat in enumerate(chats):
         chat.ask(f"Question {number}")
-        data, metadata = chat._outputs.saved()
+        data, metadata = chat._page.saved()
         cells.append(
             new_code_cell("x", outputs=[new_output("display_data", data, metadata=metadata)])
         )
@@ -855,7 +855,7 @@ def test_a_key_is_not_saved(api, page, chat):
 
     send(page, chat, f"My key is {key}.")
 
-    assert key not in str(chat._outputs.saved())
+    assert key not in str(chat._page.saved())
     assert key not in page.turns()[0]["answer"]["html"]
 
 
@@ -864,7 +864,7 @@ def test_what_is_saved_says_that_it_is_simulated(api, page, chat):
     api.enqueue(Stream(said("Hello.")))
     send(page, chat, "Hi")
 
-    data, metadata = chat._outputs.saved()
+    data, metadata = chat._page.saved()
 
     assert metadata["claude_nb"]["simulated"]
     assert all("simulated" in form for form in data.values())

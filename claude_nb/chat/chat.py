@@ -1,8 +1,9 @@
 """``Chat``: a conversation in a widget, which goes on while the notebook does other things.
 
-It is asked from the page or from Python, and its replies are painted in the background. Which turns
-there are is known to its ``transcript``; ``asking`` adds to it, ``page`` shows it, ``outputs`` save
-it, and ``messages`` are what the page says. The widget puts these together, and has the traits.
+It is asked from the page or from Python, and its replies are painted in the background. Its
+``transcript`` derives the turns from the conversation; ``questions`` asks, ``page`` shows and saves
+them, and ``messages`` handles what the page sends. The widget puts these together, and has the
+traits.
 """
 
 from __future__ import annotations
@@ -19,9 +20,8 @@ from IPython.display import display
 from claude_nb.asking.asking import fitting
 from claude_nb.asking.conversation import Conversation
 from claude_nb.chat import messages
-from claude_nb.chat.asking import Asking, check
-from claude_nb.chat.outputs import Outputs
 from claude_nb.chat.page import Page
+from claude_nb.chat.questions import Questions, check
 from claude_nb.chat.transcript import Transcript
 from claude_nb.conversation import restore, saved_notebook
 from claude_nb.cost.models import DEFAULT_MODEL, known_models
@@ -112,25 +112,22 @@ class Chat(PageWidget):
         asked_with = {"model": model, "effort": effort or None, "system": system, **options}
         check("hello", asked_with)
         if conversation is None or isinstance(conversation, str):
-            conversation = Conversation.named(conversation or _new_name())
+            names = (name for name in messages.numbered("chat") if name not in Conversation.names())
+            conversation = Conversation.named(conversation or next(names))
         self._transcript = Transcript(conversation)
-        self._outputs = Outputs(self._transcript)
-        self._page = Page(self._transcript, self._outputs, self.send)
-        self._asking = Asking(self._transcript, self._page, self._tell)
-        self._parts = messages.Parts(
-            self._transcript, self._outputs, self._page, self._asking, self._arguments
-        )
+        self._page = Page(self._transcript, self.send)
+        self._questions = Questions(self._transcript, self._page, self._arguments, self._tell)
         super().__init__(
             model=model,
             effort=effort or "",
             height=height,
+            turns=len(conversation.branch),
             models=list(dict.fromkeys([model, *known_models()])),
             efforts=list(EFFORTS),
             **of_widget,
         )
-        self.turns = len(conversation.branch)
         self.on_msg(self._receive)
-        self._deaf = conversation.listen(self._changed)
+        self._unlisten = conversation.listen(self._changed)
 
     @property
     def conversation(self) -> Conversation:
@@ -140,7 +137,7 @@ class Chat(PageWidget):
     @property
     def reply(self) -> Reply | None:
         """The newest reply of this chat, or None."""
-        return self._asking.reply
+        return self._questions.reply
 
     @classmethod
     def restore(
@@ -170,7 +167,8 @@ class Chat(PageWidget):
         shared = Conversation.named(name)
         shared.add(found[name].exchanges, found[name].head)
         chat = cls(shared, **arguments)
-        chat._take_over(saved.records)
+        chat._transcript.take_over(saved.records)
+        chat._changed()
         return chat
 
     def ask(self, prompt: str, *, attach: Iterable[Any] = ()) -> Reply:
@@ -194,16 +192,15 @@ class Chat(PageWidget):
                 "Ask on another thread: threading.Thread(target=chat.ask, args=(prompt,)).start()",
             )
         files = [(f"attachment {number}", value) for number, value in enumerate(attach, 1)]
-        asking = self._asking
-        after = self._transcript.after
-        turn = asking.put(asking.written(prompt, files, after, self._arguments()))
-        asking.begin(turn)
+        questions = self._questions
+        live = questions.put(questions.write(prompt, files))
+        questions.send(live)
         try:
-            turn.ended.wait()
+            live.ended.wait()
         except KeyboardInterrupt:
             self.stop()
-            turn.ended.wait()
-        reply = turn.reply
+            live.ended.wait()
+        reply = live.reply
         if reply is None:
             raise ClaudeError("The chat was closed.")
         reply.check()
@@ -211,7 +208,8 @@ class Chat(PageWidget):
 
     def stop(self) -> None:
         """Stop the answer that is under way, if there is one; what came is kept."""
-        self._asking.stop()
+        if (live := self._transcript.answering) is not None:
+            live.stop()
 
     def clear(self) -> None:
         """Begin anew; what was said stays in the conversation, and on the page can be brought back.
@@ -225,7 +223,7 @@ class Chat(PageWidget):
         """Close the widget, and stop what it is asking; its conversation stays."""
         if self.comm is not None:  # it was made, and is not closed already
             self.stop()
-            self._deaf()
+            self._unlisten()
         super().close()
 
     def __repr__(self) -> str:
@@ -253,7 +251,7 @@ class Chat(PageWidget):
         now: dict[str, Callable[[], object]] = {
             "turns": lambda: len(self.conversation.branch),
             "cost": lambda: self._transcript.spent,
-            "busy": lambda: self._transcript.current is not None,
+            "busy": lambda: self._transcript.answering is not None,
         }
         for name, value in now.items():
             try:
@@ -266,14 +264,13 @@ class Chat(PageWidget):
         with self._transcript.lock:
             self._transcript.follow()
             self._page.show()
-            answering = self._transcript.current is not None
-        if not answering:
+        if not self._transcript.answering:
             self._page.settle()
             self._tell()
 
     def _receive(self, _widget: Any, content: Any, buffers: Sequence[Any]) -> None:
         """A message of the page."""
-        answer = messages.answer(self._parts, content, buffers)
+        answer = messages.answer(self._questions, content, buffers)
         if answer is not None:
             self.send(answer)
 
@@ -286,26 +283,12 @@ class Chat(PageWidget):
         if kind == "terminal":
             print(self)  # noqa: T201
             return
-        display_id = self._outputs.add(kind)
-        data, metadata = self._outputs.saved()
+        display_id = self._page.add_output(kind)
+        data, metadata = self._page.saved()
         if kind == "live":
             view = (self._repr_mimebundle_() or ({}, {}))[0]
             data = {**view, "text/plain": repr(self)}
         display(data, metadata=metadata, raw=True, display_id=display_id)
-
-    def _take_over(self, records: Iterable[saved_notebook.Record]) -> None:
-        """Keep what was saved of replies, for the next time that they are saved."""
-        with self._transcript.lock:
-            self._transcript.take_over(records)
-            self._page.show()
-        self._tell()
-
-
-def _new_name() -> str:
-    names, number = Conversation.names(), 1
-    while (name := "chat" if number == 1 else f"chat {number}") in names:
-        number += 1
-    return name
 
 
 def _check_names(options: Iterable[str]) -> None:

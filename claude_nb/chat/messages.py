@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from claude_nb.conversation import export
 from claude_nb.errors import ClaudeError, InputError
@@ -15,12 +16,9 @@ from claude_nb.request.attachments.variables import variables
 from claude_nb.request.place import shell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from claude_nb.chat.asking import Asking
-    from claude_nb.chat.outputs import Outputs
-    from claude_nb.chat.page import Page
-    from claude_nb.chat.transcript import Transcript
+    from claude_nb.chat.questions import Questions
 
     Content = dict[str, Any]
     Buffers = Sequence[Any]
@@ -28,18 +26,7 @@ if TYPE_CHECKING:
 _BEGUN = re.compile(r"\{\{\s*(\w*)$")
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """The parts of a chat to which a page can speak, and what Python asks with in it."""
-
-    transcript: Transcript
-    outputs: Outputs
-    page: Page
-    asking: Asking
-    arguments: Callable[[], dict[str, Any]]
-
-
-def answer(chat: Parts, content: Any, buffers: Buffers) -> Content | None:
+def answer(chat: Questions, content: Any, buffers: Buffers) -> Content | None:
     """Do what a message of the page asks for: on any of the kernel's threads, at any time.
 
     Returns:
@@ -57,82 +44,75 @@ def answer(chat: Parts, content: Any, buffers: Buffers) -> Content | None:
     return None if n is None else {"ack": n, **said}
 
 
-def _arguments(chat: Parts, content: Content) -> dict[str, Any]:
-    """What a question of the page is asked with: the model and effort that it names.
+def _picked(content: Content) -> dict[str, str | None]:
+    """The model and effort that a question of the page names.
 
     Those of the widget's state may be older: ipywidgets holds a change back until the one before it
     is acknowledged, but sends messages at once.
     """
-    model, effort = str(content.get("model", "")), str(content.get("effort", ""))
-    return {**chat.arguments(), "model": model, "effort": effort or None}
+    model, effort = (str(content.get(name, "")) for name in ("model", "effort"))
+    return {"model": model, "effort": effort or None}
 
 
-def send(chat: Parts, content: Content, _: Buffers) -> None:
+def send(chat: Questions, content: Content, _: Buffers) -> None:
     """Ask what was written, with the files that were attached."""
-    files = chat.page.files()
-    prompt = str(content.get("text", ""))
-    after, arguments = chat.transcript.after, _arguments(chat, content)
-    turn = chat.asking.put(chat.asking.written(prompt, files, after, arguments))
-    chat.page.detach_all()
-    chat.asking.start(turn)
+    files = [(name, data) for name, data, _ in chat.page.files.values()]
+    live = chat.put(chat.write(str(content.get("text", "")), files), **_picked(content))
+    chat.page.files.clear()
+    chat.page.show_files()
+    chat.start(live)
 
 
-def stop(chat: Parts, content: Content, _: Buffers) -> None:
-    """Stop the answer that the page shows, and not one that has begun since."""
-    with chat.transcript.lock:
-        turn = chat.transcript.current
-        if turn is not None and turn.key == content.get("turn"):
-            chat.asking.stop()
-
-
-def asked(chat: Parts, content: Content, _: Buffers) -> None:
-    """The page shows the question about a call, or answers it."""
-    turn = chat.transcript.current
-    if turn is not None and turn.question is not None:
-        turn.question.receive(content)
-
-
-def retry(chat: Parts, content: Content, _: Buffers) -> None:
+def retry(chat: Questions, content: Content, _: Buffers) -> None:
     """Ask the same again."""
-    turn = chat.transcript.turn(content.get("turn"))
-    chat.asking.start(chat.asking.put(turn.again(_arguments(chat, content))))
+    turn = chat.transcript.turn(content.get("turn")).again()
+    chat.start(chat.put(turn, **_picked(content)))
 
 
-def edit(chat: Parts, content: Content, _: Buffers) -> None:
+def edit(chat: Questions, content: Content, _: Buffers) -> None:
     """Ask in other words, in the same place."""
-    turn = chat.transcript.turn(content.get("turn"))
-    prompt, arguments = str(content.get("text", "")), _arguments(chat, content)
-    written = chat.asking.written(prompt, turn.files, turn.after, arguments)
-    chat.asking.start(chat.asking.put(written))
+    old = chat.transcript.turn(content.get("turn"))
+    turn = chat.write(str(content.get("text", "")), old.files, old)
+    chat.start(chat.put(turn, **_picked(content)))
 
 
-def pick(chat: Parts, content: Content, _: Buffers) -> None:
+def stop(chat: Questions, content: Content, _: Buffers) -> None:
+    """Stop the answer that the page shows, and not one that has begun since."""
+    live = chat.transcript.answering
+    if live is not None and live.turn.key == content.get("turn"):
+        live.stop()
+
+
+def asked(chat: Questions, content: Content, _: Buffers) -> None:
+    """The page shows the question about a call, or answers it."""
+    if (live := chat.transcript.answering) is not None:
+        live.question.receive(content)
+
+
+def pick(chat: Questions, content: Content, _: Buffers) -> None:
     """Go to the version before or after."""
     chat.transcript.pick(content.get("turn"), 1 if content.get("by") == 1 else -1)
 
 
-def clear(chat: Parts, _: Content, __: Buffers) -> None:
+def clear(chat: Questions, _: Content, __: Buffers) -> None:
     """Begin anew."""
     chat.transcript.clear()
 
 
-def bring_back(chat: Parts, _: Content, __: Buffers) -> None:
+def bring_back(chat: Questions, _: Content, __: Buffers) -> None:
     """Go back to what was said before it began anew."""
     chat.transcript.bring_back()
 
 
-def save(chat: Parts, content: Content, _: Buffers) -> Content:
+def save(chat: Questions, content: Content, _: Buffers) -> Content:
     """Save the conversation as a file, or hand it out for the clipboard."""
     conversation = chat.transcript.conversation
     if content.get("form") == "copy":
         return {"text": conversation.to_markdown()}
     suffix = ".ipynb" if content.get("form") == "notebook" else ".md"
     stem = re.sub(r"[^\w -]+", "-", conversation.name).strip() or "chat"
-    path = Path(f"{stem}{suffix}")
-    number = 1
-    while path.exists():
-        number += 1
-        path = Path(f"{stem} {number}{suffix}")
+    paths = (Path(f"{name}{suffix}") for name in numbered(stem))
+    path = next(path for path in paths if not path.exists())
     if suffix == ".ipynb":
         conversation.to_notebook(path)
     else:
@@ -140,21 +120,23 @@ def save(chat: Parts, content: Content, _: Buffers) -> Content:
     return {"said": f"Saved as {path}, in {path.resolve().parent}."}
 
 
-def attach(chat: Parts, content: Content, buffers: Buffers) -> None:
+def attach(chat: Questions, content: Content, buffers: Buffers) -> None:
     """A file is to go along with the next question."""
     name = clean(str(content.get("name") or "file"))[:100]
     data = bytes(buffers[0]) if buffers else b""
     if not data:
         raise InputError(f"{name} is empty.")
-    chat.page.attach(name, data, attached(data, name).note or name)
+    chat.page.files[uuid4().hex] = name, data, attached(data, name).note or name
+    chat.page.show_files()
 
 
-def detach(chat: Parts, content: Content, _: Buffers) -> None:
+def detach(chat: Questions, content: Content, _: Buffers) -> None:
     """And this one is not."""
-    chat.page.detach(str(content.get("file")))
+    chat.page.files.pop(str(content.get("file")), None)
+    chat.page.show_files()
 
 
-def complete(_: Parts, content: Content, __: Buffers) -> Content:
+def complete(_: Questions, content: Content, __: Buffers) -> Content:
     """The variables whose name goes on from what stands before the cursor."""
     here, begun = shell(), _BEGUN.search(str(content.get("text", "")))
     if begun is None or here is None:
@@ -163,24 +145,29 @@ def complete(_: Parts, content: Content, __: Buffers) -> Content:
     return {"matches": [{"name": name, "about": about} for name, about in found]}
 
 
-def resync(chat: Parts, _: Content, __: Buffers) -> None:
+def resync(chat: Questions, _: Content, __: Buffers) -> None:
     """A page has missed something."""
     chat.page.send_whole()
 
 
-def covered(chat: Parts, _: Content, __: Buffers) -> None:
+def covered(chat: Questions, _: Content, __: Buffers) -> None:
     """The page can show the chat over its saved form."""
-    chat.outputs.cover()
-    chat.page.settle()
+    chat.page.cover()
 
 
-def saved(chat: Parts, _: Content, __: Buffers) -> Content:
+def saved(chat: Questions, _: Content, __: Buffers) -> Content:
     """A page that was loaded anew puts the saved form in."""
-    data, metadata = chat.outputs.saved()
+    data, metadata = chat.page.saved()
     return {"data": data, "metadata": metadata}
 
 
-HANDLERS: dict[str, Callable[[Parts, Content, Buffers], Content | None]] = {
+def numbered(name: str) -> Iterator[str]:
+    """The name itself, then with 2, 3, … behind it: for where it is taken."""
+    yield name
+    yield from (f"{name} {number}" for number in count(2))
+
+
+HANDLERS: dict[str, Callable[[Questions, Content, Buffers], Content | None]] = {
     "send": send,
     "stop": stop,
     "asked": asked,

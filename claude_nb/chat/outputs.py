@@ -1,87 +1,82 @@
-"""A chat as it is saved: what stands in the outputs in which it was displayed.
-
-What is on the page is not what is saved: once a page has shown that it can, the cell's output is
-replaced by the conversation as it is saved, made anew after each answer, and the page puts the chat
-over it. So the file is right at any moment, whoever saves it, and with whatever becomes of the
-kernel.
-"""
+"""A chat as it is saved: its turns in three forms, and the records of their replies."""
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
-from IPython.display import update_display
-
+from claude_nb.errors import redact
 from claude_nb.render import chat as render
+from claude_nb.render import html, text
+from claude_nb.render.markdown.characters import clean
+from claude_nb.render.markdown.markdown import ROOT_CLASSES
+from claude_nb.render.saved_output import RECORD_VERSION
 
 if TYPE_CHECKING:
-    from claude_nb.chat.transcript import Transcript
+    from claude_nb.chat.transcript import At, ChatTurn, Transcript
 
-MAX_PLACES = 8
-"""Outputs of one chat that are kept up to date; of one that is displayed more often, the last."""
+_BUBBLE = "background:#8888881f;border-radius:8px;margin:22px 0 8px 15%;padding:7px 11px"
+_BELOW = "margin:4px 0 12px;font-size:90%"
 
 
-class Outputs:
-    """The outputs of a chat, and what is saved in them.
+def saved(transcript: Transcript, classes: str) -> tuple[dict[str, str], dict[str, Any]]:
+    """The MIME bundle and the metadata of an output that shows a chat.
 
     Args:
-        transcript: What is saved.
-
-    Attributes:
-        mark: The class of the saved form by which a page finds what to put the chat over.
-        version: How often the saved form was made anew.
+        transcript: What is shown: the turns on the current branch. The metadata holds the records
+            of the replies on every branch.
+        classes: More classes for the root element.
     """
+    with transcript.lock:
+        shown, records = transcript.shown(), transcript.records()
+    turns = [(turn, turn.answer, at) for turn, at in shown if turn.answer is not None]
+    name, count = transcript.conversation.name, len(turns)
+    title = name.capitalize() if name.startswith("chat") else f"Chat · {name}"
+    record = {
+        "version": RECORD_VERSION,
+        "simulated": any(record.get("simulated") is True for record in records),
+        "chat": {"conversation": name, "turns": count},
+        "replies": records,
+    }
+    head = f"{title} · {count} turn{'' if count == 1 else 's'}"
+    return _forms(turns, head, classes), {"claude_nb": record}
 
-    def __init__(self, transcript: Transcript) -> None:
-        self.mark = f"claude-nb-chat-{uuid4().hex}"
-        self.version = 0
-        self._covered = False
-        self._coverable = False
-        self._transcript = transcript
-        self._lock = transcript.lock
-        self._places: deque[str] = deque(maxlen=MAX_PLACES)
 
-    def add(self, kind: str) -> str:
-        """One more output, of a kind that ``run.fitting`` tells; what is returned names it."""
-        display_id = uuid4().hex
-        with self._lock:
-            self._places.append(display_id)
-            self._covered = self._covered or kind == "updating"
-            self._coverable = self._coverable or kind == "live"
-        return display_id
+def _forms(
+    turns: list[tuple[ChatTurn, render.Answer, At]], head: str, classes: str
+) -> dict[str, str]:
+    """Turns as HTML, Markdown and plain text, below a line about all of them."""
+    simulated = any(answer.simulated for _, answer, _ in turns)
+    badge = f' <span style="{html.BADGE}">simulated</span>' if simulated else ""
+    above = f'<p style="margin:0 0 4px;{html.QUIET}">{html.text(head)}{badge}</p>'
+    nothing = f'<p style="{html.QUIET}">Nothing was said.</p>'
+    body = "".join(_html(*turn) for turn in turns) or nothing
+    marked = [_markdown(head) + ("\n\n*simulated*" if simulated else "")]
+    plain = [head]
+    for turn, answer, _ in turns:
+        marked.append(f"**You**\n\n{_markdown(turn.prompt)}\n\n**Claude**\n\n{answer.markdown}")
+        plain.append(f"You: {clean(redact(turn.prompt), prose=True)}\n\n{answer.plain}")
+    return {
+        "text/html": (
+            f'<div class="claude-nb {classes} {ROOT_CLASSES}" style="padding-left:5px">'
+            f"{above}{body}</div>"
+        ),
+        "text/markdown": "\n\n---\n\n".join(marked),
+        "text/plain": "\n\n".join(plain),
+    }
 
-    def cover(self) -> None:
-        """A page can show the chat over the saved form: that may take the widget's place."""
-        with self._lock:
-            self._covered = True
 
-    def renew(self) -> bool:
-        """Replace what is saved by what has been said so far, and say if there was something."""
-        with self._lock:
-            self.version += 1
-            if not self._covered:
-                return False
-            data, metadata = self.saved()
-            for display_id in self._places:
-                update_display(data, metadata=metadata, raw=True, display_id=display_id)
-            return True
+def _html(turn: ChatTurn, answer: render.Answer, at: At) -> str:
+    number, count = at
+    which = f"{number} of {count}" if count > 1 else ""
+    line = html.text(" · ".join(filter(None, [answer.line, which])))
+    below = f'<p style="{_BELOW};{html.QUIET}">{line}</p>' if line else ""
+    if answer.usage:
+        summary = f'<summary style="{html.QUIET}">{line}</summary>'
+        below = f'<details style="{_BELOW}">{summary}{answer.usage}</details>'
+    asked = render.question(turn.prompt, turn.notes)
+    bubble = f'<div dir="auto" style="{_BUBBLE}">{asked}</div>'
+    return f"{bubble}{answer.html}{answer.below}{below}"
 
-    def saved(self) -> tuple[dict[str, str], dict[str, Any]]:
-        """The chat as it is saved: three forms, and the record of every reply on every branch."""
-        with self._lock:
-            name = self._transcript.conversation.name
-            turns = [
-                render.Turn(turn.prompt, turn.notes, turn.answer, at)
-                for turn, at in self._transcript.shown()
-                if turn.answer is not None
-            ]
-            records = self._transcript.records()
-            count = len(turns)
-            title = name.capitalize() if name.startswith("chat") else f"Chat · {name}"
-            head = f"{title} · {count} turn{'' if count == 1 else 's'}"
-            classes = f"{self.mark} claude-nb-v{self.version}" if self._coverable else ""
-            simulated = any(record.get("simulated") is True for record in records)
-            bundle = render.mimebundle(turns, head, classes)
-            return bundle, render.metadata(name, turns, records, simulated=simulated)
+
+def _markdown(words: str) -> str:
+    return text.harmless(text.closed(clean(redact(words), prose=True)))

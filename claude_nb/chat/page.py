@@ -1,11 +1,21 @@
-"""What a page is told of a chat: what has changed, or all of it."""
+"""Where a chat is shown: the pages that it is sent to, and the outputs in which it is saved.
+
+What is on the page is not what is saved: once a page has shown that it can, the cell's output is
+replaced by the conversation as it is saved, made anew after each answer, and the page puts the chat
+over it. So the file is right at any moment, whoever saves it, and with whatever becomes of the
+kernel.
+"""
 
 from __future__ import annotations
 
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from IPython.display import update_display
+
+from claude_nb.chat import outputs
 from claude_nb.render import chat as render
 from claude_nb.render import labels
 from claude_nb.views import protocol
@@ -13,31 +23,39 @@ from claude_nb.views import protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from claude_nb.chat.outputs import Outputs
-    from claude_nb.chat.transcript import At, Transcript
-    from claude_nb.chat.turns import Turn
+    from claude_nb.chat.transcript import At, ChatTurn, Transcript
     from claude_nb.views.protocol import Op
+
+MAX_OUTPUTS = 8
+"""Outputs of one chat that are kept up to date; of one that is displayed more often, the last."""
+
+_OF_ANSWER = ("html", "below", "usage", "line", "source", "simulated")
 
 
 class Page:
-    """The pages on which a chat is shown; all of them hear the same.
+    """The pages on which a chat is shown, which all get the same messages, and its outputs.
 
     Args:
         transcript: What is shown.
-        outputs: What is saved of it.
         send: Sends the pages a message.
+
+    Attributes:
+        files: What goes along with the next question, by its name on the page: a name, the data,
+            and a description.
     """
 
-    def __init__(
-        self, transcript: Transcript, outputs: Outputs, send: Callable[[dict[str, Any]], object]
-    ) -> None:
+    def __init__(self, transcript: Transcript, send: Callable[[dict[str, Any]], object]) -> None:
+        self.files: dict[str, tuple[str, bytes, str]] = {}
         self._transcript = transcript
         self._lock = transcript.lock
-        self._outputs = outputs
         self._send = send
         self._number = 0
         self._posted: list[tuple[Any, ...]] = []
-        self._files: dict[str, tuple[str, bytes, str]] = {}
+        self._mark = f"claude-nb-chat-{uuid4().hex}"  # the class of what a page puts the chat over
+        self._version = 0
+        self._covered = False
+        self._coverable = False
+        self._outputs: deque[str] = deque(maxlen=MAX_OUTPUTS)
 
     def post(self, *ops: Op) -> None:
         """Send operations of ``views.protocol``, as the next message."""
@@ -48,35 +66,29 @@ class Page:
     def show(self) -> None:
         """Send what has changed in the list of turns, and the facts above it."""
         with self._lock:
-            shown = self._transcript.shown()
-            marks = _marks(shown)
-            keep = 0
-            while keep < min(len(marks), len(self._posted)) and marks[keep] == self._posted[keep]:
-                keep += 1
-            self._posted = marks
+            before = self._posted
+            shown = self._shown()
+            same = [old == new for old, new in zip(before, self._posted, strict=False)]
+            keep = [*same, False].index(False)
             turns = [_for_page(turn, at) for turn, at in shown[keep:]]
             self.post(protocol.turns(keep, turns), self._about())
 
-    def settle(self) -> None:
-        """Replace what is saved by what has been said so far, and send which version that is."""
-        with self._lock:
-            if self._outputs.renew():
-                self.post(protocol.settled(self._outputs.version))
+    def show_files(self) -> None:
+        """Send which files go along with the next question."""
+        self.post(self._about())
 
     def whole(self) -> dict[str, object]:
         """All that is on the page, in one message."""
         with self._lock:
-            shown = self._transcript.shown()
-            self._posted = _marks(shown)
             ops = [
-                protocol.turns(0, [_for_page(turn, at) for turn, at in shown]),
+                protocol.turns(0, [_for_page(turn, at) for turn, at in self._shown()]),
                 self._about(),
-                protocol.settled(self._outputs.version),
+                protocol.settled(self._version),
             ]
-            turn = self._transcript.current
-            if turn is not None and turn.reply is not None:
-                snapshot = turn.frames.snapshot(turn.reply, time.monotonic())
-                ops.append(protocol.frame(turn.key, snapshot))
+            live = self._transcript.answering
+            if live is not None and live.reply is not None:
+                snapshot = live.frames.snapshot(live.reply, time.monotonic())
+                ops.append(protocol.frame(live.turn.key, snapshot))
             return {"chat": self._number, "reset": True, "ops": ops}
 
     def send_whole(self) -> None:
@@ -84,71 +96,63 @@ class Page:
         with self._lock:
             self._send(self.whole())
 
+    # What is saved.
+
+    def add_output(self, kind: str) -> str:
+        """Add an output of a kind that ``asking.fitting`` tells, and return its display id."""
+        display_id = uuid4().hex
+        with self._lock:
+            self._outputs.append(display_id)
+            self._covered = self._covered or kind == "updating"
+            self._coverable = self._coverable or kind == "live"
+        return display_id
+
+    def cover(self) -> None:
+        """A page can show the chat over its saved form: that may take the widget's place."""
+        self._covered = True
+        self.settle()
+
+    def settle(self) -> None:
+        """Replace what is saved by the turns as they are now, and send which version that is."""
+        with self._lock:
+            self._version += 1
+            if self._covered:
+                data, metadata = self.saved()
+                for display_id in self._outputs:
+                    update_display(data, metadata=metadata, raw=True, display_id=display_id)
+                self.post(protocol.settled(self._version))
+
+    def saved(self) -> tuple[dict[str, str], dict[str, Any]]:
+        """The chat as it is saved: its MIME bundle and its metadata."""
+        classes = f"{self._mark} claude-nb-v{self._version}" if self._coverable else ""
+        return outputs.saved(self._transcript, classes)
+
+    def _shown(self) -> list[tuple[ChatTurn, At]]:
+        """The turns as they are sent now; what changes later is sent again."""
+        shown = self._transcript.shown()
+        self._posted = [(turn.key, at, turn.answer is None) for turn, at in shown]
+        return shown
+
     def _about(self) -> Op:
         conversation = self._transcript.conversation
         cost = labels.money(self._transcript.spent) if self._transcript.spent else ""
         return protocol.about(
-            self._outputs.mark,
+            self._mark,
             conversation.name,
             cost + ("+" if cost and self._transcript.unknown_cost else ""),
             cleared=conversation.head is None and bool(conversation.exchanges),
-            files=[{"file": key, "note": note} for key, (_, _, note) in self._files.items()],
+            files=[{"file": key, "note": note} for key, (_, _, note) in self.files.items()],
         )
 
-    # The files that go along with the next question.
 
-    def files(self) -> list[tuple[str, bytes]]:
-        """Their names and what is in them."""
-        with self._lock:
-            return [(name, data) for name, data, _ in self._files.values()]
-
-    def attach(self, name: str, data: bytes, note: str) -> None:
-        """Show one more, which ``note`` describes."""
-        with self._lock:
-            self._files[uuid4().hex] = (name, data, note)
-            self.post(self._about())
-
-    def detach(self, key: str) -> None:
-        """Leave one out, by its name on the page."""
-        with self._lock:
-            self._files.pop(key, None)
-            self.post(self._about())
-
-    def detach_all(self) -> None:
-        """They have gone along with a question."""
-        with self._lock:
-            self._files.clear()
-            self.post(self._about())
-
-
-def _marks(shown: list[tuple[Turn, At]]) -> list[tuple[Any, ...]]:
-    """What a page shows of each turn: one with another mark is sent again."""
-    return [(turn.key, at, turn.answer is None) for turn, at in shown]
-
-
-def _for_page(turn: Turn, at: tuple[int, int]) -> dict[str, Any]:
-    """A turn as the page is told of it: see ``views.protocol``.
-
-    Args:
-        turn: The turn.
-        at: Which of how many versions it is, from 1.
-    """
+def _for_page(turn: ChatTurn, at: At) -> dict[str, Any]:
+    """A turn as a page is sent it, with which of how many versions it is."""
     answer = turn.answer
-    shown: dict[str, Any] = {
+    return {
         "key": turn.key,
         "prompt": render.question(turn.prompt, turn.notes),
         "source": turn.prompt,
         "asked_in": turn.asked_in,
         "at": list(at),
-        "answer": None,
+        "answer": answer and {name: getattr(answer, name) for name in _OF_ANSWER},
     }
-    if answer is not None:
-        shown["answer"] = {
-            "html": answer.html,
-            "below": answer.below,
-            "usage": answer.usage,
-            "line": answer.line,
-            "source": answer.source,
-            "simulated": answer.simulated,
-        }
-    return shown

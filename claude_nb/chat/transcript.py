@@ -1,102 +1,231 @@
-"""Which turns a chat shows: its conversation's current branch, up to what is being answered."""
+"""The turns of a chat: its conversation's current branch, or up to what is being answered.
+
+A ``ChatTurn`` is derived from an exchange, a ``LiveTurn`` shows the answer that grows, and the
+``Transcript`` puts them in order.
+"""
 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Self
+from uuid import uuid4
 
-from claude_nb.chat.turns import Turn
 from claude_nb.conversation import export, saved_notebook
+from claude_nb.conversation.history import THINKING_LEFT_OUT, label
 from claude_nb.errors import InputError
+from claude_nb.render import chat as render
+from claude_nb.views import protocol
+from claude_nb.views.frames import Frames, Pace
+from claude_nb.views.question import Question
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from claude_nb.asking.conversation import Conversation
+    from claude_nb.client.engine import Stream
     from claude_nb.conversation.history import Exchange
+    from claude_nb.reply import Reply
+    from claude_nb.streaming.block import Block
+    from claude_nb.views.protocol import Op
 
     At = tuple[int, int]  # which of how many versions, from 1
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ChatTurn:
+    """A question as a chat shows it, and its answer once that has ended.
+
+    Attributes:
+        prompt: The user's words.
+        after: What it follows in the conversation, or None at the beginning.
+        content: The content blocks that are sent for it; none for the prompt alone.
+        notes: What was put in or sent along, a few words each.
+        files: Names and values that are sent along, to be sent again when it is edited.
+        asked_in: The cell in which it was asked, as ``[3]``, or an empty text.
+        answer: The answer in all its forms, or None while there is none.
+        key: Its name on the page.
+    """
+
+    prompt: str
+    after: Exchange | None
+    content: tuple[dict[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
+    files: tuple[tuple[str, Any], ...] = ()
+    asked_in: str = ""
+    answer: render.Answer | None = None
+    key: str = field(default_factory=lambda: uuid4().hex)
+
+    @classmethod
+    def of(cls, exchange: Exchange) -> Self:
+        """A turn that was asked elsewhere: in a cell, another chat or an earlier kernel."""
+        return cls(
+            exchange.prompt,
+            exchange.parent,
+            () if isinstance(exchange.content, str) else exchange.content,
+            tuple(export.attached(exchange)),
+            asked_in=label(exchange) if exchange.place.execution else "",
+            answer=render.answer_of_text(exchange.text, simulated=exchange.simulated),
+        )
+
+    def again(self) -> Self:
+        """The same question with the same data, to be asked once more."""
+        return replace(self, asked_in="", answer=None, key=uuid4().hex)
+
+
+@dataclass(eq=False)
+class LiveTurn:
+    """The question that is being answered, and the view in which its answer grows.
+
+    Where the conversation keeps nothing of the answer, it remains as the turn that failed.
+
+    Attributes:
+        turn: The question, with its answer once that has ended.
+        arguments: What it is asked with, as ``ask`` takes it.
+        lock: That of the chat.
+        post: Sends the page an operation.
+        reply: The answer as it grows, or None before the request is sent.
+        frames: What the page has been sent of it.
+        question: Asks the reader about calls of tools.
+        ended: Set when the answer has ended, or the question could not be sent.
+    """
+
+    turn: ChatTurn
+    arguments: Mapping[str, Any]
+    lock: threading.RLock
+    post: Callable[[Op], object]
+    reply: Reply | None = None
+    frames: Frames = field(default_factory=Frames)
+    ended: threading.Event = field(default_factory=threading.Event)
+    _pace: Pace = field(default_factory=Pace)
+    _stream: Stream | None = None
+    _stopped: bool = False
+
+    def __post_init__(self) -> None:
+        self.question = Question(self._show)
+
+    @property
+    def id(self) -> str:
+        """Its name in the conversation, or an empty text before the request is sent."""
+        sent = self.reply.request.turn if self.reply is not None else None
+        return sent.id if sent is not None else ""
+
+    def begin(self, stream: Stream, reply: Reply) -> Self:
+        """Show this reply from now on."""
+        reply.notes = tuple(note for note in reply.notes if note == THINKING_LEFT_OUT)
+        with self.lock:
+            self._stream, self.reply = stream, reply
+            if self._stopped:
+                stream.stop()
+        return self
+
+    def stop(self) -> None:
+        """Stop the answer, also before its request is sent; what came is kept."""
+        with self.lock:
+            self._stopped = True
+            if self._stream is not None:
+                self._stream.stop()
+
+    def frame(self, reply: Reply, now: float) -> float:
+        """Send the page what has changed: see ``views.painter.View``, as for the next two."""
+        with self.lock, self._pace.measured():
+            message = self.frames.next(reply, now)
+            if message is not None:
+                self.post(protocol.frame(self.turn.key, message))
+        return self._pace.pause(self.frames)
+
+    def confirm(self, call: Block) -> bool | None:
+        """Ask on the page whether a call may run, and wait for the answer."""
+        return self.question.put(call)
+
+    def settle(self, reply: Reply) -> None:
+        """Send the last frame."""
+        self.question.withdraw()
+        self.frame(reply, reply.ended or time.monotonic())
+
+    def _show(self, call: Block | None) -> None:
+        """Show the question about a call, or none; no frame follows the answer that has ended."""
+        with self.lock:
+            if self.reply is not None and self.turn.answer is None:
+                self.frames.asking = call
+                self.frame(self.reply, time.monotonic())
+
+
 class Transcript:
-    """The turns of a chat, and what they have cost.
+    """The turns of a chat, derived from its conversation, and what they have cost.
 
     Args:
         conversation: What it goes on with; cells and other chats may go on with it too.
 
     Attributes:
         conversation: The same.
-        lock: Under it all that the parts of a chat keep is changed; traits are set outside of it.
-        current: The turn that is being answered, or None.
+        lock: The conversation's lock: a chat changes under it as well. Traits are set without it.
+        live: The question that is being answered, or the last one if it failed; else None.
         spent: What the replies have cost together, in USD, as far as that is known.
         unknown_cost: Whether there is more that is not known.
     """
 
     def __init__(self, conversation: Conversation) -> None:
         self.conversation = conversation
-        self.lock = threading.RLock()
-        self.current: Turn | None = None
+        self.lock = conversation.lock
+        self.live: LiveTurn | None = None
         self.spent = 0.0
         self.unknown_cost = False
-        self._known: dict[str, Turn] = {}
+        self._head: Exchange | None = None  # of the conversation, when the last question failed
+        self._turns: dict[str, ChatTurn] = {}  # made once for each exchange
         self._records: dict[str, dict[str, Any]] = {}
-        self._failed: Turn | None = None
-        self._failed_at: Exchange | None = None  # the head of the conversation at that moment
+
+    @property
+    def answering(self) -> LiveTurn | None:
+        """The question that is being answered, or None."""
+        live = self.live
+        return live if live is not None and live.turn.answer is None else None
 
     @property
     def after(self) -> Exchange | None:
-        """What the next question follows: the last that is shown."""
-        return self._failed.after if self._failed else self.conversation.head
+        """What the next question follows: the last answer that is shown."""
+        return self.live.turn.after if self.live else self.conversation.head
 
-    def shown(self) -> list[tuple[Turn, At]]:
-        """The current branch, up to what is being answered or has failed."""
+    def shown(self) -> list[tuple[ChatTurn, At]]:
+        """The turns, each with which of how many versions it is."""
         with self.lock:
-            conversation = self.conversation
-            siblings: dict[str, list[Exchange]] = {}
-            for exchange in conversation.exchanges:
-                siblings.setdefault(_parent(exchange), []).append(exchange)
-            extra = self.current or self._failed
-            branch = conversation.branch
-            if extra is not None and any(exchange.id == extra.id for exchange in branch):
-                extra = None
-            if extra is not None:
-                branch = extra.after.branch if extra.after else []
+            live, last = self.live, self.after
+            versions: dict[Exchange | None, list[Exchange]] = {}
+            for exchange in self.conversation.exchanges:
+                versions.setdefault(exchange.parent, []).append(exchange)
             found = []
-            for exchange in branch:
-                turn = self._known.get(exchange.id)
-                if turn is None:
-                    turn = Turn.of(exchange, self._records.get(exchange.id))
-                    self._known[exchange.id] = turn
-                same = siblings[_parent(exchange)]
+            for exchange in last.branch if last else []:
+                turn = self._turns.get(exchange.id) or ChatTurn.of(exchange)
+                self._turns[exchange.id] = turn
+                same = versions[exchange.parent]
                 found.append((turn, (same.index(exchange) + 1, len(same))))
-            if extra is not None:
-                count = len(siblings.get(extra.after.id if extra.after else "", [])) + 1
-                found.append((extra, (count, count)))
+            if live is not None:  # it may be in the conversation already
+                count = sum(exchange.id != live.id for exchange in versions.get(last, [])) + 1
+                found.append((live.turn, (count, count)))
             return found
 
-    def turn(self, key: object) -> Turn:
+    def turn(self, key: object) -> ChatTurn:
         """The turn that is shown under this key.
 
         Raises:
             InputError: There is none.
         """
-        with self.lock:
-            for turn, _ in self.shown():
-                if turn.key == key:
-                    return turn
+        for turn, _ in self.shown():
+            if turn.key == key:
+                return turn
         raise InputError("That message is not there any more.")
 
     def records(self) -> list[dict[str, Any]]:
         """What is saved of every reply, on all branches."""
         with self.lock:
             name = self.conversation.name
-            found = []
-            for exchange in self.conversation.exchanges:
-                turn = self._known.get(exchange.id)
-                own = turn.record if turn else self._records.get(exchange.id)
-                found.append(own or export.record(exchange, name, exchange.place.cell))
-            if self._failed is not None and self._failed.record is not None:
-                found.append(self._failed.record)
+            found = [
+                self._records.get(exchange.id) or export.record(exchange, name, exchange.place.cell)
+                for exchange in self.conversation.exchanges
+            ]
+            if self.live is not None and not self.answering:
+                found.append(self._records[self.live.id])
             return found
 
     # One question at a time.
@@ -107,39 +236,18 @@ class Transcript:
         Raises:
             InputError: Something is.
         """
-        if self.current is not None:
+        if self.answering:
             raise InputError("Claude is still answering.", "Wait for the end, or press Stop.")
 
-    def put(self, turn: Turn) -> None:
-        """Show a question, as the one that is being answered.
-
-        Raises:
-            InputError: Another one is.
-        """
+    def end(self, live: LiveTurn, answer: render.Answer, record: dict[str, Any]) -> None:
+        """The answer has ended; a turn that the conversation does not keep has failed."""
         with self.lock:
-            self.check_idle()
-            self.current = turn
-            self._failed = None
-
-    def sent(self, turn: Turn, id_: str) -> None:
-        """The question has been sent, under its name in the conversation."""
-        with self.lock:
-            turn.id = id_
-            self._known[id_] = turn
-
-    def take_back(self) -> None:
-        """The question cannot be sent."""
-        with self.lock:
-            self.current = None
-
-    def end(self, turn: Turn, cost: float | None) -> None:
-        """The answer has ended; one that the conversation does not keep has failed."""
-        with self.lock:
-            self.current = None
-            if all(exchange.id != turn.id for exchange in self.conversation.exchanges):
-                self._known.pop(turn.id, None)
-                self._failed, self._failed_at = turn, self.conversation.head
-            self._charge(cost)
+            live.turn = self._turns[live.id] = replace(live.turn, answer=answer)
+            self._records[live.id] = record
+            self._head = self.conversation.head
+            if any(exchange.id == live.id for exchange in self.conversation.exchanges):
+                self.live = None
+            self._charge(answer.cost)
 
     def _charge(self, usd: float | None) -> None:
         self.unknown_cost = self.unknown_cost or usd is None
@@ -148,10 +256,10 @@ class Transcript:
     # Where the conversation goes on.
 
     def follow(self) -> None:
-        """The conversation has changed: here, in a cell or in another chat."""
+        """Forget what failed, once the conversation goes on from elsewhere."""
         with self.lock:
-            if self.conversation.head is not self._failed_at:
-                self._failed = None  # it went on from elsewhere
+            if not self.answering and self.conversation.head is not self._head:
+                self.live = None
 
     def clear(self) -> None:
         """Begin anew; what was said stays in the conversation.
@@ -161,7 +269,7 @@ class Transcript:
         """
         with self.lock:
             self.check_idle()
-            self._failed = None
+            self.live = None
         self.conversation.new()
 
     def bring_back(self) -> None:
@@ -170,8 +278,7 @@ class Transcript:
         Raises:
             InputError: An answer is under way.
         """
-        with self.lock:
-            self.check_idle()
+        self.check_idle()
         if self.conversation.exchanges:
             self.conversation.go_to(self.conversation.exchanges[-1])
 
@@ -189,35 +296,27 @@ class Transcript:
             self.check_idle()
             turn = self.turn(key)
             exchanges = self.conversation.exchanges
-            ids = [e.id for e in exchanges if e.parent is turn.after]
-            at = ids.index(turn.id) if turn.id in ids else len(ids)
-            wanted = at + by
-            if not 0 <= wanted < len(ids):
+            versions = [exchange for exchange in exchanges if exchange.parent is turn.after]
+            turns = [self._turns.get(exchange.id) for exchange in versions]
+            wanted = (turns.index(turn) if turn in turns else len(turns)) + by
+            if not 0 <= wanted < len(versions):
                 return
-            found = next(e for e in exchanges if e.id == ids[wanted])
-            self._failed = None
-        self.conversation.go_to(_newest_below(found, exchanges))
+            self.live = None
+        self.conversation.go_to(_newest_below(versions[wanted], exchanges))
 
     def take_over(self, records: Iterable[saved_notebook.Record]) -> None:
         """Keep what was saved of replies, for the next time that they are saved."""
         with self.lock:
             for record in records:
                 turn = record.data.get("turn")
-                spent = saved_notebook.spent(record)
                 if not isinstance(turn, dict) or not isinstance(turn.get("id"), str):
                     continue
-                if turn.get("conversation") != self.conversation.name:
+                name, id_ = turn.get("conversation"), turn["id"]
+                if name != self.conversation.name or id_ in self._records:  # or shown twice
                     continue
-                if turn["id"] in self._records:  # another output of the same chat
-                    continue
-                self._records[turn["id"]] = record.data
-                if spent is not None:
+                self._records[id_] = record.data
+                if (spent := saved_notebook.spent(record)) is not None:
                     self._charge(spent.cost)
-            self._known.clear()
-
-
-def _parent(exchange: Exchange) -> str:
-    return exchange.parent.id if exchange.parent else ""
 
 
 def _newest_below(exchange: Exchange, exchanges: Sequence[Exchange]) -> Exchange:

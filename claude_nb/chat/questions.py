@@ -1,0 +1,152 @@
+"""How a chat asks: one question at a time, whose answer is painted in the background."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from claude_nb.asking.asking import begin
+from claude_nb.chat.transcript import ChatTurn, LiveTurn
+from claude_nb.errors import ClaudeError
+from claude_nb.render import chat as render
+from claude_nb.render import saved_output
+from claude_nb.request.attachments.interpolation import compose
+from claude_nb.request.place import Place, shell
+from claude_nb.request.request import Request
+from claude_nb.views import protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from claude_nb.chat.page import Page
+    from claude_nb.chat.transcript import Transcript
+    from claude_nb.reply import Reply
+
+_OF_REQUEST = {field.name for field in fields(Request)} - {"tools"}
+
+
+def check(prompt: str, arguments: Mapping[str, Any]) -> None:
+    """Check what can be checked before there is a connection.
+
+    Args:
+        prompt: The user's words.
+        arguments: What they are asked with, as ``ask`` takes it.
+
+    Raises:
+        InputError: It cannot be asked so.
+    """
+    options = {name: value for name, value in arguments.items() if name in _OF_REQUEST}
+    Request(prompt, **options)
+
+
+@dataclass
+class Questions:
+    """Puts the questions of a chat, and sees to it that their answers are shown and kept.
+
+    Attributes:
+        transcript: The turns to which they are added.
+        page: Where they are shown and saved.
+        arguments: What a question is asked with at that moment, as ``ask`` takes it.
+        tell: Called when an answer begins, and when it has ended and is kept: on any thread, not
+            under the lock.
+        reply: The newest reply, or None.
+    """
+
+    transcript: Transcript
+    page: Page
+    arguments: Callable[[], dict[str, Any]]
+    tell: Callable[[], object]
+    reply: Reply | None = None
+
+    def write(
+        self, prompt: str, files: Sequence[tuple[str, Any]], turn: ChatTurn | None = None
+    ) -> ChatTurn:
+        """A question with its variables put in.
+
+        Args:
+            prompt: The user's words.
+            files: Names and values that are sent along.
+            turn: The turn in the place of which it is asked; by default it follows the last.
+
+        Raises:
+            InputError: It cannot be sent so.
+        """
+        here = shell()
+        filled = compose(prompt, variables=here.user_ns if here else {}, attached=files)
+        after = turn.after if turn is not None else self.transcript.after
+        return ChatTurn(prompt, after, filled.blocks, filled.notes, tuple(files))
+
+    def put(self, turn: ChatTurn, **picked: Any) -> LiveTurn:
+        """Show a question, to be sent now.
+
+        Args:
+            turn: The question.
+            **picked: What it is asked with in place of ``arguments``.
+
+        Raises:
+            InputError: It cannot be sent so, or another one is being answered.
+        """
+        arguments = {**self.arguments(), **picked, "content": turn.content}
+        check(turn.prompt, arguments)
+        with self.transcript.lock:
+            self.transcript.check_idle()
+            live = LiveTurn(turn, arguments, self.transcript.lock, self.page.post)
+            self.transcript.live = live
+            self.page.show()
+        self.tell()
+        return live
+
+    def send(self, live: LiveTurn) -> None:
+        """Send a question that was put; what cannot be sent is taken back.
+
+        Raises:
+            InputError: It was not sent.
+        """
+        turn = live.turn
+        try:
+            begin(
+                turn.prompt,
+                live.begin,
+                partial(self._end, live),
+                history=self.transcript.conversation,
+                new=turn.after is None,
+                after=turn.after,
+                place=Place(),
+                **live.arguments,
+            )
+        except BaseException:  # an interrupt too: the chat must not stay busy for ever
+            with self.transcript.lock:
+                self.transcript.live = None
+                self.page.show()
+            self.tell()
+            live.ended.set()
+            raise
+
+    def start(self, live: LiveTurn) -> None:
+        """Send a question that was put on the page, which is told what it is refused with."""
+        # Not on the thread of the page's messages: to count what a budget allows takes a while.
+        threading.Thread(target=self._send_for_page, args=(live,), daemon=True).start()
+
+    def _send_for_page(self, live: LiveTurn) -> None:
+        try:
+            self.send(live)
+        except ClaudeError as error:
+            self.page.post(protocol.refused(live.turn.prompt, str(error)))
+        except Exception as bug:  # noqa: BLE001 - the page is the only one to tell
+            self.page.post(protocol.refused(live.turn.prompt, f"{type(bug).__name__}: {bug}"))
+
+    def _end(self, live: LiveTurn, reply: Reply, bug: Exception | None) -> None:
+        """The answer has ended, and the conversation and the ledger have it."""
+        answer = render.answer(reply, live.frames.rendered)
+        record = saved_output.metadata(reply, reply.request)["claude_nb"]
+        with self.transcript.lock:
+            self.reply = reply
+            self.transcript.end(live, answer, record)
+            self.page.show()
+        self.page.settle()
+        if bug is not None:
+            self.page.post(protocol.refused("", f"A part of it could not be shown: {bug}"))
+        self.tell()
+        live.ended.set()
