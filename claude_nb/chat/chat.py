@@ -19,13 +19,13 @@ from IPython.display import display
 
 from claude_nb.asking.asking import fitting
 from claude_nb.asking.conversation import Conversation
-from claude_nb.chat import messages
+from claude_nb.chat.messages import Messages, numbered
 from claude_nb.chat.page import Page
 from claude_nb.chat.questions import Questions, check
 from claude_nb.chat.transcript import Transcript
 from claude_nb.conversation import restore, saved_notebook
 from claude_nb.cost.models import DEFAULT_MODEL, known_models
-from claude_nb.errors import ClaudeError, InputError
+from claude_nb.errors import InputError
 from claude_nb.render.markdown.characters import clean
 from claude_nb.request.request import EFFORTS, Request
 from claude_nb.tools.tools import Tools
@@ -112,11 +112,12 @@ class Chat(PageWidget):
         asked_with = {"model": model, "effort": effort or None, "system": system, **options}
         check("hello", asked_with)
         if conversation is None or isinstance(conversation, str):
-            names = (name for name in messages.numbered("chat") if name not in Conversation.names())
+            names = (name for name in numbered("chat") if name not in Conversation.names())
             conversation = Conversation.named(conversation or next(names))
         self._transcript = Transcript(conversation)
         self._page = Page(self._transcript, self.send)
         self._questions = Questions(self._transcript, self._page, self._arguments, self._tell)
+        self._messages = Messages(self._transcript, self._page, self._questions)
         super().__init__(
             model=model,
             effort=effort or "",
@@ -194,15 +195,12 @@ class Chat(PageWidget):
         files = [(f"attachment {number}", value) for number, value in enumerate(attach, 1)]
         questions = self._questions
         live = questions.put(questions.write(prompt, files))
-        questions.send(live)
+        reply = questions.send(live)
         try:
             live.ended.wait()
         except KeyboardInterrupt:
             self.stop()
             live.ended.wait()
-        reply = live.reply
-        if reply is None:
-            raise ClaudeError("The chat was closed.")
         reply.check()
         return reply
 
@@ -270,7 +268,7 @@ class Chat(PageWidget):
 
     def _receive(self, _widget: Any, content: Any, buffers: Sequence[Any]) -> None:
         """A message of the page."""
-        answer = messages.answer(self._questions, content, buffers)
+        answer = self._messages.answer(content, buffers)
         if answer is not None:
             self.send(answer)
 

@@ -98,15 +98,17 @@ class Questions:
         self.tell()
         return live
 
-    def send(self, live: LiveTurn) -> None:
-        """Send a question that was put; what cannot be sent is taken back.
+    def send(self, live: LiveTurn) -> Reply:
+        """Send a question that was put, and return its reply, which grows from now on.
+
+        What cannot be sent is taken back.
 
         Raises:
             InputError: It was not sent.
         """
         turn = live.turn
         try:
-            begin(
+            return begin(
                 turn.prompt,
                 live.begin,
                 partial(self._end, live),
@@ -126,16 +128,16 @@ class Questions:
 
     def start(self, live: LiveTurn) -> None:
         """Send a question that was put on the page, which is told what it is refused with."""
-        # Not on the thread of the page's messages: to count what a budget allows takes a while.
-        threading.Thread(target=self._send_for_page, args=(live,), daemon=True).start()
 
-    def _send_for_page(self, live: LiveTurn) -> None:
-        try:
-            self.send(live)
-        except ClaudeError as error:
-            self.page.post(protocol.refused(live.turn.prompt, str(error)))
-        except Exception as bug:  # noqa: BLE001 - the page is the only one to tell
-            self.page.post(protocol.refused(live.turn.prompt, f"{type(bug).__name__}: {bug}"))
+        def send() -> None:
+            try:
+                self.send(live)
+            except Exception as error:  # noqa: BLE001 - the page is the only one to tell
+                bug = "" if isinstance(error, ClaudeError) else f"{type(error).__name__}: "
+                self.page.post(protocol.refused(live.turn.prompt, f"{bug}{error}"))
+
+        # Not on the thread of the page's messages: to count what a budget allows takes a while.
+        threading.Thread(target=send, daemon=True).start()
 
     def _end(self, live: LiveTurn, reply: Reply, bug: Exception | None) -> None:
         """The answer has ended, and the conversation and the ledger have it."""

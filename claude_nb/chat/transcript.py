@@ -89,6 +89,7 @@ class LiveTurn:
         frames: What the page has been sent of it.
         question: Asks the reader about calls of tools.
         ended: Set when the answer has ended, or the question could not be sent.
+        id: Its name in the conversation, or an empty text before the request is sent.
     """
 
     turn: ChatTurn
@@ -98,6 +99,7 @@ class LiveTurn:
     reply: Reply | None = None
     frames: Frames = field(default_factory=Frames)
     ended: threading.Event = field(default_factory=threading.Event)
+    id: str = ""
     _pace: Pace = field(default_factory=Pace)
     _stream: Stream | None = None
     _stopped: bool = False
@@ -105,17 +107,12 @@ class LiveTurn:
     def __post_init__(self) -> None:
         self.question = Question(self._show)
 
-    @property
-    def id(self) -> str:
-        """Its name in the conversation, or an empty text before the request is sent."""
-        sent = self.reply.request.turn if self.reply is not None else None
-        return sent.id if sent is not None else ""
-
     def begin(self, stream: Stream, reply: Reply) -> Self:
         """Show this reply from now on."""
         reply.notes = tuple(note for note in reply.notes if note == THINKING_LEFT_OUT)
         with self.lock:
             self._stream, self.reply = stream, reply
+            self.id = reply.request.turn.id if reply.request.turn is not None else ""
             if self._stopped:
                 stream.stop()
         return self
