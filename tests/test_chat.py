@@ -431,6 +431,37 @@ def test_what_failed_gives_way_to_what_a_cell_asks(api, page):
     assert prompts(chat) == ["q1", "q3", "q4", "q5"]
 
 
+def test_what_begins_anew_meanwhile_stays_so(api, page):
+    """The answer is shown until it has ended, and is in the conversation, not on its branch."""
+    api.enqueue(Stream(said("One.")), OPEN)
+    chat = Chat("shared")
+    send(page, chat, "First")
+    number = len(api.requests)
+    page.say(chat, "send", text="Second")
+    arrived(api, number + 1)
+
+    Conversation.named("shared").new()
+    meanwhile = [turn["source"] for turn in page.turns()]
+    page.say(chat, "stop")
+    idle(chat)
+
+    assert meanwhile == ["First", "Second"]
+    assert (page.turns(), prompts(chat), page.ops("about")[-1]["cleared"]) == ([], [], True)
+    page.say(chat, "bring_back")
+    assert [turn["source"] for turn in page.turns()] == ["First", "Second"]
+
+
+def test_a_chat_that_is_closed_by_an_observer(api, page):
+    """Another one on the same conversation hears of the change all the same."""
+    api.enqueue(Stream(said("Six.")))
+    chats = [Chat("shared"), Chat("shared")]
+    chats[0].observe(lambda _: chats[0].close(), "turns")
+
+    Conversation.named("shared").ask("When?", show=False)
+
+    assert [chat.turns for chat in chats] == [1, 1]
+
+
 def test_what_failed_stays_while_nothing_is_said(api, page):
     """What is added to a branch that is not the current one changes nothing on the page."""
     api.enqueue(Stream(said("1")), Error(400, "invalid_request_error", "No."))

@@ -42,15 +42,15 @@ OPTIONS = (
     *("max_tokens", "thinking", "hide_thinking", "tools", "hide_tools"),
     *("max_cost", "policy", "client"),
 )
-"""What a chat hands on to each question, beside its model, effort and system prompt."""
+"""The options with which each question is asked, beside model, effort and system prompt."""
 
 
 class Chat(PageWidget):
     """A chat with Claude in a widget. It streams in the background: the kernel stays free.
 
     In the text ``{{name}}`` is replaced by that variable, as in a ``%%claude`` cell; files are
-    dropped on it, pasted or chosen. What was said is saved with the notebook, and is read without
-    a kernel; ``Chat.restore()`` goes on from there.
+    dropped on it, pasted or chosen. The conversation is saved with the notebook, and is read
+    without a kernel; ``Chat.restore()`` goes on from there.
 
     Args:
         conversation: The conversation that it goes on with: its name, as ``%%claude -c NAME`` takes
@@ -65,7 +65,7 @@ class Chat(PageWidget):
             ``layout``. Functions run on a thread of their own.
 
     Attributes:
-        conversation: What was said: ``.messages()``, ``.to_notebook(path)``, ``.branch``, …
+        conversation: The conversation: ``.messages()``, ``.to_notebook(path)``, ``.branch``, …
         reply: The newest reply of this chat, or None.
         draft: What is written and not sent.
         busy: Whether an answer is under way.
@@ -116,7 +116,7 @@ class Chat(PageWidget):
             conversation = Conversation.named(conversation or next(names))
         self._transcript = Transcript(conversation)
         self._page = Page(self._transcript, self.send)
-        self._questions = Questions(self._transcript, self._page, self._arguments, self._tell)
+        self._questions = Questions(self._transcript, self._page, self._arguments, self._announce)
         self._messages = Messages(self._transcript, self._page, self._questions)
         super().__init__(
             model=model,
@@ -132,7 +132,7 @@ class Chat(PageWidget):
 
     @property
     def conversation(self) -> Conversation:
-        """What was said."""
+        """The conversation, with all its branches."""
         return self._transcript.conversation
 
     @property
@@ -210,7 +210,7 @@ class Chat(PageWidget):
             live.stop()
 
     def clear(self) -> None:
-        """Begin anew; what was said stays in the conversation, and on the page can be brought back.
+        """Begin anew; the turns so far stay in the conversation, and the page can bring them back.
 
         Raises:
             InputError: An answer is under way.
@@ -236,15 +236,15 @@ class Chat(PageWidget):
         return effort
 
     def _arguments(self) -> dict[str, Any]:
-        """What a question of Python's is asked with now, as ``ask`` takes it."""
+        """The arguments of ``ask`` for a question that is asked now."""
         own = {"model": self.model, "effort": self.effort or None, "system": self.system}
         return {**own, **self._options}
 
-    def _tell(self) -> None:
-        """Set the traits that are observed, once the books are kept.
+    def _announce(self) -> None:
+        """Set the traits that are observed, once an answer is saved.
 
-        Observers run here, perhaps on the painter's thread: not under the lock, and what they raise
-        is reported and breaks nothing.
+        Observers run here, perhaps on the painter's thread: without the lock, and what they raise
+        is printed and breaks nothing.
         """
         now: dict[str, Callable[[], object]] = {
             "turns": lambda: len(self.conversation.branch),
@@ -264,12 +264,11 @@ class Chat(PageWidget):
             self._page.show()
         if not self._transcript.answering:
             self._page.settle()
-            self._tell()
+            self._announce()
 
     def _receive(self, _widget: Any, content: Any, buffers: Sequence[Any]) -> None:
         """A message of the page."""
-        answer = self._messages.answer(content, buffers)
-        if answer is not None:
+        if (answer := self._messages.answer(content, buffers)) is not None:
             self.send(answer)
 
     def whole(self) -> dict[str, object]:

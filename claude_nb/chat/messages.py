@@ -1,4 +1,4 @@
-"""What the page says to a chat, each message as a method: see ``views.protocol``."""
+"""The messages of the page to a chat, each handled by a method: see ``views.protocol``."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _BEGUN = re.compile(r"\{\{\s*(\w*)$")
 
 @dataclass(frozen=True)
 class Messages:
-    """Does what the messages of the page ask for: ``on_send`` for those whose ``op`` is ``send``.
+    """Handles the messages of the page: ``on_send`` those with the ``op`` ``send``, and so on.
 
     Attributes:
         transcript: The turns.
@@ -43,14 +43,14 @@ class Messages:
     questions: Questions
 
     def answer(self, content: Any, buffers: Sequence[Any]) -> Content | None:
-        """Do what a message asks for: on any of the kernel's threads, at any time.
+        """Handle a message, on any of the kernel's threads, at any time.
 
         Args:
             content: The message.
             buffers: The data that came with it.
 
         Returns:
-            What the page is told, or None where it waits for nothing or may not say that.
+            The answer, or None where the page expects none or there is no such message.
         """
         op = content.get("op") if isinstance(content, dict) else None
         handle = getattr(self, f"on_{op}", None)
@@ -64,7 +64,7 @@ class Messages:
         return None if n is None else {"ack": n, **said}
 
     def on_send(self, content: Content) -> None:
-        """Ask what was written, with the files that were attached."""
+        """Ask a question, with the files that were attached."""
         files = [(name, data) for name, data, _ in self.page.files.values()]
         turn = self.questions.write(str(content.get("text", "")), files)
         live = self.questions.put(turn, **_picked(content))
@@ -105,7 +105,7 @@ class Messages:
         self.transcript.clear()
 
     def on_bring_back(self, _content: Content) -> None:
-        """Go back to what was said before it began anew."""
+        """Go back to the turns from before it was cleared."""
         self.transcript.bring_back()
 
     def on_export(self, content: Content) -> Content:
@@ -124,7 +124,7 @@ class Messages:
         return {"said": f"Saved as {path}, in {path.resolve().parent}."}
 
     def on_attach(self, content: Content) -> None:
-        """A file is to go along with the next question."""
+        """Send a file along with the next question."""
         name = clean(str(content.get("name") or "file"))[:100]
         data = bytes(content["buffers"][0]) if content["buffers"] else b""
         if not data:
@@ -133,12 +133,12 @@ class Messages:
         self.page.show_files()
 
     def on_detach(self, content: Content) -> None:
-        """And this one is not."""
+        """Do not send this file."""
         self.page.files.pop(str(content.get("file")), None)
         self.page.show_files()
 
     def on_complete(self, content: Content) -> Content:
-        """The variables whose name goes on from what stands before the cursor."""
+        """Complete the name of a variable before the cursor."""
         here, begun = shell(), _BEGUN.search(str(content.get("text", "")))
         if begun is None or here is None:
             return {"matches": []}
@@ -146,15 +146,15 @@ class Messages:
         return {"matches": [{"name": name, "about": about} for name, about in found]}
 
     def on_resync(self, _content: Content) -> None:
-        """A page has missed something."""
+        """Send all of it to a page that has missed a message."""
         self.page.send_whole()
 
     def on_covered(self, _content: Content) -> None:
-        """The page can show the chat over its saved form."""
+        """The page can show the chat over its saved form, which may be put there."""
         self.page.cover()
 
     def on_saved(self, _content: Content) -> Content:
-        """A page that was loaded anew puts the saved form in."""
+        """Answer with the saved form, for a page that was loaded anew."""
         data, metadata = self.page.saved()
         return {"data": data, "metadata": metadata}
 

@@ -43,21 +43,21 @@ def check(prompt: str, arguments: Mapping[str, Any]) -> None:
 
 @dataclass
 class Questions:
-    """Puts the questions of a chat, and sees to it that their answers are shown and kept.
+    """Asks the questions of a chat, shows their answers and saves them.
 
     Attributes:
         transcript: The turns to which they are added.
         page: Where they are shown and saved.
         arguments: What a question is asked with at that moment, as ``ask`` takes it.
-        tell: Called when an answer begins, and when it has ended and is kept: on any thread, not
-            under the lock.
+        notify: Called when an answer begins, and when it has ended and is saved: on any thread,
+            without the lock.
         reply: The newest reply, or None.
     """
 
     transcript: Transcript
     page: Page
     arguments: Callable[[], dict[str, Any]]
-    tell: Callable[[], object]
+    notify: Callable[[], object]
     reply: Reply | None = None
 
     def write(
@@ -68,7 +68,7 @@ class Questions:
         Args:
             prompt: The user's words.
             files: Names and values that are sent along.
-            turn: The turn in the place of which it is asked; by default it follows the last.
+            turn: The turn that it is another version of; by default it follows the last turn.
 
         Raises:
             InputError: It cannot be sent so.
@@ -83,7 +83,7 @@ class Questions:
 
         Args:
             turn: The question.
-            **picked: What it is asked with in place of ``arguments``.
+            **picked: Arguments of ``ask`` in place of those in ``arguments``.
 
         Raises:
             InputError: It cannot be sent so, or another one is being answered.
@@ -95,7 +95,7 @@ class Questions:
             live = LiveTurn(turn, arguments, self.transcript.lock, self.page.post)
             self.transcript.live = live
             self.page.show()
-        self.tell()
+        self.notify()
         return live
 
     def send(self, live: LiveTurn) -> Reply:
@@ -122,12 +122,12 @@ class Questions:
             with self.transcript.lock:
                 self.transcript.live = None
                 self.page.show()
-            self.tell()
+            self.notify()
             live.ended.set()
             raise
 
     def start(self, live: LiveTurn) -> None:
-        """Send a question that was put on the page, which is told what it is refused with."""
+        """Send a question from the page, on a thread of its own; the page gets its error."""
 
         def send() -> None:
             try:
@@ -140,7 +140,7 @@ class Questions:
         threading.Thread(target=send, daemon=True).start()
 
     def _end(self, live: LiveTurn, reply: Reply, bug: Exception | None) -> None:
-        """The answer has ended, and the conversation and the ledger have it."""
+        """Show and save an answer that has ended and is in the conversation and the ledger."""
         answer = render.answer(reply, live.frames.rendered)
         record = saved_output.metadata(reply, reply.request)["claude_nb"]
         with self.transcript.lock:
@@ -150,5 +150,5 @@ class Questions:
         self.page.settle()
         if bug is not None:
             self.page.post(protocol.refused("", f"A part of it could not be shown: {bug}"))
-        self.tell()
+        self.notify()
         live.ended.set()

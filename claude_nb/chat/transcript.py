@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from claude_nb.streaming.block import Block
     from claude_nb.views.protocol import Op
 
-    At = tuple[int, int]  # which of how many versions, from 1
+    At = tuple[int, int]  # the number of a version, from 1, and how many there are
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,7 +153,7 @@ class Transcript:
     """The turns of a chat, derived from its conversation, and what they have cost.
 
     Args:
-        conversation: What it goes on with; cells and other chats may go on with it too.
+        conversation: The conversation, which cells and other chats may share.
 
     Attributes:
         conversation: The same.
@@ -185,7 +185,7 @@ class Transcript:
         return self.live.turn.after if self.live else self.conversation.head
 
     def shown(self) -> list[tuple[ChatTurn, At]]:
-        """The turns, each with which of how many versions it is."""
+        """The turns, each with its number among its versions and how many there are."""
         with self.lock:
             live, last = self.live, self.after
             versions: dict[Exchange | None, list[Exchange]] = {}
@@ -214,7 +214,7 @@ class Transcript:
         raise InputError("That message is not there any more.")
 
     def records(self) -> list[dict[str, Any]]:
-        """What is saved of every reply, on all branches."""
+        """The records of the replies on all branches, and of the last question if it failed."""
         with self.lock:
             name = self.conversation.name
             found = [
@@ -228,10 +228,10 @@ class Transcript:
     # One question at a time.
 
     def check_idle(self) -> None:
-        """See that nothing is being answered.
+        """Check that nothing is being answered.
 
         Raises:
-            InputError: Something is.
+            InputError: An answer is under way.
         """
         if self.answering:
             raise InputError("Claude is still answering.", "Wait for the end, or press Stop.")
@@ -239,11 +239,10 @@ class Transcript:
     def end(self, live: LiveTurn, answer: render.Answer, record: dict[str, Any]) -> None:
         """The answer has ended; a turn that the conversation does not keep has failed."""
         with self.lock:
-            live.turn = self._turns[live.id] = replace(live.turn, answer=answer)
-            self._records[live.id] = record
-            self._head = self.conversation.head
+            live.turn = replace(live.turn, answer=answer)
+            self._records[live.id], self._head = record, self.conversation.head
             if any(exchange.id == live.id for exchange in self.conversation.exchanges):
-                self.live = None
+                self._turns[live.id], self.live = live.turn, None
             self._charge(answer.cost)
 
     def _charge(self, usd: float | None) -> None:
@@ -259,7 +258,7 @@ class Transcript:
                 self.live = None
 
     def clear(self) -> None:
-        """Begin anew; what was said stays in the conversation.
+        """Begin anew; the turns so far stay in the conversation.
 
         Raises:
             InputError: An answer is under way.
@@ -270,7 +269,7 @@ class Transcript:
         self.conversation.new()
 
     def bring_back(self) -> None:
-        """Go to the newest of all that was said.
+        """Go to the newest turn of all branches.
 
         Raises:
             InputError: An answer is under way.
@@ -280,7 +279,7 @@ class Transcript:
             self.conversation.go_to(self.conversation.exchanges[-1])
 
     def pick(self, key: object, by: int) -> None:
-        """Go to the branch on which a question was put, or answered, in another way.
+        """Go to the branch with another version of a question, or of its answer.
 
         Args:
             key: The turn's.
@@ -302,7 +301,7 @@ class Transcript:
         self.conversation.go_to(_newest_below(versions[wanted], exchanges))
 
     def take_over(self, records: Iterable[saved_notebook.Record]) -> None:
-        """Keep what was saved of replies, for the next time that they are saved."""
+        """Keep the records of a saved notebook, to save them again."""
         with self.lock:
             for record in records:
                 turn = record.data.get("turn")

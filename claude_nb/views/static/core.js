@@ -26,10 +26,10 @@ function nodesOf(html) {
   return template.content;
 }
 
-/** @param {string} text */
-function seconds(text) {
-  if (text < 9.95) return `${text.toFixed(1)} s`;
-  const whole = Math.round(text);
+/** @param {number} value */
+function seconds(value) {
+  if (value < 9.95) return `${value.toFixed(1)} s`;
+  const whole = Math.round(value);
   if (whole < 60) return `${whole} s`;
   return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, "0")} s`;
 }
