@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 class Conversation(History):
-    """A memory: each question is sent with what was said before it.
+    """A conversation: each question is sent with the exchanges before it.
 
-    A cell that is run again asks again in its old place, and what followed is left behind; so a
+    A cell that is run again asks again in its old place, and starts another branch there; so a
     notebook that is run twice from its top holds one clean conversation.
 
     Args:
@@ -55,7 +55,7 @@ class Conversation(History):
         return list(cls._named)
 
     def ask(self, prompt: str, **arguments: Any) -> Reply:
-        """``claude_nb.ask`` with what was said before; the answer is remembered in turn.
+        """``claude_nb.ask`` with the exchanges so far, to which the answer is added.
 
         Args:
             prompt: The user's words.
@@ -74,10 +74,10 @@ class Conversation(History):
 
     @classmethod
     def from_notebook(cls, path: str | Path, name: str | None = None) -> Conversation:
-        """Read a conversation that a notebook remembers: one in which it was held, or an export.
+        """Read a conversation from a notebook in which it was held, or from an export.
 
-        Words and attachments are read, and no system prompt, thinking or calls of tools. What had
-        to be passed over is warned of.
+        Only text and attachments are read, without the system prompt, thinking and calls of tools.
+        Whatever cannot be read is skipped with a warning.
 
         Args:
             path: The notebook.

@@ -1,10 +1,10 @@
-"""What was said: a tree of exchanges, of which one branch is the conversation.
+"""A conversation as a tree of exchanges, of which one branch is sent with the next question.
 
-Nothing in the tree changes once it is there, and what is sent is read off one branch, from its root
-to its head: asking on adds to the branch, asking again in an earlier place begins another one. So
-the beginning of what is sent stays the same, byte for byte, which the prompt cache and signed
-thinking need. (Thinking is bound to the system prompt and to all that came before it: platform
-documentation, "Extended thinking".)
+Nothing in the tree changes once it is there. A question is sent with the branch from the root to
+the head; its answer extends that branch, or begins another one where an earlier question is asked
+again. So the beginning of what is sent stays the same, byte for byte, which the prompt cache and
+signed thinking need. (Thinking is bound to the system prompt and to all that came before it:
+platform documentation, "Extended thinking".)
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Exchange:
 
     Attributes:
         id: Its name in saved notebooks.
-        parent: What was said before it, or None for the beginning.
+        parent: The exchange before it, or None for the beginning.
         place: Where it was asked.
         prompt: The user's words.
         content: What was sent of them: the words, or content blocks.
@@ -82,13 +82,13 @@ class Exchange:
 
     @property
     def text(self) -> str:
-        """The text of the answer, and what was said before calls of tools."""
+        """The text of the answer, and of what came before calls of tools."""
         said = (turn["content"] for turn in self.turns if turn["role"] == "assistant")
         return "\n\n".join(filter(None, ("".join(turns.texts(content)) for content in said)))
 
     @property
     def branch(self) -> list[Exchange]:
-        """All that was said up to here, from the beginning."""
+        """The exchanges up to this one, from the beginning."""
         found: list[Exchange] = []
         node: Exchange | None = self
         while node is not None:
@@ -100,8 +100,9 @@ class Exchange:
 class History:
     """A conversation's exchanges, and the one from which it goes on.
 
-    Several threads use it: that of the cells, that which paints answers in the background, and
-    those of chats. Each change is made under ``lock``, and whoever listens is called without it.
+    Three threads change it: the main thread, the one that paints answers in the background, and the
+    one on which a chat receives messages. Each change is made under ``lock``; listeners are called
+    without it, as they take locks of their own.
 
     Args:
         name: What it is called.
@@ -128,12 +129,12 @@ class History:
         self.head: Exchange | None = None
         self.lock = threading.RLock()
         self._asking = threading.Lock()
-        self._moved = False  # the head was moved by hand since the last question was asked
+        self._moved = False  # whether the user moved the head since a question was asked
         self._tools: dict[str, Tools] = {}
         self._listeners: list[Callable[[], object]] = []
 
     def listen(self, changed: Callable[[], object]) -> Callable[[], None]:
-        """Call ``changed`` whenever there is another exchange, or another head.
+        """Call ``changed`` whenever there is another exchange or head, on the thread of the change.
 
         Returns:
             A function that ends it.
@@ -161,7 +162,7 @@ class History:
 
     @contextmanager
     def asking(self) -> Iterator[None]:
-        """Ask one question at a time: two at once would each miss the other.
+        """Hold the conversation while a question is answered: two at once would miss each other.
 
         Raises:
             InputError: A turn of this conversation is being answered.
@@ -197,7 +198,7 @@ class History:
             place: Where it is asked.
             origin: The server that is to answer it. Of what another one answered only the text
                 is sent: its signatures would be refused.
-            new: Begin at the beginning, with nothing that was said before.
+            new: Begin at the beginning, without earlier exchanges.
             after: The exchange that it follows, where that was chosen by hand.
 
         Returns:
@@ -266,15 +267,15 @@ class History:
                         self._tools[schema] = now
 
     def keep(self, request: Request, place: Place, origin: str | None, reply: Progress) -> None:
-        """Keep a turn, if there is an answer to keep: or else the question is forgotten as well.
+        """Add a turn to the tree, if it has an answer; otherwise the question is forgotten too.
 
-        The conversation goes on from it, unless it was told meanwhile to go on from elsewhere.
+        It becomes the head, unless the head was moved since the question was asked.
 
         Args:
             request: What ``next`` returned.
             place: Where it was asked.
             origin: The server that answered.
-            reply: What came.
+            reply: The reply, which has ended.
         """
         steps, answer = turns.turns(reply)
         if request.turn is None or not (steps or answer):
@@ -300,9 +301,9 @@ class History:
         self._changed()
 
     def add(self, exchanges: Iterable[Exchange], head: Exchange) -> int:
-        """Add what was said elsewhere, as in an earlier kernel; what is here already stays.
+        """Add exchanges from elsewhere, as from an earlier kernel; those that are here stay.
 
-        The conversation goes on from ``head`` only if nothing has been said here yet.
+        The conversation goes on from ``head`` only if it was empty.
 
         Args:
             exchanges: The exchanges, each after the one that it follows.
@@ -357,7 +358,7 @@ class History:
         return undone
 
     def new(self) -> None:
-        """Begin anew; what was said stays in the tree."""
+        """Begin anew; the exchanges stay in the tree."""
         self._move(None)
         self._changed()
 

@@ -1,6 +1,6 @@
-// The chat, on top of core.js. What is said between it and Python stands in protocol.py.
+// The chat, on top of core.js. Its messages to and from Python are described in protocol.py.
 //
-// What was said is kept once, in `initialize`, and every view draws it. A view is made where the
+// The turns are kept once, in `initialize`, and every view draws them. A view is made where the
 // widget is rendered, and over each output that holds the saved form of this chat: that output is
 // what the notebook saves, and the view lies over it for as long as there is a kernel.
 
@@ -111,7 +111,7 @@ class Chat {
   }
 
   /**
-   * Say something to the kernel, and give what it answers. While it is busy, the reader is told.
+   * Send a message to the kernel, and return its answer. While the kernel is busy, a notice shows.
    * @returns {Promise<{error?: string}>}
    */
   call(op, more = {}, buffers = undefined) {

@@ -1,4 +1,4 @@
-// What one writes and chooses with in a chat: a box that grows, names that it offers, a menu.
+// The controls of a chat: a text box that grows, completion of variables' names, a menu.
 
 /** An element with attributes (`on…` are listeners) and children. */
 function make(tag, attributes = {}, ...children) {

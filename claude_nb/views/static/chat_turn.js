@@ -1,4 +1,4 @@
-// A question with its answer, as it stands in a chat.
+// One turn in a view of the chat: a question with its answer.
 
 /** Formulas as their source, as in a reply that grows: nothing typesets them on a live page. */
 function sourced(nodes) {

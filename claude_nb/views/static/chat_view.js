@@ -1,4 +1,4 @@
-// A chat in one place on the page: its bar, its turns, and where one writes.
+// One view of a chat on the page: its bar, its turns, and the box to write in.
 
 const LARGEST = 8e6; // bytes of a file: what the server's channel takes in one message
 const PASTE = 20000; // characters of pasted text from which on it goes along as a file

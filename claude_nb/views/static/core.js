@@ -1,5 +1,5 @@
-// What the page's side of every widget is made of: replies that grow, and the panes that show them.
-// Python puts this file in front of each widget's own. What is said stands in protocol.py.
+// What all widgets share on the page: replies that grow, and the panes that show them.
+// Python puts this file in front of each widget's own; protocol.py describes the messages.
 //
 // A reply (its panes, their blocks' HTML) is kept once; every view draws it. Blocks are ranges of
 // nodes between comments, without elements around them, so that the notebook's own styles see the
