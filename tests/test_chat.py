@@ -431,26 +431,6 @@ def test_what_failed_gives_way_to_what_a_cell_asks(api, page):
     assert prompts(chat) == ["q1", "q3", "q4", "q5"]
 
 
-def test_what_begins_anew_meanwhile_stays_so(api, page):
-    """The answer is shown until it has ended, and is in the conversation, not on its branch."""
-    api.enqueue(Stream(said("One.")), OPEN)
-    chat = Chat("shared")
-    send(page, chat, "First")
-    number = len(api.requests)
-    page.say(chat, "send", text="Second")
-    arrived(api, number + 1)
-
-    Conversation.named("shared").new()
-    meanwhile = [turn["source"] for turn in page.turns()]
-    page.say(chat, "stop")
-    idle(chat)
-
-    assert meanwhile == ["First", "Second"]
-    assert (page.turns(), prompts(chat), page.ops("about")[-1]["cleared"]) == ([], [], True)
-    page.say(chat, "bring_back")
-    assert [turn["source"] for turn in page.turns()] == ["First", "Second"]
-
-
 def test_a_chat_that_is_closed_by_an_observer(api, page):
     """Another one on the same conversation hears of the change all the same."""
     api.enqueue(Stream(said("Six.")))
@@ -577,6 +557,24 @@ def test_an_answer_is_about_one_call(api, page, acting):
     idle(chat)
 
     assert (acts, chat.reply.tool_calls[0].run.note) == ([], "not allowed")
+
+
+def test_what_begins_anew_meanwhile_stays_so(api, page, acting):
+    """The answer is shown until it has ended, and is in the conversation, not on its branch."""
+    chat, _ = acting
+    api.enqueue(Stream(said("One.")), calling("toolu_1"), Stream(said("Two.")))
+    send(page, chat, "First")
+    page.say(chat, "send", text="Second")
+    page.asks("toolu_1")
+
+    Conversation.named(chat.conversation.name).new()
+    meanwhile = [turn["source"] for turn in page.turns()]
+    allow(chat, page)
+
+    assert meanwhile == ["First", "Second"]
+    assert (page.turns(), prompts(chat), page.ops("about")[-1]["cleared"]) == ([], [], True)
+    page.say(chat, "bring_back")
+    assert [turn["source"] for turn in page.turns()] == ["First", "Second"]
 
 
 def test_a_late_stop_is_about_its_own_answer(api, page, acting):

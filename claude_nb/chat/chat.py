@@ -27,7 +27,7 @@ from claude_nb.conversation import restore, saved_notebook
 from claude_nb.cost.models import DEFAULT_MODEL, known_models
 from claude_nb.errors import InputError
 from claude_nb.render.markdown.characters import clean
-from claude_nb.request.request import EFFORTS, Request
+from claude_nb.request.request import EFFORTS
 from claude_nb.tools.tools import Tools
 from claude_nb.views import background
 from claude_nb.views.widget import PageWidget, source, style
@@ -229,11 +229,9 @@ class Chat(PageWidget):
         return f"<Chat {self.conversation.name!r} · {count} {'turn' if count == 1 else 'turns'}>"
 
     @traitlets.validate("effort")
-    def _valid_effort(self, proposal: Any) -> str:
-        effort: str = proposal["value"]
-        if effort:
-            Request("hello", effort=effort)
-        return effort
+    def _valid_effort(self, proposal: Any) -> Any:
+        check("hello", {"effort": proposal["value"] or None})
+        return proposal["value"]
 
     def _arguments(self) -> dict[str, Any]:
         """The arguments of ``ask`` for a question that is asked now."""

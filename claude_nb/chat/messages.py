@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -57,15 +57,14 @@ class Messages:
         if handle is None:
             return None
         try:
-            said = handle({**content, "buffers": buffers}) or {}
+            result = handle({**content, "buffers": buffers}) or {}
         except ClaudeError as error:
-            said = {"error": str(error)}
-        n = content.get("n")
-        return None if n is None else {"ack": n, **said}
+            result = {"error": str(error)}
+        return {"ack": content["n"], **result} if "n" in content else None
 
     def on_send(self, content: Content) -> None:
         """Ask a question, with the files that were attached."""
-        files = [(name, data) for name, data, _ in self.page.files.values()]
+        files = [(name, data) for name, data, _ in list(self.page.files.values())]
         turn = self.questions.write(str(content.get("text", "")), files)
         live = self.questions.put(turn, **_picked(content))
         self.page.files.clear()
@@ -78,7 +77,7 @@ class Messages:
         self.questions.start(self.questions.put(turn, **_picked(content)))
 
     def on_edit(self, content: Content) -> None:
-        """Ask in other words, in the same place."""
+        """Ask in other words, as another version of the turn."""
         old = self.transcript.turn(content.get("turn"))
         turn = self.questions.write(str(content.get("text", "")), old.files, old)
         self.questions.start(self.questions.put(turn, **_picked(content)))
@@ -170,6 +169,5 @@ def _picked(content: Content) -> dict[str, str | None]:
 
 
 def numbered(name: str) -> Iterator[str]:
-    """The name itself, then with 2, 3, … behind it: for where it is taken."""
-    yield name
-    yield from (f"{name} {number}" for number in count(2))
+    """The name, then the name with 2, 3, … behind it, to choose the first that is free."""
+    return chain([name], (f"{name} {number}" for number in count(2)))

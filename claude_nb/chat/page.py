@@ -1,9 +1,8 @@
 """Where a chat is shown: the pages that it is sent to, and the outputs in which it is saved.
 
-What is on the page is not what is saved: once a page has shown that it can, the cell's output is
-replaced by the conversation as it is saved, made anew after each answer, and the page puts the chat
-over it. So the file is right at any moment, whoever saves it, and with whatever becomes of the
-kernel.
+A page does not save what it shows: once it has shown that it can cover an output, the cell's output
+is replaced by the saved form (``outputs``), made anew after each answer, and the page puts the chat
+over it. So the file is right at any moment, whoever saves it, and whatever happens to the kernel.
 """
 
 from __future__ import annotations
@@ -40,8 +39,8 @@ class Page:
         send: Sends the pages a message.
 
     Attributes:
-        files: What goes along with the next question, by its name on the page: a name, the data,
-            and a description.
+        files: What is sent along with the next question, by its name on the page: its name, data
+            and description. Any thread may change it.
     """
 
     def __init__(self, transcript: Transcript, send: Callable[[dict[str, Any]], object]) -> None:
@@ -74,7 +73,7 @@ class Page:
             self.post(protocol.turns(keep, turns), self._about())
 
     def show_files(self) -> None:
-        """Send which files go along with the next question."""
+        """Send the list of files that are sent along with the next question."""
         self.post(self._about())
 
     def whole(self) -> dict[str, object]:
@@ -128,7 +127,7 @@ class Page:
         return outputs.saved(self._transcript, classes)
 
     def _shown(self) -> list[tuple[ChatTurn, At]]:
-        """The turns as they are sent now; what changes later is sent again."""
+        """The turns, noted as sent: only what changes later is sent again."""
         shown = self._transcript.shown()
         self._posted = [(turn.key, at, turn.answer is None) for turn, at in shown]
         return shown
@@ -141,12 +140,12 @@ class Page:
             conversation.name,
             cost + ("+" if cost and self._transcript.unknown_cost else ""),
             cleared=conversation.head is None and bool(conversation.exchanges),
-            files=[{"file": key, "note": note} for key, (_, _, note) in self.files.items()],
+            files=[{"file": key, "note": note} for key, (_, _, note) in list(self.files.items())],
         )
 
 
 def _for_page(turn: ChatTurn, at: At) -> dict[str, Any]:
-    """A turn as a page is sent it, with which of how many versions it is."""
+    """A turn as ``views.protocol`` describes it."""
     answer = turn.answer
     return {
         "key": turn.key,

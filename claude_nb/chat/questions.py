@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from claude_nb.chat.transcript import Transcript
     from claude_nb.reply import Reply
 
-_OF_REQUEST = {field.name for field in fields(Request)} - {"tools"}
+_OF_REQUEST = Request.__dataclass_fields__.keys() - {"tools"}
 
 
 def check(prompt: str, arguments: Mapping[str, Any]) -> None:
