@@ -1,8 +1,10 @@
-"""The timeline of a stream, as it stays in a notebook: lanes, gaps, figures, and its events.
+"""The timeline of a stream: figures, lanes and gaps, and its events as a table.
 
-JupyterLab takes SVG out of a notebook that is not trusted, and GitHub takes pictures that are part
-of a page. Gradients stay, so a lane is one: a stop for each mark, in a place that is a share of the
-width. Where styles are lost too, the table of figures and events below says the same.
+A notebook saves this drawing, and the inspector (``inspector.js``) puts a playhead on its axis.
+
+JupyterLab removes SVG from a notebook that is not trusted, and GitHub removes inline pictures.
+Gradients stay, so a lane is one: a stop for each mark, at a share of the width. Where styles are
+lost too, the figures and the table of events say the same.
 """
 
 from __future__ import annotations
@@ -10,11 +12,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import groupby, pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from claude_nb.render import labels
 from claude_nb.render.html import BADGE, QUIET, pane, text
 from claude_nb.render.markdown.markdown import ROOT_CLASSES
+from claude_nb.render.table import Table
 from claude_nb.streaming.block import TOOL_CALLS
 from claude_nb.streaming.steps import Lane, Step, Steps
 
@@ -25,65 +28,59 @@ if TYPE_CHECKING:
     from claude_nb.streaming.progress import Progress
 
 COLUMNS = 240
-"""Places on the axis: events that fall into the same one share a mark."""
+"""Columns of the axis: events in the same column share a mark."""
 
 MOST_LANES = 12
-"""Beyond that, blocks share the last lane."""
+"""Lanes that are drawn: further blocks share the last one."""
 
 MOST_ROWS = 40
-"""Rows of the table of events, and as many again at its end."""
+"""Rows at the start of the table of events, and as many again at its end."""
 
 _BARS = 60
+"""Bars of the rate, and characters of the axis in a terminal."""
+
+# Colours that stand out on a white and on a black page.
 _COLOURS = {"thinking": "#9467bd", "text": "#d07a55", "tool": "#3f94c4", "result": "#4c9a70"}
 _OTHER = "#8a8f98"
 _WAIT = "#c08a1e"
-_ERROR = "#d0453a"
 _RUN = "#4c9a70"
-"""Colours that stand out on a white and on a black page."""
-
+_ERROR = "#d0453a"
 _MARKED = {"waiting": _WAIT, "resumed": _WAIT, "stopped": _WAIT, "failed": _ERROR}
 
-_LEVELS = " ▁▂▃▄▅▆▇█"
-_WIDTH = 60
-_TITLE = "The stream"
-
-ABOUT = {
-    "request_sent": "The request is on its way.",
-    "response_started": "The server took it: status 200, and no event yet.",
-    "message_start": "The message begins, empty. Its input is counted; its output is not.",
-    "content_block_start": "A content block begins.",
-    "text_delta": "A piece of text.",
-    "thinking_delta": "A piece of thinking.",
-    "input_json_delta": "A piece of the JSON of a tool's input.",
-    "signature_delta": "The signature of the thinking: it is sent back with it.",
-    "citations_delta": "A source that the text cites.",
-    "content_block_stop": "The block is complete.",
-    "message_delta": "Why it stopped, and what it used: the counts are final only now.",
-    "message_stop": "The message is complete. A stream without it broke off.",
-    "waiting": "The request failed and will be sent again after a pause.",
-    "resumed": "The next request goes on from the text that came.",
-    "stopped": "Somebody stopped it.",
-    "failed": "It cannot go on.",
-    "tool_asked": "Somebody is asked whether the function may run.",
-    "tool_started": "The notebook's function begins to run.",
-    "tool_ran": "The function has returned.",
+_BROUGHT = {
+    "request_sent": ("model",),
+    "content_block_start": ("content_block", "type"),
+    **dict.fromkeys(("waiting", "resumed", "failed"), ("error", "what")),
 }
-"""What an event means, by its kind."""
+"""Where an event of a kind holds what is shown of it in the table."""
+
+_LINE = "border-bottom:1px solid #88888855"
+_LEVELS = " ▁▂▃▄▅▆▇█"
+_TITLE = "The stream"
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """How fast it came, over time.
+    """How fast the output came, over time.
 
     Attributes:
-        bars: What came in each part of the axis, for each second of it.
-        mean: The same from the first event of the server to the last piece.
+        bars: The rate in each part of the axis, per second.
+        mean: The rate from the first event of the server to the last piece.
         unit: ``tokens/s``, or ``characters/s`` where the tokens are not known.
     """
 
     bars: tuple[float, ...]
     mean: float
     unit: str
+
+
+class Row(NamedTuple):
+    """A lane as it is drawn; the last one may stand for many."""
+
+    number: int  # of the first of many
+    name: str
+    colour: str
+    steps: list[Step]
 
 
 class Timeline:
@@ -93,30 +90,39 @@ class Timeline:
     (``%load_ext claude_nb``), and in a terminal.
 
     Args:
-        events: What happened.
+        events: The events so far; ``take`` adds more.
 
     Attributes:
         steps: Each event, and what it changed.
         lanes: What events belong to: the request as a whole, and each content block.
-        duration: Seconds from the first event to the last.
+        progress: The reply that the events make.
     """
 
-    def __init__(self, events: Iterable[StreamEvent]) -> None:
-        self.events = tuple(events)
-        reader = Steps()
-        self.steps: list[Step] = reader.take(self.events)
-        self.lanes: list[Lane] = reader.lanes
-        self.progress = reader.progress
-        self.duration = self.steps[-1].time if self.steps else 0.0
+    def __init__(self, events: Iterable[StreamEvent] = ()) -> None:
+        self._reader = Steps()
+        self.lanes: list[Lane] = self._reader.lanes
+        self.progress = self._reader.progress
+        self.steps: list[Step] = []
+        self.take(events)
+
+    def take(self, events: Iterable[StreamEvent]) -> list[Step]:
+        """Add the next events, and return their steps."""
+        steps = self._reader.take(events)
+        self.steps += steps
+        return steps
 
     # --- figures -----------------------------------------------------------------------------
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the first event to the last."""
+        return self.steps[-1].time if self.steps else 0.0
 
     @property
     def rate(self) -> Rate | None:
         """How fast text, thinking and tool input came; None if none did.
 
-        Tokens are counted by the server, and only at the end. So that count is spread over the
-        characters that came.
+        The server counts tokens, and only at the end. So its count is spread over the characters.
         """
         pieces = [(step.time, len(step.text)) for step in self.steps if step.text]
         characters = sum(size for _, size in pieces)
@@ -128,7 +134,7 @@ class Timeline:
             bars[min(_BARS - 1, int(at / each))] += size / each
         began = self.first()
         span = pieces[-1][0] - (pieces[0][0] if began is None else began)
-        tokens = readable_tokens(self.progress)
+        tokens = _readable_tokens(self.progress)
         share = tokens / characters if tokens else 1.0
         return Rate(
             tuple(bar * share for bar in bars),
@@ -136,112 +142,52 @@ class Timeline:
             "tokens/s" if tokens else "characters/s",
         )
 
-    def first(self, kind: str = "") -> float | None:
-        """Seconds until the first event of the server, or of a kind."""
-        for step in self.steps:
-            if (kind and step.kind == kind and step.text) or (
-                not kind and step.lane == 0 and step.kind == "message_start"
-            ):
-                return step.time
-        return None
+    def first(self, kind: str = "message_start") -> float | None:
+        """Seconds until the first event of a kind; a delta without a text does not count."""
+        found = (s.time for s in self.steps if s.kind == kind and (s.text or not s.lane))
+        return next(found, None)
 
     def figures(self) -> list[str]:
-        """The line of figures above: how long until what, how much, how fast."""
-        said = [_events(self.steps)]
-        for label, at in (("first event", self.first()), ("first text", self.first("text_delta"))):
+        """The figures of the heading: how long until what, how much, how fast."""
+        parts = [_events(self.steps)]
+        for name, at in (("first event", self.first()), ("first text", self.first("text_delta"))):
             if at is not None:
-                said.append(f"{label} {labels.seconds(at)}")
+                parts.append(f"{name} {labels.seconds(at)}")
         if len(self.steps) > 1:
-            said.append(f"total {labels.seconds(self.duration)}")
+            parts.append(f"total {labels.seconds(self.duration)}")
         if rate := self.rate:
-            said.append(f"{rate.mean:,.0f} {rate.unit}")
-        return said
+            parts.append(f"{rate.mean:,.0f} {rate.unit}")
+        return parts
 
     def notes(self) -> list[str]:
-        """What there is to know to read it."""
-        said = []
+        """What a reader must know to read the picture."""
+        parts = []
         if (rate := self.rate) and rate.unit == "tokens/s":
-            said.append("Tokens are counted at the end; here they are spread over the characters.")
+            parts.append("Tokens are counted at the end; here they are spread over the characters.")
         elif rate:
-            said.append("The count of tokens did not come, so characters are shown.")
-        for number, start, end, shade in self._spans():
-            if shade == _RUN:
+            parts.append("Tokens are counted only at the end, so characters are shown.")
+        for number, start, end, colour in self._spans():
+            if colour == _RUN:
                 name = self.lanes[number].name or "A function"
-                said.append(f"{name} ran for {labels.seconds(end - start)}.")
+                parts.append(f"{name} ran for {labels.seconds(end - start)}.")
         if any(step.gap < 0 for step in self.steps):
-            said.append("The clock went back in between; nothing is drawn before what came before.")
+            parts.append("The clock went back; the events after that are drawn as if it had not.")
         longest = max((step.gap for step in self.steps), default=0.0)
         drawn = max((b.time - a.time for a, b in pairwise(self.steps)), default=0.0)
         if longest > drawn + 1.0:
             long, short = labels.seconds(longest), labels.seconds(drawn)
-            said.append(f"A silence of {long} is drawn as {short}: the clock jumped.")
-        return said
+            parts.append(f"A silence of {long} is drawn as {short}: the clock jumped.")
+        return parts
+
+    def label(self, number: int) -> str:
+        """The name of a lane: its block's type, the tool's name, and which request it came with."""
+        lane = self.lanes[number]
+        parts = [lane.kind, lane.name] if lane.name else [lane.kind]
+        name = " ".join(part if len(part) <= 24 else f"{part[:23]}…" for part in parts)
+        several = self.lanes[-1].attempt > 1
+        return f"{name} · {lane.attempt}" if several and number else name
 
     # --- the picture -------------------------------------------------------------------------
-
-    def _column(self, time: float) -> int:
-        if not self.duration:
-            return 0
-        return min(COLUMNS - 1, int(time / self.duration * COLUMNS))
-
-    def _rows(self) -> list[tuple[str, str, list[Step]]]:
-        """The label, the colour and the steps of each lane that is drawn."""
-        several = self.lanes[-1].attempt > 1
-        rows: list[tuple[str, str, list[Step]]] = []
-        for lane in self.lanes:
-            steps = [step for step in self.steps if step.lane == lane.number]
-            if len(rows) < MOST_LANES or lane.number == 0:
-                own = _COLOURS.get(colour_name(lane.kind), _OTHER)
-                rows.append((label(lane, several=several), own, steps))
-            else:
-                more = len(self.lanes) - MOST_LANES + 1
-                rows[-1] = (f"{more} more blocks", _OTHER, rows[-1][2] + steps)
-        return [row for row in rows if row[2]]
-
-    def _spans(self) -> list[tuple[int, float, float, str]]:
-        """Waits and runs of tools: the lane, from when to when, the colour."""
-        found: list[tuple[int, float, float, str]] = []
-        ran: dict[int, float] = {}
-        waits: float | None = None
-        for step in self.steps:
-            if step.kind == "waiting":
-                waits = step.time
-            elif waits is not None and step.kind in ("request_sent", "stopped", "failed"):
-                found.append((0, waits, step.time, _WAIT))
-                waits = None
-            elif step.kind == "tool_started":
-                ran[step.lane] = step.time
-            elif step.kind == "tool_ran" and step.lane in ran:
-                found.append((step.lane, ran.pop(step.lane), step.time, _RUN))
-        return found
-
-    def _marks(self, steps: Sequence[Step], own: str) -> dict[int, tuple[str, int]]:
-        """By column: the colour of the mark, and how many events it stands for."""
-        marks: dict[int, tuple[str, int]] = {}
-        for step in steps:
-            at = self._column(step.time)
-            before = marks.get(at, (own, 0))
-            marks[at] = _MARKED.get(step.kind, before[0]), before[1] + 1
-        return marks
-
-    def _cells(self, steps: Sequence[Step], own: str) -> list[str]:
-        """The colour of each column of a lane; empty where there is nothing."""
-        cells = [""] * COLUMNS
-        numbers = {step.lane for step in steps}
-        if numbers != {0}:
-            first, last = self._column(steps[0].time), self._column(steps[-1].time)
-            cells[first : last + 1] = [f"{own}33"] * (last + 1 - first)
-        for number, start, end, shade in self._spans():
-            if number in numbers:
-                a, b = self._column(start), self._column(end)
-                cells[a : b + 1] = [f"{shade}88"] * (b + 1 - a)
-        marks = self._marks(steps, own)
-        most = max((count for _, count in marks.values()), default=1)
-        for at, (shade, count) in marks.items():
-            # Where many events share a mark, it is the darker the more they are.
-            share = count / most if most > 2 else 1.0
-            cells[at] = f"{shade}{'' if share > 0.66 else 'cc' if share > 0.33 else '99'}"
-        return cells
 
     def _repr_html_(self) -> str:
         return self.to_html()
@@ -252,133 +198,181 @@ class Timeline:
         Args:
             mark: A class by which a page finds it.
         """
-        classes = " ".join(filter(None, ("claude-nb claude-nb-timeline", mark, ROOT_CLASSES)))
-        return f'<div class="{classes}" style="padding:8px 0 0 5px">{self._inside()}</div>'
+        classes = f"claude-nb claude-nb-timeline {ROOT_CLASSES} {mark}".rstrip()
+        table = self._table() if self.steps else ""
+        return f'<div class="{classes}" style="padding:8px 0 0 5px">{self.picture()}{table}</div>'
 
-    def _inside(self) -> str:
+    def picture(self) -> str:
+        """The timeline without its table: figures, lanes over one axis of time, notes."""
         if not self.steps:
             return f'<p style="{QUIET}">{_TITLE} · no events</p>'
-        said = " · ".join(self.figures())
-        badges = "".join(
-            f' <span style="{BADGE}">{name}</span>'
-            for name in ("simulated", "replayed")
-            if getattr(self.progress, name)
-        )
-        head = f'<p style="margin:0 0 6px"><b>{_TITLE}</b><span style="{QUIET}"> · {text(said)}'
-        below = "<br>".join(map(text, self.notes()))
-        note = f'<p style="margin:4px 0 8px;font-size:85%;{QUIET}">{below}</p>' if below else ""
-        return f"{head}</span>{badges}</p>{self._picture()}{note}{self._table()}"
+        figures = text(" · ".join(self.figures()))
+        badges = "".join(f' <span style="{BADGE}">{name}</span>' for name in self._badges())
+        head = f'<b>{_TITLE}</b><span style="{QUIET}"> · {figures}</span>{badges}'
+        notes = "<br>".join(map(text, self.notes()))
+        below = f'<p style="margin:4px 0 8px;font-size:85%;{QUIET}">{notes}</p>' if notes else ""
+        return f'<p style="margin:0 0 6px">{head}</p>{self._lanes()}{below}'
 
-    def _picture(self) -> str:
-        rows = self._rows()
-        lines = [(name, self._line(name, own, steps), _events(steps)) for name, own, steps in rows]
+    def _badges(self) -> list[str]:
+        return [name for name in ("simulated", "replayed") if getattr(self.progress, name)]
+
+    def _lanes(self) -> str:
+        lines = [(row.name, self._lane(row), _events(row.steps)) for row in self._rows()]
         first = self.first("text_delta")
         if first is not None and self.duration:
             lines.insert(0, ("", _flag(first, first / self.duration), ""))
         if rate := self.rate:
             lines.append((rate.unit, _bars(rate), f"max {max(rate.bars):,.0f}"))
         lines.append(("", self._axis(), ""))
-        # As wide as the longest name. Not a table: a page has its own ways with those.
-        width = f"{max(len(name) for name, _, _ in lines) * 0.58 + 1:.3g}em"
-        shown = "".join(_row(width, *line) for line in lines)
-        # On a narrow page it scrolls in its own box.
-        return f'<div style="overflow-x:auto"><div style="min-width:320px">{shown}</div></div>'
+        # As wide as the longest text. Not a table: a page has its own ways with those.
+        left, right = (max(len(line[n]) for line in lines) * 0.55 + 0.5 for n in (0, 2))
+        shown = "".join(_line(*line, left, right) for line in lines)
+        # On a narrow page it scrolls in its own box: a mark thinner than a pixel may vanish.
+        style = f"min-width:{left + right + 18:.4g}em"
+        lanes = f'<div class="claude-nb-lanes" style="{style}">{shown}</div>'
+        return f'<div style="overflow-x:auto">{lanes}</div>'
 
-    def _line(self, name: str, own: str, steps: list[Step]) -> str:
-        characters = sum(len(step.text) for step in steps)
-        said = f"{_events(steps)}, {labels.count(characters)} characters, "
-        said += f"{labels.seconds(steps[0].time)} to {labels.seconds(steps[-1].time)}"
-        runs = gradient(self._cells(steps, own))
-        lane = f"height:14px;border-bottom:1px solid #88888855;background:{runs}"
-        return f'<div title="{text(f"{name}: {said}")}" style="{lane}"></div>'
+    def _rows(self) -> list[Row]:
+        """The lanes that are drawn."""
+        rows = [
+            Row(lane.number, self.label(lane.number), _colour(lane.kind), [])
+            for lane in self.lanes[:MOST_LANES]
+        ]
+        if (more := len(self.lanes) - MOST_LANES) > 0:
+            rows[-1] = Row(MOST_LANES - 1, f"{more + 1} more blocks", _OTHER, [])
+        for step in self.steps:
+            rows[min(step.lane, MOST_LANES - 1)].steps.append(step)
+        return [row for row in rows if row.steps]
+
+    def _spans(self) -> list[tuple[int, float, float, str]]:
+        """Waits and runs of tools: the lane, from when to when, the colour."""
+        found: list[tuple[int, float, float, str]] = []
+        began: dict[int, float] = {}
+        wait: float | None = None
+        for step in self.steps:
+            if step.kind == "waiting":
+                wait = step.time
+            elif wait is not None and step.kind in ("request_sent", "stopped", "failed"):
+                found.append((0, wait, step.time, _WAIT))
+                wait = None
+            elif step.kind == "tool_started":
+                began[step.lane] = step.time
+            elif step.kind == "tool_ran" and step.lane in began:
+                found.append((step.lane, began.pop(step.lane), step.time, _RUN))
+        return found
+
+    def _lane(self, row: Row) -> str:
+        characters = sum(len(step.text) for step in row.steps)
+        begin, end = row.steps[0].time, row.steps[-1].time
+        title = (
+            f"{row.name}: {_events(row.steps)}, {labels.count(characters)} characters, "
+            f"{labels.seconds(begin)} to {labels.seconds(end)}"
+        )
+        attributes = f'class="claude-nb-lane" data-lane="{row.number}" title="{text(title)}"'
+        style = f"height:14px;{_LINE};background:{gradient(self._cells(row))}"
+        return f'<div {attributes} style="{style}"></div>'
+
+    def _cells(self, row: Row) -> list[str]:
+        """The colour of each column of a lane; empty where there is nothing."""
+        cells = [""] * COLUMNS
+
+        def fill(start: float, end: float, colour: str) -> None:
+            a, b = self._column(start), self._column(end) + 1
+            cells[a:b] = [colour] * (b - a)
+
+        if row.number:
+            fill(row.steps[0].time, row.steps[-1].time, f"{row.colour}33")
+        for lane, start, end, colour in self._spans():
+            if min(lane, MOST_LANES - 1) == row.number:
+                fill(start, end, f"{colour}88")
+        marks: dict[int, tuple[str, int]] = {}
+        for step in row.steps:
+            at = self._column(step.time)
+            colour, count = marks.get(at, (row.colour, 0))
+            marks[at] = _MARKED.get(step.kind, colour), count + 1
+        for at in marks:
+            # One empty column in a run of marks is no gap: it depends on where the columns begin.
+            if at - 1 in marks and at + 1 not in marks and at + 2 in marks and at < COLUMNS - 2:
+                cells[at + 1] = f"{row.colour}99"
+        most = max(count for _, count in marks.values())
+        for at, (colour, count) in marks.items():
+            # Where many events share a mark, it is the darker the more they are.
+            share = count / most if most > 2 else 1.0
+            cells[at] = f"{colour}{'' if share > 0.66 else 'cc' if share > 0.33 else '99'}"
+        return cells
+
+    def _column(self, time: float) -> int:
+        return min(COLUMNS - 1, int(time / self.duration * COLUMNS)) if self.duration else 0
 
     def _axis(self) -> str:
-        if not self.duration:
-            return "0 s"
-        step = tick(self.duration)
-        count = int(self.duration / step) + 1
-        share = 100 * step / self.duration
-        spans = []
-        for number in range(count):
-            rest = 100 - share * number
-            width = min(share, rest)
-            if width < 12 and number:  # too narrow for its words
+        step = tick(self.duration) if self.duration else 1.0
+        share = 100 * step / self.duration if self.duration else 100.0
+        ticks = []
+        for number in range(int(100 / share) + 1):
+            width = min(share, 100 - share * number)
+            if width < 12 and number:  # too narrow for its label
                 continue
-            spans.append(
+            ticks.append(
                 f'<span style="display:inline-block;width:{width:.4g}%;overflow:hidden;'
-                f'vertical-align:top">{number * step:g} s</span>'
+                f'vertical-align:top;box-shadow:-1px 0 #88888888">{number * step:g} s</span>'
             )
-        style = f"white-space:nowrap;font-size:85%;line-height:16px;{QUIET}"
-        return f'<div style="{style}">{"".join(spans)}</div>'
+        style = f"white-space:nowrap;text-indent:3px;font-size:85%;line-height:16px;{QUIET}"
+        return f'<div class="claude-nb-axis" style="{style}">{"".join(ticks)}</div>'
+
+    # --- the table ---------------------------------------------------------------------------
 
     def _table(self) -> str:
         """The events as a table, runs of the same kind in one row; folded."""
         rows = list(self.runs())
         left_out = len(rows) - 2 * MOST_ROWS
-        shown = [*rows[:MOST_ROWS], ("", "…", "", f"{left_out:,} more rows"), *rows[-MOST_ROWS:]]
-        cell = "text-align:left;padding:1px 14px 1px 0;vertical-align:top"
-        body = "".join(
-            "<tr>" + "".join(f'<td style="{cell}">{text(part)}</td>' for part in row) + "</tr>"
-            for row in (shown if left_out > 0 else rows)
-        )
-        heads = "".join(
-            f'<th style="{cell};font-weight:normal;{QUIET}">{name}</th>'
-            for name in ("seconds", "event", "lane", "what it brings")
-        )
-        table = (
-            '<div style="overflow-x:auto"><table style="margin:0;font-size:90%"><thead>'
-            f"<tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
-        )
-        return pane(
-            f'<b>Events</b><span style="{QUIET}"> · {len(self.steps):,}</span>',
-            table,
-            is_open=False,
-        )
+        if left_out > 0:
+            rows[MOST_ROWS:-MOST_ROWS] = [("", "…", "", f"{left_out:,} more rows")]
+        table = Table(("seconds", "event", "lane", "what it brings"), rows, words=(0, 1, 2, 3))
+        label = f'<b>Events</b><span style="{QUIET}"> · {len(self.steps):,}</span>'
+        return pane(label, table._repr_html_(), is_open=False)
 
-    def runs(self) -> Iterator[tuple[str, str, str, str]]:
-        """The events in rows: when, what, where, and what it brings; pieces of a kind in one."""
-        several = self.lanes[-1].attempt > 1
+    def runs(self) -> Iterator[tuple[str, ...]]:
+        """The events in rows: when, what, where, what they bring; pieces of a kind in one row."""
         for (kind, number), group in groupby(self.steps, key=lambda s: (s.kind, s.lane)):
-            steps = list(group)
-            lane = label(self.lanes[number], several=several) if number else ""
-            if len(steps) == 1 and not steps[0].text:
-                yield f"{steps[0].time:.3f}", kind, lane, brings(steps[0])
-                continue
-            said = "".join(step.text for step in steps)
-            when = f"{steps[0].time:.3f}"
-            when += f" to {steps[-1].time:.3f}" if len(steps) > 1 else ""
-            what = kind if len(steps) == 1 else f"{len(steps):,} × {kind}"
-            yield when, what, lane, f"“{said[:60]}{'…' if len(said) > 60 else ''}”" if said else ""
+            first, *others = group
+            when, what = f"{first.time:.3f}", kind
+            if others:
+                when += f" to {others[-1].time:.3f}"
+                what = f"{len(others) + 1:,} × {kind}"
+            pieces = "".join(step.text for step in (first, *others))
+            shown = f"“{pieces[:60]}{'…' if len(pieces) > 60 else ''}”" if pieces else ""
+            brings = shown if others else shown or _brings(first)
+            yield when, what, self.label(number) if number else "", brings
 
     # --- in a terminal -----------------------------------------------------------------------
 
     def __repr__(self) -> str:
         if not self.steps:
             return f"{_TITLE} · no events"
-        marks = [name for name in ("simulated", "replayed") if getattr(self.progress, name)]
         rows = self._rows()
-        width = max(len(name) for name, _, _ in rows)
-        lines = [" · ".join([_TITLE, *self.figures(), *marks])]
-        for name, _, steps in rows:
-            counts = [0] * _WIDTH
-            for step in steps:
-                at = int(step.time / self.duration * _WIDTH) if self.duration else 0
-                counts[min(_WIDTH - 1, at)] += 1
+        width = max(len(row.name) for row in rows)
+        lines = [" · ".join([_TITLE, *self.figures(), *self._badges()])]
+        for row in rows:
+            counts = [0] * _BARS
+            for step in row.steps:
+                at = int(step.time / self.duration * _BARS) if self.duration else 0
+                counts[min(_BARS - 1, at)] += 1
             most = max(counts)
             drawn = "".join(_LEVELS[math.ceil(8 * count / most)] for count in counts)
-            lines.append(f"{name:<{width}}  {drawn.rstrip()}")
+            lines.append(f"{row.name:<{width}}  {drawn.rstrip()}")
         end = labels.seconds(self.duration)
-        lines.append(f"{'':<{width}}  0 s{end:>{_WIDTH - 3}}")
+        lines.append(f"{'':<{width}}  0 s{end:>{_BARS - 3}}")
         return "\n".join(lines)
 
 
-def _row(width: str, name: str, picture: str, figures: str) -> str:
-    left = f"width:{width};flex-shrink:0;white-space:nowrap;overflow:hidden"
-    right = f"width:6.8em;flex-shrink:0;padding-left:12px;font-size:85%;white-space:nowrap;{QUIET}"
+def _line(name: str, drawn: str, figures: str, left: float, right: float) -> str:
+    fixed = "flex-shrink:0;white-space:nowrap;overflow:hidden"
     return (
-        '<div style="display:flex;align-items:center;line-height:20px;margin:1px 0">'
-        f'<div style="{left}">{text(name)}</div><div style="flex:1 1 0;min-width:0">{picture}</div>'
-        f'<div style="{right}">{figures}</div></div>'
+        '<div style="display:flex;align-items:center;line-height:22px">'
+        f'<div style="width:{left:.3g}em;{fixed}">{text(name)}</div>'
+        f'<div style="flex:1 1 0;min-width:0">{drawn}</div>'
+        f'<div style="width:{right:.3g}em;padding-left:12px;font-size:85%;{fixed};{QUIET}">'
+        f"{figures}</div></div>"
     )
 
 
@@ -387,27 +381,23 @@ def _events(steps: Sequence[Step]) -> str:
 
 
 def _flag(first: float, share: float) -> str:
-    """Where the first text came: a pole, and what it says on the side where there is room."""
-    place = (
-        f"margin-left:{100 * share:.4g}%;border-left:1px dashed #888888;text-align:left"
-        if share < 0.7
-        else f"margin-right:{100 - 100 * share:.4g}%;border-right:1px dashed #888888;"
-        "text-align:right"
+    """Where the first text came, with a label on the side where there is room."""
+    side, at = ("left", share) if share < 0.7 else ("right", 1 - share)
+    style = (
+        f"margin-{side}:{100 * at:.4g}%;border-{side}:1px dashed #888888;text-align:{side};"
+        "padding:0 4px;font-size:85%;line-height:16px;white-space:nowrap"
     )
-    style = f"{place};padding:0 4px;font-size:85%;line-height:16px;white-space:nowrap"
     return f'<div style="{style};{QUIET}">first text {labels.seconds(first)}</div>'
 
 
 def _bars(rate: Rate) -> str:
     highest = max(rate.bars)
     boxes = "".join(
-        f'<span style="width:{100 / _BARS:.4g}%;height:{max(4, round(100 * bar / highest))}%;'
+        f'<span style="width:{100 / _BARS:.4g}%;height:{math.ceil(100 * bar / highest)}%;'
         f'background:{_OTHER}"></span>'
-        if bar
-        else f'<span style="width:{100 / _BARS:.4g}%"></span>'
         for bar in rate.bars
     )
-    style = "display:flex;align-items:flex-end;height:26px;border-bottom:1px solid #88888855"
+    style = f"display:flex;align-items:flex-end;height:26px;{_LINE}"
     return f'<div style="{style}">{boxes}</div>'
 
 
@@ -422,7 +412,7 @@ def gradient(cells: Sequence[str]) -> str:
     return f"linear-gradient(90deg,{','.join(stops)})"
 
 
-def readable_tokens(progress: Progress) -> int | None:
+def _readable_tokens(progress: Progress) -> int | None:
     """The output tokens of what could be read of a reply, or None if they are not known."""
     used = progress.usage
     if used.output_tokens is None or progress.thinking:
@@ -430,45 +420,26 @@ def readable_tokens(progress: Progress) -> int | None:
     return used.output_tokens - (used.thinking_tokens or 0)
 
 
-def label(lane: Lane, *, several: bool) -> str:
-    """What a lane is called: its block's type, the tool's name, and the request if there are more.
-
-    Args:
-        lane: The lane.
-        several: Whether the reply took more than one request.
-    """
-    parts = [lane.kind, lane.name] if lane.name else [lane.kind]
-    name = " ".join(part if len(part) <= 24 else f"{part[:23]}…" for part in parts)
-    return f"{name} · {lane.attempt}" if several and lane.number else name
-
-
-def colour_name(kind: str) -> str:
-    """What the colour of a lane of that kind is called: ``text``, ``tool``, …, or ``other``."""
+def _colour(kind: str) -> str:
+    """The colour of the blocks of a type."""
     if kind in TOOL_CALLS:
-        return "tool"
-    if kind.endswith("_tool_result"):
-        return "result"
-    return kind if kind in _COLOURS else "other"
+        return _COLOURS["tool"]
+    return _COLOURS.get("result" if kind.endswith("_tool_result") else kind, _OTHER)
 
 
-def brings(step: Step) -> str:
-    """What an event brings that is no piece of text, in a few words."""
-    said: Any = step.event if isinstance(step.event, dict) else {}
+def _brings(step: Step) -> str:
+    """What an event brings other than a piece of text, in a few words."""
     if step.kind == "message_delta":
-        delta = said.get("delta")
-        usage = said.get("usage")
-        reason = delta.get("stop_reason") if isinstance(delta, dict) else None
-        output = usage.get("output_tokens") if isinstance(usage, dict) else None
-        return f"stop_reason {reason}, output_tokens {output}"
-    if step.kind == "content_block_start":
-        begun = said.get("content_block")
-        return str(begun.get("type")) if isinstance(begun, dict) else ""
-    if step.kind in ("waiting", "resumed", "failed"):
-        error = said.get("error")
-        return str(error.get("what")) if isinstance(error, dict) else ""
-    if step.kind == "request_sent":
-        return str(said.get("model"))
-    return ""
+        reason = _find(step.event, "delta", "stop_reason")
+        return f"stop_reason {reason}, output_tokens {_find(step.event, 'usage', 'output_tokens')}"
+    return str(_find(step.event, *_BROUGHT.get(step.kind, ("",))) or "")
+
+
+def _find(value: Any, *path: str) -> Any:
+    """What JSON has at a path, or None."""
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
 def tick(duration: float) -> float:

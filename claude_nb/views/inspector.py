@@ -1,27 +1,26 @@
-"""The inspector: a timeline that draws while the stream comes, and can be stepped through.
+"""The inspector: a timeline that grows while the stream comes, and can be stepped through.
 
-What stands in the notebook is the plain timeline (``render.timeline``), always. A model without a
-view of its own (``inspector.js``) finds it on the page and puts the inspector in its place, on the
-page alone. So what is saved needs no kernel, and nothing has to be taken back when it is.
+The notebook always holds the plain timeline (``render.timeline``). A model without a view of its
+own (``inspector.js``) finds it on the page and shows the inspector in its place, on the page alone.
+So what is saved needs no kernel, and nothing has to be undone when it is saved.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
 from collections import deque
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 
-import anywidget
 import traitlets
 from IPython.display import display, update_display
 
-from claude_nb.render.timeline import ABOUT, Timeline, colour_name, label, readable_tokens
+from claude_nb.render.timeline import Timeline
 from claude_nb.streaming.events import DELTA_FIELDS
-from claude_nb.streaming.steps import Steps
+from claude_nb.views.widget import PageWidget, source, style
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,114 +40,128 @@ MOST_JSON = 20_000
 _OPEN = 8
 """Inspectors that are kept alive at a time; an older one becomes the plain timeline again."""
 
-_PERIOD = 1 / 15
-_HERE = Path(__file__).parent / "static"
+_PERIOD = 0.25
+"""Seconds between two pictures of a timeline that grows."""
+
+ABOUT = {
+    "request_sent": "The request is sent.",
+    "response_started": "The server accepted the request (status 200); no event yet.",
+    "message_start": "The message begins, empty. Its input is counted; its output is not yet.",
+    "content_block_start": "A content block begins.",
+    "text_delta": "A piece of text.",
+    "thinking_delta": "A piece of thinking.",
+    "input_json_delta": "A piece of the JSON of a tool's input.",
+    "signature_delta": "The signature of the thinking, which is sent back with it.",
+    "citations_delta": "A source that the text cites.",
+    "content_block_stop": "The block is complete.",
+    "message_delta": "The stop reason and the usage; only now are the counts final.",
+    "message_stop": "The message is complete. A stream without this event broke off.",
+    "waiting": "The request failed and will be sent again after a pause.",
+    "resumed": "The next request continues the text so far.",
+    "stopped": "The reply was stopped.",
+    "failed": "The reply failed for good.",
+    "tool_asked": "You are asked whether the function may run.",
+    "tool_started": "The notebook's function begins to run.",
+    "tool_ran": "The function has returned.",
+}
+"""What an event means, by its kind."""
 
 
-class InspectorWidget(anywidget.AnyWidget):
+class InspectorWidget(PageWidget):
     """The model of ``inspector.js``."""
 
-    # As text: of a path, anywidget would keep every widget alive to tell it of changes to the file.
-    _esm = (_HERE / "inspector.js").read_text(encoding="utf-8")
-    _css = (_HERE / "inspector.css").read_text(encoding="utf-8")
+    _esm = source("inspector")
+    _css = style("inspector")
     mark = traitlets.Unicode().tag(sync=True)
     about = traitlets.Dict(ABOUT).tag(sync=True)
-    snapshot = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, mark: str, whole: Callable[[], str]) -> None:
-        self._whole = whole
-        super().__init__(mark=mark)
-
-    def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:  # noqa: FBT001, FBT002
-        """The synced state, with all steps so far in ``snapshot``."""
-        state = super().get_state(key, drop_defaults)
-        if "snapshot" in state:
-            state["snapshot"] = self._whole()
-        return state
+    def __init__(self, whole: Callable[[], dict[str, object]], **state: Any) -> None:
+        self.whole = whole  # type: ignore[method-assign]
+        super().__init__(**state)
 
 
 class Inspector:
     """A timeline on the page, from the first event or after the last.
 
-    Attributes:
-        mark: The class by which the page finds its place.
+    Args:
+        timeline: What is shown.
+        done: Whether no more events will come.
     """
 
     _kept: ClassVar[deque[Inspector]] = deque()
 
-    def __init__(self) -> None:
-        self.mark = f"claude-nb-timeline-{uuid4().hex}"
-        self._steps = Steps()
-        self._sent: list[list[Any]] = []
-        self._count = 0
-        self._done = False
+    def __init__(self, timeline: Timeline, *, done: bool = False) -> None:
+        self._timeline = timeline
+        self._done = done
+        self._sent = [encode(step) for step in timeline.steps[:MOST]]
+        self._lock = threading.Lock()
+        self._mark = f"claude-nb-timeline-{uuid4().hex}"
         self._display_id = uuid4().hex
-        self._widget = InspectorWidget(self.mark, self._whole)
+        self._widget = InspectorWidget(self._whole, mark=self._mark)
         self._widget.on_msg(self._receive)
         self._kept.append(self)
         while len(self._kept) > _OPEN:
             self._kept.popleft().close()
+        display(self._bundle(), raw=True, display_id=self._display_id)
 
-    def show(self, timeline: Timeline) -> None:
-        """Put the plain timeline into the output; the page makes it the inspector."""
-        display(self._bundle(timeline), raw=True, display_id=self._display_id)
-
-    def settle(self, timeline: Timeline) -> None:
-        """Replace what is saved; on the page nothing changes."""
-        self._done = True
-        self._widget.send(self._message(self._count, []))
-        update_display(self._bundle(timeline), raw=True, display_id=self._display_id)
-
-    def _bundle(self, timeline: Timeline) -> dict[str, str]:
-        return {"text/html": timeline.to_html(self.mark), "text/plain": repr(timeline)}
-
-    def advance(self, events: Sequence[StreamEvent], *, done: bool = False) -> None:
-        """Take in what is new, and send it.
+    def advance(self, events: Sequence[StreamEvent]) -> None:
+        """Add what is new, and send it.
 
         Args:
             events: All events of the reply so far.
-            done: Whether there will be no more.
         """
-        fresh = [encode(step) for step in self._steps.take(events[self._count :])]
-        began, self._count = self._count, len(events)
-        self._done = done
-        room = MOST - len(self._sent)
-        self._sent += fresh[: max(0, room)]
-        if fresh:
-            self._widget.send(self._message(began, fresh[: max(0, room)]))
+        if len(events) > len(self._timeline.steps):
+            self._send(events)
 
-    def _message(self, began: int, steps: list[list[Any]]) -> dict[str, Any]:
-        lanes = self._steps.lanes
-        several = lanes[-1].attempt > 1
-        progress = self._steps.progress
-        shown = [
-            [label(lane, several=several), colour_name(lane.kind), lane.block] for lane in lanes
-        ]
-        facts = {
-            "lanes": shown,
-            "count": self._count,
-            "done": self._done,
-            "simulated": progress.simulated,
-            "replayed": progress.replayed,
-            "tokens": readable_tokens(progress) if self._done else None,
-            "steps": steps,
-        }
-        # As text: JSON of our own can say what no message of Jupyter could, such as half a letter.
-        return {"from": min(began, MOST), "data": json.dumps(facts, default=str)}
+    def settle(self, events: Sequence[StreamEvent]) -> None:
+        """Send the rest, and save the timeline in the notebook.
 
-    def _whole(self) -> str:
-        said: str = self._message(0, self._sent)["data"]
-        return said
-
-    def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
-        """A page that lost a message asks for all of them."""
-        if isinstance(content, dict) and content.get("op") == "resync":
-            self._widget.send({"from": 0, "reset": True, "data": self._whole()})
+        Args:
+            events: All events of the reply.
+        """
+        self._done = True
+        self._send(events)
+        update_display(self._bundle(), raw=True, display_id=self._display_id)
 
     def close(self) -> None:
-        """Let go of the page: the plain timeline stands there again."""
+        """Close the widget: the page shows the plain timeline again."""
         self._widget.close()
         self._widget.layout.close()
+
+    def _bundle(self) -> dict[str, str]:
+        timeline = self._timeline
+        return {"text/html": timeline.to_html(self._mark), "text/plain": repr(timeline)}
+
+    def _send(self, events: Sequence[StreamEvent]) -> None:
+        with self._lock:
+            first = len(self._sent)
+            fresh = self._timeline.take(events[len(self._timeline.steps) :])
+            self._sent += [encode(step) for step in fresh[: MOST - first]]
+            self._widget.send(self._message(first))
+
+    def _message(self, first: int) -> dict[str, object]:
+        """The steps from ``first`` on, and the picture as it is now."""
+        timeline = self._timeline
+        facts = {
+            "steps": self._sent[first:],
+            "lanes": [[timeline.label(lane.number), lane.block] for lane in timeline.lanes],
+            "picture": timeline.picture(),
+            "duration": timeline.duration,
+            "count": len(timeline.steps),
+            "done": self._done,
+        }
+        # As text: it may hold what no message of Jupyter can, such as half a surrogate pair.
+        return {"from": first, "data": json.dumps(facts, default=str)}
+
+    def _whole(self) -> dict[str, object]:
+        with self._lock:
+            return self._message(0) | {"reset": True}
+
+    def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
+        """A page that missed a message asks for all of them, on any of the kernel's threads."""
+        if isinstance(content, dict) and content.get("op") == "resync":
+            with self._lock:  # no message may overtake this one
+                self._widget.send(self._message(0) | {"reset": True})
 
 
 class WithTimeline:
@@ -156,19 +169,16 @@ class WithTimeline:
 
     Args:
         view: Shows the reply.
-        live: Whether a page is there to draw the timeline while it grows.
+        live: Whether a page is there to show the timeline while it grows.
     """
 
     def __init__(self, view: View, *, live: bool) -> None:
         self._view = view
         self._due = 0.0
-        self._inspector: Inspector | None = None
-        if live:
-            self._inspector = Inspector()
-            self._inspector.show(Timeline(()))
+        self._inspector = Inspector(Timeline()) if live else None
 
     def frame(self, reply: Reply, now: float) -> float:
-        """Draw the reply, and what came since the last time."""
+        """Draw the reply, and from time to time its timeline."""
         period = self._view.frame(reply, now)
         if self._inspector is not None and now >= self._due:
             start = time.perf_counter()
@@ -183,12 +193,10 @@ class WithTimeline:
     def settle(self, reply: Reply) -> None:
         """Draw both as they stay."""
         self._view.settle(reply)
-        timeline = reply.timeline()
         if self._inspector is None:
-            static(timeline)
-            return
-        self._inspector.advance(reply.events, done=True)
-        self._inspector.settle(timeline)
+            static(reply.timeline())
+        else:
+            self._inspector.settle(reply.events)
 
 
 def static(timeline: Timeline) -> None:
@@ -202,16 +210,14 @@ def static(timeline: Timeline) -> None:
 
 def inspect(timeline: Timeline) -> None:
     """Show a timeline that can be stepped through."""
-    inspector = Inspector()
-    inspector.advance(timeline.events, done=True)
-    inspector.show(timeline)
+    Inspector(timeline, done=True)
 
 
 def encode(step: Step) -> list[Any]:
     """A step as the page is sent it: ``[time, gap, lane, kind, text, event, changes]``.
 
-    A delta that brings a text and adds it to its block is most of a stream. Of it, ``event`` is 0
-    and ``changes`` the number of the block: the page knows the rest.
+    Most of a stream are deltas that add a text to their block. Of them, ``event`` is 0 and
+    ``changes`` the number of the block: the page knows the rest.
     """
     usual = {"type": step.kind, DELTA_FIELDS.get(step.kind, ""): step.text}
     event, changes = step.event, step.changes
@@ -230,7 +236,7 @@ def encode(step: Step) -> list[Any]:
 
 
 def _bounded(event: Any) -> Any:
-    said = json.dumps(event, default=str)
-    if len(said) <= MOST_JSON:
+    text = json.dumps(event, default=str)
+    if len(text) <= MOST_JSON:
         return event
-    return f"{said[:MOST_JSON]} … {len(said) - MOST_JSON:,} more characters"
+    return f"{text[:MOST_JSON]} … {len(text) - MOST_JSON:,} more characters"

@@ -31,15 +31,18 @@ for event in reply.events:
 print(json.dumps(seen))"""
 
 
-def inked(inspector):
-    """How many points of the picture are drawn."""
-    return inspector.locator("canvas").evaluate(
-        """canvas => {
-            const { width, height } = canvas;
-            const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
-            return data.filter((value, index) => index % 4 === 3 && value).length;
-        }"""
-    )
+PLACES = """inspector => {
+    const box = selector => inspector.querySelector(selector).getBoundingClientRect();
+    const [axis, head, lane] = [".claude-nb-axis", ".claude-nb-playhead:last-child",
+        ".claude-nb-lane"].map(box);
+    return {
+        share: (head.left + head.width / 2 - axis.left) / axis.width,
+        beside: [lane.left - axis.left, lane.width - axis.width],
+        below: axis.top - head.bottom,
+        above: lane.top - head.top > 0,
+    };
+}"""
+"""Where the playhead is on the axis, and the axis below the lanes."""
 
 
 def test_the_timeline_draws_while_the_stream_comes(open_cells, simulator):
@@ -51,14 +54,17 @@ def test_the_timeline_draws_while_the_stream_comes(open_cells, simulator):
     expect(inspector).to_contain_text("16 events")
     expect(inspector.get_by_role("slider")).to_have_value("15")
     expect(inspector).to_have_attribute("aria-busy", "true")
-    assert inspector.locator(".claude-nb-lane-label").all_text_contents() == [
+    assert inspector.locator(".claude-nb-lanes > div > div:first-child").all_text_contents() == [
+        "",
         "request",
         "thinking",
         "tool_use look_up",
         "text",
         "characters/s",
+        "",
     ]
-    assert inked(inspector) > 500
+    for lane in inspector.locator(".claude-nb-lane").all():
+        assert "linear-gradient" in lane.evaluate("e => getComputedStyle(e).backgroundImage")
     notebook.output(1).get_by_role("button", name="Stop").click()
     notebook.wait_idle()
     expect(inspector).to_have_attribute("aria-busy", "false")
@@ -142,13 +148,69 @@ def test_a_place_on_the_picture_is_an_event(open_cells, simulator):
     notebook.run(1)
     notebook.wait_idle()
     inspector = notebook.output(1).locator(INSPECTOR)
-    picture = inspector.locator("canvas")
-    width = picture.bounding_box()["width"]
-    picture.hover(position={"x": width - 3, "y": 10})
+    lanes = inspector.locator(".claude-nb-lane")
+    request, thinking = lanes.nth(0), lanes.nth(1)
+    width = request.bounding_box()["width"]
+    request.hover(position={"x": width - 3, "y": 10})
     expect(inspector.locator(".claude-nb-pane-head").first).to_contain_text("under the pointer")
-    picture.click(position={"x": 2, "y": 10})
+    expect(inspector.locator(".claude-nb-pointer")).to_be_visible()
+    thinking.click(position={"x": width - 3, "y": 10})
+    expect(inspector.locator(".claude-nb-event-line")).to_contain_text("· thinking · ")
+    request.click(position={"x": 2, "y": 10})
     expect(inspector.get_by_role("slider")).to_have_value("0")
     expect(inspector.get_by_role("slider")).to_be_focused()
+    notebook.page.mouse.move(0, 0)
+    expect(inspector.locator(".claude-nb-pointer")).to_be_hidden()
+
+
+@pytest.mark.parametrize("front_end", FRONT_ENDS)
+def test_the_playhead_is_on_the_axis_of_the_picture(open_cells, simulator, front_end):
+    """At the time of its event, however wide the page is, and as high as the lanes."""
+    simulator.enqueue(Stream(MESSAGE, delay=0.02))
+    notebook = open_cells(
+        "timeline = claude_nb.ask('hello', show=False).timeline()\ntimeline",
+        "print([step.time / timeline.duration for step in timeline.steps])",
+        front_end=front_end,
+    )
+    for index in (1, 2):
+        notebook.run(index)
+        notebook.wait_idle()
+    shares = json.loads(notebook.text(2))
+    inspector = notebook.output(1).locator(INSPECTOR)
+    slider = inspector.get_by_role("slider")
+    for width in (1200, 600, 420):
+        notebook.page.set_viewport_size({"width": width, "height": 900})
+        for key, number in (("Home", 0), ("Shift+ArrowRight", 10), ("End", len(shares) - 1)):
+            slider.press(key)
+            expect(slider).to_have_value(str(number))
+            places = inspector.evaluate(PLACES)
+            assert places["share"] == pytest.approx(shares[number], abs=0.002), (width, number)
+            assert places["beside"] == pytest.approx([0, 0], abs=0.1)
+            assert places["below"] == pytest.approx(0, abs=0.1)
+            assert places["above"]
+    assert notebook.errors == []
+
+
+def test_a_reader_who_steps_back_stays_there(open_cells, simulator):
+    """The picture grows, and the playhead stays at its event; at the last one it follows."""
+    words = [f"word{number} " for number in range(60)]
+    growing = [start(), *text(*words)[:-1]]
+    simulator.enqueue(Stream(growing, delay=0.05, end="hang"))
+    notebook = open_cells("%%claude --events\nhello")
+    notebook.run(1)
+    inspector = notebook.output(1).locator(INSPECTOR)
+    slider = inspector.get_by_role("slider")
+    expect(inspector).to_contain_text("first text")
+    slider.press("Home")
+    expect(inspector).to_contain_text(f"{len(growing) + 2} events")
+    assert slider.input_value() == "0"
+    assert inspector.evaluate(PLACES)["share"] == pytest.approx(0, abs=0.002)
+    slider.press("End")
+    notebook.output(1).get_by_role("button", name="Stop").click()
+    notebook.wait_idle()
+    expect(slider).to_have_value(str(len(growing) + 2))
+    assert inspector.evaluate(PLACES)["share"] == pytest.approx(1, abs=0.002)
+    assert notebook.errors == []
 
 
 @pytest.mark.parametrize("trusted", [True, False], ids=["trusted", "untrusted"])

@@ -66,7 +66,7 @@ def test_without_a_count_characters_are_shown():
     timeline = Timeline(timed(*stream(*TALK[:-2])))
 
     assert timeline.rate.unit == "characters/s"
-    assert "The count of tokens did not come" in words(timeline._repr_html_())
+    assert "so characters are shown." in words(timeline._repr_html_())
 
 
 def test_each_block_has_its_lane_with_its_marks():

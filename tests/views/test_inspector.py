@@ -8,6 +8,7 @@ import pytest
 
 import claude_nb
 from claude_nb.magics.options import parse
+from claude_nb.render.timeline import Timeline
 from claude_nb.simulator import Stream
 from claude_nb.streaming.steps import Steps
 from claude_nb.views import inspector
@@ -70,25 +71,100 @@ def test_only_a_few_are_kept_alive(api):
     assert all(one._widget.comm is None for one in closed)
 
 
+def sent(shown):
+    """What this inspector sends from now on: the messages, each with its data read."""
+    messages = []
+    shown._widget.send = lambda message: messages.append(
+        message | {"data": json.loads(message["data"])}
+    )
+    return messages
+
+
 def test_a_page_that_lost_a_message_gets_all(api):
     """From the beginning, whole."""
     api.enqueue(Stream([start(), *thinking("Hm"), *text("Hello", index=1), *end()]))
     reply = claude_nb.ask("Hello", show=False)
-    shown = Inspector()
-    sent = []
-    shown._widget.send = sent.append
+    shown = Inspector(Timeline())
+    messages = sent(shown)
     shown.advance(reply.events[:5])
-    shown.advance(reply.events, done=True)
+    shown.advance(reply.events[:5])
+    shown.settle(reply.events)
     shown._receive(None, {"op": "resync"}, None)
     shown._receive(None, "odd", None)
 
-    first, second, whole = sent
+    first, second, whole = messages
     assert (first["from"], second["from"], whole["from"], whole["reset"]) == (0, 5, 0, True)
-    rows = [json.loads(message["data"]) for message in sent]
+    rows = [message["data"] for message in messages]
     assert rows[0]["steps"] + rows[1]["steps"] == rows[2]["steps"]
     assert [row["done"] for row in rows] == [False, True, True]
-    assert json.loads(shown._widget.get_state()["snapshot"]) == rows[2]
+    snapshot = shown._widget.get_state()["snapshot"]
+    assert snapshot | {"data": json.loads(snapshot["data"])} == whole
     shown.close()
+
+
+def test_the_page_gets_the_picture_that_is_saved(api):
+    """Drawn once, by Python: of the events so far, with the steps that it shows."""
+    api.enqueue(Stream(said("Hello")))
+    reply = claude_nb.ask("Hello", show=False)
+    shown = Inspector(Timeline())
+    messages = sent(shown)
+    shown.advance(reply.events[:5])
+    shown.settle(reply.events)
+
+    half, whole = (message["data"] for message in messages)
+    timeline = reply.timeline()
+    assert half["picture"] == Timeline(reply.events[:5]).picture()
+    assert whole["picture"] == timeline.picture()
+    assert timeline.to_html().count(timeline.picture()) == 1
+    assert (whole["count"], whole["duration"]) == (len(reply.events), timeline.duration)
+    shown.close()
+
+
+def test_a_page_is_sent_so_many_events(api, monkeypatch):
+    """Of more there is the picture, and how many there were."""
+    monkeypatch.setattr(inspector, "MOST", 5)
+    api.enqueue(Stream(said("Hello")))
+    reply = claude_nb.ask("Hello", show=False)
+    shown = Inspector(Timeline())
+    messages = sent(shown)
+    for count in (3, 6, 8):
+        shown.advance(reply.events[:count])
+    assert [(m["from"], len(m["data"]["steps"]), m["data"]["count"]) for m in messages] == [
+        (0, 3, 3),
+        (3, 2, 6),
+        (5, 0, 8),
+    ]
+    shown.close()
+
+
+@pytest.mark.kernel
+def test_a_page_is_answered_while_the_cell_runs(kernel, simulator):
+    """On a thread beside it: a page that missed a message need not wait for the reply's end."""
+    client = kernel.client
+    client.control_channel.send(client.session.msg("create_subshell_request", {}))
+    subshell = client.get_control_msg(timeout=20)["content"]["subshell_id"]
+    simulator.enqueue(Stream([start(), *text("Hello")[:-1]], end="hang"))
+    kernel.start("%%claude --events\nHi", cell="a")
+
+    def wait_for(is_it):
+        """The first message to or from a widget that is it."""
+        while True:
+            message = client.get_iopub_msg(timeout=20)
+            content = message["content"]
+            if message["msg_type"].startswith("comm_") and is_it(content["data"]):
+                return content
+
+    opened = wait_for(lambda data: "mark" in data.get("state", {}))
+    wait_for(lambda data: "Hello" in data.get("content", {}).get("data", ""))
+    data = {"method": "custom", "content": {"op": "resync"}}
+    asked = client.session.msg("comm_msg", {"comm_id": opened["comm_id"], "data": data})
+    asked["header"]["subshell_id"] = subshell
+    client.shell_channel.send(asked)
+    answer = wait_for(lambda data: data.get("content", {}).get("reset"))
+    assert (answer["comm_id"], answer["data"]["content"]["from"]) == (opened["comm_id"], 0)
+    assert "Hello" in answer["data"]["content"]["data"]
+    kernel.manager.interrupt_kernel()
+    assert kernel.finish()["ename"] == "StoppedError"
 
 
 class Nothing:
@@ -100,6 +176,21 @@ class Nothing:
 
     def settle(self, reply):
         """Nothing."""
+
+
+def test_a_timeline_that_grows_is_drawn_a_few_times_a_second(api, monkeypatch):
+    """Four at most, however often the reply itself is."""
+    api.enqueue(Stream(said("Hello")))
+    reply = claude_nb.ask("Hello", show=False)
+    events = reply.events
+    view = WithTimeline(Nothing(), live=True)
+    messages = sent(view._inspector)
+    monkeypatch.setattr(inspector.time, "perf_counter", lambda: 0.0)
+    for number, now in enumerate((100.0, 100.1, 100.2, 100.3, 100.4)):
+        reply.events = events[: number + 1]
+        view.frame(reply, now)
+    assert [message["data"]["count"] for message in messages] == [1, 4]
+    view._inspector.close()
 
 
 def test_without_a_page_the_timeline_is_shown_at_the_end(api, capsys):
@@ -125,7 +216,6 @@ def test_loading_the_extension_makes_timelines_live(monkeypatch):
     from IPython.core.interactiveshell import InteractiveShell
 
     from claude_nb.magics.magics import load, unload
-    from claude_nb.render.timeline import Timeline
 
     monkeypatch.setattr("claude_nb.magics.magics._warm_up", lambda _: ())
     shell = InteractiveShell()

@@ -1,50 +1,38 @@
 // The inspector of a stream. It has no view of its own: the plain timeline stands in the notebook,
-// and this puts the inspector in its place on the page, which `mark` (a class) finds.
+// and this shows the inspector in its place on the page, which `mark` (a class) finds.
 //
-// Python sends steps, `[time, gap, lane, kind, text, event, changes]` (see inspector.py), and what
-// each changed in the message (see steps.py). Nothing is decided here about what a message is:
-// the changes are applied, one after another.
+// Python draws the picture (render/timeline.py); this puts a playhead on its axis of time. Python
+// also sends the steps, `[time, gap, lane, kind, text, event, changes]` (views/inspector.py), with
+// what each changed in the message (streaming/steps.py): the changes are applied in their order.
 
 /** @typedef {[number, number, number, string, string, any, any]} Step */
 
 const FIELD = { text_delta: "text", thinking_delta: "thinking", input_json_delta: "partial_json" };
 const SPEEDS = [1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 16];
-const ROW = 21; // px of a lane
-const BAND = 14; // of it, what is drawn
-const RATE = 28;
-const AXIS = 18;
 const LONG = 700; // characters of a string that are shown
 const HIDDEN =
   /[\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]|[\u{e0000}-\u{e0fff}]/gu;
 
-/** @param {string} tag @param {string} [name] @param {string} [words] */
-function make(tag, name, words) {
+/** @param {string} tag @param {string} [name] @param {string} [text] */
+function make(tag, name, text) {
   const element = document.createElement(tag);
   if (name) element.className = `claude-nb-${name}`;
-  if (words !== undefined) element.textContent = words;
+  if (text !== undefined) element.textContent = text;
   return element;
 }
 
-/** @param {number} value */
-function seconds(value) {
-  if (value < 9.95) return `${value.toFixed(1)} s`;
-  const whole = Math.round(value);
-  if (whole < 60) return `${whole} s`;
-  return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, "0")} s`;
-}
-
-/** A gap between two events, in a unit in which it can be read. @param {number} value */
+/** The time between two events, in a unit in which it can be read. @param {number} value */
 function gap(value) {
   const size = Math.abs(value);
-  const said = size < 1 ? `${(size * 1000).toFixed(size < 0.01 ? 1 : 0)} ms` : seconds(size);
-  return `${value < 0 ? "−" : "+"}${said}`;
+  const text = size < 1 ? `${(size * 1000).toFixed(size < 0.01 ? 1 : 0)} ms` : seconds(size);
+  return `${value < 0 ? "−" : "+"}${text}`;
 }
 
 /** The event of a step, as it came over the wire. */
 function eventOf(step, lanes) {
   if (step[5] !== 0) return step[5];
   const delta = { type: step[3], [FIELD[step[3]]]: step[4] };
-  return { type: "content_block_delta", index: lanes[step[2]][2], delta };
+  return { type: "content_block_delta", index: lanes[step[2]][1], delta };
 }
 
 /** What a step changed in the message. */
@@ -122,58 +110,29 @@ function write(out, value, places, path = "", indent = "", marked = false) {
   }
 }
 
-/** A round number of seconds between the figures of the axis: at most eight of them. */
-function tick(duration, most) {
-  const least = duration / most;
-  const power = 10 ** Math.floor(Math.log10(least));
-  return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= least);
-}
-
 /** What came, and the places on the page where it is shown. */
 class Inspector {
   constructor(model) {
     this.model = model;
     this.about = model.get("about");
     this.views = new Map();
-    this.forget();
-    this.receive({ from: 0, reset: true, data: model.get("snapshot") });
+    this.receive(model.get("snapshot"));
     this.listen = (message) => this.receive(message);
     model.on("msg:custom", this.listen);
     this.hosts = document.getElementsByClassName(model.get("mark"));
     this.watch = new MutationObserver(() => this.find());
     this.watch.observe(document.body, { childList: true, subtree: true });
-    this.theme = new MutationObserver(() => this.each((view) => view.draw()));
-    this.theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
     this.find();
   }
 
-  forget() {
+  receive({ from, reset, data }) {
+    const known = reset ? [] : this.steps;
+    if (from > known.length) return this.model.send({ op: "resync" });
+    const { steps, ...facts } = JSON.parse(data);
     /** @type {Step[]} */
-    this.steps = [];
-    this.facts = { lanes: [], count: 0, done: false };
-    this.byLane = [];
-    this.firstEvent = this.firstText = null;
-    this.characters = 0;
-  }
-
-  receive(message) {
-    if (!message?.data) return;
-    if (message.reset) this.forget();
-    if (message.from > this.steps.length) return this.model.send({ op: "resync" });
-    const { steps, ...facts } = JSON.parse(message.data);
+    this.steps = known.concat(steps.slice(known.length - from));
     this.facts = facts;
-    for (const step of steps.slice(this.steps.length - message.from)) {
-      (this.byLane[step[2]] ??= []).push(this.steps.length);
-      this.steps.push(step);
-      if (step[3] === "message_start") this.firstEvent ??= step[0];
-      if (step[3] === "text_delta" && step[4]) this.firstText ??= step[0];
-      this.characters += step[4].length;
-    }
-    this.each((view) => view.grow());
-  }
-
-  each(act) {
-    for (const view of this.views.values()) act(view);
+    for (const view of this.views.values()) view.grow();
   }
 
   /** Take the place of each plain timeline that is on the page, and let go of those that are not. */
@@ -190,15 +149,10 @@ class Inspector {
     }
   }
 
-  get duration() {
-    return this.steps.length ? this.steps[this.steps.length - 1][0] : 0;
-  }
-
   close() {
     this.watch.disconnect();
-    this.theme.disconnect();
     this.model.off("msg:custom", this.listen);
-    this.each((view) => view.close());
+    for (const view of this.views.values()) view.close();
     this.views.clear();
   }
 }
@@ -209,7 +163,6 @@ class View {
     this.stream = stream;
     this.host = host;
     this.plain = [...host.childNodes];
-    this.speed = 1;
     this.message = null;
     this.applied = -1;
     this.build();
@@ -218,8 +171,6 @@ class View {
     this.follows = follows;
     this.setSpeed(speed);
     host.replaceChildren(this.root);
-    this.resize = new ResizeObserver(() => this.draw());
-    this.resize.observe(this.tracks);
     this.grow();
     this.go(at);
   }
@@ -229,29 +180,15 @@ class View {
   }
 
   build() {
-    const root = (this.root = make("div", "inspector"));
+    const root = (this.root = make("div", "widget claude-nb-inspector"));
     root.setAttribute("role", "group");
     root.setAttribute("aria-label", "The stream, event by event");
     root.addEventListener("keydown", (event) => this.key(event));
 
-    const head = make("p", "inspector-head");
     this.dot = make("span", "dot");
-    this.figures = make("span", "quiet");
-    this.badges = make("span");
-    head.append(this.dot, make("b", "", "The stream"), this.figures, this.badges);
-
-    const picture = make("div", "picture");
-    this.labels = make("div", "lane-labels");
-    this.labels.setAttribute("aria-hidden", "true");
-    this.tracks = make("div", "tracks");
-    this.canvas = make("canvas");
-    this.canvas.setAttribute("role", "img");
-    this.head = make("div", "playhead");
-    this.tracks.append(this.canvas, this.head);
-    this.tracks.addEventListener("pointermove", (event) => this.hover(event));
-    this.tracks.addEventListener("pointerleave", () => this.show());
-    this.tracks.addEventListener("click", (event) => this.pick(event));
-    picture.append(this.labels, this.tracks);
+    this.picture = make("div");
+    this.playhead = make("div", "playhead");
+    this.pointer = make("div", "playhead claude-nb-pointer");
 
     const bar = make("div", "controls");
     this.play = this.button("▶", "Play", () => this.toggle());
@@ -282,7 +219,7 @@ class View {
     [this.state, this.stateHead] = this.pane(panes, "what the message has become");
     this.said = make("div", "unseen");
     this.said.setAttribute("role", "status");
-    root.append(head, picture, bar, this.line, panes, this.said);
+    root.append(this.picture, bar, this.line, panes, this.said);
     // On each element that can have the focus: those above it are looked at only after it.
     for (const element of root.querySelectorAll("button, input, select, pre")) {
       element.dataset.lmSuppressShortcuts = "true";
@@ -314,219 +251,47 @@ class View {
 
   /** Take in what is new. */
   grow() {
-    const stream = this.stream;
-    const { steps, facts } = stream;
-    const count = facts.count;
-    const said = [`${count.toLocaleString("en")} ${count === 1 ? "event" : "events"}`];
-    if (count > steps.length) said[0] += ` (the first ${steps.length.toLocaleString("en")} here)`;
-    if (stream.firstEvent !== null) said.push(`first event ${seconds(stream.firstEvent)}`);
-    if (stream.firstText !== null) said.push(`first text ${seconds(stream.firstText)}`);
-    if (count > 1) said.push(`${facts.done ? "total " : ""}${seconds(stream.duration)}`);
-    this.figures.textContent = ` · ${said.join(" · ")}`;
-    const badges = ["simulated", "replayed"].filter((name) => facts[name]);
-    this.badges.replaceChildren(...badges.map((name) => make("span", "badge", name)));
-    this.dot.hidden = facts.done;
-    this.root.classList.toggle("claude-nb-done", facts.done);
+    const { steps, facts } = this.stream;
+    const left = this.lanes?.parentNode.scrollLeft;
+    this.picture.innerHTML = facts.picture;
+    if (!facts.done) this.picture.firstChild.prepend(this.dot);
+    const lanes = (this.lanes = this.picture.querySelector(".claude-nb-lanes"));
+    if (lanes) {
+      lanes.parentNode.scrollLeft = this.follows ? lanes.offsetWidth : left;
+      this.axis = lanes.querySelector(".claude-nb-axis");
+      this.axis.append(this.pointer, this.playhead);
+      lanes.onpointermove = (event) => this.writeEvent(this.nearest(event), true);
+      lanes.onpointerleave = () => this.show();
+      lanes.onclick = (event) => this.pick(event);
+    }
     this.root.setAttribute("aria-busy", String(!facts.done));
-    this.canvas.setAttribute("aria-label", `Timeline: ${said.join(", ")}`);
     this.slider.max = String(Math.max(0, steps.length - 1));
     this.slider.disabled = !steps.length;
-    this.draw();
     if (this.follows && !this.playing) this.go(steps.length - 1);
-  }
-
-  /** The lanes that are drawn: of very many blocks, the last share one. */
-  get rows() {
-    const lanes = this.stream.facts.lanes.map(([label, colour], number) => ({
-      label,
-      colour,
-      steps: this.stream.byLane[number] ?? [],
-      numbers: [number],
-    }));
-    const most = 12;
-    if (lanes.length > most) {
-      const rest = lanes.splice(most - 1);
-      const steps = rest.flatMap((lane) => lane.steps).sort((a, b) => a - b);
-      const numbers = rest.flatMap((lane) => lane.numbers);
-      lanes.push({ label: `${rest.length} more blocks`, colour: "other", steps, numbers });
-    }
-    return lanes.filter((lane) => lane.steps.length);
-  }
-
-  // --- the picture -------------------------------------------------------------------------
-
-  x(time) {
-    const duration = this.stream.duration || 1;
-    return 1 + (time / duration) * (this.width - 4);
-  }
-
-  draw() {
-    cancelAnimationFrame(this.drawing);
-    this.drawing = requestAnimationFrame(() => this.paint());
-  }
-
-  paint() {
-    const rows = this.rows;
-    const names = [...rows.map((row) => row.label), "characters/s"];
-    const tokens = this.stream.facts.tokens;
-    const spread = tokens && this.stream.characters ? tokens / this.stream.characters : 0;
-    if (spread) names[rows.length] = "tokens/s";
-    if (this.names !== names.join("\n")) {
-      this.names = names.join("\n");
-      this.labels.replaceChildren(...names.map((name) => make("div", "lane-label", name)));
-      this.labels.lastChild.title = spread
-        ? "The count of tokens comes at the end; here it is spread over the characters."
-        : "The count of tokens comes at the end.";
-    }
-    this.width = this.tracks.clientWidth;
-    this.height = rows.length * ROW + RATE + AXIS;
-    if (!this.width) return;
-    const scale = window.devicePixelRatio || 1;
-    this.canvas.width = this.width * scale;
-    this.canvas.height = this.height * scale;
-    this.canvas.style.height = `${this.height}px`;
-    const pen = this.canvas.getContext("2d");
-    pen.scale(scale, scale);
-    const style = getComputedStyle(this.root);
-    const colour = (name) => style.getPropertyValue(`--claude-nb-${name}`).trim() || "#8a8f98";
-    this.axis(pen, style, rows.length * ROW + RATE, colour("line"));
-    const spans = this.spans();
-    for (const [number, row] of rows.entries()) {
-      const top = number * ROW + 3;
-      const own = colour(row.colour);
-      const block = (from, to, shade, alpha) => {
-        pen.globalAlpha = alpha;
-        pen.fillStyle = shade;
-        pen.fillRect(this.x(from), top, Math.max(2, this.x(to) - this.x(from) + 2), BAND);
-        pen.globalAlpha = 1;
-      };
-      pen.fillStyle = colour("line");
-      pen.fillRect(0, top + BAND, this.width, 1);
-      const at = (step) => this.stream.steps[step][0];
-      if (!row.numbers.includes(0)) block(at(row.steps[0]), at(row.steps.at(-1)), own, 0.18);
-      for (const [lane, from, to, shade] of spans) {
-        if (row.numbers.includes(lane)) block(from, to, colour(shade), 0.5);
-      }
-      this.marks(pen, row, top, own, colour);
-    }
-    this.rate(pen, rows.length * ROW, colour("other"), spread || 1);
-    this.move();
-  }
-
-  /** A mark for each event; those that share a pixel are one, the darker the more there are. */
-  marks(pen, row, top, own, colour) {
-    const special = { waiting: "wait", resumed: "wait", stopped: "wait", failed: "error" };
-    const columns = new Map();
-    for (const number of row.steps) {
-      const step = this.stream.steps[number];
-      const x = Math.round(this.x(step[0]));
-      const found = columns.get(x) ?? { count: 0, shade: own };
-      found.count += 1;
-      if (special[step[3]]) found.shade = colour(special[step[3]]);
-      columns.set(x, found);
-    }
-    let most = 1;
-    for (const { count } of columns.values()) most = Math.max(most, count);
-    for (const [x, { count, shade }] of columns) {
-      pen.globalAlpha = most > 2 ? 0.5 + (0.5 * count) / most : 1;
-      pen.fillStyle = shade;
-      pen.fillRect(x, top, 1.5, BAND);
-    }
-    pen.globalAlpha = 1;
-  }
-
-  /** Waits, and runs of tools: the lane, from when to when, the colour. */
-  spans() {
-    const found = [];
-    const ran = new Map();
-    let waits = null;
-    for (const [time, , lane, kind] of this.stream.steps) {
-      if (kind === "waiting") waits = time;
-      else if (waits !== null && ["request_sent", "stopped", "failed"].includes(kind)) {
-        found.push([0, waits, time, "wait"]);
-        waits = null;
-      } else if (kind === "tool_started") ran.set(lane, time);
-      else if (kind === "tool_ran" && ran.has(lane)) {
-        found.push([lane, ran.get(lane), time, "result"]);
-        ran.delete(lane);
-      }
-    }
-    if (waits !== null) found.push([0, waits, this.stream.duration, "wait"]);
-    return found;
-  }
-
-  rate(pen, top, shade, spread) {
-    const duration = this.stream.duration;
-    const count = Math.max(1, Math.floor(this.width / 8));
-    const bars = new Array(count).fill(0);
-    for (const step of this.stream.steps) {
-      if (step[4]) bars[Math.min(count - 1, Math.floor((step[0] / duration) * count))] += step[4].length;
-    }
-    const highest = Math.max(...bars);
-    pen.fillStyle = shade;
-    const size = (this.width - 2) / count;
-    for (const [number, bar] of bars.entries()) {
-      if (!bar || !highest) continue;
-      const height = Math.max(1, (bar / highest) * (RATE - 6));
-      pen.fillRect(1 + number * size, top + RATE - 2 - height, size - 1, height);
-    }
-    const fastest = ((highest / duration) * count * spread).toFixed(0);
-    this.labels.lastChild.dataset.most = highest && duration ? ` ≤ ${Number(fastest).toLocaleString("en")}` : "";
-  }
-
-  axis(pen, style, top, line) {
-    pen.fillStyle = line;
-    pen.fillRect(0, top, this.width, 1);
-    const duration = this.stream.duration;
-    pen.font = `${parseFloat(style.fontSize) * 0.85}px ${style.fontFamily}`;
-    pen.textBaseline = "top";
-    const step = duration ? tick(duration, Math.max(2, this.width / 90)) : 1;
-    for (let number = 0; number * step <= duration; number += 1) {
-      const words = `${Number((number * step).toPrecision(6))} s`;
-      const x = this.x(number * step);
-      pen.fillStyle = line;
-      pen.fillRect(x, top, 1, 4);
-      if (x + pen.measureText(words).width > this.width) break;
-      pen.globalAlpha = 0.7;
-      pen.fillStyle = style.color;
-      pen.fillText(words, x + (number ? 3 : 0), top + 5);
-      pen.globalAlpha = 1;
-    }
-    const first = this.stream.firstText;
-    if (first === null) return;
-    pen.globalAlpha = 0.6;
-    pen.fillStyle = style.color;
-    for (let y = 0; y < top; y += 5) pen.fillRect(this.x(first), y, 1, 2.5);
-    pen.globalAlpha = 1;
+    else this.move();
   }
 
   // --- where the reader is -----------------------------------------------------------------
 
   /** The event that is nearest to a place on the picture: of its lane, if it is in one. */
   nearest(event) {
-    const box = this.canvas.getBoundingClientRect();
-    const row = this.rows[Math.floor((event.clientY - box.top) / ROW)];
-    const candidates = row ? row.steps : null;
-    const wanted = ((event.clientX - box.left - 1) / (this.width - 4)) * this.stream.duration;
-    const count = candidates ? candidates.length : this.stream.steps.length;
-    const time = (n) => this.stream.steps[candidates ? candidates[n] : n]?.[0];
-    let low = 0;
-    for (let high = count; low < high; ) {
-      const middle = (low + high) >> 1;
-      if (time(middle) < wanted) low = middle + 1;
-      else high = middle;
+    const { steps, facts } = this.stream;
+    const { left, width } = this.axis.getBoundingClientRect();
+    const time = ((event.clientX - left) / width) * facts.duration;
+    const lanes = [...this.picture.querySelectorAll(".claude-nb-lane")].map((e) => Number(e.dataset.lane));
+    const row = event.target.closest(".claude-nb-lanes > div")?.querySelector(".claude-nb-lane");
+    let found = this.at;
+    let least = Infinity;
+    for (const [number, [at, , lane]] of steps.entries()) {
+      // The last lane of the picture may stand for many.
+      if (row && Math.min(lane, lanes.at(-1)) !== Number(row.dataset.lane)) continue;
+      const distance = Math.abs(at - time);
+      if (distance < least) [found, least] = [number, distance];
     }
-    if (low && (low === count || wanted - time(low - 1) < time(low) - wanted)) low -= 1;
-    return candidates ? candidates[low] : low;
-  }
-
-  hover(event) {
-    if (!this.stream.steps.length) return;
-    this.writeEvent(this.nearest(event), true);
+    return found;
   }
 
   pick(event) {
-    if (!this.stream.steps.length) return;
     this.step(this.nearest(event) - this.at);
     this.slider.focus({ preventScroll: true });
   }
@@ -558,13 +323,15 @@ class View {
     this.show();
   }
 
+  /** Put the playhead where the reader is; while it plays, where the clock is. */
   move() {
     const step = this.stream.steps[this.at];
-    this.head.hidden = !step;
-    if (!step || !this.width) return;
-    const time = this.playing ? Math.min(this.clock, this.stream.duration) : step[0];
-    this.head.style.transform = `translateX(${this.x(time)}px)`;
-    this.head.style.height = `${this.height - AXIS}px`;
+    if (step) this.put(this.playhead, this.playing ? this.clock : step[0]);
+  }
+
+  put(head, time) {
+    const { duration } = this.stream.facts;
+    head.style.left = `${100 * Math.min(1, time / (duration || 1))}%`;
   }
 
   /** Show the event where the reader is, and the message as it was then. */
@@ -573,8 +340,7 @@ class View {
     this.writeEvent(this.at, false);
     this.state.replaceChildren();
     write(this.state, this.message, placesOf(changesOf(this.stream.steps[this.at])));
-    const mark = this.state.querySelectorAll("mark");
-    const last = mark[mark.length - 1];
+    const last = [...this.state.querySelectorAll("mark")].at(-1);
     if (last) {
       const below = last.offsetTop + last.offsetHeight;
       this.state.scrollTop = Math.max(0, below - this.state.clientHeight + 24);
@@ -583,19 +349,22 @@ class View {
 
   writeEvent(number, hovered) {
     const { steps, facts, about } = this.stream;
-    const step = steps[number];
-    const [time, since, lane, kind] = step;
-    const place = `event ${(number + 1).toLocaleString("en")} of ${steps.length.toLocaleString("en")}`;
+    const [time, since, lane, kind] = steps[number];
+    const total = facts.count.toLocaleString("en");
+    const here = steps.length < facts.count ? `, the first ${steps.length.toLocaleString("en")} here` : "";
+    const place = `event ${(number + 1).toLocaleString("en")} of ${total}${here}`;
     const where = lane ? ` · ${facts.lanes[lane][0]}` : "";
     const when = `${time.toFixed(3)} s (${gap(since)})`;
     this.line.replaceChildren(make("b", "", kind), make("span", "quiet", `${where} · ${when}`));
     if (about[kind]) this.line.append(make("span", "about", about[kind]));
-    this.wireHead.textContent = hovered ? `on the wire · ${place}, under the pointer` : `on the wire · ${place}`;
+    this.wireHead.textContent = `on the wire · ${place}${hovered ? ", under the pointer" : ""}`;
     this.wire.replaceChildren();
-    const event = eventOf(step, facts.lanes);
+    const event = eventOf(steps[number], facts.lanes);
     if (typeof event === "string") this.wire.textContent = event;
     else write(this.wire, event, new Map());
-    if (!hovered) this.slider.setAttribute("aria-valuetext", `${place}, ${kind}${where}, ${when}`);
+    this.pointer.hidden = !hovered;
+    if (hovered) this.put(this.pointer, time);
+    else this.slider.setAttribute("aria-valuetext", `${place}, ${kind}${where}, ${when}`);
   }
 
   // --- time --------------------------------------------------------------------------------
@@ -662,8 +431,6 @@ class View {
   close() {
     this.pause();
     clearTimeout(this.telling);
-    cancelAnimationFrame(this.drawing);
-    this.resize.disconnect();
     this.host.replaceChildren(...this.plain);
   }
 }
