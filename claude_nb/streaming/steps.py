@@ -1,8 +1,8 @@
-"""A stream, step by step: each event, where it belongs, and what it changed in the message.
+"""A stream, step by step: each event, its lane, and what it changed in the message.
 
-The message is that of the reducer (``progress`` and ``blocks``), looked at after each event; what
-has changed since the one before is written down. So who applies the changes, one step after
-another, has at each step what the reducer had: the page does so, without asking.
+The changes are the differences between the reducer's message (``progress`` and ``block``) after one
+event and after the next. Whoever applies them in order, as the page does, has the reducer's message
+at each step.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from claude_nb.streaming.message import Message
 
 LONGEST = 90.0
-"""Seconds of a silence at most: what is longer is a clock that jumped."""
+"""The longest silence, in seconds: a longer one is a clock that jumped."""
 
 Change = list[Any]
-"""One change of the message: what is done, and what with. The message is a dict or None.
+"""One change of the message, which is a dict or None.
 
 - ``["message", value]``: it is now this
-- ``["fields", {…}]``: these of its fields are now these
+- ``["fields", {…}]``: these fields have new values
 - ``["open", n, block]``: block ``n``, the last one, begins
 - ``["grow", n, field, text]``: ``text`` is added to a field of block ``n``
-- ``["put", n, {…}, [names]]``: these fields of block ``n`` are now these; those named are gone
+- ``["put", n, {…}, [names]]``: these fields of block ``n`` have new values; those named are removed
 """
 
 
@@ -43,7 +43,7 @@ class Lane(NamedTuple):
         number: From 0, which is the request as a whole.
         kind: ``request``, or the type of the block.
         name: Of the tool that a block calls, or empty.
-        attempt: Which request of the reply the block came with, from 1; 0 for the first lane.
+        attempt: The number of the block's request in the reply, from 1; 0 for the first lane.
         block: The block's index in its message; -1 for the first lane.
     """
 
@@ -62,7 +62,7 @@ class Step(NamedTuple):
         time: Seconds since the first event, by a clock that neither jumps nor goes back.
         gap: Seconds since the event before, as measured.
         lane: The number of its lane.
-        kind: What it is: its type, or that of the delta that it brings.
+        kind: Its type, or the type of its delta.
         text: What it adds to a text, to thinking or to a tool's input.
         event: Its JSON.
         changes: What it changed in the message.
@@ -79,12 +79,11 @@ class Step(NamedTuple):
 
 
 class Steps:
-    """Takes events and gives steps.
+    """Turns events into steps.
 
     Attributes:
-        progress: What the reply has become.
+        progress: The reply so far.
         lanes: The lanes so far.
-        simulated: Whether the simulator answered.
     """
 
     def __init__(self) -> None:
@@ -98,7 +97,7 @@ class Steps:
         self._began = False
         self._message: Message | None = None
         self._fields: dict[str, Any] = {}
-        self._blocks: list[_Seen] = []
+        self._blocks: list[_BlockState] = []
         self._empty = True
 
     def take(self, events: Iterable[StreamEvent]) -> list[Step]:
@@ -109,27 +108,27 @@ class Steps:
         gap = event.time - self._last if self._began else 0.0
         self._began, self._last = True, event.time
         self._time += min(max(gap, 0.0), LONGEST)
-        said = self._writer.write(event.data)
+        wire = self._writer.write(event.data)
         self.progress.apply(event)
-        delta = said.get("delta")
+        delta = wire.get("delta")
         kind, text = event.type, ""
         if kind == "content_block_delta" and isinstance(delta, dict):
             kind = str(delta.get("type") or kind)
             text = delta.get(DELTA_FIELDS.get(kind, ""), "")
             text = text if isinstance(text, str) else ""
-        lane = self._lane(event, said, kind)
-        return Step(event.seq, self._time, gap, lane, kind, text, said, self._changes(event.type))
+        lane = self._lane(event, wire, kind)
+        return Step(event.seq, self._time, gap, lane, kind, text, wire, self._changes(event.type))
 
-    def _lane(self, event: StreamEvent, said: dict[str, Any], kind: str) -> int:
+    def _lane(self, event: StreamEvent, wire: dict[str, Any], kind: str) -> int:
         if event.type in ("tool_asked", "tool_started", "tool_ran"):
-            return self._lane_of_call.get(str(said.get("id")), 0)
+            return self._lane_of_call.get(str(wire.get("id")), 0)
         if not event.type.startswith("content_block_"):
             return 0
-        index = said.get("index")
+        index = wire.get("index")
         key = event.attempt, str(index)
-        begun = said.get("content_block")
+        block_start = wire.get("content_block")
         if event.type == "content_block_start" or key not in self._lane_of:
-            block = begun if isinstance(begun, dict) else {}
+            block = block_start if isinstance(block_start, dict) else {}
             number = len(self.lanes)
             named = str(block.get("type") or kind.removesuffix("_delta"))
             place = index if isinstance(index, int) else -1
@@ -141,14 +140,14 @@ class Steps:
         return self._lane_of[key]
 
     def _changes(self, kind: str) -> list[Change]:
-        """What is new in the message since this was last asked."""
+        """What is new in the message since the last call."""
         message = self.progress.last
         if message is None:
             return []
         blocks = [block for block in message.content if not block.lost]
         seen = [found.block for found in self._blocks]
         if message is not self._message or blocks[: len(seen)] != seen:
-            return self._anew(message, blocks)
+            return self._whole_message(message, blocks)
         changes: list[Change] = []
         if not kind.startswith("content_block_"):
             fields = redacted(message.fields())
@@ -158,18 +157,18 @@ class Steps:
                 changes.append(["fields", new])
             self._fields = fields
         for block in blocks[len(seen) :]:
-            found = _Seen(block)
+            found = _BlockState(block)
             self._blocks.append(found)
             changes.append(["open", len(self._blocks) - 1, found.view])
         for number, found in enumerate(self._blocks[: len(seen)]):
             changes += found.changes(number)
         if changes and self._empty:
-            return self._anew(message, blocks)
+            return self._whole_message(message, blocks)
         return changes
 
-    def _anew(self, message: Message, blocks: list[Block]) -> list[Change]:
+    def _whole_message(self, message: Message, blocks: list[Block]) -> list[Change]:
         was_empty, self._message = self._empty, message
-        self._blocks = [_Seen(block) for block in blocks]
+        self._blocks = [_BlockState(block) for block in blocks]
         self._fields = redacted(message.fields())
         self._fields.pop("content", None)
         whole = view(message)
@@ -177,8 +176,8 @@ class Steps:
         return [] if was_empty and whole is None else [["message", whole]]
 
 
-class _Seen:
-    """A block as it was when it was last looked at."""
+class _BlockState:
+    """A block as it was at the last step."""
 
     def __init__(self, block: Block) -> None:
         self.block = block
@@ -209,7 +208,7 @@ class _Seen:
             self._state = state
             old, new = self.view, block_view(self.block)
             changed = (k for k, v in new.items() if k not in old or old[k] != v)
-            # What grew has been told, and is not compared: it may be long.
+            # What grew is in a change of its own, and is not compared: it may be long.
             put = {name: new[name] for name in changed if name != self._field}
             known = {*old, self._field} if self._grown else old
             gone = sorted(name for name in known if name not in new)
@@ -220,10 +219,9 @@ class _Seen:
 
 
 def view(message: Message | None) -> dict[str, Any] | None:
-    """What a message has become, as the API's dict; None while there is nothing of it.
+    """The message so far, as the API's dict; None while nothing of it has come.
 
-    Of a tool call that is being written, ``partial_json`` is what came: it is read when it is
-    whole.
+    A tool call that is still being written has its JSON so far in ``partial_json``.
     """
     if message is None:
         return None
@@ -243,7 +241,7 @@ def block_view(block: Block) -> dict[str, Any]:
 
 
 def _ordered(fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields in the order in which they are best read, what is not known at the end."""
+    """The fields in the order in which they are best read; unknown ones at the end."""
     return {name: fields[name] for name in _ORDER if name in fields} | fields
 
 

@@ -150,7 +150,7 @@ class Inspector:
             "count": len(timeline.steps),
             "done": self._done,
         }
-        # As text: it may hold what no message of Jupyter can, such as half a surrogate pair.
+        # As text: JSON may hold what no message of Jupyter can, such as half a surrogate pair.
         return {"from": first, "data": json.dumps(facts, default=str)}
 
     def _whole(self) -> dict[str, object]:

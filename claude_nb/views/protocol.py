@@ -89,6 +89,19 @@ same reason nothing that a message means may depend on the state.
 
 The model's other state: ``model``, ``effort``, ``draft``, ``height``, ``busy``, ``turns``,
 ``cost``, ``models`` and ``efforts``.
+
+The inspector (``inspector.js``)
+================================
+
+Kernel to page: ``{"from": n, "data": json}``: the steps of a stream from number ``n`` on, and its
+picture as it is then; with ``"reset": true`` all steps, as in the model's state ``snapshot``. The
+JSON is ``{steps, lanes, picture, duration, count, done}``: steps as of ``inspector.encode``,
+``[label, block]`` of each lane, HTML, seconds, the number of events (of very many, the page is sent
+the first ones), and whether there will be no more.
+
+Page to kernel: ``{"op": "resync"}`` where steps are missing before ``n``. The model's other state:
+``mark``, the class of the output that the inspector replaces, and ``about``, what kinds of events
+mean.
 """
 
 from __future__ import annotations

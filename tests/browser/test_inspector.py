@@ -124,7 +124,7 @@ def test_keys_step_play_and_pause(open_cells, simulator, front_end):
     expect(slider).to_have_value("10")
     slider.press("ArrowLeft")
     expect(slider).to_have_value("9")
-    expect(inspector.get_by_role("status")).to_contain_text("event 10 of")
+    expect(notebook.page.locator("#claude-nb-announcer")).to_contain_text("event 10 of")
     slider.press("Space")
     expect(inspector.get_by_role("button", name="Pause")).to_be_visible()
     expect(slider).to_have_value(str(len(MESSAGE) + 1))

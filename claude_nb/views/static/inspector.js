@@ -143,7 +143,7 @@ class Inspector {
     for (const [host, view] of this.views) {
       if (!host.isConnected) {
         this.views.delete(host);
-        this.place = view.place;
+        this.place = { at: view.at, follows: view.follows, speed: view.speed.value };
         view.close();
       }
     }
@@ -169,14 +169,10 @@ class View {
     // Where the output was made anew in mid-stream, the reader stays where they were.
     const { at = stream.steps.length - 1, follows = true, speed = 1 } = stream.place ?? {};
     this.follows = follows;
-    this.setSpeed(speed);
+    this.speed.value = String(speed);
     host.replaceChildren(this.root);
     this.grow();
     this.go(at);
-  }
-
-  get place() {
-    return { at: this.at, follows: this.follows, speed: this.speed };
   }
 
   build() {
@@ -194,15 +190,13 @@ class View {
     this.play = this.button("▶", "Play", () => this.toggle());
     this.slider = document.createElement("input");
     this.slider.type = "range";
-    this.slider.min = "0";
     this.slider.setAttribute("aria-label", "Event");
     this.slider.addEventListener("input", () => this.step(Number(this.slider.value) - this.at));
-    this.choice = document.createElement("select");
-    this.choice.setAttribute("aria-label", "Speed");
+    this.speed = document.createElement("select");
+    this.speed.setAttribute("aria-label", "Speed");
     for (const speed of SPEEDS) {
-      this.choice.append(new Option(speed < 1 ? `1/${1 / speed} ×` : `${speed} ×`, String(speed)));
+      this.speed.append(new Option(speed < 1 ? `1/${1 / speed} ×` : `${speed} ×`, String(speed)));
     }
-    this.choice.addEventListener("change", () => this.setSpeed(Number(this.choice.value)));
     bar.append(
       this.button("⏮", "To the first event (Home)", () => this.step(-Infinity)),
       this.button("◂", "One event back (left arrow)", () => this.step(-1)),
@@ -210,16 +204,14 @@ class View {
       this.button("▸", "One event on (right arrow)", () => this.step(1)),
       this.button("⏭", "To the last event (End)", () => this.step(Infinity)),
       this.slider,
-      this.choice,
+      this.speed,
     );
 
     this.line = make("p", "event-line");
     const panes = make("div", "panes");
     [this.wire, this.wireHead] = this.pane(panes, "on the wire");
-    [this.state, this.stateHead] = this.pane(panes, "what the message has become");
-    this.said = make("div", "unseen");
-    this.said.setAttribute("role", "status");
-    root.append(this.picture, bar, this.line, panes, this.said);
+    [this.state] = this.pane(panes, "the message so far");
+    root.append(this.picture, bar, this.line, panes);
     // On each element that can have the focus: those above it are looked at only after it.
     for (const element of root.querySelectorAll("button, input, select, pre")) {
       element.dataset.lmSuppressShortcuts = "true";
@@ -235,13 +227,13 @@ class View {
     return button;
   }
 
-  pane(panes, words) {
+  pane(panes, label) {
     const pane = make("div", "pane");
-    const title = make("div", "pane-head", words);
+    const title = make("div", "pane-head", label);
     const body = make("pre", "json");
     body.tabIndex = 0;
     body.setAttribute("role", "region");
-    body.setAttribute("aria-label", words);
+    body.setAttribute("aria-label", label);
     pane.append(title, body);
     panes.append(pane);
     return [body, title];
@@ -278,13 +270,13 @@ class View {
     const { steps, facts } = this.stream;
     const { left, width } = this.axis.getBoundingClientRect();
     const time = ((event.clientX - left) / width) * facts.duration;
-    const lanes = [...this.picture.querySelectorAll(".claude-nb-lane")].map((e) => Number(e.dataset.lane));
     const row = event.target.closest(".claude-nb-lanes > div")?.querySelector(".claude-nb-lane");
+    const last = [...this.picture.querySelectorAll(".claude-nb-lane")].at(-1).dataset.lane;
     let found = this.at;
     let least = Infinity;
     for (const [number, [at, , lane]] of steps.entries()) {
       // The last lane of the picture may stand for many.
-      if (row && Math.min(lane, lanes.at(-1)) !== Number(row.dataset.lane)) continue;
+      if (row && Math.min(lane, Number(last)) !== Number(row.dataset.lane)) continue;
       const distance = Math.abs(at - time);
       if (distance < least) [found, least] = [number, distance];
     }
@@ -302,7 +294,7 @@ class View {
     this.go(this.at + by);
     this.follows = this.at === this.stream.steps.length - 1;
     clearTimeout(this.telling);
-    this.telling = setTimeout(() => (this.said.textContent = this.slider.getAttribute("aria-valuetext")), 300);
+    this.telling = setTimeout(() => announce(this.slider.getAttribute("aria-valuetext")), 300);
   }
 
   /** Make event number `at` the one that is shown. */
@@ -369,11 +361,6 @@ class View {
 
   // --- time --------------------------------------------------------------------------------
 
-  setSpeed(speed) {
-    this.speed = speed;
-    this.choice.value = String(speed);
-  }
-
   toggle() {
     if (this.playing) return this.pause();
     if (!this.stream.steps.length) return;
@@ -388,7 +375,7 @@ class View {
   /** As far as the clock has come: several events at once where they came so fast. */
   tick() {
     const now = performance.now();
-    this.clock += ((now - this.then) / 1000) * this.speed;
+    this.clock += ((now - this.then) / 1000) * Number(this.speed.value);
     this.then = now;
     const steps = this.stream.steps;
     let at = this.at;
@@ -417,7 +404,7 @@ class View {
   key(event) {
     // What is typed here is not for the notebook, which has commands on single keys.
     event.stopPropagation();
-    if (event.target === this.choice || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target === this.speed || event.ctrlKey || event.metaKey || event.altKey) return;
     const far = event.shiftKey ? 10 : 1;
     const steps = { ArrowLeft: -far, ArrowRight: far, Home: -Infinity, End: Infinity };
     const scrolls = event.target === this.wire || event.target === this.state;
@@ -427,7 +414,7 @@ class View {
     event.preventDefault();
   }
 
-  /** Go away; the plain timeline stands there again. */
+  /** Show the plain timeline again. */
   close() {
     this.pause();
     clearTimeout(this.telling);
@@ -435,13 +422,9 @@ class View {
   }
 }
 
-// A function, so that each model has an `inspector` of its own.
-export default () => {
-  let inspector;
-  return {
-    initialize({ model }) {
-      inspector = new Inspector(model);
-      return () => inspector.close();
-    },
-  };
+export default {
+  initialize({ model }) {
+    const inspector = new Inspector(model);
+    return () => inspector.close();
+  },
 };
