@@ -81,6 +81,30 @@ def test_each_block_has_its_lane_with_its_marks():
     assert sorted(order, key=shown.index) == order
 
 
+def test_a_timeline_that_grows_is_as_if_made_at_once():
+    """Event by event, the same drawing."""
+    events = timed(*stream(*TALK))
+    growing = Timeline()
+    for event in events:
+        (step,) = growing.take([event])
+        assert step == growing.steps[-1]
+    whole = Timeline(events)
+    assert (growing.to_html(), repr(growing)) == (whole.to_html(), repr(whole))
+
+
+def test_an_even_pace_is_drawn_without_gaps():
+    """Marks nearly as close as columns leave columns out, which are no pauses; others are."""
+    each, pause = 0.0125, 0.1  # columns are 0.01 s
+    times = [each * number for number in range(96)] + [1.2 + pause, 2.4]
+    pieces = [{"type": "text_delta", "text": "x"} for _ in times]
+    first, *deltas, last = block(0, *pieces, type="text", text="")
+    happened = [(0.0, first), *zip(times, deltas, strict=True), (2.4, last)]
+    html = Timeline(timed((0.0, RequestSent("claude-opus-5-5")), *happened)).to_html()
+    marks = re.search(r'title="text: .*?(linear-gradient\(.*?\))', html)[1]
+    between = re.findall(r"#d07a5533 ([\d.]+)% ([\d.]+)%", marks)
+    assert [round(float(start)) for start, _ in between] == [50, 54]
+
+
 def test_waits_seams_and_tool_runs_are_there():
     """A wait is as long as it was; what ended it and what went on have marks of their own."""
     error = OverloadedError("Claude is overloaded.")
