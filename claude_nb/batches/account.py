@@ -6,15 +6,9 @@ from typing import Any
 
 from claude_nb.asking import asking
 from claude_nb.client import batch_service
-from claude_nb.client.connection import Connection
 from claude_nb.client.engine import call
 from claude_nb.render import labels
 from claude_nb.render.table import Table
-
-
-def connection(client: Any) -> Connection:
-    """The connection of the user's own client, or, with None, the session's."""
-    return asking.session.connection() if client is None else Connection(own_client=client)
 
 
 def recent(limit: int = 20, *, client: Any = None) -> Table:
@@ -27,7 +21,7 @@ def recent(limit: int = 20, *, client: Any = None) -> Table:
     Raises:
         ClaudeError: The service did not say.
     """
-    found = call(batch_service.newest(connection(client), limit))
+    found = call(batch_service.newest(asking.session.connection(client), limit))
     rows: list[tuple[str, ...]] = [
         (
             status.id,

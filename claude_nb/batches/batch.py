@@ -6,8 +6,8 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from claude_nb.asking import asking
 from claude_nb.batches import request_options, resuming, submit, waiting
-from claude_nb.batches.account import connection
 from claude_nb.batches.costs import Costs
 from claude_nb.batches.counting import same_input
 from claude_nb.batches.frame import frame
@@ -382,4 +382,4 @@ class Batch:
 
 def _job(output: Any, client: Any, policy: Policy | None, options: dict[str, Any]) -> Job:
     requests = Requests(request_options.request(options, output))
-    return Job(connection(client), requests, output, policy or Policy())
+    return Job(asking.session.connection(client), requests, output, policy or Policy())

@@ -9,8 +9,11 @@ import pandas as pd
 import pytest
 
 import claude_nb
+from claude_nb.asking import asking
 from claude_nb.batches import requests
+from claude_nb.batches.account import recent
 from claude_nb.errors import InputError
+from claude_nb.recording.replay import RecordingStore
 from tests.batches.service import HAIKU, handed_in, sent
 
 
@@ -94,6 +97,25 @@ def test_what_cannot_be_handed_in_at_all(service, prompts, options, said):
         handed_in(prompts, **options)
     paths = {request.path for request in service.requests[before:]}
     assert paths <= {"/v1/messages/count_tokens"}
+
+
+@pytest.mark.parametrize(
+    "send",
+    [
+        lambda client: handed_in(["x"], client=client),
+        lambda client: claude_nb.Batch.resume("msgbatch_1", client=client, show=False),
+        lambda client: recent(client=client),
+    ],
+    ids=["batch", "resume", "recent"],
+)
+def test_nothing_is_sent_while_recordings_are_replayed(service, send):
+    """Neither with the session's connection nor with a client of the user's own."""
+    before = len(service.requests)
+    asking.session.library = RecordingStore([])
+    for client in (None, anthropic.AsyncAnthropic()):
+        with pytest.raises(InputError, match="nothing is sent"):
+            send(client)
+    assert len(service.requests) == before
 
 
 def test_a_client_that_has_no_batches_says_so(service):
