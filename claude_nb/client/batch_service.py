@@ -17,7 +17,7 @@ from claude_nb.client.connection import explain, is_simulator
 from claude_nb.errors import ClaudeError, InputError, MalformedError, RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
     from claude_nb.client.connection import Connection
 
@@ -76,7 +76,7 @@ def deleted(batch_id: str) -> Status:
     return Status(batch_id, "ended", {}, None, archived=True, simulated=False)
 
 
-async def create(connection: Connection, body: AsyncIterable[bytes], size: int) -> Status:
+async def create(connection: Connection, body: AsyncIterator[bytes], size: int) -> Status:
     """Hand a batch in.
 
     Args:
@@ -87,20 +87,13 @@ async def create(connection: Connection, body: AsyncIterable[bytes], size: int) 
     Raises:
         ClaudeError: The server did not take it, or nothing is known of that.
     """
-    with _explained():
-        import httpx2
+    import httpx2
 
-        client = await asyncio.to_thread(connection.client)
-        response = await client.post(
-            _PATH,
-            cast_to=httpx2.Response,
-            content=body,
-            options={
-                "headers": {"Content-Type": "application/json", "Content-Length": str(size)},
-                "timeout": httpx2.Timeout(_UPLOAD_TIMEOUT, connect=10.0),
-            },
-        )
-        return _status(response.json(), is_simulator(response.headers))
+    options = {
+        "headers": {"Content-Type": "application/json", "Content-Length": str(size)},
+        "timeout": httpx2.Timeout(_UPLOAD_TIMEOUT, connect=10.0),
+    }
+    return _status(*await _ask(connection, "post", _PATH, content=_Body(body), options=options))
 
 
 async def retrieve(connection: Connection, batch_id: str) -> Status:
@@ -109,12 +102,7 @@ async def retrieve(connection: Connection, batch_id: str) -> Status:
     Raises:
         ClaudeError: The server does not know it, or did not answer.
     """
-    with _explained():
-        import httpx2
-
-        client = await asyncio.to_thread(connection.client)
-        response = await client.get(f"{_PATH}/{batch_id}", cast_to=httpx2.Response)
-        return _status(response.json(), is_simulator(response.headers))
+    return _status(*await _ask(connection, "get", f"{_PATH}/{batch_id}"))
 
 
 async def cancel(connection: Connection, batch_id: str) -> Status:
@@ -123,12 +111,7 @@ async def cancel(connection: Connection, batch_id: str) -> Status:
     Raises:
         ClaudeError: The server does not know it, or it has ended.
     """
-    with _explained():
-        import httpx2
-
-        client = await asyncio.to_thread(connection.client)
-        response = await client.post(f"{_PATH}/{batch_id}/cancel", cast_to=httpx2.Response)
-        return _status(response.json(), is_simulator(response.headers))
+    return _status(*await _ask(connection, "post", f"{_PATH}/{batch_id}/cancel"))
 
 
 async def newest(connection: Connection, limit: int = 20) -> list[Status]:
@@ -141,15 +124,9 @@ async def newest(connection: Connection, limit: int = 20) -> list[Status]:
     Raises:
         ClaudeError: The server did not say.
     """
-    with _explained():
-        import httpx2
-
-        client = await asyncio.to_thread(connection.client)
-        response = await client.get(f"{_PATH}?limit={limit}", cast_to=httpx2.Response)
-        simulated = is_simulator(response.headers)
-        page = response.json()
-        found = page.get("data") if isinstance(page, dict) else None
-        return [_status(item, simulated) for item in found or ()]
+    page, simulated = await _ask(connection, "get", f"{_PATH}?limit={limit}")
+    found = page.get("data") if isinstance(page, dict) else None
+    return [_status(item, simulated) for item in found or ()]
 
 
 async def results(connection: Connection, batch_id: str) -> AsyncGenerator[bytes, None]:
@@ -186,29 +163,27 @@ async def results(connection: Connection, batch_id: str) -> AsyncGenerator[bytes
             await stream.close()
 
 
-def schema_of(output: Any) -> dict[str, Any]:
-    """The JSON schema that is asked for.
+async def _ask(connection: Connection, verb: str, path: str, **arguments: Any) -> tuple[Any, bool]:
+    """Send a request; returns the JSON of the answer, and whether it is the simulator's."""
+    with _explained():
+        import httpx2
 
-    Args:
-        output: A JSON schema, or a pydantic model.
+        client = await asyncio.to_thread(connection.client)
+        response = await getattr(client, verb)(path, cast_to=httpx2.Response, **arguments)
+        return response.json(), is_simulator(response.headers)
 
-    Raises:
-        InputError: It is neither, or the schema cannot be sent.
-    """
-    if isinstance(output, dict):
-        return output
-    if not hasattr(output, "model_json_schema"):
-        raise InputError(
-            f"output= is a {type(output).__name__}.", "It takes a JSON schema or a pydantic model."
-        )
-    from anthropic import transform_schema
 
-    try:
-        return dict(transform_schema(output))
-    except Exception as error:
-        raise InputError(
-            f"{getattr(output, '__name__', 'output')} cannot be asked for.", detail=str(error)
-        ) from error
+class _Body:
+    """The body of a request, in pieces; the SDK's clients for other platforms copy it."""
+
+    def __init__(self, pieces: AsyncIterator[bytes]) -> None:
+        self._pieces = pieces
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._pieces
+
+    def __deepcopy__(self, _memo: object) -> _Body:
+        return self
 
 
 @contextmanager

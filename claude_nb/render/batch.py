@@ -35,23 +35,6 @@ _COLOURS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Spending:
-    """What a model's replies took.
-
-    Attributes:
-        model: The model.
-        usage: The tokens.
-        cost: In USD at batch prices, or None where it is not known.
-        full: In USD at full prices, or None.
-    """
-
-    model: str
-    usage: Usage
-    cost: float | None
-    full: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class Picture:
     """What is shown of a batch.
 
@@ -64,7 +47,8 @@ class Picture:
         elapsed: Seconds that have been waited for it, or None.
         done: How much of what it is doing is done, and of how much; 0 of 0 where nobody knows.
         counts: How many rows have become what.
-        spent: What was used, a line for each model.
+        spent: For each model its name, the tokens, and what they cost in USD at batch prices and
+            would have cost at full ones; None where that is not known.
         failed: Rows that are not complete: what each is called, and why.
         more: How many of these are not listed.
         lines: What else there is to say.
@@ -79,7 +63,7 @@ class Picture:
     elapsed: float | None = None
     done: tuple[int, int] = (0, 0)
     counts: dict[str, int] = field(default_factory=dict)
-    spent: tuple[Spending, ...] = ()
+    spent: tuple[tuple[str, Usage, float | None, float | None], ...] = ()
     failed: tuple[tuple[str, str], ...] = ()
     more: int = 0
     lines: tuple[str, ...] = ()
@@ -185,15 +169,15 @@ def _counts(picture: Picture) -> str:
 def _usage(picture: Picture) -> Table:
     rows: list[tuple[str, ...]] = [
         (
-            clean(brief(spent.model)),
-            labels.count(spent.usage.input_tokens),
-            labels.count(spent.usage.cache_write_tokens),
-            labels.count(spent.usage.cache_read_tokens),
-            labels.count(spent.usage.output_tokens),
-            labels.money(spent.cost),
-            labels.money(spent.full),
+            clean(brief(model)),
+            labels.count(usage.input_tokens),
+            labels.count(usage.cache_write_tokens),
+            labels.count(usage.cache_read_tokens),
+            labels.count(usage.output_tokens),
+            labels.money(cost),
+            labels.money(full),
         )
-        for spent in picture.spent
+        for model, usage, cost, full in picture.spent
     ]
     heads = ("model", "input", "cache write", "cache read", "output", "cost", "one by one")
     return Table(heads, rows)

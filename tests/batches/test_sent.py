@@ -10,8 +10,8 @@ import pytest
 
 import claude_nb
 from claude_nb.asking import asking
-from claude_nb.batches import requests
-from claude_nb.batches.account import recent
+from claude_nb.batches import rows
+from claude_nb.batches.batch import recent
 from claude_nb.errors import InputError
 from claude_nb.recording.replay import RecordingStore
 from tests.batches.service import HAIKU, handed_in, sent
@@ -49,12 +49,12 @@ def test_a_cached_system_prompt_is_kept_for_an_hour(service):
 
 def test_a_batch_is_split_by_requests_and_by_bytes(service, monkeypatch):
     """Several batches of the service are one of ours, each row in one of them."""
-    monkeypatch.setattr(requests, "MAX_REQUESTS", 4)
+    monkeypatch.setattr(rows, "MAX_REQUESTS", 4)
     made = handed_in([f"hello {n}" for n in range(10)])
     assert len(made.ids) == 3
     service.advance(1000)
     assert made.wait().counts == {"complete": 10}
-    monkeypatch.setattr(requests, "MAX_BYTES", 5000)
+    monkeypatch.setattr(rows, "MAX_BYTES", 5000)
     made = handed_in(["x" * 1500] * 8)
     assert len(made.ids) == 4
     assert all(len(json.dumps(r.body)) < 5200 for r in service.requests[-8:] if r.body)
@@ -84,7 +84,7 @@ def test_rows_that_cannot_be_sent_are_named_and_the_others_are_sent(service):
         (["", None], {}, "No row can be sent"),
         (["x"], {"effort": "lots"}, "no effort"),
         (["x"], {"model": " "}, "model id is empty"),
-        (["x"], {"output": 7}, "int"),
+        (["x"], {"output": 7}, "cannot be the form"),
         (["x"], {"template": "{{nothing}}"}, "nothing"),
         (["x"], {"max_cost": -1}, "above 0"),
     ],
@@ -110,8 +110,11 @@ def test_what_cannot_be_handed_in_at_all(service, prompts, options, said):
 )
 def test_nothing_is_sent_while_recordings_are_replayed(service, send):
     """Neither with the session's connection nor with a client of the user's own."""
+    planned = handed_in(["x"], dry_run=True)
     before = len(service.requests)
     asking.session.library = RecordingStore([])
+    with pytest.raises(InputError, match="nothing is sent"):
+        planned.submit()
     for client in (None, anthropic.AsyncAnthropic()):
         with pytest.raises(InputError, match="nothing is sent"):
             send(client)
