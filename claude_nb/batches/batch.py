@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from concurrent import futures
-from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from claude_nb.asking import asking
@@ -13,7 +12,7 @@ from claude_nb.batches import costs, resume, view
 from claude_nb.batches.results import Result, Results, frame
 from claude_nb.batches.rows import Requests
 from claude_nb.batches.service import Service
-from claude_nb.batches.state import BatchState, ServiceBatch
+from claude_nb.batches.state import ServiceBatch
 from claude_nb.client import batch_service
 from claude_nb.client.engine import call, engine
 from claude_nb.client.output import Output
@@ -28,7 +27,7 @@ from claude_nb.views.batches import BatchView
 from claude_nb.views.painter import interrupts
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Coroutine
 
     from claude_nb.cost.usage import Usage
 
@@ -80,7 +79,7 @@ def batch(
         InputError: None of it can be sent, or it would cost too much; nothing was sent.
         ClaudeError: The service did not take it, or no answer came: then it may have been taken.
     """
-    made = Batch(output, client, policy, options, max_cost=max_cost, show=show)
+    made = Batch(_service(output, client, policy, options), max_cost, show=show)
     made._state.requests.fill(prompts, template)  # noqa: SLF001
     return made.estimate() if dry_run else made.submit()
 
@@ -91,26 +90,11 @@ class Batch:
     ``batch`` makes one, and ``Batch.resume`` finds one again. It shows itself in a notebook.
     """
 
-    def __init__(
-        self,
-        output: Any,
-        client: Any,
-        policy: Policy | None,
-        options: dict[str, Any],
-        *,
-        max_cost: float | None = None,
-        show: bool,
-    ) -> None:
-        form = None if output is None else Output.of(output)
-        options = {"hide_thinking": True, **options}
-        if isinstance(system := options.get("system"), System):
-            options["system"] = System(system.parts, _TTL)
-        requests = Requests(Request("…", output=form.schema if form else None, **options))
-        connection = asking.session.connection(client)
-        self._state = BatchState(requests, form, simulated=connection.simulated)
-        self._service = Service(self._state, connection, policy or Policy())
+    def __init__(self, service: Service, max_cost: float | None = None, *, show: bool) -> None:
+        self._service = service
+        self._state = service.state
         self._limits = costs.Limits(max_cost)
-        self._view = BatchView(self._shown, show=show)
+        self._view = BatchView(partial(view.look, self._state), show=show)
 
     # --- submitting -------------------------------------------------------------------------
 
@@ -144,54 +128,44 @@ class Batch:
             ClaudeError: The service did not take it; what it took is in ``ids``.
         """
         state = self._state
-        waiting = [batch for batch in state.batches if batch.status is None]
-        if state.batches and not waiting:
+        rows = [row for batch in state.batches if not batch.status for row in batch.rows]
+        if state.batches and not rows:
             raise InputError("This batch is handed in already.", "resubmit() hands in what failed.")
         if state.doubt:
             raise InputError("No answer came when this batch was handed in.", state.doubt)
-        rows = [row for batch in waiting for row in batch.rows]
         state.plan = None
-        return self._submit(rows or state.requests.sendable, waiting)
+        return self._submit(rows or state.requests.sendable)
 
-    def _submit(
-        self,
-        rows: Sequence[int],
-        batches: Sequence[ServiceBatch] = (),
-        max_tokens: int | None = None,
-        note: str = "",
-    ) -> Batch:
+    def _submit(self, rows: list[int], max_tokens: int | None = None, note: str = "") -> Batch:
         """Submit rows, within the limits; if none of them is taken, all stays as it was.
 
         Args:
-            rows: The rows.
-            batches: What they are divided into; empty if they are not yet.
+            rows: The rows: those of batches that the service does not have yet, if there are any.
             max_tokens: Another number than before, or None.
             note: What is to be said about it.
         """
-        state, requests, reserved = self._state, self._state.requests, ExitStack()
+        state, requests, limits = self._state, self._state.requests, self._limits
         before = state.batches, state.notes, requests.request.max_tokens
+        batches = [batch for batch in state.batches if not batch.status]
         state.notes = [*state.notes, *([note] if note else [])]
         try:
             if max_tokens is not None:
                 requests.set_max_tokens(max_tokens)
-            if self._limits.are_set:
-                self._limits.fit(state, self._run(self._service.count(rows)), reserved)
+            limits.fit(state, lambda: self._run(self._service.count(rows)))
             if not batches:
                 batches = [ServiceBatch(group) for group in requests.split(rows)]
                 state.batches = [*state.batches, *batches]
-            self._run(self._service.submit())
+            self._do(self._service.submit())
         except BaseException:  # an interrupt too: what was not taken must not look as if it were
             if any(batch.status or batch.unanswered for batch in batches):
-                self._limits.reserve(reserved, for_rest=True)
+                limits.reserve(for_rest=True)
             else:
-                reserved.close()
+                limits.undo()
                 state.batches, state.notes, tokens = before
                 requests.set_max_tokens(tokens)
                 self._view.draw(whole=True)
             raise
-        self._limits.reserve(reserved, for_rest=False)
-        state.began = state.waited = state.resumed = None  # now it is known what it was asked with
-        self._view.draw(whole=True)
+        limits.reserve(for_rest=False)
         return self
 
     # --- waiting ----------------------------------------------------------------------------
@@ -233,7 +207,7 @@ class Batch:
         ids, saved = resume.find(ids)
         given = {*options, *(() if output is None else ("output",))}
         options = {**(resume.saved_options(saved) or {}), **options}
-        made = cls(output, client, policy, options, show=show)
+        made = cls(_service(output, client, policy, options), show=show)
         made._state.resumed, made._state.saved = given, saved
         if prompts is not None:
             made._state.requests.fill(prompts, template)
@@ -252,12 +226,7 @@ class Batch:
             StoppedError: The waiting was interrupted.
             ClaudeError: The service does not know it any more, or its results cannot be read.
         """
-        state = self._submitted()
-        state.began = state.began or time.monotonic()
-        self._run(self._service.wait())
-        state.waited = time.monotonic() - state.began
-        self._view.draw(whole=True)
-        return self
+        return self._do(self._submitted().wait())
 
     def refresh(self) -> Batch:
         """Look once how far it is, and read what has ended; no waiting.
@@ -268,8 +237,7 @@ class Batch:
         Raises:
             ClaudeError: The service did not answer.
         """
-        self._submitted()
-        return self._do(self._service.refresh())
+        return self._do(self._submitted().refresh())
 
     def cancel(self) -> Batch:
         """Ask the service to stop it; what is done by then can be read, and is paid for.
@@ -280,8 +248,7 @@ class Batch:
         Raises:
             ClaudeError: The service did not answer.
         """
-        self._submitted()
-        return self._do(self._service.cancel())
+        return self._do(self._submitted().cancel())
 
     def resubmit(self, *, max_tokens: int | None = None) -> Batch:
         """Hand in again what failed: errored, cancelled, expired, missing, and not as ``output``.
@@ -298,30 +265,26 @@ class Batch:
             InputError: Nothing can be handed in again, or it is not known what it was handed in
                 with; the error says why, and what to pass to ``Batch.resume``.
         """
-        state = self._submitted()
+        service, state = self._submitted(), self._state
         if len(state.submitted) < len(state.batches):
-            raise InputError(
-                "Part of it is not handed in.", state.doubt or "submit() hands in the rest."
-            )
+            rest = state.doubt or "submit() hands in the rest."
+            raise InputError("Part of it is not handed in.", rest)
         if not state.ended:
             raise InputError("It has not ended yet.", "wait() waits for that.")
         rows = resume.rows_to_resubmit(state, truncated=max_tokens is not None)
-        note = resume.compare_options(
-            state, max_tokens, lambda row: self._run(self._service.count([row]))[0]
-        )
-        return self._submit(rows, (), max_tokens, note)
+        count = lambda row: self._run(service.count([row]))[0]  # noqa: E731
+        return self._submit(rows, max_tokens, resume.compare_options(state, max_tokens, count))
 
-    def _submitted(self) -> BatchState:
-        """What is known of it, if the service has it.
+    def _submitted(self) -> Service:
+        """The service, if it has this batch.
 
         Raises:
-            InputError: The service does not have it.
+            InputError: It does not.
         """
         if not self._state.submitted:
-            raise InputError(
-                "This batch is not handed in.", self._state.doubt or "submit() hands it in."
-            )
-        return self._state
+            advice = self._state.doubt or "submit() hands it in."
+            raise InputError("This batch is not handed in.", advice)
+        return self._service
 
     def _do(self, work: Coroutine[Any, Any, None]) -> Batch:
         self._run(work)
@@ -429,17 +392,24 @@ class Batch:
     def __len__(self) -> int:
         return self._state.requests.count
 
-    def _shown(self) -> tuple[Any, dict[str, Any]]:
-        return view.picture(self._state), view.record(self._state)
-
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
         if self._view.is_above:
             return {"text/plain": repr(self)}, {}
-        picture, record = self._shown()
+        picture, record = view.look(self._state)
         return mimebundle(picture), record
 
     def __repr__(self) -> str:
         return f"<Batch of {len(self):,} · {self.state} · {', '.join(self.ids) or 'no id'}>"
+
+
+def _service(output: Any, client: Any, policy: Policy | None, options: dict[str, Any]) -> Service:
+    """The service for a new batch: the arguments are those of ``batch``."""
+    form = None if output is None else Output.of(output)
+    options = {"hide_thinking": True, **options}
+    if isinstance(system := options.get("system"), System):
+        options["system"] = System(system.parts, _TTL)
+    requests = Requests(Request("…", output=form.schema if form else None, **options))
+    return Service(requests, form, asking.session.connection(client), policy or Policy())
 
 
 def recent(limit: int = 20, *, client: Any = None) -> Table:

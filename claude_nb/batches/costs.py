@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from claude_nb.asking import asking
-from claude_nb.batches.results import price_factor
+from claude_nb.batches.results import known, price_factor
 from claude_nb.cost.models import as_of, facts
 from claude_nb.cost.usage import MILLION, Usage
 from claude_nb.errors import InputError
@@ -17,7 +17,7 @@ from claude_nb.request.place import current_place
 from claude_nb.session.budget import MIN_OUTPUT, dearest, estimate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from claude_nb.batches.rows import Requests
     from claude_nb.batches.state import BatchState
@@ -48,20 +48,18 @@ def plan(requests: Requests, counted: Sequence[int]) -> Table:
     rows, request = requests.sendable, requests.request
     estimates = [estimate(request, tokens) for tokens in counted]
     factor, share = price_factor(request.model), len(rows) / len(counted)
-    low, high = _sum(each.low for each in estimates), _sum(each.high for each in estimates)
+    low = known(sum, [each.low for each in estimates])
+    high = known(sum, [each.high for each in estimates])
     cells: tuple[str, ...] = (
         labels.count(len(rows)),
         f"{labels.count(round(sum(counted) * share))} tokens",
         f"{labels.count(len(rows) * request.max_tokens)} tokens",
-        labels.money(_product(low, share, factor)),
-        labels.money(_product(high, share, factor)),
-        labels.money(_product(high, share)),
+        labels.money(known(math.prod, (low, share, factor))),
+        labels.money(known(math.prod, (high, share, factor))),
+        labels.money(known(math.prod, (high, share))),
     )
-    how = (
-        "All rows were counted."
-        if len(counted) == len(rows)
-        else f"{len(counted)} of {len(rows):,} rows, spread over all sizes, were counted."
-    )
+    some = f"{len(counted)} of {len(rows):,} rows, spread over all sizes,"
+    how = f"{'All rows' if len(counted) == len(rows) else some} were counted."
     batches = len(requests.split(rows))
     takes = f" It takes {batches} batches of the service." if batches > 1 else ""
     note = f"Nothing was handed in: .submit() does. {how}{takes} Prices as of {as_of()}."
@@ -78,55 +76,53 @@ class Limits:
 
     def __init__(self, max_cost: float | None) -> None:
         self._max_cost = max_cost
+        self._pending = ExitStack()  # what is reserved for what is not taken yet
         self._reserved = ExitStack()
-        self._reserved_by: Budget | None = None  # the one that reserves for what is not taken yet
+        self._reserved_by: Budget | None = None  # the budget of which enough is reserved already
 
-    @property
-    def are_set(self) -> bool:
-        """Whether there is a limit that is not kept already."""
-        return self._max_cost is not None or self._budget is not None
-
-    @property
-    def _budget(self) -> Budget | None:
-        budget = asking.session.budget
-        return None if budget is self._reserved_by else budget
-
-    def fit(self, state: BatchState, counted: Sequence[int], reserved: ExitStack) -> None:
+    def fit(self, state: BatchState, count: Callable[[], Sequence[int]]) -> None:
         """Lower ``max_tokens`` to what the limits allow, and note it.
 
         Args:
             state: The batch.
-            counted: The input tokens of the rows that are to be submitted.
-            reserved: Holds what is reserved of the budget for them.
+            count: Counts the input tokens of the rows that are to be submitted.
 
         Raises:
             InputError: It would cost too much, or that is not known.
         """
+        limit, budget = self._max_cost, asking.session.budget
+        if budget is self._reserved_by:
+            budget = None
+        if limit is None and budget is None:
+            return
+        counted, requests = count(), state.requests
 
         def fitted(left: float, name: str) -> tuple[int, float]:
-            request = state.requests.request
-            most, cost, note = _fitted(request, counted, left, name)
+            most, cost, note = _fitted(requests.request, counted, left, name)
             state.notes += [note] if note else []
             return most, cost
 
-        if (limit := self._max_cost) is not None:
+        if limit is not None:
             if not 0 < limit < math.inf:
                 raise InputError(f"max_cost is a sum in USD above 0, not {limit:g}.")
             cost = state.total.cost
             if cost is None:
                 raise InputError("What it has cost is not known, so max_cost cannot be kept.")
-            state.requests.set_max_tokens(fitted(limit - cost, "max_cost")[0])
-        if budget := self._budget:
-            state.requests.set_max_tokens(reserved.enter_context(budget.keeping(fitted)))
+            requests.set_max_tokens(fitted(limit - cost, "max_cost")[0])
+        if budget is not None:
+            requests.set_max_tokens(self._pending.enter_context(budget.keeping(fitted)))
 
-    def reserve(self, reserved: ExitStack, *, for_rest: bool) -> None:
-        """Hold what is reserved of the budget until ``release``.
+    def undo(self) -> None:
+        """Give back what ``fit`` reserved of the budget: nothing was taken."""
+        self._pending.close()
+
+    def reserve(self, *, for_rest: bool) -> None:
+        """Hold what ``fit`` reserved of the budget until ``release``.
 
         Args:
-            reserved: Holds it now.
             for_rest: Whether a part of what it is reserved for is not taken yet.
         """
-        self._reserved.push(reserved)
+        self._reserved.push(self._pending.pop_all())
         self._reserved_by = asking.session.budget if for_rest else None
 
     def release(self) -> None:
@@ -140,8 +136,10 @@ def _fitted(
     """The ``max_tokens`` that a limit allows, what it can cost then in USD, and a note."""
     model, factor, wanted = facts(request.model), price_factor(request.model), request.max_tokens
     prices = [model.price_for(tokens) if model else None for tokens in counted]
-    spent = _product(_sum(dearest(request, tokens) for tokens in counted), factor)
-    rate = _product(_sum(price.output if price else None for price in prices), factor, 1 / MILLION)
+    inputs = known(sum, [dearest(request, tokens) for tokens in counted])
+    output = known(sum, [price.output if price else None for price in prices])
+    spent = known(math.prod, (inputs, factor))
+    rate = known(math.prod, (output, factor, 1 / MILLION))
     if spent is None or rate is None:
         raise InputError(
             f"What {request.model} costs in a batch is not known, so {name} cannot be kept.",
@@ -172,17 +170,3 @@ def charge(state: BatchState) -> None:
                 used.append((model, Usage.unknown(), None, batch.lacking))
             ledger, place = asking.session.ledger, current_place()
             ledger.charge_batch(batch.id, used, place, simulated=state.simulated)
-
-
-def _sum(values: Iterable[float | None]) -> float | None:
-    return _known(sum, values)
-
-
-def _product(*values: float | None) -> float | None:
-    return _known(math.prod, values)
-
-
-def _known(compute: Callable[[Any], float], values: Iterable[float | None]) -> float | None:
-    """What is computed of numbers, or None where one of them is not known."""
-    numbers = list(values)
-    return None if None in numbers else compute(numbers)

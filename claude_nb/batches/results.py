@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass
 from enum import StrEnum
@@ -13,7 +14,7 @@ from claude_nb.cost.usage import Usage
 from claude_nb.errors import InputError, redact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from claude_nb.client.output import Output
 
@@ -114,8 +115,8 @@ class Spent:
         return Spent(
             self.replies + other.replies,
             self.usage + other.usage,
-            None if self.cost is None or other.cost is None else self.cost + other.cost,
-            None if self.full is None or other.full is None else self.full + other.full,
+            known(sum, (self.cost, other.cost)),
+            known(sum, (self.full, other.full)),
         )
 
 
@@ -148,10 +149,17 @@ class Results(Sequence[Result]):
         return f"{self._count:,} results:\n{shown}{more}"
 
 
+def known(compute: Callable[[Any], float], values: Iterable[float | None]) -> float | None:
+    """What is computed of numbers, or None where one of them is not known."""
+    numbers = list(values)
+    return None if None in numbers else compute(numbers)
+
+
 def price_factor(model: str) -> float | None:
     """The part of a model's price that is paid in a batch, or None where that is not known."""
-    known = facts(model)
-    return None if known is None or known.batch_discount is None else 1 - known.batch_discount
+    model_facts = facts(model)
+    discount = model_facts.batch_discount if model_facts else None
+    return None if discount is None else 1 - discount
 
 
 def read(row: int, label: Any, found: Any, output: Output | None) -> Result:
@@ -200,18 +208,8 @@ def _message(row: int, label: Any, message: dict[str, Any], output: Output | Non
         except InputError as problem:
             outcome, error = RowOutcome.INVALID, " ".join(problem.what.split())[:200]
     full, factor = usage.cost(facts(model)), price_factor(model)
-    return Result(
-        row=row,
-        label=label,
-        outcome=outcome,
-        error=error,
-        text=text,
-        value=value,
-        stop_reason=reason,
-        usage=usage,
-        cost=None if full is None or factor is None else full * factor,
-        message=message,
-    )
+    cost = known(math.prod, (full, factor))
+    return Result(row, label, outcome, error, text, value, reason, usage, cost, message)
 
 
 def _refusal(details: Any) -> str:

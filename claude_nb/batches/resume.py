@@ -69,14 +69,12 @@ def find(ids: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, Any] | None]:
             return ids, None
         raise
     for record in reversed(records):
-        saved = record.data.get("batch")
-        saved = saved if isinstance(saved, dict) else {}
-        known = saved.get("ids")
-        if not isinstance(known, list) or not all(isinstance(name, str) for name in known):
-            continue
-        ids = ids or tuple(known)
-        if ids and set(ids) <= set(known) and saved_options(saved.get("options")) is not None:
-            return ids, saved["options"]
+        saved: Any = record.data.get("batch")
+        match saved:
+            case {"ids": list(known)} if all(isinstance(name, str) for name in known):
+                ids = ids or tuple(known)
+                if ids and set(ids) <= set(known) and saved_options(saved.get("options")):
+                    return ids, saved["options"]
     if ids:
         return ids, None
     raise InputError(
@@ -102,12 +100,8 @@ def rows_to_resubmit(state: BatchState, *, truncated: bool) -> list[int]:
     left = [row for row in rows if row not in refused]
     if not left:
         shown = described((state.requests.labels[row] for row in sorted(refused)), len(refused))
-        raise InputError(
-            "There is nothing to hand in again.",
-            f"Rows {shown} were refused, and would be again; the others are complete."
-            if refused
-            else "",
-        )
+        advice = f"Rows {shown} were refused, and would be again; the others are complete."
+        raise InputError("There is nothing to hand in again.", advice if refused else "")
     if any(row not in state.requests for row in left):
         raise InputError(
             "What was asked is not known here any more.",
@@ -159,13 +153,12 @@ def _missing(state: BatchState, given: set[str], count: Callable[[int], int]) ->
     """The options that have to be passed, where only the results say what they were."""
     request = state.requests.request
     models = sorted(filter(None, state.spent()))
-    missing = []
+    known, missing = facts(request.model), []
+    others = [model for model in models if facts(model) not in (known, None)]
     if "model" not in given:
         missing.append(f'model="{models[0]}"' if models else "model=…")
-    else:
-        known = {model: facts(model) for model in (request.model, *models)}
-        others = {m for m, found in known.items() if found != known[request.model] and found}
-        missing += [f'model="{min(others)}"'] if others and known[request.model] else []
+    elif known and others:
+        missing.append(f'model="{others[0]}"')
     cut = (state.result(row) for row in state.rows(RowOutcome.TRUNCATED))
     most = {r.usage.output_tokens for r in cut if r.stop_reason == "max_tokens"}
     if "max_tokens" not in given and most - {request.max_tokens, None}:

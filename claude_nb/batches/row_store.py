@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
+import weakref
 
 
 class RowStore:
@@ -14,6 +15,8 @@ class RowStore:
         self._places: dict[int, tuple[int, int]] = {}
         self._end = 0
         self._lock = threading.Lock()
+        # Not in ``__del__``: in a circle the file might be finalized first, with a warning.
+        weakref.finalize(self, self._file.close)
 
     def put(self, row: int, line: bytes) -> None:
         """Store the line of a row, in place of an earlier one."""
@@ -33,12 +36,3 @@ class RowStore:
     def size(self, row: int) -> int:
         """The length of the line of a row in bytes; 0 if there is none."""
         return self._places.get(row, (0, 0))[1]
-
-    def __contains__(self, row: int) -> bool:
-        return row in self._places
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    def __del__(self) -> None:
-        self._file.close()

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -35,28 +36,20 @@ _USED = re.compile(r"\{\{[ \t]*(\w+)")
 _CUSTOM_ID = re.compile(r"(\d{1,9})-(\d{1,9})-([0-9a-f]{12})")
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """The rows of a batch.
-
-    Attributes:
-        labels: What each is called: the table's index, or its number from 0.
-        index: The pandas index, to be given back; None where the rows had none.
-        contents: What is sent for each, in order; an error for one that cannot be sent. Read once.
-    """
-
-    labels: Sequence[Any]
-    index: Any
-    contents: Iterator[Filled | InputError]
-
-
-def read(prompts: Any, template: str | None) -> Rows:
+def read(
+    prompts: Any, template: str | None
+) -> tuple[Sequence[Any], Any, Iterator[Callable[[], Filled]]]:
     """Read what the user passed.
 
     Args:
         prompts: Texts or other values, a pandas or polars column or table, or a list of dicts.
         template: The prompt, with ``{{name}}`` for the columns of a table, the keys of a dict, the
             name of a column, or ``{{prompt}}``; None: the values are the prompts.
+
+    Returns:
+        What each row is called: the table's index, or its number from 0. The pandas index, to be
+        given back, or None. For each row a function that makes what is sent for it, in order; it
+        raises an ``InputError`` if the row cannot be sent.
 
     Raises:
         InputError: It cannot be read so.
@@ -84,8 +77,7 @@ def read(prompts: Any, template: str | None) -> Rows:
         )
     labels = index if index is not None else range(len(values))
     used = set(_USED.findall(template or ""))
-    contents = (_content(value, template, used) for value in values)
-    return Rows(labels, index, contents)
+    return labels, index, (partial(_content, value, template, used) for value in values)
 
 
 def custom_id(number: int, count: int, digest: str) -> str:
@@ -122,16 +114,13 @@ def described(labels: Iterable[Any], count: int, most: int = 5) -> str:
 def _values(prompts: Any) -> tuple[list[Any], list[str], Any]:
     """The rows as values or dicts, the names of their columns, and the index of a pandas object."""
     kind = type(prompts).__module__.partition(".")[0]
-    if kind == "pandas" and hasattr(prompts, "columns"):
-        names = list(map(str, prompts.columns))
-        return _records(prompts.to_dict("records")), names, prompts.index.copy()
-    if kind == "pandas" and hasattr(prompts, "index"):
-        values, names = _named(prompts.tolist(), prompts.name)
-        return values, names, prompts.index.copy()
-    if kind == "polars" and hasattr(prompts, "columns"):
-        return prompts.to_dicts(), list(prompts.columns), None
-    if kind == "polars" and hasattr(prompts, "to_list"):
-        return *_named(prompts.to_list(), prompts.name), None
+    if kind in ("pandas", "polars"):
+        index = prompts.index.copy() if hasattr(prompts, "index") else None
+        if hasattr(prompts, "columns"):
+            rows = prompts.to_dicts() if kind == "polars" else prompts.to_dict("records")
+            return _records(rows), list(map(str, prompts.columns)), index
+        if hasattr(prompts, "to_list"):
+            return *_named(prompts.to_list(), prompts.name), index
     if isinstance(prompts, Mapping) or not isinstance(prompts, Iterable):
         raise InputError(
             f"batch() takes a list of prompts or a table, not a {type(prompts).__name__}."
@@ -154,25 +143,18 @@ def _named(values: list[Any], name: Any) -> tuple[list[Any], list[str]]:
     return [{PROMPT: value, name: value} for value in values], [name]
 
 
-def _content(value: Any, template: str | None, used: set[str]) -> Filled | InputError:
-    try:
-        if template is None:
-            return _plain(value)
-        variables = value if isinstance(value, Mapping) else {PROMPT: value}
-        for name in used & variables.keys():
-            if _missing(variables[name]):
-                return InputError(f"{name} is missing.")
-        return compose(template, variables=variables)
-    except InputError as error:
-        return error
-
-
-def _plain(value: Any) -> Filled | InputError:
-    if _missing(value):
-        return InputError("The prompt is missing.")
-    if isinstance(value, str):
-        return Filled(({"type": "text", "text": value},), ())
-    return compose("{{prompt}}", variables={PROMPT: value})
+def _content(value: Any, template: str | None, used: set[str]) -> Filled:
+    if template is None:
+        if _missing(value):
+            raise InputError("The prompt is missing.")
+        if isinstance(value, str):
+            return Filled(({"type": "text", "text": value},), ())
+        template, value = "{{prompt}}", {PROMPT: value}
+    variables = value if isinstance(value, Mapping) else {PROMPT: value}
+    for name in used & variables.keys():
+        if _missing(variables[name]):
+            raise InputError(f"{name} is missing.")
+    return compose(template, variables=variables)
 
 
 def _missing(value: Any) -> bool:
@@ -227,26 +209,24 @@ class Requests:
         Raises:
             InputError: They cannot be read, or none of them can be sent.
         """
-        rows = read(prompts, template)
-        self.count, self.labels, self.index = len(rows.labels), rows.labels, rows.index
+        self.labels, self.index, contents = read(prompts, template)
+        self.count = len(self.labels)
         first: InputError | None = None
-        for row, content in enumerate(rows.contents):
+        for row, content in enumerate(contents):
             try:
-                self._add(row, content)
+                self._add(row, content())
             except InputError as error:
                 first = first or error
                 self.problems[row] = str(error)
         if first is not None and len(self.problems) == self.count:
             raise InputError(f"No row can be sent. {first.what}", first.advice)
 
-    def _add(self, row: int, content: Filled | InputError) -> None:
+    def _add(self, row: int, content: Filled) -> None:
         """Store the content of a row as it is sent: a text, or content blocks.
 
         Raises:
             InputError: It cannot be sent.
         """
-        if isinstance(content, InputError):
-            raise content
         blocks = list(content.blocks)
         text = " ".join(block["text"] for block in blocks if block["type"] == "text")
         replace(self.request, prompt=text or "…", content=tuple(blocks))  # checks it
@@ -259,16 +239,16 @@ class Requests:
 
     def __contains__(self, row: int) -> bool:
         """Whether the request of a row is known."""
-        return row in self._contents
+        return row in self._digests
 
-    def __len__(self) -> int:
-        """How many rows have a request that is known."""
-        return len(self._contents)
+    def __bool__(self) -> bool:
+        """Whether the request of any row is known."""
+        return bool(self._digests)
 
     @property
     def sendable(self) -> list[int]:
         """The rows that can be sent."""
-        return [row for row in range(self.count) if row in self._contents]
+        return list(self._digests)
 
     def is_changed(self, row: int, mark: str) -> bool:
         """Whether the content of a row is known, and not the one of this digest."""
@@ -306,13 +286,13 @@ class Requests:
         return groups
 
     async def body(
-        self, rows: Sequence[int], progress: Callable[[int], None]
+        self, rows: Sequence[int], progress: Callable[[int, int], None]
     ) -> AsyncIterator[bytes]:
         """The body that is sent for rows, in pieces.
 
         Args:
             rows: The rows.
-            progress: Is called with the number of rows that have been sent.
+            progress: Is called with the number of rows that have been sent, and of all rows.
         """
         piece = bytearray(_OPENING)
         for sent, row in enumerate(rows, start=1):
@@ -321,7 +301,7 @@ class Requests:
             if len(piece) > _PIECE or sent == len(rows):
                 yield bytes(piece)
                 piece.clear()
-                progress(sent)
+                progress(sent, len(rows))
 
 
 def _json(value: Any) -> bytes:

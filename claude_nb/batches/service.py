@@ -15,8 +15,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from claude_nb.asking import asking
-from claude_nb.batches.state import ServiceBatch
-from claude_nb.client import batch_service, connection
+from claude_nb.batches.state import BatchState, ServiceBatch
+from claude_nb.client import batch_service
+from claude_nb.client.connection import count_tokens
 from claude_nb.errors import (
     ClaudeError,
     CredentialsError,
@@ -30,9 +31,10 @@ from claude_nb.errors import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-    from claude_nb.batches.state import BatchState
+    from claude_nb.batches.rows import Requests
     from claude_nb.client.batch_service import Status
     from claude_nb.client.connection import Connection
+    from claude_nb.client.output import Output
     from claude_nb.client.retry import Policy
 
 A = TypeVar("A")
@@ -55,15 +57,22 @@ class Service:
     """Submits a batch, waits for it and reads its results.
 
     Args:
-        state: What is known of the batch; it is kept up to date.
+        requests: What is sent for the rows of the batch.
+        output: The form of the replies, or None for any text.
         connection: Where the service is.
         policy: How patient to be with failures.
+
+    Attributes:
+        state: What is known of the batch.
     """
 
-    def __init__(self, state: BatchState, connection: Connection, policy: Policy) -> None:
-        self._state = state
+    def __init__(
+        self, requests: Requests, output: Output | None, connection: Connection, policy: Policy
+    ) -> None:
+        self.state = BatchState(requests, output, simulated=connection.simulated)
         self._connection = connection
         self._policy = policy
+        self._counted: dict[int, int] = {}  # the input tokens of rows
 
     @property
     def connection(self) -> Connection:
@@ -79,31 +88,25 @@ class Service:
         Raises:
             ClaudeError: One was not taken, or no answer came; those before it were taken.
         """
-        state = self._state
+        state = self.state
         for number, batch in enumerate(state.batches, start=1):
-            if batch.status is None:
-                of = f" {number} of {len(state.batches)}" if len(state.batches) > 1 else ""
-                await self._submit(batch, f"handing in{of}")
+            of = f" {number} of {len(state.batches)}" if len(state.batches) > 1 else ""
+            state.doing, failures = f"handing in{of}", 0
+            while batch.status is None:
+                length = await asyncio.to_thread(state.requests.length, batch.rows)
+                body = state.requests.body(batch.rows, state.progress)
+                batch.unanswered = True
+                try:
+                    state.taken(batch, await batch_service.create(self.connection, body, length))
+                except ClaudeError as error:
+                    if not _is_not_taken(error):
+                        error.advice = state.doubt
+                        raise
+                    batch.unanswered, failures = False, failures + 1
+                    await self._pause(error, failures, "handing in again")
+        # From now on it is known what it was submitted with.
+        state.began = state.waited = state.resumed = None
         state.doing = ""
-
-    async def _submit(self, batch: ServiceBatch, doing: str) -> None:
-        state, rows, failures = self._state, batch.rows, 0
-
-        def progress(sent: int) -> None:
-            state.done = (sent, len(rows))
-
-        length = await asyncio.to_thread(state.requests.length, rows)
-        while batch.status is None:
-            state.doing, batch.unanswered = doing, True
-            try:
-                body = state.requests.body(rows, progress)
-                state.taken(batch, await batch_service.create(self.connection, body, length))
-            except ClaudeError as error:
-                if not _is_not_taken(error):
-                    error.advice = state.doubt
-                    raise
-                batch.unanswered, failures = False, failures + 1
-                await self._pause(error, failures, "handing in again")
 
     # --- waiting ----------------------------------------------------------------------------
 
@@ -116,9 +119,9 @@ class Service:
         Raises:
             ClaudeError: The service does not know one, or did not answer.
         """
-        requests = self._state.requests
+        requests = self.state.requests
         found = await self._statuses(list(dict.fromkeys(ids)))
-        self._state.batches += [ServiceBatch(status=status) for status in found]
+        self.state.batches += [ServiceBatch(status=status) for status in found]
         if not requests.count and len(found) == 1:
             requests.count = found[0].requests
             requests.labels = range(requests.count)
@@ -130,7 +133,7 @@ class Service:
         Raises:
             ClaudeError: The server did not answer, or does not know it.
         """
-        waiting = [batch for batch in self._state.submitted if not batch.ended]
+        waiting = [batch for batch in self.state.submitted if not batch.ended]
         found = await self._statuses([batch.id for batch in waiting])
         for batch, status in zip(waiting, found, strict=True):
             batch.status = status
@@ -164,7 +167,8 @@ class Service:
         Raises:
             ClaudeError: Waiting would not help.
         """
-        state, failures = self._state, 0
+        state, failures = self.state, 0
+        state.began = state.began or time.monotonic()
         while True:
             state.doing = ""
             try:
@@ -180,6 +184,7 @@ class Service:
             else:
                 waiting = [batch.since for batch in state.submitted if not batch.read]
                 if not waiting:
+                    state.waited = time.monotonic() - state.began
                     return
                 failures, waited = 0, time.monotonic() - min(waiting)
                 pause = min(_LONGEST_PAUSE, max(FIRST_PAUSE, waited / _LOOKS))
@@ -192,7 +197,7 @@ class Service:
         Raises:
             ClaudeError: The server did not answer.
         """
-        for batch in self._state.submitted:
+        for batch in self.state.submitted:
             if batch.ended:
                 continue
             try:
@@ -210,7 +215,7 @@ class Service:
         Raises:
             ClaudeError: They cannot be read, or none of them are kept any more.
         """
-        state = self._state
+        state = self.state
         ended = [batch for batch in state.submitted if batch.ended and not batch.read]
         gone = [batch for batch in ended if batch.gone]
         if gone and len(gone) == len(state.submitted):
@@ -218,16 +223,16 @@ class Service:
                 f"The results of {', '.join(batch.id for batch in gone)} are not kept any more.",
                 f"The service keeps them for {batch_service.RESULTS_KEPT_DAYS} days.",
             )
-        for batch in gone:
-            state.finished(batch, "its results are not kept any more")
         for batch in ended:
-            if not batch.gone:
+            if batch.gone:
+                state.finished(batch, "its results are not kept any more")
+            else:
                 await self._read(batch)
         state.doing = ""
 
     async def _read(self, batch: ServiceBatch) -> None:
         """Read all results of a batch; what was read before the connection was lost is not lost."""
-        state = self._state
+        state = self.state
         seen: set[str] = set()
         batch.spent.clear()  # an earlier reading was broken off
         expected, failures = batch.status.requests if batch.status else 0, 0
@@ -253,34 +258,32 @@ class Service:
     # --- counting ---------------------------------------------------------------------------
 
     async def count(self, rows: Sequence[int]) -> list[int]:
-        """Have the input tokens of rows counted, each by itself.
+        """Have the input tokens of rows counted, each by itself and once.
 
         Raises:
             ClaudeError: The server does not count it; the error names the row.
         """
-        state = self._state
+        state, counted = self.state, self._counted
         state.doing, state.done = "counting tokens", (0, len(rows))
-        counted: list[int] = [0] * len(rows)
-        waiting = iter(enumerate(rows))
+        waiting = iter([row for row in rows if row not in counted])
 
         async def work() -> None:
-            for place, row in waiting:
-                params = state.requests.params(row)
+            for row in waiting:
                 try:
-                    counted[place] = await self._ask(connection.count_tokens, params)
+                    counted[row] = await self._ask(count_tokens, state.requests.params(row))
                 except RequestError as error:
                     error.what = f"Row {state.requests.labels[row]}: {error.what}"
                     raise
-                state.done = (state.done[0] + 1, len(rows))
+                state.progress(state.done[0] + 1, len(rows))
 
-        tasks = [asyncio.ensure_future(work()) for _ in range(min(_AT_ONCE, len(rows)))]
+        tasks = [asyncio.ensure_future(work()) for _ in range(_AT_ONCE)]
         try:
             await asyncio.gather(*tasks)
         finally:
             for task in tasks:
                 task.cancel()
         state.doing = ""
-        return counted
+        return [counted[row] for row in rows]
 
     # --- retrying ---------------------------------------------------------------------------
 
@@ -294,16 +297,13 @@ class Service:
         Raises:
             ClaudeError: Asking again would not help, or was done often enough.
         """
-        doing, failures = self._state.doing, 0
+        failures = 0
         while True:
             try:
-                answer = await what(self.connection, about)
+                return await what(self.connection, about)
             except ClaudeError as error:
                 failures += 1
                 await self._pause(error, failures, "asking again")
-            else:
-                self._state.doing = doing
-                return answer
 
     async def _pause(self, error: ClaudeError, failures: int, then: str) -> None:
         """Wait after a failure.
@@ -319,14 +319,14 @@ class Service:
         wait = self._policy.wait(error, failures)
         if wait is None:
             raise error
-        self._state.doing = f"{error.label}, {then} in {wait:.0f} s"
+        doing, self.state.doing = self.state.doing, f"{error.label}, {then} in {wait:.0f} s"
         await asyncio.sleep(wait)
+        self.state.doing = doing
 
 
 def _is_not_taken(error: ClaudeError) -> bool:
     """Whether it is certain that the server did not take what was sent to it."""
-    if isinstance(error, InputError | CredentialsError | OverloadedError):
-        return True
     if isinstance(error, UnreachableError):
         return not error.connected
-    return error.status is not None and error.status < 500
+    certain = isinstance(error, InputError | CredentialsError | OverloadedError)
+    return certain or (error.status is not None and error.status < 500)

@@ -159,13 +159,11 @@ class BatchState:
         """How far it is, in words: see ``Batch.state``."""
         if self.doubt:
             return "perhaps handed in"
-        states = {batch.status.state if batch.status else "" for batch in self.batches}
-        if not states or "" in states:
-            return "partly handed in" if states - {""} else "not handed in"
-        for state in ("in_progress", "canceling"):
-            if state in states:
-                return state.replace("_", " ")
-        return "ended" if states == {"ended"} else ", ".join(sorted(states))
+        states = {batch.status.state for batch in self.batches if batch.status}
+        if not states or len(self.submitted) < len(self.batches):
+            return "partly handed in" if states else "not handed in"
+        shown = states & {"in_progress"} or states & {"canceling"} or states
+        return ", ".join(sorted(shown)).replace("_", " ")
 
     @property
     def simulated(self) -> bool:
@@ -192,6 +190,10 @@ class BatchState:
         return total
 
     # --- what changes it --------------------------------------------------------------------
+
+    def progress(self, done: int, of: int) -> None:
+        """So much is done of what is done at the moment."""
+        self.done = (done, of)
 
     def taken(self, batch: ServiceBatch, status: Status) -> None:
         """The service has taken a batch: what came for its rows before counts no more."""
@@ -320,10 +322,8 @@ class BatchState:
 
     def failed(self, most: int | None = None) -> list[Result]:
         """The rows that are not complete, and of which nothing more will come, the first ones."""
-        if any(self._codes) or any(batch.read for batch in self.batches):
-            rows = self.rows(*_FAILED, most=most)
-        else:
-            rows = list(self.requests.problems)[:most]
+        some = any(self._codes) or any(batch.read for batch in self.batches)
+        rows = self.rows(*_FAILED, most=most) if some else list(self.requests.problems)[:most]
         return [self.result(row) for row in rows]
 
     def line(self, row: int) -> Any:

@@ -24,9 +24,12 @@ if TYPE_CHECKING:
 _LISTED = 20
 """Rows that are listed at most with the reason why they are not complete."""
 
-_UNREAD = "ended, not read yet"
-
 _UNLISTED = (RowOutcome.COMPLETE, RowOutcome.PROCESSING)
+
+
+def look(state: BatchState) -> tuple[Picture, dict[str, Any]]:
+    """What is shown of a batch at the moment, and the metadata of its output."""
+    return picture(state), record(state)
 
 
 def picture(state: BatchState) -> Picture:
@@ -38,12 +41,12 @@ def picture(state: BatchState) -> Picture:
     elapsed = state.waited
     if elapsed is None and state.began is not None:
         elapsed = time.monotonic() - state.began
-    unread = state.state == "ended" and not state.ended
+    unread = ", not read yet" if state.state == "ended" and not state.ended else ""
     return Picture(
         model=", ".join(spent) or state.model,
         simulated=state.simulated,
         total=state.requests.count,
-        state=state.doing or (_UNREAD if unread else state.state),
+        state=state.doing or f"{state.state}{unread}",
         mood=_mood(state),
         elapsed=elapsed,
         done=state.done if state.doing else (0, 0),

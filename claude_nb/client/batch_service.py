@@ -28,10 +28,8 @@ MAX_BYTES = 256_000_000
 RESULTS_KEPT_DAYS = 29
 """For how long results can be read, from the day on which the batch was handed in (likewise)."""
 
-KINDS = ("succeeded", "errored", "canceled", "expired")
-"""The types of results."""
-
 _PATH = "/v1/messages/batches"
+_COUNTED = ("processing", "succeeded", "errored", "canceled", "expired")
 _UPLOAD_TIMEOUT = 600.0
 """Seconds that the server may take to answer, once it has all of a batch."""
 
@@ -216,16 +214,10 @@ def _status(data: Any, simulated: bool) -> Status:  # noqa: FBT001
             "If a gateway or proxy stands between, it may not know batches.",
         )
     counts = found.get("request_counts")
-    counts = counts if isinstance(counts, dict) else {}
-    known = {name: counts.get(name) for name in ("processing", *KINDS)}
-    return Status(
-        id=batch_id,
-        state=state,
-        counts={name: n if isinstance(n, int) and n > 0 else 0 for name, n in known.items()},
-        created=_time(found.get("created_at")),
-        archived=found.get("archived_at") is not None,
-        simulated=simulated,
-    )
+    known = {name: counts.get(name) if isinstance(counts, dict) else 0 for name in _COUNTED}
+    counts = {name: n if isinstance(n, int) and n > 0 else 0 for name, n in known.items()}
+    created, archived = _time(found.get("created_at")), found.get("archived_at") is not None
+    return Status(batch_id, state, counts, created, archived=archived, simulated=simulated)
 
 
 def _time(value: Any) -> datetime | None:

@@ -84,12 +84,16 @@ def html(picture: Picture) -> str:
         f'<span style="{QUIET}"> · {text(_status(picture))}</span>'
         f"{mark}</p>"
     )
-    parts = [head, _bar(picture), _counted(picture)]
+    parts = [head, _bar(picture)]
+    if picture.counts:
+        parts.append(f'<p style="margin:0 0 8px">{text(_counts(picture))}</p>')
     parts += [picture.plan._repr_html_()] if picture.plan else []
     if picture.spent:
         parts.append(_usage(picture)._repr_html_())
     if picture.failed:
-        parts.append(pane(f"<b>{text(_failed(picture))}</b>", _reasons(picture), is_open=False))
+        count = len(picture.failed) + picture.more
+        title = f"<b>{count:,} {'row is' if count == 1 else 'rows are'} not complete</b>"
+        parts.append(pane(title, _reasons(picture), is_open=False))
     parts += [notes(picture.lines)] if picture.lines else []
     return f'<div class="claude-nb {ROOT_CLASSES}" style="padding-left:5px">{"".join(parts)}</div>'
 
@@ -130,19 +134,13 @@ def _status(picture: Picture) -> str:
 
 def _bar(picture: Picture) -> str:
     """The rows by what has become of them; while something is done, how far that is."""
-    done, of = picture.done
-    if of:
-        shares = [(done / of, _CLAY)]
-    elif picture.total:
-        shares = [
-            (count / picture.total, _COLOURS[name])
-            for name, count in picture.counts.items()
-            if name in _COLOURS
-        ]
-    else:
-        shares = []
     if picture.plan is not None:
         return ""
+    done, of = picture.done
+    counts = picture.counts.items() if picture.total else ()
+    shares = [(count / picture.total, _COLOURS[name]) for name, count in counts if name in _COLOURS]
+    if of:
+        shares = [(done / of, _CLAY)]
     left = _WIDTH
     boxes = []
     for share, colour in shares:
@@ -154,12 +152,6 @@ def _bar(picture: Picture) -> str:
         )
     style = f"width:{_WIDTH}px;height:6px;line-height:0;background:{_BAR};margin:2px 0 6px"
     return f'<div style="{style}" title="{text(_counts(picture))}">{"".join(boxes)}</div>'
-
-
-def _counted(picture: Picture) -> str:
-    if not picture.counts:
-        return ""
-    return f'<p style="margin:0 0 8px">{text(_counts(picture))}</p>'
 
 
 def _counts(picture: Picture) -> str:
@@ -181,11 +173,6 @@ def _usage(picture: Picture) -> Table:
     ]
     heads = ("model", "input", "cache write", "cache read", "output", "cost", "one by one")
     return Table(heads, rows)
-
-
-def _failed(picture: Picture) -> str:
-    count = len(picture.failed) + picture.more
-    return f"{count:,} {'row is' if count == 1 else 'rows are'} not complete"
 
 
 def _reasons(picture: Picture) -> str:
