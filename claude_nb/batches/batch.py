@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _FRAME = 0.5
-"""Seconds between two looks at what there is to draw."""
+"""Seconds between two drawings of a batch that is being worked on."""
 
 _TTL = "1h"
 """How long a cached system prompt is kept for a batch, which takes longer than five minutes."""
@@ -77,7 +77,8 @@ def batch(
 
     Raises:
         InputError: None of it can be sent, or it would cost too much; nothing was sent.
-        ClaudeError: The service did not take it, or no answer came: then it may have been taken.
+        ClaudeError: The service did not take the batch, or did not answer. Without an answer the
+            batch may have been taken; the error says how to look.
     """
     made = Batch(_service(output, client, policy, options), max_cost, show=show)
     made._state.requests.fill(prompts, template)  # noqa: SLF001
@@ -85,7 +86,7 @@ def batch(
 
 
 class Batch:
-    """Many prompts that were handed in at once, and what has become of them.
+    """Many prompts that were handed in at once, and their results.
 
     ``batch`` makes one, and ``Batch.resume`` finds one again. It shows itself in a notebook.
     """
@@ -142,7 +143,7 @@ class Batch:
         Args:
             rows: The rows: those of batches that the service does not have yet, if there are any.
             max_tokens: Another number than before, or None.
-            note: What is to be said about it.
+            note: A line to show with the batch; may be empty.
         """
         state, requests, limits = self._state, self._state.requests, self._limits
         before = state.batches, state.notes, requests.request.max_tokens
@@ -323,7 +324,7 @@ class Batch:
             if state.ended:
                 self._limits.release()
 
-    # --- what it has become -----------------------------------------------------------------
+    # --- results ----------------------------------------------------------------------------
 
     @property
     def ids(self) -> list[str]:
@@ -350,7 +351,7 @@ class Batch:
 
     @property
     def results(self) -> Results:
-        """What has become of each row, in order; each is read from disk when it is looked at."""
+        """The result of each row, in order; each is read from disk when it is looked at."""
         return Results(len(self), self._state.result)
 
     @property
@@ -360,7 +361,7 @@ class Batch:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many rows have become what."""
+        """How many rows have each outcome."""
         return self._state.counts()
 
     @property
@@ -374,7 +375,7 @@ class Batch:
         return self._state.total.cost
 
     def to_pandas(self) -> Any:
-        """The results as a ``pandas.DataFrame``, a row each, with the index that came in.
+        """The results as a ``pandas.DataFrame``, a row each, with the index that was passed.
 
         Returns:
             The frame: the reply's ``text``, or with ``output`` a column for each of its fields;

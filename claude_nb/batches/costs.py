@@ -62,7 +62,7 @@ def plan(requests: Requests, counted: Sequence[int]) -> Table:
     how = f"{'All rows' if len(counted) == len(rows) else some} were counted."
     batches = len(requests.split(rows))
     takes = f" It takes {batches} batches of the service." if batches > 1 else ""
-    note = f"Nothing was handed in: .submit() does. {how}{takes} Prices as of {as_of()}."
+    note = f"Not sent yet; .submit() sends it. {how}{takes} Prices as of {as_of()}."
     heads = ("rows", "input", "output at most", "cost at least", "cost at most", "one by one")
     return Table(heads, [cells], note)
 

@@ -25,7 +25,7 @@ _CUT = {
 
 
 class RowOutcome(StrEnum):
-    """What has become of a row."""
+    """The outcome of a row."""
 
     COMPLETE = "complete"
     TRUNCATED = "truncated"
@@ -45,7 +45,7 @@ ORDER = tuple(RowOutcome)
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What has become of a row.
+    """The result of a row.
 
     Attributes:
         row: Its number, from 0.
@@ -150,7 +150,7 @@ class Results(Sequence[Result]):
 
 
 def known(compute: Callable[[Any], float], values: Iterable[float | None]) -> float | None:
-    """What is computed of numbers, or None where one of them is not known."""
+    """Compute something from numbers; None if one of them is not known."""
     numbers = list(values)
     return None if None in numbers else compute(numbers)
 

@@ -1,8 +1,8 @@
-"""What the service is asked for a batch: to take it, how far it is, and for its results.
+"""Submits a batch to the service, waits until it has ended, and reads the results.
 
-All of it runs on the engine's thread. A failure that passes is waited out as the policy says, but
-for one: where no answer came to what was submitted, it is not submitted again, because the service
-may have taken it, and a batch is paid for as often as it is taken.
+Everything here runs on the engine's thread. Failures that pass are retried as the policy says, with
+one exception: a batch is not submitted again if the service did not answer, because it may have
+taken the batch, and would charge for a second one.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Service:
         """Submit what the service does not have yet, each batch once.
 
         Raises:
-            ClaudeError: One was not taken, or no answer came; those before it were taken.
+            ClaudeError: The service did not take one, or did not answer; it has those before it.
         """
         state = self.state
         for number, batch in enumerate(state.batches, start=1):

@@ -1,7 +1,7 @@
-"""What is known of a batch: the service's batches that it consists of, and what came for its rows.
+"""What is known of a batch: the service's batches that it consists of, and the results of its rows.
 
-Nothing here asks the server. The service's own counts stay at zero until a batch has ended, so what
-can be shown before is how many of several batches have ended, and how many results were read.
+Nothing here asks the server. The service's own counts stay at zero until a batch has ended; what
+can be shown before that is how many of several batches have ended, and how many results were read.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from claude_nb.client.output import Output
     from claude_nb.render.table import Table
 
-_CODES = {outcome: number for number, outcome in enumerate(ORDER, start=1)}  # 0: nothing came
+_CODES = {outcome: number for number, outcome in enumerate(ORDER, start=1)}  # 0: no result
 _FAILED = [o for o in ORDER if o not in (RowOutcome.COMPLETE, RowOutcome.PROCESSING)]
 
 
@@ -37,7 +37,7 @@ class ServiceBatch:
     Attributes:
         rows: The numbers of its rows; empty where that is not known (resumed by its id).
         status: As the server last described it, or None before the server took it.
-        unanswered: Whether it was sent and no answer came, so that it may have been taken.
+        unanswered: Whether it was sent and the service has not answered: it may have taken it.
         spent: What its replies took, by model, once they were read.
         read: Whether its results were read to the end.
         lacking: How many results did not come, or could not be read.
@@ -90,18 +90,18 @@ class BatchState:
     Attributes:
         batches: The service's batches, in the order in which they are submitted; a row that two of
             them have is taken from the later one, if that is better.
-        changed: Rows whose results are for something else than what is known of them here.
+        changed: Rows that have another prompt here than the one their results are for.
         resumed: The names of the options that were passed when it was resumed; None if it was not.
         saved: The options with which a resumed batch was submitted, as the notebook has them, or
             None.
         doing: What is done at the moment, in words; empty for nothing.
         done: How much of it is done, and of how much.
-        notes: What there is to say about it, a line each.
+        notes: Lines that are shown with it.
         plan: What it would take, before it is submitted; None after.
         error: What ended the last thing that was done with it, or None.
         began: When the waiting for it began (``time.monotonic()``), or None.
         waited: Seconds that were waited until it had ended, or None.
-        listed: The first failures, until something changes what has become of a row; or None.
+        listed: The first failures; None after an outcome may have changed.
     """
 
     def __init__(self, requests: Requests, output: Output | None, *, simulated: bool) -> None:
@@ -135,7 +135,7 @@ class BatchState:
 
     @property
     def doubt(self) -> str:
-        """What the service may have taken though no answer came, in words; empty for nothing."""
+        """That the service may have taken a batch without an answer, and how to look; or empty."""
         rows = sum(len(batch.rows) for batch in self.batches if batch.unanswered)
         if not rows:
             return ""
@@ -189,14 +189,14 @@ class BatchState:
                 total[model] = total.get(model, Spent()) + used
         return total
 
-    # --- what changes it --------------------------------------------------------------------
+    # --- changes ----------------------------------------------------------------------------
 
     def progress(self, done: int, of: int) -> None:
-        """So much is done of what is done at the moment."""
+        """Say how much is done of what is done at the moment."""
         self.done = (done, of)
 
     def taken(self, batch: ServiceBatch, status: Status) -> None:
-        """The service has taken a batch: what came for its rows before counts no more."""
+        """The service has taken a batch: earlier results of its rows count no more."""
         batch.status, batch.unanswered, batch.since = status, False, time.monotonic()
         for row in batch.rows:
             self._grow(row)
@@ -293,21 +293,21 @@ class BatchState:
 
     # --- the rows ---------------------------------------------------------------------------
 
-    def _came(self, row: int) -> RowOutcome | None:
+    def _received(self, row: int) -> RowOutcome | None:
         code = self._codes[row] if row < len(self._codes) else 0
         return ORDER[code - 1] if code else None
 
     def outcome(self, row: int) -> RowOutcome:
-        """What has become of a row."""
-        if came := self._came(row):
-            return came
+        """The outcome of a row."""
+        if received := self._received(row):
+            return received
         if row in self.requests.problems:
             return RowOutcome.NOT_SENT
         over = all(batch.read or not batch.may_have(row) for batch in self.batches)
         return RowOutcome.MISSING if over else RowOutcome.PROCESSING
 
     def counts(self) -> dict[str, int]:
-        """How many rows have become what, the best first."""
+        """How many rows have each outcome, the best first."""
         found = {outcome: self._codes.count(_CODES[outcome]) for outcome in ORDER}
         found[RowOutcome.NOT_SENT] = len(self.requests.problems)
         rest = self.requests.count - sum(found.values()) if self.batches else 0
@@ -316,7 +316,7 @@ class BatchState:
         return {str(outcome): count for outcome, count in found.items() if count}
 
     def rows(self, *outcomes: RowOutcome, most: int | None = None) -> list[int]:
-        """The rows of which one of these has become, the first ones of them."""
+        """The rows that have one of these outcomes, the first ones of them."""
         found = (row for row in range(self.requests.count) if self.outcome(row) in outcomes)
         return list(islice(found, most))
 
@@ -327,13 +327,13 @@ class BatchState:
         return [self.result(row) for row in rows]
 
     def line(self, row: int) -> Any:
-        """What the server sent as the result of a row, or None where nothing came."""
-        return json.loads(self._lines.get(row))["result"] if self._came(row) else None
+        """What the server sent as the result of a row, or None."""
+        return json.loads(self._lines.get(row))["result"] if self._received(row) else None
 
     def result(self, row: int) -> Result:
-        """What has become of a row, read from its line."""
+        """The result of a row, read from its line."""
         label, outcome = self.requests.labels[row], self.outcome(row)
-        if self._came(row):
+        if self._received(row):
             return read(row, label, self.line(row), self.output)
         error = self.requests.problems.get(row, "no result yet")
         if outcome is RowOutcome.MISSING:

@@ -1,8 +1,8 @@
-"""The Message Batches service: batches handed in, looked at, cancelled, listed, and their results.
+"""The Message Batches service: create, retrieve, cancel and list batches, and read their results.
 
-What is sent and what comes is streamed, so that a batch of 256 MB needs little memory: the SDK's
-own ``batches.create`` would hold it several times over. And its ``batches.results`` goes, with the
-key, wherever the server's ``results_url`` points; here it stays with the server that was asked.
+Bodies and results are streamed, so that a batch of 256 MB needs little memory: the SDK's own
+``batches.create`` would hold it several times over. And the SDK's ``batches.results`` goes, with
+the key, wherever the server's ``results_url`` points; here it stays with the server that was asked.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Status:
 
 
 def deleted(batch_id: str) -> Status:
-    """What can be said of a batch that the server does not know any more."""
+    """The status of a batch that the server does not know any more."""
     return Status(batch_id, "ended", {}, None, archived=True, simulated=False)
 
 
@@ -83,7 +83,7 @@ async def create(connection: Connection, body: AsyncIterator[bytes], size: int) 
         size: Its length in bytes.
 
     Raises:
-        ClaudeError: The server did not take it, or nothing is known of that.
+        ClaudeError: The server did not take it, or did not answer.
     """
     import httpx2
 
@@ -134,7 +134,7 @@ async def results(connection: Connection, batch_id: str) -> AsyncGenerator[bytes
         A line for each: JSON, as it came.
 
     Raises:
-        ClaudeError: They cannot be had, or not all of them came.
+        ClaudeError: They cannot be read, or not all of them came.
     """
     with _explained():
         import anthropic
@@ -196,13 +196,13 @@ def _explained() -> Iterator[None]:
 
         if type(error) is anthropic.AnthropicError:  # as Bedrock's and Vertex's clients do
             raise InputError("This client has no batches.", detail=str(error)) from error
-        said = explain(error)
-        if isinstance(said, RequestError) and said.status == 404:
-            said.advice = (
+        explained = explain(error)
+        if isinstance(explained, RequestError) and explained.status == 404:
+            explained.advice = (
                 "Another account's batch is not found, nor one that was deleted; some servers have"
                 " no batches at all. %claude_nb batches lists those of this key."
             )
-        raise said from error
+        raise explained from error
 
 
 def _status(data: Any, simulated: bool) -> Status:  # noqa: FBT001

@@ -1,4 +1,4 @@
-"""A batch as it is shown: a line, a bar, what has become of its rows, what it used."""
+"""A batch as it is shown: a line, a bar, the outcomes of its rows, its usage."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Picture:
         mood: An ``Outcome`` that gives it its colour.
         elapsed: Seconds that have been waited for it, or None.
         done: How much of what it is doing is done, and of how much; 0 of 0 where nobody knows.
-        counts: How many rows have become what.
+        counts: How many rows have each outcome.
         spent: For each model its name, the tokens, and what they cost in USD at batch prices and
             would have cost at full ones; None where that is not known.
         failed: Rows that are not complete: what each is called, and why.
@@ -124,16 +124,16 @@ def line(picture: Picture, *, clock: bool = True) -> str:
 
 
 def _status(picture: Picture) -> str:
-    said = [f"batch of {picture.total:,}" if picture.total else "batch", picture.state]
+    parts = [f"batch of {picture.total:,}" if picture.total else "batch", picture.state]
     if picture.done[1]:
-        said.append(f"{picture.done[0]:,} of {picture.done[1]:,}")
+        parts.append(f"{picture.done[0]:,} of {picture.done[1]:,}")
     if picture.elapsed is not None:
-        said.append(labels.seconds(picture.elapsed))
-    return " · ".join(said)
+        parts.append(labels.seconds(picture.elapsed))
+    return " · ".join(parts)
 
 
 def _bar(picture: Picture) -> str:
-    """The rows by what has become of them; while something is done, how far that is."""
+    """The rows by their outcomes; while something is done, how far that is."""
     if picture.plan is not None:
         return ""
     done, of = picture.done

@@ -68,7 +68,7 @@ class BatchView:
         self._last = data
 
     def leave(self) -> None:
-        """Let what is shown stay as it is, whatever becomes of the batch."""
+        """Leave what is shown as it is, whatever happens to the batch."""
         self._ids.clear()
 
     def _send(self, place: int, data: dict[str, str], metadata: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ def test_a_dry_run_hands_nothing_in(service, account):
     planned = handed_in([f"hello {n}" for n in range(150)], dry_run=True, max_tokens=100)
     shown = repr(planned._repr_mimebundle_())
     assert "100 of 150 rows" in shown
-    assert "Nothing was handed in" in shown
+    assert "Not sent yet" in shown
     assert recent().rows == []
     assert "All rows were counted" in repr(planned.estimate(every=True)._repr_mimebundle_())
     assert planned.submit().state == "in progress"

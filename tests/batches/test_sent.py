@@ -34,6 +34,13 @@ def test_what_is_sent(service):
     assert (made.state, len(made), made.done) == ("in progress", 2, False)
 
 
+def test_every_character_arrives(service):
+    """The body is as long as it was announced to be, whatever is in the prompts."""
+    prompts = ['"quoted" \\n', "ü 😀 \u2028 \x00", "a\nb"]
+    handed_in(prompts)
+    assert [row["params"]["messages"][0]["content"] for row in sent(service)] == prompts
+
+
 def test_a_cached_system_prompt_is_kept_for_an_hour(service):
     """A batch takes longer than five minutes; it is said, and what is cached costs less."""
     manual = claude_nb.CachedSystem(("manual", "word " * 4000))
