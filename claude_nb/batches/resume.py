@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.batches.results import RowOutcome, is_refusal_of_request
-from claude_nb.batches.rows import described, digest
+from claude_nb.batches.rows import digest
 from claude_nb.conversation import saved_notebook
 from claude_nb.cost.models import facts
 from claude_nb.errors import InputError, redact
@@ -96,10 +96,10 @@ def rows_to_resubmit(state: BatchState, *, truncated: bool) -> list[int]:
     wanted = [RowOutcome.ERRORED, RowOutcome.CANCELED, RowOutcome.EXPIRED, RowOutcome.MISSING]
     wanted += [RowOutcome.TRUNCATED, RowOutcome.INVALID] if truncated else [RowOutcome.INVALID]
     rows = state.rows(*wanted)
-    refused = {row for row in rows if is_refusal_of_request(state.line(row))}
-    left = [row for row in rows if row not in refused]
+    refused = [row for row in rows if is_refusal_of_request(state.line(row))]
+    left = sorted({*rows} - {*refused})
     if not left:
-        shown = described((state.requests.labels[row] for row in sorted(refused)), len(refused))
+        shown = state.requests.named(refused)
         advice = f"Rows {shown} were refused, and would be again; the others are complete."
         raise InputError("There is nothing to hand in again.", advice if refused else "")
     if any(row not in state.requests for row in left):

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.batches.row_store import RowStore
@@ -102,13 +101,6 @@ def parsed_id(value: str) -> tuple[int, int, str] | None:
 def digest(content: bytes) -> str:
     """Twelve hexadecimal digits that tell a row's content from others (of its SHA-256)."""
     return sha256(content).hexdigest()[:12]
-
-
-def described(labels: Iterable[Any], count: int, most: int = 5) -> str:
-    """Rows by their labels, as in ``3, 7, 12 and 4 more``."""
-    shown = [str(label)[:40] for label in islice(labels, most)]
-    more = f" and {count - len(shown):,} more" if count > len(shown) else ""
-    return ", ".join(shown) + more
 
 
 def _values(prompts: Any) -> tuple[list[Any], list[str], Any]:
@@ -249,6 +241,11 @@ class Requests:
     def sendable(self) -> list[int]:
         """The rows that can be sent."""
         return list(self._digests)
+
+    def named(self, rows: Sequence[int]) -> str:
+        """Rows by their labels, as in ``3, 7, 12 and 4 more``."""
+        more = f" and {len(rows) - 5:,} more" if len(rows) > 5 else ""
+        return ", ".join(str(self.labels[row])[:40] for row in rows[:5]) + more
 
     def is_changed(self, row: int, mark: str) -> bool:
         """Whether the content of a row is known, and not the one of this digest."""

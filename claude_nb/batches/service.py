@@ -77,8 +77,7 @@ class Service:
     @property
     def connection(self) -> Connection:
         """Where the service is; while recordings are replayed, nothing is sent to it."""
-        session = asking.session
-        return self._connection if session.library is None else session.connection()
+        return asking.session.connection() if asking.session.library else self._connection
 
     # --- submitting -------------------------------------------------------------------------
 

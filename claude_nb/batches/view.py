@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from claude_nb.batches.results import Result, RowOutcome, Spent
 from claude_nb.batches.resume import options_record
-from claude_nb.batches.rows import described
 from claude_nb.cost.models import as_of
 from claude_nb.errors import StoppedError, redact
 from claude_nb.render.batch import Picture
@@ -81,7 +80,7 @@ def _lines(state: BatchState) -> Iterable[str]:
         kept = system.ttl.replace("h", " hour")
         yield f"the system prompt is kept for {kept}, as a batch needs it"
     if changed := state.changed:
-        shown = described((state.requests.labels[row] for row in sorted(changed)), len(changed))
+        shown = state.requests.named(sorted(changed))
         yield f"changed since it was handed in, so the results are for what it was: {shown}"
     if state.error is not None:
         yield str(state.error)
