@@ -9,7 +9,7 @@ from claude_nb.errors import InputError, StoppedError, redact
 from claude_nb.render import code, saved_output
 from claude_nb.render.text_runs import passages, raw
 from claude_nb.render.timeline import Timeline
-from claude_nb.request.attachments.attachment import register_attachment, said
+from claude_nb.request.attachments.attachment import register_attachment
 from claude_nb.request.place import execution, is_result
 from claude_nb.streaming.events import EventLog
 from claude_nb.streaming.progress import Outcome, Progress
@@ -105,10 +105,9 @@ class Reply(Progress):
             self.parse_error = f"There is no {output.name}: the answer is not whole."
             return
         try:
-            self.parsed = output.read(self.answer)
-        except Exception as error:  # noqa: BLE001 - a validator is the user's own code
-            why = str(error) if isinstance(error, ValueError) else said(error)
-            self.parse_error = f"There is no {output.name}: {redact(why)[:1000]}"
+            self.parsed = output.parse(self.answer)
+        except InputError as error:
+            self.parse_error = error.what
 
     @property
     def model(self) -> str:

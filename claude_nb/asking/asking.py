@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from claude_nb.client.connection import Connection, count_tokens
+from claude_nb.client.connection import count_tokens
 from claude_nb.client.engine import Stream, call
 from claude_nb.client.output import Output
 from claude_nb.client.source import ApiSource, WholeSource
@@ -70,7 +70,7 @@ def stream(
     Raises:
         InputError: The request cannot be sent as it is.
     """
-    connection, place = _connection(client), current_place()
+    connection, place = session.connection(client), current_place()
     limits = Limits(connection, None, session.budget, session.library)
 
     def ended(events: EventLog) -> None:
@@ -259,7 +259,7 @@ def estimate(
         InputError: The request could not be sent as it is.
         ClaudeError: The server did not count it.
     """
-    connection = _connection(client)
+    connection = session.connection(client)
     request = _request(prompt, attach, _tools(tools), _output(output), options)
     if history is not None:
         request = history.next(request, current_place(), connection.origin, new=new)
@@ -298,7 +298,7 @@ def _asked(
     offered, typed = _tools(tools), _output(output)
     request = _request(prompt, attach, offered, typed, options)
     place = place or current_place()
-    connection = _connection(client)
+    connection = session.connection(client)
     limits = Limits(connection, max_cost, session.budget, session.library, whose)
     with ExitStack() as stack:
         over = threading.Event()
@@ -354,12 +354,6 @@ def _tools(tools: Tools | Iterable[Any] | None) -> Tools | None:
 
 def _output(output: Any) -> Output | None:
     return None if output is None else Output.of(output)
-
-
-def _connection(client: Any) -> Connection:
-    if client is None or session.library is not None:
-        return session.connection()
-    return Connection(own_client=client)
 
 
 def show_timeline(timeline: Timeline) -> None:

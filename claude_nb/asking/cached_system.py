@@ -7,7 +7,7 @@ import warnings
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from claude_nb.client.connection import Connection, count_tokens
+from claude_nb.client.connection import count_tokens
 from claude_nb.client.engine import Stream, call
 from claude_nb.client.retry import Policy
 from claude_nb.client.source import Warming
@@ -30,6 +30,8 @@ from claude_nb.views.painter import paint
 
 if TYPE_CHECKING:
     from os import PathLike
+
+    from claude_nb.client.connection import Connection
 
 _WORD = "."
 """The question that has to go along where only the system prompt matters."""
@@ -85,7 +87,7 @@ class CachedSystem(System):
         Raises:
             ClaudeError: It could not be counted.
         """
-        tokens = self._count(model, _connection(client))
+        tokens = self._count(model, session.connection(client))
         if problem := _problem(tokens, model):
             warnings.warn(problem, stacklevel=2)
         return tokens
@@ -106,7 +108,7 @@ class CachedSystem(System):
         Raises:
             ClaudeError: It could not be written.
         """
-        connection = _connection(client)
+        connection = session.connection(client)
         request = Request(_WORD, model=model, system=self, max_tokens=MIN_OUTPUT)
         budget = None if session.library else session.budget
         policy = Policy(pays_again=budget is None)
@@ -199,12 +201,6 @@ class CachedSystem(System):
             rows.append((f"{len(rest):,} more", f"{characters:,}"))
         shown = f"{Table(('part', 'characters'), rows)._repr_html_()}{notes(self._lines())}"
         return f'<div class="{ROOT_CLASSES}">{shown}</div>'  # money is no formula
-
-
-def _connection(client: Any) -> Connection:
-    if client is None or session.library is not None:
-        return session.connection()
-    return Connection(own_client=client)
 
 
 def _minimum(model: str) -> int | None:

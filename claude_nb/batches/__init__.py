@@ -1,7 +1,6 @@
-"""Prompts by the thousand: a batch's rows, what is sent for them, and what comes of it.
+"""Batches: many prompts at once, at half the price, for whoever can wait.
 
-``rows`` and ``requests`` make a request of each row, ``handing_in`` hands them in, ``waiting`` and
-``reading`` see what comes of them; ``job`` is what all of these change, ``results`` what a row has
-become. Rows are found again by their custom ids alone, so that a batch can be resumed where
-nothing else is left of it.
+``rows`` makes a request of each row. ``service`` submits them, waits for the results and reads
+them into ``state``; ``results`` makes the result of each row from it. Results are matched to rows
+by custom id alone, so a batch can be resumed where nothing else is left of it.
 """

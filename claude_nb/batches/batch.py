@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
-import time
-from contextlib import ExitStack
+import asyncio
+from concurrent import futures
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from claude_nb.batches import request_options, resuming, submit, waiting
-from claude_nb.batches.account import connection
-from claude_nb.batches.costs import Costs
-from claude_nb.batches.counting import same_input
-from claude_nb.batches.frame import frame
-from claude_nb.batches.job import Job
-from claude_nb.batches.requests import Requests
-from claude_nb.batches.results import Result, Results
-from claude_nb.batches.showing import Shown
+from claude_nb.asking import asking
+from claude_nb.batches import costs, resume, view
+from claude_nb.batches.results import Result, Results, frame
+from claude_nb.batches.rows import Requests
+from claude_nb.batches.service import Service
+from claude_nb.batches.state import ServiceBatch
+from claude_nb.client import batch_service
+from claude_nb.client.engine import call, engine
+from claude_nb.client.output import Output
 from claude_nb.client.retry import Policy
-from claude_nb.errors import ClaudeError, InputError
+from claude_nb.errors import ClaudeError, InputError, StoppedError
+from claude_nb.render import labels
+from claude_nb.render.batch import mimebundle
+from claude_nb.render.table import Table
+from claude_nb.request.request import Request
+from claude_nb.request.system import System
+from claude_nb.views.batches import BatchView
+from claude_nb.views.painter import interrupts
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Coroutine
 
-    from claude_nb.batches.service_batch import Part
     from claude_nb.cost.usage import Usage
 
 T = TypeVar("T")
+
+_FRAME = 0.5
+"""Seconds between two drawings of a batch that is being worked on."""
+
+_TTL = "1h"
+"""How long a cached system prompt is kept for a batch, which takes longer than five minutes."""
 
 
 def batch(
@@ -48,7 +61,7 @@ def batch(
         prompts: Texts or other values; a column or a table of pandas or polars; a list of dicts.
         template: The prompt, with ``{{name}}`` for the columns of a table, the keys of a dict or
             the name of a column, and ``{{prompt}}`` for values without a name.
-        output: A JSON schema or a pydantic model that each reply has to fit: ``Result.value``.
+        output: What each reply has to be, as for ``ask``: ``Result.value``.
         client: Your own ``anthropic.AsyncAnthropic``; by default one for the session's connection.
         show: Whether to show how far it is.
         dry_run: Hand nothing in: count, and show what it would cost. ``Batch.submit`` hands it in.
@@ -64,30 +77,27 @@ def batch(
 
     Raises:
         InputError: None of it can be sent, or it would cost too much; nothing was sent.
-        ClaudeError: The service did not take it.
+        ClaudeError: The service did not take the batch, or did not answer. Without an answer the
+            batch may have been taken; the error says how to look.
     """
-    job = _job(output, client, policy, options)
-    job.requests.fill(prompts, template)
-    made = Batch(job, max_cost=max_cost, show=show)
-    if dry_run:
-        made.estimate()
-    else:
-        made.submit()
-    return made
+    made = Batch(_service(output, client, policy, options), max_cost, show=show)
+    made._state.requests.fill(prompts, template)  # noqa: SLF001
+    return made.estimate() if dry_run else made.submit()
 
 
 class Batch:
-    """Many prompts that were handed in at once, and what has become of them.
+    """Many prompts that were handed in at once, and their results.
 
     ``batch`` makes one, and ``Batch.resume`` finds one again. It shows itself in a notebook.
     """
 
-    def __init__(self, job: Job, *, max_cost: float | None = None, show: bool = True) -> None:
-        self._job = job
-        self._costs = Costs(job, max_cost)
-        self._shown = Shown(job, show=show)
+    def __init__(self, service: Service, max_cost: float | None = None, *, show: bool) -> None:
+        self._service = service
+        self._state = service.state
+        self._limits = costs.Limits(max_cost)
+        self._view = BatchView(partial(view.look, self._state), show=show)
 
-    # --- handing in -------------------------------------------------------------------------
+    # --- submitting -------------------------------------------------------------------------
 
     def estimate(self, *, every: bool = False) -> Batch:
         """Count what would be sent, and show what it could cost; nothing is handed in.
@@ -101,11 +111,11 @@ class Batch:
         Raises:
             ClaudeError: The server did not count it.
         """
-        costs = self._costs
-        self._run(costs.count(self._job.requests.sendable if every else costs.sample()))
-        self._shown.plan = costs.expected()
-        self._shown.settle()
-        self._shown.leave()
+        requests = self._state.requests
+        rows = requests.sendable if every else costs.sample(requests)
+        self._state.plan = costs.plan(requests, self._run(self._service.count(rows)))
+        self._view.draw(whole=True)
+        self._view.leave()
         return self
 
     def submit(self) -> Batch:
@@ -115,56 +125,49 @@ class Batch:
             This batch.
 
         Raises:
-            InputError: It is handed in already, or would cost too much.
+            InputError: It is handed in already or may be, or would cost too much.
             ClaudeError: The service did not take it; what it took is in ``ids``.
         """
-        job = self._job
-        waiting = [part for part in job.parts if part.status is None]
-        if job.parts and not waiting:
+        state = self._state
+        rows = [row for batch in state.batches if not batch.status for row in batch.rows]
+        if state.batches and not rows:
             raise InputError("This batch is handed in already.", "resubmit() hands in what failed.")
-        rows = [row for part in waiting for row in part.rows] if waiting else job.requests.sendable
-        self._shown.plan = None
-        self._hand_in(rows, waiting)
-        return self
+        if state.doubt:
+            raise InputError("No answer came when this batch was handed in.", state.doubt)
+        state.plan = None
+        return self._submit(rows or state.requests.sendable)
 
-    def _hand_in(
-        self,
-        rows: Sequence[int],
-        parts: Sequence[Part],
-        max_tokens: int | None = None,
-        note: str = "",
-    ) -> None:
-        """Hand rows in, within the limits; if none of them is taken, all stays as it was.
+    def _submit(self, rows: list[int], max_tokens: int | None = None, note: str = "") -> Batch:
+        """Submit rows, within the limits; if none of them is taken, all stays as it was.
 
         Args:
-            rows: The rows.
-            parts: What they are divided into; empty if they are not yet.
+            rows: The rows: those of batches that the service does not have yet, if there are any.
             max_tokens: Another number than before, or None.
-            note: What is to be said about it.
+            note: A line to show with the batch; may be empty.
         """
-        job, costs, shown, kept = self._job, self._costs, self._shown, ExitStack()
-        before, notes, known = job.requests.request.max_tokens, job.notes, job.parts
-        job.notes = [*notes, note] if note else [*notes]
+        state, requests, limits = self._state, self._state.requests, self._limits
+        before = state.batches, state.notes, requests.request.max_tokens
+        batches = [batch for batch in state.batches if not batch.status]
+        state.notes = [*state.notes, *([note] if note else [])]
         try:
             if max_tokens is not None:
-                job.requests.ask_for(max_tokens)
-            costs.keep_to_limits(rows, lambda rows: self._run(costs.count(rows)), kept)
-            parts = parts or job.requests.plan(rows)
-            job.parts = [*known, *(part for part in parts if part not in known)]
-            self._run(submit.submit(job))
+                requests.set_max_tokens(max_tokens)
+            limits.fit(state, lambda: self._run(self._service.count(rows)))
+            if not batches:
+                batches = [ServiceBatch(group) for group in requests.split(rows)]
+                state.batches = [*state.batches, *batches]
+            self._do(self._service.submit())
         except BaseException:  # an interrupt too: what was not taken must not look as if it were
-            if any(part.status or part.doubtful for part in parts):
-                costs.keep(kept, for_rest=True)
-                raise
-            kept.close()
-            job.parts, job.notes = known, notes
-            job.requests.ask_for(before)
-            shown.settle()
+            if any(batch.status or batch.unanswered for batch in batches):
+                limits.reserve(for_rest=True)
+            else:
+                limits.undo()
+                state.batches, state.notes, tokens = before
+                requests.set_max_tokens(tokens)
+                self._view.draw(whole=True)
             raise
-        costs.keep(kept, for_rest=False)
-        shown.began = shown.waited = None
-        job.earlier = None  # from now on it is known what it was handed in with
-        shown.settle()
+        limits.reserve(for_rest=False)
+        return self
 
     # --- waiting ----------------------------------------------------------------------------
 
@@ -188,7 +191,7 @@ class Batch:
             prompts: What was passed to ``batch``, if the table's index is wanted back, or rows are
                 to be handed in again. A row that has changed since is named.
             template: As for ``batch``, as are the others.
-            output: What the replies are to fit.
+            output: What each reply has to be.
             client: Your own ``anthropic.AsyncAnthropic``.
             show: Whether to show it.
             policy: How patient to be with failures.
@@ -202,17 +205,14 @@ class Batch:
             InputError: There is no such batch in the notebook.
             ClaudeError: The service does not know it, or did not answer.
         """
-        ids, saved = resuming.found(ids)
+        ids, saved = resume.find(ids)
         given = {*options, *(() if output is None else ("output",))}
-        options = {**((saved and request_options.restored(saved)) or {}), **options}
-        job = _job(output, client, policy, options)
-        job.earlier = request_options.Earlier(given, saved)
+        options = {**(resume.saved_options(saved) or {}), **options}
+        made = cls(_service(output, client, policy, options), show=show)
+        made._state.resumed, made._state.saved = given, saved
         if prompts is not None:
-            job.requests.fill(prompts, template)
-        made = cls(job, show=show)
-        made._run(waiting.resume(job, ids))
-        made._shown.settle()
-        return made
+            made._state.requests.fill(prompts, template)
+        return made._do(made._service.resume(ids))
 
     def wait(self) -> Batch:
         """Wait until it has ended, and read the results.
@@ -227,13 +227,7 @@ class Batch:
             StoppedError: The waiting was interrupted.
             ClaudeError: The service does not know it any more, or its results cannot be read.
         """
-        self._check_submitted()
-        shown = self._shown
-        shown.began = shown.began or time.monotonic()
-        self._run(waiting.wait(self._job))
-        shown.waited = time.monotonic() - shown.began
-        shown.settle()
-        return self
+        return self._do(self._submitted().wait())
 
     def refresh(self) -> Batch:
         """Look once how far it is, and read what has ended; no waiting.
@@ -244,10 +238,7 @@ class Batch:
         Raises:
             ClaudeError: The service did not answer.
         """
-        self._check_submitted()
-        self._run(waiting.refresh(self._job))
-        self._shown.settle()
-        return self
+        return self._do(self._submitted().refresh())
 
     def cancel(self) -> Batch:
         """Ask the service to stop it; what is done by then can be read, and is paid for.
@@ -258,10 +249,7 @@ class Batch:
         Raises:
             ClaudeError: The service did not answer.
         """
-        self._check_submitted()
-        self._run(waiting.cancel(self._job))
-        self._shown.settle()
-        return self
+        return self._do(self._submitted().cancel())
 
     def resubmit(self, *, max_tokens: int | None = None) -> Batch:
         """Hand in again what failed: errored, cancelled, expired, missing, and not as ``output``.
@@ -278,38 +266,70 @@ class Batch:
             InputError: Nothing can be handed in again, or it is not known what it was handed in
                 with; the error says why, and what to pass to ``Batch.resume``.
         """
-        self._check_submitted()
-        job = self._job
-        if len(job.submitted) < len(job.parts):
-            raise InputError("Part of it is not handed in.", "submit() hands in the rest.")
-        if not job.ended:
+        service, state = self._submitted(), self._state
+        if len(state.submitted) < len(state.batches):
+            rest = state.doubt or "submit() hands in the rest."
+            raise InputError("Part of it is not handed in.", rest)
+        if not state.ended:
             raise InputError("It has not ended yet.", "wait() waits for that.")
-        rows = job.again(truncated=max_tokens is not None)
-        note = resuming.as_before(job, max_tokens, lambda row: self._run(same_input(job, row)))
-        self._costs.counted = []
-        self._hand_in(rows, (), max_tokens, note)
+        rows = resume.rows_to_resubmit(state, truncated=max_tokens is not None)
+        count = lambda row: self._run(service.count([row]))[0]  # noqa: E731
+        return self._submit(rows, max_tokens, resume.compare_options(state, max_tokens, count))
+
+    def _submitted(self) -> Service:
+        """The service, if it has this batch.
+
+        Raises:
+            InputError: It does not.
+        """
+        if not self._state.submitted:
+            advice = self._state.doubt or "submit() hands it in."
+            raise InputError("This batch is not handed in.", advice)
+        return self._service
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> Batch:
+        self._run(work)
+        self._view.draw(whole=True)
         return self
 
-    def _check_submitted(self) -> None:
-        if not self._job.submitted:
-            raise InputError("This batch is not handed in.", "submit() hands it in.")
-
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do something on the engine's thread, show how far it is, and write down its costs."""
-        try:
-            return self._shown.run(work)
-        except ClaudeError as error:
-            error.reply = self
-            raise
-        finally:
-            self._costs.charge()
+        """Do something on the engine's thread, and show how far it is in the cell that runs now.
 
-    # --- what it has become -----------------------------------------------------------------
+        Args:
+            work: What it raises is raised here.
+
+        Raises:
+            StoppedError: It was interrupted.
+        """
+        state, state.error = self._state, None
+        future = asyncio.run_coroutine_threadsafe(work, engine().loop)
+        self._view.begin()
+        try:
+            with interrupts(future.cancel):
+                while not futures.wait([future], _FRAME).done:
+                    self._view.draw()
+            return future.result()
+        except BaseException as error:  # an interrupt too: nobody waits for it any more
+            future.cancel()
+            state.doing = ""
+            if isinstance(error, futures.CancelledError):
+                on = "The batch goes on; wait() waits again." if state.submitted else ""
+                error = StoppedError("Stopped.", state.doubt or on)
+            if isinstance(error, ClaudeError):
+                state.error, error.reply = error, self
+            self._view.draw(whole=True)
+            raise error  # noqa: TRY201 - it may be another one than was caught
+        finally:
+            costs.charge(state)
+            if state.ended:
+                self._limits.release()
+
+    # --- results ----------------------------------------------------------------------------
 
     @property
     def ids(self) -> list[str]:
         """The service's ids of it, for ``Batch.resume``."""
-        return self._job.ids
+        return self._state.ids
 
     @property
     def state(self) -> str:
@@ -317,45 +337,45 @@ class Batch:
 
         ``partly handed in`` after an error, ``perhaps handed in`` where no answer came.
         """
-        return self._job.state
+        return self._state.state
 
     @property
     def done(self) -> bool:
         """Whether it has ended and all results were read."""
-        return self._job.ended
+        return self._state.ended
 
     @property
     def simulated(self) -> bool:
         """Whether the simulator has it."""
-        return self._job.simulated
+        return self._state.simulated
 
     @property
     def results(self) -> Results:
-        """What has become of each row, in order; each is read from disk when it is looked at."""
-        return Results(self._job.requests.count, self._job.result)
+        """The result of each row, in order; each is read from disk when it is looked at."""
+        return Results(len(self), self._state.result)
 
     @property
     def failed(self) -> list[Result]:
         """The rows that are not complete, each with its reason; not those that are processed."""
-        return [self._job.result(row) for row in self._job.failed()]
+        return self._state.failed()
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many rows have become what."""
-        return self._job.counts()
+        """How many rows have each outcome."""
+        return self._state.counts()
 
     @property
     def usage(self) -> Usage:
         """The tokens of all replies that were read."""
-        return self._job.total.usage
+        return self._state.total.usage
 
     @property
     def cost(self) -> float | None:
         """What they cost in USD at batch prices, or None where that is not known."""
-        return self._job.total.cost
+        return self._state.total.cost
 
     def to_pandas(self) -> Any:
-        """The results as a ``pandas.DataFrame``, a row each, with the index that came in.
+        """The results as a ``pandas.DataFrame``, a row each, with the index that was passed.
 
         Returns:
             The frame: the reply's ``text``, or with ``output`` a column for each of its fields;
@@ -366,20 +386,54 @@ class Batch:
         Raises:
             InputError: pandas is not installed.
         """
-        return frame(self._job)
+        requests, typed = self._state.requests, self._state.output is not None
+        index = requests.labels if requests.index is None else requests.index
+        return frame(self.results, index, typed=typed)
 
     def __len__(self) -> int:
-        return self._job.requests.count
+        return self._state.requests.count
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
-        if self._shown.is_above:
+        if self._view.is_above:
             return {"text/plain": repr(self)}, {}
-        return self._shown.mimebundle()
+        picture, record = view.look(self._state)
+        return mimebundle(picture), record
 
     def __repr__(self) -> str:
         return f"<Batch of {len(self):,} · {self.state} · {', '.join(self.ids) or 'no id'}>"
 
 
-def _job(output: Any, client: Any, policy: Policy | None, options: dict[str, Any]) -> Job:
-    requests = Requests(request_options.request(options, output))
-    return Job(connection(client), requests, output, policy or Policy())
+def _service(output: Any, client: Any, policy: Policy | None, options: dict[str, Any]) -> Service:
+    """The service for a new batch: the arguments are those of ``batch``."""
+    form = None if output is None else Output.of(output)
+    options = {"hide_thinking": True, **options}
+    if isinstance(system := options.get("system"), System):
+        options["system"] = System(system.parts, _TTL)
+    requests = Requests(Request("…", output=form.schema if form else None, **options))
+    return Service(requests, form, asking.session.connection(client), policy or Policy())
+
+
+def recent(limit: int = 20, *, client: Any = None) -> Table:
+    """The newest batches of this key, whoever handed them in.
+
+    Args:
+        limit: How many at most.
+        client: Your own ``anthropic.AsyncAnthropic``.
+
+    Raises:
+        ClaudeError: The service did not say.
+    """
+    found = call(batch_service.newest(asking.session.connection(client), limit))
+    rows: list[tuple[str, ...]] = [
+        (
+            status.id,
+            f"{status.created.astimezone():%Y-%m-%d %H:%M}" if status.created else labels.UNKNOWN,
+            status.state.replace("_", " ") + (", results are gone" if status.archived else ""),
+            labels.count(status.requests),
+            labels.count(status.counts["succeeded"]) if status.ended else "–",
+        )
+        for status in found
+    ]
+    note = "claude_nb.Batch.resume(id) goes on with one." if rows else "There are no batches."
+    heads = ("batch", "handed in", "state", "requests", "succeeded")
+    return Table(heads, rows, note, words=(0, 1, 2))

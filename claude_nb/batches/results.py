@@ -1,11 +1,12 @@
-"""What a row of a batch has become: one line of its results, read when it is wanted."""
+"""The result of a row: read from its line when it is looked at, and all of them as a table."""
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, is_dataclass
 from enum import StrEnum
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, overload
 
 from claude_nb.cost.models import facts
@@ -13,7 +14,9 @@ from claude_nb.cost.usage import Usage
 from claude_nb.errors import InputError, redact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+
+    from claude_nb.client.output import Output
 
 _CUT = {
     "max_tokens": "cut off at max_tokens",
@@ -22,7 +25,7 @@ _CUT = {
 
 
 class RowOutcome(StrEnum):
-    """What has become of a row."""
+    """The outcome of a row."""
 
     COMPLETE = "complete"
     TRUNCATED = "truncated"
@@ -42,7 +45,7 @@ ORDER = tuple(RowOutcome)
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What has become of a row.
+    """The result of a row.
 
     Attributes:
         row: Its number, from 0.
@@ -82,8 +85,8 @@ class Result:
         return str((self.message or {}).get("id") or "").startswith("msg_sim_")
 
     def __repr__(self) -> str:
-        said = self.error or redact(self.text or "")
-        shown = said if len(said) <= 60 else f"{said[:59]}…"
+        text = self.error or redact(self.text or "")
+        shown = text if len(text) <= 60 else f"{text[:59]}…"
         return f"<Result {self.label} · {self.outcome} · {shown!r}>"
 
 
@@ -112,8 +115,8 @@ class Spent:
         return Spent(
             self.replies + other.replies,
             self.usage + other.usage,
-            None if self.cost is None or other.cost is None else self.cost + other.cost,
-            None if self.full is None or other.full is None else self.full + other.full,
+            known(sum, (self.cost, other.cost)),
+            known(sum, (self.full, other.full)),
         )
 
 
@@ -146,23 +149,27 @@ class Results(Sequence[Result]):
         return f"{self._count:,} results:\n{shown}{more}"
 
 
-def batch_cost(usage: Usage, model: str) -> float | None:
-    """What tokens cost in a batch, in USD, or None where the price or its discount is not known."""
-    known = facts(model)
-    full = usage.cost(known)
-    if full is None or known is None or known.batch_discount is None:
-        return None
-    return full * (1 - known.batch_discount)
+def known(compute: Callable[[Any], float], values: Iterable[float | None]) -> float | None:
+    """Compute something from numbers; None if one of them is not known."""
+    numbers = list(values)
+    return None if None in numbers else compute(numbers)
 
 
-def read(row: int, label: Any, found: Any, output: Any = None) -> Result:
+def price_factor(model: str) -> float | None:
+    """The part of a model's price that is paid in a batch, or None where that is not known."""
+    model_facts = facts(model)
+    discount = model_facts.batch_discount if model_facts else None
+    return None if discount is None else 1 - discount
+
+
+def read(row: int, label: Any, found: Any, output: Output | None) -> Result:
     """Read a result.
 
     Args:
         row: The row's number.
         label: What it is called.
         found: The ``result`` of its line, as it came.
-        output: The JSON schema or pydantic model that the reply is to fit, or None.
+        output: The form of the reply, or None for any text.
     """
     kind = found.get("type") if isinstance(found, dict) else None
     if kind == "succeeded" and isinstance(found.get("message"), dict):
@@ -182,13 +189,13 @@ def is_refusal_of_request(found: Any) -> bool:
     return error.get("type") in ("invalid_request_error", "not_found_error", "request_too_large")
 
 
-def _message(row: int, label: Any, message: dict[str, Any], output: Any) -> Result:
+def _message(row: int, label: Any, message: dict[str, Any], output: Output | None) -> Result:
     content = message.get("content")
     blocks = [b for b in content if isinstance(b, dict)] if isinstance(content, list) else []
     text = "".join(str(b.get("text") or "") for b in blocks if b.get("type") == "text")
     reason = message.get("stop_reason")
     reason = reason if isinstance(reason, str) else None
-    counts = message.get("usage")
+    counts, model = message.get("usage"), str(message.get("model") or "")
     usage = Usage.from_api(counts if isinstance(counts, dict) else {}, complete=True)
     outcome, error, value = RowOutcome.COMPLETE, "", None
     if reason == "refusal":
@@ -197,38 +204,12 @@ def _message(row: int, label: Any, message: dict[str, Any], output: Any) -> Resu
         outcome, error = RowOutcome.TRUNCATED, _CUT[reason]
     elif output is not None:
         try:
-            value = _parsed(text, output)
+            value = output.parse(text)
         except InputError as problem:
-            outcome, error = RowOutcome.INVALID, problem.what
-    return Result(
-        row=row,
-        label=label,
-        outcome=outcome,
-        error=error,
-        text=text,
-        value=value,
-        stop_reason=reason,
-        usage=usage,
-        cost=batch_cost(usage, str(message.get("model") or "")),
-        message=message,
-    )
-
-
-def _parsed(text: str, output: Any) -> Any:
-    """The reply as what was asked for: a dict, or the pydantic model."""
-    if not isinstance(output, dict):
-        try:
-            return output.model_validate_json(text)
-        except ValueError as error:  # pydantic's own is one
-            said = " ".join(str(error).split())
-            raise InputError(f"the reply does not fit: {redact(said)[:200]}") from None
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        raise InputError("the reply is not the JSON that was asked for") from None
-    if output.get("type") == "object" and not isinstance(value, dict):
-        raise InputError("the reply is not the object that was asked for")
-    return value
+            outcome, error = RowOutcome.INVALID, " ".join(problem.what.split())[:200]
+    full, factor = usage.cost(facts(model)), price_factor(model)
+    cost = known(math.prod, (full, factor))
+    return Result(row, label, outcome, error, text, value, reason, usage, cost, message)
 
 
 def _refusal(details: Any) -> str:
@@ -246,5 +227,50 @@ def _inner(error: Any) -> dict[str, Any]:
 
 def _error(error: Any) -> str:
     found = _inner(error)
-    said = ": ".join(str(found[name]) for name in ("type", "message") if found.get(name))
-    return redact(said)[:500] or "the server did not say why"
+    text = ": ".join(str(found[name]) for name in ("type", "message") if found.get(name))
+    return redact(text)[:500] or "the server did not say why"
+
+
+def frame(results: Results, index: Any, *, typed: bool) -> Any:
+    """Results as a ``pandas.DataFrame``: see ``Batch.to_pandas``.
+
+    Args:
+        results: One for each row.
+        index: The labels of the rows.
+        typed: Whether the replies have a form.
+
+    Raises:
+        InputError: pandas is not installed.
+    """
+    try:
+        pandas = import_module("pandas")
+    except ImportError:
+        raise InputError("pandas is not installed.", "Install it: %pip install pandas") from None
+    made = pandas.DataFrame([_columns(result, typed=typed) for result in results], index=index)
+    counts = {name: "Int64" for name in ("input_tokens", "output_tokens") if name in made}
+    return made.astype(counts)
+
+
+def _columns(result: Result, *, typed: bool) -> dict[str, Any]:
+    """The columns of a result, by their names."""
+    value = result.value
+    if hasattr(value, "model_dump"):
+        value = value.model_dump()
+    elif is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
+    fields: dict[str, Any] = {} if value is None else {"value": value}
+    if not typed:
+        fields = {"text": result.text}
+    elif isinstance(value, dict):
+        fields = value
+    ours = {
+        "outcome": str(result.outcome),
+        "error": result.error,
+        "stop_reason": result.stop_reason,
+        "input_tokens": result.usage.total_input_tokens,
+        "output_tokens": result.usage.output_tokens,
+        "cost_usd": result.cost,
+    }
+    # Also one that has the prefix already, or two fields could be called the same.
+    clash = {name for name in fields if str(name).removeprefix("answer_") in ours}
+    return {f"answer_{n}" if n in clash else n: value for n, value in fields.items()} | ours

@@ -1,51 +1,54 @@
-"""A batch's rows: what the user passed, as one content for each, with the label that it had.
+"""A batch's rows: what the user passed, and the request that is sent for each.
 
 All of it is read once, when the batch is made: a table that changes afterwards changes nothing.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import partial
 from hashlib import sha256
-from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from claude_nb.batches.row_store import RowStore
+from claude_nb.client.batch_service import MAX_BYTES, MAX_REQUESTS
 from claude_nb.errors import InputError
 from claude_nb.request.attachments.interpolation import Filled, compose
 
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from claude_nb.request.request import Request
+
 PROMPT = "prompt"
 """What a template calls a row that has no names of its own: ``{{prompt}}``."""
+
+_PIECE = 2**16
+"""Bytes that are sent at a time."""
+
+_OPENING, _CLOSING = b'{"requests":[', b"]}"
 
 _USED = re.compile(r"\{\{[ \t]*(\w+)")
 _CUSTOM_ID = re.compile(r"(\d{1,9})-(\d{1,9})-([0-9a-f]{12})")
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """The rows of a batch.
-
-    Attributes:
-        count: How many there are.
-        labels: What each is called: the table's index, or its number from 0.
-        index: The pandas index, to be given back; None where the rows had none.
-        contents: What is sent for each, in order; an error for one that cannot be sent. Read once.
-    """
-
-    count: int
-    labels: Sequence[Any]
-    index: Any
-    contents: Iterator[Filled | InputError]
-
-
-def read(prompts: Any, template: str | None) -> Rows:
+def read(
+    prompts: Any, template: str | None
+) -> tuple[Sequence[Any], Any, Iterator[Callable[[], Filled]]]:
     """Read what the user passed.
 
     Args:
         prompts: Texts or other values, a pandas or polars column or table, or a list of dicts.
         template: The prompt, with ``{{name}}`` for the columns of a table, the keys of a dict, the
             name of a column, or ``{{prompt}}``; None: the values are the prompts.
+
+    Returns:
+        What each row is called: the table's index, or its number from 0. The pandas index, to be
+        given back, or None. For each row a function that makes what is sent for it, in order; it
+        raises an ``InputError`` if the row cannot be sent.
 
     Raises:
         InputError: It cannot be read so.
@@ -73,8 +76,7 @@ def read(prompts: Any, template: str | None) -> Rows:
         )
     labels = index if index is not None else range(len(values))
     used = set(_USED.findall(template or ""))
-    contents = (_content(value, template, used) for value in values)
-    return Rows(len(values), labels, index, contents)
+    return labels, index, (partial(_content, value, template, used) for value in values)
 
 
 def custom_id(number: int, count: int, digest: str) -> str:
@@ -101,26 +103,16 @@ def digest(content: bytes) -> str:
     return sha256(content).hexdigest()[:12]
 
 
-def named(labels: Iterable[Any], count: int, most: int = 5) -> str:
-    """Rows by their labels, in words: ``3, 7, 12 and 4 more``."""
-    shown = [str(label)[:40] for label in islice(labels, most)]
-    more = f" and {count - len(shown):,} more" if count > len(shown) else ""
-    return ", ".join(shown) + more
-
-
 def _values(prompts: Any) -> tuple[list[Any], list[str], Any]:
     """The rows as values or dicts, the names of their columns, and the index of a pandas object."""
     kind = type(prompts).__module__.partition(".")[0]
-    if kind == "pandas" and hasattr(prompts, "columns"):
-        names = list(map(str, prompts.columns))
-        return _records(prompts.to_dict("records")), names, prompts.index.copy()
-    if kind == "pandas" and hasattr(prompts, "index"):
-        values, names = _named(prompts.tolist(), prompts.name)
-        return values, names, prompts.index.copy()
-    if kind == "polars" and hasattr(prompts, "columns"):
-        return prompts.to_dicts(), list(prompts.columns), None
-    if kind == "polars" and hasattr(prompts, "to_list"):
-        return *_named(prompts.to_list(), prompts.name), None
+    if kind in ("pandas", "polars"):
+        index = prompts.index.copy() if hasattr(prompts, "index") else None
+        if hasattr(prompts, "columns"):
+            rows = prompts.to_dicts() if kind == "polars" else prompts.to_dict("records")
+            return _records(rows), list(map(str, prompts.columns)), index
+        if hasattr(prompts, "to_list"):
+            return *_named(prompts.to_list(), prompts.name), index
     if isinstance(prompts, Mapping) or not isinstance(prompts, Iterable):
         raise InputError(
             f"batch() takes a list of prompts or a table, not a {type(prompts).__name__}."
@@ -143,25 +135,18 @@ def _named(values: list[Any], name: Any) -> tuple[list[Any], list[str]]:
     return [{PROMPT: value, name: value} for value in values], [name]
 
 
-def _content(value: Any, template: str | None, used: set[str]) -> Filled | InputError:
-    try:
-        if template is None:
-            return _plain(value)
-        variables = value if isinstance(value, Mapping) else {PROMPT: value}
-        for name in used & variables.keys():
-            if _missing(variables[name]):
-                return InputError(f"{name} is missing.")
-        return compose(template, variables=variables)
-    except InputError as error:
-        return error
-
-
-def _plain(value: Any) -> Filled | InputError:
-    if _missing(value):
-        return InputError("The prompt is missing.")
-    if isinstance(value, str):
-        return Filled(({"type": "text", "text": value},), ())
-    return compose("{{prompt}}", variables={PROMPT: value})
+def _content(value: Any, template: str | None, used: set[str]) -> Filled:
+    if template is None:
+        if _missing(value):
+            raise InputError("The prompt is missing.")
+        if isinstance(value, str):
+            return Filled(({"type": "text", "text": value},), ())
+        template, value = "{{prompt}}", {PROMPT: value}
+    variables = value if isinstance(value, Mapping) else {PROMPT: value}
+    for name in used & variables.keys():
+        if _missing(variables[name]):
+            raise InputError(f"{name} is missing.")
+    return compose(template, variables=variables)
 
 
 def _missing(value: Any) -> bool:
@@ -169,3 +154,152 @@ def _missing(value: Any) -> bool:
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
     return isinstance(value, float) and value != value  # noqa: PLR0124 - as only NaN does
+
+
+class Requests:
+    """The request of each row, as far as it is known: a batch may be resumed by its ids alone.
+
+    Args:
+        request: What all rows have in common.
+
+    Attributes:
+        request: The same, with the ``max_tokens`` of what is submitted from now on.
+        common: The arguments of ``messages.create`` that it stands for, without the messages.
+        count: How many rows there are, as far as that is known.
+        labels: What each row is called.
+        index: The index of the table that was passed, or None.
+        problems: Why rows cannot be sent, by their numbers, in order.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self.count = 0
+        self.labels: Sequence[Any] = range(0)
+        self.index: Any = None
+        self.problems: dict[int, str] = {}
+        self._contents = RowStore()
+        self._digests: dict[int, str] = {}
+        self._set_request(request)
+
+    def set_max_tokens(self, max_tokens: int) -> None:
+        """Set the ``max_tokens`` of all that is submitted from now on."""
+        self._set_request(replace(self.request, max_tokens=max_tokens))
+
+    def _set_request(self, request: Request) -> None:
+        self.request = request
+        self.common = request.params()
+        del self.common["messages"]
+        empty = {"custom_id": "", "params": self._params("")}
+        self._overhead = len(_json(empty)) - len(b'""') + len(b",")
+
+    def fill(self, prompts: Any, template: str | None) -> None:
+        """Read the user's rows, and store what is sent for each.
+
+        Args:
+            prompts: As for ``read``, as is the template.
+            template: The prompt, or None.
+
+        Raises:
+            InputError: They cannot be read, or none of them can be sent.
+        """
+        self.labels, self.index, contents = read(prompts, template)
+        self.count = len(self.labels)
+        first: InputError | None = None
+        for row, content in enumerate(contents):
+            try:
+                self._add(row, content())
+            except InputError as error:
+                first = first or error
+                self.problems[row] = str(error)
+        if first is not None and len(self.problems) == self.count:
+            raise InputError(f"No row can be sent. {first.what}", first.advice)
+
+    def _add(self, row: int, content: Filled) -> None:
+        """Store the content of a row as it is sent: a text, or content blocks.
+
+        Raises:
+            InputError: It cannot be sent.
+        """
+        blocks = list(content.blocks)
+        text = " ".join(block["text"] for block in blocks if block["type"] == "text")
+        replace(self.request, prompt=text or "…", content=tuple(blocks))  # checks it
+        plain = len(blocks) == 1 and blocks[0]["type"] == "text"
+        if plain and not text.strip():
+            raise InputError("The prompt is empty.")
+        line = _json(text if plain else blocks)
+        self._contents.put(row, line)
+        self._digests[row] = digest(line)
+
+    def __contains__(self, row: int) -> bool:
+        """Whether the request of a row is known."""
+        return row in self._digests
+
+    def __bool__(self) -> bool:
+        """Whether the request of any row is known."""
+        return bool(self._digests)
+
+    @property
+    def sendable(self) -> list[int]:
+        """The rows that can be sent."""
+        return list(self._digests)
+
+    def named(self, rows: Sequence[int]) -> str:
+        """Rows by their labels, as in ``3, 7, 12 and 4 more``."""
+        more = f" and {len(rows) - 5:,} more" if len(rows) > 5 else ""
+        return ", ".join(str(self.labels[row])[:40] for row in rows[:5]) + more
+
+    def is_changed(self, row: int, mark: str) -> bool:
+        """Whether the content of a row is known, and not the one of this digest."""
+        return self._digests.get(row, mark) != mark
+
+    def custom_id(self, row: int) -> str:
+        """The custom id of a row."""
+        return custom_id(row, self.count, self._digests.get(row, ""))
+
+    def params(self, row: int) -> dict[str, Any]:
+        """The arguments of ``messages.create`` for a row."""
+        return self._params(json.loads(self._contents.get(row)))
+
+    def _params(self, content: Any) -> dict[str, Any]:
+        return {**self.common, "messages": [{"role": "user", "content": content}]}
+
+    def size(self, row: int) -> int:
+        """The bytes that a row takes in the body that is sent."""
+        return self._overhead + len(self.custom_id(row)) + self._contents.size(row)
+
+    def length(self, rows: Sequence[int]) -> int:
+        """The length in bytes of the body that is sent for rows."""
+        return len(_OPENING) + sum(map(self.size, rows)) - len(b",") + len(_CLOSING)
+
+    def split(self, rows: Iterable[int]) -> list[list[int]]:
+        """Split rows into groups that the service takes as one batch each."""
+        groups: list[list[int]] = []
+        size = 0
+        for row in rows:
+            size += self.size(row)
+            if not groups or len(groups[-1]) == MAX_REQUESTS or size > MAX_BYTES:
+                groups.append([])
+                size = self.length([row])
+            groups[-1].append(row)
+        return groups
+
+    async def body(
+        self, rows: Sequence[int], progress: Callable[[int, int], None]
+    ) -> AsyncIterator[bytes]:
+        """The body that is sent for rows, in pieces.
+
+        Args:
+            rows: The rows.
+            progress: Is called with the number of rows that have been sent, and of all rows.
+        """
+        piece = bytearray(_OPENING)
+        for sent, row in enumerate(rows, start=1):
+            piece += _json({"custom_id": self.custom_id(row), "params": self.params(row)})
+            piece += b"," if sent < len(rows) else _CLOSING
+            if len(piece) > _PIECE or sent == len(rows):
+                yield bytes(piece)
+                piece.clear()
+                progress(sent, len(rows))
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

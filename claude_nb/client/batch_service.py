@@ -1,8 +1,8 @@
-"""The Message Batches service: batches handed in, looked at, cancelled, listed, and their results.
+"""The Message Batches service: create, retrieve, cancel and list batches, and read their results.
 
-What is sent and what comes is streamed, so that a batch of 256 MB needs little memory: the SDK's
-own ``batches.create`` would hold it several times over. And its ``batches.results`` goes, with the
-key, wherever the server's ``results_url`` points; here it stays with the server that was asked.
+Bodies and results are streamed, so that a batch of 256 MB needs little memory: the SDK's own
+``batches.create`` would hold it several times over. And the SDK's ``batches.results`` goes, with
+the key, wherever the server's ``results_url`` points; here it stays with the server that was asked.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from claude_nb.client.connection import explain, is_simulator
 from claude_nb.errors import ClaudeError, InputError, MalformedError, RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
     from claude_nb.client.connection import Connection
 
@@ -28,10 +28,8 @@ MAX_BYTES = 256_000_000
 RESULTS_KEPT_DAYS = 29
 """For how long results can be read, from the day on which the batch was handed in (likewise)."""
 
-KINDS = ("succeeded", "errored", "canceled", "expired")
-"""The types of results."""
-
 _PATH = "/v1/messages/batches"
+_COUNTED = ("processing", "succeeded", "errored", "canceled", "expired")
 _UPLOAD_TIMEOUT = 600.0
 """Seconds that the server may take to answer, once it has all of a batch."""
 
@@ -72,11 +70,11 @@ class Status:
 
 
 def deleted(batch_id: str) -> Status:
-    """What can be said of a batch that the server does not know any more."""
+    """The status of a batch that the server does not know any more."""
     return Status(batch_id, "ended", {}, None, archived=True, simulated=False)
 
 
-async def create(connection: Connection, body: AsyncIterable[bytes], size: int) -> Status:
+async def create(connection: Connection, body: AsyncIterator[bytes], size: int) -> Status:
     """Hand a batch in.
 
     Args:
@@ -85,22 +83,15 @@ async def create(connection: Connection, body: AsyncIterable[bytes], size: int) 
         size: Its length in bytes.
 
     Raises:
-        ClaudeError: The server did not take it, or nothing is known of that.
+        ClaudeError: The server did not take it, or did not answer.
     """
-    with _explained():
-        import httpx2
+    import httpx2
 
-        client = await asyncio.to_thread(connection.client)
-        response = await client.post(
-            _PATH,
-            cast_to=httpx2.Response,
-            content=body,
-            options={
-                "headers": {"Content-Type": "application/json", "Content-Length": str(size)},
-                "timeout": httpx2.Timeout(_UPLOAD_TIMEOUT, connect=10.0),
-            },
-        )
-        return _status(response.json(), is_simulator(response.headers))
+    options = {
+        "headers": {"Content-Type": "application/json", "Content-Length": str(size)},
+        "timeout": httpx2.Timeout(_UPLOAD_TIMEOUT, connect=10.0),
+    }
+    return _status(*await _ask(connection, "post", _PATH, content=_Body(body), options=options))
 
 
 async def retrieve(connection: Connection, batch_id: str) -> Status:
@@ -109,12 +100,7 @@ async def retrieve(connection: Connection, batch_id: str) -> Status:
     Raises:
         ClaudeError: The server does not know it, or did not answer.
     """
-    with _explained():
-        import httpx2
-
-        client = await asyncio.to_thread(connection.client)
-        response = await client.get(f"{_PATH}/{batch_id}", cast_to=httpx2.Response)
-        return _status(response.json(), is_simulator(response.headers))
+    return _status(*await _ask(connection, "get", f"{_PATH}/{batch_id}"))
 
 
 async def cancel(connection: Connection, batch_id: str) -> Status:
@@ -123,12 +109,7 @@ async def cancel(connection: Connection, batch_id: str) -> Status:
     Raises:
         ClaudeError: The server does not know it, or it has ended.
     """
-    with _explained():
-        import httpx2
-
-        client = await asyncio.to_thread(connection.client)
-        response = await client.post(f"{_PATH}/{batch_id}/cancel", cast_to=httpx2.Response)
-        return _status(response.json(), is_simulator(response.headers))
+    return _status(*await _ask(connection, "post", f"{_PATH}/{batch_id}/cancel"))
 
 
 async def newest(connection: Connection, limit: int = 20) -> list[Status]:
@@ -141,15 +122,9 @@ async def newest(connection: Connection, limit: int = 20) -> list[Status]:
     Raises:
         ClaudeError: The server did not say.
     """
-    with _explained():
-        import httpx2
-
-        client = await asyncio.to_thread(connection.client)
-        response = await client.get(f"{_PATH}?limit={limit}", cast_to=httpx2.Response)
-        simulated = is_simulator(response.headers)
-        page = response.json()
-        found = page.get("data") if isinstance(page, dict) else None
-        return [_status(item, simulated) for item in found or ()]
+    page, simulated = await _ask(connection, "get", f"{_PATH}?limit={limit}")
+    found = page.get("data") if isinstance(page, dict) else None
+    return [_status(item, simulated) for item in found or ()]
 
 
 async def results(connection: Connection, batch_id: str) -> AsyncGenerator[bytes, None]:
@@ -159,7 +134,7 @@ async def results(connection: Connection, batch_id: str) -> AsyncGenerator[bytes
         A line for each: JSON, as it came.
 
     Raises:
-        ClaudeError: They cannot be had, or not all of them came.
+        ClaudeError: They cannot be read, or not all of them came.
     """
     with _explained():
         import anthropic
@@ -186,29 +161,27 @@ async def results(connection: Connection, batch_id: str) -> AsyncGenerator[bytes
             await stream.close()
 
 
-def schema_of(output: Any) -> dict[str, Any]:
-    """The JSON schema that is asked for.
+async def _ask(connection: Connection, verb: str, path: str, **arguments: Any) -> tuple[Any, bool]:
+    """Send a request; returns the JSON of the answer, and whether it is the simulator's."""
+    with _explained():
+        import httpx2
 
-    Args:
-        output: A JSON schema, or a pydantic model.
+        client = await asyncio.to_thread(connection.client)
+        response = await getattr(client, verb)(path, cast_to=httpx2.Response, **arguments)
+        return response.json(), is_simulator(response.headers)
 
-    Raises:
-        InputError: It is neither, or the schema cannot be sent.
-    """
-    if isinstance(output, dict):
-        return output
-    if not hasattr(output, "model_json_schema"):
-        raise InputError(
-            f"output= is a {type(output).__name__}.", "It takes a JSON schema or a pydantic model."
-        )
-    from anthropic import transform_schema
 
-    try:
-        return dict(transform_schema(output))
-    except Exception as error:
-        raise InputError(
-            f"{getattr(output, '__name__', 'output')} cannot be asked for.", detail=str(error)
-        ) from error
+class _Body:
+    """The body of a request, in pieces; the SDK's clients for other platforms copy it."""
+
+    def __init__(self, pieces: AsyncIterator[bytes]) -> None:
+        self._pieces = pieces
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._pieces
+
+    def __deepcopy__(self, _memo: object) -> _Body:
+        return self
 
 
 @contextmanager
@@ -223,13 +196,13 @@ def _explained() -> Iterator[None]:
 
         if type(error) is anthropic.AnthropicError:  # as Bedrock's and Vertex's clients do
             raise InputError("This client has no batches.", detail=str(error)) from error
-        said = explain(error)
-        if isinstance(said, RequestError) and said.status == 404:
-            said.advice = (
+        explained = explain(error)
+        if isinstance(explained, RequestError) and explained.status == 404:
+            explained.advice = (
                 "Another account's batch is not found, nor one that was deleted; some servers have"
                 " no batches at all. %claude_nb batches lists those of this key."
             )
-        raise said from error
+        raise explained from error
 
 
 def _status(data: Any, simulated: bool) -> Status:  # noqa: FBT001
@@ -241,16 +214,10 @@ def _status(data: Any, simulated: bool) -> Status:  # noqa: FBT001
             "If a gateway or proxy stands between, it may not know batches.",
         )
     counts = found.get("request_counts")
-    counts = counts if isinstance(counts, dict) else {}
-    known = {name: counts.get(name) for name in ("processing", *KINDS)}
-    return Status(
-        id=batch_id,
-        state=state,
-        counts={name: n if isinstance(n, int) and n > 0 else 0 for name, n in known.items()},
-        created=_time(found.get("created_at")),
-        archived=found.get("archived_at") is not None,
-        simulated=simulated,
-    )
+    known = {name: counts.get(name) if isinstance(counts, dict) else 0 for name in _COUNTED}
+    counts = {name: n if isinstance(n, int) and n > 0 else 0 for name, n in known.items()}
+    created, archived = _time(found.get("created_at")), found.get("archived_at") is not None
+    return Status(batch_id, state, counts, created, archived=archived, simulated=simulated)
 
 
 def _time(value: Any) -> datetime | None:

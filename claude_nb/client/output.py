@@ -8,7 +8,8 @@ from types import UnionType
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.client.connection import output_schema
-from claude_nb.errors import InputError
+from claude_nb.errors import InputError, redact
+from claude_nb.request.attachments.attachment import said
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,12 +25,12 @@ class Output:
     Attributes:
         name: What it is called.
         schema: The JSON schema, as the API takes it.
-        read: Makes the object of an answer's text; raises ``ValueError`` if it does not fit.
+        decode: Makes the object of an answer's text; raises an error if it does not fit.
     """
 
     name: str
     schema: dict[str, Any]
-    read: Callable[[str], Any]
+    decode: Callable[[str], Any]
 
     @classmethod
     def of(cls, kind: Any) -> Output:
@@ -51,10 +52,10 @@ class Output:
                 from pydantic import TypeAdapter
 
                 adapter: TypeAdapter[Any] = TypeAdapter(kind)
-                schema, read = adapter.json_schema(), adapter.validate_json
+                schema, decode = adapter.json_schema(), adapter.validate_json
             else:
-                schema, read = kind, json.loads
-            form = cls(name, output_schema(schema), read)
+                schema, decode = kind, json.loads
+            form = cls(name, output_schema(schema), decode)
         except Exception as error:  # pydantic and the SDK have many
             reason = str(error).split("\n", maxsplit=1)[0][:300]
             what = f"{name} cannot be the form of an answer."
@@ -66,6 +67,18 @@ class Output:
                 "Take a list of models instead, each with its key and its value.",
             )
         return form
+
+    def parse(self, text: str) -> Any:
+        """Make the object of an answer's text.
+
+        Raises:
+            InputError: The text does not fit; the error says why.
+        """
+        try:
+            return self.decode(text)
+        except Exception as error:  # a validator is the user's own code
+            why = str(error) if isinstance(error, ValueError) else said(error)
+            raise InputError(f"There is no {self.name}: {redact(why)[:1000]}") from error
 
 
 def _open_object(schema: Any, place: str = "") -> str | None:

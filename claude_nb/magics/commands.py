@@ -19,7 +19,7 @@ from IPython.display import display
 from claude_nb import __version__
 from claude_nb.asking import asking, jobs
 from claude_nb.asking.conversation import Conversation
-from claude_nb.batches import account
+from claude_nb.batches.batch import recent
 from claude_nb.client.connection import list_models
 from claude_nb.client.engine import call
 from claude_nb.conversation import export, outline, restore, saved_notebook
@@ -102,7 +102,7 @@ def _models(_rest: str) -> object:
 
 
 def _batches(_rest: str) -> object:
-    return account.recent()
+    return recent()
 
 
 def _key(_rest: str) -> None:

@@ -1,4 +1,4 @@
-"""A batch as it is shown: a line, a bar, what has become of its rows, what it used."""
+"""A batch as it is shown: a line, a bar, the outcomes of its rows, its usage."""
 
 from __future__ import annotations
 
@@ -35,23 +35,6 @@ _COLOURS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Spending:
-    """What a model's replies took.
-
-    Attributes:
-        model: The model.
-        usage: The tokens.
-        cost: In USD at batch prices, or None where it is not known.
-        full: In USD at full prices, or None.
-    """
-
-    model: str
-    usage: Usage
-    cost: float | None
-    full: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class Picture:
     """What is shown of a batch.
 
@@ -63,8 +46,9 @@ class Picture:
         mood: An ``Outcome`` that gives it its colour.
         elapsed: Seconds that have been waited for it, or None.
         done: How much of what it is doing is done, and of how much; 0 of 0 where nobody knows.
-        counts: How many rows have become what.
-        spent: What was used, a line for each model.
+        counts: How many rows have each outcome.
+        spent: For each model its name, the tokens, and what they cost in USD at batch prices and
+            would have cost at full ones; None where that is not known.
         failed: Rows that are not complete: what each is called, and why.
         more: How many of these are not listed.
         lines: What else there is to say.
@@ -79,7 +63,7 @@ class Picture:
     elapsed: float | None = None
     done: tuple[int, int] = (0, 0)
     counts: dict[str, int] = field(default_factory=dict)
-    spent: tuple[Spending, ...] = ()
+    spent: tuple[tuple[str, Usage, float | None, float | None], ...] = ()
     failed: tuple[tuple[str, str], ...] = ()
     more: int = 0
     lines: tuple[str, ...] = ()
@@ -100,12 +84,16 @@ def html(picture: Picture) -> str:
         f'<span style="{QUIET}"> · {text(_status(picture))}</span>'
         f"{mark}</p>"
     )
-    parts = [head, _bar(picture), _counted(picture)]
+    parts = [head, _bar(picture)]
+    if picture.counts:
+        parts.append(f'<p style="margin:0 0 8px">{text(_counts(picture))}</p>')
     parts += [picture.plan._repr_html_()] if picture.plan else []
     if picture.spent:
         parts.append(_usage(picture)._repr_html_())
     if picture.failed:
-        parts.append(pane(f"<b>{text(_failed(picture))}</b>", _reasons(picture), is_open=False))
+        count = len(picture.failed) + picture.more
+        title = f"<b>{count:,} {'row is' if count == 1 else 'rows are'} not complete</b>"
+        parts.append(pane(title, _reasons(picture), is_open=False))
     parts += [notes(picture.lines)] if picture.lines else []
     return f'<div class="claude-nb {ROOT_CLASSES}" style="padding-left:5px">{"".join(parts)}</div>'
 
@@ -136,29 +124,23 @@ def line(picture: Picture, *, clock: bool = True) -> str:
 
 
 def _status(picture: Picture) -> str:
-    said = [f"batch of {picture.total:,}" if picture.total else "batch", picture.state]
+    parts = [f"batch of {picture.total:,}" if picture.total else "batch", picture.state]
     if picture.done[1]:
-        said.append(f"{picture.done[0]:,} of {picture.done[1]:,}")
+        parts.append(f"{picture.done[0]:,} of {picture.done[1]:,}")
     if picture.elapsed is not None:
-        said.append(labels.seconds(picture.elapsed))
-    return " · ".join(said)
+        parts.append(labels.seconds(picture.elapsed))
+    return " · ".join(parts)
 
 
 def _bar(picture: Picture) -> str:
-    """The rows by what has become of them; while something is done, how far that is."""
-    done, of = picture.done
-    if of:
-        shares = [(done / of, _CLAY)]
-    elif picture.total:
-        shares = [
-            (count / picture.total, _COLOURS[name])
-            for name, count in picture.counts.items()
-            if name in _COLOURS
-        ]
-    else:
-        shares = []
+    """The rows by their outcomes; while something is done, how far that is."""
     if picture.plan is not None:
         return ""
+    done, of = picture.done
+    counts = picture.counts.items() if picture.total else ()
+    shares = [(count / picture.total, _COLOURS[name]) for name, count in counts if name in _COLOURS]
+    if of:
+        shares = [(done / of, _CLAY)]
     left = _WIDTH
     boxes = []
     for share, colour in shares:
@@ -172,12 +154,6 @@ def _bar(picture: Picture) -> str:
     return f'<div style="{style}" title="{text(_counts(picture))}">{"".join(boxes)}</div>'
 
 
-def _counted(picture: Picture) -> str:
-    if not picture.counts:
-        return ""
-    return f'<p style="margin:0 0 8px">{text(_counts(picture))}</p>'
-
-
 def _counts(picture: Picture) -> str:
     return " · ".join(f"{count:,} {name}" for name, count in picture.counts.items())
 
@@ -185,23 +161,18 @@ def _counts(picture: Picture) -> str:
 def _usage(picture: Picture) -> Table:
     rows: list[tuple[str, ...]] = [
         (
-            clean(brief(spent.model)),
-            labels.count(spent.usage.input_tokens),
-            labels.count(spent.usage.cache_write_tokens),
-            labels.count(spent.usage.cache_read_tokens),
-            labels.count(spent.usage.output_tokens),
-            labels.money(spent.cost),
-            labels.money(spent.full),
+            clean(brief(model)),
+            labels.count(usage.input_tokens),
+            labels.count(usage.cache_write_tokens),
+            labels.count(usage.cache_read_tokens),
+            labels.count(usage.output_tokens),
+            labels.money(cost),
+            labels.money(full),
         )
-        for spent in picture.spent
+        for model, usage, cost, full in picture.spent
     ]
     heads = ("model", "input", "cache write", "cache read", "output", "cost", "one by one")
     return Table(heads, rows)
-
-
-def _failed(picture: Picture) -> str:
-    count = len(picture.failed) + picture.more
-    return f"{count:,} {'row is' if count == 1 else 'rows are'} not complete"
 
 
 def _reasons(picture: Picture) -> str:

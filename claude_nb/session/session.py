@@ -8,7 +8,7 @@ import threading
 import warnings
 from contextlib import suppress
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from claude_nb.client.connection import Connection
 from claude_nb.errors import ClaudeError, InputError
@@ -130,10 +130,16 @@ class Session:
                 return f"the environment variable {name}"
         return "the SDK's own configuration, if it has one"
 
-    def connection(self) -> Connection:
-        """Where the next request goes."""
+    def connection(self, client: Any = None) -> Connection:
+        """Where the next request goes; nowhere while recordings are replayed.
+
+        Args:
+            client: The user's own ``anthropic.AsyncAnthropic``, or None for the session's server.
+        """
         if self.library is not None:
             return Connection(replayed=True)
+        if client is not None:
+            return Connection(own_client=client)
         if not self._simulate:
             return self._connection
         with self._lock:

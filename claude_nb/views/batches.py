@@ -10,54 +10,65 @@ from uuid import uuid4
 from IPython.display import display, update_display
 
 from claude_nb.render import batch
-from claude_nb.request.place import execution, shell
+from claude_nb.request.place import execution, is_result, shell
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from claude_nb.render.batch import Picture
 
 
 class BatchView:
     """Shows a batch in each cell that deals with it, at full length in the newest.
 
-    Attributes:
-        shown_in: The newest execution that shows it, the n of ``In[n]``; 0 for none.
+    Args:
+        look: Returns the batch as it is at the moment, and the output's metadata.
+        show: Whether to show it at all.
     """
 
-    def __init__(self) -> None:
-        self.shown_in = 0
+    def __init__(self, look: Callable[[], tuple[Picture, dict[str, Any]]], *, show: bool) -> None:
+        self._look = look
+        self._show = show
+        self._execution = 0  # the newest that shows it
         self._ids: list[str] = []
         self._last: Any = None
+
+    @property
+    def is_above(self) -> bool:
+        """Whether the cell already displays this batch, so that ``Out[n]`` need not repeat it."""
+        return self._show and self._execution == execution() and is_result()
 
     def begin(self) -> None:
         """Show it in the output of the cell that runs now, too."""
         self._last = None
-        if self.shown_in != execution() or not self._ids:
+        if self._show and (self._execution != execution() or not self._ids):
             self._ids.append("")
-            self.shown_in = execution()
+            self._execution = execution()
 
-    def draw(self, picture: Picture, metadata: dict[str, Any]) -> None:
-        """Draw it as it is at the moment, where that has changed."""
+    def draw(self, *, whole: bool = False) -> None:
+        """Draw it where it was shown last, if it has changed.
+
+        Args:
+            whole: Whether to draw it as it stays, wherever it is shown.
+        """
+        if not self._show:
+            return
+        picture, metadata = self._look()
         if getattr(shell(), "kernel", None) is None:
-            self._print(picture)
+            self._print(picture, whole=whole)
             return
         data = batch.mimebundle(picture)
-        if data == self._last or not self._ids:
-            return
+        newest = len(self._ids) - 1
+        if whole:
+            brief = batch.mimebundle(replace(picture, spent=(), failed=(), more=0))
+            for place in range(newest):
+                self._send(place, brief, metadata)
+        if self._ids and (whole or data != self._last):
+            self._send(newest, data, metadata)
         self._last = data
-        self._send(len(self._ids) - 1, data, metadata)
-
-    def settle(self, picture: Picture, metadata: dict[str, Any]) -> None:
-        """Draw it as it stays, wherever it is shown."""
-        if getattr(shell(), "kernel", None) is None:
-            self._print(picture, whole=True)
-            return
-        brief = replace(picture, spent=(), failed=(), more=0)
-        for place in range(len(self._ids)):
-            newest = place == len(self._ids) - 1  # elsewhere it need not stand at full length
-            self._send(place, batch.mimebundle(picture if newest else brief), metadata)
 
     def leave(self) -> None:
-        """Let what is shown stay as it is, whatever becomes of the batch."""
+        """Leave what is shown as it is, whatever happens to the batch."""
         self._ids.clear()
 
     def _send(self, place: int, data: dict[str, str], metadata: dict[str, Any]) -> None:
@@ -67,13 +78,13 @@ class BatchView:
             self._ids[place] = uuid4().hex
             display(data, metadata=metadata, raw=True, display_id=self._ids[place])
 
-    def _print(self, picture: Picture, *, whole: bool = False) -> None:
+    def _print(self, picture: Picture, *, whole: bool) -> None:
         """Write a line where it has changed; on a terminal, over the one before."""
         terminal = sys.stdout.isatty()
-        said = batch.plain(picture) if whole else batch.line(picture, clock=terminal)
-        if said == self._last:
+        text = batch.plain(picture) if whole else batch.line(picture, clock=terminal)
+        if text == self._last:
             return
         before = "\r\x1b[K" if terminal else ""
-        self._last = said
-        sys.stdout.write(f"{before}{said}" + ("\n" if whole or not terminal else ""))
+        self._last = text
+        sys.stdout.write(f"{before}{text}" + ("\n" if whole or not terminal else ""))
         sys.stdout.flush()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from claude_nb.asking import asking
-from claude_nb.batches import retrying
+from claude_nb.batches import service as batch_service
 from claude_nb.session.session import Session
 from claude_nb.simulator import Simulator
 
@@ -23,7 +23,7 @@ def service(slow, monkeypatch):
     monkeypatch.setenv("ANTHROPIC_BASE_URL", slow.base_url)
     monkeypatch.setenv("ANTHROPIC_API_KEY", "not-a-key")
     monkeypatch.setattr(asking, "session", Session())
-    monkeypatch.setattr(retrying, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(batch_service, "FIRST_PAUSE", 0.01)
     yield slow
     slow.drain()
     slow.forget()

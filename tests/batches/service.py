@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import claude_nb
 from claude_nb.client.retry import Policy
-from claude_nb.simulator import Raw
 
 HAIKU = "claude-haiku-5-5"
 AT_ONCE = Policy(base=0.0)
 DAY = 24 * 3600.0
-NOTHING_LISTED = Raw([b'{"data":[],"has_more":false}'])
 
 
 def handed_in(prompts: object, template: str | None = None, **options: object):

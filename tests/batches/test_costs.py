@@ -7,12 +7,12 @@ import os
 import pytest
 
 from claude_nb.asking import asking
-from claude_nb.batches import requests
-from claude_nb.batches.account import recent
+from claude_nb.batches import rows
+from claude_nb.batches.batch import recent
 from claude_nb.errors import InputError, RequestError
 from claude_nb.session.budget import Budget
 from claude_nb.simulator import Error, Scripted
-from tests.batches.service import DAY, NOTHING_LISTED, batches_of, handed_in, sent, texts
+from tests.batches.service import DAY, batches_of, handed_in, sent, texts
 
 
 def test_a_dry_run_hands_nothing_in(service, account):
@@ -20,7 +20,7 @@ def test_a_dry_run_hands_nothing_in(service, account):
     planned = handed_in([f"hello {n}" for n in range(150)], dry_run=True, max_tokens=100)
     shown = repr(planned._repr_mimebundle_())
     assert "100 of 150 rows" in shown
-    assert "Nothing was handed in" in shown
+    assert "Not sent yet" in shown
     assert recent().rows == []
     assert "All rows were counted" in repr(planned.estimate(every=True)._repr_mimebundle_())
     assert planned.submit().state == "in progress"
@@ -60,8 +60,8 @@ def test_a_budget_is_kept_for_what_is_under_way(service):
 
 
 def refusing(service):
-    """Let the service list its batches, and refuse the next one."""
-    service.enqueue(NOTHING_LISTED, Error(400, "invalid_request_error", "No"), at="batches")
+    """Let the service refuse the next batch."""
+    service.enqueue(Error(400, "invalid_request_error", "No"), at="batches")
 
 
 def test_a_budget_holds_when_it_is_handed_in_a_second_time(service):
@@ -90,9 +90,9 @@ def test_a_budget_holds_when_it_is_handed_in_a_second_time(service):
 
 def test_a_budget_keeps_what_is_left_of_a_batch_only_once(service, monkeypatch):
     """A part was taken, the other one was not: what both can cost is kept already."""
-    monkeypatch.setattr(requests, "MAX_REQUESTS", 2)
+    monkeypatch.setattr(rows, "MAX_REQUESTS", 2)
     asking.session.budget = Budget(0.009, asking.session.ledger.spent)
-    service.enqueue(NOTHING_LISTED, Scripted(None), at="batches")
+    service.enqueue(Scripted(None), at="batches")
     refusing(service)
     with pytest.raises(RequestError) as caught:
         handed_in(["hello"] * 4, max_tokens=8000)
@@ -141,8 +141,8 @@ def test_what_is_left_of_handing_in_again_is_handed_in_by_submit(service, monkey
     made = handed_in(["a long story"] * 2, max_tokens=20)
     service.advance(1000)
     before = texts(made.wait())
-    monkeypatch.setattr(requests, "MAX_REQUESTS", 1)
-    service.enqueue(NOTHING_LISTED, Scripted(None), at="batches")
+    monkeypatch.setattr(rows, "MAX_REQUESTS", 1)
+    service.enqueue(Scripted(None), at="batches")
     refusing(service)
     with pytest.raises(RequestError):
         made.resubmit(max_tokens=20_000)

@@ -11,9 +11,8 @@ import pytest
 
 from claude_nb import Batch
 from claude_nb.asking import asking
-from claude_nb.batches import requests
-from claude_nb.batches.account import recent
-from claude_nb.client import batch_service
+from claude_nb.batches import rows
+from claude_nb.batches.batch import recent
 from claude_nb.client.retry import Policy
 from claude_nb.errors import (
     ClaudeError,
@@ -24,7 +23,7 @@ from claude_nb.errors import (
     UnreachableError,
 )
 from claude_nb.simulator import Error, Raw, Scripted
-from tests.batches.service import AT_ONCE, NOTHING_LISTED, batches_of, handed_in, sent, texts
+from tests.batches.service import AT_ONCE, HAIKU, batches_of, handed_in, sent
 
 
 def test_the_network_is_lost_while_waiting(service):
@@ -85,42 +84,51 @@ def test_reading_that_fails_again_and_again_can_be_done_later(service):
     assert made.wait().counts == {"complete": 9}
 
 
-def test_an_answer_that_was_lost_is_no_second_batch(service, account):
-    """Where it is not known whether a batch was taken, the service is asked, not paid twice."""
-    service.enqueue(Raw([b'{"data":[],"has_more":false}']), Scripted(0), at="batches")
-    made = handed_in(["hello"])
-    assert [row[0] for row in recent().rows] == made.ids
-    assert "found as" in repr(made._repr_mimebundle_())
-
-
-def test_a_batch_that_was_not_taken_is_sent_again(service, account):
-    """Nothing new is there, so nothing was taken."""
-    listed = Raw([b'{"data":[],"has_more":false}'])
-    service.enqueue(listed, Error(500, "api_error", "No"), at="batches")
-    made = handed_in(["hello"])
-    assert len(recent().rows) == len(made.ids) == 1
-
-
-def test_where_nothing_can_be_known_it_says_so(service):
-    """A server that lists nothing, and an answer that was lost."""
-    refused = Error(404, "not_found_error", "No")
-    service.enqueue(refused, Scripted(0), refused, at="batches")
-    with pytest.raises(UnreachableError, match="may have been taken"):
-        handed_in(["hello"])
-
-
-def test_a_list_that_is_late_is_no_second_batch(service, account):
-    """The answer was lost, and the list does not have it yet: it is looked at again."""
-    service.enqueue(NOTHING_LISTED, Scripted(0), *[NOTHING_LISTED] * 2, at="batches")
+@pytest.mark.parametrize(
+    "answer",
+    [Scripted(0), Error(500, "api_error", "No"), Raw([b"{"], end="reset"), Raw([b"{}"])],
+    ids=["lost", "500", "cut off", "no batch"],
+)
+def test_an_answer_that_was_lost_is_no_second_batch(service, answer):
+    """Whether it was taken is not known: the error says how to look, and it is not sent again."""
+    service.enqueue(answer, at="batches")
     before = batches_of(service)
-    made = handed_in(["hello"])
+    with pytest.raises(ClaudeError) as caught:
+        handed_in(["hello"])
+    made = caught.value.reply
+    assert caught.value.advice.startswith("A batch of 1 may have been taken: %claude_nb batches")
+    assert made.state == "perhaps handed in"
+    assert caught.value.advice in made._repr_mimebundle_()[0]["text/plain"]
+    for again in (made.submit, made.wait, made.resubmit):
+        with pytest.raises(InputError, match="may have been taken"):
+            again()
     assert batches_of(service) - before == 1
-    assert [row[0] for row in recent().rows] == made.ids
 
 
-def test_a_stop_while_it_is_handed_in_says_that_it_may_have_been_taken(service, account):
-    """And ``submit`` finds it, instead of paying twice."""
-    service.enqueue(NOTHING_LISTED, Scripted(0, end="hang"), at="batches")
+def test_what_may_have_been_taken_is_resumed_and_the_rest_handed_in(service, account, monkeypatch):
+    """Of three batches the first is taken, the second too, though no answer came."""
+    monkeypatch.setattr(rows, "MAX_REQUESTS", 1)
+    prompts = ["hello", "sky blue", "a number"]
+    service.enqueue(Scripted(None), Scripted(0), at="batches")
+    with pytest.raises(UnreachableError, match="A batch of 1 may have been taken") as caught:
+        handed_in(prompts)
+    made = caught.value.reply
+    listed = [row[0] for row in recent().rows]
+    assert made.ids == listed[1:]
+    service.advance(1000)
+    with pytest.raises(InputError, match="may have been taken"):
+        made.wait().resubmit()
+    found = Batch.resume(*listed, prompts=prompts, model=HAIKU, show=False)
+    assert found.counts == {"complete": 2, "missing": 1}
+    found.resubmit()
+    service.advance(1000)
+    assert found.wait().counts == {"complete": 3}
+    assert len(recent().rows) == 3
+
+
+def test_a_stop_while_it_is_handed_in_says_that_it_may_have_been_taken(service):
+    """And ``submit`` does not send it a second time."""
+    service.enqueue(Scripted(0, end="hang"), at="batches")
     before = batches_of(service)
 
     def interrupt():
@@ -133,63 +141,33 @@ def test_a_stop_while_it_is_handed_in_says_that_it_may_have_been_taken(service, 
         handed_in(["hello"])
     made = caught.value.reply
     assert made.state == "perhaps handed in"
-    assert "may have been taken" in repr(made._repr_mimebundle_())
-    made.submit()
+    with pytest.raises(InputError, match="may have been taken"):
+        made.submit()
     assert batches_of(service) - before == 1
-    assert made.ids == [row[0] for row in recent().rows]
-
-
-def test_what_was_found_by_guess_is_read_only_where_it_is_ours(service, account):
-    """A colleague's batch of the same size may have appeared at the same moment."""
-    other = handed_in(["what a colleague asked"])
-    service.enqueue(NOTHING_LISTED, Error(500, "api_error", "No"), at="batches")
-    made = handed_in(["hello"])
-    assert made.ids == other.ids
-    service.advance(1000)
-    with pytest.raises(ClaudeError, match="not this one"):
-        made.wait()
-    assert (made.ids, made.cost, texts(made)) == ([], 0.0, [None])
-    made.submit()
-    assert made.ids != other.ids
-    service.advance(1000)
-    assert made.wait().counts == {"complete": 1}
 
 
 def test_a_server_that_is_not_there_has_taken_nothing(service, monkeypatch):
-    """It is asked again as often as the policy says, and nobody is told to look for it."""
-    monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
-    with pytest.raises(UnreachableError, match="cannot be reached") as caught:
-        handed_in(["hello"])
-    assert "may have been taken" not in str(caught.value)
-    assert caught.value.reply.state == "not handed in"
-    monkeypatch.setenv("ANTHROPIC_BASE_URL", service.base_url)
-    assert caught.value.reply.submit().state == "in progress"
-
-
-def test_a_server_that_goes_away_before_it_is_sent(service, monkeypatch):
-    """The list could be read, and then nobody was there: the policy's tries are used up."""
-    listed, tried = batch_service.newest, []
-
-    async def newest(connection, limit=20):
-        found = await listed(connection, limit)
-        monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
-        return found
+    """It is asked again as often as the policy says, and nobody is told to look for the batch."""
+    tried = []
 
     class Counted(Policy):
         def wait(self, error, failures):
             tried.append(failures)
             return super().wait(error, failures)
 
-    monkeypatch.setattr(batch_service, "newest", newest)
-    with pytest.raises(UnreachableError) as caught:
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
+    with pytest.raises(UnreachableError, match="cannot be reached") as caught:
         handed_in(["hello"], policy=Counted(tries=3, base=0.0))
     assert (tried, "may have been taken" in str(caught.value)) == ([1, 2, 3], False)
+    assert caught.value.reply.state == "not handed in"
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", service.base_url)
+    assert caught.value.reply.submit().state == "in progress"
 
 
 def test_an_overload_is_waited_out(service, account):
-    """It is a definite no, so it is asked again: to list, to hand in, to look and to resume."""
+    """It is a definite no, so it is asked again: to hand in, to look and to resume."""
     busy = Error(529, "overloaded_error", "Overloaded")
-    service.enqueue(busy, busy, NOTHING_LISTED, busy, busy, at="batches")
+    service.enqueue(busy, busy, at="batches")
     made = handed_in(["hello"])
     assert [row[0] for row in recent().rows] == made.ids
     service.advance(1000)
@@ -197,7 +175,7 @@ def test_an_overload_is_waited_out(service, account):
     assert Batch.resume(*made.ids, policy=AT_ONCE, show=False).counts == {"complete": 1}
     service.enqueue(busy, at="batches")
     assert made.refresh().counts == {"complete": 1}
-    service.enqueue(NOTHING_LISTED, *[busy] * 5, at="batches")
+    service.enqueue(*[busy] * 5, at="batches")
     with pytest.raises(OverloadedError) as caught:
         handed_in(["hello"])
     assert "may have been taken" not in str(caught.value)
@@ -205,9 +183,9 @@ def test_an_overload_is_waited_out(service, account):
 
 def test_an_error_between_two_parts_loses_neither(service, monkeypatch):
     """What was taken is named, and ``submit`` hands in the rest."""
-    monkeypatch.setattr(requests, "MAX_REQUESTS", 1)
+    monkeypatch.setattr(rows, "MAX_REQUESTS", 1)
     refused = Error(400, "invalid_request_error", "No")
-    service.enqueue(*[Scripted(None)] * 3, refused, at="batches")  # listed, taken, listed, refused
+    service.enqueue(Scripted(None), refused, at="batches")
     with pytest.raises(ClaudeError) as caught:
         handed_in(["hello", "hello"], policy=Policy(tries=1))
     made = caught.value.reply

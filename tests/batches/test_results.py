@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import anthropic
@@ -11,7 +12,8 @@ from pydantic import BaseModel
 
 from claude_nb import Batch
 from claude_nb.asking import asking
-from claude_nb.batches import job, reading, requests
+from claude_nb.batches import rows, view
+from claude_nb.batches.state import BatchState
 from claude_nb.errors import InputError
 from claude_nb.simulator import Raw
 from tests.batches.service import DAY, HAIKU, handed_in, sent
@@ -71,6 +73,9 @@ def test_cost_and_ledger_are_at_batch_prices(service):
     assert len(asking.session.ledger.entries) == 1
 
 
+ANY = {"type": "object", "properties": {"a": {"type": "string"}}}
+
+
 class Feeling(BaseModel):
     """What a review says."""
 
@@ -88,10 +93,30 @@ def test_typed_outputs(service):
     frame = made.wait().to_pandas()
     assert isinstance(made.results[0].value, Feeling)
     assert list(frame.columns[:3]) == ["label", "score", "outcome"]
-    cut = handed_in(["hello"], output={"type": "object", "properties": {"a": {}}}, max_tokens=1)
+    cut = handed_in(["hello"], output=ANY, max_tokens=1)
     service.advance(1000)
     (result,) = cut.wait().failed
     assert (result.outcome, result.value) == ("truncated", None)
+
+
+@dataclasses.dataclass
+class Point:
+    """A place."""
+
+    x: int
+    y: int
+
+
+def test_the_forms_of_replies_are_those_of_ask(service):
+    """All that pydantic knows, and no object whose keys are not known."""
+    numbers, points = (handed_in(["a"], output=form, max_tokens=500) for form in (list[int], Point))
+    service.advance(1000)
+    assert all(isinstance(number, int) for number in numbers.wait().results[0].value)
+    assert "value" in numbers.to_pandas()
+    assert isinstance(points.wait().results[0].value, Point)
+    assert list(points.to_pandas().columns[:3]) == ["x", "y", "outcome"]
+    with pytest.raises(InputError, match="would always be empty"):
+        handed_in(["a"], output={"type": "object"})
 
 
 def test_a_field_that_is_called_like_one_of_our_columns_has_its_own(service):
@@ -122,7 +147,7 @@ def test_a_field_that_is_called_like_one_of_our_columns_has_its_own(service):
 
 def test_a_reply_that_does_not_fit_is_invalid(service):
     """The rows say so, and can be handed in again."""
-    made = handed_in(["hello"], output={"type": "object"})
+    made = handed_in(["hello"], output=ANY)
     service.advance(1000)
     line = {
         "custom_id": sent(service)[0]["custom_id"],
@@ -135,7 +160,7 @@ def test_a_reply_that_does_not_fit_is_invalid(service):
 
 def test_partial_results_of_several_batches(service, monkeypatch):
     """What has ended can be read while the rest is processed."""
-    monkeypatch.setattr(requests, "MAX_REQUESTS", 2)
+    monkeypatch.setattr(rows, "MAX_REQUESTS", 2)
     made = handed_in(["hello", "hello", "simulate expired", "hello"])
     service.advance(1000)
     made.refresh()
@@ -146,23 +171,23 @@ def test_partial_results_of_several_batches(service, monkeypatch):
 
 def test_rows_are_not_looked_at_again_while_nothing_comes(service, monkeypatch):
     """A large batch is drawn twice a second for hours; that takes no time from the notebook."""
-    monkeypatch.setattr(requests, "MAX_REQUESTS", 300)
+    monkeypatch.setattr(rows, "MAX_REQUESTS", 300)
     made = handed_in(["hello"] * 299 + ["simulate an error"] + ["simulate expired"] * 300)
     looked = []
-    outcome = job.Job.outcome
-    monkeypatch.setattr(job.Job, "outcome", lambda *a: looked.append(a[1]) or outcome(*a))
-    made._shown.picture()
+    outcome = BatchState.outcome
+    monkeypatch.setattr(BatchState, "outcome", lambda *a: looked.append(a[1]) or outcome(*a))
+    view.picture(made._state)
     assert looked == []
     service.advance(1000)
     made.refresh()
     assert len(looked) <= 600
-    assert made._shown.picture().failed == (("299 · errored", made.failed[0].error),)
+    assert view.picture(made._state).failed == (("299 · errored", made.failed[0].error),)
     looked.clear()
-    assert made._shown.picture().failed[0][0] == "299 · errored"
+    assert view.picture(made._state).failed[0][0] == "299 · errored"
     assert looked == []
     service.advance(DAY)
     made.wait()
-    assert (len(made._shown.picture().failed), made._shown.picture().more) == (20, 281)
+    assert (len(view.picture(made._state).failed), view.picture(made._state).more) == (20, 281)
 
 
 def test_others_results_are_read_in_a_line_s_time_each(service, monkeypatch):
@@ -172,13 +197,13 @@ def test_others_results_are_read_in_a_line_s_time_each(service, monkeypatch):
         requests = [{"custom_id": f"k{n}", "params": params} for n in range(50)]
         made = client.messages.batches.create(requests=requests)
     service.advance(1000)
-    labels, take = [], reading._take
+    labels, take = [], BatchState.take
 
-    def watched(job, part, line, seen):
-        take(job, part, line, seen)
-        labels.append(job.requests.labels)
+    def watched(state, batch, line, seen):
+        take(state, batch, line, seen)
+        labels.append(state.requests.labels)
 
-    monkeypatch.setattr(reading, "_take", watched)
+    monkeypatch.setattr(BatchState, "take", watched)
     found = Batch.resume(made.id, show=False)
     assert len({id(each) for each in labels}) == 1
     assert sorted(r.label for r in found.results) == sorted(r["custom_id"] for r in requests)

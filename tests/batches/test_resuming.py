@@ -9,16 +9,16 @@ import pandas as pd
 import pytest
 
 from claude_nb import Batch
-from claude_nb.batches import requests
-from claude_nb.batches.account import recent
+from claude_nb.batches import rows
+from claude_nb.batches.batch import recent
 from claude_nb.errors import InputError, RequestError
 from claude_nb.simulator import Error, Scripted
-from tests.batches.service import AT_ONCE, DAY, HAIKU, NOTHING_LISTED, handed_in, sent, texts
+from tests.batches.service import AT_ONCE, DAY, HAIKU, handed_in, sent, texts
 
 
 def test_resumed_by_its_ids_alone(service, account, monkeypatch):
     """A kernel that was killed after handing in knows nothing but what the service lists."""
-    monkeypatch.setattr(requests, "MAX_REQUESTS", 3)
+    monkeypatch.setattr(rows, "MAX_REQUESTS", 3)
     made = handed_in([f"number {n}" for n in range(8)])
     service.advance(1000)
     before = texts(made.wait())
@@ -190,9 +190,9 @@ def test_results_that_are_gone_say_so(service):
 
 def test_a_part_that_is_gone_does_not_keep_the_rest_from_being_read(service, monkeypatch):
     """Past its 29 days, or deleted: its rows say so, and what the whole cost is not known."""
-    monkeypatch.setattr(requests, "MAX_REQUESTS", 2)
+    monkeypatch.setattr(rows, "MAX_REQUESTS", 2)
     refused = Error(400, "invalid_request_error", "No")
-    service.enqueue(NOTHING_LISTED, Scripted(None), NOTHING_LISTED, refused, at="batches")
+    service.enqueue(Scripted(None), refused, at="batches")
     with pytest.raises(RequestError) as caught:
         handed_in(["hello"] * 3)
     made = caught.value.reply

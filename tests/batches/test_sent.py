@@ -9,8 +9,11 @@ import pandas as pd
 import pytest
 
 import claude_nb
-from claude_nb.batches import requests
+from claude_nb.asking import asking
+from claude_nb.batches import rows
+from claude_nb.batches.batch import recent
 from claude_nb.errors import InputError
+from claude_nb.recording.replay import RecordingStore
 from tests.batches.service import HAIKU, handed_in, sent
 
 
@@ -31,6 +34,13 @@ def test_what_is_sent(service):
     assert (made.state, len(made), made.done) == ("in progress", 2, False)
 
 
+def test_every_character_arrives(service):
+    """The body is as long as it was announced to be, whatever is in the prompts."""
+    prompts = ['"quoted" \\n', "ü 😀 \u2028 \x00", "a\nb"]
+    handed_in(prompts)
+    assert [row["params"]["messages"][0]["content"] for row in sent(service)] == prompts
+
+
 def test_a_cached_system_prompt_is_kept_for_an_hour(service):
     """A batch takes longer than five minutes; it is said, and what is cached costs less."""
     manual = claude_nb.CachedSystem(("manual", "word " * 4000))
@@ -46,12 +56,12 @@ def test_a_cached_system_prompt_is_kept_for_an_hour(service):
 
 def test_a_batch_is_split_by_requests_and_by_bytes(service, monkeypatch):
     """Several batches of the service are one of ours, each row in one of them."""
-    monkeypatch.setattr(requests, "MAX_REQUESTS", 4)
+    monkeypatch.setattr(rows, "MAX_REQUESTS", 4)
     made = handed_in([f"hello {n}" for n in range(10)])
     assert len(made.ids) == 3
     service.advance(1000)
     assert made.wait().counts == {"complete": 10}
-    monkeypatch.setattr(requests, "MAX_BYTES", 5000)
+    monkeypatch.setattr(rows, "MAX_BYTES", 5000)
     made = handed_in(["x" * 1500] * 8)
     assert len(made.ids) == 4
     assert all(len(json.dumps(r.body)) < 5200 for r in service.requests[-8:] if r.body)
@@ -81,7 +91,7 @@ def test_rows_that_cannot_be_sent_are_named_and_the_others_are_sent(service):
         (["", None], {}, "No row can be sent"),
         (["x"], {"effort": "lots"}, "no effort"),
         (["x"], {"model": " "}, "model id is empty"),
-        (["x"], {"output": 7}, "int"),
+        (["x"], {"output": 7}, "cannot be the form"),
         (["x"], {"template": "{{nothing}}"}, "nothing"),
         (["x"], {"max_cost": -1}, "above 0"),
     ],
@@ -94,6 +104,28 @@ def test_what_cannot_be_handed_in_at_all(service, prompts, options, said):
         handed_in(prompts, **options)
     paths = {request.path for request in service.requests[before:]}
     assert paths <= {"/v1/messages/count_tokens"}
+
+
+@pytest.mark.parametrize(
+    "send",
+    [
+        lambda client: handed_in(["x"], client=client),
+        lambda client: claude_nb.Batch.resume("msgbatch_1", client=client, show=False),
+        lambda client: recent(client=client),
+    ],
+    ids=["batch", "resume", "recent"],
+)
+def test_nothing_is_sent_while_recordings_are_replayed(service, send):
+    """Neither with the session's connection nor with a client of the user's own."""
+    planned = handed_in(["x"], dry_run=True)
+    before = len(service.requests)
+    asking.session.library = RecordingStore([])
+    with pytest.raises(InputError, match="nothing is sent"):
+        planned.submit()
+    for client in (None, anthropic.AsyncAnthropic()):
+        with pytest.raises(InputError, match="nothing is sent"):
+            send(client)
+    assert len(service.requests) == before
 
 
 def test_a_client_that_has_no_batches_says_so(service):
