@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from claude_nb.errors import redact
 from claude_nb.render import text_runs
-from claude_nb.render.markdown.inline import QUIET, host, link, markdown, markdown_link, text, words
+from claude_nb.render.markdown.inline import QUIET, host, link, markdown, markdown_link, text
 from claude_nb.render.partial_json import write
 
 if TYPE_CHECKING:
@@ -90,13 +90,9 @@ class Sources:
         # The line height keeps lines with a mark as far apart as others are.
         return f'<sup style="line-height:0">{shown}</sup>' if shown else ""
 
-    def plain_mark(self, block: Block) -> str:
+    def mark_text(self, block: Block) -> str:
         """The mark behind a complete text block, as plain text: ``[1][3]``."""
         return "".join(f"[{source.number}]" for source in self.cite(block))
-
-    def markdown_mark(self, block: Block) -> str:
-        """The mark behind a complete text block, as Markdown that no definition makes a link."""
-        return self.plain_mark(block).replace("[", "&#91;")
 
     def to_html(self) -> tuple[str, str]:
         """The list of sources as HTML: what stands above it, and the list."""
@@ -113,15 +109,6 @@ class Sources:
             indent = " " * (len(str(source.number)) + 2)
             items.append(f"  \n{indent}".join([first, *map(markdown, _quotes(source))]))
         return "\n".join(["**Sources**\n", *items])
-
-    def to_plain(self) -> str:
-        """The list of sources as plain text."""
-        lines = ["Sources"]
-        for source in self:
-            named = f"[{source.number}] {words(source.title)}"
-            lines.append(f"{named} · {words(source.url)}" if _where(source) else named)
-            lines += [f"    {words(quote)}" for quote in _quotes(source)]
-        return "\n".join(lines)
 
     def record(self) -> list[dict[str, str]]:
         """The list of sources for a machine to read."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 from claude_nb.errors import redact
 from claude_nb.render.labels import count, megabytes, more_characters
 from claude_nb.render.markdown.characters import MOST, clean
-from claude_nb.render.markdown.inline import QUIET, host, link, markdown, markdown_link, text, words
+from claude_nb.render.markdown.inline import QUIET, host, link, markdown, markdown_link, text
 from claude_nb.render.markdown.markdown import code_box, rendered
 
 if TYPE_CHECKING:
@@ -188,30 +188,6 @@ def _markdown(part: Part) -> str:
     else:
         shown = clean(redact(part.content[:MOST]), prose=True)
     return f"{shown}\n\n{said}" if said else shown
-
-
-def to_plain(result: Result) -> str:
-    """A result as plain text; documents are left out."""
-    head = f"[{' → '.join(map(words, filter(None, [result.what, result.came])))}]"
-    return "\n".join(filter(None, [head, *map(_plain, result.parts)]))
-
-
-def _plain(part: Part) -> str:
-    said = f"[{_unshown(part)}]" if _unshown(part) else ""
-    if isinstance(part, Items):
-        lines = []
-        for number, item in enumerate(part.items, 1):
-            lead = f"{number}." if part.numbered else "-"
-            beside = filter(None, [words(item.name), words(item.url), words(item.note)])
-            lines.append(f"{lead} {' · '.join(beside)}")
-        return "\n".join(filter(None, [*lines, said]))
-    if isinstance(part, Document):
-        return ""
-    if isinstance(part, Code):
-        name = f"{words(part.name)}:" if part.name else ""
-        return "\n".join(filter(None, [name, clean(redact(part.content)).rstrip("\n"), said]))
-    content = clean(redact(part.content[:MOST]), prose=True).strip()
-    return "\n".join(filter(None, [content, said]))
 
 
 def _unshown(part: Part) -> str:

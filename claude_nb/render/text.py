@@ -14,12 +14,13 @@ from claude_nb.render.citations import Sources
 from claude_nb.render.html import NOTHING, Rendered
 from claude_nb.render.markdown import host_math
 from claude_nb.render.markdown.characters import MOST, brief, clean, in_code
+from claude_nb.render.markdown.inline import plain_text
 from claude_nb.render.markdown.markdown import INLINE_LIMIT, open_fence, with_marks
 from claude_nb.render.text_runs import marked, passages, raw
 from claude_nb.streaming.block import TOOL_CALLS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from markdown_it.rules_core import StateCore
     from markdown_it.token import Token
@@ -40,29 +41,40 @@ _OVERLONG = "overlong"
 
 
 def plain(progress: Progress) -> str:
-    """The reply for a place that shows only text: words, tools, sources, card and usage."""
-    sources = Sources()
-    parts = ["\n".join(clean(redact(f"[{note}]")) for note in progress.notes)]
-    for blocks in passages(progress):
-        first = blocks[0]
-        if first.type == "text":
-            said = _prose(with_marks(marked(blocks, sources.plain_mark)))
-            parts.append(_below(said.strip(), labels.more_characters(len(raw(blocks)) - MOST)))
-        elif progress.shows(first):
-            parts.append(_below(_plain_block(first), labels.unshown(first)))
-    if sources:
-        parts.append(sources.to_plain())
+    """The reply for a place that shows only text: as in Markdown, without our own markup."""
+    parts = ["\n".join(f"[{note}]" for note in _notes(progress))]
+    for is_text, part in _content(progress, str):
+        parts.append(part.strip() if is_text else plain_text(part))
     parts += [_card(progress), usage_lines(progress)]
     return "\n\n".join(part for part in parts if part)
 
 
-def _plain_block(block: Block) -> str:
-    if block.type in TOOL_CALLS:
-        said = f"[{clean(brief(block.name))}] {clean(redact(block.text[:MOST])).strip()}"
-        came = labels.ran(block).removeprefix(" · ").strip()
-        return f"{said}\n{clean(redact(came))}" if came else said
-    result = results.read(block)
-    return results.to_plain(result) if result else ""
+def _notes(progress: Progress) -> list[str]:
+    return [clean(redact(note)) for note in progress.notes]
+
+
+def _content(
+    progress: Progress, escape: Callable[[str], str], done: Mapping[Block, Rendered] = NOTHING
+) -> Iterator[tuple[bool, str]]:
+    """The text runs, blocks and sources as Markdown, each with whether the model wrote it.
+
+    Args:
+        progress: The reply.
+        escape: What to do with the numbers of sources in the text, such as ``[1]``.
+        done: As for `markdown`.
+    """
+    sources = Sources()
+    for blocks in passages(progress):
+        first = blocks[0]
+        if first.type == "text":
+            run = marked(blocks, lambda block: escape(sources.mark_text(block)))
+            source, known = _visible_code(with_marks(run)), done.get(first)
+            source = closed(source) if known is None else _ended(source, known.open_fence)
+            yield True, _below(source, labels.more_characters(len(raw(blocks)) - MOST))
+        elif progress.shows(first):
+            yield False, _below(_block(first), labels.unshown(first))
+    if sources:
+        yield False, sources.to_markdown()
 
 
 def _below(shown: str, unshown: str) -> str:
@@ -70,12 +82,12 @@ def _below(shown: str, unshown: str) -> str:
     return f"{shown}\n\n[{unshown}]" if shown and unshown else shown
 
 
-def _prose(said: str) -> str:
+def _visible_code(source: str) -> str:
     """Clean Markdown, cleaned as code is in its blocks that hold code."""
-    if in_code(said) == said:
-        return said
-    lines, first, end = said.split("\n"), 0, 0
-    for token in _html_parser().parse(said):
+    if in_code(source) == source:
+        return source
+    lines, first, end = source.split("\n"), 0, 0
+    for token in _html_parser().parse(source):
         if token.level == 0 and token.map is not None:
             first, end = token.map
         parts = [token, *(token.children or [])]
@@ -126,25 +138,14 @@ def markdown(progress: Progress, done: Mapping[Block, Rendered] = NOTHING) -> st
         progress: The reply.
         done: What has been rendered already, by the (first) block that it shows.
     """
-    sources = Sources()
-    parts = ["  \n".join(f"*{_escape(clean(redact(note)))}*" for note in progress.notes)]
-    for blocks in passages(progress):
-        first = blocks[0]
-        if first.type == "text":
-            said = _prose(with_marks(marked(blocks, sources.markdown_mark)))
-            known = done.get(first)
-            said = closed(said) if known is None else _ended(said, known.open_fence)
-            parts.append(_below(said, labels.more_characters(len(raw(blocks)) - MOST)))
-        elif progress.shows(first):
-            parts.append(_below(_markdown_block(first), labels.unshown(first)))
-    if sources:
-        parts.append(sources.to_markdown())
+    parts = ["  \n".join(f"*{_escape(note)}*" for note in _notes(progress))]
+    parts += [part for _, part in _content(progress, _escape, done)]
     usage = usage_lines(progress).split("\n")
     parts += [_escape(_card(progress)), "\\\n".join(f"*{_escape(line)}*" for line in usage)]
     return harmless("\n\n".join(part for part in parts if part.strip("*")))
 
 
-def _markdown_block(block: Block) -> str:
+def _block(block: Block) -> str:
     if block.type in TOOL_CALLS:
         came = _escape(clean(redact(labels.ran(block))))
         head = f"**{_escape(clean(brief(block.name)))}**{came}"

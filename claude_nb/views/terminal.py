@@ -10,6 +10,7 @@ from claude_nb.errors import Redactor, redact
 from claude_nb.render import labels, results
 from claude_nb.render.citations import Sources
 from claude_nb.render.markdown.characters import MOST, Cleaner
+from claude_nb.render.markdown.inline import plain_text
 from claude_nb.render.text import closed, usage_lines
 from claude_nb.render.text_runs import passages, raw
 from claude_nb.streaming.block import TOOL_CALLS
@@ -77,7 +78,7 @@ class TerminalView:
         self.frame(reply, 0.0)
         if self._sources:
             self._newline()
-            self._write(f"{self._sources.to_plain()}\n", quiet=True)
+            self._write(f"{plain_text(self._sources.to_markdown())}\n", quiet=True)
         if note := labels.card(reply):
             self._newline()
             self._write(f"[{note.title}] {note.text}\n", quiet=False)
@@ -100,7 +101,7 @@ class TerminalView:
                 return
             self._ended[number] += 1
             begin += len(block.text)
-            mark = self._sources.plain_mark(block)
+            mark = self._sources.mark_text(block)
             if mark and begin <= MOST and not _ends_in_code(raw(blocks[: place + 1])):
                 self._put(mark, quiet=True)
 
@@ -113,7 +114,7 @@ class TerminalView:
                 self._write(f"[{block.name}] ", quiet=True)
         if not self._ended[number] and (result := results.read(block)):
             self._ended[number] = 1
-            self._write(f"{results.to_plain(result)}\n", quiet=True)
+            self._write(f"{plain_text(results.to_markdown(result))}\n", quiet=True)
         elif not self._ended[number]:
             self._more(number, block.text, 0, quiet=True)
         if isinstance(block.run, ToolRan) and number not in self._ran:

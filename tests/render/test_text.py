@@ -24,7 +24,7 @@ from claude_nb.render.text import (
     usage_lines,
 )
 from claude_nb.streaming.events import Stopped
-from tests.played import end, said, start, text, thinking, tool_use
+from tests.played import block, citation, cited, end, said, start, text, thinking, tool_use
 from tests.render.samples import texts
 from tests.streaming.test_progress import ACCEPTED, SENT, progress
 
@@ -65,8 +65,39 @@ def test_tool_calls_are_named():
     sent = '{"a": "````\\n<img src=x>"}'
     made = progress(SENT, ACCEPTED, start(), *tool_use(sent), *end("tool_use"))
 
-    assert plain(made).startswith(f"[look_up] {sent}\n\n")
+    assert plain(made).startswith(f"[look_up]\n{sent}\n\n")
     assert markdown(made).startswith(f"**look_up**\n\n`````json\n{sent}\n`````\n\n")
+
+
+def test_results_and_sources_in_plain_text():
+    """They are the Markdown form without its markup: code as it is, links with their addresses."""
+    found = {"type": "web_search_result", "title": "1. <b> & [c]", "url": "https://e.org/?a=1&b=2"}
+    output = "**a** &amp; [b](<c>)\n\n````\n```"
+    ran = {"type": "code_execution_result", "stdout": output, "stderr": "", "return_code": 0}
+    source = citation("Sky", url="ftp://e.org/*x*", cited_text="very_blue")
+    made = progress(
+        *(SENT, ACCEPTED, start()),
+        *block(0, type="web_search_tool_result", content=[found]),
+        *block(1, type="code_execution_tool_result", content={**ran, "content": []}),
+        *cited("It is **blue**", sources=[source], index=2),
+        *end(),
+    )
+
+    assert plain(made).startswith(
+        "[web search → 1 result]\n1. 1. <b> & [c] · https://e.org/?a=1&b=2\n\n"
+        f"[ran code → exit 0]\n{output}\n\n"
+        "It is **blue**[1]\n\n"
+        "[Sources]\n1. Sky · ftp://e.org/*x*\n   “very_blue”\n\n"
+    )
+
+
+def test_plain_text_hides_nothing():
+    """What an entity in a model's advice stands for is shown, and no key can be put together."""
+    advice = "&#8238;a\u202e sk-&#97;nt-0123"
+    content = {"type": "advisor_result", "text": advice}
+    made = progress(SENT, ACCEPTED, start(), *block(0, type="advisor_tool_result", content=content))
+
+    assert plain(made).startswith("[advisor → advice]\n‹U+202E›a‹U+202E› sk-ant-…")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from html import escape
+from html import escape, unescape
 from urllib.parse import urlsplit
 
 from claude_nb.errors import redact
@@ -14,6 +14,11 @@ QUIET = "opacity:0.7"
 
 _SYNTAX = re.compile(r"[&<>\[\]*_`~\\|$]|\A(?:[#+=-]|\d+(?=[.)]))")
 """What Markdown could take for more than a character; some of it only where a line begins."""
+
+_HEAD = re.compile(r"\A\*\*([^\n]+?)\*\*([^\n]*)\n*")
+_FENCE = re.compile(r"`{3,}(?=[^`]*\Z)")
+_MARKUP = re.compile(r"\[([^\[\]]*)\]\(<([^<>\s]*)>\)(?: · \S+)?|&(?:#\d+|amp|lt);")
+"""A link, with the server behind it that its address names already; or an escaped character."""
 
 
 def text(value: str) -> str:
@@ -57,3 +62,29 @@ def markdown_link(url: str, label: str) -> str:
     """A link around plain text as Markdown; the text alone where the address is not followed."""
     href = address(url).replace("&", "&amp;").replace("$", "%24")
     return f"[{markdown(label)}](<{href}>)" if href else markdown(label)
+
+
+def plain_text(source: str) -> str:
+    """Our own Markdown as plain text: the head in brackets, links as addresses, code unfenced.
+
+    Args:
+        source: Lines with `markdown` and `markdown_link` in them, code in fences of backticks; if
+            it begins with bold type, its first line is a head.
+    """
+    lines, fence = [], ""
+    for line in _HEAD.sub(r"[\1\2]\n", source).split("\n"):
+        opening = _FENCE.match(line)
+        if fence and line.startswith(fence) and not line.strip("` "):
+            fence = ""
+        elif fence:
+            lines.append(line)
+        elif opening:
+            fence = opening[0]
+        else:
+            lines.append(_MARKUP.sub(_without_markup, line.rstrip()))
+    return clean(redact("\n".join(lines).rstrip("\n")), prose=True)
+
+
+def _without_markup(found: re.Match[str]) -> str:
+    label, url = found.groups()
+    return unescape(found[0] if url is None else f"{label} · {url}")
