@@ -180,6 +180,19 @@ def test_every_frame_is_the_render_of_the_text_so_far_with_its_marks(text, rng, 
     assert saved("".join(blocks)) == "".join(rendered(marked))
 
 
+def test_a_mark_behind_a_block_stays_when_a_late_definition_changes_the_block():
+    """Also where it came in the white space behind it."""
+    incremental = Incremental()
+    incremental.feed("see [r]\n")
+    incremental.mark(MARK)
+    incremental.feed("\nlast\n\n")
+    incremental.frame()
+    incremental.feed("[r]: http://x\n\n")
+    incremental.finish()
+
+    assert incremental.blocks[0].endswith(f">r</a>{MARK}</p>\n")
+
+
 def test_what_is_sent_and_parsed_again_does_not_grow_with_the_marks():
     """Text in blocks that are each cited costs as much in its thousandth as in its first."""
     incremental, sent, longest = Incremental(), 0, 0

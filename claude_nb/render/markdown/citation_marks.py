@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _START: Final = "\x02"
 _MARK: Final = re.compile("\x02([^\x03]*)\x03")
+_MARKS: Final = re.compile("(?:\\s|\x02[^\x03]*\x03)*")
 _KEY: Final = "marks"
 
 
@@ -68,6 +69,11 @@ def has_marks(text: str) -> bool:
 def unmarked(text: str) -> str:
     """A text without its marks."""
     return _MARK.sub("", text) if _START in text else text
+
+
+def end_of_marks(text: str, at: int) -> int:
+    """Where the marks and white space end that begin at a place: they belong to what precedes."""
+    return _MARKS.match(text, at).end()  # type: ignore[union-attr]  # it matches nothing too
 
 
 def take(text: str) -> tuple[str, dict[str, Any]]:

@@ -24,11 +24,9 @@ fence's end, as is at the very end what `Cleaner` holds back. After `Incremental
 makes ``to_html(text)`` of it.
 
 The cost is linear in the text: only what may still change is parsed again. That is the last
-block, and of a list or table only its last item or row; and not even that where there are but more
-words in the line.
+block, and of a list or table only its last item or row.
 
-Between deltas a mark can be put (see ``marks``). What is said here of the text holds of the text
-with its marks.
+A mark can be put between deltas (see `citation_marks`); "the text" is then the text with its marks.
 """
 
 import re
@@ -37,36 +35,30 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from markdown_it.common.utils import escapeHtml
-from markdown_it.token import Token
 
 from claude_nb.render.markdown import citation_marks
-from claude_nb.render.markdown.characters import Cleaner, in_code
-from claude_nb.render.markdown.markdown import (
-    FORMULA_LINES,
-    INLINE_LIMIT,
-    RIGHT_TO_LEFT,
-    open_fence,
-    parse,
-    render,
+from claude_nb.render.markdown.blocks import (
+    Block,
+    Part,
+    formula_line,
+    line_of,
+    missing_cells,
+    offset_of,
+    paragraphs,
+    split,
 )
+from claude_nb.render.markdown.characters import Cleaner, in_code
+from claude_nb.render.markdown.markdown import open_fence, parse, render
 from claude_nb.streaming.continuation import common_prefix
 
 __all__ = ["Incremental", "Patch"]
 
 _FENCE: Final = re.compile(r"(`{3,}|~{3,})[^\n]*\n")
-_FORMULA: Final = re.compile(r"^ {0,3}(?:\$\$|\\\[)", re.MULTILINE)
 _MARKER: Final = re.compile(r" {0,3}(?:[-+*]|\d{1,9}[.)])")
 _MISSING_CELLS: Final = 0x10000
 """markdown-it ends a table in which more cells than these are missing."""
 
-# Words that mean nothing but themselves behind other such words, and need no escaping.
-_WORDS: Final = re.compile(r"(?:[^\W_]|[ ,.:?])*")
-_PLAIN: Final = re.compile(r"[^\W_]|[,.:?]")
-_NUMBER: Final = re.compile(r"\d*[.)]?")  # a line of it may yet begin a list
-_CLOSING: Final = re.compile(r"(?:</\w+>\n?)*\Z")
-
 _FENCE_END: Final = "</code></pre>\n"
-_TABLE_END: Final = "</tbody>\n</table>\n"
 
 
 class Patch(NamedTuple):
@@ -99,37 +91,6 @@ class _Fence:
     in_line: bool  # the last line has begun to be shown, so it is not the end
 
 
-@dataclass(slots=True)
-class _Part:
-    """An open list or table of which only the last item or row is still parsed."""
-
-    opening: Token
-    lead: str  # the lines that make a table of its rows
-    loose: bool
-    missing: int  # cells that the settled rows lack, or more
-    asked: set[str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """The tokens of one top-level block and the lines that it spans, the end excluded."""
-
-    tokens: list[Token]
-    start: int
-    end: int
-
-    @property
-    def opening(self) -> Token:
-        return self.tokens[0]
-
-    @property
-    def settles(self) -> int:
-        """The number of complete lines with which all that stands before it is final."""
-        if self.opening.type == "math_block":
-            return self.end
-        return self.start + (2 if self.opening.type == "table_open" else 1)
-
-
 class Incremental:
     """Renders a growing text, block by block, in the live form.
 
@@ -153,8 +114,7 @@ class Incremental:
         self._tentative: dict[str, Any] = {}  # those in the tail
         self._waiting: dict[int, tuple[str, set[str]]] = {}  # closed blocks, undefined labels
         self._fence: _Fence | None = None
-        self._part: _Part | None = None
-        self._in_words = False  # whether the tail ends in words that more words only lengthen
+        self._part: Part | None = None
 
     @property
     def blocks(self) -> list[str]:
@@ -191,26 +151,9 @@ class Incremental:
             patches = self._append(self._fence, self._tail, text)
             if patches is not None:
                 return patches
-        elif self._in_words and _WORDS.fullmatch(text) and self._is_simple(text):
-            return self._lengthen(text)
         else:
             self._tail += text
         return self._parse()
-
-    def _is_simple(self, text: str) -> bool:
-        """Whether the tail with this behind it has one direction, and is not too long."""
-        whole = self._tail + text
-        return len(whole) <= INLINE_LIMIT and not RIGHT_TO_LEFT.search(whole)
-
-    def _lengthen(self, text: str) -> list[Patch]:
-        """Show more words behind the last ones, which nothing else depends on."""
-        number = len(self._blocks) - 1
-        html = self._blocks[number]
-        at = _CLOSING.search(html).start()  # type: ignore[union-attr]  # it matches nothing too
-        shown = self._tail.rstrip(" ")
-        self._tail += text
-        new = self._tail[len(shown) :].rstrip(" ")
-        return [self._replace(number, at, new + html[at:])] if new else []
 
     def finish(self) -> list[Patch]:
         """The last changes: now the blocks are what `to_html` makes of the whole text."""
@@ -264,7 +207,7 @@ class Incremental:
 
     def _parse(self, *, finished: bool = False) -> list[Patch]:
         definitions = _Definitions(self._defined)
-        blocks = _split(parse(self._tail, {"references": definitions}))
+        blocks = split(parse(self._tail, {"references": definitions}))
         tentative = {
             label: (found["href"], found["title"])
             for label, found in definitions.items()
@@ -278,11 +221,10 @@ class Incremental:
         part = self._part
         if part:
             part.asked |= definitions.asked
-            if changed & part.asked or not _continues(part, blocks):
+            if changed & part.asked or not part.continues(blocks):
                 self._reopen()
                 return self._parse()
         self._tentative = tentative
-        self._in_words = _ends_in_words(blocks, self._tail)
         patches = list(self._heal(changed, definitions))
         fence = None if finished else self._open_fence(blocks)
         rendered = [render(block.tokens) for block in blocks[:-1]]
@@ -290,7 +232,7 @@ class Incremental:
             rendered.append(render(blocks[-1].tokens, growing=not finished))
             self.open_fence = open_fence(blocks[-1].tokens) if finished else ""
         if part:
-            rendered[0] = _inside(part.opening, rendered[0])
+            rendered[0] = part.inside(rendered[0])
         for number, html in enumerate(rendered, self._first):
             patches += self._change(number, html)
         while len(self._blocks) > self._first + len(blocks):
@@ -327,14 +269,14 @@ class Incremental:
                 tokens = parse(source, {"references": dict(definitions)})
                 yield from self._change(number, render(tokens))
 
-    def _open_fence(self, blocks: list[_Block]) -> tuple[_Fence, str] | None:
+    def _open_fence(self, blocks: list[Block]) -> tuple[_Fence, str] | None:
         """The fence at the end of the tail if it is open, and the line of it to hold back."""
         if not blocks or blocks[-1].opening.type != "fence":
             return None
         tail = citation_marks.unmarked(self._tail)
-        if _formula_line(tail) <= blocks[-1].start:
+        if formula_line(tail) <= blocks[-1].start:
             return None
-        begin = _offset(tail, blocks[-1].start)
+        begin = offset_of(tail, blocks[-1].start)
         opening = _FENCE.match(tail, begin)
         if not opening:
             return None
@@ -351,10 +293,10 @@ class Incremental:
         in_line = bool(token.content) and not token.content.endswith("\n")
         return _Fence(end, may_end, in_line), held
 
-    def _close(self, blocks: list[_Block], definitions: _Definitions) -> None:
+    def _close(self, blocks: list[Block], definitions: _Definitions) -> None:
         """Close the blocks that cannot change any more, and settle what can be of the last."""
         complete = self._tail.count("\n")
-        bound = _formula_line(citation_marks.unmarked(self._tail))
+        bound = formula_line(citation_marks.unmarked(self._tail))
         count = max(len(blocks) - 1, 0)
         while count > 0 and (blocks[count].settles > complete or blocks[count - 1].end > bound):
             count -= 1
@@ -365,7 +307,7 @@ class Incremental:
             asked = definitions.asked | (self._part.asked if self._part else set())
             if asked - self._defined.keys():
                 self._await(blocks[:count], definitions)
-            self._tail = self._tail[_offset(self._tail, cut) :]
+            self._tail = self._tail[offset_of(self._tail, cut) :]
             self._join()
             self._first += count
         if blocks and count == len(blocks) - 1:
@@ -383,10 +325,11 @@ class Incremental:
             else:
                 self._waiting[number] = source, labels - self._defined.keys()
 
-    def _await(self, blocks: list[_Block], definitions: _Definitions) -> None:
+    def _await(self, blocks: list[Block], definitions: _Definitions) -> None:
         """Note which of the blocks being closed refer to a label that may yet be defined."""
         for number, block in enumerate(blocks, self._first):
-            source = self._tail[_offset(self._tail, block.start) : _offset(self._tail, block.end)]
+            end = citation_marks.end_of_marks(self._tail, offset_of(self._tail, block.end))
+            source = self._tail[offset_of(self._tail, block.start) : end]
             if self._part and number == self._first:
                 source = "".join(self._before) + source[len(self._part.lead) :]
             found = _Definitions(definitions)
@@ -395,31 +338,24 @@ class Incremental:
                 self._waiting[number] = source, labels
 
     def _settle(
-        self, block: _Block, cut: int, bound: int, complete: int, definitions: _Definitions
+        self, block: Block, cut: int, bound: int, complete: int, definitions: _Definitions
     ) -> None:
         """Take the leading items or rows of the open list or table out of the tail."""
-        table = block.opening.type == "table_open"
         # An item's first line must be complete to end the one before; a row ends with its line.
-        bound = min(bound, complete if table else complete - 1)
-        children = [
-            i
-            for i, token in enumerate(block.tokens)
-            if _is_child(token, block) and _line(token) <= bound
-        ]
+        children = block.children(min(bound, complete if block.is_table else complete - 1))
         if len(children) < 2:
             return
-        line = _line(block.tokens[children[-1]])
-        offset = _offset(self._tail, line - cut)
+        line = line_of(block.tokens[children[-1]])
+        offset = offset_of(self._tail, line - cut)
         html = render(block.tokens[: children[-1]])
         part = self._part
         lead, loose, missing = "", False, part.missing if part else 0
         text = self._tail[len(part.lead) if part else 0 : offset]
-        if table:
-            begin = _offset(self._tail, block.start - cut)
-            lead = self._tail[begin : _offset(self._tail, block.start - cut + 2)]
+        if block.is_table:
+            begin = offset_of(self._tail, block.start - cut)
+            lead = self._tail[begin : offset_of(self._tail, block.start - cut + 2)]
             columns = sum(token.type == "th_open" for token in block.tokens)
-            rows = citation_marks.unmarked(text).split("\n")
-            missing += sum(_missing(row, columns) for row in rows)
+            missing += missing_cells(citation_marks.unmarked(text), columns)
             if missing > _MISSING_CELLS:
                 self._reopen()
                 return
@@ -427,122 +363,19 @@ class Incremental:
             marker = _MARKER.match(self._tail, offset)
             if marker is None:
                 return
-            probe = _split(parse(f"{self._tail[:offset]}{marker[0]} x", {"references": {}}))
+            probe = split(parse(f"{self._tail[:offset]}{marker[0]} x", {"references": {}}))
             loose = not probe[-1].tokens[-5].hidden or bool(part and part.loose)
-            if any(t.hidden == loose for t in _paragraphs(block.tokens[: children[-1]])):
+            if any(t.hidden == loose for t in paragraphs(block.tokens[: children[-1]])):
                 return  # loose for now, because of what is not settled
         if part:
-            html = _inside(part.opening, html)
+            html = part.inside(html)
             part.loose, part.missing = loose, missing
         else:
-            self._part = _Part(block.opening, lead, loose, missing, definitions.asked.copy())
+            self._part = Part(block.opening, lead, loose, missing, definitions.asked.copy())
         self._define(definitions, line)
         self._take(text, html)
         self._blocks[self._first] = self._blocks[self._first].removeprefix(html)
         self._tail = lead + self._tail[offset:]
-
-
-def _split(tokens: list[Token]) -> list[_Block]:
-    """The top-level blocks of a token stream."""
-    blocks = []
-    begin = 0
-    for i, token in enumerate(tokens):
-        if token.level == 0 and token.nesting <= 0:
-            start, end = tokens[begin].map or (0, 0)
-            blocks.append(_Block(tokens[begin : i + 1], start, end))
-            begin = i + 1
-    return blocks
-
-
-def _ends_in_words(blocks: list[_Block], tail: str) -> bool:
-    """Whether more words behind `tail` would do nothing but lengthen the text that it ends in."""
-    last = blocks[-1].tokens if blocks else []
-    places = [i for i, token in enumerate(last) if token.type == "inline"]
-    if not places or any(token.nesting != -1 for token in last[places[-1] + 1 :]):
-        return False
-    holder, content = last[places[-1] + 1], last[places[-1]].content
-    line = content.rpartition("\n")[2]
-    return (
-        holder.tag in ("p", "h1", "h2", "h3", "h4", "h5", "h6")  # a cell may not be in its row
-        and bool(_PLAIN.match(line[-1:]))
-        and tail.rstrip(" ").endswith(line)
-        and not content.startswith("[")  # it may yet define a link
-        and not _NUMBER.fullmatch(line)
-    )
-
-
-def _line(token: Token) -> int:
-    """The line on which a block token begins."""
-    return token.map[0] if token.map else 0
-
-
-def _is_child(token: Token, block: _Block) -> bool:
-    """Whether `token` begins an item of the list, or a row of the table's body."""
-    if block.opening.type == "table_open":
-        return token.type == "tr_open" and _line(token) > block.start
-    return token.type == "list_item_open" and token.level == 1
-
-
-def _missing(row: str, columns: int) -> int:
-    """How many cells a table's row lacks at most."""
-    cells = row.count("|") - row.count("\\|") - 1
-    return max(columns - max(cells, 0), 0)
-
-
-def _continues(part: _Part, blocks: list[_Block]) -> bool:
-    """Whether the first block renders as it would behind what is settled.
-
-    If it is the same kind of list but a loose one now, its paragraphs are made to show.
-    """
-    if not blocks or blocks[0].start or blocks[0].opening.type != part.opening.type:
-        return False
-    opening, tokens = blocks[0].opening, blocks[0].tokens
-    mine, its = (
-        {k: v for k, v in t.attrs.items() if k != "start"} for t in (part.opening, opening)
-    )
-    if mine != its or part.opening.markup != opening.markup:
-        return False
-    if opening.type == "table_open":
-        return True
-    paragraphs = _paragraphs(tokens)
-    if not paragraphs or (not paragraphs[0].hidden and not part.loose):
-        return False
-    for token in paragraphs:
-        token.hidden = token.hidden and not part.loose
-    return True
-
-
-def _paragraphs(tokens: list[Token]) -> list[Token]:
-    """The tokens of the paragraphs right in a list's items: hidden in a tight list."""
-    return [token for token in tokens if token.level == 2 and token.tag == "p"]
-
-
-def _inside(opening: Token, html: str) -> str:
-    """A list's or table's HTML from its first item or row on."""
-    if opening.type == "table_open":
-        return html.partition("<tbody>\n")[2] or _TABLE_END
-    return html[html.index("\n") + 1 :]
-
-
-def _formula_line(text: str) -> int:
-    """The first line of `text` that a display formula may yet claim, with all that follow it."""
-    paragraph = text.rfind("\n\n") + 1
-    lines = text.count("\n")
-    for match in _FORMULA.finditer(text, paragraph):
-        line = text.count("\n", 0, match.start())
-        if lines - line < FORMULA_LINES:
-            return line
-    return lines + 1
-
-
-def _offset(text: str, line: int) -> int:
-    """Where a line of `text` begins."""
-    offset = 0
-    for _ in range(line):
-        offset = text.find("\n", offset) + 1
-        if not offset:
-            return len(text)
-    return offset
 
 
 def _units(text: str) -> int:

@@ -43,7 +43,6 @@ from claude_nb.render.markdown import citation_marks
 from claude_nb.render.markdown.characters import clean, in_code
 
 __all__ = [
-    "RIGHT_TO_LEFT",
     "ROOT_CLASSES",
     "code_box",
     "code_open",
@@ -106,7 +105,7 @@ _WEB: Final = re.compile(r"https?://[^/\\?#]", re.IGNORECASE)
 _FOLLOWED: Final = re.compile(r"https?://[^/\\?#]|mailto:", re.IGNORECASE)
 _DATA: Final = re.compile(r"data:", re.IGNORECASE)
 
-RIGHT_TO_LEFT: Final = re.compile(
+_RIGHT_TO_LEFT: Final = re.compile(
     "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
 )
 
@@ -434,7 +433,7 @@ def _direction(state: StateCore) -> None:
     A block runs as its first strong character does (what ``dir="auto"`` means, but that one
     does not look into nested blocks that have a direction of their own).
     """
-    if not RIGHT_TO_LEFT.search(state.src):
+    if not _RIGHT_TO_LEFT.search(state.src):
         return
     opened: list[Token] = []
     for token in state.tokens:
