@@ -74,7 +74,7 @@ def mimebundle(
 ) -> dict[str, str]:
     """The replies for a notebook's output: HTML, Markdown and plain text; see ``page``."""
     rows = table(sides)
-    marked = [f"**{html.text(side.name)}**\n\n{text.markdown(side.reply, done)}" for side in sides]
+    marked = [f"**{html.text(side.name)}**\n\n{text.markdown(side.reply)}" for side in sides]
     plain = [f"{side.name}\n\n{text.plain(side.reply)}" for side in sides]
     # Looked at as a whole: a link in one part may be defined in another.
     joined = text.harmless("\n\n---\n\n".join([*marked, _marked(rows)]))

@@ -8,7 +8,6 @@ text quiet in a light and in a dark theme alike.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -34,18 +33,9 @@ if TYPE_CHECKING:
     from claude_nb.streaming.progress import Progress
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """What has been rendered of a complete block, or of texts that are one, while they came.
-
-    Attributes:
-        html: The live form: of each Markdown block by itself, or of JSON.
-        open_fence: The marker of the fence that a text ends in without closing it; or nothing.
-    """
-
-    html: list[str]
-    open_fence: str = ""
-
+Rendered = list[str]
+"""What was rendered of a complete block, or of texts that are one, while it came: its Markdown
+blocks in the live form, or its JSON."""
 
 NOTHING: Mapping[Block, Rendered] = MappingProxyType({})
 """Nothing has been rendered yet."""
@@ -204,12 +194,12 @@ def may_be_json(progress: Progress, item: Block) -> bool:
 
 def json_text(item: Block, done: Rendered | None = None) -> str:
     """A text that is JSON, made readable."""
-    shown = partial_json.to_html(item.text[:MOST]) if done is None else "".join(done.html)
+    shown = partial_json.to_html(item.text[:MOST]) if done is None else "".join(done)
     return shown + unshown(item)
 
 
 def _saved(done: Rendered) -> str:
-    return "".join(map(saved, done.html))
+    return "".join(map(saved, done))
 
 
 def passage(blocks: Sequence[Block], sources: Sources, done: Rendered | None = None) -> str:
@@ -220,7 +210,7 @@ def passage(blocks: Sequence[Block], sources: Sources, done: Rendered | None = N
     else:
         for item in blocks:
             sources.mark(item)
-        shown = list(map(saved, done.html))
+        shown = list(map(saved, done))
     for at, found in reversed(breaks(blocks)):
         shown.insert(break_place(blocks, at), break_line(found))
     return "".join(shown) + unshown_text(blocks)
@@ -239,7 +229,7 @@ def unshown_text(blocks: Iterable[Block]) -> str:
 
 def unshown(item: Block) -> str:
     """The line below a block that is longer than what is shown of it."""
-    said = labels.unshown(item)
+    said = labels.more_characters(len(item.text) - MOST)
     return line(said) if said else ""
 
 

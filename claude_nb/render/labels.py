@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from claude_nb.errors import RateLimitError
 from claude_nb.render import partial_json
-from claude_nb.render.markdown.characters import MOST, brief
+from claude_nb.render.markdown.characters import brief
 from claude_nb.streaming.block import TOOL_CALLS
 from claude_nb.streaming.events import ToolAsked, ToolRan, ToolStarted
 from claude_nb.streaming.progress import Outcome
@@ -127,11 +127,6 @@ def waiting(progress: Progress, left: str) -> str:
 def seconds_left(duration: float) -> str:
     """What is left of a wait, in whole seconds, as ``live.js`` counts them down."""
     return f"{math.ceil(duration)} s"
-
-
-def unshown(block: Block) -> str:
-    """What stands below a block that is longer than what is shown of it; for others nothing."""
-    return more_characters(len(block.text) - MOST)
 
 
 def more_characters(rest: int) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from claude_nb.errors import redact
 from claude_nb.render.markdown.characters import clean
-from claude_nb.render.markdown.markdown import code_open
+from claude_nb.render.markdown.code_box import CODE_END, code_open
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -153,7 +153,7 @@ def to_html(raw: str) -> str:
         inside = escape(redact(to_text(parts)), quote=False)
     else:
         inside = "".join(_coloured(*group) for group in groupby(parts, itemgetter(0)))
-    return f"{code_open('json')}{inside}</code></pre>\n"
+    return f"{code_open('json')}{inside}{CODE_END}"
 
 
 def _coloured(kind: str, parts: Iterable[Part]) -> str:

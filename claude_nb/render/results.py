@@ -14,8 +14,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 from claude_nb.errors import redact
 from claude_nb.render.labels import count, megabytes, more_characters
 from claude_nb.render.markdown.characters import MOST, clean
-from claude_nb.render.markdown.inline import QUIET, host, link, markdown, markdown_link, text
-from claude_nb.render.markdown.markdown import code_box, rendered
+from claude_nb.render.markdown.code_box import code_box
+from claude_nb.render.markdown.inline import (
+    QUIET,
+    fenced,
+    host,
+    link,
+    markdown,
+    markdown_link,
+    text,
+)
+from claude_nb.render.markdown.markdown import rendered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -181,10 +190,8 @@ def _markdown(part: Part) -> str:
     if isinstance(part, Document):
         return ""
     if isinstance(part, Code):
-        content = clean(redact(part.content)).removesuffix("\n")
-        marks = "`" * (1 + max(map(len, re.findall("`{2,}", content)), default=2))
         name = f"{markdown(part.name)}\n\n" if part.name else ""
-        shown = f"{name}{marks}{part.language or 'text'}\n{content}\n{marks}"
+        shown = name + fenced(part.content, part.language or "text")
     else:
         shown = clean(redact(part.content[:MOST]), prose=True)
     return f"{shown}\n\n{said}" if said else shown

@@ -38,7 +38,7 @@ def mimebundle(
     """
     return {
         "text/html": html.reply(progress, opened=opened, done=done),
-        "text/markdown": text.markdown(progress, done),
+        "text/markdown": text.markdown(progress),
         "text/plain": text.plain(progress),
     }
 

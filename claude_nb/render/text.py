@@ -11,16 +11,15 @@ from markdown_it import MarkdownIt
 from claude_nb.errors import redact
 from claude_nb.render import caching, labels, results, tool_results
 from claude_nb.render.citations import Sources
-from claude_nb.render.html import NOTHING, Rendered
 from claude_nb.render.markdown import host_math
 from claude_nb.render.markdown.characters import MOST, brief, clean, in_code
-from claude_nb.render.markdown.inline import plain_text
+from claude_nb.render.markdown.inline import fenced, plain_text
 from claude_nb.render.markdown.markdown import INLINE_LIMIT, open_fence, with_marks
 from claude_nb.render.text_runs import marked, passages, raw
 from claude_nb.streaming.block import TOOL_CALLS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from markdown_it.rules_core import StateCore
     from markdown_it.token import Token
@@ -53,33 +52,27 @@ def _notes(progress: Progress) -> list[str]:
     return [clean(redact(note)) for note in progress.notes]
 
 
-def _content(
-    progress: Progress, escape: Callable[[str], str], done: Mapping[Block, Rendered] = NOTHING
-) -> Iterator[tuple[bool, str]]:
+def _content(progress: Progress, escape: Callable[[str], str]) -> Iterator[tuple[bool, str]]:
     """The text runs, blocks and sources as Markdown, each with whether the model wrote it.
 
     Args:
         progress: The reply.
         escape: What to do with the numbers of sources in the text, such as ``[1]``.
-        done: As for `markdown`.
     """
     sources = Sources()
     for blocks in passages(progress):
-        first = blocks[0]
-        if first.type == "text":
+        first, is_text = blocks[0], blocks[0].type == "text"
+        part, length = "", len(first.text)
+        if is_text:
             run = marked(blocks, lambda block: escape(sources.mark_text(block)))
-            source, known = _visible_code(with_marks(run)), done.get(first)
-            source = closed(source) if known is None else _ended(source, known.open_fence)
-            yield True, _below(source, labels.more_characters(len(raw(blocks)) - MOST))
+            part, length = _visible_code(with_marks(run)), len(raw(blocks))
         elif progress.shows(first):
-            yield False, _below(_block(first), labels.unshown(first))
+            part = _block(first)
+        yield is_text, part
+        if part and length > MOST:
+            yield True, f"[{labels.more_characters(length - MOST)}]"
     if sources:
         yield False, sources.to_markdown()
-
-
-def _below(shown: str, unshown: str) -> str:
-    """What is shown, with what is said below it if it is too long to be shown whole."""
-    return f"{shown}\n\n[{unshown}]" if shown and unshown else shown
 
 
 def _visible_code(source: str) -> str:
@@ -127,19 +120,15 @@ def _usage_line(progress: Progress) -> str:
     return " · ".join(facts)
 
 
-def markdown(progress: Progress, done: Mapping[Block, Rendered] = NOTHING) -> str:
+def markdown(progress: Progress) -> str:
     """The reply as Markdown: the model's own, with raw HTML and unsafe links taken apart.
 
     A front end that prefers Markdown to HTML may render it without sanitising (JupyterLab does so
     in a trusted cell), so what could run or be fetched is escaped, block by block; all else is as
     the model wrote it. Looked at as a whole: a link in one part may be defined in another.
-
-    Args:
-        progress: The reply.
-        done: What has been rendered already, by the (first) block that it shows.
     """
     parts = ["  \n".join(f"*{_escape(note)}*" for note in _notes(progress))]
-    parts += [part for _, part in _content(progress, _escape, done)]
+    parts += [closed(part) for _, part in _content(progress, _escape)]
     usage = usage_lines(progress).split("\n")
     parts += [_escape(_card(progress)), "\\\n".join(f"*{_escape(line)}*" for line in usage)]
     return harmless("\n\n".join(part for part in parts if part.strip("*")))
@@ -150,26 +139,16 @@ def _block(block: Block) -> str:
         came = _escape(clean(redact(labels.ran(block))))
         head = f"**{_escape(clean(brief(block.name)))}**{came}"
         texts = [block.text[:MOST], *tool_results.texts(block.run)]
-        return "\n\n".join([head, *map(_fenced, texts, ("json", *[""] * len(texts)))])
+        return "\n\n".join([head, *map(fenced, texts, ("json", *[""] * len(texts)))])
     result = results.read(block)
-    return closed(results.to_markdown(result)) if result else ""
-
-
-def _fenced(text: str, language: str) -> str:
-    """Text in a fence that nothing in it ends."""
-    said = clean(redact(text))
-    marks = "`" * (1 + max(map(len, re.findall("`{2,}", said)), default=2))
-    return f"{marks}{language}\n{said}\n{marks}"
+    return results.to_markdown(result) if result else ""
 
 
 def closed(source: str) -> str:
     """Markdown in which a fence that was cut off ends, or it would swallow what follows."""
     if "```" not in source and "~~~" not in source:
         return source
-    return _ended(source, open_fence(_block_parser().parse(source)))
-
-
-def _ended(source: str, fence: str) -> str:
+    fence = open_fence(_block_parser().parse(source))
     return f"{source}\n{fence}" if fence else source
 
 

@@ -10,8 +10,8 @@ from claude_nb.errors import Redactor
 from claude_nb.render import html, results
 from claude_nb.render.citations import Sources
 from claude_nb.render.markdown.characters import MOST, Cleaner
+from claude_nb.render.markdown.code_box import code_open
 from claude_nb.render.markdown.incremental import Incremental
-from claude_nb.render.markdown.markdown import code_open
 from claude_nb.render.partial_json import COLOURED, PrettyJson
 from claude_nb.render.text_runs import breaks
 from claude_nb.streaming.block import TOOL_CALLS
@@ -125,7 +125,7 @@ class _TextPane(Pane):
     def rendered(self) -> html.Rendered | None:  # type: ignore[override]
         if not self.finished or any(block.lost for block in self._passage):
             return None
-        return html.Rendered(self._markdown.blocks, self._markdown.open_fence)
+        return html.Rendered(self._markdown.blocks)
 
     def add(self, block: Block) -> None:
         self._passage.append(block)

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from claude_nb.render.markdown import incremental as product
 from claude_nb.render.markdown.characters import clean
+from claude_nb.render.markdown.code_box import code_open
 from claude_nb.render.markdown.incremental import Incremental, Patch
-from claude_nb.render.markdown.markdown import code_open, saved, to_html
+from claude_nb.render.markdown.markdown import saved, to_html
 from tests.render.samples import texts
 
 

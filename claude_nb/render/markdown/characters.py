@@ -21,8 +21,6 @@ block's ``dir`` says.
 import re
 from typing import Final
 
-__all__ = ["MOST", "Cleaner", "brief", "clean", "in_code"]
-
 MOST: Final = 1_000_000
 """Characters of one content block that are shown: about twice what the 128,000 tokens of the
 longest reply are. What comes behind them is kept in the reply, and costs nothing more to show."""

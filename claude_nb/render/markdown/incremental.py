@@ -48,17 +48,14 @@ from claude_nb.render.markdown.blocks import (
     split,
 )
 from claude_nb.render.markdown.characters import Cleaner, in_code
-from claude_nb.render.markdown.markdown import open_fence, parse, render
+from claude_nb.render.markdown.code_box import CODE_END
+from claude_nb.render.markdown.markdown import parse, render
 from claude_nb.streaming.continuation import common_prefix
-
-__all__ = ["Incremental", "Patch"]
 
 _FENCE: Final = re.compile(r"(`{3,}|~{3,})[^\n]*\n")
 _MARKER: Final = re.compile(r" {0,3}(?:[-+*]|\d{1,9}[.)])")
 _MISSING_CELLS: Final = 0x10000
 """markdown-it ends a table in which more cells than these are missing."""
-
-_FENCE_END: Final = "</code></pre>\n"
 
 
 class Patch(NamedTuple):
@@ -92,15 +89,9 @@ class _Fence:
 
 
 class Incremental:
-    """Renders a growing text, block by block, in the live form.
-
-    Attributes:
-        open_fence: After `finish`, the marker of the fence that the text ends in without closing
-            it; or nothing.
-    """
+    """Renders a growing text, block by block, in the live form."""
 
     def __init__(self) -> None:
-        self.open_fence = ""
         self._blocks: list[str] = []
         self._new: list[str] = []
         self._marked: list[str] = []  # what came since the last frame, as far as the newest mark
@@ -201,7 +192,7 @@ class Incremental:
             return []
         fence.in_line = not text.endswith("\n")
         html = escapeHtml(in_code(text))
-        patch = Patch(self._first, self._units, html, len(_FENCE_END))
+        patch = Patch(self._first, self._units, html, len(CODE_END))
         self._take(text, html)
         return [patch]
 
@@ -227,10 +218,10 @@ class Incremental:
         self._tentative = tentative
         patches = list(self._heal(changed, definitions))
         fence = None if finished else self._open_fence(blocks)
-        rendered = [render(block.tokens) for block in blocks[:-1]]
-        if blocks:
-            rendered.append(render(blocks[-1].tokens, growing=not finished))
-            self.open_fence = open_fence(blocks[-1].tokens) if finished else ""
+        rendered = [
+            render(block.tokens, growing=not finished or block is not blocks[-1])
+            for block in blocks
+        ]
         if part:
             rendered[0] = part.inside(rendered[0])
         for number, html in enumerate(rendered, self._first):
@@ -243,8 +234,8 @@ class Incremental:
             if fence:
                 self._fence, held = fence
                 shown = citation_marks.unmarked(self._tail).removesuffix(held)
-                self._take(shown, self._blocks[-1].removesuffix(_FENCE_END))
-                self._blocks[-1], self._tail = _FENCE_END, held
+                self._take(shown, self._blocks[-1].removesuffix(CODE_END))
+                self._blocks[-1], self._tail = CODE_END, held
         return patches
 
     def _change(self, number: int, html: str) -> Iterator[Patch]:

@@ -64,6 +64,13 @@ def markdown_link(url: str, label: str) -> str:
     return f"[{markdown(label)}](<{href}>)" if href else markdown(label)
 
 
+def fenced(code: str, language: str) -> str:
+    """Text in a fence that nothing in it ends."""
+    code = clean(redact(code)).removesuffix("\n")
+    marks = "`" * (1 + max(map(len, re.findall("`{2,}", code)), default=2))
+    return f"{marks}{language}\n{code}\n{marks}"
+
+
 def plain_text(source: str) -> str:
     """Our own Markdown as plain text: the head in brackets, links as addresses, code unfenced.
 
