@@ -133,6 +133,13 @@ def test_marks_in_a_table(row, cells):
     assert re.findall("<td>(.*)</td>", shown) == cells
 
 
+def test_a_mark_behind_a_bar_that_is_text_leaves_it_text():
+    """Also in Markdown, where it has a backslash before it."""
+    table = "| a | b |\n|---|---|\n| \\|•c | d |\n"
+
+    assert with_marks(table.replace("•", mark(MARK))) == table.replace("•", MARK)
+
+
 def test_a_mark_behind_a_heads_last_bar_leaves_the_table_one():
     """The head's row has as many cells as before."""
     assert re.findall("<th>(.*)</th>", html("| a | b |•\n|---|---|\n| c | d |\n")) == ["a", "b•"]

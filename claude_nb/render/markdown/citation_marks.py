@@ -16,7 +16,7 @@ import re
 from bisect import bisect_right
 from collections import deque
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from markdown_it.token import Token
@@ -40,10 +40,12 @@ class _Mark(NamedTuple):
 
 
 class _Span(NamedTuple):
-    """Where a piece of an inline token's content stands in the text: two offsets and its length."""
+    """A line of an inline token's content, or a piece of a cell's between two bars."""
 
-    at: int
-    source: int
+    source: int  # where it stands in the text, ...
+    line: int
+    token: Token
+    at: int  # ... and in the token's content
     length: int
 
 
@@ -118,79 +120,50 @@ def places(tokens: Iterable[Token]) -> Iterator[tuple[int, str]]:
 
 
 def _place(state: StateCore) -> None:
-    """Give each inline token the marks on its lines."""
-    waiting: _Waiting = state.env[_KEY]
+    """Give each inline token the marks that stand in it."""
     lines = state.src.split("\n")
     starts = list(accumulate((len(line) + 1 for line in lines), initial=0))
-    on_line: dict[int, list[_Mark]] = {}
+    spans = list(_spans(state.tokens, lines, starts))
+    waiting: _Waiting = state.env[_KEY]
     for found in waiting.found:
-        on_line.setdefault(bisect_right(starts, found.at) - 1, []).append(found)
-    cells: dict[int, list[Token]] = {}
-    before = ""
-    for token in state.tokens:
-        if token.type == "inline" and token.map:
-            first, end = token.map
-            marks = [each for line in range(first, end) for each in on_line.get(line, ())]
-            if marks and before in {"th_open", "td_open"}:
-                cells.setdefault(first, []).append(token)
-            elif marks:
-                _give(token, _spans(token.content, lines, starts, first), marks)
-        before = token.type
-    for line, row in cells.items():
-        _give_row(row, lines[line], starts[line], on_line[line])
+        line = bisect_right(starts, found.at) - 1
+        number = bisect_right(spans, found.at, key=lambda span: span.source) - 1
+        if number < 0 or spans[number].line != line:  # no text stands before it on its line
+            after = spans[number + 1] if number + 1 < len(spans) else None
+            if after is None or after.line != line:
+                continue
+            if number < 0 or spans[number].token is not after.token:
+                number += 1
+        span = spans[number]
+        at = span.at + min(max(found.at - span.source, 0), span.length)
+        span.token.meta.setdefault("marks", []).append(_Mark(at, found.html))
 
 
-def _give(token: Token, spans: list[_Span], marks: Iterable[_Mark]) -> None:
-    token.meta["spans"] = spans
-    token.meta["marks"] = [_Mark(_at(spans, each.at), each.html) for each in marks]
-
-
-def _give_row(row: list[Token], line: str, start: int, marks: list[_Mark]) -> None:
-    """Give the cells of a table's row their marks: one behind a cell's bar belongs to the cell."""
-    filled: list[tuple[Token, list[_Span]]] = []
+def _spans(tokens: Iterable[Token], lines: list[str], starts: list[int]) -> Iterator[_Span]:
+    """The spans of all inline tokens, which keep their own in ``meta``."""
     column = 0
-    for token in row:
-        if token.content:
-            raw = token.content.replace("|", "\\|")
-            column = max(column, line.find(raw, column))
-            filled.append((token, _cell_spans(token.content, start + column)))
-            column += len(raw)
-    begins = [spans[0].source for _, spans in filled]
-    for number, (token, spans) in enumerate(filled):
-        own = [each for each in marks if max(bisect_right(begins, each.at) - 1, 0) == number]
-        if own:
-            _give(token, spans, own)
-
-
-def _spans(content: str, lines: Sequence[str], starts: Sequence[int], first: int) -> list[_Span]:
-    """The spans of a paragraph or heading: of each line its end, what stands before is markup."""
-    spans = []
-    at = 0
-    for number, part in enumerate(content.split("\n"), first):
-        column = lines[number].rfind(part)
-        if column < 0:  # a tab that was cut in two
-            column = max(0, len(lines[number]) - len(part))
-        spans.append(_Span(at, starts[number] + column, len(part)))
-        at += len(part) + 1
-    return spans
-
-
-def _cell_spans(content: str, source: int) -> list[_Span]:
-    """The spans of a cell, in whose source each bar has a backslash before it."""
-    spans: list[_Span] = []
-    at = 0
-    for number, part in enumerate(content.split("|")):
-        length = len(part) + bool(number)
-        spans.append(_Span(at, source + at + number, length))
-        at += length
-    return spans
-
-
-def _at(spans: Sequence[_Span], source: int) -> int:
-    """The place in the content of a place in the text."""
-    number = bisect_right(spans, source, key=lambda span: span.source) - 1
-    span = spans[max(number, 0)]
-    return span.at + min(max(source - span.source, 0), span.length)
+    for opening, token in pairwise(tokens):
+        if token.type == "tr_open":
+            column = 0
+        if token.type != "inline" or not token.map or not token.content:
+            continue
+        line, at, spans = token.map[0], 0, token.meta.setdefault("spans", [])
+        is_cell = opening.type in ("th_open", "td_open")
+        if is_cell:  # in its source each bar has a backslash before it
+            column = max(column, lines[line].find(token.content.replace("|", "\\|"), column))
+        for piece in token.content.split("|" if is_cell else "\n"):
+            if not is_cell:  # what stands before it is markup
+                column = lines[line].rfind(piece)
+                if column < 0:  # a tab that was cut in two
+                    column = max(0, len(lines[line]) - len(piece))
+            bar = is_cell and at > 0  # it belongs to the piece behind it
+            source = starts[line] + column - bar
+            spans.append(_Span(source, line, token, at - bar, len(piece) + bar))
+            at += len(piece) + 1
+            column += len(piece) + 2
+            line += not is_cell
+        column -= 2
+        yield from spans
 
 
 def _source(spans: Sequence[_Span], at: int) -> int:
