@@ -15,7 +15,7 @@ from claude_nb.cost.models import DEFAULT_MODEL, facts, known_models
 from claude_nb.cost.savings import payback
 from claude_nb.cost.usage import MILLION
 from claude_nb.render import labels
-from claude_nb.render.caching import KEPT, changed, pieces
+from claude_nb.render.caching import KEPT, changed
 from claude_nb.render.html import notes
 from claude_nb.render.markdown.markdown import ROOT_CLASSES
 from claude_nb.render.table import Table
@@ -162,7 +162,7 @@ class CachedSystem(System):
             written, read, uncached = map(labels.money, costs)
             said += [f"written for {written}", f"read for {read} instead of {uncached}"]
             if reads := payback(price, self.ttl):
-                said.append(f"pays for itself after {pieces(reads, 'read')}")
+                said.append(f"pays for itself after {labels.counted(reads, 'read')}")
         return " · ".join(said)
 
     def state(self) -> list[str]:

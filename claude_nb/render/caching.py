@@ -54,7 +54,7 @@ def worth(progress: Progress) -> str:
     elif used.saved < 0:
         said.append(f"{labels.money(-used.saved)} more than uncached")
         if not read and (reads := _payback(progress)):
-            said.append(f"pays for itself after {pieces(reads, 'read')}")
+            said.append(f"pays for itself after {labels.counted(reads, 'read')}")
     return f"cache: {' · '.join(said)}"
 
 
@@ -82,11 +82,6 @@ def changed(found: Difference | None) -> str:
     timed = _TIME.search(found.before) and _TIME.search(found.after)
     hint = " (a time or a date changes it whenever it is built)" if timed else ""
     return f"{place}: “{was}” became “{now}”{hint}"
-
-
-def pieces(number: int, noun: str) -> str:
-    """So many of something: ``1 read``, ``2 reads``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _around(line: str, at: int) -> str:

@@ -28,6 +28,11 @@ def count(tokens: int | None) -> str:
     return UNKNOWN if tokens is None else f"{tokens:,}"
 
 
+def counted(number: int, noun: str) -> str:
+    """So many of something: ``1 read``, ``2 reads``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def money(usd: float | None) -> str:
     """A price in USD, to a hundredth of a cent: ``$0.0142``."""
     if usd is None:

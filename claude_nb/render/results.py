@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from html import escape
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from claude_nb.errors import redact
-from claude_nb.render.labels import count, megabytes, more_characters
+from claude_nb.render.labels import count, counted, megabytes, more_characters
 from claude_nb.render.markdown.characters import MOST, clean
 from claude_nb.render.markdown.code_box import code_box
 from claude_nb.render.markdown.inline import (
@@ -108,13 +108,13 @@ class Result:
     """A result, read.
 
     Attributes:
-        what: What was done, in a few words.
-        came: What came of it, in a few words, if there is more to say.
-        parts: What there is to see of it.
+        title: What was done, in a few words.
+        summary: The outcome in a few words, if there is more to say.
+        parts: Its contents.
     """
 
-    what: str
-    came: str = ""
+    title: str
+    summary: str = ""
     parts: tuple[Part, ...] = ()
 
 
@@ -124,21 +124,22 @@ class _UnreadableError(Exception):
 
 def read(block: Block) -> Result | None:
     """Read a complete block, or return None if it has no readable form."""
-    reader = _READERS.get(block.type)
-    if reader is None or block.ended is None:
+    if block.type not in _READERS or block.ended is None:
         return None
+    title, reader = _READERS[block.type]
+    fields = block.to_dict() | ({"content": block.text} if block.text else {})
     try:
-        result = reader(block)
+        result = _failure(title, fields.get("content")) or reader(title, fields)
     except _UnreadableError:
         return None
     lost = "lost with the connection" if block.lost else ""
-    return replace(result, came=" · ".join(filter(None, [result.came, lost])))
+    return replace(result, summary=" · ".join(filter(None, [result.summary, lost])))
 
 
 def to_html(result: Result) -> tuple[str, str]:
-    """A result as HTML: what stands above it, and what a pane holds of it, if anything."""
-    came = f'<span style="{QUIET}"> → {text(result.came)}</span>' if result.came else ""
-    return f"<b>{text(result.what)}</b>{came}", "".join(map(_html, result.parts))
+    """A result as HTML: the label of its pane, and the pane's contents, if any."""
+    summary = f'<span style="{QUIET}"> → {text(result.summary)}</span>' if result.summary else ""
+    return f"<b>{text(result.title)}</b>{summary}", "".join(map(_html, result.parts))
 
 
 def _html(part: Part) -> str:
@@ -168,33 +169,33 @@ def _beside(item: Item) -> str:
     return " · ".join(filter(None, [host(item.url) or item.url, item.note]))
 
 
-def _quiet(said: str) -> str:
-    return f'<p style="{_CLOSE};font-size:90%;{QUIET}">{text(said)}</p>' if said else ""
+def _quiet(line: str) -> str:
+    return f'<p style="{_CLOSE};font-size:90%;{QUIET}">{text(line)}</p>' if line else ""
 
 
 def to_markdown(result: Result) -> str:
     """A result as Markdown; documents are left out."""
-    head = f"**{markdown(result.what)}**" + (f" → {markdown(result.came)}" if result.came else "")
+    summary = f" → {markdown(result.summary)}" if result.summary else ""
+    head = f"**{markdown(result.title)}**{summary}"
     return "\n\n".join(filter(None, [head, *map(_markdown, result.parts)]))
 
 
 def _markdown(part: Part) -> str:
-    said = markdown(_unshown(part))
+    if isinstance(part, Document):
+        return ""
     if isinstance(part, Items):
         lines = []
         for number, item in enumerate(part.items, 1):
-            lead = f"{number}." if part.numbered else "-"
             note = f" · {markdown(_beside(item))}" if _beside(item) else ""
+            lead = f"{number}." if part.numbered else "-"
             lines.append(f"{lead} {markdown_link(item.url, item.name)}{note}")
-        return "\n".join(lines) + (f"\n\n{said}" if said else "")
-    if isinstance(part, Document):
-        return ""
-    if isinstance(part, Code):
-        name = f"{markdown(part.name)}\n\n" if part.name else ""
-        shown = name + fenced(part.content, part.language or "text")
+        shown = "\n".join(lines)
+    elif isinstance(part, Code):
+        shown = fenced(part.content, part.language or "text")
     else:
         shown = clean(redact(part.content[:MOST]), prose=True)
-    return f"{shown}\n\n{said}" if said else shown
+    name = part.name if isinstance(part, Code) else ""
+    return "\n\n".join(filter(None, [markdown(name), shown, markdown(_unshown(part))]))
 
 
 def _unshown(part: Part) -> str:
@@ -205,22 +206,17 @@ def _unshown(part: Part) -> str:
     return more_characters(rest)
 
 
-def _web_search(block: Block) -> Result:
-    content = block.content
-    if failed := _failure("web search", content):
-        return failed
+def _web_search(title: str, fields: dict[str, Any]) -> Result:
     items = []
-    for each in _typed(list, content):
+    for each in _field(list, fields, "content"):
         found = _typed(dict, each)
         age = _optional(str, found, "page_age")
         items.append(Item(_field(str, found, "title"), _field(str, found, "url"), age or ""))
-    return Result("web search", _counted(len(items), "result"), _items(items, numbered=True))
+    return Result(title, counted(len(items), "result"), _items(items, numbered=True))
 
 
-def _web_fetch(block: Block) -> Result:
-    content = _typed(dict, block.content)
-    if failed := _failure("web fetch", content):
-        return failed
+def _web_fetch(title: str, fields: dict[str, Any]) -> Result:
+    content = _field(dict, fields, "content")
     url = _field(str, content, "url")
     document = _field(dict, content, "content")
     source = _field(dict, document, "source")
@@ -230,27 +226,17 @@ def _web_fetch(block: Block) -> Result:
     page = _items([Item(_optional(str, document, "title") or url, url, note)])
     if source.get("type") != "text":
         size = f"{_field(str, source, 'media_type')}, {megabytes(len(data) * 3 // 4)}"
-        return Result("web fetch", size, page)
+        return Result(title, size, page)
     beginning = Document(data[:_BEGINNING], max(0, len(data) - _BEGINNING))
-    return Result("web fetch", _counted(len(data), "character"), (*page, beginning))
+    return Result(title, counted(len(data), "character"), (*page, beginning))
 
 
-def _ran_code(block: Block) -> Result:
-    return _ran("ran code", block)
-
-
-def _ran_command(block: Block) -> Result:
-    return _ran("ran a command", block)
-
-
-def _ran(what: str, block: Block) -> Result:
-    content = _typed(dict, block.content)
-    if failed := _failure(what, content):
-        return failed
-    came = [f"exit {_field(int, content, 'return_code')}"]
+def _run(title: str, fields: dict[str, Any]) -> Result:
+    content = _field(dict, fields, "content")
+    summary = [f"exit {_field(int, content, 'return_code')}"]
     output = ""
     if content.get("type") == "encrypted_code_execution_result":
-        came.append("its output is encrypted")
+        summary.append("its output is encrypted")
     else:
         output = _field(str, content, "stdout")
     errors = _field(str, content, "stderr")
@@ -259,16 +245,13 @@ def _ran(what: str, block: Block) -> Result:
         for each in _field(list, content, "content")
     ]
     if files:
-        came.append(_counted(len(files), "file"))
-    return Result(
-        what, " · ".join(came), (*_code(output), *_code(errors, name="stderr"), *_items(files))
-    )
+        summary.append(counted(len(files), "file"))
+    parts: list[Part] = [*_code(output), *_code(errors, name="stderr"), *_items(files)]
+    return Result(title, " · ".join(summary), tuple(parts))
 
 
-def _edited(block: Block) -> Result:
-    content = _typed(dict, block.content)
-    if failed := _failure("file", content):
-        return failed
+def _edit(_: str, fields: dict[str, Any]) -> Result:
+    content = _field(dict, fields, "content")
     kind = _field(str, content, "type").removeprefix("text_editor_code_execution_")
     if kind == "create_result":
         updated = _field(bool, content, "is_file_update")
@@ -276,105 +259,100 @@ def _edited(block: Block) -> Result:
     if kind == "str_replace_result":
         lines = [_typed(str, line) for line in _optional(list, content, "lines") or []]
         added, removed = (sum(line.startswith(sign) for line in lines) for sign in "+-")
-        came = f"+{count(added)} −{_counted(removed, 'line')}" if lines else ""
+        change = f"+{count(added)} −{counted(removed, 'line')}" if lines else ""
         # With a line end: the last line of a diff is coloured only if it has one.
-        return Result("changed a file", came, _code("\n".join([*lines, ""]), language="diff"))
+        return Result("changed a file", change, _code("\n".join([*lines, ""]), language="diff"))
     if kind != "view_result":
-        _unreadable()
+        raise _UnreadableError
     shown = _field(str, content, "content")
     if (form := _field(str, content, "file_type")) != "text":
         return Result("viewed a file", form)
     first, number, total = (
         _optional(int, content, name) for name in ("start_line", "num_lines", "total_lines")
     )
-    came = ""
+    which = ""
     if first is not None and number is not None:
         of = "" if total is None else f" of {count(total)}"
-        came = f"lines {count(first)}–{count(first + number - 1)}{of}"
-    return Result("viewed a file", came, _code(shown))
+        which = f"lines {count(first)}–{count(first + number - 1)}{of}"
+    return Result("viewed a file", which, _code(shown))
 
 
-def _tool_search(block: Block) -> Result:
-    content = _typed(dict, block.content)
-    if failed := _failure("tool search", content):
-        return failed
-    found = _field(list, content, "tool_references")
+def _tool_search(title: str, fields: dict[str, Any]) -> Result:
+    found = _field(list, _field(dict, fields, "content"), "tool_references")
     items = [Item(_field(str, _typed(dict, each), "tool_name")) for each in found]
-    return Result("tool search", _counted(len(items), "tool"), _items(items))
+    return Result(title, counted(len(items), "tool"), _items(items))
 
 
-def _upload(block: Block) -> Result:
-    return Result("file in the container", _field(str, block.to_dict(), "file_id"))
+def _upload(title: str, fields: dict[str, Any]) -> Result:
+    return Result(title, _field(str, fields, "file_id"))
 
 
-def _mcp(block: Block) -> Result:
-    content = block.content
+def _mcp(title: str, fields: dict[str, Any]) -> Result:
+    content = fields.get("content")
     if not isinstance(content, str):
         texts = [_field(str, _typed(dict, each), "text") for each in _typed(list, content)]
         content = "\n".join(texts)
-    came = "failed" if _field(bool, block.to_dict(), "is_error") else "answered"
-    return Result("MCP tool", came, _code(content))
+    return Result(
+        title, "failed" if _field(bool, fields, "is_error") else "answered", _code(content)
+    )
 
 
-def _mcp_listing(block: Block) -> Result:
-    fields = block.to_dict()
+def _mcp_listing(title: str, fields: dict[str, Any]) -> Result:
     items = []
     for each in _field(list, fields, "tools"):
         tool = _typed(dict, each)
         about = _optional(str, tool, "description") or ""
         short = about if len(about) <= _ABOUT else f"{about[: _ABOUT - 1]}…"
         items.append(Item(_field(str, tool, "name"), note=short))
-    server = f"MCP server {_field(str, fields, 'mcp_server_name')}"
-    return Result(server, _counted(len(items), "tool"), _items(items))
+    server = f"{title} {_field(str, fields, 'mcp_server_name')}"
+    return Result(server, counted(len(items), "tool"), _items(items))
 
 
-def _advice(block: Block) -> Result:
-    content = _typed(dict, block.content)
-    if failed := _failure("advisor", content):
-        return failed
+def _advice(title: str, fields: dict[str, Any]) -> Result:
+    content = _field(dict, fields, "content")
     cut = " · cut off" if _optional(str, content, "stop_reason") == "max_tokens" else ""
     if content.get("type") == "advisor_redacted_result":
-        return Result("advisor", f"its advice is encrypted{cut}")
-    return Result("advisor", f"advice{cut}", (Prose(_field(str, content, "text")),))
+        return Result(title, f"its advice is encrypted{cut}")
+    return Result(title, f"advice{cut}", (Prose(_field(str, content, "text")),))
 
 
-def _compaction(block: Block) -> Result:
-    summary = block.text or _optional(str, block.to_dict(), "content")
+def _compaction(title: str, fields: dict[str, Any]) -> Result:
+    summary = _optional(str, fields, "content")
     if summary is None:
-        return Result("compaction", "failed: no summary")
+        return Result(title, "failed: no summary")
     return Result("conversation compacted", parts=(Prose(summary),))
 
 
-def _fallback(block: Block) -> Result:
-    fields = block.to_dict()
+def _fallback(_: str, fields: dict[str, Any]) -> Result:
     before, after = (_field(str, _field(dict, fields, side), "model") for side in ("from", "to"))
     category = _optional(str, _optional(dict, fields, "trigger") or {}, "category")
     why = f" ({category.replace('_', ' ')})" if category else ""
     return Result(f"{before} declined{why}", f"{after} goes on")
 
 
-_READERS: dict[str, Callable[[Block], Result]] = {
-    "web_search_tool_result": _web_search,
-    "web_fetch_tool_result": _web_fetch,
-    "code_execution_tool_result": _ran_code,
-    "bash_code_execution_tool_result": _ran_command,
-    "text_editor_code_execution_tool_result": _edited,
-    "tool_search_tool_result": _tool_search,
-    "container_upload": _upload,
-    "mcp_tool_result": _mcp,
-    "mcp_tool_listing": _mcp_listing,
-    "advisor_tool_result": _advice,
-    "compaction": _compaction,
-    "fallback": _fallback,
+_READERS: dict[str, tuple[str, Callable[[str, dict[str, Any]], Result]]] = {
+    "web_search_tool_result": ("web search", _web_search),
+    "web_fetch_tool_result": ("web fetch", _web_fetch),
+    "code_execution_tool_result": ("ran code", _run),
+    "bash_code_execution_tool_result": ("ran a command", _run),
+    "text_editor_code_execution_tool_result": ("file", _edit),
+    "tool_search_tool_result": ("tool search", _tool_search),
+    "container_upload": ("file in the container", _upload),
+    "mcp_tool_result": ("MCP tool", _mcp),
+    "mcp_tool_listing": ("MCP server", _mcp_listing),
+    "advisor_tool_result": ("advisor", _advice),
+    "compaction": ("compaction", _compaction),
+    "fallback": ("fallback", _fallback),
 }
+"""Each type of block: a title, and what reads its fields."""
 
 
-def _failure(what: str, content: Any) -> Result | None:
+def _failure(title: str, content: Any) -> Result | None:
     """The result of a tool that failed, or None if it did not."""
     if not (isinstance(content, dict) and str(content.get("type")).endswith("_error")):
         return None
-    said = _optional(str, content, "error_message")
-    return Result(what, f"failed: {_field(str, content, 'error_code')}", _code(said or ""))
+    message = _optional(str, content, "error_message")
+    return Result(title, f"failed: {_field(str, content, 'error_code')}", _code(message or ""))
 
 
 def _code(content: str, *, language: str = "", name: str = "") -> tuple[Code, ...]:
@@ -389,10 +367,6 @@ def _items(items: Sequence[Item], *, numbered: bool = False) -> tuple[Items, ...
     return (Items(items[:_ITEMS], numbered, max(0, len(items) - _ITEMS)),)
 
 
-def _counted(number: int, what: str) -> str:
-    return f"{count(number)} {what}{'' if number == 1 else 's'}"
-
-
 def _field(kind: type[_T], fields: dict[str, Any], name: str) -> _T:
     return _typed(kind, fields.get(name))
 
@@ -404,9 +378,5 @@ def _optional(kind: type[_T], fields: dict[str, Any], name: str) -> _T | None:
 
 def _typed(kind: type[_T], value: Any) -> _T:
     if not isinstance(value, kind) or isinstance(value, bool) is not (kind is bool):
-        _unreadable()
+        raise _UnreadableError
     return value
-
-
-def _unreadable() -> NoReturn:
-    raise _UnreadableError
