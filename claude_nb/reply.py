@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from claude_nb.errors import InputError, StoppedError, redact
 from claude_nb.render import code, saved_output
-from claude_nb.render.text_runs import passages, raw
+from claude_nb.render.text_runs import raw, text_runs
 from claude_nb.render.timeline import Timeline
 from claude_nb.request.attachments.attachment import register_attachment
 from claude_nb.request.place import execution, is_result
@@ -132,7 +132,7 @@ class Reply(Progress):
 
         A fence that was open when the reply ended counts as far as it came.
         """
-        texts = [raw(blocks) for blocks in passages(self) if blocks[0].type == "text"]
+        texts = [raw(blocks) for blocks in text_runs(self) if blocks[0].type == "text"]
         return [block for text in texts for block in code.code_blocks(text)]
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from claude_nb.errors import redact
-from claude_nb.render import labels
+from claude_nb.render import colours, labels
 from claude_nb.render.html import QUIET, badge, dot, notes, pane, text
 from claude_nb.render.markdown.characters import brief, clean
 from claude_nb.render.markdown.markdown import ROOT_CLASSES
@@ -20,17 +20,16 @@ _WIDTH = 320
 """Pixels of the bar: in pixels, because a notebook that is not trusted keeps no other size."""
 
 _BAR = "#88888833"
-_CLAY, _GREEN, _YELLOW, _RED = "#d07a55", "#4c9a70", "#c08a1e", "#d0453a"
 _COLOURS = {
-    "complete": _GREEN,
-    "truncated": _YELLOW,
-    "refused": _YELLOW,
-    "invalid": _YELLOW,
-    "canceled": "#8a8f98",
-    "not sent": "#8a8f98",
-    "errored": _RED,
-    "expired": _RED,
-    "missing": _RED,
+    "complete": colours.GREEN,
+    "truncated": colours.YELLOW,
+    "refused": colours.YELLOW,
+    "invalid": colours.YELLOW,
+    "canceled": colours.GREY,
+    "not sent": colours.GREY,
+    "errored": colours.RED,
+    "expired": colours.RED,
+    "missing": colours.RED,
 }
 
 
@@ -140,7 +139,7 @@ def _bar(picture: Picture) -> str:
     counts = picture.counts.items() if picture.total else ()
     shares = [(count / picture.total, _COLOURS[name]) for name, count in counts if name in _COLOURS]
     if of:
-        shares = [(done / of, _CLAY)]
+        shares = [(done / of, colours.CLAY)]
     left = _WIDTH
     boxes = []
     for share, colour in shares:

@@ -1,4 +1,4 @@
-"""What is said about the cache: what went through it, what that was worth, why it was missed."""
+"""The notes on the cache: tokens read and written, what that saved, why it was missed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from claude_nb.streaming.progress import Progress
 
 KEPT = {"5m": "5 minutes", "1h": "an hour"}
-"""How long an entry is kept after its last use, in words."""
+"""How long an entry is kept after its last use."""
 
 _SHOWN = 40
 """Characters of a changed line that are shown."""
@@ -26,7 +26,7 @@ _TIME = re.compile(r"\b\d{1,2}:\d\d\b|\b\d{4}-\d\d-\d\d\b")
 
 
 def lines(progress: Progress) -> list[str]:
-    """What stands below the usage table of a reply that has to do with the cache."""
+    """The lines below the usage table, for a reply that used the cache or was meant to."""
     found = [worth(progress)]
     if miss := progress.cache_miss:
         found.append(why(miss))
@@ -34,42 +34,42 @@ def lines(progress: Progress) -> list[str]:
 
 
 def worth(progress: Progress) -> str:
-    """What was read and written, for how much, and what was saved; empty if there was neither."""
+    """The tokens read and written, their cost, and what was saved; empty if there were none."""
     used = progress.savings
     read, written = used.read_tokens, used.written_tokens
     if not read and not written:
         return ""
-    said = []
+    parts = []
     if read:
         instead = f"{labels.money(used.read_cost)} instead of {labels.money(used.read_uncached)}"
-        said.append(f"{labels.count(read)} tokens read for {instead}")
+        parts.append(f"{labels.count(read)} tokens read for {instead}")
     if written:
         noun = "" if read else "tokens "
         cost = labels.money(used.written_cost)
-        said.append(f"{labels.count(written)} {noun}written for {cost}")
+        parts.append(f"{labels.count(written)} {noun}written for {cost}")
     if used.saved is None:
-        said.append("what it saved is unknown")
+        parts.append("what it saved is unknown")
     elif used.saved > 0:
-        said.append(f"saved {labels.money(used.saved)}")
+        parts.append(f"saved {labels.money(used.saved)}")
     elif used.saved < 0:
-        said.append(f"{labels.money(-used.saved)} more than uncached")
+        parts.append(f"{labels.money(-used.saved)} more than uncached")
         if not read and (reads := _payback(progress)):
-            said.append(f"pays for itself after {labels.counted(reads, 'read')}")
-    return f"cache: {' · '.join(said)}"
+            parts.append(f"pays for itself after {labels.counted(reads, 'read')}")
+    return f"cache: {' · '.join(parts)}"
 
 
 def why(miss: CacheMiss) -> str:
-    """Why less was read than there could have been."""
-    said = _WHY[miss.reason](miss)
+    """Why less was read than possible."""
+    reason = _WHY[miss.reason](miss)
     if miss.reason in ("under_minimum", "not_cached"):
-        return f"cache: {said}"
+        return f"cache: {reason}"
     missed = "read in part" if miss.partial else "not read"
     source = "the server says that " if miss.by_server else ""
-    return f"cache: {missed} · {source}{said}"
+    return f"cache: {missed} · {source}{reason}"
 
 
 def changed(found: Difference | None) -> str:
-    """Where two system prompts differ, and how."""
+    """The first difference between two system prompts."""
     if found is None:
         return "its parts are divided in another way"
     place = f"{found.part}, line {found.line}"
@@ -85,7 +85,7 @@ def changed(found: Difference | None) -> str:
 
 
 def _around(line: str, at: int) -> str:
-    """A line, or what stands around a place in it."""
+    """A line, or the part of a long one around a place."""
     if len(line) <= _SHOWN:
         return line
     start = max(0, min(at - _SHOWN // 2, len(line) - _SHOWN))

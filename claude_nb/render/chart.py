@@ -1,8 +1,7 @@
-"""Tokens by kind over time, as bars that need neither a picture nor a script.
+"""A bar chart of tokens by kind over time, without a picture or a script.
 
-JupyterLab takes SVG out of a notebook that is not trusted. It keeps boxes with a size and a
-background: so the bars are boxes, in colours that stand out on a white and on a black page, and
-that eyes without red or green tell apart.
+JupyterLab removes SVG from a notebook that is not trusted, but keeps boxes with a size and a
+background: so the bars are boxes.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from claude_nb.render import labels
+from claude_nb.render import colours, labels
 from claude_nb.render.html import QUIET, text
 
 if TYPE_CHECKING:
@@ -21,18 +20,19 @@ if TYPE_CHECKING:
     from claude_nb.cost.usage import Usage
 
 KINDS = {
-    "cache read": "#4aa3dc",
-    "cache write": "#dd8a2e",
-    "input": "#8a8f98",
-    "output": "#9467bd",
+    "cache read": colours.BLUE,
+    "cache write": colours.ORANGE,
+    "input": colours.GREY,
+    "output": colours.PURPLE,
 }
-"""The kinds of tokens, from the foot of a bar to its top, and their colours."""
+"""The kinds of tokens, from the foot of a bar to its top, in colours that can be told apart without
+red or green."""
 
 MAX_BARS = 60
-"""Beyond that, a bar stands for several requests."""
+"""With more requests than this, a bar stands for several."""
 
 _HEIGHT = 72
-"""Pixels of the highest bar."""
+"""The highest bar in pixels."""
 
 _TITLE = "Tokens over time"
 
@@ -41,11 +41,11 @@ _LEVELS = " ▁▂▃▄▅▆▇█"
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """The tokens of a request, or of several that follow each other.
+    """The tokens of a request, or of several in a row.
 
     Attributes:
         when: When the first of them was sent, in local time.
-        counts: Their tokens, in the order of ``KINDS``; what is not known is left out.
+        counts: Their tokens, in the order of ``KINDS``; unknown ones count as 0.
     """
 
     when: datetime
@@ -53,7 +53,7 @@ class Bar:
 
 
 class Chart:
-    """Bars of tokens, which show themselves in a notebook and in a terminal.
+    """A bar chart with a form for notebooks and one for terminals.
 
     Args:
         used: When each request was sent (ISO 8601) and what it used, the earliest first.
@@ -88,7 +88,7 @@ class Chart:
             for count, colour in zip(bar.counts, KINDS.values(), strict=True)
             if count
         ]
-        said = ", ".join(
+        counts = ", ".join(
             f"{kind} {labels.count(count)}"
             for kind, count in zip(KINDS, bar.counts, strict=True)
             if count
@@ -97,7 +97,7 @@ class Chart:
             "display:inline-block;vertical-align:bottom;width:9px;margin-right:2px;"
             "border-bottom:1px solid #888888"
         )
-        title = text(f"{bar.when:%H:%M:%S}: {said or labels.UNKNOWN}")
+        title = text(f"{bar.when:%H:%M:%S}: {counts or labels.UNKNOWN}")
         return f'<div style="{style}" title="{title}">{"".join(reversed(boxes))}</div>'
 
     def __repr__(self) -> str:
@@ -115,7 +115,7 @@ class Chart:
         return _LEVELS[max(1, round(top * count / self._highest)) if count else 0]
 
     def _caption(self) -> str:
-        """What a bar is, how high the highest is, and when the first and the last were sent."""
+        """What a bar stands for, the tokens of the highest, the time of the first and the last."""
         first, last = self.bars[0].when, self.bars[-1].when
         form = "%H:%M:%S" if first.date() == last.date() else "%Y-%m-%d %H:%M"
         times = f"{first:{form}}" + (f" to {last:{form}}" if len(self.bars) > 1 else "")

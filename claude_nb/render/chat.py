@@ -65,7 +65,7 @@ def answer(progress: Progress, done: Mapping[Block, html.Rendered] = html.NOTHIN
     note = labels.card(progress)
     notes = html.notes(progress.notes) if progress.notes else ""
     return Answer(
-        html=notes + html.said(progress, done=done),
+        html=notes + html.content(progress, done=done),
         below=html.card(note) if note else "",
         usage=html.usage(progress),
         line=_tokens(progress),

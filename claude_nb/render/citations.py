@@ -1,4 +1,4 @@
-"""What a reply cites: its sources, each with one number, and the marks that lead to them."""
+"""The sources that a reply cites, numbered, and the marks in its text that name them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.errors import redact
-from claude_nb.render import text_runs
 from claude_nb.render.markdown.inline import QUIET, host, link, markdown, markdown_link, text
 from claude_nb.render.partial_json import write
+from claude_nb.render.text_runs import text_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,9 +26,9 @@ class Source:
 
     Attributes:
         number: Its number in the reply, from 1.
-        title: What it is called; its address or its place among the documents if it has no title.
-        url: Its address as it came, of whatever kind; empty for a document.
-        quotes: What is cited of it, in the order in which it is cited, each once.
+        title: Its title, or else its address or its place among the documents.
+        url: Its address as it came, of any scheme; empty for a document.
+        quotes: The passages that are cited, in their order, each once.
     """
 
     number: int
@@ -47,7 +47,7 @@ class Sources:
     def of(cls, progress: Progress) -> Sources:
         """The sources that a reply has cited so far."""
         found = cls()
-        for blocks in text_runs.passages(progress):
+        for blocks in text_runs(progress):
             for block in blocks:
                 if block.type == "text" and block.ended is not None and not block.lost:
                     found.cite(block)
@@ -60,10 +60,10 @@ class Sources:
         return len(self._sources)
 
     def cite(self, block: Block) -> list[Source]:
-        """Take in what a complete text block cites; the same block cites the same again.
+        """Add what a complete text block cites; to add a block again changes nothing.
 
         Returns:
-            Its sources, each once. A block without a word in it cites nothing.
+            The block's sources, each once; none if it holds only white space.
         """
         cited: dict[int, Source] = {}
         for citation in filter(None, block.citations) if block.text.strip() else ():
@@ -84,18 +84,18 @@ class Sources:
         return self._sources[key]
 
     def mark(self, block: Block) -> str:
-        """The mark behind a complete text block, as HTML: a number for each of its sources."""
+        """The mark behind a complete text block as HTML: the number of each source, linked."""
         cited = self.cite(block)
         shown = "".join(link(each.url, f"[{each.number}]", title=each.title) for each in cited)
         # The line height keeps lines with a mark as far apart as others are.
         return f'<sup style="line-height:0">{shown}</sup>' if shown else ""
 
     def mark_text(self, block: Block) -> str:
-        """The mark behind a complete text block, as plain text: ``[1][3]``."""
+        """The mark behind a complete text block as plain text: ``[1][3]``."""
         return "".join(f"[{source.number}]" for source in self.cite(block))
 
     def to_html(self) -> tuple[str, str]:
-        """The list of sources as HTML: what stands above it, and the list."""
+        """The list of sources as HTML: the label of its pane, and the list."""
         items = "".join(f"<li>{_item(source)}</li>" for source in self)
         label = f'<b>Sources</b><span style="{QUIET}"> · {len(self)}</span>'
         return label, f'<ol style="margin:0 0 4px">{items}</ol>'
@@ -124,7 +124,7 @@ def _item(source: Source) -> str:
 
 
 def _where(source: Source) -> str:
-    """Where a source is found: its server, or what it has for an address; else nothing."""
+    """The server of a source, or its address if that is no link; else nothing."""
     return host(source.url) or (source.url if source.url != source.title else "")
 
 
@@ -135,9 +135,9 @@ def _quotes(source: Source) -> Sequence[str]:
 
 
 def _quote(citation: dict[str, Any]) -> str:
-    """The words that are cited, and the page they stand on where that is known."""
-    said = " ".join(_string(citation.get("cited_text"))[: 4 * _LONGEST_QUOTE].split())
-    short = said if len(said) <= _LONGEST_QUOTE else f"{said[: _LONGEST_QUOTE - 1]}…"
+    """The text that is cited, after its page numbers if they are known."""
+    quote = " ".join(_string(citation.get("cited_text"))[: 4 * _LONGEST_QUOTE].split())
+    short = quote if len(quote) <= _LONGEST_QUOTE else f"{quote[: _LONGEST_QUOTE - 1]}…"
     first, end = citation.get("start_page_number"), citation.get("end_page_number")
     page = ""
     if isinstance(first, int) and isinstance(end, int):  # the end is the page behind the last

@@ -1,4 +1,4 @@
-"""The code of a reply: what stands in its Markdown's fences."""
+"""The fenced code of a reply."""
 
 from __future__ import annotations
 
@@ -28,14 +28,13 @@ class CodeBlock:
 
 
 def code_blocks(text: str) -> list[CodeBlock]:
-    """Take the fenced blocks out of Markdown, in lists and quotes too; indented code is left.
+    """The fenced blocks of Markdown, also those in lists and quotes; not indented code.
 
     Args:
         text: Markdown as the model wrote it. A fence that is not closed ends with the text.
 
     Returns:
-        The blocks in their order, with the characters that are shown: what hides or deceives is
-        visible here too (see ``characters``).
+        The blocks in their order; hidden characters in them are visible (see ``characters``).
     """
     return [
         CodeBlock(markdown.language_of(token), in_code(token.content.removesuffix("\n")))
@@ -45,11 +44,7 @@ def code_blocks(text: str) -> list[CodeBlock]:
 
 
 def code_for_cell(blocks: Sequence[CodeBlock]) -> str:
-    """Join what is Python among the blocks of a reply, or all of them if none is.
-
-    Returns:
-        The code, a blank line between two blocks; empty if there is none.
-    """
+    """The Python blocks of a reply, or all blocks if none is Python, joined by blank lines."""
     python = [block for block in blocks if block.language.lower() in _PYTHON]
     codes = [block.code.strip("\n") for block in python or blocks]
     return "\n\n".join(filter(None, codes))

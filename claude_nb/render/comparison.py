@@ -1,7 +1,7 @@
-"""Replies side by side: columns, and one table that compares them; in three forms.
+"""Replies side by side, and one table that compares them, as HTML, Markdown and plain text.
 
-Where the columns do not fit beside each other they stand one below the other, by the browser's own
-doing: a saved notebook has no style sheet that could ask how wide the page is.
+The columns wrap where the page is narrow (flexbox): a saved notebook has no style sheet that could
+ask for the page's width.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Side:
     """One of the replies.
 
     Attributes:
-        name: What it is called: its model, and what else it differs in.
+        name: Its title: the model, and the options that differ.
         reply: The reply.
     """
 
@@ -51,8 +51,8 @@ def page(
     Args:
         sides: The replies, in the order of their columns.
         now: While they stream, the time (``time.monotonic()``).
-        opened: The blocks whose panes the reader has opened.
-        done: What has been rendered already, by the (first) block that it shows.
+        opened: As for ``html.reply``.
+        done: As for ``html.reply``.
     """
     columns = "".join(
         f'<div style="{_COLUMN}">'
@@ -72,11 +72,11 @@ def mimebundle(
     opened: Container[Block] = frozenset(),
     done: Mapping[Block, html.Rendered] = html.NOTHING,
 ) -> dict[str, str]:
-    """The replies for a notebook's output: HTML, Markdown and plain text; see ``page``."""
+    """The replies for a notebook's output; see ``page``."""
     rows = table(sides)
     marked = [f"**{html.text(side.name)}**\n\n{text.markdown(side.reply)}" for side in sides]
     plain = [f"{side.name}\n\n{text.plain(side.reply)}" for side in sides]
-    # Looked at as a whole: a link in one part may be defined in another.
+    # Checked as a whole: a link in one part may be defined in another.
     joined = text.harmless("\n\n---\n\n".join([*marked, _marked(rows)]))
     return {
         "text/html": page(sides, opened=opened, done=done),
@@ -98,12 +98,12 @@ def metadata(sides: Sequence[Side]) -> dict[str, Any]:
 
 
 def have_ended(sides: Sequence[Side]) -> bool:
-    """Whether no more is to come of any of them."""
+    """Whether all of them have ended."""
     return all(side.reply.outcome is not Outcome.STREAMING for side in sides)
 
 
 def table(sides: Sequence[Side]) -> Table:
-    """The table that compares them: what went through the cache is there if anything did."""
+    """The table that compares them; it has columns for the cache if any of them used it."""
     used = [side.reply.usage for side in sides]
     is_cached = any(u.cache_write_tokens or u.cache_read_tokens for u in used)
     cache = ("cache write", "cache read") if is_cached else ()
@@ -135,7 +135,7 @@ def _count(sides: Sequence[Side]) -> str:
 
 
 def _marked(rows: Table) -> str:
-    """A table in Markdown; what stands in it is safe as HTML, and has no bars."""
+    """A table as Markdown, with its cells escaped."""
     lines = [rows.heads, tuple("--:" for _ in rows.heads), *rows.rows]
     cells = [[html.text(cell).replace("|", "&#124;") for cell in line] for line in lines]
     cells[1][0] = ":--"

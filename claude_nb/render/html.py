@@ -1,9 +1,9 @@
-"""A reply as HTML: blocks in panes, the card, the usage table.
+"""A reply as HTML: its blocks in panes, the card, the usage table.
 
 What is saved in a notebook loses its ``<style>``, its scripts and its CSS variables when the
 notebook is not trusted, so there are none: the host's own styles do the work, and the few inline
-properties used here are among those that JupyterLab's sanitiser keeps. ``opacity`` is what makes
-text quiet in a light and in a dark theme alike.
+properties used here are among those that JupyterLab's sanitiser keeps. ``opacity`` dims text in
+light and in dark themes alike.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 from claude_nb.cost.models import facts
 from claude_nb.errors import redact
-from claude_nb.render import caching, labels, partial_json, results, tool_results
+from claude_nb.render import caching, colours, labels, partial_json, results, tool_results
 from claude_nb.render.citations import Sources
 from claude_nb.render.markdown.characters import MOST
 from claude_nb.render.markdown.inline import QUIET as QUIET  # noqa: PLC0414 - shared from here
 from claude_nb.render.markdown.inline import text as text  # noqa: PLC0414 - and this
 from claude_nb.render.markdown.markdown import ROOT_CLASSES, rendered, saved, to_blocks, to_html
-from claude_nb.render.text_runs import breaks, marked, passages, raw
+from claude_nb.render.text_runs import breaks, marked, raw, text_runs
 from claude_nb.streaming.block import TOOL_CALLS
 from claude_nb.streaming.events import ToolRan
 from claude_nb.streaming.progress import Outcome
@@ -38,20 +38,19 @@ Rendered = list[str]
 blocks in the live form, or its JSON."""
 
 NOTHING: Mapping[Block, Rendered] = MappingProxyType({})
-"""Nothing has been rendered yet."""
+"""No block has been rendered yet."""
 
 _STATUS = "margin:0 0 4px;line-height:24px"
 _DOT = "display:inline-block;width:7px;height:7px;margin-right:7px;border-radius:50%"
 _COLOURS = {
-    Outcome.STREAMING: "#d07a55",
-    Outcome.COMPLETE: "#4c9a70",
-    Outcome.TRUNCATED: "#c08a1e",
-    Outcome.REFUSED: "#c08a1e",
-    Outcome.STOPPED: "#c08a1e",
-    Outcome.DROPPED: "#d0453a",
-    Outcome.FAILED: "#d0453a",
+    Outcome.STREAMING: colours.CLAY,
+    Outcome.COMPLETE: colours.GREEN,
+    Outcome.TRUNCATED: colours.YELLOW,
+    Outcome.REFUSED: colours.YELLOW,
+    Outcome.STOPPED: colours.YELLOW,
+    Outcome.DROPPED: colours.RED,
+    Outcome.FAILED: colours.RED,
 }
-"""Colours that stand out on a white and on a black page."""
 
 _PANE = "border-left:2px solid #88888866;margin:8px 0 12px;padding:0 0 0 12px"
 _CARD = "border:1px solid #88888844;border-radius:3px;margin:8px 0 12px;padding:6px 12px"
@@ -83,11 +82,11 @@ def reply(
     Args:
         progress: The reply so far.
         now: While it streams, the time (``time.monotonic()``).
-        opened: The blocks whose panes the reader has opened.
-        done: What has been rendered already, by the (first) block that it shows.
+        opened: The blocks with a pane that the reader has opened.
+        done: The rendered form of each complete block, or of each text run by its first block.
 
     Returns:
-        HTML that is safe in a trusted cell: nothing that came from a server is unescaped.
+        HTML that is safe in a trusted cell: all text from a server is escaped.
     """
     parts = body(progress, now=now, opened=opened, done=done)
     if progress.ended is not None:
@@ -105,45 +104,45 @@ def body(
     done: Mapping[Block, Rendered] = NOTHING,
     name: str = "",
 ) -> str:
-    """A reply without its usage: the line above, what was said, and the card.
+    """A reply without its usage: status line, content and card.
 
     Args:
         progress: The reply so far.
-        now: While it streams, the time (``time.monotonic()``).
-        opened: The blocks whose panes the reader has opened.
+        now: As for ``reply``.
+        opened: As for ``reply``.
         done: As for ``reply``.
-        name: What it is called; by default by its model.
+        name: The reply's name; by default its model.
     """
-    parts = [status(progress, now, name), notes(progress.notes) if progress.notes else ""]
-    parts.append(said(progress, opened, done))
+    parts = [status_line(progress, now, name), notes(progress.notes) if progress.notes else ""]
+    parts.append(content(progress, opened, done))
     if note := labels.card(progress):
         parts.append(card(note))
     return "".join(parts)
 
 
-def said(
+def content(
     progress: Progress,
     opened: Container[Block] = frozenset(),
     done: Mapping[Block, Rendered] = NOTHING,
 ) -> str:
-    """What came, in its order, and the sources that it cites behind it."""
+    """The blocks of a reply in their order, and the sources that they cite."""
     owners = {b: message for message in reversed(progress.messages) for b in message.content}
     sources = Sources()
     parts: list[str] = []
-    for blocks in passages(progress):
+    for blocks in text_runs(progress):
         first = blocks[0]
         if is_json(progress, first):
             parts += [json_text(item, done.get(item)) for item in blocks]
         elif first.type == "text":
-            parts.append(passage(blocks, sources, done.get(first)))
+            parts.append(text_run(blocks, sources, done.get(first)))
         elif progress.shows(first):
             known = done.get(first)
             parts.append(block(first, owners[first], is_open=first in opened, done=known))
     return "".join([*parts, source_list(sources)])
 
 
-def status(progress: Progress, now: float | None = None, name: str = "") -> str:
-    """The line above a reply: model or name, what it is doing or how it ended, how long."""
+def status_line(progress: Progress, now: float | None = None, name: str = "") -> str:
+    """The line above a reply: its name or model, its status, the time it took."""
     sent = progress.messages[0].sent if progress.messages else None
     end = progress.ended if progress.ended is not None else now
     elapsed = "" if sent is None or end is None else f" · {labels.seconds(end - sent)}"
@@ -155,12 +154,12 @@ def status(progress: Progress, now: float | None = None, name: str = "") -> str:
 
 
 def dot(outcome: Outcome) -> str:
-    """The dot at the beginning of the line: its colour says how it goes."""
+    """The dot at the beginning of the status line, in the outcome's colour."""
     return f'<span style="{_DOT};background:{_COLOURS[outcome]}"></span>'
 
 
 def notes(lines: Iterable[str]) -> str:
-    """What is said about what was sent."""
+    """Notes on the request, a line each."""
     shown = "<br>".join(map(text, lines))
     return f'<p style="margin:0 0 10px;font-size:90%;{QUIET}">{shown}</p>'
 
@@ -168,13 +167,18 @@ def notes(lines: Iterable[str]) -> str:
 def block(
     item: Block, message: Message, *, is_open: bool = False, done: Rendered | None = None
 ) -> str:
-    """A block that is no text in its readable form; a pane is folded unless it is being written."""
+    """A block other than text; its pane is open while the block is being written."""
     growing = item.ended is None
     is_open = is_open or growing
     if item.type == "thinking":
-        shown = to_html(redact(item.text[:MOST]), live=growing) if done is None else _saved(done)
         label = thinking_label(item, message)
-        return pane(label, shown + unshown(item), is_open=is_open) if item.text else line(label)
+        if not item.text:
+            return line(label)
+        if done is None:
+            shown = to_html(redact(item.text[:MOST]), live=growing)
+        else:
+            shown = "".join(map(saved, done))
+        return pane(label, shown + unshown(item), is_open=is_open)
     if item.type in TOOL_CALLS:
         body = tool_input(item, done) + tool_result(item)
         return pane(tool_label(item), body, is_open=is_open)
@@ -182,28 +186,24 @@ def block(
 
 
 def is_json(progress: Progress, item: Block) -> bool:
-    """Whether a text is shown as the JSON that was asked for."""
+    """Whether a text is shown as JSON, because the request asked for JSON."""
     return progress.is_json and item.type == "text" and item.text.lstrip()[:1] in ("{", "[")
 
 
 def may_be_json(progress: Progress, item: Block) -> bool:
-    """Whether too little has come of a text to say."""
+    """Whether a text has no character yet that tells whether it is JSON."""
     is_open = progress.is_json and item.type == "text" and item.ended is None
     return is_open and not item.text.strip()
 
 
 def json_text(item: Block, done: Rendered | None = None) -> str:
-    """A text that is JSON, made readable."""
+    """A text that is JSON, indented and coloured."""
     shown = partial_json.to_html(item.text[:MOST]) if done is None else "".join(done)
     return shown + unshown(item)
 
 
-def _saved(done: Rendered) -> str:
-    return "".join(map(saved, done))
-
-
-def passage(blocks: Sequence[Block], sources: Sources, done: Rendered | None = None) -> str:
-    """Texts that are one, with the marks of what they cite; what they cite is taken in."""
+def text_run(blocks: Sequence[Block], sources: Sources, done: Rendered | None = None) -> str:
+    """A text run with its citation marks; what it cites is added to the sources."""
     if done is None:
         live = any(item.ended is None for item in blocks)
         shown = rendered(marked(blocks, sources.mark), live=live)
@@ -217,37 +217,38 @@ def passage(blocks: Sequence[Block], sources: Sources, done: Rendered | None = N
 
 
 def break_place(blocks: Iterable[Block], at: int) -> int:
-    """How many of a passage's Markdown blocks stand above a seam: the broken one is the last."""
+    """The number of Markdown blocks of a text run as far as it was broken off."""
     return len(to_blocks(redact(raw(blocks)[: min(at, MOST)])))
 
 
 def unshown_text(blocks: Iterable[Block]) -> str:
-    """The line below a passage that is longer than what is shown of it."""
-    said = labels.more_characters(len(raw(blocks)) - MOST)
-    return line(said) if said else ""
+    """The line below a text run of which not all is shown."""
+    more = labels.more_characters(len(raw(blocks)) - MOST)
+    return line(more) if more else ""
 
 
 def unshown(item: Block) -> str:
-    """The line below a block that is longer than what is shown of it."""
-    said = labels.more_characters(len(item.text) - MOST)
-    return line(said) if said else ""
+    """The line below a block of which not all is shown."""
+    more = labels.more_characters(len(item.text) - MOST)
+    return line(more) if more else ""
 
 
 def break_line(found: Break) -> str:
     """The line where a text was broken off."""
-    style = "border-top:1px dashed #c08a1e;margin:2px 0 10px;padding:2px 0 0;font-size:85%"
-    return f'<div style="{style};{QUIET}">{text(labels.break_line(found))}</div>\n'
+    border = f"border-top:1px dashed {colours.YELLOW}"
+    style = f"{border};margin:2px 0 10px;padding:2px 0 0;font-size:85%;{QUIET}"
+    return f'<div style="{style}">{text(labels.break_line(found))}</div>\n'
 
 
 def thinking_label(item: Block, message: Message) -> str:
-    """What stands above a thinking block."""
+    """The label of a thinking block's pane."""
     only = sum(other.type == "thinking" for other in message.content) == 1
     strong, rest = labels.thought(item, message.usage.thinking_tokens if only else None)
     return f'<b>{strong}</b><span style="{QUIET}">{text(rest)}</span>'
 
 
 def tool_label(item: Block) -> str:
-    """What stands above a tool call: its name, and its arguments in short."""
+    """The label of a tool call's pane: its name, arguments and outcome."""
     name = f"<b>{text(item.name or item.type)}</b>"
     if item.ended is None:
         return f"{name} · writing input"
@@ -255,46 +256,46 @@ def tool_label(item: Block) -> str:
         return f"{name} · lost with the connection"
     if len(item.text) > MOST:
         return name
-    ran = text(labels.ran(item))
+    outcome = text(labels.call_outcome(item))
     if item.input is None:
-        return f"{name}{ran}" if ran else f"{name} · its input is not complete JSON"
+        return f"{name}{outcome}" if outcome else f"{name} · its input is not complete JSON"
     arguments = text(labels.call(item).removeprefix(item.name or item.type))
-    return f'{name}<span style="{QUIET}">{arguments}{ran}</span>'
+    return f'{name}<span style="{QUIET}">{arguments}{outcome}</span>'
 
 
 def tool_input(item: Block, done: Rendered | None = None) -> str:
-    """A tool call's input, as far as it came, made readable."""
+    """A tool call's input so far, indented and coloured."""
     if item.text or done is not None:
         return json_text(item, done)
     return partial_json.to_html(partial_json.write(item.input)[:MOST])
 
 
 def tool_result(item: Block) -> str:
-    """What came of a tool call; empty while nothing has."""
+    """The result of a tool call; empty while there is none."""
     return tool_results.to_pane(item.run) if isinstance(item.run, ToolRan) else ""
 
 
 def line(label: str) -> str:
-    """A block of which there is nothing to read."""
+    """A line in the place of a pane that would be empty."""
     return f'<p style="margin:6px 0;{QUIET}">{label}</p>'
 
 
 def _other(item: Block, *, is_open: bool) -> str:
-    """A result of one of the server's tools; or a block with no form of its own, as it came."""
+    """The result of a server tool; a block of another type as the JSON that came."""
     if item.type == "redacted_thinking":
         return line("<b>Thought</b> · encrypted by the server")
     if result := results.read(item):
         label, inside = results.to_html(result)
         return pane(label, inside, is_open=is_open) if inside else empty_pane(label)
-    content = item.to_dict()
-    content.pop("type", None)
-    body = partial_json.to_html(partial_json.write(content)[:MOST])
-    said = to_html(redact(item.text[:MOST]), live=False) if item.text else ""
-    return said + pane(f"<b>{text(item.type.replace('_', ' '))}</b>", body, is_open=is_open)
+    fields = item.to_dict()
+    fields.pop("type", None)
+    body = partial_json.to_html(partial_json.write(fields)[:MOST])
+    shown = to_html(redact(item.text[:MOST]), live=False) if item.text else ""
+    return shown + pane(f"<b>{text(item.type.replace('_', ' '))}</b>", body, is_open=is_open)
 
 
 def source_list(sources: Sources) -> str:
-    """The sources of a reply, folded; nothing if it cites none."""
+    """The sources of a reply in a folded pane; empty if it cites none."""
     return pane(*sources.to_html(), is_open=False) if sources else ""
 
 
@@ -308,13 +309,13 @@ def pane(label: str, body: str, *, is_open: bool) -> str:
 
 
 def empty_pane(label: str) -> str:
-    """A pane in which there is nothing to unfold."""
+    """A pane that has nothing to unfold."""
     return f'<div style="{_PANE}">{label}</div>'
 
 
 def card(note: labels.Card) -> str:
-    """A note that something did not simply end well."""
-    colour = "#d0453a" if note.serious else "#c08a1e"
+    """The card of a reply that did not complete."""
+    colour = colours.RED if note.serious else colours.YELLOW
     style = f"{_CARD};border-left:3px solid {colour}"
     lines = "<br>".join(map(text, note.text.split("\n")))
     return (
@@ -324,10 +325,7 @@ def card(note: labels.Card) -> str:
 
 
 def usage(progress: Progress) -> str:
-    """The usage table: a row for each request, and their sum if there were several.
-
-    What is to be said about the cache stands below it.
-    """
+    """The usage table: a row for each request and their sum; below it the notes on the cache."""
     if not any(message.accepted for message in progress.messages):
         return ""
     rows = []
@@ -373,5 +371,5 @@ def _row(
 
 
 def badge() -> str:
-    """The mark of what the simulator wrote."""
+    """The label of what the simulator wrote."""
     return f' <span style="{BADGE}">simulated</span>'

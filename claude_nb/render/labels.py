@@ -1,4 +1,4 @@
-"""What is said to people: numbers, durations, states and outcomes. Plain text, nothing escaped."""
+"""Labels for people to read: numbers, durations, states and outcomes. Plain text, unescaped."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def money(usd: float | None) -> str:
-    """A price in USD, to a hundredth of a cent: ``$0.0142``."""
+    """An amount in USD, to a hundredth of a cent: ``$0.0142``."""
     if usd is None:
         return UNKNOWN
     return "<$0.0001" if 0 < usd < 0.00005 else f"${usd:,.4f}"
@@ -62,7 +62,7 @@ def stop_reason(message: Message, outcome: Outcome) -> str:
 
 
 def status(progress: Progress) -> str:
-    """What a reply is doing now, in a few words."""
+    """What a reply is doing, or how it ended."""
     return f"{_doing(progress)} · replayed" if progress.replayed else _doing(progress)
 
 
@@ -91,15 +91,15 @@ def _doing(progress: Progress) -> str:
 
 
 def _running(calls: list[Block]) -> str:
-    """What is being done about the calls of a message."""
+    """The state of a message's tool calls."""
     if any(isinstance(call.run, ToolAsked) for call in calls):
         return "waiting for your answer"
     names = dict.fromkeys(call.name for call in calls if isinstance(call.run, ToolStarted))
     return f"running {', '.join(names)}" if names else "working"
 
 
-def ran(call: Block) -> str:
-    """What came of a call of a tool, for its label; empty where nothing is known of it."""
+def call_outcome(call: Block) -> str:
+    """The outcome of a tool call, for its label; empty while there is none."""
     run = call.run
     if isinstance(run, ToolAsked):
         return " · may it run?"
@@ -107,16 +107,16 @@ def ran(call: Block) -> str:
         return " · running"
     if not isinstance(run, ToolRan):
         return ""
-    took = f" · {seconds(run.seconds)}" if run.seconds else ""
-    return f"{' · ' if run.is_error else ' → '}{run.note or 'done'}{took}"
+    duration = f" · {seconds(run.seconds)}" if run.seconds else ""
+    return f"{' · ' if run.is_error else ' → '}{run.note or 'done'}{duration}"
 
 
 def waiting(progress: Progress, left: str) -> str:
-    """What is waited for, and for how long.
+    """Why a reply waits, and for how long.
 
     Args:
-        progress: A reply that waits to be asked for again.
-        left: The time that is left, in words.
+        progress: A reply that is retried after a pause.
+        left: The time that is left, as text.
     """
     wait = progress.waiting
     if wait is None:
@@ -130,40 +130,40 @@ def waiting(progress: Progress, left: str) -> str:
 
 
 def seconds_left(duration: float) -> str:
-    """What is left of a wait, in whole seconds, as ``live.js`` counts them down."""
+    """The rest of a wait in whole seconds, as ``live.js`` counts them down."""
     return f"{math.ceil(duration)} s"
 
 
 def more_characters(rest: int) -> str:
-    """What stands below something of which so many characters are not shown; if any are not."""
+    """The line below a text of which ``rest`` characters are not shown; empty if all are shown."""
     return (
         f"{count(rest)} more characters came. The reply holds them, in .blocks." if rest > 0 else ""
     )
 
 
 def break_line(item: Break) -> str:
-    """What stands where a text was broken off."""
+    """The line where a text was broken off."""
     return f"{item.why} after {seconds(item.after)} · continued"
 
 
 def call(block: Block) -> str:
-    """A call of a tool in one short line, as it is written in Python."""
+    """A tool call in one short line, as in Python."""
     inside = arguments(block)
     short = inside if len(inside) <= 80 else inside[:79] + "…"
     return f"{block.name or block.type}({short})"
 
 
 def arguments(block: Block) -> str:
-    """The arguments of a call, if its input is complete."""
+    """The arguments of a tool call; empty while its input is incomplete."""
     return ", ".join(f"{k}={partial_json.write(v)}" for k, v in (block.input or {}).items())
 
 
 def thought(block: Block, tokens: int | None) -> tuple[str, str]:
-    """The label of a thinking pane: what stands out, and the rest.
+    """The label of a thinking pane: the part in bold type, and the rest.
 
     Args:
         block: The thinking block.
-        tokens: The thinking tokens of its message, where this block is all of its thinking.
+        tokens: The thinking tokens of its message, if it has no other thinking block.
     """
     if block.ended is None:
         return "Thinking", "…"
@@ -177,12 +177,12 @@ def thought(block: Block, tokens: int | None) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A note below a reply that did not simply end well.
+    """A note below a reply that did not complete.
 
     Attributes:
         title: What happened.
-        text: What was kept and what to do, in lines.
-        serious: Whether something failed, rather than ended early.
+        text: Lines: what was kept and what to do.
+        serious: Whether the reply failed, rather than ended early.
     """
 
     title: str
@@ -191,7 +191,7 @@ class Card:
 
 
 def card(progress: Progress) -> Card | None:
-    """The card that a reply needs, or None."""
+    """The card of a reply, or None if it completed or still streams."""
     kept = "What came before is kept." if progress.blocks else ""
     message = progress.last
     error = progress.error

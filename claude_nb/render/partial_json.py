@@ -1,7 +1,7 @@
-"""JSON that is still being written, made readable as it comes: only ever appended to.
+"""JSON that is still being written, indented as it comes; the output is only ever appended to.
 
-Nothing is guessed: what is shown is what came, with line breaks and indentation between its parts,
-and with the escapes in its strings decoded, so that code in a string reads as code.
+Nothing is guessed: the output is the input with line breaks and indentation between its parts, and
+with the escapes in its strings decoded, so that code in a string reads as code.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ _HELD_ESCAPE = re.compile(r"\\(?:u\w{0,3}|u[dD][89abAB]\w\w(?:\\(?:u\w{0,3})?)?)
 _TOKEN = re.compile(r'\s*(?:("[^"\\]*("?))|([^\s{}\[\],:"]+)|([{}\[\],:])|\Z)')
 """Outside strings: a string as far as its first escape, and its closing quote; a word; a mark."""
 INDENTED = 40
-"""Levels that are indented; more would make the text grow with the square of its depth."""
+"""Levels that are indented; with more, the text would grow with the square of its depth."""
 
 COLOURED = 10_000
-"""Characters of JSON that are coloured at most: 20,000 can be 5,000 elements, which a page lays out
-in 60 ms, and 150 KB in the saved notebook."""
+"""The longest JSON that is coloured, in characters: 20,000 can be 5,000 elements, which a page lays
+out in 60 ms, and 150 KB in the saved notebook."""
 
 _CLASSES = {"string": "s2", "word": "mi", "mark": "p"}
-"""The Pygments classes of the parts that the notebook's own theme colours: keys it leaves alone."""
+"""The Pygments classes of the parts that the notebook's theme colours; it does not colour keys."""
 
 
 Part = tuple[str, str]
-"""A piece of readable JSON: its kind (``key``, ``string``, ``word`` for a number, true, false or
-null, and ``mark``), and what to show. A plain tuple: 200 KB of JSON have a hundred thousand."""
+"""A piece of the output: its kind (``key``, ``string``, ``word`` for a number, true, false or null,
+and ``mark``) and its text. A plain tuple: 200 KB of JSON have a hundred thousand."""
 
 
 class PrettyJson:
-    """Makes JSON readable piece by piece, in time linear in its length."""
+    """Indents JSON piece by piece, in time linear in its length."""
 
     def __init__(self) -> None:
         self._held = ""
@@ -55,7 +55,7 @@ class PrettyJson:
         self._string = ""  # the kind of string that is open, or nothing
 
     def feed(self, text: str) -> list[Part]:
-        """Take the next piece of JSON, cut anywhere; return what it adds to what is shown."""
+        """Take the next piece of JSON, cut anywhere; return what it adds to the output."""
         text, self._held = self._held + text, ""
         parts: list[Part] = []
         at = 0
@@ -130,7 +130,7 @@ class PrettyJson:
 
 
 def write(value: Any) -> str:
-    """A value that came over the wire as JSON; ``…`` where it is too deep for Python to write."""
+    """A value as JSON, or ``…`` if it is nested too deep for Python to write."""
     try:
         return json.dumps(value, ensure_ascii=False, default=str)
     except RecursionError:
@@ -144,9 +144,9 @@ def to_text(parts: Iterable[Part]) -> str:
 
 @lru_cache(8)
 def to_html(raw: str) -> str:
-    """Whole JSON as a coloured code block without keys; without colours where it is very long.
+    """Whole JSON as a coloured code block without API keys; not coloured if it is very long.
 
-    Kept for a while: what was shown live is shown once more when the reply settles.
+    Cached: the live view and the saved output render the same JSON.
     """
     parts = PrettyJson().feed(raw)
     if len(raw) > COLOURED:

@@ -1,7 +1,7 @@
-"""What a server's own tools brought back, in a readable form.
+"""The results of server tools, in a readable form.
 
-A block is read strictly: one that lacks a field or has one of another type is not guessed at, and
-is shown in its generic form instead. So whatever a gateway makes of it, nothing of it is hidden.
+A block is read strictly: if a field is missing or has another type, the block is shown in its
+generic form instead. So nothing is hidden, whatever a gateway makes of a block.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _LONGEST = 20_000
-"""Characters of one output that are shown."""
+"""Characters of an output that are shown."""
 
 _BEGINNING = 2_000
-"""Characters of a document that are shown: it is there to be recognised, not to be read."""
+"""Characters of a document that are shown: enough to recognise it."""
 
 _ITEMS = 100
 """Items of a list that are shown."""
@@ -51,13 +51,13 @@ _MINUTE = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)[^Z]*Z")
 
 
 class Code(NamedTuple):
-    """Something that is shown as it is, in a box.
+    """Code or output, in a box.
 
     Attributes:
-        content: As much of it as is shown.
-        language: What to colour it as, or nothing.
-        name: What it is, if that does not go without saying.
-        rest: How many characters more there are.
+        content: The part that is shown.
+        language: The language to colour it as; may be empty.
+        name: A caption; may be empty.
+        rest: How many characters are not shown.
     """
 
     content: str
@@ -67,11 +67,11 @@ class Code(NamedTuple):
 
 
 class Document(NamedTuple):
-    """The beginning of a document, to recognise it by; shown only where it can be folded.
+    """The beginning of a document; shown only in HTML, where it can be folded.
 
     Attributes:
-        content: As much of it as is shown.
-        rest: How many characters more there are.
+        content: The part that is shown.
+        rest: How many characters are not shown.
     """
 
     content: str
@@ -85,7 +85,7 @@ class Prose(NamedTuple):
 
 
 class Item(NamedTuple):
-    """A line of a list: a name, perhaps with an address, and what else there is to say."""
+    """A line of a list: a name, perhaps with an address and a note."""
 
     name: str
     url: str = ""
@@ -119,7 +119,7 @@ class Result:
 
 
 class _UnreadableError(Exception):
-    """A block is not what its type says."""
+    """A block does not have the fields of its type."""
 
 
 def read(block: Block) -> Result | None:
@@ -199,7 +199,7 @@ def _markdown(part: Part) -> str:
 
 
 def _unshown(part: Part) -> str:
-    """What is said below a part that is not shown whole."""
+    """The line below a part that is not shown whole."""
     if isinstance(part, Items):
         return f"and {count(part.rest)} more" if part.rest else ""
     rest = len(part.content) - MOST if isinstance(part, Prose) else part.rest
@@ -344,7 +344,7 @@ _READERS: dict[str, tuple[str, Callable[[str, dict[str, Any]], Result]]] = {
     "compaction": ("compaction", _compaction),
     "fallback": ("fallback", _fallback),
 }
-"""Each type of block: a title, and what reads its fields."""
+"""For each type of block a title, and the function that reads the block's fields."""
 
 
 def _failure(title: str, content: Any) -> Result | None:

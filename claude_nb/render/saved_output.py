@@ -1,4 +1,4 @@
-"""What stays in the notebook: three forms of a reply, and a record that machines can read."""
+"""The saved output of a reply: three forms for people, and a record for programs."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def mimebundle(
 
     Args:
         progress: The reply.
-        opened: The blocks whose panes the reader has opened.
-        done: What has been rendered already, by the (first) block that it shows.
+        opened: As for ``html.reply``.
+        done: As for ``html.reply``.
     """
     return {
         "text/html": html.reply(progress, opened=opened, done=done),

@@ -1,4 +1,4 @@
-"""The small tables of ``%claude_nb``, which show themselves in a notebook and in a terminal."""
+"""Small tables with a form for notebooks and one for terminals."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _SIDES = ("text-align:right", "text-align:left")
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of text: the first column to the left, the others to the right.
+    """Rows of text: the first column is aligned to the left, the others to the right.
 
     Attributes:
         heads: The column heads.
         rows: The cells, each row as long as ``heads``.
         note: Lines below the table; may be empty.
-        words: The numbers of the columns that hold words, and stand to the left.
+        words: The numbers of the columns of text, which are aligned to the left.
     """
 
     heads: tuple[str, ...]
@@ -60,14 +60,14 @@ class Table:
         return "\n".join([*shown, *([self.note] if self.note else [])])
 
 
-def total(values: Sequence[Any], said: Callable[[Any], str]) -> str:
-    """A sum in words: with a plus where a part of it is unknown.
+def total(values: Sequence[Any], label: Callable[[Any], str]) -> str:
+    """A sum as text, with a plus if one of its parts is unknown.
 
     Args:
-        values: The numbers, None for those that are not known.
-        said: Puts a number, or None, into words.
+        values: The numbers, None for unknown ones.
+        label: Makes a number, or None, a text.
     """
     known = [value for value in values if value is not None]
     if len(known) == len(values):
-        return said(sum(known))
-    return f"{said(sum(known))}+" if any(known) else said(None)
+        return label(sum(known))
+    return f"{label(sum(known))}+" if any(known) else label(None)

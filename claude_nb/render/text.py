@@ -1,4 +1,4 @@
-"""A reply as Markdown and as plain text."""
+"""A reply as Markdown, and as plain text made from it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from claude_nb.render.markdown import host_math
 from claude_nb.render.markdown.characters import MOST, brief, clean, in_code
 from claude_nb.render.markdown.inline import fenced, plain_text
 from claude_nb.render.markdown.markdown import INLINE_LIMIT, open_fence, with_marks
-from claude_nb.render.text_runs import marked, passages, raw
+from claude_nb.render.text_runs import marked, raw, text_runs
 from claude_nb.streaming.block import TOOL_CALLS
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _OVERLONG = "overlong"
 
 
 def plain(progress: Progress) -> str:
-    """The reply for a place that shows only text: as in Markdown, without our own markup."""
+    """The reply as plain text: as in Markdown, without our own markup."""
     parts = ["\n".join(f"[{note}]" for note in _notes(progress))]
     for is_text, part in _content(progress, str):
         parts.append(part.strip() if is_text else plain_text(part))
@@ -60,7 +60,7 @@ def _content(progress: Progress, escape: Callable[[str], str]) -> Iterator[tuple
         escape: What to do with the numbers of sources in the text, such as ``[1]``.
     """
     sources = Sources()
-    for blocks in passages(progress):
+    for blocks in text_runs(progress):
         first, is_text = blocks[0], blocks[0].type == "text"
         part, length = "", len(first.text)
         if is_text:
@@ -76,7 +76,7 @@ def _content(progress: Progress, escape: Callable[[str], str]) -> Iterator[tuple
 
 
 def _visible_code(source: str) -> str:
-    """Clean Markdown, cleaned as code is in its blocks that hold code."""
+    """Clean Markdown, in which blocks with code are cleaned as code."""
     if in_code(source) == source:
         return source
     lines, first, end = source.split("\n"), 0, 0
@@ -95,7 +95,7 @@ def _card(progress: Progress) -> str:
 
 
 def usage_lines(progress: Progress) -> str:
-    """Model, tokens, cost and time in one line; what there is to say about the cache below it."""
+    """Model, tokens, cost and time in one line; the notes on the cache below it."""
     cache = [clean(redact(brief(line))) for line in caching.lines(progress)]
     return "\n".join([_usage_line(progress), *cache])
 
@@ -121,11 +121,11 @@ def _usage_line(progress: Progress) -> str:
 
 
 def markdown(progress: Progress) -> str:
-    """The reply as Markdown: the model's own, with raw HTML and unsafe links taken apart.
+    """The reply as Markdown: as the model wrote it, with raw HTML and unsafe links escaped.
 
     A front end that prefers Markdown to HTML may render it without sanitising (JupyterLab does so
-    in a trusted cell), so what could run or be fetched is escaped, block by block; all else is as
-    the model wrote it. Looked at as a whole: a link in one part may be defined in another.
+    in a trusted cell), so blocks that could run or fetch something are escaped. All of it is
+    checked at once: a link in one part may be defined in another.
     """
     parts = ["  \n".join(f"*{_escape(note)}*" for note in _notes(progress))]
     parts += [closed(part) for _, part in _content(progress, _escape)]
@@ -136,8 +136,8 @@ def markdown(progress: Progress) -> str:
 
 def _block(block: Block) -> str:
     if block.type in TOOL_CALLS:
-        came = _escape(clean(redact(labels.ran(block))))
-        head = f"**{_escape(clean(brief(block.name)))}**{came}"
+        outcome = _escape(clean(redact(labels.call_outcome(block))))
+        head = f"**{_escape(clean(brief(block.name)))}**{outcome}"
         texts = [block.text[:MOST], *tool_results.texts(block.run)]
         return "\n\n".join([head, *map(fenced, texts, ("json", *[""] * len(texts)))])
     result = results.read(block)
@@ -145,7 +145,7 @@ def _block(block: Block) -> str:
 
 
 def closed(source: str) -> str:
-    """Markdown in which a fence that was cut off ends, or it would swallow what follows."""
+    """Markdown in which a fence that was cut off is closed, so that it does not go on."""
     if "```" not in source and "~~~" not in source:
         return source
     fence = open_fence(_block_parser().parse(source))
@@ -153,9 +153,9 @@ def closed(source: str) -> str:
 
 
 def harmless(source: str) -> str:
-    """Markdown with the blocks that hold raw HTML, images, unsafe links or hidden words escaped.
+    """Markdown with the blocks escaped that hold raw HTML, images, unsafe links or hidden text.
 
-    So is a block that would have to be looked at, and whose text is too long for that.
+    A suspicious block that is too long to be checked is escaped too.
     """
     if _SUSPICIOUS.search(source):
         source = _escape_blocks(source)
@@ -164,7 +164,7 @@ def harmless(source: str) -> str:
 
 
 def _is_harmless(parsed: str) -> bool:
-    """Whether JupyterLab, which puts formulas back into this, makes nothing dangerous of it."""
+    """Whether it is harmless when JupyterLab puts the formulas back into it."""
     if not (_FILLED.search(parsed) or _SUSPICIOUS.search(parsed)):
         return True
     tokens = _html_parser().parse(parsed)
@@ -203,20 +203,19 @@ def _is_dangerous(tokens: Iterable[Token]) -> bool:
 
 
 def _escape(line: str) -> str:
-    # Not a backslash before the bracket: one that stands there already would take its meaning.
-    # A bracket that is escaped already may be that of a mark.
+    # As an entity: a backslash could follow another one. `&#91;` may be from a citation mark.
     return _AMPERSAND.sub("&amp;", line).replace("<", "&lt;").replace("[", "&#91;")
 
 
 @cache
 def _block_parser() -> MarkdownIt:
-    """A parser that looks at blocks alone."""
+    """A parser for blocks only."""
     return MarkdownIt("commonmark", {"html": True}).enable("table").disable("inline")
 
 
 @cache
 def _html_parser() -> MarkdownIt:
-    """A parser that finds everything a careless renderer would let through."""
+    """A parser that finds everything that a careless renderer would let through."""
     parser = MarkdownIt("commonmark", {"html": True}).enable("table")
     parser.validateLink = _any_link  # type: ignore[method-assign]
     parser.core.ruler.before("inline", "limit", _limit)
@@ -224,11 +223,11 @@ def _html_parser() -> MarkdownIt:
 
 
 def _limit(state: StateCore) -> None:
-    """Do not parse what is overlong: that is not linear in every case."""
+    """Do not parse overlong text: that can take more than linear time."""
     for token in state.tokens:
         if token.type == "inline" and len(token.content) > INLINE_LIMIT:
             token.type = _OVERLONG
 
 
-def _any_link(url: str) -> bool:  # noqa: ARG001 - all are let in, to be looked at
+def _any_link(url: str) -> bool:  # noqa: ARG001 - they are checked later
     return True

@@ -1,7 +1,7 @@
-"""What of a reply belongs together: the texts that the API cut in mid-sentence are one passage.
+"""Text runs: consecutive text blocks, which are Markdown only together.
 
-An answer with citations comes as many text blocks, each cited one by itself: "According to the
-report, ", "the sky is blue", ". And". Only together are they Markdown.
+An answer with citations comes as many text blocks, each cited by itself: "According to the
+report, ", "the sky is blue", ". And".
 """
 
 from __future__ import annotations
@@ -20,50 +20,50 @@ if TYPE_CHECKING:
 
 
 def goes_on(block: Block, before: Block | None) -> bool:
-    """Whether a block goes on with the passage of the block right before it in its message."""
+    """Whether a block belongs to the text run of the block right before it in its message."""
     return before is not None and before.type == block.type == "text"
 
 
-def passages(progress: Progress) -> list[list[Block]]:
+def text_runs(progress: Progress) -> list[list[Block]]:
     """The content blocks of all messages, in order: consecutive texts together, others alone."""
-    found: list[list[Block]] = []
-    passage_of: dict[Block, list[Block]] = {}
+    runs: list[list[Block]] = []
+    run_of: dict[Block, list[Block]] = {}
     for message in progress.messages:
         before = None
         for block in message.content:
-            if block not in passage_of:
+            if block not in run_of:
                 if before is not None and goes_on(block, before):
-                    passage_of[block] = passage_of[before]
+                    run_of[block] = run_of[before]
                 else:
-                    passage_of[block] = []
-                    found.append(passage_of[block])
-                passage_of[block].append(block)
+                    run_of[block] = []
+                    runs.append(run_of[block])
+                run_of[block].append(block)
             before = block
-    return found
+    return runs
 
 
 def raw(blocks: Iterable[Block]) -> str:
-    """The text of a passage, as it came."""
+    """The text of a run, as it came."""
     return "".join(block.text for block in blocks if not block.lost)
 
 
 def breaks(blocks: Iterable[Block]) -> list[tuple[int, Break]]:
-    """Where a passage was broken off: the places in its text, in characters."""
+    """Where a run was broken off: each place in its text, in characters."""
     found = []
     length = 0
     for block in blocks:
         if not block.lost:
-            found += [(length + seam.at, seam) for seam in block.breaks]
+            found += [(length + each.at, each) for each in block.breaks]
             length += len(block.text)
     return found
 
 
 def marked(blocks: Sequence[Block], mark: Callable[[Block], str]) -> str:
-    """The text of a passage as it is shown: clean, without keys, not too long, and with marks.
+    """The text of a run as it is shown: clean, without keys, not too long, and with marks.
 
     Args:
-        blocks: The text blocks of the passage.
-        mark: What stands behind a block that is complete, such as a number for its source.
+        blocks: The text blocks of the run.
+        mark: Returns what stands behind a complete block, such as the number of its source.
     """
     keys, cleaner, left = Redactor(), Cleaner(prose=True), MOST
     parts = []

@@ -1,4 +1,4 @@
-"""What a notebook's function made of a call, as HTML: tables, JSON, pictures, text."""
+"""The results of the notebook's own tools as HTML: tables, JSON, pictures, text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHOWN = 20_000
 """Characters of a result that are shown."""
 
 _SHOWN_IMAGE = 400_000
-"""Characters of base64 of a picture that is shown: what is shown is saved with the notebook."""
+"""The largest picture that is shown, in characters of base64: it is saved with the notebook."""
 
 _TABLE = re.compile(r"\| [^\n]*\n\| ?---")
 _IMAGE = re.compile(r"image/(?:png|jpeg|gif|webp)")
@@ -26,8 +26,8 @@ _QUIET = "opacity:0.7;font-size:90%"
 
 
 def to_pane(run: ToolRan) -> str:
-    """The result of a call, for the pane in which its input stands."""
-    parts = [_block(block, is_error=run.is_error) for block in run.content]
+    """The result of a call, for the pane of the call."""
+    parts = [_block_html(block, is_error=run.is_error) for block in run.content]
     if run.details:
         shown = _code(run.details)
         parts.append(
@@ -40,24 +40,24 @@ def to_pane(run: ToolRan) -> str:
 
 
 def texts(run: object) -> list[str]:
-    """The texts of a call's result, as far as they are shown; none while there is no result."""
+    """The texts of a call's result as far as they are shown; empty while there is no result."""
     if not isinstance(run, ToolRan):
         return []
     found = (str(block.get("text") or "") for block in run.content if block.get("type") == "text")
     return [text[:SHOWN] for text in found]
 
 
-def _block(block: dict[str, Any], *, is_error: bool) -> str:
+def _block_html(block: dict[str, Any], *, is_error: bool) -> str:
     kind = block.get("type")
     if kind == "text":
-        return _text(str(block.get("text") or ""), plain=is_error)
+        return _text_html(str(block.get("text") or ""), plain=is_error)
     source = block.get("source")
     if kind == "image" and isinstance(source, dict):
         return _image(str(source.get("media_type")), str(source.get("data") or ""))
     return _line(f"{kind}: {block.get('title') or 'sent to the model'}")
 
 
-def _text(text: str, *, plain: bool) -> str:
+def _text_html(text: str, *, plain: bool) -> str:
     rest = len(text) - SHOWN
     below = _line(f"{rest:,} more characters were sent.") if rest > 0 else ""
     text = text[:SHOWN]

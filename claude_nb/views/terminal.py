@@ -12,7 +12,7 @@ from claude_nb.render.citations import Sources
 from claude_nb.render.markdown.characters import MOST, Cleaner
 from claude_nb.render.markdown.inline import plain_text
 from claude_nb.render.text import closed, usage_lines
-from claude_nb.render.text_runs import passages, raw
+from claude_nb.render.text_runs import raw, text_runs
 from claude_nb.streaming.block import TOOL_CALLS
 from claude_nb.streaming.events import ToolRan
 from claude_nb.views.painter import by_input
@@ -55,7 +55,7 @@ class TerminalView:
         for note in reply.notes[self._notes :]:
             self._write(f"[{note}]\n", quiet=True)
         self._notes = len(reply.notes)
-        for number, blocks in enumerate(passages(reply)):
+        for number, blocks in enumerate(text_runs(reply)):
             if blocks[0].type == "text":
                 self._passage(number, blocks)
             elif reply.shows(blocks[0]):
@@ -120,7 +120,7 @@ class TerminalView:
         if isinstance(block.run, ToolRan) and number not in self._ran:
             self._ran.add(number)
             self._newline()
-            self._write(f"[{block.name}]{labels.ran(block)}\n", quiet=True)
+            self._write(f"[{block.name}]{labels.call_outcome(block)}\n", quiet=True)
 
     def _begin(self, number: int) -> None:
         self._newline()

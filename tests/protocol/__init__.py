@@ -81,4 +81,4 @@ def play(groups: list[list[dict[str, Any]]]) -> tuple[list[Any], str, Frames, Re
         reply.advance(events)
         if frame := frames.next(reply, time):
             made.append(frame)
-    return made, html.said(reply), frames, reply
+    return made, html.content(reply), frames, reply

@@ -187,7 +187,7 @@ def test_a_hidden_call_is_shown_while_it_is_asked_about():
     assert asked.index("Let me see.") < asked.index("look_up") < asked.index("Lisbon")
     assert late == asked
     assert after == before
-    assert whole == html.said(reply)
+    assert whole == html.content(reply)
     assert "look_up" not in str(frames.snapshot(reply, 9.0))
 
 

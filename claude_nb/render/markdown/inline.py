@@ -26,7 +26,7 @@ def text(value: str) -> str:
     return escape(clean(redact(brief(value))))
 
 
-def words(value: str) -> str:
+def one_line(value: str) -> str:
     """Plain text in one line, with control characters made harmless and keys taken out."""
     return clean(redact(" ".join(brief(value).split())))
 
@@ -47,7 +47,7 @@ def host(url: str) -> str:
 def link(url: str, label: str, *, title: str = "") -> str:
     """A link around ``label``, which is HTML; the label alone where the address is not followed."""
     href = address(url)
-    hint = f' title="{escape(words(title))}"' if title else ""
+    hint = f' title="{escape(one_line(title))}"' if title else ""
     if not href:
         return f"<span{hint}>{label}</span>" if hint else label
     return f'<a href="{escape(href)}"{hint} target="_blank" rel="noopener noreferrer">{label}</a>'
@@ -55,7 +55,7 @@ def link(url: str, label: str, *, title: str = "") -> str:
 
 def markdown(value: str) -> str:
     """Plain text as Markdown, in one line: each character stands for itself."""
-    return _SYNTAX.sub(lambda found: "".join(f"&#{ord(c)};" for c in found[0]), words(value))
+    return _SYNTAX.sub(lambda found: "".join(f"&#{ord(c)};" for c in found[0]), one_line(value))
 
 
 def markdown_link(url: str, label: str) -> str:

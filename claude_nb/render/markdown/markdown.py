@@ -366,7 +366,7 @@ def _follow(token: Token, url: str) -> bool:
 
 def _image(token: Token, *, inside: bool) -> list[Token]:
     url = str(token.attrs["src"])
-    alt = _text(token.children or [])
+    alt = _alt_text(token.children or [])
     text = Token("text", "", 0, content=alt)
     if inside or not _WEB.match(url):
         return [text]
@@ -376,12 +376,12 @@ def _image(token: Token, *, inside: bool) -> list[Token]:
     return [link, text, Token("link_close", "a", -1)]
 
 
-def _text(tokens: Sequence[Token]) -> str:
+def _alt_text(tokens: Sequence[Token]) -> str:
     """The text of inline tokens, without their markup but with the source of their math."""
     parts = []
     for token in tokens:
         if token.type == "image":
-            parts.append(_text(token.children or []))
+            parts.append(_alt_text(token.children or []))
         elif token.type in {"softbreak", "hardbreak"}:
             parts.append("\n")
         else:

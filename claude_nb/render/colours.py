@@ -1,0 +1,10 @@
+"""The colours of saved outputs: they stand out on a white page and on a black one."""
+
+CLAY = "#d07a55"
+GREEN = "#4c9a70"
+YELLOW = "#c08a1e"
+RED = "#d0453a"
+PURPLE = "#9467bd"
+BLUE = "#4aa3dc"
+ORANGE = "#dd8a2e"
+GREY = "#8a8f98"
