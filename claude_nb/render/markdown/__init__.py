@@ -1,1 +1,1 @@
-"""Markdown from the model as HTML that a trusted cell can hold."""
+"""Markdown from the model as HTML that is safe in a trusted cell."""

@@ -1,29 +1,26 @@
-"""Characters that hide or deceive, made visible: the one place that decides what can be seen.
+"""Hidden and deceptive characters, made visible.
 
-What a model writes may quote what somebody else wrote to deceive: an override that reorders code
-before a reader's eyes ("Trojan Source", CVE-2021-42574), words in characters that nobody sees, an
-escape sequence for a terminal. So each character that is shown is one that can be seen, and one
-that cannot is shown as its number: ``‹U+202E›``.
+A model may quote text that was written to deceive: an override that reorders code on the screen
+("Trojan Source", CVE-2021-42574), words in invisible characters, an escape sequence for a terminal.
+So every character that is shown is a visible one; others are shown as their numbers: ``‹U+202E›``.
 
-What real writing needs stays as it is:
+Characters that real writing needs are kept:
 
 - a joiner or a variation selector where its script or emoji has it: after a letter beyond the
   Latin, Greek and Cyrillic ones, or after a symbol (Persian, Hindi, Thai, 👩‍💻, ❤️);
 - the tags of a flag (🏴󠁧󠁢󠁳󠁣󠁴󠁿);
-- in prose, soft hyphens and the marks of direction: single characters, which an Arabic or Hebrew
-  sentence needs for its punctuation. In code they are shown: between two of them ``<`` looks
-  like ``>``.
+- in prose, soft hyphens and the marks of direction, which the punctuation of Arabic and Hebrew
+  needs. In code they are made visible: between two of them ``<`` looks like ``>``.
 
-Embeddings, overrides and isolates are shown everywhere. Where a text runs right to left is what a
-block's ``dir`` says.
+Embeddings, overrides and isolates are visible everywhere. A block's direction is in its ``dir``.
 """
 
 import re
 from typing import Final
 
 MOST: Final = 1_000_000
-"""Characters of one content block that are shown: about twice what the 128,000 tokens of the
-longest reply are. What comes behind them is kept in the reply, and costs nothing more to show."""
+"""Characters of one content block that are shown: about twice the 128,000 tokens of the longest
+reply. The reply keeps the rest, which is not rendered."""
 
 _BRIEF: Final = 2_000
 
@@ -62,10 +59,10 @@ _UNFINISHED: Final = re.compile(f"(?:[\r\ud800-\udbff]|\U0001f3f4{_TAG}{{0,6}})\
 
 
 def clean(text: str, *, prose: bool = False) -> str:
-    r"""Make every character of `text` one that can be seen and encoded.
+    r"""The text with only characters that can be seen and encoded.
 
     Args:
-        text: any string, as it came.
+        text: any string.
         prose: whether it is prose, in which the marks of direction stay (see the module's
             docstring); code, names, addresses and whatever else is not.
 
@@ -78,20 +75,20 @@ def clean(text: str, *, prose: bool = False) -> str:
 
 
 def in_code(text: str) -> str:
-    """Show what `clean` has left in prose, where the prose holds code."""
+    """Make the characters visible that `clean` keeps in prose, for code in the prose."""
     return text if text.isascii() else _MARK.sub(_number, text)
 
 
 def brief(text: str) -> str:
-    """As much of a name, a title or a message as is worth showing: 2,000 characters."""
+    """The first 2,000 characters of a name, a title or a message."""
     return text if len(text) <= _BRIEF else text[: _BRIEF - 1] + "…"
 
 
 class Cleaner:
-    """`clean` for a text that comes in pieces, cut anywhere.
+    """`clean` for a text in pieces, cut anywhere.
 
-    What `feed` has returned so far is `clean` of what it was fed so far, save that a carriage
-    return, half a surrogate pair and a flag are held back while they may go on.
+    All that `feed` has returned is `clean` of all that it was fed, except that a carriage return,
+    half a surrogate pair and a flag are held back while they may go on.
     """
 
     def __init__(self, *, prose: bool = False) -> None:
@@ -107,7 +104,7 @@ class Cleaner:
         return self._clean(text.removesuffix(self._held))
 
     def finish(self) -> str:
-        """What was held back: no more comes."""
+        """The rest, which was held back."""
         text, self._held = self._held, ""
         return self._clean(text)
 

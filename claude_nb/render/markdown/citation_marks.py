@@ -1,13 +1,13 @@
-"""Marks: small pieces of our own HTML that stand in Markdown without being part of it.
+"""Marks: pieces of our own HTML, such as the number of a source, at places in Markdown.
 
-The API cuts a text where it cites, which may be anywhere: behind a word, inside bold type, at the
-end of a table's row, within a code fence. A mark there must change nothing of what the text means.
-So a text with marks is parsed as if it had none, and each mark then goes where its place came to
-lie: between two words, or behind the link, code or formula that it would have torn apart. Where
-nothing can stand (code blocks, rules, definitions of links) it is left out.
+The API cuts a text where it cites something, which may be anywhere: behind a word, inside bold
+type, at the end of a table's row, within a code fence. A mark there must not change how the rest is
+parsed. So the text is parsed without its marks, and each mark is then put at its place: between two
+words, or behind the link, code or formula that it would split. It is left out where there is no
+place for it (code blocks, rules, link definitions).
 
-In a string, a mark is its HTML between two control characters. A text that is `clean` holds none,
-so nothing that came from a server can be taken for a mark.
+In a string, a mark is its HTML between two control characters. `clean` text has no control
+characters, so text from a server cannot contain a mark.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class _Span(NamedTuple):
 
 @dataclass(slots=True)
 class _Waiting:
-    """The marks of a text, and those that the inline text being parsed still waits for."""
+    """The marks of a text, and those still to be put into the inline text being parsed."""
 
     found: list[_Mark]
     tokens: list[Token] = field(default_factory=list)
@@ -74,15 +74,15 @@ def unmarked(text: str) -> str:
 
 
 def end_of_marks(text: str, at: int) -> int:
-    """Where the marks and white space end that begin at a place: they belong to what precedes."""
+    """The end of the marks and white space at a place: they belong to the text before it."""
     return _MARKS.match(text, at).end()  # type: ignore[union-attr]  # it matches nothing too
 
 
 def take(text: str) -> tuple[str, dict[str, Any]]:
-    """Take the marks out of a text.
+    """Separate the marks from a text.
 
     Returns:
-        The text without them, and what a parser with `install` needs in its environment.
+        The text without marks, and the environment for a parser with `install`.
     """
     source = ""
     parts: list[str] = []
@@ -102,20 +102,20 @@ def take(text: str) -> tuple[str, dict[str, Any]]:
 
 
 def install(parser: MarkdownIt) -> None:
-    """Let a parser put marks into what it parses; each is a token of type ``mark``."""
+    """Add marks to what a parser returns, as tokens of type ``mark``."""
     parser.core.ruler.before("limit", "marks", _place)
     parser.core.ruler.at("inline", _inline)
     parser.inline.ruler.before("text", "marks", _step)
 
 
 def places(tokens: Iterable[Token]) -> Iterator[tuple[int, str]]:
-    """Where in the text each mark has come to stand, and the mark."""
+    """The final place of each mark in the text, and the mark."""
     for token in tokens:
         spans: list[_Span] = token.meta.get("spans", [])
         for child in token.children or []:
             if child.type == "mark":
                 at = child.meta["at"]
-                # Behind what it stands behind, not before the line that follows.
+                # Right behind the character before it, not before the next line.
                 yield (_source(spans, at - 1) + 1 if at else spans[0].source), child.content
 
 
@@ -203,7 +203,7 @@ def _token(each: _Mark, at: int) -> Token:
 
 
 def _step(state: StateInline, silent: bool) -> bool:  # noqa: FBT001
-    """Take a step by the other rules, and put the marks that it has reached or passed behind it."""
+    """Parse one step by the other rules, and put the marks behind it that it reached or passed."""
     waiting: _Waiting = state.env[_KEY]
     # Not inside a link, which may not hold another; nor in an image's text.
     if silent or not waiting.marks or state.linkLevel or state.tokens is not waiting.tokens:

@@ -16,10 +16,9 @@ HIGHLIGHT_LIMIT: Final = 20_000
 """Characters of a code block; a longer one is not coloured (60 kB took 0.17 s)."""
 
 _SLOW_LIMIT: Final = 3_000
-# The text names its lexer, and many lexers are quadratic or worse over hostile code: runs of
-# blank lines, long lines of one token. Within these bounds the ones named here (each by its
-# first alias) took at most 0.6 s for 20 kB of some forty such inputs, the slow ones at most
-# 1.4 s for 3 kB.
+# Many lexers are quadratic or worse over hostile code: runs of blank lines, long lines of one
+# token. Within these limits the lexers listed here (each by its first alias) took at most 0.6 s
+# for 20 kB of some forty such inputs, the slow ones at most 1.4 s for 3 kB.
 _LEXERS: Final = frozenset(
     {
         "bash", "c", "clojure", "cmake", "console", "cpp", "css", "dart", "diff", "docker",
@@ -35,7 +34,7 @@ _SLOW_CODE: Final = re.compile(r"[^\n]{400}|(?:[ \t]*\n){20}")
 
 
 def code_box(code: str, language: str = "", *, coloured: bool = True) -> str:
-    """A box of code that is `clean`, coloured if its language is known and ``coloured`` says so."""
+    """`clean` code in a box; ``coloured`` if its language is known."""
     code = in_code(code)
     html = _highlight(code, language) if language and coloured else escapeHtml(code)
     return f"{code_open(language)}{html}{CODE_END}"
@@ -44,19 +43,19 @@ def code_box(code: str, language: str = "", *, coloured: bool = True) -> str:
 def code_open(language: str) -> str:
     """The beginning of a box of code; `CODE_END` ends it.
 
-    Its grey is see-through, so that the box stands out on a light and on a dark page, and both
-    styles are among those that JupyterLab keeps in a notebook that is not trusted.
+    Its grey is translucent, so that the box stands out on light and on dark pages. JupyterLab keeps
+    both styles in a notebook that is not trusted.
     """
     attribute = f' class="language-{escapeHtml(language)}"' if language else ""
-    # JupyterLab gives code the page's own background, which would be stripes in the box.
+    # JupyterLab gives code the page's background, which would show as stripes in the box.
     return f'<pre class="highlight" style="{_BOX}"><code{attribute} style="background:none">'
 
 
 @functools.lru_cache(256)
 def _highlight(code: str, language: str) -> str:
-    """Escape `code`, in spans with Pygments' classes if that can be done.
+    """Escaped code, in spans with Pygments' classes if it can be coloured.
 
-    Kept for a while: what was live is rendered once more when it settles.
+    Cached: the live view and the saved output render the same code.
     """
     import pygments
     from pygments.token import Token
@@ -75,7 +74,7 @@ def _highlight(code: str, language: str) -> str:
 
 @functools.lru_cache(64)
 def _lexer(language: str) -> Any:
-    """Pygments' lexer of that name, if there is one: to find it takes 1 ms."""
+    """Pygments' lexer of that name, or None. Cached: to find one takes 1 ms."""
     from pygments.lexers import get_lexer_by_name
     from pygments.util import ClassNotFound
 

@@ -1,9 +1,9 @@
-r"""What JupyterLab takes for formulas in Markdown.
+r"""Markdown as JupyterLab parses it, without the formulas.
 
-It takes them out before it parses the text, and puts them back into the HTML with their quotes as
-they are (``removeMath`` and ``replaceMath`` of @jupyterlab/rendermime). So what stands between two
-dollars can keep a backtick from the parser, or end an attribute that it stands in: what is code or
-an address for everybody else becomes a tag there.
+JupyterLab removes formulas before it parses the text, and inserts them unescaped into the HTML
+(``removeMath`` and ``replaceMath`` of @jupyterlab/rendermime). So text between two dollars can hide
+a backtick from the parser, or end the attribute that it is in: what other renderers show as code or
+as an address becomes a tag there.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PLACE = "@@0@@"
-"""What stands in the place of a formula while the rest is parsed."""
+"""The placeholder of a formula while the rest is parsed."""
 
 _FENCE = re.compile(r"^(`{3,}|(?:~~~)+)[^`\n]*\n[\s\S]*?^\1`*$", re.MULTILINE)
 _SPAN = re.compile(r"(?<!\\)(`+)[^\n]*?[^`\n]\1(?!`)")
 _HIDDEN = "\0"
-"""A dollar in code of a form that JupyterLab knows; text that is shown has no such character."""
+"""The placeholder of a dollar in code that JupyterLab recognises; `clean` text never has it."""
 
 _TOKEN = re.compile(
     r"\$\$?|\\(?:begin|end)\{[a-z]*\*?\}|\\[{}$]|[{}]|(?:\n\s*)+|\\\\[()\[\]]", re.IGNORECASE
 )
 _PARTNERS = {"$": "$", "$$": "$$", r"\\(": r"\\)", r"\\[": r"\\]"}
 _MATTERS = re.compile(r'[\n`"\[\]<>]')
-"""What is no part of the Markdown any more if it is taken out of it."""
+"""Characters of a formula without which the rest may parse differently."""
 
 
 def taken_out(source: str) -> str:
-    """Markdown as JupyterLab parses it, if what it takes out matters; or else as it is."""
+    """Markdown as JupyterLab parses it, or unchanged if the formulas make no difference."""
     text = source
     for code in (_FENCE, _SPAN):
         text = code.sub(lambda found: found[0].replace("$", _HIDDEN), text)
@@ -46,13 +46,13 @@ def taken_out(source: str) -> str:
 
 
 def without_math(source: str) -> str:
-    """Markdown in which nothing is taken for a formula; all else reads as before."""
+    """Markdown in which nothing is a formula; all else looks as before."""
     source = source.replace("$", "\\$").replace(r"\\(", r"\\&#40;").replace(r"\\[", r"\\&#91;")
     return re.sub(r"\\(?=begin\{)", "&#92;", source, flags=re.IGNORECASE)
 
 
 def _spans(text: str) -> Iterator[tuple[int, int]]:
-    """From each delimiter to its partner, but not over a blank line."""
+    """The place of each formula: from a delimiter to its partner, not across a blank line."""
     begin, last, partner, depth = -1, -1, "", 0
     for found in _TOKEN.finditer(text):
         mark = found[0]
@@ -75,7 +75,7 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _partner(mark: str) -> str:
-    """The delimiter that ends what this one begins; empty if it begins nothing."""
+    """The delimiter that ends a formula begun by this one; empty if it begins none."""
     if mark[1:6] == "begin":  # as JupyterLab compares it, in small letters
         return f"\\end{mark[6:]}"
     return _PARTNERS.get(mark, "")

@@ -1,13 +1,13 @@
-"""Markdown that is still being written, as small changes to HTML that is already shown.
+"""Markdown that is still being written, as patches of the HTML that is already shown.
 
-A text has top-level blocks, numbered from 0. `Incremental` says after any number of deltas what
-has changed in them, as patches. A patch as JSON is ``{"block", "keep", "html", "rest"}``, all
-lengths in UTF-16 code units (what JavaScript counts), and it means::
+A text has top-level blocks, numbered from 0. After any number of deltas, `Incremental` returns what
+has changed in them as patches. A patch as JSON is ``{"block", "keep", "html", "rest"}``, all
+lengths in UTF-16 code units (as in JavaScript), and it means::
 
     html[block] = old.slice(0, keep) + patch.html + old.slice(old.length - rest)
 
 with ``old`` the HTML of that block before the patch, "" for a new one. Patches are applied in
-order. What holds of them:
+order:
 
 - A new block's number is the number of blocks so far; nothing is ever inserted between blocks.
 - ``rest`` is 0 except while a code fence grows. Then ``keep + rest`` is the whole old block,
@@ -19,9 +19,9 @@ order. What holds of them:
 - A block that is closed is patched again only if a link that it refers to is defined later.
 
 The concatenation of all blocks is, at every frame, ``to_html(text, live=True)`` of the text so
-far, save that the unfinished last line of an open fence is held back while it may still become the
-fence's end, as is at the very end what `Cleaner` holds back. After `Incremental.finish`, `saved`
-makes ``to_html(text)`` of it.
+far, except that the unfinished last line of an open fence is held back while it may still close the
+fence, and so is what `Cleaner` holds back. After `Incremental.finish`, `saved` turns it into
+``to_html(text)``.
 
 The cost is linear in the text: only what may still change is parsed again. That is the last
 block, and of a list or table only its last item or row.
@@ -55,7 +55,7 @@ from claude_nb.streaming.continuation import common_prefix
 _FENCE: Final = re.compile(r"(`{3,}|~{3,})[^\n]*\n")
 _MARKER: Final = re.compile(r" {0,3}(?:[-+*]|\d{1,9}[.)])")
 _MISSING_CELLS: Final = 0x10000
-"""markdown-it ends a table in which more cells than these are missing."""
+"""markdown-it ends a table that lacks more cells than this."""
 
 
 class Patch(NamedTuple):
@@ -68,7 +68,7 @@ class Patch(NamedTuple):
 
 
 class _Definitions(dict[str, Any]):
-    """Link definitions that remember which labels were asked for."""
+    """Link definitions that record which labels were looked up."""
 
     def __init__(self, known: dict[str, Any]) -> None:
         super().__init__(known)
@@ -123,16 +123,16 @@ class Incremental:
         return self._units + sum(_units(html) for html in self._blocks[self._first :])
 
     def feed(self, delta: str) -> None:
-        """Take the next piece of the text; the next `frame` looks at it."""
+        """Add a piece of text for the next `frame`."""
         self._new.append(delta)
 
     def mark(self, html: str) -> None:
-        """Put a mark behind what came so far."""
+        """Put a mark behind the text so far."""
         self._marked += [self._cleaner.feed("".join(self._new)), citation_marks.mark(html)]
         self._new.clear()
 
     def frame(self) -> list[Patch]:
-        """What has changed since the last frame; empty if nothing has."""
+        """The changes since the last frame."""
         text = "".join([*self._marked, self._cleaner.feed("".join(self._new))])
         self._new.clear()
         self._marked.clear()
@@ -147,7 +147,7 @@ class Incremental:
         return self._parse()
 
     def finish(self) -> list[Patch]:
-        """The last changes: now the blocks are what `to_html` makes of the whole text."""
+        """The last changes, after which the blocks are those of the whole text."""
         patches = self.frame()
         self._tail += self._cleaner.finish()
         if self._tail or self._fence:
@@ -156,13 +156,13 @@ class Incremental:
         return patches
 
     def _reopen(self) -> None:
-        """Make the whole of the open block text that is to be parsed."""
+        """Parse all of the open block again."""
         lead = len(self._part.lead) if self._part else 0
         self._tail = "".join(self._before) + self._tail[lead:]
         self._join()
 
     def _join(self) -> None:
-        """Forget what of the open block was not to be parsed again."""
+        """Join the open block's HTML, and forget the text that was not to be parsed again."""
         self._blocks = self.blocks
         self._before.clear()
         self._html.clear()
@@ -170,13 +170,13 @@ class Incremental:
         self._fence = self._part = None
 
     def _take(self, text: str, html: str) -> None:
-        """Take `text` of the open block, shown as `html`, as not to be parsed again."""
+        """Keep `text` of the open block, rendered as `html`, from being parsed again."""
         self._before.append(text)
         self._html.append(html)
         self._units += _units(html)
 
     def _append(self, fence: _Fence, held: str, new: str) -> list[Patch] | None:
-        """Show what follows in an open fence, without its marks; none if the fence ends in it."""
+        """Append text to an open fence, without marks; None if the fence ends in it."""
         text = held + citation_marks.unmarked(new)
         newline = text.rfind("\n") + 1
         first = text.find("\n") + 1 if fence.in_line else 0
@@ -247,21 +247,21 @@ class Incremental:
             yield self._replace(number, keep, html[keep:])
 
     def _replace(self, number: int, keep: int, html: str) -> Patch:
-        """Let a block go on with `html` from a place on."""
+        """Replace the end of a block by `html`."""
         kept = self._blocks[number][:keep]
         self._blocks[number] = kept + html
         before = self._units if number == self._first else 0
         return Patch(number, before + _units(kept), html)
 
     def _heal(self, changed: set[str], definitions: dict[str, Any]) -> Iterator[Patch]:
-        """Render closed blocks again that refer to what is now defined otherwise."""
+        """Render closed blocks again that refer to a link whose definition changed."""
         for number, (source, labels) in self._waiting.items():
             if labels & changed:
                 tokens = parse(source, {"references": dict(definitions)})
                 yield from self._change(number, render(tokens))
 
     def _open_fence(self, blocks: list[Block]) -> tuple[_Fence, str] | None:
-        """The fence at the end of the tail if it is open, and the line of it to hold back."""
+        """The open fence that the tail ends in, if any, and its line to hold back."""
         if not blocks or blocks[-1].opening.type != "fence":
             return None
         tail = citation_marks.unmarked(self._tail)
@@ -285,7 +285,7 @@ class Incremental:
         return _Fence(end, may_end, in_line), held
 
     def _close(self, blocks: list[Block], definitions: _Definitions) -> None:
-        """Close the blocks that cannot change any more, and settle what can be of the last."""
+        """Close the blocks that are final, and settle the final items or rows of the last one."""
         complete = self._tail.count("\n")
         bound = formula_line(citation_marks.unmarked(self._tail))
         count = max(len(blocks) - 1, 0)
@@ -305,7 +305,7 @@ class Incremental:
             self._settle(blocks[-1], cut, bound, complete, definitions)
 
     def _define(self, definitions: _Definitions, line: int) -> None:
-        """Take the definitions that end before `line` of the tail as final."""
+        """Make the definitions final that end before `line` of the tail."""
         for label, found in definitions.items():
             if label not in self._defined and found["map"][1] <= line:
                 self._defined[label] = found
@@ -317,7 +317,7 @@ class Incremental:
                 self._waiting[number] = source, labels - self._defined.keys()
 
     def _await(self, blocks: list[Block], definitions: _Definitions) -> None:
-        """Note which of the blocks being closed refer to a label that may yet be defined."""
+        """Remember the blocks being closed that refer to a label without a final definition."""
         for number, block in enumerate(blocks, self._first):
             end = citation_marks.end_of_marks(self._tail, offset_of(self._tail, block.end))
             source = self._tail[offset_of(self._tail, block.start) : end]
@@ -331,7 +331,7 @@ class Incremental:
     def _settle(
         self, block: Block, cut: int, bound: int, complete: int, definitions: _Definitions
     ) -> None:
-        """Take the leading items or rows of the open list or table out of the tail."""
+        """Remove the final items or rows of the open list or table from the tail."""
         # An item's first line must be complete to end the one before; a row ends with its line.
         children = block.children(min(bound, complete if block.is_table else complete - 1))
         if len(children) < 2:

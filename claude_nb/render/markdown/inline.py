@@ -1,4 +1,4 @@
-"""Words and links for HTML and for Markdown: escaped, without keys, what hides made visible."""
+"""Short texts and links as HTML, Markdown and plain text: escaped, without API keys."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from claude_nb.render.markdown.markdown import web_address
 QUIET = "opacity:0.7"
 
 _SYNTAX = re.compile(r"[&<>\[\]*_`~\\|$]|\A(?:[#+=-]|\d+(?=[.)]))")
-"""What Markdown could take for more than a character; some of it only where a line begins."""
+"""Characters that have a meaning in Markdown, some only at the beginning of a line."""
 
 _HEAD = re.compile(r"\A\*\*([^\n]+?)\*\*([^\n]*)\n*")
 _FENCE = re.compile(r"`{3,}(?=[^`]*\Z)")
 _MARKUP = re.compile(r"\[([^\[\]]*)\]\(<([^<>\s]*)>\)(?: · \S+)?|&(?:#\d+|amp|lt);")
-"""A link, with the server behind it that its address names already; or an escaped character."""
+"""A link, with the server's name behind it, which its address repeats; or an escaped character."""
 
 
 def text(value: str) -> str:
-    """Plain text as HTML: escaped, with control characters made harmless and keys taken out."""
+    """Plain text as HTML: escaped, with hidden characters visible and without API keys."""
     return escape(clean(redact(brief(value))))
 
 
 def one_line(value: str) -> str:
-    """Plain text in one line, with control characters made harmless and keys taken out."""
+    """Plain text in one line, with hidden characters visible and without API keys."""
     return clean(redact(" ".join(brief(value).split())))
 
 
 def address(url: str) -> str:
-    """The address as a link may have it, if it leads to the web and holds no key; or nothing."""
+    """The address for a link, if it leads to the web and has no API key in it; or nothing."""
     return "" if brief(url) != url or redact(url) != url else web_address(url)
 
 
 def host(url: str) -> str:
-    """The name of the server that a link leads to; nothing where there is no link."""
+    """The name of the server that a link leads to; empty if the address is not for a link."""
     try:
         return urlsplit(address(url)).hostname or ""
     except ValueError:
@@ -45,7 +45,7 @@ def host(url: str) -> str:
 
 
 def link(url: str, label: str, *, title: str = "") -> str:
-    """A link around ``label``, which is HTML; the label alone where the address is not followed."""
+    """A link around ``label``, which is HTML; only the label if the address is not for a link."""
     href = address(url)
     hint = f' title="{escape(one_line(title))}"' if title else ""
     if not href:
@@ -54,18 +54,18 @@ def link(url: str, label: str, *, title: str = "") -> str:
 
 
 def markdown(value: str) -> str:
-    """Plain text as Markdown, in one line: each character stands for itself."""
+    """Plain text as Markdown in one line, escaped."""
     return _SYNTAX.sub(lambda found: "".join(f"&#{ord(c)};" for c in found[0]), one_line(value))
 
 
 def markdown_link(url: str, label: str) -> str:
-    """A link around plain text as Markdown; the text alone where the address is not followed."""
+    """A link around plain text as Markdown; only the text if the address is not for a link."""
     href = address(url).replace("&", "&amp;").replace("$", "%24")
     return f"[{markdown(label)}](<{href}>)" if href else markdown(label)
 
 
 def fenced(code: str, language: str) -> str:
-    """Text in a fence that nothing in it ends."""
+    """Code in a fence that is longer than any in the code."""
     code = clean(redact(code)).removesuffix("\n")
     marks = "`" * (1 + max(map(len, re.findall("`{2,}", code)), default=2))
     return f"{marks}{language}\n{code}\n{marks}"

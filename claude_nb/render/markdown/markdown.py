@@ -1,27 +1,25 @@
-"""Markdown from the model, as HTML that a trusted notebook cell can hold.
+"""Markdown from the model, as HTML that is safe in a trusted notebook cell.
 
-What the model writes is hostile input, and a cell that has just run is not sanitised by its
-front end, so whatever leaves this module is safe as it stands:
+The model's text is hostile input, and the front end does not sanitise the output of a cell that
+has just run. So all HTML from this module is safe:
 
-- raw HTML is shown as the text it is;
-- links are followed only to ``http``, ``https`` and ``mailto``, in a new tab; any other link
-  (relative ones too: on a Jupyter server they lead to the user's own files and settings) is
-  shown as it was written;
-- nothing is ever loaded: an image becomes a link to it, or its alternative text where it is
-  inside a link or holds its own data;
-- what cannot be seen is made visible, also where an entity stands for it (`characters`);
-- no construct takes more than about linear time (`NESTING`, `INLINE_LIMIT`,
-  `HIGHLIGHT_LIMIT` and `FORMULA_LINES` say where rendering falls back to plainer forms).
+- raw HTML is shown as text;
+- links lead only to ``http``, ``https`` and ``mailto``, in a new tab; other links are shown as
+  text, relative ones too (on a Jupyter server they lead to the user's own files and settings);
+- nothing is loaded: an image becomes a link to it, or its alternative text if it is inside a link
+  or a data URL;
+- hidden characters are made visible, also those behind an entity (`characters`);
+- no construct takes more than about linear time; beyond `NESTING`, `INLINE_LIMIT`,
+  `HIGHLIGHT_LIMIT` and `FORMULA_LINES` the rendering is plainer.
 
 The syntax is CommonMark with tables, strikethrough, task lists and math. The caller puts the
-result into a root element with the classes `ROOT_CLASSES`. There is no style sheet in it, and
-little style: code is in a box (`code_open`), with the Pygments classes that the notebook's own
-theme colours inside ``pre.highlight``, and a formula is a span that MathJax typesets (versions
-2 and 3) while the root's classes keep it from everything else, so that money stays money.
+result into a root element with the classes `ROOT_CLASSES`. The notebook's theme colours code by its
+Pygments classes (`code_box`). A formula is a span that MathJax 2 and 3 typeset; the root's classes
+keep MathJax off everything else, so that money stays money.
 
-The *live* form is for a page that shows the reply while it comes: a formula is its own source.
-`saved` makes the settled form of it. In a text that is still *growing*, a code fence that is not
-closed is not coloured.
+In the *live* form, for a page that shows the growing reply, a formula is shown as its source;
+`saved` turns it into the saved form. In a text that is still *growing*, an open code fence is not
+coloured.
 """
 
 import functools
@@ -44,7 +42,7 @@ from claude_nb.render.markdown.characters import clean, in_code
 from claude_nb.render.markdown.code_box import code_box
 
 ROOT_CLASSES: Final = "mathjax_ignore tex2jax_ignore"
-"""Classes that the root element must have: MathJax 3 heeds the first, MathJax 2 the second."""
+"""Classes that the root element must have: the first for MathJax 3, the second for MathJax 2."""
 
 NESTING: Final = 20
 """Levels of nested elements (a quote is one, a list two); deeper markers are shown as text."""
@@ -53,14 +51,13 @@ INLINE_LIMIT: Final = 20_000
 """Characters of one paragraph, heading or cell; a longer one is shown as plain text."""
 
 FORMULA_LINES: Final = 100
-"""Lines of one display formula; more is text, so that the search for its end is bounded."""
+"""Lines of one display formula; a longer one is text, so that the search for its end is bounded."""
 
 _BlockRule = Callable[[StateBlock, int, int, bool], bool]
 
 _FORMULA_OPEN: Final = '<span class="mathjax_process tex2jax_process">'
 _SOURCE: Final = re.compile("<var>(.*?)</var>", re.DOTALL)
-"""A formula in the live form: nothing else is in this element, for what the model writes as HTML is
-escaped."""
+"""A formula in the live form. Nothing else is in this element: HTML from the model is escaped."""
 
 # Only with two slashes and a host: browsers read `http:x` and `http:/x` as relative.
 _WEB: Final = re.compile(r"https?://[^/\\?#]", re.IGNORECASE)
@@ -88,8 +85,8 @@ def parse(text: str, env: EnvType) -> list[Token]:
     """Parse cleaned Markdown.
 
     Args:
-        text: prose that is `clean`; it may have `marks` in it.
-        env: link definitions known so far; those found in `text` are added to it.
+        text: prose that is `clean`; it may have citation marks.
+        env: known link definitions; those in `text` are added.
 
     Returns:
         The block tokens, their inline tokens as children.
@@ -106,7 +103,7 @@ def render(tokens: Sequence[Token], *, growing: bool = True) -> str:
 
     Args:
         tokens: block tokens.
-        growing: whether a fence in them that is not closed may yet be.
+        growing: whether an open fence in them may still be closed.
     """
     parser = _parser()
     html: str = parser.renderer.render(tokens, parser.options, {"growing": growing})
@@ -114,7 +111,7 @@ def render(tokens: Sequence[Token], *, growing: bool = True) -> str:
 
 
 def saved(html: str) -> str:
-    """HTML in the live form as it is saved: a formula is for MathJax to typeset."""
+    """The saved form of HTML in the live form: with formulas for MathJax."""
     return _SOURCE.sub(_typeset, html)
 
 
@@ -131,8 +128,8 @@ def to_html(text: str, *, live: bool = False) -> str:
     """Render Markdown.
 
     Args:
-        text: Markdown as the model wrote it; nothing in it is trusted.
-        live: whether in the live form, as a text that is still growing.
+        text: Markdown from the model; nothing in it is trusted.
+        live: whether in the live form, for a text that is still growing.
 
     Returns:
         HTML without a root element, safe to put into a trusted cell.
@@ -141,12 +138,12 @@ def to_html(text: str, *, live: bool = False) -> str:
 
 
 def to_blocks(text: str, *, live: bool = False) -> list[str]:
-    """Render Markdown as `to_html` does, each top-level block by itself."""
+    """Render Markdown like `to_html`, each top-level block by itself."""
     return rendered(clean(text, prose=True), live=live)
 
 
 def rendered(text: str, *, live: bool = False) -> list[str]:
-    """Render Markdown that is `clean`, and may have marks, each top-level block by itself."""
+    """Render `clean` Markdown, which may have marks, each top-level block by itself."""
     blocks = []
     begin = 0
     tokens = parse(text, {})
@@ -159,14 +156,14 @@ def rendered(text: str, *, live: bool = False) -> list[str]:
 
 
 def open_fence(tokens: Sequence[Token]) -> str:
-    """The marker of the fence in which a text ends, if it is not closed; or else nothing."""
+    """The marker of the fence that the text ends in without closing it; or nothing."""
     last = tokens[-1] if tokens else None
     is_open = last is not None and last.type == "fence" and not _is_closed(last)
     return last.markup if last is not None and is_open else ""
 
 
 def with_marks(text: str) -> str:
-    """Write Markdown with its marks where they can stand in it, as they are."""
+    """Markdown with its marks written as they are, where they can stand."""
     if not citation_marks.has_marks(text):
         return text
     source, _ = citation_marks.take(text)
@@ -179,7 +176,7 @@ def with_marks(text: str) -> str:
 
 
 def web_address(url: str) -> str:
-    """The address as a link may have it, if it is one of the web; or else nothing."""
+    """The address, normalised, if it is one of the web; or else nothing."""
     try:
         href = _parser().normalizeLink(url)
     except ValueError:
@@ -188,7 +185,7 @@ def web_address(url: str) -> str:
 
 
 class _Parser(MarkdownIt):
-    """markdown-it with our idea of a link."""
+    """markdown-it with the links that are allowed here."""
 
     def validateLink(self, url: str) -> bool:  # noqa: N802 - markdown-it's name
         # Data is let through so that its text can be dropped: see `_links`.
@@ -200,7 +197,7 @@ class _Parser(MarkdownIt):
 
 
 class _Renderer(RendererHTML):
-    """markdown-it's renderer with our forms of code and math: a method for a type of token."""
+    """markdown-it's renderer with other forms of code and math: a method for each type of token."""
 
     def fence(self, tokens: Sequence[Token], idx: int, _: OptionsDict, env: EnvType) -> str:
         token = tokens[idx]
@@ -225,7 +222,7 @@ class _Renderer(RendererHTML):
 
 @functools.cache
 def _marking_parser() -> _Parser:
-    """A parser of its own, so that text without marks does not pay for them."""
+    """A separate parser, because marks make parsing slower."""
     parser = _new_parser()
     citation_marks.install(parser)
     return parser
@@ -258,7 +255,7 @@ def _new_parser() -> _Parser:
 
 
 def _bounded(rule: _BlockRule) -> _BlockRule:
-    """Let `rule` open no more elements below `NESTING`, where markdown-it would drop text."""
+    """The rule with a limit on nesting, beyond which markdown-it would drop text."""
 
     def bounded(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
         return state.level < NESTING and rule(state, start, end, silent)
@@ -267,7 +264,7 @@ def _bounded(rule: _BlockRule) -> _BlockRule:
 
 
 def _limit(state: StateCore) -> None:
-    """Show an overlong inline text as it is: parsing one is not linear in every case."""
+    """Show overlong inline text as it is: to parse it can take more than linear time."""
     for token in state.tokens:
         if token.type == "inline" and len(token.content) > INLINE_LIMIT:
             text = Token("text", "", 0, content=token.content)
@@ -275,7 +272,7 @@ def _limit(state: StateCore) -> None:
 
 
 def _entities(state: StateCore) -> None:
-    """Make visible what was hidden behind an entity, such as ``&#x202e;``."""
+    """Make hidden characters behind an entity visible, such as ``&#x202e;``."""
     for token in state.tokens:
         if token.children and "&" in token.content:
             _reveal(token.children)
@@ -304,9 +301,9 @@ def _math_inline(state: StateInline, silent: bool) -> bool:  # noqa: FBT001
 
 
 def _math_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
-    r"""Take lines from one that begins with `$$` or `\[` to the one that ends the formula.
+    r"""A formula from a line that begins with `$$` or `\[` to the line that ends it.
 
-    Without it, `+ b` on a line of its own inside a formula would be a list.
+    Without this rule, a line `+ b` inside a formula would be a list.
     """
     first = state.bMarks[start] + state.tShift[start]
     closing = _DISPLAY_END.get(state.src[first : first + 2])
@@ -336,7 +333,7 @@ def _math_block(state: StateBlock, start: int, end: int, silent: bool) -> bool: 
 
 
 def _links(state: StateCore) -> None:
-    """Send links to a new tab; make images links, or text where a link cannot be."""
+    """Open links in a new tab; turn images into links, or into text inside a link."""
     for token in state.tokens:
         if token.children and any(t.type in {"link_open", "image"} for t in token.children):
             token.children = _relink(token.children)
@@ -359,7 +356,7 @@ def _relink(tokens: list[Token]) -> list[Token]:
 
 
 def _follow(token: Token, url: str) -> bool:
-    """Give a link its attributes; false if it is one that must not be followed."""
+    """Set the attributes of a link; false if the link is not allowed."""
     token.attrs |= {"href": url, "target": "_blank", "rel": "noopener noreferrer"}
     return bool(_FOLLOWED.match(url))
 
@@ -377,7 +374,7 @@ def _image(token: Token, *, inside: bool) -> list[Token]:
 
 
 def _alt_text(tokens: Sequence[Token]) -> str:
-    """The text of inline tokens, without their markup but with the source of their math."""
+    """The text of inline tokens without markup; of formulas the source."""
     parts = []
     for token in tokens:
         if token.type == "image":
@@ -390,10 +387,10 @@ def _alt_text(tokens: Sequence[Token]) -> str:
 
 
 def _direction(state: StateCore) -> None:
-    """Say which way a block runs where it is not the way of what it stands in.
+    """Set the direction of blocks where it differs from that of the block around them.
 
-    A block runs as its first strong character does (what ``dir="auto"`` means, but that one
-    does not look into nested blocks that have a direction of their own).
+    Its first strong character decides, as with ``dir="auto"``; but that ignores nested blocks with
+    a direction of their own.
     """
     if not _RIGHT_TO_LEFT.search(state.src):
         return
@@ -424,7 +421,7 @@ def _first_strong(text: str) -> str:
 
 
 def language_of(fence: Token) -> str:
-    """The language that a fence names: the first word of its info string, or nothing."""
+    """The language of a fence: the first word of its info string, or nothing."""
     info = mdTrim(unescapeAll(fence.info))
     return MD_TRIM_RE.split(info, maxsplit=1)[0] if info else ""
 
