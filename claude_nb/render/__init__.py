@@ -1,4 +1,4 @@
-"""From what is known of a reply to what is shown: HTML, Markdown, plain text.
+"""A reply as HTML, Markdown and plain text.
 
-Everything here is pure, and it is the one place where text from the model is escaped.
+Everything here is pure. Only this package escapes text from the model.
 """
