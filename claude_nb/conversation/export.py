@@ -14,7 +14,6 @@ from claude_nb.render.text import closed, harmless
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from claude_nb.conversation.history import Exchange, History
 
@@ -88,30 +87,6 @@ def to_markdown(history: History) -> str:
     """
     turns = [f"{_prompt(exchange)}\n\n{_answer(exchange)}" for exchange in _said(history)]
     return redact("\n\n---\n\n".join([_title(history), *turns])) + "\n"
-
-
-def write(path: Path, content: str, *, overwrite: bool = False) -> None:
-    """Write a file.
-
-    Args:
-        path: Where.
-        content: What; half a character, which no file can hold, becomes a question mark.
-        overwrite: Whether a file that is there may be replaced.
-
-    Raises:
-        InputError: It is there, or cannot be written.
-    """
-    data = content.encode("utf-8", "replace")
-    try:
-        with path.expanduser().open("wb" if overwrite else "xb") as file:
-            file.write(data)
-    except FileExistsError:
-        raise InputError(
-            f"{path} is there already; it was left as it is.",
-            "Take another name, or in Python: to_notebook(path, overwrite=True).",
-        ) from None
-    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: nobody's home, in ~nobody
-        raise InputError(f"{path} cannot be written.", detail=str(error)) from None
 
 
 def attached(exchange: Exchange) -> list[str]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from claude_nb.cost.usage import Usage
 from claude_nb.errors import InputError
 from claude_nb.render.saved_output import RECORD_VERSION
+from claude_nb.request import files
 from claude_nb.request.place import shell
 
 if TYPE_CHECKING:
@@ -177,22 +178,8 @@ def _spent(data: dict[str, Any]) -> Spent:
     )
 
 
-def _read(path: Path) -> bytes:
-    try:
-        path = path.expanduser()
-        path.stat()
-        if path.is_file():  # reading a pipe or a device might never end
-            with path.open("rb") as file:
-                return file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise InputError(f"There is no file {path}.", f"Paths begin at {Path.cwd()}.") from None
-    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: nobody's home, in ~nobody
-        raise InputError(f"{path} cannot be read.", detail=str(error)) from None
-    raise InputError(f"{path} is {'a directory' if path.is_dir() else 'not a file'}.")
-
-
 def _cells(path: Path) -> list[Any]:
-    data = _read(path)
+    data = files.read_bytes(path, limit=MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise InputError(f"{path} is larger than {MAX_BYTES // 1_000_000} MB.")
     try:

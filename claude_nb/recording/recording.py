@@ -18,6 +18,7 @@ from claude_nb.errors import ClaudeError, InputError, MalformedError
 from claude_nb.recording.lines import CHECKS, Lines, to_line
 from claude_nb.recording.matching import canonical, parts
 from claude_nb.reply import Reply
+from claude_nb.request import files
 from claude_nb.request.request import Request
 from claude_nb.streaming.events import Failed, RequestSent, StreamEvent
 from claude_nb.streaming.progress import Outcome
@@ -130,17 +131,7 @@ class Recording:
         Raises:
             InputError: It is there, or cannot be written.
         """
-        path = Path(path)
-        try:
-            with path.expanduser().open("w" if overwrite else "x", encoding="utf-8") as file:
-                file.writelines(f"{line}\n" for line in self._lines())
-        except FileExistsError:
-            raise InputError(
-                f"{path} is there already; it was left as it is.",
-                "Take another name, or say overwrite=True.",
-            ) from None
-        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: nobody's home, ~nobody
-            raise InputError(f"{path} cannot be written.", detail=str(error)) from None
+        files.write(path, (f"{line}\n" for line in self._lines()), overwrite=overwrite)
 
     def _lines(self) -> Iterator[str]:
         head = {
@@ -199,19 +190,9 @@ def unfinished() -> ClaudeError:
 def _read(path: Path) -> list[str]:
     """The lines of a file, without an empty last one."""
     try:
-        path = path.expanduser()
-        path.stat()
-        if not path.is_file():  # reading a pipe or a device might never end
-            raise InputError(f"{path} is {'a directory' if path.is_dir() else 'not a file'}.")
-        text = path.read_bytes().decode()
-    except FileNotFoundError:
-        raise InputError(f"There is no file {path}.", f"Paths begin at {Path.cwd()}.") from None
+        text = files.read_bytes(path).decode()
     except UnicodeDecodeError:
         raise InputError(f"{path} is not a recording: it is not text.") from None
-    except (OSError, ValueError, RuntimeError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path} cannot be read.", detail=str(error)) from None
     # Not by ``splitlines``: there are ends of lines that JSON takes for any other character.
     return text.removesuffix("\n").split("\n")
 

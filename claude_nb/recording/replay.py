@@ -13,6 +13,7 @@ from claude_nb.client.retry import Policy
 from claude_nb.errors import ClaudeError, InputError, redact
 from claude_nb.recording.matching import canonical, differences, digest, distance, parts
 from claude_nb.recording.recording import SUFFIX, Recording, unfinished
+from claude_nb.request import files
 from claude_nb.streaming.events import (
     Failed,
     RequestSent,
@@ -126,9 +127,10 @@ class RecordingStore:
         Raises:
             InputError: There is no recording in it.
         """
-        folder = _home(folder)
+        folder = files.expanded(folder)
         if not folder.is_dir():
-            raise InputError(f"There is no folder {folder}.", f"Paths begin at {Path.cwd()}.")
+            begin = f"Relative paths begin at {Path.cwd()}."
+            raise InputError(f"There is no folder {folder}.", begin)
         recordings, notes = [], []
         for path in sorted(folder.glob(f"*{SUFFIX}"), key=_order):
             try:
@@ -243,7 +245,7 @@ class Recorder:
     """
 
     def __init__(self, folder: str | Path, without: Collection[str] = ()) -> None:
-        self.folder = _home(folder)
+        self.folder = files.expanded(folder)
         self.without = parts(without)
         self.count = 0
         self._names: Counter[str] = Counter()
@@ -268,14 +270,6 @@ class Recorder:
         last = f"-{number}" if number > 1 else ""
         recording.save(self.folder / f"{name}{last}{SUFFIX}", overwrite=True)
         self.count += 1
-
-
-def _home(folder: str | Path) -> Path:
-    """A folder whose path may begin with ``~``, or ``~`` and somebody's name."""
-    try:
-        return Path(folder).expanduser()
-    except RuntimeError as error:
-        raise InputError(f"There is no folder {folder}.", detail=str(error)) from None
 
 
 def _order(path: Path) -> tuple[str, int]:

@@ -18,6 +18,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
 from claude_nb.errors import InputError, redact
+from claude_nb.request import files
 from claude_nb.request.attachments import bounded, definitions
 from claude_nb.request.attachments.limits import (
     MAX_IMAGE_BASE64,
@@ -301,22 +302,8 @@ def _media_type(data: bytes) -> str:
 
 
 def _path(value: Path, name: str) -> Attachment:
-    called = f"{name} ({value})"
-    try:
-        path = value.expanduser()
-        path.stat()
-        if path.is_file():  # reading a pipe or a device might never end
-            with path.open("rb") as file:
-                return _file(file.read(MAX_REQUEST_BYTES + 1), called, path.name)
-    except FileNotFoundError:
-        raise InputError(
-            f"There is no file {value} ({name}).", f"Relative paths begin at {Path.cwd()}."
-        ) from None
-    except OSError as error:
-        raise InputError(f"{called} cannot be read: {error.strerror}.") from error
-    if path.is_dir():
-        raise InputError(f"{called} is a directory.", "Send its files one by one.")
-    raise InputError(f"{called} is not a file.", "Read what you need of it into a variable.")
+    data = files.read_bytes(value, name, MAX_REQUEST_BYTES + 1)
+    return _file(data, f"{name} ({value})", value.name)
 
 
 def _file(data: bytes, name: str, title: str = "") -> Attachment:
