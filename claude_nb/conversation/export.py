@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.conversation.history import NOTEBOOK
@@ -9,8 +10,8 @@ from claude_nb.errors import InputError, redact
 from claude_nb.render.code import code_blocks
 from claude_nb.render.markdown import markdown
 from claude_nb.render.markdown.characters import clean, in_code
-from claude_nb.render.saved_output import RECORD_VERSION
 from claude_nb.render.text import closed, harmless
+from claude_nb.streaming.record import VERSION, TurnRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -166,21 +167,21 @@ def _is_plain(exchange: Exchange) -> bool:
 
 
 def record(exchange: Exchange, conversation: str, cell: str) -> dict[str, Any]:
-    """What ``notebook`` reads; of what the reply took, the original notebook has the record.
+    """What ``restore`` reads; of what the reply took, the original notebook has the record.
 
     Args:
         exchange: The turn.
         conversation: Its name.
         cell: The id of the cell in which it was asked, or an empty string.
     """
-    turn = {
-        "conversation": conversation,
-        "id": exchange.id,
-        "parent": exchange.parent.id if exchange.parent else None,
-        "cell": cell,
-        "asked": exchange.asked,
-        "prompt": exchange.prompt,
-        "content": [] if isinstance(exchange.content, str) else list(exchange.content),
-        "text": exchange.text,
-    }
-    return {"version": RECORD_VERSION, "simulated": exchange.simulated, "turn": turn}
+    turn = TurnRecord(
+        conversation=conversation,
+        id=exchange.id,
+        parent=exchange.parent.id if exchange.parent else None,
+        cell=cell,
+        asked=exchange.asked,
+        prompt=exchange.prompt,
+        content=() if isinstance(exchange.content, str) else exchange.content,
+        text=exchange.text,
+    )
+    return {"version": VERSION, "simulated": exchange.simulated, "turn": turn.to_dict(math.inf)}

@@ -1,4 +1,4 @@
-"""A saved notebook, and the records that replies have left in it (``render.settled``).
+"""A saved notebook, and the records that replies have left in it (``streaming.record``).
 
 A file may come from anybody, and may have been edited by hand, so each part is looked at by itself,
 and what is passed over is said. It is read as JSON rather than by ``nbformat``, which refuses a
@@ -14,11 +14,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from claude_nb.cost.usage import Usage
 from claude_nb.errors import InputError
-from claude_nb.render.saved_output import RECORD_VERSION
 from claude_nb.request import files
 from claude_nb.request.place import shell
+from claude_nb.streaming.record import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,9 +27,6 @@ MAX_BYTES = 100_000_000
 
 MAX_RECORDS = 10_000
 """The most records of a notebook that are read."""
-
-MAX_COUNT = 10**12
-"""Tokens that a record may name at most: a larger number is no count of tokens."""
 
 _UNSAVED = "Only what was saved is in the file: save the notebook first."
 
@@ -67,23 +63,6 @@ class SavedNotebook:
     notes: tuple[str, ...]
     unanswered: tuple[int, ...]
     chats: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """What a record says that a reply took.
-
-    Attributes:
-        requests: How many requests it was.
-        simulated: Whether the simulator answered.
-        usage: The tokens of all of them; None is unknown.
-        cost: In USD by the price list of that day, or None where it is not known.
-    """
-
-    requests: int
-    simulated: bool
-    usage: Usage
-    cost: float | None
 
 
 def current_path() -> Path:
@@ -142,42 +121,6 @@ def load(path: str | Path) -> SavedNotebook:
     return SavedNotebook(tuple(records), tuple(notes), tuple(unanswered), tuple(chats))
 
 
-def spent(record: Record) -> Spent | None:
-    """What a reply took by its record; None for one that only repeats what was said elsewhere."""
-    if "usage" not in record.data or record.data.get("replayed") is True:
-        return None
-    return _spent(record.data)
-
-
-def spendings(record: Record) -> dict[str, Spent]:
-    """What a record says was spent, by what is paid for once: a reply, or a batch by its id."""
-    batch = record.data.get("batch")
-    parts = batch.get("spent") if isinstance(batch, dict) else None
-    if isinstance(parts, dict) and parts and all(isinstance(p, dict) for p in parts.values()):
-        simulated = record.data.get("simulated")
-        return {name: _spent({**part, "simulated": simulated}) for name, part in parts.items()}
-    reply = spent(record)
-    return {} if reply is None else {record.digest: reply}
-
-
-def _spent(data: dict[str, Any]) -> Spent:
-    counts = data.get("usage")
-    usage = Usage.unknown()
-    if isinstance(counts, dict):
-        fields = Usage.__dataclass_fields__
-        usage = Usage(**{name: _number(counts.get(name), int) for name in fields})
-    ids = data.get("request_ids")
-    # A request that a server took has an id, except with a gateway that gives none.
-    some = any(count != 0 for count in usage.as_tuple()[:5])
-    return Spent(
-        requests=_number(data.get("requests"), int)  # of a batch
-        or max(len(ids) if isinstance(ids, list) else 0, int(some)),
-        simulated=data.get("simulated") is True,
-        usage=usage,
-        cost=_number(data.get("cost_usd"), int, float),
-    )
-
-
 def _cells(path: Path) -> list[Any]:
     data = files.read_bytes(path, limit=MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
@@ -201,7 +144,7 @@ def _record(number: int, cell: Any, data: Any) -> Record:
     version = data.get("version") if isinstance(data, dict) else None
     if type(version) is not int or version < 1:
         raise InputError("its record cannot be read")
-    if version > RECORD_VERSION:
+    if version > VERSION:
         raise InputError("its record is of a newer version of claude_nb")
     try:
         digest = sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
@@ -234,8 +177,3 @@ def _is_prompt(cell: dict[str, Any]) -> bool:
     said = "".join(line for line in lines if isinstance(line, str)).splitlines()
     first = next((line for line in said if line.strip() and not line.lstrip().startswith("#")), "")
     return cell.get("cell_type") == "code" and first.split(None, 1)[:1] == ["%%claude"]
-
-
-def _number(value: Any, *kinds: type) -> Any:
-    """A count or a price as a record has it, or None for what is none."""
-    return value if type(value) in kinds and 0 <= value <= MAX_COUNT else None

@@ -18,7 +18,7 @@ EFFORTS = ("low", "medium", "high", "xhigh", "max")
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class TurnId:
     """A request's place in a conversation, as it is saved.
 
     Attributes:
@@ -79,7 +79,7 @@ class Request:
     before: tuple[dict[str, Any], ...] = ()
     after: tuple[dict[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
-    turn: Turn | None = None
+    turn: TurnId | None = None
     tools: tuple[dict[str, Any], ...] | None = None
     uses_tools: bool = True
     output: dict[str, Any] | None = None

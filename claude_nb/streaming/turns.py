@@ -30,21 +30,23 @@ THINKING = frozenset({"thinking", "redacted_thinking"})
 _NUMBER = attrgetter("round")
 _WHOLE = (Outcome.COMPLETE, Outcome.TRUNCATED)
 
-Turn = dict[str, Any]
+MessageParam = dict[str, Any]
+"""A message of a request, as the API's dict."""
+
 Content = list[dict[str, Any]]
 
 
-def assistant(content: Content | str) -> Turn:
+def assistant(content: Content | str) -> MessageParam:
     """An assistant's turn."""
     return _turn("assistant", content)
 
 
-def user(content: Content | str) -> Turn:
+def user(content: Content | str) -> MessageParam:
     """A user's turn."""
     return _turn("user", content)
 
 
-def _turn(role: str, content: Content | str) -> Turn:
+def _turn(role: str, content: Content | str) -> MessageParam:
     blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
     return {"role": role, "content": blocks}
 
@@ -88,14 +90,14 @@ def _result(run: ToolRan) -> dict[str, Any]:
     return result | ({"is_error": True} if run.is_error else {})
 
 
-def turns(reply: Progress) -> tuple[list[Turn], Content]:
+def turns(reply: Progress) -> tuple[list[MessageParam], Content]:
     """What of a reply goes into a history; nothing of a refusal.
 
     Returns:
         The turns before the last answer, which are calls of tools and their results in turn; and
         the content of that answer. Each may be empty.
     """
-    steps: list[Turn] = []
+    steps: list[MessageParam] = []
     if reply.outcome is Outcome.REFUSED:
         return steps, []
     rounds = [_round(list(group), reply) for _, group in groupby(reply.messages, _NUMBER)]
@@ -163,12 +165,12 @@ def unthought(content: Iterable[dict[str, Any]]) -> Content:
     return [block for block in content if block["type"] not in THINKING]
 
 
-def without_thinking(turn: Turn) -> Turn:
+def without_thinking(turn: MessageParam) -> MessageParam:
     """A turn without its thinking."""
     return _turn(turn["role"], unthought(turn["content"]))
 
 
-def holds_thinking(said: Iterable[Turn]) -> bool:
+def holds_thinking(said: Iterable[MessageParam]) -> bool:
     """Whether there is thinking in turns."""
     return any(
         block["type"] in THINKING
@@ -190,7 +192,7 @@ def text_only(content: Iterable[dict[str, Any]]) -> Content:
     return [{"type": "text", "text": text} for text in said]
 
 
-def plain(turn: Turn) -> Turn:
+def plain(turn: MessageParam) -> MessageParam:
     """A turn of a loop of tools for another server than the one that took part in it."""
     kept = ("tool_use", "tool_result")
     content = turn["content"]
