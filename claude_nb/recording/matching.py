@@ -108,19 +108,11 @@ def differences(recorded: Any, asked: Any, place: str = "") -> list[str]:
 
 
 def distance(recorded: Any, asked: Any) -> int:
-    """How far two requests are from each other: about the characters that one has and not both."""
-    if recorded == asked:
-        return 0
-    if isinstance(recorded, dict) and isinstance(asked, dict):
-        names = {*recorded, *asked}
-        return sum(distance(recorded.get(name), asked.get(name)) for name in names)
-    if isinstance(recorded, list) and isinstance(asked, list):
-        common = min(len(recorded), len(asked))
-        rest = len(json.dumps([recorded[common:], asked[common:]]))
-        return rest + sum(map(distance, recorded[:common], asked[:common]))
-    if isinstance(recorded, str) and isinstance(asked, str):
-        return len(recorded) + len(asked) - 2 * common_prefix(recorded, asked)
-    return len(json.dumps([recorded, asked]))
+    """About how many characters of two requests are in one and not in the other."""
+    a, b = (json.dumps(value, sort_keys=True) for value in (recorded, asked))
+    start = common_prefix(a, b)
+    end = common_prefix(a[start:][::-1], b[start:][::-1])
+    return len(a) + len(b) - 2 * (start + end)
 
 
 def _excerpt(text: str, start: int) -> str:

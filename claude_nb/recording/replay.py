@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter, defaultdict
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.client.retry import Policy
-from claude_nb.errors import ClaudeError, InputError, redact
+from claude_nb.errors import InputError, redact
 from claude_nb.recording.matching import canonical, differences, digest, distance, parts
 from claude_nb.recording.recording import SUFFIX, Recording, unfinished
 from claude_nb.request import files
@@ -178,8 +178,8 @@ class RecordingStore:
         return "\n".join([f"The nearest is {path.name if path else 'one'}:", *best[:_SHOWN], *more])
 
     def policy(self, policy: Policy | None) -> Policy:
-        """As patient as ``policy``, in the time that is played."""
-        return _Paced(**asdict(policy or Policy()), speed=self.speed)
+        """The policy, with waits as fast as the recordings are played."""
+        return replace(policy or Policy(), speed=self.speed)
 
 
 class ReplaySource:
@@ -213,22 +213,6 @@ class ReplaySource:
         yield replace(exchange.sent.data, replayed=True, params=params)
         async for data in exchange.play(self._library.speed):
             yield data
-
-
-@dataclass(frozen=True, slots=True)
-class _Paced(Policy):
-    """A policy that waits by another clock.
-
-    Attributes:
-        speed: How fast that clock goes.
-    """
-
-    speed: float = 1.0
-
-    def wait(self, error: ClaudeError, failures: int) -> float | None:
-        """Seconds to wait, by our clock."""
-        seconds = Policy.wait(self, error, failures)
-        return None if seconds is None else seconds / self.speed
 
 
 class Recorder:

@@ -16,7 +16,7 @@ A file may come from anybody and may have been edited by hand: what is read is c
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.cost.usage import Usage
@@ -207,7 +207,7 @@ class Spent:
         usage = Usage(**{n: _number(counts.get(n), int) for n in Usage.__dataclass_fields__})
         ids = record.get("request_ids")
         # A request that a server took has an id, except with a gateway that gives none.
-        some = any(count != 0 for count in usage.as_tuple()[:5])
+        some = any(count != 0 for count in astuple(usage)[:5])
         return cls(
             requests=_number(record.get("requests"), int)  # of a batch
             or max(len(ids) if isinstance(ids, list) else 0, int(some)),

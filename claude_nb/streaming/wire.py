@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from typing import Any
 
 from claude_nb.errors import ClaudeError, Redactor, redact
-from claude_nb.streaming import events
-from claude_nb.streaming.events import DELTA_FIELDS
+from claude_nb.streaming.events import (
+    DELTA_FIELDS,
+    Failed,
+    RequestSent,
+    ResponseStarted,
+    Resumed,
+    Stopped,
+    ToolAsked,
+    ToolRan,
+    ToolStarted,
+    Waiting,
+)
 
-OWN = {
-    next(str(part.default) for part in fields(kind) if part.name == "type"): kind
-    for kind in vars(events).values()
-    if isinstance(kind, type) and is_dataclass(kind)
+OWN: dict[str, Any] = {
+    kind.type: kind
+    for kind in (
+        *(RequestSent, ResponseStarted, Waiting, Resumed, Stopped, Failed),
+        *(ToolAsked, ToolStarted, ToolRan),
+    )
 }
-"""Our own events by type."""
+"""The classes of our own events, by type."""
 
 
 def redacted(value: Any) -> Any:
@@ -54,12 +66,12 @@ class Writer:
         """
         if isinstance(data, dict):
             return self._wire(data)
-        if isinstance(data, events.RequestSent):
+        if isinstance(data, RequestSent):
             self._keys.clear()
-        said = {part.name: getattr(data, part.name) for part in fields(data)}
-        if isinstance(said.get("error"), ClaudeError):
-            said["error"] = error_to_dict(said["error"])
-        return _redacted_fields(said)
+        event = {part.name: getattr(data, part.name) for part in fields(data)}
+        if isinstance(event.get("error"), ClaudeError):
+            event["error"] = error_to_dict(event["error"])
+        return _redacted_fields(event | {"type": data.type})
 
     def _wire(self, wire: dict[str, Any]) -> dict[str, Any]:
         index = str(wire.get("index"))
@@ -77,5 +89,5 @@ class Writer:
 def error_to_dict(error: ClaudeError) -> dict[str, Any]:
     """An error in JSON."""
     names = ("what", "advice", "detail", "request_id", "retry_after", "status", "simulated")
-    said = {name: getattr(error, name) for name in names}
-    return {"class": type(error).__name__} | {k: v for k, v in said.items() if v}
+    known = {name: getattr(error, name) for name in names}
+    return {"class": type(error).__name__} | {k: v for k, v in known.items() if v}

@@ -7,7 +7,7 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.errors import redact
-from claude_nb.request.attachments.attachment import attach, said
+from claude_nb.request.attachments.attachment import attach, describe_error
 from claude_nb.request.attachments.limits import check_block
 from claude_nb.request.place import shell
 from claude_nb.streaming.events import ToolRan
@@ -111,7 +111,7 @@ def failed(
 
 def raised(call: str, error: Exception, seconds: float) -> ToolRan:
     """A call that raised: the model is told what, the user also where."""
-    message = said(error)
+    message = describe_error(error)
     if "Invalid arguments for function" in message and error.__cause__ is not None:
         message = _invalid(error.__cause__)  # the SDK's own words do not say what is wrong
     lines = traceback.format_exception(type(error), error, _theirs(error.__traceback__))

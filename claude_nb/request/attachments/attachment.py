@@ -83,14 +83,14 @@ def attach(value: Any, name: str) -> Attachment:
         raise
     except Exception as error:  # a form calls the value's own code
         raise InputError(
-            f"{name} cannot be put into a prompt: {said(error)}",
+            f"{name} cannot be put into a prompt: {describe_error(error)}",
             "Put what you want to send into a variable of its own, as text.",
         ) from error
     return replace(made, blocks=blocks, note=redact(made.note))
 
 
-def said(error: Exception) -> str:
-    """What Python says of an error, in one line that is not too long; its ``str`` may fail."""
+def describe_error(error: Exception) -> str:
+    """An exception as Python prints it, in one short line; its ``str`` may fail."""
     line = " ".join("".join(traceback.format_exception_only(error)).split())
     return line if len(line) <= 300 else f"{line[:299]}…"
 
