@@ -9,19 +9,8 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from claude_nb.errors import (
-    ClaudeError,
-    CredentialsError,
-    DroppedError,
-    InputError,
-    MalformedError,
-    OverloadedError,
-    RateLimitError,
-    RequestError,
-    ServerError,
-    SpendLimitError,
-    UnreachableError,
-)
+from claude_nb import errors
+from claude_nb.errors import ClaudeError, DroppedError, InputError, MalformedError, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,7 +87,7 @@ def explain(error: Exception) -> ClaudeError:
     if (lost := _network_error(error)) is not None:
         return lost
     if isinstance(error, TypeError) and "authentication" in str(error):
-        return CredentialsError("There is no API key.", NO_KEY)
+        return errors.CredentialsError("There is no API key.", NO_KEY)
     if isinstance(error, (anthropic.APIError, ValueError, TypeError)):
         return MalformedError(
             "The server sent something that is not the Messages API.",
@@ -151,28 +140,28 @@ def _status_error(error: APIStatusError) -> ClaudeError:
     }
     kind = error.type if isinstance(error.type, str) else _TYPE_BY_STATUS.get(status, "")
     if kind == "overloaded_error" or status == 529:
-        return OverloadedError(
+        return errors.OverloadedError(
             "Claude is overloaded.", "This is not your limit: try again in a moment.", **facts
         )
     if kind == "rate_limit_error" or status == 429:
         wait = _retry_after(error)
         if status == 429 and "retry-after" not in error.response.headers:
             advice = "Waiting does not lift it: see the limits of the organisation in the Console."
-            return SpendLimitError("A usage limit is reached.", advice, **facts)
+            return errors.SpendLimitError("A usage limit is reached.", advice, **facts)
         if wait is None:
-            return RateLimitError("Rate limited.", "Try again in a minute.", **facts)
+            return errors.RateLimitError("Rate limited.", "Try again in a minute.", **facts)
         until = datetime.now().astimezone() + timedelta(seconds=wait)
         advice = f"That is in {wait:.0f} s; then it can be sent again."
-        return RateLimitError(
+        return errors.RateLimitError(
             f"Rate limited until {until:%H:%M:%S}.", advice, retry_after=wait, **facts
         )
     if kind in _ADVICE or (400 <= status < 500 and status != 408):  # which is a time-out
         code = f" ({status})" if status >= 400 else ""
-        return RequestError(
+        return errors.RequestError(
             f"The server refused the request{code}.", _ADVICE.get(kind, ""), **facts
         )
     what = f"The server failed ({status})." if status >= 400 else "The server failed."
-    return ServerError(what, "Try again in a moment.", **facts)
+    return errors.ServerError(what, "Try again in a moment.", **facts)
 
 
 def _server_message(body: Any) -> str:

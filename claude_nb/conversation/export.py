@@ -49,7 +49,7 @@ def to_notebook(history: History, prompts: str) -> str:
     cells = [v4.new_markdown_cell(_title(history))]
     if prompts == "cells":
         cells.append(v4.new_code_cell("%load_ext claude_nb"))
-    for exchange in _said(history):
+    for exchange in _branch(history):
         if prompts == "cells":
             asked = v4.new_code_cell(
                 f"%%claude{_options(exchange, history.name)}\n{exchange.prompt}"
@@ -86,7 +86,10 @@ def to_markdown(history: History) -> str:
     Raises:
         InputError: Nothing has been said yet.
     """
-    turns = [f"{_prompt(exchange)}\n\n{_answer(exchange)}" for exchange in _said(history)]
+    turns = [
+        f"{_prompt(exchange)}\n\n{_head(exchange)}\n\n{_shown(exchange.text)}"
+        for exchange in _branch(history)
+    ]
     return redact("\n\n---\n\n".join([_title(history), *turns])) + "\n"
 
 
@@ -97,13 +100,10 @@ def attached(exchange: Exchange) -> list[str]:
     return [f"{s['media_type']}, {len(s['data']) * 3 // 4000 + 1:,} kB" for s in sources]
 
 
-def _said(history: History) -> list[Exchange]:
-    branch = history.branch
-    if not branch:
-        raise InputError(
-            f"{history.name}: nothing has been said yet, so there is nothing to write."
-        )
-    return branch
+def _branch(history: History) -> list[Exchange]:
+    if not history.branch:
+        raise InputError(f"{history.name} has no turns yet: nothing has been said.")
+    return history.branch
 
 
 def _title(history: History) -> str:
@@ -125,19 +125,15 @@ def _prompt(exchange: Exchange) -> str:
     return "\n\n".join(parts)
 
 
-def _answer(exchange: Exchange) -> str:
-    return f"{_head(exchange)}\n\n{_shown(exchange.text)}"
-
-
 def _head(exchange: Exchange) -> str:
     return "**Claude** · *simulated*" if exchange.simulated else "**Claude**"
 
 
 def _parts(exchange: Exchange) -> Iterator[tuple[bool, str]]:
     """An answer cut at its Python: whether a part is code, and the part."""
-    said = clean(exchange.text, prose=True)
-    lines, begin, before = said.split("\n"), 0, f"{_head(exchange)}\n\n"
-    for token in markdown.parse(said, {}):
+    source = clean(exchange.text, prose=True)
+    lines, begin, before = source.split("\n"), 0, f"{_head(exchange)}\n\n"
+    for token in markdown.parse(source, {}):
         is_code = token.type == "fence" and _is_python(markdown.language_of(token))
         if is_code and token.level == 0 and token.map is not None:
             before += "\n".join(lines[begin : token.map[0]])

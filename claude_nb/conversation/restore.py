@@ -74,7 +74,8 @@ def conversations(notebook: SavedNotebook) -> tuple[list[SavedConversation], lis
         other = turns.setdefault(turn.exchange.id, turn)
         if turn.is_own and not other.is_own:  # the other one was copied, to above it
             turns[turn.exchange.id] = turn
-        if _words(other) != _words(turn):
+        one, two = other.exchange, turn.exchange
+        if (one.prompt, one.text) != (two.prompt, two.text):
             both = f"cells {other.number} and {turn.number}"
             notes.append(f"{both}: different turns with the same id, of which one is left out")
     return [_tree(name, list(turns.values()), notes) for name, turns in found.items()], notes
@@ -190,8 +191,8 @@ def _tree(name: str, turns: list[_SavedTurn], notes: list[str]) -> SavedConversa
     for turn in turns:
         if turn.parent is not None and turn.parent not in by_id:
             before = instead.setdefault(turn.parent, newest)
-            follows = f"it follows {_said(by_id[before])} now" if before else "it is the first now"
-            notes.append(f"{_said(turn)}: what came before it is not in the notebook; {follows}")
+            now = f"it follows {_quote(by_id[before])} now" if before else "it is the first now"
+            notes.append(f"{_quote(turn)}: what came before it is not in the notebook; {now}")
         newest = turn.exchange.id
     parents = {id_: instead.get(turn.parent or "", turn.parent) for id_, turn in by_id.items()}
     made: dict[str, Exchange] = {}
@@ -200,7 +201,7 @@ def _tree(name: str, turns: list[_SavedTurn], notes: list[str]) -> SavedConversa
         at: str | None = turn.exchange.id
         while at is not None and at not in made:
             if at in chain:
-                notes.append(f"{_said(by_id[at])}: the turns before it go round in a circle")
+                notes.append(f"{_quote(by_id[at])}: the turns before it go round in a circle")
                 break
             chain[at] = None
             at = parents[at]
@@ -210,11 +211,7 @@ def _tree(name: str, turns: list[_SavedTurn], notes: list[str]) -> SavedConversa
     return SavedConversation(name, tuple(made.values()), made[turns[-1].exchange.id])
 
 
-def _words(turn: _SavedTurn) -> tuple[str, str]:
-    return turn.exchange.prompt, turn.exchange.text
-
-
-def _said(turn: _SavedTurn) -> str:
+def _quote(turn: _SavedTurn) -> str:
     return f"“{clean(first_words(turn.exchange.prompt, 24))}”"
 
 

@@ -7,24 +7,14 @@ from dataclasses import fields
 from typing import Any
 
 from claude_nb.errors import ClaudeError, Redactor, redact
-from claude_nb.streaming.events import (
-    DELTA_FIELDS,
-    Failed,
-    RequestSent,
-    ResponseStarted,
-    Resumed,
-    Stopped,
-    ToolAsked,
-    ToolRan,
-    ToolStarted,
-    Waiting,
-)
+from claude_nb.streaming import events
+from claude_nb.streaming.events import DELTA_FIELDS
 
 OWN: dict[str, Any] = {
     kind.type: kind
     for kind in (
-        *(RequestSent, ResponseStarted, Waiting, Resumed, Stopped, Failed),
-        *(ToolAsked, ToolStarted, ToolRan),
+        *(events.RequestSent, events.ResponseStarted, events.Waiting, events.Resumed),
+        *(events.ToolAsked, events.ToolStarted, events.ToolRan, events.Stopped, events.Failed),
     )
 }
 """The classes of our own events, by type."""
@@ -66,12 +56,12 @@ class Writer:
         """
         if isinstance(data, dict):
             return self._wire(data)
-        if isinstance(data, RequestSent):
+        if isinstance(data, events.RequestSent):
             self._keys.clear()
-        event = {part.name: getattr(data, part.name) for part in fields(data)}
-        if isinstance(event.get("error"), ClaudeError):
-            event["error"] = error_to_dict(event["error"])
-        return _redacted_fields(event | {"type": data.type})
+        found = {part.name: getattr(data, part.name) for part in fields(data)}
+        if isinstance(found.get("error"), ClaudeError):
+            found["error"] = error_to_dict(found["error"])
+        return _redacted_fields(found | {"type": data.type})
 
     def _wire(self, wire: dict[str, Any]) -> dict[str, Any]:
         index = str(wire.get("index"))

@@ -12,6 +12,7 @@ import contextvars
 import inspect
 import json
 import time
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -105,24 +106,18 @@ class _NotRunError(Exception):
         self.note = note
 
 
+@dataclass
 class _Run:
     """The run of one call."""
 
-    def __init__(
-        self,
-        call: Block,
-        tools: Tools,
-        tell: Callable[[Any], None],
-        on_thread: Callable[..., Awaitable[Any]],
-    ) -> None:
-        self._call = call
-        self._tools = tools
-        self._tell = tell
-        self._on_thread = on_thread
-        self._started = 0.0
+    _call: Block
+    _tools: Tools
+    _tell: Callable[[Any], None]
+    _on_thread: Callable[..., Awaitable[Any]]
+    _started: float = 0.0
 
     async def run(self, allowed: Callable[[Block], bool | None]) -> None:
-        """Run it, whatever comes of it, and tell."""
+        """Run it, and report its result, whatever it is."""
         call = self._call.id
         try:
             tool, arguments = self._checked()

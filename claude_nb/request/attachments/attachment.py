@@ -244,10 +244,6 @@ def _figure(value: Any, name: str) -> Attachment:
     return _image(png.getvalue(), name, "scaled down" if dpi < value.dpi else "")
 
 
-def _axes(value: Any, name: str) -> Attachment:
-    return _figure(value.figure.canvas.figure, name)
-
-
 def _pil(value: Any, name: str) -> Attachment:
     """A PIL image as JPEG if it came as one, otherwise as PNG; scaled down until it fits."""
     if value.mode in ("I", "F"):
@@ -368,7 +364,9 @@ _FORMS: dict[type | str, Form] = {
     "polars.series.series.Series": _polars_series,
     "numpy.ndarray": _array,
     "matplotlib.figure.Figure": _figure,
-    "matplotlib.axes._base._AxesBase": _axes,
+    "matplotlib.axes._base._AxesBase": lambda value, name: _figure(
+        value.figure.canvas.figure, name
+    ),
     "PIL.Image.Image": _pil,
 }
 """What is known of each type; everything else is put in as ``str`` writes it."""
