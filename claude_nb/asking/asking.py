@@ -219,7 +219,7 @@ def begin(
         view = show(stream, reply)
         if calls is not None:
             calls.confirm = view.confirm
-            calls.desk.leave()
+            calls.main_thread.leave()
         books = stack.pop_all()
 
     def finish(bug: Exception | None) -> None:

@@ -225,7 +225,7 @@ class Stream:
             if self._fit is not None:
                 request = await self._fit(request, self._progress)
 
-    async def _round(self, asked: Request) -> Request:
+    async def _round(self, first: Request) -> Request:
         """Send a request, again or continued if need be, until its message is whole.
 
         Returns:
@@ -234,7 +234,7 @@ class Stream:
         Raises:
             ClaudeError: Trying again would not help, or has not.
         """
-        request = again = asked
+        request = again = first
         before = ""  # the text when the server last paused
         failures = pauses = 0
         continues = quoted = False
@@ -253,7 +253,7 @@ class Stream:
                     raise ClaudeError("The server paused this turn.", "To go on is paid for anew.")
                 if pauses > _PAUSES:
                     raise ClaudeError(f"The server paused this turn {_PAUSES} times.")
-                request = again = retry.unpaused(asked, progress)
+                request = again = retry.unpaused(first, progress)
                 before = retry.partial_text(progress)
                 continues = False
                 continue
@@ -269,7 +269,7 @@ class Stream:
             await asyncio.sleep(wait)
             continues = retry.partial_text(progress) != before
             if continues:
-                request = retry.continued(asked, progress, quoted=quoted)
+                request = retry.continued(first, progress, quoted=quoted)
                 self._append(Resumed(broken))
             else:
                 request = again

@@ -1,7 +1,6 @@
 """Conversations out of what a notebook or a list of messages holds.
 
-Nothing is taken at its word: words and attachments come in, each checked, and nothing else does.
-What is passed over in a notebook is said.
+Text and attachments are taken over, each checked, and nothing else. What is skipped is noted.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ class SavedConversation:
 
 
 def conversations(notebook: SavedNotebook) -> tuple[list[SavedConversation], list[str]]:
-    """Put together what was said, from a notebook's records.
+    """Rebuild conversations from a notebook's records.
 
     A turn may be missing: its cell was deleted, or was run again and its record overwritten. What
     followed it then follows the newest turn that was asked before: the missing turn is skipped.
@@ -53,8 +52,7 @@ def conversations(notebook: SavedNotebook) -> tuple[list[SavedConversation], lis
         notebook: The records.
 
     Returns:
-        The conversations in the order of the notebook, and what was passed over or put elsewhere,
-        a line each.
+        The conversations in the order of the notebook, and notes on what was skipped or moved.
     """
     notes = list(notebook.notes)
     if notebook.unanswered:

@@ -1,8 +1,8 @@
 """A saved notebook, and the records that replies have left in it (``streaming.record``).
 
-A file may come from anybody, and may have been edited by hand, so each part is looked at by itself,
-and what is passed over is said. It is read as JSON rather than by ``nbformat``, which refuses a
-whole notebook for one bad cell.
+A file may come from anybody and may have been edited by hand, so each part is checked by itself,
+and what is skipped is noted. It is read as JSON: ``nbformat`` refuses a whole notebook for one bad
+cell.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Record:
     Attributes:
         number: The number of its cell in the notebook, from 1.
         cell: The id of its cell, or an empty string.
-        data: The record, of a version that is known; not checked beyond that.
-        digest: The same for a reply that is shown in two places.
+        data: The record; only its version has been checked.
+        digest: Equal for copies of one reply.
     """
 
     number: int
@@ -54,7 +54,7 @@ class SavedNotebook:
 
     Attributes:
         records: The records.
-        notes: What was passed over, a line each.
+        notes: What was skipped, a line each.
         unanswered: The numbers of the ``%%claude`` cells without a record.
         chats: The names of the conversations that were held in a chat.
     """
@@ -77,14 +77,14 @@ def current_path() -> Path:
         InputError: It is not known, or not there: the notebook was renamed since the kernel began.
     """
     here = shell()
-    told = here.user_ns.get("__vsc_ipynb_file__") if here else None
-    if not isinstance(told, str) or not told:
-        told = os.environ.get("JPY_SESSION_NAME", "")
-    for path in (Path.cwd() / told, Path.cwd() / Path(told).name):
-        if told and path.is_file():
+    name = here.user_ns.get("__vsc_ipynb_file__") if here else None
+    if not isinstance(name, str) or not name:
+        name = os.environ.get("JPY_SESSION_NAME", "")
+    for path in (Path.cwd() / name, Path.cwd() / Path(name).name):
+        if name and path.is_file():
             return path
     raise InputError(
-        f"There is no file {told} any more." if told else "This notebook's file is not known.",
+        f"There is no file {name} any more." if name else "This notebook's file is not known.",
         f"Give its path: %claude_nb restore analysis.ipynb. {_UNSAVED}",
     )
 
@@ -154,7 +154,7 @@ def _record(number: int, cell: Any, data: Any) -> Record:
 
 
 def _records(cell: dict[str, Any], chats: list[str]) -> Iterator[Any]:
-    """The records of a cell: its own, where it was exported as text, and those of its outputs."""
+    """The records of a cell: its own, if a turn was exported as text, and those of its outputs."""
     outputs = cell.get("outputs")
     for part in (cell, *(outputs if isinstance(outputs, list) else ())):
         metadata = part.get("metadata") if isinstance(part, dict) else None
@@ -173,7 +173,7 @@ def _records(cell: dict[str, Any], chats: list[str]) -> Iterator[Any]:
 
 def _is_prompt(cell: dict[str, Any]) -> bool:
     source = cell.get("source")
-    lines = source if isinstance(source, list) else [source]
-    said = "".join(line for line in lines if isinstance(line, str)).splitlines()
-    first = next((line for line in said if line.strip() and not line.lstrip().startswith("#")), "")
+    parts = source if isinstance(source, list) else [source]
+    lines = "".join(part for part in parts if isinstance(part, str)).splitlines()
+    first = next((line for line in lines if line.strip() and not line.lstrip().startswith("#")), "")
     return cell.get("cell_type") == "code" and first.split(None, 1)[:1] == ["%%claude"]

@@ -138,8 +138,8 @@ def _fact(name: str, value: Any, where: str) -> None:
 
 
 def _brief(value: Any) -> str:
-    said = json.dumps(value, ensure_ascii=False)
-    return said if len(said) <= 40 else said[:39] + "…"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 40 else text[:39] + "…"
 
 
 def _is_rate(value: Any, most: float = sys.float_info.max) -> bool:

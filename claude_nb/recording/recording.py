@@ -1,8 +1,8 @@
 """Recordings: a reply as a file of timed events.
 
-A file has one JSON object a line, its keys sorted. The first line says what it is and what was
-asked; each line after it is an event, with the seconds since the first one in ``at`` and, in
-``wire``, what came over the wire, or, in ``event``, what happened besides. It holds no key.
+A file has one JSON object a line, its keys sorted. The first line names the format and holds the
+request. Each line after it is an event: ``at``, the seconds since the first one, and ``wire``, an
+event of the API, or ``event``, one of ours. It holds no API key.
 """
 
 from __future__ import annotations
@@ -161,19 +161,19 @@ class Recording:
     def to_sse(self) -> str:
         """The wire events as server-sent events, as text: any decoder reads the same events again.
 
-        What the wire did not say (when a request was sent, why it broke off) stands in comments.
+        Other events (when a request was sent, why it broke off) become comments.
         """
-        said: list[str] = []
+        lines: list[str] = []
         for event in self.events:
             data = event.data
             if isinstance(data, RequestSent):
-                said.append(f": request {event.attempt}, at {event.time:.3f} s\n\n")
+                lines.append(f": request {event.attempt}, at {event.time:.3f} s\n\n")
             elif isinstance(data, dict):
-                said.append(f"event: {event.type}\ndata: {to_line(data)}\n\n")
+                lines.append(f"event: {event.type}\ndata: {to_line(data)}\n\n")
             else:
                 what = f": {event.type}{_why(data)}".replace("\n", " ")
-                said.append(f"{what}, at {event.time:.3f} s\n\n")
-        return "".join(said)
+                lines.append(f"{what}, at {event.time:.3f} s\n\n")
+        return "".join(lines)
 
     def __repr__(self) -> str:
         count = len(self.events)
@@ -183,7 +183,7 @@ class Recording:
 
 
 def unfinished() -> ClaudeError:
-    """What a recording ends in that ends before its reply does."""
+    """The error of a recording that ends before its reply does."""
     return MalformedError("The recording ends here, before the reply does.", "It was cut off.")
 
 
@@ -218,14 +218,14 @@ def _head(path: Path, line: str) -> dict[str, Any]:
 
 
 def _holder(params: dict[str, Any]) -> Request:
-    """A request that says as much of a recorded one as a reply has to know of it."""
+    """A request with the prompt and model of a recorded one, which is all that a reply needs."""
     messages = params.get("messages")
     asked = messages[-1] if isinstance(messages, list) and messages else {}
     content = asked.get("content") if isinstance(asked, dict) else ""
     texts = content if isinstance(content, list) else [{"text": content}]
-    said = "\n\n".join(str(b["text"]) for b in texts if isinstance(b, dict) and b.get("text"))
+    prompt = "\n\n".join(str(b["text"]) for b in texts if isinstance(b, dict) and b.get("text"))
     model = str(params.get("model") or "").strip() or DEFAULT_MODEL
-    return Request(said.strip()[:_HELD] or "(not recorded)", model=model)
+    return Request(prompt.strip()[:_HELD] or "(not recorded)", model=model)
 
 
 def _why(data: Any) -> str:

@@ -39,12 +39,12 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request of a recording, and what came of it.
+    """One request of a recording, and its events.
 
     Attributes:
-        recording: What it is a part of.
+        recording: The recording.
         sent: The request.
-        events: What happened from then on, up to what ended it.
+        events: The events after it, up to the one that ended it.
     """
 
     recording: Recording
@@ -52,7 +52,7 @@ class Exchange:
     events: list[StreamEvent]
 
     async def play(self, speed: float) -> AsyncGenerator[Any, None]:
-        """Tell it again, at its own pace times ``speed``, and end as it ended."""
+        """Yield its events at their own pace times ``speed``, and end as it ended."""
         loop = asyncio.get_running_loop()
         due, before = loop.time(), self.sent.time
         complete = False
@@ -85,13 +85,13 @@ def exchanges(recording: Recording) -> list[Exchange]:
 
 
 class RecordingStore:
-    """Recordings, found by what was asked.
+    """Recordings, found by their requests.
 
-    A request is found by all that it says. One that was recorded several times gets one answer
+    A request is found by all of its arguments. One that was recorded several times gets one answer
     after another, and the first again after the last.
 
     Args:
-        recordings: What there is.
+        recordings: The recordings.
         speed: Factor on the pace at which they are played; ``math.inf`` for no pauses at all.
         name: What they are called in an error, such as their folder.
     """
@@ -122,7 +122,7 @@ class RecordingStore:
             speed: Factor on the pace.
 
         Returns:
-            The library, and a note on each file that is not as it should be.
+            The store, and a note on each file that cannot be read or was cut off.
 
         Raises:
             InputError: There is no recording in it.
@@ -183,11 +183,11 @@ class RecordingStore:
 
 
 class ReplaySource:
-    """A ``Source`` in which recordings answer; nothing is sent.
+    """A ``Source`` of recorded events; nothing is sent.
 
     Args:
         library: The recordings.
-        source: What they stand for: it says what it would send.
+        source: The source that they replace: it has the ``params`` that it would send.
     """
 
     def __init__(self, library: RecordingStore, source: Source) -> None:
@@ -195,7 +195,7 @@ class ReplaySource:
         self._source = source
 
     def params(self, request: Request) -> dict[str, Any]:
-        """What would be sent."""
+        """The arguments that would be sent."""
         return self._source.params(request)
 
     async def events(self, request: Request) -> AsyncGenerator[Any, None]:

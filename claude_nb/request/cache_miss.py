@@ -1,7 +1,7 @@
-"""Why a prompt was not read from the cache: what was sent is compared with what was sent before.
+"""Why a prompt was not read from the cache: the request is compared with earlier ones.
 
-Nothing here is a guess about
-the server: a reason is given where what was sent shows one, or where the server itself gives one.
+Nothing here is a guess about the server: a reason is given if the requests show one, or if the
+server itself gives one.
 """
 
 from __future__ import annotations
@@ -153,12 +153,12 @@ class CachePrediction:
     sent: CacheKey
     earlier: tuple[Earlier, ...] = ()
 
-    def miss(self, usage: Usage, said: str | None = None) -> CacheMiss | None:
+    def miss(self, usage: Usage, server_reason: str | None = None) -> CacheMiss | None:
         """Why the request did not find what it could, or None if it did.
 
         Args:
             usage: What the server counted.
-            said: The server's own reason, if it gave one.
+            server_reason: The server's own reason, if it gave one.
         """
         read, written = usage.cache_read_tokens, usage.cache_write_tokens
         total = usage.total_input_tokens
@@ -167,10 +167,10 @@ class CachePrediction:
         if not read and not written:
             return self._uncached(total)
         found = self._compare(read)
-        if said not in _SERVER_SAYS:
+        if server_reason not in _SERVER_SAYS:
             return found
-        if found is None or found.reason != said:
-            found = CacheMiss(str(said), partial=read > 0)
+        if found is None or found.reason != server_reason:
+            found = CacheMiss(str(server_reason), partial=read > 0)
         return replace(found, by_server=True)
 
     def _uncached(self, total: int) -> CacheMiss:
@@ -256,7 +256,7 @@ class CachePrediction:
 
 
 def _value(setting: Any) -> str:
-    """A setting in words."""
+    """A setting as text."""
     if isinstance(setting, dict):
         kind = setting.get("type", "the default")
         budget = setting.get("budget_tokens")

@@ -60,8 +60,8 @@ def parts(sources: tuple[object, ...]) -> tuple[tuple[Part, ...], str]:
             found += _folder(path, left_out)
         else:
             found.append(Part(str(source), _file(path)))
-    said = [f"{number} {kind}" for kind, number in sorted(left_out.items())]
-    return tuple(found), ", ".join(said)
+    parts = [f"{number} {kind}" for kind, number in sorted(left_out.items())]
+    return tuple(found), ", ".join(parts)
 
 
 def _path(source: object) -> Path | None:

@@ -119,7 +119,7 @@ class Message:
     def _begin(self, message: dict[str, Any]) -> None:
         """Take in the message that ``message_start`` brings; a second one changes nothing.
 
-        What a ``message_delta`` has said before it stands: it is the end that counts.
+        A ``message_delta`` that came before it takes precedence.
         """
         if message and not self._begun:
             self._begun = True
@@ -257,7 +257,7 @@ class Message:
 
     @property
     def cache_miss_reason(self) -> str | None:
-        """Why the server found less in its cache than before, in its own word; None: not said.
+        """Why the server found less in its cache than before, as it names it; None: not named.
 
         It comes with ``message_start`` where the request asks for it: documentation, "Cache
         diagnostics".

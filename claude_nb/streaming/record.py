@@ -126,7 +126,7 @@ class TurnRecord(TurnId):
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> TurnRecord | None:
-        """The turn of a reply's record; None if it has none, or its answer has no words.
+        """The turn of a reply's record; None if it has none, or its answer no text.
 
         Raises:
             InputError: Something in it is not what it should be.
@@ -200,7 +200,7 @@ class Spent:
 
     @classmethod
     def of(cls, record: dict[str, Any]) -> Spent | None:
-        """What a record says; None for one that only repeats what was said elsewhere."""
+        """What a record has of it; None for a replay, or a copy of a turn without its usage."""
         if "usage" not in record or record.get("replayed") is True:
             return None
         counts = as_dict(record["usage"])

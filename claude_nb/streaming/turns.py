@@ -129,8 +129,8 @@ def _round(messages: list[Message], reply: Progress) -> tuple[Content, Content, 
     found = dict.fromkeys(b for message in messages for b in message.content if not b.lost)
     came = results(messages[-1].calls)
     if not came and (broken or reply.outcome not in _WHOLE):
-        said = "".join(block.text for block in found if block.type == "text")
-        return text_only([{"type": "text", "text": said}]), came, True
+        text = "".join(block.text for block in found if block.type == "text")
+        return text_only([{"type": "text", "text": text}]), came, True
     content = [block.to_dict() for block in found if not is_blank(block)]
     return content, came, broken or any(map(_is_unsigned, content))
 
@@ -170,11 +170,11 @@ def without_thinking(turn: MessageParam) -> MessageParam:
     return _turn(turn["role"], unthought(turn["content"]))
 
 
-def holds_thinking(said: Iterable[MessageParam]) -> bool:
+def holds_thinking(messages: Iterable[MessageParam]) -> bool:
     """Whether there is thinking in turns."""
     return any(
         block["type"] in THINKING
-        for turn in said
+        for turn in messages
         if not isinstance(turn["content"], str)
         for block in turn["content"]
     )
@@ -187,17 +187,17 @@ def texts(content: Iterable[dict[str, Any]]) -> list[str]:
 
 def text_only(content: Iterable[dict[str, Any]]) -> Content:
     """The texts in content as an answer that ends there, without what only its server knows."""
-    said = [text for text in texts(content) if text.strip()]
-    said[-1:] = [text.rstrip() for text in said[-1:]]
-    return [{"type": "text", "text": text} for text in said]
+    kept = [text for text in texts(content) if text.strip()]
+    kept[-1:] = [text.rstrip() for text in kept[-1:]]
+    return [{"type": "text", "text": text} for text in kept]
 
 
 def plain(turn: MessageParam) -> MessageParam:
     """A turn of a loop of tools for another server than the one that took part in it."""
     kept = ("tool_use", "tool_result")
     content = turn["content"]
-    said = [b for b in content if b["type"] in kept or (b["type"] == "text" and b["text"].strip())]
+    sent = [b for b in content if b["type"] in kept or (b["type"] == "text" and b["text"].strip())]
     return _turn(
         turn["role"],
-        [{"type": "text", "text": b["text"]} if b["type"] == "text" else b for b in said],
+        [{"type": "text", "text": b["text"]} if b["type"] == "text" else b for b in sent],
     )
