@@ -262,7 +262,7 @@ def _replay(rest: str) -> None:
     if session.library is None:
         print("Nothing is replayed: questions are sent.")  # noqa: T201
         return
-    count = len(session.library.exchanges)
+    count = len(session.library.requests)
     name = session.library.name
     said = f"{count:,} recorded request{'s' if count != 1 else ''}"
     print(f"Replaying {said} from {name}; nothing is sent.")  # noqa: T201

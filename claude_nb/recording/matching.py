@@ -29,8 +29,8 @@ _USERS = frozenset({"input", "input_schema", "schema"})
 """Fields in which any name may mean anything: a tool's input, its parameters, an answer's form."""
 
 
-def parts(without: Collection[str]) -> tuple[str, ...]:
-    """What is to be left out, checked and in order.
+def checked_parts(without: Collection[str]) -> tuple[str, ...]:
+    """The parts to leave out, sorted.
 
     Raises:
         InputError: There is no such part.

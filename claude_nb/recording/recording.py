@@ -16,7 +16,7 @@ from claude_nb import __version__
 from claude_nb.cost.models import DEFAULT_MODEL
 from claude_nb.errors import ClaudeError, InputError, MalformedError
 from claude_nb.recording.lines import CHECKS, Lines, to_line
-from claude_nb.recording.matching import canonical, parts
+from claude_nb.recording.matching import canonical, checked_parts
 from claude_nb.reply import Reply
 from claude_nb.request import files
 from claude_nb.request.request import Request
@@ -71,7 +71,7 @@ class Recording:
         Raises:
             InputError: There is no such part.
         """
-        left_out = parts(without)
+        left_out = checked_parts(without)
         sent = next((e.data.params for e in reply.events if isinstance(e.data, RequestSent)), {})
         began = reply.events[0].time if reply.events else 0.0
         lines = Lines(left_out)

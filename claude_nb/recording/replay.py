@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from claude_nb.client.retry import Policy
 from claude_nb.errors import InputError, redact
-from claude_nb.recording.matching import canonical, differences, digest, distance, parts
+from claude_nb.recording.matching import canonical, checked_parts, differences, digest, distance
 from claude_nb.recording.recording import SUFFIX, Recording, unfinished
 from claude_nb.request import files
 from claude_nb.streaming.events import (
@@ -38,7 +38,7 @@ _SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class RecordedRequest:
     """One request of a recording, and its events.
 
     Attributes:
@@ -73,12 +73,12 @@ class Exchange:
             raise unfinished()
 
 
-def exchanges(recording: Recording) -> list[Exchange]:
+def recorded_requests(recording: Recording) -> list[RecordedRequest]:
     """The requests that a recorded reply took."""
-    found: list[Exchange] = []
+    found: list[RecordedRequest] = []
     for event in recording.events:
         if isinstance(event.data, RequestSent):
-            found.append(Exchange(recording, event, []))
+            found.append(RecordedRequest(recording, event, []))
         elif found:
             found[-1].events.append(event)
     return found
@@ -105,13 +105,13 @@ class RecordingStore:
     ) -> None:
         self.speed = speed
         self.name = name
-        self.exchanges = [e for recording in recordings for e in exchanges(recording)]
+        self.requests = [r for recording in recordings for r in recorded_requests(recording)]
         self._played: Counter[str] = Counter()
-        self._found: dict[tuple[str, ...], dict[str, list[Exchange]]] = {}
-        for exchange in self.exchanges:
-            without = exchange.recording.left_out
+        self._found: dict[tuple[str, ...], dict[str, list[RecordedRequest]]] = {}
+        for request in self.requests:
+            without = request.recording.left_out
             found = self._found.setdefault(without, defaultdict(list))
-            found[digest(canonical(exchange.sent.data.params, without))].append(exchange)
+            found[digest(canonical(request.sent.data.params, without))].append(request)
 
     @classmethod
     def of(cls, folder: str | Path, *, speed: float = 1.0) -> tuple[RecordingStore, list[str]]:
@@ -145,7 +145,7 @@ class RecordingStore:
             raise InputError(f"There is no recording in {folder}.", " ".join(notes))
         return cls(recordings, speed=speed, name=str(folder)), notes
 
-    def find(self, params: dict[str, Any]) -> Exchange:
+    def find(self, params: dict[str, Any]) -> RecordedRequest:
         """What was recorded for a request, each time the next.
 
         Args:
@@ -167,11 +167,11 @@ class RecordingStore:
 
     def _nearest(self, params: dict[str, Any]) -> str:
         """How the recorded request that is most like another one differs from it."""
-        if not self.exchanges:
+        if not self.requests:
             return "There is no request in it at all."
-        without = {e.recording.left_out for e in self.exchanges}
+        without = {r.recording.left_out for r in self.requests}
         asked = {parts: canonical(params, parts) for parts in without}
-        pairs = [(e, e.sent.data.params, asked[e.recording.left_out]) for e in self.exchanges]
+        pairs = [(r, r.sent.data.params, asked[r.recording.left_out]) for r in self.requests]
         nearest, recorded, wanted = min(pairs, key=lambda pair: distance(*pair[1:]))
         best, path = differences(recorded, wanted), nearest.recording.path
         more = [f"And {len(best) - _SHOWN} more differences."] if len(best) > _SHOWN else []
@@ -186,12 +186,12 @@ class ReplaySource:
     """A ``Source`` of recorded events; nothing is sent.
 
     Args:
-        library: The recordings.
+        store: The recordings.
         source: The source that they replace: it has the ``params`` that it would send.
     """
 
-    def __init__(self, library: RecordingStore, source: Source) -> None:
-        self._library = library
+    def __init__(self, store: RecordingStore, source: Source) -> None:
+        self._store = store
         self._source = source
 
     def params(self, request: Request) -> dict[str, Any]:
@@ -206,12 +206,12 @@ class ReplaySource:
         """
         params = self.params(request)
         try:
-            exchange = self._library.find(params)
+            recorded = self._store.find(params)
         except InputError:
             yield RequestSent(request.model, replayed=True, params=params)
             raise
-        yield replace(exchange.sent.data, replayed=True, params=params)
-        async for data in exchange.play(self._library.speed):
+        yield replace(recorded.sent.data, replayed=True, params=params)
+        async for data in recorded.play(self._store.speed):
             yield data
 
 
@@ -230,7 +230,7 @@ class Recorder:
 
     def __init__(self, folder: str | Path, without: Collection[str] = ()) -> None:
         self.folder = files.expanded(folder)
-        self.without = parts(without)
+        self.without = checked_parts(without)
         self.count = 0
         self._names: Counter[str] = Counter()
         try:
