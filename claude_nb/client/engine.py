@@ -360,31 +360,22 @@ class Stream:
             wake()
 
     def __iter__(self) -> Iterator[StreamEvent]:
-        seen = 0
+        seen, finished = 0, False
         try:
-            while True:
-                finished = self.done
-                while seen < len(self.events):
-                    seen += 1
-                    yield self.events[seen - 1]
-                if finished:
-                    break
+            while not finished:
                 self.wait(seen)
+                finished, new = self.done, self.events[seen:]
+                seen += len(new)
+                yield from new
         finally:
             self._leave()
         self._check()
 
     async def __aiter__(self) -> AsyncIterator[StreamEvent]:
         loop = asyncio.get_running_loop()
-        seen = 0
+        seen, finished = 0, False
         try:
-            while True:
-                finished = self.done
-                while seen < len(self.events):
-                    seen += 1
-                    yield self.events[seen - 1]
-                if finished:
-                    break
+            while not finished:
                 arrived = asyncio.Event()
                 wake = partial(loop.call_soon_threadsafe, arrived.set)
                 self.call_on_news(seen, wake)
@@ -392,6 +383,10 @@ class Stream:
                     await arrived.wait()
                 finally:
                     self._waiting.discard(wake)
+                finished, new = self.done, self.events[seen:]
+                seen += len(new)
+                for event in new:
+                    yield event
         finally:
             self._leave()
         self._check()

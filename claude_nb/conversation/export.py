@@ -155,11 +155,8 @@ def _options(exchange: Exchange, name: str) -> str:
     quote = '"' if '"' not in name else "'"
     options = "" if name == NOTEBOOK else f" -c {quote}{name.replace(quote, '’')}{quote}"
     # Sent as it was typed: a variable is not to be put in now.
-    return f"{options} --raw" if "{{" in exchange.prompt and _is_plain(exchange) else options
-
-
-def _is_plain(exchange: Exchange) -> bool:
-    return exchange.content in (exchange.prompt, ({"type": "text", "text": exchange.prompt},))
+    plain = (exchange.prompt, ({"type": "text", "text": exchange.prompt},))
+    return f"{options} --raw" if "{{" in exchange.prompt and exchange.content in plain else options
 
 
 def record(exchange: Exchange, conversation: str, cell: str) -> dict[str, Any]:

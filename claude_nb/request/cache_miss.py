@@ -191,32 +191,31 @@ class CachePrediction:
         hoped = best.cached if whole and best.cached else 1
         if read >= hoped and not (shared >= 0 and self._edited(best.sent)):
             return None
-        return self._reason(best, shared, read)
+        return replace(self._reason(best, shared, read), partial=read > 0)
 
     def _reason(self, best: Earlier, shared: int, read: int) -> CacheMiss:
         now, then = self.sent, best.sent
-        partial = read > 0
         if now.model != then.model:
-            return CacheMiss("model_changed", "model", then.model, now.model, partial=partial)
+            return CacheMiss("model_changed", "model", then.model, now.model)
         if now.tools != then.tools:
-            return CacheMiss("tools_changed", partial=partial)
+            return CacheMiss("tools_changed")
         if shared < 0:
             where = difference(then.system, now.system)
-            return CacheMiss("system_changed", difference=where, partial=partial)
+            return CacheMiss("system_changed", difference=where)
         for name, value in now.settings.items():
             if shared and value != then.settings[name]:
                 before, after = _value(then.settings[name]), _value(value)
-                return CacheMiss("settings_changed", name, before, after, partial=partial)
+                return CacheMiss("settings_changed", name, before, after)
         if edited := self._edited(then):
-            return CacheMiss("messages_changed", "message", after=edited, partial=partial)
+            return CacheMiss("messages_changed", "message", after=edited)
         ttl, age = CONVERSATION_TTL if read else now.system.ttl, now.at - self._used(then, read)
         if age > LIFETIMES[ttl]:
-            return CacheMiss("expired", ttl, before=age, partial=partial)
+            return CacheMiss("expired", ttl, before=age)
         if not best.began:
-            return CacheMiss("not_yet_usable", partial=partial)
+            return CacheMiss("not_yet_usable")
         if shared and all(not 0 <= mark - shared < LOOKBACK for mark in now.marks):
-            return CacheMiss("out_of_reach", partial=partial)
-        return CacheMiss("unknown", partial=partial)
+            return CacheMiss("out_of_reach")
+        return CacheMiss("unknown")
 
     def _is_related(self, other: CacheKey) -> bool:
         same = self.sent.conversation is not None and self.sent.conversation == other.conversation

@@ -182,11 +182,6 @@ def _polars(value: Any, name: str) -> Attachment:
     return _table(frame.columns, frame.rows(), name, value.shape)
 
 
-def _polars_series(value: Any, name: str) -> Attachment:
-    frame = value.head(MAX_ROWS).to_frame()
-    return _table(frame.columns, frame.rows(), name, (len(value), 1))
-
-
 def _table(
     header: Iterable[Any], rows: Iterable[Iterable[Any]], name: str, shape: tuple[int, int]
 ) -> Attachment:
@@ -361,7 +356,7 @@ _FORMS: dict[type | str, Form] = {
     "pandas.core.frame.DataFrame": _pandas,  # so called before pandas 3
     "pandas.core.series.Series": _pandas_series,
     "polars.dataframe.frame.DataFrame": _polars,
-    "polars.series.series.Series": _polars_series,
+    "polars.series.series.Series": lambda value, name: _polars(value.to_frame(), name),
     "numpy.ndarray": _array,
     "matplotlib.figure.Figure": _figure,
     "matplotlib.axes._base._AxesBase": lambda value, name: _figure(
