@@ -25,6 +25,9 @@ _AROUND = 24
 _STRUCTURE = frozenset({"type", "role", "media_type", "ttl", "id", "tool_use_id", "name", "effort"})
 """Fields of a request whose values give away nothing of its content."""
 
+_CONTENT = ("system", "messages", "tools", "output_config")
+"""Arguments of ``messages.create`` that hold what the user wrote."""
+
 _USERS = frozenset({"input", "input_schema", "schema"})
 """Fields in which any name may mean anything: a tool's input, its parameters, an answer's form."""
 
@@ -55,12 +58,9 @@ def canonical(params: dict[str, Any], without: Collection[str] = ()) -> dict[str
         for message in plain.get("messages") or ():
             if isinstance(message, dict) and isinstance(message.get("content"), list):
                 message["content"] = [b for b in message["content"] if not is_thinking(b)]
-    if "request" in without:
-        for name in ("system", "messages", "tools", "output_config"):
-            if name in plain:
-                plain[name] = without_parts(plain[name], without)
-    else:
-        plain = without_parts(plain, without)
+    for name in _CONTENT if "request" in without else set(plain):
+        if name in plain:
+            plain[name] = without_parts(plain[name], without)
     found: dict[str, Any] = redacted(plain)
     return found
 

@@ -14,14 +14,7 @@ from claude_nb.errors import InputError, redact
 from claude_nb.recording.matching import canonical, checked_parts, differences, digest, distance
 from claude_nb.recording.recording import SUFFIX, Recording, unfinished
 from claude_nb.request import files
-from claude_nb.streaming.events import (
-    Failed,
-    RequestSent,
-    ResponseStarted,
-    Stopped,
-    StreamEvent,
-    Waiting,
-)
+from claude_nb.streaming import events
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection, Iterable
@@ -29,6 +22,7 @@ if TYPE_CHECKING:
     from claude_nb.client.source import Source
     from claude_nb.reply import Reply
     from claude_nb.request.request import Request
+    from claude_nb.streaming.events import StreamEvent
 
 _LONGEST = 90.0
 """Seconds of a replayed silence at most: what is longer is a clock that jumped."""
@@ -61,11 +55,11 @@ class RecordedRequest:
             before = event.time
             if due > loop.time():
                 await asyncio.sleep(due - loop.time())
-            if isinstance(event.data, Stopped):
+            if isinstance(event.data, events.Stopped):
                 raise asyncio.CancelledError
-            if isinstance(event.data, (Waiting, Failed)):
+            if isinstance(event.data, (events.Waiting, events.Failed)):
                 raise event.data.error
-            if not isinstance(event.data, (dict, ResponseStarted)):
+            if not isinstance(event.data, (dict, events.ResponseStarted)):
                 break  # what follows a message is for the engine to do again
             yield event.data
             complete = complete or event.type == "message_stop"
@@ -77,7 +71,7 @@ def recorded_requests(recording: Recording) -> list[RecordedRequest]:
     """The requests that a recorded reply took."""
     found: list[RecordedRequest] = []
     for event in recording.events:
-        if isinstance(event.data, RequestSent):
+        if isinstance(event.data, events.RequestSent):
             found.append(RecordedRequest(recording, event, []))
         elif found:
             found[-1].events.append(event)
@@ -208,7 +202,7 @@ class ReplaySource:
         try:
             recorded = self._store.find(params)
         except InputError:
-            yield RequestSent(request.model, replayed=True, params=params)
+            yield events.RequestSent(request.model, replayed=True, params=params)
             raise
         yield replace(recorded.sent.data, replayed=True, params=params)
         async for data in recorded.play(self._store.speed):

@@ -10,20 +10,10 @@ from claude_nb.cost.models import facts
 from claude_nb.cost.savings import Savings
 from claude_nb.cost.usage import Usage, add
 from claude_nb.errors import ClaudeError, DroppedError
+from claude_nb.streaming import events
 from claude_nb.streaming.block import TOOL_CALLS, Block, Break
 from claude_nb.streaming.continuation import Continuation
-from claude_nb.streaming.events import (
-    Failed,
-    RequestSent,
-    ResponseStarted,
-    Resumed,
-    Stopped,
-    StreamEvent,
-    ToolAsked,
-    ToolRan,
-    ToolStarted,
-    Waiting,
-)
+from claude_nb.streaming.events import StreamEvent
 from claude_nb.streaming.message import Message
 
 if TYPE_CHECKING:
@@ -93,7 +83,7 @@ class Progress:
         self.outcome = Outcome.STREAMING
         self.error: ClaudeError | None = None
         self.ended: float | None = None
-        self.waiting: Waiting | None = None
+        self.waiting: events.Waiting | None = None
         self.hides_tools = False
         self.is_json = False
         self.parse_error = ""
@@ -119,25 +109,25 @@ class Progress:
         A reply ends once: what a connection does after ``message_stop`` takes nothing back.
         """
         data = event.data
-        if isinstance(data, RequestSent):
+        if isinstance(data, events.RequestSent):
             self._begin(event.time, data)
-        elif isinstance(data, Waiting):
+        elif isinstance(data, events.Waiting):
             self.waiting = data
             if self.messages:
                 self.messages[-1].fail(event.time, data.error.label)
                 self._unmask(data.error)
-        elif isinstance(data, Resumed):
+        elif isinstance(data, events.Resumed):
             self._resume(data)
-        elif isinstance(data, (ToolAsked, ToolStarted, ToolRan)):
+        elif isinstance(data, (events.ToolAsked, events.ToolStarted, events.ToolRan)):
             for block in self.messages[-1].content if self.messages else ():
                 if block.id == data.id:
                     block.run = data
-        elif isinstance(data, (Stopped, Failed)):
+        elif isinstance(data, (events.Stopped, events.Failed)):
             self._break_off(event.time, data)
         elif self.messages:
             self._message(self.messages[-1], event.time, data)
 
-    def _begin(self, time: float, data: RequestSent) -> None:
+    def _begin(self, time: float, data: events.RequestSent) -> None:
         if self._continuation is None:
             for message in self.messages[self._kept :]:
                 if not message.complete:  # it is asked for again, from the beginning
@@ -148,8 +138,8 @@ class Progress:
         self._continuation = self.waiting = self.error = self.ended = None
         self.outcome = Outcome.STREAMING
 
-    def _break_off(self, time: float, data: Stopped | Failed) -> None:
-        if isinstance(data, Stopped):
+    def _break_off(self, time: float, data: events.Stopped | events.Failed) -> None:
+        if isinstance(data, events.Stopped):
             self._end(time, Outcome.STOPPED)
             return
         self._unmask(data.error)
@@ -161,7 +151,7 @@ class Progress:
         if self.messages and error.simulated:
             self.messages[-1].simulated = True
 
-    def _resume(self, data: Resumed) -> None:
+    def _resume(self, data: events.Resumed) -> None:
         """Keep the text of the request that broke off, and discard what else was half-written."""
         message = next((m for m in reversed(self.messages) if m.content), None)
         if message is None:
@@ -176,7 +166,7 @@ class Progress:
         self._continuation = Continuation(self._text_of(message.round), broken, where)
 
     def _message(self, message: Message, time: float, data: Any) -> None:
-        if isinstance(data, ResponseStarted):
+        if isinstance(data, events.ResponseStarted):
             message.accepted = True
             message.request_id = data.request_id
             message.simulated = message.simulated or data.simulated
