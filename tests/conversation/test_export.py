@@ -8,6 +8,7 @@ import nbformat
 import pytest
 
 from claude_nb import Conversation
+from claude_nb.conversation.export import record
 from claude_nb.conversation.saved_notebook import load
 from claude_nb.errors import InputError
 from claude_nb.streaming.events import RequestSent
@@ -196,6 +197,15 @@ def test_no_key_is_written(path):
         conversation.to_notebook(path, prompts=prompts, overwrite=True)
         assert KEY not in path.read_text(encoding="utf-8")
     assert KEY not in conversation.to_markdown()
+
+
+def test_no_key_is_in_a_turn_s_record():
+    """A chat saves it of turns that were asked elsewhere, and nothing redacts it after that."""
+    conversation = Conversation()
+    content = ({"type": "text", "text": KEY},)
+    ask(conversation, KEY, came=answer(KEY), content=content)
+
+    assert KEY not in json.dumps(record(conversation.branch[0], "notebook", "cell"))
 
 
 def test_markdown_is_for_reading(talk):
