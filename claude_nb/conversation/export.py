@@ -102,7 +102,7 @@ def attached(exchange: Exchange) -> list[str]:
 
 def _branch(history: History) -> list[Exchange]:
     if not history.branch:
-        raise InputError(f"{history.name} has no turns yet: nothing has been said.")
+        raise InputError(f"{history.name}: nothing has been said yet.")
     return history.branch
 
 
