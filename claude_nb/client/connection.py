@@ -41,17 +41,8 @@ _AMBIENT = re.compile(r"ANTHROPIC_|SSL_CERT_|\w+_PROXY$", re.IGNORECASE)
 
 _DUMMY_KEY = "simulated"
 
-_COUNTED = (
-    "cache_control",
-    "messages",
-    "model",
-    "output_config",
-    "system",
-    "thinking",
-    "tool_choice",
-    "tools",
-)
-"""The arguments of ``messages.create`` that ``messages.count_tokens`` takes too."""
+_NOT_COUNTED = ("container", "max_tokens")
+"""The arguments of ``messages.create`` that ``messages.count_tokens`` does not take."""
 
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 
@@ -269,7 +260,7 @@ async def count_tokens(connection: Connection, params: dict[str, Any]) -> int:
     Raises:
         ClaudeError: The server did not answer, or does not count.
     """
-    counting = {name: params[name] for name in _COUNTED if name in params}
+    counting = {name: value for name, value in params.items() if name not in _NOT_COUNTED}
     try:
         client = await asyncio.to_thread(connection.client)
         counted = (await client.messages.count_tokens(**counting)).input_tokens
