@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from claude_nb.client.connection import has_credentials
-from claude_nb.conversation.saved_notebook import Spent, load, spendings
+from claude_nb.conversation.saved_notebook import load
 from claude_nb.errors import InputError
 from claude_nb.render import labels
 from claude_nb.render.markdown.characters import clean
 from claude_nb.render.table import Table, total
+from claude_nb.streaming.record import Spent, spendings
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -103,7 +104,7 @@ def _usage(paths: list[str]) -> int:
             _say(f"{path}: {note}", sys.stderr)
         taken: dict[str, Spent] = {}
         for record in notebook.records:
-            taken |= spendings(record)
+            taken |= spendings(record.data, record.digest)
         rows += _rows(path, taken.values())
         again += len(everything.keys() & taken.keys())
         everything |= taken

@@ -1,7 +1,7 @@
 """What can go wrong, as a tree. Every error says what happened, what was kept and what to do.
 
 ClaudeError
-├── InputError            what was typed cannot be sent: nothing was sent
+├── InputError            the input cannot be sent: nothing was sent
 ├── CredentialsError      there is no key to send
 ├── RequestError          the server refused the request (400, 401, 402, 403, 404, 413, …)
 ├── RateLimitError        too many requests or tokens for now (429 with ``retry_after``)
@@ -11,7 +11,7 @@ ClaudeError
 ├── UnreachableError      no connection, or none that answered in time
 ├── DroppedError          the stream ended before the message did: the partial is kept
 ├── MalformedError        what came is not the Messages API: what was readable is kept
-└── StoppedError          somebody pressed Stop or interrupted the kernel: the partial is kept
+└── StoppedError          Stop was pressed or the kernel interrupted: the partial is kept
 """
 
 from __future__ import annotations
@@ -60,15 +60,15 @@ class ClaudeError(Exception):
     Args:
         what: What happened, one line, for a person.
         advice: What to do about it; may be empty.
-        detail: The server's or the network's own words; may be empty.
+        detail: The server's or the network's own message; may be empty.
         request_id: The API's id of the request, for a question to support.
-        retry_after: Seconds that the server asked to wait, where it said so.
+        retry_after: Seconds that the server asked to wait, or None.
         status: The HTTP status of a response that was an error, or None.
 
     Attributes:
         reply: The reply as far as it came, or None where nothing was sent.
-        simulated: Whether it was the simulator that said so.
-        label: What happened in two or three words, for a line or a row.
+        simulated: Whether the simulator sent it.
+        label: A short name of the error, for a line or a row.
     """
 
     label = "failed"

@@ -1,4 +1,4 @@
-"""``Reply``: what the user holds. A growing reduction of events that shows itself in a notebook."""
+"""``Reply``: a growing reduction of events, which shows itself in a notebook."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 class Reply(Progress):
-    """An answer: its blocks, how it ended, what it used; complete or not.
+    """An answer, complete or not: its blocks, how it ended, what it used.
 
     Attributes:
-        request: What was asked.
+        request: The request.
         events: Everything that happened, in order, as a sequence of ``StreamEvent``.
         parsed: The object that was asked for with ``output``; None while or where there is none,
             and ``parse_error`` says why.
@@ -49,8 +49,8 @@ class Reply(Progress):
         self._over = threading.Event()
         self._over.set()
 
-    def begins(self, stop: Callable[[], object], over: threading.Event) -> None:
-        """Say what ends the reply early, and what is set when it is over and its books are kept."""
+    def attach_stop(self, stop: Callable[[], object], over: threading.Event) -> None:
+        """Set what ``stop`` calls, and the event that is set once the reply is over and charged."""
         self._stop, self._over = stop, over
 
     def wait(self, timeout: float | None = None) -> Self:
@@ -78,7 +78,7 @@ class Reply(Progress):
         self._stop()
 
     def check(self) -> None:
-        """Raise what went wrong with a reply that has ended, if anything did.
+        """Raise the error of a reply that has ended, if it has one.
 
         Raises:
             ClaudeError: It failed, was dropped or was stopped; ``.reply`` is this reply.
@@ -89,7 +89,7 @@ class Reply(Progress):
             raise error
 
     def advance(self, events: Iterable[StreamEvent] = ()) -> None:
-        """Take in what has been appended to the events; only the painter of a reply calls this.
+        """Process the events that were appended; only the painter of a reply calls this.
 
         Args:
             events: More events, appended first.
@@ -100,7 +100,7 @@ class Reply(Progress):
             self._read(self._output)
 
     def _read(self, output: Output) -> None:
-        """Make the object that was asked for of the text."""
+        """Make the object that ``output`` describes of the text."""
         if self.outcome is not Outcome.COMPLETE:
             self.parse_error = f"There is no {output.name}: the answer is not whole."
             return

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 SIMULATOR_USES = {"errors", "cost"}
 SDK = {"anthropic", "httpx2"}
-SDK_CALLERS = {"client.batch_service", "client.connection", "client.source", "streaming.sdk"}
+SDK_CALLERS = {
+    *("client.batch_service", "client.connection", "client.explain", "client.source"),
+    "streaming.sdk",
+}
 
 
 def dotted(path: Path) -> str:

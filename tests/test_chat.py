@@ -14,9 +14,10 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 import claude_nb
 from claude_nb import Chat, Conversation, Tools
 from claude_nb.chat import messages, questions
-from claude_nb.conversation.saved_notebook import load, spent
+from claude_nb.conversation.saved_notebook import load
 from claude_nb.errors import DroppedError, InputError, RequestError, StoppedError
 from claude_nb.simulator import Error, Stream
+from claude_nb.streaming.record import Spent
 from tests.asking.test_conversation import sent
 from tests.conversation.test_restore import PNG
 from tests.page import Page
@@ -835,7 +836,7 @@ def test_what_comes_back_is_saved_again(api, page, chat, tmp_path, monkeypatch):
     again = load(notebook(tmp_path, Chat.restore(path=tmp_path / "chat.ipynb"), "again"))
 
     assert [record.data for record in again.records] == [record.data for record in first.records]
-    assert [spent(record).usage.output_tokens for record in again.records] == [15]
+    assert [Spent.of(record.data).usage.output_tokens for record in again.records] == [15]
 
 
 def test_a_chat_that_was_displayed_twice_is_paid_for_once(api, page, tmp_path, monkeypatch):

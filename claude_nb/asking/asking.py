@@ -219,7 +219,7 @@ def begin(
         view = show(stream, reply)
         if calls is not None:
             calls.confirm = view.confirm
-            calls.desk.leave()
+            calls.main_thread.leave()
         books = stack.pop_all()
 
     def finish(bug: Exception | None) -> None:
@@ -317,7 +317,7 @@ def _asked(
         calls = Calls(offered) if offered else None
         source = session.source((ApiSource if stream else WholeSource)(connection))
         asked = Stream(source, request, limits.policy(policy), runner=calls, fit=limits.fit)
-        reply.begins(asked.stop, over)
+        reply.attach_stop(asked.stop, over)
         try:
             shown = partial(_view, view, asked, reply, events=events) if show else None
             yield asked, reply, shown, calls

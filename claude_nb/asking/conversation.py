@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from copy import deepcopy
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from claude_nb.asking.asking import ask, ask_async
@@ -12,9 +11,11 @@ from claude_nb.conversation import export, restore, saved_notebook
 from claude_nb.conversation.history import NOTEBOOK, History
 from claude_nb.errors import InputError
 from claude_nb.render.markdown.characters import clean
+from claude_nb.request import files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from claude_nb.reply import Reply
     from claude_nb.request.system import System
@@ -138,7 +139,7 @@ class Conversation(History):
         Raises:
             InputError: Nothing has been said yet, or the file is there or cannot be written.
         """
-        export.write(Path(path), export.to_notebook(self, prompts), overwrite=overwrite)
+        files.write(path, [export.to_notebook(self, prompts)], overwrite=overwrite)
 
     def to_markdown(self) -> str:
         """The current branch as Markdown, for reading.

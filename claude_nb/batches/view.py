@@ -11,9 +11,9 @@ from claude_nb.batches.resume import options_record
 from claude_nb.cost.models import as_of
 from claude_nb.errors import StoppedError, redact
 from claude_nb.render.batch import Picture
-from claude_nb.render.saved_output import RECORD_VERSION
 from claude_nb.request.system import System
 from claude_nb.streaming.progress import Outcome
+from claude_nb.streaming.record import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -101,7 +101,7 @@ def record(state: BatchState) -> dict[str, Any]:
     options = options_record(state.requests) if state.resumed is None else state.saved
     read = [batch for batch in state.batches if batch.read and not batch.gone]
     saved: dict[str, Any] = {
-        "version": RECORD_VERSION,
+        "version": VERSION,
         "model": redact(state.model) or None,
         "simulated": state.simulated,
         "outcome": state.state,

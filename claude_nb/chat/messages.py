@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from claude_nb.conversation import export
 from claude_nb.errors import ClaudeError, InputError
 from claude_nb.render.markdown.characters import clean
+from claude_nb.request import files
 from claude_nb.request.attachments.attachment import attach as attached
 from claude_nb.request.attachments.variables import variables
 from claude_nb.request.place import shell
@@ -119,7 +119,7 @@ class Messages:
         if suffix == ".ipynb":
             conversation.to_notebook(path)
         else:
-            export.write(path, conversation.to_markdown())
+            files.write(path, [conversation.to_markdown()])
         return {"said": f"Saved as {path}, in {path.resolve().parent}."}
 
     def on_attach(self, content: Content) -> None:

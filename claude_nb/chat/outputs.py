@@ -9,7 +9,7 @@ from claude_nb.render import chat as render
 from claude_nb.render import html, text
 from claude_nb.render.markdown.characters import clean
 from claude_nb.render.markdown.markdown import ROOT_CLASSES
-from claude_nb.render.saved_output import RECORD_VERSION
+from claude_nb.streaming.record import of_several
 
 if TYPE_CHECKING:
     from claude_nb.chat.transcript import At, ChatTurn, Transcript
@@ -31,12 +31,7 @@ def saved(transcript: Transcript, classes: str) -> tuple[dict[str, str], dict[st
     turns = [(turn, turn.answer, at) for turn, at in shown if turn.answer is not None]
     name, count = transcript.conversation.name, len(turns)
     title = name.capitalize() if name.startswith("chat") else f"Chat · {name}"
-    record = {
-        "version": RECORD_VERSION,
-        "simulated": any(record.get("simulated") is True for record in records),
-        "chat": {"conversation": name, "turns": count},
-        "replies": records,
-    }
+    record = of_several(records, chat={"conversation": name, "turns": count})
     head = f"{title} · {count} turn{'' if count == 1 else 's'}"
     return _forms(turns, head, classes), {"claude_nb": record}
 

@@ -142,7 +142,7 @@ class Questions:
     def _end(self, live: LiveTurn, reply: Reply, bug: Exception | None) -> None:
         """Show and save an answer that has ended and is in the conversation and the ledger."""
         answer = render.answer(reply, live.frames.rendered)
-        record = saved_output.metadata(reply, reply.request)["claude_nb"]
+        record = saved_output.record(reply, reply.request)
         with self.transcript.lock:
             self.reply = reply
             self.transcript.end(live, answer, record)

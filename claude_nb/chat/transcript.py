@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
-from claude_nb.conversation import export, saved_notebook
+from claude_nb.conversation import export
 from claude_nb.conversation.history import THINKING_LEFT_OUT, label
 from claude_nb.errors import InputError
 from claude_nb.render import chat as render
+from claude_nb.streaming.record import Spent
 from claude_nb.views import protocol
 from claude_nb.views.frames import Frames, Pace
 from claude_nb.views.question import Question
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from claude_nb.asking.conversation import Conversation
     from claude_nb.client.engine import Stream
+    from claude_nb.conversation import saved_notebook
     from claude_nb.conversation.history import Exchange
     from claude_nb.reply import Reply
     from claude_nb.streaming.block import Block
@@ -311,7 +313,7 @@ class Transcript:
                 if name != self.conversation.name or id_ in self._records:  # or shown twice
                     continue
                 self._records[id_] = record.data
-                if (spent := saved_notebook.spent(record)) is not None:
+                if (spent := Spent.of(record.data)) is not None:
                     self._charge(spent.cost)
 
 

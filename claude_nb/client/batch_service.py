@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from claude_nb.client.connection import explain, is_simulator
+from claude_nb.client.explain import explain, is_simulator
 from claude_nb.errors import ClaudeError, InputError, MalformedError, RequestError
 
 if TYPE_CHECKING:

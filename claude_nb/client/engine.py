@@ -1,8 +1,7 @@
 """The engine: one thread with an event loop, on which all streams run.
 
-It only appends events, those of one request after another if need be; whoever shows or reads them
-does so on a thread of their own. A stream is ended from any thread by cancelling its task, which
-is the only way that ends a blocked read at once.
+It only appends events (of several requests, if a reply needs them). Readers run on their own
+threads. Any thread ends a stream by cancelling its task: nothing else ends a blocked read at once.
 """
 
 from __future__ import annotations
@@ -17,6 +16,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from claude_nb.client import retry
+from claude_nb.client.connection import close_unused
+from claude_nb.client.explain import explain
 from claude_nb.client.retry import Policy
 from claude_nb.errors import ClaudeError
 from claude_nb.streaming import turns
@@ -42,7 +43,7 @@ _PAUSES = 20
 
 
 class Engine:
-    """A daemon thread with an event loop; ``engine()`` gives the one of all streams."""
+    """A daemon thread with an event loop; ``engine()`` returns the one of all streams."""
 
     def __init__(self, name: str) -> None:
         self.loop = asyncio.new_event_loop()
@@ -53,11 +54,11 @@ class Engine:
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
         while True:
-            with suppress(SystemExit, KeyboardInterrupt):  # of a task: the others go on
+            with suppress(SystemExit, KeyboardInterrupt):  # raised in one task: the others go on
                 self.loop.run_forever()
 
     async def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on this thread for one on another's; if that is cancelled, so is this."""
+        """Run a coroutine on this thread, awaited on another; cancelling the wait cancels it."""
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self.loop))
 
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> Callable[[], None]:
@@ -75,13 +76,13 @@ class Engine:
             task.add_done_callback(self._tasks.discard)
 
         def cancel_task() -> None:
-            # Once: a second cancellation would break off the closing of the connection.
+            # Once: a second cancellation would interrupt the closing of the connection.
             if not started[0].cancelling():
                 started[0].cancel()
 
         def cancel() -> None:
-            # One turn of the loop later than the task's first step: a task that is cancelled
-            # before it began would not run at all, and so could not say that it was stopped.
+            # Deferred by one loop iteration: a task cancelled before its first step would never
+            # run its ``except``.
             self.loop.call_soon_threadsafe(self.loop.call_soon, cancel_task)
 
         self.loop.call_soon_threadsafe(start)
@@ -101,28 +102,24 @@ def engine() -> Engine:
 
 
 def call(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine on the engine's thread, and wait for what it returns; an interrupt ends it.
-
-    Args:
-        coroutine: What it raises is raised here.
-    """
+    """Run a coroutine on the engine's thread and return its result; an interrupt cancels it."""
     future = asyncio.run_coroutine_threadsafe(coroutine, engine().loop)
     try:
         return future.result()
-    except BaseException:  # an interrupt too: nobody waits for it any more
+    except BaseException:  # an interrupt too
         future.cancel()
         raise
 
 
 class Runner(Protocol):
-    """What runs the calls of tools in a reply."""
+    """Runs the tool calls of a reply."""
 
     async def run(self, calls: Sequence[Block], tell: Callable[[Any], None]) -> None:
         """Run the calls of a message, on the engine's loop; each ends with a ``ToolRan``.
 
         Args:
             calls: The calls, in order.
-            tell: Takes the events of their running.
+            tell: Takes the events.
 
         Raises:
             ClaudeError: The reply cannot go on.
@@ -133,15 +130,15 @@ class Runner(Protocol):
 class Stream:
     """The events of one reply, as they come: ``for``, ``async for`` or ``wait``.
 
-    Leaving a loop over it early ends the request: nobody pays for words that nobody reads.
+    Leaving a loop over it early ends the request, so that no unread text is paid for.
 
     Args:
         source: Where the events come from.
         request: What is asked.
-        policy: How patient to be with failures; by default ``Policy()``.
+        policy: How failures are retried; by default ``Policy()``.
         ended: Called once, on the engine's thread, with all events. What it raises is raised to
-            the reader, behind the last event.
-        runner: Runs the calls of tools in the reply; without one it ends with them.
+            the reader after the last event.
+        runner: Runs the tool calls of the reply; without one the reply ends with them.
         fit: Makes each request after the first one fit into what the reply may cost, or raises.
 
     Attributes:
@@ -163,7 +160,7 @@ class Stream:
         self._finished = threading.Event()
         self._source = source
         self._request = request
-        self._progress = Progress()  # advanced only where something has to be decided
+        self._progress = Progress()  # updated only where a decision needs it
         self._waiting: set[Callable[[], object]] = set()
         self._attempt = 0
         self._ended = ended
@@ -187,8 +184,6 @@ class Stream:
         self._cancel()
 
     async def _run(self) -> None:
-        from claude_nb.client.connection import close_unused
-
         try:
             await close_unused()
             await self._answer()
@@ -230,7 +225,7 @@ class Stream:
             if self._fit is not None:
                 request = await self._fit(request, self._progress)
 
-    async def _round(self, asked: Request) -> Request:
+    async def _round(self, first: Request) -> Request:
         """Send a request, again or continued if need be, until its message is whole.
 
         Returns:
@@ -239,8 +234,8 @@ class Stream:
         Raises:
             ClaudeError: Trying again would not help, or has not.
         """
-        request = again = asked
-        said = ""  # before the last pause
+        request = again = first
+        before = ""  # the text when the server last paused
         failures = pauses = 0
         continues = quoted = False
         broken = ClaudeError("Nothing has failed.")
@@ -258,8 +253,8 @@ class Stream:
                     raise ClaudeError("The server paused this turn.", "To go on is paid for anew.")
                 if pauses > _PAUSES:
                     raise ClaudeError(f"The server paused this turn {_PAUSES} times.")
-                request = again = retry.unpaused(asked, progress)
-                said = retry.partial_text(progress)
+                request = again = retry.unpaused(first, progress)
+                before = retry.partial_text(progress)
                 continues = False
                 continue
             failures += 1
@@ -272,9 +267,9 @@ class Stream:
                 raise broken
             self._append(Waiting(error, wait, time.time() + wait, failures + 1, tries))
             await asyncio.sleep(wait)
-            continues = retry.partial_text(progress) != said
+            continues = retry.partial_text(progress) != before
             if continues:
-                request = retry.continued(asked, progress, quoted=quoted)
+                request = retry.continued(first, progress, quoted=quoted)
                 self._append(Resumed(broken))
             else:
                 request = again
@@ -294,8 +289,6 @@ class Stream:
                         take = held.append
                     (take if type(data) is dict else self._append)(data)
         except Exception as error:  # noqa: BLE001 - whatever it is, the reply must say so
-            from claude_nb.client.connection import explain
-
             return explain(error)
         finally:
             for data in held:
@@ -367,31 +360,22 @@ class Stream:
             wake()
 
     def __iter__(self) -> Iterator[StreamEvent]:
-        seen = 0
+        seen, finished = 0, False
         try:
-            while True:
-                finished = self.done
-                while seen < len(self.events):
-                    seen += 1
-                    yield self.events[seen - 1]
-                if finished:
-                    break
+            while not finished:
                 self.wait(seen)
+                finished, new = self.done, self.events[seen:]
+                seen += len(new)
+                yield from new
         finally:
             self._leave()
         self._check()
 
     async def __aiter__(self) -> AsyncIterator[StreamEvent]:
         loop = asyncio.get_running_loop()
-        seen = 0
+        seen, finished = 0, False
         try:
-            while True:
-                finished = self.done
-                while seen < len(self.events):
-                    seen += 1
-                    yield self.events[seen - 1]
-                if finished:
-                    break
+            while not finished:
                 arrived = asyncio.Event()
                 wake = partial(loop.call_soon_threadsafe, arrived.set)
                 self.call_on_news(seen, wake)
@@ -399,6 +383,10 @@ class Stream:
                     await arrived.wait()
                 finally:
                     self._waiting.discard(wake)
+                finished, new = self.done, self.events[seen:]
+                seen += len(new)
+                for event in new:
+                    yield event
         finally:
             self._leave()
         self._check()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from claude_nb.client.connection import output_schema
 from claude_nb.errors import InputError, redact
-from claude_nb.request.attachments.attachment import said
+from claude_nb.request.attachments.attachment import describe_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +77,7 @@ class Output:
         try:
             return self.decode(text)
         except Exception as error:  # a validator is the user's own code
-            why = str(error) if isinstance(error, ValueError) else said(error)
+            why = str(error) if isinstance(error, ValueError) else describe_error(error)
             raise InputError(f"There is no {self.name}: {redact(why)[:1000]}") from error
 
 

@@ -34,8 +34,8 @@ _SLICE = 0.005
 _LOOK = 0.02
 """Seconds between two looks whether a cell or a request needs what is being imported."""
 
-_PATIENCE = 10.0
-"""Seconds to stop for in all: in a cell that takes longer, the rest is not noticed."""
+_MAX_PAUSED = 10.0
+"""Seconds to pause for in all: in a cell that takes longer, the rest is not noticed."""
 
 
 def start(steps: Iterable[object]) -> None:
@@ -65,7 +65,7 @@ class _Preload(threading.Thread):
         self._steps = steps
         self._loop = loop
         self._until = 0.0
-        self._patience = _PATIENCE
+        self._pause_left = _MAX_PAUSED
         self._loader: Loader
 
     def run(self) -> None:
@@ -81,7 +81,7 @@ class _Preload(threading.Thread):
     def _finish(self) -> None:
         """Come to an end before a fork: the child would inherit a lock that nobody frees."""
         if self.is_alive() and threading.current_thread() is not self:
-            self._patience = 0.0
+            self._pause_left = 0.0
             self.join()
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
@@ -108,8 +108,8 @@ class _Preload(threading.Thread):
             return
         idle = threading.Event()
         self._loop.call_soon_threadsafe(idle.set)
-        while self._patience > 0 and not _is_import_awaited() and not idle.wait(_LOOK):
-            self._patience -= _LOOK
+        while self._pause_left > 0 and not _is_import_awaited() and not idle.wait(_LOOK):
+            self._pause_left -= _LOOK
         self._until = time.monotonic() + _SLICE
 
 

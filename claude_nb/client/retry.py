@@ -10,23 +10,19 @@ import random
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from claude_nb import errors
 from claude_nb.cost.models import facts
-from claude_nb.errors import (
-    ClaudeError,
-    DroppedError,
-    OverloadedError,
-    RateLimitError,
-    RequestError,
-    ServerError,
-    UnreachableError,
-)
+from claude_nb.errors import ClaudeError, RateLimitError, RequestError
 from claude_nb.streaming import turns
 
 if TYPE_CHECKING:
     from claude_nb.request.request import Request
     from claude_nb.streaming.progress import Progress
 
-_PASSING = (OverloadedError, RateLimitError, ServerError, UnreachableError, DroppedError)
+_PASSING = (
+    *(errors.OverloadedError, errors.RateLimitError, errors.ServerError),
+    *(errors.UnreachableError, errors.DroppedError),
+)
 
 _CONTINUE = (
     "Your reply was interrupted there. Continue exactly from where it stopped: do not repeat"
@@ -42,15 +38,16 @@ _QUOTE = 4000
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How patient to be.
+    """How failures are retried.
 
     Attributes:
         tries: Requests for one reply at most, the first included.
         max_wait: The longest wait that a server may ask for, in seconds.
         base: The upper end of the first backoff, in seconds; it doubles with each failure.
         cap: The upper end of any backoff, in seconds.
-        pays_again: Whether to go on after a request that the server had accepted: what came of it
-            is paid for, and what is asked for then is paid for anew.
+        pays_again: Whether to go on after a request that the server had accepted: the next one is
+            paid for as well.
+        speed: What waits are divided by, as a replay at another pace does.
     """
 
     tries: int = 5
@@ -58,6 +55,7 @@ class Policy:
     base: float = 1.0
     cap: float = 30.0
     pays_again: bool = True
+    speed: float = 1.0
 
     def wait(self, error: ClaudeError, failures: int) -> float | None:
         """Seconds to wait before the next request, or None to give up.
@@ -69,10 +67,10 @@ class Policy:
         if failures >= self.tries or not isinstance(error, _PASSING):
             return None
         if isinstance(error, RateLimitError) and error.retry_after is not None:
-            return error.retry_after if error.retry_after <= self.max_wait else None
+            return error.retry_after / self.speed if error.retry_after <= self.max_wait else None
         # Full jitter: a crowd that failed together does not come back together.
         doublings = min(failures - 1, 60)  # more would be more than a float holds
-        return random.uniform(0.0, min(self.cap, self.base * 2**doublings))  # noqa: S311
+        return random.uniform(0.0, min(self.cap, self.base * 2**doublings)) / self.speed  # noqa: S311
 
 
 def partial_text(progress: Progress) -> str:
@@ -97,14 +95,14 @@ def continued(request: Request, progress: Progress, *, quoted: bool) -> Request:
     partial = partial_text(progress)
     if quoted:
         ending = ("…" if len(partial) > _QUOTE else "") + partial[-_QUOTE:]
-        said = [turns.user(_QUOTED.format(partial=ending))]
+        added = [turns.user(_QUOTED.format(partial=ending))]
     else:
-        said = [turns.assistant(partial), turns.user(_CONTINUE)]
+        added = [turns.assistant(partial), turns.user(_CONTINUE)]
         model = facts(request.model)
         thinks = (request.params().get("thinking") or {}).get("type", "disabled") != "disabled"
         if model is not None and model.accepts_prefill and not thinks:
-            said.pop()
-    return replace(request, after=(*request.after, *said))
+            added.pop()
+    return replace(request, after=(*request.after, *added))
 
 
 def unpaused(request: Request, progress: Progress) -> Request:

@@ -1,4 +1,4 @@
-"""The seam to the network: a ``Request`` in, events out. The SDK decodes the wire."""
+"""The way to the network: a ``Request`` in, events out. The SDK decodes the wire."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import asyncio
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
-from claude_nb.client.connection import CONNECT_TIMEOUT, is_simulator
+from claude_nb.client.connection import CONNECT_TIMEOUT
+from claude_nb.client.explain import is_simulator
 from claude_nb.errors import DroppedError, MalformedError
 from claude_nb.streaming.events import RequestSent, ResponseStarted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
 
-    from anthropic import AsyncAnthropic, AsyncStream
+    from anthropic import AsyncAnthropic
 
     from claude_nb.client.connection import Connection
     from claude_nb.request.request import Request
@@ -35,7 +36,7 @@ _ENDS = ("stop_reason", "stop_sequence", "stop_details", "container")
 
 
 class Source(Protocol):
-    """Where events come from: the API, or whatever else can tell the same story."""
+    """Where events come from: the API, or a recording."""
 
     def params(self, request: Request) -> dict[str, Any]:
         """What is sent for ``request``: the arguments of the SDK's ``messages.create``."""
@@ -48,7 +49,7 @@ class Source(Protocol):
             ``RequestSent``, ``ResponseStarted``, then the wire's events, as dicts.
 
         Raises:
-            Exception: Whatever ended the stream early; ``api.explain`` puts it into words.
+            Exception: What ended the stream early; ``explain`` makes a ``ClaudeError`` of it.
         """
         ...
 
@@ -56,74 +57,50 @@ class Source(Protocol):
 class ApiSource:
     """The Messages API, or the simulator, as a stream."""
 
+    whole = False
+    """Whether nothing is shown before all of the message is there."""
+
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def params(self, request: Request) -> dict[str, Any]:
-        """All that the request says."""
+        """The arguments of ``messages.create``."""
         return request.params()
 
     async def events(self, request: Request) -> AsyncGenerator[Any, None]:
         """Send the request once, and yield what comes."""
         params = self.params(request)
-        await asyncio.to_thread(self._connection.prepare)
-        yield RequestSent(request.model, self._connection.simulated, params=params)
-        async with aclosing(_streamed(self._connection, params)) as events:
+        connection = self._connection
+        await asyncio.to_thread(connection.prepare)
+        yield RequestSent(request.model, connection.simulated, whole=self.whole, params=params)
+        most = params["max_tokens"]
+        send = _whole if most == 0 or (self.whole and most < LONG) else _streamed
+        async with aclosing(send(connection, params)) as events:
             async for event in events:
                 yield event
 
 
-class WholeSource:
-    """The Messages API without streaming: one plain request, its message told as events.
+class WholeSource(ApiSource):
+    """The Messages API without streaming: one plain request, its message as events.
 
     A message that may be so long that the API wants it streamed is streamed.
     """
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def params(self, request: Request) -> dict[str, Any]:
-        """All that the request says."""
-        return request.params()
-
-    async def events(self, request: Request) -> AsyncGenerator[Any, None]:
-        """Send the request once, and yield what comes when all of it is there."""
-        params = self.params(request)
-        await asyncio.to_thread(self._connection.prepare)
-        yield RequestSent(request.model, self._connection.simulated, whole=True, params=params)
-        if request.max_tokens >= LONG:
-            told = _streamed(self._connection, params)
-        else:
-            told = _whole(self._connection, params)
-        async with aclosing(told) as events:
-            async for event in events:
-                yield event
+    whole = True
 
 
-class Warming:
-    """Has a system prompt written to the cache, and nothing generated: one request, one message.
+class Warming(ApiSource):
+    """Writes a system prompt to the cache and generates nothing: one request, one message.
 
     ``max_tokens=0`` is for that (platform.claude.com/docs, page "Prompt caching", read 2026-10-08).
     """
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
     def params(self, request: Request) -> dict[str, Any]:
-        """The system prompt and the words of the request, and no room for an answer."""
-        whole = request.params()
-        wanted = {name: whole[name] for name in ("model", "system")}
-        words = [{"role": "user", "content": request.prompt}]
-        return {**wanted, "messages": words, "max_tokens": 0}
-
-    async def events(self, request: Request) -> AsyncGenerator[Any, None]:
-        """Send the system prompt with the words of ``request``; the message is told as events."""
-        params = self.params(request)
-        await asyncio.to_thread(self._connection.prepare)
-        yield RequestSent(request.model, self._connection.simulated, params=params)
-        async with aclosing(_whole(self._connection, params)) as events:
-            async for event in events:
-                yield event
+        """The system prompt and the prompt of the request, and no room for an answer."""
+        params = request.params()
+        messages = [{"role": "user", "content": request.prompt}]
+        kept = {name: params[name] for name in ("model", "system")}
+        return {**kept, "messages": messages, "max_tokens": 0}
 
 
 async def _streamed(connection: Connection, params: dict[str, Any]) -> AsyncGenerator[Any, None]:
@@ -147,12 +124,20 @@ async def _streamed(connection: Connection, params: dict[str, Any]) -> AsyncGene
             try:
                 event = await stream.__anext__()
             except StopAsyncIteration:  # the SDK finds nothing wrong with an early clean end
-                raise _nothing() if empty else _unfinished() from None
+                if not empty:
+                    raise DroppedError("The stream ended before the reply did.") from None
+                raise DroppedError(
+                    "The server accepted the request, but sent no reply.",
+                    "If a gateway or proxy stands between, it may not pass streams on.",
+                ) from None
             if isinstance(event, dict):  # as all events of the API are
                 yield event
                 empty = False
                 complete = event.get("type") == "message_stop"
-        await _finish(stream)
+        with suppress(Exception):  # nothing that follows could take the message back
+            async with asyncio.timeout(_LINGER):
+                async for _ in stream:
+                    pass
     finally:
         await stream.close()
 
@@ -200,22 +185,3 @@ def _as_events(message: Any) -> Iterator[dict[str, Any]]:
     delta = {name: message.get(name) for name in _ENDS}
     yield {"type": "message_delta", "delta": delta, "usage": message.get("usage")}
     yield {"type": "message_stop"}
-
-
-async def _finish(stream: AsyncStream[Any]) -> None:
-    """Read what follows a complete message: nothing in it could take the message back."""
-    with suppress(Exception):
-        async with asyncio.timeout(_LINGER):
-            async for _ in stream:
-                pass
-
-
-def _unfinished() -> DroppedError:
-    return DroppedError("The stream ended before the reply did.")
-
-
-def _nothing() -> DroppedError:
-    return DroppedError(
-        "The server accepted the request, but sent no reply.",
-        "If a gateway or proxy stands between, it may not pass streams on.",
-    )

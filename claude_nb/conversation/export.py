@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.conversation.history import NOTEBOOK
@@ -9,12 +10,11 @@ from claude_nb.errors import InputError, redact
 from claude_nb.render.code import code_blocks
 from claude_nb.render.markdown import markdown
 from claude_nb.render.markdown.characters import clean, in_code
-from claude_nb.render.saved_output import RECORD_VERSION
 from claude_nb.render.text import closed, harmless
+from claude_nb.streaming.record import VERSION, TurnRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from claude_nb.conversation.history import Exchange, History
 
@@ -49,7 +49,7 @@ def to_notebook(history: History, prompts: str) -> str:
     cells = [v4.new_markdown_cell(_title(history))]
     if prompts == "cells":
         cells.append(v4.new_code_cell("%load_ext claude_nb"))
-    for exchange in _said(history):
+    for exchange in _branch(history):
         if prompts == "cells":
             asked = v4.new_code_cell(
                 f"%%claude{_options(exchange, history.name)}\n{exchange.prompt}"
@@ -86,32 +86,11 @@ def to_markdown(history: History) -> str:
     Raises:
         InputError: Nothing has been said yet.
     """
-    turns = [f"{_prompt(exchange)}\n\n{_answer(exchange)}" for exchange in _said(history)]
+    turns = [
+        f"{_prompt(exchange)}\n\n{_head(exchange)}\n\n{_shown(exchange.text)}"
+        for exchange in _branch(history)
+    ]
     return redact("\n\n---\n\n".join([_title(history), *turns])) + "\n"
-
-
-def write(path: Path, content: str, *, overwrite: bool = False) -> None:
-    """Write a file.
-
-    Args:
-        path: Where.
-        content: What; half a character, which no file can hold, becomes a question mark.
-        overwrite: Whether a file that is there may be replaced.
-
-    Raises:
-        InputError: It is there, or cannot be written.
-    """
-    data = content.encode("utf-8", "replace")
-    try:
-        with path.expanduser().open("wb" if overwrite else "xb") as file:
-            file.write(data)
-    except FileExistsError:
-        raise InputError(
-            f"{path} is there already; it was left as it is.",
-            "Take another name, or in Python: to_notebook(path, overwrite=True).",
-        ) from None
-    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: nobody's home, in ~nobody
-        raise InputError(f"{path} cannot be written.", detail=str(error)) from None
 
 
 def attached(exchange: Exchange) -> list[str]:
@@ -121,13 +100,10 @@ def attached(exchange: Exchange) -> list[str]:
     return [f"{s['media_type']}, {len(s['data']) * 3 // 4000 + 1:,} kB" for s in sources]
 
 
-def _said(history: History) -> list[Exchange]:
-    branch = history.branch
-    if not branch:
-        raise InputError(
-            f"{history.name}: nothing has been said yet, so there is nothing to write."
-        )
-    return branch
+def _branch(history: History) -> list[Exchange]:
+    if not history.branch:
+        raise InputError(f"{history.name}: nothing has been said yet.")
+    return history.branch
 
 
 def _title(history: History) -> str:
@@ -149,19 +125,15 @@ def _prompt(exchange: Exchange) -> str:
     return "\n\n".join(parts)
 
 
-def _answer(exchange: Exchange) -> str:
-    return f"{_head(exchange)}\n\n{_shown(exchange.text)}"
-
-
 def _head(exchange: Exchange) -> str:
     return "**Claude** · *simulated*" if exchange.simulated else "**Claude**"
 
 
 def _parts(exchange: Exchange) -> Iterator[tuple[bool, str]]:
     """An answer cut at its Python: whether a part is code, and the part."""
-    said = clean(exchange.text, prose=True)
-    lines, begin, before = said.split("\n"), 0, f"{_head(exchange)}\n\n"
-    for token in markdown.parse(said, {}):
+    source = clean(exchange.text, prose=True)
+    lines, begin, before = source.split("\n"), 0, f"{_head(exchange)}\n\n"
+    for token in markdown.parse(source, {}):
         is_code = token.type == "fence" and _is_python(markdown.language_of(token))
         if is_code and token.level == 0 and token.map is not None:
             before += "\n".join(lines[begin : token.map[0]])
@@ -183,29 +155,26 @@ def _options(exchange: Exchange, name: str) -> str:
     quote = '"' if '"' not in name else "'"
     options = "" if name == NOTEBOOK else f" -c {quote}{name.replace(quote, '’')}{quote}"
     # Sent as it was typed: a variable is not to be put in now.
-    return f"{options} --raw" if "{{" in exchange.prompt and _is_plain(exchange) else options
-
-
-def _is_plain(exchange: Exchange) -> bool:
-    return exchange.content in (exchange.prompt, ({"type": "text", "text": exchange.prompt},))
+    plain = (exchange.prompt, ({"type": "text", "text": exchange.prompt},))
+    return f"{options} --raw" if "{{" in exchange.prompt and exchange.content in plain else options
 
 
 def record(exchange: Exchange, conversation: str, cell: str) -> dict[str, Any]:
-    """What ``notebook`` reads; of what the reply took, the original notebook has the record.
+    """What ``restore`` reads; of what the reply took, the original notebook has the record.
 
     Args:
         exchange: The turn.
         conversation: Its name.
         cell: The id of the cell in which it was asked, or an empty string.
     """
-    turn = {
-        "conversation": conversation,
-        "id": exchange.id,
-        "parent": exchange.parent.id if exchange.parent else None,
-        "cell": cell,
-        "asked": exchange.asked,
-        "prompt": exchange.prompt,
-        "content": [] if isinstance(exchange.content, str) else list(exchange.content),
-        "text": exchange.text,
-    }
-    return {"version": RECORD_VERSION, "simulated": exchange.simulated, "turn": turn}
+    turn = TurnRecord(
+        conversation=conversation,
+        id=exchange.id,
+        parent=exchange.parent.id if exchange.parent else None,
+        cell=cell,
+        asked=exchange.asked,
+        prompt=exchange.prompt,
+        content=() if isinstance(exchange.content, str) else exchange.content,
+        text=exchange.text,
+    )
+    return {"version": VERSION, "simulated": exchange.simulated, "turn": turn.to_dict(math.inf)}

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from claude_nb.errors import InputError
-from claude_nb.request.request import Turn
+from claude_nb.request.request import TurnId
 from claude_nb.request.system import texts
 from claude_nb.streaming import turns
 
@@ -226,7 +226,7 @@ class History:
         if left:
             notes.append(f"left behind: {', '.join(map(label, left))}")
         asked = datetime.now(UTC).isoformat(timespec="milliseconds")
-        turn = Turn(self.name, uuid4().hex, parent.id if parent else None, place.cell, asked)
+        turn = TurnId(self.name, uuid4().hex, parent.id if parent else None, place.cell, asked)
         return replace(
             request,
             system=system,

@@ -1,7 +1,6 @@
 """Conversations out of what a notebook or a list of messages holds.
 
-Nothing is taken at its word: words and attachments come in, each checked, and nothing else does.
-What is passed over in a notebook is said.
+Text and attachments are taken over, each checked, and nothing else. What is skipped is noted.
 """
 
 from __future__ import annotations
@@ -17,14 +16,12 @@ from claude_nb.errors import InputError
 from claude_nb.render.markdown.characters import clean
 from claude_nb.request.attachments.attachment import attach
 from claude_nb.request.place import Place
+from claude_nb.streaming.record import TurnRecord, checked_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from claude_nb.conversation.saved_notebook import Record, SavedNotebook
-
-MAX_ID = 100
-"""Characters of a turn's id at most; our own have 32."""
 
 _EXAMPLE = '[{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]'
 _LEFT_OUT = frozenset({"thinking", "redacted_thinking", "server_tool_use"})
@@ -46,7 +43,7 @@ class SavedConversation:
 
 
 def conversations(notebook: SavedNotebook) -> tuple[list[SavedConversation], list[str]]:
-    """Put together what was said, from a notebook's records.
+    """Rebuild conversations from a notebook's records.
 
     A turn may be missing: its cell was deleted, or was run again and its record overwritten. What
     followed it then follows the newest turn that was asked before: the missing turn is skipped.
@@ -55,15 +52,14 @@ def conversations(notebook: SavedNotebook) -> tuple[list[SavedConversation], lis
         notebook: The records.
 
     Returns:
-        The conversations in the order of the notebook, and what was passed over or put elsewhere,
-        a line each.
+        The conversations in the order of the notebook, and notes on what was skipped or moved.
     """
     notes = list(notebook.notes)
     if notebook.unanswered:
         s = "s" * (len(notebook.unanswered) > 1)
         numbers = ", ".join(map(str, notebook.unanswered))
         notes.append(f"cell{s} {numbers}: without a saved answer")
-    found: dict[str, dict[str, _Turn]] = {}
+    found: dict[str, dict[str, _SavedTurn]] = {}
     for record in notebook.records:
         try:
             turn = _turn(record, notes)
@@ -76,7 +72,8 @@ def conversations(notebook: SavedNotebook) -> tuple[list[SavedConversation], lis
         other = turns.setdefault(turn.exchange.id, turn)
         if turn.is_own and not other.is_own:  # the other one was copied, to above it
             turns[turn.exchange.id] = turn
-        if _words(other) != _words(turn):
+        one, two = other.exchange, turn.exchange
+        if (one.prompt, one.text) != (two.prompt, two.text):
             both = f"cells {other.number} and {turn.number}"
             notes.append(f"{both}: different turns with the same id, of which one is left out")
     return [_tree(name, list(turns.values()), notes) for name, turns in found.items()], notes
@@ -138,7 +135,7 @@ def exchanges(messages: Sequence[Mapping[str, Any]]) -> list[Exchange]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Turn:
+class _SavedTurn:
     """A turn by itself: the exchange has no parent yet."""
 
     conversation: str
@@ -149,56 +146,42 @@ class _Turn:
     is_own: bool
 
 
-def _turn(record: Record, notes: list[str]) -> _Turn | None:
+def _turn(record: Record, notes: list[str]) -> _SavedTurn | None:
     """The turn of a record; None if it has none, or an answer without a word: both are right."""
-    turn = record.data.get("turn")
+    turn = TurnRecord.from_dict(record.data)
     if turn is None:
         return None
-    if not isinstance(turn, dict):
-        raise InputError("its turn cannot be read")
-    said = turn.get("text")
-    if isinstance(said, str) and not said.strip():
-        return None
-    name = History(_text(turn.get("conversation"), "the conversation's name")).name
-    turn_id = _text(turn.get("id"), "its id")
-    parent = turn.get("parent")
-    if len(turn_id) > MAX_ID or not (parent is None or isinstance(parent, str)):
-        raise InputError("its id or its parent's is not an id")
     content = []
-    blocks = turn.get("content")
-    for item in blocks if isinstance(blocks, list) else ():
+    for item in turn.content:
         try:
             content.append(_block(item))
         except InputError as error:
             notes.append(f"cell {record.number}: {error.what}; the rest of the turn is there")
-    prompt = _text(turn.get("prompt"), "its prompt")
-    cell = turn.get("cell")
-    if not isinstance(cell, str):
-        cell = ""
-    asked, when = _asked(turn.get("asked"))
+    asked, when = _asked(turn.asked)
     exchange = Exchange(
-        id=turn_id,
+        id=turn.id,
         parent=None,
-        place=Place(record.cell or cell),
-        prompt=prompt,
-        content=tuple(content) or prompt,
-        answer=({"type": "text", "text": _text(said, "its answer").rstrip()},),
+        place=Place(record.cell or turn.cell),
+        prompt=turn.prompt,
+        content=tuple(content) or turn.prompt,
+        answer=({"type": "text", "text": turn.text},),
         simulated=record.data.get("simulated") is True,
         asked=asked,
     )
-    return _Turn(name, exchange, parent, when, record.number, cell == record.cell)
+    name, is_own = History(turn.conversation).name, turn.cell == record.cell
+    return _SavedTurn(name, exchange, turn.parent, when, record.number, is_own)
 
 
-def _asked(value: Any) -> tuple[str, float]:
+def _asked(value: str) -> tuple[str, float]:
     """When a turn was asked, as saved and in seconds; what is no time is before all times."""
     try:
         moment = datetime.fromisoformat(value)
         return value, (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (TypeError, ValueError, OverflowError):
+    except (ValueError, OverflowError):
         return "", 0.0
 
 
-def _tree(name: str, turns: list[_Turn], notes: list[str]) -> SavedConversation:
+def _tree(name: str, turns: list[_SavedTurn], notes: list[str]) -> SavedConversation:
     turns.sort(key=lambda turn: turn.asked)  # those of one time stay in the notebook's order
     by_id = {turn.exchange.id: turn for turn in turns}
     instead: dict[str, str | None] = {}  # of a missing turn: the newest one before what followed it
@@ -206,8 +189,8 @@ def _tree(name: str, turns: list[_Turn], notes: list[str]) -> SavedConversation:
     for turn in turns:
         if turn.parent is not None and turn.parent not in by_id:
             before = instead.setdefault(turn.parent, newest)
-            follows = f"it follows {_said(by_id[before])} now" if before else "it is the first now"
-            notes.append(f"{_said(turn)}: what came before it is not in the notebook; {follows}")
+            now = f"it follows {_quote(by_id[before])} now" if before else "it is the first now"
+            notes.append(f"{_quote(turn)}: what came before it is not in the notebook; {now}")
         newest = turn.exchange.id
     parents = {id_: instead.get(turn.parent or "", turn.parent) for id_, turn in by_id.items()}
     made: dict[str, Exchange] = {}
@@ -216,7 +199,7 @@ def _tree(name: str, turns: list[_Turn], notes: list[str]) -> SavedConversation:
         at: str | None = turn.exchange.id
         while at is not None and at not in made:
             if at in chain:
-                notes.append(f"{_said(by_id[at])}: the turns before it go round in a circle")
+                notes.append(f"{_quote(by_id[at])}: the turns before it go round in a circle")
                 break
             chain[at] = None
             at = parents[at]
@@ -226,11 +209,7 @@ def _tree(name: str, turns: list[_Turn], notes: list[str]) -> SavedConversation:
     return SavedConversation(name, tuple(made.values()), made[turns[-1].exchange.id])
 
 
-def _words(turn: _Turn) -> tuple[str, str]:
-    return turn.exchange.prompt, turn.exchange.text
-
-
-def _said(turn: _Turn) -> str:
+def _quote(turn: _SavedTurn) -> str:
     return f"“{clean(first_words(turn.exchange.prompt, 24))}”"
 
 
@@ -249,7 +228,7 @@ def _block(value: Any) -> dict[str, Any]:
     """
     kind = value.get("type") if isinstance(value, dict) else None
     if kind == "text":
-        return {"type": "text", "text": _text(value.get("text"), "a text block")}
+        return {"type": "text", "text": checked_text(value.get("text"), "a text block")}
     source = value.get("source") if kind in ("image", "document") else None
     if not isinstance(source, dict) or source.get("type") != "base64":
         raise InputError("a content block is neither text nor an image or PDF in base64")
@@ -263,28 +242,13 @@ def _block(value: Any) -> dict[str, Any]:
         raise InputError(f"the {kind} is not what it says it is: {source.get('media_type')!r:.40}")
     if kind == "document":
         title = value.get("title")
-        taken["title"] = _text(title, "a title") if isinstance(title, str) else "document"
+        taken["title"] = checked_text(title, "a title") if isinstance(title, str) else "document"
     return taken
-
-
-def _text(value: Any, what: str) -> str:
-    """Check that a value is text with something in it; half a character becomes a question mark.
-
-    Args:
-        value: Any value.
-        what: What to call it in the error.
-
-    Raises:
-        InputError: It is not.
-    """
-    if not isinstance(value, str) or not value.strip():
-        raise InputError(f"{what} is {'empty' if isinstance(value, str) else 'not text'}")
-    return value.encode("utf-8", "replace").decode()
 
 
 def _blocks(content: Any, role: str) -> Iterator[dict[str, Any]]:
     if not isinstance(content, list | tuple):
-        yield {"type": "text", "text": _text(content, "its content")}
+        yield {"type": "text", "text": checked_text(content, "its content")}
         return
     for item in content:
         kind = str(item.get("type")) if isinstance(item, dict) else None

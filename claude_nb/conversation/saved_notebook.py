@@ -1,8 +1,8 @@
-"""A saved notebook, and the records that replies have left in it (``render.settled``).
+"""A saved notebook, and the records that replies have left in it (``streaming.record``).
 
-A file may come from anybody, and may have been edited by hand, so each part is looked at by itself,
-and what is passed over is said. It is read as JSON rather than by ``nbformat``, which refuses a
-whole notebook for one bad cell.
+A file may come from anybody and may have been edited by hand, so each part is checked by itself,
+and what is skipped is noted. It is read as JSON: ``nbformat`` refuses a whole notebook for one bad
+cell.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from claude_nb.cost.usage import Usage
 from claude_nb.errors import InputError
-from claude_nb.render.saved_output import RECORD_VERSION
+from claude_nb.request import files
 from claude_nb.request.place import shell
+from claude_nb.streaming.record import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,9 +27,6 @@ MAX_BYTES = 100_000_000
 
 MAX_RECORDS = 10_000
 """The most records of a notebook that are read."""
-
-MAX_COUNT = 10**12
-"""Tokens that a record may name at most: a larger number is no count of tokens."""
 
 _UNSAVED = "Only what was saved is in the file: save the notebook first."
 
@@ -41,8 +38,8 @@ class Record:
     Attributes:
         number: The number of its cell in the notebook, from 1.
         cell: The id of its cell, or an empty string.
-        data: The record, of a version that is known; not checked beyond that.
-        digest: The same for a reply that is shown in two places.
+        data: The record; only its version has been checked.
+        digest: Equal for copies of one reply.
     """
 
     number: int
@@ -57,7 +54,7 @@ class SavedNotebook:
 
     Attributes:
         records: The records.
-        notes: What was passed over, a line each.
+        notes: What was skipped, a line each.
         unanswered: The numbers of the ``%%claude`` cells without a record.
         chats: The names of the conversations that were held in a chat.
     """
@@ -66,23 +63,6 @@ class SavedNotebook:
     notes: tuple[str, ...]
     unanswered: tuple[int, ...]
     chats: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """What a record says that a reply took.
-
-    Attributes:
-        requests: How many requests it was.
-        simulated: Whether the simulator answered.
-        usage: The tokens of all of them; None is unknown.
-        cost: In USD by the price list of that day, or None where it is not known.
-    """
-
-    requests: int
-    simulated: bool
-    usage: Usage
-    cost: float | None
 
 
 def current_path() -> Path:
@@ -97,14 +77,14 @@ def current_path() -> Path:
         InputError: It is not known, or not there: the notebook was renamed since the kernel began.
     """
     here = shell()
-    told = here.user_ns.get("__vsc_ipynb_file__") if here else None
-    if not isinstance(told, str) or not told:
-        told = os.environ.get("JPY_SESSION_NAME", "")
-    for path in (Path.cwd() / told, Path.cwd() / Path(told).name):
-        if told and path.is_file():
+    name = here.user_ns.get("__vsc_ipynb_file__") if here else None
+    if not isinstance(name, str) or not name:
+        name = os.environ.get("JPY_SESSION_NAME", "")
+    for path in (Path.cwd() / name, Path.cwd() / Path(name).name):
+        if name and path.is_file():
             return path
     raise InputError(
-        f"There is no file {told} any more." if told else "This notebook's file is not known.",
+        f"There is no file {name} any more." if name else "This notebook's file is not known.",
         f"Give its path: %claude_nb restore analysis.ipynb. {_UNSAVED}",
     )
 
@@ -141,58 +121,8 @@ def load(path: str | Path) -> SavedNotebook:
     return SavedNotebook(tuple(records), tuple(notes), tuple(unanswered), tuple(chats))
 
 
-def spent(record: Record) -> Spent | None:
-    """What a reply took by its record; None for one that only repeats what was said elsewhere."""
-    if "usage" not in record.data or record.data.get("replayed") is True:
-        return None
-    return _spent(record.data)
-
-
-def spendings(record: Record) -> dict[str, Spent]:
-    """What a record says was spent, by what is paid for once: a reply, or a batch by its id."""
-    batch = record.data.get("batch")
-    parts = batch.get("spent") if isinstance(batch, dict) else None
-    if isinstance(parts, dict) and parts and all(isinstance(p, dict) for p in parts.values()):
-        simulated = record.data.get("simulated")
-        return {name: _spent({**part, "simulated": simulated}) for name, part in parts.items()}
-    reply = spent(record)
-    return {} if reply is None else {record.digest: reply}
-
-
-def _spent(data: dict[str, Any]) -> Spent:
-    counts = data.get("usage")
-    usage = Usage.unknown()
-    if isinstance(counts, dict):
-        fields = Usage.__dataclass_fields__
-        usage = Usage(**{name: _number(counts.get(name), int) for name in fields})
-    ids = data.get("request_ids")
-    # A request that a server took has an id, except with a gateway that gives none.
-    some = any(count != 0 for count in usage.as_tuple()[:5])
-    return Spent(
-        requests=_number(data.get("requests"), int)  # of a batch
-        or max(len(ids) if isinstance(ids, list) else 0, int(some)),
-        simulated=data.get("simulated") is True,
-        usage=usage,
-        cost=_number(data.get("cost_usd"), int, float),
-    )
-
-
-def _read(path: Path) -> bytes:
-    try:
-        path = path.expanduser()
-        path.stat()
-        if path.is_file():  # reading a pipe or a device might never end
-            with path.open("rb") as file:
-                return file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise InputError(f"There is no file {path}.", f"Paths begin at {Path.cwd()}.") from None
-    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: nobody's home, in ~nobody
-        raise InputError(f"{path} cannot be read.", detail=str(error)) from None
-    raise InputError(f"{path} is {'a directory' if path.is_dir() else 'not a file'}.")
-
-
 def _cells(path: Path) -> list[Any]:
-    data = _read(path)
+    data = files.read_bytes(path, limit=MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise InputError(f"{path} is larger than {MAX_BYTES // 1_000_000} MB.")
     try:
@@ -214,7 +144,7 @@ def _record(number: int, cell: Any, data: Any) -> Record:
     version = data.get("version") if isinstance(data, dict) else None
     if type(version) is not int or version < 1:
         raise InputError("its record cannot be read")
-    if version > RECORD_VERSION:
+    if version > VERSION:
         raise InputError("its record is of a newer version of claude_nb")
     try:
         digest = sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
@@ -224,7 +154,7 @@ def _record(number: int, cell: Any, data: Any) -> Record:
 
 
 def _records(cell: dict[str, Any], chats: list[str]) -> Iterator[Any]:
-    """The records of a cell: its own, where it was exported as text, and those of its outputs."""
+    """The records of a cell: its own, if a turn was exported as text, and those of its outputs."""
     outputs = cell.get("outputs")
     for part in (cell, *(outputs if isinstance(outputs, list) else ())):
         metadata = part.get("metadata") if isinstance(part, dict) else None
@@ -243,12 +173,7 @@ def _records(cell: dict[str, Any], chats: list[str]) -> Iterator[Any]:
 
 def _is_prompt(cell: dict[str, Any]) -> bool:
     source = cell.get("source")
-    lines = source if isinstance(source, list) else [source]
-    said = "".join(line for line in lines if isinstance(line, str)).splitlines()
-    first = next((line for line in said if line.strip() and not line.lstrip().startswith("#")), "")
+    parts = source if isinstance(source, list) else [source]
+    lines = "".join(part for part in parts if isinstance(part, str)).splitlines()
+    first = next((line for line in lines if line.strip() and not line.lstrip().startswith("#")), "")
     return cell.get("cell_type") == "code" and first.split(None, 1)[:1] == ["%%claude"]
-
-
-def _number(value: Any, *kinds: type) -> Any:
-    """A count or a price as a record has it, or None for what is none."""
-    return value if type(value) in kinds and 0 <= value <= MAX_COUNT else None

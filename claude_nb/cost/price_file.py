@@ -13,7 +13,7 @@ not known. Half of one list and half of another would be a price that nobody has
 from __future__ import annotations
 
 import json
-import math
+import sys
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
@@ -76,10 +76,9 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _models(data: Any) -> dict[str, dict[str, Any]]:
     _object(data, ("as_of", "units", "sources", "aliases", "models"), "the file", "the file")
     as_of = data.get("as_of")
-    _fits("as_of", as_of, *_FACTS["read"])
+    _fact("read", as_of, "as_of")
     models = data.get("models")
-    if not isinstance(models, dict):
-        raise _WrongError(f"models is {_brief(models)}; it takes an object, a model's id each")
+    _check("models", models, "an object, a model's id each", fits=isinstance(models, dict))
     dated = {} if as_of is None else {"read": as_of}
     return {model_id: dated | _model(model_id, entry) for model_id, entry in models.items()}
 
@@ -89,9 +88,7 @@ def _model(model_id: str, entry: Any) -> dict[str, Any]:
         raise _WrongError(f"{_brief(model_id)} is not a model's id")
     _object(entry, _FACTS, model_id, "a model")
     for name, value in entry.items():
-        if name == "prices":
-            continue
-        _fits(f"{model_id}, {name}", value, *_FACTS[name])
+        _fact(name, value, f"{model_id}, {name}")
     if "prices" not in entry:
         return dict(entry)
     return {**entry, "prices": _prices(f"{model_id}, prices", entry["prices"])}
@@ -99,39 +96,30 @@ def _model(model_id: str, entry: Any) -> dict[str, Any]:
 
 def _prices(where: str, tiers: Any) -> list[dict[str, Any]]:
     """The prices by size of prompt: each larger than the one before, the last one without end."""
-    if tiers is None:
-        return []
-    if not isinstance(tiers, list) or not tiers:
-        raise _WrongError(f"{where} is {_brief(tiers)}; it takes a list of prices, or null")
     before = 0
-    for number, tier in enumerate(tiers, 1):
+    for number, tier in enumerate(tiers or (), 1):
         here = f"{where}, entry {number}"
         _object(tier, (_LIMIT, *_RATES), here, "a price")
         for rate in _RATES:
             value = tier.get(rate)
             if value is not None or rate in ("input", "output"):
-                _fits(f"{here}, {rate}", value, _is_rate, "USD per million tokens, 0 or more")
+                takes = "USD per million tokens, 0 or more"
+                _check(f"{here}, {rate}", value, takes, fits=_is_rate(value))
         limit = tier.get(_LIMIT)
         last = number == len(tiers)
         if last != (limit is None):
-            which = "the last" if last else "all but the last"
-            raise _WrongError(
-                f"{here}, {_LIMIT} is {_brief(limit)}; in {which} it is"
-                f" {'null' if last else 'a number of tokens'}"
-            )
+            rule = "the last it is null" if last else "all but the last it is a number of tokens"
+            raise _WrongError(f"{here}, {_LIMIT} is {_brief(limit)}; in {rule}")
         if not last:
-            if not _is_count(limit) or limit <= before:
-                raise _WrongError(
-                    f"{here}, {_LIMIT} is {_brief(limit)}; it takes a whole number above {before}"
-                )
+            fits = type(limit) is int and limit > before
+            _check(f"{here}, {_LIMIT}", limit, f"a whole number above {before}", fits=fits)
             before = limit
-    return [dict.fromkeys((_LIMIT, *_RATES)) | tier for tier in tiers]
+    return [dict.fromkeys((_LIMIT, *_RATES)) | tier for tier in tiers or ()]
 
 
 def _object(value: Any, names: Iterable[str], where: str, what: str) -> None:
     """Hold that a value is an object with these names alone."""
-    if not isinstance(value, dict):
-        raise _WrongError(f"{where} is {_brief(value)}; it takes an object")
+    _check(where, value, "an object", fits=isinstance(value, dict))
     names = tuple(names)
     for name in value:
         if name not in names:
@@ -139,38 +127,31 @@ def _object(value: Any, names: Iterable[str], where: str, what: str) -> None:
             raise _WrongError(f"{where} has {_brief(name)}, which {what} has not: {near[0]}")
 
 
-def _fits(where: str, value: Any, check: Check, takes: str) -> None:
-    if not check(value):
+def _check(where: str, value: Any, takes: str, *, fits: bool) -> None:
+    if not fits:
         raise _WrongError(f"{where} is {_brief(value)}; it takes {takes}")
 
 
+def _fact(name: str, value: Any, where: str) -> None:
+    check, takes = _FACTS[name]
+    _check(where, value, takes, fits=check(value))
+
+
 def _brief(value: Any) -> str:
-    said = json.dumps(value, ensure_ascii=False)
-    return said if len(said) <= 40 else said[:39] + "…"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 40 else text[:39] + "…"
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _is_rate(value: Any) -> bool:
-    return _is_number(value) and value >= 0
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+def _is_rate(value: Any, most: float = sys.float_info.max) -> bool:
+    return type(value) in (int, float) and 0 <= value <= most
 
 
 def _is_limit(value: Any) -> bool:
-    return value is None or _is_count(value)
+    return value is None or (type(value) is int and value > 0)
 
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str) and value.isprintable() and value.strip() != ""
-
-
-def _is_share(value: Any) -> bool:
-    return value is None or (_is_number(value) and 0 <= value <= 1)
 
 
 def _is_day(value: Any) -> bool:
@@ -189,7 +170,13 @@ _FACTS: dict[str, tuple[Check, str]] = {
     "read": (_is_day, 'a day such as "2026-11-23", or null'),
     "context_window": _TOKENS,
     "max_output_tokens": _TOKENS,
-    "prices": (lambda _: True, ""),  # which have checks of their own
-    "batch_discount": (_is_share, "a share from 0 to 1, or null"),
+    "prices": (
+        lambda value: value is None or (isinstance(value, list) and value != []),
+        "a list of prices, or null",
+    ),
+    "batch_discount": (
+        lambda value: value is None or _is_rate(value, 1),
+        "a share from 0 to 1, or null",
+    ),
     "cache_minimum_tokens": _TOKENS,
 }

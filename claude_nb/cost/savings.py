@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING
 
-from claude_nb.cost.usage import MILLION
+from claude_nb.cost.usage import MILLION, add
 
 if TYPE_CHECKING:
     from claude_nb.cost.models import ModelFacts, Price
@@ -51,7 +51,7 @@ class Savings:
             read,
             written,
             _dollars(read, price.cache_read),
-            _sum(
+            add(
                 _dollars(used.cache_write_5m_tokens, price.cache_write_5m),
                 _dollars(used.cache_write_1h_tokens, price.cache_write_1h),
             ),
@@ -61,17 +61,15 @@ class Savings:
 
     def __add__(self, other: Savings) -> Savings:
         """Both together; what is unknown in one of them is unknown in the sum."""
-        names = (field.name for field in fields(self))
-        return Savings(*(_sum(getattr(self, name), getattr(other, name)) for name in names))
+        return Savings(*map(add, astuple(self), astuple(other)))
 
     @property
     def saved(self) -> float | None:
         """What the cache saved, in USD; below 0 where writing it has not yet paid for itself."""
-        costs = (self.read_cost, self.written_cost, self.read_uncached, self.written_uncached)
-        if None in costs:
+        _, _, read, written, read_uncached, written_uncached = astuple(self)
+        if None in (read, written, read_uncached, written_uncached):
             return None
-        read, written, read_uncached, written_uncached = (cost or 0.0 for cost in costs)
-        return read_uncached - read + written_uncached - written
+        return float(read_uncached - read + written_uncached - written)
 
 
 def payback(price: Price, ttl: str) -> int | None:
@@ -95,7 +93,3 @@ def _dollars(tokens: int | None, rate: float | None) -> float | None:
     if tokens == 0:
         return 0.0
     return None if tokens is None or rate is None else tokens * rate / MILLION
-
-
-def _sum(a: float | None, b: float | None) -> Any:
-    return None if a is None or b is None else a + b

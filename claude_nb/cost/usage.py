@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from claude_nb.cost.models import ModelFacts
 
 MILLION = 1_000_000
 
+T = TypeVar("T", int, float)
+
 _MOST = 10**12
 """Tokens that no request has: a larger count is none."""
 
 
-def _add(a: int | None, b: int | None) -> int | None:
+def add(a: T | None, b: T | None) -> T | None:
+    """The sum of two numbers; None if one of them is None, which is unknown."""
     return None if a is None or b is None else a + b
 
 
@@ -59,14 +62,14 @@ class Usage:
         """
         if _count(usage, "input_tokens") is None:
             return cls.unknown()
-        split = _part(usage, "cache_creation")
+        split = usage.get("cache_creation")
         hour = _count(split, "ephemeral_1h_input_tokens") or 0
         minutes = _count(split, "ephemeral_5m_input_tokens") or 0
         written = _count(usage, "cache_creation_input_tokens")
         written = hour + minutes if written is None else written
         hour = min(hour, written)
         output = _count(usage, "output_tokens") if complete else None
-        details = _part(usage, "output_tokens_details")
+        details = usage.get("output_tokens_details")
         return cls(
             input_tokens=_count(usage, "input_tokens"),
             cache_write_5m_tokens=written - hour,
@@ -78,28 +81,17 @@ class Usage:
 
     def __add__(self, other: Usage) -> Usage:
         """Both together; what is unknown in one of them is unknown in the sum."""
-        return Usage(*(_add(a, b) for a, b in zip(self.as_tuple(), other.as_tuple(), strict=True)))
+        return Usage(*map(add, astuple(self), astuple(other)))
 
     @property
     def cache_write_tokens(self) -> int | None:
         """Input written to the cache, for five minutes or an hour."""
-        return _add(self.cache_write_5m_tokens, self.cache_write_1h_tokens)
+        return add(self.cache_write_5m_tokens, self.cache_write_1h_tokens)
 
     @property
     def total_input_tokens(self) -> int | None:
         """The whole prompt: read from the cache, written to it, and the rest."""
-        return _add(_add(self.input_tokens, self.cache_write_tokens), self.cache_read_tokens)
-
-    def as_tuple(self) -> tuple[int | None, ...]:
-        """The six counts, in the order of the fields."""
-        return (
-            self.input_tokens,
-            self.cache_write_5m_tokens,
-            self.cache_write_1h_tokens,
-            self.cache_read_tokens,
-            self.output_tokens,
-            self.thinking_tokens,
-        )
+        return add(add(self.input_tokens, self.cache_write_tokens), self.cache_read_tokens)
 
     def cost(self, facts: ModelFacts | None) -> float | None:
         """What it cost, in USD, or None where a count or the price is unknown.
@@ -111,28 +103,18 @@ class Usage:
         price = facts.price_for(total) if facts and total is not None else None
         if price is None:
             return None
-        rates = (
-            price.input,
-            price.cache_write_5m,
-            price.cache_write_1h,
-            price.cache_read,
-            price.output,
-        )
+        written = price.cache_write_5m, price.cache_write_1h
+        rates = price.input, *written, price.cache_read, price.output
         dollars = Decimal()
-        for tokens, rate in zip(self.as_tuple()[:5], rates, strict=True):
+        for tokens, rate in zip(astuple(self)[:5], rates, strict=True):
             if tokens is None or (tokens and rate is None):
                 return None
             dollars += tokens * Decimal(str(rate or 0))  # in decimals, as prices are written
         return float(dollars / MILLION)
 
 
-def _part(usage: dict[str, Any], name: str) -> dict[str, Any]:
-    part = usage.get(name)
-    return part if isinstance(part, dict) else {}
-
-
-def _count(usage: dict[str, Any], name: str) -> int | None:
+def _count(usage: Any, name: str) -> int | None:
     """A token count as a server sent it: gateways leave counts out, or send something else."""
-    value = usage.get(name)
+    value = usage.get(name) if isinstance(usage, dict) else None
     is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST
     return value if is_count else None

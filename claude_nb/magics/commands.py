@@ -30,6 +30,7 @@ from claude_nb.recording.matching import PARTS
 from claude_nb.recording.replay import Recorder, RecordingStore
 from claude_nb.render import labels
 from claude_nb.render.markdown.characters import clean
+from claude_nb.request import files
 from claude_nb.session.budget import Budget
 from claude_nb.simulator.faults import fault
 from claude_nb.views.terminal import TerminalView
@@ -261,7 +262,7 @@ def _replay(rest: str) -> None:
     if session.library is None:
         print("Nothing is replayed: questions are sent.")  # noqa: T201
         return
-    count = len(session.library.exchanges)
+    count = len(session.library.requests)
     name = session.library.name
     said = f"{count:,} recorded request{'s' if count != 1 else ''}"
     print(f"Replaying {said} from {name}; nothing is sent.")  # noqa: T201
@@ -399,7 +400,7 @@ def _export(rest: str) -> None:
             'For example: %claude_nb export talk.ipynb, or "my talk.md".',
         )
     conversation = _named(rest[match.end() :].strip())
-    export.write(path, write(conversation))
+    files.write(path, [write(conversation)])
     count = len(conversation.branch)
     print(f"{conversation.name}: {count} turn{'s are' if count > 1 else ' is'} in {path}.")  # noqa: T201
 

@@ -24,15 +24,15 @@ CHECKS: dict[str, Callable[[Any], bool]] = {
     "float": lambda value: type(value) in (int, float) and abs(value) <= sys.float_info.max,
     "dict[str, Any]": lambda value: isinstance(value, dict),
 }
-"""By annotation of a field of our own events: what it can be. An edited file may hold anything."""
+"""Checks of our own events' fields, by annotation: an edited file may hold anything."""
 
 
 class Lines:
-    """Turns events into what lines say, and back, one after another.
+    """Turns events into the objects of lines, and back, one after another.
 
     Args:
         parts: What is left out.
-        before: What was sent with the request before: it is not said twice.
+        before: The params of the request before, which are not repeated.
     """
 
     def __init__(self, parts: tuple[str, ...], before: dict[str, Any] | None = None) -> None:
@@ -42,21 +42,21 @@ class Lines:
 
     def write(self, data: Any) -> dict[str, Any]:
         """An event as a dict, without keys and without what is left out."""
-        said = self._writer.write(data)
+        event = self._writer.write(data)
         if isinstance(data, dict):
-            return {"wire": self._without_thinking(said)}
+            return {"wire": self._without_thinking(event)}
         if isinstance(data, RequestSent):
-            said.pop("replayed")
+            event.pop("replayed")
             params = canonical(data.params or self._before, self.parts)
             if params == self._before:
-                said.pop("params")
+                event.pop("params")
             else:
-                self._before = said["params"] = params
-        if isinstance(data, ToolRan):  # the next request says it again
-            said["content"] = without_parts(said["content"], self.parts)
+                self._before = event["params"] = params
+        if isinstance(data, ToolRan):  # the next request repeats it
+            event["content"] = without_parts(event["content"], self.parts)
             if "request" in self.parts:
-                said |= {"note": "", "details": ""}  # they say the same, in other words
-        return {"event": said}
+                event |= {"note": "", "details": ""}  # they hold parts of the result
+        return {"event": event}
 
     def _without_thinking(self, wire: dict[str, Any]) -> dict[str, Any]:
         if "thinking" not in self.parts:
@@ -69,7 +69,7 @@ class Lines:
         return wire
 
     def read(self, item: dict[str, Any], where: str) -> Any:
-        """The event that a line says.
+        """The event of a line.
 
         Args:
             item: The line.
@@ -82,12 +82,12 @@ class Lines:
             if not isinstance(item["wire"], dict):
                 raise InputError(f"{where} is no event of the Messages API.")
             return item["wire"]
-        said = item.get("event")
-        kind = OWN.get(str(said.get("type"))) if isinstance(said, dict) else None
-        if kind is None or not isinstance(said, dict):
+        event = item.get("event")
+        kind = OWN.get(str(event.get("type"))) if isinstance(event, dict) else None
+        if kind is None or not isinstance(event, dict):
             raise InputError(f"{where} is no event of a recording.")
         known = {part.name: part for part in fields(kind)}
-        values = {name: value for name, value in said.items() if name in known}
+        values = {name: value for name, value in event.items() if name in known}
         if "error" in known:
             values["error"] = _error_from_dict(values.get("error"))
         for name, value in values.items():
@@ -113,24 +113,24 @@ def to_line(value: Any) -> str:
     line = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
     try:
         line.encode()
-    except UnicodeEncodeError:  # half a character: JSON can say it, and UTF-8 cannot
+    except UnicodeEncodeError:  # half a character: JSON can escape it, UTF-8 cannot hold it
         line = json.dumps(value, sort_keys=True, default=str)
     return line
 
 
-def _error_from_dict(said: Any) -> ClaudeError:
-    said = said if isinstance(said, dict) else {}
-    kind = getattr(errors, str(said.get("class")), None)
+def _error_from_dict(data: Any) -> ClaudeError:
+    data = data if isinstance(data, dict) else {}
+    kind = getattr(errors, str(data.get("class")), None)
     if not (isinstance(kind, type) and issubclass(kind, ClaudeError)):
         kind = ClaudeError
-    wait, status = said.get("retry_after"), said.get("status")
+    wait, status = data.get("retry_after"), data.get("status")
     error = kind(
-        str(said.get("what") or "It failed."),
-        str(said.get("advice") or ""),
-        detail=str(said.get("detail") or ""),
-        request_id=str(said["request_id"]) if said.get("request_id") else None,
+        str(data.get("what") or "It failed."),
+        str(data.get("advice") or ""),
+        detail=str(data.get("detail") or ""),
+        request_id=str(data["request_id"]) if data.get("request_id") else None,
         retry_after=float(wait) if CHECKS["float"](wait) else None,
         status=status if type(status) is int else None,
     )
-    error.simulated = said.get("simulated") is True
+    error.simulated = data.get("simulated") is True
     return error

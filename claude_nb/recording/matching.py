@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 PARTS = ("attachments", "request", "thinking")
-"""What can be left out: the data of images and documents, all that was said and sent, thinking."""
+"""What can be left out: the data of images and documents, all that was sent, thinking."""
 
 _FINGERPRINT = re.compile(r"\[left out: [\d,]+ characters, [0-9a-f]{16}\]")
 
@@ -23,14 +23,17 @@ _AROUND = 24
 """Characters shown on each side of where two texts differ."""
 
 _STRUCTURE = frozenset({"type", "role", "media_type", "ttl", "id", "tool_use_id", "name", "effort"})
-"""Words of a request that say nothing of what was said in it."""
+"""Fields of a request whose values give away nothing of its content."""
+
+_CONTENT = ("system", "messages", "tools", "output_config")
+"""Arguments of ``messages.create`` that hold what the user wrote."""
 
 _USERS = frozenset({"input", "input_schema", "schema"})
 """Fields in which any name may mean anything: a tool's input, its parameters, an answer's form."""
 
 
-def parts(without: Collection[str]) -> tuple[str, ...]:
-    """What is to be left out, checked and in order.
+def checked_parts(without: Collection[str]) -> tuple[str, ...]:
+    """The parts to leave out, sorted.
 
     Raises:
         InputError: There is no such part.
@@ -55,12 +58,9 @@ def canonical(params: dict[str, Any], without: Collection[str] = ()) -> dict[str
         for message in plain.get("messages") or ():
             if isinstance(message, dict) and isinstance(message.get("content"), list):
                 message["content"] = [b for b in message["content"] if not is_thinking(b)]
-    if "request" in without:
-        for name in ("system", "messages", "tools", "output_config"):
-            if name in plain:
-                plain[name] = without_parts(plain[name], without)
-    else:
-        plain = without_parts(plain, without)
+    for name in _CONTENT if "request" in without else set(plain):
+        if name in plain:
+            plain[name] = without_parts(plain[name], without)
     found: dict[str, Any] = redacted(plain)
     return found
 
@@ -78,7 +78,7 @@ def without_parts(value: Any, without: Collection[str]) -> Any:
 
 
 def differences(recorded: Any, asked: Any, place: str = "") -> list[str]:
-    """How two requests differ, a line for each place, in words.
+    """How two requests differ, a line for each place.
 
     Args:
         recorded: The one.
@@ -108,19 +108,11 @@ def differences(recorded: Any, asked: Any, place: str = "") -> list[str]:
 
 
 def distance(recorded: Any, asked: Any) -> int:
-    """How far two requests are from each other: about the characters that one has and not both."""
-    if recorded == asked:
-        return 0
-    if isinstance(recorded, dict) and isinstance(asked, dict):
-        names = {*recorded, *asked}
-        return sum(distance(recorded.get(name), asked.get(name)) for name in names)
-    if isinstance(recorded, list) and isinstance(asked, list):
-        common = min(len(recorded), len(asked))
-        rest = len(json.dumps([recorded[common:], asked[common:]]))
-        return rest + sum(map(distance, recorded[:common], asked[:common]))
-    if isinstance(recorded, str) and isinstance(asked, str):
-        return len(recorded) + len(asked) - 2 * common_prefix(recorded, asked)
-    return len(json.dumps([recorded, asked]))
+    """About how many characters of two requests are in one and not in the other."""
+    a, b = (json.dumps(value, sort_keys=True) for value in (recorded, asked))
+    start = common_prefix(a, b)
+    end = common_prefix(a[start:][::-1], b[start:][::-1])
+    return len(a) + len(b) - 2 * (start + end)
 
 
 def _excerpt(text: str, start: int) -> str:
@@ -128,11 +120,11 @@ def _excerpt(text: str, start: int) -> str:
 
 
 def short(value: Any) -> str:
-    """A value of JSON in few words."""
+    """A JSON value, shortened."""
     if value is None:
         return "nothing"
-    said = f"“{value}”" if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return said if len(said) <= 4 * _AROUND else said[: 4 * _AROUND] + "…"
+    text = f"“{value}”" if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 4 * _AROUND else text[: 4 * _AROUND] + "…"
 
 
 def is_thinking(block: Any) -> bool:
@@ -141,7 +133,7 @@ def is_thinking(block: Any) -> bool:
 
 
 def _fingerprinted(value: Any) -> Any:
-    """A value with its texts replaced by what tells them from others, and does not tell them."""
+    """A value with its texts replaced by fingerprints."""
     if isinstance(value, str):
         return _fingerprint(value)
     if isinstance(value, list):
@@ -158,10 +150,10 @@ def _fingerprinted_field(name: str, value: Any) -> Any:
 
 
 def _fingerprint(value: Any) -> str:
-    said = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-    if _FINGERPRINT.fullmatch(said):
-        return said
-    return f"[left out: {len(said):,} characters, {digest(redacted(value))[:16]}]"
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    if _FINGERPRINT.fullmatch(text):
+        return text
+    return f"[left out: {len(text):,} characters, {digest(redacted(value))[:16]}]"
 
 
 def _without_data(value: Any) -> Any:
@@ -177,6 +169,6 @@ def _without_data(value: Any) -> Any:
 
 
 def digest(value: Any) -> str:
-    """What tells a value of JSON from any other."""
-    said = json.dumps(value, sort_keys=True, default=str)
-    return hashlib.sha256(said.encode()).hexdigest()
+    """A hash of a JSON value."""
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,8 +1,8 @@
 """Recordings: a reply as a file of timed events.
 
-A file has one JSON object a line, its keys sorted. The first line says what it is and what was
-asked; each line after it is an event, with the seconds since the first one in ``at`` and, in
-``wire``, what came over the wire, or, in ``event``, what happened besides. It holds no key.
+A file has one JSON object a line, its keys sorted. The first line names the format and holds the
+request. Each line after it is an event: ``at``, the seconds since the first one, and ``wire``, an
+event of the API, or ``event``, one of ours. It holds no API key.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from claude_nb import __version__
 from claude_nb.cost.models import DEFAULT_MODEL
 from claude_nb.errors import ClaudeError, InputError, MalformedError
 from claude_nb.recording.lines import CHECKS, Lines, to_line
-from claude_nb.recording.matching import canonical, parts
+from claude_nb.recording.matching import canonical, checked_parts
 from claude_nb.reply import Reply
+from claude_nb.request import files
 from claude_nb.request.request import Request
 from claude_nb.streaming.events import Failed, RequestSent, StreamEvent
 from claude_nb.streaming.progress import Outcome
@@ -70,7 +71,7 @@ class Recording:
         Raises:
             InputError: There is no such part.
         """
-        left_out = parts(without)
+        left_out = checked_parts(without)
         sent = next((e.data.params for e in reply.events if isinstance(e.data, RequestSent)), {})
         began = reply.events[0].time if reply.events else 0.0
         lines = Lines(left_out)
@@ -130,17 +131,7 @@ class Recording:
         Raises:
             InputError: It is there, or cannot be written.
         """
-        path = Path(path)
-        try:
-            with path.expanduser().open("w" if overwrite else "x", encoding="utf-8") as file:
-                file.writelines(f"{line}\n" for line in self._lines())
-        except FileExistsError:
-            raise InputError(
-                f"{path} is there already; it was left as it is.",
-                "Take another name, or say overwrite=True.",
-            ) from None
-        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: nobody's home, ~nobody
-            raise InputError(f"{path} cannot be written.", detail=str(error)) from None
+        files.write(path, (f"{line}\n" for line in self._lines()), overwrite=overwrite)
 
     def _lines(self) -> Iterator[str]:
         head = {
@@ -170,19 +161,19 @@ class Recording:
     def to_sse(self) -> str:
         """The wire events as server-sent events, as text: any decoder reads the same events again.
 
-        What the wire did not say (when a request was sent, why it broke off) stands in comments.
+        Other events (when a request was sent, why it broke off) become comments.
         """
-        said: list[str] = []
+        lines: list[str] = []
         for event in self.events:
             data = event.data
             if isinstance(data, RequestSent):
-                said.append(f": request {event.attempt}, at {event.time:.3f} s\n\n")
+                lines.append(f": request {event.attempt}, at {event.time:.3f} s\n\n")
             elif isinstance(data, dict):
-                said.append(f"event: {event.type}\ndata: {to_line(data)}\n\n")
+                lines.append(f"event: {event.type}\ndata: {to_line(data)}\n\n")
             else:
                 what = f": {event.type}{_why(data)}".replace("\n", " ")
-                said.append(f"{what}, at {event.time:.3f} s\n\n")
-        return "".join(said)
+                lines.append(f"{what}, at {event.time:.3f} s\n\n")
+        return "".join(lines)
 
     def __repr__(self) -> str:
         count = len(self.events)
@@ -192,26 +183,16 @@ class Recording:
 
 
 def unfinished() -> ClaudeError:
-    """What a recording ends in that ends before its reply does."""
+    """The error of a recording that ends before its reply does."""
     return MalformedError("The recording ends here, before the reply does.", "It was cut off.")
 
 
 def _read(path: Path) -> list[str]:
     """The lines of a file, without an empty last one."""
     try:
-        path = path.expanduser()
-        path.stat()
-        if not path.is_file():  # reading a pipe or a device might never end
-            raise InputError(f"{path} is {'a directory' if path.is_dir() else 'not a file'}.")
-        text = path.read_bytes().decode()
-    except FileNotFoundError:
-        raise InputError(f"There is no file {path}.", f"Paths begin at {Path.cwd()}.") from None
+        text = files.read_bytes(path).decode()
     except UnicodeDecodeError:
         raise InputError(f"{path} is not a recording: it is not text.") from None
-    except (OSError, ValueError, RuntimeError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path} cannot be read.", detail=str(error)) from None
     # Not by ``splitlines``: there are ends of lines that JSON takes for any other character.
     return text.removesuffix("\n").split("\n")
 
@@ -237,14 +218,14 @@ def _head(path: Path, line: str) -> dict[str, Any]:
 
 
 def _holder(params: dict[str, Any]) -> Request:
-    """A request that says as much of a recorded one as a reply has to know of it."""
+    """A request with the prompt and model of a recorded one, which is all that a reply needs."""
     messages = params.get("messages")
     asked = messages[-1] if isinstance(messages, list) and messages else {}
     content = asked.get("content") if isinstance(asked, dict) else ""
     texts = content if isinstance(content, list) else [{"text": content}]
-    said = "\n\n".join(str(b["text"]) for b in texts if isinstance(b, dict) and b.get("text"))
+    prompt = "\n\n".join(str(b["text"]) for b in texts if isinstance(b, dict) and b.get("text"))
     model = str(params.get("model") or "").strip() or DEFAULT_MODEL
-    return Request(said.strip()[:_HELD] or "(not recorded)", model=model)
+    return Request(prompt.strip()[:_HELD] or "(not recorded)", model=model)
 
 
 def _why(data: Any) -> str:

@@ -5,22 +5,16 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter, defaultdict
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.client.retry import Policy
-from claude_nb.errors import ClaudeError, InputError, redact
-from claude_nb.recording.matching import canonical, differences, digest, distance, parts
+from claude_nb.errors import InputError, redact
+from claude_nb.recording.matching import canonical, checked_parts, differences, digest, distance
 from claude_nb.recording.recording import SUFFIX, Recording, unfinished
-from claude_nb.streaming.events import (
-    Failed,
-    RequestSent,
-    ResponseStarted,
-    Stopped,
-    StreamEvent,
-    Waiting,
-)
+from claude_nb.request import files
+from claude_nb.streaming import events
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection, Iterable
@@ -28,6 +22,7 @@ if TYPE_CHECKING:
     from claude_nb.client.source import Source
     from claude_nb.reply import Reply
     from claude_nb.request.request import Request
+    from claude_nb.streaming.events import StreamEvent
 
 _LONGEST = 90.0
 """Seconds of a replayed silence at most: what is longer is a clock that jumped."""
@@ -37,13 +32,13 @@ _SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
-    """One request of a recording, and what came of it.
+class RecordedRequest:
+    """One request of a recording, and its events.
 
     Attributes:
-        recording: What it is a part of.
+        recording: The recording.
         sent: The request.
-        events: What happened from then on, up to what ended it.
+        events: The events after it, up to the one that ended it.
     """
 
     recording: Recording
@@ -51,7 +46,7 @@ class Exchange:
     events: list[StreamEvent]
 
     async def play(self, speed: float) -> AsyncGenerator[Any, None]:
-        """Tell it again, at its own pace times ``speed``, and end as it ended."""
+        """Yield its events at their own pace times ``speed``, and end as it ended."""
         loop = asyncio.get_running_loop()
         due, before = loop.time(), self.sent.time
         complete = False
@@ -60,11 +55,11 @@ class Exchange:
             before = event.time
             if due > loop.time():
                 await asyncio.sleep(due - loop.time())
-            if isinstance(event.data, Stopped):
+            if isinstance(event.data, events.Stopped):
                 raise asyncio.CancelledError
-            if isinstance(event.data, (Waiting, Failed)):
+            if isinstance(event.data, (events.Waiting, events.Failed)):
                 raise event.data.error
-            if not isinstance(event.data, (dict, ResponseStarted)):
+            if not isinstance(event.data, (dict, events.ResponseStarted)):
                 break  # what follows a message is for the engine to do again
             yield event.data
             complete = complete or event.type == "message_stop"
@@ -72,25 +67,25 @@ class Exchange:
             raise unfinished()
 
 
-def exchanges(recording: Recording) -> list[Exchange]:
+def recorded_requests(recording: Recording) -> list[RecordedRequest]:
     """The requests that a recorded reply took."""
-    found: list[Exchange] = []
+    found: list[RecordedRequest] = []
     for event in recording.events:
-        if isinstance(event.data, RequestSent):
-            found.append(Exchange(recording, event, []))
+        if isinstance(event.data, events.RequestSent):
+            found.append(RecordedRequest(recording, event, []))
         elif found:
             found[-1].events.append(event)
     return found
 
 
 class RecordingStore:
-    """Recordings, found by what was asked.
+    """Recordings, found by their requests.
 
-    A request is found by all that it says. One that was recorded several times gets one answer
+    A request is found by all of its arguments. One that was recorded several times gets one answer
     after another, and the first again after the last.
 
     Args:
-        recordings: What there is.
+        recordings: The recordings.
         speed: Factor on the pace at which they are played; ``math.inf`` for no pauses at all.
         name: What they are called in an error, such as their folder.
     """
@@ -104,13 +99,13 @@ class RecordingStore:
     ) -> None:
         self.speed = speed
         self.name = name
-        self.exchanges = [e for recording in recordings for e in exchanges(recording)]
+        self.requests = [r for recording in recordings for r in recorded_requests(recording)]
         self._played: Counter[str] = Counter()
-        self._found: dict[tuple[str, ...], dict[str, list[Exchange]]] = {}
-        for exchange in self.exchanges:
-            without = exchange.recording.left_out
+        self._found: dict[tuple[str, ...], dict[str, list[RecordedRequest]]] = {}
+        for request in self.requests:
+            without = request.recording.left_out
             found = self._found.setdefault(without, defaultdict(list))
-            found[digest(canonical(exchange.sent.data.params, without))].append(exchange)
+            found[digest(canonical(request.sent.data.params, without))].append(request)
 
     @classmethod
     def of(cls, folder: str | Path, *, speed: float = 1.0) -> tuple[RecordingStore, list[str]]:
@@ -121,14 +116,15 @@ class RecordingStore:
             speed: Factor on the pace.
 
         Returns:
-            The library, and a note on each file that is not as it should be.
+            The store, and a note on each file that cannot be read or was cut off.
 
         Raises:
             InputError: There is no recording in it.
         """
-        folder = _home(folder)
+        folder = files.expanded(folder)
         if not folder.is_dir():
-            raise InputError(f"There is no folder {folder}.", f"Paths begin at {Path.cwd()}.")
+            begin = f"Relative paths begin at {Path.cwd()}."
+            raise InputError(f"There is no folder {folder}.", begin)
         recordings, notes = [], []
         for path in sorted(folder.glob(f"*{SUFFIX}"), key=_order):
             try:
@@ -143,7 +139,7 @@ class RecordingStore:
             raise InputError(f"There is no recording in {folder}.", " ".join(notes))
         return cls(recordings, speed=speed, name=str(folder)), notes
 
-    def find(self, params: dict[str, Any]) -> Exchange:
+    def find(self, params: dict[str, Any]) -> RecordedRequest:
         """What was recorded for a request, each time the next.
 
         Args:
@@ -165,35 +161,35 @@ class RecordingStore:
 
     def _nearest(self, params: dict[str, Any]) -> str:
         """How the recorded request that is most like another one differs from it."""
-        if not self.exchanges:
+        if not self.requests:
             return "There is no request in it at all."
-        without = {e.recording.left_out for e in self.exchanges}
+        without = {r.recording.left_out for r in self.requests}
         asked = {parts: canonical(params, parts) for parts in without}
-        pairs = [(e, e.sent.data.params, asked[e.recording.left_out]) for e in self.exchanges]
+        pairs = [(r, r.sent.data.params, asked[r.recording.left_out]) for r in self.requests]
         nearest, recorded, wanted = min(pairs, key=lambda pair: distance(*pair[1:]))
         best, path = differences(recorded, wanted), nearest.recording.path
         more = [f"And {len(best) - _SHOWN} more differences."] if len(best) > _SHOWN else []
         return "\n".join([f"The nearest is {path.name if path else 'one'}:", *best[:_SHOWN], *more])
 
     def policy(self, policy: Policy | None) -> Policy:
-        """As patient as ``policy``, in the time that is played."""
-        return _Paced(**asdict(policy or Policy()), speed=self.speed)
+        """The policy, with waits as fast as the recordings are played."""
+        return replace(policy or Policy(), speed=self.speed)
 
 
 class ReplaySource:
-    """A ``Source`` in which recordings answer; nothing is sent.
+    """A ``Source`` of recorded events; nothing is sent.
 
     Args:
-        library: The recordings.
-        source: What they stand for: it says what it would send.
+        store: The recordings.
+        source: The source that they replace: it has the ``params`` that it would send.
     """
 
-    def __init__(self, library: RecordingStore, source: Source) -> None:
-        self._library = library
+    def __init__(self, store: RecordingStore, source: Source) -> None:
+        self._store = store
         self._source = source
 
     def params(self, request: Request) -> dict[str, Any]:
-        """What would be sent."""
+        """The arguments that would be sent."""
         return self._source.params(request)
 
     async def events(self, request: Request) -> AsyncGenerator[Any, None]:
@@ -204,29 +200,13 @@ class ReplaySource:
         """
         params = self.params(request)
         try:
-            exchange = self._library.find(params)
+            recorded = self._store.find(params)
         except InputError:
-            yield RequestSent(request.model, replayed=True, params=params)
+            yield events.RequestSent(request.model, replayed=True, params=params)
             raise
-        yield replace(exchange.sent.data, replayed=True, params=params)
-        async for data in exchange.play(self._library.speed):
+        yield replace(recorded.sent.data, replayed=True, params=params)
+        async for data in recorded.play(self._store.speed):
             yield data
-
-
-@dataclass(frozen=True, slots=True)
-class _Paced(Policy):
-    """A policy that waits by another clock.
-
-    Attributes:
-        speed: How fast that clock goes.
-    """
-
-    speed: float = 1.0
-
-    def wait(self, error: ClaudeError, failures: int) -> float | None:
-        """Seconds to wait, by our clock."""
-        seconds = Policy.wait(self, error, failures)
-        return None if seconds is None else seconds / self.speed
 
 
 class Recorder:
@@ -243,8 +223,8 @@ class Recorder:
     """
 
     def __init__(self, folder: str | Path, without: Collection[str] = ()) -> None:
-        self.folder = _home(folder)
-        self.without = parts(without)
+        self.folder = files.expanded(folder)
+        self.without = checked_parts(without)
         self.count = 0
         self._names: Counter[str] = Counter()
         try:
@@ -268,14 +248,6 @@ class Recorder:
         last = f"-{number}" if number > 1 else ""
         recording.save(self.folder / f"{name}{last}{SUFFIX}", overwrite=True)
         self.count += 1
-
-
-def _home(folder: str | Path) -> Path:
-    """A folder whose path may begin with ``~``, or ``~`` and somebody's name."""
-    try:
-        return Path(folder).expanduser()
-    except RuntimeError as error:
-        raise InputError(f"There is no folder {folder}.", detail=str(error)) from None
 
 
 def _order(path: Path) -> tuple[str, int]:

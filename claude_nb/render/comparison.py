@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.cost.models import as_of
-from claude_nb.errors import redact
 from claude_nb.render import html, labels, saved_output, text
 from claude_nb.render.markdown.markdown import ROOT_CLASSES
 from claude_nb.render.table import Table
 from claude_nb.streaming.progress import Outcome
+from claude_nb.streaming.record import of_several
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
@@ -87,14 +87,8 @@ def mimebundle(
 
 def metadata(sides: Sequence[Side]) -> dict[str, Any]:
     """The output's metadata: the record of each reply."""
-    records = [saved_output.metadata(side.reply)["claude_nb"] for side in sides]
-    record = {
-        "version": saved_output.RECORD_VERSION,
-        "simulated": any(side.reply.simulated for side in sides),
-        "comparison": [redact(side.name) for side in sides],
-        "replies": records,
-    }
-    return {"claude_nb": record}
+    records = [saved_output.record(side.reply) for side in sides]
+    return {"claude_nb": of_several(records, comparison=[side.name for side in sides])}
 
 
 def have_ended(sides: Sequence[Side]) -> bool:

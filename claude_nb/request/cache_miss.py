@@ -1,7 +1,7 @@
-"""Why a prompt was not read from the cache: what was sent is compared with what was sent before.
+"""Why a prompt was not read from the cache: the request is compared with earlier ones.
 
-Nothing here is a guess about
-the server: a reason is given where what was sent shows one, or where the server itself gives one.
+Nothing here is a guess about the server: a reason is given if the requests show one, or if the
+server itself gives one.
 """
 
 from __future__ import annotations
@@ -153,12 +153,12 @@ class CachePrediction:
     sent: CacheKey
     earlier: tuple[Earlier, ...] = ()
 
-    def miss(self, usage: Usage, said: str | None = None) -> CacheMiss | None:
+    def miss(self, usage: Usage, server_reason: str | None = None) -> CacheMiss | None:
         """Why the request did not find what it could, or None if it did.
 
         Args:
             usage: What the server counted.
-            said: The server's own reason, if it gave one.
+            server_reason: The server's own reason, if it gave one.
         """
         read, written = usage.cache_read_tokens, usage.cache_write_tokens
         total = usage.total_input_tokens
@@ -167,10 +167,10 @@ class CachePrediction:
         if not read and not written:
             return self._uncached(total)
         found = self._compare(read)
-        if said not in _SERVER_SAYS:
+        if server_reason not in _SERVER_SAYS:
             return found
-        if found is None or found.reason != said:
-            found = CacheMiss(str(said), partial=read > 0)
+        if found is None or found.reason != server_reason:
+            found = CacheMiss(str(server_reason), partial=read > 0)
         return replace(found, by_server=True)
 
     def _uncached(self, total: int) -> CacheMiss:
@@ -191,32 +191,31 @@ class CachePrediction:
         hoped = best.cached if whole and best.cached else 1
         if read >= hoped and not (shared >= 0 and self._edited(best.sent)):
             return None
-        return self._reason(best, shared, read)
+        return replace(self._reason(best, shared, read), partial=read > 0)
 
     def _reason(self, best: Earlier, shared: int, read: int) -> CacheMiss:
         now, then = self.sent, best.sent
-        partial = read > 0
         if now.model != then.model:
-            return CacheMiss("model_changed", "model", then.model, now.model, partial=partial)
+            return CacheMiss("model_changed", "model", then.model, now.model)
         if now.tools != then.tools:
-            return CacheMiss("tools_changed", partial=partial)
+            return CacheMiss("tools_changed")
         if shared < 0:
             where = difference(then.system, now.system)
-            return CacheMiss("system_changed", difference=where, partial=partial)
+            return CacheMiss("system_changed", difference=where)
         for name, value in now.settings.items():
             if shared and value != then.settings[name]:
                 before, after = _value(then.settings[name]), _value(value)
-                return CacheMiss("settings_changed", name, before, after, partial=partial)
+                return CacheMiss("settings_changed", name, before, after)
         if edited := self._edited(then):
-            return CacheMiss("messages_changed", "message", after=edited, partial=partial)
+            return CacheMiss("messages_changed", "message", after=edited)
         ttl, age = CONVERSATION_TTL if read else now.system.ttl, now.at - self._used(then, read)
         if age > LIFETIMES[ttl]:
-            return CacheMiss("expired", ttl, before=age, partial=partial)
+            return CacheMiss("expired", ttl, before=age)
         if not best.began:
-            return CacheMiss("not_yet_usable", partial=partial)
+            return CacheMiss("not_yet_usable")
         if shared and all(not 0 <= mark - shared < LOOKBACK for mark in now.marks):
-            return CacheMiss("out_of_reach", partial=partial)
-        return CacheMiss("unknown", partial=partial)
+            return CacheMiss("out_of_reach")
+        return CacheMiss("unknown")
 
     def _is_related(self, other: CacheKey) -> bool:
         same = self.sent.conversation is not None and self.sent.conversation == other.conversation
@@ -256,7 +255,7 @@ class CachePrediction:
 
 
 def _value(setting: Any) -> str:
-    """A setting in words."""
+    """A setting as text."""
     if isinstance(setting, dict):
         kind = setting.get("type", "the default")
         budget = setting.get("budget_tokens")

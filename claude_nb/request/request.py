@@ -18,7 +18,7 @@ EFFORTS = ("low", "medium", "high", "xhigh", "max")
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class TurnId:
     """A request's place in a conversation, as it is saved.
 
     Attributes:
@@ -45,7 +45,7 @@ class Request:
         model: Any model id; it is passed on as it is.
         max_tokens: The most tokens to generate, thinking included.
         system: The system prompt; None or an empty text for none. With a ``System`` the request is
-            cached: the system prompt, and what is said after it.
+            cached: the system prompt and the conversation after it.
         thinking: ``"on"``, ``"off"``, a budget in tokens, or None for what the model does by
             itself. What a model is known not to take is refused here.
         effort: One of ``EFFORTS``, or None for the model's default.
@@ -54,7 +54,7 @@ class Request:
         content: What is sent for the prompt: content blocks, as the API's dicts.
         before: The turns before the prompt, as the API's dicts.
         after: Turns that follow the prompt, as the API's dicts, to continue a reply.
-        notes: What is said above the reply about what was sent; it changes nothing that is sent.
+        notes: Lines about the request, shown above the reply; they change nothing that is sent.
         turn: Its place in a conversation, or None.
         tools: The definitions of the tools that may be called, as the API's dicts; None for those
             of its conversation, if it has one.
@@ -79,7 +79,7 @@ class Request:
     before: tuple[dict[str, Any], ...] = ()
     after: tuple[dict[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
-    turn: Turn | None = None
+    turn: TurnId | None = None
     tools: tuple[dict[str, Any], ...] | None = None
     uses_tools: bool = True
     output: dict[str, Any] | None = None
@@ -88,11 +88,11 @@ class Request:
     def __post_init__(self) -> None:
         if not self.prompt.strip():
             raise InputError("There is nothing to send: the prompt is empty.")
-        words = [*texts(self.system), *([] if self.content else [self.prompt])]
-        said = [{"type": "text", "text": text} for text in words]
+        prompts = [*texts(self.system), *([] if self.content else [self.prompt])]
+        blocks = [{"type": "text", "text": text} for text in prompts]
         turns = [turn["content"] for turn in (*self.before, *self.after)]
         earlier = [block for turn in turns if not isinstance(turn, str) for block in turn]
-        check([*said, *self.content, *earlier], facts(self.model))
+        check([*blocks, *self.content, *earlier], facts(self.model))
         if not self.model.strip():
             raise InputError("The model id is empty.", "For example: --model claude-opus-5-5")
         if self.max_tokens < 1:
@@ -102,7 +102,7 @@ class Request:
                 f"There is no effort {self.effort!r}.", f"It is one of {', '.join(EFFORTS)}."
             )
         self._thinking()
-        own_prices()  # a price file that cannot be used is said before anything is sent
+        own_prices()  # an unusable price file is an error before anything is sent
 
     def params(self) -> dict[str, Any]:
         """The arguments of the SDK's ``messages.create``."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from claude_nb.errors import InputError
 from claude_nb.request.attachments.attachment import attach
 from claude_nb.request.attachments.limits import MAX_REQUEST_BYTES
+from claude_nb.request.files import expanded
 from claude_nb.request.system import Part
 
 _LONGEST_PATH = 1_000
@@ -59,14 +60,14 @@ def parts(sources: tuple[object, ...]) -> tuple[tuple[Part, ...], str]:
             found += _folder(path, left_out)
         else:
             found.append(Part(str(source), _file(path)))
-    said = [f"{number} {kind}" for kind, number in sorted(left_out.items())]
-    return tuple(found), ", ".join(said)
+    parts = [f"{number} {kind}" for kind, number in sorted(left_out.items())]
+    return tuple(found), ", ".join(parts)
 
 
 def _path(source: object) -> Path | None:
     """The file or folder that is meant, or None where a text is."""
     if isinstance(source, os.PathLike):
-        return Path(source).expanduser()
+        return expanded(Path(source))
     if not isinstance(source, str) or "\n" in source or len(source) > _LONGEST_PATH:
         return None
     try:

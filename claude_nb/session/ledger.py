@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import csv
+import io
 import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.cost.models import facts
 from claude_nb.errors import InputError, redact
+from claude_nb.request import files
 from claude_nb.request.place import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from claude_nb.cost.usage import Usage
     from claude_nb.streaming.progress import Progress
@@ -184,23 +186,11 @@ class Ledger:
             InputError: It is there, or cannot be written.
         """
         rows = [entry.row() for entry in list(self.entries)]
-        mode = "w" if overwrite else "x"
-        try:
-            with (
-                Path(path)
-                .expanduser()
-                .open(mode, encoding="utf-8", errors="replace", newline="") as file
-            ):
-                writer = csv.DictWriter(file, COLUMNS)
-                writer.writeheader()
-                writer.writerows(rows)
-        except FileExistsError:
-            raise InputError(
-                f"{path} is there already; it was left as it is.",
-                "Take another name, or: claude_nb.ledger.to_csv(path, overwrite=True).",
-            ) from None
-        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: nobody's home, ~nobody
-            raise InputError(f"{path} cannot be written.", detail=str(error)) from None
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+        files.write(path, [text.getvalue()], overwrite=overwrite)
 
     def to_pandas(self) -> Any:
         """The entries as a ``pandas.DataFrame``, a row each.

@@ -41,18 +41,18 @@ class Continuation:
         self.text.breaks.append(self._break)
         return self.text
 
-    def fresh(self, block: Block, text: str) -> str:
-        """What of the new text is new: models repeat a little of what they continue.
+    def new_part(self, block: Block, text: str) -> str:
+        """The part of a delta that is new: models repeat a little of what they continue.
 
         Text is held back while it could still be a repetition.
         """
         if block is not self.text or self._joined:
             return text
         self._held += text
-        return "" if self._held in self._before else self.rest(block)
+        return "" if self._held in self._before else self.held_back(block)
 
-    def rest(self, block: Block) -> str:
-        """What was held back, without the repetition."""
+    def held_back(self, block: Block) -> str:
+        """The text that was held back, without the repetition."""
         if block is not self.text or self._joined:
             return ""
         self._joined = True

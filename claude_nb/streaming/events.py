@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, overload
 
 from claude_nb.streaming import sdk
 
@@ -153,7 +153,7 @@ class RequestSent:
     whole: bool = False
     replayed: bool = False
     params: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
-    type: str = "request_sent"
+    type: ClassVar[str] = "request_sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ class ResponseStarted:
 
     request_id: str | None = None
     simulated: bool = False
-    type: str = "response_started"
+    type: ClassVar[str] = "response_started"
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ class Waiting:
     until: float
     number: int
     tries: int
-    type: str = "waiting"
+    type: ClassVar[str] = "waiting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +199,7 @@ class Resumed:
     """
 
     error: ClaudeError
-    type: str = "resumed"
+    type: ClassVar[str] = "resumed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +211,7 @@ class ToolAsked:
     """
 
     id: str
-    type: str = "tool_asked"
+    type: ClassVar[str] = "tool_asked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +223,7 @@ class ToolStarted:
     """
 
     id: str
-    type: str = "tool_started"
+    type: ClassVar[str] = "tool_started"
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,14 +245,14 @@ class ToolRan:
     note: str = ""
     details: str = ""
     seconds: float = 0.0
-    type: str = "tool_ran"
+    type: ClassVar[str] = "tool_ran"
 
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
     """Somebody stopped the reply."""
 
-    type: str = "stopped"
+    type: ClassVar[str] = "stopped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,4 +264,4 @@ class Failed:
     """
 
     error: ClaudeError
-    type: str = "failed"
+    type: ClassVar[str] = "failed"

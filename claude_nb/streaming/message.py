@@ -119,7 +119,7 @@ class Message:
     def _begin(self, message: dict[str, Any]) -> None:
         """Take in the message that ``message_start`` brings; a second one changes nothing.
 
-        What a ``message_delta`` has said before it stands: it is the end that counts.
+        A ``message_delta`` that came before it takes precedence.
         """
         if message and not self._begun:
             self._begun = True
@@ -142,7 +142,7 @@ class Message:
         if block is None:
             block = self._open(index, time, {"type": _BLOCK_OF[kind]})
         if text:
-            block.add(text if self._resumed is None else self._resumed.fresh(block, text))
+            block.add(text if self._resumed is None else self._resumed.new_part(block, text))
             if self.first_text is None and kind == "text_delta":
                 self.first_text = time
 
@@ -166,7 +166,7 @@ class Message:
 
     def _close(self, block: Block, time: float) -> None:
         if self._resumed is not None:
-            block.add(self._resumed.rest(block))
+            block.add(self._resumed.held_back(block))
         block.close(time)
 
     def end(self, time: float) -> None:
@@ -185,10 +185,11 @@ class Message:
                 block.lost = True
                 block.close(time)
 
-    def lose(self, *, text: bool) -> None:
-        """Drop what the next request will say again: calls without a result, and ``text`` or not.
+    def discard(self, *, text: bool) -> None:
+        """Discard what the retried request will produce again: calls without a result.
 
-        A call that the server answered itself is done, unless it is all asked for again.
+        Args:
+            text: Whether it produces everything again, the text and the server's own results too.
         """
         answered = {block.answers for block in self.content if not (block.lost or text)}
         for block in self.content:
@@ -256,7 +257,7 @@ class Message:
 
     @property
     def cache_miss_reason(self) -> str | None:
-        """Why the server found less in its cache than before, in its own word; None: not said.
+        """Why the server found less in its cache than before, as it names it; None: not named.
 
         It comes with ``message_start`` where the request asks for it: documentation, "Cache
         diagnostics".

@@ -8,22 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from claude_nb.cost.models import facts
 from claude_nb.cost.savings import Savings
-from claude_nb.cost.usage import Usage
+from claude_nb.cost.usage import Usage, add
 from claude_nb.errors import ClaudeError, DroppedError
+from claude_nb.streaming import events
 from claude_nb.streaming.block import TOOL_CALLS, Block, Break
 from claude_nb.streaming.continuation import Continuation
-from claude_nb.streaming.events import (
-    Failed,
-    RequestSent,
-    ResponseStarted,
-    Resumed,
-    Stopped,
-    StreamEvent,
-    ToolAsked,
-    ToolRan,
-    ToolStarted,
-    Waiting,
-)
+from claude_nb.streaming.events import StreamEvent
 from claude_nb.streaming.message import Message
 
 if TYPE_CHECKING:
@@ -93,7 +83,7 @@ class Progress:
         self.outcome = Outcome.STREAMING
         self.error: ClaudeError | None = None
         self.ended: float | None = None
-        self.waiting: Waiting | None = None
+        self.waiting: events.Waiting | None = None
         self.hides_tools = False
         self.is_json = False
         self.parse_error = ""
@@ -119,37 +109,37 @@ class Progress:
         A reply ends once: what a connection does after ``message_stop`` takes nothing back.
         """
         data = event.data
-        if isinstance(data, RequestSent):
+        if isinstance(data, events.RequestSent):
             self._begin(event.time, data)
-        elif isinstance(data, Waiting):
+        elif isinstance(data, events.Waiting):
             self.waiting = data
             if self.messages:
                 self.messages[-1].fail(event.time, data.error.label)
                 self._unmask(data.error)
-        elif isinstance(data, Resumed):
+        elif isinstance(data, events.Resumed):
             self._resume(data)
-        elif isinstance(data, (ToolAsked, ToolStarted, ToolRan)):
+        elif isinstance(data, (events.ToolAsked, events.ToolStarted, events.ToolRan)):
             for block in self.messages[-1].content if self.messages else ():
                 if block.id == data.id:
                     block.run = data
-        elif isinstance(data, (Stopped, Failed)):
+        elif isinstance(data, (events.Stopped, events.Failed)):
             self._break_off(event.time, data)
         elif self.messages:
             self._message(self.messages[-1], event.time, data)
 
-    def _begin(self, time: float, data: RequestSent) -> None:
+    def _begin(self, time: float, data: events.RequestSent) -> None:
         if self._continuation is None:
             for message in self.messages[self._kept :]:
                 if not message.complete:  # it is asked for again, from the beginning
-                    message.lose(text=True)
+                    message.discard(text=True)
         last = self.last
         number = 0 if last is None else last.round + bool(last.calls)
         self.messages.append(Message(time, data, self._continuation, number))
         self._continuation = self.waiting = self.error = self.ended = None
         self.outcome = Outcome.STREAMING
 
-    def _break_off(self, time: float, data: Stopped | Failed) -> None:
-        if isinstance(data, Stopped):
+    def _break_off(self, time: float, data: events.Stopped | events.Failed) -> None:
+        if isinstance(data, events.Stopped):
             self._end(time, Outcome.STOPPED)
             return
         self._unmask(data.error)
@@ -157,27 +147,26 @@ class Progress:
         self._end(time, Outcome.DROPPED if dropped else Outcome.FAILED, data.error)
 
     def _unmask(self, error: ClaudeError) -> None:
-        """An error may be the first word of a simulator that a client of the user's leads to."""
+        """The first response of a simulator behind the user's own client may be an error."""
         if self.messages and error.simulated:
             self.messages[-1].simulated = True
 
-    def _resume(self, data: Resumed) -> None:
-        """Keep the text of the request that broke off; what else was half-written is lost."""
+    def _resume(self, data: events.Resumed) -> None:
+        """Keep the text of the request that broke off, and discard what else was half-written."""
         message = next((m for m in reversed(self.messages) if m.content), None)
         if message is None:
             return
-        message.lose(text=False)
+        message.discard(text=False)
         self._kept = len(self.messages)
         texts = [block for block in self.blocks if block.type == "text"]
         broken = texts[-1] if texts and texts[-1].ended is None else None
         at = len(broken.text) if broken else 0
-        seam = Break(
-            at, message.failure or data.error.label, (message.ended or message.sent) - message.sent
-        )
-        self._continuation = Continuation(self._said(message.round), broken, seam)
+        after = (message.ended or message.sent) - message.sent
+        where = Break(at, message.failure or data.error.label, after)
+        self._continuation = Continuation(self._text_of(message.round), broken, where)
 
     def _message(self, message: Message, time: float, data: Any) -> None:
-        if isinstance(data, ResponseStarted):
+        if isinstance(data, events.ResponseStarted):
             message.accepted = True
             message.request_id = data.request_id
             message.simulated = message.simulated or data.simulated
@@ -208,7 +197,7 @@ class Progress:
     def text(self) -> str:
         """All text, joined, with a blank line where tools were run; thinking is not text."""
         rounds = self.messages[-1].round + 1 if self.messages else 0
-        return "\n\n".join(filter(None, map(self._said, range(rounds))))
+        return "\n\n".join(filter(None, map(self._text_of, range(rounds))))
 
     @property
     def round(self) -> list[Message]:
@@ -218,9 +207,9 @@ class Progress:
     @property
     def answer(self) -> str:
         """The text since tools were last run."""
-        return self._said(self.messages[-1].round) if self.messages else ""
+        return self._text_of(self.messages[-1].round) if self.messages else ""
 
-    def _said(self, number: int) -> str:
+    def _text_of(self, number: int) -> str:
         """The text of one round."""
         found = dict.fromkeys(b for m in self.messages if m.round == number for b in m.content)
         return "".join(b.text for b in found if b.type == "text" and not b.lost)
@@ -293,19 +282,13 @@ class Progress:
         messages = self.messages
         if not messages:
             return Timing(None, None, None, None)
-        sent = messages[0].sent
+        start = -messages[0].sent
         first_event = next((m.first_event for m in messages if m.first_event is not None), None)
         first_text = next((m.first_text for m in messages if m.first_text is not None), None)
-        ended = self.ended
         output = self.usage.output_tokens
         writing = sum(message.writing for message in messages)
-        rate = output / writing if output and writing and ended is not None else None
-        return Timing(
-            None if first_event is None else first_event - sent,
-            None if first_text is None else first_text - sent,
-            None if ended is None else ended - sent,
-            rate,
-        )
+        rate = output / writing if output and writing and self.ended is not None else None
+        return Timing(add(first_event, start), add(first_text, start), add(self.ended, start), rate)
 
     @property
     def request_ids(self) -> list[str]:

@@ -30,21 +30,23 @@ THINKING = frozenset({"thinking", "redacted_thinking"})
 _NUMBER = attrgetter("round")
 _WHOLE = (Outcome.COMPLETE, Outcome.TRUNCATED)
 
-Turn = dict[str, Any]
+MessageParam = dict[str, Any]
+"""A message of a request, as the API's dict."""
+
 Content = list[dict[str, Any]]
 
 
-def assistant(content: Content | str) -> Turn:
+def assistant(content: Content | str) -> MessageParam:
     """An assistant's turn."""
     return _turn("assistant", content)
 
 
-def user(content: Content | str) -> Turn:
+def user(content: Content | str) -> MessageParam:
     """A user's turn."""
     return _turn("user", content)
 
 
-def _turn(role: str, content: Content | str) -> Turn:
+def _turn(role: str, content: Content | str) -> MessageParam:
     blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
     return {"role": role, "content": blocks}
 
@@ -88,14 +90,14 @@ def _result(run: ToolRan) -> dict[str, Any]:
     return result | ({"is_error": True} if run.is_error else {})
 
 
-def turns(reply: Progress) -> tuple[list[Turn], Content]:
+def turns(reply: Progress) -> tuple[list[MessageParam], Content]:
     """What of a reply goes into a history; nothing of a refusal.
 
     Returns:
         The turns before the last answer, which are calls of tools and their results in turn; and
         the content of that answer. Each may be empty.
     """
-    steps: list[Turn] = []
+    steps: list[MessageParam] = []
     if reply.outcome is Outcome.REFUSED:
         return steps, []
     rounds = [_round(list(group), reply) for _, group in groupby(reply.messages, _NUMBER)]
@@ -127,8 +129,8 @@ def _round(messages: list[Message], reply: Progress) -> tuple[Content, Content, 
     found = dict.fromkeys(b for message in messages for b in message.content if not b.lost)
     came = results(messages[-1].calls)
     if not came and (broken or reply.outcome not in _WHOLE):
-        said = "".join(block.text for block in found if block.type == "text")
-        return text_only([{"type": "text", "text": said}]), came, True
+        text = "".join(block.text for block in found if block.type == "text")
+        return text_only([{"type": "text", "text": text}]), came, True
     content = [block.to_dict() for block in found if not is_blank(block)]
     return content, came, broken or any(map(_is_unsigned, content))
 
@@ -163,16 +165,16 @@ def unthought(content: Iterable[dict[str, Any]]) -> Content:
     return [block for block in content if block["type"] not in THINKING]
 
 
-def without_thinking(turn: Turn) -> Turn:
+def without_thinking(turn: MessageParam) -> MessageParam:
     """A turn without its thinking."""
     return _turn(turn["role"], unthought(turn["content"]))
 
 
-def holds_thinking(said: Iterable[Turn]) -> bool:
+def holds_thinking(messages: Iterable[MessageParam]) -> bool:
     """Whether there is thinking in turns."""
     return any(
         block["type"] in THINKING
-        for turn in said
+        for turn in messages
         if not isinstance(turn["content"], str)
         for block in turn["content"]
     )
@@ -185,17 +187,17 @@ def texts(content: Iterable[dict[str, Any]]) -> list[str]:
 
 def text_only(content: Iterable[dict[str, Any]]) -> Content:
     """The texts in content as an answer that ends there, without what only its server knows."""
-    said = [text for text in texts(content) if text.strip()]
-    said[-1:] = [text.rstrip() for text in said[-1:]]
-    return [{"type": "text", "text": text} for text in said]
+    kept = [text for text in texts(content) if text.strip()]
+    kept[-1:] = [text.rstrip() for text in kept[-1:]]
+    return [{"type": "text", "text": text} for text in kept]
 
 
-def plain(turn: Turn) -> Turn:
+def plain(turn: MessageParam) -> MessageParam:
     """A turn of a loop of tools for another server than the one that took part in it."""
     kept = ("tool_use", "tool_result")
     content = turn["content"]
-    said = [b for b in content if b["type"] in kept or (b["type"] == "text" and b["text"].strip())]
+    sent = [b for b in content if b["type"] in kept or (b["type"] == "text" and b["text"].strip())]
     return _turn(
         turn["role"],
-        [{"type": "text", "text": b["text"]} if b["type"] == "text" else b for b in said],
+        [{"type": "text", "text": b["text"]} if b["type"] == "text" else b for b in sent],
     )

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from typing import Any
 
 from claude_nb.errors import ClaudeError, Redactor, redact
 from claude_nb.streaming import events
 from claude_nb.streaming.events import DELTA_FIELDS
 
-OWN = {
-    next(str(part.default) for part in fields(kind) if part.name == "type"): kind
-    for kind in vars(events).values()
-    if isinstance(kind, type) and is_dataclass(kind)
+OWN: dict[str, Any] = {
+    kind.type: kind
+    for kind in (
+        *(events.RequestSent, events.ResponseStarted, events.Waiting, events.Resumed),
+        *(events.ToolAsked, events.ToolStarted, events.ToolRan, events.Stopped, events.Failed),
+    )
 }
-"""Our own events by type."""
+"""The classes of our own events, by type."""
 
 
 def redacted(value: Any) -> Any:
@@ -56,10 +58,10 @@ class Writer:
             return self._wire(data)
         if isinstance(data, events.RequestSent):
             self._keys.clear()
-        said = {part.name: getattr(data, part.name) for part in fields(data)}
-        if isinstance(said.get("error"), ClaudeError):
-            said["error"] = error_to_dict(said["error"])
-        return _redacted_fields(said)
+        found = {part.name: getattr(data, part.name) for part in fields(data)}
+        if isinstance(found.get("error"), ClaudeError):
+            found["error"] = error_to_dict(found["error"])
+        return _redacted_fields(found | {"type": data.type})
 
     def _wire(self, wire: dict[str, Any]) -> dict[str, Any]:
         index = str(wire.get("index"))
@@ -77,5 +79,5 @@ class Writer:
 def error_to_dict(error: ClaudeError) -> dict[str, Any]:
     """An error in JSON."""
     names = ("what", "advice", "detail", "request_id", "retry_after", "status", "simulated")
-    said = {name: getattr(error, name) for name in names}
-    return {"class": type(error).__name__} | {k: v for k, v in said.items() if v}
+    known = {name: getattr(error, name) for name in names}
+    return {"class": type(error).__name__} | {k: v for k, v in known.items() if v}

@@ -12,6 +12,7 @@ import contextvars
 import inspect
 import json
 import time
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -36,13 +37,13 @@ class Calls:
         is_painted: Whether a thread follows the reply, which then runs them if it is the main one.
 
     Attributes:
-        desk: Where functions and questions are run.
+        main_thread: Where functions and questions are run.
         confirm: Asks whether a call may run, and returns None if nobody can be asked; None here
             says so of all.
     """
 
     def __init__(self, tools: Tools, *, is_painted: bool = True) -> None:
-        self.desk = MainThreadRunner(awaits=is_painted)
+        self.main_thread = MainThreadRunner(awaits=is_painted)
         self.confirm: Callable[[Block], bool | None] | None = None
         self._tools = tools
         self._turns = 0
@@ -79,7 +80,7 @@ class Calls:
         except asyncio.CancelledError:
             for task in tasks:
                 task.cancel()
-            await asyncio.wait(tasks)  # until each has told its end
+            await asyncio.wait(tasks)  # until each has reported its end
             raise
 
     def _allowed(self, call: Block) -> bool | None:
@@ -94,7 +95,7 @@ class Calls:
     ) -> Any:
         """Run one function after another."""
         async with turn:
-            return await self.desk.run(function, self._context, begin, limit)
+            return await self.main_thread.run(function, self._context, begin, limit)
 
 
 class _NotRunError(Exception):
@@ -105,24 +106,18 @@ class _NotRunError(Exception):
         self.note = note
 
 
+@dataclass
 class _Run:
     """The run of one call."""
 
-    def __init__(
-        self,
-        call: Block,
-        tools: Tools,
-        tell: Callable[[Any], None],
-        on_thread: Callable[..., Awaitable[Any]],
-    ) -> None:
-        self._call = call
-        self._tools = tools
-        self._tell = tell
-        self._on_thread = on_thread
-        self._started = 0.0
+    _call: Block
+    _tools: Tools
+    _tell: Callable[[Any], None]
+    _on_thread: Callable[..., Awaitable[Any]]
+    _started: float = 0.0
 
     async def run(self, allowed: Callable[[Block], bool | None]) -> None:
-        """Run it, whatever comes of it, and tell."""
+        """Run it, and report its result, whatever it is."""
         call = self._call.id
         try:
             tool, arguments = self._checked()

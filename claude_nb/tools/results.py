@@ -1,4 +1,4 @@
-"""What came of a call, as the model gets it and as it is told to the user."""
+"""The result of a call: content blocks for the model, a note and details for the user."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.errors import redact
-from claude_nb.request.attachments.attachment import attach, said
+from claude_nb.request.attachments.attachment import attach, describe_error
 from claude_nb.request.attachments.limits import check_block
 from claude_nb.request.place import shell
 from claude_nb.streaming.events import ToolRan
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 MAX_RESULT = 100_000
-"""Characters of a result at most, some 25,000 tokens: the rest is not sent, and it is said so."""
+"""Characters of a result at most, some 25,000 tokens: the rest is left out, with a note."""
 
 _SHORT = 40
-"""Characters of a result that is told in the call's label."""
+"""Characters of a result that is shown in the call's label."""
 
 _CONTENT: dict[str, tuple[str, type]] = {
     "text": ("text", str),
@@ -40,7 +40,7 @@ Content = tuple[dict[str, Any], ...]
 
 
 def content(value: Any) -> tuple[Content, str]:
-    """A function's value as content blocks, and in a few words.
+    """A function's value as content blocks, and as a short note.
 
     Args:
         value: What it returned: anything that can be put into a prompt; or content blocks, as
@@ -66,7 +66,7 @@ def _attached_block(block: dict[str, Any]) -> dict[str, Any]:
 
 
 def _in_short(value: Any, blocks: Iterable[dict[str, Any]]) -> str:
-    """A value of which its form says nothing: itself, or how much of it there is."""
+    """A short value itself; of a long one, its size."""
     text = "".join(block.get("text", "") for block in blocks)
     if len(text) <= _SHORT and "\n" not in text:
         return text or "an empty text"
@@ -110,10 +110,10 @@ def failed(
 
 
 def raised(call: str, error: Exception, seconds: float) -> ToolRan:
-    """A call that raised: the model is told what, the user also where."""
-    message = said(error)
+    """A call that raised: the model gets the error, the user the traceback too."""
+    message = describe_error(error)
     if "Invalid arguments for function" in message and error.__cause__ is not None:
-        message = _invalid(error.__cause__)  # the SDK's own words do not say what is wrong
+        message = _invalid(error.__cause__)  # the SDK's message does not say what is wrong
     lines = traceback.format_exception(type(error), error, _theirs(error.__traceback__))
     kind, report = type(error).__name__, _FILE.sub(_cell, "".join(lines))
     return failed(call, message, f"failed: {kind}", seconds=seconds, details=report)

@@ -1,6 +1,6 @@
-"""A notebook's functions as tools: what the model is told of them.
+"""A notebook's functions as tools: their definitions, which are sent to the model.
 
-How the calls are run stands in ``calls``.
+``calls`` runs the calls.
 """
 
 from __future__ import annotations
@@ -24,17 +24,18 @@ SERVER_TOOLS: dict[str, dict[str, Any]] = {
     "web_fetch": {"type": "web_fetch_20250910", "citations": {"enabled": True}},
     "code_execution": {"type": "code_execution_20250825"},
 }
-"""What the server runs itself, by the name that is typed: the versions that every model takes.
+"""The tools that the server runs, by name: the versions that every model takes.
 
 Their results are blocks of their own (platform.claude.com/docs, pages on each, read 2026-08-22). A
 later version, or one with settings, is given as its definition.
 """
 
 MAX_TURNS = 25
-"""How often tools are run for one reply, unless it is said otherwise."""
+"""How often tools are run for one reply by default."""
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
-_OF_SERVER = ("web_search_", "web_fetch_", "code_execution_", "tool_search_tool_")
+_SERVER_TYPES = ("web_search_", "web_fetch_", "code_execution_", "tool_search_tool_")
+_OPTIONS = ("eager", "confirm", "timeout", "max_turns")
 _EXAMPLE = "def look_up(city: str, days: int = 3) -> str:"
 
 
@@ -44,9 +45,9 @@ class Tool:
 
     Attributes:
         name: What the model calls it.
-        definition: What the model is told of it, as the API's dict.
+        definition: Its definition, as the API's dict.
         call: Calls it with a call's input (a dict), which is checked against the type hints.
-        is_async: Whether what it returns is to be awaited.
+        is_async: Whether its value has to be awaited.
     """
 
     name: str
@@ -58,20 +59,19 @@ class Tool:
 class Tools:
     """Functions that Claude may call, and how they are called.
 
-    The model is told of each function by its name, its docstring and the type hints of its
-    parameters; its result goes back as it would into a prompt: text, JSON, a table, an image.
+    The model gets each function's name, docstring and the type hints of its parameters; a result
+    goes back as it would into a prompt: text, JSON, a table, an image.
 
     Args:
         *tools: Functions, asynchronous ones too; names of what the server runs itself
             (``"web_search"``, ``"web_fetch"``, ``"code_execution"``), or its definitions (dicts).
-        eager: Let their input come as it is written, rather than value by value: it may then be
-            invalid, which is told to the model.
+        eager: Stream tool input as it is written, unchecked. The model is told where it is invalid.
         confirm: Ask before each call.
         timeout: Seconds that a call may take, or None for as long as it takes.
         max_turns: How often tools may be run for one reply.
 
     Attributes:
-        definitions: What is sent of them, as the API's dicts.
+        definitions: Their definitions, as the API's dicts.
 
     Raises:
         InputError: One of them cannot be a tool; the error says why.
@@ -103,7 +103,7 @@ class Tools:
         self._functions: dict[str, Tool] = {}
         definitions: list[dict[str, Any]] = []
         for value in tools:
-            definition = _of_server(value)
+            definition = _server_tool(value)
             if definition is None:
                 tool = _function(value)
                 definition = tool.definition | ({"eager_input_streaming": True} if eager else {})
@@ -146,13 +146,8 @@ class Tools:
             new if callable(new) and callable(old) else old
             for old, new in zip(self._values, now, strict=True)
         ]
-        return Tools(
-            *values,
-            eager=self.eager,
-            confirm=self.confirm,
-            timeout=self.timeout,
-            max_turns=self.max_turns,
-        )
+        options: Any = {name: getattr(self, name) for name in _OPTIONS}
+        return Tools(*values, **options)
 
     def __repr__(self) -> str:
         names = (str(d.get("name") or d.get("type")) for d in self.definitions)
@@ -163,7 +158,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _of_server(value: Any) -> dict[str, Any] | None:
+def _server_tool(value: Any) -> dict[str, Any] | None:
     """The definition of a tool that the server runs; None for what is a function."""
     if isinstance(value, str):
         if value in SERVER_TOOLS:
@@ -174,7 +169,7 @@ def _of_server(value: Any) -> dict[str, Any] | None:
     if not isinstance(value, dict):
         return None
     kind = str(value.get("type") or "")
-    if kind.startswith(_OF_SERVER):
+    if kind.startswith(_SERVER_TYPES):
         return value
     raise InputError(
         f"The definition of {value.get('name') or kind or 'a tool'} alone cannot be run.",

@@ -77,11 +77,11 @@ def paint(
         ClaudeError: The reply failed, was dropped or was stopped; ``.reply`` holds what came.
     """
     broken: Exception | None = None
-    desk = calls.desk if calls is not None else MainThreadRunner()
+    desk = calls.main_thread if calls is not None else MainThreadRunner()
     with interrupts(stream.stop, desk):
         view = show() if show is not None else None
         if calls is not None:
-            calls.desk.take(stream.wake)
+            calls.main_thread.take(stream.wake)
             calls.confirm = view.confirm if view is not None else by_input
         try:
             _follow(stream, reply, view, desk)

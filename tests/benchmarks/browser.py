@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbformat.v4 import new_code_cell
-from playwright.sync_api import sync_playwright
 
+from tests.benchmarks.lab import lab, loading_cell
 from tests.benchmarks.report import table
-from tests.browser.conftest import CHROMIUM_ARGUMENTS, find_chromium
-from tests.browser.lab import NotebookPage, Server
+from tests.browser.lab import NotebookPage
 
 if TYPE_CHECKING:
     from playwright.sync_api import CDPSession
@@ -62,21 +59,9 @@ _SELECT = """selector => {
 def page(replies: Replies, prompts: dict[str, str] = PROMPTS) -> None:
     """Print what each reply costs the page's main thread while it streams."""
     rows = []
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Server(Path(folder)) as server,
-        sync_playwright() as playwright,
-        playwright.chromium.launch(
-            executable_path=find_chromium(playwright), args=CHROMIUM_ARGUMENTS
-        ) as chromium,
-    ):
+    with lab() as (server, chromium):
         for number, (name, prompt) in enumerate(prompts.items()):
-            variables = {
-                "ANTHROPIC_BASE_URL": replies.url,
-                "ANTHROPIC_API_KEY": "not-a-key",
-                "CLAUDE_NB_SIMULATE": "0",
-            }
-            first = f"import os\nos.environ.update({variables!r})\n%load_ext claude_nb"
+            first = loading_cell(replies)
             cells = [first, "%%claude --once\nmixed 50 4 0", f"%%claude --once\n{prompt}"]
             path = server.write(f"run{number}", list(map(new_code_cell, cells)), trusted=True)
             with chromium.new_context(viewport={"width": 1280, "height": 900}) as context:

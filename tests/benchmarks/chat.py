@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nbformat.v4 import new_code_cell
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
+from tests.benchmarks.lab import lab, loading_cell
 from tests.benchmarks.report import quantile, table
-from tests.browser.conftest import CHROMIUM_ARGUMENTS, find_chromium
-from tests.browser.lab import NotebookPage, Server
+from tests.browser.lab import NotebookPage
 
 if TYPE_CHECKING:
     from tests.benchmarks.server import Replies
@@ -48,23 +46,8 @@ _WATCH = """() => {
 def typing(replies: Replies) -> None:
     """Print how long a key takes to the screen, with a reply that streams and without."""
     rows = []
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Server(Path(folder)) as server,
-        sync_playwright() as playwright,
-        playwright.chromium.launch(
-            executable_path=find_chromium(playwright), args=CHROMIUM_ARGUMENTS
-        ) as chromium,
-    ):
-        variables = {
-            "ANTHROPIC_BASE_URL": replies.url,
-            "ANTHROPIC_API_KEY": "not-a-key",
-            "CLAUDE_NB_SIMULATE": "0",
-        }
-        first = (
-            f"import os\nos.environ.update({variables!r})\n%load_ext claude_nb\nimport claude_nb"
-        )
-        cells = [first, "%%claude --once\nmixed 50 4 0", _CHAT]
+    with lab() as (server, chromium):
+        cells = [loading_cell(replies), "%%claude --once\nmixed 50 4 0", _CHAT]
         path = server.write("typing", list(map(new_code_cell, cells)), trusted=True)
         with chromium.new_context(viewport={"width": 1280, "height": 900}) as context:
             notebook = NotebookPage(context.new_page(), server, path, "lab")

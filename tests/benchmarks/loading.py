@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
 from nbformat.v4 import new_code_cell
-from playwright.sync_api import sync_playwright
 
+from tests.benchmarks.lab import lab
 from tests.benchmarks.report import table
-from tests.browser.conftest import CHROMIUM_ARGUMENTS, find_chromium
-from tests.browser.lab import NotebookPage, Server
+from tests.browser.lab import NotebookPage
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
+
+    from tests.browser.lab import Server
 
 _LOAD = """
 import time
@@ -65,14 +64,7 @@ def first_text(repeats: int) -> None:
     The simulator takes some of them: 0.5 s until it answers, and 0.3 s for thinking.
     """
     rows = []
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Server(Path(folder)) as server,
-        sync_playwright() as playwright,
-        playwright.chromium.launch(
-            executable_path=find_chromium(playwright), args=CHROMIUM_ARGUMENTS
-        ) as chromium,
-    ):
+    with lab() as (server, chromium):
         for wait in (0, 1, 2):
             taken = []
             for number in range(repeats):

@@ -16,8 +16,9 @@ import pytest
 
 import claude_nb
 from claude_nb.asking import asking
-from claude_nb.client.connection import Connection, explain, has_credentials
+from claude_nb.client.connection import Connection, has_credentials
 from claude_nb.client.engine import engine
+from claude_nb.client.explain import explain
 from claude_nb.errors import (
     ClaudeError,
     CredentialsError,

@@ -25,7 +25,7 @@ def thread():
 def test_nothing_begins_while_a_cell_runs_and_each_step_waits_for_the_next_one(monkeypatch):
     """A cell keeps the loop busy: no step is taken until it lets the loop turn."""
     monkeypatch.setattr(preload, "_SLICE", 0.0)
-    monkeypatch.setattr(preload, "_PATIENCE", 60.0)
+    monkeypatch.setattr(preload, "_MAX_PAUSED", 60.0)
     done = []
     asked, answered = [], []
 
@@ -64,7 +64,7 @@ BUSY = """
 import asyncio, os, sys, threading
 from claude_nb.client import preload
 from claude_nb.client.connection import Connection
-preload._PATIENCE = float("inf")
+preload._MAX_PAUSED = float("inf")
 
 def steps():
     yield

@@ -8,9 +8,11 @@ import nbformat
 import pytest
 
 from claude_nb import Conversation
-from claude_nb.conversation.saved_notebook import load, spent
+from claude_nb.conversation.export import record
+from claude_nb.conversation.saved_notebook import load
 from claude_nb.errors import InputError
 from claude_nb.streaming.events import RequestSent
+from claude_nb.streaming.record import Spent
 from tests.conversation.test_history import ACCEPTED, SENT, ask
 from tests.conversation.test_restore import image
 from tests.played import said
@@ -197,6 +199,15 @@ def test_no_key_is_written(path):
     assert KEY not in conversation.to_markdown()
 
 
+def test_no_key_is_in_a_turn_s_record():
+    """A chat saves it of turns that were asked elsewhere, and nothing redacts it after that."""
+    conversation = Conversation()
+    content = ({"type": "text", "text": KEY},)
+    ask(conversation, KEY, came=answer(KEY), content=content)
+
+    assert KEY not in json.dumps(record(conversation.branch[0], "notebook", "cell"))
+
+
 def test_markdown_is_for_reading(talk):
     """Turn by turn, attachments by kind and size."""
     pixels = image("A" * 8_000)
@@ -248,7 +259,7 @@ def test_what_was_spent_stays_in_the_original(talk, path):
     """An export counts no token a second time."""
     talk.to_notebook(path)
 
-    assert {None} == {spent(record) for record in load(path).records}
+    assert {None} == {Spent.of(record.data) for record in load(path).records}
 
 
 def test_half_a_character_is_no_obstacle(path):

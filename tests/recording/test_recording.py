@@ -542,7 +542,7 @@ def test_a_bad_file_among_others_is_noted(lines, tmp_path):
 
     library, notes = RecordingStore.of(tmp_path)
 
-    assert len(library.exchanges) == 1
+    assert len(library.requests) == 1
     assert [note.split(", ")[1].split(" ")[:4] for note in notes] == [
         ["line", "2", "has", "no"],
         ["line", "2", "is", "no"],

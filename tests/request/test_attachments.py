@@ -18,7 +18,12 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from claude_nb.errors import InputError
-from claude_nb.request.attachments.attachment import Attachment, attach, register_attachment, said
+from claude_nb.request.attachments.attachment import (
+    Attachment,
+    attach,
+    describe_error,
+    register_attachment,
+)
 from claude_nb.request.attachments.limits import MAX_PDF_BYTES, MAX_REQUEST_BYTES
 from tests.work import calls, memory
 
@@ -167,9 +172,9 @@ def test_what_python_says_of_a_failure_is_one_short_line():
         def __str__(self) -> str:
             raise ValueError
 
-    assert said(ValueError("two\nlines")) == "ValueError: two lines"
-    assert len(said(ValueError("x" * 10_000))) == 300
-    assert said(WordlessError()).endswith("WordlessError: <exception str() failed>")
+    assert describe_error(ValueError("two\nlines")) == "ValueError: two lines"
+    assert len(describe_error(ValueError("x" * 10_000))) == 300
+    assert describe_error(WordlessError()).endswith("WordlessError: <exception str() failed>")
 
 
 def test_half_a_character_is_refused():
@@ -443,8 +448,9 @@ def sparse(path, size, start=b""):
         (lambda tmp: tmp / "none", "There is no file"),
         (lambda tmp: sparse(tmp / "f", 3) / "inside", "cannot be read: Not a directory"),
         (lambda tmp: tmp / ("n" * 300), "cannot be read: File name too long"),
-        (lambda tmp: tmp / "a\0b", "ValueError: embedded null byte"),
+        (lambda tmp: tmp / "a\0b", "cannot be read: embedded null byte"),
         (lambda _: Path("/dev/zero"), "is not a file"),
+        (lambda _: Path("~nobody-at-all/x"), "cannot be read"),
         (lambda tmp: sparse(tmp / "f", 30), "neither UTF-8 text nor"),
         (lambda tmp: sparse(tmp / "f", 9, b"\xe4\xf6"), "neither UTF-8 text nor"),
         (lambda tmp: sparse(tmp / "f", 10**12), "larger than a request may be: 32 MB"),

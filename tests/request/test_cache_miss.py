@@ -6,7 +6,7 @@ import pytest
 
 from claude_nb.cost.usage import Usage
 from claude_nb.request.cache_miss import CacheKey, CacheMiss, CachePrediction, Earlier
-from claude_nb.request.request import Request, Turn
+from claude_nb.request.request import Request, TurnId
 from claude_nb.request.system import Difference, Part, System
 from claude_nb.session.request_log import REMEMBERED, RequestLog
 from claude_nb.streaming.events import RequestSent, ResponseStarted, Stopped, StreamEvent
@@ -24,7 +24,7 @@ def sent(*said: str, at: float = 0.0, talk: str | None = "talk", **fields: objec
         {"role": role, "content": [{"type": "text", "text": text}]}
         for role, text in zip(roles, said[:-1], strict=False)
     )
-    turn = Turn(talk, "id", None, "", "") if talk else None
+    turn = TurnId(talk, "id", None, "", "") if talk else None
     request = Request(said[-1], **{"system": MANUAL, "before": before, "turn": turn} | fields)
     found = CacheKey.of(request, at, "server")
     assert found is not None

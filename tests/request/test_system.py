@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claude_nb.errors import InputError
-from claude_nb.request.request import Request, Turn
+from claude_nb.request.request import Request, TurnId
 from claude_nb.request.system import Part, System, alike, difference, marked, texts
 
 EPHEMERAL = {"type": "ephemeral"}
-TURN = Turn("notebook", "1", None, "", "")
+TURN = TurnId("notebook", "1", None, "", "")
 
 
 def system(*said: str, ttl: str = "5m", names: str = "abcdef") -> System:

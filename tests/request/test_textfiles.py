@@ -101,6 +101,7 @@ def test_what_looks_like_words_is_sent(source):
 def test_a_path_that_does_not_exist():
     """It is a path whatever it looks like."""
     assert refusal(Path("manual")).startswith("There is no file manual (The system prompt).")
+    assert refusal(Path("~nobody-at-all")).startswith("There is no folder ~nobody-at-all.")
 
 
 def test_an_address_is_not_fetched():

@@ -181,7 +181,7 @@ def test_a_file_that_cannot_be_written_is_an_input_error(ledger, tmp_path):
     with pytest.raises(InputError) as raised:
         ledger.to_csv(tmp_path / "none" / "spent.csv")
 
-    assert "No such file or directory" in raised.value.detail
+    assert "No such file or directory" in raised.value.what
 
 
 def test_what_looks_like_a_key_is_not_written(tmp_path):

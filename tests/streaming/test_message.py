@@ -172,7 +172,7 @@ def test_a_call_without_its_result_is_lost_with_the_connection():
     )
     broken.fail(9.0, "connection lost")
 
-    broken.lose(text=False)
+    broken.discard(text=False)
 
     assert lost(broken) == ["server_tool_use"]
     assert [b.id for b in broken.content if b.lost] == ["s2"]
@@ -183,7 +183,7 @@ def test_a_half_written_result_leaves_its_call_without_one():
     broken = message(start(), *server_call("s1"), *server_result("s1")[:-1])
     broken.fail(9.0, "connection lost")
 
-    broken.lose(text=False)
+    broken.discard(text=False)
 
     assert lost(broken) == ["server_tool_use", "web_search_tool_result"]
 
@@ -193,6 +193,6 @@ def test_what_is_asked_for_again_is_lost_as_a_whole():
     broken = message(start(), *server_call("s1"), *server_result("s1"), *text(" ", index=2))
     broken.fail(9.0, "connection lost")
 
-    broken.lose(text=True)
+    broken.discard(text=True)
 
     assert lost(broken) == ["server_tool_use", "web_search_tool_result", "text"]

@@ -18,6 +18,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
 from claude_nb.errors import InputError, redact
+from claude_nb.request import files
 from claude_nb.request.attachments import bounded, definitions
 from claude_nb.request.attachments.limits import (
     MAX_IMAGE_BASE64,
@@ -82,14 +83,14 @@ def attach(value: Any, name: str) -> Attachment:
         raise
     except Exception as error:  # a form calls the value's own code
         raise InputError(
-            f"{name} cannot be put into a prompt: {said(error)}",
+            f"{name} cannot be put into a prompt: {describe_error(error)}",
             "Put what you want to send into a variable of its own, as text.",
         ) from error
     return replace(made, blocks=blocks, note=redact(made.note))
 
 
-def said(error: Exception) -> str:
-    """What Python says of an error, in one line that is not too long; its ``str`` may fail."""
+def describe_error(error: Exception) -> str:
+    """An exception as Python prints it, in one short line; its ``str`` may fail."""
     line = " ".join("".join(traceback.format_exception_only(error)).split())
     return line if len(line) <= 300 else f"{line[:299]}…"
 
@@ -181,11 +182,6 @@ def _polars(value: Any, name: str) -> Attachment:
     return _table(frame.columns, frame.rows(), name, value.shape)
 
 
-def _polars_series(value: Any, name: str) -> Attachment:
-    frame = value.head(MAX_ROWS).to_frame()
-    return _table(frame.columns, frame.rows(), name, (len(value), 1))
-
-
 def _table(
     header: Iterable[Any], rows: Iterable[Iterable[Any]], name: str, shape: tuple[int, int]
 ) -> Attachment:
@@ -243,10 +239,6 @@ def _figure(value: Any, name: str) -> Attachment:
     return _image(png.getvalue(), name, "scaled down" if dpi < value.dpi else "")
 
 
-def _axes(value: Any, name: str) -> Attachment:
-    return _figure(value.figure.canvas.figure, name)
-
-
 def _pil(value: Any, name: str) -> Attachment:
     """A PIL image as JPEG if it came as one, otherwise as PNG; scaled down until it fits."""
     if value.mode in ("I", "F"):
@@ -301,22 +293,8 @@ def _media_type(data: bytes) -> str:
 
 
 def _path(value: Path, name: str) -> Attachment:
-    called = f"{name} ({value})"
-    try:
-        path = value.expanduser()
-        path.stat()
-        if path.is_file():  # reading a pipe or a device might never end
-            with path.open("rb") as file:
-                return _file(file.read(MAX_REQUEST_BYTES + 1), called, path.name)
-    except FileNotFoundError:
-        raise InputError(
-            f"There is no file {value} ({name}).", f"Relative paths begin at {Path.cwd()}."
-        ) from None
-    except OSError as error:
-        raise InputError(f"{called} cannot be read: {error.strerror}.") from error
-    if path.is_dir():
-        raise InputError(f"{called} is a directory.", "Send its files one by one.")
-    raise InputError(f"{called} is not a file.", "Read what you need of it into a variable.")
+    data = files.read_bytes(value, name, MAX_REQUEST_BYTES + 1)
+    return _file(data, f"{name} ({value})", value.name)
 
 
 def _file(data: bytes, name: str, title: str = "") -> Attachment:
@@ -378,10 +356,12 @@ _FORMS: dict[type | str, Form] = {
     "pandas.core.frame.DataFrame": _pandas,  # so called before pandas 3
     "pandas.core.series.Series": _pandas_series,
     "polars.dataframe.frame.DataFrame": _polars,
-    "polars.series.series.Series": _polars_series,
+    "polars.series.series.Series": lambda value, name: _polars(value.to_frame(), name),
     "numpy.ndarray": _array,
     "matplotlib.figure.Figure": _figure,
-    "matplotlib.axes._base._AxesBase": _axes,
+    "matplotlib.axes._base._AxesBase": lambda value, name: _figure(
+        value.figure.canvas.figure, name
+    ),
     "PIL.Image.Image": _pil,
 }
 """What is known of each type; everything else is put in as ``str`` writes it."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
 
 from claude_nb.errors import InputError
-from claude_nb.request.attachments.attachment import Attachment, attach, said
+from claude_nb.request.attachments.attachment import Attachment, attach, describe_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -148,7 +148,7 @@ def _value(name: str, steps: str, variables: Mapping[str, Any]) -> Any:
             value = _step(value, step)
         except Exception as error:  # a property or __getitem__ is the user's code
             raise InputError(
-                f"{path}{step} cannot be had: {said(error)}",
+                f"{path}{step} cannot be had: {describe_error(error)}",
                 f"{_near_step(value, step)}{_LITERALLY}",
             ) from error
         path += step

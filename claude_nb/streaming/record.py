@@ -1,0 +1,236 @@
+"""The records that replies leave in a notebook: JSON in an output's metadata, under ``claude_nb``.
+
+Every record has ``version`` and ``simulated``, and one of these:
+
+- ``model`` … ``turn``: one reply, see ``ReplyRecord``; only ``turn`` where a conversation was
+  exported.
+- ``replies``: a list of such records; beside it ``chat`` (``conversation``, its name, and
+  ``turns``, how many it shows) or ``comparison`` (the names of the columns).
+- ``batch``: ``ids``, ``rows`` (how many), ``counts`` (by outcome), ``options`` (what all rows are
+  asked with) and ``spent`` (by id: ``requests``, ``usage`` and ``cost_usd``); beside it ``model``
+  and ``outcome``, and, once it has ended, ``requests``, ``usage``, ``cost_usd`` and
+  ``price_list_date``.
+
+A file may come from anybody and may have been edited by hand: what is read is checked here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, astuple, dataclass
+from typing import TYPE_CHECKING, Any
+
+from claude_nb.cost.usage import Usage
+from claude_nb.errors import InputError
+from claude_nb.request.request import TurnId
+from claude_nb.streaming.block import as_dict, as_string
+from claude_nb.streaming.wire import redacted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from claude_nb.streaming.progress import Timing
+
+VERSION = 1
+
+MAX_CONTENT = 1_000_000
+"""Bytes of base64 in one turn that are saved with it; an image or document beyond is left out."""
+
+MAX_COUNT = 10**12
+"""Tokens that a record may name at most: a larger number is no count of tokens."""
+
+MAX_ID = 100
+"""Characters of a turn's id at most; our own have 32."""
+
+_IF_ANY = ("replayed", "cache", "sources", "turn")
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyRecord:
+    """What is saved of a reply; None is unknown.
+
+    Attributes:
+        model: The model that answered.
+        simulated: Whether the simulator did.
+        outcome: How it ended, a value of ``Outcome``.
+        stop_reason: As the server sent it.
+        request_ids: The API's ids of its requests.
+        usage: The tokens of all of them.
+        cost_usd: In USD, by the price list of ``price_list_date``.
+        price_list_date: An ISO 8601 date.
+        timing: In seconds, to the millisecond.
+        replayed: Whether it comes from a recording, so that nothing was spent; absent if not.
+        cache: Absent where nothing went through the cache: ``saved_usd``; ``miss``, the reason of
+            a miss; and ``said``, the lines that the reader sees.
+        sources: What it cites; absent if nothing.
+        turn: A ``TurnRecord``; absent outside a conversation.
+    """
+
+    model: str
+    simulated: bool
+    outcome: str
+    stop_reason: str | None
+    request_ids: Sequence[str]
+    usage: Usage
+    cost_usd: float | None
+    price_list_date: str
+    timing: Timing
+    replayed: bool = False
+    cache: dict[str, Any] | None = None
+    sources: Sequence[dict[str, Any]] = ()
+    turn: dict[str, Any] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record, without what looks like an API key."""
+        data = {name: value for name, value in asdict(self).items() if value or name not in _IF_ANY}
+        timing = {name: value and round(value, 3) for name, value in data["timing"].items()}
+        made: dict[str, Any] = redacted({"version": VERSION, **data, "timing": timing})
+        return made
+
+
+def of_several(records: Sequence[dict[str, Any]], **kind: Any) -> dict[str, Any]:
+    """The record of an output that shows several replies.
+
+    Args:
+        records: The records of the replies.
+        **kind: What shows them: ``chat`` or ``comparison``.
+    """
+    simulated = any(record.get("simulated") is True for record in records)
+    return {"version": VERSION, "simulated": simulated, **redacted(kind), "replies": list(records)}
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRecord(TurnId):
+    """What restoring a turn of a conversation needs, beside its place in it.
+
+    Words and attachments alone: thinking and calls of tools would not be valid elsewhere.
+
+    Attributes:
+        prompt: The user's words.
+        content: What was sent for them: content blocks; those of a file are not checked.
+        text: The answer.
+    """
+
+    prompt: str
+    content: Sequence[Any]
+    text: str
+
+    def to_dict(self, most: float = MAX_CONTENT) -> dict[str, Any]:
+        """The turn as JSON, without what looks like an API key.
+
+        Args:
+            most: Bytes of base64 that are saved.
+        """
+        content = list(_within(self.content, most))
+        made: dict[str, Any] = redacted(asdict(self) | {"content": content})
+        return made
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> TurnRecord | None:
+        """The turn of a reply's record; None if it has none, or its answer no text.
+
+        Raises:
+            InputError: Something in it is not what it should be.
+        """
+        turn = record.get("turn")
+        if turn is None:
+            return None
+        if not isinstance(turn, dict):
+            raise InputError("its turn cannot be read")
+        answer = turn.get("text")
+        if isinstance(answer, str) and not answer.strip():
+            return None
+        name = checked_text(turn.get("conversation"), "the conversation's name")
+        turn_id, parent = checked_text(turn.get("id"), "its id"), turn.get("parent")
+        if len(turn_id) > MAX_ID or not (parent is None or isinstance(parent, str)):
+            raise InputError("its id or its parent's is not an id")
+        content = turn.get("content")
+        return cls(
+            conversation=name,
+            id=turn_id,
+            parent=parent,
+            cell=as_string(turn.get("cell")),
+            asked=as_string(turn.get("asked")),
+            prompt=checked_text(turn.get("prompt"), "its prompt"),
+            content=content if isinstance(content, list) else (),
+            text=checked_text(answer, "its answer").rstrip(),
+        )
+
+
+def checked_text(value: Any, what: str) -> str:
+    """A text with something in it; half a character becomes a question mark.
+
+    Args:
+        value: Any value.
+        what: What to call it in the error.
+
+    Raises:
+        InputError: It is not such a text.
+    """
+    if not isinstance(value, str) or not value.strip():
+        raise InputError(f"{what} is {'empty' if isinstance(value, str) else 'not text'}")
+    return value.encode("utf-8", "replace").decode()
+
+
+def _within(content: Iterable[dict[str, Any]], most: float) -> Iterator[dict[str, Any]]:
+    """Content blocks, with a note in place of data beyond ``most`` bytes."""
+    for block in content:
+        size = len(block.get("source", {}).get("data", ""))
+        if size <= most:
+            most -= size
+            yield block
+        else:
+            yield {"type": "text", "text": f"[{block['type']} of {size / 1e6:.1f} MB: not saved]"}
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a record says that a reply, or a batch of the service, took.
+
+    Attributes:
+        requests: How many requests it was.
+        simulated: Whether the simulator answered.
+        usage: The tokens of all of them; None is unknown.
+        cost: In USD by the price list of that day, or None where it is not known.
+    """
+
+    requests: int
+    simulated: bool
+    usage: Usage
+    cost: float | None
+
+    @classmethod
+    def of(cls, record: dict[str, Any]) -> Spent | None:
+        """What a record has of it; None for a replay, or a copy of a turn without its usage."""
+        if "usage" not in record or record.get("replayed") is True:
+            return None
+        counts = as_dict(record["usage"])
+        usage = Usage(**{n: _number(counts.get(n), int) for n in Usage.__dataclass_fields__})
+        ids = record.get("request_ids")
+        # A request that a server took has an id, except with a gateway that gives none.
+        some = any(count != 0 for count in astuple(usage)[:5])
+        return cls(
+            requests=_number(record.get("requests"), int)  # of a batch
+            or max(len(ids) if isinstance(ids, list) else 0, int(some)),
+            simulated=record.get("simulated") is True,
+            usage=usage,
+            cost=_number(record.get("cost_usd"), int, float),
+        )
+
+
+def spendings(record: dict[str, Any], digest: str) -> dict[str, Spent]:
+    """What a record says was spent, by what is paid for once: a batch's id, or a reply's digest."""
+    parts = as_dict(as_dict(record.get("batch")).get("spent"))
+    if parts and all(isinstance(part, dict) for part in parts.values()):
+        simulated = record.get("simulated")
+        found = {
+            name: Spent.of({"usage": None, **part, "simulated": simulated})
+            for name, part in parts.items()
+        }
+    else:
+        found = {digest: Spent.of(record)}
+    return {name: spent for name, spent in found.items() if spent is not None}
+
+
+def _number(value: Any, *kinds: type) -> Any:
+    """A count or a price as a record has it, or None for what is none."""
+    return value if type(value) in kinds and 0 <= value <= MAX_COUNT else None
