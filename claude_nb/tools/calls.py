@@ -36,13 +36,13 @@ class Calls:
         is_painted: Whether a thread follows the reply, which then runs them if it is the main one.
 
     Attributes:
-        desk: Where functions and questions are run.
+        main_thread: Runs functions and questions, on the main thread if that waits.
         confirm: Asks whether a call may run, and returns None if nobody can be asked; None here
             says so of all.
     """
 
     def __init__(self, tools: Tools, *, is_painted: bool = True) -> None:
-        self.desk = MainThreadRunner(awaits=is_painted)
+        self.main_thread = MainThreadRunner(expects_thread=is_painted)
         self.confirm: Callable[[Block], bool | None] | None = None
         self._tools = tools
         self._turns = 0
@@ -94,7 +94,7 @@ class Calls:
     ) -> Any:
         """Run one function after another."""
         async with turn:
-            return await self.desk.run(function, self._context, begin, limit)
+            return await self.main_thread.run(function, self._context, begin, limit)
 
 
 class _NotRunError(Exception):

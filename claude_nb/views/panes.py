@@ -348,8 +348,8 @@ class _ToolPane(_JsonPane):
         return protocol.pane(self.number, html.pane("", "", is_open=True))
 
 
-class AskedPane(Pane):
-    """A call that is hidden, but for as long as the reader is asked whether it may run."""
+class ConfirmedPane(Pane):
+    """A hidden call, shown only while the reader is asked to allow it."""
 
     def __init__(self, number: int, block: Block, message: Message) -> None:
         super().__init__(number, block, message)

@@ -14,7 +14,7 @@ from claude_nb.render.text import closed, usage_lines
 from claude_nb.render.text_runs import passages, raw
 from claude_nb.streaming.block import TOOL_CALLS
 from claude_nb.streaming.events import ToolRan
-from claude_nb.views.painter import by_input
+from claude_nb.views.confirmation import by_input
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
