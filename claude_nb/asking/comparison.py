@@ -24,7 +24,7 @@ from claude_nb.request.request import Request
 from claude_nb.request.system import System, texts
 from claude_nb.streaming.progress import Outcome
 from claude_nb.tools.tools import Tools
-from claude_nb.views import columns
+from claude_nb.views.columns import KINDS
 from claude_nb.views.painter import interrupts
 
 if TYPE_CHECKING:
@@ -256,8 +256,7 @@ def compare(
         of_request = {name: options[name] for name in _OF_REQUEST & options.keys()}
         Request(prompt, **of_request, **variant.options)
     comparison = Comparison([variant.name for variant in asked])
-    what = columns.Shown(comparison.names, comparison.sides, comparison.stop, not background)
-    shown = columns.make(kind, what)
+    shown = KINDS[kind](comparison.names, comparison.sides, comparison.stop, not background)
     options |= {"tools": tools, **_part(max_cost, len(asked))}
     calls = [partial(asking.begin, prompt, **options, **variant.options) for variant in asked]
     if background:

@@ -20,15 +20,11 @@ if TYPE_CHECKING:
     from claude_nb.reply import Reply
     from claude_nb.views.painter import View
 
+    Ended = Callable[[Exception | None], object]
+
 
 class _Job(Following):
-    def __init__(
-        self,
-        stream: Stream,
-        reply: Reply,
-        view: View | None,
-        ended: Callable[[Exception | None], object],
-    ) -> None:
+    def __init__(self, stream: Stream, reply: Reply, view: View | None, ended: Ended) -> None:
         super().__init__(stream, reply, view)
         self._ended = ended
 
@@ -64,13 +60,7 @@ class Painter:
         self._woken = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def paint(
-        self,
-        stream: Stream,
-        reply: Reply,
-        view: View | None,
-        ended: Callable[[Exception | None], object],
-    ) -> None:
+    def paint(self, stream: Stream, reply: Reply, view: View | None, ended: Ended) -> None:
         """Show a stream until it ends, and return at once.
 
         Args:

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from claude_nb.views.painter import View
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What is shown side by side.
+@dataclass
+class Columns:
+    """Replies in a terminal: one below the other, each when it has ended.
+
+    While the prompt waits for the next line, nothing is printed.
 
     Attributes:
         names: The titles of the columns.
@@ -36,29 +38,17 @@ class Shown:
     stop: Callable[[], object]
     waits: bool
 
-
-class Columns:
-    """The columns in a terminal: one reply below the other, as each ends.
-
-    While the prompt is waiting for the next line, nothing is printed.
-    """
-
-    def __init__(self, shown: Shown) -> None:
-        self._shown = shown
-        self._names = iter(shown.names)
-
     def column(self, _stream: Stream, _reply: Reply) -> View | None:
-        """Make the next column; the first one makes the output, on the cell's own thread."""
-        name = next(self._names)
-        return _WhenEnded(name) if self._shown.waits else None
+        """Make the view of the newest reply; the first makes the output, on the cell's thread."""
+        return _WhenEnded(self.sides()[-1].name) if self.waits else None
 
     def repeat(self) -> None:
         """Send the output again, where messages between two cells may be dropped."""
 
     def end(self) -> None:
-        """Show all of it as it stays: the last reply has ended."""
-        if self._shown.waits:
-            print(render.table(self._shown.sides()))  # noqa: T201
+        """Show everything as it stays: the last reply has ended."""
+        if self.waits:
+            print(render.table(self.sides()))  # noqa: T201
 
 
 class _WhenEnded:
@@ -76,20 +66,21 @@ class _WhenEnded:
 
 
 class _LiveColumns(Columns):
+    """Replies in one widget."""
+
     _output: LiveOutput | None = None
 
     def column(self, stream: Stream, reply: Reply) -> View:
         from claude_nb.views.live import LiveOutput, LiveView
 
-        shown = self._shown
         self._output = self._output or LiveOutput(
-            len(shown.names), stop=shown.stop, interrupts=shown.waits
+            len(self.names), stop=self.stop, interrupts=self.waits
         )
-        return LiveView(reply, stream.stop, self._output, next(self._names))
+        return LiveView(reply, stream.stop, self._output, self.sides()[-1].name)
 
     def end(self) -> None:
         if self._output is not None:
-            sides = self._shown.sides()
+            sides = self.sides()
             bundle = render.mimebundle(sides, *self._output.drawn())
             self._output.settle(bundle, render.metadata(sides))
 
@@ -115,22 +106,24 @@ class _Page(UpdatingView):
 
 
 class _UpdatingColumns(Columns):
-    def __init__(self, shown: Shown) -> None:
-        super().__init__(shown)
-        self._page = _Page(shown.sides)
+    """Replies on one page, without a widget."""
+
+    _page: _Page | None = None
 
     def column(self, _stream: Stream, reply: Reply) -> View:
+        self._page = self._page or _Page(self.sides)
         self._page.frame(reply, time.monotonic())
         return self._page
 
     def repeat(self) -> None:
-        self._page.output.repeat()
+        if self._page is not None:
+            self._page.output.repeat()
 
     def end(self) -> None:
-        sides = self._shown.sides()
-        self._page.output.show(render.mimebundle(sides), render.metadata(sides))
+        if self._page is not None:
+            sides = self.sides()
+            self._page.output.show(render.mimebundle(sides), render.metadata(sides))
 
 
-def make(kind: str, shown: Shown) -> Columns:
-    """The columns for a view of that name: ``live``, ``updating`` or ``terminal``."""
-    return {"live": _LiveColumns, "updating": _UpdatingColumns}.get(kind, Columns)(shown)
+KINDS = {"live": _LiveColumns, "updating": _UpdatingColumns, "terminal": Columns}
+"""The columns for each view."""

@@ -28,18 +28,23 @@ _CODE_END = "</code></pre>\n"
 
 
 class Pane:
-    """A block that is shown directly in the reply, all at once when it is complete.
+    """A block that is shown all at once when it is complete.
 
     Attributes:
         message: The newest message that the block is part of.
+        label: The HTML of its ``<summary>``; empty if it does not fold.
+        is_open: Whether it is unfolded, unless the reader decides.
+        open_units: Characters of HTML that a page may have to lay out again at each frame.
         cites: Whether it may refer to sources, and ``may_cite`` whether it may do so now.
+        rendered: The block as rendered, once it is complete and nothing of it is lost.
     """
 
+    label = ""
+    is_open = False
     open_units = 0
     cites = False
     may_cite = True
     rendered: html.Rendered | None = None
-    """What has been rendered of it, once all of it is and nothing of it is lost."""
 
     def __init__(self, number: int, block: Block, message: Message) -> None:
         self.number = number
@@ -49,7 +54,7 @@ class Pane:
         self._blocks: list[str] = []
 
     def add(self, block: Block) -> None:
-        """Take in a block that goes on with this one; only text does."""
+        """Add a block that continues this one; only text has such."""
 
     def grow(self, message: Message) -> list[Op]:
         """The operations for what is new in the block."""
@@ -57,26 +62,31 @@ class Pane:
             return []
         self.finished = True
         self._blocks = [html.block(self.block, message)]
-        return [self._pane(), protocol.patch(self.number, 0, 0, self._blocks[0])]
+        return self.whole()
 
     def whole(self) -> list[Op]:
         """The operations that show the pane as it is."""
         blocks = self.html_blocks()
         patches = [protocol.patch(self.number, n, 0, shown) for n, shown in enumerate(blocks)]
-        return [self._pane(), *patches]
+        return [self._pane(), *patches, *self._folding()]
 
     def html_blocks(self) -> list[str]:
         """The HTML of each block."""
         return self._blocks
 
     def _pane(self) -> Op:
-        return protocol.pane(self.number, "")
+        shell = html.pane("", "", is_open=self.is_open) if self.label else ""
+        return protocol.pane(self.number, shell)
+
+    def _folding(self) -> list[Op]:
+        if not self.label:
+            return []
+        fold = protocol.fold(self.number, is_open=self.is_open)
+        return [protocol.label(self.number, self.label), fold]
 
 
 class _ResultPane(Pane):
-    """What a tool of the server's brought back: a pane to unfold, if there is something to see."""
-
-    _label = ""
+    """The result of a server tool: a pane to unfold, if there is something to see."""
 
     def grow(self, message: Message) -> list[Op]:
         result = results.read(self.block)
@@ -84,18 +94,8 @@ class _ResultPane(Pane):
         if not body:
             return super().grow(message)
         self.finished = True
-        self._label, self._blocks = label, [body]
+        self.label, self._blocks = label, [body]
         return self.whole()
-
-    def whole(self) -> list[Op]:
-        if not self._label:
-            return super().whole()
-        label = protocol.label(self.number, self._label)
-        return [*super().whole(), label, protocol.fold(self.number, is_open=False)]
-
-    def _pane(self) -> Op:
-        shell = html.pane("", "", is_open=False) if self._label else ""
-        return protocol.pane(self.number, shell)
 
 
 class _TextPane(Pane):
@@ -190,42 +190,31 @@ class _ThinkingPane(_TextPane):
 
     def __init__(self, number: int, block: Block, message: Message) -> None:
         super().__init__(number, block, message, Sources())
-        self._label = ""
-        self._line: list[str] = []
+
+    @property
+    def is_open(self) -> bool:  # type: ignore[override]
+        return not self.finished
 
     def grow(self, message: Message) -> list[Op]:
         if not self.block.text:  # nothing readable so far, and perhaps there never will be
-            ops = Pane.grow(self, message)
-            self._line = self._blocks
-            return ops
+            return Pane.grow(self, message)
+        shown = self.label
+        self.label = html.thinking_label(self.block, message)
         ops = super().grow(message)
-        label = html.thinking_label(self.block, message)
-        if label != self._label:
-            self._label = label
-            ops.append(protocol.label(self.number, label))
+        if self.label != shown:
+            ops.append(protocol.label(self.number, self.label))
         if self.finished:
             ops.append(protocol.fold(self.number, is_open=False))
         return ops
 
-    def whole(self) -> list[Op]:
-        folding = [
-            protocol.label(self.number, self._label),
-            protocol.fold(self.number, is_open=not self.finished),
-        ]
-        return super().whole() + ([] if self._line else folding)
-
     def html_blocks(self) -> list[str]:
-        return self._line or super().html_blocks()
+        return self._blocks or super().html_blocks()
 
     def _is_over(self, message: Message) -> bool:  # noqa: ARG002 - its label says how long it took
         return True
 
     def _unshown(self) -> str:
         return html.unshown(self.block)
-
-    def _pane(self) -> Op:
-        shell = html.pane("", "", is_open=True) if self.block.text else ""
-        return protocol.pane(self.number, shell)
 
 
 class _JsonPane(Pane):
@@ -294,14 +283,13 @@ class _ToolPane(_JsonPane):
 
     def __init__(self, number: int, block: Block, message: Message) -> None:
         super().__init__(number, block, message)
-        self._label = ""
         self._known: tuple[bool, object, bool] | None = None
-        self._waits = False  # for what is going to come of it
+        self._waits = False  # for its result
         self._result: list[str] = []
 
     def grow(self, message: Message) -> list[Op]:
         if not self._blocks:
-            self._label = html.tool_label(self.block)
+            self.label = html.tool_label(self.block)
         ops = self._write()
         runs = message.runs_tools and self.block.type == "tool_use"
         runs = runs and (not message.complete or bool(message.calls))
@@ -323,29 +311,15 @@ class _ToolPane(_JsonPane):
         if not self._result and (result := html.tool_result(self.block)):
             self._result = [result]
             ops.append(protocol.patch(self.number, 1, 0, result))
-        self._label = html.tool_label(self.block)
-        return [
-            *ops,
-            protocol.label(self.number, self._label),
-            protocol.fold(self.number, is_open=self._is_open),
-        ]
+        self.label = html.tool_label(self.block)
+        return ops + self._folding()
 
     @property
-    def _is_open(self) -> bool:
+    def is_open(self) -> bool:  # type: ignore[override]
         return self._known is None or (self._waits and not self.block.lost)
-
-    def whole(self) -> list[Op]:
-        return [
-            *super().whole(),
-            protocol.label(self.number, self._label),
-            protocol.fold(self.number, is_open=self._is_open),
-        ]
 
     def html_blocks(self) -> list[str]:
         return [*super().html_blocks(), *self._result]
-
-    def _pane(self) -> Op:
-        return protocol.pane(self.number, html.pane("", "", is_open=True))
 
 
 class ConfirmedPane(Pane):

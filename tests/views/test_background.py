@@ -92,9 +92,9 @@ def test_many_at_once(api):
 
 def test_what_fails_stops_no_other(api):
     """The owner is told all that failed in its view; the reply is whole, and so are the others."""
-    told = {"frame": "a bad frame", "settle": "a bad end", "ended": "None"}
-    told["frame settle"] = "a bad frame; a bad end (2 sub-exceptions)"
-    for fails in told:
+    both = "a bad frame; a bad end (2 sub-exceptions)"
+    told = {"frame": "a bad frame", "settle": "a bad end", "frame settle": both, "ended": "None"}
+    for fails, failure in told.items():
         api.enqueue(Stream(said("Whole"), delay=0.05), Stream(said("Other")))
         view, other = Watched(fails), Watched()
         reply = painted(view)
@@ -103,7 +103,7 @@ def test_what_fails_stops_no_other(api):
         assert other.ended.wait(PATIENCE)
 
         assert (reply.text, other.settled) == ("Whole", "Other")
-        assert (str(view.bug), other.bug) == (told[fails], None)
+        assert (str(view.bug), other.bug) == (failure, None)
 
 
 def test_a_reply_that_has_ended_is_released(api):
