@@ -1,4 +1,4 @@
-"""A growing reply as frames: what has changed since the last one, in the words of ``protocol``."""
+"""Turns a growing reply into frames: the changes since the last one, as ``protocol`` has them."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 class Frames:
-    """Turns a reply that grows into frames, and knows what a page that saw them all shows.
+    """The frames of a reply, and what a page shows that has received all of them.
 
     Args:
-        name: What the reply is called; by default by its model.
+        name: The title of the reply; by default its model.
 
     Attributes:
-        number: How many frames there were.
+        number: The number of frames so far.
         opened: The blocks whose panes the reader has opened by hand.
         confirming: The call that the reader is asked to allow, or None; a reply that has ended
             asks nothing.
@@ -56,14 +56,14 @@ class Frames:
 
     @property
     def rendered(self) -> dict[Block, html.Rendered]:
-        """What has been rendered of complete blocks, by the (first) block that it shows."""
+        """The complete blocks as rendered, by the (first) block that each shows."""
         return {pane.block: done for pane in self._panes if (done := pane.rendered) is not None}
 
     def next(self, progress: Progress, now: float) -> dict[str, object] | None:
         """The next frame, or None if nothing has changed.
 
         Args:
-            progress: The reply as it is.
+            progress: The reply.
             now: ``time.monotonic()``, for the clock of the status line.
         """
         ops: list[Op] = []
@@ -72,7 +72,7 @@ class Frames:
             self._notes = [protocol.pane(0, ""), protocol.patch(0, 0, 0, notes)]
             ops += self._notes
         self._add_panes(progress)
-        in_order = True  # sources are numbered as the text is read, not as it may have come
+        in_order = True  # sources are numbered in reading order, whatever arrived first
         for pane in self._panes:
             if not pane.finished:
                 pane.may_cite = in_order
@@ -83,16 +83,16 @@ class Frames:
             ops += self._confirm(confirming, progress)
         if progress.outcome is not Outcome.STREAMING and self._done is None and self._sources:
             number = len(self._panes) + bool(self._notes)
-            shown = html.source_list(self._sources)
-            self._below = [protocol.pane(number, ""), protocol.patch(number, 0, 0, shown)]
+            sources = html.source_list(self._sources)
+            self._below = [protocol.pane(number, ""), protocol.patch(number, 0, 0, sources)]
             ops += self._below
         doing = (progress.model, progress.waiting or labels.status(progress))
         if doing != self._doing:
             self._doing = doing
             ops.append(self._status(progress, now))
         if progress.outcome is not Outcome.STREAMING and self._done is None:
-            whose = f"{self._name}: reply" if self._name else "Reply"
-            self._done = protocol.done(f"{whose} {labels.status(progress)}.")
+            subject = f"{self._name}: reply" if self._name else "Reply"
+            self._done = protocol.done(f"{subject} {labels.status(progress)}.")
             ops.append(self._done)
         if not ops:
             return None
@@ -132,7 +132,7 @@ class Frames:
         )
 
     def _add_panes(self, progress: Progress) -> None:
-        """Make a pane for each new block but for a text that goes on with the one before it."""
+        """Make a pane for each new block, unless it is text that continues the one before it."""
         for which, message in enumerate(progress.messages):
             if which == len(self._seen):
                 self._seen.append(0)
@@ -142,7 +142,7 @@ class Frames:
                 before = content[place - 1] if place else None
                 pane = self._pane_of.get(block)
                 if pane is None and html.may_be_json(progress, block):
-                    self._seen[which] = place  # its first character decides how it is shown
+                    self._seen[which] = place  # wait: its first character decides how it is shown
                     break
                 if pane is None and before is not None and goes_on(block, before):
                     pane = self._pane_of[before]
@@ -169,7 +169,7 @@ class Frames:
         )
 
     def snapshot(self, progress: Progress, now: float) -> dict[str, object]:
-        """All of it in one message, for a page that lost a frame or came later."""
+        """Everything so far in one frame, for a page that lost one or was opened later."""
         ops = [*self._notes, *(op for pane in self._panes for op in pane.whole()), *self._below]
         ops.append(self._status(progress, now))
         ops += [self._buttons()] if self._confirming else []
@@ -178,7 +178,7 @@ class Frames:
         return {"frame": self.number, "reset": True, "ops": ops}
 
     def fold(self, number: int, *, is_open: bool) -> None:
-        """Remember that the reader opened or folded pane ``number``."""
+        """Remember that the reader opened or folded a pane."""
         for pane in self._panes:
             if pane.number == number:
                 (self.opened.add if is_open else self.opened.discard)(pane.block)

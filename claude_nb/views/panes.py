@@ -1,4 +1,4 @@
-"""The panes of a growing reply: one for each content block, each in its own way."""
+"""The panes of a growing reply: one for each content block, and how each kind grows."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class _ResultPane(Pane):
 
 
 class _TextPane(Pane):
-    """Text: Markdown directly in the reply, of one block or of several that go on in it."""
+    """Text as Markdown: one block, or several of which each continues the one before."""
 
     cites = True
 
@@ -107,7 +107,7 @@ class _TextPane(Pane):
         super().__init__(number, block, message)
         self._passage = [block]
         self._unfed = deque([block])
-        self._fed = 0  # how many parts of the first of these
+        self._fed = 0  # the number of parts of the first of these
         self._sources = sources
         self._markdown = Incremental()
         self._keys = Redactor()
@@ -151,7 +151,7 @@ class _TextPane(Pane):
         return ops
 
     def _feed(self) -> None:
-        """Take in what has come: the text, and behind each block the mark of what it cites."""
+        """Feed the new text to the Markdown, and after each block the mark of what it cites."""
         while self._unfed:
             block = self._unfed[0]
             parts = block.parts
@@ -170,7 +170,7 @@ class _TextPane(Pane):
             self._fed = 0
 
     def _is_over(self, message: Message) -> bool:
-        """Whether no other block can go on with it."""
+        """Whether no other block can continue it."""
         return message.ended is not None or message.content[-1] is not self._passage[-1]
 
     def _unshown(self) -> str:
@@ -184,7 +184,7 @@ class _TextPane(Pane):
 
 
 class _ThinkingPane(_TextPane):
-    """Thinking: Markdown in a pane that folds when it is complete."""
+    """Thinking as Markdown, in a pane that folds when it is complete."""
 
     cites = False
 
@@ -218,7 +218,7 @@ class _ThinkingPane(_TextPane):
 
 
 class _JsonPane(Pane):
-    """JSON that grows, readable: an answer of a given form."""
+    """An answer in JSON, indented as it grows."""
 
     def __init__(self, number: int, block: Block, message: Message) -> None:
         super().__init__(number, block, message)
@@ -230,13 +230,13 @@ class _JsonPane(Pane):
         self._units = 0
         self._below = ""
 
-    def grow(self, message: Message) -> list[Op]:  # noqa: ARG002 - what only other panes need
+    def grow(self, message: Message) -> list[Op]:  # noqa: ARG002 - only other panes need it
         ops = self._write()
         self.finished = self.block.ended is not None
         return ops + self._end() if self.finished else ops
 
     def _end(self) -> list[Op]:
-        """The operations that show all of it as it stays: coloured, unless it is long."""
+        """The operations that show its final form: coloured, unless it is long."""
         if len(self.block.text) > COLOURED:
             ops = self._show(self._cleaner.finish())
         else:
@@ -250,7 +250,7 @@ class _JsonPane(Pane):
         return ops
 
     def _write(self) -> list[Op]:
-        """The operations for what has come of the JSON."""
+        """The operations for the JSON that is new."""
         ops: list[Op] = []
         if not self._blocks:
             self._blocks = [_CODE, _CODE_END]
@@ -262,7 +262,7 @@ class _JsonPane(Pane):
             self._fed = len(parts)
             self._left -= len(fresh)
             text = "".join([part for _, part in self._json.feed(fresh)])
-            # After the escapes in strings are decoded: a key may be written with them.
+            # Decoded first: an API key may be written with escapes.
             ops += self._show(self._cleaner.feed(self._keys.feed(text)))
         return ops
 
@@ -279,7 +279,7 @@ class _JsonPane(Pane):
 
 
 class _ToolPane(_JsonPane):
-    """A tool call: its input grows as readable JSON; its result follows, and folds it."""
+    """A tool call: its input grows as indented JSON, and its result folds it."""
 
     def __init__(self, number: int, block: Block, message: Message) -> None:
         super().__init__(number, block, message)
@@ -295,14 +295,14 @@ class _ToolPane(_JsonPane):
         runs = runs and (not message.complete or bool(message.calls))
         self._waits = runs and not isinstance(self.block.run, ToolRan)
         ops += self._settle()
-        # A call that is complete is lost all the same if its message then breaks off.
+        # A complete call is lost, too, if its message breaks off later.
         self.finished = self.block.lost or (message.complete and not self._waits)
         return ops
 
     def _settle(self) -> list[Op]:
-        """The operations for what has become known of a call whose input is complete."""
+        """The operations for a change in a call with complete input."""
         known = (self.block.lost, self.block.run, self._waits)
-        if self.block.ended is None or known == self._known:  # to look at the input is dear
+        if self.block.ended is None or known == self._known:  # to render the input is slow
             return []
         ops: list[Op] = []
         if self.block.lost or not self._known:
@@ -331,7 +331,7 @@ class ConfirmedPane(Pane):
         self._blocks = [html.block(block, message, is_open=True)]
 
     def hide(self) -> list[Op]:
-        """The operations that leave nothing of it to be seen."""
+        """The operations that empty it."""
         self._blocks = []
         return [protocol.patch(self.number, 0, 0, "")]
 
@@ -346,7 +346,7 @@ def pane_for(
         block: The block.
         message: The message that it is part of.
         sources: The sources of the reply, to which a text may add.
-        is_json: Whether it is a text that is shown as JSON.
+        is_json: Whether it is text that is shown as JSON.
     """
     if is_json:
         return _JsonPane(number, block, message)
