@@ -1,4 +1,4 @@
-"""A question about a call: put on one thread, answered on another."""
+"""Whether a call may run: asked on one thread, answered on another."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def block(call: str) -> Block:
 
 
 class Shown:
-    """Where questions are shown, and who puts them."""
+    """Records what is shown, and asks about calls."""
 
     def __init__(self) -> None:
         self.calls: list[str | None] = []
