@@ -33,10 +33,6 @@ class LiveWidget(PageWidget):
     kernel_id = traitlets.Unicode().tag(sync=True)
     columns = traitlets.Int(1).tag(sync=True)
 
-    def __init__(self, whole: Callable[[], dict[str, object]], **state: Any) -> None:
-        self.whole = whole  # type: ignore[method-assign]
-        super().__init__(**state)
-
 
 class LiveView:
     """Shows a reply in a widget while it grows; for a front end that can answer.

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anywidget
 import traitlets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _HERE = Path(__file__).parent / "static"
 _COMMENT = re.compile(r"^\s*(?:/\*(?:[^*]|\*(?!/))*\*/|//.*)$\n?|^ +", re.MULTILINE)
@@ -37,11 +40,18 @@ def _text(file: str) -> str:
 
 
 class PageWidget(anywidget.AnyWidget):
-    """A widget that makes its state ``snapshot`` when a page asks for it."""
+    """A widget that makes its state ``snapshot`` when a page asks for it.
+
+    Args:
+        whole: Returns everything shown so far; by default, a subclass overrides ``whole``.
+        **state: The other state.
+    """
 
     snapshot = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, **state: Any) -> None:
+    def __init__(self, whole: Callable[[], dict[str, object]] | None = None, **state: Any) -> None:
+        if whole is not None:
+            self.whole = whole  # type: ignore[method-assign]
         super().__init__(**state)
         # ipykernel 7.4 handles a comm's messages on the shell that last wrote to it: the cell's
         # own, which is busy until the cell ends, so no click would arrive before. If that routing
@@ -50,7 +60,7 @@ class PageWidget(anywidget.AnyWidget):
             self.comm._reply_subshell_for = _default_subshell  # noqa: SLF001
 
     def whole(self) -> dict[str, object]:
-        """Everything shown so far, for a page opened later; a subclass overrides it."""
+        """Everything shown so far, for a page opened later."""
         return {}
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:  # noqa: FBT001, FBT002
