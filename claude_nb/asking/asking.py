@@ -193,7 +193,7 @@ async def ask_async(prompt: str, **arguments: Any) -> Reply:
 
 def begin(
     prompt: str,
-    show: Callable[[Stream, Reply], View],
+    show: Callable[[Stream, Reply], View | None],
     ended: Callable[[Reply, Exception | None], object],
     **arguments: Any,
 ) -> Reply:
@@ -201,7 +201,7 @@ def begin(
 
     Args:
         prompt: The user's words.
-        show: Makes what the reply is shown in, from its stream and the reply.
+        show: Makes the view from the stream and the reply; it returns None to show nothing.
         ended: Called when it has ended and the books are kept, with the reply, and with what went
             wrong with showing it, or None.
         **arguments: As for ``ask``, without ``show`` and ``view``; ``place`` is where it is asked,
@@ -218,8 +218,8 @@ def begin(
         stream, reply, _, calls = stack.enter_context(_asked(prompt, show=False, **arguments))
         view = show(stream, reply)
         if calls is not None:
-            calls.confirm = view.confirm
-            calls.main_thread.leave()
+            calls.confirm = None if view is None else view.confirm
+            calls.main_thread.detach()
         books = stack.pop_all()
 
     def finish(bug: Exception | None) -> None:

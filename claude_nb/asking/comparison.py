@@ -23,9 +23,8 @@ from claude_nb.request.place import execution, is_result
 from claude_nb.request.request import Request
 from claude_nb.request.system import System, texts
 from claude_nb.streaming.progress import Outcome
-from claude_nb.tools.main_thread import MainThreadRunner
 from claude_nb.tools.tools import Tools
-from claude_nb.views import columns
+from claude_nb.views.columns import KINDS
 from claude_nb.views.painter import interrupts
 
 if TYPE_CHECKING:
@@ -257,8 +256,7 @@ def compare(
         of_request = {name: options[name] for name in _OF_REQUEST & options.keys()}
         Request(prompt, **of_request, **variant.options)
     comparison = Comparison([variant.name for variant in asked])
-    what = columns.Shown(comparison.names, comparison.sides, comparison.stop, not background)
-    shown = columns.make(kind, what)
+    shown = KINDS[kind](comparison.names, comparison.sides, comparison.stop, not background)
     options |= {"tools": tools, **_part(max_cost, len(asked))}
     calls = [partial(asking.begin, prompt, **options, **variant.options) for variant in asked]
     if background:
@@ -267,7 +265,7 @@ def compare(
         calls = [partial(begin, **variant.options) for variant in asked]
         _begin(comparison, shown, calls)
         return comparison
-    with interrupts(comparison.stop, MainThreadRunner()):
+    with interrupts(comparison.stop):
         _begin(comparison, shown, calls)
         comparison.join()
     return comparison.wait()
@@ -305,7 +303,7 @@ def _begin(comparison: Comparison, shown: Columns, calls: Sequence[Callable[...,
             finally:
                 comparison.ends()
 
-    def show(stream: Stream, reply: Reply) -> View:
+    def show(stream: Stream, reply: Reply) -> View | None:
         reply.shown_in = execution()
         comparison.add(reply)
         return shown.column(stream, reply)

@@ -22,7 +22,6 @@ from claude_nb.request.place import current_place, shell
 from claude_nb.streaming.progress import Outcome
 from claude_nb.tools.tools import Tools
 from claude_nb.views import background
-from claude_nb.views.background import NullView
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,7 +75,7 @@ class Jobs:
     def begin(
         self,
         prompt: str,
-        show: Callable[[Stream, Reply], View],
+        show: Callable[[Stream, Reply], View | None],
         ended: Callable[[Reply, Exception | None], object] = lambda reply, bug: None,  # noqa: ARG005
         *,
         unseen: bool = False,
@@ -87,7 +86,7 @@ class Jobs:
 
         Args:
             prompt: The user's words.
-            show: Makes what it is shown in.
+            show: Makes the view; it returns None to show nothing.
             ended: Called when it has ended.
             unseen: Whether it is not shown until somebody waits for it.
             repeat: Sends its output again, where that may not be heard between two cells.
@@ -97,7 +96,7 @@ class Jobs:
         self._stop_earlier(place)
         begun: list[Job] = []
 
-        def shown(stream: Stream, reply: Reply) -> View:
+        def shown(stream: Stream, reply: Reply) -> View | None:
             reply.shown_in = place.execution
             view = show(stream, reply)
             begun.append(self._add(prompt, place, reply))
@@ -237,8 +236,8 @@ def start(prompt: str, *, view: str = "auto", **arguments: Any) -> Reply:
 
         updating = UpdatingView()
         show = partial(_begun, updating)
-        return jobs.begin(prompt, show, repeat=updating.repeat, **arguments)
-    return jobs.begin(prompt, lambda _stream, _reply: NullView(), unseen=True, **arguments)
+        return jobs.begin(prompt, show, repeat=updating.output.repeat, **arguments)
+    return jobs.begin(prompt, lambda _stream, _reply: None, unseen=True, **arguments)
 
 
 def check_tools(kind: str, tools: Any) -> None:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import traitlets
-from IPython.display import display
 
 from claude_nb.asking.asking import fitting
 from claude_nb.asking.conversation import Conversation
@@ -278,12 +277,9 @@ class Chat(PageWidget):
         if kind == "terminal":
             print(self)  # noqa: T201
             return
-        display_id = self._page.add_output(kind)
-        data, metadata = self._page.saved()
-        if kind == "live":
-            view = (self._repr_mimebundle_() or ({}, {}))[0]
-            data = {**view, "text/plain": repr(self)}
-        display(data, metadata=metadata, raw=True, display_id=display_id)
+        view, _ = self._repr_mimebundle_() or ({}, {})
+        widget = {**view, "text/plain": repr(self)}
+        self._page.display(widget if kind == "live" else None)
 
 
 def _check_names(options: Iterable[str]) -> None:

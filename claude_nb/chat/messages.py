@@ -91,7 +91,7 @@ class Messages:
     def on_asked(self, content: Content) -> None:
         """The page shows the question about a call, or answers it."""
         if (live := self.transcript.answering) is not None:
-            live.question.receive(content)
+            live.confirmation.receive(content)
 
     on_confirm = on_asked
 

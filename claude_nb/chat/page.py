@@ -12,12 +12,11 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from IPython.display import update_display
-
 from claude_nb.chat import outputs
 from claude_nb.render import chat as render
 from claude_nb.render import labels
 from claude_nb.views import protocol
+from claude_nb.views.displayed_output import DisplayedOutput
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +53,7 @@ class Page:
         self._version = 0
         self._covered = False
         self._coverable = False
-        self._outputs: deque[str] = deque(maxlen=MAX_OUTPUTS)
+        self._outputs: deque[DisplayedOutput] = deque(maxlen=MAX_OUTPUTS)
 
     def post(self, *ops: Op) -> None:
         """Send operations of ``views.protocol``, as the next message."""
@@ -97,14 +96,15 @@ class Page:
 
     # What is saved.
 
-    def add_output(self, kind: str) -> str:
-        """Add an output of a kind that ``asking.fitting`` tells, and return its display id."""
-        display_id = uuid4().hex
+    def display(self, widget: dict[str, Any] | None) -> None:
+        """Display the chat in one more output: as this MIME bundle, or for None as it is saved."""
+        output = DisplayedOutput()
         with self._lock:
-            self._outputs.append(display_id)
-            self._covered = self._covered or kind == "updating"
-            self._coverable = self._coverable or kind == "live"
-        return display_id
+            self._covered = self._covered or widget is None
+            self._coverable = self._coverable or widget is not None
+            data, metadata = self.saved()
+            output.show(widget or data, metadata)
+            self._outputs.append(output)
 
     def cover(self) -> None:
         """A page can show the chat over its saved form: that may take the widget's place."""
@@ -117,8 +117,8 @@ class Page:
             self._version += 1
             if self._covered:
                 data, metadata = self.saved()
-                for display_id in self._outputs:
-                    update_display(data, metadata=metadata, raw=True, display_id=display_id)
+                for output in self._outputs:
+                    output.show(data, metadata)
                 self.post(protocol.settled(self._version))
 
     def saved(self) -> tuple[dict[str, str], dict[str, Any]]:

@@ -18,8 +18,9 @@ from claude_nb.errors import InputError
 from claude_nb.render import chat as render
 from claude_nb.streaming.record import Spent
 from claude_nb.views import protocol
-from claude_nb.views.frames import Frames, Pace
-from claude_nb.views.question import Question
+from claude_nb.views.confirmation import Confirmation
+from claude_nb.views.frames import Frames
+from claude_nb.views.pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -89,7 +90,7 @@ class LiveTurn:
         post: Sends the page an operation.
         reply: The answer as it grows, or None before the request is sent.
         frames: What the page has been sent of it.
-        question: Asks the reader about calls of tools.
+        confirmation: Asks the reader about calls of tools.
         ended: Set when the answer has ended, or the question could not be sent.
         id: Its name in the conversation, or an empty text before the request is sent.
     """
@@ -107,7 +108,7 @@ class LiveTurn:
     _stopped: bool = False
 
     def __post_init__(self) -> None:
-        self.question = Question(self._show)
+        self.confirmation = Confirmation(self._show)
 
     def begin(self, stream: Stream, reply: Reply) -> Self:
         """Show this reply from now on."""
@@ -128,26 +129,27 @@ class LiveTurn:
 
     def frame(self, reply: Reply, now: float) -> float:
         """Send the page what has changed: see ``views.painter.View``, as for the next two."""
-        with self.lock, self._pace.measured():
+        with self.lock:
+            start = time.perf_counter()
             message = self.frames.next(reply, now)
             if message is not None:
                 self.post(protocol.frame(self.turn.key, message))
-        return self._pace.pause(self.frames)
+        return self._pace.pause(start, self.frames.open_units)
 
     def confirm(self, call: Block) -> bool | None:
         """Ask on the page whether a call may run, and wait for the answer."""
-        return self.question.put(call)
+        return self.confirmation.ask(call)
 
     def settle(self, reply: Reply) -> None:
         """Send the last frame."""
-        self.question.withdraw()
+        self.confirmation.withdraw()
         self.frame(reply, reply.ended or time.monotonic())
 
     def _show(self, call: Block | None) -> None:
-        """Show the question about a call, or none; no frame follows the answer that has ended."""
+        """Show the buttons for a call, or none; no frame follows an answer that has ended."""
         with self.lock:
             if self.reply is not None and self.turn.answer is None:
-                self.frames.asking = call
+                self.frames.confirming = call
                 self.frame(self.reply, time.monotonic())
 
 

@@ -37,13 +37,13 @@ class Calls:
         is_painted: Whether a thread follows the reply, which then runs them if it is the main one.
 
     Attributes:
-        main_thread: Where functions and questions are run.
+        main_thread: Runs functions and questions, on the main thread if that waits.
         confirm: Asks whether a call may run, and returns None if nobody can be asked; None here
             says so of all.
     """
 
     def __init__(self, tools: Tools, *, is_painted: bool = True) -> None:
-        self.main_thread = MainThreadRunner(awaits=is_painted)
+        self.main_thread = MainThreadRunner(expects_thread=is_painted)
         self.confirm: Callable[[Block], bool | None] | None = None
         self._tools = tools
         self._turns = 0

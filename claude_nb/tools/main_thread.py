@@ -1,4 +1,4 @@
-"""A thread that waits for a reply, and meanwhile runs what has to run on it."""
+"""Runs functions for the engine on the main thread while that thread waits for a reply."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class _Job:
-    """A function to be run, and the engine's coroutine that waits for what it returns."""
+    """A function to run, and the engine's coroutine that waits for its result."""
 
     def __init__(self, function: Callable[[], Any], context: Context) -> None:
         self._function = function
@@ -26,7 +26,7 @@ class _Job:
         self.begun: asyncio.Future[None] = self._loop.create_future()
         self.result: asyncio.Future[Any] = self._loop.create_future()
         self._lock = threading.Lock()
-        self._thread: int | None = None  # on which it runs
+        self._thread: int | None = None  # the one that runs it
         self._dropped = False
 
     def run(self) -> None:
@@ -62,62 +62,62 @@ class _Job:
             self.result.set_result(value)
 
     def drop(self) -> bool:
-        """Nobody waits for it any more; say whether it runs on the main thread just now."""
+        """Stop waiting for it, and return whether it is running on the main thread."""
         with self._lock:
             self._dropped = True
             return self._thread == threading.main_thread().ident
 
     @property
     def is_to_break_off(self) -> bool:
-        """Whether it runs although nobody waits for it."""
+        """Whether it is still running although nobody waits for it."""
         return self._dropped and self._thread is not None
 
 
 class MainThreadRunner:
-    """Takes functions from the engine, and has them run on the thread that works here.
+    """Runs functions for the engine on the main thread, if that thread waits for the reply.
 
-    That is the main thread if it takes its place; otherwise each has a thread of its own, one at a
-    time. A thread cannot be interrupted unless it is the main one: what runs too long on another is
-    left to itself.
+    Otherwise each function gets a thread of its own. Only the main thread can be interrupted: a
+    function that takes too long on another thread runs on, and nobody waits for it.
 
     Args:
-        awaits: Whether a thread is going to say if it works here.
+        expects_thread: Whether a thread will call ``attach`` or ``detach``; functions wait for it.
 
     Attributes:
-        is_taken: Whether the main thread works here.
+        is_attached: Whether the main thread runs the functions.
     """
 
-    def __init__(self, *, awaits: bool = True) -> None:
-        self.is_taken = False
-        self._awaits = awaits
+    def __init__(self, *, expects_thread: bool = True) -> None:
+        self.is_attached = False
+        self._expects_thread = expects_thread
         self._jobs: deque[_Job] = deque()
         self._lock = threading.Lock()
         self._current: _Job | None = None
         self._wake: Callable[[], object] = lambda: None
-        self._interrupts = 0  # signals that were sent from here, and have not arrived
+        self._interrupts = 0  # signals that this object sent and that have not arrived
 
-    def take(self, wake: Callable[[], object]) -> None:
-        """Say that this thread waits for the reply, and ``work``s here if it is the main one.
+    def attach(self, wake: Callable[[], object]) -> None:
+        """Run the functions on this thread, if it is the main one: it calls ``run_pending``.
 
         Args:
-            wake: Wakes this thread when there is work.
+            wake: Wakes this thread when there is a function to run.
         """
+        if threading.current_thread() is not threading.main_thread():
+            self.detach()
+            return
         with self._lock:
-            self._awaits = False
-            self.is_taken = threading.current_thread() is threading.main_thread()
+            self._expects_thread = False
+            self.is_attached = True
             self._wake = wake
-        if not self.is_taken:
-            self.leave()
 
-    def leave(self) -> None:
-        """Say that no thread works here: each function gets one of its own."""
+    def detach(self) -> None:
+        """Run each function on a thread of its own."""
         with self._lock:
-            self._awaits = False
+            self._expects_thread = False
             while self._jobs:
                 _start(self._jobs.popleft())
 
-    def has_work(self) -> bool:
-        """Whether there is something to run."""
+    def has_pending(self) -> bool:
+        """Whether there is a function to run."""
         return bool(self._jobs)
 
     async def run(
@@ -127,21 +127,21 @@ class MainThreadRunner:
         begin: Callable[[], None],
         limit: float | None = None,
     ) -> Any:
-        """Have a function run, and return what it returns.
+        """Run a function on the right thread, and return its result.
 
         Args:
-            function: What it raises is raised here.
+            function: The function; its exceptions are raised here.
             context: The context variables that it sees.
-            begin: Called right before it may begin.
-            limit: Seconds that it may run.
+            begin: Called just before it may begin.
+            limit: Seconds that it may take.
 
         Raises:
-            TimeUpError: They are over; it is broken off.
+            TimeUpError: It took longer, and was interrupted if it ran on the main thread.
         """
         job = _Job(function, context)
         begin()
         with self._lock:
-            if self.is_taken or self._awaits:
+            if self.is_attached or self._expects_thread:
                 self._jobs.append(job)
                 self._wake()
             else:
@@ -150,12 +150,12 @@ class MainThreadRunner:
             await job.begun
             return await in_time(job.result, limit)
         finally:
-            if job.drop():  # it runs on
+            if job.drop():  # it is still running
                 self._interrupts += 1
                 _interrupt_main()
 
-    def work(self) -> None:
-        """Run what there is to run."""
+    def run_pending(self) -> None:
+        """Run the functions that are there, on this thread."""
         while self._jobs:
             self._current = self._jobs.popleft()
             try:
@@ -163,11 +163,11 @@ class MainThreadRunner:
             finally:
                 self._current = None
 
-    def takes_interrupt(self) -> bool:
-        """Say whether an interrupt came from here, for the handler of SIGINT.
+    def handle_interrupt(self) -> bool:
+        """Return whether this object sent the interrupt that SIGINT's handler received.
 
         Raises:
-            KeyboardInterrupt: It did, and is meant for the function that runs.
+            KeyboardInterrupt: It did, to end the function that is running.
         """
         if not self._interrupts:
             return False
@@ -182,10 +182,10 @@ class TimeUpError(Exception):
 
 
 async def in_time(running: Awaitable[T], limit: float | None) -> T:
-    """Wait for something, but no longer than so many seconds.
+    """Wait for something, at most ``limit`` seconds.
 
     Raises:
-        TimeUpError: They are over.
+        TimeUpError: It took longer.
     """
     try:
         async with asyncio.timeout(limit) as clock:
@@ -197,7 +197,7 @@ async def in_time(running: Awaitable[T], limit: float | None) -> T:
 
 
 def ordinary(error: BaseException) -> Exception:
-    """An error of a function's as one that ends nothing but its call."""
+    """A function's error as one that ends its call and nothing else."""
     return error if isinstance(error, Exception) else RuntimeError(repr(error))
 
 
@@ -206,7 +206,7 @@ def _start(job: _Job) -> None:
 
 
 def _interrupt_main() -> None:
-    """End what blocks the main thread, a ``sleep`` or a read too."""
+    """Interrupt the main thread, even in a ``sleep`` or a read."""
     if hasattr(signal, "pthread_kill"):
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
     else:

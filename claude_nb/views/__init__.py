@@ -1,1 +1,1 @@
-"""Where a growing reply is shown."""
+"""Shows a growing reply: in a widget, in an updated output, or in a terminal."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
-
-from IPython.display import display, update_display
 
 from claude_nb.render import batch
 from claude_nb.request.place import execution, is_result, shell
+from claude_nb.views.displayed_output import DisplayedOutput
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +28,7 @@ class BatchView:
         self._look = look
         self._show = show
         self._execution = 0  # the newest that shows it
-        self._ids: list[str] = []
+        self._outputs: list[DisplayedOutput] = []
         self._last: Any = None
 
     @property
@@ -41,8 +39,8 @@ class BatchView:
     def begin(self) -> None:
         """Show it in the output of the cell that runs now, too."""
         self._last = None
-        if self._show and (self._execution != execution() or not self._ids):
-            self._ids.append("")
+        if self._show and (self._execution != execution() or not self._outputs):
+            self._outputs.append(DisplayedOutput())
             self._execution = execution()
 
     def draw(self, *, whole: bool = False) -> None:
@@ -58,25 +56,17 @@ class BatchView:
             self._print(picture, whole=whole)
             return
         data = batch.mimebundle(picture)
-        newest = len(self._ids) - 1
         if whole:
             brief = batch.mimebundle(replace(picture, spent=(), failed=(), more=0))
-            for place in range(newest):
-                self._send(place, brief, metadata)
-        if self._ids and (whole or data != self._last):
-            self._send(newest, data, metadata)
+            for output in self._outputs[:-1]:
+                output.show(brief, metadata)
+        if self._outputs and (whole or data != self._last):
+            self._outputs[-1].show(data, metadata)
         self._last = data
 
     def leave(self) -> None:
         """Leave what is shown as it is, whatever happens to the batch."""
-        self._ids.clear()
-
-    def _send(self, place: int, data: dict[str, str], metadata: dict[str, Any]) -> None:
-        if self._ids[place]:
-            update_display(data, metadata=metadata, raw=True, display_id=self._ids[place])
-        else:
-            self._ids[place] = uuid4().hex
-            display(data, metadata=metadata, raw=True, display_id=self._ids[place])
+        self._outputs.clear()
 
     def _print(self, picture: Picture, *, whole: bool) -> None:
         """Write a line where it has changed; on a terminal, over the one before."""

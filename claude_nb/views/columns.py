@@ -1,13 +1,14 @@
-"""Replies that are shown side by side in one output, each in its own column."""
+"""Shows several replies side by side in one output, each in its own column."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from claude_nb.render import comparison as render
-from claude_nb.views.background import NullView
+from claude_nb.views.terminal import TerminalView
+from claude_nb.views.updating import UpdatingView
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -15,17 +16,19 @@ if TYPE_CHECKING:
     from claude_nb.client.engine import Stream
     from claude_nb.reply import Reply
     from claude_nb.streaming.block import Block
-    from claude_nb.views.live import LiveView
+    from claude_nb.views.live import LiveOutput
     from claude_nb.views.painter import View
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What is shown.
+@dataclass
+class Columns:
+    """Replies in a terminal: one below the other, each when it has ended.
+
+    While the prompt waits for the next line, nothing is printed.
 
     Attributes:
-        names: What the replies are called, in the order of their columns.
-        sides: Gives those that have begun, with their names.
+        names: The titles of the columns.
+        sides: Returns the replies that have begun, with their titles.
         stop: Stops all of them.
         waits: Whether the cell waits for them.
     """
@@ -35,115 +38,92 @@ class Shown:
     stop: Callable[[], object]
     waits: bool
 
-
-class Columns(Protocol):
-    """An output in which replies stand side by side."""
-
-    def column(self, stream: Stream, reply: Reply) -> View:
-        """Make the next column; the first one makes the output, on the cell's own thread."""
-        ...
+    def column(self, _stream: Stream, _reply: Reply) -> View | None:
+        """Make the view of the newest reply; the first makes the output, on the cell's thread."""
+        return _WhenEnded(self.sides()[-1].name) if self.waits else None
 
     def repeat(self) -> None:
-        """Send the output again, where that may not be heard between two cells."""
-        ...
+        """Send the output again, where messages between two cells may be dropped."""
 
     def end(self) -> None:
-        """Show all as it stays: the last one has ended."""
-        ...
+        """Show everything as it stays: the last reply has ended."""
+        if self.waits:
+            print(render.table(self.sides()))  # noqa: T201
 
 
-def make(kind: str, shown: Shown) -> Columns:
-    """The columns of a view of that name: ``live``, ``updating`` or ``terminal``."""
-    if kind == "live":
-        return _Live(shown)
-    return _Updating(shown) if kind == "updating" else _Terminal(shown)
+class _WhenEnded:
+    def __init__(self, name: str) -> None:
+        self._name = name
 
-
-class _Live:
-    """Columns of one widget."""
-
-    def __init__(self, shown: Shown) -> None:
-        self._shown = shown
-        self._views: list[LiveView] = []
-
-    def column(self, stream: Stream, reply: Reply) -> View:
-        from claude_nb.views.live import LiveOutput, LiveView
-
-        shown = self._shown
-        if not self._views:
-            count = len(shown.names)
-            self._output = LiveOutput(count, stop=shown.stop, interrupts=shown.waits)
-        name = shown.names[len(self._views)]
-        self._views.append(LiveView(reply, stream.stop, self._output, name))
-        return self._views[-1]
-
-    def repeat(self) -> None:
-        """The page is there, and hears everything."""
-
-    def end(self) -> None:
-        opened: set[Block] = set().union(*(view.opened for view in self._views))
-        done = {block: each for view in self._views for block, each in view.rendered.items()}
-        sides = self._shown.sides()
-        self._output.settle(render.mimebundle(sides, opened, done), render.metadata(sides))
-
-
-class _Updating:
-    """One page that is sent again and again, whichever column has something new."""
-
-    def __init__(self, shown: Shown) -> None:
-        from claude_nb.views.updating import UpdatingOutput
-
-        self._shown = shown
-        self._output = UpdatingOutput()
-        self._due = 0.0
-
-    def column(self, _stream: Stream, reply: Reply) -> View:
-        self.frame(reply, time.monotonic())
-        return self
-
-    def frame(self, _reply: Reply, now: float) -> float:
-        from claude_nb.views.updating import Period
-
-        if now >= self._due:
-            with Period() as period:
-                page = render.page(self._shown.sides(), now=now)
-                self._output.send({"text/html": page, "text/plain": "…"}, {})
-            self._due = now + period.after(page)
-        return self._due - now
+    def frame(self, _reply: Reply, _now: float) -> float:
+        return 1.0
 
     def confirm(self, _call: Block) -> bool | None:
         return None
 
     def settle(self, reply: Reply) -> None:
-        """What it has become is on the next page."""
+        TerminalView(self._name).settle(reply)
 
-    def repeat(self) -> None:
-        self._output.repeat()
+
+class _LiveColumns(Columns):
+    """Replies in one widget."""
+
+    _output: LiveOutput | None = None
+
+    def column(self, stream: Stream, reply: Reply) -> View:
+        from claude_nb.views.live import LiveOutput, LiveView
+
+        self._output = self._output or LiveOutput(
+            len(self.names), stop=self.stop, interrupts=self.waits
+        )
+        return LiveView(reply, stream.stop, self._output, self.sides()[-1].name)
 
     def end(self) -> None:
-        sides = self._shown.sides()
-        self._output.send(render.mimebundle(sides), render.metadata(sides))
+        if self._output is not None:
+            sides = self.sides()
+            bundle = render.mimebundle(sides, *self._output.drawn())
+            self._output.settle(bundle, render.metadata(sides))
 
 
-class _Terminal(NullView):
-    """One reply below the other, as each ends; nothing where the prompt is waiting."""
+class _Page(UpdatingView):
+    """All replies, sent again when one of them has something new."""
 
-    def __init__(self, shown: Shown) -> None:
-        self._shown = shown
+    def __init__(self, sides: Callable[[], list[render.Side]]) -> None:
+        super().__init__()
+        self._sides = sides
+        self._due = 0.0
 
-    def column(self, _stream: Stream, _reply: Reply) -> View:
-        return self
+    def frame(self, reply: Reply, now: float) -> float:
+        if now >= self._due:
+            self._due = now + super().frame(reply, now)
+        return self._due - now
+
+    def page(self, _reply: Reply, now: float) -> dict[str, str]:
+        return {"text/html": render.page(self._sides(), now=now), "text/plain": "…"}
 
     def settle(self, reply: Reply) -> None:
-        from claude_nb.views.terminal import TerminalView
+        """The next page shows it, or ``end``."""
 
-        if self._shown.waits:
-            name = next(side.name for side in self._shown.sides() if side.reply is reply)
-            TerminalView(name).settle(reply)
+
+class _UpdatingColumns(Columns):
+    """Replies on one page, without a widget."""
+
+    _page: _Page | None = None
+
+    def column(self, _stream: Stream, reply: Reply) -> View:
+        self._page = self._page or _Page(self.sides)
+        self._page.frame(reply, time.monotonic())
+        return self._page
 
     def repeat(self) -> None:
-        """Nothing is to be seen."""
+        if self._page is not None:
+            self._page.output.repeat()
 
     def end(self) -> None:
-        if self._shown.waits:
-            print(render.table(self._shown.sides()))  # noqa: T201
+        if self._page is not None:
+            sides = self.sides()
+            self._page.output.show(render.mimebundle(sides), render.metadata(sides))
+
+
+KINDS = {"live": _LiveColumns, "updating": _UpdatingColumns, "terminal": Columns}
+"""The columns for each view."""

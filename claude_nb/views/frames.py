@@ -1,11 +1,8 @@
-"""A growing reply as frames: what has changed since the last one, in the words of ``protocol``."""
+"""Turns a growing reply into frames: the changes since the last one, as ``protocol`` has them."""
 
 from __future__ import annotations
 
-import statistics
 import time
-from collections import deque
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from claude_nb.errors import redact
@@ -15,60 +12,34 @@ from claude_nb.render.markdown.characters import clean
 from claude_nb.render.text_runs import goes_on
 from claude_nb.streaming.progress import Outcome
 from claude_nb.views import protocol
-from claude_nb.views.panes import AskedPane, Pane, pane_for
+from claude_nb.views.panes import ConfirmedPane, Pane, pane_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from claude_nb.streaming.block import Block
     from claude_nb.streaming.progress import Progress
     from claude_nb.views.protocol import Op
 
-_FRAME = 1 / 30
-_SLOWEST = 0.4
-_UNITS_PER_SECOND = 400_000
-"""HTML that a browser lays out again without dropping frames (measured on two cores)."""
-
-
-class Pace:
-    """How long to wait after a frame: the dearer it is to draw, the longer until the next."""
-
-    def __init__(self) -> None:
-        self._costs: deque[float] = deque(maxlen=9)
-
-    @contextmanager
-    def measured(self) -> Iterator[None]:
-        """Measure what making and sending a frame costs."""
-        start = time.perf_counter()
-        yield
-        self._costs.append(time.perf_counter() - start)
-
-    def pause(self, frames: Frames) -> float:
-        """Seconds until the next frame is worth drawing."""
-        cost = 10 * statistics.median(self._costs)
-        return min(_SLOWEST, max(_FRAME, frames.open_units / _UNITS_PER_SECOND, cost))
-
 
 class Frames:
-    """Turns a reply that grows into frames, and knows what a page that saw them all shows.
+    """The frames of a reply, and what a page shows that has received all of them.
 
     Args:
-        name: What the reply is called; by default by its model.
+        name: The title of the reply; by default its model.
 
     Attributes:
-        number: How many frames there were.
+        number: The number of frames so far.
         opened: The blocks whose panes the reader has opened by hand.
-        asking: The call of which the reader is asked whether it may run, or None; a reply that has
-            ended asks nothing.
+        confirming: The call that the reader is asked to allow, or None; a reply that has ended
+            asks nothing.
     """
 
     def __init__(self, name: str = "") -> None:
         self._name = name
         self.number = 0
         self.opened: set[Block] = set()
-        self.asking: Block | None = None
-        self._asked: Block | None = None
-        self._hidden: AskedPane | None = None  # of the call that is asked about, if it is hidden
+        self.confirming: Block | None = None
+        self._confirming: Block | None = None  # as the page shows it
+        self._hidden: ConfirmedPane | None = None  # of that call, if calls are hidden
         self._panes: list[Pane] = []
         self._pane_of: dict[Block, Pane] = {}
         self._seen: list[int] = []  # how many blocks of each message have been looked at
@@ -85,14 +56,14 @@ class Frames:
 
     @property
     def rendered(self) -> dict[Block, html.Rendered]:
-        """What has been rendered of complete blocks, by the (first) block that it shows."""
+        """The complete blocks as rendered, by the (first) block that each shows."""
         return {pane.block: done for pane in self._panes if (done := pane.rendered) is not None}
 
     def next(self, progress: Progress, now: float) -> dict[str, object] | None:
         """The next frame, or None if nothing has changed.
 
         Args:
-            progress: The reply as it is.
+            progress: The reply.
             now: ``time.monotonic()``, for the clock of the status line.
         """
         ops: list[Op] = []
@@ -101,66 +72,67 @@ class Frames:
             self._notes = [protocol.pane(0, ""), protocol.patch(0, 0, 0, notes)]
             ops += self._notes
         self._add_panes(progress)
-        in_order = True  # sources are numbered as the text is read, not as it may have come
+        in_order = True  # sources are numbered in reading order, whatever arrived first
         for pane in self._panes:
             if not pane.finished:
                 pane.may_cite = in_order
                 ops += pane.grow(pane.message)
                 in_order = in_order and (pane.finished or not pane.cites)
-        asking = self.asking if progress.outcome is Outcome.STREAMING else None
-        if asking is not self._asked:
-            ops += self._ask(asking, progress)
+        confirming = self.confirming if progress.outcome is Outcome.STREAMING else None
+        if confirming is not self._confirming:
+            ops += self._confirm(confirming, progress)
         if progress.outcome is not Outcome.STREAMING and self._done is None and self._sources:
             number = len(self._panes) + bool(self._notes)
-            shown = html.source_list(self._sources)
-            self._below = [protocol.pane(number, ""), protocol.patch(number, 0, 0, shown)]
+            sources = html.source_list(self._sources)
+            self._below = [protocol.pane(number, ""), protocol.patch(number, 0, 0, sources)]
             ops += self._below
         doing = (progress.model, progress.waiting or labels.status(progress))
         if doing != self._doing:
             self._doing = doing
             ops.append(self._status(progress, now))
         if progress.outcome is not Outcome.STREAMING and self._done is None:
-            whose = f"{self._name}: reply" if self._name else "Reply"
-            self._done = protocol.done(f"{whose} {labels.status(progress)}.")
+            subject = f"{self._name}: reply" if self._name else "Reply"
+            self._done = protocol.done(f"{subject} {labels.status(progress)}.")
             ops.append(self._done)
         if not ops:
             return None
         self.number += 1
         return {"frame": self.number, "ops": ops}
 
-    def _ask(self, call: Block | None, progress: Progress) -> list[Op]:
-        """Put the question about a call, or take it away; a hidden call is shown meanwhile."""
+    def _confirm(self, call: Block | None, progress: Progress) -> list[Op]:
+        """Show the buttons for a call, or remove them; a hidden call is shown meanwhile."""
         ops = self._hidden.hide() if self._hidden else []
         self._hidden = None
         if call is not None and progress.hides_tools:
             ops += self._show_hidden(call, progress)
-        # A call that is asked about on another thread may have no pane yet.
+        # The tool's thread may ask before the call has a pane.
         if call is None or any(pane.block.id == call.id for pane in self._panes):
-            self._asked = call
-            ops += self._question()
+            self._confirming = call
+            ops.append(self._buttons())
         return ops
 
     def _show_hidden(self, call: Block, progress: Progress) -> list[Op]:
-        """Make a pane for a call that has none, once all of it has come here."""
+        """Make a pane for a hidden call, once all of it has arrived."""
         for message in progress.messages[-1:]:
             for block in message.content:
                 if block.id == call.id and block.ended is not None:
                     number = len(self._panes) + bool(self._notes)
-                    self._hidden = AskedPane(number, block, message)
+                    self._hidden = ConfirmedPane(number, block, message)
                     self._panes.append(self._hidden)
                     return self._hidden.whole()
         return []
 
-    def _question(self) -> list[Op]:
-        asked = self._asked
-        if asked is None:
-            return [protocol.confirm()]
-        pane = next(pane.number for pane in self._panes if pane.block.id == asked.id)
-        said = clean(redact(f"Claude asks to run {labels.call(asked)}."))
-        return [protocol.confirm(pane, asked.id, said)]
+    def _buttons(self) -> Op:
+        call = self._confirming
+        if call is None:
+            return protocol.confirm()
+        pane = next(pane.number for pane in self._panes if pane.block.id == call.id)
+        return protocol.confirm(
+            pane, call.id, clean(redact(f"Claude asks to run {labels.call(call)}."))
+        )
 
     def _add_panes(self, progress: Progress) -> None:
-        """Make a pane for each new block but for a text that goes on with the one before it."""
+        """Make a pane for each new block, unless it is text that continues the one before it."""
         for which, message in enumerate(progress.messages):
             if which == len(self._seen):
                 self._seen.append(0)
@@ -170,7 +142,7 @@ class Frames:
                 before = content[place - 1] if place else None
                 pane = self._pane_of.get(block)
                 if pane is None and html.may_be_json(progress, block):
-                    self._seen[which] = place  # its first character decides how it is shown
+                    self._seen[which] = place  # wait: its first character decides how it is shown
                     break
                 if pane is None and before is not None and goes_on(block, before):
                     pane = self._pane_of[before]
@@ -197,16 +169,16 @@ class Frames:
         )
 
     def snapshot(self, progress: Progress, now: float) -> dict[str, object]:
-        """All of it in one message, for a page that lost a frame or came later."""
+        """Everything so far in one frame, for a page that lost one or was opened later."""
         ops = [*self._notes, *(op for pane in self._panes for op in pane.whole()), *self._below]
         ops.append(self._status(progress, now))
-        ops += self._question() if self._asked else []
+        ops += [self._buttons()] if self._confirming else []
         if self._done is not None:
             ops.append(self._done)
         return {"frame": self.number, "reset": True, "ops": ops}
 
     def fold(self, number: int, *, is_open: bool) -> None:
-        """Remember that the reader opened or folded pane ``number``."""
+        """Remember that the reader opened or folded a pane."""
         for pane in self._panes:
             if pane.number == number:
                 (self.opened.add if is_open else self.opened.discard)(pane.block)

@@ -8,6 +8,7 @@ So what is saved needs no kernel, and nothing has to be undone when it is saved.
 from __future__ import annotations
 
 import json
+import math
 import sys
 import threading
 import time
@@ -16,14 +17,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 
 import traitlets
-from IPython.display import display, update_display
+from IPython.display import display
 
 from claude_nb.render.timeline import Timeline
 from claude_nb.streaming.events import DELTA_FIELDS
+from claude_nb.views.displayed_output import DisplayedOutput
+from claude_nb.views.pace import Pace
 from claude_nb.views.widget import PageWidget, source, style
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from claude_nb.reply import Reply
     from claude_nb.streaming.block import Block
@@ -39,9 +42,6 @@ MOST_JSON = 20_000
 
 _OPEN = 8
 """Inspectors that are kept alive at a time; an older one becomes the plain timeline again."""
-
-_PERIOD = 0.25
-"""Seconds between two pictures of a timeline that grows."""
 
 ABOUT = {
     "request_sent": "The request is sent.",
@@ -75,10 +75,6 @@ class InspectorWidget(PageWidget):
     mark = traitlets.Unicode().tag(sync=True)
     about = traitlets.Dict(ABOUT).tag(sync=True)
 
-    def __init__(self, whole: Callable[[], dict[str, object]], **state: Any) -> None:
-        self.whole = whole  # type: ignore[method-assign]
-        super().__init__(**state)
-
 
 class Inspector:
     """A timeline on the page, from the first event or after the last.
@@ -96,13 +92,13 @@ class Inspector:
         self._sent = [encode(step) for step in timeline.steps[:MOST]]
         self._lock = threading.Lock()
         self._mark = f"claude-nb-timeline-{uuid4().hex}"
-        self._display_id = uuid4().hex
+        self._output = DisplayedOutput()
         self._widget = InspectorWidget(self._whole, mark=self._mark)
         self._widget.on_msg(self._receive)
         self._kept.append(self)
         while len(self._kept) > _OPEN:
             self._kept.popleft().close()
-        display(self._bundle(), raw=True, display_id=self._display_id)
+        self._output.show(self._bundle())
 
     def advance(self, events: Sequence[StreamEvent]) -> None:
         """Add what is new, and send it.
@@ -121,7 +117,7 @@ class Inspector:
         """
         self._done = True
         self._send(events)
-        update_display(self._bundle(), raw=True, display_id=self._display_id)
+        self._output.show(self._bundle())
 
     def close(self) -> None:
         """Close the widget: the page shows the plain timeline again."""
@@ -174,6 +170,7 @@ class WithTimeline:
 
     def __init__(self, view: View, *, live: bool) -> None:
         self._view = view
+        self._pace = Pace(shortest=0.25, longest=math.inf)
         self._due = 0.0
         self._inspector = Inspector(Timeline()) if live else None
 
@@ -183,7 +180,7 @@ class WithTimeline:
         if self._inspector is not None and now >= self._due:
             start = time.perf_counter()
             self._inspector.advance(reply.events)
-            self._due = now + max(_PERIOD, 10 * (time.perf_counter() - start))
+            self._due = now + self._pace.pause(start)
         return period
 
     def confirm(self, call: Block) -> bool | None:

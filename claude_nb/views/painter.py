@@ -1,7 +1,7 @@
-"""Where a growing reply is shown: one painter, several views.
+"""Draws a reply in a view while it grows: in the cell that waits for it, with ``paint``.
 
-The painter takes what arrived since the last frame, advances the reply, and lets the view draw it
-once: frames, not deltas, so that a fast stream costs no more than a slow one.
+A step takes all events that arrived since the last one, and lets the view draw one frame. So a fast
+stream costs no more than a slow one.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from claude_nb.render import labels
 from claude_nb.tools.main_thread import MainThreadRunner
+from claude_nb.views.confirmation import by_input
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,16 +28,15 @@ if TYPE_CHECKING:
 _TICK = 1.0
 """Seconds after which a silent stream is drawn again, so that its clock goes on."""
 
-
-_UNSEEN = 1.0
-"""Seconds after which a stream that nobody sees is looked at again."""
+_UNSEEN = 0.25
+"""Seconds between two steps of a reply that is not drawn."""
 
 _HANGS = 3.0
-"""Seconds after an interrupt from which on the next one is not only another press of the key."""
+"""Seconds after an interrupt from which the next one means that something hangs."""
 
 
 class View(Protocol):
-    """One way to show a reply."""
+    """A way to show a reply."""
 
     def frame(self, reply: Reply, now: float) -> float:
         """Draw the reply as it is at ``now`` (``time.monotonic()``).
@@ -60,48 +59,133 @@ class View(Protocol):
         ...
 
 
+class Following:
+    """Draws a reply while it grows, one step after another.
+
+    A view that fails does not draw again until the reply has ended, which it does all the same.
+
+    Args:
+        stream: The source of the events.
+        reply: The reply that they make.
+        view: Draws the reply; None to draw nothing.
+
+    Attributes:
+        rest: Until when no step is worth making (``time.monotonic()``).
+        latest: When the next step is due though no event has come.
+        drawing: The view that draws the next frame; None if there is none or it has failed.
+    """
+
+    def __init__(self, stream: Stream, reply: Reply, view: View | None) -> None:
+        self.stream = stream
+        self.reply = reply
+        reply.events = stream.events
+        self.rest = self.latest = 0.0
+        self.drawing = view
+        self._view = view
+        self._due = 0.0
+        self._began = False
+        self._failures: list[Exception] = []
+
+    @property
+    def failure(self) -> Exception | None:
+        """What failed in the view, or None; if two calls failed, both in an exception group."""
+        if len(self._failures) < 2:
+            return self._failures[0] if self._failures else None
+        return ExceptionGroup("; ".join(map(str, self._failures)), self._failures)
+
+    def step(self, *, at_once: bool = False) -> bool:
+        """Take the new events, draw a frame if it is due or ``at_once``; return if that was all."""
+        finished = self.stream.done
+        try:
+            self.reply.advance()
+            if self.drawing is not None and not finished:
+                self._draw(self.drawing, at_once=at_once)
+        except Exception as bug:  # noqa: BLE001 - a reply that is paid for outlives a bad frame
+            self._failures += [] if self._failures else [bug]
+            self.drawing = None
+        if self.drawing is None:
+            self.rest = time.monotonic() + _UNSEEN
+            self.latest = self.rest + _TICK
+        return finished
+
+    def _draw(self, view: View, *, at_once: bool) -> None:
+        now = time.monotonic()
+        first = not self._began and bool(self.reply.blocks)  # the first delta is drawn at once
+        if now < self._due and not first and not at_once:
+            self.rest, self.latest = now, self._due
+            return
+        self._began = self._began or first
+        pause = view.frame(self.reply, now)
+        now = time.monotonic()
+        self._due = now + pause
+        self.rest = self._due if self._began else now
+        self.latest = self.rest + _TICK
+
+    def settle(self) -> None:
+        """Draw the reply as it stays."""
+        try:
+            if self._view is not None:
+                self._view.settle(self.reply)
+        except Exception as bug:  # noqa: BLE001 - it is in ``failure``
+            self._failures.append(bug)
+
+
 def paint(
     stream: Stream, reply: Reply, show: Callable[[], View] | None, calls: Calls | None = None
 ) -> None:
-    """Show a stream until it ends, on the thread that calls: the cell's own.
+    """Show a stream until it ends, on the calling thread: the cell's own.
 
     An interrupt stops the request at the server, and the reply settles with what came.
 
     Args:
-        stream: Where the events come from.
-        reply: What they are gathered in.
-        show: Makes what it is shown in, or None to show nothing.
-        calls: Runs the calls of tools in it, those of functions on this thread; None for none.
+        stream: The source of the events.
+        reply: The reply that they make.
+        show: Makes the view; None to show nothing.
+        calls: Runs the reply's tool calls, functions on this thread; None if it has no tools.
 
     Raises:
         ClaudeError: The reply failed, was dropped or was stopped; ``.reply`` holds what came.
     """
-    broken: Exception | None = None
-    desk = calls.main_thread if calls is not None else MainThreadRunner()
-    with interrupts(stream.stop, desk):
+    main_thread = calls.main_thread if calls is not None else MainThreadRunner()
+    with interrupts(stream.stop, main_thread):
         view = show() if show is not None else None
         if calls is not None:
-            calls.main_thread.take(stream.wake)
+            main_thread.attach(stream.wake)
             calls.confirm = view.confirm if view is not None else by_input
-        try:
-            _follow(stream, reply, view, desk)
-        except Exception as bug:  # noqa: BLE001 - a reply that is paid for outlives a bad frame
-            broken = bug
-            _follow(stream, reply, None, desk)
-        if view is not None:
-            view.settle(reply)
-    if broken is not None:
-        raise broken
+        following = Following(stream, reply, view)
+        _follow(following, main_thread)
+        following.settle()
+    if following.failure is not None:
+        raise following.failure
     reply.check()
 
 
-@contextmanager
-def interrupts(stop: Callable[[], object], desk: MainThreadRunner | None = None) -> Iterator[None]:
-    """Let an interrupt stop what is waited for, rather than break off what runs at that moment.
+def _follow(following: Following, main_thread: MainThreadRunner) -> None:
+    stream, reply = following.stream, following.reply
+    while True:
+        pending = main_thread.has_pending()  # before the step: the events tell that it begins
+        if following.step(at_once=pending):
+            return
+        if pending:
+            main_thread.run_pending()
+        elif following.drawing is not None:
+            stream.join(following.rest - time.monotonic())  # asleep, not woken by each delta
+            stream.wait(reply.taken, following.latest - time.monotonic(), main_thread.has_pending)
+        elif main_thread.is_attached:
+            stream.wait(reply.taken, None, main_thread.has_pending)
+        else:
+            stream.join()
 
-    One that comes long after the first is an interrupt as ever: something hangs. One that comes
-    close behind it may meet a kernel at work on the cell's own end, which would be lost: so this
-    stays in place until the kernel sets its own handler again.
+
+@contextmanager
+def interrupts(
+    stop: Callable[[], object], main_thread: MainThreadRunner | None = None
+) -> Iterator[None]:
+    """Let an interrupt call ``stop`` instead of raising ``KeyboardInterrupt`` wherever it arrives.
+
+    A second one, more than a few seconds later, interrupts as usual: something hangs. One that
+    comes sooner could reach a kernel that is ending the cell, and the cell's reply would be lost.
+    So this handler stays until the kernel sets its own again.
     """
     previous = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(previous):
@@ -110,7 +194,7 @@ def interrupts(stop: Callable[[], object], desk: MainThreadRunner | None = None)
     stopped: list[float] = []
 
     def handle(number: int, frame: FrameType | None) -> None:
-        if desk is not None and desk.takes_interrupt():
+        if main_thread is not None and main_thread.handle_interrupt():
             return
         if stopped and time.monotonic() - stopped[0] > _HANGS:
             previous(number, frame)
@@ -123,80 +207,3 @@ def interrupts(stop: Callable[[], object], desk: MainThreadRunner | None = None)
     finally:
         if not (stopped and "ipykernel" in sys.modules):
             signal.signal(signal.SIGINT, previous)
-
-
-def _follow(stream: Stream, reply: Reply, view: View | None, desk: MainThreadRunner) -> None:
-    following = Following(stream, reply, view)
-    while True:
-        works = desk.has_work()  # before the events: that it begins is one of them
-        if following.step(at_once=works):
-            return
-        if works:
-            desk.work()
-        elif view is not None:
-            stream.join(following.rest - time.monotonic())  # asleep, not woken by each delta
-            stream.wait(reply.taken, following.latest - time.monotonic(), desk.has_work)
-        elif desk.is_taken:
-            stream.wait(reply.taken, None, desk.has_work)
-        else:
-            stream.join()
-
-
-class Following:
-    """A reply that is drawn while it grows, one step after another.
-
-    Attributes:
-        rest: Until when no step is worth making (``time.monotonic()``).
-        latest: When the next step is due though nothing has come.
-    """
-
-    def __init__(self, stream: Stream, reply: Reply, view: View | None) -> None:
-        self._stream = stream
-        self._reply = reply
-        reply.events = stream.events
-        self._view = view
-        self._due = 0.0
-        self._shown = False
-        self.rest = self.latest = 0.0
-
-    def step(self, *, at_once: bool = False) -> bool:
-        """Take in what has come, draw it if it is time to, and say whether that was the end.
-
-        Args:
-            at_once: Whether to draw it even if it is not yet time to.
-        """
-        finished = self._stream.done
-        reply = self._reply
-        reply.advance()
-        if finished:
-            return True
-        now = time.monotonic()
-        if self._view is None:
-            self.rest = self.latest = now + _UNSEEN
-            return False
-        first = not self._shown and bool(reply.blocks)  # the first delta is drawn at once
-        if now < self._due and not first and not at_once:
-            self.rest, self.latest = now, self._due
-            return False
-        self._shown = self._shown or first
-        pause = self._view.frame(reply, now)
-        now = time.monotonic()
-        self._due = now + pause
-        self.rest = self._due if self._shown else now
-        self.latest = self.rest + _TICK
-        return False
-
-
-def by_input(call: Block) -> bool | None:
-    """Ask in the cell, or in the terminal, whether a call may run.
-
-    Returns:
-        The answer; None if nobody can be asked.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return None
-    try:
-        answer = input(f"Run {labels.call(call)}? [y/N] ")
-    except (EOFError, NotImplementedError):  # no terminal, or a kernel that nobody watches
-        return None
-    return answer.strip().lower() in ("y", "yes")

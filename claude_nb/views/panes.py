@@ -1,4 +1,4 @@
-"""The panes of a growing reply: one for each content block, each in its own way."""
+"""The panes of a growing reply: one for each content block, and how each kind grows."""
 
 from __future__ import annotations
 
@@ -28,18 +28,23 @@ _CODE_END = "</code></pre>\n"
 
 
 class Pane:
-    """A block that is shown directly in the reply, all at once when it is complete.
+    """A block that is shown all at once when it is complete.
 
     Attributes:
         message: The newest message that the block is part of.
+        label: The HTML of its ``<summary>``; empty if it does not fold.
+        is_open: Whether it is unfolded, unless the reader decides.
+        open_units: Characters of HTML that a page may have to lay out again at each frame.
         cites: Whether it may refer to sources, and ``may_cite`` whether it may do so now.
+        rendered: The block as rendered, once it is complete and nothing of it is lost.
     """
 
+    label = ""
+    is_open = False
     open_units = 0
     cites = False
     may_cite = True
     rendered: html.Rendered | None = None
-    """What has been rendered of it, once all of it is and nothing of it is lost."""
 
     def __init__(self, number: int, block: Block, message: Message) -> None:
         self.number = number
@@ -49,7 +54,7 @@ class Pane:
         self._blocks: list[str] = []
 
     def add(self, block: Block) -> None:
-        """Take in a block that goes on with this one; only text does."""
+        """Add a block that continues this one; only text has such."""
 
     def grow(self, message: Message) -> list[Op]:
         """The operations for what is new in the block."""
@@ -57,26 +62,31 @@ class Pane:
             return []
         self.finished = True
         self._blocks = [html.block(self.block, message)]
-        return [self._pane(), protocol.patch(self.number, 0, 0, self._blocks[0])]
+        return self.whole()
 
     def whole(self) -> list[Op]:
         """The operations that show the pane as it is."""
         blocks = self.html_blocks()
         patches = [protocol.patch(self.number, n, 0, shown) for n, shown in enumerate(blocks)]
-        return [self._pane(), *patches]
+        return [self._pane(), *patches, *self._folding()]
 
     def html_blocks(self) -> list[str]:
         """The HTML of each block."""
         return self._blocks
 
     def _pane(self) -> Op:
-        return protocol.pane(self.number, "")
+        shell = html.pane("", "", is_open=self.is_open) if self.label else ""
+        return protocol.pane(self.number, shell)
+
+    def _folding(self) -> list[Op]:
+        if not self.label:
+            return []
+        fold = protocol.fold(self.number, is_open=self.is_open)
+        return [protocol.label(self.number, self.label), fold]
 
 
 class _ResultPane(Pane):
-    """What a tool of the server's brought back: a pane to unfold, if there is something to see."""
-
-    _label = ""
+    """The result of a server tool: a pane to unfold, if there is something to see."""
 
     def grow(self, message: Message) -> list[Op]:
         result = results.read(self.block)
@@ -84,22 +94,12 @@ class _ResultPane(Pane):
         if not body:
             return super().grow(message)
         self.finished = True
-        self._label, self._blocks = label, [body]
+        self.label, self._blocks = label, [body]
         return self.whole()
-
-    def whole(self) -> list[Op]:
-        if not self._label:
-            return super().whole()
-        label = protocol.label(self.number, self._label)
-        return [*super().whole(), label, protocol.fold(self.number, is_open=False)]
-
-    def _pane(self) -> Op:
-        shell = html.pane("", "", is_open=False) if self._label else ""
-        return protocol.pane(self.number, shell)
 
 
 class _TextPane(Pane):
-    """Text: Markdown directly in the reply, of one block or of several that go on in it."""
+    """Text as Markdown: one block, or several of which each continues the one before."""
 
     cites = True
 
@@ -107,7 +107,7 @@ class _TextPane(Pane):
         super().__init__(number, block, message)
         self._passage = [block]
         self._unfed = deque([block])
-        self._fed = 0  # how many parts of the first of these
+        self._fed = 0  # the number of parts of the first of these
         self._sources = sources
         self._markdown = Incremental()
         self._keys = Redactor()
@@ -151,7 +151,7 @@ class _TextPane(Pane):
         return ops
 
     def _feed(self) -> None:
-        """Take in what has come: the text, and behind each block the mark of what it cites."""
+        """Feed the new text to the Markdown, and after each block the mark of what it cites."""
         while self._unfed:
             block = self._unfed[0]
             parts = block.parts
@@ -170,7 +170,7 @@ class _TextPane(Pane):
             self._fed = 0
 
     def _is_over(self, message: Message) -> bool:
-        """Whether no other block can go on with it."""
+        """Whether no other block can continue it."""
         return message.ended is not None or message.content[-1] is not self._passage[-1]
 
     def _unshown(self) -> str:
@@ -184,38 +184,31 @@ class _TextPane(Pane):
 
 
 class _ThinkingPane(_TextPane):
-    """Thinking: Markdown in a pane that folds when it is complete."""
+    """Thinking as Markdown, in a pane that folds when it is complete."""
 
     cites = False
 
     def __init__(self, number: int, block: Block, message: Message) -> None:
         super().__init__(number, block, message, Sources())
-        self._label = ""
-        self._line: list[str] = []
+
+    @property
+    def is_open(self) -> bool:  # type: ignore[override]
+        return not self.finished
 
     def grow(self, message: Message) -> list[Op]:
         if not self.block.text:  # nothing readable so far, and perhaps there never will be
-            ops = Pane.grow(self, message)
-            self._line = self._blocks
-            return ops
+            return Pane.grow(self, message)
+        shown = self.label
+        self.label = html.thinking_label(self.block, message)
         ops = super().grow(message)
-        label = html.thinking_label(self.block, message)
-        if label != self._label:
-            self._label = label
-            ops.append(protocol.label(self.number, label))
+        if self.label != shown:
+            ops.append(protocol.label(self.number, self.label))
         if self.finished:
             ops.append(protocol.fold(self.number, is_open=False))
         return ops
 
-    def whole(self) -> list[Op]:
-        folding = [
-            protocol.label(self.number, self._label),
-            protocol.fold(self.number, is_open=not self.finished),
-        ]
-        return super().whole() + ([] if self._line else folding)
-
     def html_blocks(self) -> list[str]:
-        return self._line or super().html_blocks()
+        return self._blocks or super().html_blocks()
 
     def _is_over(self, message: Message) -> bool:  # noqa: ARG002 - its label says how long it took
         return True
@@ -223,13 +216,9 @@ class _ThinkingPane(_TextPane):
     def _unshown(self) -> str:
         return html.unshown(self.block)
 
-    def _pane(self) -> Op:
-        shell = html.pane("", "", is_open=True) if self.block.text else ""
-        return protocol.pane(self.number, shell)
-
 
 class _JsonPane(Pane):
-    """JSON that grows, readable: an answer of a given form."""
+    """An answer in JSON, indented as it grows."""
 
     def __init__(self, number: int, block: Block, message: Message) -> None:
         super().__init__(number, block, message)
@@ -241,13 +230,13 @@ class _JsonPane(Pane):
         self._units = 0
         self._below = ""
 
-    def grow(self, message: Message) -> list[Op]:  # noqa: ARG002 - what only other panes need
+    def grow(self, message: Message) -> list[Op]:  # noqa: ARG002 - only other panes need it
         ops = self._write()
         self.finished = self.block.ended is not None
         return ops + self._end() if self.finished else ops
 
     def _end(self) -> list[Op]:
-        """The operations that show all of it as it stays: coloured, unless it is long."""
+        """The operations that show its final form: coloured, unless it is long."""
         if len(self.block.text) > COLOURED:
             ops = self._show(self._cleaner.finish())
         else:
@@ -261,7 +250,7 @@ class _JsonPane(Pane):
         return ops
 
     def _write(self) -> list[Op]:
-        """The operations for what has come of the JSON."""
+        """The operations for the JSON that is new."""
         ops: list[Op] = []
         if not self._blocks:
             self._blocks = [_CODE, _CODE_END]
@@ -273,7 +262,7 @@ class _JsonPane(Pane):
             self._fed = len(parts)
             self._left -= len(fresh)
             text = "".join([part for _, part in self._json.feed(fresh)])
-            # After the escapes in strings are decoded: a key may be written with them.
+            # Decoded first: an API key may be written with escapes.
             ops += self._show(self._cleaner.feed(self._keys.feed(text)))
         return ops
 
@@ -290,31 +279,30 @@ class _JsonPane(Pane):
 
 
 class _ToolPane(_JsonPane):
-    """A tool call: its input grows as readable JSON; its result follows, and folds it."""
+    """A tool call: its input grows as indented JSON, and its result folds it."""
 
     def __init__(self, number: int, block: Block, message: Message) -> None:
         super().__init__(number, block, message)
-        self._label = ""
         self._known: tuple[bool, object, bool] | None = None
-        self._waits = False  # for what is going to come of it
+        self._waits = False  # for its result
         self._result: list[str] = []
 
     def grow(self, message: Message) -> list[Op]:
         if not self._blocks:
-            self._label = html.tool_label(self.block)
+            self.label = html.tool_label(self.block)
         ops = self._write()
         runs = message.runs_tools and self.block.type == "tool_use"
         runs = runs and (not message.complete or bool(message.calls))
         self._waits = runs and not isinstance(self.block.run, ToolRan)
         ops += self._settle()
-        # A call that is complete is lost all the same if its message then breaks off.
+        # A complete call is lost, too, if its message breaks off later.
         self.finished = self.block.lost or (message.complete and not self._waits)
         return ops
 
     def _settle(self) -> list[Op]:
-        """The operations for what has become known of a call whose input is complete."""
+        """The operations for a change in a call with complete input."""
         known = (self.block.lost, self.block.run, self._waits)
-        if self.block.ended is None or known == self._known:  # to look at the input is dear
+        if self.block.ended is None or known == self._known:  # to render the input is slow
             return []
         ops: list[Op] = []
         if self.block.lost or not self._known:
@@ -323,33 +311,19 @@ class _ToolPane(_JsonPane):
         if not self._result and (result := html.tool_result(self.block)):
             self._result = [result]
             ops.append(protocol.patch(self.number, 1, 0, result))
-        self._label = html.tool_label(self.block)
-        return [
-            *ops,
-            protocol.label(self.number, self._label),
-            protocol.fold(self.number, is_open=self._is_open),
-        ]
+        self.label = html.tool_label(self.block)
+        return ops + self._folding()
 
     @property
-    def _is_open(self) -> bool:
+    def is_open(self) -> bool:  # type: ignore[override]
         return self._known is None or (self._waits and not self.block.lost)
-
-    def whole(self) -> list[Op]:
-        return [
-            *super().whole(),
-            protocol.label(self.number, self._label),
-            protocol.fold(self.number, is_open=self._is_open),
-        ]
 
     def html_blocks(self) -> list[str]:
         return [*super().html_blocks(), *self._result]
 
-    def _pane(self) -> Op:
-        return protocol.pane(self.number, html.pane("", "", is_open=True))
 
-
-class AskedPane(Pane):
-    """A call that is hidden, but for as long as the reader is asked whether it may run."""
+class ConfirmedPane(Pane):
+    """A hidden call, shown only while the reader is asked to allow it."""
 
     def __init__(self, number: int, block: Block, message: Message) -> None:
         super().__init__(number, block, message)
@@ -357,7 +331,7 @@ class AskedPane(Pane):
         self._blocks = [html.block(block, message, is_open=True)]
 
     def hide(self) -> list[Op]:
-        """The operations that leave nothing of it to be seen."""
+        """The operations that empty it."""
         self._blocks = []
         return [protocol.patch(self.number, 0, 0, "")]
 
@@ -372,7 +346,7 @@ def pane_for(
         block: The block.
         message: The message that it is part of.
         sources: The sources of the reply, to which a text may add.
-        is_json: Whether it is a text that is shown as JSON.
+        is_json: Whether it is text that is shown as JSON.
     """
     if is_json:
         return _JsonPane(number, block, message)

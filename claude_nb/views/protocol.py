@@ -1,4 +1,4 @@
-"""What Python and the page say to each other. This file is the whole of it.
+"""The messages between Python and the page, all of them.
 
 A cell (``live.js``)
 ====================
@@ -6,68 +6,66 @@ A cell (``live.js``)
 A reply on the page is a list of *panes*, one for each content block, numbered from 0. A pane has
 *blocks* of HTML, numbered from 0: directly in the reply, or inside the pane's ``<details>``.
 
-Kernel to page: one message a frame, ``{"frame": n, "ops": [...]}``. Frames count from 1 without a
-gap; a page that sees a gap asks for all of it. ``{"frame": n, "reset": true, "ops": [...]}`` is all
-of it: the page forgets what it has. The same stands in the model's state ``snapshot``, for a page
-that comes later. The operations:
+Kernel to page: one message a frame, ``{"frame": n, "ops": [...]}``. Frames are numbered from 1; a
+page that misses a number asks for everything. ``{"frame": n, "reset": true, "ops": [...]}`` is
+everything, and replaces what the page has. The model's state ``snapshot`` holds the same, for a
+page that is opened later. The operations:
 
 ==========  ==================================================================================
 ``pane``    ``{op, pane, html}``: a new pane; ``html`` is ``""`` or an empty ``<details>``
-``label``   ``{op, pane, html}``: what its ``<summary>`` holds
+``label``   ``{op, pane, html}``: the contents of its ``<summary>``
 ``fold``    ``{op, pane, open}``: open or fold it, unless the reader has done so by hand
 ``patch``   ``{op, pane, block, keep, html, rest}``: the block's HTML becomes
             ``old[:keep] + html + old[len(old) - rest:]``, counted in UTF-16 code units;
-            ``rest`` (left out where it is 0) says that text grows inside a code element;
+            ``rest`` (left out if it is 0) means that text grows inside a code element;
             ``keep`` 0 and an empty ``html`` remove the last block
-``seam``    ``{op, pane, after, html}``: a line behind the first ``after`` blocks of the pane
+``seam``    ``{op, pane, after, html}``: a line after the first ``after`` blocks of the pane
 ``status``  ``{op, model, doing, elapsed, simulated, wait}``: the line above, with seconds elapsed;
-            ``wait`` (left out where nothing is waited for) are the seconds left, which the page
-            counts down in the place of ``{}`` in ``doing``
-``confirm`` ``{op, pane, call, said}``: ask whether the call in this pane may run, and name it by
-            its id; ``pane`` and ``call`` are null once nobody is asked any more. A call that is
-            hidden gets a pane for that long, whose one block holds its ``<details>``
+            ``wait`` (left out if the reply waits for nothing) is the seconds left, which the page
+            counts down in place of ``{}`` in ``doing``
+``confirm`` ``{op, pane, call, said}``: ask whether the call in this pane, with this id, may run;
+            ``said`` is for a screen reader. ``pane`` and ``call`` are null to ask no longer. A
+            hidden call has a pane meanwhile, whose one block holds its ``<details>``
 ``done``    ``{op, said}``: the reply has ended; ``said`` is for a screen reader
 ==========  ==================================================================================
 
 ``{"ack": n}`` answers a message of the page that carried ``n``.
 
-Where ``columns``, which stands in the model's state, is more than 1, that many replies stand side
-by side, each with frames of its own: what is said about one of them carries its ``column``, from 0,
-in both directions. The state ``snapshot`` is then ``{"columns": [...]}``, all of each. A ``stop``
-without a column stops all of them, and ``resync`` and ``gone`` are about all of them too.
+If ``columns`` in the model's state is more than 1, that many replies are side by side, each with
+its own frames: a message about one of them carries its ``column``, from 0, in both directions. The
+state ``snapshot`` is then ``{"columns": [...]}``, a snapshot of each. A ``stop`` without a column
+stops all of them; ``resync`` and ``gone`` are about all of them, too.
 
-Page to kernel: ``{"op": "stop", "n": n}`` stop the reply; ``{"op": "resync"}`` send all of it;
+Page to kernel: ``{"op": "stop", "n": n}`` stop the reply; ``{"op": "resync"}`` send everything;
 ``{"op": "fold", "pane": i, "open": bool}`` the reader opened or folded a pane;
 ``{"op": "asked", "call": id}`` the page shows the question of ``confirm`` about that call, and
 ``{"op": "confirm", "call": id, "allow": bool}`` is its answer;
-``{"op": "gone"}`` the page shows it no longer, as when the settled output took its place.
+``{"op": "gone"}`` the page no longer shows the widget, as when the saved output replaced it.
 
 A chat (``chat.js``)
 ====================
 
-A chat on the page is a list of *turns*, each a question with its answer, under a key of its own.
+A chat on the page is a list of *turns*, each a question with its answer, with a key of its own.
 
-Kernel to page: ``{"chat": n, "ops": [...]}``, counted from 1 without a gap, as frames are; and with
-``"reset": true`` all of it, which stands in the model's state ``snapshot`` too. The operations:
+Kernel to page: ``{"chat": n, "ops": [...]}``, numbered from 1 as frames are; with ``"reset": true``
+it is everything, as in the model's state ``snapshot``. The operations:
 
 ===========  =================================================================================
-``turns``    ``{op, keep, turns}``: the first ``keep`` turns stay, these follow, no others do. A
+``turns``    ``{op, keep, turns}``: the first ``keep`` turns stay, and these replace the rest. A
              turn is ``{key, prompt, source, asked_in, at, answer}``: the question as HTML and as it
              was written, the cell in which it was asked or ``""``, which of how many versions it
              is (``[2, 3]``), and the answer or null while there is none:
-             ``{html, below, usage, line, source, simulated}``, all but the last two HTML or words
-             of ``render.chat.Answer``
+             ``{html, below, usage, line, source, simulated}``, as in ``render.chat.Answer``
 ``frame``    ``{op, turn, frame, ops}``: a frame of that turn's answer, as in a cell; with ``reset``
-             all of it
-``about``    ``{op, mark, name, cost, cleared, files}``: the class that the output has which
-             holds its saved form, the conversation, what it has cost in words,
-             whether there is something to bring back, and ``[{file, note}]``, what goes along with
-             the next question
+             everything
+``about``    ``{op, mark, name, cost, cleared, files}``: the class of the output that holds the
+             saved form, the conversation, its cost as text, whether there are turns to bring back,
+             and ``[{file, note}]``, the files that are sent with the next question
 ``refused``  ``{op, prompt, error}``: this question was not sent, and why
-``settled``  ``{op, version}``: what is saved in the notebook is now this version of the output
+``settled``  ``{op, version}``: the notebook now holds this version of the saved form
 ===========  =================================================================================
 
-``{"ack": n, ...}`` answers a message that carried ``n``, with ``error`` where it was refused.
+``{"ack": n, ...}`` answers a message that carried ``n``, with ``error`` if it was refused.
 
 Page to kernel, each with ``n``: ``{"op": "send", "text", "model", "effort"}``;
 ``{"op": "retry", "turn", "model", "effort"}``;
@@ -78,14 +76,14 @@ in that turn; ``{"op": "pick", "turn", "by"}``, ``by`` -1 or 1: go to the versio
 ``{"op": "complete", "text"}``, the text before the cursor, answered with
 ``{"matches": [{name, about}]}``; ``{"op": "export", "form"}``, ``copy`` (answered with ``text``),
 ``markdown`` or ``notebook`` (with ``said``). Without ``n``: ``asked`` and ``confirm``, as in a
-cell; ``{"op": "resync"}``; ``{"op": "covered"}``: the page can show the chat over its saved output,
-so that takes the widget's place. ``{"op": "saved"}``, with ``n``, is answered with
-``{"data", "metadata"}``, the output as it is to be saved: a page that was loaded anew puts it in,
-since what Python displays again reaches only the page that saw it displayed.
+cell; ``{"op": "resync"}``; ``{"op": "covered"}``: the page can show the chat over its saved form,
+so that replaces the widget. ``{"op": "saved"}``, with ``n``, is answered with
+``{"data", "metadata"}``, the output to be saved: a page that was loaded anew puts it in, since an
+update reaches only a page that received the display it updates.
 
-A question names its model and effort because ipywidgets holds a change of the state back until the
-kernel has acknowledged the one before it, while messages go at once: they may overtake it. For the
-same reason nothing that a message means may depend on the state.
+A question names its model and effort because messages may overtake changes of the state: ipywidgets
+holds a change back until the kernel has acknowledged the one before it. So no message may depend on
+the state.
 
 The model's other state: ``model``, ``effort``, ``draft``, ``height``, ``busy``, ``turns``,
 ``cost``, ``models`` and ``efforts``.
@@ -117,7 +115,7 @@ def pane(number: int, html: str) -> Op:
 
 
 def label(number: int, html: str) -> Op:
-    """What a folding pane's summary says."""
+    """The contents of a pane's ``<summary>``."""
     return {"op": "label", "pane": number, "html": html}
 
 
@@ -133,30 +131,30 @@ def patch(number: int, block: int, keep: int, html: str, rest: int = 0) -> Op:
 
 
 def seam(number: int, after: int, html: str) -> Op:
-    """A line behind the first ``after`` blocks of a pane."""
+    """A line after the first ``after`` blocks of a pane."""
     return {"op": "seam", "pane": number, "after": after, "html": html}
 
 
 def status(
     model: str, doing: str, elapsed: float, *, simulated: bool, wait: float | None = None
 ) -> Op:
-    """The line above the reply; seconds elapsed, and left to wait, from which clocks go on."""
+    """The line above the reply, with the seconds elapsed and the seconds left to wait."""
     facts = {"model": model, "doing": doing, "elapsed": round(elapsed, 3), "simulated": simulated}
     return {"op": "status", **facts} | ({} if wait is None else {"wait": round(wait, 3)})
 
 
 def confirm(number: int | None = None, call: str | None = None, said: str = "") -> Op:
-    """Ask whether the call in a pane may run, or take the question away."""
+    """Ask whether the call in a pane may run, or ask no longer."""
     return {"op": "confirm", "pane": number, "call": call, "said": said}
 
 
 def done(said: str) -> Op:
-    """The reply has ended; ``said`` is what a screen reader announces."""
+    """The reply has ended; a screen reader announces ``said``."""
     return {"op": "done", "said": said}
 
 
 def turns(keep: int, following: list[dict[str, Any]]) -> Op:
-    """The first ``keep`` turns stay; these follow."""
+    """The first ``keep`` turns stay; these replace the rest."""
     return {"op": "turns", "keep": keep, "turns": following}
 
 
@@ -177,5 +175,5 @@ def refused(prompt: str, error: str) -> Op:
 
 
 def settled(version: int) -> Op:
-    """What is saved in the notebook is this version."""
+    """The notebook holds this version of the saved form."""
     return {"op": "settled", "version": version}

@@ -1,4 +1,4 @@
-"""A view for a terminal: plain text as it comes, thinking dimmed, a usage line at the end."""
+"""Shows a reply in a terminal: plain text as it comes, thinking dimmed, usage at the end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from claude_nb.render.text import closed, usage_lines
 from claude_nb.render.text_runs import raw, text_runs
 from claude_nb.streaming.block import TOOL_CALLS
 from claude_nb.streaming.events import ToolRan
-from claude_nb.views.painter import by_input
+from claude_nb.views.confirmation import by_input
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,10 +28,10 @@ _PERIOD = 1 / 30
 
 
 class TerminalView:
-    """Writes a reply to standard output, each piece once, as it comes.
+    """Writes a reply to standard output as it comes, each character once.
 
     Args:
-        name: What stands above it, where it is not clear what it answers.
+        name: The title above the reply; by default none.
     """
 
     def __init__(self, name: str = "") -> None:
@@ -48,12 +48,12 @@ class TerminalView:
         self._column = 0
         self._colour = sys.stdout.isatty()
         if name:
-            self._write(f"── {name}\n", quiet=True)
+            self._line(f"── {name}")
 
     def frame(self, reply: Reply, now: float) -> float:  # noqa: ARG002 - a terminal has no clock
         """Write what is new."""
         for note in reply.notes[self._notes :]:
-            self._write(f"[{note}]\n", quiet=True)
+            self._line(f"[{note}]")
         self._notes = len(reply.notes)
         for number, blocks in enumerate(text_runs(reply)):
             if blocks[0].type == "text":
@@ -61,8 +61,7 @@ class TerminalView:
             elif reply.shows(blocks[0]):
                 self._block(number, blocks[0])
         if reply.waiting not in (None, self._waiting):
-            self._newline()
-            self._write(f"[{labels.status(reply)}]\n", quiet=True)
+            self._line(f"[{labels.status(reply)}]")
         self._waiting = reply.waiting
         sys.stdout.flush()
         return _PERIOD
@@ -74,28 +73,24 @@ class TerminalView:
         return by_input(call)
 
     def settle(self, reply: Reply) -> None:
-        """Write the rest, the card if there is one, and the usage line."""
+        """Write the rest, the card if there is one, and the usage."""
         self.frame(reply, 0.0)
         if self._sources:
-            self._newline()
-            self._write(f"{plain_text(self._sources.to_markdown())}\n", quiet=True)
+            self._line(plain_text(self._sources.to_markdown()))
         if note := labels.card(reply):
-            self._newline()
-            self._write(f"[{note.title}] {note.text}\n", quiet=False)
+            self._line(f"[{note.title}] {note.text}", quiet=False)
         if lines := usage_lines(reply):
-            self._newline()
-            self._write(f"{lines}\n", quiet=True)
+            self._line(lines)
         self._flush()
         sys.stdout.write(self._cleaner.finish())
         sys.stdout.flush()
 
     def _passage(self, number: int, blocks: Sequence[Block]) -> None:
-        """Write what is new of a text, and behind what it cites the numbers of its sources."""
+        """Write what is new of a text, and the numbers of its sources after what cites them."""
         begin = sum(len(block.text) for block in blocks[: self._ended[number]])
         for place in range(self._ended[number], len(blocks)):
             block = blocks[place]
-            if number not in self._written:
-                self._begin(number)
+            self._begin(number)
             self._more(number, block.text, begin, quiet=False)
             if block.ended is None:
                 return
@@ -106,29 +101,31 @@ class TerminalView:
                 self._put(mark, quiet=True)
 
     def _block(self, number: int, block: Block) -> None:
-        if number not in self._written:
-            self._begin(number)
+        if self._begin(number):
             if block.type == "thinking":
-                self._write("thinking… ", quiet=True)
+                self._write("thinking… ")
             elif block.type in TOOL_CALLS:
-                self._write(f"[{block.name}] ", quiet=True)
+                self._write(f"[{block.name}] ")
         if not self._ended[number] and (result := results.read(block)):
             self._ended[number] = 1
-            self._write(f"{plain_text(results.to_markdown(result))}\n", quiet=True)
+            self._line(plain_text(results.to_markdown(result)))
         elif not self._ended[number]:
             self._more(number, block.text, 0, quiet=True)
         if isinstance(block.run, ToolRan) and number not in self._ran:
             self._ran.add(number)
-            self._newline()
-            self._write(f"[{block.name}]{labels.call_outcome(block)}\n", quiet=True)
+            self._line(f"[{block.name}]{labels.call_outcome(block)}")
 
-    def _begin(self, number: int) -> None:
+    def _begin(self, number: int) -> bool:
+        """Begin a line for a block, and return whether it is the block's first."""
+        if number in self._written:
+            return False
         self._newline()
         self._last = number
         self._written[number] = 0
+        return True
 
     def _more(self, number: int, text: str, begin: int, *, quiet: bool) -> None:
-        """Write what is new of a text, or of a part of one that begins at that place in it."""
+        """Write what is new of a text, or of the part that begins at ``begin``."""
         done = self._written[number] - begin
         if len(text) > done:
             if number != self._last:  # a text that goes on after another request's thinking
@@ -136,29 +133,34 @@ class TerminalView:
             self._last = number
             fresh = self._keys[number].feed(text[done : max(0, MOST - begin)])
             if quiet:
-                self._write(fresh, quiet=True)
+                self._write(fresh)
             else:
                 shown = (self._space + fresh).rstrip()
                 self._space = (self._space + fresh)[len(shown) :]
-                self._put(shown, quiet=False)
+                self._put(shown)
             if begin + len(text) > MOST >= begin + done:
-                self._write(" […] ", quiet=True)
+                self._write(" […] ")
         self._written[number] = begin + len(text)
+
+    def _line(self, text: str, *, quiet: bool = True) -> None:
+        """Write lines of their own."""
+        self._newline()
+        self._put(f"{text}\n", quiet=quiet)
 
     def _newline(self) -> None:
         self._flush()
         if self._column:
-            self._put("\n", quiet=False)
+            self._put("\n")
 
     def _flush(self) -> None:
         space, self._space = self._space, ""
-        self._put(space, quiet=False)
+        self._put(space)
 
-    def _write(self, text: str, *, quiet: bool) -> None:
+    def _write(self, text: str) -> None:
         self._flush()
-        self._put(text, quiet=quiet)
+        self._put(text, quiet=True)
 
-    def _put(self, text: str, *, quiet: bool) -> None:
+    def _put(self, text: str, *, quiet: bool = False) -> None:
         # Cleaned, so that no reply can move the cursor or write to the clipboard by an escape.
         safe = self._cleaner.feed(redact(text))
         sys.stdout.write(f"\x1b[2m{safe}\x1b[0m" if quiet and self._colour else safe)
@@ -167,5 +169,5 @@ class TerminalView:
 
 
 def _ends_in_code(text: str) -> bool:
-    """Whether what stands behind a text is part of a code block, or of the line that ends it."""
+    """Whether a text ends in a code block, or in the line that closes one."""
     return closed(text) != text or text.rstrip().endswith(("```", "~~~"))

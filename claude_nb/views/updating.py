@@ -2,87 +2,44 @@
 
 from __future__ import annotations
 
-import threading
+import math
 import time
-from typing import TYPE_CHECKING, Any, Self
-from uuid import uuid4
-
-from IPython.display import display, update_display
+from typing import TYPE_CHECKING
 
 from claude_nb.render import html, saved_output, text
-from claude_nb.views.painter import by_input
+from claude_nb.views.confirmation import by_input
+from claude_nb.views.displayed_output import DisplayedOutput
+from claude_nb.views.pace import Pace
 
 if TYPE_CHECKING:
     from claude_nb.reply import Reply
     from claude_nb.streaming.block import Block
-
-_PERIOD = 0.25
-"""Seconds between frames of a short reply."""
-
-_CHARACTERS_PER_SECOND = 400_000
-"""HTML that a page takes without stumbling; a longer reply is drawn less often."""
-
-
-class UpdatingOutput:
-    """The output of a cell, whose contents are replaced by what they have become."""
-
-    def __init__(self) -> None:
-        self._display_id = uuid4().hex
-        self._lock = threading.Lock()
-        self._last: tuple[dict[str, str], dict[str, Any]] | None = None
-
-    def send(self, data: dict[str, str], metadata: dict[str, Any]) -> None:
-        """Show this: in a new output of the cell that runs, or from then on in that output."""
-        with self._lock:
-            if self._last is None:
-                display(data, metadata=metadata, raw=True, display_id=self._display_id)
-            else:
-                update_display(data, metadata=metadata, raw=True, display_id=self._display_id)
-            self._last = data, metadata
-
-    def repeat(self) -> None:
-        """Send it again, for who hears only what is said while a cell runs."""
-        with self._lock:
-            if self._last is not None:
-                data, metadata = self._last
-                update_display(data, metadata=metadata, raw=True, display_id=self._display_id)
 
 
 class UpdatingView:
     """Shows a reply in a cell's output where no widget can answer."""
 
     def __init__(self) -> None:
-        self._output = UpdatingOutput()
-        self.repeat = self._output.repeat
+        self.output = DisplayedOutput()
+        self._pace = Pace(shortest=0.25, longest=math.inf)
 
     def frame(self, reply: Reply, now: float) -> float:
-        """Send the whole reply again; the longer it is, the less often."""
-        with Period() as period:
-            page = html.reply(reply, now=now)
-            self._output.send({"text/html": page, "text/plain": text.plain(reply) or "…"}, {})
-        return period.after(page)
+        """Send the whole page again; the longer it is, the less often."""
+        start = time.perf_counter()
+        page = self.page(reply, now)
+        self.output.show(page)
+        return self._pace.pause(start, len(page["text/html"]))
+
+    def page(self, reply: Reply, now: float) -> dict[str, str]:
+        """The output while the reply grows."""
+        return {"text/html": html.reply(reply, now=now), "text/plain": text.plain(reply) or "…"}
 
     def confirm(self, call: Block) -> bool | None:
         """Ask in the cell."""
         return by_input(call)
 
     def settle(self, reply: Reply) -> None:
-        """Replace it with what is saved: three forms and the record."""
-        self._output.send(
+        """Replace the page with what is saved: three forms and the record."""
+        self.output.show(
             saved_output.mimebundle(reply), saved_output.metadata(reply, reply.request)
         )
-
-
-class Period:
-    """How long to wait after a page: the dearer it was to make and to send, the longer."""
-
-    def __enter__(self) -> Self:
-        self._start = time.perf_counter()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._cost = time.perf_counter() - self._start
-
-    def after(self, page: str) -> float:
-        """Seconds until the next page is worth sending."""
-        return max(_PERIOD, 10 * self._cost, len(page) / _CHARACTERS_PER_SECOND)

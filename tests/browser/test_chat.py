@@ -181,14 +181,14 @@ def test_writing_goes_on_when_the_output_takes_its_saved_form(open_chat, simulat
     """One who writes before the page has told the kernel that it shows the chat loses nothing."""
     simulator.enqueue(Stream(said("Hello.")))
     slow = """import threading
-from claude_nb.chat.chat import messages
-goes_on = threading.Event()
+from claude_nb.chat.messages import Messages
+goes_on, at_once = threading.Event(), Messages.on_covered
 def slow(*message):
     def later():
         goes_on.wait(60)
-        messages.covered(*message)
+        at_once(*message)
     threading.Thread(target=later).start()
-messages.HANDLERS["covered"] = slow
+Messages.on_covered = slow
 chat = claude_nb.Chat()
 chat"""
     chat = open_chat(slow, covers=False, front_end=front_end)

@@ -1,15 +1,17 @@
-"""One thread paints many replies: each as it grows, none in another's way."""
+"""One thread draws many replies, and none of them delays another."""
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import weakref
 
 import claude_nb
 from claude_nb.reply import Reply
 from claude_nb.request.request import Request
 from claude_nb.simulator import Stream
-from claude_nb.views.background import paint
+from claude_nb.views.background import catch_up, paint
 from tests.played import said, start, text
 
 PATIENCE = 60
@@ -17,7 +19,7 @@ PATIENCE = 60
 
 
 class Watched:
-    """A view that notes the lengths of what it draws, and can fail."""
+    """A view that notes the lengths of what it draws, and fails where ``fails`` names a method."""
 
     def __init__(self, fails: str = "") -> None:
         self.frames: list[int] = []
@@ -29,7 +31,7 @@ class Watched:
         self.bug: Exception | None = None
 
     def frame(self, reply, now):
-        if self.fails == "frame" and reply.blocks:
+        if "frame" in self.fails and reply.blocks:
             raise RuntimeError("a bad frame")
         self.frames.append(len(reply.text))
         self.times.append(time.monotonic())
@@ -37,7 +39,7 @@ class Watched:
         return 1 / 30
 
     def settle(self, reply):
-        if self.fails == "settle":
+        if "settle" in self.fails:
             raise RuntimeError("a bad end")
         self.settled = reply.text
 
@@ -89,8 +91,10 @@ def test_many_at_once(api):
 
 
 def test_what_fails_stops_no_other(api):
-    """A view that cannot draw is told to its owner; its reply is whole, and so are the others."""
-    for fails in ("frame", "settle", "ended"):
+    """The owner is told all that failed in its view; the reply is whole, and so are the others."""
+    both = "a bad frame; a bad end (2 sub-exceptions)"
+    told = {"frame": "a bad frame", "settle": "a bad end", "frame settle": both, "ended": "None"}
+    for fails, failure in told.items():
         api.enqueue(Stream(said("Whole"), delay=0.05), Stream(said("Other")))
         view, other = Watched(fails), Watched()
         reply = painted(view)
@@ -99,7 +103,16 @@ def test_what_fails_stops_no_other(api):
         assert other.ended.wait(PATIENCE)
 
         assert (reply.text, other.settled) == ("Whole", "Other")
-        assert (str(view.bug), other.bug) == (
-            {"frame": "a bad frame", "settle": "a bad end", "ended": "None"}[fails],
-            None,
-        )
+        assert (str(view.bug), other.bug) == (failure, None)
+
+
+def test_a_reply_that_has_ended_is_released(api):
+    """Nothing of the painter's keeps it until the next one ends."""
+    api.enqueue(Stream(said("Hello")))
+    view = Watched()
+    reply = weakref.ref(painted(view))
+    assert view.ended.wait(PATIENCE)
+    catch_up()
+    gc.collect()
+
+    assert reply() is None

@@ -171,14 +171,14 @@ def test_a_hidden_call_is_shown_while_it_is_asked_about():
         return applied(made)
 
     # It may be asked about, on another thread, before it has come here.
-    frames.asking = Block(0, 0.0, {"type": "tool_use", "id": "toolu_1", "name": "look_up"})
+    frames.confirming = Block(0, 0.0, {"type": "tool_use", "id": "toolu_1", "name": "look_up"})
     before = grow(sent, start(), *text("Let me see."))
     *call, stop = tool_use('{"city": "Lisbon"}', index=1)
     half = grow(*call)
     asked = grow(stop, *end("tool_use"))
     (question,) = [op for op in made[-1]["ops"] if op["op"] == "confirm"]
     late = applied([frames.snapshot(reply, 9.0)])
-    frames.asking = None
+    frames.confirming = None
     after = grow()
     whole = grow({"type": "tool_ran"}, sent, start(), *text("It is warm."), *end())
 

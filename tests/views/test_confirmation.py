@@ -1,4 +1,4 @@
-"""A question about a call: put on one thread, answered on another."""
+"""Whether a call may run: asked on one thread, answered on another."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from concurrent.futures import Future
 import pytest
 
 from claude_nb.streaming.block import Block
-from claude_nb.views.question import Question
+from claude_nb.views.confirmation import Confirmation
 
 
 def block(call: str) -> Block:
@@ -16,12 +16,12 @@ def block(call: str) -> Block:
 
 
 class Shown:
-    """Where questions are shown, and who puts them."""
+    """Records what is shown, and asks about calls."""
 
     def __init__(self) -> None:
         self.calls: list[str | None] = []
         self.asked = threading.Event()
-        self.question = Question(self._show)
+        self.confirmation = Confirmation(self._show)
 
     def _show(self, call: Block | None) -> None:
         self.calls.append(call and call.id)
@@ -33,13 +33,13 @@ class Shown:
         self.asked.clear()
         answer: Future[bool | None] = Future()
         threading.Thread(
-            target=lambda: answer.set_result(self.question.put(block(call))), daemon=True
+            target=lambda: answer.set_result(self.confirmation.ask(block(call))), daemon=True
         ).start()
         assert self.asked.wait(20)
         return answer
 
     def hear(self, op: str, call: str, **more: bool) -> None:
-        assert self.question.receive({"op": op, "call": call, **more})
+        assert self.confirmation.receive({"op": op, "call": call, **more})
 
 
 @pytest.mark.parametrize("allow", [True, False])
@@ -48,7 +48,7 @@ def test_it_is_answered(allow):
     shown = Shown()
     answer = shown.put("a")
 
-    assert not shown.question.receive({"op": "stop"})
+    assert not shown.confirmation.receive({"op": "stop"})
     shown.hear("asked", "a")
     shown.hear("confirm", "a", allow=allow)
 
@@ -75,7 +75,7 @@ def test_only_its_own_answer_counts():
 
 def test_where_no_page_shows_it_nobody_was_asked(monkeypatch):
     """That of an earlier one is not this."""
-    monkeypatch.setattr("claude_nb.views.question.PATIENCE", 0.05)
+    monkeypatch.setattr("claude_nb.views.confirmation.PAGE_TIMEOUT", 0.05)
     shown = Shown()
     answer = shown.put("b")
     shown.hear("asked", "a")
@@ -89,8 +89,8 @@ def test_what_is_withdrawn_is_not_allowed(is_seen):
     answer = shown.put("a")
     if is_seen:
         shown.hear("asked", "a")
-    shown.question.withdraw()
+    shown.confirmation.withdraw()
 
     assert answer.result(5) is False
-    assert shown.question.put(block("b")) is False
+    assert shown.confirmation.ask(block("b")) is False
     assert shown.calls == ["a", None]

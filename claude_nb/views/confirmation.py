@@ -1,24 +1,26 @@
-"""A question that is put to the reader on the page: may this call run?"""
+"""Asks the user whether Claude may run a tool call: on the page, or by ``input``."""
 
 from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING
 
+from claude_nb.render import labels
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from claude_nb.streaming.block import Block
 
-PATIENCE = 10.0
-"""Seconds in which a page from which an answer can come says that it shows the question."""
+PAGE_TIMEOUT = 10.0
+"""Seconds within which a page has to report that it shows the buttons."""
 
 
-class Question:
-    """Puts questions one after another; the answers come on other threads.
+class Confirmation:
+    """Asks on the page about one call after another; the page answers on other threads.
 
     Args:
-        show: Shows the question about a call on the page, or takes it away for None.
+        show: Shows the buttons for a call on the page, or removes them for None.
     """
 
     def __init__(self, show: Callable[[Block | None], object]) -> None:
@@ -29,12 +31,11 @@ class Question:
         self._answer: bool | None = None
         self._withdrawn = False
 
-    def put(self, call: Block) -> bool | None:
-        """Ask, and wait for the answer; an interrupt ends it.
+    def ask(self, call: Block) -> bool | None:
+        """Ask about a call, and wait for the answer; an interrupt ends the wait.
 
         Returns:
-            The answer, False where the question is withdrawn; None if no page says that it can
-            give one.
+            The answer, False after ``withdraw``; None if no page reports that it can give one.
         """
         with self._news:
             if self._withdrawn:
@@ -43,7 +44,7 @@ class Question:
         self._show(call)
         try:
             with self._news:
-                if not self._news.wait_for(lambda: self._seen or self._over, PATIENCE):
+                if not self._news.wait_for(lambda: self._seen or self._over, PAGE_TIMEOUT):
                     return None
                 self._news.wait_for(lambda: self._over)
                 return self._answer is True
@@ -57,16 +58,16 @@ class Question:
         return self._withdrawn or self._answer is not None
 
     def withdraw(self) -> None:
-        """Nobody waits for the answer any more, nor for any other."""
+        """Answer this and all later calls with False: the reply has ended."""
         with self._news:
             self._withdrawn = True
             self._news.notify_all()
 
     def receive(self, content: dict[str, object]) -> bool:
-        """Take in a message of the page, and say whether it was about questions.
+        """Take a message from the page, and return whether it was about a confirmation.
 
-        One about another call changes nothing, nor does a second answer: they come from a view in
-        which the question still stands.
+        A message about another call, or a second answer, changes nothing: it comes from a view
+        that still shows earlier buttons.
         """
         op = content.get("op")
         if op not in ("asked", "confirm"):
@@ -79,3 +80,18 @@ class Question:
                     self._answer = content.get("allow") is True
                 self._news.notify_all()
         return True
+
+
+def by_input(call: Block) -> bool | None:
+    """Ask by ``input``, in the cell or in the terminal, whether a call may run.
+
+    Returns:
+        The answer; None if nobody can be asked.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return None
+    try:
+        answer = input(f"Run {labels.call(call)}? [y/N] ")
+    except (EOFError, NotImplementedError):  # no terminal, or a kernel without a front end
+        return None
+    return answer.strip().lower() in ("y", "yes")
