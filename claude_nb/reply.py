@@ -49,8 +49,8 @@ class Reply(Progress):
         self._over = threading.Event()
         self._over.set()
 
-    def begins(self, stop: Callable[[], object], over: threading.Event) -> None:
-        """Say what ends the reply early, and what is set when it is over and its books are kept."""
+    def attach_stop(self, stop: Callable[[], object], over: threading.Event) -> None:
+        """Set what ends the reply early, and what is set when it is over and its cost recorded."""
         self._stop, self._over = stop, over
 
     def wait(self, timeout: float | None = None) -> Self:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import warnings
 from contextlib import nullcontext
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.client.connection import count_tokens
 from claude_nb.client.engine import Stream, call
 from claude_nb.client.retry import Policy
 from claude_nb.client.source import Warming
-from claude_nb.cost.models import DEFAULT_MODEL, facts, known_models
+from claude_nb.cost.models import DEFAULT_MODEL, facts, known_models, own_prices
 from claude_nb.cost.savings import payback
 from claude_nb.cost.usage import MILLION
 from claude_nb.render import labels
@@ -66,13 +67,14 @@ class CachedSystem(System):
         >>> claude_nb.ask("What does chapter 3 say?", system=manual)
     """
 
-    left_out: str
-    _counted: dict[str, int]
-
     def __init__(self, *sources: str | PathLike[str] | tuple[str, str], ttl: str = "5m") -> None:
         read, left_out = parts(sources)
-        super().__init__(read, ttl)
-        self.__dict__ |= {"left_out": left_out, "_counted": {}}
+        super().__init__(read, ttl, left_out)
+
+    @cached_property
+    def _counted(self) -> dict[str, int]:
+        """How many tokens it has, by model, as far as that was counted."""
+        return {}
 
     def tokens(self, model: str = DEFAULT_MODEL, *, client: Any = None) -> int:
         """Count its tokens, as the API does; it costs nothing, and no reply is made.
@@ -109,10 +111,13 @@ class CachedSystem(System):
             ClaudeError: It could not be written.
         """
         connection = session.connection(client)
+        own_prices()
         request = Request(_WORD, model=model, system=self, max_tokens=MIN_OUTPUT)
         budget = None if session.library else session.budget
         policy = Policy(pays_again=budget is None)
-        fits = budget.fitting(request, self._count(model, connection)) if budget else nullcontext()
+        fits = (
+            budget.reserve_for(request, self._count(model, connection)) if budget else nullcontext()
+        )
         with fits:
             reply = Reply(request)
             reply.expectation = session.cache.expect(request, connection, reply)

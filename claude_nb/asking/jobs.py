@@ -11,25 +11,26 @@ import atexit
 import threading
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from claude_nb.asking import asking
 from claude_nb.conversation.history import first_words
 from claude_nb.errors import InputError
 from claude_nb.render import labels
 from claude_nb.render.table import Table
-from claude_nb.request.place import current_place, shell
+from claude_nb.request.place import shell
 from claude_nb.streaming.progress import Outcome
-from claude_nb.tools.tools import Tools
 from claude_nb.views import background
 from claude_nb.views.background import NullView
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from claude_nb.asking.question import Question
     from claude_nb.client.engine import Stream
     from claude_nb.reply import Reply
     from claude_nb.request.place import Place
+    from claude_nb.tools.tools import Tools
     from claude_nb.views.painter import View
 
 _LAST_WORDS = 2.0
@@ -75,35 +76,33 @@ class Jobs:
 
     def begin(
         self,
-        prompt: str,
+        question: Question,
         show: Callable[[Stream, Reply], View],
         ended: Callable[[Reply, Exception | None], object] = lambda reply, bug: None,  # noqa: ARG005
         *,
         unseen: bool = False,
         repeat: Callable[[], object] | None = None,
-        **arguments: Any,
     ) -> Reply:
         """``asking.begin`` for a job.
 
         Args:
-            prompt: The user's words.
+            question: What is asked.
             show: Makes what it is shown in.
             ended: Called when it has ended.
             unseen: Whether it is not shown until somebody waits for it.
             repeat: Sends its output again, where that may not be heard between two cells.
-            **arguments: As for ``asking.begin``.
         """
-        place = current_place()
-        self._stop_earlier(place)
+        self._stop_earlier(question.place)
         begun: list[Job] = []
 
         def shown(stream: Stream, reply: Reply) -> View:
-            reply.shown_in = place.execution
+            reply.shown_in = question.place.execution
             view = show(stream, reply)
-            begun.append(self._add(prompt, place, reply))
+            job = self._add(question, reply)
+            begun.append(job)
             if repeat is not None:
-                begun[0].repeat = repeat
-                self._listen(begun[0])
+                job.repeat = repeat
+                self._listen(job)
             return view
 
         def finished(reply: Reply, bug: Exception | None) -> None:
@@ -112,14 +111,14 @@ class Jobs:
             finally:
                 self._end(begun[0], unseen=unseen)
 
-        return asking.begin(prompt, shown, finished, place=place, **arguments)
+        return asking.begin(question, shown, finished)
 
-    def _add(self, prompt: str, place: Place, reply: Reply) -> Job:
+    def _add(self, question: Question, reply: Reply) -> Job:
         with self._lock:
             if not self._count:
                 atexit.register(self.close)
             self._count += 1
-            job = Job(self._count, prompt, place, reply)
+            job = Job(self._count, question.request.prompt, question.place, reply)
             self._jobs.append(job)
             return job
 
@@ -214,13 +213,8 @@ jobs = Jobs()
 """The jobs of this process."""
 
 
-def start(prompt: str, *, view: str = "auto", **arguments: Any) -> Reply:
+def start(question: Question) -> Reply:
     """Ask in the background: the reply grows in an output of the cell that runs, which goes on.
-
-    Args:
-        prompt: The user's words.
-        view: As for ``ask``.
-        **arguments: As for ``ask``, without ``show``.
 
     Returns:
         The reply, which has ``wait`` and ``stop``.
@@ -228,26 +222,25 @@ def start(prompt: str, *, view: str = "auto", **arguments: Any) -> Reply:
     Raises:
         InputError: The request cannot be sent as it is; nothing was sent.
     """
-    kind = asking.fitting() if view == "auto" else view
-    check_tools(kind, arguments.get("tools"))
+    kind = asking.fitting() if question.view == "auto" else question.view
+    check_tools(kind, question.tools)
     if kind == "live":
-        return jobs.begin(prompt, _live, **arguments)
+        return jobs.begin(question, _live)
     if kind == "updating":
         from claude_nb.views.updating import UpdatingView
 
         updating = UpdatingView()
-        show = partial(_begun, updating)
-        return jobs.begin(prompt, show, repeat=updating.repeat, **arguments)
-    return jobs.begin(prompt, lambda _stream, _reply: NullView(), unseen=True, **arguments)
+        return jobs.begin(question, partial(_begun, updating), repeat=updating.repeat)
+    return jobs.begin(question, lambda _stream, _reply: NullView(), unseen=True)
 
 
-def check_tools(kind: str, tools: Any) -> None:
+def check_tools(kind: str, tools: Tools | None) -> None:
     """Refuse tools whose calls have to be allowed where nobody could be asked.
 
     Raises:
         InputError: They are such.
     """
-    if isinstance(tools, Tools) and tools.confirm and kind != "live":
+    if tools is not None and tools.confirm and kind != "live":
         raise InputError(
             "--confirm goes with --background only where a page can ask.",
             "Run it without --background, or with tools that need not be asked about.",

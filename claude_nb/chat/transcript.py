@@ -21,8 +21,9 @@ from claude_nb.views.frames import Frames, Pace
 from claude_nb.views.question import Question
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from claude_nb.asking import question
     from claude_nb.asking.conversation import Conversation
     from claude_nb.client.engine import Stream
     from claude_nb.conversation.history import Exchange
@@ -82,7 +83,7 @@ class LiveTurn:
 
     Attributes:
         turn: The question, with its answer once that has ended.
-        arguments: What it is asked with, as ``ask`` takes it.
+        asked: It, and how it is asked.
         lock: That of the chat.
         post: Sends the page an operation.
         reply: The answer as it grows, or None before the request is sent.
@@ -93,7 +94,7 @@ class LiveTurn:
     """
 
     turn: ChatTurn
-    arguments: Mapping[str, Any]
+    asked: question.Question
     lock: threading.RLock
     post: Callable[[Op], object]
     reply: Reply | None = None

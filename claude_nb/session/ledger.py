@@ -6,12 +6,12 @@ import csv
 import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.cost.models import facts
 from claude_nb.errors import InputError, redact
+from claude_nb.render.table import import_pandas
 from claude_nb.request.place import Place
 
 if TYPE_CHECKING:
@@ -212,13 +212,7 @@ class Ledger:
         Raises:
             InputError: pandas is not installed.
         """
-        try:
-            pandas = import_module("pandas")
-        except ImportError:
-            raise InputError(
-                "pandas is not installed.",
-                "Install it: %pip install pandas. Without it: claude_nb.ledger.to_csv(path)",
-            ) from None
+        pandas = import_pandas(". Without it: claude_nb.ledger.to_csv(path)")
         rows = [entry.row() for entry in list(self.entries)]
         frame = pandas.DataFrame(rows, columns=list(COLUMNS))
         counts = ["execution", "requests", *(name for name in COLUMNS if name.endswith("_tokens"))]

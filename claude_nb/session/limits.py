@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from claude_nb.client.connection import count_tokens
 from claude_nb.client.retry import Policy
 from claude_nb.errors import ClaudeError, InputError
-from claude_nb.session.budget import fit
+from claude_nb.session.budget import within_limit
 
 if TYPE_CHECKING:
     from claude_nb.client.connection import Connection
@@ -27,7 +27,7 @@ class Limits:
         max_cost: USD for the whole reply, or None.
         budget: What replies may cost together, or None.
         library: What answers in the place of a server, and costs nothing; or None.
-        whose: What sets ``max_cost``, to be named in notes and errors.
+        limit_name: What notes and errors call ``max_cost``.
 
     Raises:
         InputError: ``max_cost`` is no such sum.
@@ -39,7 +39,7 @@ class Limits:
         max_cost: float | None = None,
         budget: Budget | None = None,
         library: RecordingStore | None = None,
-        whose: str = "--max-cost",
+        limit_name: str = "--max-cost",
     ) -> None:
         if max_cost is not None and not max_cost > 0:
             raise InputError(f"--max-cost is a sum in USD above 0, not {max_cost:g}.")
@@ -48,10 +48,10 @@ class Limits:
         self._max_cost = max_cost
         self._budget = budget
         self._library = library
-        self._whose = whose
-        self._kept = ExitStack()
+        self._limit_name = limit_name
+        self._reserved = ExitStack()
 
-    async def fit(self, request: Request, so_far: Progress) -> Request:
+    async def within_limits(self, request: Request, so_far: Progress) -> Request:
         """Make a request fit into what is left.
 
         Args:
@@ -69,11 +69,12 @@ class Limits:
             raise ClaudeError("What the reply has cost so far is not known.", "Lift the limit.")
         tokens = await count_tokens(self._connection, request.params())
         if self._max_cost is not None:
-            request = fit(request, tokens, self._max_cost - spent, self._whose)
+            left = self._max_cost - spent
+            request = within_limit(request, tokens, left, self._limit_name)
         self.close()
         if self._budget is not None:
-            fitting = self._budget.fitting(request, tokens, spent)
-            request = self._kept.enter_context(fitting)
+            reserved = self._budget.reserve_for(request, tokens, spent)
+            request = self._reserved.enter_context(reserved)
         return request
 
     def policy(self, policy: Policy | None) -> Policy | None:
@@ -83,5 +84,5 @@ class Limits:
         return replace(policy or Policy(), pays_again=False) if self.are_set else policy
 
     def close(self) -> None:
-        """Give back what was kept for requests that are over."""
-        self._kept.close()
+        """Give back what was reserved for requests that are over."""
+        self._reserved.close()

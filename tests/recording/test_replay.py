@@ -9,6 +9,7 @@ import pytest
 import claude_nb
 from claude_nb import Conversation
 from claude_nb.asking import asking
+from claude_nb.asking.question import Question
 from claude_nb.client.retry import Policy
 from claude_nb.errors import ClaudeError, InputError
 from claude_nb.magics.magics import ClaudeMagics
@@ -165,7 +166,7 @@ def test_a_cached_system_prompt_is_warmed_again(api, magic, offline, tmp_path):
     with pytest.raises(InputError, match="Recordings are being replayed"):
         handbook.tokens()
     with pytest.raises(InputError, match="Recordings are being replayed"):
-        asking.estimate("Hello")
+        asking.estimate(Question.of("Hello"))
 
 
 def test_tools_run_again(api, magic, offline, tmp_path):
