@@ -17,6 +17,7 @@ from claude_nb.cost.models import own_prices
 from claude_nb.errors import ClaudeError
 from claude_nb.reply import Reply
 from claude_nb.request.place import current_place, shell
+from claude_nb.request.system import System
 from claude_nb.session import budget
 from claude_nb.session.limits import Limits
 from claude_nb.session.session import session as session  # noqa: PLC0414 - shared from here
@@ -284,12 +285,16 @@ def _send(question: Question, *, painted: bool = True) -> _Sent:
         painted: Whether somebody shows the reply and does the cleanup; if not, the end of the
             stream does it.
     """
-    own_prices()  # a price file that cannot be used is an error before anything is sent
     request, tools = question.request, question.tools
     history, place = question.history, question.place
     connection = session.connection(question.client)
     limits = Limits(
-        connection, question.max_cost, session.budget, session.library, question.limit_name
+        connection,
+        policy=question.policy,
+        max_cost=question.max_cost,
+        budget=session.budget,
+        library=session.library,
+        limit_name=question.limit_name,
     )
     over = threading.Event()
     with ExitStack() as stack:
@@ -301,13 +306,14 @@ def _send(question: Question, *, painted: bool = True) -> _Sent:
                 request, place, connection.origin, new=question.new, after=question.after
             )
             tools = history.effective_tools(tools, request)
-        request = call(limits.within_limits(request, Progress()))
+        if limits.are_set:
+            request = call(limits.within_limits(request, Progress()))
         reply = Reply(request, question.output)
-        reply.expectation = session.cache.expect(request, connection, reply)
+        if isinstance(request.system, System):
+            reply.expectation = session.cache.expect(request, connection, reply)
         reply.pending = lambda: connection.pending
         calls = Calls(tools, is_painted=painted) if tools else None
         source = session.source((ApiSource if question.stream else WholeSource)(connection))
-        policy = limits.policy(question.policy)
         if history is not None:
             stack.callback(history.keep, request, place, connection.origin, reply)
         stack.callback(session.keep, reply)
@@ -324,10 +330,10 @@ def _send(question: Question, *, painted: bool = True) -> _Sent:
     sent = Stream(
         source,
         request,
-        policy,
+        limits.policy,
         ended=None if painted else ended,
         runner=calls,
-        within_limits=limits.within_limits,
+        within_limits=limits.within_limits if limits.are_set else None,
     )
     reply.attach_stop(sent.stop, over)
     if painted:

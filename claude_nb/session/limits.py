@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from claude_nb.client.connection import count_tokens
 from claude_nb.client.retry import Policy
+from claude_nb.cost.models import own_prices
 from claude_nb.errors import ClaudeError, InputError
 from claude_nb.session.budget import within_limit
 
@@ -24,30 +25,43 @@ class Limits:
 
     Args:
         connection: Where to have input counted.
+        policy: How patient to be with failures, or None for the default.
         max_cost: USD for the whole reply, or None.
         budget: What replies may cost together, or None.
         library: What answers in the place of a server, and costs nothing; or None.
         limit_name: What notes and errors call ``max_cost``.
 
+    Attributes:
+        are_set: Whether there is a limit; a replay spends nothing.
+        policy: How patient to be: what broke off is not counted, so with a limit the rest of a
+            reply, which would be paid for anew, is not asked for.
+
     Raises:
-        InputError: ``max_cost`` is no such sum.
+        InputError: ``max_cost`` is no such sum, or the user's price file cannot be used.
     """
 
     def __init__(
         self,
         connection: Connection,
-        max_cost: float | None = None,
-        budget: Budget | None = None,
-        library: RecordingStore | None = None,
-        limit_name: str = "--max-cost",
+        *,
+        policy: Policy | None,
+        max_cost: float | None,
+        budget: Budget | None,
+        library: RecordingStore | None,
+        limit_name: str,
     ) -> None:
         if max_cost is not None and not max_cost > 0:
             raise InputError(f"--max-cost is a sum in USD above 0, not {max_cost:g}.")
-        self.are_set = max_cost is not None or budget is not None
+        own_prices()  # a price file that cannot be used is an error before anything is sent
+        self.are_set = library is None and (max_cost is not None or budget is not None)
+        self.policy = policy
+        if library is not None:
+            self.policy = library.policy(policy)
+        elif self.are_set:
+            self.policy = replace(policy or Policy(), pays_again=False)
         self._connection = connection
         self._max_cost = max_cost
         self._budget = budget
-        self._library = library
         self._limit_name = limit_name
         self._reserved = ExitStack()
 
@@ -62,8 +76,6 @@ class Limits:
             InputError: It does not fit.
             ClaudeError: Its input cannot be counted.
         """
-        if not self.are_set or self._library is not None:  # a replay spends nothing
-            return request
         spent = so_far.cost
         if spent is None:
             raise ClaudeError("What the reply has cost so far is not known.", "Lift the limit.")
@@ -76,12 +88,6 @@ class Limits:
             reserved = self._budget.reserve_for(request, tokens, spent)
             request = self._reserved.enter_context(reserved)
         return request
-
-    def policy(self, policy: Policy | None) -> Policy | None:
-        """How patient to be: what broke off is not counted, and its rest would be paid for anew."""
-        if self._library is not None:
-            return self._library.policy(policy)
-        return replace(policy or Policy(), pays_again=False) if self.are_set else policy
 
     def close(self) -> None:
         """Give back what was reserved for requests that are over."""
