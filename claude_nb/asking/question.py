@@ -73,6 +73,7 @@ class Question:
         prompt: str,
         *,
         variables: Mapping[str, Any] | None = None,
+        raw: bool = False,
         attach: Iterable[Any] = (),
         named: Iterable[tuple[str, Any]] = (),
         included: Iterable[str] = (),
@@ -84,7 +85,10 @@ class Question:
 
         Args:
             prompt: The user's words.
-            variables: The values of ``{{name}}`` in them; None leaves them as they are.
+            variables: The user's variables: the values of ``{{name}}`` in the prompt, and the
+                functions that the conversation's tools are now. None for a prompt that is sent as
+                it is.
+            raw: Whether ``{{name}}`` is sent as it is all the same.
             attach: Values that are sent along.
             named: The same, with their names.
             included: Texts that are sent before the prompt.
@@ -101,7 +105,9 @@ class Question:
         ours = {name: value for name, value in arguments.items() if name in _FIELDS}
         options = {name: value for name, value in arguments.items() if name in OPTIONS}
         values = [*named, *((f"attachment {number}", v) for number, v in enumerate(attach, 1))]
-        filled = compose(prompt, variables=variables, attached=values, included=included)
+        filled = compose(
+            prompt, variables=None if raw else variables, attached=values, included=included
+        )
         notes = (*options.pop("notes", ()), *filled.notes)
         offered = None if tools is None else Tools.of(tools)
         form = None if output is None else Output.of(output)
@@ -117,6 +123,8 @@ class Question:
             raise InputError(
                 f"There is no view {question.view!r}.", f"It is one of {', '.join(VIEWS)}."
             )
+        if question.history is not None and variables is not None:
+            question.history.renew(variables)
         return question
 
 

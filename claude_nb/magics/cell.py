@@ -158,13 +158,12 @@ def _question(
     cells, failed = given.pop("cells", None), given.pop("error", False)
     included = [context.cells(shell, cells)] if cells else []
     included += [context.error(shell)] if failed else []
-    variables = None if given.pop("raw", False) else shell.user_ns
     if given.pop("no_stream", False):
         given["stream"] = False
-    arguments = {**defaults, **_history(shell, given, defaults), **_tools(given), **given}
+    arguments = {**defaults, **_history(given, defaults), **_tools(given), **given}
     return Question.of(
         prompt,
-        variables=variables,
+        variables=shell.user_ns,
         named=arguments.pop("attach", ()),
         included=[part.text for part in included],
         notes=[part.note for part in included],
@@ -184,9 +183,7 @@ def _tools(given: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _history(
-    shell: InteractiveShell, given: dict[str, Any], defaults: Mapping[str, Any]
-) -> dict[str, Any]:
+def _history(given: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
     """The conversation; the options that name it are taken out of ``given``."""
     name = given.pop("conversation", None)
     if given.pop("once", False):
@@ -195,5 +192,4 @@ def _history(
         return {}
     conversation = Conversation.named(NOTEBOOK if name is None else name)
     conversation.system = defaults["system"]  # for a branch that begins; others keep theirs
-    conversation.rebind(shell.user_ns)
     return {"history": conversation, "system": None}
