@@ -78,16 +78,16 @@ class Report:
         return "\n\n".join(filter(None, map(repr, self.parts)))
 
 
-def usage(rest: str) -> Report:
+def usage(*words: str) -> Report:
     """What this kernel's requests used and cost.
 
     Args:
-        rest: What was typed: ``by`` and one of ``BY``, or nothing, which is by model.
+        *words: What was typed: ``by`` and one of ``BY``, or nothing, which is by model.
 
     Raises:
         InputError: There is no such grouping, or the user's price file cannot be used.
     """
-    by = rest.removeprefix("by ").strip() or BY[0]
+    by = " ".join(words).removeprefix("by").strip() or BY[0]
     if by not in BY:
         near = get_close_matches(by, BY, 1)
         hint = f"Did you mean by {near[0]}?" if near else f"It takes by {', '.join(BY)}."
@@ -156,7 +156,7 @@ def models() -> Report:
         InputError: The user's price file cannot be used.
     """
     _, own = own_prices()
-    listed, whose = _listed()
+    listed, listed_by = _listed()
     known = {found.id for model_id in listed if (found := facts(model_id))}
     ids = [*listed, *(model_id for model_id in known_models() if model_id not in known)]
     prices = [row for model_id in ids for row in _prices(model_id, listed, own)]
@@ -172,7 +172,7 @@ def models() -> Report:
     )
     return Report(
         (
-            Table(price_heads, prices, _price_note(ids, whose), words_at),
+            Table(price_heads, prices, _price_note(ids, listed_by), words_at),
             Table(limit_heads, limits, note, (0, 4, 5, 6)),
         )
     )
@@ -242,8 +242,8 @@ def _price_note(ids: Sequence[str], listed: str) -> str:
     lines = [f"{listed} Prices in USD per million tokens, last gone through on {as_of()}."]
     most = max(sources, key=lambda source: len(sources[source]), default="")
     for source in sorted(sources, key=lambda source: source != most):
-        whose = ", ".join(model.id for model in sources[source]) if source != most else "Prices"
-        lines.append(f"{whose}: {clean(source)}.")
+        priced = ", ".join(model.id for model in sources[source]) if source != most else "Prices"
+        lines.append(f"{priced}: {clean(source)}.")
     return "\n".join(lines)
 
 
