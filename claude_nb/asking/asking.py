@@ -310,7 +310,7 @@ def _send(question: Question, *, painted: bool = True) -> _Sent:
             request = call(limits.within_limits(request, Progress()))
         reply = Reply(request, question.output)
         if isinstance(request.system, System):
-            reply.expectation = session.cache.expect(request, connection, reply)
+            reply.expectation = session.cache.expect(request, connection.cache, reply)
         reply.pending = lambda: connection.pending
         calls = Calls(tools, is_painted=painted) if tools else None
         source = session.source((ApiSource if question.stream else WholeSource)(connection))

@@ -120,7 +120,7 @@ class CachedSystem(System):
         )
         with fits:
             reply = Reply(request)
-            reply.expectation = session.cache.expect(request, connection, reply)
+            reply.expectation = session.cache.expect(request, connection.cache, reply)
             try:
                 source = session.source(Warming(connection))
                 paint(Stream(source, request, policy), reply, None)
