@@ -117,23 +117,8 @@ def ask(
         InputError: The request cannot be sent as it is; nothing was sent.
         ClaudeError: It failed, was dropped or was stopped; ``.reply`` holds what came.
     """
-    question = Question.of(
-        prompt,
-        attach=attach,
-        tools=tools,
-        output=output,
-        history=history,
-        new=new,
-        client=client,
-        show=show,
-        view=view,
-        stream=stream,
-        events=events,
-        policy=policy,
-        max_cost=max_cost,
-        **options,
-    )
-    return answer(question)
+    given = dict(locals())
+    return answer(Question.of(**given.pop("options"), **given))
 
 
 def answer(question: Question) -> Reply:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import atexit
 import threading
 import time
+from collections import Counter
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -37,6 +39,7 @@ _LAST_WORDS = 2.0
 """Seconds in which jobs that are stopped because the process ends may end."""
 
 
+@dataclass(eq=False)
 class Job:
     """A reply that is written in the background.
 
@@ -49,13 +52,12 @@ class Job:
         repeat: Sends its output again, where that may not have been heard; or None.
     """
 
-    def __init__(self, number: int, prompt: str, place: Place, reply: Reply) -> None:
-        self.number = number
-        self.prompt = prompt
-        self.place = place
-        self.reply = reply
-        self.ended = threading.Event()
-        self.repeat: Callable[[], object] | None = None
+    number: int
+    prompt: str
+    place: Place
+    reply: Reply
+    ended: threading.Event = field(default_factory=threading.Event)
+    repeat: Callable[[], object] | None = None
 
 
 class Jobs:
@@ -260,10 +262,7 @@ def _begun(view: View, _stream: Stream, reply: Reply) -> View:
 
 def said(ended: Sequence[Job]) -> str:
     """What has become of jobs that have ended, in a line."""
-    counts: dict[str, int] = {}
-    for job in ended:
-        outcome = str(job.reply.outcome)
-        counts[outcome] = counts.get(outcome, 0) + 1
+    counts = Counter(str(job.reply.outcome) for job in ended)
     how = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
     many = "1 reply has ended" if len(ended) == 1 else f"{len(ended)} replies have ended"
     return f"{many}: {how}."

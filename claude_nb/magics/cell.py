@@ -30,13 +30,8 @@ if TYPE_CHECKING:
     from claude_nb.reply import Reply
 
 
-_OF_TOOLS = {
-    "eager": "eager",
-    "confirm": "confirm",
-    "tool_timeout": "timeout",
-    "max_turns": "max_turns",
-}
-"""Options that say how tools are called, and what ``Tools`` calls them."""
+_OF_TOOLS = ("eager", "confirm", "tool_timeout", "max_turns")
+"""Options that say how tools are called."""
 
 _COMPARED = ("model", "effort", "system")
 """Options that may be given several times: the replies then stand side by side."""
@@ -135,14 +130,8 @@ def _expected(question: Question, asked: Sequence[Variant]) -> Table:
     lines = [f"Nothing was sent. Prices as of {as_of()}."]
     for name, each in named or [(question.request.model, question)]:
         found = estimate(each)
-        row = (
-            name,
-            f"{labels.count(found.input_tokens)} tokens",
-            f"{labels.count(found.max_tokens)} tokens",
-            labels.money(found.low),
-            labels.money(found.high),
-        )
-        rows.append(row)
+        counts = (f"{labels.count(n)} tokens" for n in (found.input_tokens, found.max_tokens))
+        rows.append((name, *counts, *map(labels.money, (found.low, found.high))))
         if isinstance(found.system, CachedSystem):
             marked = labels.count(found.system.tokens(found.model, client=question.client))
             kept = found.system.state() or ["not in the cache yet"]
@@ -173,13 +162,13 @@ def _question(
 
 def _tools(given: dict[str, Any]) -> dict[str, Any]:
     """The tools and the answer's form; the options that say so are taken out of ``given``."""
-    how = {name: given.pop(option) for option, name in _OF_TOOLS.items() if option in given}
+    how = {name: given.pop(name) for name in _OF_TOOLS if name in given}
     found: dict[str, Any] = {"output": given.pop("json")} if "json" in given else {}
     if "tools" in given:
+        how = {name.removeprefix("tool_"): value for name, value in how.items()}
         return found | {"tools": Tools(*given.pop("tools"), **how)}
-    if how:
-        option = next(option for option, name in _OF_TOOLS.items() if name in how)
-        raise InputError(f"--{option.replace('_', '-')} goes with --tools.", "Name the tools.")
+    for name in how:
+        raise InputError(f"--{name.replace('_', '-')} goes with --tools.", "Name the tools.")
     return found
 
 

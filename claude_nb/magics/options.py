@@ -62,10 +62,9 @@ def _each(value: Value, _variables: Mapping[str, Any]) -> tuple[str, ...]:
 
 def read_number(value: Value, _variables: Mapping[str, Any]) -> int:
     """A whole number."""
-    try:
+    with suppress(ValueError):
         return int(value.text.replace("_", "").replace(",", ""))
-    except ValueError:
-        raise InputError(f"A whole number is needed, not {value.text!r}.") from None
+    raise InputError(f"A whole number is needed, not {value.text!r}.")
 
 
 def read_factor(value: Value, _variables: Mapping[str, Any]) -> float:
@@ -83,13 +82,10 @@ def read_names(value: Value, _variables: Mapping[str, Any]) -> tuple[str, ...]:
 
 def dollars(text: str) -> float:
     """A sum in USD, as it was typed."""
-    try:
-        sum_ = float(text.removeprefix("$"))
-    except ValueError:
-        sum_ = 0.0
-    if not 0 < sum_ < math.inf:
-        raise InputError(f"It takes a sum in USD above 0, such as 0.50, not {text!r}.")
-    return sum_
+    with suppress(ValueError):
+        if 0 < (usd := float(text.removeprefix("$"))) < math.inf:
+            return usd
+    raise InputError(f"It takes a sum in USD above 0, such as 0.50, not {text!r}.")
 
 
 def _dollars(value: Value, _variables: Mapping[str, Any]) -> float:
@@ -97,19 +93,17 @@ def _dollars(value: Value, _variables: Mapping[str, Any]) -> float:
 
 
 def _seconds(value: Value, _variables: Mapping[str, Any]) -> float:
-    try:
+    with suppress(ValueError):
         return float(value.text.removesuffix("s"))
-    except ValueError:
-        raise InputError(f"It takes a number of seconds, not {value.text!r}.") from None
+    raise InputError(f"It takes a number of seconds, not {value.text!r}.")
 
 
 def _thinking(value: Value, variables: Mapping[str, Any]) -> str | int:
     if value.text in ("on", "off"):
         return value.text
-    try:
+    with suppress(InputError):
         return read_number(value, variables)
-    except InputError:
-        raise InputError(f"It takes on, off or a number of tokens, not {value.text!r}.") from None
+    raise InputError(f"It takes on, off or a number of tokens, not {value.text!r}.")
 
 
 def _variable(name: str, variables: Mapping[str, Any], otherwise: str) -> Any:

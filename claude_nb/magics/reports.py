@@ -26,27 +26,11 @@ if TYPE_CHECKING:
 BY = ("model", "conversation", "cell")
 """What ``%claude_nb usage`` can be grouped by."""
 
-_PRICE_HEADS: tuple[str, ...] = (
-    "model",
-    "offered",
-    "prompt",
-    "input",
-    "output",
-    "write 5 min",
-    "write 1 h",
-    "read",
-    "batch",
-    "as of",
+_PRICE_HEADS = (
+    *("model", "offered", "prompt", "input", "output"),
+    *("write 5 min", "write 1 h", "read", "batch", "as of"),
 )
-_LIMIT_HEADS: tuple[str, ...] = (
-    "model",
-    "context",
-    "max output",
-    "cached from",
-    "thinking",
-    "effort",
-    "takes",
-)
+_LIMIT_HEADS = ("model", "context", "max output", "cached from", "thinking", "effort", "takes")
 
 _SUPPORTED = {
     "image_input": "images",
@@ -161,7 +145,8 @@ def models() -> Report:
     ids = [*listed, *(model_id for model_id in known_models() if model_id not in known)]
     prices = [row for model_id in ids for row in _prices(model_id, listed, own)]
     limits = [_limits(model_id, listed.get(model_id, {})) for model_id in ids]
-    price_heads, limit_heads = _PRICE_HEADS, _LIMIT_HEADS
+    price_heads: tuple[str, ...] = _PRICE_HEADS
+    limit_heads: tuple[str, ...] = _LIMIT_HEADS
     if not listed:  # what only the API could have said is left out
         price_heads, prices = price_heads[:1] + price_heads[2:], [r[:1] + r[2:] for r in prices]
         limit_heads, limits = limit_heads[:5], [row[:5] for row in limits]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.cost.models import facts
+from claude_nb.cost.usage import Usage
 from claude_nb.errors import InputError, redact
 from claude_nb.render.table import import_pandas
 from claude_nb.request.place import Place
@@ -17,7 +18,6 @@ from claude_nb.request.place import Place
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from claude_nb.cost.usage import Usage
     from claude_nb.streaming.progress import Progress
 
 _COUNTS = "Int64"
@@ -53,8 +53,8 @@ class Entry:
     request_id: str | None
     usage: Usage
     cost: float | None
-    stop_reason: str | None
-    complete: bool
+    stop_reason: str | None = None
+    complete: bool = True
     requests: int = 1
 
     def row(self) -> dict[str, Any]:
@@ -65,25 +65,8 @@ class Entry:
         return {**row, **texts, **usage, "cost_usd": cost}
 
 
-COLUMNS = (
-    "when",
-    "conversation",
-    "cell",
-    "execution",
-    "model",
-    "simulated",
-    "request_id",
-    "stop_reason",
-    "complete",
-    "requests",
-    "input_tokens",
-    "cache_write_5m_tokens",
-    "cache_write_1h_tokens",
-    "cache_read_tokens",
-    "output_tokens",
-    "thinking_tokens",
-    "cost_usd",
-)
+_OWN = [found.name for found in fields(Entry) if found.name not in ("usage", "cost")]
+COLUMNS = (*_OWN, *(found.name for found in fields(Usage)), "cost_usd")
 """The columns of ``to_pandas`` and ``to_csv``."""
 
 
@@ -162,8 +145,6 @@ class Ledger:
                 request_id=batch_id,
                 usage=usage,
                 cost=cost,
-                stop_reason=None,
-                complete=True,
                 requests=requests,
             )
             for model, usage, cost, requests in used
