@@ -143,53 +143,55 @@ class CachedSystem(System):
 
     def _lines(self) -> list[str]:
         size, kept = f"{self.characters:,} characters", f"kept for {KEPT[self.ttl]} after each use"
-        said = [f"{size} · {kept} · digest {self.digest}"]
-        said += [f"left out of folders: {self.left_out}"] if self.left_out else []
+        lines = [f"{size} · {kept} · digest {self.digest}"]
+        lines += [f"left out of folders: {self.left_out}"] if self.left_out else []
         smallest = min(filter(None, (_minimum(model) for model in known_models())))
         if len("".join(self.texts).encode("utf-8", "replace")) < smallest:
-            said.append(f"too short to be cached alone: no model caches under {smallest} tokens")
-        said += [self._price(model, tokens) for model, tokens in self._counted.items()]
-        return said + self.state()
+            lines.append(f"too short to be cached alone: no model caches under {smallest} tokens")
+        lines += [self._price(model, tokens) for model, tokens in self._counted.items()]
+        return lines + self.state()
 
     def _price(self, model: str, tokens: int) -> str:
         """What it costs for a model: to write, to read, and when that pays."""
-        said = [f"{model}: {labels.count(tokens)} tokens"]
+        lines = [f"{model}: {labels.count(tokens)} tokens"]
         known = facts(model)
         price = known.price_for(tokens) if known else None
         if problem := _problem(tokens, model):
-            said.append(problem)
+            lines.append(problem)
         elif price is None:
-            said.append("its price is unknown")
+            lines.append("its price is unknown")
         else:
             write = price.cache_write_1h if self.ttl == "1h" else price.cache_write_5m
             rates = (write, price.cache_read, price.input)
             costs = [rate if rate is None else rate * tokens / MILLION for rate in rates]
             written, read, uncached = map(labels.money, costs)
-            said += [f"written for {written}", f"read for {read} instead of {uncached}"]
+            lines += [f"written for {written}", f"read for {read} instead of {uncached}"]
             if reads := payback(price, self.ttl):
-                said.append(f"pays for itself after {pieces(reads, 'read')}")
-        return " · ".join(said)
+                lines.append(f"pays for itself after {pieces(reads, 'read')}")
+        return " · ".join(lines)
 
     def state(self) -> list[str]:
         """For which models it is in the cache and how long, and what has changed in it, in words.
 
         Empty before it is sent; the time is that of this machine.
         """
-        said: list[str] = []
+        lines: list[str] = []
         now = session.cache.clock()
         uses = session.cache.uses(self)
         if uses and uses[0].sent.system.texts != self.texts:
             ago = labels.seconds(now - uses[0].sent.at)
             found = changed(difference(uses[0].sent.system, self))
-            said.append(f"changed since it was sent {ago} ago, so it will be written anew: {found}")
+            lines.append(
+                f"changed since it was sent {ago} ago, so it will be written anew: {found}"
+            )
         newest = {e.sent.model: e for e in reversed(uses) if e.sent.system.texts == self.texts}
         for model, use in newest.items():
             left = use.sent.at + LIFETIMES[use.sent.system.ttl] - now
             if use.cached and left > 0:
-                said.append(f"in the cache of {model}: {labels.seconds(left)} left")
+                lines.append(f"in the cache of {model}: {labels.seconds(left)} left")
             elif use.cached:
-                said.append(f"was in the cache of {model}, up to {labels.seconds(-left)} ago")
-        return said
+                lines.append(f"was in the cache of {model}, up to {labels.seconds(-left)} ago")
+        return lines
 
     def __repr__(self) -> str:
         names = ", ".join(part.name for part in self.parts[:3])

@@ -302,15 +302,10 @@ def _begin(
     begin: Callable[..., Reply],
 ) -> None:
     """Send all questions; the last reply that ends makes the output what it stays."""
-    lock = threading.Lock()
-    left = len(questions)
+    left = iter(range(len(questions))[::-1])  # next() is atomic
 
-    def less(count: int) -> None:
-        nonlocal left
-        with lock:
-            left -= count
-            is_last = not left
-        if is_last:
+    def ended(*_: object) -> None:
+        if next(left) == 0:
             try:
                 shown.end()
             finally:
@@ -322,13 +317,14 @@ def _begin(
         return shown.column(stream, reply)
 
     for number, question in enumerate(questions):
-        if number and comparison.stopped:  # the first one makes the output
-            less(len(questions) - number)
-            return
         try:
-            begin(question, show, lambda *_: less(1))
+            if number == 0 or not comparison.stopped:  # the first one makes the output
+                begin(question, show, ended)
+                continue
         except BaseException:  # an interrupt too: the others must not go on, and be paid for
             comparison.stop()
             if number:
-                less(len(questions) - number)
+                for _ in questions[number:]:
+                    ended()
             raise
+        ended()

@@ -1,8 +1,8 @@
 """Replies that are written in the background, while the notebook goes on: the jobs.
 
-Each is shown in the output of its own cell. Where nobody hears what is said between two cells, as
-when nbclient runs a notebook, the end of each cell brings all outputs up to date; in a terminal
-nothing is printed until it is asked for.
+Each is shown in the output of its own cell. nbclient drops messages that arrive between cells, so
+where it may run the notebook, all outputs are sent again at the end of each cell. In a terminal
+nothing is printed until ``%claude_nb jobs wait``.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class Job:
         prompt: What was asked.
         place: Where.
         reply: The reply.
-        ended: Set when it has ended, its books are kept, and its output is as it stays.
-        repeat: Sends its output again, where that may not have been heard; or None.
+        ended: Set when it has ended, its cost is recorded, and its output is as it stays.
+        repeat: Sends its output again, for front ends that drop messages between cells; or None.
     """
 
     number: int
@@ -66,7 +66,7 @@ class Jobs:
     def __init__(self) -> None:
         self._jobs: list[Job] = []
         self._unseen: list[Job] = []
-        self._unheard: list[Job] = []
+        self._repeated: list[Job] = []
         self._count = 0
         self._lock = threading.Lock()
 
@@ -92,7 +92,7 @@ class Jobs:
             show: Makes what it is shown in.
             ended: Called when it has ended.
             unseen: Whether it is not shown until somebody waits for it.
-            repeat: Sends its output again, where that may not be heard between two cells.
+            repeat: Sends its output again, for front ends that drop messages between cells.
         """
         self._stop_earlier(question.place)
         begun: list[Job] = []
@@ -104,7 +104,7 @@ class Jobs:
             begun.append(job)
             if repeat is not None:
                 job.repeat = repeat
-                self._listen(job)
+                self._repeat_after_cells(job)
             return view
 
         def finished(reply: Reply, bug: Exception | None) -> None:
@@ -161,12 +161,12 @@ class Jobs:
         """Wait until those that run now have ended; an interrupt ends the waiting, not them.
 
         Returns:
-            Those that ended meanwhile, and those that nobody has seen yet.
+            Those that ended meanwhile, and those that were not shown yet.
         """
         waited = self.running
         for job in waited:
             while not job.ended.wait(1):
-                pass  # a signal that comes just before a wait begins is heard when the wait ends
+                pass  # a signal that comes just before a wait begins is handled when the wait ends
         with self._lock:
             unseen, self._unseen = self._unseen, []
         return unseen + [job for job in waited if job not in unseen]
@@ -189,26 +189,26 @@ class Jobs:
         for job in running:
             job.ended.wait(max(0.0, end - time.monotonic()))
 
-    # Where only what is said while a cell runs is heard.
+    # For front ends that drop messages between cells.
 
-    def _listen(self, job: Job) -> None:
+    def _repeat_after_cells(self, job: Job) -> None:
         with self._lock:
-            self._unheard.append(job)
+            self._repeated.append(job)
         here = shell()
-        if here and self._bring_up_to_date not in here.events.callbacks["post_run_cell"]:
-            here.events.register("post_run_cell", self._bring_up_to_date)
+        if here and self._repeat_outputs not in here.events.callbacks["post_run_cell"]:
+            here.events.register("post_run_cell", self._repeat_outputs)
 
-    def _bring_up_to_date(self, *_: object) -> None:
+    def _repeat_outputs(self, *_: object) -> None:
         with self._lock:
-            unheard = list(self._unheard)
-        if not unheard:
+            repeated = list(self._repeated)
+        if not repeated:
             return
-        over = [job for job in unheard if job.ended.is_set()]
+        over = [job for job in repeated if job.ended.is_set()]
         background.catch_up()
-        for repeat in {job.repeat for job in unheard if job.repeat is not None}:
+        for repeat in {job.repeat for job in repeated if job.repeat is not None}:
             repeat()
         with self._lock:
-            self._unheard = [job for job in self._unheard if job not in over]
+            self._repeated = [job for job in self._repeated if job not in over]
 
 
 jobs = Jobs()
@@ -237,7 +237,7 @@ def start(question: Question) -> Reply:
 
 
 def check_tools(kind: str, tools: Tools | None) -> None:
-    """Refuse tools whose calls have to be allowed where nobody could be asked.
+    """Refuse tools that ask before each call where no page can ask.
 
     Raises:
         InputError: They are such.
@@ -260,8 +260,8 @@ def _begun(view: View, _stream: Stream, reply: Reply) -> View:
     return view
 
 
-def said(ended: Sequence[Job]) -> str:
-    """What has become of jobs that have ended, in a line."""
+def summary(ended: Sequence[Job]) -> str:
+    """How jobs have ended, in a line."""
     counts = Counter(str(job.reply.outcome) for job in ended)
     how = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
     many = "1 reply has ended" if len(ended) == 1 else f"{len(ended)} replies have ended"

@@ -292,7 +292,7 @@ def _jobs(command: str = "", which: str = "") -> object:
     if asking.fitting() == "terminal":
         for job in ended:
             TerminalView(f"{job.number} · {first_words(job.prompt, 60)}").settle(job.reply)
-    print(jobs.said(ended) if ended else "No reply is being written in the background.")  # noqa: T201
+    print(jobs.summary(ended) if ended else "No reply is being written in the background.")  # noqa: T201
     return None
 
 

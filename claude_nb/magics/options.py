@@ -168,10 +168,10 @@ OPTIONS = (
     Option("hide-thinking", "", "", "ask for no readable thinking to be sent", _switch),
     Option("hide-tools", "", "", "do not show calls of tools and their results", _switch),
     Option("attach", "a", "NAMES", "send the values of these variables along: df,fig", _values),
-    Option("cells", "", "3-5|all", "send earlier cells along, and what came of them", read_text),
+    Option("cells", "", "3-5|all", "send earlier cells along, with their results", read_text),
     Option("error", "", "", "send the last exception along, and the cell that raised it", _switch),
     Option("tools", "", "NAMES", "let these functions be called: look_up,add", _tools),
-    Option("eager", "", "", "let their input come as it is written, valid or not", _switch),
+    Option("eager", "", "", "stream tool input as it is written, unchecked", _switch),
     Option("confirm", "", "", "ask before each call", _switch),
     Option("tool-timeout", "", "SECONDS", "how long a call may take", _seconds),
     Option("max-turns", "", "N", "how often tools may be run for this reply", read_number),
@@ -179,7 +179,7 @@ OPTIONS = (
     Option("raw", "", "", "send {{name}} as it is, instead of the variable's value", _switch),
     Option("conversation", "c", "NAME", "the conversation that it belongs to", read_text),
     Option("new", "", "", "begin the conversation anew", _switch),
-    Option("once", "", "", "neither send nor remember what was said", _switch),
+    Option("once", "", "", "ask outside of any conversation", _switch),
     Option("no-stream", "", "", "ask without streaming: all of it comes at the end", _switch),
     Option("max-cost", "", "USD", "send nothing that could cost more", _dollars),
     Option("dry-run", "", "", "count what would be sent, and what it could cost", _switch),
@@ -226,7 +226,7 @@ def parse(line: str, variables: Mapping[str, Any]) -> tuple[dict[str, Any], str]
 
 
 def parse_command(line: str, options: Iterable[Option]) -> tuple[list[str], dict[str, Any]]:
-    """Read what stands after a command: words, in quotes or not, and options, in any order.
+    """Read what follows a command: words, in quotes or not, and options, in any order.
 
     Args:
         line: What was typed.

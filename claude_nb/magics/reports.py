@@ -238,9 +238,9 @@ def _limits(model_id: str, info: dict[str, Any]) -> tuple[str, ...]:
     can = _part(info, "capabilities")
     types = _supported(_part(_part(can, "thinking"), "types")) or (model and model.thinking_types)
     efforts = _supported(_part(can, "effort"))
-    takes = [said for name, said in _SUPPORTED.items() if name in _supported(can)]
+    takes = [label for name, label in _SUPPORTED.items() if name in _supported(can)]
     tools = _supported(_part(can, "server_tools"))
-    takes += [said for name, said in _SERVER_TOOLS.items() if name in tools]
+    takes += [label for name, label in _SERVER_TOOLS.items() if name in tools]
     window = _count(info, "max_input_tokens") or (model.context_window if model else None)
     output = _count(info, "max_tokens") or (model.max_output_tokens if model else None)
     return (
