@@ -273,14 +273,7 @@ def _send(question: Question, *, painted: bool = True) -> _Sent:
     request, tools = question.request, question.tools
     history, place = question.history, question.place
     connection = session.connection(question.client)
-    limits = Limits(
-        connection,
-        policy=question.policy,
-        max_cost=question.max_cost,
-        budget=session.budget,
-        library=session.library,
-        limit_name=question.limit_name,
-    )
+    limits = Limits(connection, session, question.policy, question.max_cost, question.limit_name)
     over = threading.Event()
     with ExitStack() as stack:
         stack.callback(over.set)  # the first in is the last out: all else is done by then

@@ -14,9 +14,8 @@ from claude_nb.session.budget import within_limit
 
 if TYPE_CHECKING:
     from claude_nb.client.connection import Connection
-    from claude_nb.recording.replay import RecordingStore
     from claude_nb.request.request import Request
-    from claude_nb.session.budget import Budget
+    from claude_nb.session.session import Session
     from claude_nb.streaming.progress import Progress
 
 
@@ -25,10 +24,9 @@ class Limits:
 
     Args:
         connection: Where to have input counted.
+        session: Its budget is what replies may cost together; while it replays, they cost nothing.
         policy: How patient to be with failures, or None for the default.
         max_cost: USD for the whole reply, or None.
-        budget: What replies may cost together, or None.
-        library: What answers in the place of a server, and costs nothing; or None.
         limit_name: What notes and errors call ``max_cost``.
 
     Attributes:
@@ -43,25 +41,23 @@ class Limits:
     def __init__(
         self,
         connection: Connection,
-        *,
+        session: Session,
         policy: Policy | None,
         max_cost: float | None,
-        budget: Budget | None,
-        library: RecordingStore | None,
         limit_name: str,
     ) -> None:
         if max_cost is not None and not max_cost > 0:
             raise InputError(f"--max-cost is a sum in USD above 0, not {max_cost:g}.")
         own_prices()  # a price file that cannot be used is an error before anything is sent
-        self.are_set = library is None and (max_cost is not None or budget is not None)
-        self.policy = policy
-        if library is not None:
-            self.policy = library.policy(policy)
+        self.policy, self._budget = policy, session.budget
+        limited = max_cost is not None or session.budget is not None
+        self.are_set = limited and session.library is None
+        if session.library is not None:
+            self.policy = session.library.policy(policy)
         elif self.are_set:
             self.policy = replace(policy or Policy(), pays_again=False)
         self._connection = connection
         self._max_cost = max_cost
-        self._budget = budget
         self._limit_name = limit_name
         self._reserved = ExitStack()
 
