@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ from claude_nb.views import background
 from claude_nb.views.painter import paint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from claude_nb.client.retry import Policy
     from claude_nb.conversation.history import History
@@ -65,7 +65,8 @@ def stream(
         InputError: The request cannot be sent as it is.
     """
     question = Question.of(prompt, tools=tools, client=client, policy=policy, **options)
-    return _send(question, painted=False).stream
+    with _sent(question, painted=False) as sent:
+        return sent.stream
 
 
 def ask(
@@ -123,8 +124,7 @@ def ask(
 
 def answer(question: Question) -> Reply:
     """``ask`` for a question that was put together already."""
-    sent = _send(question)
-    with sent.cleanup:
+    with _sent(question) as sent:
         sent.paint()
     return sent.reply
 
@@ -144,8 +144,7 @@ async def ask_async(prompt: str, **arguments: Any) -> Reply:
         ClaudeError: It failed, was dropped or was stopped; ``.reply`` holds what came.
         CancelledError: The task was cancelled; the request has ended, and what came is shown.
     """
-    sent = _send(Question.of(prompt, **arguments))
-    with sent.cleanup:
+    with _sent(Question.of(prompt, **arguments)) as sent:
         painting = asyncio.ensure_future(asyncio.to_thread(sent.paint))
         try:
             await asyncio.shield(painting)
@@ -176,13 +175,12 @@ def begin(
     Raises:
         InputError: The request cannot be sent as it is; nothing was sent.
     """
-    sent = _send(question)
-    with sent.cleanup as stack:
+    with _sent(question) as sent:
         view = show(sent.stream, sent.reply)
         if sent.calls is not None:
             sent.calls.confirm = view.confirm
             sent.calls.desk.leave()
-        cleanup = stack.pop_all()
+        cleanup = sent.cleanup.pop_all()
 
     def finish(bug: Exception | None) -> None:
         try:
@@ -225,8 +223,7 @@ class _Sent:
         stream: The events as they come.
         reply: What they become.
         calls: Runs the calls of tools in it, or None.
-        cleanup: What remains to be done when the reply has ended, as a context: its cost is
-            recorded and its turn kept. An exception stops the reply, which would be paid for.
+        cleanup: What is done when the reply has ended: its cost is recorded, its turn kept.
     """
 
     question: Question
@@ -262,13 +259,16 @@ class _Sent:
         return view
 
 
-def _send(question: Question, *, painted: bool = True) -> _Sent:
-    """Send a question.
+@contextmanager
+def _sent(question: Question, *, painted: bool = True) -> Iterator[_Sent]:
+    """Send a question; at the end of the context the cost of its reply is recorded, and more.
+
+    An exception in the context stops the reply, which would go on and be paid for.
 
     Args:
         question: What is asked.
-        painted: Whether somebody shows the reply and does the cleanup; if not, the end of the
-            stream does it.
+        painted: Whether the reply is shown in the context; if not, it is the stream's end that
+            ends it.
     """
     request, tools = question.request, question.tools
     history, place = question.history, question.place
@@ -298,25 +298,25 @@ def _send(question: Question, *, painted: bool = True) -> _Sent:
         conversation = request.turn.conversation if request.turn else ""
         stack.callback(session.ledger.charge, reply, place, conversation)
         stack.push(lambda kind, *_: reply.stop() if kind else None)
-        cleanup = stack.pop_all()
+        cleanup = stack if painted else stack.pop_all()
 
-    def ended(events: EventLog) -> None:
-        reply.events = events
-        reply.advance()
-        cleanup.close()
+        def ended(events: EventLog) -> None:
+            reply.events = events
+            reply.advance()
+            cleanup.close()
 
-    sent = Stream(
-        source,
-        request,
-        limits.policy,
-        ended=None if painted else ended,
-        runner=calls,
-        within_limits=limits.within_limits if limits.are_set else None,
-    )
-    reply.attach_stop(sent.stop, over)
-    if painted:
-        session.last = reply
-    return _Sent(question, sent, reply, calls, cleanup)
+        stream = Stream(
+            source,
+            request,
+            limits.policy,
+            ended=None if painted else ended,
+            runner=calls,
+            within_limits=limits.within_limits if limits.are_set else None,
+        )
+        reply.attach_stop(stream.stop, over)
+        if painted:
+            session.last = reply
+        yield _Sent(question, stream, reply, calls, cleanup)
 
 
 def show_timeline(timeline: Timeline) -> None:
