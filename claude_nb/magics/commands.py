@@ -442,7 +442,7 @@ COMMANDS = {
         "PATH [NAME]",
         "write the conversation to a new .ipynb, .md or .json file",
         _export,
-        example='talk.ipynb, or "my talk.md"',
+        example='talk.ipynb, "my talk.md" or talk.json',
     ),
     "help": Command("", "this list", _help),
 }
