@@ -124,7 +124,7 @@ class Question:
                 f"There is no view {question.view!r}.", f"It is one of {', '.join(VIEWS)}."
             )
         if question.history is not None and variables is not None:
-            question.history.renew(variables)
+            question.history.rebind(variables)
         return question
 
 
