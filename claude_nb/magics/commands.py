@@ -19,7 +19,7 @@ from IPython.display import display
 from claude_nb import __version__
 from claude_nb.asking import asking, jobs
 from claude_nb.asking.conversation import Conversation
-from claude_nb.batches import account
+from claude_nb.batches.batch import recent
 from claude_nb.client.connection import list_models
 from claude_nb.client.engine import call
 from claude_nb.conversation import export, outline, restore, saved_notebook
@@ -128,7 +128,7 @@ def _print_key() -> None:
 
 
 def _batches() -> object:
-    return account.recent()
+    return recent()
 
 
 def _key() -> None:
