@@ -193,7 +193,7 @@ def test_max_cost_lowers_what_may_come_back(notebook, simulator):
 
 def test_a_budget_holds_over_several_cells(notebook, simulator):
     """Each reply is charged when it is finished; the last one that does not fit is refused."""
-    assert "no budget" in notebook.run("q", "%claude_nb budget")
+    assert "No budget set." in notebook.run("q", "%claude_nb budget")
     assert notebook.run("q", "%claude_nb budget 0.02").strip() == "budget: $0.0200 · $0.0200 left"
     notebook.ask("a", "Hello", "--once")
     first = simulator.requests[-1].body["max_tokens"]
@@ -206,7 +206,7 @@ def test_a_budget_holds_over_several_cells(notebook, simulator):
     assert "This could go beyond the budget of $0.0010" in reply["evalue"]
     assert notebook.kernel.run("%claude_nb budget -1")["ename"] == "InputError"
     assert notebook.kernel.run("%claude_nb budget lots")["ename"] == "InputError"
-    assert "no budget" in notebook.run("q", "%claude_nb budget off")
+    assert "No budget set." in notebook.run("q", "%claude_nb budget off")
 
 
 def test_what_broke_off_is_not_paid_for_twice_under_a_limit(notebook, simulator):

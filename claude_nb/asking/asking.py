@@ -1,4 +1,4 @@
-"""One prompt, one shown reply: the way through the house, for the magics and for Python users."""
+"""Ask and show the reply: what the magics and the Python API have in common."""
 
 from __future__ import annotations
 
@@ -6,24 +6,23 @@ import asyncio
 import sys
 import threading
 from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from claude_nb.asking.question import Question
 from claude_nb.client.connection import count_tokens
 from claude_nb.client.engine import Stream, call
-from claude_nb.client.output import Output
 from claude_nb.client.source import ApiSource, WholeSource
-from claude_nb.errors import ClaudeError, InputError
+from claude_nb.cost.models import own_prices
+from claude_nb.errors import ClaudeError
 from claude_nb.reply import Reply
-from claude_nb.request.attachments.interpolation import compose
-from claude_nb.request.place import Place, current_place, shell
-from claude_nb.request.request import Request
-from claude_nb.session.budget import estimate as estimated
+from claude_nb.request.place import current_place, shell
+from claude_nb.request.system import System
+from claude_nb.session import budget
 from claude_nb.session.limits import Limits
 from claude_nb.session.session import session as session  # noqa: PLC0414 - shared from here
 from claude_nb.streaming.progress import Progress
 from claude_nb.tools.calls import Calls
-from claude_nb.tools.tools import Tools
 from claude_nb.views import background
 from claude_nb.views.painter import paint
 
@@ -31,15 +30,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from claude_nb.client.retry import Policy
-    from claude_nb.conversation.history import Exchange, History
+    from claude_nb.conversation.history import History
     from claude_nb.render.timeline import Timeline
-    from claude_nb.session.budget import Estimate
     from claude_nb.streaming.events import EventLog
+    from claude_nb.tools.tools import Tools
     from claude_nb.views.painter import View
-
-
-VIEWS = ("auto", "live", "updating", "terminal")
-"""How a reply can be shown: see ``ask``."""
 
 
 def stream(
@@ -59,10 +54,9 @@ def stream(
     Args:
         prompt: The user's words.
         tools: As for ``ask``; they run on a thread of their own.
-        client: Your own ``anthropic.AsyncAnthropic``; by default one for the session's connection.
-        policy: How patient to be with failures; by default ``Policy()``.
-        **options: Fields of ``Request``: ``model``, ``max_tokens``, ``system``, ``thinking``,
-            ``effort``, ``hide_thinking``.
+        client: As for ``ask``.
+        policy: As for ``ask``.
+        **options: As for ``ask``.
 
     Returns:
         The stream: already on its way.
@@ -70,30 +64,9 @@ def stream(
     Raises:
         InputError: The request cannot be sent as it is.
     """
-    connection, place = session.connection(client), current_place()
-    limits = Limits(connection, None, session.budget, session.library)
-
-    def ended(events: EventLog) -> None:
-        try:
-            reply = Reply(request)
-            reply.events = events
-            reply.advance()
-            session.ledger.charge(reply, place)
-            session.keep(reply)
-        finally:
-            limits.close()
-
-    offered = _tools(tools)
-    request = _request(prompt, (), offered, None, options)
-    request = call(limits.fit(request, Progress()))
-    return Stream(
-        session.source(ApiSource(connection)),
-        request,
-        limits.policy(policy),
-        ended=ended,
-        runner=Calls(offered, is_painted=False) if offered else None,
-        fit=limits.fit,
-    )
+    question = Question.of(prompt, tools=tools, client=client, policy=policy, **options)
+    with _sent(question, painted=False) as sent:
+        return sent.stream
 
 
 def ask(
@@ -128,14 +101,15 @@ def ask(
         history: The conversation that it belongs to, or None.
         new: Whether the conversation begins anew with it.
         client: Your own ``anthropic.AsyncAnthropic``; by default one for the session's connection.
-        policy: How patient to be with failures; by default ``Policy()``.
-        max_cost: The most that it may cost, in USD: its input is counted before it is sent, and
-            ``max_tokens`` lowered if need be. What broke off is then not asked for again.
         show: Whether to show it: in the cell's output, or on the terminal.
         view: ``live`` (a widget), ``updating`` (the same without one), ``terminal``, or ``auto``.
         stream: Whether it comes as it is written; otherwise all of it comes at the end.
         events: Whether to show the timeline of its events below it.
-        **options: Fields of ``Request``, as in ``stream``.
+        policy: How patient to be with failures; by default ``Policy()``.
+        max_cost: The most that it may cost, in USD: its input is counted before it is sent, and
+            ``max_tokens`` lowered if need be. What broke off is then not asked for again.
+        **options: ``model``, ``max_tokens``, ``system``, ``thinking``, ``effort``,
+            ``hide_thinking`` and ``hide_tools``, as the options of ``%%claude``.
 
     Returns:
         The complete reply; one that was truncated or refused says so in ``outcome``.
@@ -144,24 +118,15 @@ def ask(
         InputError: The request cannot be sent as it is; nothing was sent.
         ClaudeError: It failed, was dropped or was stopped; ``.reply`` holds what came.
     """
-    with _asked(
-        prompt,
-        attach=attach,
-        tools=tools,
-        output=output,
-        history=history,
-        new=new,
-        client=client,
-        show=show,
-        view=view,
-        stream=stream,
-        events=events,
-        policy=policy,
-        max_cost=max_cost,
-        **options,
-    ) as asked:
-        paint(*asked)
-    return asked[1]
+    given = dict(locals())
+    return answer(Question.of(**given.pop("options"), **given))
+
+
+def answer(question: Question) -> Reply:
+    """``ask`` for a question that was put together already."""
+    with _sent(question) as sent:
+        sent.paint()
+    return sent.reply
 
 
 async def ask_async(prompt: str, **arguments: Any) -> Reply:
@@ -179,34 +144,30 @@ async def ask_async(prompt: str, **arguments: Any) -> Reply:
         ClaudeError: It failed, was dropped or was stopped; ``.reply`` holds what came.
         CancelledError: The task was cancelled; the request has ended, and what came is shown.
     """
-    with _asked(prompt, **arguments) as asked:
-        painting = asyncio.ensure_future(asyncio.to_thread(paint, *asked))
+    with _sent(Question.of(prompt, **arguments)) as sent:
+        painting = asyncio.ensure_future(asyncio.to_thread(sent.paint))
         try:
             await asyncio.shield(painting)
         except asyncio.CancelledError:
-            asked[0].stop()
+            sent.stream.stop()
             with suppress(ClaudeError):  # that it was stopped, which the caller did
                 await painting
             raise
-    return asked[1]
+    return sent.reply
 
 
 def begin(
-    prompt: str,
+    question: Question,
     show: Callable[[Stream, Reply], View | None],
     ended: Callable[[Reply, Exception | None], object],
-    **arguments: Any,
 ) -> Reply:
-    """``ask`` without waiting: the reply is painted on a thread of its own.
+    """Send a question without waiting: the reply is painted on a thread of its own.
 
     Args:
-        prompt: The user's words.
+        question: What is asked.
         show: Makes the view from the stream and the reply; it returns None to show nothing.
-        ended: Called when it has ended and the books are kept, with the reply, and with what went
+        ended: Called when it has ended and its cost is recorded, with the reply, and with what went
             wrong with showing it, or None.
-        **arguments: As for ``ask``, without ``show`` and ``view``; ``place`` is where it is asked,
-            ``after`` the exchange that it follows, where that was chosen, and ``whose`` what sets
-            ``max_cost``, to be named in notes and errors.
 
     Returns:
         The reply, which grows from now on.
@@ -214,56 +175,38 @@ def begin(
     Raises:
         InputError: The request cannot be sent as it is; nothing was sent.
     """
-    with ExitStack() as stack:
-        stream, reply, _, calls = stack.enter_context(_asked(prompt, show=False, **arguments))
-        view = show(stream, reply)
-        if calls is not None:
-            calls.confirm = None if view is None else view.confirm
-            calls.main_thread.detach()
-        books = stack.pop_all()
+    with _sent(question) as sent:
+        view = show(sent.stream, sent.reply)
+        if sent.calls is not None:
+            sent.calls.confirm = None if view is None else view.confirm
+            sent.calls.main_thread.detach()
+        cleanup = sent.cleanup.pop_all()
 
     def finish(bug: Exception | None) -> None:
         try:
-            books.close()
+            cleanup.close()
         finally:
-            ended(reply, bug)
+            ended(sent.reply, bug)
 
-    background.paint(stream, reply, view, finish)
-    return reply
+    background.paint(sent.stream, sent.reply, view, finish)
+    return sent.reply
 
 
-def estimate(
-    prompt: str,
-    *,
-    attach: Iterable[Any] = (),
-    tools: Tools | Iterable[Any] | None = None,
-    output: Any = None,
-    history: History | None = None,
-    new: bool = False,
-    client: Any = None,
-    **options: Any,
-) -> Estimate:
-    """Count what ``ask`` would send, and what that would cost at least and at most; send nothing.
+def estimate(question: Question) -> budget.Estimate:
+    """Count what would be sent, and what that would cost at least and at most; send nothing.
 
-    Args:
-        prompt: The user's words.
-        attach: As for ``ask``, as are the others.
-        tools: With tools the first request alone is counted.
-        output: As for ``ask``.
-        history: The conversation that it would belong to, or None.
-        new: Whether the conversation would begin anew with it.
-        client: Your own ``anthropic.AsyncAnthropic``.
-        **options: Fields of ``Request``.
+    With tools the first request alone is counted.
 
     Raises:
         InputError: The request could not be sent as it is.
         ClaudeError: The server did not count it.
     """
-    connection = session.connection(client)
-    request = _request(prompt, attach, _tools(tools), _output(output), options)
-    if history is not None:
-        request = history.next(request, current_place(), connection.origin, new=new)
-    return estimated(request, call(count_tokens(connection, request.params())))
+    own_prices()
+    connection, request = session.connection(question.client), question.request
+    if question.history is not None:
+        place = question.place
+        request = question.history.next(request, place, connection.origin, new=question.new)
+    return budget.estimate(request, call(count_tokens(connection, request.params())))
 
 
 def last() -> Reply | None:
@@ -271,89 +214,109 @@ def last() -> Reply | None:
     return session.last
 
 
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A question that was sent, and its reply.
+
+    Attributes:
+        question: What was asked.
+        stream: The events as they come.
+        reply: What they become.
+        calls: Runs the calls of tools in it, or None.
+        cleanup: What is done when the reply has ended: its cost is recorded, its turn kept.
+    """
+
+    question: Question
+    stream: Stream
+    reply: Reply
+    calls: Calls | None
+    cleanup: ExitStack
+
+    def paint(self) -> None:
+        """Show the reply on this thread until it ends."""
+        show = self.question.show
+        self.reply.shown_in = self.question.place.execution if show else 0
+        paint(self.stream, self.reply, self._view if show else None, self.calls)
+
+    def _view(self) -> View:
+        name = fitting() if self.question.view == "auto" else self.question.view
+        if name == "live":
+            from claude_nb.views.live import LiveView
+
+            view: View = LiveView(self.reply, self.stream.stop)
+        elif name == "updating":
+            from claude_nb.views.updating import UpdatingView
+
+            view = UpdatingView()
+        else:
+            from claude_nb.views.terminal import TerminalView
+
+            view = TerminalView()
+        if self.question.events:
+            from claude_nb.views.inspector import WithTimeline
+
+            return WithTimeline(view, live=name == "live")
+        return view
+
+
 @contextmanager
-def _asked(
-    prompt: str,
-    *,
-    attach: Iterable[Any] = (),
-    tools: Tools | Iterable[Any] | None = None,
-    output: Any = None,
-    history: History | None = None,
-    new: bool = False,
-    client: Any = None,
-    show: bool = True,
-    view: str = "auto",
-    stream: bool = True,
-    events: bool = False,
-    policy: Policy | None = None,
-    max_cost: float | None = None,
-    whose: str = "--max-cost",
-    place: Place | None = None,
-    after: Exchange | None = None,
-    **options: Any,
-) -> Iterator[tuple[Stream, Reply, Callable[[], View] | None, Calls | None]]:
-    """Send a prompt, and keep its books when it has been painted."""
-    if view not in VIEWS:
-        raise InputError(f"There is no view {view!r}.", f"It is one of {', '.join(VIEWS)}.")
-    offered, typed = _tools(tools), _output(output)
-    request = _request(prompt, attach, offered, typed, options)
-    place = place or current_place()
-    connection = session.connection(client)
-    limits = Limits(connection, max_cost, session.budget, session.library, whose)
+def _sent(question: Question, *, painted: bool = True) -> Iterator[_Sent]:
+    """Send a question; at the end of the context the cost of its reply is recorded, and more.
+
+    An exception in the context stops the reply, which would go on and be paid for.
+
+    Args:
+        question: What is asked.
+        painted: Whether the reply is shown in the context; if not, it is the stream's end that
+            ends it.
+    """
+    request, tools = question.request, question.tools
+    history, place = question.history, question.place
+    connection = session.connection(question.client)
+    limits = Limits(connection, session, question.policy, question.max_cost, question.limit_name)
+    over = threading.Event()
     with ExitStack() as stack:
-        over = threading.Event()
         stack.callback(over.set)  # the first in is the last out: all else is done by then
         stack.callback(limits.close)
         if history is not None:
             stack.enter_context(history.asking())
-            request = history.next(request, place, connection.origin, new=new, after=after)
-            offered = history.effective_tools(offered, request)
-        request = call(limits.fit(request, Progress()))
-        reply = Reply(request, typed)
-        reply.expectation = session.cache.expect(request, connection, reply)
+            request = history.next(
+                request, place, connection.origin, new=question.new, after=question.after
+            )
+            tools = history.effective_tools(tools, request)
+        if limits.are_set:
+            request = call(limits.within_limits(request, Progress()))
+        reply = Reply(request, question.output)
+        if isinstance(request.system, System):
+            reply.expectation = session.cache.expect(request, connection.cache, reply)
         reply.pending = lambda: connection.pending
-        reply.shown_in = place.execution if show else 0
-        session.last = reply
-        calls = Calls(offered) if offered else None
-        source = session.source((ApiSource if stream else WholeSource)(connection))
-        asked = Stream(source, request, limits.policy(policy), runner=calls, fit=limits.fit)
-        reply.attach_stop(asked.stop, over)
-        try:
-            shown = partial(_view, view, asked, reply, events=events) if show else None
-            yield asked, reply, shown, calls
-        except BaseException:  # nobody reads on: it must not go on, and be paid for
-            asked.stop()
-            raise
-        finally:
-            conversation = request.turn.conversation if request.turn else ""
-            session.ledger.charge(reply, place, conversation)
-            session.keep(reply)
-            if history is not None:
-                history.keep(request, place, connection.origin, reply)
+        calls = Calls(tools, is_painted=painted) if tools else None
+        source = session.source((ApiSource if question.stream else WholeSource)(connection))
+        if history is not None:
+            stack.callback(history.keep, request, place, connection.origin, reply)
+        stack.callback(session.keep, reply)
+        conversation = request.turn.conversation if request.turn else ""
+        stack.callback(session.ledger.charge, reply, place, conversation)
+        stack.push(lambda kind, *_: reply.stop() if kind else None)
+        cleanup = stack if painted else stack.pop_all()
 
+        def ended(events: EventLog) -> None:
+            reply.events = events
+            reply.advance()
+            cleanup.close()
 
-def _request(
-    prompt: str,
-    attach: Iterable[Any],
-    tools: Tools | None,
-    output: Output | None,
-    options: dict[str, Any],
-) -> Request:
-    attached = [(f"attachment {number}", value) for number, value in enumerate(attach, 1)]
-    if attached:
-        filled = compose(prompt, attached=attached)
-        options = {"content": filled.blocks, "notes": filled.notes, **options}
-    schema = output.schema if output is not None else None
-    definitions = tools.definitions if tools is not None else None
-    return Request(prompt, tools=definitions, output=schema, **options)
-
-
-def _tools(tools: Tools | Iterable[Any] | None) -> Tools | None:
-    return None if tools is None else Tools.of(tools)
-
-
-def _output(output: Any) -> Output | None:
-    return None if output is None else Output.of(output)
+        stream = Stream(
+            source,
+            request,
+            limits.policy,
+            ended=None if painted else ended,
+            runner=calls,
+            within_limits=limits.within_limits if limits.are_set else None,
+        )
+        reply.attach_stop(stream.stop, over)
+        if painted:
+            session.last = reply
+        yield _Sent(question, stream, reply, calls, cleanup)
 
 
 def show_timeline(timeline: Timeline) -> None:
@@ -361,27 +324,6 @@ def show_timeline(timeline: Timeline) -> None:
     from claude_nb.views import inspector
 
     (inspector.inspect if fitting() == "live" else inspector.static)(timeline)
-
-
-def _view(name: str, stream: Stream, reply: Reply, *, events: bool = False) -> View:
-    """The view of that name, or the one that fits where this runs."""
-    if name == "auto":
-        name = fitting()
-    if events:
-        from claude_nb.views.inspector import WithTimeline
-
-        return WithTimeline(_view(name, stream, reply), live=name == "live")
-    if name == "live":
-        from claude_nb.views.live import LiveView
-
-        return LiveView(reply, stream.stop)
-    if name == "updating":
-        from claude_nb.views.updating import UpdatingView
-
-        return UpdatingView()
-    from claude_nb.views.terminal import TerminalView
-
-    return TerminalView()
 
 
 def fitting() -> str:

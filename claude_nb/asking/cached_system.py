@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import warnings
 from contextlib import nullcontext
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.client.connection import count_tokens
 from claude_nb.client.engine import Stream, call
 from claude_nb.client.retry import Policy
 from claude_nb.client.source import Warming
-from claude_nb.cost.models import DEFAULT_MODEL, facts, known_models
+from claude_nb.cost.models import DEFAULT_MODEL, facts, known_models, own_prices
 from claude_nb.cost.savings import payback
 from claude_nb.cost.usage import MILLION
 from claude_nb.render import labels
@@ -66,13 +67,14 @@ class CachedSystem(System):
         >>> claude_nb.ask("What does chapter 3 say?", system=manual)
     """
 
-    left_out: str
-    _counted: dict[str, int]
-
     def __init__(self, *sources: str | PathLike[str] | tuple[str, str], ttl: str = "5m") -> None:
         read, left_out = parts(sources)
-        super().__init__(read, ttl)
-        self.__dict__ |= {"left_out": left_out, "_counted": {}}
+        super().__init__(read, ttl, left_out)
+
+    @cached_property
+    def _counted(self) -> dict[str, int]:
+        """How many tokens it has, by model, as far as that was counted."""
+        return {}
 
     def tokens(self, model: str = DEFAULT_MODEL, *, client: Any = None) -> int:
         """Count its tokens, as the API does; it costs nothing, and no reply is made.
@@ -109,13 +111,16 @@ class CachedSystem(System):
             ClaudeError: It could not be written.
         """
         connection = session.connection(client)
+        own_prices()
         request = Request(_WORD, model=model, system=self, max_tokens=MIN_OUTPUT)
         budget = None if session.library else session.budget
         policy = Policy(pays_again=budget is None)
-        fits = budget.fitting(request, self._count(model, connection)) if budget else nullcontext()
+        fits = (
+            budget.reserve_for(request, self._count(model, connection)) if budget else nullcontext()
+        )
         with fits:
             reply = Reply(request)
-            reply.expectation = session.cache.expect(request, connection, reply)
+            reply.expectation = session.cache.expect(request, connection.cache, reply)
             try:
                 source = session.source(Warming(connection))
                 paint(Stream(source, request, policy), reply, None)
@@ -138,53 +143,55 @@ class CachedSystem(System):
 
     def _lines(self) -> list[str]:
         size, kept = f"{self.characters:,} characters", f"kept for {KEPT[self.ttl]} after each use"
-        said = [f"{size} · {kept} · digest {self.digest}"]
-        said += [f"left out of folders: {self.left_out}"] if self.left_out else []
+        lines = [f"{size} · {kept} · digest {self.digest}"]
+        lines += [f"left out of folders: {self.left_out}"] if self.left_out else []
         smallest = min(filter(None, (_minimum(model) for model in known_models())))
         if len("".join(self.texts).encode("utf-8", "replace")) < smallest:
-            said.append(f"too short to be cached alone: no model caches under {smallest} tokens")
-        said += [self._price(model, tokens) for model, tokens in self._counted.items()]
-        return said + self.state()
+            lines.append(f"too short to be cached alone: no model caches under {smallest} tokens")
+        lines += [self._price(model, tokens) for model, tokens in self._counted.items()]
+        return lines + self.state()
 
     def _price(self, model: str, tokens: int) -> str:
         """What it costs for a model: to write, to read, and when that pays."""
-        said = [f"{model}: {labels.count(tokens)} tokens"]
+        lines = [f"{model}: {labels.count(tokens)} tokens"]
         known = facts(model)
         price = known.price_for(tokens) if known else None
         if problem := _problem(tokens, model):
-            said.append(problem)
+            lines.append(problem)
         elif price is None:
-            said.append("its price is unknown")
+            lines.append("its price is unknown")
         else:
             write = price.cache_write_1h if self.ttl == "1h" else price.cache_write_5m
             rates = (write, price.cache_read, price.input)
             costs = [rate if rate is None else rate * tokens / MILLION for rate in rates]
             written, read, uncached = map(labels.money, costs)
-            said += [f"written for {written}", f"read for {read} instead of {uncached}"]
+            lines += [f"written for {written}", f"read for {read} instead of {uncached}"]
             if reads := payback(price, self.ttl):
-                said.append(f"pays for itself after {labels.counted(reads, 'read')}")
-        return " · ".join(said)
+                lines.append(f"pays for itself after {labels.counted(reads, 'read')}")
+        return " · ".join(lines)
 
     def state(self) -> list[str]:
         """For which models it is in the cache and how long, and what has changed in it, in words.
 
         Empty before it is sent; the time is that of this machine.
         """
-        said: list[str] = []
+        lines: list[str] = []
         now = session.cache.clock()
         uses = session.cache.uses(self)
         if uses and uses[0].sent.system.texts != self.texts:
             ago = labels.seconds(now - uses[0].sent.at)
             found = changed(difference(uses[0].sent.system, self))
-            said.append(f"changed since it was sent {ago} ago, so it will be written anew: {found}")
+            lines.append(
+                f"changed since it was sent {ago} ago, so it will be written anew: {found}"
+            )
         newest = {e.sent.model: e for e in reversed(uses) if e.sent.system.texts == self.texts}
         for model, use in newest.items():
             left = use.sent.at + LIFETIMES[use.sent.system.ttl] - now
             if use.cached and left > 0:
-                said.append(f"in the cache of {model}: {labels.seconds(left)} left")
+                lines.append(f"in the cache of {model}: {labels.seconds(left)} left")
             elif use.cached:
-                said.append(f"was in the cache of {model}, up to {labels.seconds(-left)} ago")
-        return said
+                lines.append(f"was in the cache of {model}, up to {labels.seconds(-left)} ago")
+        return lines
 
     def __repr__(self) -> str:
         names = ", ".join(part.name for part in self.parts[:3])

@@ -5,25 +5,23 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from functools import partial
-from importlib import import_module
 from itertools import product
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from claude_nb.asking import asking
 from claude_nb.asking.jobs import check_tools, jobs
+from claude_nb.asking.question import Question
 from claude_nb.conversation.history import first_words
 from claude_nb.cost.models import DEFAULT_MODEL
 from claude_nb.errors import InputError, StoppedError
 from claude_nb.render import comparison as render
+from claude_nb.render.table import import_pandas
 from claude_nb.reply import Reply
-from claude_nb.request.attachments.interpolation import compose
 from claude_nb.request.place import execution, is_result
-from claude_nb.request.request import Request
 from claude_nb.request.system import System, texts
 from claude_nb.streaming.progress import Outcome
-from claude_nb.tools.tools import Tools
 from claude_nb.views.columns import KINDS
 from claude_nb.views.painter import interrupts
 
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from claude_nb.client.engine import Stream
+    from claude_nb.tools.tools import Tools
     from claude_nb.views.columns import Columns
     from claude_nb.views.painter import View
 
@@ -49,6 +48,10 @@ class Variant:
 
     name: str
     options: dict[str, Any]
+
+    def apply(self, question: Question) -> Question:
+        """The question, asked in this way."""
+        return replace(question, request=replace(question.request, **self.options))
 
 
 def variants(
@@ -160,12 +163,8 @@ class Comparison(Sequence[Reply]):
         Raises:
             InputError: pandas is not installed.
         """
-        try:
-            pandas = import_module("pandas")
-        except ImportError:
-            hint = "Install it: %pip install pandas"
-            raise InputError("pandas is not installed.", hint) from None
-        return pandas.DataFrame([_row(*side) for side in zip(self.names, self, strict=False)])
+        rows = [_row(*side) for side in zip(self.names, self, strict=False)]
+        return import_pandas().DataFrame(rows)
 
     def sides(self) -> list[render.Side]:
         """The replies with their names, for rendering."""
@@ -243,61 +242,68 @@ def compare(
         ClaudeError: They were stopped together, or none of them came to its end.
     """
     asked = variants(models, efforts, systems)
-    kind = asking.fitting() if view == "auto" else view
-    if view not in asking.VIEWS:
-        raise InputError(f"There is no view {view!r}.", f"It is one of {', '.join(asking.VIEWS)}.")
-    if tools is not None:
-        tools = Tools.of(tools)
-        check_tools(kind, tools)
-    if attached := [(f"attachment {number}", value) for number, value in enumerate(attach, 1)]:
-        filled = compose(prompt, attached=attached)
-        options = {"content": filled.blocks, "notes": filled.notes, **options}
-    for variant in asked:  # all of them, before the first is sent
-        of_request = {name: options[name] for name in _OF_REQUEST & options.keys()}
-        Request(prompt, **of_request, **variant.options)
+    question = Question.of(
+        prompt,
+        attach=attach,
+        tools=tools,
+        max_cost=max_cost,
+        view=view,
+        **options,
+        **asked[0].options,
+    )
+    return ask_each(question, asked, background=background)
+
+
+def ask_each(question: Question, asked: Sequence[Variant], *, background: bool) -> Comparison:
+    """``compare`` for a question that was put together already.
+
+    Args:
+        question: What is asked; ``max_cost`` is for all replies together.
+        asked: How it is asked.
+        background: Whether to return at once.
+    """
+    kind = asking.fitting() if question.view == "auto" else question.view
+    check_tools(kind, question.tools)
+    part = _part(question, len(asked))
+    # All of them, and so their checks, before the first is sent.
+    questions = [variant.apply(part) for variant in asked]
     comparison = Comparison([variant.name for variant in asked])
     shown = KINDS[kind](comparison.names, comparison.sides, comparison.stop, not background)
-    options |= {"tools": tools, **_part(max_cost, len(asked))}
-    calls = [partial(asking.begin, prompt, **options, **variant.options) for variant in asked]
     if background:
         unseen = kind == "terminal"
-        begin = partial(jobs.begin, prompt, unseen=unseen, repeat=shown.repeat, **options)
-        calls = [partial(begin, **variant.options) for variant in asked]
-        _begin(comparison, shown, calls)
+        begin = partial(jobs.begin, unseen=unseen, repeat=shown.repeat)
+        _begin(comparison, shown, questions, begin)
         return comparison
     with interrupts(comparison.stop):
-        _begin(comparison, shown, calls)
+        _begin(comparison, shown, questions, asking.begin)
         comparison.join()
     return comparison.wait()
 
 
-def _part(max_cost: float | None, count: int) -> dict[str, Any]:
-    """What each of several replies may cost, and what that is a part of, for ``begin``.
+def _part(question: Question, count: int) -> Question:
+    """A question with the part of the limit, or of the budget, that each of several replies gets.
 
     The first to be sent could take all of a budget, and leave nothing to the others.
     """
-    budget, whole = asking.session.budget, "--max-cost"
-    most = math.inf if max_cost is None else max_cost
-    if budget is not None and 0 < budget.left < most:
-        max_cost, whole = budget.left, budget.name
-    part = None if max_cost is None else max_cost / count
-    return {"max_cost": part, "whose": f"its part of {whole}"}
+    budget, limit, name = asking.session.budget, question.max_cost, question.limit_name
+    if budget is not None and 0 < budget.left < (math.inf if limit is None else limit):
+        limit, name = budget.left, budget.name
+    if limit is None:
+        return question
+    return replace(question, max_cost=limit / count, limit_name=f"its part of {name}")
 
 
-_OF_REQUEST = {field.name for field in fields(Request)} - {"tools", "output"}
+def _begin(
+    comparison: Comparison,
+    shown: Columns,
+    questions: Sequence[Question],
+    begin: Callable[..., Reply],
+) -> None:
+    """Send all questions; the last reply that ends makes the output what it stays."""
+    left = iter(range(len(questions))[::-1])  # next() is atomic
 
-
-def _begin(comparison: Comparison, shown: Columns, calls: Sequence[Callable[..., Reply]]) -> None:
-    """Send all requests; the last reply that ends makes the output what it stays."""
-    lock = threading.Lock()
-    left = len(calls)
-
-    def less(count: int) -> None:
-        nonlocal left
-        with lock:
-            left -= count
-            is_last = not left
-        if is_last:
+    def ended(*_: object) -> None:
+        if next(left) == 0:
             try:
                 shown.end()
             finally:
@@ -308,14 +314,15 @@ def _begin(comparison: Comparison, shown: Columns, calls: Sequence[Callable[...,
         comparison.add(reply)
         return shown.column(stream, reply)
 
-    for number, begin in enumerate(calls):
-        if number and comparison.stopped:  # the first one makes the output
-            less(len(calls) - number)
-            return
+    for number, question in enumerate(questions):
         try:
-            begin(show=show, ended=lambda *_: less(1))
+            if number == 0 or not comparison.stopped:  # the first one makes the output
+                begin(question, show, ended)
+                continue
         except BaseException:  # an interrupt too: the others must not go on, and be paid for
             comparison.stop()
             if number:
-                less(len(calls) - number)
+                for _ in questions[number:]:
+                    ended()
             raise
+        ended()

@@ -1,8 +1,8 @@
 """Replies that are written in the background, while the notebook goes on: the jobs.
 
-Each is shown in the output of its own cell. Where nobody hears what is said between two cells, as
-when nbclient runs a notebook, the end of each cell brings all outputs up to date; in a terminal
-nothing is printed until it is asked for.
+Each is shown in the output of its own cell. nbclient drops messages that arrive between cells, so
+where it may run the notebook, all outputs are sent again at the end of each cell. In a terminal
+nothing is printed until ``%claude_nb jobs wait``.
 """
 
 from __future__ import annotations
@@ -10,31 +10,35 @@ from __future__ import annotations
 import atexit
 import threading
 import time
+from collections import Counter
+from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from claude_nb.asking import asking
 from claude_nb.conversation.history import first_words
 from claude_nb.errors import InputError
 from claude_nb.render import labels
 from claude_nb.render.table import Table
-from claude_nb.request.place import current_place, shell
+from claude_nb.request.place import shell
 from claude_nb.streaming.progress import Outcome
-from claude_nb.tools.tools import Tools
 from claude_nb.views import background
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from claude_nb.asking.question import Question
     from claude_nb.client.engine import Stream
     from claude_nb.reply import Reply
     from claude_nb.request.place import Place
+    from claude_nb.tools.tools import Tools
     from claude_nb.views.painter import View
 
 _LAST_WORDS = 2.0
 """Seconds in which jobs that are stopped because the process ends may end."""
 
 
+@dataclass(eq=False)
 class Job:
     """A reply that is written in the background.
 
@@ -43,17 +47,16 @@ class Job:
         prompt: What was asked.
         place: Where.
         reply: The reply.
-        ended: Set when it has ended, its books are kept, and its output is as it stays.
-        repeat: Sends its output again, where that may not have been heard; or None.
+        ended: Set when it has ended, its cost is recorded, and its output is as it stays.
+        repeat: Sends its output again, for front ends that drop messages between cells; or None.
     """
 
-    def __init__(self, number: int, prompt: str, place: Place, reply: Reply) -> None:
-        self.number = number
-        self.prompt = prompt
-        self.place = place
-        self.reply = reply
-        self.ended = threading.Event()
-        self.repeat: Callable[[], object] | None = None
+    number: int
+    prompt: str
+    place: Place
+    reply: Reply
+    ended: threading.Event = field(default_factory=threading.Event)
+    repeat: Callable[[], object] | None = None
 
 
 class Jobs:
@@ -62,7 +65,7 @@ class Jobs:
     def __init__(self) -> None:
         self._jobs: list[Job] = []
         self._unseen: list[Job] = []
-        self._unheard: list[Job] = []
+        self._repeated: list[Job] = []
         self._count = 0
         self._lock = threading.Lock()
 
@@ -74,35 +77,33 @@ class Jobs:
 
     def begin(
         self,
-        prompt: str,
+        question: Question,
         show: Callable[[Stream, Reply], View | None],
         ended: Callable[[Reply, Exception | None], object] = lambda reply, bug: None,  # noqa: ARG005
         *,
         unseen: bool = False,
         repeat: Callable[[], object] | None = None,
-        **arguments: Any,
     ) -> Reply:
         """``asking.begin`` for a job.
 
         Args:
-            prompt: The user's words.
+            question: What is asked.
             show: Makes the view; it returns None to show nothing.
             ended: Called when it has ended.
             unseen: Whether it is not shown until somebody waits for it.
-            repeat: Sends its output again, where that may not be heard between two cells.
-            **arguments: As for ``asking.begin``.
+            repeat: Sends its output again, for front ends that drop messages between cells.
         """
-        place = current_place()
-        self._stop_earlier(place)
+        self._stop_earlier(question.place)
         begun: list[Job] = []
 
         def shown(stream: Stream, reply: Reply) -> View | None:
-            reply.shown_in = place.execution
+            reply.shown_in = question.place.execution
             view = show(stream, reply)
-            begun.append(self._add(prompt, place, reply))
+            job = self._add(question, reply)
+            begun.append(job)
             if repeat is not None:
-                begun[0].repeat = repeat
-                self._listen(begun[0])
+                job.repeat = repeat
+                self._repeat_after_cells(job)
             return view
 
         def finished(reply: Reply, bug: Exception | None) -> None:
@@ -111,14 +112,14 @@ class Jobs:
             finally:
                 self._end(begun[0], unseen=unseen)
 
-        return asking.begin(prompt, shown, finished, place=place, **arguments)
+        return asking.begin(question, shown, finished)
 
-    def _add(self, prompt: str, place: Place, reply: Reply) -> Job:
+    def _add(self, question: Question, reply: Reply) -> Job:
         with self._lock:
             if not self._count:
                 atexit.register(self.close)
             self._count += 1
-            job = Job(self._count, prompt, place, reply)
+            job = Job(self._count, question.request.prompt, question.place, reply)
             self._jobs.append(job)
             return job
 
@@ -159,12 +160,12 @@ class Jobs:
         """Wait until those that run now have ended; an interrupt ends the waiting, not them.
 
         Returns:
-            Those that ended meanwhile, and those that nobody has seen yet.
+            Those that ended meanwhile, and those that were not shown yet.
         """
         waited = self.running
         for job in waited:
             while not job.ended.wait(1):
-                pass  # a signal that comes just before a wait begins is heard when the wait ends
+                pass  # a signal that comes just before a wait begins is handled when the wait ends
         with self._lock:
             unseen, self._unseen = self._unseen, []
         return unseen + [job for job in waited if job not in unseen]
@@ -187,39 +188,34 @@ class Jobs:
         for job in running:
             job.ended.wait(max(0.0, end - time.monotonic()))
 
-    # Where only what is said while a cell runs is heard.
+    # For front ends that drop messages between cells.
 
-    def _listen(self, job: Job) -> None:
+    def _repeat_after_cells(self, job: Job) -> None:
         with self._lock:
-            self._unheard.append(job)
+            self._repeated.append(job)
         here = shell()
-        if here and self._bring_up_to_date not in here.events.callbacks["post_run_cell"]:
-            here.events.register("post_run_cell", self._bring_up_to_date)
+        if here and self._repeat_outputs not in here.events.callbacks["post_run_cell"]:
+            here.events.register("post_run_cell", self._repeat_outputs)
 
-    def _bring_up_to_date(self, *_: object) -> None:
+    def _repeat_outputs(self, *_: object) -> None:
         with self._lock:
-            unheard = list(self._unheard)
-        if not unheard:
+            repeated = list(self._repeated)
+        if not repeated:
             return
-        over = [job for job in unheard if job.ended.is_set()]
+        over = [job for job in repeated if job.ended.is_set()]
         background.catch_up()
-        for repeat in {job.repeat for job in unheard if job.repeat is not None}:
+        for repeat in {job.repeat for job in repeated if job.repeat is not None}:
             repeat()
         with self._lock:
-            self._unheard = [job for job in self._unheard if job not in over]
+            self._repeated = [job for job in self._repeated if job not in over]
 
 
 jobs = Jobs()
 """The jobs of this process."""
 
 
-def start(prompt: str, *, view: str = "auto", **arguments: Any) -> Reply:
+def start(question: Question) -> Reply:
     """Ask in the background: the reply grows in an output of the cell that runs, which goes on.
-
-    Args:
-        prompt: The user's words.
-        view: As for ``ask``.
-        **arguments: As for ``ask``, without ``show``.
 
     Returns:
         The reply, which has ``wait`` and ``stop``.
@@ -227,26 +223,25 @@ def start(prompt: str, *, view: str = "auto", **arguments: Any) -> Reply:
     Raises:
         InputError: The request cannot be sent as it is; nothing was sent.
     """
-    kind = asking.fitting() if view == "auto" else view
-    check_tools(kind, arguments.get("tools"))
+    kind = asking.fitting() if question.view == "auto" else question.view
+    check_tools(kind, question.tools)
     if kind == "live":
-        return jobs.begin(prompt, _live, **arguments)
+        return jobs.begin(question, _live)
     if kind == "updating":
         from claude_nb.views.updating import UpdatingView
 
         updating = UpdatingView()
-        show = partial(_begun, updating)
-        return jobs.begin(prompt, show, repeat=updating.output.repeat, **arguments)
-    return jobs.begin(prompt, lambda _stream, _reply: None, unseen=True, **arguments)
+        return jobs.begin(question, partial(_begun, updating), repeat=updating.output.repeat)
+    return jobs.begin(question, lambda _stream, _reply: None, unseen=True)
 
 
-def check_tools(kind: str, tools: Any) -> None:
-    """Refuse tools whose calls have to be allowed where nobody could be asked.
+def check_tools(kind: str, tools: Tools | None) -> None:
+    """Refuse tools that ask before each call where no page can ask.
 
     Raises:
         InputError: They are such.
     """
-    if isinstance(tools, Tools) and tools.confirm and kind != "live":
+    if tools is not None and tools.confirm and kind != "live":
         raise InputError(
             "--confirm goes with --background only where a page can ask.",
             "Run it without --background, or with tools that need not be asked about.",
@@ -264,12 +259,9 @@ def _begun(view: View, _stream: Stream, reply: Reply) -> View:
     return view
 
 
-def said(ended: Sequence[Job]) -> str:
-    """What has become of jobs that have ended, in a line."""
-    counts: dict[str, int] = {}
-    for job in ended:
-        outcome = str(job.reply.outcome)
-        counts[outcome] = counts.get(outcome, 0) + 1
+def summary(ended: Sequence[Job]) -> str:
+    """How jobs have ended, in a line."""
+    counts = Counter(str(job.reply.outcome) for job in ended)
     how = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
     many = "1 reply has ended" if len(ended) == 1 else f"{len(ended)} replies have ended"
     return f"{many}: {how}."

@@ -17,6 +17,7 @@ from claude_nb.client import batch_service
 from claude_nb.client.engine import call, engine
 from claude_nb.client.output import Output
 from claude_nb.client.retry import Policy
+from claude_nb.cost.models import own_prices
 from claude_nb.errors import ClaudeError, InputError, StoppedError
 from claude_nb.render import labels
 from claude_nb.render.batch import mimebundle
@@ -405,6 +406,7 @@ class Batch:
 
 def _service(output: Any, client: Any, policy: Policy | None, options: dict[str, Any]) -> Service:
     """The service for a new batch: the arguments are those of ``batch``."""
+    own_prices()  # a price file that cannot be used is an error before anything is sent
     form = None if output is None else Output.of(output)
     options = {"hide_thinking": True, **options}
     if isinstance(system := options.get("system"), System):

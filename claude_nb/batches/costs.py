@@ -110,7 +110,7 @@ class Limits:
                 raise InputError("What it has cost is not known, so max_cost cannot be kept.")
             requests.set_max_tokens(fitted(limit - cost, "max_cost")[0])
         if budget is not None:
-            requests.set_max_tokens(self._pending.enter_context(budget.keeping(fitted)))
+            requests.set_max_tokens(self._pending.enter_context(budget.reserve(fitted)))
 
     def undo(self) -> None:
         """Give back what ``fit`` reserved of the budget: nothing was taken."""

@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass
 from enum import StrEnum
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, overload
 
 from claude_nb.cost.models import facts
 from claude_nb.cost.usage import Usage
 from claude_nb.errors import InputError, redact
+from claude_nb.render.table import import_pandas
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -242,10 +242,7 @@ def frame(results: Results, index: Any, *, typed: bool) -> Any:
     Raises:
         InputError: pandas is not installed.
     """
-    try:
-        pandas = import_module("pandas")
-    except ImportError:
-        raise InputError("pandas is not installed.", "Install it: %pip install pandas") from None
+    pandas = import_pandas()
     made = pandas.DataFrame([_columns(result, typed=typed) for result in results], index=index)
     counts = {name: "Int64" for name in ("input_tokens", "output_tokens") if name in made}
     return made.astype(counts)

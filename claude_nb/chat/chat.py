@@ -18,9 +18,10 @@ import traitlets
 
 from claude_nb.asking.asking import fitting
 from claude_nb.asking.conversation import Conversation
+from claude_nb.asking.question import Question
 from claude_nb.chat.messages import Messages, numbered
 from claude_nb.chat.page import Page
-from claude_nb.chat.questions import Questions, check
+from claude_nb.chat.questions import Questions
 from claude_nb.chat.transcript import Transcript
 from claude_nb.conversation import restore, saved_notebook
 from claude_nb.cost.models import DEFAULT_MODEL, known_models
@@ -109,7 +110,7 @@ class Chat(PageWidget):
             options["tools"] = Tools.of(options["tools"])
         self._options = options
         asked_with = {"model": model, "effort": effort or None, "system": system, **options}
-        check("hello", asked_with)
+        Question.of("hello", **asked_with)
         if conversation is None or isinstance(conversation, str):
             names = (name for name in numbered("chat") if name not in Conversation.names())
             conversation = Conversation.named(conversation or next(names))
@@ -229,7 +230,7 @@ class Chat(PageWidget):
 
     @traitlets.validate("effort")
     def _valid_effort(self, proposal: Any) -> Any:
-        check("hello", {"effort": proposal["value"] or None})
+        Question.of("hello", effort=proposal["value"] or None)
         return proposal["value"]
 
     def _arguments(self) -> dict[str, Any]:

@@ -8,37 +8,21 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.asking.asking import begin
+from claude_nb.asking.question import Question
 from claude_nb.chat.transcript import ChatTurn, LiveTurn
 from claude_nb.errors import ClaudeError
 from claude_nb.render import chat as render
 from claude_nb.render import saved_output
 from claude_nb.request.attachments.interpolation import compose
 from claude_nb.request.place import Place, shell
-from claude_nb.request.request import Request
 from claude_nb.views import protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from claude_nb.chat.page import Page
     from claude_nb.chat.transcript import Transcript
     from claude_nb.reply import Reply
-
-_OF_REQUEST = Request.__dataclass_fields__.keys() - {"tools"}
-
-
-def check(prompt: str, arguments: Mapping[str, Any]) -> None:
-    """Check what can be checked before there is a connection.
-
-    Args:
-        prompt: The user's words.
-        arguments: What they are asked with, as ``ask`` takes it.
-
-    Raises:
-        InputError: It cannot be asked so.
-    """
-    options = {name: value for name, value in arguments.items() if name in _OF_REQUEST}
-    Request(prompt, **options)
 
 
 @dataclass
@@ -88,11 +72,17 @@ class Questions:
         Raises:
             InputError: It cannot be sent so, or another one is being answered.
         """
-        arguments = {**self.arguments(), **picked, "content": turn.content}
-        check(turn.prompt, arguments)
+        asked = Question.of(
+            turn.prompt,
+            history=self.transcript.conversation,
+            new=turn.after is None,
+            after=turn.after,
+            place=Place(),
+            **{**self.arguments(), **picked, "content": turn.content},
+        )
         with self.transcript.lock:
             self.transcript.check_idle()
-            live = LiveTurn(turn, arguments, self.transcript.lock, self.page.post)
+            live = LiveTurn(turn, asked, self.transcript.lock, self.page.post)
             self.transcript.live = live
             self.page.show()
         self.notify()
@@ -106,18 +96,8 @@ class Questions:
         Raises:
             InputError: It was not sent.
         """
-        turn = live.turn
         try:
-            return begin(
-                turn.prompt,
-                live.begin,
-                partial(self._end, live),
-                history=self.transcript.conversation,
-                new=turn.after is None,
-                after=turn.after,
-                place=Place(),
-                **live.arguments,
-            )
+            return begin(live.asked, live.begin, partial(self._end, live))
         except BaseException:  # an interrupt too: the chat must not stay busy for ever
             with self.transcript.lock:
                 self.transcript.live = None

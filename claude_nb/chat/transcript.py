@@ -23,8 +23,9 @@ from claude_nb.views.frames import Frames
 from claude_nb.views.pace import Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from claude_nb.asking import question
     from claude_nb.asking.conversation import Conversation
     from claude_nb.client.engine import Stream
     from claude_nb.conversation import saved_notebook
@@ -85,7 +86,7 @@ class LiveTurn:
 
     Attributes:
         turn: The question, with its answer once that has ended.
-        arguments: What it is asked with, as ``ask`` takes it.
+        asked: It, and how it is asked.
         lock: That of the chat.
         post: Sends the page an operation.
         reply: The answer as it grows, or None before the request is sent.
@@ -96,7 +97,7 @@ class LiveTurn:
     """
 
     turn: ChatTurn
-    arguments: Mapping[str, Any]
+    asked: question.Question
     lock: threading.RLock
     post: Callable[[Op], object]
     reply: Reply | None = None

@@ -33,6 +33,9 @@ its own."""
 
 CONNECT_TIMEOUT = 10.0
 
+_API = "https://api.anthropic.com"
+"""Where the SDK sends requests if nothing says otherwise: its ``AsyncAnthropic``."""
+
 _LIST_TIMEOUT = 10.0
 """Seconds to wait for a list of models: ours is shown without it."""
 
@@ -83,7 +86,13 @@ class Connection:
         if self.simulated:
             return "simulator"
         own = getattr(self.own_client, "base_url", None)
-        return str(own or self.base_url or os.environ.get("ANTHROPIC_BASE_URL", ""))
+        url = own or self.base_url or os.environ.get("ANTHROPIC_BASE_URL") or _API
+        return str(url).rstrip("/")  # which the SDK puts behind some
+
+    @property
+    def cache(self) -> object:
+        """What tells its prompt cache from others: each simulator has one of its own."""
+        return self.origin, self.simulator
 
     @property
     def pending(self) -> str:

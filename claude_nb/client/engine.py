@@ -139,7 +139,8 @@ class Stream:
         ended: Called once, on the engine's thread, with all events. What it raises is raised to
             the reader after the last event.
         runner: Runs the tool calls of the reply; without one the reply ends with them.
-        fit: Makes each request after the first one fit into what the reply may cost, or raises.
+        within_limits: Lowers what each request after the first may cost, where it has to, or
+            raises.
 
     Attributes:
         events: All events so far; the engine appends, nobody else writes.
@@ -153,7 +154,7 @@ class Stream:
         *,
         ended: Callable[[EventLog], object] | None = None,
         runner: Runner | None = None,
-        fit: Callable[[Request, Progress], Awaitable[Request]] | None = None,
+        within_limits: Callable[[Request, Progress], Awaitable[Request]] | None = None,
     ) -> None:
         self._policy = policy or Policy()
         self.events = EventLog()
@@ -167,7 +168,7 @@ class Stream:
         self._error: Exception | None = None  # of ``ended``
         self._left = False  # by the reader, before the end
         self._runner = runner
-        self._fit = fit
+        self._within_limits = within_limits
         self._cancel = engine().spawn(self._run())
 
     @property
@@ -222,8 +223,8 @@ class Stream:
                 return
             await self._runner.run(calls, self._append)
             request = turns.with_results(answered, self._so_far().messages[-1])
-            if self._fit is not None:
-                request = await self._fit(request, self._progress)
+            if self._within_limits is not None:
+                request = await self._within_limits(request, self._progress)
 
     async def _round(self, first: Request) -> Request:
         """Send a request, again or continued if need be, until its message is whole.

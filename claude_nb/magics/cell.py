@@ -1,4 +1,4 @@
-"""What ``%%claude`` and ``%claude`` do: read the line, put the request together, ask."""
+"""What ``%%claude`` and ``%claude`` do: read the line, put the question together, ask."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from IPython.display import display
 
 from claude_nb.asking import jobs
-from claude_nb.asking.asking import ask, estimate, fitting
+from claude_nb.asking.asking import answer, estimate, fitting
 from claude_nb.asking.cached_system import CachedSystem
-from claude_nb.asking.comparison import compare, variants
+from claude_nb.asking.comparison import ask_each, variants
 from claude_nb.asking.conversation import Conversation
+from claude_nb.asking.question import Question
 from claude_nb.conversation.history import NOTEBOOK
 from claude_nb.cost.models import as_of
 from claude_nb.errors import ClaudeError, InputError
@@ -18,33 +19,26 @@ from claude_nb.magics import context, options
 from claude_nb.render import labels
 from claude_nb.render.code import code_for_cell
 from claude_nb.render.table import Table
-from claude_nb.request.attachments.interpolation import compose
 from claude_nb.tools.tools import Tools
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from IPython.core.interactiveshell import InteractiveShell
 
-    from claude_nb.asking.comparison import Comparison
+    from claude_nb.asking.comparison import Comparison, Variant
     from claude_nb.reply import Reply
 
 
-_OF_TOOLS = {
-    "eager": "eager",
-    "confirm": "confirm",
-    "tool_timeout": "timeout",
-    "max_turns": "max_turns",
-}
-"""Options that say how tools are called, and what ``Tools`` calls them."""
+_OF_TOOLS = ("eager", "confirm", "tool_timeout", "max_turns")
+"""Options that say how tools are called."""
 
 _COMPARED = ("model", "effort", "system")
 """Options that may be given several times: the replies then stand side by side."""
 
-_OF_SENDING = ("events", "max_cost", "policy", "stream", "view")
-"""Arguments of ``ask`` that say how something is sent and shown, not what."""
-
 
 def run(
-    shell: InteractiveShell, line: str, cell: str | None, defaults: dict[str, Any]
+    shell: InteractiveShell, line: str, cell: str | None, defaults: Mapping[str, Any]
 ) -> Reply | Comparison | None:
     """Ask what a cell or a line asks.
 
@@ -52,7 +46,7 @@ def run(
         shell: Where it stands.
         line: What follows the magic's name.
         cell: The lines below, or None for a line.
-        defaults: Arguments of ``ask`` for what no option says.
+        defaults: Arguments of ``Question.of`` for what no option says.
 
     Returns:
         The reply to a line, or several that were asked side by side; None for a cell.
@@ -70,19 +64,16 @@ def run(
         prompt = cell
     name, insert = given.pop("out", None), given.pop("insert", False)
     dry, background = given.pop("dry_run", False), given.pop("background", False)
-    sides = _sides(given)
-    if background or sides:
+    asked = _variants(given, defaults)
+    if background or asked:
         _check_alone("--background" if background else "side by side", given, insert=insert)
-    if given.pop("no_stream", False):
-        given["stream"] = False
-    arguments = defaults | _content(shell, prompt, given)
-    arguments |= _history(shell, given, defaults) | _tools(given) | given
+    question = _question(shell, prompt, given, defaults)
     if dry:
-        display(_expected(prompt, arguments, sides))
+        display(_expected(question, asked))
         return None
 
     try:
-        reply = _ask(prompt, arguments, sides, background=background)
+        reply = _ask(question, asked, background=background)
     except ClaudeError as error:
         if name and error.reply is not None:
             shell.user_ns[name] = error.reply
@@ -94,35 +85,23 @@ def run(
     return reply if cell is None else None
 
 
-def _ask(
-    prompt: str, arguments: dict[str, Any], sides: dict[str, tuple[Any, ...]], *, background: bool
-) -> Any:
-    if sides:
-        reply: Any = compare(prompt, **_compared(arguments, sides), background=background)
+def _ask(question: Question, asked: Sequence[Variant], *, background: bool) -> Any:
+    if asked:
+        reply: Any = ask_each(question, asked, background=background)
     else:
-        reply = (jobs.start if background else ask)(prompt, **arguments)
+        reply = (jobs.start if background else answer)(question)
     if background and fitting() == "terminal":
         print("Written in the background; %claude_nb jobs wait shows it.")  # noqa: T201
     return reply
 
 
-def _sides(given: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
-    """What is to stand side by side, by the name of its option; what is given once stays."""
-    several = any(len(given.get(name, ())) > 1 for name in _COMPARED)
-    found = {}
-    for name in _COMPARED:
-        values = given.pop(name, ())
-        if several and values:
-            found[name] = values
-        elif values:
-            (given[name],) = values
-    return found
-
-
-def _compared(arguments: dict[str, Any], sides: dict[str, tuple[Any, ...]]) -> dict[str, Any]:
-    """The arguments of ``compare`` in the place of those of ``ask``."""
-    plural = {f"{name}s": sides.get(name, (arguments.get(name),)) for name in _COMPARED}
-    return {key: value for key, value in arguments.items() if key not in _COMPARED} | plural
+def _variants(given: dict[str, Any], defaults: Mapping[str, Any]) -> list[Variant]:
+    """What is to stand side by side: nothing, unless an option is given several times."""
+    chosen = {name: given.pop(name) for name in _COMPARED if name in given}
+    if any(len(values) > 1 for values in chosen.values()):
+        return variants(*(chosen.get(name, (defaults.get(name),)) for name in _COMPARED))
+    given |= {name: value for name, (value,) in chosen.items()}
+    return []
 
 
 def _check_alone(what: str, given: dict[str, Any], *, insert: bool) -> None:
@@ -143,64 +122,57 @@ def _check_alone(what: str, given: dict[str, Any], *, insert: bool) -> None:
         given["once"] = True
 
 
-def _expected(prompt: str, arguments: dict[str, Any], sides: dict[str, tuple[Any, ...]]) -> Table:
+def _expected(question: Question, asked: Sequence[Variant]) -> Table:
     """What would be sent and what it would cost, as a table."""
-    wanted = {name: value for name, value in arguments.items() if name not in _OF_SENDING}
-    compared = _compared(wanted, sides)
-    asked = variants(*(compared[f"{name}s"] for name in _COMPARED))
+    named = [(variant.name, variant.apply(question)) for variant in asked]
     heads = ("model", "input", "output at most", "cost at least", "cost at most")
     rows: list[tuple[str, ...]] = []
     lines = [f"Nothing was sent. Prices as of {as_of()}."]
-    for variant in asked:
-        found = estimate(prompt, **(wanted | variant.options))
-        row = (
-            variant.name if sides else found.model,
-            f"{labels.count(found.input_tokens)} tokens",
-            f"{labels.count(found.max_tokens)} tokens",
-            labels.money(found.low),
-            labels.money(found.high),
-        )
-        rows.append(row)
+    for name, each in named or [(question.request.model, question)]:
+        found = estimate(each)
+        counts = (f"{labels.count(n)} tokens" for n in (found.input_tokens, found.max_tokens))
+        rows.append((name, *counts, *map(labels.money, (found.low, found.high))))
         if isinstance(found.system, CachedSystem):
-            marked = labels.count(found.system.tokens(found.model, client=arguments.get("client")))
+            marked = labels.count(found.system.tokens(found.model, client=question.client))
             kept = found.system.state() or ["not in the cache yet"]
             state = " · ".join(kept)
             lines.append(f"System prompt: {marked} tokens, marked for the cache · {state}.")
     return Table(heads, rows, " ".join(dict.fromkeys(lines)))
 
 
-def _content(shell: InteractiveShell, prompt: str, given: dict[str, Any]) -> dict[str, Any]:
-    """What is sent for the prompt; the options that say so are taken out of ``given``."""
+def _question(
+    shell: InteractiveShell, prompt: str, given: dict[str, Any], defaults: Mapping[str, Any]
+) -> Question:
+    """The question of a cell; what its options say goes before the defaults."""
     cells, failed = given.pop("cells", None), given.pop("error", False)
     included = [context.cells(shell, cells)] if cells else []
     included += [context.error(shell)] if failed else []
-    filled = compose(
+    if given.pop("no_stream", False):
+        given["stream"] = False
+    arguments = {**defaults, **_history(given, defaults), **_tools(given), **given}
+    return Question.of(
         prompt,
-        variables=None if given.pop("raw", False) else shell.user_ns,
-        attached=given.pop("attach", ()),
+        variables=shell.user_ns,
+        named=arguments.pop("attach", ()),
         included=[part.text for part in included],
+        notes=[part.note for part in included],
+        **arguments,
     )
-    return {
-        "content": filled.blocks,
-        "notes": (*(part.note for part in included), *filled.notes),
-    }
 
 
 def _tools(given: dict[str, Any]) -> dict[str, Any]:
     """The tools and the answer's form; the options that say so are taken out of ``given``."""
-    how = {name: given.pop(option) for option, name in _OF_TOOLS.items() if option in given}
+    how = {name: given.pop(name) for name in _OF_TOOLS if name in given}
     found: dict[str, Any] = {"output": given.pop("json")} if "json" in given else {}
     if "tools" in given:
+        how = {name.removeprefix("tool_"): value for name, value in how.items()}
         return found | {"tools": Tools(*given.pop("tools"), **how)}
-    if how:
-        option = next(option for option, name in _OF_TOOLS.items() if name in how)
-        raise InputError(f"--{option.replace('_', '-')} goes with --tools.", "Name the tools.")
+    for name in how:
+        raise InputError(f"--{name.replace('_', '-')} goes with --tools.", "Name the tools.")
     return found
 
 
-def _history(
-    shell: InteractiveShell, given: dict[str, Any], defaults: dict[str, Any]
-) -> dict[str, Any]:
+def _history(given: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
     """The conversation; the options that name it are taken out of ``given``."""
     name = given.pop("conversation", None)
     if given.pop("once", False):
@@ -209,5 +181,4 @@ def _history(
         return {}
     conversation = Conversation.named(NOTEBOOK if name is None else name)
     conversation.system = defaults["system"]  # for a branch that begins; others keep theirs
-    conversation.rebind(shell.user_ns)
     return {"history": conversation, "system": None}

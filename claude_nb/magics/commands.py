@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
 from getpass import getpass
-from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from IPython.core.error import StdinNotImplementedError
@@ -25,7 +25,8 @@ from claude_nb.client.engine import call
 from claude_nb.conversation import export, outline, restore, saved_notebook
 from claude_nb.conversation.history import NOTEBOOK, first_words
 from claude_nb.errors import ClaudeError, InputError, StoppedError, redact
-from claude_nb.magics import reports
+from claude_nb.magics import options, reports
+from claude_nb.magics.options import Option
 from claude_nb.recording.matching import PARTS
 from claude_nb.recording.replay import Recorder, RecordingStore
 from claude_nb.render import labels
@@ -38,7 +39,6 @@ from claude_nb.views.terminal import TerminalView
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from claude_nb.client.connection import Connection
     from claude_nb.conversation.history import Exchange, History
     from claude_nb.conversation.restore import SavedConversation
 
@@ -53,60 +53,86 @@ class Command:
     Attributes:
         takes: What is written after its name; empty if it takes nothing.
         does: What it does, in a line.
-        run: Does it, with what was typed after its name; what it returns is shown.
+        run: Does it, with the words that were typed as arguments and the options by name; what it
+            returns is shown.
+        options: The options that it has.
+        example: What can be written after its name, for whoever wrote something else.
     """
 
     takes: str
     does: str
-    run: Callable[[str], object]
+    run: Callable[..., object]
+    options: tuple[Option, ...] = ()
+    example: str = ""
+
+    @property
+    def usage(self) -> str:
+        """What is written after its name, with its options."""
+        flags = [f"[--{option.name} {option.metavar}]" for option in self.options]
+        return " ".join(filter(None, (self.takes, *flags)))
 
 
-def execute(line: str, model: str) -> object:
+def execute(line: str, default_model: str) -> object:
     """Run a command.
 
     Args:
         line: What was typed after ``%claude_nb``.
-        model: The model that ``%%claude`` asks by default.
+        default_model: The model that ``%%claude`` asks by default.
 
     Raises:
         InputError: There is no such command, or it does not take what was typed after it.
     """
     name, _, rest = line.strip().partition(" ")
-    name, rest = name or "help", rest.strip()
+    name = name or "help"
     command = COMMANDS.get(name)
     if command is None:
         near = get_close_matches(name, COMMANDS, 1, 0.4)
         hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(COMMANDS)}."
         raise InputError(f"There is no command {name}.", hint)
-    if rest and not command.takes:
-        raise InputError(f"%claude_nb {name} takes no arguments.")
-    if name == "status":
-        asked = asking.session.model or model
-        print(f"claude_nb {__version__} · model {asked}", end=" · ")  # noqa: T201
-    return command.run(rest)
+    words, given = options.parse_command(rest, command.options)
+    signature = inspect.signature(command.run)
+    if "default_model" in signature.parameters:
+        given["default_model"] = default_model
+    try:
+        arguments = signature.bind(*words, **given)
+    except TypeError:
+        raise _misused(name) from None
+    return command.run(*arguments.args, **arguments.kwargs)
 
 
-def _help(_rest: str) -> None:
-    names = {f"{name} {command.takes}".strip(): command.does for name, command in COMMANDS.items()}
-    width = max(map(len, names))
-    for name, does in names.items():
-        print(f"%claude_nb {name:<{width}}  {does}")  # noqa: T201
+def _misused(name: str) -> InputError:
+    """The error for what a command does not take."""
+    command = COMMANDS[name]
+    example = f"For example: %claude_nb {name} {command.example}" if command.example else ""
+    return InputError(f"%claude_nb {name} takes {command.usage or 'no arguments'}.", example)
+
+
+def _help() -> None:
+    lines: list[tuple[str, str]] = []
+    for name, command in COMMANDS.items():
+        lines.append((f"%claude_nb {name} {command.takes}", command.does))
+        lines += [(f"    --{o.name} {o.metavar}", o.help) for o in command.options]
+    width = max(len(typed) for typed, _ in lines)
+    for typed, does in lines:
+        print(f"{typed:<{width}}  {does}")  # noqa: T201
     print("%%claude?  the manual of the cell")  # noqa: T201
 
 
-def _status(_rest: str = "") -> None:
+def _status(*, default_model: str) -> None:
+    asked = asking.session.model or default_model
+    print(f"claude_nb {__version__} · model {asked}", end=" · ")  # noqa: T201
+    _print_key()
+
+
+def _print_key() -> None:
     print(f"key: {asking.session.key_source}")  # noqa: T201
 
 
-def _models(_rest: str) -> object:
-    return reports.models()
-
-
-def _batches(_rest: str) -> object:
+def _batches() -> object:
     return recent()
 
 
-def _key(_rest: str) -> None:
+def _key() -> None:
     try:
         key = getpass("API key (not shown, kept in memory only): ").strip()
     except StdinNotImplementedError:
@@ -116,41 +142,22 @@ def _key(_rest: str) -> None:
     if not key or not key.isascii() or not key.isprintable() or " " in key:
         raise InputError("That is not a key; the one in use has not changed.")
     asking.session.use_key(key)
-    _status()
+    _print_key()
 
 
-def _connect(rest: str) -> None:
+def _connect(url: str, *, key_env: str = "", model: str = "") -> None:
     """Ask another server, or the API again."""
-    if not rest:
-        raise InputError(
-            "%claude_nb connect takes the address of a server, or off.",
-            "For example: %claude_nb connect http://localhost:8080 --model qwen3",
-        )
-    url, *words_given = rest.split()
-    if url == "off" and not words_given:
+    if url == "off":
         asking.session.disconnect()
-        _status()
-        return
-    given = dict(zip_longest(words_given[::2], words_given[1::2], fillvalue=""))
-    unknown = [name for name, value in given.items() if name not in _CONNECTING or not value]
-    if unknown:
-        raise InputError(
-            f"%claude_nb connect cannot take {unknown[0]!r} so.",
-            "It takes --key-env with the name of a variable, and --model with an id.",
-        )
-    model = given.get("--model", "")
-    asking.session.connect(_address(url), key_env=given.get("--key-env", ""), model=model)
-    _status()
-    if not model:
-        print(_offered())  # noqa: T201
-
-
-_CONNECTING = ("--key-env", "--model")
+    else:
+        asking.session.connect(_address(url), key_env=key_env, model=model)
+    _print_key()
+    if url != "off" and not model:
+        print(_choose_model())  # noqa: T201
 
 
 def _address(url: str) -> str:
     """The address as the SDK takes it: it puts ``/v1/messages`` behind it itself."""
-    url = url.strip("\"'")
     url = url if "://" in url else f"http://{url}"
     found = urlsplit(url)
     if found.scheme not in ("http", "https") or not found.hostname:
@@ -165,15 +172,16 @@ def _address(url: str) -> str:
     return re.sub(r"(/v1)?(/messages)?/*$", "", url)
 
 
-def _offered() -> str:
-    """What a server has to ask; the only model that it has is taken."""
+def _choose_model() -> str:
+    """The models of a server, in words; the only model that it has is taken."""
     try:
-        names = [clean(redact(str(model.get("id")))) for model in call(list_models(_there()))]
+        listed = call(list_models(asking.session.connection()))
     except ClaudeError as error:
         return (
             f"It lists no models ({error.what.removesuffix('.').lower()}). If it needs one of its"
             " own: %claude_nb connect URL --model ID, or -m ID."
         )
+    names = [clean(redact(str(model.get("id")))) for model in listed]
     if len(names) == 1:
         asking.session.model = names[0]
         return f"Cells ask {names[0]}, the only model that it has."
@@ -181,133 +189,91 @@ def _offered() -> str:
     return f"It has {shown or 'no models'}. Cells ask one of them with --model ID, or -m ID."
 
 
-def _there() -> Connection:
-    return asking.session.connection()
-
-
-def _simulate(rest: str) -> None:
-    state, *more = rest.split() or ["on"]
+def _simulate(state: str = "on", *faults: str, speed: float = 1.0, seed: int = 0) -> None:
     if state == "next":
-        faults = [fault(name) for name in more or [""]]
-        asking.session.simulate_next(*(found.reply for found in faults))
-        print("\n".join(f"Next: {found.does}." for found in faults))  # noqa: T201
+        found = [fault(name) for name in faults or ("",)]
+        asking.session.simulate_next(*(one.reply for one in found))
+        print("\n".join(f"Next: {one.does}." for one in found))  # noqa: T201
         return
-    if state not in ("on", "off") or (more and state == "off"):
-        raise InputError("%claude_nb simulate takes on, off or next with the name of a fault.")
-    asking.session.simulate(state == "on", **_options(" ".join(more), {"speed": 1.0, "seed": 0}))
-    _status()
+    if state not in ("on", "off") or faults:
+        raise _misused("simulate")
+    asking.session.simulate(state == "on", speed=speed, seed=seed)
+    _print_key()
 
 
-def _options(typed: str, pace: dict[str, Any]) -> dict[str, Any]:
-    """The options of a pace, as they were typed.
-
-    Args:
-        typed: What was typed.
-        pace: Their names, and what they are otherwise.
-    """
-    pace = dict(pace)
-    labels = typed.split()
-    for option, value in zip_longest(labels[::2], labels[1::2], fillvalue=""):
-        name = option.removeprefix("--")
-        if name not in pace or name == option:
-            takes = {"speed": "--speed, a factor", "seed": "--seed, a whole number"}
-            hint = f"It takes {' and '.join(takes[name] for name in pace)}."
-            raise InputError(f"{option!r} is not an option here.", hint)
-        try:
-            pace[name] = type(pace[name])(value)
-        except ValueError:
-            raise InputError(f"{option} takes a number, not {value!r}.") from None
-    if not pace["speed"] > 0:
-        raise InputError("--speed is a factor above 0: 0.2 is a fifth of the pace.")
-    return pace
+_SPEED = Option("speed", "", "FACTOR", "how fast replies come: 0.2 is a fifth", options.read_factor)
+_SEED = Option(
+    "seed", "", "N", "replies with the same one come at the same pace", options.read_number
+)
+_WITHOUT = Option(
+    "without", "", ",".join(PARTS), "leave these out of the files", options.read_names, several=True
+)
+_KEY_ENV = Option(
+    "key-env",
+    "",
+    "NAME",
+    "the variable with the key that it gets; without it, it gets none",
+    options.read_text,
+)
+_MODEL = Option("model", "", "ID", "the model that cells ask there", options.read_text)
 
 
-def _record(rest: str) -> None:
+def _record(folder: str = "", *, without: tuple[str, ...] = ()) -> None:
     """Begin to record, or end it, or say whether it is on."""
     session = asking.session
-    if rest == "off":
+    if folder == "off":
         session.recorder = None
-    elif rest:
-        path, more = _path_of(rest, "%claude_nb record takes a folder, or off.")
-        option, _, names = more.partition(" ")
-        if more and option != "--without":
-            raise InputError(f"{option!r} is not an option of %claude_nb record.", _WITHOUT)
-        without = [name.strip() for name in names.split(",") if name.strip()]
-        if more and not without:
-            raise InputError("--without needs a value.", _WITHOUT)
-        session.recorder = Recorder(path, without)
-    recorder = session.recorder
-    if recorder is None:
+    elif folder:
+        session.recorder = Recorder(folder, without)
+    if session.recorder is None:
         print("Replies are not recorded.")  # noqa: T201
         return
-    left_out = f", without {' and '.join(recorder.without)}" if recorder.without else ""
-    print(f"Each reply is recorded in {recorder.folder}{left_out}.")  # noqa: T201
+    left_out = " and ".join(session.recorder.without)
+    where = f"{session.recorder.folder}{left_out and f', without {left_out}'}"
+    print(f"Each reply is recorded in {where}.")  # noqa: T201
 
 
-_WITHOUT = f"It takes --without and any of {', '.join(PARTS)}, with commas between them."
-
-
-def _replay(rest: str) -> None:
+def _replay(folder: str = "", *, speed: float = 1.0) -> None:
     """Begin to replay, or end it, or say whether it is on."""
     session = asking.session
-    if rest == "off":
+    if folder == "off":
         session.library = None
-    elif rest:
-        path, more = _path_of(rest, "%claude_nb replay takes a folder, or off.")
-        session.library, notes = RecordingStore.of(
-            path, speed=_options(more, {"speed": 1.0})["speed"]
-        )
+    elif folder:
+        session.library, notes = RecordingStore.of(folder, speed=speed)
         for note in notes:
             print(f"Note: {clean(note)}")  # noqa: T201
     if session.library is None:
         print("Nothing is replayed: questions are sent.")  # noqa: T201
         return
     count = len(session.library.requests)
-    name = session.library.name
-    said = f"{count:,} recorded request{'s' if count != 1 else ''}"
-    print(f"Replaying {said} from {name}; nothing is sent.")  # noqa: T201
+    recorded = f"{count:,} recorded request{'s' if count != 1 else ''}"
+    print(f"Replaying {recorded} from {session.library.name}; nothing is sent.")  # noqa: T201
 
 
-def _path_of(rest: str, otherwise: str) -> tuple[Path, str]:
-    """The path that something typed begins with, in quotes or not, and what follows it."""
-    match = _PATH.match(rest)
-    if match is None:
-        raise InputError(otherwise, "A path with spaces is written in quotes.")
-    return Path(match["quoted"] or match["bare"]), rest[match.end() :].strip()
-
-
-def _show(_rest: str) -> None:
+def _show() -> None:
     reply = asking.last()
     if reply is None:
         raise InputError("There is no reply to show yet.")
     display(reply)
 
 
-def _budget(rest: str) -> None:
+def _budget(limit: str = "") -> None:
     """Set, show or lift the budget."""
-    if rest == "off":
+    if limit == "off":
         asking.session.budget = None
-    elif rest:
-        try:
-            limit = float(rest.removeprefix("$"))
-        except ValueError:
-            raise InputError(
-                f"%claude_nb budget takes a sum in USD or off, not {rest!r}.",
-                "For example: %claude_nb budget 2.00",
-            ) from None
-        asking.session.budget = Budget(limit, asking.session.ledger.spent)
+    elif limit:
+        asking.session.budget = Budget(options.dollars(limit), asking.session.ledger.spent)
     budget = asking.session.budget
     if budget is None:
-        print("There is no budget: replies may cost what they cost.")  # noqa: T201
+        print("No budget set.")  # noqa: T201
         return
     left = labels.money(max(0.0, budget.limit - budget.spent))
     print(f"budget: {labels.money(budget.limit)} · {left} left")  # noqa: T201
 
 
-def _jobs(rest: str) -> object:
+def _jobs(command: str = "", which: str = "") -> object:
     """List, stop or wait for what is written in the background."""
-    command, _, which = rest.partition(" ")
-    if not rest:
+    if not command:
         return jobs.jobs.table()
     if command == "stop" and (which == "all" or which.isdecimal()):
         chosen = jobs.jobs.chosen(which)
@@ -315,8 +281,8 @@ def _jobs(rest: str) -> object:
             job.reply.stop()
         print(f"Stopped: {', '.join(str(job.number) for job in chosen) or 'none was running'}.")  # noqa: T201
         return None
-    if rest != "wait":
-        raise InputError("%claude_nb jobs takes stop N, stop all, wait, or nothing, for the list.")
+    if command != "wait" or which:
+        raise _misused("jobs")
     try:
         ended = jobs.jobs.wait()
     except KeyboardInterrupt:
@@ -327,40 +293,36 @@ def _jobs(rest: str) -> object:
     if asking.fitting() == "terminal":
         for job in ended:
             TerminalView(f"{job.number} · {first_words(job.prompt, 60)}").settle(job.reply)
-    print(jobs.said(ended) if ended else "No reply is being written in the background.")  # noqa: T201
+    print(jobs.summary(ended) if ended else "No reply is being written in the background.")  # noqa: T201
     return None
 
 
-def _history(name: str) -> None:
+def _history(*name: str) -> None:
     print(outline.tree(_named(name)))  # noqa: T201
 
 
-def _new(name: str) -> None:
+def _new(*name: str) -> None:
     conversation = _named(name)
     conversation.new()
     print(f"{conversation.name}: the next question begins anew.")  # noqa: T201
 
 
-def _undo(name: str) -> None:
+def _undo(*name: str) -> None:
     conversation = _named(name)
     undone = conversation.undo()
-    print(f"{conversation.name}: {_asked(undone)} is taken back. {_goes_on(conversation)}")  # noqa: T201
+    print(f"{conversation.name}: {_quoted(undone)} is taken back. {_goes_on(conversation)}")  # noqa: T201
 
 
-def _fork(rest: str) -> None:
-    number, _, name = rest.partition(" ")
+def _fork(number: str, *name: str) -> None:
     if not number.isdecimal():
-        raise InputError(
-            "%claude_nb fork takes the number of an exchange.",
-            "%claude_nb history shows the numbers.",
-        )
-    conversation = _named(name.strip())
+        raise _misused("fork")
+    conversation = _named(name)
     conversation.fork(int(number))
     print(f"{conversation.name}: {_goes_on(conversation)}")  # noqa: T201
 
 
-def _restore(rest: str) -> None:
-    path = Path(rest.strip("\"'")) if rest else saved_notebook.current_path()
+def _restore(*words: str) -> None:
+    path = Path(" ".join(words)) if words else saved_notebook.current_path()
     found, notes = restore.conversations(saved_notebook.load(path))
     saved = datetime.fromtimestamp(path.expanduser().stat().st_mtime).astimezone()
     print(f"{clean(str(path))}, as it was saved on {saved:%Y-%m-%d at %H:%M:%S}:")  # noqa: T201
@@ -390,22 +352,15 @@ def _added(conversation: Conversation, saved: SavedConversation, added: int) -> 
     return f"{done} {here}; %claude_nb fork {number} goes on from what was restored."
 
 
-def _export(rest: str) -> None:
-    match = _PATH.match(rest)
-    path = Path(match["quoted"] or match["bare"]) if match else Path()
+def _export(to: str, *name: str) -> None:
+    path = Path(to)
     write = _WRITERS.get(path.suffix.lower())
-    if match is None or write is None:
-        raise InputError(
-            f"%claude_nb export takes a path that ends in {', '.join(_WRITERS)}.",
-            'For example: %claude_nb export talk.ipynb, or "my talk.md".',
-        )
-    conversation = _named(rest[match.end() :].strip())
+    if write is None:
+        raise _misused("export")
+    conversation = _named(name)
     files.write(path, [write(conversation)])
     count = len(conversation.branch)
     print(f"{conversation.name}: {count} turn{'s are' if count > 1 else ' is'} in {path}.")  # noqa: T201
-
-
-_PATH = re.compile(r"""(?P<quote>["'])(?P<quoted>.+?)(?P=quote)(?!\S)|(?P<bare>[^\s"']\S*)""")
 
 
 def _json(conversation: Conversation) -> str:
@@ -419,9 +374,9 @@ _WRITERS: dict[str, Callable[[Conversation], str]] = {
 }
 
 
-def _named(name: str) -> Conversation:
+def _named(words: tuple[str, ...]) -> Conversation:
     """The conversation of that name, or the notebook's own."""
-    name = name.strip("\"'") or NOTEBOOK
+    name = " ".join(words) or NOTEBOOK
     known = Conversation.names()
     if name not in known and name != NOTEBOOK:
         near = get_close_matches(name, known, 1, 0.4)
@@ -433,10 +388,10 @@ def _named(name: str) -> Conversation:
 def _goes_on(history: History) -> str:
     if history.head is None:
         return "The next question begins anew."
-    return f"The next question follows {_asked(history.head)}."
+    return f"The next question follows {_quoted(history.head)}."
 
 
-def _asked(exchange: Exchange) -> str:
+def _quoted(exchange: Exchange) -> str:
     return f"“{first_words(exchange.prompt, 40)}”"
 
 
@@ -447,51 +402,48 @@ COMMANDS = {
         "the tokens and the cost of this kernel's requests",
         reports.usage,
     ),
-    "models": Command("", "the models, what they take and what they cost", _models),
-    "batches": Command("", "the newest batches of this key, to be gone on with", _batches),
+    "models": Command("", "the models, what they take and what they cost", reports.models),
+    "batches": Command("", "your most recent batches, to resume", _batches),
     "key": Command("", "enter an API key, unseen; it is kept in memory only", _key),
     "connect": Command(
         "URL|off",
-        "ask another server that speaks the Messages API; it gets no key unless --key-env NAME"
-        " names one; --model ID is what cells ask there",
+        "ask another server that speaks the Messages API",
         _connect,
+        (_KEY_ENV, _MODEL),
+        "http://localhost:8080 --model qwen3",
     ),
     "simulate": Command(
         "on|off|next FAULT",
-        "answer from fixed scripts on this machine, without a key, or fail as a server can;"
-        " on takes --speed 0.2 and --seed 7",
+        "answer from fixed scripts on this machine, without a key, or fail as a server can",
         _simulate,
+        (_SPEED, _SEED),
     ),
     "budget": Command("[USD|off]", "what replies may cost together, from now on", _budget),
     "record": Command(
-        "[FOLDER|off]",
-        "save each reply into a folder, to be replayed; --without attachments,request,thinking",
-        _record,
+        "[FOLDER|off]", "save each reply into a folder, to be replayed", _record, (_WITHOUT,)
     ),
     "replay": Command(
         "[FOLDER|off]",
-        "answer from what was recorded, without a key, a network or a cost; --speed 2",
+        "answer from what was recorded, without a key, a network or a cost",
         _replay,
+        (_SPEED,),
     ),
     "show": Command("", "show the last reply again", _show),
     "jobs": Command(
         "[stop N|stop all|wait]",
-        "what is written in the background: the list, or stop it, or wait for its end",
+        "replies that are written in the background: list, stop or wait for them",
         _jobs,
     ),
-    "history": Command(
-        "[NAME]", "what was said in the notebook's conversation, or in NAME", _history
-    ),
-    "new": Command(
-        "[NAME]", "begin the conversation anew; what was said can be gone back to", _new
-    ),
+    "history": Command("[NAME]", "the turns of the notebook's conversation, or of NAME", _history),
+    "new": Command("[NAME]", "begin the conversation anew; fork goes back to the old one", _new),
     "undo": Command("[NAME]", "take the last turn back", _undo),
     "fork": Command("N [NAME]", "go on from exchange N of the history", _fork),
-    "restore": Command(
-        "[PATH]", "bring back what was said, from the saved notebook or the one at PATH", _restore
-    ),
+    "restore": Command("[PATH]", "bring back the conversations of a saved notebook", _restore),
     "export": Command(
-        "PATH [NAME]", "write the conversation to a new .ipynb, .md or .json file", _export
+        "PATH [NAME]",
+        "write the conversation to a new .ipynb, .md or .json file",
+        _export,
+        example='talk.ipynb, "my talk.md" or talk.json',
     ),
     "help": Command("", "this list", _help),
 }

@@ -3,7 +3,7 @@
 IPython opens help for a line that ends in ``?``, even a question to Claude. It finds a cell magic
 only on the very first line, so that a comment above it breaks it. And before it looks for one, it
 takes ``>>>`` and common indentation out of all lines, a prompt's too. ``rewrite`` runs before
-IPython's own transformations and takes these traps away.
+IPython's own transformations and prevents all three.
 """
 
 from __future__ import annotations

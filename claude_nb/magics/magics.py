@@ -1,4 +1,4 @@
-"""The doors of a notebook: ``%%claude``, ``%claude`` and ``%claude_nb``. They parse and hand on."""
+"""The magics ``%%claude``, ``%claude`` and ``%claude_nb``: they parse, and call the rest."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
-"""The options of ``%%claude``: one table, from which parsing, help and completion follow."""
+"""The options of ``%%claude``: one table for parsing, help and completion; commands have theirs."""
 
 from __future__ import annotations
 
 import keyword
 import math
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from claude_nb.errors import InputError
 from claude_nb.request.system import System
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Option:
         metavar: What to write after it; empty for a switch.
         help: What it does, in a line.
         read: Makes the value out of what was typed and the user's variables.
+        several: Whether it takes a list, in which a space may follow each comma.
     """
 
     name: str
@@ -46,9 +48,11 @@ class Option:
     metavar: str
     help: str
     read: Callable[[Value, Mapping[str, Any]], Any]
+    several: bool = False
 
 
-def _text(value: Value, _variables: Mapping[str, Any]) -> str:
+def read_text(value: Value, _variables: Mapping[str, Any]) -> str:
+    """What was typed."""
     return value.text
 
 
@@ -56,37 +60,50 @@ def _each(value: Value, _variables: Mapping[str, Any]) -> tuple[str, ...]:
     return (value.text,)
 
 
-def _number(value: Value, _variables: Mapping[str, Any]) -> int:
-    try:
+def read_number(value: Value, _variables: Mapping[str, Any]) -> int:
+    """A whole number."""
+    with suppress(ValueError):
         return int(value.text.replace("_", "").replace(",", ""))
-    except ValueError:
-        raise InputError(f"A whole number is needed, not {value.text!r}.") from None
+    raise InputError(f"A whole number is needed, not {value.text!r}.")
+
+
+def read_factor(value: Value, _variables: Mapping[str, Any]) -> float:
+    """A number above 0."""
+    with suppress(ValueError):
+        if (factor := float(value.text)) > 0:
+            return factor
+    raise InputError(f"It takes a factor above 0, such as 0.2, not {value.text!r}.")
+
+
+def read_names(value: Value, _variables: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names with commas between them."""
+    return tuple(name.strip() for name in value.text.split(","))
+
+
+def dollars(text: str) -> float:
+    """A sum in USD, as it was typed."""
+    with suppress(ValueError):
+        if 0 < (usd := float(text.removeprefix("$"))) < math.inf:
+            return usd
+    raise InputError(f"It takes a sum in USD above 0, such as 0.50, not {text!r}.")
 
 
 def _dollars(value: Value, _variables: Mapping[str, Any]) -> float:
-    try:
-        sum_ = float(value.text.removeprefix("$"))
-    except ValueError:
-        sum_ = 0.0
-    if not 0 < sum_ < math.inf:
-        raise InputError(f"It takes a sum in USD above 0, such as 0.50, not {value.text!r}.")
-    return sum_
+    return dollars(value.text)
 
 
 def _seconds(value: Value, _variables: Mapping[str, Any]) -> float:
-    try:
+    with suppress(ValueError):
         return float(value.text.removesuffix("s"))
-    except ValueError:
-        raise InputError(f"It takes a number of seconds, not {value.text!r}.") from None
+    raise InputError(f"It takes a number of seconds, not {value.text!r}.")
 
 
 def _thinking(value: Value, variables: Mapping[str, Any]) -> str | int:
     if value.text in ("on", "off"):
         return value.text
-    try:
-        return _number(value, variables)
-    except InputError:
-        raise InputError(f"It takes on, off or a number of tokens, not {value.text!r}.") from None
+    with suppress(InputError):
+        return read_number(value, variables)
+    raise InputError(f"It takes on, off or a number of tokens, not {value.text!r}.")
 
 
 def _variable(name: str, variables: Mapping[str, Any], otherwise: str) -> Any:
@@ -98,9 +115,8 @@ def _variable(name: str, variables: Mapping[str, Any], otherwise: str) -> Any:
 
 
 def _values(value: Value, variables: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-    names = [name.strip() for name in value.text.split(",")]
     hint = "It takes names of variables: --attach df,fig"
-    return tuple((name, _variable(name, variables, hint)) for name in names)
+    return tuple((name, _variable(name, variables, hint)) for name in read_names(value, {}))
 
 
 def _system(value: Value, variables: Mapping[str, Any]) -> tuple[str | System]:
@@ -124,8 +140,8 @@ def _identifier(value: Value, _variables: Mapping[str, Any]) -> str:
 def _tools(value: Value, variables: Mapping[str, Any]) -> tuple[Any, ...]:
     from claude_nb.tools.tools import SERVER_TOOLS  # here: to load the extension stays cheap
 
-    names = [name.strip() for name in value.text.split(",")]
-    if names == [""]:
+    names = read_names(value, {})
+    if names == ("",):
         return ()
     hint = f"It takes names of functions, and of what the server runs: {', '.join(SERVER_TOOLS)}."
     return tuple(
@@ -145,25 +161,25 @@ def _switch(_value: Value, _variables: Mapping[str, Any]) -> bool:
 
 OPTIONS = (
     Option("model", "m", "ID", "the model to ask, any id; twice or more: side by side", _each),
-    Option("max-tokens", "", "N", "the most tokens to generate, thinking included", _number),
+    Option("max-tokens", "", "N", "the most tokens to generate, thinking included", read_number),
     Option("system", "s", "NAME", 'the system prompt: a variable, or text in "quotes"', _system),
     Option("thinking", "t", "on|off|N", "think or not, or for at most N tokens", _thinking),
     Option("effort", "", "LEVEL", "low, medium, high, xhigh or max; also side by side", _each),
     Option("hide-thinking", "", "", "ask for no readable thinking to be sent", _switch),
     Option("hide-tools", "", "", "do not show calls of tools and their results", _switch),
     Option("attach", "a", "NAMES", "send the values of these variables along: df,fig", _values),
-    Option("cells", "", "3-5|all", "send earlier cells along, and what came of them", _text),
+    Option("cells", "", "3-5|all", "send earlier cells along, with their results", read_text),
     Option("error", "", "", "send the last exception along, and the cell that raised it", _switch),
     Option("tools", "", "NAMES", "let these functions be called: look_up,add", _tools),
-    Option("eager", "", "", "let their input come as it is written, valid or not", _switch),
+    Option("eager", "", "", "stream tool input as it is written, unchecked", _switch),
     Option("confirm", "", "", "ask before each call", _switch),
     Option("tool-timeout", "", "SECONDS", "how long a call may take", _seconds),
-    Option("max-turns", "", "N", "how often tools may be run for this reply", _number),
+    Option("max-turns", "", "N", "how often tools may be run for this reply", read_number),
     Option("json", "", "NAME", "the answer's form: a pydantic model or a schema", _variable_of),
     Option("raw", "", "", "send {{name}} as it is, instead of the variable's value", _switch),
-    Option("conversation", "c", "NAME", "the conversation that it belongs to", _text),
+    Option("conversation", "c", "NAME", "the conversation that it belongs to", read_text),
     Option("new", "", "", "begin the conversation anew", _switch),
-    Option("once", "", "", "neither send nor remember what was said", _switch),
+    Option("once", "", "", "ask outside of any conversation", _switch),
     Option("no-stream", "", "", "ask without streaming: all of it comes at the end", _switch),
     Option("max-cost", "", "USD", "send nothing that could cost more", _dollars),
     Option("dry-run", "", "", "count what would be sent, and what it could cost", _switch),
@@ -173,8 +189,17 @@ OPTIONS = (
     Option("insert", "", "", "put the reply's code into a new cell below", _switch),
 )
 
-_BY_FLAG = {f"--{o.name}": o for o in OPTIONS} | {f"-{o.short}": o for o in OPTIONS if o.short}
 _TOKEN = re.compile(r"""\s*(?:"([^"]*)"(?=\s|$)|'([^']*)'(?=\s|$)|(\S+))""")
+_LIST = re.compile(r"""\s*(?:"([^"]*)"(?=\s|$)|'([^']*)'(?=\s|$)|((?:[^\s"']*,\s+)*\S+))""")
+
+
+def flags(options: Iterable[Option]) -> dict[str, Option]:
+    """Options by what is typed for them."""
+    short = {f"-{option.short}": option for option in options if option.short}
+    return {f"--{option.name}": option for option in options} | short
+
+
+_FLAGS = flags(OPTIONS)
 
 
 def parse(line: str, variables: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
@@ -193,27 +218,71 @@ def parse(line: str, variables: Mapping[str, Any]) -> tuple[dict[str, Any], str]
     given: dict[str, Any] = {}
     rest = line.lstrip()
     while rest.startswith("-"):
-        flag, rest = _split(rest)
-        if flag == "--":
-            return given, rest
-        flag, equals, inline = flag.partition("=")
-        option = _BY_FLAG.get(flag)
-        if option is None:
-            raise InputError(*_unknown(flag))
-        value = Value("", quoted=False)
-        if option.metavar:
-            # `--system="a b"`: the value begins where the equals sign ends, quotes and all.
-            value, rest = _value(option, f"{inline} {rest}")
-        elif equals:
-            raise InputError(f"{flag} is a switch: it takes no value.")
-        name = option.name.replace("-", "_")
-        try:
-            read = option.read(value, variables)
-        except InputError as error:
-            raise InputError(f"{flag}: {error.what}", error.advice) from None
-        # A list may be given in parts; of anything else the last one counts.
-        given[name] = given.get(name, ()) + read if isinstance(read, tuple) else read
+        if rest.split(maxsplit=1)[0] == "--":
+            return given, rest[2:].lstrip()
+        hint = " If it belongs to the prompt, put -- before it."
+        rest = _read(rest, _FLAGS, given, variables, hint)
     return given, rest
+
+
+def parse_command(line: str, options: Iterable[Option]) -> tuple[list[str], dict[str, Any]]:
+    """Read what follows a command: words, in quotes or not, and options, in any order.
+
+    Args:
+        line: What was typed.
+        options: Those that the command has.
+
+    Returns:
+        The words, and the options that were given.
+
+    Raises:
+        InputError: An option that does not exist, or a value that it cannot have.
+    """
+    words: list[str] = []
+    given: dict[str, Any] = {}
+    known, rest = flags(options), line.strip()
+    while rest:
+        if rest.startswith("--"):
+            rest = _read(rest, known, given, {})
+        else:
+            word, rest = _value(_WORD, rest)
+            words.append(word.text)
+    return words, given
+
+
+_WORD = Option("", "", "", "", read_text)
+
+
+def _read(
+    line: str,
+    known: Mapping[str, Option],
+    given: dict[str, Any],
+    variables: Mapping[str, Any],
+    hint: str = "",
+) -> str:
+    """Read the option that a line begins with into ``given``, and return the rest of the line."""
+    flag, rest = _split(line)
+    flag, equals, inline = flag.partition("=")
+    option = known.get(flag)
+    if option is None:
+        near = get_close_matches(flag, known, 1, 0.5)
+        there = f"There are {', '.join(known)}." if known else "None goes with this."
+        advice = f"Did you mean {near[0]}?" if near else there
+        raise InputError(f"There is no option {flag}.", f"{advice}{hint}")
+    value = Value("", quoted=False)
+    if option.metavar:
+        # `--system="a b"`: the value begins where the equals sign ends, quotes and all.
+        value, rest = _value(option, f"{inline} {rest}")
+    elif equals:
+        raise InputError(f"{flag} is a switch: it takes no value.")
+    name = option.name.replace("-", "_")
+    try:
+        read = option.read(value, variables)
+    except InputError as error:
+        raise InputError(f"{flag}: {error.what}", error.advice) from None
+    # A list may be given in parts; of anything else the last one counts.
+    given[name] = given.get(name, ()) + read if isinstance(read, tuple) else read
+    return rest
 
 
 def _split(line: str) -> tuple[str, str]:
@@ -225,26 +294,18 @@ def _split(line: str) -> tuple[str, str]:
 
 
 def _value(option: Option, line: str) -> tuple[Value, str]:
-    match = _TOKEN.match(line)
+    match = (_LIST if option.several else _TOKEN).match(line)
+    name = f"--{option.name}"
     if match is None:
-        example = f"--{option.name} {option.metavar}"
-        raise InputError(f"--{option.name} needs a value.", f"It is written {example}.")
+        raise InputError(f"{name} needs a value.", f"It is written {name} {option.metavar}.")
     double, single, bare = match.groups()
     rest = line[match.end() :].lstrip()
     if bare is not None:
         if bare[0] in "\"'":
-            raise InputError(f"--{option.name}: the quote {bare[0]} is not closed.")
+            where = f"{name}: t" if option.name else "T"
+            raise InputError(f"{where}he quote {bare[0]} is not closed.")
         return Value(bare, quoted=False), rest
     return Value(single if double is None else double, quoted=True), rest
-
-
-def _unknown(flag: str) -> tuple[str, str]:
-    near = get_close_matches(flag, _BY_FLAG, 1, 0.5)
-    hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(_BY_FLAG)}."
-    return (
-        f"There is no option {flag}.",
-        f"{hint} If it belongs to the prompt, put -- before it.",
-    )
 
 
 def manual() -> str:

@@ -26,27 +26,11 @@ if TYPE_CHECKING:
 BY = ("model", "conversation", "cell")
 """What ``%claude_nb usage`` can be grouped by."""
 
-_PRICE_HEADS: tuple[str, ...] = (
-    "model",
-    "offered",
-    "prompt",
-    "input",
-    "output",
-    "write 5 min",
-    "write 1 h",
-    "read",
-    "batch",
-    "as of",
+_PRICE_HEADS = (
+    *("model", "offered", "prompt", "input", "output"),
+    *("write 5 min", "write 1 h", "read", "batch", "as of"),
 )
-_LIMIT_HEADS: tuple[str, ...] = (
-    "model",
-    "context",
-    "max output",
-    "cached from",
-    "thinking",
-    "effort",
-    "takes",
-)
+_LIMIT_HEADS = ("model", "context", "max output", "cached from", "thinking", "effort", "takes")
 
 _SUPPORTED = {
     "image_input": "images",
@@ -78,16 +62,16 @@ class Report:
         return "\n\n".join(filter(None, map(repr, self.parts)))
 
 
-def usage(rest: str) -> Report:
+def usage(*words: str) -> Report:
     """What this kernel's requests used and cost.
 
     Args:
-        rest: What was typed: ``by`` and one of ``BY``, or nothing, which is by model.
+        *words: What was typed: ``by`` and one of ``BY``, or nothing, which is by model.
 
     Raises:
         InputError: There is no such grouping, or the user's price file cannot be used.
     """
-    by = rest.removeprefix("by ").strip() or BY[0]
+    by = " ".join(words).removeprefix("by").strip() or BY[0]
     if by not in BY:
         near = get_close_matches(by, BY, 1)
         hint = f"Did you mean by {near[0]}?" if near else f"It takes by {', '.join(BY)}."
@@ -156,12 +140,13 @@ def models() -> Report:
         InputError: The user's price file cannot be used.
     """
     _, own = own_prices()
-    listed, whose = _listed()
+    listed, listed_by = _listed()
     known = {found.id for model_id in listed if (found := facts(model_id))}
     ids = [*listed, *(model_id for model_id in known_models() if model_id not in known)]
     prices = [row for model_id in ids for row in _prices(model_id, listed, own)]
     limits = [_limits(model_id, listed.get(model_id, {})) for model_id in ids]
-    price_heads, limit_heads = _PRICE_HEADS, _LIMIT_HEADS
+    price_heads: tuple[str, ...] = _PRICE_HEADS
+    limit_heads: tuple[str, ...] = _LIMIT_HEADS
     if not listed:  # what only the API could have said is left out
         price_heads, prices = price_heads[:1] + price_heads[2:], [r[:1] + r[2:] for r in prices]
         limit_heads, limits = limit_heads[:5], [row[:5] for row in limits]
@@ -172,7 +157,7 @@ def models() -> Report:
     )
     return Report(
         (
-            Table(price_heads, prices, _price_note(ids, whose), words_at),
+            Table(price_heads, prices, _price_note(ids, listed_by), words_at),
             Table(limit_heads, limits, note, (0, 4, 5, 6)),
         )
     )
@@ -242,8 +227,8 @@ def _price_note(ids: Sequence[str], listed: str) -> str:
     lines = [f"{listed} Prices in USD per million tokens, last gone through on {as_of()}."]
     most = max(sources, key=lambda source: len(sources[source]), default="")
     for source in sorted(sources, key=lambda source: source != most):
-        whose = ", ".join(model.id for model in sources[source]) if source != most else "Prices"
-        lines.append(f"{whose}: {clean(source)}.")
+        priced = ", ".join(model.id for model in sources[source]) if source != most else "Prices"
+        lines.append(f"{priced}: {clean(source)}.")
     return "\n".join(lines)
 
 
@@ -253,9 +238,9 @@ def _limits(model_id: str, info: dict[str, Any]) -> tuple[str, ...]:
     can = _part(info, "capabilities")
     types = _supported(_part(_part(can, "thinking"), "types")) or (model and model.thinking_types)
     efforts = _supported(_part(can, "effort"))
-    takes = [said for name, said in _SUPPORTED.items() if name in _supported(can)]
+    takes = [label for name, label in _SUPPORTED.items() if name in _supported(can)]
     tools = _supported(_part(can, "server_tools"))
-    takes += [said for name, said in _SERVER_TOOLS.items() if name in tools]
+    takes += [label for name, label in _SERVER_TOOLS.items() if name in tools]
     window = _count(info, "max_input_tokens") or (model.context_window if model else None)
     output = _count(info, "max_tokens") or (model.max_output_tokens if model else None)
     return (

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from claude_nb.errors import InputError
 from claude_nb.render.html import QUIET, text
 
 if TYPE_CHECKING:
@@ -71,3 +73,19 @@ def total(values: Sequence[Any], label: Callable[[Any], str]) -> str:
     if len(known) == len(values):
         return label(sum(known))
     return f"{label(sum(known))}+" if any(known) else label(None)
+
+
+def import_pandas(otherwise: str = "") -> Any:
+    """The module ``pandas``, for a table that is handed out.
+
+    Args:
+        otherwise: What to do without it, in words.
+
+    Raises:
+        InputError: It is not installed.
+    """
+    try:
+        return import_module("pandas")
+    except ImportError:
+        advice = f"Install it: %pip install pandas{otherwise}"
+        raise InputError("pandas is not installed.", advice) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from claude_nb.cost.models import DEFAULT_MODEL, ModelFacts, facts, own_prices
+from claude_nb.cost.models import DEFAULT_MODEL, ModelFacts, facts
 from claude_nb.errors import InputError
 from claude_nb.request.attachments.limits import check
 from claude_nb.request.system import CONVERSATION_TTL, System, control, marked, texts
@@ -102,7 +102,6 @@ class Request:
                 f"There is no effort {self.effort!r}.", f"It is one of {', '.join(EFFORTS)}."
             )
         self._thinking()
-        own_prices()  # an unusable price file is an error before anything is sent
 
     def params(self) -> dict[str, Any]:
         """The arguments of the SDK's ``messages.create``."""

@@ -70,6 +70,7 @@ class System:
     Attributes:
         parts: What it consists of, in the order in which it is sent.
         ttl: ``"5m"`` or ``"1h"``: how long it stays in the cache after each use.
+        left_out: What was left out of folders, in words.
 
     Raises:
         InputError: There is nothing in it, or there is no such ``ttl``.
@@ -77,6 +78,7 @@ class System:
 
     parts: tuple[Part, ...]
     ttl: str = "5m"
+    left_out: str = ""
 
     def __post_init__(self) -> None:
         if self.ttl not in tuple(LIFETIMES):

@@ -70,14 +70,14 @@ def estimate(request: Request, input_tokens: int) -> Estimate:
     )
 
 
-def fit(request: Request, input_tokens: int, limit: float, whose: str) -> Request:
+def within_limit(request: Request, input_tokens: int, limit: float, limit_name: str) -> Request:
     """Make a request cost no more than a limit, by asking for less output if need be.
 
     Args:
         request: What is to be sent.
         input_tokens: Its input, counted.
         limit: USD.
-        whose: What sets the limit, to be named in notes and errors.
+        limit_name: What notes and errors call the limit.
 
     Returns:
         The request, its ``max_tokens`` lowered and a note added where that is needed.
@@ -90,7 +90,7 @@ def fit(request: Request, input_tokens: int, limit: float, whose: str) -> Reques
     input_cost = dearest(request, input_tokens)
     if price is None or input_cost is None:
         raise InputError(
-            f"What {request.model} costs is not known, so {whose} cannot be kept.",
+            f"What {request.model} costs is not known, so {limit_name} cannot be kept.",
             "Nothing was sent. Take a model with a known price (%claude_nb models), or lift the"
             " limit.",
         )
@@ -100,13 +100,14 @@ def fit(request: Request, input_tokens: int, limit: float, whose: str) -> Reques
     affordable = math.floor(left * MILLION / price.output) if price.output else 0
     if affordable < MIN_OUTPUT:
         raise InputError(
-            f"This could go beyond {whose}: {labels.money(max(0.0, limit))} are left, and the input"
-            f" alone, {labels.count(input_tokens)} tokens, can cost {labels.money(input_cost)}.",
+            f"This could go beyond {limit_name}: {labels.money(max(0.0, limit))} are left, and the"
+            f" input alone, {labels.count(input_tokens)} tokens, can cost"
+            f" {labels.money(input_cost)}.",
             "Nothing was sent. Send less, or raise the limit.",
         )
     note = (
         f"max tokens lowered from {labels.count(request.max_tokens)} to {labels.count(affordable)}:"
-        f" {labels.money(limit)} are left of {whose}"
+        f" {labels.money(limit)} are left of {limit_name}"
     )
     return replace(request, max_tokens=affordable, notes=(*request.notes, note))
 
@@ -151,7 +152,7 @@ class Budget:
 
     @property
     def left(self) -> float:
-        """USD that may yet be spent, without what is kept for replies that are under way."""
+        """USD that may yet be spent, without what is reserved for replies that are under way."""
         return self.limit - self.spent - self._reserved
 
     @property
@@ -160,10 +161,10 @@ class Budget:
         return f"the budget of {labels.money(self.limit)}"
 
     @contextmanager
-    def fitting(
+    def reserve_for(
         self, request: Request, input_tokens: int, already: float = 0.0
     ) -> Iterator[Request]:
-        """Make a request fit into what is left, and keep that much for it while it is under way.
+        """Make a request fit into what is left, and reserve what it can cost while it is under way.
 
         Args:
             request: What is to be sent.
@@ -177,19 +178,19 @@ class Budget:
             InputError: It does not fit.
         """
 
-        def fitted(left: float, whose: str) -> tuple[Request, float]:
-            fits = fit(request, input_tokens, left - already, whose)
+        def lowered(left: float, name: str) -> tuple[Request, float]:
+            fits = within_limit(request, input_tokens, left - already, name)
             return fits, already + (estimate(fits, input_tokens).high or 0.0)
 
-        with self.keeping(fitted) as fits:
+        with self.reserve(lowered) as fits:
             yield fits
 
     @contextmanager
-    def keeping(self, fitted: Callable[[float, str], tuple[T, float]]) -> Iterator[T]:
-        """Make anything fit into what is left, and keep that much for it meanwhile.
+    def reserve(self, lowered: Callable[[float, str], tuple[T, float]]) -> Iterator[T]:
+        """Make anything fit into what is left, and reserve that much for it meanwhile.
 
         Args:
-            fitted: Gets what is left in USD and what to call the budget; returns what may be sent
+            lowered: Gets what is left in USD and what to call the budget; returns what may be sent
                 and what that can cost at most.
 
         Yields:
@@ -199,10 +200,10 @@ class Budget:
             InputError: It does not fit.
         """
         with self._lock:
-            fits, kept = fitted(self.left, self.name)
-            self._reserved += kept
+            fits, most = lowered(self.left, self.name)
+            self._reserved += most
         try:
             yield fits
         finally:
             with self._lock:
-                self._reserved -= kept
+                self._reserved -= most

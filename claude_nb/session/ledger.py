@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.cost.models import facts
-from claude_nb.errors import InputError, redact
+from claude_nb.cost.usage import Usage
+from claude_nb.errors import redact
+from claude_nb.render.table import import_pandas
 from claude_nb.request import files
 from claude_nb.request.place import Place
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from claude_nb.cost.usage import Usage
     from claude_nb.streaming.progress import Progress
 
 _COUNTS = "Int64"
@@ -55,8 +55,8 @@ class Entry:
     request_id: str | None
     usage: Usage
     cost: float | None
-    stop_reason: str | None
-    complete: bool
+    stop_reason: str | None = None
+    complete: bool = True
     requests: int = 1
 
     def row(self) -> dict[str, Any]:
@@ -67,25 +67,8 @@ class Entry:
         return {**row, **texts, **usage, "cost_usd": cost}
 
 
-COLUMNS = (
-    "when",
-    "conversation",
-    "cell",
-    "execution",
-    "model",
-    "simulated",
-    "request_id",
-    "stop_reason",
-    "complete",
-    "requests",
-    "input_tokens",
-    "cache_write_5m_tokens",
-    "cache_write_1h_tokens",
-    "cache_read_tokens",
-    "output_tokens",
-    "thinking_tokens",
-    "cost_usd",
-)
+_OWN = [found.name for found in fields(Entry) if found.name not in ("usage", "cost")]
+COLUMNS = (*_OWN, *(found.name for found in fields(Usage)), "cost_usd")
 """The columns of ``to_pandas`` and ``to_csv``."""
 
 
@@ -164,8 +147,6 @@ class Ledger:
                 request_id=batch_id,
                 usage=usage,
                 cost=cost,
-                stop_reason=None,
-                complete=True,
                 requests=requests,
             )
             for model, usage, cost, requests in used
@@ -202,13 +183,7 @@ class Ledger:
         Raises:
             InputError: pandas is not installed.
         """
-        try:
-            pandas = import_module("pandas")
-        except ImportError:
-            raise InputError(
-                "pandas is not installed.",
-                "Install it: %pip install pandas. Without it: claude_nb.ledger.to_csv(path)",
-            ) from None
+        pandas = import_pandas(". Without it: claude_nb.ledger.to_csv(path)")
         rows = [entry.row() for entry in list(self.entries)]
         frame = pandas.DataFrame(rows, columns=list(COLUMNS))
         counts = ["execution", "requests", *(name for name in COLUMNS if name.endswith("_tokens"))]

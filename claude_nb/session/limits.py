@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from claude_nb.client.connection import count_tokens
 from claude_nb.client.retry import Policy
+from claude_nb.cost.models import own_prices
 from claude_nb.errors import ClaudeError, InputError
-from claude_nb.session.budget import fit
+from claude_nb.session.budget import within_limit
 
 if TYPE_CHECKING:
     from claude_nb.client.connection import Connection
-    from claude_nb.recording.replay import RecordingStore
     from claude_nb.request.request import Request
-    from claude_nb.session.budget import Budget
+    from claude_nb.session.session import Session
     from claude_nb.streaming.progress import Progress
 
 
@@ -24,34 +24,44 @@ class Limits:
 
     Args:
         connection: Where to have input counted.
+        session: Its budget is what replies may cost together; while it replays, they cost nothing.
+        policy: How patient to be with failures, or None for the default.
         max_cost: USD for the whole reply, or None.
-        budget: What replies may cost together, or None.
-        library: What answers in the place of a server, and costs nothing; or None.
-        whose: What sets ``max_cost``, to be named in notes and errors.
+        limit_name: What notes and errors call ``max_cost``.
+
+    Attributes:
+        are_set: Whether there is a limit; a replay spends nothing.
+        policy: How patient to be: what broke off is not counted, so with a limit the rest of a
+            reply, which would be paid for anew, is not asked for.
 
     Raises:
-        InputError: ``max_cost`` is no such sum.
+        InputError: ``max_cost`` is no such sum, or the user's price file cannot be used.
     """
 
     def __init__(
         self,
         connection: Connection,
-        max_cost: float | None = None,
-        budget: Budget | None = None,
-        library: RecordingStore | None = None,
-        whose: str = "--max-cost",
+        session: Session,
+        policy: Policy | None,
+        max_cost: float | None,
+        limit_name: str,
     ) -> None:
         if max_cost is not None and not max_cost > 0:
             raise InputError(f"--max-cost is a sum in USD above 0, not {max_cost:g}.")
-        self.are_set = max_cost is not None or budget is not None
+        own_prices()  # a price file that cannot be used is an error before anything is sent
+        self.policy, self._budget = policy, session.budget
+        limited = max_cost is not None or session.budget is not None
+        self.are_set = limited and session.library is None
+        if session.library is not None:
+            self.policy = session.library.policy(policy)
+        elif self.are_set:
+            self.policy = replace(policy or Policy(), pays_again=False)
         self._connection = connection
         self._max_cost = max_cost
-        self._budget = budget
-        self._library = library
-        self._whose = whose
-        self._kept = ExitStack()
+        self._limit_name = limit_name
+        self._reserved = ExitStack()
 
-    async def fit(self, request: Request, so_far: Progress) -> Request:
+    async def within_limits(self, request: Request, so_far: Progress) -> Request:
         """Make a request fit into what is left.
 
         Args:
@@ -62,26 +72,19 @@ class Limits:
             InputError: It does not fit.
             ClaudeError: Its input cannot be counted.
         """
-        if not self.are_set or self._library is not None:  # a replay spends nothing
-            return request
         spent = so_far.cost
         if spent is None:
             raise ClaudeError("What the reply has cost so far is not known.", "Lift the limit.")
         tokens = await count_tokens(self._connection, request.params())
         if self._max_cost is not None:
-            request = fit(request, tokens, self._max_cost - spent, self._whose)
+            left = self._max_cost - spent
+            request = within_limit(request, tokens, left, self._limit_name)
         self.close()
         if self._budget is not None:
-            fitting = self._budget.fitting(request, tokens, spent)
-            request = self._kept.enter_context(fitting)
+            reserved = self._budget.reserve_for(request, tokens, spent)
+            request = self._reserved.enter_context(reserved)
         return request
 
-    def policy(self, policy: Policy | None) -> Policy | None:
-        """How patient to be: what broke off is not counted, and its rest would be paid for anew."""
-        if self._library is not None:
-            return self._library.policy(policy)
-        return replace(policy or Policy(), pays_again=False) if self.are_set else policy
-
     def close(self) -> None:
-        """Give back what was kept for requests that are over."""
-        self._kept.close()
+        """Give back what was reserved for requests that are over."""
+        self._reserved.close()

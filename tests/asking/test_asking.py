@@ -196,7 +196,7 @@ def test_a_ledger_that_fails_leaves_no_budget_reserved(api, session, monkeypatch
     session.budget = Budget(1.0, lambda: 0.0)
     api.enqueue(Stream(said("Hello")))
 
-    def fail(_reply, _place):
+    def fail(_reply, _place, _conversation):
         raise RuntimeError("the ledger is full")
 
     monkeypatch.setattr(session.ledger, "charge", fail)

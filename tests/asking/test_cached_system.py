@@ -7,11 +7,13 @@ from contextlib import suppress
 from unittest.mock import patch
 from uuid import uuid4
 
+import anthropic
 import pytest
 
 import claude_nb
 from claude_nb import CachedSystem, Conversation
 from claude_nb.asking import asking, cached_system
+from claude_nb.client.engine import call
 from claude_nb.errors import InputError, RequestError
 from claude_nb.magics import options
 from claude_nb.render import caching
@@ -322,6 +324,18 @@ def test_many_blocks_read_all_that_the_turn_before_had_left(house):
     two = house.say("Two", attach=range(25))
 
     assert two.usage.cache_read_tokens == one.usage.cache_write_tokens
+
+
+def test_one_server_has_one_cache(house, monkeypatch):
+    """What was written is expected to be read through a client of the user's own too."""
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", f"{house.simulator.base_url}/")
+    house.ask("One")
+    own = anthropic.AsyncAnthropic(base_url=house.simulator.base_url, api_key="not-a-key")
+
+    reply = house.ask("Two", client=own)
+    call(own.close())
+
+    assert len(reply.expectation.earlier) == 1
 
 
 def test_its_tokens_are_counted_by_the_server(house):

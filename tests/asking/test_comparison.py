@@ -256,7 +256,7 @@ def test_with_nothing_left_of_a_budget_nothing_is_sent(api, monkeypatch):
     number = len(api.requests)
 
     with (
-        budget.keeping(lambda left, _: (None, left)),
+        budget.reserve(lambda left, _: (None, left)),
         pytest.raises(InputError, match=r"the budget of \$0.0500: \$0.0000 are left"),
     ):
         compare("hello", models=BOTH)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
+import anthropic
 import pytest
 
 from claude_nb import ClaudeError, Conversation, Simulator
+from claude_nb.client.engine import call
 from claude_nb.errors import InputError
 from claude_nb.simulator import Error, Stream
-from tests.played import recorded, said, start, text
+from tests.played import end, recorded, said, start, text, thinking
 
 
 def sent(api: Simulator):
@@ -32,6 +34,23 @@ def test_questions_build_on_each_other(api):
     assert sent(api) == ["When does the first one leave?", "At six.", "And the one after that?"]
     assert api.requests[-1].body["system"] == "You know the timetable."
     assert repr(trains) == "<Conversation 'trains' · 2 turns>"
+
+
+def test_thinking_goes_back_to_the_server_that_signed_it(api, monkeypatch):
+    """Through a client of the user's own too, however its address is written."""
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", f"{api.base_url}/")
+    answer = [start(), *thinking("Six?"), *text("At six.", index=1), *end()]
+    api.enqueue(Stream(answer), Stream(said("At seven.")))
+    trains = Conversation("trains")
+    trains.ask("When does the first one leave?", show=False)
+
+    own = anthropic.AsyncAnthropic(base_url=api.base_url, api_key="not-a-key")
+    reply = trains.ask("And the one after that?", show=False, client=own)
+    call(own.close())
+
+    content = api.requests[-1].body["messages"][1]["content"]
+    assert [block["type"] for block in content] == ["thinking", "text"]
+    assert not any("thinking" in note for note in reply.notes)
 
 
 def test_what_was_dropped_is_remembered_as_far_as_it_came(api):

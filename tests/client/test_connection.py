@@ -237,6 +237,18 @@ def test_the_connections_of_a_client_that_is_gone_are_closed(api):
     assert [client.is_closed for client in made] == [True] * 8 + [False] * 32
 
 
+@pytest.mark.parametrize("url", ["", "https://gateway.example", "https://gateway.example/v/"])
+def test_one_server_has_one_name(monkeypatch, url):
+    """Whoever made the client that asks it: the API's own address is the SDK's."""
+    if url:
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", url)
+    own = anthropic.AsyncAnthropic(api_key="not-a-key")
+
+    assert Connection(own_client=own).origin == Connection().origin
+    assert Connection().origin == (url or "https://api.anthropic.com").rstrip("/")
+    assert Connection(own_client=own).cache == Connection().cache
+
+
 @pytest.fixture
 def impatient(api):
     """A client of the user's own, which gives a silent stream up soon."""

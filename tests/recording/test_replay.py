@@ -9,6 +9,7 @@ import pytest
 import claude_nb
 from claude_nb import Conversation
 from claude_nb.asking import asking
+from claude_nb.asking.question import Question
 from claude_nb.client.retry import Policy
 from claude_nb.errors import ClaudeError, InputError
 from claude_nb.magics.magics import ClaudeMagics
@@ -165,7 +166,7 @@ def test_a_cached_system_prompt_is_warmed_again(api, magic, offline, tmp_path):
     with pytest.raises(InputError, match="Recordings are being replayed"):
         handbook.tokens()
     with pytest.raises(InputError, match="Recordings are being replayed"):
-        asking.estimate("Hello")
+        asking.estimate(Question.of("Hello"))
 
 
 def test_tools_run_again(api, magic, offline, tmp_path):
@@ -288,13 +289,13 @@ def test_replayed_replies_are_not_recorded_again(api, magic, tmp_path):
     ("line", "words"),
     [
         ("replay nowhere", "There is no folder nowhere."),
-        ("replay . --pace 2", "It takes --speed, a factor."),
-        ("replay . --speed x", "--speed takes a number, not 'x'"),
+        ("replay . --pace 2", "There is no option --pace."),
+        ("replay . --speed x", "a factor above 0, such as 0.2, not 'x'"),
         ("replay . --speed 0", "a factor above 0"),
         ("record talks --without", "--without needs a value"),
         ("record talks --without words", "There are attachments, request, thinking."),
-        ("record talks --with thinking", "--without and any of attachments"),
-        ('record "talks', "A path with spaces is written in quotes."),
+        ("record talks --with thinking", "Did you mean --without?"),
+        ('record "talks', 'The quote " is not closed.'),
     ],
 )
 def test_a_mistake_is_named(magic, tmp_path, monkeypatch, line, words):

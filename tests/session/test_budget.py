@@ -9,7 +9,7 @@ import pytest
 from claude_nb.errors import InputError
 from claude_nb.request.request import Request
 from claude_nb.request.system import Part, System
-from claude_nb.session.budget import Budget, Estimate, estimate, fit
+from claude_nb.session.budget import Budget, Estimate, estimate, within_limit
 
 # USD per million tokens of claude-opus-5-5: input 4, output 20, writes 5 and 8, reads 0.20.
 MODEL = "claude-opus-5-5"
@@ -43,12 +43,12 @@ def test_what_fits_is_sent_as_it_is():
     """Also where it fits to the cent."""
     asked = request()
 
-    assert fit(asked, 100_000, 0.6001, "--max-cost") is asked
+    assert within_limit(asked, 100_000, 0.6001, "--max-cost") is asked
 
 
 def test_output_is_lowered_to_what_is_affordable():
     """And it is said; at its most, the reply then costs the limit."""
-    fitted = fit(request(), 100_000, 0.5, "--max-cost")
+    fitted = within_limit(request(), 100_000, 0.5, "--max-cost")
 
     assert fitted.max_tokens in (4_999, 5_000)
     assert estimate(fitted, 100_000).high <= 0.5
@@ -61,13 +61,13 @@ def test_output_is_lowered_to_what_is_affordable():
 def test_input_that_leaves_nothing_for_a_reply_is_refused(limit):
     """Nothing is sent, and the error says how much is needed."""
     with pytest.raises(InputError, match=r"can cost \$0\.4000\. Nothing was sent"):
-        fit(request(), 100_000, limit, "the budget")
+        within_limit(request(), 100_000, limit, "the budget")
 
 
 def test_a_model_without_a_price_is_refused():
     """A limit that cannot be kept is not pretended to be."""
     with pytest.raises(InputError, match="What claude-of-tomorrow costs is not known"):
-        fit(Request("Why?", model="claude-of-tomorrow"), 10, 1.0, "the budget")
+        within_limit(Request("Why?", model="claude-of-tomorrow"), 10, 1.0, "the budget")
 
 
 @pytest.mark.parametrize("limit", [0, -1, math.nan, math.inf])
@@ -90,9 +90,12 @@ def test_requests_at_the_same_time_share_a_budget():
     """What one may cost is kept for it until it has ended."""
     budget = Budget(1.0, lambda: 0.0)
 
-    with budget.fitting(request(), 100_000) as first, budget.fitting(request(), 50_000) as second:
+    with (
+        budget.reserve_for(request(), 100_000) as first,
+        budget.reserve_for(request(), 50_000) as second,
+    ):
         assert (first.max_tokens, second.max_tokens) == (10_000, pytest.approx(10_000, abs=1))
         with pytest.raises(InputError, match="the budget of"):
-            budget.fitting(request(), 1_000).__enter__()
-    with budget.fitting(request(), 200_000) as after:
+            budget.reserve_for(request(), 1_000).__enter__()
+    with budget.reserve_for(request(), 200_000) as after:
         assert after.max_tokens in (9_999, 10_000)

@@ -1,0 +1,66 @@
+"""What follows a command of ``%claude_nb``: words and options, read by one parser."""
+
+from __future__ import annotations
+
+import pytest
+
+from claude_nb.errors import InputError
+from claude_nb.magics import commands
+from claude_nb.magics.commands import COMMANDS
+from claude_nb.magics.options import Option, parse_command, read_names, read_number
+
+SEED = Option("seed", "", "N", "", read_number)
+WITHOUT = Option("without", "", "NAMES", "", read_names, several=True)
+
+
+@pytest.mark.parametrize(
+    ("line", "words", "given"),
+    [
+        ("", [], {}),
+        ("on --seed 7", ["on"], {"seed": 7}),
+        ("--seed=7 on", ["on"], {"seed": 7}),
+        ("'my talks' now", ["my talks", "now"], {}),
+        ("my talk's end", ["my", "talk's", "end"], {}),
+        ("talks --without request, thinking", ["talks"], {"without": ("request", "thinking")}),
+        ("-1", ["-1"], {}),
+    ],
+)
+def test_words_and_options_stand_in_any_order(line, words, given):
+    """Quotes keep a word together, a comma a list."""
+    assert parse_command(line, (SEED, WITHOUT)) == (words, given)
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("status now", "%claude_nb status takes no arguments."),
+        ("batches 5", "%claude_nb batches takes no arguments."),
+        ("show --speed 2", "There is no option --speed."),
+        ("fork", "%claude_nb fork takes N [NAME]."),
+        ("fork two", "%claude_nb fork takes N [NAME]."),
+        ("export talk.pdf", "%claude_nb export takes PATH [NAME]. For example:"),
+        ("budget 1 2", "%claude_nb budget takes [USD|off]."),
+        ("budget lots", "It takes a sum in USD above 0"),
+        ("record a b", "%claude_nb record takes [FOLDER|off] [--without attachments,"),
+        ("record 'a", "The quote ' is not closed."),
+        ("stauts", "There is no command stauts. Did you mean status?"),
+    ],
+)
+def test_a_mistake_is_named(line, error):
+    """And what the command takes."""
+    with pytest.raises(InputError) as raised:
+        commands.execute(line, "claude-opus-5-5")
+
+    assert str(raised.value).startswith(error)
+
+
+def test_help_lists_every_command_with_its_options(capsys):
+    """A line for each."""
+    commands.execute("", "claude-opus-5-5")
+
+    lines = capsys.readouterr().out.splitlines()
+    for name, command in COMMANDS.items():
+        (number,) = (n for n, line in enumerate(lines) if line.startswith(f"%claude_nb {name} "))
+        assert lines[number].endswith(f"  {command.does}")
+        for option, line in zip(command.options, lines[number + 1 :], strict=False):
+            assert line.split()[:2] == [f"--{option.name}", option.metavar]
