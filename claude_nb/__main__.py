@@ -7,9 +7,10 @@ import importlib.util
 import os
 import runpy
 import sys
+from collections.abc import Collection
 from importlib import metadata, resources
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from claude_nb.client.connection import has_credentials
 from claude_nb.conversation.saved_notebook import load
@@ -18,9 +19,6 @@ from claude_nb.render import labels
 from claude_nb.render.markdown.characters import clean
 from claude_nb.render.table import Table, total
 from claude_nb.streaming.record import Spent, spendings
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 QUICKSTART = "00_quickstart.ipynb"
 

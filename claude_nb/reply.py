@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable, Iterable
+from typing import Any, Self
 
+from claude_nb.client.output import Output
 from claude_nb.errors import InputError, StoppedError, redact
 from claude_nb.render import code, saved_output
+from claude_nb.render.code import CodeBlock
 from claude_nb.render.text_runs import raw, text_runs
 from claude_nb.render.timeline import Timeline
 from claude_nb.request.attachments.attachment import register_attachment
 from claude_nb.request.place import execution, is_result
-from claude_nb.streaming.events import EventLog
+from claude_nb.request.request import Request
+from claude_nb.streaming.events import EventLog, StreamEvent
 from claude_nb.streaming.progress import Outcome, Progress
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from claude_nb.client.output import Output
-    from claude_nb.render.code import CodeBlock
-    from claude_nb.request.request import Request
-    from claude_nb.streaming.events import StreamEvent
 
 
 class Reply(Progress):

@@ -5,36 +5,32 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_nb.asking.question import Question
 from claude_nb.client.connection import count_tokens
 from claude_nb.client.engine import Stream, call
+from claude_nb.client.retry import Policy
 from claude_nb.client.source import ApiSource, WholeSource
+from claude_nb.conversation.history import History
 from claude_nb.cost.models import own_prices
 from claude_nb.errors import ClaudeError
+from claude_nb.render.timeline import Timeline
 from claude_nb.reply import Reply
 from claude_nb.request.place import current_place, shell
 from claude_nb.request.system import System
 from claude_nb.session import budget
 from claude_nb.session.limits import Limits
 from claude_nb.session.session import session as session  # noqa: PLC0414 - shared from here
+from claude_nb.streaming.events import EventLog
 from claude_nb.streaming.progress import Progress
 from claude_nb.tools.calls import Calls
+from claude_nb.tools.tools import Tools
 from claude_nb.views import background
-from claude_nb.views.painter import paint
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from claude_nb.client.retry import Policy
-    from claude_nb.conversation.history import History
-    from claude_nb.render.timeline import Timeline
-    from claude_nb.streaming.events import EventLog
-    from claude_nb.tools.tools import Tools
-    from claude_nb.views.painter import View
+from claude_nb.views.painter import View, paint
 
 
 def stream(

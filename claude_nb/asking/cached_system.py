@@ -6,9 +6,10 @@ import asyncio
 import warnings
 from contextlib import nullcontext
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from os import PathLike
+from typing import Any
 
-from claude_nb.client.connection import count_tokens
+from claude_nb.client.connection import Connection, count_tokens
 from claude_nb.client.engine import Stream, call
 from claude_nb.client.retry import Policy
 from claude_nb.client.source import Warming
@@ -28,11 +29,6 @@ from claude_nb.request.textfiles import parts
 from claude_nb.session.budget import MIN_OUTPUT
 from claude_nb.session.session import session
 from claude_nb.views.painter import paint
-
-if TYPE_CHECKING:
-    from os import PathLike
-
-    from claude_nb.client.connection import Connection
 
 _WORD = "."
 """The question that has to go along where only the system prompt matters."""

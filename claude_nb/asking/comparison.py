@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import Any, Self, overload
 
 from claude_nb.asking import asking
 from claude_nb.asking.jobs import check_tools, jobs
 from claude_nb.asking.question import Question
+from claude_nb.client.engine import Stream
 from claude_nb.conversation.history import first_words
 from claude_nb.cost.models import DEFAULT_MODEL
 from claude_nb.errors import InputError, StoppedError
@@ -22,16 +23,9 @@ from claude_nb.reply import Reply
 from claude_nb.request.place import execution, is_result
 from claude_nb.request.system import System, texts
 from claude_nb.streaming.progress import Outcome
-from claude_nb.views.columns import KINDS
-from claude_nb.views.painter import interrupts
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from claude_nb.client.engine import Stream
-    from claude_nb.tools.tools import Tools
-    from claude_nb.views.columns import Columns
-    from claude_nb.views.painter import View
+from claude_nb.tools.tools import Tools
+from claude_nb.views.columns import KINDS, Columns
+from claude_nb.views.painter import View, interrupts
 
 MOST = 8
 """Replies side by side at most: more cannot be read beside each other."""

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar
 
 from claude_nb.asking.asking import ask, ask_async
 from claude_nb.conversation import export, restore, saved_notebook
 from claude_nb.conversation.history import NOTEBOOK, History
 from claude_nb.errors import InputError
 from claude_nb.render.markdown.characters import clean
+from claude_nb.reply import Reply
 from claude_nb.request import files
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
-    from claude_nb.reply import Reply
-    from claude_nb.request.system import System
+from claude_nb.request.system import System
 
 
 class Conversation(History):

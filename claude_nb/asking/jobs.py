@@ -11,28 +11,23 @@ import atexit
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
 
 from claude_nb.asking import asking
+from claude_nb.asking.question import Question
+from claude_nb.client.engine import Stream
 from claude_nb.conversation.history import first_words
 from claude_nb.errors import InputError
 from claude_nb.render import labels
 from claude_nb.render.table import Table
-from claude_nb.request.place import shell
+from claude_nb.reply import Reply
+from claude_nb.request.place import Place, shell
 from claude_nb.streaming.progress import Outcome
+from claude_nb.tools.tools import Tools
 from claude_nb.views import background
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from claude_nb.asking.question import Question
-    from claude_nb.client.engine import Stream
-    from claude_nb.reply import Reply
-    from claude_nb.request.place import Place
-    from claude_nb.tools.tools import Tools
-    from claude_nb.views.painter import View
+from claude_nb.views.painter import View
 
 _LAST_WORDS = 2.0
 """Seconds in which jobs that are stopped because the process ends may end."""

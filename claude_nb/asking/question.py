@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_nb.client.output import Output
+from claude_nb.client.retry import Policy
+from claude_nb.conversation.history import Exchange, History
 from claude_nb.errors import InputError
 from claude_nb.request.attachments.interpolation import compose
 from claude_nb.request.place import Place, current_place
 from claude_nb.request.request import Request
 from claude_nb.tools.tools import Tools
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from claude_nb.client.retry import Policy
-    from claude_nb.conversation.history import Exchange, History
 
 VIEWS = ("auto", "live", "updating", "terminal")
 """How a reply can be shown: see ``asking.ask``."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from concurrent import futures
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from claude_nb.asking import asking
 from claude_nb.batches import costs, resume, view
@@ -18,6 +19,7 @@ from claude_nb.client.engine import call, engine
 from claude_nb.client.output import Output
 from claude_nb.client.retry import Policy
 from claude_nb.cost.models import own_prices
+from claude_nb.cost.usage import Usage
 from claude_nb.errors import ClaudeError, InputError, StoppedError
 from claude_nb.render import labels
 from claude_nb.render.batch import mimebundle
@@ -26,11 +28,6 @@ from claude_nb.request.request import Request
 from claude_nb.request.system import System
 from claude_nb.views.batches import BatchView
 from claude_nb.views.painter import interrupts
-
-if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
-    from claude_nb.cost.usage import Usage
 
 T = TypeVar("T")
 

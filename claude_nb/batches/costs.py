@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
 from claude_nb.asking import asking
 from claude_nb.batches.results import known, price_factor
+from claude_nb.batches.rows import Requests
+from claude_nb.batches.state import BatchState
 from claude_nb.cost.models import as_of, facts
 from claude_nb.cost.usage import MILLION, Usage
 from claude_nb.errors import InputError
 from claude_nb.render import labels
 from claude_nb.render.table import Table
 from claude_nb.request.place import current_place
-from claude_nb.session.budget import MIN_OUTPUT, dearest, estimate
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from claude_nb.batches.rows import Requests
-    from claude_nb.batches.state import BatchState
-    from claude_nb.request.request import Request
-    from claude_nb.session.budget import Budget
+from claude_nb.request.request import Request
+from claude_nb.session.budget import MIN_OUTPUT, Budget, dearest, estimate
 
 SAMPLE = 100
 """Rows that are counted where an estimate is enough; they are spread over all sizes."""

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
+from claude_nb.client.output import Output
 from claude_nb.cost.models import facts
 from claude_nb.cost.usage import Usage
 from claude_nb.errors import InputError, redact
 from claude_nb.render.table import import_pandas
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from claude_nb.client.output import Output
 
 _CUT = {
     "max_tokens": "cut off at max_tokens",

@@ -7,21 +7,17 @@ schema) is not saved, only a digest of it: enough to notice that it is missing.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_nb.batches.results import RowOutcome, is_refusal_of_request
-from claude_nb.batches.rows import digest
+from claude_nb.batches.rows import Requests, digest
+from claude_nb.batches.state import BatchState
 from claude_nb.conversation import saved_notebook
 from claude_nb.cost.models import facts
 from claude_nb.errors import InputError, redact
 from claude_nb.request.request import Request
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from claude_nb.batches.rows import Requests
-    from claude_nb.batches.state import BatchState
 
 _OPTIONS = ("model", "max_tokens", "effort", "thinking")
 """Fields of ``Request`` that are saved as they are."""

@@ -7,21 +7,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_nb.batches.row_store import RowStore
 from claude_nb.client.batch_service import MAX_BYTES, MAX_REQUESTS
 from claude_nb.errors import InputError
 from claude_nb.request.attachments.interpolation import Filled, compose
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-
-    from claude_nb.request.request import Request
+from claude_nb.request.request import Request
 
 PROMPT = "prompt"
 """What a template calls a row that has no names of its own: ``{{prompt}}``."""

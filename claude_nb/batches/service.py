@@ -11,13 +11,18 @@ import asyncio
 import math
 import random
 import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from claude_nb.asking import asking
+from claude_nb.batches.rows import Requests
 from claude_nb.batches.state import BatchState, ServiceBatch
 from claude_nb.client import batch_service
-from claude_nb.client.connection import count_tokens
+from claude_nb.client.batch_service import Status
+from claude_nb.client.connection import Connection, count_tokens
+from claude_nb.client.output import Output
+from claude_nb.client.retry import Policy
 from claude_nb.errors import (
     ClaudeError,
     CredentialsError,
@@ -27,15 +32,6 @@ from claude_nb.errors import (
     RequestError,
     UnreachableError,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
-
-    from claude_nb.batches.rows import Requests
-    from claude_nb.client.batch_service import Status
-    from claude_nb.client.connection import Connection
-    from claude_nb.client.output import Output
-    from claude_nb.client.retry import Policy
 
 A = TypeVar("A")
 T = TypeVar("T")

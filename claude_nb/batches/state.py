@@ -9,22 +9,18 @@ from __future__ import annotations
 import json
 import time
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_nb.batches.results import ORDER, Result, RowOutcome, Spent, read
 from claude_nb.batches.row_store import RowStore
-from claude_nb.batches.rows import parsed_id
+from claude_nb.batches.rows import Requests, parsed_id
+from claude_nb.client.batch_service import Status
+from claude_nb.client.output import Output
 from claude_nb.errors import ClaudeError, InputError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from claude_nb.batches.rows import Requests
-    from claude_nb.client.batch_service import Status
-    from claude_nb.client.output import Output
-    from claude_nb.render.table import Table
+from claude_nb.render.table import Table
 
 _CODES = {outcome: number for number, outcome in enumerate(ORDER, start=1)}  # 0: no result
 _FAILED = [o for o in ORDER if o not in (RowOutcome.COMPLETE, RowOutcome.PROCESSING)]

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_nb.batches.results import Result, RowOutcome, Spent
 from claude_nb.batches.resume import options_record
+from claude_nb.batches.state import BatchState
 from claude_nb.cost.models import as_of
 from claude_nb.errors import StoppedError, redact
 from claude_nb.render.batch import Picture
 from claude_nb.request.system import System
 from claude_nb.streaming.progress import Outcome
 from claude_nb.streaming.record import VERSION
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from claude_nb.batches.state import BatchState
 
 _LISTED = 20
 """Rows that are listed at most with the reason why they are not complete."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import traceback
 import warnings
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import traitlets
 
@@ -27,16 +28,12 @@ from claude_nb.conversation import restore, saved_notebook
 from claude_nb.cost.models import DEFAULT_MODEL, known_models
 from claude_nb.errors import InputError
 from claude_nb.render.markdown.characters import clean
+from claude_nb.reply import Reply
 from claude_nb.request.request import EFFORTS
+from claude_nb.request.system import System
 from claude_nb.tools.tools import Tools
 from claude_nb.views import background
 from claude_nb.views.widget import PageWidget, source, style
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from claude_nb.reply import Reply
-    from claude_nb.request.system import System
 
 OPTIONS = (
     *("max_tokens", "thinking", "hide_thinking", "tools", "hide_tools"),

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
+from claude_nb.chat.page import Page
+from claude_nb.chat.questions import Questions
+from claude_nb.chat.transcript import Transcript
 from claude_nb.errors import ClaudeError, InputError
 from claude_nb.render.markdown.characters import clean
 from claude_nb.request import files
@@ -16,14 +20,7 @@ from claude_nb.request.attachments.attachment import attach as attached
 from claude_nb.request.attachments.variables import variables
 from claude_nb.request.place import shell
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from claude_nb.chat.page import Page
-    from claude_nb.chat.questions import Questions
-    from claude_nb.chat.transcript import Transcript
-
-    Content = dict[str, Any]
+Content = dict[str, Any]
 
 _BEGUN = re.compile(r"\{\{\s*(\w*)$")
 

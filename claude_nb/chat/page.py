@@ -9,20 +9,17 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 from uuid import uuid4
 
 from claude_nb.chat import outputs
+from claude_nb.chat.transcript import At, ChatTurn, Transcript
 from claude_nb.render import chat as render
 from claude_nb.render import labels
 from claude_nb.views import protocol
 from claude_nb.views.displayed_output import DisplayedOutput
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from claude_nb.chat.transcript import At, ChatTurn, Transcript
-    from claude_nb.views.protocol import Op
+from claude_nb.views.protocol import Op
 
 MAX_OUTPUTS = 8
 """Outputs of one chat that are kept up to date; of one that is displayed more often, the last."""

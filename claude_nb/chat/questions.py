@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_nb.asking.asking import begin
 from claude_nb.asking.question import Question
-from claude_nb.chat.transcript import ChatTurn, LiveTurn
+from claude_nb.chat.page import Page
+from claude_nb.chat.transcript import ChatTurn, LiveTurn, Transcript
 from claude_nb.errors import ClaudeError
 from claude_nb.render import chat as render
 from claude_nb.render import saved_output
+from claude_nb.reply import Reply
 from claude_nb.request.attachments.interpolation import compose
 from claude_nb.request.place import Place, shell
 from claude_nb.views import protocol
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from claude_nb.chat.page import Page
-    from claude_nb.chat.transcript import Transcript
-    from claude_nb.reply import Reply
 
 
 @dataclass

@@ -8,33 +8,28 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 from uuid import uuid4
 
-from claude_nb.conversation import export
-from claude_nb.conversation.history import THINKING_LEFT_OUT, label
+from claude_nb.asking import question
+from claude_nb.asking.conversation import Conversation
+from claude_nb.client.engine import Stream
+from claude_nb.conversation import export, saved_notebook
+from claude_nb.conversation.history import THINKING_LEFT_OUT, Exchange, label
 from claude_nb.errors import InputError
 from claude_nb.render import chat as render
+from claude_nb.reply import Reply
+from claude_nb.streaming.block import Block
 from claude_nb.streaming.record import Spent
 from claude_nb.views import protocol
 from claude_nb.views.confirmation import Confirmation
 from claude_nb.views.frames import Frames
 from claude_nb.views.pace import Pace
+from claude_nb.views.protocol import Op
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from claude_nb.asking import question
-    from claude_nb.asking.conversation import Conversation
-    from claude_nb.client.engine import Stream
-    from claude_nb.conversation import saved_notebook
-    from claude_nb.conversation.history import Exchange
-    from claude_nb.reply import Reply
-    from claude_nb.streaming.block import Block
-    from claude_nb.views.protocol import Op
-
-    At = tuple[int, int]  # the number of a version, from 1, and how many there are
+At = tuple[int, int]  # the number of a version, from 1, and how many there are
 
 
 @dataclass(frozen=True, slots=True, eq=False)

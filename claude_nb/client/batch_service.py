@@ -8,18 +8,15 @@ the key, wherever the server's ``results_url`` points; here it stays with the se
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from claude_nb.client.connection import Connection
 from claude_nb.client.explain import explain, is_simulator
 from claude_nb.errors import ClaudeError, InputError, MalformedError, RequestError
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-
-    from claude_nb.client.connection import Connection
 
 MAX_REQUESTS = 100_000
 MAX_BYTES = 256_000_000

@@ -10,29 +10,31 @@ import asyncio
 import logging
 import threading
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from claude_nb.client import retry
 from claude_nb.client.connection import close_unused
 from claude_nb.client.explain import explain
 from claude_nb.client.retry import Policy
+from claude_nb.client.source import Source
 from claude_nb.errors import ClaudeError
+from claude_nb.request.request import Request
 from claude_nb.streaming import turns
-from claude_nb.streaming.block import as_dict
-from claude_nb.streaming.events import EventLog, Failed, RequestSent, Resumed, Stopped, Waiting
+from claude_nb.streaming.block import Block, as_dict
+from claude_nb.streaming.events import (
+    EventLog,
+    Failed,
+    RequestSent,
+    Resumed,
+    Stopped,
+    StreamEvent,
+    Waiting,
+)
 from claude_nb.streaming.progress import Progress
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
-
-    from claude_nb.client.source import Source
-    from claude_nb.request.request import Request
-    from claude_nb.streaming.block import Block
-    from claude_nb.streaming.events import StreamEvent
-
 
 T = TypeVar("T")
 

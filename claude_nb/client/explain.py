@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -13,8 +14,6 @@ from claude_nb import errors
 from claude_nb.errors import ClaudeError, DroppedError, InputError, MalformedError, UnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from anthropic import APIStatusError
 
 SERVER = "claude_nb-simulator"

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import UnionType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_nb.client.connection import output_schema
 from claude_nb.errors import InputError, redact
 from claude_nb.request.attachments.attachment import describe_error
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _HINT = "Give a pydantic model, class Answer(BaseModel): …, or a JSON schema as a dict."
 _SAYS_SOMETHING = frozenset({"type", "properties", "anyOf", "allOf", "$ref", "enum"})

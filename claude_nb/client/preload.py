@@ -13,14 +13,11 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import suppress
-from importlib.machinery import PathFinder
-from typing import TYPE_CHECKING, Any, cast
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from importlib.abc import Loader
-    from importlib.machinery import ModuleSpec
+from importlib.abc import Loader
+from importlib.machinery import ModuleSpec, PathFinder
+from typing import Any, cast
 
 _SDK = "anthropic."
 """Where to stop: in modules that nothing else needs, and that are imported with no lock held."""

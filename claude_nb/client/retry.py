@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from claude_nb import errors
 from claude_nb.cost.models import facts
 from claude_nb.errors import ClaudeError, RateLimitError, RequestError
+from claude_nb.request.request import Request
 from claude_nb.streaming import turns
-
-if TYPE_CHECKING:
-    from claude_nb.request.request import Request
-    from claude_nb.streaming.progress import Progress
+from claude_nb.streaming.progress import Progress
 
 _PASSING = (
     *(errors.OverloadedError, errors.RateLimitError, errors.ServerError),

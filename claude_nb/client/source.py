@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
-from claude_nb.client.connection import CONNECT_TIMEOUT
+from claude_nb.client.connection import CONNECT_TIMEOUT, Connection
 from claude_nb.client.explain import is_simulator
 from claude_nb.errors import DroppedError, MalformedError
+from claude_nb.request.request import Request
 from claude_nb.streaming.events import RequestSent, ResponseStarted
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator
-
     from anthropic import AsyncAnthropic
-
-    from claude_nb.client.connection import Connection
-    from claude_nb.request.request import Request
 
 
 _LINGER = 1.0

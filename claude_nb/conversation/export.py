@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
-from claude_nb.conversation.history import NOTEBOOK
+from claude_nb.conversation.history import NOTEBOOK, Exchange, History
 from claude_nb.errors import InputError, redact
 from claude_nb.render.code import code_blocks
 from claude_nb.render.markdown import markdown
 from claude_nb.render.markdown.characters import clean, in_code
 from claude_nb.render.text import closed, harmless
 from claude_nb.streaming.record import VERSION, TurnRecord
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from claude_nb.conversation.history import Exchange, History
 
 PROMPTS = ("cells", "markdown")
 """How prompts can stand in an exported notebook: see ``to_notebook``."""

@@ -11,26 +11,21 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from claude_nb.errors import InputError
-from claude_nb.request.request import TurnId
-from claude_nb.request.system import texts
+from claude_nb.request.place import Place
+from claude_nb.request.request import Request, TurnId
+from claude_nb.request.system import System, texts
 from claude_nb.streaming import turns
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-
-    from claude_nb.request.place import Place
-    from claude_nb.request.request import Request
-    from claude_nb.request.system import System
-    from claude_nb.streaming.progress import Progress
-    from claude_nb.tools.tools import Tools
+from claude_nb.streaming.progress import Progress
+from claude_nb.tools.tools import Tools
 
 NOTEBOOK = "notebook"
 """The name of the conversation that a notebook has by default."""

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from typing import TYPE_CHECKING
 
 from claude_nb.conversation.export import attached
-from claude_nb.conversation.history import first_words, label
+from claude_nb.conversation.history import Exchange, History, first_words, label
 from claude_nb.render.markdown.characters import clean
-
-if TYPE_CHECKING:
-    from claude_nb.conversation.history import Exchange, History
 
 MAX_INDENT = 20
 """How far to the right an exchange is shown at most."""

@@ -6,22 +6,19 @@ Text and attachments are taken over, each checked, and nothing else. What is ski
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from claude_nb.conversation.history import Exchange, History, first_words
+from claude_nb.conversation.saved_notebook import Record, SavedNotebook
 from claude_nb.errors import InputError
 from claude_nb.render.markdown.characters import clean
 from claude_nb.request.attachments.attachment import attach
 from claude_nb.request.place import Place
 from claude_nb.streaming.record import TurnRecord, checked_text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from claude_nb.conversation.saved_notebook import Record, SavedNotebook
 
 _EXAMPLE = '[{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]'
 _LEFT_OUT = frozenset({"thinking", "redacted_thinking", "server_tool_use"})

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_nb.errors import InputError
 from claude_nb.request import files
 from claude_nb.request.place import shell
 from claude_nb.streaming.record import VERSION
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 MAX_BYTES = 100_000_000
 """The largest notebook that is read. Jupyter itself gets slow long before."""

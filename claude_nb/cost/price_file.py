@@ -14,17 +14,15 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Iterable
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_nb.errors import InputError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    Check = Callable[[Any], bool]
+Check = Callable[[Any], bool]
 
 _RATES = ("input", "output", "cache_write_5m", "cache_write_1h", "cache_read")
 _LIMIT = "up_to_input_tokens"

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import astuple, dataclass
-from typing import TYPE_CHECKING
 
-from claude_nb.cost.usage import MILLION, add
-
-if TYPE_CHECKING:
-    from claude_nb.cost.models import ModelFacts, Price
-    from claude_nb.cost.usage import Usage
+from claude_nb.cost.models import ModelFacts, Price
+from claude_nb.cost.usage import MILLION, Usage, add
 
 
 @dataclass(frozen=True, slots=True)

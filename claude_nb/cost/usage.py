@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import astuple, dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-if TYPE_CHECKING:
-    from claude_nb.cost.models import ModelFacts
+from claude_nb.cost.models import ModelFacts
 
 MILLION = 1_000_000
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import display
 
 from claude_nb.asking import jobs
 from claude_nb.asking.asking import answer, estimate, fitting
 from claude_nb.asking.cached_system import CachedSystem
-from claude_nb.asking.comparison import ask_each, variants
+from claude_nb.asking.comparison import Comparison, Variant, ask_each, variants
 from claude_nb.asking.conversation import Conversation
 from claude_nb.asking.question import Question
 from claude_nb.conversation.history import NOTEBOOK
@@ -19,16 +21,8 @@ from claude_nb.magics import context, options
 from claude_nb.render import labels
 from claude_nb.render.code import code_for_cell
 from claude_nb.render.table import Table
+from claude_nb.reply import Reply
 from claude_nb.tools.tools import Tools
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from IPython.core.interactiveshell import InteractiveShell
-
-    from claude_nb.asking.comparison import Comparison, Variant
-    from claude_nb.reply import Reply
-
 
 _OF_TOOLS = ("eager", "confirm", "tool_timeout", "max_turns")
 """Options that say how tools are called."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
 from getpass import getpass
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from IPython.core.error import StdinNotImplementedError
@@ -23,7 +23,8 @@ from claude_nb.batches.batch import recent
 from claude_nb.client.connection import list_models
 from claude_nb.client.engine import call
 from claude_nb.conversation import export, outline, restore, saved_notebook
-from claude_nb.conversation.history import NOTEBOOK, first_words
+from claude_nb.conversation.history import NOTEBOOK, Exchange, History, first_words
+from claude_nb.conversation.restore import SavedConversation
 from claude_nb.errors import ClaudeError, InputError, StoppedError, redact
 from claude_nb.magics import options, reports
 from claude_nb.magics.options import Option
@@ -35,12 +36,6 @@ from claude_nb.request import files
 from claude_nb.session.budget import Budget
 from claude_nb.simulator.faults import fault
 from claude_nb.views.terminal import TerminalView
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from claude_nb.conversation.history import Exchange, History
-    from claude_nb.conversation.restore import SavedConversation
 
 MAX_NOTES = 20
 """How many notes on a notebook are shown."""

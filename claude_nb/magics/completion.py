@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Mapping
 from inspect import isfunction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from IPython.core.completer import SimpleCompletion, context_matcher
+from IPython.core.completer import (
+    CompletionContext,
+    SimpleCompletion,
+    SimpleMatcherResult,
+    context_matcher,
+)
 
 from claude_nb.magics.options import OPTIONS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from IPython.core.completer import CompletionContext, SimpleMatcherResult
 
 IDENTIFIER = "claude_nb"
 """What IPython's configuration calls the matcher."""

@@ -16,20 +16,18 @@ from __future__ import annotations
 import re
 import sys
 import traceback
+from collections.abc import Iterable
 from dataclasses import dataclass
 from reprlib import Repr
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from IPython.core.interactiveshell import InteractiveShell
 
 from claude_nb.asking.asking import last
 from claude_nb.asking.conversation import Conversation
 from claude_nb.errors import ClaudeError, InputError, redact
 from claude_nb.render.markdown.characters import clean
 from claude_nb.reply import Reply
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from IPython.core.interactiveshell import InteractiveShell
 
 BUDGET = 60_000
 """Characters of cells at most (about 15,000 tokens); the newest come first, and one always does."""

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_nb.client.connection import list_models
 from claude_nb.client.engine import call
-from claude_nb.cost.models import as_of, facts, known_models, own_prices
+from claude_nb.cost.models import ModelFacts, as_of, facts, known_models, own_prices
 from claude_nb.errors import ClaudeError, InputError, redact
 from claude_nb.render import labels
 from claude_nb.render.chart import Chart
 from claude_nb.render.markdown.characters import clean
 from claude_nb.render.table import Table, total
 from claude_nb.request.request import EFFORTS
+from claude_nb.session.ledger import Entry
 from claude_nb.session.session import session
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from claude_nb.cost.models import ModelFacts
-    from claude_nb.session.ledger import Entry
 
 BY = ("model", "conversation", "cell")
 """What ``%claude_nb usage`` can be grouped by."""

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_nb import errors
 from claude_nb.errors import ClaudeError, InputError
 from claude_nb.recording.matching import canonical, is_thinking, short, without_parts
 from claude_nb.streaming.events import RequestSent, ToolRan
 from claude_nb.streaming.wire import OWN, Writer
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 CHECKS: dict[str, Callable[[Any], bool]] = {
     "str": lambda value: isinstance(value, str),

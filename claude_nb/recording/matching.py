@@ -5,14 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection
+from typing import Any
 
 from claude_nb.errors import InputError
 from claude_nb.streaming.continuation import common_prefix
 from claude_nb.streaming.wire import redacted
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 PARTS = ("attachments", "request", "thinking")
 """What can be left out: the data of images and documents, all that was sent, thinking."""

@@ -8,9 +8,10 @@ event of the API, or ``event``, one of ours. It holds no API key.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_nb import __version__
 from claude_nb.cost.models import DEFAULT_MODEL
@@ -22,9 +23,6 @@ from claude_nb.request import files
 from claude_nb.request.request import Request
 from claude_nb.streaming.events import Failed, RequestSent, StreamEvent
 from claude_nb.streaming.progress import Outcome
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
 
 VERSION = 1
 """Of the format. A reader refuses what is newer than itself."""

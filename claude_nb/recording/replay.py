@@ -5,24 +5,21 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter, defaultdict
+from collections.abc import AsyncGenerator, Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_nb.client.retry import Policy
+from claude_nb.client.source import Source
 from claude_nb.errors import InputError, redact
 from claude_nb.recording.matching import canonical, checked_parts, differences, digest, distance
 from claude_nb.recording.recording import SUFFIX, Recording, unfinished
+from claude_nb.reply import Reply
 from claude_nb.request import files
+from claude_nb.request.request import Request
 from claude_nb.streaming import events
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Collection, Iterable
-
-    from claude_nb.client.source import Source
-    from claude_nb.reply import Reply
-    from claude_nb.request.request import Request
-    from claude_nb.streaming.events import StreamEvent
+from claude_nb.streaming.events import StreamEvent
 
 _LONGEST = 90.0
 """Seconds of a replayed silence at most: what is longer is a clock that jumped."""

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
+from claude_nb.cost.usage import Usage
 from claude_nb.errors import redact
 from claude_nb.render import colours, labels
 from claude_nb.render.html import QUIET, badge, dot, notes, pane, text
 from claude_nb.render.markdown.characters import brief, clean
 from claude_nb.render.markdown.markdown import ROOT_CLASSES
 from claude_nb.render.table import Table
-
-if TYPE_CHECKING:
-    from claude_nb.cost.usage import Usage
-    from claude_nb.streaming.progress import Outcome
+from claude_nb.streaming.progress import Outcome
 
 _WIDTH = 320
 """Pixels of the bar: in pixels, because a notebook that is not trusted keeps no other size."""

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from claude_nb.cost.models import facts
 from claude_nb.cost.savings import payback
 from claude_nb.render import labels
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from claude_nb.request.cache_miss import CacheMiss
-    from claude_nb.request.system import Difference
-    from claude_nb.streaming.progress import Progress
+from claude_nb.request.cache_miss import CacheMiss
+from claude_nb.request.system import Difference
+from claude_nb.streaming.progress import Progress
 
 KEPT = {"5m": "5 minutes", "1h": "an hour"}
 """How long an entry is kept after its last use."""

@@ -7,17 +7,13 @@ background: so the bars are boxes.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
+from claude_nb.cost.usage import Usage
 from claude_nb.render import colours, labels
 from claude_nb.render.html import QUIET, text
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from claude_nb.cost.usage import Usage
 
 KINDS = {
     "cache read": colours.BLUE,

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
 
 from claude_nb.errors import redact
 from claude_nb.render import html, labels, text
 from claude_nb.render.markdown.characters import MOST, clean
 from claude_nb.render.markdown.markdown import to_html
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from claude_nb.streaming.block import Block
-    from claude_nb.streaming.progress import Progress
+from claude_nb.streaming.block import Block
+from claude_nb.streaming.progress import Progress
 
 LONGEST_PROMPT = 20_000
 """Characters of a question that are shown; all of it is sent."""

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_nb.errors import redact
 from claude_nb.render.markdown.inline import QUIET, host, link, markdown, markdown_link, text
 from claude_nb.render.partial_json import write
 from claude_nb.render.text_runs import text_runs
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from claude_nb.streaming.block import Block
-    from claude_nb.streaming.progress import Progress
+from claude_nb.streaming.block import Block
+from claude_nb.streaming.progress import Progress
 
 _LONGEST_QUOTE = 300
 _MOST_QUOTES = 10

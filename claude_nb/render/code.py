@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from claude_nb.render.markdown import markdown
 from claude_nb.render.markdown.characters import clean, in_code
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _PYTHON = frozenset({"", "python", "python3", "py", "ipython", "ipython3"})
 

@@ -6,21 +6,17 @@ ask for the page's width.
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_nb.cost.models import as_of
 from claude_nb.render import html, labels, saved_output, text
 from claude_nb.render.markdown.markdown import ROOT_CLASSES
 from claude_nb.render.table import Table
-from claude_nb.streaming.progress import Outcome
+from claude_nb.streaming.block import Block
+from claude_nb.streaming.progress import Outcome, Progress
 from claude_nb.streaming.record import of_several
-
-if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
-
-    from claude_nb.streaming.block import Block
-    from claude_nb.streaming.progress import Progress
 
 _COLUMNS = "display:flex;flex-wrap:wrap;gap:16px 28px"
 _COLUMN = "flex:1 1 280px;min-width:0;overflow-x:auto"

@@ -8,10 +8,11 @@ light and in dark themes alike.
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from claude_nb.cost.models import facts
+from claude_nb.cost.usage import Usage
 from claude_nb.errors import redact
 from claude_nb.render import caching, colours, labels, partial_json, results, tool_results
 from claude_nb.render.citations import Sources
@@ -20,18 +21,10 @@ from claude_nb.render.markdown.inline import QUIET as QUIET  # noqa: PLC0414 - s
 from claude_nb.render.markdown.inline import text as text  # noqa: PLC0414 - and this
 from claude_nb.render.markdown.markdown import ROOT_CLASSES, rendered, saved, to_blocks, to_html
 from claude_nb.render.text_runs import breaks, marked, raw, text_runs
-from claude_nb.streaming.block import TOOL_CALLS
+from claude_nb.streaming.block import TOOL_CALLS, Block, Break
 from claude_nb.streaming.events import ToolRan
-from claude_nb.streaming.progress import Outcome
-
-if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping, Sequence
-
-    from claude_nb.cost.usage import Usage
-    from claude_nb.streaming.block import Block, Break
-    from claude_nb.streaming.message import Message
-    from claude_nb.streaming.progress import Progress
-
+from claude_nb.streaming.message import Message
+from claude_nb.streaming.progress import Outcome, Progress
 
 Rendered = list[str]
 """What was rendered of a complete block, or of texts that are one, while it came: its Markdown

@@ -6,19 +6,14 @@ import math
 import time
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from claude_nb.errors import RateLimitError
 from claude_nb.render import partial_json
 from claude_nb.render.markdown.characters import brief
-from claude_nb.streaming.block import TOOL_CALLS
+from claude_nb.streaming.block import TOOL_CALLS, Block, Break
 from claude_nb.streaming.events import ToolAsked, ToolRan, ToolStarted
-from claude_nb.streaming.progress import Outcome
-
-if TYPE_CHECKING:
-    from claude_nb.streaming.block import Block, Break
-    from claude_nb.streaming.message import Message
-    from claude_nb.streaming.progress import Progress
+from claude_nb.streaming.message import Message
+from claude_nb.streaming.progress import Outcome, Progress
 
 UNKNOWN = "unknown"
 

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from html import escape
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_nb.errors import redact
 from claude_nb.render.markdown.characters import clean
 from claude_nb.render.markdown.code_box import CODE_END, code_open
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 _RUN = re.compile(r'[^"\\]+')
 _ESCAPE = re.compile(

@@ -7,9 +7,10 @@ generic form instead. So nothing is hidden, whatever a gateway makes of a block.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from html import escape
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from claude_nb.errors import redact
 from claude_nb.render.labels import count, counted, megabytes, more_characters
@@ -25,11 +26,7 @@ from claude_nb.render.markdown.inline import (
     text,
 )
 from claude_nb.render.markdown.markdown import rendered
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from claude_nb.streaming.block import Block
+from claude_nb.streaming.block import Block
 
 _T = TypeVar("_T")
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_nb.cost.models import as_of
 from claude_nb.render import caching, html, text
 from claude_nb.render.citations import Sources
-from claude_nb.streaming.progress import Outcome
+from claude_nb.request.request import Request
+from claude_nb.streaming.block import Block
+from claude_nb.streaming.progress import Outcome, Progress
 from claude_nb.streaming.record import ReplyRecord, TurnRecord
-
-if TYPE_CHECKING:
-    from collections.abc import Container, Mapping
-
-    from claude_nb.request.request import Request
-    from claude_nb.streaming.block import Block
-    from claude_nb.streaming.progress import Progress
 
 
 def mimebundle(

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_nb.errors import InputError
 from claude_nb.render.html import QUIET, text
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 _SIDES = ("text-align:right", "text-align:left")
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
-from typing import TYPE_CHECKING
 
 from markdown_it import MarkdownIt
+from markdown_it.rules_core import StateCore
+from markdown_it.token import Token
 
 from claude_nb.errors import redact
 from claude_nb.render import caching, labels, results, tool_results
@@ -16,16 +18,8 @@ from claude_nb.render.markdown.characters import MOST, brief, clean, in_code
 from claude_nb.render.markdown.inline import fenced, plain_text
 from claude_nb.render.markdown.markdown import INLINE_LIMIT, open_fence, with_marks
 from claude_nb.render.text_runs import marked, raw, text_runs
-from claude_nb.streaming.block import TOOL_CALLS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from markdown_it.rules_core import StateCore
-    from markdown_it.token import Token
-
-    from claude_nb.streaming.block import Block
-    from claude_nb.streaming.progress import Progress
+from claude_nb.streaming.block import TOOL_CALLS, Block
+from claude_nb.streaming.progress import Progress
 
 _AMPERSAND = re.compile("&(?!#91;)")
 _SUSPICIOUS = re.compile(r"<[A-Za-z/!?]|!\[|&[#A-Za-z]|\](?!\((?:https?://|mailto:)|[^\[\]:(]|\Z)")

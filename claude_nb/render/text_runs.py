@@ -6,17 +6,13 @@ report, ", "the sky is blue", ". And".
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
 
 from claude_nb.errors import Redactor
 from claude_nb.render.markdown import citation_marks
 from claude_nb.render.markdown.characters import MOST, Cleaner
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from claude_nb.streaming.block import Block, Break
-    from claude_nb.streaming.progress import Progress
+from claude_nb.streaming.block import Block, Break
+from claude_nb.streaming.progress import Progress
 
 
 def goes_on(block: Block, before: Block | None) -> bool:

@@ -10,22 +10,19 @@ lost too, the figures and the table of events say the same.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from claude_nb.render import labels
 from claude_nb.render.html import BADGE, QUIET, pane, text
 from claude_nb.render.markdown.markdown import ROOT_CLASSES
 from claude_nb.render.table import Table
 from claude_nb.streaming.block import TOOL_CALLS
+from claude_nb.streaming.events import StreamEvent
+from claude_nb.streaming.progress import Progress
 from claude_nb.streaming.steps import Lane, Step, Steps
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from claude_nb.streaming.events import StreamEvent
-    from claude_nb.streaming.progress import Progress
 
 COLUMNS = 240
 """Columns of the axis: events in the same column share a mark."""

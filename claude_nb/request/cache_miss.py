@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_nb.cost.models import facts
+from claude_nb.cost.usage import Usage
+from claude_nb.request.request import Request
 from claude_nb.request.system import (
     CONVERSATION_TTL,
     LIFETIMES,
@@ -23,10 +25,6 @@ from claude_nb.request.system import (
     difference,
     without_mark,
 )
-
-if TYPE_CHECKING:
-    from claude_nb.cost.usage import Usage
-    from claude_nb.request.request import Request
 
 REMEMBERED = 64
 """Requests that are kept for comparison."""

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from claude_nb.errors import InputError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 def expanded(path: str | Path) -> Path:

@@ -9,15 +9,13 @@ most (platform.claude.com/docs, page "Prompt caching", read 2026-10-08).
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from os.path import commonprefix
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_nb.errors import InputError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 LIFETIMES = {"5m": 300.0, "1h": 3600.0}
 """How long an entry of the cache lives after it was last used, in seconds, by its ``ttl``."""

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from claude_nb.cost.models import facts
 from claude_nb.cost.usage import MILLION, Usage
 from claude_nb.errors import InputError
 from claude_nb.render import labels
+from claude_nb.request.request import Request
 from claude_nb.request.system import System
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from claude_nb.request.request import Request
 
 T = TypeVar("T")
 

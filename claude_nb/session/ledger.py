@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from claude_nb.cost.models import facts
 from claude_nb.cost.usage import Usage
@@ -15,12 +17,7 @@ from claude_nb.errors import redact
 from claude_nb.render.table import import_pandas
 from claude_nb.request import files
 from claude_nb.request.place import Place
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
-
-    from claude_nb.streaming.progress import Progress
+from claude_nb.streaming.progress import Progress
 
 _COUNTS = "Int64"
 """pandas' integer type in which a number may be missing."""

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from claude_nb.client.connection import count_tokens
+from claude_nb.client.connection import Connection, count_tokens
 from claude_nb.client.retry import Policy
 from claude_nb.cost.models import own_prices
 from claude_nb.errors import ClaudeError, InputError
+from claude_nb.request.request import Request
 from claude_nb.session.budget import within_limit
-
-if TYPE_CHECKING:
-    from claude_nb.client.connection import Connection
-    from claude_nb.request.request import Request
-    from claude_nb.session.session import Session
-    from claude_nb.streaming.progress import Progress
+from claude_nb.session.session import Session
+from claude_nb.streaming.progress import Progress
 
 
 class Limits:

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from claude_nb.request.cache_miss import CacheKey, CachePrediction, Earlier
+from claude_nb.request.request import Request
 from claude_nb.request.system import System, alike
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from claude_nb.request.request import Request
-    from claude_nb.streaming.progress import Progress
+from claude_nb.streaming.progress import Progress
 
 REMEMBERED = 64
 """Requests that are kept for comparison."""

@@ -6,6 +6,7 @@ import math
 import os
 import threading
 import warnings
+from collections.abc import Iterator
 from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -16,8 +17,6 @@ from claude_nb.session.ledger import Ledger
 from claude_nb.session.request_log import RequestLog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from claude_nb.client.source import Source
     from claude_nb.recording.replay import Recorder, RecordingStore
     from claude_nb.reply import Reply

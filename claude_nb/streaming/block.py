@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from claude_nb.streaming.events import ToolAsked, ToolRan, ToolStarted
+from claude_nb.streaming.events import ToolAsked, ToolRan, ToolStarted
 
 TOOL_CALLS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 """The block types whose ``input`` arrives as pieces of JSON."""

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from claude_nb.streaming.block import Block, Break
-
+from claude_nb.streaming.block import Block, Break
 
 OVERLAP = 20
 """Characters that a continuation must repeat to count as a repetition; white space always does."""

@@ -6,16 +6,12 @@ priced or taught is computed from the events.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, overload
+from typing import Any, ClassVar, NamedTuple, overload
 
+from claude_nb.errors import ClaudeError
 from claude_nb.streaming import sdk
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from claude_nb.errors import ClaudeError
 
 DELTA_FIELDS = {
     "text_delta": "text",

@@ -8,17 +8,13 @@ carried, known or not, and what is missing is missing here too, never an excepti
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_nb.cost.usage import Usage
 from claude_nb.streaming import sdk
 from claude_nb.streaming.block import TOOL_CALLS, Block, as_dict, as_string
-from claude_nb.streaming.events import DELTA_FIELDS
-
-if TYPE_CHECKING:
-    from claude_nb.streaming.continuation import Continuation
-    from claude_nb.streaming.events import RequestSent
-
+from claude_nb.streaming.continuation import Continuation
+from claude_nb.streaming.events import DELTA_FIELDS, RequestSent
 
 _BLOCK_OF = {
     "text_delta": "text",

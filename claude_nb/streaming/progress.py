@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_nb.cost.models import facts
 from claude_nb.cost.savings import Savings
 from claude_nb.cost.usage import Usage, add
 from claude_nb.errors import ClaudeError, DroppedError
+from claude_nb.request.cache_miss import CacheMiss, CachePrediction
 from claude_nb.streaming import events
 from claude_nb.streaming.block import TOOL_CALLS, Block, Break
 from claude_nb.streaming.continuation import Continuation
-from claude_nb.streaming.events import StreamEvent
+from claude_nb.streaming.events import Delta, StreamEvent
 from claude_nb.streaming.message import Message
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from claude_nb.request.cache_miss import CacheMiss, CachePrediction
-    from claude_nb.streaming.events import Delta
 
 _TRUNCATED = frozenset({"max_tokens", "model_context_window_exceeded"})
 

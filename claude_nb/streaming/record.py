@@ -16,19 +16,16 @@ A file may come from anybody and may have been edited by hand: what is read is c
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, astuple, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_nb.cost.usage import Usage
 from claude_nb.errors import InputError
 from claude_nb.request.request import TurnId
 from claude_nb.streaming.block import as_dict, as_string
+from claude_nb.streaming.progress import Timing
 from claude_nb.streaming.wire import redacted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from claude_nb.streaming.progress import Timing
 
 VERSION = 1
 

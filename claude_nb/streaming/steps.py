@@ -7,20 +7,15 @@ at each step.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from claude_nb.errors import Redactor
-from claude_nb.streaming.block import TOOL_CALLS
-from claude_nb.streaming.events import DELTA_FIELDS
+from claude_nb.streaming.block import TOOL_CALLS, Block
+from claude_nb.streaming.events import DELTA_FIELDS, StreamEvent
+from claude_nb.streaming.message import Message
 from claude_nb.streaming.progress import Progress
 from claude_nb.streaming.wire import Writer, redacted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from claude_nb.streaming.block import Block
-    from claude_nb.streaming.events import StreamEvent
-    from claude_nb.streaming.message import Message
 
 LONGEST = 90.0
 """The longest silence, in seconds: a longer one is a clock that jumped."""

@@ -8,23 +8,18 @@ thinking"). A call never goes without its result, nor a result without its call.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_nb.errors import RequestError
-from claude_nb.streaming.block import TOOL_CALLS
+from claude_nb.request.request import Request
+from claude_nb.streaming.block import TOOL_CALLS, Block
 from claude_nb.streaming.events import ToolRan
-from claude_nb.streaming.progress import Outcome
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from claude_nb.request.request import Request
-    from claude_nb.streaming.block import Block
-    from claude_nb.streaming.message import Message
-    from claude_nb.streaming.progress import Progress
+from claude_nb.streaming.message import Message
+from claude_nb.streaming.progress import Outcome, Progress
 
 THINKING = frozenset({"thinking", "redacted_thinking"})
 _NUMBER = attrgetter("round")

@@ -12,21 +12,18 @@ import contextvars
 import inspect
 import json
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_nb.client.engine import Engine
 from claude_nb.errors import ClaudeError, StoppedError
+from claude_nb.streaming.block import Block
 from claude_nb.streaming.events import ToolAsked, ToolRan, ToolStarted
 from claude_nb.tools import results
 from claude_nb.tools.main_thread import MainThreadRunner, TimeUpError, in_time, ordinary
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
-
-    from claude_nb.streaming.block import Block
-    from claude_nb.tools.tools import Tool, Tools
+from claude_nb.tools.tools import Tool, Tools
 
 
 class Calls:

@@ -7,11 +7,9 @@ import asyncio
 import signal
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any, TypeVar
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from contextvars import Context
+from collections.abc import Awaitable, Callable
+from contextvars import Context
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 import traceback
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any
 
 from claude_nb.errors import redact
 from claude_nb.request.attachments.attachment import attach, describe_error
 from claude_nb.request.attachments.limits import check_block
 from claude_nb.request.place import shell
 from claude_nb.streaming.events import ToolRan
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from types import TracebackType
 
 MAX_RESULT = 100_000
 """Characters of a result at most, some 25,000 tokens: the rest is left out, with a note."""

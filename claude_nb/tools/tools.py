@@ -8,16 +8,13 @@ from __future__ import annotations
 import inspect
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_nb.client.connection import function_tool
 from claude_nb.errors import InputError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 SERVER_TOOLS: dict[str, dict[str, Any]] = {
     "web_search": {"type": "web_search_20250305"},

@@ -8,19 +8,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
-from claude_nb.views.painter import Following
+from claude_nb.client.engine import Stream
+from claude_nb.reply import Reply
+from claude_nb.views.painter import Following, View
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from claude_nb.client.engine import Stream
-    from claude_nb.reply import Reply
-    from claude_nb.views.painter import View
-
-    Ended = Callable[[Exception | None], object]
+Ended = Callable[[Exception | None], object]
 
 
 class _Job(Following):

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_nb.render import batch
+from claude_nb.render.batch import Picture
 from claude_nb.request.place import execution, is_result, shell
 from claude_nb.views.displayed_output import DisplayedOutput
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from claude_nb.render.batch import Picture
 
 
 class BatchView:

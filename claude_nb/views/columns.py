@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from claude_nb.client.engine import Stream
 from claude_nb.render import comparison as render
+from claude_nb.reply import Reply
+from claude_nb.streaming.block import Block
+from claude_nb.views.live import LiveOutput
+from claude_nb.views.painter import View
 from claude_nb.views.terminal import TerminalView
 from claude_nb.views.updating import UpdatingView
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from claude_nb.client.engine import Stream
-    from claude_nb.reply import Reply
-    from claude_nb.streaming.block import Block
-    from claude_nb.views.live import LiveOutput
-    from claude_nb.views.painter import View
 
 
 @dataclass

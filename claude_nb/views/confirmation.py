@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from claude_nb.render import labels
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from claude_nb.streaming.block import Block
+from claude_nb.streaming.block import Block
 
 PAGE_TIMEOUT = 10.0
 """Seconds within which a page has to report that it shows the buttons."""

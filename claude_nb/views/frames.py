@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 from claude_nb.errors import redact
 from claude_nb.render import html, labels
 from claude_nb.render.citations import Sources
 from claude_nb.render.markdown.characters import clean
 from claude_nb.render.text_runs import goes_on
-from claude_nb.streaming.progress import Outcome
+from claude_nb.streaming.block import Block
+from claude_nb.streaming.progress import Outcome, Progress
 from claude_nb.views import protocol
 from claude_nb.views.panes import ConfirmedPane, Pane, pane_for
-
-if TYPE_CHECKING:
-    from claude_nb.streaming.block import Block
-    from claude_nb.streaming.progress import Progress
-    from claude_nb.views.protocol import Op
+from claude_nb.views.protocol import Op
 
 
 class Frames:

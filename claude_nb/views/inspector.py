@@ -13,26 +13,22 @@ import sys
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 from uuid import uuid4
 
 import traitlets
 from IPython.display import display
 
 from claude_nb.render.timeline import Timeline
-from claude_nb.streaming.events import DELTA_FIELDS
+from claude_nb.reply import Reply
+from claude_nb.streaming.block import Block
+from claude_nb.streaming.events import DELTA_FIELDS, StreamEvent
+from claude_nb.streaming.steps import Step
 from claude_nb.views.displayed_output import DisplayedOutput
 from claude_nb.views.pace import Pace
+from claude_nb.views.painter import View
 from claude_nb.views.widget import PageWidget, source, style
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from claude_nb.reply import Reply
-    from claude_nb.streaming.block import Block
-    from claude_nb.streaming.events import StreamEvent
-    from claude_nb.streaming.steps import Step
-    from claude_nb.views.painter import View
 
 MOST = 50_000
 """Events that a page is sent."""

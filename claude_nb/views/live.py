@@ -5,24 +5,21 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import traitlets
 
 from claude_nb.render import saved_output
+from claude_nb.render.html import Rendered
+from claude_nb.reply import Reply
+from claude_nb.streaming.block import Block
 from claude_nb.views.confirmation import Confirmation, by_input
 from claude_nb.views.displayed_output import DisplayedOutput
 from claude_nb.views.frames import Frames
 from claude_nb.views.pace import Pace
 from claude_nb.views.widget import PageWidget, source, style
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from claude_nb.render.html import Rendered
-    from claude_nb.reply import Reply
-    from claude_nb.streaming.block import Block
 
 
 class LiveWidget(PageWidget):

@@ -10,20 +10,17 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from types import FrameType
+from typing import Protocol
 
+from claude_nb.client.engine import Stream
+from claude_nb.reply import Reply
+from claude_nb.streaming.block import Block
+from claude_nb.tools.calls import Calls
 from claude_nb.tools.main_thread import MainThreadRunner
 from claude_nb.views.confirmation import by_input
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from types import FrameType
-
-    from claude_nb.client.engine import Stream
-    from claude_nb.reply import Reply
-    from claude_nb.streaming.block import Block
-    from claude_nb.tools.calls import Calls
 
 _TICK = 1.0
 """Seconds after which a silent stream is drawn again, so that its clock goes on."""

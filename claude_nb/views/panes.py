@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from html import escape
-from typing import TYPE_CHECKING
 
 from claude_nb.errors import Redactor
 from claude_nb.render import html, results
@@ -14,14 +13,11 @@ from claude_nb.render.markdown.code_box import code_open
 from claude_nb.render.markdown.incremental import Incremental
 from claude_nb.render.partial_json import COLOURED, PrettyJson
 from claude_nb.render.text_runs import breaks
-from claude_nb.streaming.block import TOOL_CALLS
+from claude_nb.streaming.block import TOOL_CALLS, Block
 from claude_nb.streaming.events import ToolRan
+from claude_nb.streaming.message import Message
 from claude_nb.views import protocol
-
-if TYPE_CHECKING:
-    from claude_nb.streaming.block import Block
-    from claude_nb.streaming.message import Message
-    from claude_nb.views.protocol import Op
+from claude_nb.views.protocol import Op
 
 _CODE = code_open("json")
 _CODE_END = "</code></pre>\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from claude_nb.errors import Redactor, redact
 from claude_nb.render import labels, results
@@ -13,16 +13,10 @@ from claude_nb.render.markdown.characters import MOST, Cleaner
 from claude_nb.render.markdown.inline import plain_text
 from claude_nb.render.text import closed, usage_lines
 from claude_nb.render.text_runs import raw, text_runs
-from claude_nb.streaming.block import TOOL_CALLS
-from claude_nb.streaming.events import ToolRan
+from claude_nb.reply import Reply
+from claude_nb.streaming.block import TOOL_CALLS, Block
+from claude_nb.streaming.events import ToolRan, Waiting
 from claude_nb.views.confirmation import by_input
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from claude_nb.reply import Reply
-    from claude_nb.streaming.block import Block
-    from claude_nb.streaming.events import Waiting
 
 _PERIOD = 1 / 30
 

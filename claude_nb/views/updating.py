@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING
 
 from claude_nb.render import html, saved_output, text
+from claude_nb.reply import Reply
+from claude_nb.streaming.block import Block
 from claude_nb.views.confirmation import by_input
 from claude_nb.views.displayed_output import DisplayedOutput
 from claude_nb.views.pace import Pace
-
-if TYPE_CHECKING:
-    from claude_nb.reply import Reply
-    from claude_nb.streaming.block import Block
 
 
 class UpdatingView:

@@ -7,14 +7,12 @@ has no address from which it could import another.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anywidget
 import traitlets
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _HERE = Path(__file__).parent / "static"
 _COMMENT = re.compile(r"^\s*(?:/\*(?:[^*]|\*(?!/))*\*/|//.*)$\n?|^ +", re.MULTILINE)

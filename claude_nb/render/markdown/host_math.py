@@ -9,10 +9,7 @@ as an address becomes a tag there.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from collections.abc import Iterator
 
 PLACE = "@@0@@"
 """The placeholder of a formula while the rest is parsed."""

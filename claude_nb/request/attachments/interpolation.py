@@ -9,16 +9,14 @@ it is left as it is, as is every other character.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from unicodedata import normalize
 
 from claude_nb.errors import InputError
 from claude_nb.request.attachments.attachment import Attachment, attach, describe_error
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 _NAME = r"[^\W\d]\w*"
 _STEP = rf"""\.{_NAME} | \[[ \t]* (?: -?\d+ | "[^"\n]*" | '[^'\n]*' ) [ \t]*\]"""

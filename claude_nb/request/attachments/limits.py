@@ -10,14 +10,11 @@ from __future__ import annotations
 import base64
 import json
 import struct
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
+from claude_nb.cost.models import ModelFacts
 from claude_nb.errors import InputError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from claude_nb.cost.models import ModelFacts
 
 MAX_REQUEST_BYTES = 32_000_000
 """A larger request is refused (413)."""

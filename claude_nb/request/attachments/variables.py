@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_nb.request.attachments import bounded
-
-if TYPE_CHECKING:
-    from collections.abc import Container, Mapping
 
 MOST = 50
 """Variables that are offered at once."""
