@@ -19,15 +19,6 @@ TWICE = ("again", "twice")
 ANY = ("tool", "tools")
 """Words of a prompt that choose calls, beside the names of the tools."""
 
-_SAMPLE = {
-    "from": "Lisbon",
-    "to": "Vienna",
-    "travellers": [{"name": "Ana", "age": 34}, {"name": "João", "age": 7}],
-    "options": {"by": ["train", "night train"], "budget": {"amount": 480.5, "currency": "EUR"}},
-    "flexible": True,
-    "note": None,
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -78,21 +69,6 @@ def steps(request: dict[str, Any], prompt: str, *, otherwise: bool) -> list[list
         ]
         for step in order
     ]
-
-
-def only_shown(request: dict[str, Any], prompt: str) -> bool:
-    """Return whether a prompt asks for tools where there are none, and gets to see a call."""
-    forbidden = (request.get("tool_choice") or {}).get("type") == "none"
-    return not (request.get("tools") or forbidden or set(ANY).isdisjoint(words(prompt)))
-
-
-def shown(rng: random.Random) -> list[wire.Written]:
-    """Return a call for a request that offers no tools, to show what one looks like."""
-    explanation = (
-        "This request offers no tools, so here is what a call of one would look like. "
-        "Its input arrives as JSON, in pieces."
-    )
-    return [wire.text(explanation), Call("plan_trip", _SAMPLE).written(rng)]
 
 
 def announced(step: list[Call]) -> str:

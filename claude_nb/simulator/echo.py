@@ -1,58 +1,43 @@
-"""The reply to a prompt that chooses nothing: what was sent, word for word."""
+"""The reply to a prompt that no script fits."""
 
-import json
 from typing import Any
 
-from claude_nb.simulator.quoting import fenced
-from claude_nb.simulator.tokens import blocks
-from claude_nb.simulator.turns import text_of
+from claude_nb.simulator.quoting import inline
+from claude_nb.simulator.turns import text_of, typed
 from claude_nb.simulator.wire import Answer, text
 
+_SHOWN = 200
+"""Characters of the prompt that are shown."""
 
-def echo(request: dict[str, Any], last: list[dict[str, Any]]) -> Answer:
-    """Say that nothing was understood, and show what was sent.
+TRY = (
+    "Explain how streaming works",
+    "Why is the sky blue?",
+    "Write a Python function",
+    "Show me a tour of Markdown",
+    "Think about it",
+    "Tell me a story",
+    "Hello",
+)
+
+
+def echo(prompt: list[dict[str, Any]]) -> Answer:
+    """Say that no script fits, with the beginning of what the user typed, and what to try instead.
 
     Args:
-        request: The body of the request.
-        last: The content of the prompt.
+        prompt: The content of the prompt.
     """
-    prompt = text_of(last)
-    system = text_of(blocks(request.get("system") or []))
-    rows = {
-        "model": f"`{request['model']}`",
-        "max_tokens": str(request["max_tokens"]),
-        "system": f"{len(system):,} characters" if system else "none",
-        "thinking": f"`{json.dumps(request['thinking'])}`"
-        if request.get("thinking")
-        else "not set",
-        "messages": str(len(request["messages"])),
-        "tools": ", ".join(f"`{t.get('name')}`" for t in request.get("tools") or []) or "none",
-    }
-    others = [block["type"] for block in last if block["type"] != "text"]
-    if others:
-        rows["attached"] = ", ".join(others)
-    table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
-    lines = [
-        (
-            "This is a **simulated reply**. No model has read your prompt: a small program on this "
-            "machine has, and it understood nothing, because no script of it fits."
-        ),
-        f"What was sent:\n\n| | |\n|:--|:--|\n{table}",
-        *_earlier(request["messages"][:-1]),
-        f"And the prompt, word for word:\n\n{fenced(prompt)}",
-        "Say *hello* to see what it has scripts for.",
-    ]
-    if system:
-        lines.insert(2, f"The system prompt:\n\n{fenced(system)}")
-    return Answer([text("\n\n".join(lines))])
-
-
-def _earlier(messages: list[dict[str, Any]]) -> list[str]:
-    """Show the messages before the prompt, each by its beginning."""
-    if not messages:
-        return []
-    lines = []
-    for message in messages:
-        start = " ".join(text_of(blocks(message["content"])).split())
-        lines.append(f"{message['role']}: {start if len(start) <= 60 else start[:59] + '…'}")
-    return [f"Before the prompt, what was said earlier:\n\n{fenced(chr(10).join(lines))}"]
+    own = typed(prompt) or text_of(prompt)
+    more = len(text_of(prompt)) - len(own[:_SHOWN])
+    others = [block["type"] for block in prompt if block["type"] != "text"]
+    along = [f"{more:,} more characters"] if more > 0 else []
+    along += [f"{others.count(kind)} × {kind}" for kind in dict.fromkeys(others)]
+    shown = [inline(own[:_SHOWN])] if own.strip() else []
+    return Answer(
+        [
+            text(
+                "This is a **simulated reply**; no model has read your prompt, and no script fits"
+                f" it: {' and '.join([*shown, *along])}.\n\n"
+                f"Prompts that have a script: {', '.join(f'*{example}*' for example in TRY)}."
+            )
+        ]
+    )

@@ -18,6 +18,13 @@ def fenced(content: str, language: str = "text") -> str:
     return f"{fence}{language}\n{content}\n{fence}"
 
 
+def inline(content: str) -> str:
+    """Return a text as code in the line."""
+    longest = max((len(run) for run in re.findall(r"`+", content)), default=0)
+    pad = " " if longest else ""
+    return f"{'`' * (longest + 1)}{pad}{' '.join(content.split())}{pad}{'`' * (longest + 1)}"
+
+
 def ending(content: str, rest: str = "") -> str:
     """Return the end of a sentence that quotes a text: in the line, or in a block below it.
 

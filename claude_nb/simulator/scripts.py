@@ -37,7 +37,7 @@ obeyed.
 Before all this, a request to continue an answer that was interrupted gets its rest. In the end,
 instead of a text, ``output_config.format`` with a JSON schema gets a value that fits it, made like
 the input of tools. What nothing fits is a call of the first tool, if there are tools; and without
-them a reply that shows the request.
+them a reply that says so. Only what the user typed is looked at, not what goes along with it.
 
 The texts are in ``texts/``: parts that begin with ``<!-- thinking -->`` or ``<!-- text -->``, one
 for each content block.
@@ -56,7 +56,7 @@ from claude_nb.simulator.catalogue import thinks
 from claude_nb.simulator.echo import echo
 from claude_nb.simulator.schema import sample
 from claude_nb.simulator.tokens import blocks
-from claude_nb.simulator.turns import Exchange, exchange, text_of, words
+from claude_nb.simulator.turns import Exchange, exchange, text_of, typed, words
 from claude_nb.simulator.wire import Answer, Written, text, thinking
 
 _TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -109,9 +109,7 @@ def _chosen(request: dict[str, Any], now: Exchange, rng: random.Random) -> Answe
         return used
     if typed:
         return Answer([typed])
-    if calls.only_shown(request, now.prompt):
-        return Answer(calls.shown(rng), "tool_use")
-    return _script(name) if name else echo(request, now.asked.blocks)
+    return _script(name) if name else echo(now.asked.blocks)
 
 
 def _named(prompt: str) -> str:
@@ -153,10 +151,11 @@ def _continued(request: dict[str, Any], rng: random.Random) -> Answer | None:
     *before, last = request["messages"]
     quoted = None
     if last["role"] == "user":
-        instruction = text_of(blocks(last["content"]))
-        if not before or {"continue", "interrupted"}.isdisjoint(words(instruction)):
+        content = blocks(last["content"])
+        instruction = words(typed(content))
+        if not before or {"continue", "interrupted"}.isdisjoint(instruction):
             return None
-        quoted = _QUOTED.search(instruction)
+        quoted = _QUOTED.search(text_of(content))
         if quoted is None:
             *before, last = before
     if not before or (quoted is None and last["role"] != "assistant"):

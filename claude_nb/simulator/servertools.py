@@ -61,18 +61,23 @@ class Use:
 
 def uses(request: dict[str, Any], prompt: str) -> list[Use]:
     """Return how a prompt has the tools of a request used, in the order of its words."""
-    choice = request.get("tool_choice") or {}
-    if choice.get("type") == "none":
-        return []
+    choice, tools = request.get("tool_choice") or {}, request.get("tools") or []
+    own = {kind: tool for tool in tools if (kind := kind_of(tool))}
+    forced = list(own) if choice.get("type") == "any" and len(own) == len(tools) else []
+    if choice.get("type") == "tool":
+        forced = [choice["name"]] if choice["name"] in own else []
+        own = {kind: own[kind] for kind in forced}
+    elif choice.get("type") == "none":
+        own = {}
     spoken = words(prompt)
-    found: list[tuple[int, str, dict[str, Any]]] = []
-    for tool in request.get("tools") or []:
-        kind = kind_of(tool)
-        asked = [ask.split() for ask in (*WORDS.get(kind, ()), kind)]
-        places = [spoken.index(ask[0]) for ask in asked if ask and set(spoken).issuperset(ask)]
-        if places or (kind and choice.get("name") == kind):
-            found.append((min(places, default=0), kind, tool))
-    made = [_MAKERS[kind](tool, prompt) for _, kind, tool in sorted(found, key=lambda f: f[0])]
+    found: dict[str, int] = {}
+    for kind in own:
+        asked = [ask.split() for ask in (*WORDS[kind], kind)]
+        places = [spoken.index(ask[0]) for ask in asked if set(spoken).issuperset(ask)]
+        if places:
+            found[kind] = min(places)
+    chosen = sorted(found, key=found.__getitem__) or forced[:1]
+    made = [_MAKERS[kind](own[kind], prompt) for kind in chosen]
     if FAILURE in spoken:
         return [_failed(several[-1]) for several in made]
     return [use for several in made for use in several]

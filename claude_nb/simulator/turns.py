@@ -49,8 +49,8 @@ class Exchange:
 
     @property
     def prompt(self) -> str:
-        """The text that was asked."""
-        return self.asked.text
+        """What the user typed."""
+        return typed(self.asked.blocks)
 
     @property
     def done(self) -> list[dict[str, Any]]:
@@ -61,6 +61,33 @@ class Exchange:
 def text_of(content: list[dict[str, Any]]) -> str:
     """Return the text of content blocks, each text on a line of its own."""
     return "\n".join(block["text"] for block in content if block["type"] == "text")
+
+
+def typed(content: list[dict[str, Any]]) -> str:
+    """Return what the user typed, without what goes along with it.
+
+    A text that goes along comes first: in tags, in a fence, or under its name. Where one under a
+    name ends cannot be told, so of what follows it only the last paragraph counts. Documents,
+    images and results of tools are blocks of their own.
+    """
+    texts = (_typed(block["text"]) for block in content if block["type"] == "text")
+    return "\n".join(filter(None, texts))
+
+
+def _typed(text: str) -> str:
+    pieces = (piece.strip() for piece in _ENCLOSED.sub("\0", text).split("\0"))
+    text = next(filter(None, reversed(list(pieces))), "")
+    while named := _NAMED.match(text):
+        _, blank, last = text[named.end() :].rpartition("\n\n")
+        if last and not blank:
+            break
+        text = last.strip()
+    return text
+
+
+_ENCLOSED = re.compile(r"^(?:<(\w+)[^>\n]*>\n.*?^</\1>$|(`{3,}).*?^\2$)", re.DOTALL | re.MULTILINE)
+_NAMED = re.compile(r"(?:attachment \d+|[^\s:]+|[^\n:]+\.\w{1,8}):(?:\n|$)")
+"""The name that a text goes along under: that of a variable or of a file, or a number."""
 
 
 def words(text: str) -> list[str]:

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from claude_nb.request.attachments.interpolation import compose
 from claude_nb.simulator import calls, scripts, servertools
+from claude_nb.simulator.echo import TRY
 from claude_nb.simulator.scripts import answer_to
 
 TOOL = {
@@ -24,6 +26,10 @@ TOOL = {
 
 def user(content):
     return {"role": "user", "content": content}
+
+
+def text(written):
+    return {"type": "text", "text": written}
 
 
 def answer(*messages: Any, **options: Any):
@@ -66,7 +72,7 @@ def test_words_choose_the_script(prompt, beginning):
 
 def test_words_must_be_whole():
     """A word inside another chooses nothing: *decode* is not *code*."""
-    assert "no script of it fits" in said(answer("Please decode this"))
+    assert "no script fits it" in said(answer("Please decode this"))
 
 
 def documented(number):
@@ -165,14 +171,63 @@ def test_thinking_is_there_when_it_is_on(prompt, model, options, thinks):
     assert (found[0] == "thinking") == thinks
 
 
-def test_an_unknown_prompt_is_shown_back():
-    """What fits no script gets a label, the request's settings and the prompt, word for word."""
-    reply = said(answer("What about ```this```?", system="Be brief.", max_tokens=77))
+def test_an_unknown_prompt_is_named_and_examples_are_given():
+    """Two lines: the label and the beginning of the prompt, then prompts that have a script."""
+    reply = said(answer("What about\n```this``` " + "and that, " * 99, system="Be brief. " * 999))
+    first, last = reply.split("\n\n")
 
-    assert reply.startswith("This is a **simulated reply**.")
-    assert "| max_tokens | 77 |" in reply
-    assert "````text\nWhat about ```this```?\n````" in reply
-    assert "```text\nBe brief.\n```" in reply
+    assert first.startswith(
+        "This is a **simulated reply**; no model has read your prompt, and no script fits it: ```` "
+    )
+    assert first.endswith("` and 812 more characters.")
+    assert last.startswith("Prompts that have a script: *Explain how streaming works*, *Why is")
+    assert len(reply) < 600
+
+
+def test_every_example_has_a_script():
+    """What an answer says to try does not end in the same answer again."""
+    assert [example for example in TRY if "script fits it" in said(answer(example))] == []
+
+
+def test_files_in_an_unknown_prompt_are_counted():
+    """An image is no text, and a text that goes along is not what the user typed."""
+    content = [text("notes.txt:\nTell me a story\n\nchart:\n"), {"type": "image"}, text("\n\nWhy?")]
+
+    assert "no script fits it: `Why?` and 38 more characters and 1 × image." in said(
+        answer(user(content))
+    )
+
+
+@pytest.mark.parametrize(
+    ("variables", "attached", "included"),
+    [
+        ({}, [("attachment 1", "Tell me a story.\n\nThink!\n")], []),
+        ({}, [("df.text[0]", "A story"), ("My notes.md", "# Code\n\nThe sky is blue")], []),
+        ({}, [("figure", b"\x89PNG\r\n\x1a\n"), ("story", "A story")], []),
+        (
+            {},
+            [],
+            ['Earlier cells.\n<cell number="1">\n# story\n\n"hi"\n</cell>', "<error>\nx\n</error>"],
+        ),
+        ({"code": "```python\n# A story\n```\n"}, [], []),
+    ],
+)
+def test_words_of_attachments_choose_nothing(variables, attached, included):
+    """Files, cells and fenced text go along with a prompt; the user's own words choose."""
+    prompt = "{{code}}\nWhat is this?" if variables else "What is this?"
+    filled = compose(prompt, variables=variables, attached=attached, included=included)
+    chosen = compose(f"{prompt} Hello!", variables=variables, attached=attached, included=included)
+
+    assert "no script fits it: `What is this?`" in said(answer(user(list(filled.blocks))))
+    assert said(answer(user(list(chosen.blocks)))).startswith("Hello! 👋")
+
+
+def test_a_file_that_says_continue_continues_nothing():
+    """Only the user's own words ask for the rest of an answer that was interrupted."""
+    story = {"role": "assistant", "content": said(answer("Tell me a story"))}
+    asked = "notes.txt:\nto be continued, or interrupted\n\nWhat is this?"
+
+    assert "no script fits it" in said(answer("Tell me a story", story, asked))
 
 
 def test_nothing_is_called_that_cannot_be():
@@ -183,12 +238,32 @@ def test_nothing_is_called_that_cannot_be():
     assert [kinds(forbidden), kinds(unknown), kinds(answer("Is it?"))] == [["text"]] * 3
 
 
-def test_a_call_can_be_shown_without_tools():
-    """The word *tools* alone shows a call with nested input, and says that it is a sample."""
-    call = answer("Show me how tools work")
+def test_no_tool_is_called_that_was_not_offered():
+    """The word *tools* alone calls nothing."""
+    assert kinds(answer("Show me how tools work")) == ["text"]
 
-    assert "This request offers no tools" in said(call)
-    assert json.loads(call.content[1].text)["travellers"][1]["name"] == "João"
+
+SEARCH = {"type": "web_search_20260318", "name": "web_search"}
+FETCH = {"type": "web_fetch_20260318", "name": "web_fetch"}
+
+
+@pytest.mark.parametrize(
+    ("choice", "tools", "called"),
+    [
+        ({"type": "any"}, [SEARCH, FETCH], ["web_search"]),
+        ({"type": "any"}, [SEARCH, TOOL], ["get_weather"]),
+        ({"type": "tool", "name": "web_fetch"}, [SEARCH, FETCH], ["web_fetch"]),
+        ({"type": "tool", "name": "get_weather"}, [SEARCH, TOOL], ["get_weather"]),
+        ({"type": "none"}, [SEARCH, TOOL], []),
+    ],
+)
+@pytest.mark.parametrize("prompt", ["Is it raining?", "Search for rain"])
+def test_the_choice_of_a_tool_is_obeyed(choice, tools, called, prompt):
+    """One that is forced is called whatever was asked, and nothing else is."""
+    given = answer(prompt, tools=tools, tool_choice=choice)
+    names = [w.block["name"] for w in given.content if w.block["type"].endswith("tool_use")]
+
+    assert names == called
 
 
 OUTPUT = {"format": {"type": "json_schema", "schema": TOOL["input_schema"]}}
@@ -267,4 +342,4 @@ def test_what_cannot_be_continued_is_answered_anew():
     """*Continue* after a text that is not the simulator's own is a prompt like any other."""
     partial = {"role": "assistant", "content": "It was a dark and stormy night"}
 
-    assert "no script of it fits" in said(answer("Tell me a story", partial, "Continue, please"))
+    assert "no script fits it" in said(answer("Tell me a story", partial, "Continue, please"))
