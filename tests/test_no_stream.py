@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from typing import Literal
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -48,12 +49,17 @@ def test_it_is_the_reply_that_streaming_would_have_made(api):
     assert whole.simulated
 
 
+def travel(to: Literal["Vienna"]) -> str:
+    """Go somewhere."""
+    return to
+
+
 @pytest.mark.parametrize(
     ("prompt", "outcome"), [("Call a tool", "complete"), ("refuse", "refused")]
 )
 def test_tools_and_refusals_come_through(api, prompt, outcome):
     """A call's input is whole, and a refusal has its reason."""
-    reply = ask(prompt)
+    reply = ask(prompt, tools=[travel])
     assert reply.outcome == outcome
     assert [call.input["to"] for call in reply.tool_calls] == ["Vienna"] * (prompt != "refuse")
     assert labels.card(reply) is None or "asked to refuse" in labels.card(reply).text

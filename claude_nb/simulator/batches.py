@@ -114,7 +114,7 @@ class Batch:
                 return invalid(f"{name}: not supported in a batch")
         if params.get("max_tokens") == 0:
             return invalid("max_tokens: must be at least 1 in a batch")
-        return validation.problem(params)
+        return validation.problem(params, batched=True)
 
     def info(self, now: datetime, results_at: str) -> dict[str, Any]:
         """Return it as the API describes it.

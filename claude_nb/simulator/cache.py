@@ -178,13 +178,13 @@ def _identity(part: Part) -> str:
 
 def _settings(request: dict[str, Any]) -> dict[Level, list[Any]]:
     """Return the settings that change a prompt's prefixes, by the level from which on."""
-    files = list(_files(request))
+    found = list(files(request))
     output = request.get("output_config") or {}
-    cited = any((file.get("citations") or {}).get("enabled") for file in files)
+    cited = any((file.get("citations") or {}).get("enabled") for file in found)
     return {
         "tools": [catalogue.undated(request["model"])],
         "system": [request.get("speed") or "standard", cited, output.get("format")],
-        "messages": [*_choices(request), any(file["type"] == "image" for file in files)],
+        "messages": [*_choices(request), any(file["type"] == "image" for file in found)],
     }
 
 
@@ -194,7 +194,7 @@ def _choices(request: dict[str, Any]) -> list[Any]:
     return [choice, *catalogue.thinking_mode(request), catalogue.effort(request)]
 
 
-def _files(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def files(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Find the images and documents of the messages, those in tool results included."""
     waiting = [part.block for part in parts(request) if part.level == "messages"]
     while waiting:

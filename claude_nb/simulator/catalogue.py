@@ -1,5 +1,6 @@
 """The models that the simulator serves, and their facts."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,42 @@ _DEFAULT_EFFORT = {"claude-opus-5-5": "medium", "claude-haiku-5-5": "medium"}
 _LIKE_FABLE_5_1 = {"claude-fable-5-1", "claude-mythos-5-1", "claude-opus-5-5", "claude-sonnet-5-5"}
 """Models that cannot be forced to call a tool, and whose notes between calls of tools are thinking
 (platform.claude.com/docs, "What's new" in each of them, read 2026-10-08)."""
+
+
+_ALWAYS_BOUND = {"claude-fable-5-2", "claude-mythos-5-2"}
+"""For all accounts ("What's new in Claude Fable 5.2", read 2026-11-30)."""
+
+_THINKING_TYPES = {
+    "claude-fable-5-2": ("adaptive",),
+    "claude-mythos-5-2": ("adaptive",),
+    "claude-mythos-preview": ("adaptive", "enabled"),
+}
+"""Of models whose facts do not say ("What's new in Claude Fable 5.2", read 2026-11-30; "Thinking
+troubleshooting", read 2026-08-13)."""
+
+_EFFORTS = ("low", "medium", "high", "max", "xhigh")
+_WITHOUT_EFFORTS = {
+    "claude-haiku-4-5": _EFFORTS,
+    "claude-sonnet-4-5": _EFFORTS,
+    "claude-opus-4-5": ("max", "xhigh"),
+    "claude-opus-4-6": ("xhigh",),
+    "claude-sonnet-4-6": ("xhigh",),
+    "claude-mythos-preview": ("xhigh",),
+}
+"""The efforts that a model does not take (platform.claude.com/docs, "Effort", read 2026-08-13)."""
+
+_LESS_EFFORT = {
+    ("claude-opus-5", "disabled"),
+    ("claude-haiku-5-5", "disabled"),
+    ("claude-sonnet-5-5", "between_tools"),
+}
+"""Models and types of thinking with which ``high`` is the most effort ("Effort", read 2026-08-13;
+"What's new in Claude Sonnet 5.5", read 2026-09-29)."""
+
+_WITH_SYSTEM_MESSAGES = re.compile(
+    "claude-(fable-.+|mythos-.+|opus-4-8|opus-5|opus-5-5|sonnet-5-5|haiku-5-5)"
+)
+"""Models that take messages of the system between the others ("Thinking", read 2026-10-08)."""
 
 
 def undated(model: str) -> str:
@@ -43,7 +80,7 @@ def info(name: str) -> dict[str, Any]:
         "line": None,
         "max_input_tokens": known.context_window,
         "max_tokens": known.max_output_tokens,
-        "capabilities": _capabilities(known.thinking_types),
+        "capabilities": _capabilities(known.id),
     }
 
 
@@ -112,7 +149,27 @@ def can_be_forced(model: str) -> bool:
 
 def binds_thinking(model: str) -> bool:
     """Say whether a model's thinking is valid only behind what it was thought behind."""
-    return undated(model) in _LIKE_FABLE_5_1 | {"claude-haiku-5-5"}
+    return undated(model) in _LIKE_FABLE_5_1 | _ALWAYS_BOUND | {"claude-haiku-5-5"}
+
+
+def thinking_types(model: str) -> tuple[str, ...] | None:
+    """Return the values of ``thinking.type`` that a model takes; ``None`` if they are not known."""
+    known = facts(model)
+    return (known and known.thinking_types) or _THINKING_TYPES.get(undated(model))
+
+
+def efforts(model: str, thinking: str | None = None) -> list[str]:
+    """Return the values of ``output_config.effort`` that a model takes with a type of thinking."""
+    name = undated(model)
+    without = _WITHOUT_EFFORTS.get(name, ())
+    if (name, thinking) in _LESS_EFFORT:
+        without = ("max", "xhigh")
+    return [effort for effort in _EFFORTS if effort not in without]
+
+
+def takes_system_messages(model: str) -> bool:
+    """Say whether a model takes messages with the role ``system``."""
+    return _WITH_SYSTEM_MESSAGES.fullmatch(undated(model)) is not None
 
 
 def thinking_mode(request: dict[str, Any]) -> tuple[str, Any]:
@@ -134,18 +191,19 @@ def effort(request: dict[str, Any]) -> Any:
     return asked or _DEFAULT_EFFORT.get(undated(request["model"]), "high")
 
 
-def _capabilities(thinking_types: tuple[str, ...] | None) -> dict[str, Any] | None:
-    if thinking_types is None:
+def _capabilities(model: str) -> dict[str, Any] | None:
+    taken, levels = thinking_types(model), efforts(model)
+    if taken is None:
         return None
     kinds = ("adaptive", "between_tools", "disabled", "enabled")
-    types = {kind: {"supported": kind in thinking_types} for kind in kinds}
-    efforts = ("low", "medium", "high", "max", "xhigh")
+    types = {kind: {"supported": kind in taken} for kind in kinds}
+    leveled = {level: {"supported": level in levels} for level in _EFFORTS}
     return {
         "batch": _YES,
         "citations": _NO,
         "code_execution": _NO,
         "context_management": _NO,
-        "effort": {**_YES, **dict.fromkeys(efforts, _YES)},
+        "effort": {"supported": bool(levels), **leveled},
         "image_input": _YES,
         "pdf_input": _YES,
         "server_tools": {**_NO, "code_execution": _NO, "web_search": _NO},

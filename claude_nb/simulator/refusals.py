@@ -5,7 +5,13 @@ from typing import Any
 
 from claude_nb.simulator.replies import Error
 
-_NAMES = {str: "a valid string", bool: "a valid boolean", dict: "an object", list: "a list"}
+_NAMES = {
+    str: "a valid string",
+    int: "a valid integer",
+    bool: "a valid boolean",
+    dict: "an object",
+    list: "a list",
+}
 
 
 class RefusalError(ValueError):
@@ -39,5 +45,6 @@ def mistyped(at: str, fields: Mapping[str, Any], **types: type) -> Iterator[str]
         types: The types by the names of the fields.
     """
     for name, kind in types.items():
-        if not isinstance(fields.get(name), kind | None):
+        value = fields.get(name)
+        if not isinstance(value, kind | None) or (kind is int and isinstance(value, bool)):
             yield f"{at}{name}: Input should be {_NAMES[kind]}"

@@ -13,6 +13,9 @@ Schema = dict[str, Any]
 _DEPTH = 3
 """How often a reference is followed inside itself, where the schema leaves no other way."""
 
+_LARGEST = 1000
+"""The most items, properties or characters, whatever the schema demands."""
+
 _FORMATS = {
     "date": "2026-01-01",
     "date-time": "2026-01-01T12:00:00Z",
@@ -62,7 +65,8 @@ def _value(schema: Any, root: Schema, number: int, within: tuple[str, ...]) -> A
             return _object(schema, root, number, within)
         case "array":
             items = list(schema.get("prefixItems", ()))
-            items += [schema.get("items")] * (schema.get("minItems", 0) - len(items))
+            fewest = min(schema.get("minItems", 0), _LARGEST)
+            items += [schema.get("items")] * (fewest - len(items))
             step = 1 if schema.get("uniqueItems") else 0
             return [_value(item, root, number + step * i, within) for i, item in enumerate(items)]
         case "integer" | "number":
@@ -90,7 +94,7 @@ def _object(schema: Schema, root: Schema, number: int, within: tuple[str, ...]) 
         part = properties.get(name, {})
         if name in required or _choices(_resolved(part, root, within)[0]):
             made[name] = _value(part, root, number, within)
-    for i in range(schema.get("minProperties", 0) - len(made)):
+    for i in range(min(schema.get("minProperties", 0), _LARGEST) - len(made)):
         key = _value(schema.get("propertyNames"), root, i, within)
         made[key] = _value(schema.get("additionalProperties"), root, number, within)
     return made
@@ -153,5 +157,7 @@ def _number(schema: Schema, number: int) -> float:
 
 def _string(schema: Schema, number: int) -> str:
     text = f"example {number + 1}" if number else "example"
-    text = _FORMATS.get(schema.get("format", ""), text).ljust(schema.get("minLength", 0), ".")
+    text = _FORMATS.get(schema.get("format", ""), text).ljust(
+        min(schema.get("minLength", 0), _LARGEST), "."
+    )
     return text[: schema.get("maxLength", len(text))]

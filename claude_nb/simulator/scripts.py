@@ -150,6 +150,7 @@ def _continued(request: dict[str, Any], rng: random.Random) -> Answer | None:
     """
     *before, last = request["messages"]
     quoted = None
+    instruction: list[str] = []
     if last["role"] == "user":
         content = blocks(last["content"])
         instruction = words(typed(content))
@@ -170,6 +171,9 @@ def _continued(request: dict[str, Any], rng: random.Random) -> Answer | None:
     ending = partial.removeprefix("…")
     at = 0 if ending == partial else full.find(ending)
     if not partial or not full.startswith(ending, max(at, 0)):
+        return None
+    whole_already = at + len(ending) >= len(full.rstrip())
+    if whole_already and instruction and "interrupted" not in instruction:
         return None
     return replace(whole, content=_behind(whole.content, at + len(ending)))
 

@@ -100,7 +100,7 @@ class _Handler(RequestHandler):
         self.too_large = len(self.request.body) > self.largest_body
         self.json: Any = None
         if not self.too_large:
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, RecursionError):
                 self.json = json.loads(self.request.body)
         headers = {name.lower(): value for name, value in self.request.headers.get_all()}
         received = Received(

@@ -2,13 +2,11 @@
 
 They follow from the thought, and on models that bind thinking to its conversation
 (:func:`claude_nb.simulator.catalogue.binds_thinking`) also from all that stood before it: tools,
-system prompt and messages, without ``cache_control``, citations and other thinking. So thinking can
-be left out, and nothing before it can be changed. The API is stricter in three ways:
-
-- It refuses thinking to which tools were added where there were none.
-- It refuses thinking with a gap before it, where other thinking was left out.
-- It refuses signatures that it did not make. Here they come from streams that somebody else wrote
-  (:class:`claude_nb.simulator.Stream`), and pass.
+system prompt and messages, without ``cache_control`` and citations, and from the thinking before
+it. So nothing before it can be changed, and thinking can be left out from the start and from the
+end, but not in between (platform.claude.com/docs, "Thinking", read 2026-10-08). The API is stricter
+in one way: it refuses signatures that it did not make. Here they come from streams that somebody
+else wrote (:class:`claude_nb.simulator.Stream`), and pass.
 """
 
 import base64
@@ -23,7 +21,8 @@ from claude_nb.simulator.tokens import Part, parts
 
 _MARK = b"claude_nb simulator, signs nothing. "
 _SIZE = 16
-_UNBOUND = bytes(_SIZE)
+_NOTHING = bytes(_SIZE)
+_UNBOUND = 2 * _NOTHING
 _OURS = base64.b64encode(_MARK).decode()
 _THINKING = {"thinking", "redacted_thinking"}
 _FLEETING = {"cache_control", "citations"}
@@ -35,7 +34,7 @@ def signature(thought: str, before: bytes = _UNBOUND) -> str:
 
     Args:
         thought: The text of the thinking block.
-        before: What it is bound to.
+        before: What it is bound to: hashes of the prompt before it, and of the thinking before it.
     """
     return _written(_digest(thought.encode()) + before)
 
@@ -53,41 +52,48 @@ def signed(answer: wire.Answer, request: dict[str, Any]) -> wire.Answer:
         before.add(part)
     content = []
     for written in answer.content:
+        done = written
         if written.block["type"] == "thinking":
-            bound = before.digests()[0] if binds else _UNBOUND
-            content.append(replace(written, signature=signature(written.text, bound)))
-        else:
-            content.append(written)
-            before.add(Part("messages", "", "assistant", wire.whole(written, "omitted")))
+            bound = before.prompt + before.thought if binds else _UNBOUND
+            done = replace(written, signature=signature(written.text, bound))
+        content.append(done)
+        before.add(Part("messages", "", "assistant", wire.whole(done, "omitted")))
     return replace(answer, content=content)
 
 
-def complaints(request: dict[str, Any]) -> Iterator[str]:
-    """Yield the flaws in the thinking blocks of a request, in the API's words."""
-    binds = catalogue.binds_thinking(request["model"])
+def complaints(request: dict[str, Any], *, bound: bool) -> Iterator[str]:
+    """Yield the flaws in the thinking blocks of a request, in the API's words.
+
+    Args:
+        request: Its body.
+        bound: Whether thinking is refused behind another prompt than its own.
+    """
+    binds = bound and catalogue.binds_thinking(request["model"])
     before = _Before()
     for part in parts(request):
-        if part.block.get("type") == "thinking":
-            valid = {_UNBOUND, *before.digests()} if binds else None
-            if (flaw := _flaw(part.block, valid)) is not None:
-                yield f"{part.path}: Invalid `signature` in `thinking` block{flaw}"
+        thinking = part.block.get("type") == "thinking"
+        flaw = _flaw(part.block, before if binds else None) if thinking else None
+        if flaw is not None:
+            yield f"{part.path}: Invalid `signature` in `thinking` block{flaw}"
         before.add(part)
 
 
-def _flaw(block: dict[str, Any], valid: set[bytes] | None) -> str | None:
+def _flaw(block: dict[str, Any], before: "_Before | None") -> str | None:
     """Return how the complaint about a block goes on; ``None`` where there is none."""
     given = block["signature"]
     if not given.startswith(_OURS):
         return None if given else ""
     try:
-        seal = base64.b64decode(given, validate=True).removeprefix(_MARK)[: 2 * _SIZE]
+        seal = base64.b64decode(given, validate=True).removeprefix(_MARK)[: 3 * _SIZE]
     except ValueError:
         return ""
-    thought, bound = seal[:_SIZE], seal[_SIZE:]
+    thought, prompt, earlier = (seal[at : at + _SIZE] for at in (0, _SIZE, 2 * _SIZE))
     changed = block["thinking"] and _digest(block["thinking"].encode()) != thought
     if changed or given != _written(seal):
         return ""
-    if valid is not None and bound not in valid:
+    if before is None or prompt == _NOTHING:
+        return None
+    if prompt != before.prompt or before.thought not in {_NOTHING, earlier}:
         return (
             ". The block is bound to a different conversation. Remove the block, or restore what "
             "stood before it."
@@ -96,23 +102,29 @@ def _flaw(block: dict[str, Any], valid: set[bytes] | None) -> str | None:
 
 
 class _Before:
-    """Hashes of the prompt before a block: with the tools, and without."""
+    """Hashes of what stands before a block.
+
+    Attributes:
+        thought: Of the last thinking.
+    """
 
     def __init__(self) -> None:
-        self._hashes = hashlib.sha256(), hashlib.sha256()
+        self._hashed = hashlib.sha256()
+        self.thought = _NOTHING
+
+    @property
+    def prompt(self) -> bytes:
+        """Of all the rest."""
+        return self._hashed.digest()[:_SIZE]
 
     def add(self, part: Part) -> None:
         """Add the next part."""
-        if part.block.get("type") in _THINKING:
-            return
         kept = {k: v for k, v in part.block.items() if v is not None and k not in _FLEETING}
-        read = json.dumps([part.role, kept], sort_keys=True).encode() + b"\0"
-        for hashed in self._hashes[: 1 if part.level == "tools" else 2]:
-            hashed.update(read)
-
-    def digests(self) -> list[bytes]:
-        """Return the hashes so far."""
-        return [hashed.digest()[:_SIZE] for hashed in self._hashes]
+        if part.block.get("type") in _THINKING:
+            sealed = {k: v for k, v in kept.items() if k != "thinking"}  # it may not be shown
+            self.thought = _digest(json.dumps(sealed, sort_keys=True).encode())
+        else:
+            self._hashed.update(json.dumps([part.role, kept], sort_keys=True).encode() + b"\0")
 
 
 def _written(seal: bytes) -> str:

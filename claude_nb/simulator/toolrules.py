@@ -9,9 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from claude_nb.simulator import catalogue
+from claude_nb.simulator import catalogue, schemarules
 from claude_nb.simulator.refusals import mistyped
-from claude_nb.simulator.schema import sample
 from claude_nb.simulator.servertools import kind_of
 from claude_nb.simulator.tokens import Part, blocks
 from claude_nb.simulator.turns import Turn, turns
@@ -74,31 +73,7 @@ def _about_custom(at: str, tool: dict[str, Any]) -> Iterator[str]:
         yield f"{at}.name: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'"
     switches = dict.fromkeys(("strict", "eager_input_streaming", "defer_loading"), bool)
     yield from mistyped(f"{at}.", tool, description=str, **switches)
-    schema = tool.get("input_schema")
-    if not isinstance(schema, dict):
-        wrong = "Field required" if schema is None else "Input should be an object"
-        yield f"{at}.input_schema: {wrong}"
-    elif schema.get("type") != "object":
-        wrong = "Input should be 'object'" if "type" in schema else "Field required"
-        yield f"{at}.input_schema.type: {wrong}"
-    elif not {"oneOf", "allOf", "anyOf"}.isdisjoint(schema):
-        yield (
-            f"{at}.input_schema: input_schema does not support oneOf, allOf, or anyOf at the top "
-            "level"
-        )
-    elif not _can_be_filled(schema):
-        yield (
-            f"{at}.input_schema: JSON schema is invalid. It must match JSON Schema draft 2020-12 "
-            "(https://json-schema.org/draft/2020-12)."
-        )
-
-
-def _can_be_filled(schema: dict[str, Any]) -> bool:
-    try:
-        sample(schema | {"required": [*schema.get("required", ()), *schema.get("properties", ())]})
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-        return False
-    return True
+    yield from schemarules.about_input(f"{at}.input_schema", tool.get("input_schema"))
 
 
 def _about_built_in(at: str, tool: dict[str, Any]) -> Iterator[str]:

@@ -8,14 +8,22 @@ from collections.abc import Iterator
 from typing import Any
 
 from claude_nb.cost.models import ModelFacts, facts
-from claude_nb.simulator import signatures, toolrules
-from claude_nb.simulator.cache import TTLS, automatic_place, breakpoints, markable
+from claude_nb.simulator import catalogue, schemarules, signatures, toolrules
+from claude_nb.simulator.cache import TTLS, automatic_place, breakpoints, files, markable
 from claude_nb.simulator.refusals import invalid, mistyped, not_found
 from claude_nb.simulator.replies import Error
 from claude_nb.simulator.tokens import Part, blocks, parts
 
 _MOST_BREAKPOINTS = 4
 _LEAST_BUDGET = 1024
+_THINKING: dict[str, tuple[str, ...]] = {
+    "adaptive": ("display", "block_binding"),
+    "enabled": ("budget_tokens", "display"),
+    "disabled": (),
+    "between_tools": (),
+}
+"""The fields that go with each ``thinking.type``."""
+
 _FIELDS = {
     "text": ("text",),
     "thinking": ("thinking", "signature"),
@@ -25,12 +33,14 @@ _FIELDS = {
 """Strings that a block must have, by its type; every result must have ``tool_use_id``."""
 
 
-def problem(request: Any, *, counting: bool = False) -> Error | None:
+def problem(request: Any, *, counting: bool = False, batched: bool = False) -> Error | None:
     """Return the error that the API answers to a request, or ``None`` for a good one.
 
     Args:
         request: The parsed body, ``None`` where it could not be parsed.
         counting: Whether tokens are only to be counted, which needs no ``max_tokens``.
+        batched: Whether it is one of a batch, in which thinking that belongs to another
+            conversation is left out.
     """
     if not isinstance(request, dict):
         return invalid("The request body is not valid JSON")
@@ -40,40 +50,62 @@ def problem(request: Any, *, counting: bool = False) -> Error | None:
     known = facts(model)
     if known is None:
         return not_found(f"model: {model}")
-    complaint = next(_complaints(request, known, counting=counting), None)
+    try:
+        complaint = next(_complaints(request, known, counting=counting, batched=batched), None)
+    except RecursionError:
+        complaint = "The request body is nested too deeply"
     return invalid(complaint) if complaint else None
 
 
-def _complaints(request: dict[str, Any], known: ModelFacts, *, counting: bool) -> Iterator[str]:
-    if not counting:
+def _complaints(
+    request: dict[str, Any], known: ModelFacts, *, counting: bool, batched: bool
+) -> Iterator[str]:
+    yield from _about_shapes(request)
+    if not counting or request.get("max_tokens") is not None:
         yield from _about_max_tokens(request, known)
     for name in ("temperature", "top_p", "top_k"):
         if name in request:
             yield f"{name}: sampling parameters are not accepted; leave it out"
-    yield from _about_shapes(request)
     yield from _about_thinking(request, known)
+    yield from _about_effort(request)
     yield from toolrules.about_definitions(request)
+    yield from schemarules.about_constraints(request)
     yield from _about_messages(request)
+    yield from _about_system_messages(request)
     yield from toolrules.about_calls(request)
-    yield from _about_prefill(request["messages"], known)
+    yield from _about_prefill(request, known)
     yield from _about_caching(request)
-    yield from signatures.complaints(request)
+    yield from _about_citations(request)
+    yield from signatures.complaints(request, bound=not batched)
 
 
 def _about_shapes(request: dict[str, Any]) -> Iterator[str]:
     """Check the types of the fields that the rest of the simulator reads."""
     objects = ("thinking", "output_config", "tool_choice", "cache_control", "diagnostics")
-    yield from mistyped(
-        "", request, **dict.fromkeys(objects, dict), tools=list, stop_sequences=list
-    )
-    if any(not isinstance(s, str) or not s for s in request.get("stop_sequences") or []):
-        yield "stop_sequences: each should be a non-empty string"
+    lists = dict.fromkeys(("tools", "stop_sequences"), list)
+    yield from mistyped("", request, **dict.fromkeys(objects, dict), **lists)
+    output = request.get("output_config") or {}
+    for at, fields, types in (
+        ("thinking", request.get("thinking"), {"type": str, "budget_tokens": int, "display": str}),
+        ("output_config", output, {"effort": str, "format": dict}),
+        ("output_config.format", output.get("format"), {"type": str, "schema": dict}),
+        ("tool_choice", request.get("tool_choice"), {"type": str, "name": str}),
+        ("diagnostics", request.get("diagnostics"), {"previous_message_id": str}),
+    ):
+        yield from mistyped(f"{at}.", fields or {}, **types)
+    if any(not isinstance(s, str) or not s.strip() for s in request.get("stop_sequences") or []):
+        yield "stop_sequences: each stop sequence must contain non-whitespace"
     if not isinstance(request.get("container"), str | dict | None):
         yield "container: Input should be a valid string"
-    named = (request.get("diagnostics") or {}).get("previous_message_id")
-    if not isinstance(named, str | None):
-        yield "diagnostics.previous_message_id: Input should be a string or null"
-    yield from _about_content("system", request.get("system") or [])
+    form = output.get("format")
+    if form is not None and form.get("type") != "json_schema":
+        yield "output_config.format.type: Input should be 'json_schema'"
+    if form is not None and form.get("schema") is None:
+        yield "output_config.format.schema: Field required"
+    system = request.get("system")
+    if system is not None:
+        yield from _about_content("system", system)
+        yield from _about_texts("system", system)
 
 
 def _about_max_tokens(request: dict[str, Any], known: ModelFacts) -> Iterator[str]:
@@ -93,7 +125,7 @@ def _about_max_tokens(request: dict[str, Any], known: ModelFacts) -> Iterator[st
 
 def _about_warming(request: dict[str, Any]) -> Iterator[str]:
     """Check fields that make no sense where nothing is generated ("Pre-warming the cache")."""
-    forced = (request.get("tool_choice") or {}).get("type") in {"any", "tool"}
+    forced = (request.get("tool_choice") or {}).get("type") in ("any", "tool")
     unfit = {
         "stream": request.get("stream"),
         "tool_choice": forced,
@@ -108,21 +140,35 @@ def _about_thinking(request: dict[str, Any], known: ModelFacts) -> Iterator[str]
     thinking = request.get("thinking")
     if thinking is None:
         return
-    kind = thinking.get("type")
+    kind, accepted = thinking.get("type"), catalogue.thinking_types(known.id) or tuple(_THINKING)
     if kind is None:
         yield "thinking.type: Field required"
-    elif known.thinking_types is not None and kind not in known.thinking_types:
-        accepted = ", ".join(known.thinking_types)
-        yield f"thinking.type: {known.id} does not accept {kind!r}; it accepts {accepted}"
-    elif kind == "between_tools" and len(thinking) > 1:
-        extra = next(name for name in thinking if name != "type")
-        yield f"thinking.between_tools.{extra}: Extra inputs are not permitted"
-    elif kind == "enabled":
-        budget = thinking.get("budget_tokens")
-        if not isinstance(budget, int) or budget < _LEAST_BUDGET:
+    elif kind not in accepted:
+        named = ", ".join(accepted)
+        yield f"thinking.type: {known.id} does not accept {kind!r}; it accepts {named}"
+    for name in thinking:
+        if name not in ("type", *_THINKING.get(str(kind), ())):
+            yield f"thinking.{kind}.{name}: Extra inputs are not permitted"
+    if thinking.get("display") not in (None, "summarized", "omitted"):
+        yield f"thinking.{kind}.display: Input should be 'summarized' or 'omitted'"
+    if kind == "enabled":
+        budget = thinking.get("budget_tokens") or 0
+        if budget < _LEAST_BUDGET:
             yield f"thinking.budget_tokens: Input should be at least {_LEAST_BUDGET}"
-        elif budget >= request.get("max_tokens", budget + 1):
+        elif budget >= (request.get("max_tokens") or budget + 1):
             yield "max_tokens: must be greater than thinking.budget_tokens"
+
+
+def _about_effort(request: dict[str, Any]) -> Iterator[str]:
+    effort = (request.get("output_config") or {}).get("effort")
+    thinking = (request.get("thinking") or {}).get("type")
+    taken = catalogue.efforts(request["model"], thinking)
+    if effort is not None and effort not in taken:
+        yield (
+            f"output_config.effort: {request['model']} does not accept {effort!r}"
+            f"{f' with thinking {thinking!r}' if thinking else ''}; "
+            + (f"it accepts {', '.join(taken)}" if taken else "leave it out")
+        )
 
 
 def _about_messages(request: dict[str, Any]) -> Iterator[str]:
@@ -136,20 +182,57 @@ def _about_messages(request: dict[str, Any]) -> Iterator[str]:
         yield from _about_message(f"messages.{number}", message)
 
 
-def _about_prefill(messages: list[dict[str, Any]], known: ModelFacts) -> Iterator[str]:
-    last = messages[-1]
+def _about_prefill(request: dict[str, Any], known: ModelFacts) -> Iterator[str]:
+    last = request["messages"][-1]
+    content = blocks(last["content"])
     # A turn that the server paused is sent back as it is, and holds calls of the server's tools.
-    paused = any(block["type"] == "server_tool_use" for block in blocks(last["content"]))
-    if last["role"] == "assistant" and not paused and known.accepts_prefill is False:
+    if last["role"] != "assistant" or any(b["type"] == "server_tool_use" for b in content):
+        return
+    if known.accepts_prefill is False:
         yield (
             "This model does not support assistant message prefill. "
             "The conversation must end with a user message."
         )
+    if (request.get("output_config") or {}).get("format"):
+        yield "output_config.format: cannot be combined with assistant message prefill"
+    if content[-1].get("type") == "text" and content[-1]["text"][-1:].isspace():
+        yield "messages: final assistant content cannot end with trailing whitespace"
+
+
+def _about_system_messages(request: dict[str, Any]) -> Iterator[str]:
+    """Check messages with the role ``system``: they stand between a user and an assistant."""
+    roles = [message["role"] for message in request["messages"]]
+    for number, role in enumerate(roles):
+        if role != "system":
+            continue
+        yield from _about_texts(
+            f"messages.{number}.content", request["messages"][number]["content"]
+        )
+        if not catalogue.takes_system_messages(request["model"]):
+            yield f"messages.{number}.role: {request['model']} takes no system messages"
+        before, after = roles[:number][-1:], roles[number + 1 : number + 2]
+        if before != ["user"] or after not in ([], ["assistant"]):
+            yield (
+                f"messages.{number}.role: a system message must follow a user message, and be the "
+                "last or precede an assistant message"
+            )
+
+
+def _about_texts(where: str, content: str | list[dict[str, Any]]) -> Iterator[str]:
+    for number, block in enumerate(blocks(content)):
+        if block["type"] != "text":
+            yield f"{where}.{number}.type: Input should be 'text'"
+
+
+def _about_citations(request: dict[str, Any]) -> Iterator[str]:
+    form = (request.get("output_config") or {}).get("format")
+    if form and any((file.get("citations") or {}).get("enabled") for file in files(request)):
+        yield "output_config.format: cannot be combined with citations"
 
 
 def _about_message(where: str, message: Any) -> Iterator[str]:
     role = message.get("role") if isinstance(message, dict) else None
-    if role not in {"user", "assistant", "system"}:
+    if role not in ("user", "assistant", "system"):
         yield f"{where}.role: Input should be 'user', 'assistant' or 'system'"
         return
     content = message.get("content")
@@ -188,6 +271,9 @@ def _about_content(where: str, content: Any) -> Iterator[str]:
         yield from mistyped(f"{at}.", block, cache_control=dict, source=dict, **cited)
         if kind == "tool_result" and block.get("content"):
             yield from _about_content(f"{at}.content", block["content"])
+    texts = [block["text"] for block in blocks(content) if block["type"] == "text"]
+    if texts and not "".join(texts).strip() and where != "system":
+        yield f"{where}: text content blocks must contain non-whitespace text"
 
 
 def _about_caching(request: dict[str, Any]) -> Iterator[str]:

@@ -27,6 +27,9 @@ from tests.played import end, start, text
 RULES = "A rule of the house.\n" * 100
 """525 tokens by the simulator's count."""
 
+UNBOUND = "claude-opus-5"
+"""A model whose thinking may be sent back behind other tools."""
+
 AT_NOON = 1_800_000_000.0
 
 
@@ -160,11 +163,11 @@ def effort(house):
 
 
 def tools(house):
-    house.say("One")
+    house.say("One", model=UNBOUND)
     params = Request.params
     offered = {"tools": [{"name": "look_up", "input_schema": {"type": "object"}}]}
     with patch.object(Request, "params", lambda request: params(request) | offered):
-        return house.say("Two")
+        return house.say("Two", model=UNBOUND)
 
 
 def timestamp(house):

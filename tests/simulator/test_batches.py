@@ -192,6 +192,47 @@ def test_thinking_in_a_result_can_be_sent_back(simulator, batches):
     assert problem(request["params"] | {"messages": messages}) is None
 
 
+FORM = {"type": "json_schema", "schema": {"type": "object"}}
+
+
+def test_a_row_is_refused_as_a_request_is(simulator, batches):
+    """Each by itself, with the API's error; the others are answered ("Batch processing")."""
+    rows = {
+        "effort": {"output_config": {"effort": "low"}, "model": "claude-haiku-4-5"},
+        "schema": {"output_config": {"format": FORM}},
+        "thinking": {"thinking": {"type": "enabled", "budget_tokens": 1024}},
+        "blank": {"messages": [{"role": "user", "content": " "}]},
+        "junk": {"tool_choice": {"type": []}, "messages": [[]]},
+        "good": {},
+    }
+    (request,) = asking("hello")
+    made = [{"custom_id": name, "params": request["params"] | row} for name, row in rows.items()]
+    batch = batches.create(requests=made)
+    simulator.advance(1000)
+    found = {line.custom_id: line.result for line in batches.results(batch.id)}
+
+    assert found.pop("good").type == "succeeded"
+    assert {result.error.error.type for result in found.values()} == {"invalid_request_error"}
+
+
+def test_thinking_of_another_conversation_is_left_out_in_a_batch(simulator, batches):
+    """It is refused elsewhere ("Batch processing", read 2026-08-22)."""
+    bound = {"model": "claude-opus-5-5", "max_tokens": 500}
+    (request,) = asking("hello", **bound)
+    first = batches.create(requests=[request])
+    simulator.advance(1000)
+    (line,) = batches.results(first.id)
+    answered = {"role": "assistant", "content": line.result.message.to_dict()["content"]}
+    other = {"role": "user", "content": "Think"}
+    (again,) = asking("x", **bound)
+    again["params"]["messages"] = [other, answered, other]
+    batch = batches.create(requests=[again])
+    simulator.advance(1000)
+
+    assert problem(again["params"]).message.startswith("messages.1.content.0: Invalid `signature`")
+    assert kinds(batches, batch) == {"row-0": "succeeded"}
+
+
 def test_a_batch_can_be_taken_in_and_the_answer_lost(simulator, batches):
     """The worst of all cases: the client does not know whether it is paid for."""
     simulator.enqueue(Scripted(0), at="batches")

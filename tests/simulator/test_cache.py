@@ -440,7 +440,7 @@ REFUSED = {
     ),
     "a diagnosis against no id": (
         prompt(diagnostics={"previous_message_id": 7}),
-        "diagnostics.previous_message_id: Input should be a string or null",
+        "diagnostics.previous_message_id: Input should be a valid string",
     ),
 }
 

@@ -27,6 +27,24 @@ def test_thinking_types_are_the_models():
     }
 
 
+def test_efforts_are_the_models():
+    """What a model accepts is what its capabilities say ("Effort", read 2026-08-13)."""
+    listed = {
+        name: catalogue.info(name)["capabilities"]["effort"]
+        for name in ("claude-haiku-4-5", "claude-opus-4-5", "claude-opus-5-5")
+    }
+    supported = {
+        name: [level for level in effort if effort[level] is True or effort[level]["supported"]]
+        for name, effort in listed.items()
+        if effort["supported"]
+    }
+
+    assert supported == {
+        "claude-opus-4-5": ["supported", "low", "medium", "high"],
+        "claude-opus-5-5": ["supported", "low", "medium", "high", "max", "xhigh"],
+    }
+
+
 @pytest.mark.parametrize(
     ("model", "thinking", "display"),
     [
@@ -50,6 +68,7 @@ def test_thinking_is_shown_as_asked_or_as_the_model_does(model, thinking, displa
         ("claude-sonnet-5-5", False, True, True),
         ("claude-fable-5-1", False, True, True),
         ("claude-haiku-5-5", True, False, True),
+        ("claude-fable-5-2", True, False, True),
         ("claude-opus-5", True, False, False),
         ("claude-haiku-4-5-20251001", True, False, False),
     ],

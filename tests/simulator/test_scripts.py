@@ -338,6 +338,13 @@ def test_calls_behind_the_text_that_came_are_part_of_the_rest():
     assert (kinds(rest), rest.stop_reason) == (["text", "tool_use"], "tool_use")
 
 
+def test_a_whole_answer_has_no_rest():
+    """*Continue* behind it is a prompt like any other, and gets a text."""
+    whole = {"role": "assistant", "content": said(answer("Tell me a story"))}
+
+    assert "no script fits it" in said(answer("Tell me a story", whole, "Please continue"))
+
+
 def test_what_cannot_be_continued_is_answered_anew():
     """*Continue* after a text that is not the simulator's own is a prompt like any other."""
     partial = {"role": "assistant", "content": "It was a dark and stormy night"}

@@ -12,6 +12,7 @@ from claude_nb.simulator.validation import problem
 
 TOOL = {"name": "now", "input_schema": {"type": "object", "properties": {}}}
 BOUND = ["claude-opus-5-5", "claude-sonnet-5-5", "claude-haiku-5-5", "claude-fable-5-1"]
+BOUND += ["claude-fable-5-2", "claude-mythos-5-2"]
 UNBOUND = ["claude-opus-5", "claude-sonnet-5"]
 INVALID = "messages.1.content.0: Invalid `signature` in `thinking` block"
 
@@ -99,16 +100,6 @@ def test_signatures_of_others_pass():
     assert problem(body) is None
 
 
-def test_tools_may_be_added_where_there_were_none():
-    """Thinking that was not thought among tools is bound to none."""
-    asked = {"model": BOUND[0], "max_tokens": 99, "messages": [user("think")]}
-    given = signed(answer_to(asked, random.Random(0)), asked)
-    said = {"role": "assistant", "content": [wire.whole(w, "omitted") for w in given.content]}
-    more = {**asked, "messages": [user("think"), said, user("And now?")]}
-
-    assert [problem({**more, "tools": tools}) for tools in ([], [TOOL])] == [None, None]
-
-
 CHANGES = {
     "other tools": {"tools": [TOOL | {"description": "x"}]},
     "system prompt": {"system": "Be long."},
@@ -141,16 +132,48 @@ def test_thinking_of_models_that_do_not_bind_it_goes_with_any_conversation():
     assert problem({**body, "model": BOUND[0]}) is None
 
 
-def test_thinking_can_be_left_out():
-    """Thought of an earlier turn is no part of what later thinking is bound to."""
-    body = talk(BOUND[0])
-    given = signed(answer_to(body, random.Random(1)), body)
-    last = {"role": "assistant", "content": [wire.whole(w, "omitted") for w in given.content]}
-    longer = {**body, "messages": [*body["messages"], last, user("And now?")]}
-    del longer["messages"][1]["content"][0]
+def longer(model, *numbers: int):
+    """Return a request with three turns that begin with thinking, of which some are left out."""
+    body = {"model": model, "max_tokens": 1000, "messages": [user("think")]}
+    for _ in range(3):
+        given = signed(answer_to(body, random.Random(1)), body)
+        content = [wire.whole(w, "omitted") for w in given.content]
+        turns = [{"role": "assistant", "content": content}, user("And think again")]
+        body = {**body, "messages": [*body["messages"], *turns]}
+    for number in numbers:
+        assert body["messages"][2 * number - 1]["content"].pop(0)["type"] == "thinking"
+    return body
 
-    assert last["content"][0]["type"] == "thinking"
-    assert problem(longer) is None
+
+@pytest.mark.parametrize(
+    ("left_out", "refused"),
+    [((), False), ((1,), False), ((1, 2), False), ((3,), False), ((1, 2, 3), False), ((2,), True)],
+)
+def test_thinking_can_be_left_out_but_for_a_gap(left_out, refused):
+    """From the start, from the end, or all ("Thinking", read 2026-10-08), where it is bound."""
+    error = message(problem(longer(BOUND[0], *left_out)))
+
+    assert (error is not None) == refused
+    assert not refused or "messages.5.content.0: Invalid `signature`" in error
+    assert problem(longer("claude-sonnet-5", *left_out)) is None
+
+
+def test_thinking_cannot_be_put_back():
+    """What was left out when a later thought came stays out ("Thinking", read 2026-10-08)."""
+    body = longer(BOUND[0])
+    without = {**body, "messages": [*longer(BOUND[0], 1, 2, 3)["messages"]]}
+    given = signed(answer_to(without, random.Random(1)), without)
+    last = {"role": "assistant", "content": [wire.whole(w, "omitted") for w in given.content]}
+
+    assert problem({**without, "messages": [*without["messages"], last, user("x")]}) is None
+    assert "messages.7" in message(
+        problem({**body, "messages": [*body["messages"], last, user("x")]})
+    )
+
+
+def test_thinking_is_bound_to_there_being_no_tools():
+    """Tools that are added change what stood before it ("Thinking", read 2026-10-08)."""
+    assert "messages.1" in message(problem({**longer(BOUND[0]), "tools": [TOOL]}))
 
 
 def test_thinking_is_bound_across_messages_that_the_api_combines():

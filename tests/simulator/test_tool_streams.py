@@ -208,7 +208,12 @@ def test_a_typed_answer_is_cut_by_max_tokens(message_of):
         model=OTHER,
         max_tokens=3,
         messages=[{"role": "user", "content": "Hello"}],
-        output_config={"format": {"type": "json_schema", "schema": WEATHER["input_schema"]}},
+        output_config={
+            "format": {
+                "type": "json_schema",
+                "schema": WEATHER["input_schema"] | {"additionalProperties": False},
+            }
+        },
     )
 
     assert message.stop_reason == "max_tokens"

@@ -51,7 +51,8 @@ def refused(*messages: Any, **changes: Any):
     "changes",
     [
         {"tools": []},
-        {"tools": [F | {"type": "custom", "strict": True, "eager_input_streaming": None}]},
+        {"tools": [F | {"type": "custom", "eager_input_streaming": None}]},
+        {"tools": [F | {"input_schema": {"type": "object", "properties": {"a.b-C_9" * 9: {}}}}]},
         {"tools": [F | {"name": "a-B_9" * 25}]},
         {"tools": [{"type": "bash_20250124", "name": "bash"}]},
         {"tools": [{"type": "computer_toolset_20260801"}]},
@@ -93,6 +94,14 @@ NAME = "tools.0.custom.name: String should match pattern '^[a-zA-Z0-9_-]{1,128}$
             F | {"input_schema": {"type": "object", "properties": 5}},
             "tools.0.custom.input_schema: JSON schema is invalid.",
         ),
+        (
+            F | {"input_schema": {"type": "object", "properties": {"größe": {}}}},
+            "tools.0.custom.input_schema.properties: Property keys should match pattern",
+        ),
+        (
+            F | {"input_schema": {"type": "object", "properties": {"a" * 65: {}}}},
+            "tools.0.custom.input_schema.properties: Property keys should match pattern",
+        ),
         (F | {"strict": "yes"}, "tools.0.custom.strict: Input should be a valid boolean"),
         (F | {"eager_input_streaming": 1}, "tools.0.custom.eager_input_streaming: Input should be"),
         (F | {"description": ["x"]}, "tools.0.custom.description: Input should be a valid string"),
@@ -109,7 +118,10 @@ NAME = "tools.0.custom.name: String should match pattern '^[a-zA-Z0-9_-]{1,128}$
     ],
 )
 def test_bad_tools_are_refused_with_a_reason(tool, message):
-    """Each is a 400 whose message begins with what is wrong."""
+    """Each is a 400 whose message begins with what is wrong.
+
+    The pattern of property keys: beautyfree/appstore-connect-mcp#2, twilio-labs/mcp#58.
+    """
     assert refused(tools=[tool])[: len(message)] == message
 
 

@@ -1,5 +1,6 @@
 """The simulator refuses what the API refuses."""
 
+import copy
 import random
 from typing import Any
 
@@ -96,6 +97,28 @@ def test_good_requests_pass(changes):
             "thinking.type: claude-haiku-4-5 does not accept 'adaptive'; it accepts enabled",
         ),
         (
+            {"thinking": {"type": "adaptive", "budget_tokens": 2000}},
+            "thinking.adaptive.budget_tokens: Extra inputs are not permitted",
+        ),
+        (
+            {"thinking": {"type": "disabled", "display": "omitted"}, "model": "claude-sonnet-5"},
+            "thinking.disabled.display: Extra inputs are not permitted",
+        ),
+        (
+            {"thinking": {"type": "adaptive", "display": "all"}},
+            "thinking.adaptive.display: Input should be 'summarized' or 'omitted'",
+        ),
+        (
+            {"stop_sequences": [" "]},
+            "stop_sequences: each stop sequence must contain non-whitespace",
+        ),
+        ({"system": [{"type": "image"}]}, "system.0.type: Input should be 'text'"),
+        ({"messages": [{"role": [], "content": "x"}]}, "messages.0.role: Input should be"),
+        (
+            {"tool_choice": {"type": []}, "max_tokens": 0},
+            "tool_choice.type: Input should be a valid",
+        ),
+        (
             {"thinking": {"type": "enabled", "budget_tokens": 5}, "model": "claude-haiku-4-5"},
             "thinking.budget_tokens: Input should be at least 1024",
         ),
@@ -111,6 +134,153 @@ def test_bad_requests_are_refused_with_a_reason(changes, message):
 
     assert (error.status, error.type) == (400, "invalid_request_error")
     assert error.message[: len(message)] == message
+
+
+THINKING = {
+    "fable-5-2 mythos-5-2 fable-5-1 mythos-5-1 fable-5 mythos-5 opus-5-5": ["adaptive"],
+    "mythos-preview": ["adaptive", "enabled"],
+    "sonnet-5-5": ["adaptive", "between_tools"],
+    "haiku-5-5 opus-5 sonnet-5 opus-4-8 opus-4-7": ["adaptive", "disabled"],
+    "opus-4-6 sonnet-4-6": ["adaptive", "enabled", "disabled"],
+    "opus-4-5 haiku-4-5 sonnet-4-5": ["enabled", "disabled"],
+}
+
+
+@pytest.mark.parametrize(("models", "taken"), THINKING.items())
+def test_a_model_takes_its_types_of_thinking_alone(models, taken):
+    """Every other type is refused.
+
+    platform.claude.com/docs, "Thinking" (read 2026-10-08); "What's new in Claude Fable 5.2" (read
+    2026-11-30) for 5.2; "Thinking troubleshooting" (read 2026-08-13) for Mythos Preview.
+    """
+    forms = {
+        "adaptive": {"type": "adaptive"},
+        "enabled": {"type": "enabled", "budget_tokens": 1024},
+        "disabled": {"type": "disabled"},
+        "between_tools": {"type": "between_tools"},
+    }
+    for model in models.split():
+        asked = [request(model=f"claude-{model}", thinking=form) for form in forms.values()]
+        refused = dict(zip(forms, map(problem, asked), strict=True))
+        assert [kind for kind, error in refused.items() if error is None] == taken
+
+
+EFFORTS = ["low", "medium", "high", "xhigh", "max"]
+DISABLED = {"type": "disabled"}
+
+
+@pytest.mark.parametrize(
+    ("model", "thinking", "taken"),
+    [
+        ("haiku-4-5", None, []),
+        ("sonnet-4-5-20250929", None, []),
+        ("opus-4-5", None, ["low", "medium", "high"]),
+        ("opus-4-6", None, ["low", "medium", "high", "max"]),
+        ("sonnet-4-6", None, ["low", "medium", "high", "max"]),
+        ("mythos-preview", None, ["low", "medium", "high", "max"]),
+        ("opus-5-5", None, EFFORTS),
+        ("opus-5", None, EFFORTS),
+        ("opus-5", DISABLED, ["low", "medium", "high"]),
+        ("haiku-5-5", DISABLED, ["low", "medium", "high"]),
+        ("sonnet-5", DISABLED, EFFORTS),
+        ("sonnet-5-5", {"type": "between_tools"}, ["low", "medium", "high"]),
+        ("sonnet-5-5", {"type": "adaptive"}, EFFORTS),
+    ],
+)
+def test_a_model_takes_its_efforts_alone(model, thinking, taken):
+    """Every other effort is refused, one that there is not among them.
+
+    platform.claude.com/docs, "Effort" (read 2026-08-13); "What's new in Claude Sonnet 5.5" (read
+    2026-09-29) for thinking between tools.
+    """
+    asked = request(model=f"claude-{model}", **({"thinking": thinking} if thinking else {}))
+    refused = {e: problem({**asked, "output_config": {"effort": e}}) for e in [*EFFORTS, "huge"]}
+
+    assert [effort for effort, error in refused.items() if error is None] == taken
+    assert refused["huge"].message.startswith("output_config.effort: claude-")
+
+
+def test_effort_is_refused_where_tokens_are_counted():
+    """Counting validates as sending does (platform.claude.com/docs, "Token counting")."""
+    asked = request(max_tokens=..., model="claude-haiku-4-5", output_config={"effort": "low"})
+
+    assert problem(asked, counting=True).message == (
+        "output_config.effort: claude-haiku-4-5 does not accept 'low'; leave it out"
+    )
+
+
+SYSTEM = {"role": "system", "content": "Be brief."}
+
+
+@pytest.mark.parametrize(
+    ("messages", "model", "message"),
+    [
+        ([USER, SYSTEM], "claude-opus-5-5", None),
+        ([USER, SYSTEM, ASSISTANT, USER], "claude-opus-4-8", None),
+        ([USER, SYSTEM], "claude-sonnet-5", "messages.1.role: claude-sonnet-5 takes no system"),
+        ([USER, SYSTEM], "claude-opus-4-7", "messages.1.role: claude-opus-4-7 takes no system"),
+        ([SYSTEM, USER], "claude-opus-5-5", "messages.0.role: a system message must follow a user"),
+        (
+            [USER, ASSISTANT, SYSTEM, USER],
+            "claude-opus-5-5",
+            "messages.2.role: a system message must follow a user message",
+        ),
+        (
+            [USER, SYSTEM, USER],
+            "claude-opus-5-5",
+            "messages.1.role: a system message must follow a user message",
+        ),
+        (
+            [USER, {"role": "system", "content": [{"type": "image"}]}],
+            "claude-opus-5-5",
+            "messages.1.content.0.type: Input should be 'text'",
+        ),
+    ],
+)
+def test_system_messages_have_their_place(messages, model, message):
+    """Behind the user, last or before the assistant, and not on every model.
+
+    platform.claude.com/docs, "Thinking" (read 2026-10-08); the SDK's ``SystemMessageParam``.
+    """
+    error = problem(request(messages=messages, model=model))
+
+    assert (error and error.message[: len(message)]) == message
+
+
+def texts(*written: str):
+    return [{"type": "text", "text": text} for text in written]
+
+
+@pytest.mark.parametrize(
+    ("content", "refused"),
+    [
+        (" ", True),
+        ("\n\t", True),
+        (texts(" "), True),
+        (texts(" ", "\n"), True),
+        ([{"type": "image"}, *texts("\n")], True),
+        (texts(" ", "real"), False),
+    ],
+)
+@pytest.mark.parametrize("role", ["user", "assistant"])
+def test_blank_text_is_refused(role, content, refused):
+    """Where a message has no other text: measured in LibreChat-AI/agents#124."""
+    error = problem(request(messages=[USER, {"role": role, "content": content}, USER]))
+
+    assert (error is not None) == refused
+    assert not refused or error.message == (
+        "messages.1.content: text content blocks must contain non-whitespace text"
+    )
+
+
+def test_a_prefill_ends_in_no_blank():
+    """On a model that takes one: anomalyco/opencode#1295, tailcallhq/forgecode#1872."""
+    turns = [USER, {"role": "assistant", "content": "Hi "}]
+
+    assert problem(request(messages=turns, model="claude-haiku-4-5")).message == (
+        "messages: final assistant content cannot end with trailing whitespace"
+    )
+    assert problem(request(messages=[*turns, USER], model="claude-haiku-4-5")) is None
 
 
 def test_an_unknown_model_is_not_found():
@@ -202,6 +372,86 @@ def answered(body):
     diagnostics.compare(body, 0)
     diagnostics.remember("msg_sim_0", body, 0)
     return usage(body, answer_to(body, random.Random(0)), found.read, found.written)
+
+
+SCHEMA = st.recursive(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "type": st.sampled_from(["object", "array", "string", "number"]) | JSON,
+            **dict.fromkeys(("enum", "const", "$ref", "default", "required", "format"), JSON),
+            "additionalProperties": st.just(False) | JSON,
+        },
+    ),
+    lambda inner: st.fixed_dictionaries(
+        {},
+        optional={
+            "type": st.sampled_from(["object", "array"]),
+            "additionalProperties": st.just(False),
+            **dict.fromkeys(
+                ("properties", "$defs"), st.dictionaries(st.sampled_from("ab"), inner) | JSON
+            ),
+            "items": inner,
+            "anyOf": st.lists(inner) | JSON,
+            "allOf": st.lists(inner, min_size=1),
+            "$ref": st.sampled_from(["#", "#/$defs/a", "#/properties/b"]),
+        },
+    ),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=150)
+@given(SCHEMA | JSON)
+def test_no_junk_as_a_schema_breaks_the_simulator(schema):
+    """A form is refused, or it is answered with a value."""
+    body = request(output_config={"format": {"type": "json_schema", "schema": schema}})
+
+    if problem(body) is None:
+        assert answered(body)["input_tokens"] >= 0
+
+
+WHOLE: dict[str, Any] = {
+    "model": "claude-haiku-4-5",
+    "max_tokens": 2000,
+    "system": [MARKED],
+    "tools": [*TOOLS, {"type": "web_search_20260318", "name": "web_search"}],
+    "tool_choice": {"type": "auto", "disable_parallel_tool_use": True},
+    "thinking": {"type": "enabled", "budget_tokens": 1024, "display": "summarized"},
+    "cache_control": {"type": "ephemeral", "ttl": "5m"},
+    "diagnostics": {"previous_message_id": None},
+    "output_config": {"format": {"type": "json_schema", "schema": {"type": "string"}}},
+    "stop_sequences": ["x"],
+    "messages": [
+        {"role": "user", "content": [{"type": "image", "source": {"type": "base64", "data": "x"}}]},
+        CALL,
+        RESULT,
+    ],
+}
+
+
+def places(value, path=()):
+    """Return the path of every value inside a JSON value."""
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, inner in items:
+        yield (*path, key)
+        if isinstance(inner, dict | list):
+            yield from places(inner, (*path, key))
+
+
+@settings(max_examples=300)
+@given(st.sampled_from(list(places(WHOLE))), JSON, st.booleans())
+def test_no_junk_anywhere_breaks_the_simulator(path, junk, counting):
+    """Each field of a request with all of them, at any depth: refused, or answered."""
+    body = copy.deepcopy(WHOLE)
+    *outer, last = path
+    inside: Any = body
+    for key in outer:
+        inside = inside[key]
+    inside[last] = junk
+
+    if problem(body, counting=counting) is None and not counting:
+        assert answered(body)["input_tokens"] >= 0
 
 
 @settings(max_examples=40)
