@@ -18,8 +18,9 @@ _LIKE_FABLE_5_1 = {"claude-fable-5-1", "claude-mythos-5-1", "claude-opus-5-5", "
 (platform.claude.com/docs, "What's new" in each of them, read 2026-10-08)."""
 
 
-_ALWAYS_BOUND = {"claude-fable-5-2", "claude-mythos-5-2"}
-"""For all accounts ("What's new in Claude Fable 5.2", read 2026-11-30)."""
+_BINDING = _LIKE_FABLE_5_1 | {"claude-haiku-5-5", "claude-fable-5-2", "claude-mythos-5-2"}
+"""Models whose thinking is bound to what stood before it (as above; "What's new in Claude Fable
+5.2", read 2026-11-30)."""
 
 _THINKING_TYPES = {
     "claude-fable-5-2": ("adaptive",),
@@ -149,7 +150,7 @@ def can_be_forced(model: str) -> bool:
 
 def binds_thinking(model: str) -> bool:
     """Say whether a model's thinking is valid only behind what it was thought behind."""
-    return undated(model) in _LIKE_FABLE_5_1 | _ALWAYS_BOUND | {"claude-haiku-5-5"}
+    return undated(model) in _BINDING
 
 
 def thinking_types(model: str) -> tuple[str, ...] | None:

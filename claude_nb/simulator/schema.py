@@ -16,7 +16,7 @@ _DEPTH = 3
 _LARGEST = 1000
 """The most items, properties or characters, whatever the schema demands."""
 
-_FORMATS = {
+FORMATS = {
     "date": "2026-01-01",
     "date-time": "2026-01-01T12:00:00Z",
     "time": "12:00:00Z",
@@ -29,6 +29,8 @@ _FORMATS = {
     "uuid": "00000000-0000-4000-8000-000000000001",
     "json-string": "1",
 }
+"""A text in each format."""
+
 _LIMIT = re.compile(
     r"\b(minimum|maximum|exclusiveMinimum|exclusiveMaximum|multipleOf|minLength|maxLength|minItems"
     r"|maxItems): (-?\d+(?:\.\d+)?)"
@@ -157,7 +159,6 @@ def _number(schema: Schema, number: int) -> float:
 
 def _string(schema: Schema, number: int) -> str:
     text = f"example {number + 1}" if number else "example"
-    text = _FORMATS.get(schema.get("format", ""), text).ljust(
-        min(schema.get("minLength", 0), _LARGEST), "."
-    )
+    least = min(schema.get("minLength", 0), _LARGEST)
+    text = FORMATS.get(schema.get("format", ""), text).ljust(least, ".")
     return text[: schema.get("maxLength", len(text))]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from claude_nb.simulator.refusals import mistyped
-from claude_nb.simulator.schema import sample
+from claude_nb.simulator.schema import FORMATS, sample
 
 _TYPES = {"object", "array", "string", "integer", "number", "boolean", "null"}
 _TAKEN = {
@@ -20,9 +20,7 @@ _TAKEN = {
 }
 """The keywords of a schema that constrains what is generated; the last line constrains nothing."""
 
-_FORMATS = {
-    *("date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"),
-}
+_FORMATS = FORMATS.keys() - {"json-string"}
 _SHAPES: dict[str, type] = {
     **dict.fromkeys(("properties", "$defs", "definitions"), dict),
     **dict.fromkeys(("anyOf", "allOf", "enum", "required"), list),
@@ -54,8 +52,11 @@ def about_input(at: str, schema: Any) -> Iterator[str]:
 
 def about_constraints(request: dict[str, Any]) -> Iterator[str]:
     """Look at the schemas that constrain what is generated: of strict tools, and of the answer."""
-    tools = enumerate(request.get("tools") or [])
-    found = [(f"tools.{n}.custom", tool["input_schema"]) for n, tool in tools if _is_strict(tool)]
+    found = [
+        (f"tools.{number}.custom", tool["input_schema"])
+        for number, tool in enumerate(request.get("tools") or [])
+        if tool.get("strict") is True and "input_schema" in tool
+    ]
     if len(found) > _MOST_STRICT_TOOLS:
         yield f"tools: {len(found)} tools are strict; at most {_MOST_STRICT_TOOLS} may be"
     form = (request.get("output_config") or {}).get("format")
@@ -76,12 +77,8 @@ def about_constraints(request: dict[str, Any]) -> Iterator[str]:
     if unions > _MOST_UNIONS:
         yield (
             f"Schemas contains too many parameters with union types ({unions} parameters with type "
-            f"arrays or anyOf) (limit: {_MOST_UNIONS} parameters with unions)."
+            f"arrays or anyOf; limit: {_MOST_UNIONS})."
         )
-
-
-def _is_strict(tool: dict[str, Any]) -> bool:
-    return tool.get("strict") is True and "input_schema" in tool
 
 
 def _can_be_filled(schema: dict[str, Any]) -> bool:

@@ -53,7 +53,7 @@ from typing import Any
 
 from claude_nb.simulator import calls, servertools, toolturns
 from claude_nb.simulator.catalogue import thinks
-from claude_nb.simulator.echo import echo
+from claude_nb.simulator.quoting import inline
 from claude_nb.simulator.schema import sample
 from claude_nb.simulator.tokens import blocks
 from claude_nb.simulator.turns import Exchange, exchange, text_of, typed, words
@@ -76,6 +76,9 @@ _TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("hello", ("hello", "hi", "hey")),
 )
 """Names of scripts, each with the words that choose it; of two words both must be there."""
+
+_SHOWN = 200
+"""Characters of an unknown prompt that are shown."""
 
 _NO_THOUGHT = "This script has nothing to think about. These lines stand where a summary would."
 
@@ -109,7 +112,7 @@ def _chosen(request: dict[str, Any], now: Exchange, rng: random.Random) -> Answe
         return used
     if typed:
         return Answer([typed])
-    return _script(name) if name else echo(now.asked.blocks)
+    return _script(name) if name else _unknown(now)
 
 
 def _named(prompt: str) -> str:
@@ -117,6 +120,20 @@ def _named(prompt: str) -> str:
     found = set(words(prompt))
     fits = (n for n, needed in _TABLE if any(found.issuperset(w.split()) for w in needed))
     return next(fits, "")
+
+
+def _unknown(now: Exchange) -> Answer:
+    """Say that no script fits, with the beginning of what the user typed, and what to try."""
+    prompt = now.prompt or now.asked.text
+    more = len(now.asked.text) - len(prompt[:_SHOWN])
+    others = [block["type"] for block in now.asked.blocks if block["type"] != "text"]
+    shown = [inline(prompt[:_SHOWN])] if prompt.strip() else []
+    shown += [f"{more:,} more characters"] if more else []
+    shown += [f"{others.count(kind)} × {kind}" for kind in dict.fromkeys(others)]
+    examples = re.findall(r"^- (.+)$", _script("hello").content[-1].text, re.MULTILINE)
+    label = "This is a **simulated reply**; no model has read your prompt, and no script fits it"
+    hint = f"Prompts that have a script: {', '.join(examples)}."
+    return Answer([text(f"{label}: {' and '.join(shown)}.\n\n{hint}")])
 
 
 def _typed(request: dict[str, Any]) -> Written | None:

@@ -102,10 +102,9 @@ def _about_shapes(request: dict[str, Any]) -> Iterator[str]:
         yield "output_config.format.type: Input should be 'json_schema'"
     if form is not None and form.get("schema") is None:
         yield "output_config.format.schema: Field required"
-    system = request.get("system")
-    if system is not None:
-        yield from _about_content("system", system)
-        yield from _about_texts("system", system)
+    system = request.get("system") or []
+    yield from _about_content("system", system)
+    yield from _about_texts("system", system)
 
 
 def _about_max_tokens(request: dict[str, Any], known: ModelFacts) -> Iterator[str]:
@@ -144,8 +143,7 @@ def _about_thinking(request: dict[str, Any], known: ModelFacts) -> Iterator[str]
     if kind is None:
         yield "thinking.type: Field required"
     elif kind not in accepted:
-        named = ", ".join(accepted)
-        yield f"thinking.type: {known.id} does not accept {kind!r}; it accepts {named}"
+        yield f"thinking.type: {known.id} does not accept {kind!r}, only {', '.join(accepted)}"
     for name in thinking:
         if name not in ("type", *_THINKING.get(str(kind), ())):
             yield f"thinking.{kind}.{name}: Extra inputs are not permitted"
@@ -164,11 +162,8 @@ def _about_effort(request: dict[str, Any]) -> Iterator[str]:
     thinking = (request.get("thinking") or {}).get("type")
     taken = catalogue.efforts(request["model"], thinking)
     if effort is not None and effort not in taken:
-        yield (
-            f"output_config.effort: {request['model']} does not accept {effort!r}"
-            f"{f' with thinking {thinking!r}' if thinking else ''}; "
-            + (f"it accepts {', '.join(taken)}" if taken else "leave it out")
-        )
+        where = f"{request['model']} (thinking: {thinking or 'not set'})"
+        yield f"output_config.effort: {where} accepts {', '.join(taken) or 'none'}, not {effort!r}"
 
 
 def _about_messages(request: dict[str, Any]) -> Iterator[str]:
@@ -201,21 +196,18 @@ def _about_prefill(request: dict[str, Any], known: ModelFacts) -> Iterator[str]:
 
 def _about_system_messages(request: dict[str, Any]) -> Iterator[str]:
     """Check messages with the role ``system``: they stand between a user and an assistant."""
-    roles = [message["role"] for message in request["messages"]]
-    for number, role in enumerate(roles):
-        if role != "system":
+    messages = request["messages"]
+    for number, message in enumerate(messages):
+        if message["role"] != "system":
             continue
-        yield from _about_texts(
-            f"messages.{number}.content", request["messages"][number]["content"]
-        )
+        at = f"messages.{number}"
+        yield from _about_texts(f"{at}.content", message["content"])
         if not catalogue.takes_system_messages(request["model"]):
-            yield f"messages.{number}.role: {request['model']} takes no system messages"
-        before, after = roles[:number][-1:], roles[number + 1 : number + 2]
-        if before != ["user"] or after not in ([], ["assistant"]):
-            yield (
-                f"messages.{number}.role: a system message must follow a user message, and be the "
-                "last or precede an assistant message"
-            )
+            yield f"{at}.role: {request['model']} takes no system messages"
+        follows = number > 0 and messages[number - 1]["role"] == "user"
+        if not follows or any(m["role"] != "assistant" for m in messages[number + 1 :][:1]):
+            rule = "must follow a user message, and be the last or precede an assistant message"
+            yield f"{at}.role: a system message {rule}"
 
 
 def _about_texts(where: str, content: str | list[dict[str, Any]]) -> Iterator[str]:

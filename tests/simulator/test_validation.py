@@ -94,7 +94,7 @@ def test_good_requests_pass(changes):
         ({"thinking": {"type": "disabled"}}, "thinking.type: claude-opus-5-5 does not accept"),
         (
             {"thinking": {"type": "adaptive"}, "model": "claude-haiku-4-5"},
-            "thinking.type: claude-haiku-4-5 does not accept 'adaptive'; it accepts enabled",
+            "thinking.type: claude-haiku-4-5 does not accept 'adaptive', only enabled",
         ),
         (
             {"thinking": {"type": "adaptive", "budget_tokens": 2000}},
@@ -205,7 +205,7 @@ def test_effort_is_refused_where_tokens_are_counted():
     asked = request(max_tokens=..., model="claude-haiku-4-5", output_config={"effort": "low"})
 
     assert problem(asked, counting=True).message == (
-        "output_config.effort: claude-haiku-4-5 does not accept 'low'; leave it out"
+        "output_config.effort: claude-haiku-4-5 (thinking: not set) accepts none, not 'low'"
     )
 
 
