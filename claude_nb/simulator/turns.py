@@ -70,13 +70,12 @@ def typed(content: list[dict[str, Any]]) -> str:
     name ends cannot be told, so of what follows it only the last paragraph counts. Documents,
     images and results of tools are blocks of their own.
     """
-    texts = (_typed(block["text"]) for block in content if block["type"] == "text")
-    return "\n".join(filter(None, texts))
+    return "\n".join(t for b in content if b["type"] == "text" and (t := _typed(b["text"])))
 
 
 def _typed(text: str) -> str:
-    pieces = (piece.strip() for piece in _ENCLOSED.sub("\0", text).split("\0"))
-    text = next(filter(None, reversed(list(pieces))), "")
+    *_, behind = _CLOSING.split(text)
+    text = (behind.strip() or _OPENING.split(text)[0]).strip()
     while named := _NAMED.match(text):
         _, blank, last = text[named.end() :].rpartition("\n\n")
         if last and not blank:
@@ -85,7 +84,8 @@ def _typed(text: str) -> str:
     return text
 
 
-_ENCLOSED = re.compile(r"^(?:<(\w+)[^>\n]*>\n.*?^</\1>$|(`{3,}).*?^\2$)", re.DOTALL | re.MULTILINE)
+_OPENING = re.compile(r"^(?:<\w[^>\n]*>|`{3}.*)$", re.MULTILINE)
+_CLOSING = re.compile(r"^(?:</\w+>|`{3,})$", re.MULTILINE)
 _NAMED = re.compile(r"(?:attachment \d+|[^\s:]+|[^\n:]+\.\w{1,8}):(?:\n|$)")
 """The name that a text goes along under: that of a variable or of a file, or a number."""
 

@@ -224,6 +224,13 @@ def test_words_of_attachments_choose_nothing(variables, attached, included):
     assert said(answer(user(list(chosen.blocks)))).startswith("Hello! 👋")
 
 
+def test_a_fence_behind_the_prompt_chooses_nothing():
+    """Where nothing follows what is enclosed, the user's own words stand before it."""
+    asked = "What is this?\n\n```text\nTell me a story\n```\n"
+
+    assert "no script fits it: `What is this?` and" in said(answer(asked))
+
+
 def test_a_file_that_says_continue_continues_nothing():
     """Only the user's own words ask for the rest of an answer that was interrupted."""
     story = {"role": "assistant", "content": said(answer("Tell me a story"))}
