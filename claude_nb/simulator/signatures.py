@@ -21,8 +21,7 @@ from claude_nb.simulator.tokens import Part, parts
 
 _MARK = b"claude_nb simulator, signs nothing. "
 _SIZE = 16
-_NOTHING = bytes(_SIZE)
-_UNBOUND = 2 * _NOTHING
+_UNBOUND = bytes(_SIZE)
 _OURS = base64.b64encode(_MARK).decode()
 _THINKING = {"thinking", "redacted_thinking"}
 _FLEETING = {"cache_control", "citations"}
@@ -34,7 +33,8 @@ def signature(thought: str, before: bytes = _UNBOUND) -> str:
 
     Args:
         thought: The text of the thinking block.
-        before: What it is bound to: hashes of the prompt before it, and of the thinking before it.
+        before: What it is bound to: the hash of the prompt before it, and that of the thinking
+            before it, if there is any.
     """
     return _written(_digest(thought.encode()) + before)
 
@@ -84,16 +84,16 @@ def _flaw(block: dict[str, Any], before: "_Before | None") -> str | None:
     if not given.startswith(_OURS):
         return None if given else ""
     try:
-        seal = base64.b64decode(given, validate=True).removeprefix(_MARK)[: 3 * _SIZE]
+        seal = base64.b64decode(given, validate=True).removeprefix(_MARK)[:-_SIZE]
     except ValueError:
         return ""
-    thought, prompt, earlier = (seal[at : at + _SIZE] for at in (0, _SIZE, 2 * _SIZE))
+    thought, prompt, earlier = seal[:_SIZE], seal[_SIZE : 2 * _SIZE], seal[2 * _SIZE :]
     changed = block["thinking"] and _digest(block["thinking"].encode()) != thought
     if changed or given != _written(seal):
         return ""
-    if before is None or prompt == _NOTHING:
+    if before is None or prompt == _UNBOUND:
         return None
-    if prompt != before.prompt or before.thought not in {_NOTHING, earlier}:
+    if prompt != before.prompt or before.thought not in {b"", earlier}:
         return (
             ". The block is bound to a different conversation. Remove the block, or restore what "
             "stood before it."
@@ -105,12 +105,12 @@ class _Before:
     """Hashes of what stands before a block.
 
     Attributes:
-        thought: Of the last thinking.
+        thought: Of the last thinking; empty where there is none.
     """
 
     def __init__(self) -> None:
         self._hashed = hashlib.sha256()
-        self.thought = _NOTHING
+        self.thought = b""
 
     @property
     def prompt(self) -> bytes:
