@@ -21,6 +21,7 @@ from claude_nb.simulator.tokens import Part, parts
 
 _MARK = b"claude_nb simulator, signs nothing. "
 _SIZE = 16
+_HALF = _SIZE // 2
 _UNBOUND = bytes(_SIZE)
 _OURS = base64.b64encode(_MARK).decode()
 _THINKING = {"thinking", "redacted_thinking"}
@@ -33,8 +34,7 @@ def signature(thought: str, before: bytes = _UNBOUND) -> str:
 
     Args:
         thought: The text of the thinking block.
-        before: What it is bound to: the hash of the prompt before it, and that of the thinking
-            before it, if there is any.
+        before: What it is bound to.
     """
     return _written(_digest(thought.encode()) + before)
 
@@ -54,7 +54,7 @@ def signed(answer: wire.Answer, request: dict[str, Any]) -> wire.Answer:
     for written in answer.content:
         done = written
         if written.block["type"] == "thinking":
-            bound = before.prompt + before.thought if binds else _UNBOUND
+            bound = before.bound if binds else _UNBOUND
             done = replace(written, signature=signature(written.text, bound))
         content.append(done)
         before.add(Part("messages", "", "assistant", wire.whole(done, "omitted")))
@@ -84,20 +84,17 @@ def _flaw(block: dict[str, Any], before: "_Before | None") -> str | None:
     if not given.startswith(_OURS):
         return None if given else ""
     try:
-        seal = base64.b64decode(given, validate=True).removeprefix(_MARK)[:-_SIZE]
+        seal = base64.b64decode(given, validate=True).removeprefix(_MARK)[: 2 * _SIZE]
     except ValueError:
         return ""
-    thought, prompt, earlier = seal[:_SIZE], seal[_SIZE : 2 * _SIZE], seal[2 * _SIZE :]
+    thought, bound = seal[:_SIZE], seal[_SIZE:]
     changed = block["thinking"] and _digest(block["thinking"].encode()) != thought
     if changed or given != _written(seal):
         return ""
-    if before is None or prompt == _UNBOUND:
+    if before is None or bound in {_UNBOUND, before.bound}:
         return None
-    if prompt != before.prompt or before.thought not in {b"", earlier}:
-        return (
-            ". The block is bound to a different conversation. Remove the block, or restore what "
-            "stood before it."
-        )
+    if before.thought or bound[:_HALF] != before.bound[:_HALF]:  # it is not the first that is left
+        return ". The block is bound to a different conversation. Remove it, or restore that."
     return None
 
 
@@ -113,16 +110,17 @@ class _Before:
         self.thought = b""
 
     @property
-    def prompt(self) -> bytes:
-        """Of all the rest."""
-        return self._hashed.digest()[:_SIZE]
+    def bound(self) -> bytes:
+        """Of all the rest; where there is thinking, its hash is the second half."""
+        digest = self._hashed.digest()
+        return digest[:_HALF] + self.thought if self.thought else digest[:_SIZE]
 
     def add(self, part: Part) -> None:
         """Add the next part."""
         kept = {k: v for k, v in part.block.items() if v is not None and k not in _FLEETING}
         if part.block.get("type") in _THINKING:
             sealed = {k: v for k, v in kept.items() if k != "thinking"}  # it may not be shown
-            self.thought = _digest(json.dumps(sealed, sort_keys=True).encode())
+            self.thought = _digest(json.dumps(sealed, sort_keys=True).encode())[:_HALF]
         else:
             self._hashed.update(json.dumps([part.role, kept], sort_keys=True).encode() + b"\0")
 
