@@ -13,7 +13,8 @@ from datetime import datetime
 
 from claude_nb.cost.usage import Usage
 from claude_nb.render import colours, labels
-from claude_nb.render.html import QUIET, text
+from claude_nb.render.markdown.inline import QUIET, text
+from claude_nb.render.usage import TOKENS
 
 KINDS = {
     "cache read": colours.BLUE,
@@ -122,11 +123,5 @@ class Chart:
 
 
 def _bar(used: Sequence[tuple[str, Usage]]) -> Bar:
-    counts = [
-        (u.cache_read_tokens, u.cache_write_tokens, u.input_tokens, u.output_tokens)
-        for _, u in used
-    ]
-    return Bar(
-        datetime.fromisoformat(used[0][0]).astimezone(),
-        tuple(sum(count or 0 for count in kind) for kind in zip(*counts, strict=True)),
-    )
+    counts = tuple(sum(TOKENS[kind](each) or 0 for _, each in used) for kind in KINDS)
+    return Bar(datetime.fromisoformat(used[0][0]).astimezone(), counts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 
@@ -11,7 +11,6 @@ from claude_nb.errors import redact
 from claude_nb.render import html, labels, text
 from claude_nb.render.markdown.characters import MOST, clean
 from claude_nb.render.markdown.markdown import to_html
-from claude_nb.streaming.block import Block
 from claude_nb.streaming.progress import Progress
 
 LONGEST_PROMPT = 20_000
@@ -51,18 +50,16 @@ class Answer:
     simulated: bool = False
 
 
-def answer(progress: Progress, done: Mapping[Block, html.Rendered] = html.NOTHING) -> Answer:
+def answer(progress: Progress, drawn: html.Drawn = html.NOTHING) -> Answer:
     """Make all forms of a reply that has ended.
 
     Args:
         progress: The reply.
-        done: What has been rendered already, by the (first) block that it shows.
+        drawn: What the page shows of it.
     """
-    note = labels.card(progress)
-    notes = html.notes(progress.notes) if progress.notes else ""
     return Answer(
-        html=notes + html.content(progress, done=done),
-        below=html.card(note) if note else "",
+        html=html.notes(progress.notes) + html.content(progress, drawn),
+        below=html.card(progress),
         usage=html.usage(progress),
         line=_tokens(progress),
         markdown=text.markdown(progress),

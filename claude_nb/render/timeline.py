@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 
-from claude_nb.render import labels
-from claude_nb.render.html import BADGE, QUIET, pane, text
+from claude_nb.render import colours, labels
+from claude_nb.render.html import QUIET, badge, pane, text
 from claude_nb.render.markdown.markdown import ROOT_CLASSES
 from claude_nb.render.table import Table
 from claude_nb.streaming.block import TOOL_CALLS
@@ -36,13 +36,10 @@ MOST_ROWS = 40
 _BARS = 60
 """Bars of the rate, and characters of the axis in a terminal."""
 
-# Colours that stand out on a white and on a black page.
-_COLOURS = {"thinking": "#9467bd", "text": "#d07a55", "tool": "#3f94c4", "result": "#4c9a70"}
-_OTHER = "#8a8f98"
-_WAIT = "#c08a1e"
-_RUN = "#4c9a70"
-_ERROR = "#d0453a"
-_MARKED = {"waiting": _WAIT, "resumed": _WAIT, "stopped": _WAIT, "failed": _ERROR}
+_COLOURS = {"thinking": colours.PURPLE, "text": colours.CLAY, "result": colours.GREEN}
+_TOOL = "#3f94c4"
+_OTHER, _WAIT, _RUN = colours.GREY, colours.YELLOW, colours.GREEN
+_MARKED = dict.fromkeys(("waiting", "resumed", "stopped"), _WAIT) | {"failed": colours.RED}
 
 _BROUGHT = {
     "request_sent": ("model",),
@@ -146,7 +143,7 @@ class Timeline:
 
     def figures(self) -> list[str]:
         """The figures of the heading: how long until what, how much, how fast."""
-        parts = [_events(self.steps)]
+        parts = [labels.counted(len(self.steps), "event")]
         for name, at in (("first event", self.first()), ("first text", self.first("text_delta"))):
             if at is not None:
                 parts.append(f"{name} {labels.seconds(at)}")
@@ -204,7 +201,7 @@ class Timeline:
         if not self.steps:
             return f'<p style="{QUIET}">{_TITLE} · no events</p>'
         figures = text(" · ".join(self.figures()))
-        badges = "".join(f' <span style="{BADGE}">{name}</span>' for name in self._badges())
+        badges = "".join(map(badge, self._badges()))
         head = f'<b>{_TITLE}</b><span style="{QUIET}"> · {figures}</span>{badges}'
         notes = "<br>".join(map(text, self.notes()))
         below = f'<p style="margin:4px 0 8px;font-size:85%;{QUIET}">{notes}</p>' if notes else ""
@@ -214,7 +211,10 @@ class Timeline:
         return [name for name in ("simulated", "replayed") if getattr(self.progress, name)]
 
     def _lanes(self) -> str:
-        lines = [(row.name, self._lane(row), _events(row.steps)) for row in self._rows()]
+        lines = [
+            (row.name, self._lane(row), labels.counted(len(row.steps), "event"))
+            for row in self._rows()
+        ]
         first = self.first("text_delta")
         if first is not None and self.duration:
             lines.insert(0, ("", _flag(first, first / self.duration), ""))
@@ -261,10 +261,8 @@ class Timeline:
     def _lane(self, row: Row) -> str:
         characters = sum(len(step.text) for step in row.steps)
         begin, end = row.steps[0].time, row.steps[-1].time
-        title = (
-            f"{row.name}: {_events(row.steps)}, {labels.count(characters)} characters, "
-            f"{labels.seconds(begin)} to {labels.seconds(end)}"
-        )
+        came = f"{labels.counted(len(row.steps), 'event')}, {labels.count(characters)} characters"
+        title = f"{row.name}: {came}, {labels.seconds(begin)} to {labels.seconds(end)}"
         attributes = f'class="claude-nb-lane" data-lane="{row.number}" title="{text(title)}"'
         style = f"height:14px;{_LINE};background:{gradient(self._cells(row))}"
         return f'<div {attributes} style="{style}"></div>'
@@ -324,7 +322,7 @@ class Timeline:
         left_out = len(rows) - 2 * MOST_ROWS
         if left_out > 0:
             rows[MOST_ROWS:-MOST_ROWS] = [("", "…", "", f"{left_out:,} more rows")]
-        table = Table(("seconds", "event", "lane", "what it brings"), rows, words=(0, 1, 2, 3))
+        table = Table(("seconds", "event", "lane", "what it brings"), rows, left=(0, 1, 2, 3))
         label = f'<b>Events</b><span style="{QUIET}"> · {len(self.steps):,}</span>'
         return pane(label, table._repr_html_(), is_open=False)
 
@@ -373,10 +371,6 @@ def _line(name: str, drawn: str, figures: str, left: float, right: float) -> str
     )
 
 
-def _events(steps: Sequence[Step]) -> str:
-    return f"{labels.count(len(steps))} {'event' if len(steps) == 1 else 'events'}"
-
-
 def _flag(first: float, share: float) -> str:
     """Where the first text came, with a label on the side where there is room."""
     side, at = ("left", share) if share < 0.7 else ("right", 1 - share)
@@ -420,7 +414,7 @@ def _readable_tokens(progress: Progress) -> int | None:
 def _colour(kind: str) -> str:
     """The colour of the blocks of a type."""
     if kind in TOOL_CALLS:
-        return _COLOURS["tool"]
+        return _TOOL
     return _COLOURS.get("result" if kind.endswith("_tool_result") else kind, _OTHER)
 
 
