@@ -79,17 +79,13 @@ class Chart:
         )
 
     def _html(self, bar: Bar) -> str:
+        used = {kind: count for kind, count in zip(KINDS, bar.counts, strict=True) if count}
         boxes = [
             f'<div style="height:{max(1, round(_HEIGHT * count / self._highest))}px;'
-            f'background:{colour}"></div>'
-            for count, colour in zip(bar.counts, KINDS.values(), strict=True)
-            if count
+            f'background:{KINDS[kind]}"></div>'
+            for kind, count in used.items()
         ]
-        counts = ", ".join(
-            f"{kind} {labels.count(count)}"
-            for kind, count in zip(KINDS, bar.counts, strict=True)
-            if count
-        )
+        counts = ", ".join(f"{kind} {labels.count(count)}" for kind, count in used.items())
         style = (
             "display:inline-block;vertical-align:bottom;width:9px;margin-right:2px;"
             "border-bottom:1px solid #888888"

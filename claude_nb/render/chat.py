@@ -31,7 +31,7 @@ class Answer:
         html: The answer as HTML.
         markdown: The answer as Markdown.
         plain: The answer as plain text.
-        source: Its words as the model wrote them, for the clipboard.
+        source: Its text as the model wrote it, for the clipboard.
         below: HTML that stands below it: what did not go well.
         usage: The usage table as HTML, or an empty text where nothing is known.
         line: The tokens in a few words.
@@ -70,27 +70,27 @@ def answer(progress: Progress, drawn: html.Drawn = html.NOTHING) -> Answer:
     )
 
 
-def answer_of_text(said: str, *, simulated: bool) -> Answer:
-    """Make all forms of an answer of which only the words are known."""
-    said = redact(said)
-    plain = clean(said, prose=True)
+def answer_of_text(source: str, *, simulated: bool) -> Answer:
+    """Make all forms of an answer of which only the text is known."""
+    source = redact(source)
+    plain = clean(source, prose=True)
     return Answer(
-        html=to_html(said[:MOST]),
+        html=to_html(source[:MOST]),
         markdown=text.harmless(text.closed(plain)),
         plain=plain,
-        source=said,
+        source=source,
         simulated=simulated,
     )
 
 
 def question(prompt: str, notes: Iterable[str]) -> str:
-    """A question as HTML, without its frame: its words, and what was put in or sent along."""
-    shown = clean(redact(prompt[:LONGEST_PROMPT]), prose=True).strip()
-    words = _PLACE.sub(lambda place: f"<code>{place[0]}</code>", escape(shown))
+    """A question as HTML, without its frame: its text, and what was inserted or attached."""
+    plain = clean(redact(prompt[:LONGEST_PROMPT]), prose=True).strip()
+    shown = _PLACE.sub(lambda place: f"<code>{place[0]}</code>", escape(plain))
     if (rest := len(prompt) - LONGEST_PROMPT) > 0:
-        words += f"… <i>and {labels.count(rest)} more characters</i>"
+        shown += f"… <i>and {labels.count(rest)} more characters</i>"
     chips = "".join(f' <span style="{_CHIP}">{html.text(note)}</span>' for note in notes)
-    return f'<span style="white-space:pre-wrap">{words}</span>{chips}'
+    return f'<span style="white-space:pre-wrap">{shown}</span>{chips}'
 
 
 def _tokens(progress: Progress) -> str:

@@ -41,9 +41,8 @@ def record(progress: Progress, request: Request | None = None) -> dict[str, Any]
     """
     cache, turn = None, None
     if lines := caching.lines(progress):
-        miss = progress.cache_miss
-        reason = miss.reason if miss else None
-        cache = {"saved_usd": progress.savings.saved, "miss": reason, "said": lines}
+        miss = progress.cache_miss and progress.cache_miss.reason
+        cache = {"saved_usd": progress.savings.saved, "miss": miss, "said": lines}
     if request is not None and request.turn is not None and progress.outcome is not Outcome.REFUSED:
         place = asdict(request.turn)
         turn = TurnRecord(

@@ -10,8 +10,8 @@ lost too, the figures and the table of events say the same.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 
@@ -53,8 +53,7 @@ _LEVELS = " ▁▂▃▄▅▆▇█"
 _TITLE = "The stream"
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(NamedTuple):
     """How fast the output came, over time.
 
     Attributes:
@@ -296,8 +295,8 @@ class Timeline:
             cells[at] = f"{colour}{'' if share > 0.66 else 'cc' if share > 0.33 else '99'}"
         return cells
 
-    def _column(self, time: float) -> int:
-        return min(COLUMNS - 1, int(time / self.duration * COLUMNS)) if self.duration else 0
+    def _column(self, time: float, columns: int = COLUMNS) -> int:
+        return min(columns - 1, int(time / self.duration * columns)) if self.duration else 0
 
     def _axis(self) -> str:
         step = tick(self.duration) if self.duration else 1.0
@@ -348,12 +347,9 @@ class Timeline:
         width = max(len(row.name) for row in rows)
         lines = [" · ".join([_TITLE, *self.figures(), *self._badges()])]
         for row in rows:
-            counts = [0] * _BARS
-            for step in row.steps:
-                at = int(step.time / self.duration * _BARS) if self.duration else 0
-                counts[min(_BARS - 1, at)] += 1
-            most = max(counts)
-            drawn = "".join(_LEVELS[math.ceil(8 * count / most)] for count in counts)
+            counts = Counter(self._column(step.time, _BARS) for step in row.steps)
+            most = max(counts.values())
+            drawn = "".join(_LEVELS[math.ceil(8 * counts[at] / most)] for at in range(_BARS))
             lines.append(f"{row.name:<{width}}  {drawn.rstrip()}")
         end = labels.seconds(self.duration)
         lines.append(f"{'':<{width}}  0 s{end:>{_BARS - 3}}")
