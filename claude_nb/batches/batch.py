@@ -435,4 +435,4 @@ def recent(limit: int = 20, *, client: Any = None) -> Table:
     ]
     note = "claude_nb.Batch.resume(id) goes on with one." if rows else "There are no batches."
     heads = ("batch", "handed in", "state", "requests", "succeeded")
-    return Table(heads, rows, note, words=(0, 1, 2))
+    return Table(heads, rows, note, left=(0, 1, 2))

@@ -14,7 +14,7 @@ from claude_nb.chat.page import Page
 from claude_nb.chat.transcript import ChatTurn, LiveTurn, Transcript
 from claude_nb.errors import ClaudeError
 from claude_nb.render import chat as render
-from claude_nb.render import saved_output
+from claude_nb.render import html, saved_output
 from claude_nb.reply import Reply
 from claude_nb.request.attachments.interpolation import compose
 from claude_nb.request.place import Place, shell
@@ -117,7 +117,7 @@ class Questions:
 
     def _end(self, live: LiveTurn, reply: Reply, bug: Exception | None) -> None:
         """Show and save an answer that has ended and is in the conversation and the ledger."""
-        answer = render.answer(reply, live.frames.rendered)
+        answer = render.answer(reply, html.Drawn(done=live.frames.rendered))
         record = saved_output.record(reply, reply.request)
         with self.transcript.lock:
             self.reply = reply

@@ -58,10 +58,10 @@ def stop_reason(message: Message, outcome: Outcome) -> str:
 
 def status(progress: Progress) -> str:
     """What a reply is doing, or how it ended."""
-    return f"{_doing(progress)} · replayed" if progress.replayed else _doing(progress)
+    return f"{_state(progress)} · replayed" if progress.replayed else _state(progress)
 
 
-def _doing(progress: Progress) -> str:
+def _state(progress: Progress) -> str:
     message = progress.last
     if progress.outcome is not Outcome.STREAMING:
         return str(progress.outcome)

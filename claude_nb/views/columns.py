@@ -77,7 +77,7 @@ class _LiveColumns(Columns):
     def end(self) -> None:
         if self._output is not None:
             sides = self.sides()
-            bundle = render.mimebundle(sides, *self._output.drawn())
+            bundle = render.mimebundle(sides, self._output.drawn())
             self._output.settle(bundle, render.metadata(sides))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import traitlets
 
 from claude_nb.render import saved_output
-from claude_nb.render.html import Rendered
+from claude_nb.render.html import Drawn, Rendered
 from claude_nb.reply import Reply
 from claude_nb.streaming.block import Block
 from claude_nb.views.confirmation import Confirmation, by_input
@@ -153,18 +153,18 @@ class LiveOutput:
         """A reply has ended: a single one is replaced by what is saved."""
         if self._count == 1:
             reply = view.reply
-            bundle = saved_output.mimebundle(reply, *self.drawn())
+            bundle = saved_output.mimebundle(reply, self.drawn())
             self.settle(bundle, saved_output.metadata(reply, reply.request))
 
-    def drawn(self) -> tuple[set[Block], dict[Block, Rendered]]:
-        """The blocks whose panes the reader has opened, and the complete blocks as rendered."""
+    def drawn(self) -> Drawn:
+        """What the page shows of the replies."""
         opened: set[Block] = set()
         rendered: dict[Block, Rendered] = {}
         for view in self._views:
             with view.lock:
                 opened |= view.frames.opened
                 rendered |= view.frames.rendered
-        return opened, rendered
+        return Drawn(opened, rendered)
 
     def settle(self, bundle: dict[str, str], metadata: dict[str, Any]) -> None:
         """Replace the widget with what is saved; it closes when the page has removed it."""
