@@ -112,7 +112,7 @@ class CachedSystem(System):
         budget = None if session.library else session.budget
         policy = Policy(pays_again=budget is None)
         fits = (
-            budget.reserve_for(request, self._count(model, connection)) if budget else nullcontext()
+            budget.reserve(request, [self._count(model, connection)]) if budget else nullcontext()
         )
         with fits:
             reply = Reply(request)
