@@ -32,7 +32,6 @@ WAY = [
     "asking.asking",
     "session.session",
     "client.connection",
-    "request.system",
     "streaming.turns",
     "client.engine",
     "client.source",

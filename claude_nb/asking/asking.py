@@ -235,23 +235,12 @@ class _Sent:
         paint(self.stream, self.reply, self._view if show else None, self.calls)
 
     def _view(self) -> View:
-        name = fitting() if self.question.view == "auto" else self.question.view
-        if name == "live":
-            from claude_nb.views.live import LiveView
-
-            view: View = LiveView(self.reply, self.stream.stop)
-        elif name == "updating":
-            from claude_nb.views.updating import UpdatingView
-
-            view = UpdatingView()
-        else:
-            from claude_nb.views.terminal import TerminalView
-
-            view = TerminalView()
+        kind = fitting(self.question.view)
+        view = make_view(kind, self.stream, self.reply)
         if self.question.events:
             from claude_nb.views.inspector import WithTimeline
 
-            return WithTimeline(view, live=name == "live")
+            return WithTimeline(view, live=kind == "live")
         return view
 
 
@@ -322,11 +311,35 @@ def show_timeline(timeline: Timeline) -> None:
     (inspector.inspect if fitting() == "live" else inspector.static)(timeline)
 
 
-def fitting() -> str:
-    """The view that fits where this runs.
+def make_view(kind: str, stream: Stream, reply: Reply, *, waits: bool = True) -> View:
+    """Make the view of a reply, as ``fitting`` names it.
+
+    Args:
+        kind: Which.
+        stream: The stream that it can stop.
+        reply: What it shows.
+        waits: Whether the cell waits for the reply.
+    """
+    if kind == "live":
+        from claude_nb.views.live import LiveOutput, LiveView
+
+        return LiveView(reply, stream.stop, LiveOutput(interrupts=waits))
+    if kind == "updating":
+        from claude_nb.views.updating import UpdatingView
+
+        return UpdatingView()
+    from claude_nb.views.terminal import TerminalView
+
+    return TerminalView()
+
+
+def fitting(view: str = "auto") -> str:
+    """The view that was asked for, or the one that fits where this runs.
 
     A widget where somebody is there to answer it: nbclient and papermill are not.
     """
+    if view != "auto":
+        return view
     if getattr(shell(), "kernel", None) is None:
         return "terminal"
     answered = False

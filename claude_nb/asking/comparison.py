@@ -6,7 +6,6 @@ import math
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import product
 from typing import Any, Self, overload
 
@@ -256,7 +255,7 @@ def ask_each(question: Question, asked: Sequence[Variant], *, background: bool) 
         asked: How it is asked.
         background: Whether to return at once.
     """
-    kind = asking.fitting() if question.view == "auto" else question.view
+    kind = asking.fitting(question.view)
     check_tools(kind, question.tools)
     part = _part(question, len(asked))
     # All of them, and so their checks, before the first is sent.
@@ -264,9 +263,7 @@ def ask_each(question: Question, asked: Sequence[Variant], *, background: bool) 
     comparison = Comparison([variant.name for variant in asked])
     shown = KINDS[kind](comparison.names, comparison.sides, comparison.stop, not background)
     if background:
-        unseen = kind == "terminal"
-        begin = partial(jobs.begin, unseen=unseen, repeat=shown.repeat)
-        _begin(comparison, shown, questions, begin)
+        _begin(comparison, shown, questions, jobs.begin)
         return comparison
     with interrupts(comparison.stop):
         _begin(comparison, shown, questions, asking.begin)
