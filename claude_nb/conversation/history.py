@@ -404,9 +404,8 @@ def _messages(branch: Sequence[Exchange], bound: Bound, origin: str | None) -> l
     # Thinking is valid as long as nothing before it has changed: back to the last change of the
     # system prompt or the tools, and never further, even if an earlier one comes back.
     changed = 0
-    for position, (one, other) in enumerate(
-        pairwise([*(_bound(e.system, e.tools) for e in branch), bound]), 1
-    ):
+    bounds = [*(_bound(exchange.system, exchange.tools) for exchange in branch), bound]
+    for position, (one, other) in enumerate(pairwise(bounds), 1):
         if one != other:
             changed = position
     messages: list[dict[str, Any]] = []

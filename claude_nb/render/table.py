@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from claude_nb.cost.usage import Usage
 from claude_nb.errors import InputError
+from claude_nb.render import labels
 from claude_nb.render.html import QUIET, text
 
 _SIDES = ("text-align:right", "text-align:left")
@@ -71,6 +73,29 @@ def total(values: Sequence[Any], label: Callable[[Any], str]) -> str:
     if len(known) == len(values):
         return label(sum(known))
     return f"{label(sum(known))}+" if any(known) else label(None)
+
+
+USAGE_HEADS = ("requests", "input", "cache write", "cache read", "output", "cost")
+
+
+def usage_cells(
+    requests: int, usages: Sequence[Usage], costs: Sequence[float | None]
+) -> tuple[str, ...]:
+    """What requests took together, as the cells under ``USAGE_HEADS``.
+
+    Args:
+        requests: How many they are.
+        usages: Their tokens.
+        costs: In USD, None for unknown ones.
+    """
+    return (
+        labels.count(requests),
+        total([usage.input_tokens for usage in usages], labels.count),
+        total([usage.cache_write_tokens for usage in usages], labels.count),
+        total([usage.cache_read_tokens for usage in usages], labels.count),
+        total([usage.output_tokens for usage in usages], labels.count),
+        total(costs, labels.money),
+    )
 
 
 def import_pandas(otherwise: str = "") -> Any:
