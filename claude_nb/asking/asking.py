@@ -61,7 +61,7 @@ def stream(
         InputError: The request cannot be sent as it is.
     """
     question = Question.of(prompt, tools=tools, client=client, policy=policy, **options)
-    with _sent(question, painted=False) as sent:
+    with sending(question, painted=False) as sent:
         return sent.stream
 
 
@@ -120,7 +120,7 @@ def ask(
 
 def answer(question: Question) -> Reply:
     """``ask`` for a question that was put together already."""
-    with _sent(question) as sent:
+    with sending(question) as sent:
         sent.paint()
     return sent.reply
 
@@ -140,7 +140,7 @@ async def ask_async(prompt: str, **arguments: Any) -> Reply:
         ClaudeError: It failed, was dropped or was stopped; ``.reply`` holds what came.
         CancelledError: The task was cancelled; the request has ended, and what came is shown.
     """
-    with _sent(Question.of(prompt, **arguments)) as sent:
+    with sending(Question.of(prompt, **arguments)) as sent:
         painting = asyncio.ensure_future(asyncio.to_thread(sent.paint))
         try:
             await asyncio.shield(painting)
@@ -171,7 +171,7 @@ def begin(
     Raises:
         InputError: The request cannot be sent as it is; nothing was sent.
     """
-    with _sent(question) as sent:
+    with sending(question) as sent:
         view = show(sent.stream, sent.reply)
         if sent.calls is not None:
             sent.calls.confirm = None if view is None else view.confirm
@@ -211,7 +211,7 @@ def last() -> Reply | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sent:
+class Sent:
     """A question that was sent, and its reply.
 
     Attributes:
@@ -245,7 +245,9 @@ class _Sent:
 
 
 @contextmanager
-def _sent(question: Question, *, painted: bool = True) -> Iterator[_Sent]:
+def sending(
+    question: Question, *, painted: bool = True, source: type[ApiSource] | None = None
+) -> Iterator[Sent]:
     """Send a question; at the end of the context the cost of its reply is recorded, and more.
 
     An exception in the context stops the reply, which would go on and be paid for.
@@ -254,6 +256,7 @@ def _sent(question: Question, *, painted: bool = True) -> Iterator[_Sent]:
         question: What is asked.
         painted: Whether the reply is shown in the context; if not, it is the stream's end that
             ends it.
+        source: What sends it; by default what sends replies, which ``last`` returns.
     """
     request, tools = question.request, question.tools
     history, place = question.history, question.place
@@ -276,7 +279,7 @@ def _sent(question: Question, *, painted: bool = True) -> Iterator[_Sent]:
             reply.expectation = session.cache.expect(request, connection.cache, reply)
         reply.pending = lambda: connection.pending
         calls = Calls(tools, is_painted=painted) if tools else None
-        source = session.source((ApiSource if question.stream else WholeSource)(connection))
+        by_default = ApiSource if question.stream else WholeSource
         if history is not None:
             stack.callback(history.keep, request, place, connection.origin, reply)
         stack.callback(session.keep, reply)
@@ -291,7 +294,7 @@ def _sent(question: Question, *, painted: bool = True) -> Iterator[_Sent]:
             cleanup.close()
 
         stream = Stream(
-            source,
+            session.source((source or by_default)(connection)),
             request,
             limits.policy,
             ended=None if painted else ended,
@@ -299,9 +302,9 @@ def _sent(question: Question, *, painted: bool = True) -> Iterator[_Sent]:
             within_limits=limits.within_limits if limits.are_set else None,
         )
         reply.attach_stop(stream.stop, over)
-        if painted:
+        if painted and source is None:
             session.last = reply
-        yield _Sent(question, stream, reply, calls, cleanup)
+        yield Sent(question, stream, reply, calls, cleanup)
 
 
 def show_timeline(timeline: Timeline) -> None:
