@@ -35,10 +35,6 @@ from claude_nb.views.painter import View, paint
 
 def stream(
     prompt: str,
-    *,
-    tools: Tools | Iterable[Any] = (),
-    client: Any = None,
-    policy: Policy | None = None,
     **options: Any,
 ) -> Stream:
     """Send a prompt and hand out its events, for people who want the loop themselves.
@@ -49,10 +45,7 @@ def stream(
 
     Args:
         prompt: The user's words.
-        tools: As for ``ask``; they run on a thread of their own.
-        client: As for ``ask``.
-        policy: As for ``ask``.
-        **options: As for ``ask``.
+        **options: As for ``ask``; tools run on a thread of their own.
 
     Returns:
         The stream: already on its way.
@@ -60,8 +53,7 @@ def stream(
     Raises:
         InputError: The request cannot be sent as it is.
     """
-    question = Question.of(prompt, tools=tools, client=client, policy=policy, **options)
-    with sending(question, painted=False) as sent:
+    with sending(Question.of(prompt, **options), painted=False) as sent:
         return sent.stream
 
 

@@ -29,8 +29,8 @@ from claude_nb.views import background
 from claude_nb.views.painter import View
 from claude_nb.views.updating import UpdatingView
 
-_LAST_WORDS = 2.0
-"""Seconds in which jobs that are stopped because the process ends may end."""
+_STOP_TIMEOUT = 2.0
+"""Seconds to wait for jobs that are stopped, because the process ends or the cell runs again."""
 
 
 @dataclass(eq=False)
@@ -129,7 +129,7 @@ class Jobs:
         for job in earlier:
             job.reply.stop()
         for job in earlier:
-            job.ended.wait(_LAST_WORDS)
+            job.ended.wait(_STOP_TIMEOUT)
 
     def chosen(self, which: str) -> list[Job]:
         """The running jobs that are meant by ``all`` or a number.
@@ -173,7 +173,7 @@ class Jobs:
         running = self.running
         for job in running:
             job.reply.stop()
-        end = time.monotonic() + _LAST_WORDS
+        end = time.monotonic() + _STOP_TIMEOUT
         for job in running:
             job.ended.wait(max(0.0, end - time.monotonic()))
 
