@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -72,10 +72,9 @@ class Questions:
             turn.prompt,
             history=self.transcript.conversation,
             new=turn.after is None,
-            after=turn.after,
-            place=Place(),
             **{**self.arguments(), **picked, "content": turn.content},
         )
+        asked = replace(asked, after=turn.after, place=Place())
         with self.transcript.lock:
             self.transcript.check_idle()
             live = LiveTurn(turn, asked, self.transcript.lock, self.page.post)

@@ -22,7 +22,7 @@ from uuid import uuid4
 from claude_nb.errors import InputError
 from claude_nb.request.place import Place
 from claude_nb.request.request import Request, TurnId
-from claude_nb.request.system import System, texts
+from claude_nb.request.system import System
 from claude_nb.streaming import turns
 from claude_nb.streaming.progress import Progress
 from claude_nb.tools.tools import Tools
@@ -35,6 +35,8 @@ MAX_NAME = 60
 
 THINKING_LEFT_OUT = "earlier thinking left out: signed for another prompt, tools or server"
 """The note on a turn before which signed thinking stands that is not sent."""
+
+Bound = tuple[tuple[str | None, ...], tuple[dict[str, Any], ...]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,7 +155,7 @@ class History:
     def messages(self) -> list[dict[str, Any]]:
         """The current branch as the messages that the API takes, each turn as it came."""
         head = self.head
-        return _messages(head.branch, _bound(head), head.origin) if head else []
+        return _messages(head.branch, _bound(head.system, head.tools), head.origin) if head else []
 
     @contextmanager
     def asking(self) -> Iterator[None]:
@@ -211,7 +213,7 @@ class History:
         tools = request.tools
         if not tools and parent is not None:  # what was called before must stay defined
             tools = parent.tools
-        sent = _messages(earlier, (texts(system), tools or ()), origin)
+        sent = _messages(earlier, _bound(system, tools or ()), origin)
         about = [self.name] if self.name != NOTEBOOK else []
         about += [f"turn {len(earlier) + 1} · {len(earlier)} earlier sent"] if earlier else []
         notes = [" · ".join(about)] if about else []
@@ -402,7 +404,8 @@ def _messages(branch: Sequence[Exchange], bound: Bound, origin: str | None) -> l
     # Thinking is valid as long as nothing before it has changed: back to the last change of the
     # system prompt or the tools, and never further, even if an earlier one comes back.
     changed = 0
-    for position, (one, other) in enumerate(pairwise([*map(_bound, branch), bound]), 1):
+    bounds = [*(_bound(exchange.system, exchange.tools) for exchange in branch), bound]
+    for position, (one, other) in enumerate(pairwise(bounds), 1):
         if one != other:
             changed = position
     messages: list[dict[str, Any]] = []
@@ -425,10 +428,6 @@ def _bytes(definitions: Sequence[dict[str, Any]]) -> str:
     return json.dumps(definitions, sort_keys=True)
 
 
-Bound = tuple[tuple[str, ...] | None, tuple[dict[str, Any], ...]]
-"""What thinking is bound to beside the messages: the system prompt, if it is known, and tools."""
-
-
-def _bound(exchange: Exchange) -> Bound:
-    system = exchange.system
-    return None if system is None else texts(system), exchange.tools
+def _bound(system: str | System | None, tools: tuple[dict[str, Any], ...]) -> Bound:
+    """What thinking is bound to beside the messages: the texts of the system prompt, and tools."""
+    return system.texts if isinstance(system, System) else (system,), tools

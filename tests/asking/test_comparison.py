@@ -251,14 +251,12 @@ def test_they_share_what_is_left_of_a_budget(api, monkeypatch, limit, parts):
 
 def test_with_nothing_left_of_a_budget_nothing_is_sent(api, monkeypatch):
     """The error says so."""
-    budget = Budget(0.05, lambda: 0.0)
-    monkeypatch.setattr(asking.session, "budget", budget)
+    spent = [1.0]
+    monkeypatch.setattr(asking.session, "budget", Budget(0.05, lambda: sum(spent)))
+    spent.append(0.05)
     number = len(api.requests)
 
-    with (
-        budget.reserve(lambda left, _: (None, left)),
-        pytest.raises(InputError, match=r"the budget of \$0.0500: \$0.0000 are left"),
-    ):
+    with pytest.raises(InputError, match=r"the budget of \$0.0500: \$0.0000 are left"):
         compare("hello", models=BOTH)
 
     assert not sent(api, number)
