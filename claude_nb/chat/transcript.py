@@ -7,7 +7,6 @@ A ``ChatTurn`` is derived from an exchange, a ``LiveTurn`` shows the answer that
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -21,12 +20,9 @@ from claude_nb.conversation.history import THINKING_LEFT_OUT, Exchange, label
 from claude_nb.errors import InputError
 from claude_nb.render import chat as render
 from claude_nb.reply import Reply
-from claude_nb.streaming.block import Block
 from claude_nb.streaming.record import Spent
 from claude_nb.views import protocol
-from claude_nb.views.confirmation import Confirmation
-from claude_nb.views.frames import Frames
-from claude_nb.views.pace import Pace
+from claude_nb.views.frames import FramesView
 from claude_nb.views.protocol import Op
 
 At = tuple[int, int]  # the number of a version, from 1, and how many there are
@@ -73,38 +69,43 @@ class ChatTurn:
         return replace(self, asked_in="", answer=None, key=uuid4().hex)
 
 
-@dataclass(eq=False)
-class LiveTurn:
+class LiveTurn(FramesView):
     """The question that is being answered, and the view in which its answer grows.
 
     Where the conversation keeps nothing of the answer, it remains as the turn that failed.
 
-    Attributes:
-        turn: The question, with its answer once that has ended.
+    Args:
+        turn: The question.
         asked: It, and how it is asked.
         lock: That of the chat.
         post: Sends the page an operation.
-        reply: The answer as it grows, or None before the request is sent.
-        frames: What the page has been sent of it.
-        confirmation: Asks the reader about calls of tools.
+
+    Attributes:
+        turn: The question, with its answer once that has ended.
+        asked: The same.
         ended: Set when the answer has ended, or the question could not be sent.
         id: Its name in the conversation, or an empty text before the request is sent.
     """
 
-    turn: ChatTurn
-    asked: question.Question
-    lock: threading.RLock
-    post: Callable[[Op], object]
-    reply: Reply | None = None
-    frames: Frames = field(default_factory=Frames)
-    ended: threading.Event = field(default_factory=threading.Event)
-    id: str = ""
-    _pace: Pace = field(default_factory=Pace)
-    _stream: Stream | None = None
-    _stopped: bool = False
+    def __init__(
+        self,
+        turn: ChatTurn,
+        asked: question.Question,
+        lock: threading.RLock,
+        post: Callable[[Op], object],
+    ) -> None:
+        super().__init__(lock)
+        self.turn = turn
+        self.asked = asked
+        self.ended = threading.Event()
+        self.id = ""
+        self._stream: Stream | None = None
+        self._stopped = False
+        self._post = post
 
-    def __post_init__(self) -> None:
-        self.confirmation = Confirmation(self._show)
+    def send_frame(self, frame: dict[str, object]) -> None:
+        """Send the page a frame of the answer in this turn."""
+        self._post(protocol.frame(self.turn.key, frame))
 
     def begin(self, stream: Stream, reply: Reply) -> Self:
         """Show this reply from now on."""
@@ -122,31 +123,6 @@ class LiveTurn:
             self._stopped = True
             if self._stream is not None:
                 self._stream.stop()
-
-    def frame(self, reply: Reply, now: float) -> float:
-        """Send the page what has changed: see ``views.painter.View``, as for the next two."""
-        with self.lock:
-            start = time.perf_counter()
-            message = self.frames.next(reply, now)
-            if message is not None:
-                self.post(protocol.frame(self.turn.key, message))
-        return self._pace.pause(start, self.frames.open_units)
-
-    def confirm(self, call: Block) -> bool | None:
-        """Ask on the page whether a call may run, and wait for the answer."""
-        return self.confirmation.ask(call)
-
-    def settle(self, reply: Reply) -> None:
-        """Send the last frame."""
-        self.confirmation.withdraw()
-        self.frame(reply, reply.ended or time.monotonic())
-
-    def _show(self, call: Block | None) -> None:
-        """Show the buttons for a call, or none; no frame follows an answer that has ended."""
-        with self.lock:
-            if self.reply is not None and self.turn.answer is None:
-                self.frames.confirming = call
-                self.frame(self.reply, time.monotonic())
 
 
 class Transcript:
