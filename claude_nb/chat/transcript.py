@@ -7,7 +7,7 @@ A ``ChatTurn`` is derived from an exchange, a ``LiveTurn`` shows the answer that
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 from uuid import uuid4
@@ -164,9 +164,7 @@ class Transcript:
         """The turns, each with its number among its versions and how many there are."""
         with self.lock:
             live, last = self.live, self.after
-            versions: dict[Exchange | None, list[Exchange]] = {}
-            for exchange in self.conversation.exchanges:
-                versions.setdefault(exchange.parent, []).append(exchange)
+            versions = self.conversation.following
             found = []
             for exchange in last.branch if last else []:
                 turn = self._turns.get(exchange.id) or ChatTurn.of(exchange)
@@ -174,7 +172,7 @@ class Transcript:
                 same = versions[exchange.parent]
                 found.append((turn, (same.index(exchange) + 1, len(same))))
             if live is not None:  # it may be in the conversation already
-                count = sum(exchange.id != live.id for exchange in versions.get(last, [])) + 1
+                count = sum(exchange.id != live.id for exchange in versions[last]) + 1
                 found.append((live.turn, (count, count)))
             return found
 
@@ -267,14 +265,17 @@ class Transcript:
         with self.lock:
             self.check_idle()
             turn = self.turn(key)
-            exchanges = self.conversation.exchanges
-            versions = [exchange for exchange in exchanges if exchange.parent is turn.after]
+            following = self.conversation.following
+            versions = following[turn.after]
             turns = [self._turns.get(exchange.id) for exchange in versions]
             wanted = (turns.index(turn) if turn in turns else len(turns)) + by
             if not 0 <= wanted < len(versions):
                 return
             self.live = None
-        self.conversation.go_to(_newest_below(versions[wanted], exchanges))
+        end = versions[wanted]
+        while following[end]:  # the newest turns of that branch
+            end = following[end][-1]
+        self.conversation.go_to(end)
 
     def take_over(self, records: Iterable[saved_notebook.Record]) -> None:
         """Keep the records of a saved notebook, to save them again."""
@@ -289,11 +290,3 @@ class Transcript:
                 self._records[id_] = record.data
                 if (spent := Spent.of(record.data)) is not None:
                     self._charge(spent.cost)
-
-
-def _newest_below(exchange: Exchange, exchanges: Sequence[Exchange]) -> Exchange:
-    """The end of the branch that goes on from an exchange with the newest of what follows."""
-    end = exchange
-    while following := [other for other in exchanges if other.parent is end]:
-        end = following[-1]
-    return end

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -148,6 +149,14 @@ class History:
         """The current branch, from the beginning to the head."""
         return self.head.branch if self.head else []
 
+    @property
+    def following(self) -> defaultdict[Exchange | None, list[Exchange]]:
+        """What follows each exchange, in the order of ``exchanges``; after None, what begins."""
+        found = defaultdict(list)
+        for exchange in self.exchanges:
+            found[exchange.parent].append(exchange)
+        return found
+
     def number(self, exchange: Exchange) -> int:
         """The number of an exchange, from 1, in the order of ``exchanges``."""
         return self.exchanges.index(exchange) + 1
@@ -205,11 +214,8 @@ class History:
             parent = None if new else after or self._parent(place)
             left = [] if new or after else self._left_behind(parent, place)
         earlier = parent.branch if parent else []
-        system = request.system
-        if system is None:
-            system = parent.system if parent else None
-        if system is None:
-            system = self.system or ""
+        systems = (request.system, parent.system if parent else None, self.system)
+        system = next((given for given in systems if given is not None), "")
         tools = request.tools
         if not tools and parent is not None:  # what was called before must stay defined
             tools = parent.tools
@@ -332,13 +338,14 @@ class History:
             count = len(self.exchanges)
             there_are = f"There are 1 to {count}." if count else "Nothing has been said yet."
             raise InputError(f"There is no exchange {number} in {self.name}.", there_are)
-        return self.go_to(self.exchanges[number - 1])
+        exchange = self.exchanges[number - 1]
+        self.go_to(exchange)
+        return exchange
 
-    def go_to(self, exchange: Exchange) -> Exchange:
-        """Go on from an exchange of the tree."""
+    def go_to(self, exchange: Exchange | None) -> None:
+        """Go on from an exchange of the tree, or for None from its beginning."""
         self._move(exchange)
         self._changed()
-        return exchange
 
     def undo(self) -> Exchange:
         """Go back to before the newest exchange of the branch, and return that exchange.
@@ -356,29 +363,18 @@ class History:
 
     def new(self) -> None:
         """Begin anew; the exchanges stay in the tree."""
-        self._move(None)
-        self._changed()
+        self.go_to(None)
 
     def _move(self, head: Exchange | None) -> None:
         with self.lock:
             self.head, self._moved = head, True
 
     def _parent(self, place: Place) -> Exchange | None:
-        again = self._again(place)
-        return again.parent if again else self.head
-
-    def _again(self, place: Place) -> Exchange | None:
-        """The first turn on the branch that an earlier run of the same cell asked."""
-        if not place.cell:
-            return None
-        return next(
-            (
-                e
-                for e in self.branch
-                if e.place.cell == place.cell and e.place.execution != place.execution
-            ),
-            None,
-        )
+        """The head, or what precedes the first turn that an earlier run of the same cell asked."""
+        for e in self.branch if place.cell else ():
+            if e.place.cell == place.cell and e.place.execution != place.execution:
+                return e.parent
+        return self.head
 
     def _left_behind(self, parent: Exchange | None, place: Place) -> list[Exchange]:
         branch = self.branch
@@ -403,11 +399,9 @@ def _messages(branch: Sequence[Exchange], bound: Bound, origin: str | None) -> l
     """A branch as the messages before a turn with that system prompt and those tools."""
     # Thinking is valid as long as nothing before it has changed: back to the last change of the
     # system prompt or the tools, and never further, even if an earlier one comes back.
-    changed = 0
     bounds = [*(_bound(exchange.system, exchange.tools) for exchange in branch), bound]
-    for position, (one, other) in enumerate(pairwise(bounds), 1):
-        if one != other:
-            changed = position
+    pairs = enumerate(pairwise(bounds), 1)
+    changed = max((number for number, (one, other) in pairs if one != other), default=0)
     messages: list[dict[str, Any]] = []
     for position, exchange in enumerate(branch):
         content = exchange.content
