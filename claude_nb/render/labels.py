@@ -67,7 +67,7 @@ def _state(progress: Progress) -> str:
         return str(progress.outcome)
     if progress.waiting is not None:
         return waiting(progress, seconds_left(max(0.0, progress.waiting.until - time.time())))
-    if message is not None and message.whole:
+    if message is not None and message.request.whole:
         return "waiting for the whole reply"
     if message is None:
         return progress.pending() or "connecting"

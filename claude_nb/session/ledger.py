@@ -93,7 +93,7 @@ class Ledger:
         """
         now, clock = datetime.now(UTC), time.monotonic()
         for message in progress.messages:
-            if message.accepted and not message.replayed:
+            if message.accepted and not message.request.replayed:
                 sent = now - timedelta(seconds=clock - message.sent)
                 entry = Entry(
                     when=sent.isoformat(timespec="milliseconds"),

@@ -234,7 +234,7 @@ class Progress:
     @property
     def replayed(self) -> bool:
         """Whether it comes from a recording: nothing was sent for it."""
-        return any(message.replayed for message in self.messages)
+        return any(message.request.replayed for message in self.messages)
 
     @property
     def stop_reason(self) -> str | None:

@@ -287,7 +287,7 @@ class _ToolPane(_JsonPane):
         if not self._blocks:
             self.label = html.tool_label(self.block)
         ops = self._write()
-        runs = message.runs_tools and self.block.type == "tool_use"
+        runs = message.request.runs_tools and self.block.type == "tool_use"
         runs = runs and (not message.complete or bool(message.calls))
         self._waits = runs and not isinstance(self.block.run, ToolRan)
         ops += self._settle()

@@ -52,7 +52,7 @@ class PageWidget(anywidget.AnyWidget):
         # own, which is busy until the cell ends, so no click would arrive before. If that routing
         # exists, this restores the front end's choice.
         if hasattr(self.comm, "_reply_subshell_for"):
-            self.comm._reply_subshell_for = _default_subshell  # noqa: SLF001
+            self.comm._reply_subshell_for = lambda _data, default=None: default  # noqa: SLF001
 
     def whole(self) -> dict[str, object]:
         """Everything shown so far, for a page opened later."""
@@ -76,7 +76,3 @@ class PageWidget(anywidget.AnyWidget):
         if "snapshot" in state:
             state["snapshot"] = self.whole()
         return state
-
-
-def _default_subshell(data: Any, default: Any = None) -> Any:  # noqa: ARG001 - ipykernel's
-    return default
