@@ -228,7 +228,7 @@ class Sent:
 
     def _view(self) -> View:
         kind = fitting(self.question.view)
-        view = make_view(kind, self.stream, self.reply)
+        view = make_view(kind, self.reply)
         if self.question.events:
             from claude_nb.views.inspector import WithTimeline
 
@@ -306,19 +306,18 @@ def show_timeline(timeline: Timeline) -> None:
     (inspector.inspect if fitting() == "live" else inspector.static)(timeline)
 
 
-def make_view(kind: str, stream: Stream, reply: Reply, *, waits: bool = True) -> View:
+def make_view(kind: str, reply: Reply, *, waits: bool = True) -> View:
     """Make the view of a reply, as ``fitting`` names it.
 
     Args:
         kind: Which.
-        stream: The stream that it can stop.
         reply: What it shows.
         waits: Whether the cell waits for the reply.
     """
     if kind == "live":
         from claude_nb.views.live import LiveOutput, LiveView
 
-        return LiveView(reply, stream.stop, LiveOutput(interrupts=waits))
+        return LiveView(reply, LiveOutput(interrupts=waits))
     if kind == "updating":
         from claude_nb.views.updating import UpdatingView
 

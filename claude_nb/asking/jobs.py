@@ -210,7 +210,7 @@ def start(question: Question) -> Reply:
     def show(stream: Stream, reply: Reply) -> View | None:
         if kind == "terminal":
             return None
-        view = asking.make_view(kind, stream, reply, waits=False)
+        view = asking.make_view(kind, reply, waits=False)
         if kind == "updating":
             view.frame(reply, time.monotonic())  # on this thread: the output is the cell's own
         return view

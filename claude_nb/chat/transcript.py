@@ -20,6 +20,7 @@ from claude_nb.conversation.history import THINKING_LEFT_OUT, Exchange, label
 from claude_nb.errors import InputError
 from claude_nb.render import chat as render
 from claude_nb.reply import Reply
+from claude_nb.streaming.block import as_dict, as_string
 from claude_nb.streaming.record import Spent
 from claude_nb.views import protocol
 from claude_nb.views.frames import FramesView
@@ -69,39 +70,31 @@ class ChatTurn:
         return replace(self, asked_in="", answer=None, key=uuid4().hex)
 
 
+@dataclass(eq=False)
 class LiveTurn(FramesView):
     """The question that is being answered, and the view in which its answer grows.
 
     Where the conversation keeps nothing of the answer, it remains as the turn that failed.
 
-    Args:
-        turn: The question.
-        asked: It, and how it is asked.
-        lock: That of the chat.
-        post: Sends the page an operation.
-
     Attributes:
         turn: The question, with its answer once that has ended.
-        asked: The same.
+        asked: It, and how it is asked.
+        lock: That of the chat.
         ended: Set when the answer has ended, or the question could not be sent.
         id: Its name in the conversation, or an empty text before the request is sent.
     """
 
-    def __init__(
-        self,
-        turn: ChatTurn,
-        asked: question.Question,
-        lock: threading.RLock,
-        post: Callable[[Op], object],
-    ) -> None:
-        super().__init__(lock)
-        self.turn = turn
-        self.asked = asked
-        self.ended = threading.Event()
-        self.id = ""
-        self._stream: Stream | None = None
-        self._stopped = False
-        self._post = post
+    turn: ChatTurn
+    asked: question.Question
+    lock: threading.RLock
+    _post: Callable[[Op], object]
+    ended: threading.Event = field(default_factory=threading.Event)
+    id: str = ""
+    _stream: Stream | None = None
+    _stopped: bool = False
+
+    def __post_init__(self) -> None:
+        super().__init__(self.lock)
 
     def send_frame(self, frame: dict[str, object]) -> None:
         """Send the page a frame of the answer in this turn."""
@@ -281,11 +274,10 @@ class Transcript:
         """Keep the records of a saved notebook, to save them again."""
         with self.lock:
             for record in records:
-                turn = record.data.get("turn")
-                if not isinstance(turn, dict) or not isinstance(turn.get("id"), str):
-                    continue
-                name, id_ = turn.get("conversation"), turn["id"]
-                if name != self.conversation.name or id_ in self._records:  # or shown twice
+                turn = as_dict(record.data.get("turn"))
+                name, id_ = turn.get("conversation"), as_string(turn.get("id"))
+                # A turn may be shown twice.
+                if not id_ or name != self.conversation.name or id_ in self._records:
                     continue
                 self._records[id_] = record.data
                 if (spent := Spent.of(record.data)) is not None:

@@ -126,7 +126,6 @@ class Runner(Protocol):
         Raises:
             ClaudeError: The reply cannot go on.
         """
-        ...
 
 
 class Stream:

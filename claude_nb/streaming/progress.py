@@ -223,8 +223,7 @@ class Progress:
     @property
     def model(self) -> str:
         """The model that answered, or was asked."""
-        message = self.last
-        return message.model if message else ""
+        return self.last.model if self.last else ""
 
     @property
     def simulated(self) -> bool:
@@ -239,8 +238,7 @@ class Progress:
     @property
     def stop_reason(self) -> str | None:
         """Why the server stopped: ``end_turn``, ``max_tokens``, …; None if it did not say."""
-        message = self.last
-        return message.stop_reason if message else None
+        return self.last.stop_reason if self.last else None
 
     @property
     def usage(self) -> Usage:

@@ -63,11 +63,11 @@ class _LiveColumns(Columns):
 
     _output: LiveOutput | None = None
 
-    def column(self, stream: Stream, reply: Reply) -> View:
+    def column(self, _stream: Stream, reply: Reply) -> View:
         self._output = self._output or LiveOutput(
             len(self.names), stop=self.stop, interrupts=self.waits
         )
-        return LiveView(reply, stream.stop, self._output, self.sides()[-1].name)
+        return LiveView(reply, self._output, self.sides()[-1].name)
 
     def end(self) -> None:
         if self._output is not None:

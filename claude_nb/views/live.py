@@ -26,23 +26,14 @@ class LiveView(FramesView):
 
     Args:
         reply: The reply.
-        stop: Ends it.
-        output: The output that shows it, perhaps beside others; by default one of its own, in a
-            cell that waits for the reply.
+        output: The output that shows it, perhaps beside others.
         name: The title of the reply; by default its model.
     """
 
-    def __init__(
-        self,
-        reply: Reply,
-        stop: Callable[[], None],
-        output: LiveOutput | None = None,
-        name: str = "",
-    ) -> None:
-        self._output = output or LiveOutput()
+    def __init__(self, reply: Reply, output: LiveOutput, name: str = "") -> None:
+        self._output = output
         super().__init__(threading.RLock(), name)
         self.reply = reply
-        self.stop = stop
         self._output.views.append(self)
 
     def send_frame(self, frame: dict[str, object]) -> None:
@@ -61,17 +52,18 @@ class LiveView(FramesView):
 
     def receive(self, op: str, content: dict[str, Any]) -> None:
         """Take a message from the page about this reply."""
-        if self.confirmation.receive(content):
+        reply = self.reply
+        if self.confirmation.receive(content) or reply is None:
             return
         if op == "stop":
-            self.stop()
+            reply.stop()
         elif op == "fold":
             with self.lock:
                 self.frames.fold(content["pane"], is_open=bool(content.get("open")))
-        elif op == "resync" and self.reply is not None:
+        elif op == "resync":
             self.frames.resync = True
             if self.frames.done is not None:  # no later frame will bring it
-                self.frame(self.reply, time.monotonic())
+                self.frame(reply, time.monotonic())
 
 
 class LiveOutput(PageWidget):
