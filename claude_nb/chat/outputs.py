@@ -40,7 +40,7 @@ def _forms(
     simulated = any(answer.simulated for _, answer, _ in turns)
     badge = html.badge() if simulated else ""
     above = f'<p style="margin:0 0 4px;{html.QUIET}">{html.text(head)}{badge}</p>'
-    nothing = f'<p style="{html.QUIET}">Nothing was said.</p>'
+    nothing = f'<p style="{html.QUIET}">No messages yet.</p>'
     body = "".join(_html(*turn) for turn in turns) or nothing
     marked = [_markdown(head) + ("\n\n*simulated*" if simulated else "")]
     plain = [head]

@@ -91,7 +91,7 @@ class Warming(ApiSource):
     """
 
     def params(self, request: Request) -> dict[str, Any]:
-        """The system prompt and the prompt of the request, and no room for an answer."""
+        """The system prompt and the prompt of the request, with ``max_tokens`` 0."""
         params = request.params()
         messages = [{"role": "user", "content": request.prompt}]
         kept = {name: params[name] for name in ("model", "system")}

@@ -22,7 +22,7 @@ LIFETIMES = {"5m": 300.0, "1h": 3600.0}
 """How long an entry of the cache lives after it was last used, in seconds, by its ``ttl``."""
 
 CONVERSATION_TTL = "5m"
-"""The ``ttl`` of what is said: it changes with each turn, and a longer one costs more to write."""
+"""The ``ttl`` of a conversation: it changes with each turn, and a longer one costs more."""
 
 LOOKBACK = 20
 """In how many blocks before a mark the API looks for what an earlier request has written."""

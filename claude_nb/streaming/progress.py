@@ -67,7 +67,7 @@ class Progress:
         hides_tools: Whether calls of tools and their results are not to be shown.
         is_json: Whether its text is JSON.
         parse_error: Why there is no object although one was asked for; empty otherwise.
-        notes: What is said above it about what was sent.
+        notes: Lines about the request, shown above the reply.
         expectation: What its request could find in the cache; None where it is not cached.
         pending: Says what is being waited for before its first request can be sent; empty for
             nothing.

@@ -76,7 +76,7 @@ def is_blank(block: Block) -> bool:
 
 
 def results(calls: Iterable[Block]) -> Content:
-    """What came of calls, in their order; of one that has no result, nothing."""
+    """The results of calls, in their order; a call without one is left out."""
     return [_result(call.run) for call in calls if isinstance(call.run, ToolRan)]
 
 

@@ -138,7 +138,7 @@ class _TextPane(Pane):
         if has_breaks:
             for at, found in breaks(self._passage)[len(self._breaks) :]:
                 after = html.break_place(self._passage, at)
-                self._breaks.append(protocol.seam(self.number, after, html.break_line(found)))
+                self._breaks.append(protocol.broken(self.number, after, html.break_line(found)))
                 ops.append(self._breaks[-1])
         below = self._unshown() if self.finished else ""
         if below:

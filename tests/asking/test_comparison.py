@@ -106,7 +106,7 @@ def test_nothing_is_sent_if_one_of_them_cannot_be(api):
     """A model that does not take what is asked of it stops all before they begin."""
     number = len(api.requests)
 
-    with pytest.raises(InputError, match="cannot be told not to think"):
+    with pytest.raises(InputError, match="cannot turn its thinking off"):
         compare("hello", models=["claude-haiku-4-5", "claude-fable-5"], thinking="off")
 
     assert len(api.requests) == number

@@ -29,10 +29,10 @@ def applied(frames: list[dict[str, Any]]) -> str:
             if op["op"] == "pane":
                 assert op["pane"] == len(panes)
                 panes.append(
-                    {"html": op["html"], "blocks": [], "seams": [], "label": "", "open": True}
+                    {"html": op["html"], "blocks": [], "breaks": [], "label": "", "open": True}
                 )
-            elif op["op"] == "seam":
-                panes[op["pane"]]["seams"].append(op)
+            elif op["op"] == "break":
+                panes[op["pane"]]["breaks"].append(op)
             elif op["op"] == "label":
                 panes[op["pane"]]["label"] = op["html"]
             elif op["op"] == "fold":
@@ -55,8 +55,8 @@ def patch(blocks: list[bytes], op: dict[str, Any]) -> None:
 
 def shown(pane: dict[str, Any]) -> str:
     blocks = [block.decode("utf-16-le") for block in pane["blocks"]]
-    for seam in reversed(pane["seams"]):
-        blocks.insert(seam["after"], seam["html"])
+    for line in reversed(pane["breaks"]):
+        blocks.insert(line["after"], line["html"])
     body = "".join(blocks)
     if not pane["html"]:
         return body

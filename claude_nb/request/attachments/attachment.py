@@ -1,7 +1,7 @@
 """The notebook's own data as content blocks: each type has its form, and users can add theirs.
 
 What is put in is bounded in size and time, whatever the value: a table of ten million rows is its
-first rows, and both the model and the user are told what was left out.
+first rows, and both the model and the user see what was left out.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def describe_error(error: Exception) -> str:
 def register_attachment(kind: type | str, form: Form) -> None:
     """Say how values of a type are put into a prompt.
 
-    It holds for its subclasses too, and replaces what was said about the type before::
+    It holds for its subclasses too, and replaces the form that the type had before::
 
         claude_nb.register_attachment(Circuit, lambda circuit, name: circuit.netlist())
 
