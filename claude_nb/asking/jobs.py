@@ -207,7 +207,7 @@ def start(question: Question) -> Reply:
     kind = asking.fitting(question.view)
     check_tools(kind, question.tools)
 
-    def show(stream: Stream, reply: Reply) -> View | None:
+    def show(_stream: Stream, reply: Reply) -> View | None:
         if kind == "terminal":
             return None
         view = asking.make_view(kind, reply, waits=False)
