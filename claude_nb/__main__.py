@@ -17,7 +17,8 @@ from claude_nb.conversation.saved_notebook import load
 from claude_nb.errors import InputError
 from claude_nb.render import labels
 from claude_nb.render.markdown.characters import clean
-from claude_nb.render.table import Table, total
+from claude_nb.render.table import Table
+from claude_nb.render.usage import IN_SUMS, sums
 from claude_nb.streaming.record import Spent, spendings
 
 QUICKSTART = "00_quickstart.ipynb"
@@ -116,11 +117,8 @@ def _usage(paths: list[str]) -> int:
     if again:
         notes.append(f"{again} in more than one notebook: counted once in all.")
     if rows:
-        _say(repr(Table(_HEADS, rows, " ".join(notes))), sys.stdout)
+        _say(repr(Table(("notebook", "requests", *IN_SUMS), rows, " ".join(notes))), sys.stdout)
     return failed
-
-
-_HEADS = ("notebook", "requests", "input", "cache write", "cache read", "output", "cost")
 
 
 def _rows(name: str, replies: Collection[Spent]) -> list[tuple[str, ...]]:
@@ -132,15 +130,8 @@ def _rows(name: str, replies: Collection[Spent]) -> list[tuple[str, ...]]:
 
 
 def _row(name: str, replies: list[Spent]) -> tuple[str, ...]:
-    return (
-        name,
-        labels.count(sum(reply.requests for reply in replies)),
-        total([reply.usage.input_tokens for reply in replies], labels.count),
-        total([reply.usage.cache_write_tokens for reply in replies], labels.count),
-        total([reply.usage.cache_read_tokens for reply in replies], labels.count),
-        total([reply.usage.output_tokens for reply in replies], labels.count),
-        total([reply.cost for reply in replies], labels.money),
-    )
+    used, costs = [reply.usage for reply in replies], [reply.cost for reply in replies]
+    return name, labels.count(sum(reply.requests for reply in replies)), *sums(used, costs)
 
 
 def _say(line: str, file: TextIO) -> None:

@@ -20,6 +20,7 @@ os.environ.clear(); os.environ.update(environment)
 session.__init__()
 Conversation._named.clear()
 claude_nb.unload_ipython_extension(get_ipython())
+get_ipython().config.pop("ClaudeMagics", None)  # of %config
 claude_nb.load_ipython_extension(get_ipython())
 get_ipython().reset()
 """

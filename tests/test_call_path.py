@@ -32,7 +32,6 @@ WAY = [
     "asking.asking",
     "session.session",
     "client.connection",
-    "request.system",
     "streaming.turns",
     "client.engine",
     "client.source",
@@ -109,7 +108,7 @@ def steps(api, monkeypatch):
 
 
 def test_few_modules_stand_between_a_cell_and_the_source(steps):
-    """Each of them, in the order in which it is first called."""
+    """Fourteen, in the order in which each is first called."""
     assert list(dict.fromkeys(called for _, called in steps)) == WAY, steps
 
 

@@ -8,6 +8,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 import claude_nb
+from claude_nb.client.connection import Connection
 from claude_nb.session.session import Session
 from tests.refresh_notebooks import NOTEBOOKS, comparable, execute
 
@@ -84,7 +85,7 @@ def test_the_raw_sdk_gets_the_key_that_is_meant_for_its_server(api, session, mon
     cell = code("05_streaming_events", "client = anthropic.Anthropic")
     keys = []
     for key_env in ("", "THEIR_KEY"):
-        session.connect(api.base_url, key_env=key_env)
+        session.connect(Connection(base_url=api.base_url, key_env=key_env))
         names = {}
         exec(cell, names)
         with names["client"] as client:

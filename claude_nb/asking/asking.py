@@ -35,10 +35,6 @@ from claude_nb.views.painter import View, paint
 
 def stream(
     prompt: str,
-    *,
-    tools: Tools | Iterable[Any] = (),
-    client: Any = None,
-    policy: Policy | None = None,
     **options: Any,
 ) -> Stream:
     """Send a prompt and hand out its events, for people who want the loop themselves.
@@ -49,10 +45,7 @@ def stream(
 
     Args:
         prompt: The user's words.
-        tools: As for ``ask``; they run on a thread of their own.
-        client: As for ``ask``.
-        policy: As for ``ask``.
-        **options: As for ``ask``.
+        **options: As for ``ask``; tools run on a thread of their own.
 
     Returns:
         The stream: already on its way.
@@ -60,8 +53,7 @@ def stream(
     Raises:
         InputError: The request cannot be sent as it is.
     """
-    question = Question.of(prompt, tools=tools, client=client, policy=policy, **options)
-    with _sent(question, painted=False) as sent:
+    with sending(Question.of(prompt, **options), painted=False) as sent:
         return sent.stream
 
 
@@ -120,7 +112,7 @@ def ask(
 
 def answer(question: Question) -> Reply:
     """``ask`` for a question that was put together already."""
-    with _sent(question) as sent:
+    with sending(question) as sent:
         sent.paint()
     return sent.reply
 
@@ -140,7 +132,7 @@ async def ask_async(prompt: str, **arguments: Any) -> Reply:
         ClaudeError: It failed, was dropped or was stopped; ``.reply`` holds what came.
         CancelledError: The task was cancelled; the request has ended, and what came is shown.
     """
-    with _sent(Question.of(prompt, **arguments)) as sent:
+    with sending(Question.of(prompt, **arguments)) as sent:
         painting = asyncio.ensure_future(asyncio.to_thread(sent.paint))
         try:
             await asyncio.shield(painting)
@@ -171,7 +163,7 @@ def begin(
     Raises:
         InputError: The request cannot be sent as it is; nothing was sent.
     """
-    with _sent(question) as sent:
+    with sending(question) as sent:
         view = show(sent.stream, sent.reply)
         if sent.calls is not None:
             sent.calls.confirm = None if view is None else view.confirm
@@ -211,7 +203,7 @@ def last() -> Reply | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sent:
+class Sent:
     """A question that was sent, and its reply.
 
     Attributes:
@@ -235,28 +227,19 @@ class _Sent:
         paint(self.stream, self.reply, self._view if show else None, self.calls)
 
     def _view(self) -> View:
-        name = fitting() if self.question.view == "auto" else self.question.view
-        if name == "live":
-            from claude_nb.views.live import LiveView
-
-            view: View = LiveView(self.reply, self.stream.stop)
-        elif name == "updating":
-            from claude_nb.views.updating import UpdatingView
-
-            view = UpdatingView()
-        else:
-            from claude_nb.views.terminal import TerminalView
-
-            view = TerminalView()
+        kind = fitting(self.question.view)
+        view = make_view(kind, self.reply)
         if self.question.events:
             from claude_nb.views.inspector import WithTimeline
 
-            return WithTimeline(view, live=name == "live")
+            return WithTimeline(view, live=kind == "live")
         return view
 
 
 @contextmanager
-def _sent(question: Question, *, painted: bool = True) -> Iterator[_Sent]:
+def sending(
+    question: Question, *, painted: bool = True, source: type[ApiSource] | None = None
+) -> Iterator[Sent]:
     """Send a question; at the end of the context the cost of its reply is recorded, and more.
 
     An exception in the context stops the reply, which would go on and be paid for.
@@ -265,6 +248,7 @@ def _sent(question: Question, *, painted: bool = True) -> Iterator[_Sent]:
         question: What is asked.
         painted: Whether the reply is shown in the context; if not, it is the stream's end that
             ends it.
+        source: What sends it; by default what sends replies, which ``last`` returns.
     """
     request, tools = question.request, question.tools
     history, place = question.history, question.place
@@ -287,7 +271,7 @@ def _sent(question: Question, *, painted: bool = True) -> Iterator[_Sent]:
             reply.expectation = session.cache.expect(request, connection.cache, reply)
         reply.pending = lambda: connection.pending
         calls = Calls(tools, is_painted=painted) if tools else None
-        source = session.source((ApiSource if question.stream else WholeSource)(connection))
+        by_default = ApiSource if question.stream else WholeSource
         if history is not None:
             stack.callback(history.keep, request, place, connection.origin, reply)
         stack.callback(session.keep, reply)
@@ -302,7 +286,7 @@ def _sent(question: Question, *, painted: bool = True) -> Iterator[_Sent]:
             cleanup.close()
 
         stream = Stream(
-            source,
+            session.source((source or by_default)(connection)),
             request,
             limits.policy,
             ended=None if painted else ended,
@@ -310,9 +294,9 @@ def _sent(question: Question, *, painted: bool = True) -> Iterator[_Sent]:
             within_limits=limits.within_limits if limits.are_set else None,
         )
         reply.attach_stop(stream.stop, over)
-        if painted:
+        if painted and source is None:
             session.last = reply
-        yield _Sent(question, stream, reply, calls, cleanup)
+        yield Sent(question, stream, reply, calls, cleanup)
 
 
 def show_timeline(timeline: Timeline) -> None:
@@ -322,11 +306,34 @@ def show_timeline(timeline: Timeline) -> None:
     (inspector.inspect if fitting() == "live" else inspector.static)(timeline)
 
 
-def fitting() -> str:
-    """The view that fits where this runs.
+def make_view(kind: str, reply: Reply, *, waits: bool = True) -> View:
+    """Make the view of a reply, as ``fitting`` names it.
+
+    Args:
+        kind: Which.
+        reply: What it shows.
+        waits: Whether the cell waits for the reply.
+    """
+    if kind == "live":
+        from claude_nb.views.live import LiveOutput, LiveView
+
+        return LiveView(reply, LiveOutput(interrupts=waits))
+    if kind == "updating":
+        from claude_nb.views.updating import UpdatingView
+
+        return UpdatingView()
+    from claude_nb.views.terminal import TerminalView
+
+    return TerminalView()
+
+
+def fitting(view: str = "auto") -> str:
+    """The view that was asked for, or the one that fits where this runs.
 
     A widget where somebody is there to answer it: nbclient and papermill are not.
     """
+    if view != "auto":
+        return view
     if getattr(shell(), "kernel", None) is None:
         return "terminal"
     answered = False

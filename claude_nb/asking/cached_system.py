@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from contextlib import nullcontext
 from functools import cached_property
 from os import PathLike
 from typing import Any
 
+from claude_nb.asking.asking import sending
+from claude_nb.asking.question import Question
 from claude_nb.client.connection import Connection, count_tokens
-from claude_nb.client.engine import Stream, call
-from claude_nb.client.retry import Policy
+from claude_nb.client.engine import call
 from claude_nb.client.source import Warming
-from claude_nb.cost.models import DEFAULT_MODEL, facts, known_models, own_prices
+from claude_nb.cost.models import DEFAULT_MODEL, facts, known_models
 from claude_nb.cost.savings import payback
 from claude_nb.cost.usage import MILLION
 from claude_nb.render import labels
@@ -21,14 +21,11 @@ from claude_nb.render.caching import KEPT, changed
 from claude_nb.render.html import notes
 from claude_nb.render.markdown.markdown import ROOT_CLASSES
 from claude_nb.render.table import Table
-from claude_nb.reply import Reply
-from claude_nb.request.place import current_place
 from claude_nb.request.request import Request
 from claude_nb.request.system import LIFETIMES, System, difference
 from claude_nb.request.textfiles import parts
 from claude_nb.session.budget import MIN_OUTPUT
 from claude_nb.session.session import session
-from claude_nb.views.painter import paint
 
 _WORD = "."
 """The question that has to go along where only the system prompt matters."""
@@ -106,23 +103,9 @@ class CachedSystem(System):
         Raises:
             ClaudeError: It could not be written.
         """
-        connection = session.connection(client)
-        own_prices()
         request = Request(_WORD, model=model, system=self, max_tokens=MIN_OUTPUT)
-        budget = None if session.library else session.budget
-        policy = Policy(pays_again=budget is None)
-        fits = (
-            budget.reserve_for(request, self._count(model, connection)) if budget else nullcontext()
-        )
-        with fits:
-            reply = Reply(request)
-            reply.expectation = session.cache.expect(request, connection.cache, reply)
-            try:
-                source = session.source(Warming(connection))
-                paint(Stream(source, request, policy), reply, None)
-            finally:
-                session.ledger.charge(reply, current_place())
-                session.keep(reply)
+        with sending(Question(request, client=client, show=False), source=Warming) as sent:
+            sent.paint()
         return self
 
     def _count(self, model: str, connection: Connection) -> int:

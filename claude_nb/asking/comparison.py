@@ -6,7 +6,6 @@ import math
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import product
 from typing import Any, Self, overload
 
@@ -86,13 +85,15 @@ class Comparison(Sequence[Reply]):
 
     Attributes:
         names: What each is called: its model, and what else it differs in.
+        ended: Set when all have ended, and are shown as they stay.
+        stopped: Whether they were stopped together, before all had ended.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = tuple(names)
         self._replies: list[Reply] = []
-        self._over = threading.Event()
-        self._stopped = False
+        self.ended = threading.Event()
+        self.stopped = False
 
     @overload
     def __getitem__(self, index: int) -> Reply: ...
@@ -109,16 +110,8 @@ class Comparison(Sequence[Reply]):
     def add(self, reply: Reply) -> None:
         """Add the next reply, which has just begun; after a stop, it is stopped as well."""
         self._replies.append(reply)
-        if self._stopped:
+        if self.stopped:
             reply.stop()
-
-    def ends(self) -> None:
-        """Say that all have ended, and are shown as they stay."""
-        self._over.set()
-
-    def join(self) -> None:
-        """Wait until all have ended, however they did."""
-        self._over.wait()
 
     def wait(self, timeout: float | None = None) -> Self:
         """Wait until all have ended.
@@ -130,9 +123,9 @@ class Comparison(Sequence[Reply]):
             ClaudeError: They were stopped together, or none of them came to its end.
             TimeoutError: The time is up, and they go on.
         """
-        if not self._over.wait(timeout):
+        if not self.ended.wait(timeout):
             raise TimeoutError(f"Not all have ended after {timeout:g} s; they go on.")
-        if self._stopped:
+        if self.stopped:
             error = StoppedError("Stopped.")
             error.reply = self
             raise error
@@ -142,14 +135,9 @@ class Comparison(Sequence[Reply]):
 
     def stop(self) -> None:
         """Stop those that are still being written, and begin no more; what came is kept."""
-        self._stopped = self._stopped or not self._over.is_set()
+        self.stopped = self.stopped or not self.ended.is_set()
         for reply in self:
             reply.stop()
-
-    @property
-    def stopped(self) -> bool:
-        """Whether they were stopped together, before all had ended."""
-        return self._stopped
 
     def to_pandas(self) -> Any:
         """The comparison as a ``pandas.DataFrame``: a row for each reply, with its text.
@@ -169,7 +157,7 @@ class Comparison(Sequence[Reply]):
         if shown_in and shown_in == execution() and is_result():
             return {"text/plain": repr(self)}, {}  # all of it stands above already
         sides = self.sides()
-        return render.mimebundle(sides), render.metadata(sides) if self._over.is_set() else {}
+        return render.mimebundle(sides), render.metadata(sides) if self.ended.is_set() else {}
 
     def __repr__(self) -> str:
         return f"<Comparison · {' | '.join(self.names)}>"
@@ -256,7 +244,7 @@ def ask_each(question: Question, asked: Sequence[Variant], *, background: bool) 
         asked: How it is asked.
         background: Whether to return at once.
     """
-    kind = asking.fitting() if question.view == "auto" else question.view
+    kind = asking.fitting(question.view)
     check_tools(kind, question.tools)
     part = _part(question, len(asked))
     # All of them, and so their checks, before the first is sent.
@@ -264,13 +252,11 @@ def ask_each(question: Question, asked: Sequence[Variant], *, background: bool) 
     comparison = Comparison([variant.name for variant in asked])
     shown = KINDS[kind](comparison.names, comparison.sides, comparison.stop, not background)
     if background:
-        unseen = kind == "terminal"
-        begin = partial(jobs.begin, unseen=unseen, repeat=shown.repeat)
-        _begin(comparison, shown, questions, begin)
+        _begin(comparison, shown, questions, jobs.begin)
         return comparison
     with interrupts(comparison.stop):
         _begin(comparison, shown, questions, asking.begin)
-        comparison.join()
+        comparison.ended.wait()
     return comparison.wait()
 
 
@@ -301,7 +287,7 @@ def _begin(
             try:
                 shown.end()
             finally:
-                comparison.ends()
+                comparison.ended.set()
 
     def show(stream: Stream, reply: Reply) -> View | None:
         reply.shown_in = execution()

@@ -13,7 +13,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 from claude_nb.asking import asking
 from claude_nb.asking.question import Question
@@ -28,9 +27,10 @@ from claude_nb.streaming.progress import Outcome
 from claude_nb.tools.tools import Tools
 from claude_nb.views import background
 from claude_nb.views.painter import View
+from claude_nb.views.updating import UpdatingView
 
-_LAST_WORDS = 2.0
-"""Seconds in which jobs that are stopped because the process ends may end."""
+_STOP_TIMEOUT = 2.0
+"""Seconds to wait for jobs that are stopped, because the process ends or the cell runs again."""
 
 
 @dataclass(eq=False)
@@ -43,15 +43,15 @@ class Job:
         place: Where.
         reply: The reply.
         ended: Set when it has ended, its cost is recorded, and its output is as it stays.
-        repeat: Sends its output again, for front ends that drop messages between cells; or None.
+        view: What shows it; None to show nothing until somebody waits for it.
     """
 
     number: int
     prompt: str
     place: Place
     reply: Reply
+    view: View | None
     ended: threading.Event = field(default_factory=threading.Event)
-    repeat: Callable[[], object] | None = None
 
 
 class Jobs:
@@ -75,53 +75,47 @@ class Jobs:
         question: Question,
         show: Callable[[Stream, Reply], View | None],
         ended: Callable[[Reply, Exception | None], object] = lambda reply, bug: None,  # noqa: ARG005
-        *,
-        unseen: bool = False,
-        repeat: Callable[[], object] | None = None,
     ) -> Reply:
         """``asking.begin`` for a job.
 
         Args:
             question: What is asked.
-            show: Makes the view; it returns None to show nothing.
+            show: Makes the view; it returns None to show nothing until somebody waits for it.
             ended: Called when it has ended.
-            unseen: Whether it is not shown until somebody waits for it.
-            repeat: Sends its output again, for front ends that drop messages between cells.
         """
         self._stop_earlier(question.place)
         begun: list[Job] = []
 
         def shown(stream: Stream, reply: Reply) -> View | None:
             reply.shown_in = question.place.execution
-            view = show(stream, reply)
-            job = self._add(question, reply)
-            begun.append(job)
-            if repeat is not None:
-                job.repeat = repeat
-                self._repeat_after_cells(job)
-            return view
+            begun.append(self._add(question, reply, show(stream, reply)))
+            return begun[0].view
 
         def finished(reply: Reply, bug: Exception | None) -> None:
             try:
                 ended(reply, bug)
             finally:
-                self._end(begun[0], unseen=unseen)
+                self._end(begun[0])
 
         return asking.begin(question, shown, finished)
 
-    def _add(self, question: Question, reply: Reply) -> Job:
+    def _add(self, question: Question, reply: Reply, view: View | None) -> Job:
         with self._lock:
             if not self._count:
                 atexit.register(self.close)
             self._count += 1
-            job = Job(self._count, question.request.prompt, question.place, reply)
+            job = Job(self._count, question.request.prompt, question.place, reply, view)
             self._jobs.append(job)
-            return job
+            if isinstance(view, UpdatingView):
+                self._repeated.append(job)
+        if here := shell():
+            here.events.register("post_run_cell", self._repeat_outputs)
+        return job
 
-    def _end(self, job: Job, *, unseen: bool) -> None:
+    def _end(self, job: Job) -> None:
         with self._lock:
             self._jobs.remove(job)
-            if unseen:
+            if job.view is None:
                 self._unseen.append(job)
         job.ended.set()
 
@@ -135,7 +129,7 @@ class Jobs:
         for job in earlier:
             job.reply.stop()
         for job in earlier:
-            job.ended.wait(_LAST_WORDS)
+            job.ended.wait(_STOP_TIMEOUT)
 
     def chosen(self, which: str) -> list[Job]:
         """The running jobs that are meant by ``all`` or a number.
@@ -179,28 +173,20 @@ class Jobs:
         running = self.running
         for job in running:
             job.reply.stop()
-        end = time.monotonic() + _LAST_WORDS
+        end = time.monotonic() + _STOP_TIMEOUT
         for job in running:
             job.ended.wait(max(0.0, end - time.monotonic()))
 
-    # For front ends that drop messages between cells.
-
-    def _repeat_after_cells(self, job: Job) -> None:
-        with self._lock:
-            self._repeated.append(job)
-        here = shell()
-        if here and self._repeat_outputs not in here.events.callbacks["post_run_cell"]:
-            here.events.register("post_run_cell", self._repeat_outputs)
-
     def _repeat_outputs(self, *_: object) -> None:
+        """Send outputs again, for front ends that drop messages between cells."""
         with self._lock:
             repeated = list(self._repeated)
         if not repeated:
             return
         over = [job for job in repeated if job.ended.is_set()]
         background.catch_up()
-        for repeat in {job.repeat for job in repeated if job.repeat is not None}:
-            repeat()
+        for view in {job.view for job in repeated if isinstance(job.view, UpdatingView)}:
+            view.output.repeat()
         with self._lock:
             self._repeated = [job for job in self._repeated if job not in over]
 
@@ -218,16 +204,18 @@ def start(question: Question) -> Reply:
     Raises:
         InputError: The request cannot be sent as it is; nothing was sent.
     """
-    kind = asking.fitting() if question.view == "auto" else question.view
+    kind = asking.fitting(question.view)
     check_tools(kind, question.tools)
-    if kind == "live":
-        return jobs.begin(question, _live)
-    if kind == "updating":
-        from claude_nb.views.updating import UpdatingView
 
-        updating = UpdatingView()
-        return jobs.begin(question, partial(_begun, updating), repeat=updating.output.repeat)
-    return jobs.begin(question, lambda _stream, _reply: None, unseen=True)
+    def show(_stream: Stream, reply: Reply) -> View | None:
+        if kind == "terminal":
+            return None
+        view = asking.make_view(kind, reply, waits=False)
+        if kind == "updating":
+            view.frame(reply, time.monotonic())  # on this thread: the output is the cell's own
+        return view
+
+    return jobs.begin(question, show)
 
 
 def check_tools(kind: str, tools: Tools | None) -> None:
@@ -241,17 +229,6 @@ def check_tools(kind: str, tools: Tools | None) -> None:
             "--confirm goes with --background only where a page can ask.",
             "Run it without --background, or with tools that need not be asked about.",
         )
-
-
-def _live(stream: Stream, reply: Reply) -> View:
-    from claude_nb.views.live import LiveOutput, LiveView
-
-    return LiveView(reply, stream.stop, LiveOutput(interrupts=False))
-
-
-def _begun(view: View, _stream: Stream, reply: Reply) -> View:
-    view.frame(reply, time.monotonic())  # on the cell's own thread: that makes the output its own
-    return view
 
 
 def summary(ended: Sequence[Job]) -> str:

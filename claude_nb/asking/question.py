@@ -25,6 +25,9 @@ OPTIONS = (
 )
 """The fields of ``Request`` that whoever asks may set."""
 
+INTERNAL = ("place", "after", "limit_name")
+"""The fields of a question that only this package sets, by ``replace``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -91,7 +94,7 @@ class Question:
             included: Texts that are sent before the prompt.
             tools: Functions or ``Tools``, or None.
             output: A type, a JSON schema or None.
-            **arguments: Other fields of a question, and ``OPTIONS``.
+            **arguments: Other fields of a question, but ``INTERNAL``, and ``OPTIONS``.
 
         Raises:
             InputError: It cannot be asked so.
@@ -125,7 +128,7 @@ class Question:
         return question
 
 
-_FIELDS = {found.name for found in fields(Question)} - {"request", "tools", "output"}
+_FIELDS = {found.name for found in fields(Question)} - {"request", "tools", "output", *INTERNAL}
 
 
 def _unknown(name: str) -> TypeError:

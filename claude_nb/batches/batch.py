@@ -34,6 +34,9 @@ T = TypeVar("T")
 _FRAME = 0.5
 """Seconds between two drawings of a batch that is being worked on."""
 
+_RECENT = 20
+"""How many batches are listed at most."""
+
 _TTL = "1h"
 """How long a cached system prompt is kept for a batch, which takes longer than five minutes."""
 
@@ -412,17 +415,16 @@ def _service(output: Any, client: Any, policy: Policy | None, options: dict[str,
     return Service(requests, form, asking.session.connection(client), policy or Policy())
 
 
-def recent(limit: int = 20, *, client: Any = None) -> Table:
-    """The newest batches of this key, whoever handed them in.
+def recent(*, client: Any = None) -> Table:
+    """The newest batches of this key, whoever submitted them.
 
     Args:
-        limit: How many at most.
         client: Your own ``anthropic.AsyncAnthropic``.
 
     Raises:
         ClaudeError: The service did not say.
     """
-    found = call(batch_service.newest(asking.session.connection(client), limit))
+    found = call(batch_service.newest(asking.session.connection(client), _RECENT))
     rows: list[tuple[str, ...]] = [
         (
             status.id,
@@ -435,4 +437,4 @@ def recent(limit: int = 20, *, client: Any = None) -> Table:
     ]
     note = "claude_nb.Batch.resume(id) goes on with one." if rows else "There are no batches."
     heads = ("batch", "handed in", "state", "requests", "succeeded")
-    return Table(heads, rows, note, words=(0, 1, 2))
+    return Table(heads, rows, note, left=(0, 1, 2))

@@ -7,17 +7,16 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 from claude_nb.asking import asking
-from claude_nb.batches.results import known, price_factor
+from claude_nb.batches.results import price_factor
 from claude_nb.batches.rows import Requests
 from claude_nb.batches.state import BatchState
-from claude_nb.cost.models import as_of, facts
-from claude_nb.cost.usage import MILLION, Usage
+from claude_nb.cost.models import as_of
+from claude_nb.cost.usage import Usage, known
 from claude_nb.errors import InputError
 from claude_nb.render import labels
 from claude_nb.render.table import Table
 from claude_nb.request.place import current_place
-from claude_nb.request.request import Request
-from claude_nb.session.budget import MIN_OUTPUT, Budget, dearest, estimate
+from claude_nb.session.budget import Budget, estimate, within_limit
 
 SAMPLE = 100
 """Rows that are counted where an estimate is enough; they are spread over all sizes."""
@@ -90,22 +89,19 @@ class Limits:
             budget = None
         if limit is None and budget is None:
             return
-        counted, requests = count(), state.requests
-
-        def fitted(left: float, name: str) -> tuple[int, float]:
-            most, cost, note = _fitted(requests.request, counted, left, name)
-            state.notes += [note] if note else []
-            return most, cost
-
+        counted, fits = count(), state.requests.request
+        factor = price_factor(fits.model)
         if limit is not None:
             if not 0 < limit < math.inf:
                 raise InputError(f"max_cost is a sum in USD above 0, not {limit:g}.")
             cost = state.total.cost
             if cost is None:
                 raise InputError("What it has cost is not known, so max_cost cannot be kept.")
-            requests.set_max_tokens(fitted(limit - cost, "max_cost")[0])
+            fits, _ = within_limit(fits, counted, limit - cost, "max_cost", factor)
         if budget is not None:
-            requests.set_max_tokens(self._pending.enter_context(budget.reserve(fitted)))
+            fits = self._pending.enter_context(budget.reserve(fits, counted, factor=factor))
+        state.notes += fits.notes[len(state.requests.request.notes) :]
+        state.requests.set_max_tokens(fits.max_tokens)
 
     def undo(self) -> None:
         """Give back what ``fit`` reserved of the budget: nothing was taken."""
@@ -123,36 +119,6 @@ class Limits:
     def release(self) -> None:
         """Give back what is reserved of the budget."""
         self._reserved.close()
-
-
-def _fitted(
-    request: Request, counted: Sequence[int], limit: float, name: str
-) -> tuple[int, float, str]:
-    """The ``max_tokens`` that a limit allows, what it can cost then in USD, and a note."""
-    model, factor, wanted = facts(request.model), price_factor(request.model), request.max_tokens
-    prices = [model.price_for(tokens) if model else None for tokens in counted]
-    inputs = known(sum, [dearest(request, tokens) for tokens in counted])
-    output = known(sum, [price.output if price else None for price in prices])
-    spent = known(math.prod, (inputs, factor))
-    rate = known(math.prod, (output, factor, 1 / MILLION))
-    if spent is None or rate is None:
-        raise InputError(
-            f"What {request.model} costs in a batch is not known, so {name} cannot be kept.",
-            "Nothing was sent. Take a model with a known price (%claude_nb models).",
-        )
-    most = math.floor((limit - spent) / rate) if rate else wanted
-    if most < min(wanted, MIN_OUTPUT):
-        raise InputError(
-            f"This could go beyond {name}: {labels.money(max(0.0, limit))} are left, and the"
-            f" input alone can cost {labels.money(spent)}"
-            f" ({labels.count(wanted)} tokens for each reply: {labels.money(wanted * rate)}).",
-            "Nothing was sent. Send less, lower max_tokens, or raise the limit.",
-        )
-    if most >= wanted:
-        return wanted, spent + wanted * rate, ""
-    left = f"{labels.money(limit)} are left of {name}"
-    note = f"max tokens lowered from {wanted:,} to {most:,}: {left}"
-    return most, spent + most * rate, note
 
 
 def charge(state: BatchState) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass
 from enum import StrEnum
 from typing import Any, overload
 
 from claude_nb.client.output import Output
 from claude_nb.cost.models import facts
-from claude_nb.cost.usage import Usage
+from claude_nb.cost.usage import Usage, known
 from claude_nb.errors import InputError, redact
 from claude_nb.render.table import import_pandas
 
@@ -143,12 +143,6 @@ class Results(Sequence[Result]):
         shown = "\n".join(f"  {self._read(row)!r}" for row in range(min(5, self._count)))
         more = f"\n  … {self._count - 5:,} more" if self._count > 5 else ""
         return f"{self._count:,} results:\n{shown}{more}"
-
-
-def known(compute: Callable[[Any], float], values: Iterable[float | None]) -> float | None:
-    """Compute something from numbers; None if one of them is not known."""
-    numbers = list(values)
-    return None if None in numbers else compute(numbers)
 
 
 def price_factor(model: str) -> float | None:

@@ -75,19 +75,11 @@ def read(
     return labels, index, (partial(_content, value, template, used) for value in values)
 
 
-def custom_id(number: int, count: int, digest: str) -> str:
-    """The id that finds a row again: its number, how many there are, and what was asked.
-
-    Args:
-        number: The row's number, from 0.
-        count: How many rows the whole batch has.
-        digest: Of its content.
-    """
-    return f"{number}-{count}-{digest}"
-
-
 def parsed_id(value: str) -> tuple[int, int, str] | None:
-    """What ``custom_id`` was made of, or None for an id that it did not make."""
+    """The number of a row, how many rows there are, and the digest of its content.
+
+    None for what is no ``custom_id``.
+    """
     match = _CUSTOM_ID.fullmatch(value)
     if match is None or int(match[1]) >= int(match[2]):
         return None
@@ -248,8 +240,8 @@ class Requests:
         return self._digests.get(row, mark) != mark
 
     def custom_id(self, row: int) -> str:
-        """The custom id of a row."""
-        return custom_id(row, self.count, self._digests.get(row, ""))
+        """The id that finds a row again: its number, how many there are, and what was asked."""
+        return f"{row}-{self.count}-{self._digests.get(row, '')}"
 
     def params(self, row: int) -> dict[str, Any]:
         """The arguments of ``messages.create`` for a row."""

@@ -124,7 +124,6 @@ class Chat(PageWidget):
             efforts=list(EFFORTS),
             **of_widget,
         )
-        self.on_msg(self._receive)
         self._unlisten = conversation.listen(self._changed)
 
     @property
@@ -261,8 +260,8 @@ class Chat(PageWidget):
             self._page.settle()
             self._announce()
 
-    def _receive(self, _widget: Any, content: Any, buffers: Sequence[Any]) -> None:
-        """A message of the page."""
+    def receive(self, content: dict[str, Any], buffers: Sequence[Any]) -> None:
+        """Handle a message from a page, and answer it."""
         if (answer := self._messages.answer(content, buffers)) is not None:
             self.send(answer)
 
@@ -275,9 +274,7 @@ class Chat(PageWidget):
         if kind == "terminal":
             print(self)  # noqa: T201
             return
-        view, _ = self._repr_mimebundle_() or ({}, {})
-        widget = {**view, "text/plain": repr(self)}
-        self._page.display(widget if kind == "live" else None)
+        self._page.display(self.bundle(repr(self)) if kind == "live" else None)
 
 
 def _check_names(options: Iterable[str]) -> None:

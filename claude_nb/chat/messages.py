@@ -39,7 +39,7 @@ class Messages:
     page: Page
     questions: Questions
 
-    def answer(self, content: Any, buffers: Sequence[Any]) -> Content | None:
+    def answer(self, content: Content, buffers: Sequence[Any]) -> Content | None:
         """Handle a message, on any of the kernel's threads, at any time.
 
         Args:
@@ -49,8 +49,7 @@ class Messages:
         Returns:
             The answer, or None where the page expects none or there is no such message.
         """
-        op = content.get("op") if isinstance(content, dict) else None
-        handle = getattr(self, f"on_{op}", None)
+        handle = getattr(self, f"on_{content.get('op')}", None)
         if handle is None:
             return None
         try:

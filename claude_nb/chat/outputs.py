@@ -9,7 +9,6 @@ from claude_nb.errors import redact
 from claude_nb.render import chat as render
 from claude_nb.render import html, text
 from claude_nb.render.markdown.characters import clean
-from claude_nb.render.markdown.markdown import ROOT_CLASSES
 from claude_nb.streaming.record import of_several
 
 _BUBBLE = "background:#8888881f;border-radius:8px;margin:22px 0 8px 15%;padding:7px 11px"
@@ -39,9 +38,9 @@ def _forms(
 ) -> dict[str, str]:
     """Turns as HTML, Markdown and plain text, below a line about all of them."""
     simulated = any(answer.simulated for _, answer, _ in turns)
-    badge = f' <span style="{html.BADGE}">simulated</span>' if simulated else ""
+    badge = html.badge() if simulated else ""
     above = f'<p style="margin:0 0 4px;{html.QUIET}">{html.text(head)}{badge}</p>'
-    nothing = f'<p style="{html.QUIET}">Nothing was said.</p>'
+    nothing = f'<p style="{html.QUIET}">No messages yet.</p>'
     body = "".join(_html(*turn) for turn in turns) or nothing
     marked = [_markdown(head) + ("\n\n*simulated*" if simulated else "")]
     plain = [head]
@@ -49,10 +48,7 @@ def _forms(
         marked.append(f"**You**\n\n{_markdown(turn.prompt)}\n\n**Claude**\n\n{answer.markdown}")
         plain.append(f"You: {clean(redact(turn.prompt), prose=True)}\n\n{answer.plain}")
     return {
-        "text/html": (
-            f'<div class="claude-nb {classes} {ROOT_CLASSES}" style="padding-left:5px">'
-            f"{above}{body}</div>"
-        ),
+        "text/html": html.root(above, body, classes=classes),
         "text/markdown": "\n\n---\n\n".join(marked),
         "text/plain": "\n\n".join(plain),
     }

@@ -7,7 +7,6 @@ over it. So the file is right at any moment, whoever saves it, and whatever happ
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -81,9 +80,8 @@ class Page:
                 protocol.settled(self._version),
             ]
             live = self._transcript.answering
-            if live is not None and live.reply is not None:
-                snapshot = live.frames.snapshot(live.reply, time.monotonic())
-                ops.append(protocol.frame(live.turn.key, snapshot))
+            if live is not None and (frame := live.whole()):
+                ops.append(protocol.frame(live.turn.key, frame))
             return {"chat": self._number, "reset": True, "ops": ops}
 
     def send_whole(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ from claude_nb.chat.page import Page
 from claude_nb.chat.transcript import ChatTurn, LiveTurn, Transcript
 from claude_nb.errors import ClaudeError
 from claude_nb.render import chat as render
-from claude_nb.render import saved_output
+from claude_nb.render import html, saved_output
 from claude_nb.reply import Reply
 from claude_nb.request.attachments.interpolation import compose
 from claude_nb.request.place import Place, shell
@@ -72,10 +72,9 @@ class Questions:
             turn.prompt,
             history=self.transcript.conversation,
             new=turn.after is None,
-            after=turn.after,
-            place=Place(),
             **{**self.arguments(), **picked, "content": turn.content},
         )
+        asked = replace(asked, after=turn.after, place=Place())
         with self.transcript.lock:
             self.transcript.check_idle()
             live = LiveTurn(turn, asked, self.transcript.lock, self.page.post)
@@ -117,7 +116,7 @@ class Questions:
 
     def _end(self, live: LiveTurn, reply: Reply, bug: Exception | None) -> None:
         """Show and save an answer that has ended and is in the conversation and the ledger."""
-        answer = render.answer(reply, live.frames.rendered)
+        answer = render.answer(reply, html.Drawn(done=live.frames.rendered))
         record = saved_output.record(reply, reply.request)
         with self.transcript.lock:
             self.reply = reply

@@ -7,8 +7,7 @@ A ``ChatTurn`` is derived from an exchange, a ``LiveTurn`` shows the answer that
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 from uuid import uuid4
@@ -21,12 +20,10 @@ from claude_nb.conversation.history import THINKING_LEFT_OUT, Exchange, label
 from claude_nb.errors import InputError
 from claude_nb.render import chat as render
 from claude_nb.reply import Reply
-from claude_nb.streaming.block import Block
+from claude_nb.streaming.block import as_dict, as_string
 from claude_nb.streaming.record import Spent
 from claude_nb.views import protocol
-from claude_nb.views.confirmation import Confirmation
-from claude_nb.views.frames import Frames
-from claude_nb.views.pace import Pace
+from claude_nb.views.frames import FramesView
 from claude_nb.views.protocol import Op
 
 At = tuple[int, int]  # the number of a version, from 1, and how many there are
@@ -74,7 +71,7 @@ class ChatTurn:
 
 
 @dataclass(eq=False)
-class LiveTurn:
+class LiveTurn(FramesView):
     """The question that is being answered, and the view in which its answer grows.
 
     Where the conversation keeps nothing of the answer, it remains as the turn that failed.
@@ -83,10 +80,6 @@ class LiveTurn:
         turn: The question, with its answer once that has ended.
         asked: It, and how it is asked.
         lock: That of the chat.
-        post: Sends the page an operation.
-        reply: The answer as it grows, or None before the request is sent.
-        frames: What the page has been sent of it.
-        confirmation: Asks the reader about calls of tools.
         ended: Set when the answer has ended, or the question could not be sent.
         id: Its name in the conversation, or an empty text before the request is sent.
     """
@@ -94,17 +87,18 @@ class LiveTurn:
     turn: ChatTurn
     asked: question.Question
     lock: threading.RLock
-    post: Callable[[Op], object]
-    reply: Reply | None = None
-    frames: Frames = field(default_factory=Frames)
+    _post: Callable[[Op], object]
     ended: threading.Event = field(default_factory=threading.Event)
     id: str = ""
-    _pace: Pace = field(default_factory=Pace)
     _stream: Stream | None = None
     _stopped: bool = False
 
     def __post_init__(self) -> None:
-        self.confirmation = Confirmation(self._show)
+        super().__init__(self.lock)
+
+    def send_frame(self, frame: dict[str, object]) -> None:
+        """Send the page a frame of the answer in this turn."""
+        self._post(protocol.frame(self.turn.key, frame))
 
     def begin(self, stream: Stream, reply: Reply) -> Self:
         """Show this reply from now on."""
@@ -122,31 +116,6 @@ class LiveTurn:
             self._stopped = True
             if self._stream is not None:
                 self._stream.stop()
-
-    def frame(self, reply: Reply, now: float) -> float:
-        """Send the page what has changed: see ``views.painter.View``, as for the next two."""
-        with self.lock:
-            start = time.perf_counter()
-            message = self.frames.next(reply, now)
-            if message is not None:
-                self.post(protocol.frame(self.turn.key, message))
-        return self._pace.pause(start, self.frames.open_units)
-
-    def confirm(self, call: Block) -> bool | None:
-        """Ask on the page whether a call may run, and wait for the answer."""
-        return self.confirmation.ask(call)
-
-    def settle(self, reply: Reply) -> None:
-        """Send the last frame."""
-        self.confirmation.withdraw()
-        self.frame(reply, reply.ended or time.monotonic())
-
-    def _show(self, call: Block | None) -> None:
-        """Show the buttons for a call, or none; no frame follows an answer that has ended."""
-        with self.lock:
-            if self.reply is not None and self.turn.answer is None:
-                self.frames.confirming = call
-                self.frame(self.reply, time.monotonic())
 
 
 class Transcript:
@@ -188,9 +157,7 @@ class Transcript:
         """The turns, each with its number among its versions and how many there are."""
         with self.lock:
             live, last = self.live, self.after
-            versions: dict[Exchange | None, list[Exchange]] = {}
-            for exchange in self.conversation.exchanges:
-                versions.setdefault(exchange.parent, []).append(exchange)
+            versions = self.conversation.following
             found = []
             for exchange in last.branch if last else []:
                 turn = self._turns.get(exchange.id) or ChatTurn.of(exchange)
@@ -198,7 +165,7 @@ class Transcript:
                 same = versions[exchange.parent]
                 found.append((turn, (same.index(exchange) + 1, len(same))))
             if live is not None:  # it may be in the conversation already
-                count = sum(exchange.id != live.id for exchange in versions.get(last, [])) + 1
+                count = sum(exchange.id != live.id for exchange in versions[last]) + 1
                 found.append((live.turn, (count, count)))
             return found
 
@@ -291,33 +258,27 @@ class Transcript:
         with self.lock:
             self.check_idle()
             turn = self.turn(key)
-            exchanges = self.conversation.exchanges
-            versions = [exchange for exchange in exchanges if exchange.parent is turn.after]
+            following = self.conversation.following
+            versions = following[turn.after]
             turns = [self._turns.get(exchange.id) for exchange in versions]
             wanted = (turns.index(turn) if turn in turns else len(turns)) + by
             if not 0 <= wanted < len(versions):
                 return
             self.live = None
-        self.conversation.go_to(_newest_below(versions[wanted], exchanges))
+        end = versions[wanted]
+        while following[end]:  # the newest turns of that branch
+            end = following[end][-1]
+        self.conversation.go_to(end)
 
     def take_over(self, records: Iterable[saved_notebook.Record]) -> None:
         """Keep the records of a saved notebook, to save them again."""
         with self.lock:
             for record in records:
-                turn = record.data.get("turn")
-                if not isinstance(turn, dict) or not isinstance(turn.get("id"), str):
-                    continue
-                name, id_ = turn.get("conversation"), turn["id"]
-                if name != self.conversation.name or id_ in self._records:  # or shown twice
+                turn = as_dict(record.data.get("turn"))
+                name, id_ = turn.get("conversation"), as_string(turn.get("id"))
+                # A turn may be shown twice.
+                if not id_ or name != self.conversation.name or id_ in self._records:
                     continue
                 self._records[id_] = record.data
                 if (spent := Spent.of(record.data)) is not None:
                     self._charge(spent.cost)
-
-
-def _newest_below(exchange: Exchange, exchanges: Sequence[Exchange]) -> Exchange:
-    """The end of the branch that goes on from an exchange with the newest of what follows."""
-    end = exchange
-    while following := [other for other in exchanges if other.parent is end]:
-        end = following[-1]
-    return end

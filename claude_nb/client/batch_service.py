@@ -17,6 +17,7 @@ from typing import Any
 from claude_nb.client.connection import Connection
 from claude_nb.client.explain import explain, is_simulator
 from claude_nb.errors import ClaudeError, InputError, MalformedError, RequestError
+from claude_nb.streaming.block import as_dict
 
 MAX_REQUESTS = 100_000
 MAX_BYTES = 256_000_000
@@ -120,8 +121,7 @@ async def newest(connection: Connection, limit: int = 20) -> list[Status]:
         ClaudeError: The server did not say.
     """
     page, simulated = await _ask(connection, "get", f"{_PATH}?limit={limit}")
-    found = page.get("data") if isinstance(page, dict) else None
-    return [_status(item, simulated) for item in found or ()]
+    return [_status(item, simulated) for item in as_dict(page).get("data") or ()]
 
 
 async def results(connection: Connection, batch_id: str) -> AsyncGenerator[bytes, None]:
@@ -203,15 +203,15 @@ def _explained() -> Iterator[None]:
 
 
 def _status(data: Any, simulated: bool) -> Status:  # noqa: FBT001
-    found = data if isinstance(data, dict) else {}
+    found = as_dict(data)
     batch_id, state = found.get("id"), found.get("processing_status")
     if not isinstance(batch_id, str) or not isinstance(state, str):
         raise MalformedError(
             "The server's answer is not a batch.",
             "If a gateway or proxy stands between, it may not know batches.",
         )
-    counts = found.get("request_counts")
-    known = {name: counts.get(name) if isinstance(counts, dict) else 0 for name in _COUNTED}
+    counts = as_dict(found.get("request_counts"))
+    known = {name: counts.get(name) for name in _COUNTED}
     counts = {name: n if isinstance(n, int) and n > 0 else 0 for name, n in known.items()}
     created, archived = _time(found.get("created_at")), found.get("archived_at") is not None
     return Status(batch_id, state, counts, created, archived=archived, simulated=simulated)

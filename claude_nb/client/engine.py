@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -126,7 +126,6 @@ class Runner(Protocol):
         Raises:
             ClaudeError: The reply cannot go on.
         """
-        ...
 
 
 class Stream:
@@ -364,20 +363,17 @@ class Stream:
 
     def __iter__(self) -> Iterator[StreamEvent]:
         seen, finished = 0, False
-        try:
+        with self._read():
             while not finished:
                 self.wait(seen)
                 finished, new = self.done, self.events[seen:]
                 seen += len(new)
                 yield from new
-        finally:
-            self._leave()
-        self._check()
 
     async def __aiter__(self) -> AsyncIterator[StreamEvent]:
         loop = asyncio.get_running_loop()
         seen, finished = 0, False
-        try:
+        with self._read():
             while not finished:
                 arrived = asyncio.Event()
                 wake = partial(loop.call_soon_threadsafe, arrived.set)
@@ -390,14 +386,14 @@ class Stream:
                 seen += len(new)
                 for event in new:
                     yield event
+
+    @contextmanager
+    def _read(self) -> Iterator[None]:
+        """Stop the stream when its reader leaves, and raise what ``ended`` raised."""
+        try:
+            yield
         finally:
-            self._leave()
-        self._check()
-
-    def _leave(self) -> None:
-        self._left = True
-        self.stop()
-
-    def _check(self) -> None:
+            self._left = True
+            self.stop()
         if self._error is not None:
             raise self._error

@@ -76,7 +76,7 @@ def partial_text(progress: Progress) -> str:
 
 
 def continued(request: Request, progress: Progress, *, quoted: bool) -> Request:
-    """The request that goes on from what came of a request.
+    """The request that continues a broken-off reply.
 
     The text so far is sent as the assistant's turn, followed by the instruction to continue; where
     a model still continues its own last turn (prefill), without that instruction. Thinking and
@@ -85,7 +85,7 @@ def continued(request: Request, progress: Progress, *, quoted: bool) -> Request:
 
     Args:
         request: The request.
-        progress: What came of it.
+        progress: The reply so far.
         quoted: Whether to put the text into the user's turn instead, for a server that refuses
             the other form.
     """
@@ -107,7 +107,7 @@ def unpaused(request: Request, progress: Progress) -> Request:
 
     Args:
         request: The request.
-        progress: What came of it. If it was broken off before the pause, its thinking is left out.
+        progress: The reply so far. If it was broken off before the pause, its thinking is left out.
     """
     blocks = dict.fromkeys(block for message in progress.round for block in message.content)
     content = [block.to_dict() for block in blocks if not turns.is_blank(block)]

@@ -37,7 +37,6 @@ class Source(Protocol):
 
     def params(self, request: Request) -> dict[str, Any]:
         """What is sent for ``request``: the arguments of the SDK's ``messages.create``."""
-        ...
 
     def events(self, request: Request) -> AsyncGenerator[Any, None]:
         """What happens after ``request`` is sent, as it happens.
@@ -48,7 +47,6 @@ class Source(Protocol):
         Raises:
             Exception: What ended the stream early; ``explain`` makes a ``ClaudeError`` of it.
         """
-        ...
 
 
 class ApiSource:
@@ -93,7 +91,7 @@ class Warming(ApiSource):
     """
 
     def params(self, request: Request) -> dict[str, Any]:
-        """The system prompt and the prompt of the request, and no room for an answer."""
+        """The system prompt and the prompt of the request, with ``max_tokens`` 0."""
         params = request.params()
         messages = [{"role": "user", "content": request.prompt}]
         kept = {name: params[name] for name in ("model", "system")}

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from uuid import uuid4
 from claude_nb.errors import InputError
 from claude_nb.request.place import Place
 from claude_nb.request.request import Request, TurnId
-from claude_nb.request.system import System, texts
+from claude_nb.request.system import System
 from claude_nb.streaming import turns
 from claude_nb.streaming.progress import Progress
 from claude_nb.tools.tools import Tools
@@ -35,6 +36,8 @@ MAX_NAME = 60
 
 THINKING_LEFT_OUT = "earlier thinking left out: signed for another prompt, tools or server"
 """The note on a turn before which signed thinking stands that is not sent."""
+
+Bound = tuple[tuple[str | None, ...], tuple[dict[str, Any], ...]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,6 +149,14 @@ class History:
         """The current branch, from the beginning to the head."""
         return self.head.branch if self.head else []
 
+    @property
+    def following(self) -> defaultdict[Exchange | None, list[Exchange]]:
+        """What follows each exchange, in the order of ``exchanges``; after None, what begins."""
+        found = defaultdict(list)
+        for exchange in self.exchanges:
+            found[exchange.parent].append(exchange)
+        return found
+
     def number(self, exchange: Exchange) -> int:
         """The number of an exchange, from 1, in the order of ``exchanges``."""
         return self.exchanges.index(exchange) + 1
@@ -153,7 +164,7 @@ class History:
     def messages(self) -> list[dict[str, Any]]:
         """The current branch as the messages that the API takes, each turn as it came."""
         head = self.head
-        return _messages(head.branch, _bound(head), head.origin) if head else []
+        return _messages(head.branch, _bound(head.system, head.tools), head.origin) if head else []
 
     @contextmanager
     def asking(self) -> Iterator[None]:
@@ -203,15 +214,12 @@ class History:
             parent = None if new else after or self._parent(place)
             left = [] if new or after else self._left_behind(parent, place)
         earlier = parent.branch if parent else []
-        system = request.system
-        if system is None:
-            system = parent.system if parent else None
-        if system is None:
-            system = self.system or ""
+        systems = (request.system, parent.system if parent else None, self.system)
+        system = next((given for given in systems if given is not None), "")
         tools = request.tools
         if not tools and parent is not None:  # what was called before must stay defined
             tools = parent.tools
-        sent = _messages(earlier, (texts(system), tools or ()), origin)
+        sent = _messages(earlier, _bound(system, tools or ()), origin)
         about = [self.name] if self.name != NOTEBOOK else []
         about += [f"turn {len(earlier) + 1} · {len(earlier)} earlier sent"] if earlier else []
         notes = [" · ".join(about)] if about else []
@@ -330,13 +338,14 @@ class History:
             count = len(self.exchanges)
             there_are = f"There are 1 to {count}." if count else "Nothing has been said yet."
             raise InputError(f"There is no exchange {number} in {self.name}.", there_are)
-        return self.go_to(self.exchanges[number - 1])
+        exchange = self.exchanges[number - 1]
+        self.go_to(exchange)
+        return exchange
 
-    def go_to(self, exchange: Exchange) -> Exchange:
-        """Go on from an exchange of the tree."""
+    def go_to(self, exchange: Exchange | None) -> None:
+        """Go on from an exchange of the tree, or for None from its beginning."""
         self._move(exchange)
         self._changed()
-        return exchange
 
     def undo(self) -> Exchange:
         """Go back to before the newest exchange of the branch, and return that exchange.
@@ -354,29 +363,18 @@ class History:
 
     def new(self) -> None:
         """Begin anew; the exchanges stay in the tree."""
-        self._move(None)
-        self._changed()
+        self.go_to(None)
 
     def _move(self, head: Exchange | None) -> None:
         with self.lock:
             self.head, self._moved = head, True
 
     def _parent(self, place: Place) -> Exchange | None:
-        again = self._again(place)
-        return again.parent if again else self.head
-
-    def _again(self, place: Place) -> Exchange | None:
-        """The first turn on the branch that an earlier run of the same cell asked."""
-        if not place.cell:
-            return None
-        return next(
-            (
-                e
-                for e in self.branch
-                if e.place.cell == place.cell and e.place.execution != place.execution
-            ),
-            None,
-        )
+        """The head, or what precedes the first turn that an earlier run of the same cell asked."""
+        for e in self.branch if place.cell else ():
+            if e.place.cell == place.cell and e.place.execution != place.execution:
+                return e.parent
+        return self.head
 
     def _left_behind(self, parent: Exchange | None, place: Place) -> list[Exchange]:
         branch = self.branch
@@ -401,10 +399,9 @@ def _messages(branch: Sequence[Exchange], bound: Bound, origin: str | None) -> l
     """A branch as the messages before a turn with that system prompt and those tools."""
     # Thinking is valid as long as nothing before it has changed: back to the last change of the
     # system prompt or the tools, and never further, even if an earlier one comes back.
-    changed = 0
-    for position, (one, other) in enumerate(pairwise([*map(_bound, branch), bound]), 1):
-        if one != other:
-            changed = position
+    bounds = [*(_bound(exchange.system, exchange.tools) for exchange in branch), bound]
+    pairs = enumerate(pairwise(bounds), 1)
+    changed = max((number for number, (one, other) in pairs if one != other), default=0)
     messages: list[dict[str, Any]] = []
     for position, exchange in enumerate(branch):
         content = exchange.content
@@ -425,10 +422,6 @@ def _bytes(definitions: Sequence[dict[str, Any]]) -> str:
     return json.dumps(definitions, sort_keys=True)
 
 
-Bound = tuple[tuple[str, ...] | None, tuple[dict[str, Any], ...]]
-"""What thinking is bound to beside the messages: the system prompt, if it is known, and tools."""
-
-
-def _bound(exchange: Exchange) -> Bound:
-    system = exchange.system
-    return None if system is None else texts(system), exchange.tools
+def _bound(system: str | System | None, tools: tuple[dict[str, Any], ...]) -> Bound:
+    """What thinking is bound to beside the messages: the texts of the system prompt, and tools."""
+    return system.texts if isinstance(system, System) else (system,), tools

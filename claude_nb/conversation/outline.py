@@ -32,11 +32,9 @@ def tree(history: History) -> str:
     count = len(history.exchanges)
     turns = f"{count} exchange{'s' if count > 1 else ''}"
     lines = [f"{history.name} · {turns}, {len(branch)} on the current branch"]
-    children: dict[Exchange | None, list[Exchange]] = {}
-    for exchange in history.exchanges:
-        children.setdefault(exchange.parent, []).append(exchange)
+    following = history.following
     numbers = {exchange: number for number, exchange in enumerate(history.exchanges, 1)}
-    waiting = deque((exchange, 0) for exchange in _order(children.get(None, []), branch))
+    waiting = deque((exchange, 0) for exchange in _order(following[None], branch))
     while waiting:
         exchange, depth = waiting.popleft()
         mark = "●" if exchange in branch else "○"
@@ -47,7 +45,7 @@ def tree(history: History) -> str:
         asked = clean(first_words(exchange.prompt, 40))
         answer = clean(first_words(_MARKS.sub("", exchange.text), 28))
         lines.append(f"{indent}{mark} {numbers[exchange]}  {where}{asked}{along} → {answer}{here}")
-        follow = _order(children.get(exchange, []), branch)
+        follow = _order(following[exchange], branch)
         # The last one goes on below its parent; those before it were left, and stand aside.
         steps = [depth + 1] * (len(follow) - 1) + [depth] * bool(follow)
         waiting.extendleft(reversed([*zip(follow, steps, strict=True)]))

@@ -18,6 +18,7 @@ from typing import Any
 from claude_nb.errors import InputError
 from claude_nb.request import files
 from claude_nb.request.place import shell
+from claude_nb.streaming.block import as_dict, as_string
 from claude_nb.streaming.record import VERSION
 
 MAX_BYTES = 100_000_000
@@ -127,7 +128,7 @@ def _cells(path: Path) -> list[Any]:
         notebook = json.loads(data)
     except (ValueError, RecursionError):  # not JSON, not text, or nested without end
         raise InputError(f"{path} is not a notebook: it is not JSON.") from None
-    found = notebook if isinstance(notebook, dict) else {}
+    found = as_dict(notebook)
     if isinstance(found.get("cells"), list):
         return list(found["cells"])
     if isinstance(found.get("worksheets"), list):  # nbformat 3, of before 2015
@@ -163,9 +164,8 @@ def _records(cell: dict[str, Any], chats: list[str]) -> Iterator[Any]:
         if not isinstance(replies, list):
             yield record
             continue
-        chat = record.get("chat")
-        if isinstance(chat, dict) and isinstance(chat.get("conversation"), str):
-            chats.append(chat["conversation"])
+        if name := as_string(as_dict(record.get("chat")).get("conversation")):
+            chats.append(name)
         yield from replies
 
 

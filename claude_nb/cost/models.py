@@ -143,6 +143,10 @@ def own_prices() -> tuple[str, frozenset[str]]:
     return path, frozenset(_own_models(path)) if path else frozenset()
 
 
+# What it raises is not kept: a file that was put right is read again.
+_own_models = lru_cache(maxsize=8)(price_file.read)
+
+
 @cache
 def _data() -> dict[str, Any]:
     text = resources.files("claude_nb.cost").joinpath("models.json").read_text(encoding="utf-8")
@@ -172,13 +176,7 @@ def _table(path: str) -> dict[str, ModelFacts]:
 @cache
 def _unpriced() -> dict[str, ModelFacts]:
     """All models without their prices: the user said that they are others, and not which."""
-    known = {model_id: _facts(model_id, entry) for model_id, entry in _data()["models"].items()}
-    return {model_id: replace(model, prices=()) for model_id, model in known.items()}
-
-
-@lru_cache(maxsize=8)  # what it raises is not kept: a file that was put right is read again
-def _own_models(path: str) -> dict[str, dict[str, Any]]:
-    return price_file.read(path)
+    return {model_id: replace(model, prices=()) for model_id, model in _table("").items()}
 
 
 def _facts(model_id: str, entry: dict[str, Any]) -> ModelFacts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, astuple, dataclass
 
 from claude_nb.cost.models import ModelFacts, Price
 from claude_nb.cost.usage import MILLION, Usage, add
@@ -40,19 +40,17 @@ class Savings:
         total = used.total_input_tokens
         price = known.price_for(total) if known and total is not None else None
         read, written = used.cache_read_tokens, used.cache_write_tokens
-        if price is None:
-            costs = [0.0 if tokens == 0 else None for tokens in (read, written, read, written)]
-            return cls(read, written, *costs)
+        rates: dict[str, float | None] = asdict(price) if price else {}
         return cls(
             read,
             written,
-            _dollars(read, price.cache_read),
+            _dollars(read, rates.get("cache_read")),
             add(
-                _dollars(used.cache_write_5m_tokens, price.cache_write_5m),
-                _dollars(used.cache_write_1h_tokens, price.cache_write_1h),
+                _dollars(used.cache_write_5m_tokens, rates.get("cache_write_5m")),
+                _dollars(used.cache_write_1h_tokens, rates.get("cache_write_1h")),
             ),
-            _dollars(read, price.input),
-            _dollars(written, price.input),
+            _dollars(read, rates.get("input")),
+            _dollars(written, rates.get("input")),
         )
 
     def __add__(self, other: Savings) -> Savings:

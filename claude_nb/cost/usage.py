@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import astuple, dataclass
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -19,6 +20,12 @@ _MOST = 10**12
 def add(a: T | None, b: T | None) -> T | None:
     """The sum of two numbers; None if one of them is None, which is unknown."""
     return None if a is None or b is None else a + b
+
+
+def known(compute: Callable[[Any], float], values: Iterable[float | None]) -> float | None:
+    """Compute something from numbers; None if one of them is not known."""
+    numbers = list(values)
+    return None if None in numbers else compute(numbers)
 
 
 @dataclass(frozen=True, slots=True)

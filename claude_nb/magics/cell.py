@@ -25,7 +25,7 @@ from claude_nb.reply import Reply
 from claude_nb.tools.tools import Tools
 
 _OF_TOOLS = ("eager", "confirm", "tool_timeout", "max_turns")
-"""Options that say how tools are called."""
+"""Options for how tools are called."""
 
 _COMPARED = ("model", "effort", "system")
 """Options that may be given several times: the replies then stand side by side."""
@@ -34,19 +34,19 @@ _COMPARED = ("model", "effort", "system")
 def run(
     shell: InteractiveShell, line: str, cell: str | None, defaults: Mapping[str, Any]
 ) -> Reply | Comparison | None:
-    """Ask what a cell or a line asks.
+    """Ask the question of a cell or a line.
 
     Args:
-        shell: Where it stands.
+        shell: The shell in which it runs.
         line: What follows the magic's name.
         cell: The lines below, or None for a line.
-        defaults: Arguments of ``Question.of`` for what no option says.
+        defaults: Arguments of ``Question.of`` that apply unless an option is given.
 
     Returns:
         The reply to a line, or several that were asked side by side; None for a cell.
 
     Raises:
-        InputError: It cannot be asked so; nothing was sent.
+        InputError: The question cannot be sent; nothing was sent.
         ClaudeError: It failed, was dropped or was stopped.
     """
     given, prompt = options.parse(line, shell.user_ns)
@@ -90,7 +90,7 @@ def _ask(question: Question, asked: Sequence[Variant], *, background: bool) -> A
 
 
 def _variants(given: dict[str, Any], defaults: Mapping[str, Any]) -> list[Variant]:
-    """What is to stand side by side: nothing, unless an option is given several times."""
+    """The variants to compare: none, unless an option is given several times."""
     chosen = {name: given.pop(name) for name in _COMPARED if name in given}
     if any(len(values) > 1 for values in chosen.values()):
         return variants(*(chosen.get(name, (defaults.get(name),)) for name in _COMPARED))
@@ -99,7 +99,7 @@ def _variants(given: dict[str, Any], defaults: Mapping[str, Any]) -> list[Varian
 
 
 def _check_alone(what: str, given: dict[str, Any], *, insert: bool) -> None:
-    """Refuse what needs a cell that waits for one reply; without -c it is of no conversation."""
+    """Refuse options for a cell that waits for one reply; without -c there is no conversation."""
     if insert:
         raise InputError(
             f"--insert does not go with {what}.",
@@ -137,7 +137,7 @@ def _expected(question: Question, asked: Sequence[Variant]) -> Table:
 def _question(
     shell: InteractiveShell, prompt: str, given: dict[str, Any], defaults: Mapping[str, Any]
 ) -> Question:
-    """The question of a cell; what its options say goes before the defaults."""
+    """The question of a cell; its options override the defaults."""
     cells, failed = given.pop("cells", None), given.pop("error", False)
     included = [context.cells(shell, cells)] if cells else []
     included += [context.error(shell)] if failed else []
@@ -155,7 +155,7 @@ def _question(
 
 
 def _tools(given: dict[str, Any]) -> dict[str, Any]:
-    """The tools and the answer's form; the options that say so are taken out of ``given``."""
+    """The tools and the answer's form; their options are taken out of ``given``."""
     how = {name: given.pop(name) for name in _OF_TOOLS if name in given}
     found: dict[str, Any] = {"output": given.pop("json")} if "json" in given else {}
     if "tools" in given:

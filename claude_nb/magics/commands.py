@@ -20,14 +20,14 @@ from claude_nb import __version__
 from claude_nb.asking import asking, jobs
 from claude_nb.asking.conversation import Conversation
 from claude_nb.batches.batch import recent
-from claude_nb.client.connection import list_models
+from claude_nb.client.connection import Connection, list_models
 from claude_nb.client.engine import call
 from claude_nb.conversation import export, outline, restore, saved_notebook
 from claude_nb.conversation.history import NOTEBOOK, Exchange, History, first_words
 from claude_nb.conversation.restore import SavedConversation
 from claude_nb.errors import ClaudeError, InputError, StoppedError, redact
 from claude_nb.magics import options, reports
-from claude_nb.magics.options import Option
+from claude_nb.magics.options import Option, Value
 from claude_nb.recording.matching import PARTS
 from claude_nb.recording.replay import Recorder, RecordingStore
 from claude_nb.render import labels
@@ -123,10 +123,6 @@ def _print_key() -> None:
     print(f"key: {asking.session.key_source}")  # noqa: T201
 
 
-def _batches() -> object:
-    return recent()
-
-
 def _key() -> None:
     try:
         key = getpass("API key (not shown, kept in memory only): ").strip()
@@ -136,7 +132,7 @@ def _key() -> None:
         ) from None
     if not key or not key.isascii() or not key.isprintable() or " " in key:
         raise InputError("That is not a key; the one in use has not changed.")
-    asking.session.use_key(key)
+    asking.session.connect(Connection(api_key=key))
     _print_key()
 
 
@@ -145,7 +141,8 @@ def _connect(url: str, *, key_env: str = "", model: str = "") -> None:
     if url == "off":
         asking.session.disconnect()
     else:
-        asking.session.connect(_address(url), key_env=key_env, model=model)
+        connection = Connection(base_url=_address(url), key_env=key_env)
+        asking.session.connect(connection, model=model)
     _print_key()
     if url != "off" and not model:
         print(_choose_model())  # noqa: T201
@@ -257,7 +254,8 @@ def _budget(limit: str = "") -> None:
     if limit == "off":
         asking.session.budget = None
     elif limit:
-        asking.session.budget = Budget(options.dollars(limit), asking.session.ledger.spent)
+        usd = options.read_dollars(Value(limit, quoted=False), {})
+        asking.session.budget = Budget(usd, asking.session.ledger.spent)
     budget = asking.session.budget
     if budget is None:
         print("No budget set.")  # noqa: T201
@@ -398,7 +396,7 @@ COMMANDS = {
         reports.usage,
     ),
     "models": Command("", "the models, what they take and what they cost", reports.models),
-    "batches": Command("", "your most recent batches, to resume", _batches),
+    "batches": Command("", "your most recent batches, to resume", recent),
     "key": Command("", "enter an API key, unseen; it is kept in memory only", _key),
     "connect": Command(
         "URL|off",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 import math
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -58,50 +59,42 @@ def _each(value: Value, _variables: Mapping[str, Any]) -> tuple[str, ...]:
     return (value.text,)
 
 
-def read_number(value: Value, _variables: Mapping[str, Any]) -> int:
-    """A whole number."""
-    with suppress(ValueError):
-        return int(value.text.replace("_", "").replace(",", ""))
-    raise InputError(f"A whole number is needed, not {value.text!r}.")
+def _number(convert: Callable[[str], Any], takes: str) -> Callable[[Value, Mapping[str, Any]], Any]:
+    """Make a reader of numbers; ``convert`` raises a ``ValueError`` for what is none."""
+
+    def read(value: Value, _variables: Mapping[str, Any]) -> Any:
+        with suppress(ValueError):
+            return convert(value.text)
+        raise InputError(f"It takes {takes}, not {value.text!r}.")
+
+    return read
 
 
-def read_factor(value: Value, _variables: Mapping[str, Any]) -> float:
-    """A number above 0."""
-    with suppress(ValueError):
-        if (factor := float(value.text)) > 0:
-            return factor
-    raise InputError(f"It takes a factor above 0, such as 0.2, not {value.text!r}.")
+def _whole(text: str) -> int:
+    return int(text.replace(",", ""))
+
+
+def _above_0(text: str, most: float = math.inf) -> float:
+    if 0 < (number := float(text)) <= most:
+        return number
+    raise ValueError(text)
+
+
+read_number = _number(_whole, "a whole number")
+read_factor = _number(_above_0, "a factor above 0, such as 0.2")
+read_dollars = _number(
+    lambda text: _above_0(text.removeprefix("$"), sys.float_info.max),
+    "a sum in USD above 0, such as 0.50",
+)
+_seconds = _number(lambda text: float(text.removesuffix("s")), "a number of seconds")
+_thinking = _number(
+    lambda text: text if text in ("on", "off") else _whole(text), "on, off or a number of tokens"
+)
 
 
 def read_names(value: Value, _variables: Mapping[str, Any]) -> tuple[str, ...]:
     """Names with commas between them."""
     return tuple(name.strip() for name in value.text.split(","))
-
-
-def dollars(text: str) -> float:
-    """A sum in USD, as it was typed."""
-    with suppress(ValueError):
-        if 0 < (usd := float(text.removeprefix("$"))) < math.inf:
-            return usd
-    raise InputError(f"It takes a sum in USD above 0, such as 0.50, not {text!r}.")
-
-
-def _dollars(value: Value, _variables: Mapping[str, Any]) -> float:
-    return dollars(value.text)
-
-
-def _seconds(value: Value, _variables: Mapping[str, Any]) -> float:
-    with suppress(ValueError):
-        return float(value.text.removesuffix("s"))
-    raise InputError(f"It takes a number of seconds, not {value.text!r}.")
-
-
-def _thinking(value: Value, variables: Mapping[str, Any]) -> str | int:
-    if value.text in ("on", "off"):
-        return value.text
-    with suppress(InputError):
-        return read_number(value, variables)
-    raise InputError(f"It takes on, off or a number of tokens, not {value.text!r}.")
 
 
 def _variable(name: str, variables: Mapping[str, Any], otherwise: str) -> Any:
@@ -179,7 +172,7 @@ OPTIONS = (
     Option("new", "", "", "begin the conversation anew", _switch),
     Option("once", "", "", "ask outside of any conversation", _switch),
     Option("no-stream", "", "", "ask without streaming: all of it comes at the end", _switch),
-    Option("max-cost", "", "USD", "send nothing that could cost more", _dollars),
+    Option("max-cost", "", "USD", "send nothing that could cost more", read_dollars),
     Option("dry-run", "", "", "count what would be sent, and what it could cost", _switch),
     Option("out", "o", "NAME", "keep the reply in this variable", _identifier),
     Option("events", "", "", "show the events of the stream below, as they come", _switch),

@@ -14,7 +14,8 @@ from claude_nb.errors import ClaudeError, InputError, redact
 from claude_nb.render import labels
 from claude_nb.render.chart import Chart
 from claude_nb.render.markdown.characters import clean
-from claude_nb.render.table import Table, total
+from claude_nb.render.table import Table
+from claude_nb.render.usage import IN_SUMS, sums
 from claude_nb.request.request import EFFORTS
 from claude_nb.session.ledger import Entry
 from claude_nb.session.session import session
@@ -83,7 +84,7 @@ def usage(*words: str) -> Report:
         rows += [_used(_name(group[-1], by) + mark, group) for group in groups.values()]
         if len(groups) > 1:
             rows.append(_used(f"all{mark}", chosen))
-    heads = (by, "requests", "input", "cache write", "cache read", "output", "cost")
+    heads = (by, "requests", *IN_SUMS)
     table = Table(heads, rows, _usage_note(entries) if rows else "No requests yet.")
     return Report((table, Chart([(entry.when, entry.usage) for entry in entries])))
 
@@ -105,16 +106,8 @@ def _name(entry: Entry, by: str) -> str:
 
 
 def _used(name: str, entries: Sequence[Entry]) -> tuple[str, ...]:
-    used = [entry.usage for entry in entries]
-    return (
-        name,
-        labels.count(sum(entry.requests for entry in entries)),
-        total([usage.input_tokens for usage in used], labels.count),
-        total([usage.cache_write_tokens for usage in used], labels.count),
-        total([usage.cache_read_tokens for usage in used], labels.count),
-        total([usage.output_tokens for usage in used], labels.count),
-        total([entry.cost for entry in entries], labels.money),
-    )
+    used, costs = [entry.usage for entry in entries], [entry.cost for entry in entries]
+    return name, labels.count(sum(entry.requests for entry in entries)), *sums(used, costs)
 
 
 def _usage_note(entries: Iterable[Entry]) -> str:

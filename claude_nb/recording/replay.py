@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import AsyncGenerator, Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -97,11 +97,10 @@ class RecordingStore:
         self.speed = speed
         self.name = name
         self.requests = [r for recording in recordings for r in recorded_requests(recording)]
-        self._played: Counter[str] = Counter()
-        self._found: dict[tuple[str, ...], dict[str, list[RecordedRequest]]] = {}
+        self._found: dict[tuple[str, ...], dict[str, deque[RecordedRequest]]] = {}
         for request in self.requests:
             without = request.recording.left_out
-            found = self._found.setdefault(without, defaultdict(list))
+            found = self._found.setdefault(without, defaultdict(deque))
             found[digest(canonical(request.sent.data.params, without))].append(request)
 
     @classmethod
@@ -148,8 +147,8 @@ class RecordingStore:
         for without, found in self._found.items():
             asked = digest(canonical(params, without))
             if asked in found:
-                self._played[asked] += 1
-                return found[asked][(self._played[asked] - 1) % len(found[asked])]
+                found[asked].rotate(-1)
+                return found[asked][-1]
         raise InputError(
             f"This request has no recording in {self.name}.",
             "%claude_nb replay off asks the API again, %claude_nb record keeps what it says.",

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from claude_nb.cost.usage import Usage
 from claude_nb.errors import redact
 from claude_nb.render import colours, labels
-from claude_nb.render.html import QUIET, badge, dot, notes, pane, text
+from claude_nb.render.html import QUIET, notes, pane, root, status_line, text
 from claude_nb.render.markdown.characters import brief, clean
-from claude_nb.render.markdown.markdown import ROOT_CLASSES
 from claude_nb.render.table import Table
+from claude_nb.render.usage import IN_SUMS, sums
 from claude_nb.streaming.progress import Outcome
 
 _WIDTH = 320
@@ -73,13 +73,8 @@ def mimebundle(picture: Picture) -> dict[str, str]:
 
 def html(picture: Picture) -> str:
     """A batch as HTML: safe in a trusted cell, whole in one that is not."""
-    mark = badge() if picture.simulated else ""
-    head = (
-        f'<p style="margin:0 0 4px;line-height:24px">{dot(picture.mood)}'
-        f"<b>{text(picture.model or 'model unknown')}</b>"
-        f'<span style="{QUIET}"> · {text(_status(picture))}</span>'
-        f"{mark}</p>"
-    )
+    name = picture.model or "model unknown"
+    head = status_line(picture.mood, name, _status(picture), simulated=picture.simulated)
     parts = [head, _bar(picture)]
     if picture.counts:
         parts.append(f'<p style="margin:0 0 8px">{text(_counts(picture))}</p>')
@@ -90,8 +85,7 @@ def html(picture: Picture) -> str:
         count = len(picture.failed) + picture.more
         title = f"<b>{count:,} {'row is' if count == 1 else 'rows are'} not complete</b>"
         parts.append(pane(title, _reasons(picture), is_open=False))
-    parts += [notes(picture.lines)] if picture.lines else []
-    return f'<div class="claude-nb {ROOT_CLASSES}" style="padding-left:5px">{"".join(parts)}</div>'
+    return root(*parts, notes(picture.lines))
 
 
 def plain(picture: Picture) -> str:
@@ -155,20 +149,11 @@ def _counts(picture: Picture) -> str:
 
 
 def _usage(picture: Picture) -> Table:
-    rows: list[tuple[str, ...]] = [
-        (
-            clean(brief(model)),
-            labels.count(usage.input_tokens),
-            labels.count(usage.cache_write_tokens),
-            labels.count(usage.cache_read_tokens),
-            labels.count(usage.output_tokens),
-            labels.money(cost),
-            labels.money(full),
-        )
+    rows = [
+        (clean(brief(model)), *sums([usage], [cost]), labels.money(full))
         for model, usage, cost, full in picture.spent
     ]
-    heads = ("model", "input", "cache write", "cache read", "output", "cost", "one by one")
-    return Table(heads, rows)
+    return Table(("model", *IN_SUMS, "one by one"), rows)
 
 
 def _reasons(picture: Picture) -> str:

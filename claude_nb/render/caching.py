@@ -23,10 +23,8 @@ _TIME = re.compile(r"\b\d{1,2}:\d\d\b|\b\d{4}-\d\d-\d\d\b")
 
 def lines(progress: Progress) -> list[str]:
     """The lines below the usage table, for a reply that used the cache or was meant to."""
-    found = [worth(progress)]
-    if miss := progress.cache_miss:
-        found.append(why(miss))
-    return [line for line in found if line]
+    miss = progress.cache_miss
+    return list(filter(None, [worth(progress), why(miss) if miss else ""]))
 
 
 def worth(progress: Progress) -> str:

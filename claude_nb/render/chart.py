@@ -13,7 +13,8 @@ from datetime import datetime
 
 from claude_nb.cost.usage import Usage
 from claude_nb.render import colours, labels
-from claude_nb.render.html import QUIET, text
+from claude_nb.render.markdown.inline import QUIET, text
+from claude_nb.render.usage import TOKENS
 
 KINDS = {
     "cache read": colours.BLUE,
@@ -78,17 +79,13 @@ class Chart:
         )
 
     def _html(self, bar: Bar) -> str:
+        used = {kind: count for kind, count in zip(KINDS, bar.counts, strict=True) if count}
         boxes = [
             f'<div style="height:{max(1, round(_HEIGHT * count / self._highest))}px;'
-            f'background:{colour}"></div>'
-            for count, colour in zip(bar.counts, KINDS.values(), strict=True)
-            if count
+            f'background:{KINDS[kind]}"></div>'
+            for kind, count in used.items()
         ]
-        counts = ", ".join(
-            f"{kind} {labels.count(count)}"
-            for kind, count in zip(KINDS, bar.counts, strict=True)
-            if count
-        )
+        counts = ", ".join(f"{kind} {labels.count(count)}" for kind, count in used.items())
         style = (
             "display:inline-block;vertical-align:bottom;width:9px;margin-right:2px;"
             "border-bottom:1px solid #888888"
@@ -122,11 +119,5 @@ class Chart:
 
 
 def _bar(used: Sequence[tuple[str, Usage]]) -> Bar:
-    counts = [
-        (u.cache_read_tokens, u.cache_write_tokens, u.input_tokens, u.output_tokens)
-        for _, u in used
-    ]
-    return Bar(
-        datetime.fromisoformat(used[0][0]).astimezone(),
-        tuple(sum(count or 0 for count in kind) for kind in zip(*counts, strict=True)),
-    )
+    counts = tuple(sum(TOKENS[kind](each) or 0 for _, each in used) for kind in KINDS)
+    return Bar(datetime.fromisoformat(used[0][0]).astimezone(), counts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 
@@ -11,7 +11,6 @@ from claude_nb.errors import redact
 from claude_nb.render import html, labels, text
 from claude_nb.render.markdown.characters import MOST, clean
 from claude_nb.render.markdown.markdown import to_html
-from claude_nb.streaming.block import Block
 from claude_nb.streaming.progress import Progress
 
 LONGEST_PROMPT = 20_000
@@ -32,7 +31,7 @@ class Answer:
         html: The answer as HTML.
         markdown: The answer as Markdown.
         plain: The answer as plain text.
-        source: Its words as the model wrote them, for the clipboard.
+        source: Its text as the model wrote it, for the clipboard.
         below: HTML that stands below it: what did not go well.
         usage: The usage table as HTML, or an empty text where nothing is known.
         line: The tokens in a few words.
@@ -51,18 +50,16 @@ class Answer:
     simulated: bool = False
 
 
-def answer(progress: Progress, done: Mapping[Block, html.Rendered] = html.NOTHING) -> Answer:
+def answer(progress: Progress, drawn: html.Drawn = html.NOTHING) -> Answer:
     """Make all forms of a reply that has ended.
 
     Args:
         progress: The reply.
-        done: What has been rendered already, by the (first) block that it shows.
+        drawn: What the page shows of it.
     """
-    note = labels.card(progress)
-    notes = html.notes(progress.notes) if progress.notes else ""
     return Answer(
-        html=notes + html.content(progress, done=done),
-        below=html.card(note) if note else "",
+        html=html.notes(progress.notes) + html.content(progress, drawn),
+        below=html.card(progress),
         usage=html.usage(progress),
         line=_tokens(progress),
         markdown=text.markdown(progress),
@@ -73,27 +70,27 @@ def answer(progress: Progress, done: Mapping[Block, html.Rendered] = html.NOTHIN
     )
 
 
-def answer_of_text(said: str, *, simulated: bool) -> Answer:
-    """Make all forms of an answer of which only the words are known."""
-    said = redact(said)
-    plain = clean(said, prose=True)
+def answer_of_text(source: str, *, simulated: bool) -> Answer:
+    """Make all forms of an answer of which only the text is known."""
+    source = redact(source)
+    plain = clean(source, prose=True)
     return Answer(
-        html=to_html(said[:MOST]),
+        html=to_html(source[:MOST]),
         markdown=text.harmless(text.closed(plain)),
         plain=plain,
-        source=said,
+        source=source,
         simulated=simulated,
     )
 
 
 def question(prompt: str, notes: Iterable[str]) -> str:
-    """A question as HTML, without its frame: its words, and what was put in or sent along."""
-    shown = clean(redact(prompt[:LONGEST_PROMPT]), prose=True).strip()
-    words = _PLACE.sub(lambda place: f"<code>{place[0]}</code>", escape(shown))
+    """A question as HTML, without its frame: its text, and what was inserted or attached."""
+    plain = clean(redact(prompt[:LONGEST_PROMPT]), prose=True).strip()
+    shown = _PLACE.sub(lambda place: f"<code>{place[0]}</code>", escape(plain))
     if (rest := len(prompt) - LONGEST_PROMPT) > 0:
-        words += f"… <i>and {labels.count(rest)} more characters</i>"
+        shown += f"… <i>and {labels.count(rest)} more characters</i>"
     chips = "".join(f' <span style="{_CHIP}">{html.text(note)}</span>' for note in notes)
-    return f'<span style="white-space:pre-wrap">{words}</span>{chips}'
+    return f'<span style="white-space:pre-wrap">{shown}</span>{chips}'
 
 
 def _tokens(progress: Progress) -> str:

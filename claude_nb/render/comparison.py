@@ -6,15 +6,15 @@ ask for the page's width.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 from claude_nb.cost.models import as_of
-from claude_nb.render import html, labels, saved_output, text
-from claude_nb.render.markdown.markdown import ROOT_CLASSES
+from claude_nb.render import html, saved_output, text
 from claude_nb.render.table import Table
-from claude_nb.streaming.block import Block
+from claude_nb.render.usage import OF_REPLY, of_reply
 from claude_nb.streaming.progress import Outcome, Progress
 from claude_nb.streaming.record import of_several
 
@@ -36,38 +36,25 @@ class Side:
 
 
 def page(
-    sides: Sequence[Side],
-    *,
-    now: float | None = None,
-    opened: Container[Block] = frozenset(),
-    done: Mapping[Block, html.Rendered] = html.NOTHING,
+    sides: Sequence[Side], drawn: html.Drawn = html.NOTHING, *, now: float | None = None
 ) -> str:
     """The replies as HTML, and the table below them once all have ended.
 
     Args:
         sides: The replies, in the order of their columns.
+        drawn: What the page shows of them.
         now: While they stream, the time (``time.monotonic()``).
-        opened: As for ``html.reply``.
-        done: As for ``html.reply``.
     """
-    columns = "".join(
-        f'<div style="{_COLUMN}">'
-        f"{html.body(side.reply, now=now, opened=opened, done=done, name=side.name)}</div>"
-        for side in sides
-    )
-    below = table(sides)._repr_html_() if have_ended(sides) else ""
-    return (
-        f'<div class="claude-nb {ROOT_CLASSES}" style="padding-left:5px">'
-        f'<p style="margin:0 0 4px;line-height:24px;{html.QUIET}">{_count(sides)}</p>'
-        f'<div style="{_COLUMNS}">{columns}</div>{below}</div>'
+    bodies = (html.body(side.reply, drawn, now=now, name=side.name) for side in sides)
+    columns = "".join(f'<div style="{_COLUMN}">{each}</div>' for each in bodies)
+    return html.root(
+        f'<p style="{html.STATUS};{html.QUIET}">{len(sides)} side by side</p>'
+        f'<div style="{_COLUMNS}">{columns}</div>',
+        table(sides)._repr_html_() if have_ended(sides) else "",
     )
 
 
-def mimebundle(
-    sides: Sequence[Side],
-    opened: Container[Block] = frozenset(),
-    done: Mapping[Block, html.Rendered] = html.NOTHING,
-) -> dict[str, str]:
+def mimebundle(sides: Sequence[Side], drawn: html.Drawn = html.NOTHING) -> dict[str, str]:
     """The replies for a notebook's output; see ``page``."""
     rows = table(sides)
     marked = [f"**{html.text(side.name)}**\n\n{text.markdown(side.reply)}" for side in sides]
@@ -75,7 +62,7 @@ def mimebundle(
     # Checked as a whole: a link in one part may be defined in another.
     joined = text.harmless("\n\n---\n\n".join([*marked, _marked(rows)]))
     return {
-        "text/html": page(sides, opened=opened, done=done),
+        "text/html": page(sides, drawn),
         "text/markdown": joined,
         "text/plain": "\n\n".join([*plain, repr(rows)]),
     }
@@ -96,32 +83,18 @@ def table(sides: Sequence[Side]) -> Table:
     """The table that compares them; it has columns for the cache if any of them used it."""
     used = [side.reply.usage for side in sides]
     is_cached = any(u.cache_write_tokens or u.cache_read_tokens for u in used)
-    cache = ("cache write", "cache read") if is_cached else ()
-    heads = ("", "input", *cache, "output", "of it thinking", "cost")
-    rows = []
+    lines = [("", *OF_REPLY, "tokens/s")]
+    shown = [is_cached or not head.startswith("cache") for head in lines[0]]
     for side, usage in zip(sides, used, strict=True):
         timing = side.reply.timing
-        cached = (usage.cache_write_tokens, usage.cache_read_tokens) if is_cached else ()
-        counts = (usage.input_tokens, *cached, usage.output_tokens, usage.thinking_tokens)
         rate = timing.tokens_per_second
-        rows.append(
-            (
-                side.name,
-                *map(labels.count, counts),
-                labels.money(side.reply.cost),
-                labels.seconds(timing.first_text),
-                labels.seconds(timing.total),
-                "–" if rate is None else f"{rate:.0f}",
-            )
-        )
+        cells = of_reply(usage, side.reply.cost, timing.first_text, timing.total)
+        lines.append((side.name, *cells, "–" if rate is None else f"{rate:.0f}"))
     notes = [f"Prices as of {as_of()}."]
     if any(side.reply.simulated for side in sides):
         notes.append("Simulated: what real replies of that length would have cost.")
-    return Table((*heads, "first text", "total", "tokens/s"), rows, " ".join(notes))
-
-
-def _count(sides: Sequence[Side]) -> str:
-    return f"{len(sides)} side by side"
+    heads, *rows = (tuple(compress(line, shown)) for line in lines)
+    return Table(heads, rows, " ".join(notes))
 
 
 def _marked(rows: Table) -> str:

@@ -10,17 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from types import MappingProxyType
+from typing import NamedTuple
 
 from claude_nb.cost.models import facts
-from claude_nb.cost.usage import Usage
+from claude_nb.cost.usage import add
 from claude_nb.errors import redact
-from claude_nb.render import caching, colours, labels, partial_json, results, tool_results
+from claude_nb.render import caching, colours, labels, partial_json, results, table, tool_results
 from claude_nb.render.citations import Sources
 from claude_nb.render.markdown.characters import MOST
 from claude_nb.render.markdown.inline import QUIET as QUIET  # noqa: PLC0414 - shared from here
 from claude_nb.render.markdown.inline import text as text  # noqa: PLC0414 - and this
 from claude_nb.render.markdown.markdown import ROOT_CLASSES, rendered, saved, to_blocks, to_html
 from claude_nb.render.text_runs import breaks, marked, raw, text_runs
+from claude_nb.render.usage import OF_REPLY, of_reply
 from claude_nb.streaming.block import TOOL_CALLS, Block, Break
 from claude_nb.streaming.events import ToolRan
 from claude_nb.streaming.message import Message
@@ -30,10 +32,23 @@ Rendered = list[str]
 """What was rendered of a complete block, or of texts that are one, while it came: its Markdown
 blocks in the live form, or its JSON."""
 
-NOTHING: Mapping[Block, Rendered] = MappingProxyType({})
-"""No block has been rendered yet."""
 
-_STATUS = "margin:0 0 4px;line-height:24px"
+class Drawn(NamedTuple):
+    """What a page shows already of a reply.
+
+    Attributes:
+        opened: The blocks with a pane that the reader has opened.
+        done: The rendered form of each complete block, or of each text run by its first block.
+    """
+
+    opened: Container[Block] = frozenset()
+    done: Mapping[Block, Rendered] = MappingProxyType({})
+
+
+NOTHING = Drawn()
+"""Nothing is shown yet."""
+
+STATUS = "margin:0 0 4px;line-height:24px"
 _DOT = "display:inline-block;width:7px;height:7px;margin-right:7px;border-radius:50%"
 _COLOURS = {
     Outcome.STREAMING: colours.CLAY,
@@ -50,74 +65,54 @@ _CARD = "border:1px solid #88888844;border-radius:3px;margin:8px 0 12px;padding:
 _CELL = "text-align:left;padding:2px 0;white-space:nowrap"
 _NUMBER = "text-align:right;padding:2px 0 2px 16px;white-space:nowrap"
 _HEAD = f"font-weight:normal;{QUIET}"
-BADGE = "border:1px solid #888888;border-radius:9px;padding:0 7px;font-size:85%;opacity:0.7"
-_COLUMNS = (
-    "input",
-    "cache write",
-    "cache read",
-    "output",
-    "of it thinking",
-    "cost",
-    "first text",
-    "total",
-)
+_BADGE = "border:1px solid #888888;border-radius:9px;padding:0 7px;font-size:85%;opacity:0.7"
 
 
-def reply(
-    progress: Progress,
-    *,
-    now: float | None = None,
-    opened: Container[Block] = frozenset(),
-    done: Mapping[Block, Rendered] = NOTHING,
-) -> str:
+def reply(progress: Progress, drawn: Drawn = NOTHING, *, now: float | None = None) -> str:
     """A whole reply.
 
     Args:
         progress: The reply so far.
+        drawn: What the page shows of it.
         now: While it streams, the time (``time.monotonic()``).
-        opened: The blocks with a pane that the reader has opened.
-        done: The rendered form of each complete block, or of each text run by its first block.
 
     Returns:
         HTML that is safe in a trusted cell: all text from a server is escaped.
     """
-    parts = body(progress, now=now, opened=opened, done=done)
-    if progress.ended is not None:
-        parts += usage(progress)
+    below = "" if progress.ended is None else usage(progress)
+    return root(body(progress, drawn, now=now), below)
+
+
+def root(*parts: str, classes: str = "") -> str:
+    """The root element of an output, with its parts."""
     # The classes keep MathJax off everything but the formulas, so that money stays money.
     # The padding keeps it clear of the collapser, which Notebook 7 puts at a narrow page's edge.
-    return f'<div class="claude-nb {ROOT_CLASSES}" style="padding-left:5px">{parts}</div>'
+    names = " ".join(filter(None, ["claude-nb", classes, ROOT_CLASSES]))
+    return f'<div class="{names}" style="padding-left:5px">{"".join(parts)}</div>'
 
 
 def body(
-    progress: Progress,
-    *,
-    now: float | None = None,
-    opened: Container[Block] = frozenset(),
-    done: Mapping[Block, Rendered] = NOTHING,
-    name: str = "",
+    progress: Progress, drawn: Drawn = NOTHING, *, now: float | None = None, name: str = ""
 ) -> str:
     """A reply without its usage: status line, content and card.
 
     Args:
         progress: The reply so far.
+        drawn: As for ``reply``.
         now: As for ``reply``.
-        opened: As for ``reply``.
-        done: As for ``reply``.
         name: The reply's name; by default its model.
     """
-    parts = [status_line(progress, now, name), notes(progress.notes) if progress.notes else ""]
-    parts.append(content(progress, opened, done))
-    if note := labels.card(progress):
-        parts.append(card(note))
-    return "".join(parts)
+    sent = progress.messages[0].sent if progress.messages else None
+    end = progress.ended if progress.ended is not None else now
+    elapsed = "" if sent is None or end is None else f" · {labels.seconds(end - sent)}"
+    status = f"{labels.status(progress)}{elapsed}"
+    head = status_line(
+        progress.outcome, name or progress.model, status, simulated=progress.simulated
+    )
+    return f"{head}{notes(progress.notes)}{content(progress, drawn)}{card(progress)}"
 
 
-def content(
-    progress: Progress,
-    opened: Container[Block] = frozenset(),
-    done: Mapping[Block, Rendered] = NOTHING,
-) -> str:
+def content(progress: Progress, drawn: Drawn = NOTHING) -> str:
     """The blocks of a reply in their order, and the sources that they cite."""
     owners = {b: message for message in reversed(progress.messages) for b in message.content}
     sources = Sources()
@@ -125,36 +120,28 @@ def content(
     for blocks in text_runs(progress):
         first = blocks[0]
         if is_json(progress, first):
-            parts += [json_text(item, done.get(item)) for item in blocks]
+            parts += [json_text(item, drawn.done.get(item)) for item in blocks]
         elif first.type == "text":
-            parts.append(text_run(blocks, sources, done.get(first)))
+            parts.append(text_run(blocks, sources, drawn.done.get(first)))
         elif progress.shows(first):
-            known = done.get(first)
-            parts.append(block(first, owners[first], is_open=first in opened, done=known))
+            is_open, done = first in drawn.opened, drawn.done.get(first)
+            parts.append(block(first, owners[first], is_open=is_open, done=done))
     return "".join([*parts, source_list(sources)])
 
 
-def status_line(progress: Progress, now: float | None = None, name: str = "") -> str:
-    """The line above a reply: its name or model, its status, the time it took."""
-    sent = progress.messages[0].sent if progress.messages else None
-    end = progress.ended if progress.ended is not None else now
-    elapsed = "" if sent is None or end is None else f" · {labels.seconds(end - sent)}"
-    mark = badge() if progress.simulated else ""
+def status_line(outcome: Outcome, name: str, status: str, *, simulated: bool) -> str:
+    """The line above a reply or a batch: a dot in the outcome's colour, its name, its status."""
     return (
-        f'<p style="{_STATUS}">{dot(progress.outcome)}<b>{text(name or progress.model)}</b>'
-        f'<span style="{QUIET}"> · {text(labels.status(progress))}{elapsed}</span>{mark}</p>'
+        f'<p style="{STATUS}"><span style="{_DOT};background:{_COLOURS[outcome]}"></span>'
+        f'<b>{text(name)}</b><span style="{QUIET}"> · {text(status)}</span>'
+        f"{badge() if simulated else ''}</p>"
     )
 
 
-def dot(outcome: Outcome) -> str:
-    """The dot at the beginning of the status line, in the outcome's colour."""
-    return f'<span style="{_DOT};background:{_COLOURS[outcome]}"></span>'
-
-
 def notes(lines: Iterable[str]) -> str:
-    """Notes on the request, a line each."""
+    """Notes on the request, a line each; empty if there are none."""
     shown = "<br>".join(map(text, lines))
-    return f'<p style="margin:0 0 10px;font-size:90%;{QUIET}">{shown}</p>'
+    return f'<p style="margin:0 0 10px;font-size:90%;{QUIET}">{shown}</p>' if shown else ""
 
 
 def block(
@@ -167,14 +154,11 @@ def block(
         label = thinking_label(item, message)
         if not item.text:
             return line(label)
-        if done is None:
-            shown = to_html(redact(item.text[:MOST]), live=growing)
-        else:
-            shown = "".join(map(saved, done))
-        return pane(label, shown + unshown(item), is_open=is_open)
+        shown = prose(item, live=growing) if done is None else "".join(map(saved, done))
+        return pane(label, shown + rest_line(item.text), is_open=is_open)
     if item.type in TOOL_CALLS:
-        body = tool_input(item, done) + tool_result(item)
-        return pane(tool_label(item), body, is_open=is_open)
+        inside = tool_input(item, done) + tool_result(item)
+        return pane(tool_label(item), inside, is_open=is_open)
     return "" if growing else _other(item, is_open=is_open)
 
 
@@ -192,7 +176,7 @@ def may_be_json(progress: Progress, item: Block) -> bool:
 def json_text(item: Block, done: Rendered | None = None) -> str:
     """A text that is JSON, indented and coloured."""
     shown = partial_json.to_html(item.text[:MOST]) if done is None else "".join(done)
-    return shown + unshown(item)
+    return shown + rest_line(item.text)
 
 
 def text_run(blocks: Sequence[Block], sources: Sources, done: Rendered | None = None) -> str:
@@ -206,7 +190,7 @@ def text_run(blocks: Sequence[Block], sources: Sources, done: Rendered | None = 
         shown = list(map(saved, done))
     for at, found in reversed(breaks(blocks)):
         shown.insert(break_place(blocks, at), break_line(found))
-    return "".join(shown) + unshown_text(blocks)
+    return "".join(shown) + rest_line(raw(blocks))
 
 
 def break_place(blocks: Iterable[Block], at: int) -> int:
@@ -214,15 +198,9 @@ def break_place(blocks: Iterable[Block], at: int) -> int:
     return len(to_blocks(redact(raw(blocks)[: min(at, MOST)])))
 
 
-def unshown_text(blocks: Iterable[Block]) -> str:
-    """The line below a text run of which not all is shown."""
-    more = labels.more_characters(len(raw(blocks)) - MOST)
-    return line(more) if more else ""
-
-
-def unshown(item: Block) -> str:
-    """The line below a block of which not all is shown."""
-    more = labels.more_characters(len(item.text) - MOST)
+def rest_line(whole: str) -> str:
+    """The line below a text of which not all is shown."""
+    more = labels.more_characters(len(whole) - MOST)
     return line(more) if more else ""
 
 
@@ -283,8 +261,14 @@ def _other(item: Block, *, is_open: bool) -> str:
     fields = item.to_dict()
     fields.pop("type", None)
     body = partial_json.to_html(partial_json.write(fields)[:MOST])
-    shown = to_html(redact(item.text[:MOST]), live=False) if item.text else ""
-    return shown + pane(f"<b>{text(item.type.replace('_', ' '))}</b>", body, is_open=is_open)
+    return prose(item, live=False) + pane(
+        f"<b>{text(item.type.replace('_', ' '))}</b>", body, is_open=is_open
+    )
+
+
+def prose(item: Block, *, live: bool) -> str:
+    """The text of a block as Markdown."""
+    return to_html(redact(item.text[:MOST]), live=live)
 
 
 def source_list(sources: Sources) -> str:
@@ -306,8 +290,11 @@ def empty_pane(label: str) -> str:
     return f'<div style="{_PANE}">{label}</div>'
 
 
-def card(note: labels.Card) -> str:
-    """The card of a reply that did not complete."""
+def card(progress: Progress) -> str:
+    """The card of a reply that did not complete; empty for others."""
+    note = labels.card(progress)
+    if note is None:
+        return ""
     colour = colours.RED if note.serious else colours.YELLOW
     style = f"{_CARD};border-left:3px solid {colour}"
     lines = "<br>".join(map(text, note.text.split("\n")))
@@ -321,48 +308,25 @@ def usage(progress: Progress) -> str:
     """The usage table: a row for each request and their sum; below it the notes on the cache."""
     if not any(message.accepted for message in progress.messages):
         return ""
-    rows = []
+    lines = [("stop reason", *OF_REPLY)]
     several = len(progress.messages) > 1
     for number, message in enumerate(progress.messages, 1):
         label = labels.stop_reason(message, progress.outcome)
-        timing = (
-            None if message.first_text is None else message.first_text - message.sent,
-            None if message.ended is None else message.ended - message.sent,
-        )
-        cost = message.usage.cost(facts(message.model))
         label = f"{number} · {label}" if several else label
-        rows.append(_row(label, message.usage, cost, *timing))
+        cost = message.usage.cost(facts(message.model))
+        times = (add(at, -message.sent) for at in (message.first_text, message.ended))
+        lines.append((label, *of_reply(message.usage, cost, *times)))
     if several:
-        total = progress.timing
-        rows.append(_row("all", progress.usage, progress.cost, total.first_text, total.total))
-    heads = "".join(f'<th style="{_NUMBER};{_HEAD}">{name}</th>' for name in _COLUMNS)
-    # On a narrow page the table scrolls: numbers that wrap cannot be compared.
+        took = progress.timing
+        total = of_reply(progress.usage, progress.cost, took.first_text, took.total)
+        lines.append(("all", *total))
+    styles = [_CELL, *[_NUMBER] * len(OF_REPLY)]
+    shown = table.to_html(lines, styles, head=f";{_HEAD}", style="margin:0;font-size:90%")
     cache = "<br>".join(map(text, caching.lines(progress)))
     below = f'<p style="margin:6px 0 0;font-size:90%;{QUIET}">{cache}</p>' if cache else ""
-    return (
-        '<div style="overflow-x:auto"><table style="margin:0;font-size:90%">'
-        f'<thead><tr><th style="{_CELL};{_HEAD}">stop reason</th>{heads}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>{below}"
-    )
+    return f"{shown}{below}"
 
 
-def _row(
-    label: str, used: Usage, cost: float | None, first: float | None, end: float | None
-) -> str:
-    cells = (
-        labels.count(used.input_tokens),
-        labels.count(used.cache_write_tokens),
-        labels.count(used.cache_read_tokens),
-        labels.count(used.output_tokens),
-        labels.count(used.thinking_tokens),
-        labels.money(cost),
-        labels.seconds(first),
-        labels.seconds(end),
-    )
-    numbers = "".join(f'<td style="{_NUMBER}">{text(cell)}</td>' for cell in cells)
-    return f'<tr><td style="{_CELL}">{text(label)}</td>{numbers}</tr>'
-
-
-def badge() -> str:
-    """The label of what the simulator wrote."""
-    return f' <span style="{BADGE}">simulated</span>'
+def badge(name: str = "simulated") -> str:
+    """A label in the head of an output, such as that of what the simulator wrote."""
+    return f' <span style="{_BADGE}">{name}</span>'

@@ -58,16 +58,16 @@ def stop_reason(message: Message, outcome: Outcome) -> str:
 
 def status(progress: Progress) -> str:
     """What a reply is doing, or how it ended."""
-    return f"{_doing(progress)} · replayed" if progress.replayed else _doing(progress)
+    return f"{_state(progress)} · replayed" if progress.replayed else _state(progress)
 
 
-def _doing(progress: Progress) -> str:
+def _state(progress: Progress) -> str:
     message = progress.last
     if progress.outcome is not Outcome.STREAMING:
         return str(progress.outcome)
     if progress.waiting is not None:
         return waiting(progress, seconds_left(max(0.0, progress.waiting.until - time.time())))
-    if message is not None and message.whole:
+    if message is not None and message.request.whole:
         return "waiting for the whole reply"
     if message is None:
         return progress.pending() or "connecting"

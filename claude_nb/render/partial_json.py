@@ -105,23 +105,15 @@ class PrettyJson:
     def _mark(self, mark: str, parts: list[Part]) -> None:
         """Read a bracket, a comma or a colon."""
         fresh, self._fresh = self._fresh, mark in "{["
-        if mark in "}]":
-            if self._open:
-                self._open.pop()
-            self._wants_key = False
-            parts.append(("mark", mark if fresh else f"{self._line()}{mark}"))
-            return
+        self._wants_key = mark == "{" or (mark == "," and self._open[-1:] == ["{"])
         before = self._line() if fresh else ""
-        if mark in "{[":
+        if mark in "}]":
+            del self._open[-1:]
+            before = "" if fresh else self._line()
+        elif mark in "{[":
             self._open.append(mark)
-            self._wants_key = mark == "{"
-            parts.append(("mark", f"{before}{mark}"))
-        elif mark == ",":
-            self._wants_key = self._open[-1:] == ["{"]
-            parts.append(("mark", f"{before},{self._line()}"))
-        else:
-            self._wants_key = False
-            parts.append(("mark", f"{before}: "))
+        after = self._line() if mark == "," else " " if mark == ":" else ""
+        parts.append(("mark", f"{before}{mark}{after}"))
 
     def _line(self) -> str:
         return "\n" + "  " * min(len(self._open), INDENTED)

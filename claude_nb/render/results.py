@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from html import escape
 from typing import Any, NamedTuple, TypeVar
 
@@ -100,8 +99,7 @@ class Items(NamedTuple):
 Part = Code | Document | Prose | Items
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """A result, read.
 
     Attributes:
@@ -130,7 +128,7 @@ def read(block: Block) -> Result | None:
     except _UnreadableError:
         return None
     lost = "lost with the connection" if block.lost else ""
-    return replace(result, summary=" · ".join(filter(None, [result.summary, lost])))
+    return result._replace(summary=" · ".join(filter(None, [result.summary, lost])))
 
 
 def to_html(result: Result) -> tuple[str, str]:
@@ -140,7 +138,7 @@ def to_html(result: Result) -> tuple[str, str]:
 
 
 def _html(part: Part) -> str:
-    below = _quiet(_unshown(part))
+    below = _quiet(_rest_line(part))
     if isinstance(part, Code):
         return _quiet(part.name) + code_box(clean(redact(part.content)), part.language) + below
     if isinstance(part, Items):
@@ -192,10 +190,10 @@ def _markdown(part: Part) -> str:
     else:
         shown = clean(redact(part.content[:MOST]), prose=True)
     name = part.name if isinstance(part, Code) else ""
-    return "\n\n".join(filter(None, [markdown(name), shown, markdown(_unshown(part))]))
+    return "\n\n".join(filter(None, [markdown(name), shown, markdown(_rest_line(part))]))
 
 
-def _unshown(part: Part) -> str:
+def _rest_line(part: Part) -> str:
     """The line below a part that is not shown whole."""
     if isinstance(part, Items):
         return f"and {count(part.rest)} more" if part.rest else ""
@@ -205,8 +203,7 @@ def _unshown(part: Part) -> str:
 
 def _web_search(title: str, fields: dict[str, Any]) -> Result:
     items = []
-    for each in _field(list, fields, "content"):
-        found = _typed(dict, each)
+    for found in _each(dict, fields, "content"):
         age = _optional(str, found, "page_age")
         items.append(Item(_field(str, found, "title"), _field(str, found, "url"), age or ""))
     return Result(title, counted(len(items), "result"), _items(items, numbered=True))
@@ -237,10 +234,7 @@ def _run(title: str, fields: dict[str, Any]) -> Result:
     else:
         output = _field(str, content, "stdout")
     errors = _field(str, content, "stderr")
-    files = [
-        Item(_field(str, _typed(dict, each), "file_id"))
-        for each in _field(list, content, "content")
-    ]
+    files = [Item(_field(str, each, "file_id")) for each in _each(dict, content, "content")]
     if files:
         summary.append(counted(len(files), "file"))
     parts: list[Part] = [*_code(output), *_code(errors, name="stderr"), *_items(files)]
@@ -275,8 +269,8 @@ def _edit(_: str, fields: dict[str, Any]) -> Result:
 
 
 def _tool_search(title: str, fields: dict[str, Any]) -> Result:
-    found = _field(list, _field(dict, fields, "content"), "tool_references")
-    items = [Item(_field(str, _typed(dict, each), "tool_name")) for each in found]
+    found = _each(dict, _field(dict, fields, "content"), "tool_references")
+    items = [Item(_field(str, each, "tool_name")) for each in found]
     return Result(title, counted(len(items), "tool"), _items(items))
 
 
@@ -287,17 +281,14 @@ def _upload(title: str, fields: dict[str, Any]) -> Result:
 def _mcp(title: str, fields: dict[str, Any]) -> Result:
     content = fields.get("content")
     if not isinstance(content, str):
-        texts = [_field(str, _typed(dict, each), "text") for each in _typed(list, content)]
-        content = "\n".join(texts)
-    return Result(
-        title, "failed" if _field(bool, fields, "is_error") else "answered", _code(content)
-    )
+        content = "\n".join(_field(str, each, "text") for each in _each(dict, fields, "content"))
+    outcome = "failed" if _field(bool, fields, "is_error") else "answered"
+    return Result(title, outcome, _code(content))
 
 
 def _mcp_listing(title: str, fields: dict[str, Any]) -> Result:
     items = []
-    for each in _field(list, fields, "tools"):
-        tool = _typed(dict, each)
+    for tool in _each(dict, fields, "tools"):
         about = _optional(str, tool, "description") or ""
         short = about if len(about) <= _ABOUT else f"{about[: _ABOUT - 1]}…"
         items.append(Item(_field(str, tool, "name"), note=short))
@@ -366,6 +357,10 @@ def _items(items: Sequence[Item], *, numbered: bool = False) -> tuple[Items, ...
 
 def _field(kind: type[_T], fields: dict[str, Any], name: str) -> _T:
     return _typed(kind, fields.get(name))
+
+
+def _each(kind: type[_T], fields: dict[str, Any], name: str) -> list[_T]:
+    return [_typed(kind, each) for each in _field(list, fields, name)]
 
 
 def _optional(kind: type[_T], fields: dict[str, Any], name: str) -> _T | None:

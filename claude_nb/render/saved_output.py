@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -10,25 +9,19 @@ from claude_nb.cost.models import as_of
 from claude_nb.render import caching, html, text
 from claude_nb.render.citations import Sources
 from claude_nb.request.request import Request
-from claude_nb.streaming.block import Block
 from claude_nb.streaming.progress import Outcome, Progress
 from claude_nb.streaming.record import ReplyRecord, TurnRecord
 
 
-def mimebundle(
-    progress: Progress,
-    opened: Container[Block] = frozenset(),
-    done: Mapping[Block, html.Rendered] = html.NOTHING,
-) -> dict[str, str]:
+def mimebundle(progress: Progress, drawn: html.Drawn = html.NOTHING) -> dict[str, str]:
     """The reply as HTML, Markdown and plain text, for a notebook's output.
 
     Args:
         progress: The reply.
-        opened: As for ``html.reply``.
-        done: As for ``html.reply``.
+        drawn: What the page shows of it.
     """
     return {
-        "text/html": html.reply(progress, opened=opened, done=done),
+        "text/html": html.reply(progress, drawn),
         "text/markdown": text.markdown(progress),
         "text/plain": text.plain(progress),
     }
@@ -48,9 +41,8 @@ def record(progress: Progress, request: Request | None = None) -> dict[str, Any]
     """
     cache, turn = None, None
     if lines := caching.lines(progress):
-        miss = progress.cache_miss
-        reason = miss.reason if miss else None
-        cache = {"saved_usd": progress.savings.saved, "miss": reason, "said": lines}
+        miss = progress.cache_miss and progress.cache_miss.reason
+        cache = {"saved_usd": progress.savings.saved, "miss": miss, "said": lines}
     if request is not None and request.turn is not None and progress.outcome is not Outcome.REFUSED:
         place = asdict(request.turn)
         turn = TurnRecord(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 from claude_nb.errors import InputError
-from claude_nb.render.html import QUIET, text
+from claude_nb.render.markdown.inline import QUIET, text
 
-_SIDES = ("text-align:right", "text-align:left")
+_CELL = "padding:2px 16px 2px 0;white-space:nowrap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,38 +21,27 @@ class Table:
         heads: The column heads.
         rows: The cells, each row as long as ``heads``.
         note: Lines below the table; may be empty.
-        words: The numbers of the columns of text, which are aligned to the left.
+        left: The numbers of the columns of text, which are aligned to the left.
     """
 
     heads: tuple[str, ...]
     rows: list[tuple[str, ...]]
     note: str = ""
-    words: tuple[int, ...] = (0,)
+    left: tuple[int, ...] = (0,)
 
     def _repr_html_(self) -> str:
-        def row(cells: tuple[str, ...], tag: str) -> str:
-            return "".join(
-                f'<{tag} style="{_SIDES[number in self.words]};padding:2px 16px 2px 0;'
-                f'white-space:nowrap">{text(cell)}</{tag}>'
-                for number, cell in enumerate(cells)
-            )
-
-        body = "".join(f"<tr>{row(cells, 'td')}</tr>" for cells in self.rows)
+        sides = ("left" if number in self.left else "right" for number in range(len(self.heads)))
+        styles = [f"text-align:{side};{_CELL}" for side in sides]
         lines = "<br>".join(map(text, self.note.split("\n")))
         note = f'<p style="{QUIET}">{lines}</p>' if self.note else ""
-        head = f"<thead><tr>{row(self.heads, 'th')}</tr></thead>"
-        # On a narrow page the table scrolls: numbers that wrap cannot be compared.
-        return (
-            '<div style="overflow-x:auto"><table style="margin-left:0">'
-            f"{head}<tbody>{body}</tbody></table></div>{note}"
-        )
+        return f"{to_html([self.heads, *self.rows], styles)}{note}"
 
     def __repr__(self) -> str:
         lines = [self.heads, *self.rows]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         shown = [
             "  ".join(
-                cell.ljust(width) if number in self.words else cell.rjust(width)
+                cell.ljust(width) if number in self.left else cell.rjust(width)
                 for number, (cell, width) in enumerate(zip(cells, widths, strict=True))
             ).rstrip()
             for cells in lines
@@ -60,17 +49,32 @@ class Table:
         return "\n".join([*shown, *([self.note] if self.note else [])])
 
 
-def total(values: Sequence[Any], label: Callable[[Any], str]) -> str:
-    """A sum as text, with a plus if one of its parts is unknown.
+def to_html(
+    lines: Sequence[Sequence[str]],
+    styles: Sequence[str],
+    *,
+    head: str = "",
+    style: str = "margin-left:0",
+) -> str:
+    """A table as HTML.
 
     Args:
-        values: The numbers, None for unknown ones.
-        label: Makes a number, or None, a text.
+        lines: The cells, those of the head first.
+        styles: The style of each column's cells.
+        head: More style for the cells of the head.
+        style: The style of the table.
     """
-    known = [value for value in values if value is not None]
-    if len(known) == len(values):
-        return label(sum(known))
-    return f"{label(sum(known))}+" if any(known) else label(None)
+
+    def row(cells: Sequence[str], tag: str, more: str = "") -> str:
+        each = zip(cells, styles, strict=True)
+        return "".join(f'<{tag} style="{own}{more}">{text(cell)}</{tag}>' for cell, own in each)
+
+    body = "".join(f"<tr>{row(cells, 'td')}</tr>" for cells in lines[1:])
+    # On a narrow page the table scrolls: numbers that wrap cannot be compared.
+    return (
+        f'<div style="overflow-x:auto"><table style="{style}">'
+        f"<thead><tr>{row(lines[0], 'th', head)}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
 
 
 def import_pandas(otherwise: str = "") -> Any:

@@ -16,7 +16,7 @@ from claude_nb.render.citations import Sources
 from claude_nb.render.markdown import host_math
 from claude_nb.render.markdown.characters import MOST, brief, clean, in_code
 from claude_nb.render.markdown.inline import fenced, plain_text
-from claude_nb.render.markdown.markdown import INLINE_LIMIT, open_fence, with_marks
+from claude_nb.render.markdown.markdown import INLINE_LIMIT, open_fence, top_level, with_marks
 from claude_nb.render.text_runs import marked, raw, text_runs
 from claude_nb.streaming.block import TOOL_CALLS, Block
 from claude_nb.streaming.progress import Progress
@@ -71,16 +71,11 @@ def _content(progress: Progress, escape: Callable[[str], str]) -> Iterator[tuple
 
 def _visible_code(source: str) -> str:
     """Clean Markdown, in which blocks with code are cleaned as code."""
-    if in_code(source) == source:
-        return source
-    lines, first, end = source.split("\n"), 0, 0
-    for token in _html_parser().parse(source):
-        if token.level == 0 and token.map is not None:
-            first, end = token.map
-        parts = [token, *(token.children or [])]
-        if any(part.tag == "code" and in_code(part.content) != part.content for part in parts):
-            lines[first:end] = map(in_code, lines[first:end])
-    return "\n".join(lines)
+    return source if in_code(source) == source else _change_blocks(source, _hides_in_code, in_code)
+
+
+def _hides_in_code(tokens: Iterable[Token]) -> bool:
+    return any(t.tag == "code" and in_code(t.content) != t.content for t in tokens)
 
 
 def _card(progress: Progress) -> str:
@@ -152,7 +147,7 @@ def harmless(source: str) -> str:
     A suspicious block that is too long to be checked is escaped too.
     """
     if _SUSPICIOUS.search(source):
-        source = _escape_blocks(source)
+        source = _change_blocks(source, _is_dangerous, _escape)
     parsed = host_math.taken_out(source)
     return source if parsed is source or _is_harmless(parsed) else host_math.without_math(source)
 
@@ -161,27 +156,25 @@ def _is_harmless(parsed: str) -> bool:
     """Whether it is harmless when JupyterLab puts the formulas back into it."""
     if not (_FILLED.search(parsed) or _SUSPICIOUS.search(parsed)):
         return True
-    tokens = _html_parser().parse(parsed)
-    every = [each for token in tokens for each in (token, *(token.children or []))]
+    every = _with_children(_html_parser().parse(parsed))
     filled = [part for each in every for part in (each.info, *map(str, each.attrs.values()))]
     return not _is_dangerous(every) and not any(host_math.PLACE in part for part in filled)
 
 
-def _escape_blocks(source: str) -> str:
+def _change_blocks(
+    source: str, is_wrong: Callable[[Iterable[Token]], bool], change: Callable[[str], str]
+) -> str:
+    """Markdown in which the lines of the blocks with wrong tokens are changed."""
     lines = source.split("\n")
-    parser = _html_parser()
-    tokens = parser.parse(source)
-    start = 0
-    for position, token in enumerate(tokens):
-        if token.level == 0 and token.map is not None:
-            start = position
-        dangerous = _is_dangerous([token, *(token.children or [])])
-        place = tokens[start].map
-        if dangerous and place is not None:
-            first, end = place
-            lines[first:end] = [_escape(line) for line in lines[first:end]]
-            tokens[start].map = None  # each block is escaped once
+    for block in top_level(_html_parser().parse(source)):
+        if block[0].map and is_wrong(_with_children(block)):
+            first, end = block[0].map
+            lines[first:end] = map(change, lines[first:end])
     return "\n".join(lines)
+
+
+def _with_children(tokens: Iterable[Token]) -> list[Token]:
+    return [each for token in tokens for each in (token, *(token.children or []))]
 
 
 def _is_dangerous(tokens: Iterable[Token]) -> bool:
@@ -211,7 +204,7 @@ def _block_parser() -> MarkdownIt:
 def _html_parser() -> MarkdownIt:
     """A parser that finds everything that a careless renderer would let through."""
     parser = MarkdownIt("commonmark", {"html": True}).enable("table")
-    parser.validateLink = _any_link  # type: ignore[method-assign]
+    parser.validateLink = lambda url: True  # type: ignore[method-assign]  # noqa: ARG005 - checked later
     parser.core.ruler.before("inline", "limit", _limit)
     return parser
 
@@ -221,7 +214,3 @@ def _limit(state: StateCore) -> None:
     for token in state.tokens:
         if token.type == "inline" and len(token.content) > INLINE_LIMIT:
             token.type = _OVERLONG
-
-
-def _any_link(url: str) -> bool:  # noqa: ARG001 - they are checked later
-    return True

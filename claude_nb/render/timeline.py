@@ -10,13 +10,13 @@ lost too, the figures and the table of events say the same.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 
-from claude_nb.render import labels
-from claude_nb.render.html import BADGE, QUIET, pane, text
+from claude_nb.render import colours, labels
+from claude_nb.render.html import QUIET, badge, pane, text
 from claude_nb.render.markdown.markdown import ROOT_CLASSES
 from claude_nb.render.table import Table
 from claude_nb.streaming.block import TOOL_CALLS
@@ -36,13 +36,10 @@ MOST_ROWS = 40
 _BARS = 60
 """Bars of the rate, and characters of the axis in a terminal."""
 
-# Colours that stand out on a white and on a black page.
-_COLOURS = {"thinking": "#9467bd", "text": "#d07a55", "tool": "#3f94c4", "result": "#4c9a70"}
-_OTHER = "#8a8f98"
-_WAIT = "#c08a1e"
-_RUN = "#4c9a70"
-_ERROR = "#d0453a"
-_MARKED = {"waiting": _WAIT, "resumed": _WAIT, "stopped": _WAIT, "failed": _ERROR}
+_COLOURS = {"thinking": colours.PURPLE, "text": colours.CLAY, "result": colours.GREEN}
+_TOOL = "#3f94c4"
+_OTHER, _WAIT, _RUN = colours.GREY, colours.YELLOW, colours.GREEN
+_MARKED = dict.fromkeys(("waiting", "resumed", "stopped"), _WAIT) | {"failed": colours.RED}
 
 _BROUGHT = {
     "request_sent": ("model",),
@@ -56,8 +53,7 @@ _LEVELS = " ▁▂▃▄▅▆▇█"
 _TITLE = "The stream"
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(NamedTuple):
     """How fast the output came, over time.
 
     Attributes:
@@ -146,7 +142,7 @@ class Timeline:
 
     def figures(self) -> list[str]:
         """The figures of the heading: how long until what, how much, how fast."""
-        parts = [_events(self.steps)]
+        parts = [labels.counted(len(self.steps), "event")]
         for name, at in (("first event", self.first()), ("first text", self.first("text_delta"))):
             if at is not None:
                 parts.append(f"{name} {labels.seconds(at)}")
@@ -204,7 +200,7 @@ class Timeline:
         if not self.steps:
             return f'<p style="{QUIET}">{_TITLE} · no events</p>'
         figures = text(" · ".join(self.figures()))
-        badges = "".join(f' <span style="{BADGE}">{name}</span>' for name in self._badges())
+        badges = "".join(map(badge, self._badges()))
         head = f'<b>{_TITLE}</b><span style="{QUIET}"> · {figures}</span>{badges}'
         notes = "<br>".join(map(text, self.notes()))
         below = f'<p style="margin:4px 0 8px;font-size:85%;{QUIET}">{notes}</p>' if notes else ""
@@ -214,7 +210,10 @@ class Timeline:
         return [name for name in ("simulated", "replayed") if getattr(self.progress, name)]
 
     def _lanes(self) -> str:
-        lines = [(row.name, self._lane(row), _events(row.steps)) for row in self._rows()]
+        lines = [
+            (row.name, self._lane(row), labels.counted(len(row.steps), "event"))
+            for row in self._rows()
+        ]
         first = self.first("text_delta")
         if first is not None and self.duration:
             lines.insert(0, ("", _flag(first, first / self.duration), ""))
@@ -261,10 +260,8 @@ class Timeline:
     def _lane(self, row: Row) -> str:
         characters = sum(len(step.text) for step in row.steps)
         begin, end = row.steps[0].time, row.steps[-1].time
-        title = (
-            f"{row.name}: {_events(row.steps)}, {labels.count(characters)} characters, "
-            f"{labels.seconds(begin)} to {labels.seconds(end)}"
-        )
+        came = f"{labels.counted(len(row.steps), 'event')}, {labels.count(characters)} characters"
+        title = f"{row.name}: {came}, {labels.seconds(begin)} to {labels.seconds(end)}"
         attributes = f'class="claude-nb-lane" data-lane="{row.number}" title="{text(title)}"'
         style = f"height:14px;{_LINE};background:{gradient(self._cells(row))}"
         return f'<div {attributes} style="{style}"></div>'
@@ -298,8 +295,8 @@ class Timeline:
             cells[at] = f"{colour}{'' if share > 0.66 else 'cc' if share > 0.33 else '99'}"
         return cells
 
-    def _column(self, time: float) -> int:
-        return min(COLUMNS - 1, int(time / self.duration * COLUMNS)) if self.duration else 0
+    def _column(self, time: float, columns: int = COLUMNS) -> int:
+        return min(columns - 1, int(time / self.duration * columns)) if self.duration else 0
 
     def _axis(self) -> str:
         step = tick(self.duration) if self.duration else 1.0
@@ -324,7 +321,7 @@ class Timeline:
         left_out = len(rows) - 2 * MOST_ROWS
         if left_out > 0:
             rows[MOST_ROWS:-MOST_ROWS] = [("", "…", "", f"{left_out:,} more rows")]
-        table = Table(("seconds", "event", "lane", "what it brings"), rows, words=(0, 1, 2, 3))
+        table = Table(("seconds", "event", "lane", "what it brings"), rows, left=(0, 1, 2, 3))
         label = f'<b>Events</b><span style="{QUIET}"> · {len(self.steps):,}</span>'
         return pane(label, table._repr_html_(), is_open=False)
 
@@ -350,12 +347,9 @@ class Timeline:
         width = max(len(row.name) for row in rows)
         lines = [" · ".join([_TITLE, *self.figures(), *self._badges()])]
         for row in rows:
-            counts = [0] * _BARS
-            for step in row.steps:
-                at = int(step.time / self.duration * _BARS) if self.duration else 0
-                counts[min(_BARS - 1, at)] += 1
-            most = max(counts)
-            drawn = "".join(_LEVELS[math.ceil(8 * count / most)] for count in counts)
+            counts = Counter(self._column(step.time, _BARS) for step in row.steps)
+            most = max(counts.values())
+            drawn = "".join(_LEVELS[math.ceil(8 * counts[at] / most)] for at in range(_BARS))
             lines.append(f"{row.name:<{width}}  {drawn.rstrip()}")
         end = labels.seconds(self.duration)
         lines.append(f"{'':<{width}}  0 s{end:>{_BARS - 3}}")
@@ -371,10 +365,6 @@ def _line(name: str, drawn: str, figures: str, left: float, right: float) -> str
         f'<div style="width:{right:.3g}em;padding-left:12px;font-size:85%;{fixed};{QUIET}">'
         f"{figures}</div></div>"
     )
-
-
-def _events(steps: Sequence[Step]) -> str:
-    return f"{labels.count(len(steps))} {'event' if len(steps) == 1 else 'events'}"
 
 
 def _flag(first: float, share: float) -> str:
@@ -420,7 +410,7 @@ def _readable_tokens(progress: Progress) -> int | None:
 def _colour(kind: str) -> str:
     """The colour of the blocks of a type."""
     if kind in TOOL_CALLS:
-        return _COLOURS["tool"]
+        return _TOOL
     return _COLOURS.get("result" if kind.endswith("_tool_result") else kind, _OTHER)
 
 

@@ -69,13 +69,10 @@ def _text_html(text: str, *, plain: bool) -> str:
 
 
 def _is_json(text: str) -> bool:
-    if not text.lstrip().startswith(("{", "[")):
-        return False
     try:
-        json.loads(text)
+        return isinstance(json.loads(text), (dict, list))
     except (ValueError, RecursionError):
         return False
-    return True
 
 
 def _code(text: str) -> str:

@@ -13,18 +13,9 @@ from typing import Any
 
 from claude_nb.cost.models import facts
 from claude_nb.cost.usage import Usage
+from claude_nb.request import system
 from claude_nb.request.request import Request
-from claude_nb.request.system import (
-    CONVERSATION_TTL,
-    LIFETIMES,
-    LOOKBACK,
-    Difference,
-    System,
-    alike,
-    as_blocks,
-    difference,
-    without_mark,
-)
+from claude_nb.request.system import Difference, System
 
 REMEMBERED = 64
 """Requests that are kept for comparison."""
@@ -77,7 +68,7 @@ class CacheKey:
         blocks = [
             (number, block)
             for number, message in enumerate(params["messages"], 1)
-            for block in as_blocks(message["content"])
+            for block in system.as_blocks(message["content"])
         ]
         marks = [n for n, (_, block) in enumerate(blocks, 1) if "cache_control" in block]
         output = params.get("output_config", {})
@@ -93,7 +84,7 @@ class CacheKey:
                 "thinking": {k: v for k, v in thinking.items() if k != "display"},
                 "effort": output.get("effort"),
             },
-            blocks=tuple(_digest(without_mark(block)) for _, block in blocks),
+            blocks=tuple(_digest(system.without_mark(block)) for _, block in blocks),
             message=tuple(number for number, _ in blocks),
             marks=(*marks, len(blocks)),
         )
@@ -198,7 +189,7 @@ class CachePrediction:
         if now.tools != then.tools:
             return CacheMiss("tools_changed")
         if shared < 0:
-            where = difference(then.system, now.system)
+            where = system.difference(then.system, now.system)
             return CacheMiss("system_changed", difference=where)
         for name, value in now.settings.items():
             if shared and value != then.settings[name]:
@@ -206,18 +197,19 @@ class CachePrediction:
                 return CacheMiss("settings_changed", name, before, after)
         if edited := self._edited(then):
             return CacheMiss("messages_changed", "message", after=edited)
-        ttl, age = CONVERSATION_TTL if read else now.system.ttl, now.at - self._used(then, read)
-        if age > LIFETIMES[ttl]:
+        ttl = system.CONVERSATION_TTL if read else now.system.ttl
+        age = now.at - self._used(then, read)
+        if age > system.LIFETIMES[ttl]:
             return CacheMiss("expired", ttl, before=age)
         if not best.began:
             return CacheMiss("not_yet_usable")
-        if shared and all(not 0 <= mark - shared < LOOKBACK for mark in now.marks):
+        if shared and all(not 0 <= mark - shared < system.LOOKBACK for mark in now.marks):
             return CacheMiss("out_of_reach")
         return CacheMiss("unknown")
 
     def _is_related(self, other: CacheKey) -> bool:
         same = self.sent.conversation is not None and self.sent.conversation == other.conversation
-        return same or alike(self.sent.system, other.system)
+        return same or system.alike(self.sent.system, other.system)
 
     def _same_settings(self, other: CacheKey) -> bool:
         now = self.sent

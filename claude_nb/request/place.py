@@ -22,8 +22,7 @@ class Place:
 
 def current_place() -> Place:
     """Where the code that runs now stands in the notebook."""
-    here = shell()
-    kernel = getattr(here, "kernel", None)
+    kernel = getattr(shell(), "kernel", None)
     parent = kernel.get_parent() if kernel else {}
     cell = (parent.get("metadata") or {}).get("cellId")
     return Place(str(cell or ""), execution())

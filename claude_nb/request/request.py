@@ -146,7 +146,7 @@ class Request:
         display = "omitted" if self.hide_thinking else "summarized"
         accepted = (model.thinking_types if model else None) or ()
         if wanted == "off":
-            _check_form(model, "disabled", "be told not to think")
+            _check_form(model, "disabled", "turn its thinking off")
             return {"type": "disabled"}
         if wanted == "on" and (not accepted or "adaptive" in accepted):
             return {"type": "adaptive", "display": display}

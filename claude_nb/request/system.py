@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 from os.path import commonprefix
 from typing import Any
 
@@ -21,7 +22,7 @@ LIFETIMES = {"5m": 300.0, "1h": 3600.0}
 """How long an entry of the cache lives after it was last used, in seconds, by its ``ttl``."""
 
 CONVERSATION_TTL = "5m"
-"""The ``ttl`` of what is said: it changes with each turn, and a longer one costs more to write."""
+"""The ``ttl`` of a conversation: it changes with each turn, and a longer one costs more."""
 
 LOOKBACK = 20
 """In how many blocks before a mark the API looks for what an earlier request has written."""
@@ -182,15 +183,12 @@ def _can_be_marked(block: dict[str, Any]) -> bool:
 
 def difference(before: System, after: System) -> Difference | None:
     """The first line in which two system prompts differ, or None if they send the same."""
-    for number in range(max(len(before.parts), len(after.parts))):
-        old = before.parts[number] if number < len(before.parts) else None
-        new = after.parts[number] if number < len(after.parts) else None
+    for old, new in zip_longest(before.parts, after.parts):
         lines = [part.text.split("\n") if part else [] for part in (old, new)]
         if lines[0] == lines[1]:
             continue
-        pairs = zip(*lines, strict=False)
-        at = next((n for n, (a, b) in enumerate(pairs) if a != b), min(map(len, lines)))
-        was, now = (found[at] if at < len(found) else "" for found in lines)
+        pairs = enumerate(zip_longest(*lines))
+        at, was, now = next((n, a or "", b or "") for n, (a, b) in pairs if a != b)
         if lines[0][at : at + 1] == lines[1][at + 1 : at + 2]:
             was = ""  # a line was put in before it
         elif lines[0][at + 1 : at + 2] == lines[1][at : at + 1]:

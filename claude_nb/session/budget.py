@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from claude_nb.cost.models import facts
-from claude_nb.cost.usage import MILLION, Usage
+from claude_nb.cost.usage import MILLION, Usage, known
 from claude_nb.errors import InputError
 from claude_nb.render import labels
 from claude_nb.request.request import Request
 from claude_nb.request.system import System
-
-T = TypeVar("T")
 
 MIN_OUTPUT = 256
 """Output tokens below which a reply would not be worth its input."""
@@ -67,51 +64,59 @@ def estimate(request: Request, input_tokens: int) -> Estimate:
     )
 
 
-def within_limit(request: Request, input_tokens: int, limit: float, limit_name: str) -> Request:
-    """Make a request cost no more than a limit, by asking for less output if need be.
+def within_limit(
+    request: Request,
+    counted: Sequence[int],
+    limit: float,
+    limit_name: str,
+    factor: float | None = 1.0,
+) -> tuple[Request, float]:
+    """Make a request, or several that are alike, cost no more than a limit: by less output.
 
     Args:
-        request: What is to be sent.
-        input_tokens: Its input, counted.
-        limit: USD.
+        request: What is to be sent; of several, what they have in common.
+        counted: The input of each, counted.
+        limit: USD, for all of them.
         limit_name: What notes and errors call the limit.
+        factor: The part of the price that is paid, or None where that is not known.
 
     Returns:
-        The request, its ``max_tokens`` lowered and a note added where that is needed.
+        The request, its ``max_tokens`` lowered and a note added where that is needed; and what all
+        of them can cost then, in USD.
 
     Raises:
-        InputError: Its price is not known, or its input alone takes too much.
+        InputError: The price is not known, or the input alone takes too much.
     """
-    model = facts(request.model)
-    price = model.price_for(input_tokens) if model else None
-    input_cost = dearest(request, input_tokens)
-    if price is None or input_cost is None:
+    model, wanted = facts(request.model), request.max_tokens
+    prices = [model.price_for(tokens) if model else None for tokens in counted]
+    inputs = known(sum, [_input(request, tokens)[1].cost(model) for tokens in counted])
+    output = known(sum, [price.output if price else None for price in prices])
+    input_cost = known(math.prod, (inputs, factor))
+    rate = known(math.prod, (output, factor))
+    if input_cost is None or rate is None:
+        where = "" if factor == 1 else " in a batch"
         raise InputError(
-            f"What {request.model} costs is not known, so {limit_name} cannot be kept.",
+            f"What {request.model} costs{where} is not known, so {limit_name} cannot be kept.",
             "Nothing was sent. Take a model with a known price (%claude_nb models), or lift the"
             " limit.",
         )
-    left = limit - input_cost
-    if request.max_tokens * price.output <= left * MILLION:
-        return request
-    affordable = math.floor(left * MILLION / price.output) if price.output else 0
+    left = (limit - input_cost) * MILLION
+    if wanted * rate <= left:
+        return request, input_cost + wanted * rate / MILLION
+    affordable = math.floor(left / rate) if rate else 0
     if affordable < MIN_OUTPUT:
         raise InputError(
             f"This could go beyond {limit_name}: {labels.money(max(0.0, limit))} are left, and the"
-            f" input alone, {labels.count(input_tokens)} tokens, can cost"
+            f" input alone, {labels.count(sum(counted))} tokens, can cost"
             f" {labels.money(input_cost)}.",
             "Nothing was sent. Send less, or raise the limit.",
         )
     note = (
-        f"max tokens lowered from {labels.count(request.max_tokens)} to {labels.count(affordable)}:"
+        f"max tokens lowered from {labels.count(wanted)} to {labels.count(affordable)}:"
         f" {labels.money(limit)} are left of {limit_name}"
     )
-    return replace(request, max_tokens=affordable, notes=(*request.notes, note))
-
-
-def dearest(request: Request, input_tokens: int) -> float | None:
-    """USD that the input of a request can cost at most, or None where its price is not known."""
-    return _input(request, input_tokens)[1].cost(facts(request.model))
+    fits = replace(request, max_tokens=affordable, notes=(*request.notes, note))
+    return fits, input_cost + affordable * rate / MILLION
 
 
 def _input(request: Request, tokens: int) -> tuple[Usage, Usage]:
@@ -158,15 +163,20 @@ class Budget:
         return f"the budget of {labels.money(self.limit)}"
 
     @contextmanager
-    def reserve_for(
-        self, request: Request, input_tokens: int, already: float = 0.0
+    def reserve(
+        self,
+        request: Request,
+        counted: Sequence[int],
+        already: float = 0.0,
+        factor: float | None = 1.0,
     ) -> Iterator[Request]:
-        """Make a request fit into what is left, and reserve what it can cost while it is under way.
+        """Make requests fit into what is left, and reserve what they can cost meanwhile.
 
         Args:
-            request: What is to be sent.
-            input_tokens: Its input, counted.
-            already: USD that its reply has cost by earlier requests, which no ledger has yet.
+            request: As for ``within_limit``, as are ``counted`` and ``factor``.
+            counted: The input of each request.
+            already: USD that their reply has cost by earlier requests, which no ledger has yet.
+            factor: The part of the price that is paid.
 
         Yields:
             The request that may be sent.
@@ -174,33 +184,12 @@ class Budget:
         Raises:
             InputError: It does not fit.
         """
-
-        def lowered(left: float, name: str) -> tuple[Request, float]:
-            fits = within_limit(request, input_tokens, left - already, name)
-            return fits, already + (estimate(fits, input_tokens).high or 0.0)
-
-        with self.reserve(lowered) as fits:
-            yield fits
-
-    @contextmanager
-    def reserve(self, lowered: Callable[[float, str], tuple[T, float]]) -> Iterator[T]:
-        """Make anything fit into what is left, and reserve that much for it meanwhile.
-
-        Args:
-            lowered: Gets what is left in USD and what to call the budget; returns what may be sent
-                and what that can cost at most.
-
-        Yields:
-            What may be sent.
-
-        Raises:
-            InputError: It does not fit.
-        """
         with self._lock:
-            fits, most = lowered(self.left, self.name)
-            self._reserved += most
+            limit = self.left - already
+            fits, cost = within_limit(request, counted, limit, self.name, factor)
+            self._reserved += already + cost
         try:
             yield fits
         finally:
             with self._lock:
-                self._reserved -= most
+                self._reserved -= already + cost

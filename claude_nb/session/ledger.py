@@ -81,9 +81,7 @@ class Ledger:
     def __init__(self) -> None:
         self.entries: list[Entry] = []
 
-    def charge(
-        self, progress: Progress, place: Place | None = None, conversation: str = ""
-    ) -> None:
+    def charge(self, progress: Progress, place: Place, conversation: str = "") -> None:
         """Write down the requests of a finished reply that a server accepted.
 
         A reply that was replayed cost nothing: it is not written down.
@@ -93,10 +91,9 @@ class Ledger:
             place: Where it was asked.
             conversation: The conversation that it belongs to.
         """
-        place = place or Place()
         now, clock = datetime.now(UTC), time.monotonic()
         for message in progress.messages:
-            if message.accepted and not message.replayed:
+            if message.accepted and not message.request.replayed:
                 sent = now - timedelta(seconds=clock - message.sent)
                 entry = Entry(
                     when=sent.isoformat(timespec="milliseconds"),

@@ -74,10 +74,10 @@ class Limits:
         tokens = await count_tokens(self._connection, request.params())
         if self._max_cost is not None:
             left = self._max_cost - spent
-            request = within_limit(request, tokens, left, self._limit_name)
+            request, _ = within_limit(request, [tokens], left, self._limit_name)
         self.close()
         if self._budget is not None:
-            reserved = self._budget.reserve_for(request, tokens, spent)
+            reserved = self._budget.reserve(request, [tokens], spent)
             request = self._reserved.enter_context(reserved)
         return request
 

@@ -88,21 +88,14 @@ class Session:
             if self._simulator is not None:
                 self._simulator.enqueue(*replies)
 
-    def use_key(self, api_key: str) -> None:
-        """Use a key that was typed in; it is kept in memory only."""
-        self._connection = Connection(api_key=api_key)
-        self.model = ""
-        self.simulate(on=False)
-
-    def connect(self, url: str, *, key_env: str = "", model: str = "") -> None:
-        """Send requests to another server that speaks the Messages API.
+    def connect(self, connection: Connection, *, model: str = "") -> None:
+        """Send requests to another server, or with another key.
 
         Args:
-            url: Where it is.
-            key_env: The environment variable whose key it may have; without one it gets a dummy.
+            connection: Where to.
             model: The model that cells ask there, or an empty string for theirs.
         """
-        self._connection = Connection(base_url=url, key_env=key_env)
+        self._connection = connection
         self.model = model
         self.simulate(on=False)
 

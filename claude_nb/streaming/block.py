@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from claude_nb.streaming.events import ToolAsked, ToolRan, ToolStarted
@@ -40,6 +40,7 @@ class Break:
     after: float
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Block:
     """One content block, growing.
 
@@ -51,40 +52,29 @@ class Block:
         ended: When it was closed, or None while it is open.
         signature: The signature of a thinking block, or an empty string.
         citations: The citations of a text block, as dicts.
-        seams: Where its text was broken off and continued by another request.
+        breaks: Where its text was broken off and continued by another request.
         lost: Whether it was half-written when the connection was lost, and is not part of the
             answer.
         run: The newest that is known of a call's run, or None.
     """
 
-    __slots__ = (
-        "_half",
-        "_joined",
-        "_start",
-        "breaks",
-        "citations",
-        "ended",
-        "index",
-        "lost",
-        "parts",
-        "run",
-        "signature",
-        "started",
-        "type",
-    )
+    index: int
+    started: float
+    _start: dict[str, Any]
+    type: str = field(init=False)
+    parts: list[str] = field(default_factory=list)
+    ended: float | None = None
+    signature: str = field(init=False)
+    citations: list[dict[str, Any]] = field(init=False)
+    breaks: list[Break] = field(default_factory=list)
+    lost: bool = False
+    run: ToolAsked | ToolStarted | ToolRan | None = None
+    _half: str = ""
+    _joined: tuple[int, str] = (0, "")
 
-    def __init__(self, index: int, started: float, start: dict[str, Any]) -> None:
-        self.index = index
-        self.started = started
-        self.ended: float | None = None
+    def __post_init__(self) -> None:
+        start = self._start
         self.type = str(start.get("type") or "unknown")
-        self._start = start
-        self._half = ""
-        self._joined: tuple[int, str] = (0, "")
-        self.breaks: list[Break] = []
-        self.lost = False
-        self.run: ToolAsked | ToolStarted | ToolRan | None = None
-        self.parts: list[str] = []
         initial = start.get("text") if self.type == "text" else start.get("thinking")
         if isinstance(initial, str):
             self.add(initial)

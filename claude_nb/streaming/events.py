@@ -224,7 +224,7 @@ class ToolStarted:
 
 @dataclass(frozen=True, slots=True)
 class ToolRan:
-    """What came of a call of a tool, whether it ran or not.
+    """The result of a call of a tool, whether it ran or not.
 
     Attributes:
         id: The id of the call.

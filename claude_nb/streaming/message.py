@@ -8,6 +8,7 @@ carried, known or not, and what is missing is missing here too, never an excepti
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from claude_nb.cost.usage import Usage
@@ -34,57 +35,50 @@ _CUMULATIVE = (
 )
 
 
+@dataclass(eq=False)
 class Message:
     """What one request has become.
 
     Attributes:
+        sent: When the request was sent (``time.monotonic()``, seconds).
+        request: How it was sent.
+        round: How often tools were run for the reply before it was asked for.
         model: The model that answers: as the server says it, before that as it was asked for.
         simulated: Whether the simulator answers.
-        whole: Whether it comes as a whole, at its end.
-        replayed: Whether a recording answers.
         request_id: The ``request-id`` header, or None.
         accepted: Whether the server took the request: status 200.
-        runs_tools: Whether calls of tools in it are going to be run.
-        round: How often tools were run for the reply before it was asked for.
         content: The content blocks in the order in which they began, which is that of the message.
         stop_reason: As the server sent it, or None.
         stop_details: The reason of a refusal, as a dict.
         complete: Whether ``message_stop`` came.
         failure: What broke it off, in two or three words, if it was sent again.
-        sent: When the request was sent; ``first_event``, ``first_text`` and ``ended`` likewise, or
-            None (``time.monotonic()``, seconds).
+        first_event: When the first event came, as ``sent``, or None; ``first_text`` and ``ended``
+            likewise.
     """
 
-    def __init__(
-        self,
-        sent: float,
-        request: RequestSent,
-        resumed: Continuation | None = None,
-        round: int = 0,  # noqa: A002
-    ) -> None:
-        self.sent = sent
-        self.round = round
-        self._resumed = resumed
-        self.model = request.model
-        self.simulated = request.simulated
-        self.runs_tools = request.runs_tools
-        self.whole = request.whole
-        self.replayed = request.replayed
-        self.request_id: str | None = None
-        self.first_event: float | None = None
-        self.first_text: float | None = None
-        self.ended: float | None = None
-        self.accepted = False
-        self.content: list[Block] = []
-        self.stop_reason: str | None = None
-        self.stop_details: dict[str, Any] = {}
-        self.complete = False
-        self.failure = ""
-        self._at: dict[int, Block] = {}
-        self._begun = False
-        self._counted = False
-        self._base: dict[str, Any] = {}
-        self._usage: dict[str, Any] = {}
+    sent: float
+    request: RequestSent
+    _resumed: Continuation | None = None
+    round: int = 0
+    request_id: str | None = None
+    first_event: float | None = None
+    first_text: float | None = None
+    ended: float | None = None
+    accepted: bool = False
+    content: list[Block] = field(default_factory=list)
+    stop_reason: str | None = None
+    stop_details: dict[str, Any] = field(default_factory=dict)
+    complete: bool = False
+    failure: str = ""
+    _at: dict[int, Block] = field(default_factory=dict)
+    _begun: bool = False
+    _counted: bool = False
+    _base: dict[str, Any] = field(default_factory=dict)
+    _usage: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.model = self.request.model
+        self.simulated = self.request.simulated
 
     def apply(self, time: float, data: dict[str, Any]) -> None:
         """Take in an event of the wire.
@@ -225,7 +219,7 @@ class Message:
     @property
     def calls(self) -> list[Block]:
         """The calls that are to be run; none as long as it is not certain that all have come."""
-        if not (self.complete and self.runs_tools and self.stop_reason == "tool_use"):
+        if not (self.complete and self.request.runs_tools and self.stop_reason == "tool_use"):
             return []
         return [block for block in self.content if block.type == "tool_use"]
 

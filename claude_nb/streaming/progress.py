@@ -67,7 +67,7 @@ class Progress:
         hides_tools: Whether calls of tools and their results are not to be shown.
         is_json: Whether its text is JSON.
         parse_error: Why there is no object although one was asked for; empty otherwise.
-        notes: What is said above it about what was sent.
+        notes: Lines about the request, shown above the reply.
         expectation: What its request could find in the cache; None where it is not cached.
         pending: Says what is being waited for before its first request can be sent; empty for
             nothing.
@@ -223,8 +223,7 @@ class Progress:
     @property
     def model(self) -> str:
         """The model that answered, or was asked."""
-        message = self.last
-        return message.model if message else ""
+        return self.last.model if self.last else ""
 
     @property
     def simulated(self) -> bool:
@@ -234,13 +233,12 @@ class Progress:
     @property
     def replayed(self) -> bool:
         """Whether it comes from a recording: nothing was sent for it."""
-        return any(message.replayed for message in self.messages)
+        return any(message.request.replayed for message in self.messages)
 
     @property
     def stop_reason(self) -> str | None:
         """Why the server stopped: ``end_turn``, ``max_tokens``, …; None if it did not say."""
-        message = self.last
-        return message.stop_reason if message else None
+        return self.last.stop_reason if self.last else None
 
     @property
     def usage(self) -> Usage:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from claude_nb.errors import Redactor
-from claude_nb.streaming.block import TOOL_CALLS, Block
+from claude_nb.streaming.block import TOOL_CALLS, Block, as_dict, as_string
 from claude_nb.streaming.events import DELTA_FIELDS, StreamEvent
 from claude_nb.streaming.message import Message
 from claude_nb.streaming.progress import Progress
@@ -105,12 +105,10 @@ class Steps:
         self._time += min(max(gap, 0.0), LONGEST)
         wire = self._writer.write(event.data)
         self.progress.apply(event)
-        delta = wire.get("delta")
         kind, text = event.type, ""
-        if kind == "content_block_delta" and isinstance(delta, dict):
+        if kind == "content_block_delta" and isinstance(delta := wire.get("delta"), dict):
             kind = str(delta.get("type") or kind)
-            text = delta.get(DELTA_FIELDS.get(kind, ""), "")
-            text = text if isinstance(text, str) else ""
+            text = as_string(delta.get(DELTA_FIELDS.get(kind, "")))
         lane = self._lane(event, wire, kind)
         return Step(event.seq, self._time, gap, lane, kind, text, wire, self._changes(event.type))
 
@@ -121,9 +119,8 @@ class Steps:
             return 0
         index = wire.get("index")
         key = event.attempt, str(index)
-        block_start = wire.get("content_block")
         if event.type == "content_block_start" or key not in self._lane_of:
-            block = block_start if isinstance(block_start, dict) else {}
+            block = as_dict(wire.get("content_block"))
             number = len(self.lanes)
             named = str(block.get("type") or kind.removesuffix("_delta"))
             place = index if isinstance(index, int) else -1

@@ -76,7 +76,7 @@ def is_blank(block: Block) -> bool:
 
 
 def results(calls: Iterable[Block]) -> Content:
-    """What came of calls, in their order; of one that has no result, nothing."""
+    """The results of calls, in their order; a call without one is left out."""
     return [_result(call.run) for call in calls if isinstance(call.run, ToolRan)]
 
 
@@ -127,7 +127,8 @@ def _round(messages: list[Message], reply: Progress) -> tuple[Content, Content, 
         text = "".join(block.text for block in found if block.type == "text")
         return text_only([{"type": "text", "text": text}]), came, True
     content = [block.to_dict() for block in found if not is_blank(block)]
-    return content, came, broken or any(map(_is_unsigned, content))
+    unsigned = any(b["type"] == "thinking" and not b.get("signature") for b in content)
+    return content, came, broken or unsigned
 
 
 def _is_valid(block: dict[str, Any], whole: set[Any]) -> bool:
@@ -149,10 +150,6 @@ def _ended(content: Content) -> Content:
     while content and content[-1]["type"] in THINKING:
         content = content[:-1]
     return content if any(block["type"] == "text" for block in content) else []
-
-
-def _is_unsigned(block: dict[str, Any]) -> bool:
-    return block["type"] == "thinking" and not block.get("signature")
 
 
 def unthought(content: Iterable[dict[str, Any]]) -> Content:

@@ -8,6 +8,7 @@ from typing import Any
 
 from claude_nb.errors import ClaudeError, Redactor, redact
 from claude_nb.streaming import events
+from claude_nb.streaming.block import as_dict, as_string
 from claude_nb.streaming.events import DELTA_FIELDS
 
 OWN: dict[str, Any] = {
@@ -67,10 +68,9 @@ class Writer:
         index = str(wire.get("index"))
         if wire.get("type") == "content_block_start":
             self._keys.pop(index, None)
-        delta = wire.get("delta")
-        kind = delta.get("type") if isinstance(delta, dict) else None
-        field = DELTA_FIELDS.get(kind) if isinstance(kind, str) else None
-        if field is None or not isinstance(delta, dict) or not isinstance(delta.get(field), str):
+        delta = as_dict(wire.get("delta"))
+        field = DELTA_FIELDS.get(as_string(delta.get("type")))
+        if field is None or not isinstance(delta.get(field), str):
             return _redacted_fields(wire)
         shown = self._keys[index].feed(delta[field])
         return _redacted_fields(wire | {"delta": {}}) | {"delta": redacted(delta) | {field: shown}}

@@ -67,8 +67,9 @@ class Calls:
                 "What they returned is remembered: go on in the next cell, or allow more with"
                 " --max-turns.",
             )
-        loop, turn = asyncio.get_running_loop(), asyncio.Lock()
-        runs = [_Run(call, self._tools, tell, partial(self._on_thread, turn)) for call in calls]
+        loop = asyncio.get_running_loop()
+        on_thread = partial(self.main_thread.run, self._context)
+        runs = [_Run(call, self._tools, tell, on_thread) for call in calls]
         tasks = [
             loop.create_task(run.run(self._allowed), context=self._context.copy()) for run in runs
         ]
@@ -83,24 +84,9 @@ class Calls:
     def _allowed(self, call: Block) -> bool | None:
         return None if self.confirm is None else self.confirm(call)
 
-    async def _on_thread(
-        self,
-        turn: asyncio.Lock,
-        function: Callable[[], Any],
-        begin: Callable[[], None],
-        limit: float | None = None,
-    ) -> Any:
-        """Run one function after another."""
-        async with turn:
-            return await self.main_thread.run(function, self._context, begin, limit)
-
 
 class _NotRunError(Exception):
-    """A call that is not run: the message is for the model, the note for the user."""
-
-    def __init__(self, message: str, note: str) -> None:
-        super().__init__(message)
-        self.note = note
+    """A call that is not run, with a message for the model and a note for the user."""
 
 
 @dataclass
@@ -123,7 +109,7 @@ class _Run:
             content, note = await self._value(tool, arguments)
             ran = ToolRan(call, content, note=note, seconds=self._seconds)
         except _NotRunError as reason:
-            ran = results.failed(call, str(reason), reason.note)
+            ran = results.failed(call, *reason.args)
         except TimeUpError:
             limit = f"{self._tools.timeout:g} s"
             ran = results.failed(

@@ -89,6 +89,7 @@ class MainThreadRunner:
         self._expects_thread = expects_thread
         self._jobs: deque[_Job] = deque()
         self._lock = threading.Lock()
+        self._turn = asyncio.Lock()
         self._current: _Job | None = None
         self._wake: Callable[[], object] = lambda: None
         self._interrupts = 0  # signals that this object sent and that have not arrived
@@ -120,37 +121,38 @@ class MainThreadRunner:
 
     async def run(
         self,
-        function: Callable[[], Any],
         context: Context,
+        function: Callable[[], Any],
         begin: Callable[[], None],
         limit: float | None = None,
     ) -> Any:
-        """Run a function on the right thread, and return its result.
+        """Run one function after another on the right thread, and return its result.
 
         Args:
-            function: The function; its exceptions are raised here.
             context: The context variables that it sees.
+            function: The function; its exceptions are raised here.
             begin: Called just before it may begin.
             limit: Seconds that it may take.
 
         Raises:
             TimeUpError: It took longer, and was interrupted if it ran on the main thread.
         """
-        job = _Job(function, context)
-        begin()
-        with self._lock:
-            if self.is_attached or self._expects_thread:
-                self._jobs.append(job)
-                self._wake()
-            else:
-                _start(job)
-        try:
-            await job.begun
-            return await in_time(job.result, limit)
-        finally:
-            if job.drop():  # it is still running
-                self._interrupts += 1
-                _interrupt_main()
+        async with self._turn:
+            job = _Job(function, context)
+            begin()
+            with self._lock:
+                if self.is_attached or self._expects_thread:
+                    self._jobs.append(job)
+                    self._wake()
+                else:
+                    _start(job)
+            try:
+                await job.begun
+                return await in_time(job.result, limit)
+            finally:
+                if job.drop():  # it is still running
+                    self._interrupts += 1
+                    _interrupt_main()
 
     def run_pending(self) -> None:
         """Run the functions that are there, on this thread."""

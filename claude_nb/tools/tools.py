@@ -62,7 +62,7 @@ class Tools:
     Args:
         *tools: Functions, asynchronous ones too; names of what the server runs itself
             (``"web_search"``, ``"web_fetch"``, ``"code_execution"``), or its definitions (dicts).
-        eager: Stream tool input as it is written, unchecked. The model is told where it is invalid.
+        eager: Stream tool input as it is written, unchecked. The model learns where it is invalid.
         confirm: Ask before each call.
         timeout: Seconds that a call may take, or None for as long as it takes.
         max_turns: How often tools may be run for one reply.

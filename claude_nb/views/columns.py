@@ -10,7 +10,7 @@ from claude_nb.client.engine import Stream
 from claude_nb.render import comparison as render
 from claude_nb.reply import Reply
 from claude_nb.streaming.block import Block
-from claude_nb.views.live import LiveOutput
+from claude_nb.views.live import LiveOutput, LiveView
 from claude_nb.views.painter import View
 from claude_nb.views.terminal import TerminalView
 from claude_nb.views.updating import UpdatingView
@@ -38,9 +38,6 @@ class Columns:
         """Make the view of the newest reply; the first makes the output, on the cell's thread."""
         return _WhenEnded(self.sides()[-1].name) if self.waits else None
 
-    def repeat(self) -> None:
-        """Send the output again, where messages between two cells may be dropped."""
-
     def end(self) -> None:
         """Show everything as it stays: the last reply has ended."""
         if self.waits:
@@ -66,18 +63,16 @@ class _LiveColumns(Columns):
 
     _output: LiveOutput | None = None
 
-    def column(self, stream: Stream, reply: Reply) -> View:
-        from claude_nb.views.live import LiveOutput, LiveView
-
+    def column(self, _stream: Stream, reply: Reply) -> View:
         self._output = self._output or LiveOutput(
             len(self.names), stop=self.stop, interrupts=self.waits
         )
-        return LiveView(reply, stream.stop, self._output, self.sides()[-1].name)
+        return LiveView(reply, self._output, self.sides()[-1].name)
 
     def end(self) -> None:
         if self._output is not None:
             sides = self.sides()
-            bundle = render.mimebundle(sides, *self._output.drawn())
+            bundle = render.mimebundle(sides, self._output.drawn())
             self._output.settle(bundle, render.metadata(sides))
 
 
@@ -110,10 +105,6 @@ class _UpdatingColumns(Columns):
         self._page = self._page or _Page(self.sides)
         self._page.frame(reply, time.monotonic())
         return self._page
-
-    def repeat(self) -> None:
-        if self._page is not None:
-            self._page.output.repeat()
 
     def end(self) -> None:
         if self._page is not None:

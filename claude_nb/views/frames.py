@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 from claude_nb.errors import redact
@@ -9,9 +10,12 @@ from claude_nb.render import html, labels
 from claude_nb.render.citations import Sources
 from claude_nb.render.markdown.characters import clean
 from claude_nb.render.text_runs import goes_on
+from claude_nb.reply import Reply
 from claude_nb.streaming.block import Block
 from claude_nb.streaming.progress import Outcome, Progress
 from claude_nb.views import protocol
+from claude_nb.views.confirmation import Confirmation
+from claude_nb.views.pace import Pace
 from claude_nb.views.panes import ConfirmedPane, Pane, pane_for
 from claude_nb.views.protocol import Op
 
@@ -27,6 +31,8 @@ class Frames:
         opened: The blocks whose panes the reader has opened by hand.
         confirming: The call that the reader is asked to allow, or None; a reply that has ended
             asks nothing.
+        resync: Whether the page has lost a frame, so that the next one holds everything.
+        done: The operation that ended the last frame, or None before it.
     """
 
     def __init__(self, name: str = "") -> None:
@@ -34,6 +40,8 @@ class Frames:
         self.number = 0
         self.opened: set[Block] = set()
         self.confirming: Block | None = None
+        self.resync = False
+        self.done: Op | None = None
         self._confirming: Block | None = None  # as the page shows it
         self._hidden: ConfirmedPane | None = None  # of that call, if calls are hidden
         self._panes: list[Pane] = []
@@ -43,7 +51,6 @@ class Frames:
         self._notes: list[Op] = []
         self._below: list[Op] = []
         self._doing: tuple[str, object] = ("", "")
-        self._done: Op | None = None
 
     @property
     def open_units(self) -> int:
@@ -77,7 +84,7 @@ class Frames:
         confirming = self.confirming if progress.outcome is Outcome.STREAMING else None
         if confirming is not self._confirming:
             ops += self._confirm(confirming, progress)
-        if progress.outcome is not Outcome.STREAMING and self._done is None and self._sources:
+        if progress.outcome is not Outcome.STREAMING and self.done is None and self._sources:
             number = len(self._panes) + bool(self._notes)
             sources = html.source_list(self._sources)
             self._below = [protocol.pane(number, ""), protocol.patch(number, 0, 0, sources)]
@@ -86,14 +93,15 @@ class Frames:
         if doing != self._doing:
             self._doing = doing
             ops.append(self._status(progress, now))
-        if progress.outcome is not Outcome.STREAMING and self._done is None:
+        if progress.outcome is not Outcome.STREAMING and self.done is None:
             subject = f"{self._name}: reply" if self._name else "Reply"
-            self._done = protocol.done(f"{subject} {labels.status(progress)}.")
-            ops.append(self._done)
-        if not ops:
-            return None
-        self.number += 1
-        return {"frame": self.number, "ops": ops}
+            self.done = protocol.done(f"{subject} {labels.status(progress)}.")
+            ops.append(self.done)
+        self.number += bool(ops)
+        if self.resync:
+            self.resync = False
+            return self.snapshot(progress, now)
+        return {"frame": self.number, "ops": ops} if ops else None
 
     def _confirm(self, call: Block | None, progress: Progress) -> list[Op]:
         """Show the buttons for a call, or remove them; a hidden call is shown meanwhile."""
@@ -169,8 +177,8 @@ class Frames:
         ops = [*self._notes, *(op for pane in self._panes for op in pane.whole()), *self._below]
         ops.append(self._status(progress, now))
         ops += [self._buttons()] if self._confirming else []
-        if self._done is not None:
-            ops.append(self._done)
+        if self.done is not None:
+            ops.append(self.done)
         return {"frame": self.number, "reset": True, "ops": ops}
 
     def fold(self, number: int, *, is_open: bool) -> None:
@@ -178,3 +186,60 @@ class Frames:
         for pane in self._panes:
             if pane.number == number:
                 (self.opened.add if is_open else self.opened.discard)(pane.block)
+
+
+class FramesView:
+    """Shows a reply by sending pages its frames: the base of views of ``views.painter``.
+
+    A subclass has ``send_frame``.
+
+    Args:
+        lock: Held while a frame is made and sent, so that none overtakes another.
+        name: The title of the reply; by default its model.
+
+    Attributes:
+        reply: The reply, or None before there is one.
+        frames: What was sent of it.
+        lock: The same.
+        confirmation: Asks on the page about calls of tools.
+    """
+
+    def __init__(self, lock: threading.RLock, name: str = "") -> None:
+        self.reply: Reply | None = None
+        self.frames = Frames(name)
+        self.lock = lock
+        self.confirmation = Confirmation(self._show_confirmation)
+        self._pace = Pace()
+
+    def send_frame(self, frame: dict[str, object]) -> None:
+        """Send the page a frame."""
+        raise NotImplementedError
+
+    def frame(self, reply: Reply, now: float) -> float:
+        """Send what is new; the longer that takes, the longer until the next frame."""
+        start = time.perf_counter()
+        with self.lock:
+            message = self.frames.next(reply, now)
+            if message is not None:
+                self.send_frame(message)
+        return self._pace.pause(start, self.frames.open_units)
+
+    def confirm(self, call: Block) -> bool | None:
+        """Ask by buttons on the page whether a call may run, and wait for the answer."""
+        return self.confirmation.ask(call)
+
+    def settle(self, reply: Reply) -> None:
+        """Send the last frame."""
+        self.confirmation.withdraw()
+        self.frame(reply, reply.ended or time.monotonic())
+
+    def whole(self) -> dict[str, object]:
+        """Everything that is shown so far, in one frame; empty before there is a reply."""
+        with self.lock:
+            return self.frames.snapshot(self.reply, time.monotonic()) if self.reply else {}
+
+    def _show_confirmation(self, call: Block | None) -> None:
+        with self.lock:
+            self.frames.confirming = call
+            if self.reply is not None:
+                self.frame(self.reply, time.monotonic())

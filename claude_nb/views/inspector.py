@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 import threading
 import time
 from collections import deque
@@ -22,6 +21,7 @@ from IPython.display import display
 
 from claude_nb.render.timeline import Timeline
 from claude_nb.reply import Reply
+from claude_nb.request.place import shell
 from claude_nb.streaming.block import Block
 from claude_nb.streaming.events import DELTA_FIELDS, StreamEvent
 from claude_nb.streaming.steps import Step
@@ -63,16 +63,7 @@ ABOUT = {
 """What an event means, by its kind."""
 
 
-class InspectorWidget(PageWidget):
-    """The model of ``inspector.js``."""
-
-    _esm = source("inspector")
-    _css = style("inspector")
-    mark = traitlets.Unicode().tag(sync=True)
-    about = traitlets.Dict(ABOUT).tag(sync=True)
-
-
-class Inspector:
+class Inspector(PageWidget):
     """A timeline on the page, from the first event or after the last.
 
     Args:
@@ -80,21 +71,23 @@ class Inspector:
         done: Whether no more events will come.
     """
 
+    _esm = source("inspector")
+    _css = style("inspector")
+    mark = traitlets.Unicode().tag(sync=True)
+    about = traitlets.Dict(ABOUT).tag(sync=True)
     _kept: ClassVar[deque[Inspector]] = deque()
 
     def __init__(self, timeline: Timeline, *, done: bool = False) -> None:
         self._timeline = timeline
         self._done = done
         self._sent = [encode(step) for step in timeline.steps[:MOST]]
-        self._lock = threading.Lock()
-        self._mark = f"claude-nb-timeline-{uuid4().hex}"
+        self._lock = threading.RLock()
         self._output = DisplayedOutput()
-        self._widget = InspectorWidget(self._whole, mark=self._mark)
-        self._widget.on_msg(self._receive)
+        super().__init__(mark=f"claude-nb-timeline-{uuid4().hex}")
         self._kept.append(self)
         while len(self._kept) > _OPEN:
             self._kept.popleft().close()
-        self._output.show(self._bundle())
+        self._output.show(self._saved())
 
     def advance(self, events: Sequence[StreamEvent]) -> None:
         """Add what is new, and send it.
@@ -103,7 +96,7 @@ class Inspector:
             events: All events of the reply so far.
         """
         if len(events) > len(self._timeline.steps):
-            self._send(events)
+            self._send_rest(events)
 
     def settle(self, events: Sequence[StreamEvent]) -> None:
         """Send the rest, and save the timeline in the notebook.
@@ -112,24 +105,24 @@ class Inspector:
             events: All events of the reply.
         """
         self._done = True
-        self._send(events)
-        self._output.show(self._bundle())
+        self._send_rest(events)
+        self._output.show(self._saved())
 
     def close(self) -> None:
         """Close the widget: the page shows the plain timeline again."""
-        self._widget.close()
-        self._widget.layout.close()
+        super().close()
+        self.layout.close()
 
-    def _bundle(self) -> dict[str, str]:
+    def _saved(self) -> dict[str, str]:
         timeline = self._timeline
-        return {"text/html": timeline.to_html(self._mark), "text/plain": repr(timeline)}
+        return {"text/html": timeline.to_html(self.mark), "text/plain": repr(timeline)}
 
-    def _send(self, events: Sequence[StreamEvent]) -> None:
+    def _send_rest(self, events: Sequence[StreamEvent]) -> None:
         with self._lock:
             first = len(self._sent)
             fresh = self._timeline.take(events[len(self._timeline.steps) :])
             self._sent += [encode(step) for step in fresh[: MOST - first]]
-            self._widget.send(self._message(first))
+            self.send(self._message(first))
 
     def _message(self, first: int) -> dict[str, object]:
         """The steps from ``first`` on, and the picture as it is now."""
@@ -145,15 +138,16 @@ class Inspector:
         # As text: JSON may hold what no message of Jupyter can, such as half a surrogate pair.
         return {"from": first, "data": json.dumps(facts, default=str)}
 
-    def _whole(self) -> dict[str, object]:
+    def whole(self) -> dict[str, object]:
+        """All steps so far."""
         with self._lock:
             return self._message(0) | {"reset": True}
 
-    def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
-        """A page that missed a message asks for all of them, on any of the kernel's threads."""
-        if isinstance(content, dict) and content.get("op") == "resync":
+    def receive(self, content: dict[str, Any], _buffers: Sequence[Any]) -> None:
+        """Send all of it to a page that missed a message."""
+        if content.get("op") == "resync":
             with self._lock:  # no message may overtake this one
-                self._widget.send(self._message(0) | {"reset": True})
+                self.send(self.whole())
 
 
 class WithTimeline:
@@ -194,8 +188,7 @@ class WithTimeline:
 
 def static(timeline: Timeline) -> None:
     """Show a timeline as it is saved: in a notebook's output, or on a terminal."""
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    if getattr(shell, "kernel", None) is None:
+    if getattr(shell(), "kernel", None) is None:
         print(repr(timeline))  # noqa: T201
         return
     display({"text/html": timeline.to_html(), "text/plain": repr(timeline)}, raw=True)

@@ -41,7 +41,6 @@ class View(Protocol):
         Returns:
             Seconds to wait before the next frame is worth drawing.
         """
-        ...
 
     def confirm(self, call: Block) -> bool | None:
         """Ask whether a call of a tool may run, and wait for the answer.
@@ -49,11 +48,9 @@ class View(Protocol):
         Returns:
             The answer; None if nobody can be asked.
         """
-        ...
 
     def settle(self, reply: Reply) -> None:
         """Draw the reply as it stays."""
-        ...
 
 
 class Following:

@@ -12,7 +12,7 @@ from claude_nb.render.markdown.characters import MOST, Cleaner
 from claude_nb.render.markdown.code_box import code_open
 from claude_nb.render.markdown.incremental import Incremental
 from claude_nb.render.partial_json import COLOURED, PrettyJson
-from claude_nb.render.text_runs import breaks
+from claude_nb.render.text_runs import breaks, raw
 from claude_nb.streaming.block import TOOL_CALLS, Block
 from claude_nb.streaming.events import ToolRan
 from claude_nb.streaming.message import Message
@@ -138,7 +138,7 @@ class _TextPane(Pane):
         if has_breaks:
             for at, found in breaks(self._passage)[len(self._breaks) :]:
                 after = html.break_place(self._passage, at)
-                self._breaks.append(protocol.seam(self.number, after, html.break_line(found)))
+                self._breaks.append(protocol.broken(self.number, after, html.break_line(found)))
                 ops.append(self._breaks[-1])
         below = self._unshown() if self.finished else ""
         if below:
@@ -170,7 +170,7 @@ class _TextPane(Pane):
         return message.ended is not None or message.content[-1] is not self._passage[-1]
 
     def _unshown(self) -> str:
-        return html.unshown_text(self._passage)
+        return html.rest_line(raw(self._passage))
 
     def whole(self) -> list[Op]:
         return super().whole() + self._breaks
@@ -210,7 +210,7 @@ class _ThinkingPane(_TextPane):
         return True
 
     def _unshown(self) -> str:
-        return html.unshown(self.block)
+        return html.rest_line(self.block.text)
 
 
 class _JsonPane(Pane):
@@ -240,7 +240,7 @@ class _JsonPane(Pane):
             ops = [] if coloured == shown else [protocol.patch(self.number, 0, 0, coloured)]
             self._blocks = [coloured]
         self.rendered = html.Rendered(["".join(self._blocks)])
-        if below := html.unshown(self.block):
+        if below := html.rest_line(self.block.text):
             ops.append(protocol.patch(self.number, 0, self._units + len(_CODE_END), below))
             self._below = below
         return ops
@@ -287,7 +287,7 @@ class _ToolPane(_JsonPane):
         if not self._blocks:
             self.label = html.tool_label(self.block)
         ops = self._write()
-        runs = message.runs_tools and self.block.type == "tool_use"
+        runs = message.request.runs_tools and self.block.type == "tool_use"
         runs = runs and (not message.complete or bool(message.calls))
         self._waits = runs and not isinstance(self.block.run, ToolRan)
         ops += self._settle()

@@ -19,7 +19,7 @@ page that is opened later. The operations:
             ``old[:keep] + html + old[len(old) - rest:]``, counted in UTF-16 code units;
             ``rest`` (left out if it is 0) means that text grows inside a code element;
             ``keep`` 0 and an empty ``html`` remove the last block
-``seam``    ``{op, pane, after, html}``: a line after the first ``after`` blocks of the pane
+``break``   ``{op, pane, after, html}``: a line after the first ``after`` blocks of the pane
 ``status``  ``{op, model, doing, elapsed, simulated, wait}``: the line above, with seconds elapsed;
             ``wait`` (left out if the reply waits for nothing) is the seconds left, which the page
             counts down in place of ``{}`` in ``doing``
@@ -130,9 +130,9 @@ def patch(number: int, block: int, keep: int, html: str, rest: int = 0) -> Op:
     return {**op, "rest": rest} if rest else op
 
 
-def seam(number: int, after: int, html: str) -> Op:
+def broken(number: int, after: int, html: str) -> Op:
     """A line after the first ``after`` blocks of a pane."""
-    return {"op": "seam", "pane": number, "after": after, "html": html}
+    return {"op": "break", "pane": number, "after": after, "html": html}
 
 
 def status(

@@ -7,7 +7,7 @@ has no address from which it could import another.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,26 +40,35 @@ def _text(file: str) -> str:
 class PageWidget(anywidget.AnyWidget):
     """A widget that makes its state ``snapshot`` when a page asks for it.
 
-    Args:
-        whole: Returns everything shown so far; by default, a subclass overrides ``whole``.
-        **state: The other state.
+    A subclass overrides ``whole`` and ``receive``.
     """
 
     snapshot = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, whole: Callable[[], dict[str, object]] | None = None, **state: Any) -> None:
-        if whole is not None:
-            self.whole = whole  # type: ignore[method-assign]
+    def __init__(self, **state: Any) -> None:
         super().__init__(**state)
+        self.on_msg(self._receive)
         # ipykernel 7.4 handles a comm's messages on the shell that last wrote to it: the cell's
         # own, which is busy until the cell ends, so no click would arrive before. If that routing
         # exists, this restores the front end's choice.
         if hasattr(self.comm, "_reply_subshell_for"):
-            self.comm._reply_subshell_for = _default_subshell  # noqa: SLF001
+            self.comm._reply_subshell_for = lambda _data, default=None: default  # noqa: SLF001
 
     def whole(self) -> dict[str, object]:
         """Everything shown so far, for a page opened later."""
         return {}
+
+    def receive(self, content: dict[str, Any], buffers: Sequence[Any]) -> None:
+        """Handle a message from a page: on any of the kernel's threads, at any time."""
+
+    def _receive(self, _widget: Any, content: Any, buffers: Sequence[Any]) -> None:
+        if isinstance(content, dict):
+            self.receive(content, buffers)
+
+    def bundle(self, text: str) -> dict[str, Any]:
+        """The MIME bundle that shows the widget, or this text where there are no widgets."""
+        view, _ = self._repr_mimebundle_() or ({}, {})
+        return {**view, "text/plain": text}
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:  # noqa: FBT001, FBT002
         """The synced state, with everything shown so far in ``snapshot``."""
@@ -67,7 +76,3 @@ class PageWidget(anywidget.AnyWidget):
         if "snapshot" in state:
             state["snapshot"] = self.whole()
         return state
-
-
-def _default_subshell(data: Any, default: Any = None) -> Any:  # noqa: ARG001 - ipykernel's
-    return default

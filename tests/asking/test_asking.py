@@ -9,6 +9,7 @@ import pytest
 
 import claude_nb
 from claude_nb.asking import asking
+from claude_nb.client.connection import Connection
 from claude_nb.errors import DroppedError, InputError
 from claude_nb.session.budget import Budget
 from claude_nb.session.session import Session
@@ -143,7 +144,7 @@ def test_the_environment_can_turn_the_simulator_on(monkeypatch):
 
 def test_a_key_is_used_and_never_shown(session):
     """Its source is named, it is not."""
-    session.use_key("not-a-key")
+    session.connect(Connection(api_key="not-a-key"))
 
     assert session.connection().api_key == "not-a-key"
     assert session.key_source == "entered with %claude_nb key, in memory only"

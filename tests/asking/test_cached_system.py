@@ -33,7 +33,7 @@ UNBOUND = "claude-opus-5"
 AT_NOON = 1_800_000_000.0
 
 
-class House:
+class User:
     """A user with a system prompt, a conversation and a clock that stands still.
 
     Attributes:
@@ -80,122 +80,122 @@ def session(monkeypatch):
 
 
 @pytest.fixture
-def house(api, session):
-    """A house in which nothing was asked yet."""
-    return House(session, api)
+def user(api, session):
+    """A user who has asked nothing yet."""
+    return User(session, api)
 
 
-def first(house):
-    return house.say("One")
+def first(user):
+    return user.say("One")
 
 
-def hit(house):
-    house.say("One")
-    return house.say("Two")
+def hit(user):
+    user.say("One")
+    return user.say("Two")
 
 
-def warm(house):
-    house.manual.warm()
-    return house.ask("One")
+def warm(user):
+    user.manual.warm()
+    return user.ask("One")
 
 
-def other_question(house):
-    house.ask("One")
-    return house.ask("Two")
+def other_question(user):
+    user.ask("One")
+    return user.ask("Two")
 
 
-def many_blocks(house):
+def many_blocks(user):
     """More of them than the API looks back over from the end of the messages."""
-    house.say("One")
-    return house.say("Two", attach=range(25))
+    user.say("One")
+    return user.say("Two", attach=range(25))
 
 
-def several_parts(house):
+def several_parts(user):
     parts = [("a", uuid4().hex), ("b", RULES)]
-    house.ask("One", system=CachedSystem(*parts))
-    return house.ask("Two", system=CachedSystem(*parts))
+    user.ask("One", system=CachedSystem(*parts))
+    return user.ask("Two", system=CachedSystem(*parts))
 
 
-def fork(house):
+def fork(user):
     for prompt in ("One", "Two", "Three"):
-        house.say(prompt)
-    house.talk.undo()
-    house.talk.undo()
-    return house.say("Two, otherwise")
+        user.say(prompt)
+    user.talk.undo()
+    user.talk.undo()
+    return user.say("Two, otherwise")
 
 
-def half_expired(house):
-    house.manual = house.version("for an hour", ttl="1h")
-    house.talk = Conversation("talk", system=house.manual)
-    house.say("One")
-    house.wait(400)
-    return house.say("Two")
+def half_expired(user):
+    user.manual = user.version("for an hour", ttl="1h")
+    user.talk = Conversation("talk", system=user.manual)
+    user.say("One")
+    user.wait(400)
+    return user.say("Two")
 
 
-def read_in_time(house):
-    house.ask("One")
-    house.wait(200)
-    house.ask("Two")
-    house.wait(200)
-    return house.ask("Three")
+def read_in_time(user):
+    user.ask("One")
+    user.wait(200)
+    user.ask("Two")
+    user.wait(200)
+    return user.ask("Three")
 
 
-def expired(house):
-    house.ask("One")
-    house.wait(400)
-    return house.ask("Two")
+def expired(user):
+    user.ask("One")
+    user.wait(400)
+    return user.ask("Two")
 
 
-def hour_expired(house):
-    house.ask("One", system=house.version("for an hour", ttl="1h"))
-    house.wait(3700)
-    return house.ask("Two", system=house.version("for an hour", ttl="1h"))
+def hour_expired(user):
+    user.ask("One", system=user.version("for an hour", ttl="1h"))
+    user.wait(3700)
+    return user.ask("Two", system=user.version("for an hour", ttl="1h"))
 
 
-def model(house):
-    house.say("One")
-    return house.say("Two", model="claude-sonnet-5-5")
+def model(user):
+    user.say("One")
+    return user.say("Two", model="claude-sonnet-5-5")
 
 
-def effort(house):
-    house.say("One")
-    return house.say("Two", effort="low")
+def effort(user):
+    user.say("One")
+    return user.say("Two", effort="low")
 
 
-def tools(house):
-    house.say("One", model=UNBOUND)
+def tools(user):
+    user.say("One", model=UNBOUND)
     params = Request.params
     offered = {"tools": [{"name": "look_up", "input_schema": {"type": "object"}}]}
     with patch.object(Request, "params", lambda request: params(request) | offered):
-        return house.say("Two", model=UNBOUND)
+        return user.say("Two", model=UNBOUND)
 
 
-def timestamp(house):
-    house.ask("One", system=house.version("Printed at 12:01:07"))
-    return house.ask("Two", system=house.version("Printed at 12:01:09"))
+def timestamp(user):
+    user.ask("One", system=user.version("Printed at 12:01:07"))
+    return user.ask("Two", system=user.version("Printed at 12:01:09"))
 
 
-def other_system(house):
-    house.say("One")
-    return house.say("Two", system=house.version("One more rule."))
+def other_system(user):
+    user.say("One")
+    return user.say("Two", system=user.version("One more rule."))
 
 
-def tiny(house):
-    return house.ask("One", system=CachedSystem("Be short."))
+def tiny(user):
+    return user.ask("One", system=CachedSystem("Be short."))
 
 
-def does_not_cache(house):
-    house.simulator.enqueue(Stream([start(usage=usage(5_000)), *text("Yes."), *end()]))
-    return house.ask("One")
+def does_not_cache(user):
+    user.simulator.enqueue(Stream([start(usage=usage(5_000)), *text("Yes."), *end()]))
+    return user.ask("One")
 
 
-def at_once(house):
+def at_once(user):
     async def both():
-        house.simulator.enqueue(Scripted(events=0, end="hang"))
-        one = asyncio.create_task(asking.ask_async("One", system=house.manual, show=False))
-        sent = lambda requests: any(house.number in str(r.body) for r in requests)  # noqa: E731
-        await asyncio.to_thread(house.simulator.wait_for, sent)
-        two = await asking.ask_async("Hello, two", system=house.manual, show=False)
+        user.simulator.enqueue(Scripted(events=0, end="hang"))
+        one = asyncio.create_task(asking.ask_async("One", system=user.manual, show=False))
+        sent = lambda requests: any(user.number in str(r.body) for r in requests)  # noqa: E731
+        await asyncio.to_thread(user.simulator.wait_for, sent)
+        two = await asking.ask_async("Hello, two", system=user.manual, show=False)
         one.cancel()
         with suppress(asyncio.CancelledError):
             await one
@@ -204,12 +204,12 @@ def at_once(house):
     return asyncio.run(both())
 
 
-def told(house):
+def told(user):
     said = {"cache_miss_reason": {"type": "tools_changed"}}
     missed = start(usage=usage(5, cache_creation_input_tokens=4_000), diagnostics=said)
-    house.ask("One")
-    house.simulator.enqueue(Stream([missed, *text("Yes."), *end()]))
-    return house.ask("Two")
+    user.ask("One")
+    user.simulator.enqueue(Stream([missed, *text("Yes."), *end()]))
+    return user.ask("Two")
 
 
 def usage(tokens, **cached: object):
@@ -306,9 +306,9 @@ SCENARIOS = [
 @pytest.mark.parametrize(
     ("scenario", "used", "reason", "line"), [pytest.param(*s, id=s[0].__name__) for s in SCENARIOS]
 )
-def test_what_happened_and_why(house, scenario, used, reason, line):
+def test_what_happened_and_why(user, scenario, used, reason, line):
     """Hits, writes and each kind of miss: what the usage says, and the reason that is shown."""
-    reply = scenario(house)
+    reply = scenario(user)
 
     read, written = reply.usage.cache_read_tokens, reply.usage.cache_write_tokens
     happened = "read" if read else "written" if written else "neither"
@@ -321,55 +321,55 @@ def test_what_happened_and_why(house, scenario, used, reason, line):
     assert metadata["claude_nb"]["cache"]["miss"] == reason
 
 
-def test_many_blocks_read_all_that_the_turn_before_had_left(house):
+def test_many_blocks_read_all_that_the_turn_before_had_left(user):
     """The mark at the end of the earlier question finds it, though the next one has 25 blocks."""
-    one = house.say("One")
-    two = house.say("Two", attach=range(25))
+    one = user.say("One")
+    two = user.say("Two", attach=range(25))
 
     assert two.usage.cache_read_tokens == one.usage.cache_write_tokens
 
 
-def test_one_server_has_one_cache(house, monkeypatch):
+def test_one_server_has_one_cache(user, monkeypatch):
     """What was written is expected to be read through a client of the user's own too."""
-    monkeypatch.setenv("ANTHROPIC_BASE_URL", f"{house.simulator.base_url}/")
-    house.ask("One")
-    own = anthropic.AsyncAnthropic(base_url=house.simulator.base_url, api_key="not-a-key")
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", f"{user.simulator.base_url}/")
+    user.ask("One")
+    own = anthropic.AsyncAnthropic(base_url=user.simulator.base_url, api_key="not-a-key")
 
-    reply = house.ask("Two", client=own)
+    reply = user.ask("Two", client=own)
     call(own.close())
 
     assert len(reply.expectation.earlier) == 1
 
 
-def test_its_tokens_are_counted_by_the_server(house):
+def test_its_tokens_are_counted_by_the_server(user):
     """The system prompt alone, once for each model; the display then says what it costs."""
-    counted = house.manual.tokens()
+    counted = user.manual.tokens()
 
-    house.simulator.enqueue(Error(500, "api_error", "not asked again"))
-    assert house.manual.tokens() == counted
-    house.simulator.drain()
-    first = house.ask("One")
+    user.simulator.enqueue(Error(500, "api_error", "not asked again"))
+    assert user.manual.tokens() == counted
+    user.simulator.drain()
+    first = user.ask("One")
     assert counted == 1_059
     assert (first.usage.cache_write_tokens, first.usage.input_tokens) == (counted, 3)
     assert (
         "claude-opus-5-5: 1,059 tokens · written for $0.0053 · read for $0.0002 instead of $0.0042"
         " · pays for itself after 1 read"
-    ) in repr(house.manual)
+    ) in repr(user.manual)
 
 
-def test_too_short_for_a_model(house):
+def test_too_short_for_a_model(user):
     """Each has its own minimum; below it nothing is cached, and nothing else says so."""
     with pytest.warns(UserWarning, match=r"claude-opus-4-6 caches from 4,096 tokens on: it has"):
-        house.manual.tokens("claude-opus-4-6")
+        user.manual.tokens("claude-opus-4-6")
 
 
-def test_too_short_for_any_model(house):
+def test_too_short_for_any_model(user):
     """That needs no counting."""
     assert "too short to be cached alone" in repr(CachedSystem("Be short."))
-    assert "too short to be cached alone" not in repr(house.manual)
+    assert "too short to be cached alone" not in repr(user.manual)
 
 
-def test_too_long_for_a_model(house):
+def test_too_long_for_a_model(user):
     """The window holds the reply as well."""
     long = CachedSystem(("long", "A rule of the house.\n" * 40_000))
 
@@ -377,49 +377,49 @@ def test_too_long_for_a_model(house):
         long.tokens("claude-opus-4-5")
 
 
-def test_warm_writes_and_generates_nothing(house, session):
+def test_warm_writes_and_generates_nothing(user, session):
     """One request, charged; the display says how long it is kept."""
-    warmed = house.manual.warm()
+    warmed = user.manual.warm()
 
     (entry,) = session.ledger.entries
-    assert warmed is house.manual
+    assert warmed is user.manual
     assert (entry.usage.cache_write_5m_tokens, entry.usage.output_tokens) == (1_059, 0)
     assert session.last is None
-    assert "in the cache of claude-opus-5-5: 5 min 00 s left" in repr(house.manual)
-    house.wait(400)
-    assert "was in the cache of claude-opus-5-5, up to 1 min 40 s ago" in repr(house.manual)
+    assert "in the cache of claude-opus-5-5: 5 min 00 s left" in repr(user.manual)
+    user.wait(400)
+    assert "was in the cache of claude-opus-5-5, up to 1 min 40 s ago" in repr(user.manual)
 
 
-def test_warm_keeps_within_the_budget(house, session):
+def test_warm_keeps_within_the_budget(user, session):
     """What it would cost is known before; nothing is sent that goes beyond."""
     session.budget = Budget(0.0001, lambda: 0.0)
 
     with pytest.raises(InputError, match="could go beyond the budget"):
-        house.manual.warm()
+        user.manual.warm()
 
     assert session.ledger.entries == []
 
 
-def test_warm_that_the_server_refuses(house):
+def test_warm_that_the_server_refuses(user):
     """It is the server's error, as for a question."""
-    house.simulator.enqueue(Error(400, "invalid_request_error", "max_tokens: at least 1"))
+    user.simulator.enqueue(Error(400, "invalid_request_error", "max_tokens: at least 1"))
 
     with pytest.raises(RequestError, match="max_tokens: at least 1"):
-        house.manual.warm()
+        user.manual.warm()
 
 
-def test_a_change_is_found_before_it_is_sent(house):
+def test_a_change_is_found_before_it_is_sent(user):
     """Made anew with another time in it, it says so, and where."""
-    house.ask("One", system=house.version("Printed at 12:01"))
+    user.ask("One", system=user.version("Printed at 12:01"))
 
-    shown = repr(house.version("Printed at 12:02"))
+    shown = repr(user.version("Printed at 12:02"))
 
     assert "changed since it was sent 0.0 s ago, so it will be written anew: manual, line 102" in (
         shown
     )
 
 
-def test_how_it_shows_itself(tmp_path, house):
+def test_how_it_shows_itself(tmp_path, user):
     """Parts, characters, lifetime and digest; of many parts the first, and what was left out."""
     for n in range(25):
         (tmp_path / f"{n:02}.md").write_text(f"<b>{n}</b>")
@@ -443,39 +443,39 @@ def test_how_it_shows_itself(tmp_path, house):
     assert system.digest in page
 
 
-def test_it_cannot_be_changed(house):
+def test_it_cannot_be_changed(user):
     """What is sent stays what it is."""
     with pytest.raises(AttributeError):
-        house.manual.ttl = "1h"
+        user.manual.ttl = "1h"
 
 
-def test_system_option_takes_one(house):
+def test_system_option_takes_one(user):
     """``--system NAME``; in a conversation it stays until another one is given."""
-    given, _ = options.parse("--system manual Why?", {"manual": house.manual})
+    given, _ = options.parse("--system manual Why?", {"manual": user.manual})
 
-    one = house.talk.ask("Hello", show=False, system=given["system"][0])
-    two = house.talk.ask("Hello", show=False)
+    one = user.talk.ask("Hello", show=False, system=given["system"][0])
+    two = user.talk.ask("Hello", show=False)
 
-    assert given == {"system": (house.manual,)}
-    assert two.request.system is house.manual
+    assert given == {"system": (user.manual,)}
+    assert two.request.system is user.manual
     assert two.usage.cache_read_tokens == one.usage.cache_write_tokens
 
 
-def test_another_lifetime_is_no_other_prompt(house):
+def test_another_lifetime_is_no_other_prompt(user):
     """Earlier thinking is bound to the words of the system prompt, not to how long it is kept."""
-    house.say("One")
+    user.say("One")
 
-    two = house.say("Two", system=house.version("", ttl="1h"))
+    two = user.say("Two", system=user.version("", ttl="1h"))
 
     types = [block["type"] for block in two.request.before[1]["content"]]
     assert "thinking" in types
 
 
-def test_in_a_terminal_the_cache_has_its_line(house, capsys):
+def test_in_a_terminal_the_cache_has_its_line(user, capsys):
     """Below the usage."""
-    house.manual.warm()
+    user.manual.warm()
 
-    house.ask("One", show=True)
+    user.ask("One", show=True)
 
     assert "\ncache: 1,059 tokens read for $0.0002 instead of $0.0042 · saved $0.0040\n" in (
         capsys.readouterr().out

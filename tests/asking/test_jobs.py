@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -268,7 +269,7 @@ def test_a_cell_that_is_run_again_stops_what_it_had_begun(api):
     api.enqueue(OPEN, OPEN, OPEN, OPEN)
     replies = []
     for place in (Place("a", 1), Place("b", 2), Place("b", 2), Place("a", 3)):
-        replies.append(start(Question.of("Hello", place=place)))
+        replies.append(start(replace(Question.of("Hello"), place=place)))
         begun(api, number + len(replies))
 
     assert [str(reply.outcome) for reply in replies] == ["stopped", *["streaming"] * 3]

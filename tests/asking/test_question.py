@@ -9,7 +9,6 @@ from claude_nb import Conversation
 from claude_nb.asking.asking import answer
 from claude_nb.asking.question import Question
 from claude_nb.errors import InputError
-from claude_nb.request.place import Place
 from claude_nb.simulator import Stream
 from claude_nb.tools.tools import Tools
 from tests.played import said
@@ -47,10 +46,9 @@ def test_a_raw_prompt_keeps_its_braces():
 
 def test_options_and_fields_go_where_they_belong():
     """Options are the request's, the rest is the question's own."""
-    place = Place("a", 1)
-    question = Question.of("Hi", model="m", max_cost=1.0, tools=[look_up], place=place)
+    question = Question.of("Hi", model="m", max_cost=1.0, tools=[look_up])
 
-    assert (question.request.model, question.max_cost, question.place) == ("m", 1.0, place)
+    assert (question.request.model, question.max_cost) == ("m", 1.0)
     assert isinstance(question.tools, Tools)
     assert question.request.tools == question.tools.definitions
 
@@ -61,6 +59,9 @@ def test_options_and_fields_go_where_they_belong():
         ("modle", "There is no option 'modle'. Did you mean model?"),
         ("temperature", "There is no option 'temperature'. There are model, max_tokens, system"),
         ("before", "There is no option 'before'."),
+        ("place", "There is no option 'place'."),
+        ("after", "There is no option 'after'."),
+        ("limit_name", "There is no option 'limit_name'."),
     ],
 )
 @pytest.mark.parametrize(

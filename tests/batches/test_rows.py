@@ -8,6 +8,7 @@ import pytest
 
 from claude_nb.batches import rows
 from claude_nb.errors import InputError
+from claude_nb.request.request import Request
 
 TABLE = pd.DataFrame(
     {"title": ["A", "B"], "body text": ["x", "y"], "body": ["good", "bad"]}, index=["r1", "r1"]
@@ -98,6 +99,8 @@ def test_only_our_own_ids_are_read(name):
 
 def test_a_custom_id_says_all_that_finds_a_row():
     """Its number, of how many, and what was asked; in the form that the API takes."""
-    name = rows.custom_id(99_999, 100_000, rows.digest(b"content"))
-    assert rows.parsed_id(name) == (99_999, 100_000, rows.digest(b"content"))
-    assert len(name) <= 64
+    requests = rows.Requests(Request("…"))
+    requests.fill(["other", "content"], None)
+    name = requests.custom_id(1)
+    assert rows.parsed_id(name) == (1, 2, rows.digest(b'"content"'))
+    assert len(name) <= 64 - 2 * len("99999")  # the longest numbers fit too

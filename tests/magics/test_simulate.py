@@ -119,7 +119,7 @@ def test_all_faults_are_tried_here():
         ("on --pace 2", "There is no option --pace. Did you mean --speed?"),
         ("on --speed", "--speed needs a value. It is written --speed FACTOR."),
         ("on --speed x", "--speed: It takes a factor above 0, such as 0.2, not 'x'"),
-        ("on --seed 1.5", "--seed: A whole number is needed, not '1.5'"),
+        ("on --seed 1.5", "--seed: It takes a whole number, not '1.5'"),
         ("on --speed 0", "a factor above 0"),
         ("on --speed nan", "a factor above 0"),
     ],

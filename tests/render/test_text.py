@@ -15,7 +15,9 @@ from claude_nb.render.markdown.characters import clean
 from claude_nb.render.markdown.host_math import taken_out
 from claude_nb.render.markdown.markdown import INLINE_LIMIT
 from claude_nb.render.text import (
-    _escape_blocks,
+    _change_blocks,
+    _escape,
+    _is_dangerous,
     _is_harmless,
     closed,
     harmless,
@@ -133,7 +135,7 @@ def test_a_fence_that_was_cut_off_is_closed(source):
 def test_what_is_not_suspicious_needs_no_parsing(source):
     """Parsed or not, the same is escaped."""
     source = clean(source, prose=True)
-    assert harmless(source) == _escape_blocks(source)
+    assert harmless(source) == _change_blocks(source, _is_dangerous, _escape)
 
 
 MATH = [
@@ -162,7 +164,7 @@ MATH = [
 @example('1. ```$"x"$\n   y')
 def test_what_a_formula_cannot_fill_needs_no_parsing(source):
     """Parsed or not, it is the same that JupyterLab would make something dangerous of."""
-    parsed = taken_out(_escape_blocks(source))
+    parsed = taken_out(_change_blocks(source, _is_dangerous, _escape))
     with patch("claude_nb.render.text._SUSPICIOUS", re.compile("")):
         expected = _is_harmless(parsed)
     assert _is_harmless(parsed) == expected

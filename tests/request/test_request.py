@@ -71,7 +71,7 @@ def test_a_megabyte_is_sent():
         ({"thinking": "loud"}, "--thinking takes on, off or a number of tokens, not 'loud'."),
         (
             {"thinking": "off"},
-            "claude-opus-5-5 cannot be told not to think. It takes --thinking on",
+            "claude-opus-5-5 cannot turn its thinking off. It takes --thinking on",
         ),
         ({"thinking": 2000}, "claude-opus-5-5 cannot be given a thinking budget."),
         (

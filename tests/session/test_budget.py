@@ -43,15 +43,16 @@ def test_what_fits_is_sent_as_it_is():
     """Also where it fits to the cent."""
     asked = request()
 
-    assert within_limit(asked, 100_000, 0.6001, "--max-cost") is asked
+    assert within_limit(asked, [100_000], 0.6001, "--max-cost") == (asked, pytest.approx(0.6))
 
 
 def test_output_is_lowered_to_what_is_affordable():
     """And it is said; at its most, the reply then costs the limit."""
-    fitted = within_limit(request(), 100_000, 0.5, "--max-cost")
+    fitted, cost = within_limit(request(), [100_000], 0.5, "--max-cost")
 
     assert fitted.max_tokens in (4_999, 5_000)
-    assert estimate(fitted, 100_000).high <= 0.5
+    assert estimate(fitted, 100_000).high == pytest.approx(cost)
+    assert cost <= 0.5
     assert fitted.notes == (
         f"max tokens lowered from 10,000 to {fitted.max_tokens:,}: $0.5000 are left of --max-cost",
     )
@@ -61,13 +62,13 @@ def test_output_is_lowered_to_what_is_affordable():
 def test_input_that_leaves_nothing_for_a_reply_is_refused(limit):
     """Nothing is sent, and the error says how much is needed."""
     with pytest.raises(InputError, match=r"can cost \$0\.4000\. Nothing was sent"):
-        within_limit(request(), 100_000, limit, "the budget")
+        within_limit(request(), [100_000], limit, "the budget")
 
 
 def test_a_model_without_a_price_is_refused():
     """A limit that cannot be kept is not pretended to be."""
     with pytest.raises(InputError, match="What claude-of-tomorrow costs is not known"):
-        within_limit(Request("Why?", model="claude-of-tomorrow"), 10, 1.0, "the budget")
+        within_limit(Request("Why?", model="claude-of-tomorrow"), [10], 1.0, "the budget")
 
 
 @pytest.mark.parametrize("limit", [0, -1, math.nan, math.inf])
@@ -91,11 +92,11 @@ def test_requests_at_the_same_time_share_a_budget():
     budget = Budget(1.0, lambda: 0.0)
 
     with (
-        budget.reserve_for(request(), 100_000) as first,
-        budget.reserve_for(request(), 50_000) as second,
+        budget.reserve(request(), [100_000]) as first,
+        budget.reserve(request(), [50_000]) as second,
     ):
         assert (first.max_tokens, second.max_tokens) == (10_000, pytest.approx(10_000, abs=1))
         with pytest.raises(InputError, match="the budget of"):
-            budget.reserve_for(request(), 1_000).__enter__()
-    with budget.reserve_for(request(), 200_000) as after:
+            budget.reserve(request(), [1_000]).__enter__()
+    with budget.reserve(request(), [200_000]) as after:
         assert after.max_tokens in (9_999, 10_000)

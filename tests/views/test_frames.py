@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claude_nb.render import html
+from claude_nb.render.html import Drawn
 from claude_nb.render.saved_output import mimebundle
 from claude_nb.streaming.block import Block
 from claude_nb.streaming.events import StreamEvent
@@ -28,10 +29,10 @@ def applied(frames: list[dict[str, Any]]) -> str:
             if op["op"] == "pane":
                 assert op["pane"] == len(panes)
                 panes.append(
-                    {"html": op["html"], "blocks": [], "seams": [], "label": "", "open": True}
+                    {"html": op["html"], "blocks": [], "breaks": [], "label": "", "open": True}
                 )
-            elif op["op"] == "seam":
-                panes[op["pane"]]["seams"].append(op)
+            elif op["op"] == "break":
+                panes[op["pane"]]["breaks"].append(op)
             elif op["op"] == "label":
                 panes[op["pane"]]["label"] = op["html"]
             elif op["op"] == "fold":
@@ -54,8 +55,8 @@ def patch(blocks: list[bytes], op: dict[str, Any]) -> None:
 
 def shown(pane: dict[str, Any]) -> str:
     blocks = [block.decode("utf-16-le") for block in pane["blocks"]]
-    for seam in reversed(pane["seams"]):
-        blocks.insert(seam["after"], seam["html"])
+    for line in reversed(pane["breaks"]):
+        blocks.insert(line["after"], line["html"])
     body = "".join(blocks)
     if not pane["html"]:
         return body
@@ -128,7 +129,7 @@ def test_long_input_is_sent_once():
     patches = [op for frame in made for op in frame["ops"] if op["op"] == "patch"]
     assert [op["keep"] == 0 for op in patches] == [True] + [False] * len(pieces)
     assert applied(made) == html == applied([frames.snapshot(reply, 9.0)])
-    assert mimebundle(reply, done=frames.rendered) == mimebundle(reply)
+    assert mimebundle(reply, Drawn(done=frames.rendered)) == mimebundle(reply)
 
 
 def test_input_that_is_not_shown_whole_says_so():
@@ -139,7 +140,7 @@ def test_input_that_is_not_shown_whole_says_so():
 
     assert "more characters" in html
     assert applied(made) == html == applied([frames.snapshot(reply, 9.0)])
-    assert mimebundle(reply, done=frames.rendered) == mimebundle(reply)
+    assert mimebundle(reply, Drawn(done=frames.rendered)) == mimebundle(reply)
 
 
 def test_tools_can_be_hidden():
@@ -202,7 +203,7 @@ def test_what_is_saved_is_made_of_what_was_shown(name):
     """What the page has rendered already is not rendered again, and is the same."""
     _, _, frames, reply = play(example(name)["events"])
 
-    assert mimebundle(reply, done=frames.rendered) == mimebundle(reply)
+    assert mimebundle(reply, Drawn(done=frames.rendered)) == mimebundle(reply)
 
 
 @given(texts, st.randoms(use_true_random=False))
@@ -219,4 +220,4 @@ def test_what_is_saved_is_the_same_for_any_text(source, rng):
     _, _, frames, reply = play(groups)
 
     assert frames.rendered
-    assert mimebundle(reply, done=frames.rendered) == mimebundle(reply)
+    assert mimebundle(reply, Drawn(done=frames.rendered)) == mimebundle(reply)

@@ -68,15 +68,13 @@ def test_only_a_few_are_kept_alive(api):
     closed = list(kept)
     while kept:
         kept.pop().close()
-    assert all(one._widget.comm is None for one in closed)
+    assert all(one.comm is None for one in closed)
 
 
 def sent(shown):
     """What this inspector sends from now on: the messages, each with its data read."""
     messages = []
-    shown._widget.send = lambda message: messages.append(
-        message | {"data": json.loads(message["data"])}
-    )
+    shown.send = lambda message: messages.append(message | {"data": json.loads(message["data"])})
     return messages
 
 
@@ -97,7 +95,7 @@ def test_a_page_that_lost_a_message_gets_all(api):
     rows = [message["data"] for message in messages]
     assert rows[0]["steps"] + rows[1]["steps"] == rows[2]["steps"]
     assert [row["done"] for row in rows] == [False, True, True]
-    snapshot = shown._widget.get_state()["snapshot"]
+    snapshot = shown.get_state()["snapshot"]
     assert snapshot | {"data": json.loads(snapshot["data"])} == whole
     shown.close()
 

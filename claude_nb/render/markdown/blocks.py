@@ -1,12 +1,13 @@
 """The top-level blocks of Markdown that is still being written, and what may yet change in them."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from markdown_it.token import Token
 
-from claude_nb.render.markdown.markdown import FORMULA_LINES
+from claude_nb.render.markdown.markdown import FORMULA_LINES, top_level
 
 _FORMULA: Final = re.compile(r"^ {0,3}(?:\$\$|\\\[)", re.MULTILINE)
 _TABLE_END: Final = "</tbody>\n</table>\n"
@@ -16,7 +17,7 @@ _TABLE_END: Final = "</tbody>\n</table>\n"
 class Block:
     """The tokens of one top-level block and the lines that it spans, the end excluded."""
 
-    tokens: list[Token]
+    tokens: Sequence[Token]
     start: int
     end: int
 
@@ -89,14 +90,7 @@ def _kind(opening: Token) -> tuple[Any, ...]:
 
 def split(tokens: list[Token]) -> list[Block]:
     """The top-level blocks of a token stream."""
-    blocks = []
-    begin = 0
-    for i, token in enumerate(tokens):
-        if token.level == 0 and token.nesting <= 0:
-            start, end = tokens[begin].map or (0, 0)
-            blocks.append(Block(tokens[begin : i + 1], start, end))
-            begin = i + 1
-    return blocks
+    return [Block(each, *(each[0].map or (0, 0))) for each in top_level(tokens)]
 
 
 def line_of(token: Token) -> int:
@@ -104,7 +98,7 @@ def line_of(token: Token) -> int:
     return token.map[0] if token.map else 0
 
 
-def paragraphs(tokens: list[Token]) -> list[Token]:
+def paragraphs(tokens: Sequence[Token]) -> list[Token]:
     """The tokens of the paragraphs right in a list's items: hidden in a tight list."""
     return [token for token in tokens if token.level == 2 and token.tag == "p"]
 

@@ -81,7 +81,6 @@ def take(text: str) -> tuple[str, dict[str, Any]]:
     Returns:
         The text without marks, and the environment for a parser with `install`.
     """
-    source = ""
     parts: list[str] = []
     found: list[_Mark] = []
     length = visible = end = 0

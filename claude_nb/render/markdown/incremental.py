@@ -204,11 +204,7 @@ class Incremental:
             for label, found in definitions.items()
             if label not in self._defined
         }
-        changed = {
-            label
-            for label in tentative.keys() | self._tentative.keys()
-            if tentative.get(label) != self._tentative.get(label)
-        }
+        changed = {label for label, _ in tentative.items() ^ self._tentative.items()}
         part = self._part
         if part:
             part.asked |= definitions.asked
@@ -243,15 +239,10 @@ class Incremental:
             self._blocks.append("")
         old = self._blocks[number]
         if old != html:
+            self._blocks[number] = html
             keep = common_prefix(old, html)
-            yield self._replace(number, keep, html[keep:])
-
-    def _replace(self, number: int, keep: int, html: str) -> Patch:
-        """Replace the end of a block by `html`."""
-        kept = self._blocks[number][:keep]
-        self._blocks[number] = kept + html
-        before = self._units if number == self._first else 0
-        return Patch(number, before + _units(kept), html)
+            before = self._units if number == self._first else 0
+            yield Patch(number, before + _units(old[:keep]), html[keep:])
 
     def _heal(self, changed: set[str], definitions: dict[str, Any]) -> Iterator[Patch]:
         """Render closed blocks again that refer to a link whose definition changed."""

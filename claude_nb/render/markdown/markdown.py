@@ -25,7 +25,7 @@ coloured.
 import functools
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from markdown_it import MarkdownIt
@@ -95,7 +95,7 @@ def parse(text: str, env: EnvType) -> list[Token]:
         return _parser().parse(text, env)
     source, found = citation_marks.take(text)
     env.update(found)
-    return _marking_parser().parse(source, env)
+    return _parser(marks=True).parse(source, env)
 
 
 def render(tokens: Sequence[Token], *, growing: bool = True) -> str:
@@ -144,22 +144,24 @@ def to_blocks(text: str, *, live: bool = False) -> list[str]:
 
 def rendered(text: str, *, live: bool = False) -> list[str]:
     """Render `clean` Markdown, which may have marks, each top-level block by itself."""
-    blocks = []
+    blocks = list(top_level(parse(text, {})))
+    html = [render(block, growing=live or block is not blocks[-1]) for block in blocks]
+    return html if live else list(map(saved, html))
+
+
+def top_level(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
+    """The tokens of each top-level block."""
     begin = 0
-    tokens = parse(text, {})
     for end, token in enumerate(tokens, 1):
         if token.level == 0 and token.nesting <= 0:
-            html = render(tokens[begin:end], growing=live or end < len(tokens))
-            blocks.append(html if live else saved(html))
+            yield tokens[begin:end]
             begin = end
-    return blocks
 
 
 def open_fence(tokens: Sequence[Token]) -> str:
     """The marker of the fence that the text ends in without closing it; or nothing."""
     last = tokens[-1] if tokens else None
-    is_open = last is not None and last.type == "fence" and not _is_closed(last)
-    return last.markup if last is not None and is_open else ""
+    return last.markup if last and last.type == "fence" and not _is_closed(last) else ""
 
 
 def with_marks(text: str) -> str:
@@ -221,19 +223,8 @@ class _Renderer(RendererHTML):
 
 
 @functools.cache
-def _marking_parser() -> _Parser:
-    """A separate parser, because marks make parsing slower."""
-    parser = _new_parser()
-    citation_marks.install(parser)
-    return parser
-
-
-@functools.cache
-def _parser() -> _Parser:
-    return _new_parser()
-
-
-def _new_parser() -> _Parser:
+def _parser(*, marks: bool = False) -> _Parser:
+    """The parser, or another one for text with marks, because they make parsing slower."""
     parser = _Parser(
         "commonmark",
         {"html": False, "xhtmlOut": False, "maxNesting": NESTING + 8, "tasklists": True},
@@ -251,6 +242,8 @@ def _new_parser() -> _Parser:
     core.push("entities", _entities)
     core.push("links", _links)
     core.push("direction", _direction)
+    if marks:
+        citation_marks.install(parser)
     return parser
 
 
@@ -413,11 +406,9 @@ def _direction(state: StateCore) -> None:
 
 
 def _first_strong(text: str) -> str:
-    for character in text:
-        kind = unicodedata.bidirectional(character)
-        if kind in {"L", "R", "AL"}:
-            return "ltr" if kind == "L" else "rtl"
-    return ""
+    kinds = map(unicodedata.bidirectional, text)
+    directions = {"L": "ltr", "R": "rtl", "AL": "rtl"}
+    return next((directions[kind] for kind in kinds if kind in directions), "")
 
 
 def language_of(fence: Token) -> str:

@@ -1,7 +1,7 @@
 """The notebook's own data as content blocks: each type has its form, and users can add theirs.
 
 What is put in is bounded in size and time, whatever the value: a table of ten million rows is its
-first rows, and both the model and the user are told what was left out.
+first rows, and both the model and the user see what was left out.
 """
 
 from __future__ import annotations
@@ -19,13 +19,7 @@ from typing import Any
 
 from claude_nb.errors import InputError, redact
 from claude_nb.request import files
-from claude_nb.request.attachments import bounded, definitions
-from claude_nb.request.attachments.limits import (
-    MAX_IMAGE_BASE64,
-    MAX_REQUEST_BYTES,
-    check_block,
-    pixels,
-)
+from claude_nb.request.attachments import bounded, definitions, limits
 
 MAX_CHARACTERS = 20_000
 """The most that is put in of a collection, or of an object's own text. A ``str`` is never cut."""
@@ -78,7 +72,7 @@ def attach(value: Any, name: str) -> Attachment:
             for block in made.blocks
         )
         for block in blocks:
-            check_block(block, name)
+            limits.check_block(block, name)
     except InputError:
         raise
     except Exception as error:  # a form calls the value's own code
@@ -98,7 +92,7 @@ def describe_error(error: Exception) -> str:
 def register_attachment(kind: type | str, form: Form) -> None:
     """Say how values of a type are put into a prompt.
 
-    It holds for its subclasses too, and replaces what was said about the type before::
+    It holds for its subclasses too, and replaces the form that the type had before::
 
         claude_nb.register_attachment(Circuit, lambda circuit, name: circuit.netlist())
 
@@ -257,7 +251,7 @@ def _pil(value: Any, name: str) -> Attachment:
             image = image.resize([max(1, round(side * factor)) for side in image.size])
         file = io.BytesIO()
         image.save(file, kind, quality=90)
-        fits = MAX_IMAGE_BASE64 * 3 / 4 / file.tell()
+        fits = limits.MAX_IMAGE_BASE64 * 3 / 4 / file.tell()
         if fits > 1:
             break
         edge = int(max(image.size) * (0.9 * fits) ** 0.5)
@@ -266,7 +260,7 @@ def _pil(value: Any, name: str) -> Attachment:
 
 
 def _image(data: bytes, name: str, changed: str = "") -> Attachment:
-    size = pixels(data)
+    size = limits.pixels(data)
     about = [f"image {size[0]:,} × {size[1]:,}" if size else "image", changed]
     block = {"type": "image", "source": _base64(_media_type(data), data)}
     return Attachment((block,), f"{name}: {', '.join(filter(None, about))}")
@@ -293,15 +287,15 @@ def _media_type(data: bytes) -> str:
 
 
 def _path(value: Path, name: str) -> Attachment:
-    data = files.read_bytes(value, name, MAX_REQUEST_BYTES + 1)
+    data = files.read_bytes(value, name, limits.MAX_REQUEST_BYTES + 1)
     return _file(data, f"{name} ({value})", value.name)
 
 
 def _file(data: bytes, name: str, title: str = "") -> Attachment:
     """The content of a file: an image, a PDF or text, as its bytes say."""
-    if len(data) > MAX_REQUEST_BYTES:
+    if len(data) > limits.MAX_REQUEST_BYTES:
         raise InputError(
-            f"{name} is larger than a request may be: {MAX_REQUEST_BYTES // 1_000_000} MB.",
+            f"{name} is larger than a request may be: {limits.MAX_REQUEST_BYTES // 1_000_000} MB.",
             "Send a part of it.",
         )
     media_type = _media_type(data)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import groupby
 from typing import Any
 from unicodedata import normalize
 
@@ -119,18 +120,13 @@ def _text(text: str) -> dict[str, Any]:
 def _merged(parts: Iterable[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
     """Neighbouring texts as one block; the API refuses a blank one, so it is left out."""
     blocks: list[dict[str, Any]] = []
-    texts: list[str] = []
-    for part in [*parts, None]:
-        if part and part["type"] == "text":
-            texts.append(part["text"])
-            continue
-        text = "".join(texts)
-        texts.clear()
-        if text.strip() or (part is None and not blocks):
+    text = ""
+    for is_text, group in groupby(parts, lambda part: part["type"] == "text"):
+        if not is_text:
+            blocks += group
+        elif (text := "".join(part["text"] for part in group)).strip():
             blocks.append(_text(text))
-        if part:
-            blocks.append(part)
-    return tuple(blocks)
+    return tuple(blocks or [_text(text)])
 
 
 def _value(name: str, steps: str, variables: Mapping[str, Any]) -> Any:

@@ -91,7 +91,7 @@ def check_block(block: dict[str, Any], what: str, max_pixels: int = MAX_PIXELS) 
         InputError: The API would refuse it.
     """
     try:
-        size = _bytes(block)
+        size = len(json.dumps(block, ensure_ascii=False).encode())
     except UnicodeEncodeError:
         raise InputError(
             f"{what} holds half a character (a lone surrogate).",
@@ -156,10 +156,6 @@ def _check_image(source: dict[str, Any], what: str, max_pixels: int) -> None:
             if many
             else smaller,
         )
-
-
-def _bytes(block: dict[str, Any]) -> int:
-    return len(json.dumps(block, ensure_ascii=False).encode())
 
 
 def _megabytes(size: int) -> str:

@@ -1,21 +1,5 @@
 // The controls of a chat: a text box that grows, completion of variables' names, a menu.
 
-/** An element with attributes (`on…` are listeners) and children. */
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (value === true) element.setAttribute(name, "");
-    else if (value !== false && value !== undefined) element.setAttribute(name, value);
-  }
-  element.append(...children.filter((child) => child !== null && child !== undefined));
-  return element;
-}
-
-function button(label, title, onclick, more = {}) {
-  return make("button", { type: "button", title, "aria-label": title, onclick, ...more }, label);
-}
-
 let ids = 0;
 
 /** A text box that grows, in which Enter sends. */

@@ -174,7 +174,7 @@ class ChatView {
         " to put in a variable. Paste or drop an image or a file. Enter sends, Shift+Enter is a new line.",
       ),
       about.cleared
-        ? button("Bring it back", "Bring back what was said", back, { class: "claude-nb-stop" })
+        ? button("Bring it back", "Bring back the earlier turns", back, { class: "claude-nb-stop" })
         : "",
     );
   }

@@ -5,14 +5,28 @@
 // nodes between comments, without elements around them, so that the notebook's own styles see the
 // same tree that the settled output will have.
 
-/** @typedef {{html: string, blocks: string[], seams: any[], label: string, open: boolean}} Pane */
+/** @typedef {{html: string, blocks: string[], breaks: any[], label: string, open: boolean}} Pane */
 
 const LINES = 200; // of a part of code that grows; core.css says so too
 
-const COPY = document.createElement("button");
-COPY.type = "button";
-COPY.className = "claude-nb-copy"; // its word is in the style sheet: it is no part of the code
-COPY.setAttribute("aria-label", "Copy this code");
+/** An element with attributes (`on…` are listeners) and children. */
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value !== undefined) element.setAttribute(name, value);
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+function button(label, title, onclick, more = {}) {
+  return make("button", { type: "button", title, "aria-label": title, onclick, ...more }, label);
+}
+
+// Its word is in the style sheet: it is no part of the code.
+const COPY = make("button", { type: "button", class: "claude-nb-copy", "aria-label": "Copy this code" });
 
 /**
  * The nodes of rendered Markdown or of a pane, with a button in each code block. They have it before
@@ -111,7 +125,7 @@ class Reply {
   apply(op) {
     const pane = this.panes[op.pane];
     if (op.op === "pane") {
-      this.panes[op.pane] = { html: op.html, blocks: [], seams: [], label: "", open: true };
+      this.panes[op.pane] = { html: op.html, blocks: [], breaks: [], label: "", open: true };
     } else if (op.op === "label") {
       pane.label = op.html;
     } else if (op.op === "fold") {
@@ -123,8 +137,8 @@ class Reply {
       const html = old.slice(0, op.keep) + op.html + old.slice(old.length - rest);
       if (html || op.keep) pane.blocks[op.block] = html;
       else pane.blocks.length = op.block;
-    } else if (op.op === "seam") {
-      pane.seams.push(op);
+    } else if (op.op === "break") {
+      pane.breaks.push(op);
     } else if (op.op === "status") {
       this.status = op;
       this.waitUntil = performance.now() + (op.wait ?? 0) * 1000;
@@ -163,12 +177,12 @@ class Panes {
     this.answered = answered;
     this.above = body.lastChild;
     this.clear();
-    for (const [pane, { html, blocks, seams, label, open }] of reply.panes.entries()) {
+    for (const [pane, { html, blocks, breaks, label, open }] of reply.panes.entries()) {
       this.draw({ op: "pane", pane, html });
       this.draw({ op: "label", pane, html: label });
       this.draw({ op: "fold", pane, open });
       for (const block of blocks.keys()) this.draw({ op: "patch", pane, block });
-      for (const seam of seams) this.draw(seam);
+      for (const line of breaks) this.draw(line);
     }
     this.showQuestion();
   }
@@ -184,7 +198,7 @@ class Panes {
     else if (op.op === "label" && pane.details) pane.summary.innerHTML = op.html;
     else if (op.op === "fold" && pane.details) this.fold(pane.details, this.reply.panes[op.pane].open);
     else if (op.op === "patch") this.patch(pane, op);
-    else if (op.op === "seam") this.addSeam(pane, op);
+    else if (op.op === "break") this.addBreak(pane, op);
     else if (op.op === "confirm") this.showQuestion();
   }
 
@@ -200,21 +214,15 @@ class Panes {
     if (this.reply.asking === null) return;
     const { pane, call } = this.reply.asking;
     const { details, end } = this.panes[pane];
-    this.question = document.createElement("div");
-    this.question.className = "claude-nb-question";
-    this.question.setAttribute("role", "group");
-    this.question.setAttribute("aria-label", "May this call run?");
-    for (const [label, allow] of [["Run", true], ["Don’t run", false]]) {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.className = "claude-nb-button";
-      button.textContent = label;
-      button.addEventListener("click", () => {
+    const choice = (label, allow) => {
+      const onclick = () => {
         this.question.remove();
         this.answered(call, allow);
-      });
-      this.question.append(button);
-    }
+      };
+      return make("button", { type: "button", class: "claude-nb-button", onclick }, label);
+    };
+    const look = { class: "claude-nb-question", role: "group", "aria-label": "May this call run?" };
+    this.question = make("div", look, choice("Run", true), choice("Don’t run", false));
     (details ?? end).after(this.question);
   }
 
@@ -233,7 +241,7 @@ class Panes {
   }
 
   /** Mark where the text was broken off: behind a block's end, so that the block may go on. */
-  addSeam(pane, op) {
+  addBreak(pane, op) {
     const above = pane.blocks[op.after - 1];
     const below = pane.blocks[op.after];
     if (above) above.end.after(nodesOf(op.html));
@@ -315,10 +323,7 @@ async function copy(text) {
 function announce(words) {
   let place = document.getElementById("claude-nb-announcer");
   if (!place) {
-    place = document.createElement("div");
-    place.id = "claude-nb-announcer";
-    place.className = "claude-nb-unseen";
-    place.setAttribute("role", "status");
+    place = make("div", { id: "claude-nb-announcer", class: "claude-nb-unseen", role: "status" });
     document.body.append(place);
   }
   place.textContent = words;

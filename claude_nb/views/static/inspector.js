@@ -13,12 +13,9 @@ const LONG = 700; // characters of a string that are shown
 const HIDDEN =
   /[\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]|[\u{e0000}-\u{e0fff}]/gu;
 
-/** @param {string} tag @param {string} [name] @param {string} [text] */
-function make(tag, name, text) {
-  const element = document.createElement(tag);
-  if (name) element.className = `claude-nb-${name}`;
-  if (text !== undefined) element.textContent = text;
-  return element;
+/** An element of a class of ours, with a text. */
+function element(tag, name, text) {
+  return make(tag, { class: name ? `claude-nb-${name}` : undefined }, text);
 }
 
 /** The time between two events, in a unit in which it can be read. @param {number} value */
@@ -81,7 +78,7 @@ function write(out, value, places, path = "", indent = "", marked = false) {
   const here = marked || tail === 0;
   const say = (words, mark = here) => {
     if (!words) return;
-    out.append(mark ? make("mark", "", words) : words);
+    out.append(mark ? element("mark", "", words) : words);
   };
   if (typeof value === "string") {
     const fresh = tail ? value.slice(-tail) : "";
@@ -89,7 +86,7 @@ function write(out, value, places, path = "", indent = "", marked = false) {
     const cut = old.length > LONG;
     say(`"${quoted(cut ? old.slice(0, 120) : old)}`);
     if (cut) {
-      out.append(make("i", "", ` ⋯ ${(old.length - 520).toLocaleString("en")} characters ⋯ `));
+      out.append(element("i", "", ` ⋯ ${(old.length - 520).toLocaleString("en")} characters ⋯ `));
       say(quoted(old.slice(-400)));
     }
     say(quoted(fresh.length > LONG ? `${fresh.slice(0, LONG)}⋯` : fresh), true);
@@ -176,24 +173,21 @@ class View {
   }
 
   build() {
-    const root = (this.root = make("div", "widget claude-nb-inspector"));
+    const root = (this.root = element("div", "widget claude-nb-inspector"));
     root.setAttribute("role", "group");
     root.setAttribute("aria-label", "The stream, event by event");
     root.addEventListener("keydown", (event) => this.key(event));
 
-    this.dot = make("span", "dot");
-    this.picture = make("div");
-    this.playhead = make("div", "playhead");
-    this.pointer = make("div", "playhead claude-nb-pointer");
+    this.dot = element("span", "dot");
+    this.picture = element("div");
+    this.playhead = element("div", "playhead");
+    this.pointer = element("div", "playhead claude-nb-pointer");
 
-    const bar = make("div", "controls");
+    const bar = element("div", "controls");
     this.play = this.button("▶", "Play", () => this.toggle());
-    this.slider = document.createElement("input");
-    this.slider.type = "range";
-    this.slider.setAttribute("aria-label", "Event");
-    this.slider.addEventListener("input", () => this.step(Number(this.slider.value) - this.at));
-    this.speed = document.createElement("select");
-    this.speed.setAttribute("aria-label", "Speed");
+    const oninput = () => this.step(Number(this.slider.value) - this.at);
+    this.slider = make("input", { type: "range", "aria-label": "Event", oninput });
+    this.speed = make("select", { "aria-label": "Speed" });
     for (const speed of SPEEDS) {
       this.speed.append(new Option(speed < 1 ? `1/${1 / speed} ×` : `${speed} ×`, String(speed)));
     }
@@ -207,8 +201,8 @@ class View {
       this.speed,
     );
 
-    this.line = make("p", "event-line");
-    const panes = make("div", "panes");
+    this.line = element("p", "event-line");
+    const panes = element("div", "panes");
     [this.wire, this.wireHead] = this.pane(panes, "on the wire");
     [this.state] = this.pane(panes, "the message so far");
     root.append(this.picture, bar, this.line, panes);
@@ -219,23 +213,15 @@ class View {
   }
 
   button(sign, label, act) {
-    const button = make("button", "control", sign);
-    button.type = "button";
-    button.title = label;
-    button.setAttribute("aria-label", label);
-    button.addEventListener("click", act);
-    return button;
+    const look = { type: "button", class: "claude-nb-control", title: label, "aria-label": label };
+    return make("button", { ...look, onclick: act }, sign);
   }
 
   pane(panes, label) {
-    const pane = make("div", "pane");
-    const title = make("div", "pane-head", label);
-    const body = make("pre", "json");
-    body.tabIndex = 0;
-    body.setAttribute("role", "region");
-    body.setAttribute("aria-label", label);
-    pane.append(title, body);
-    panes.append(pane);
+    const title = element("div", "pane-head", label);
+    const look = { class: "claude-nb-json", tabindex: 0, role: "region", "aria-label": label };
+    const body = make("pre", look);
+    panes.append(make("div", { class: "claude-nb-pane" }, title, body));
     return [body, title];
   }
 
@@ -347,8 +333,8 @@ class View {
     const place = `event ${(number + 1).toLocaleString("en")} of ${total}${here}`;
     const where = lane ? ` · ${facts.lanes[lane][0]}` : "";
     const when = `${time.toFixed(3)} s (${gap(since)})`;
-    this.line.replaceChildren(make("b", "", kind), make("span", "quiet", `${where} · ${when}`));
-    if (about[kind]) this.line.append(make("span", "about", about[kind]));
+    this.line.replaceChildren(element("b", "", kind), element("span", "quiet", `${where} · ${when}`));
+    if (about[kind]) this.line.append(element("span", "about", about[kind]));
     this.wireHead.textContent = `on the wire · ${place}${hovered ? ", under the pointer" : ""}`;
     this.wire.replaceChildren();
     const event = eventOf(steps[number], facts.lanes);

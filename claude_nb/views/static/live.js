@@ -1,5 +1,5 @@
-// The live view of a reply, or of several side by side, on top of core.js. What is said between it
-// and Python stands in protocol.py. Replies are kept once, in `initialize`; every view draws them.
+// The live view of a reply, or of several side by side, on top of core.js. protocol.py describes
+// its messages to and from Python. Replies are kept once, in `initialize`; every view draws them.
 
 const SILENCE = 3000; // ms without a message before the page asks whether something was lost
 // ms that Stop waits for the kernel's answer before it interrupts it: of 36 answers, a third of them
@@ -99,32 +99,21 @@ async function interrupt(kernel) {
 
 /** A button that stops something, once. */
 function stopButton(label, title, stop) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "claude-nb-stop";
-  button.textContent = label;
-  button.title = title;
-  button.addEventListener("click", () => {
-    button.disabled = true;
+  const onclick = (event) => {
+    event.currentTarget.disabled = true;
     stop();
-  });
-  return button;
+  };
+  return make("button", { type: "button", class: "claude-nb-stop", title, onclick }, label);
 }
 
 /** A reply in one place on the page: its status line, and its panes below. */
 class Column {
   constructor(model, column, el) {
     this.reply = model.replies[column];
-    this.line = document.createElement("p");
-    this.line.className = "claude-nb-status";
-    const dot = document.createElement("span");
-    dot.className = "claude-nb-dot";
-    this.name = document.createElement("b");
-    this.doing = document.createElement("span");
-    this.doing.className = "claude-nb-doing";
-    this.badge = document.createElement("span");
-    this.badge.className = "claude-nb-badge";
-    this.badge.textContent = "simulated";
+    const dot = make("span", { class: "claude-nb-dot" });
+    this.name = make("b");
+    this.doing = make("span", { class: "claude-nb-doing" });
+    this.badge = make("span", { class: "claude-nb-badge" }, "simulated");
     this.button = stopButton("Stop", "Stop this reply; what has come is kept", () => {
       this.stopping = true;
       this.showClock();
@@ -132,10 +121,9 @@ class Column {
       else model.stop();
     });
     // The button floats, so it comes first: behind words that fill the line it would fall below it.
-    this.line.append(this.button, dot, this.name, this.doing, this.badge);
-    this.body = document.createElement("div");
-    this.body.className = "claude-nb mathjax_ignore tex2jax_ignore";
-    this.body.append(this.line);
+    const parts = [this.button, dot, this.name, this.doing, this.badge];
+    this.line = make("p", { class: "claude-nb-status" }, ...parts);
+    this.body = make("div", { class: "claude-nb mathjax_ignore tex2jax_ignore" }, this.line);
     this.body.addEventListener("click", (event) => {
       const button = event.target.closest(".claude-nb-copy");
       if (button) copyCode(button);
@@ -195,18 +183,12 @@ class View {
     this.body = el;
     const count = model.replies.length;
     if (count > 1) {
-      const line = document.createElement("p");
-      line.className = "claude-nb-status";
       const stop = stopButton("Stop all", "Stop all of these replies; what has come is kept", () => {
         model.stop();
       });
-      const words = document.createElement("span");
-      words.className = "claude-nb-doing";
-      words.textContent = `${count} side by side`;
-      line.append(stop, words);
-      this.body = document.createElement("div");
-      this.body.className = "claude-nb-columns";
-      el.append(line, this.body);
+      const doing = make("span", { class: "claude-nb-doing" }, `${count} side by side`);
+      this.body = make("div", { class: "claude-nb-columns" });
+      el.append(make("p", { class: "claude-nb-status" }, stop, doing), this.body);
     }
     this.columns = model.replies.map((_, column) => new Column(model, column, this.body));
   }
