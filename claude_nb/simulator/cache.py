@@ -179,11 +179,10 @@ def _identity(part: Part) -> str:
 def _settings(request: dict[str, Any]) -> dict[Level, list[Any]]:
     """Return the settings that change a prompt's prefixes, by the level from which on."""
     found = list(files(request))
-    output = request.get("output_config") or {}
-    cited = any((file.get("citations") or {}).get("enabled") for file in found)
+    form = catalogue.output_format(request)
     return {
         "tools": [catalogue.undated(request["model"])],
-        "system": [request.get("speed") or "standard", cited, output.get("format")],
+        "system": [request.get("speed") or "standard", cites(found), form],
         "messages": [*_choices(request), any(file["type"] == "image" for file in found)],
     }
 
@@ -203,6 +202,11 @@ def files(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield block
         elif block["type"] == "tool_result":
             waiting += blocks(block.get("content") or [])
+
+
+def cites(found: Iterable[dict[str, Any]]) -> bool:
+    """Say whether citations are switched on for one of these documents."""
+    return any((file.get("citations") or {}).get("enabled") for file in found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,9 +262,9 @@ def _fingerprint(request: dict[str, Any], now: float) -> _Fingerprint:
         (part.level, hashlib.sha256(_identity(part).encode()).hexdigest(), of_block(part.block))
         for part in parts(request)
     ]
-    output = (request.get("output_config") or {}).get("format")
     model = [catalogue.undated(request["model"]), request.get("speed") or "standard"]
-    return _Fingerprint(now, model, [*_choices(request), output], prompt)
+    settings = [*_choices(request), catalogue.output_format(request)]
+    return _Fingerprint(now, model, settings, prompt)
 
 
 def _difference(before: _Fingerprint, now: _Fingerprint) -> dict[str, Any] | None:

@@ -192,6 +192,11 @@ def effort(request: dict[str, Any]) -> Any:
     return asked or _DEFAULT_EFFORT.get(undated(request["model"]), "high")
 
 
+def output_format(request: dict[str, Any]) -> Any:
+    """Return the form that a request asks its answer to have, if it does."""
+    return (request.get("output_config") or {}).get("format")
+
+
 def _capabilities(model: str) -> dict[str, Any] | None:
     taken, levels = thinking_types(model), efforts(model)
     if taken is None:

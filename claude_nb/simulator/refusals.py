@@ -36,6 +36,12 @@ def not_found(message: str) -> Error:
     return Error(404, "not_found_error", message)
 
 
+def required(at: str, fields: Mapping[str, Any], **types: type) -> Iterator[str]:
+    """Yield a complaint for each field that is missing, or not of its type."""
+    yield from (f"{at}{name}: Field required" for name in types if fields.get(name) is None)
+    yield from mistyped(at, fields, **types)
+
+
 def mistyped(at: str, fields: Mapping[str, Any], **types: type) -> Iterator[str]:
     """Yield a complaint for each field that is there and not of its type.
 

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from claude_nb.simulator.refusals import mistyped
+from claude_nb.simulator import catalogue
+from claude_nb.simulator.refusals import mistyped, required
 from claude_nb.simulator.schema import FORMATS, sample
 
 _TYPES = {"object", "array", "string", "integer", "number", "boolean", "null"}
@@ -32,11 +33,11 @@ _MOST_UNIONS = 16
 _MOST_STRICT_TOOLS = 20
 
 
-def about_input(at: str, schema: Any) -> Iterator[str]:
+def about_input(at: str, tool: dict[str, Any]) -> Iterator[str]:
     """Look at the schema of a tool's input."""
-    if not isinstance(schema, dict):
-        yield f"{at}: {'Field required' if schema is None else 'Input should be an object'}"
-    elif schema.get("type") != "object":
+    yield from required(f"{at}.", tool, input_schema=dict)
+    at, schema = f"{at}.input_schema", tool["input_schema"]
+    if schema.get("type") != "object":
         wrong = "Input should be 'object'" if "type" in schema else "Field required"
         yield f"{at}.type: {wrong}"
     elif not {"oneOf", "allOf", "anyOf"}.isdisjoint(schema):
@@ -52,14 +53,12 @@ def about_input(at: str, schema: Any) -> Iterator[str]:
 
 def about_constraints(request: dict[str, Any]) -> Iterator[str]:
     """Look at the schemas that constrain what is generated: of strict tools, and of the answer."""
-    found = [
-        (f"tools.{number}.custom", tool["input_schema"])
-        for number, tool in enumerate(request.get("tools") or [])
-        if tool.get("strict") is True and "input_schema" in tool
-    ]
+    tools = enumerate(request.get("tools") or [])
+    strict = ((n, t) for n, t in tools if t.get("strict") is True and "input_schema" in t)
+    found = [(f"tools.{number}.custom", tool["input_schema"]) for number, tool in strict]
     if len(found) > _MOST_STRICT_TOOLS:
         yield f"tools: {len(found)} tools are strict; at most {_MOST_STRICT_TOOLS} may be"
-    form = (request.get("output_config") or {}).get("format")
+    form = catalogue.output_format(request)
     if form is not None:
         found.append(("output_config.format.schema", form["schema"]))
     for at, schema in found:
@@ -143,8 +142,7 @@ def _parts(schema: dict[str, Any]) -> Iterator[Any]:
         yield from (schema.get(name) or {}).values()
     for name in ("anyOf", "allOf"):
         yield from schema.get(name) or ()
-    if "items" in schema:
-        yield schema["items"]
+    yield from [schema["items"]] if "items" in schema else []
 
 
 def _parameters(schema: dict[str, Any]) -> Iterator[tuple[bool, dict[str, Any]]]:

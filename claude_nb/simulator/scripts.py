@@ -52,7 +52,7 @@ from importlib import resources
 from typing import Any
 
 from claude_nb.simulator import calls, servertools, toolturns
-from claude_nb.simulator.catalogue import thinks
+from claude_nb.simulator.catalogue import output_format, thinks
 from claude_nb.simulator.quoting import inline
 from claude_nb.simulator.schema import sample
 from claude_nb.simulator.tokens import blocks
@@ -138,7 +138,7 @@ def _unknown(now: Exchange) -> Answer:
 
 def _typed(request: dict[str, Any]) -> Written | None:
     """Return the answer in the form that ``output_config`` asks for, if it does."""
-    asked = (request.get("output_config") or {}).get("format") or {}
+    asked = output_format(request) or {}
     if asked.get("type") != "json_schema":
         return None
     value = sample(asked.get("schema") or {})

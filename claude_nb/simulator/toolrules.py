@@ -7,10 +7,11 @@ known.
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise, takewhile
 from typing import Any
 
 from claude_nb.simulator import catalogue, schemarules
-from claude_nb.simulator.refusals import mistyped
+from claude_nb.simulator.refusals import mistyped, required
 from claude_nb.simulator.servertools import kind_of
 from claude_nb.simulator.tokens import Part, blocks
 from claude_nb.simulator.turns import Turn, turns
@@ -34,14 +35,11 @@ def about_definitions(request: dict[str, Any]) -> Iterator[str]:
         if not isinstance(tool, dict):
             yield f"tools.{number}: Input should be an object"
             return
-        kind = tool.get("type")
-        if kind is None or kind == "custom":
+        yield from mistyped(f"tools.{number}.", tool, type=str, cache_control=dict)
+        if tool.get("type") in (None, "custom"):
             yield from _about_custom(f"tools.{number}.custom", tool)
-        elif not isinstance(kind, str):
-            yield f"tools.{number}.type: Input should be a valid string"
         else:
             yield from _about_built_in(f"tools.{number}", tool)
-        yield from mistyped(f"tools.{number}.", tool, cache_control=dict)
     names = [tool["name"] for tool in tools if isinstance(tool.get("name"), str)]
     if len(set(names)) < len(names):
         yield "tools: Tool names must be unique."
@@ -51,29 +49,29 @@ def about_definitions(request: dict[str, Any]) -> Iterator[str]:
 def about_calls(request: dict[str, Any]) -> Iterator[str]:
     """Hold every call against the results right after it, and these against it."""
     found = turns(request)
-    if not request.get("tools") and any(
-        block["type"] in {"tool_use", "tool_result"} for turn in found for block in turn.blocks
-    ):
+    kinds = {block["type"] for turn in found for block in turn.blocks}
+    if not request.get("tools") and kinds & {"tool_use", "tool_result"}:
         yield "Requests which include `tool_use` or `tool_result` blocks must define tools."
     known: set[str] = set()
-    before = Turn("user", [])
-    for turn in [*found, Turn("user", [])]:
+    nobody = Turn("user", [])
+    for before, turn in pairwise([nobody, *found, nobody]):
         yield from _about_turn(turn, known)
         if turn.role == "user":
             yield from _about_answers(before, turn)
-        before = turn
     yield from _about_server_tools(request, found)
 
 
 def _about_custom(at: str, tool: dict[str, Any]) -> Iterator[str]:
-    name = tool.get("name")
-    if not isinstance(name, str):
-        yield f"{at}.name: {'Field required' if name is None else 'Input should be a valid string'}"
-    elif not _NAME.fullmatch(name):
-        yield f"{at}.name: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'"
+    yield from _about_name(at, tool)
     switches = dict.fromkeys(("strict", "eager_input_streaming", "defer_loading"), bool)
     yield from mistyped(f"{at}.", tool, description=str, **switches)
-    yield from schemarules.about_input(f"{at}.input_schema", tool.get("input_schema"))
+    yield from schemarules.about_input(at, tool)
+
+
+def _about_name(at: str, block: dict[str, Any]) -> Iterator[str]:
+    yield from required(f"{at}.", block, name=str)
+    if not _NAME.fullmatch(block["name"]):
+        yield f"{at}.name: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'"
 
 
 def _about_built_in(at: str, tool: dict[str, Any]) -> Iterator[str]:
@@ -129,14 +127,8 @@ def _about_turn(turn: Turn, known: set[str]) -> Iterator[str]:
 
 def _about_call(part: Part, known: set[str]) -> Iterator[str]:
     call, at = part.block, f"{part.path}.tool_use"
-    name = call.get("name")
-    if not isinstance(name, str):
-        yield f"{at}.name: Field required"
-    elif not _NAME.fullmatch(name):
-        yield f"{at}.name: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'"
-    if not isinstance(call.get("input"), dict):
-        wrong = "Input should be an object" if "input" in call else "Field required"
-        yield f"{at}.input: {wrong}"
+    yield from _about_name(at, call)
+    yield from required(f"{at}.", call, input=dict)
     if call["id"] in known:
         yield f"{part.path}: `tool_use` ids must be unique"
     known.add(call["id"])
@@ -156,12 +148,10 @@ def _about_result(part: Part) -> Iterator[str]:
 def _about_answers(calling: Turn, answering: Turn) -> Iterator[str]:
     """Hold the calls of a turn against the next one; only what comes first there answers them."""
     called = [part.block["id"] for part in calling.parts if part.block["type"] == "tool_use"]
-    answered: list[str] = []
-    leading = True
-    for part in answering.parts:
-        if part.block["type"] != "tool_result":
-            leading = False
-            continue
+    results = [part for part in answering.parts if part.block["type"] == "tool_result"]
+    leading = takewhile(lambda block: block["type"] == "tool_result", answering.blocks)
+    answers = [block["tool_use_id"] for block in leading]
+    for number, part in enumerate(results):
         identifier = part.block["tool_use_id"]
         if identifier not in called:
             yield (
@@ -169,14 +159,12 @@ def _about_answers(calling: Turn, answering: Turn) -> Iterator[str]:
                 f"{identifier}. Each `tool_result` block must have a corresponding `tool_use` "
                 "block in the previous message."
             )
-        if identifier in answered:
+        if identifier in answers[:number]:
             yield (
                 f"{part.path}: each tool_use must have a single result. Found multiple "
                 f"`tool_result` blocks with id: {identifier}"
             )
-        if leading:
-            answered.append(identifier)
-    if missing := [identifier for identifier in called if identifier not in answered]:
+    if missing := [identifier for identifier in called if identifier not in answers]:
         yield (
             f"{_message(calling.parts[-1])}: `tool_use` ids were found without `tool_result` "
             f"blocks immediately after: {', '.join(missing)}. Each `tool_use` block must have a "
@@ -192,8 +180,11 @@ def _about_server_tools(request: dict[str, Any], found: list[Turn]) -> Iterator[
     waiting: dict[str, str] = {}
     for turn in found:
         alone = turn.role == "assistant" or all(b["type"] == "tool_result" for b in turn.blocks)
-        if not alone:
-            yield from _never_answered(waiting)
+        for identifier, name in () if alone else waiting.items():
+            yield (
+                f"`{name}` tool use with id `{identifier}` was found without a corresponding "
+                f"`{name}_tool_result` block"
+            )
         for part in turn.parts:
             kind = part.block["type"]
             if kind == "server_tool_use":
@@ -212,14 +203,6 @@ def _about_server_tools(request: dict[str, Any], found: list[Turn]) -> Iterator[
                 f"`{name}` tool use with id `{identifier}` is waiting for its result, but no "
                 f"`{tool}` tool was provided"
             )
-
-
-def _never_answered(waiting: dict[str, str]) -> Iterator[str]:
-    for identifier, name in waiting.items():
-        yield (
-            f"`{name}` tool use with id `{identifier}` was found without a corresponding "
-            f"`{name}_tool_result` block"
-        )
 
 
 def _message(part: Part) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from claude_nb.cost.models import ModelFacts, facts
 from claude_nb.simulator import catalogue, schemarules, signatures, toolrules
-from claude_nb.simulator.cache import TTLS, automatic_place, breakpoints, files, markable
+from claude_nb.simulator.cache import TTLS, automatic_place, breakpoints, cites, files, markable
 from claude_nb.simulator.refusals import invalid, mistyped, not_found
 from claude_nb.simulator.replies import Error
 from claude_nb.simulator.tokens import Part, blocks, parts
@@ -63,9 +63,8 @@ def _complaints(
     yield from _about_shapes(request)
     if not counting or request.get("max_tokens") is not None:
         yield from _about_max_tokens(request, known)
-    for name in ("temperature", "top_p", "top_k"):
-        if name in request:
-            yield f"{name}: sampling parameters are not accepted; leave it out"
+    for name in filter(request.__contains__, ("temperature", "top_p", "top_k")):
+        yield f"{name}: sampling parameters are not accepted; leave it out"
     yield from _about_thinking(request, known)
     yield from _about_effort(request)
     yield from toolrules.about_definitions(request)
@@ -125,14 +124,10 @@ def _about_max_tokens(request: dict[str, Any], known: ModelFacts) -> Iterator[st
 def _about_warming(request: dict[str, Any]) -> Iterator[str]:
     """Check fields that make no sense where nothing is generated ("Pre-warming the cache")."""
     forced = (request.get("tool_choice") or {}).get("type") in ("any", "tool")
-    unfit = {
-        "stream": request.get("stream"),
-        "tool_choice": forced,
-        "output_config.format": (request.get("output_config") or {}).get("format"),
-    }
-    for name, asked in unfit.items():
-        if asked:
-            yield f"{name}: cannot be combined with max_tokens: 0"
+    form = catalogue.output_format(request)
+    unfit = {"stream": request.get("stream"), "tool_choice": forced, "output_config.format": form}
+    for name in filter(unfit.get, unfit):
+        yield f"{name}: cannot be combined with max_tokens: 0"
 
 
 def _about_thinking(request: dict[str, Any], known: ModelFacts) -> Iterator[str]:
@@ -188,7 +183,7 @@ def _about_prefill(request: dict[str, Any], known: ModelFacts) -> Iterator[str]:
             "This model does not support assistant message prefill. "
             "The conversation must end with a user message."
         )
-    if (request.get("output_config") or {}).get("format"):
+    if catalogue.output_format(request):
         yield "output_config.format: cannot be combined with assistant message prefill"
     if content[-1].get("type") == "text" and content[-1]["text"][-1:].isspace():
         yield "messages: final assistant content cannot end with trailing whitespace"
@@ -217,8 +212,7 @@ def _about_texts(where: str, content: str | list[dict[str, Any]]) -> Iterator[st
 
 
 def _about_citations(request: dict[str, Any]) -> Iterator[str]:
-    form = (request.get("output_config") or {}).get("format")
-    if form and any((file.get("citations") or {}).get("enabled") for file in files(request)):
+    if catalogue.output_format(request) and cites(files(request)):
         yield "output_config.format: cannot be combined with citations"
 
 
