@@ -23,7 +23,7 @@ from typing import Any
 
 from claude_nb.simulator import catalogue, tokens, validation, wire
 from claude_nb.simulator.cache import PromptCache
-from claude_nb.simulator.refusals import RefusalError, invalid
+from claude_nb.simulator.refusals import RefusalError, invalid, not_found
 from claude_nb.simulator.replies import Error
 from claude_nb.simulator.responses import respond
 
@@ -109,9 +109,8 @@ class Batch:
         if self._faults.get(place) == "error":
             return Error(500, "api_error", "Internal server error, as it was asked for")
         params = self.requests[place]["params"]
-        for name in _NOT_HERE:
-            if params.get(name):
-                return invalid(f"{name}: not supported in a batch")
+        for name in filter(params.get, _NOT_HERE):
+            return invalid(f"{name}: not supported in a batch")
         if params.get("max_tokens") == 0:
             return invalid("max_tokens: must be at least 1 in a batch")
         return validation.problem(params, batched=True)
@@ -154,10 +153,8 @@ class Batch:
         random.Random(self.id).shuffle(places)  # noqa: S311  (not a secret)
         for place in places:
             if place not in self._lines:
-                line = {
-                    "custom_id": self.requests[place]["custom_id"],
-                    "result": self._result(place, cache, now),
-                }
+                custom_id = self.requests[place]["custom_id"]
+                line = {"custom_id": custom_id, "result": self._result(place, cache, now)}
                 self._lines[place] = json.dumps(line, ensure_ascii=False).encode() + b"\n"
             yield self._lines[place]
 
@@ -204,9 +201,8 @@ class Batches:
         if not isinstance(requests, list) or not requests:
             raise RefusalError(invalid("requests: Field required"))
         if len(requests) > _MOST_REQUESTS:
-            raise RefusalError(
-                invalid(f"requests: List should have at most {_MOST_REQUESTS} items")
-            )
+            message = f"requests: List should have at most {_MOST_REQUESTS} items"
+            raise RefusalError(invalid(message))
         seen: set[str] = set()
         for number, request in enumerate(requests):
             if complaint := _complaint(request, seen):
@@ -225,10 +221,16 @@ class Batches:
         self._all[batch.id] = batch
         return batch
 
-    def find(self, identifier: str, account: str) -> Batch | None:
-        """Return a batch; nobody sees another account's."""
+    def find(self, identifier: str, account: str) -> Batch:
+        """Return a batch; nobody sees another account's.
+
+        Raises:
+            RefusalError: The account has none of this id.
+        """
         found = self._all.get(identifier)
-        return found if found is not None and found.account == account else None
+        if found is None or found.account != account:
+            raise RefusalError(not_found(f"batch: {identifier}"))
+        return found
 
     def delete(self, batch: Batch) -> None:
         """Forget a batch and its results."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from claude_nb.cost.models import ThinkingDisplay, facts, known_models
 from claude_nb.simulator import paging
-from claude_nb.simulator.refusals import RefusalError, invalid
+from claude_nb.simulator.refusals import RefusalError, invalid, not_found
 
 _UNKNOWN_RELEASE = "1970-01-01T00:00:00Z"
 _YES, _NO = {"supported": True}, {"supported": False}
@@ -69,7 +69,7 @@ def info(name: str) -> dict[str, Any]:
     """
     known = facts(name)
     if known is None:
-        raise KeyError(name)
+        raise RefusalError(not_found(f"model: {name}"))
     return {
         "id": known.id,
         "type": "model",
@@ -117,12 +117,8 @@ def thinks(request: dict[str, Any], *, between_calls: bool = False) -> bool:
         request: The body of the request.
         between_calls: Whether it goes on after the results of tools.
     """
-    asked = request.get("thinking")
-    if asked is not None:
-        kind = asked.get("type")
-        return kind in {"adaptive", "enabled"} or (kind == "between_tools" and between_calls)
-    known = facts(request["model"])
-    return known is not None and known.thinking_default in {"always", "on"}
+    kind, _ = thinking_mode(request)
+    return kind in {"adaptive", "enabled"} or (kind == "between_tools" and between_calls)
 
 
 def thinking_display(request: dict[str, Any]) -> ThinkingDisplay:

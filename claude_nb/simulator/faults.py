@@ -43,8 +43,7 @@ FAULTS = {
     "reset": Fault("the connection is reset in the middle of a text", Scripted(_SOME, end="reset")),
     "stall": Fault("the stream falls silent in the middle of a text", Scripted(_SOME, end="hang")),
     "silent-end": Fault(
-        "the stream ends in the middle of a text, as if it were whole",
-        Scripted(_SOME, end="close"),
+        "the stream ends in the middle of a text, as if it were whole", Scripted(_SOME, end="close")
     ),
     "overloaded": Fault(
         "the service is overloaded (529)", Error(529, "overloaded_error", "Overloaded")

@@ -13,14 +13,13 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from itertools import chain, islice
-from typing import Any
+from typing import Any, cast
 
 from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPServerRequest
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.web import Application, RequestHandler
 
-from claude_nb.cost.models import facts
 from claude_nb.simulator import catalogue, paging, tokens, validation, wire
 from claude_nb.simulator.batches import LARGEST_BODY as _LARGEST_BATCH
 from claude_nb.simulator.batches import Batch, Batches
@@ -34,10 +33,7 @@ _LARGEST_BODY = 32 * 2**20
 """Bytes; the API's own limit for a message request."""
 
 
-_EVENT_STREAM = {
-    "Content-Type": "text/event-stream; charset=utf-8",
-    "Cache-Control": "no-cache",
-}
+_EVENT_STREAM = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache"}
 _JSON = {"Content-Type": "application/json"}
 _WHOLE = Scripted(None, end="close")
 _LINES_AT_ONCE = 20
@@ -123,16 +119,15 @@ class _Handler(RequestHandler):
         if self.too_large:
             self.fail(Error(413, "request_too_large", "Request exceeds the maximum size"))
 
-    def start(self, status: int, *headers: dict[str, str]) -> None:
+    def start(self, status: int, headers: dict[str, str]) -> None:
         """Set status and headers of the answer."""
         self.set_status(status)
-        for several in headers:
-            for name, value in several.items():
-                self.set_header(name, value)
+        for name, value in headers.items():
+            self.set_header(name, value)
 
     def fail(self, error: Error) -> None:
         """Answer with an error in the API's shape."""
-        self.start(error.status, {"request-id": self.request_id}, error.headers)
+        self.start(error.status, {"request-id": self.request_id} | error.headers)
         body = {"type": error.type, "message": error.message}
         self.finish({"type": "error", "error": body, "request_id": self.request_id})
 
@@ -181,11 +176,11 @@ class _Handler(RequestHandler):
             case Error() as error:
                 self.fail(error)
             case Stream() as stream:
-                self.start(200, headers, stream.headers)
+                self.start(200, headers | stream.headers)
                 timed = ((stream.delay, wire.sse(event)) for event in stream.events)
                 await self.send(timed, stream.end)
             case Raw() as raw:
-                self.start(raw.status, headers, raw.headers)
+                self.start(raw.status, headers | raw.headers)
                 await self.send(((raw.delay, chunk) for chunk in raw.chunks), raw.end)
             case Scripted() as cut:
                 self.cut = cut
@@ -246,10 +241,7 @@ class _Handler(RequestHandler):
 
 def _stream(request: HTTPServerRequest) -> IOStream:
     """Return the connection of a request, to end it in ways that HTTP does not know."""
-    connection = request.connection
-    if not isinstance(connection, HTTP1Connection):
-        raise TypeError(f"not a connection of tornado's HTTP server: {connection!r}")
-    return connection.stream
+    return cast("HTTP1Connection", request.connection).stream
 
 
 class _Messages(_Handler):
@@ -307,8 +299,6 @@ class _Models(_Handler):
 
 class _Model(_Handler):
     def get(self, identifier: str) -> None:
-        if facts(identifier) is None:
-            raise RefusalError(not_found(f"model: {identifier}"))
         self.finish(catalogue.info(identifier))
 
 
@@ -328,10 +318,7 @@ class _Batch(_Handler):
         Raises:
             RefusalError: There is none of this id.
         """
-        found = self.state.batches.find(identifier, self.account)
-        if found is None:
-            raise RefusalError(not_found(f"batch: {identifier}"))
-        return found
+        return self.state.batches.find(identifier, self.account)
 
     def info(self, batch: Batch) -> dict[str, Any]:
         """Return a batch as the API describes it."""

@@ -90,7 +90,7 @@ def pauses(prompt: str) -> bool:
 
 def announced(wanted: list[Use]) -> str:
     """Return the text before the first use."""
-    acts = list(dict.fromkeys(_ACTS[use.name] for use in wanted))
+    acts = list(dict.fromkeys(_ACTS.get(use.name, "run some code") for use in wanted))
     return f"I will {', then '.join(acts)}. What comes back is simulated."
 
 
@@ -157,7 +157,7 @@ def _fetch(tool: dict[str, Any], prompt: str) -> list[Use]:
     found = _URL.search(prompt)
     url = found[0] if found else "https://example.org/"
     sentence = f"This is the simulated text of {url}."
-    title = f"Simulated page at {url}"
+    data, title = f"{sentence} Nothing of it was fetched.", f"Simulated page at {url}"
     citing = bool((tool.get("citations") or {}).get("enabled"))
     page = {
         "type": "web_fetch_result",
@@ -165,11 +165,7 @@ def _fetch(tool: dict[str, Any], prompt: str) -> list[Use]:
         "retrieved_at": _RETRIEVED,
         "content": {
             "type": "document",
-            "source": {
-                "type": "text",
-                "media_type": "text/plain",
-                "data": f"{sentence} Nothing of it was fetched.",
-            },
+            "source": {"type": "text", "media_type": "text/plain", "data": data},
             "title": title,
             "citations": {"enabled": True} if citing else None,
         },
@@ -223,7 +219,4 @@ _MAKERS: dict[str, Callable[[dict[str, Any], str], list[Use]]] = {
 _ACTS = {
     "web_search": "search the web",
     "web_fetch": "fetch the page",
-    "code_execution": "run some code",
-    "text_editor_code_execution": "run some code",
-    "bash_code_execution": "run some code",
 }

@@ -48,9 +48,8 @@ def answer(
     if (request.get("tool_choice") or {}).get("type") in {"any", "tool"} and steps:
         return Answer([call.written(rng) for call in steps[0]], "tool_use")
     if step:
-        content = [*begun, *_before(request, now, step, left)]
-        content += [use.called(rng) for use in left]
-        content += [call.written(rng) for call in step]
+        called_now = [*(use.called(rng) for use in left), *(call.written(rng) for call in step)]
+        content = [*begun, *_before(request, now, step, left), *called_now]
         return Answer(content, "tool_use", container=_container(request, content, rng))
     content = [*begun, wire.thinking(_AFTER if now.since else _BEFORE)]
     if left and not now.since:
@@ -65,10 +64,7 @@ def answer(
 
 
 def _before(
-    request: dict[str, Any],
-    now: Exchange,
-    step: list[calls.Call],
-    uses: list[servertools.Use],
+    request: dict[str, Any], now: Exchange, step: list[calls.Call], uses: list[servertools.Use]
 ) -> list[Written]:
     """Return what comes before calls: a thought and a text, or between calls a note."""
     if now.results:

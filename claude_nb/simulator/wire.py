@@ -21,6 +21,7 @@ _EVENTS_BETWEEN_PINGS = 250
 _SILENCE = 10.0
 """Seconds without an event, at speed 1, after which there is a ping. The API's own is not known."""
 
+_ENDING = ("stop_reason", "stop_sequence", "stop_details", "container")
 _CALLS = {"tool_use", "server_tool_use"}
 
 
@@ -112,10 +113,7 @@ def message(head: dict[str, Any], answer: Answer, usage: dict[str, Any], display
     return {
         **head,
         "content": [whole(written, display) for written in answer.content],
-        "stop_reason": answer.stop_reason,
-        "stop_sequence": answer.stop_sequence,
-        "stop_details": answer.stop_details,
-        "container": answer.container,
+        **{name: getattr(answer, name) for name in _ENDING},
         "usage": usage,
     }
 
@@ -160,9 +158,8 @@ def events(
             if count % _EVENTS_BETWEEN_PINGS == 0:
                 yield 0.0, {"type": "ping"}
         yield 0.0, {"type": "content_block_stop", "index": index}
-    stop: Event = {"stop_reason": answer.stop_reason, "stop_sequence": answer.stop_sequence}
-    others = {"stop_details": answer.stop_details, "container": answer.container}
-    stop |= {name: value for name, value in others.items() if value is not None}
+    found = {name: getattr(answer, name) for name in _ENDING}
+    stop = {k: v for k, v in found.items() if v is not None or k == "stop_sequence"}
     totals = {k: v for k, v in done.items() if k not in {"cache_creation", "service_tier"}}
     yield 0.0, {"type": "message_delta", "delta": stop, "usage": totals}
     yield 0.0, {"type": "message_stop"}
