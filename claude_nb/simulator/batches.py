@@ -40,10 +40,11 @@ _BASE, _EACH = 2.0, 0.002
 """Seconds that a batch takes, and that each of its requests adds, at speed 1."""
 
 _CUSTOM_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_FAULT = re.compile("simulate (expired|an error)")
 _NOT_HERE = ("stream", "speed", "fallbacks")
 """Fields of a message request that a batch does not take."""
 
-_KINDS = ("canceled", "errored", "expired", "succeeded")
+_COUNTED = ("processing", "canceled", "errored", "expired", "succeeded")
 
 
 @dataclass
@@ -76,15 +77,10 @@ class Batch:
 
     @cached_property
     def _faults(self) -> dict[int, str]:
-        """The faults that requests ask for, by their place: ``error`` or ``expired``."""
-        found = {}
-        for place, request in enumerate(self.requests):
-            text = json.dumps(request["params"].get("messages"), ensure_ascii=False)
-            if "simulate expired" in text:
-                found[place] = "expired"
-            elif "simulate an error" in text:
-                found[place] = "error"
-        return found
+        """The faults that requests ask for, by their place: ``an error`` or ``expired``."""
+        texts = (json.dumps(r["params"].get("messages"), ensure_ascii=False) for r in self.requests)
+        asked = {place: _FAULT.search(text) for place, text in enumerate(texts)}
+        return {place: found[1] for place, found in asked.items() if found}
 
     def ends(self) -> datetime:
         """When it is over."""
@@ -106,7 +102,7 @@ class Batch:
 
     def problem(self, place: int) -> Error | None:
         """Return the error of a request that cannot succeed."""
-        if self._faults.get(place) == "error":
+        if self._faults.get(place) == "an error":
             return Error(500, "api_error", "Internal server error, as it was asked for")
         params = self.requests[place]["params"]
         for name in filter(params.get, _NOT_HERE):
@@ -124,12 +120,13 @@ class Batch:
         """
         over = now >= self.ends()
         archived = now >= self.created + _RESULTS_KEPT
+        counts = self._counts if over else {"processing": len(self.requests)}
         status = "ended" if over else "canceling" if self.canceled else "in_progress"
         return {
             "id": self.id,
             "type": "message_batch",
             "processing_status": status,
-            "request_counts": self._counts if over else _counts(processing=len(self.requests)),
+            "request_counts": dict.fromkeys(_COUNTED, 0) | counts,
             "created_at": _written(self.created),
             "expires_at": _written(self.expires),
             "ended_at": _written(self.ends()) if over else None,
@@ -140,7 +137,7 @@ class Batch:
 
     @cached_property
     def _counts(self) -> dict[str, int]:
-        return _counts(**Counter(map(self.kind, range(len(self.requests)))))
+        return Counter(map(self.kind, range(len(self.requests))))
 
     def results(self, cache: PromptCache, now: float) -> Iterator[bytes]:
         """Write the results, in no order.
@@ -210,14 +207,8 @@ class Batches:
             seen.add(request["custom_id"])
         self._taken += 1
         mark = random.Random(f"{seed} {account} {self._taken}").randbytes(8)  # noqa: S311
-        batch = Batch(
-            id=f"msgbatch_sim_{mark.hex()}",
-            account=account,
-            requests=requests,
-            created=now,
-            duration=timedelta(seconds=(_BASE + _EACH * len(requests)) / speed),
-            speed=speed,
-        )
+        duration = timedelta(seconds=(_BASE + _EACH * len(requests)) / speed)
+        batch = Batch(f"msgbatch_sim_{mark.hex()}", account, requests, now, duration, speed)
         self._all[batch.id] = batch
         return batch
 
@@ -251,10 +242,6 @@ def _complaint(request: Any, seen: set[str]) -> str:
     if custom_id in seen:
         return f"custom_id: must be unique within the batch, found twice: {custom_id}"
     return "" if isinstance(request.get("params"), dict) else "params: Field required"
-
-
-def _counts(**known: int) -> dict[str, int]:
-    return dict.fromkeys(("processing", *_KINDS), 0) | known
 
 
 def _written(when: datetime) -> str:

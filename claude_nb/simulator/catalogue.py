@@ -32,12 +32,9 @@ troubleshooting", read 2026-08-13)."""
 
 _EFFORTS = ("low", "medium", "high", "max", "xhigh")
 _WITHOUT_EFFORTS = {
-    "claude-haiku-4-5": _EFFORTS,
-    "claude-sonnet-4-5": _EFFORTS,
+    **dict.fromkeys(("claude-haiku-4-5", "claude-sonnet-4-5"), _EFFORTS),
     "claude-opus-4-5": ("max", "xhigh"),
-    "claude-opus-4-6": ("xhigh",),
-    "claude-sonnet-4-6": ("xhigh",),
-    "claude-mythos-preview": ("xhigh",),
+    **dict.fromkeys(("claude-opus-4-6", "claude-sonnet-4-6", "claude-mythos-preview"), ("xhigh",)),
 }
 """The efforts that a model does not take (platform.claude.com/docs, "Effort", read 2026-08-13)."""
 
@@ -201,14 +198,9 @@ def _capabilities(model: str) -> dict[str, Any] | None:
     types = {kind: {"supported": kind in taken} for kind in kinds}
     leveled = {level: {"supported": level in levels} for level in _EFFORTS}
     return {
-        "batch": _YES,
-        "citations": _NO,
-        "code_execution": _NO,
-        "context_management": _NO,
+        **dict.fromkeys(("batch", "image_input", "pdf_input", "structured_outputs"), _YES),
+        **dict.fromkeys(("citations", "code_execution", "context_management"), _NO),
         "effort": {"supported": bool(levels), **leveled},
-        "image_input": _YES,
-        "pdf_input": _YES,
         "server_tools": {**_NO, "code_execution": _NO, "web_search": _NO},
-        "structured_outputs": _YES,
         "thinking": {**_YES, "types": types},
     }

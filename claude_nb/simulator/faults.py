@@ -31,10 +31,7 @@ def _ends(reason: str, *before: dict[str, Any]) -> Scripted:
     return Scripted(_SOME, [*before, counted, {"type": "message_stop"}], "close")
 
 
-def _error(kind: str, message: str) -> dict[str, Any]:
-    return {"type": "error", "error": {"type": kind, "message": message}}
-
-
+_OVERLOADED = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
 _CALL = {"type": "tool_use", "id": "toolu_sim_broken", "name": "look_up", "input": {}}
 _HALF = {"type": "input_json_delta", "partial_json": '{"city": "Lisb'}
 
@@ -50,7 +47,7 @@ FAULTS = {
     ),
     "overloaded-inside": Fault(
         "the service is overloaded in the middle of a text",
-        Scripted(_SOME, [_error("overloaded_error", "Overloaded")], "close"),
+        Scripted(_SOME, [_OVERLOADED], "close"),
     ),
     "rate-limit": Fault(
         "there were too many requests: wait 5 seconds (429)",

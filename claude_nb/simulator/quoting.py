@@ -38,9 +38,6 @@ def ending(content: str, rest: str = "") -> str:
     with contextlib.suppress(RecursionError, ValueError):
         content = json.dumps(json.loads(content), ensure_ascii=False, indent=2)
         language = "json"
-    parts = [fenced(content[:_LONG], language)]
-    if len(content) > _LONG:
-        parts.append(f"…and {len(content) - _LONG:,} characters more.")
-    if rest:
-        parts.append(f"{rest}.")
-    return "\n\n" + "\n\n".join(parts)
+    more = f"…and {len(content) - _LONG:,} characters more." if len(content) > _LONG else ""
+    parts = (fenced(content[:_LONG], language), more, rest and f"{rest}.")
+    return "".join(f"\n\n{part}" for part in parts if part)

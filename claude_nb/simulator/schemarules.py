@@ -102,7 +102,6 @@ def _about_part(
     """
     if not isinstance(schema, dict):
         yield f"{at}: Schema should be an object"
-        return
     yield from _about_keywords(at, schema)
     reference = schema.get("$ref")
     if reference is not None and reference not in known:

@@ -203,9 +203,7 @@ def _behind(content: list[Written], length: int) -> list[Written]:
         if kind == "text":
             left = replace(written, text=written.text[length:])
             length = max(0, length - len(written.text))
-            if rest and not (
-                left.citations or rest[-1].citations or rest[-1].block["type"] != kind
-            ):
+            if rest and left.block == rest[-1].block and not left.citations:
                 rest[-1] = text(rest[-1].text + left.text)
             elif left.text:
                 rest.append(left)

@@ -7,7 +7,7 @@ import random
 import socket
 import struct
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -59,9 +59,7 @@ class State:
     speed: float
     seed: int
     report: Callable[[dict[str, Any]], None]
-    queues: dict[str, deque[Reply]] = field(
-        default_factory=lambda: {name: deque() for name in ("messages", "batches", "results")}
-    )
+    queues: dict[str, deque[Reply]] = field(default_factory=lambda: defaultdict(deque))
     received: int = 0
     cache: PromptCache = field(default_factory=PromptCache)
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
@@ -145,8 +143,7 @@ class _Handler(RequestHandler):
 
     def on_connection_close(self) -> None:
         self.left.set()
-        if not self.over:
-            self.end(client_left=time.monotonic())
+        self.end(client_left=time.monotonic())
 
     def on_finish(self) -> None:
         self.end()
@@ -308,9 +305,8 @@ class _Batch(_Handler):
     @property
     def account(self) -> str:
         """The account: the key or token of the request."""
-        return self.request.headers.get("authorization") or self.request.headers.get(
-            "x-api-key", ""
-        )
+        headers = self.request.headers
+        return headers.get("authorization") or headers.get("x-api-key", "")
 
     def find(self, identifier: str) -> Batch:
         """Return a batch of the account.

@@ -23,6 +23,8 @@ WORDS = {
 """Words that choose a tool, beside its name; of two words both must be there."""
 
 PAUSE = "pause"
+"""Has the turn paused behind the first result."""
+
 FAILURE = "unavailable"
 
 _PYTHON_ONLY = "code_execution_20250522"
@@ -81,11 +83,6 @@ def uses(request: dict[str, Any], prompt: str) -> list[Use]:
     if FAILURE in spoken:
         return [_failed(several[-1]) for several in made]
     return [use for several in made for use in several]
-
-
-def pauses(prompt: str) -> bool:
-    """Return whether a prompt has the turn paused behind the first result."""
-    return PAUSE in words(prompt)
 
 
 def announced(wanted: list[Use]) -> str:

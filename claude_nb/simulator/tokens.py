@@ -112,16 +112,12 @@ def _within(answer: Answer, max_tokens: int) -> Answer:
 
 def _stopped(answer: Answer, sequences: list[str]) -> Answer:
     for number, written in enumerate(answer.content):
-        if written.block["type"] != "text":
-            continue
         found = [(written.text.find(s), s) for s in sequences if s in written.text]
-        if found:
+        if found and written.block["type"] == "text":
             at, sequence = min(found)
             last = [replace(written, text=written.text[:at])] if at else []
-            content = [*answer.content[:number], *last]
-            return replace(
-                answer, content=content, stop_reason="stop_sequence", stop_sequence=sequence
-            )
+            met = replace(answer, stop_reason="stop_sequence", stop_sequence=sequence)
+            return replace(met, content=[*answer.content[:number], *last])
     return answer
 
 

@@ -14,7 +14,7 @@ from claude_nb.simulator import catalogue, schemarules
 from claude_nb.simulator.refusals import mistyped, required
 from claude_nb.simulator.servertools import kind_of
 from claude_nb.simulator.tokens import Part, blocks
-from claude_nb.simulator.turns import Turn, turns
+from claude_nb.simulator.turns import Turn, message_of, turns
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _BUILT_IN = re.compile(
@@ -34,7 +34,6 @@ def about_definitions(request: dict[str, Any]) -> Iterator[str]:
     for number, tool in enumerate(tools):
         if not isinstance(tool, dict):
             yield f"tools.{number}: Input should be an object"
-            return
         yield from mistyped(f"tools.{number}.", tool, type=str, cache_control=dict)
         if tool.get("type") in (None, "custom"):
             yield from _about_custom(f"tools.{number}.custom", tool)
@@ -88,8 +87,7 @@ def _about_built_in(at: str, tool: dict[str, Any]) -> Iterator[str]:
 
 
 def _about_choice(request: dict[str, Any], names: list[str]) -> Iterator[str]:
-    choice = request.get("tool_choice")
-    if choice is None:
+    if (choice := request.get("tool_choice")) is None:
         return
     kind = choice.get("type")
     if kind not in _CHOICES:
@@ -98,8 +96,8 @@ def _about_choice(request: dict[str, Any], names: list[str]) -> Iterator[str]:
     if not isinstance(parallel, bool | None) or (kind == "none" and parallel is not None):
         wrong = "Extra inputs are not permitted" if kind == "none" else "Input should be a boolean"
         yield f"tool_choice.{kind}.disable_parallel_tool_use: {wrong}"
-    if kind == "tool" and not isinstance(choice.get("name"), str):
-        yield "tool_choice.tool.name: Field required"
+    if kind == "tool":
+        yield from required("tool_choice.tool.", choice, name=str)
     if kind not in {"any", "tool"}:
         return
     if not catalogue.can_be_forced(request["model"]):
@@ -118,7 +116,7 @@ def _about_turn(turn: Turn, known: set[str]) -> Iterator[str]:
         kind = part.block["type"]
         role = {"tool_use": "assistant", "tool_result": "user"}.get(kind)
         if role and role != turn.role:
-            yield f"{_message(part)}: `{kind}` blocks can only be in `{role}` messages"
+            yield f"{message_of(part)}: `{kind}` blocks can only be in `{role}` messages"
         elif kind == "tool_use":
             yield from _about_call(part, known)
         elif kind == "tool_result":
@@ -166,7 +164,7 @@ def _about_answers(calling: Turn, answering: Turn) -> Iterator[str]:
             )
     if missing := [identifier for identifier in called if identifier not in answers]:
         yield (
-            f"{_message(calling.parts[-1])}: `tool_use` ids were found without `tool_result` "
+            f"{message_of(calling.parts[-1])}: `tool_use` ids were found without `tool_result` "
             f"blocks immediately after: {', '.join(missing)}. Each `tool_use` block must have a "
             "corresponding `tool_result` block in the next message."
         )
@@ -203,7 +201,3 @@ def _about_server_tools(request: dict[str, Any], found: list[Turn]) -> Iterator[
                 f"`{name}` tool use with id `{identifier}` is waiting for its result, but no "
                 f"`{tool}` tool was provided"
             )
-
-
-def _message(part: Part) -> str:
-    return part.path.partition(".content.")[0]

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from claude_nb.simulator import calls, catalogue, servertools, wire
-from claude_nb.simulator.turns import Exchange
+from claude_nb.simulator.turns import Exchange, words
 from claude_nb.simulator.wire import Answer, Written
 
 _BEFORE = "A tool is to be used. Its input only has to fit the schema."
@@ -57,7 +57,7 @@ def answer(
     for number, use in enumerate(left):
         call = use.called(rng)
         content += [call, use.returned(call.block["id"])]
-        if servertools.pauses(now.prompt) and not called and number == 0:
+        if servertools.PAUSE in words(now.prompt) and not called and number == 0:
             return Answer(content, "pause_turn", container=_container(request, content, rng))
     content += [typed] if typed else _ending(now, uses)
     return Answer(content, container=_container(request, content, rng))

@@ -111,22 +111,18 @@ def exchange(request: dict[str, Any]) -> Exchange:
     prompts = [(number, _asked(turn)) for number, turn in enumerate(found) if turn.role == "user"]
     start, asked = next(((n, parts) for n, parts in reversed(prompts) if parts), (0, []))
     since = [turn.blocks for turn in found[start:] if turn.role == "assistant"]
-    answered = [results_of(turn) for turn in found[start + 1 :] if turn.role == "user"]
+    answers = [turn.blocks for turn in found[start + 1 :] if turn.role == "user"]
+    answered = [[block for block in turn if block["type"] == "tool_result"] for turn in answers]
     remark = found[-1].text if answered and found[-1].role == "user" else ""
     return Exchange(Turn("user", asked), since, answered, remark)
 
 
 def _asked(turn: Turn) -> list[Part]:
     """Return the last message of a turn, if it is one without results of tools."""
-    last = [part for part in turn.parts if _message(part) == _message(turn.parts[-1])]
+    last = [part for part in turn.parts if message_of(part) == message_of(turn.parts[-1])]
     return [] if any(part.block["type"] == "tool_result" for part in last) else last
 
 
-def _message(part: Part) -> str:
-    """Return the number of the message that a part stands in."""
-    return part.path.split(".")[1]
-
-
-def results_of(turn: Turn) -> list[dict[str, Any]]:
-    """Return the results of tools in a turn."""
-    return [block for block in turn.blocks if block["type"] == "tool_result"]
+def message_of(part: Part) -> str:
+    """Return the path of the message that a part stands in."""
+    return part.path.partition(".content.")[0]

@@ -10,7 +10,7 @@ from typing import Any
 from claude_nb.cost.models import ModelFacts, facts
 from claude_nb.simulator import catalogue, schemarules, signatures, toolrules
 from claude_nb.simulator.cache import TTLS, automatic_place, breakpoints, cites, files, markable
-from claude_nb.simulator.refusals import invalid, mistyped, not_found
+from claude_nb.simulator.refusals import invalid, mistyped, not_found, required
 from claude_nb.simulator.replies import Error
 from claude_nb.simulator.tokens import Part, blocks, parts
 
@@ -60,6 +60,7 @@ def problem(request: Any, *, counting: bool = False, batched: bool = False) -> E
 def _complaints(
     request: dict[str, Any], known: ModelFacts, *, counting: bool, batched: bool
 ) -> Iterator[str]:
+    """Yield what is wrong with a request; only the first counts: what follows may rest on it."""
     yield from _about_shapes(request)
     if not counting or request.get("max_tokens") is not None:
         yield from _about_max_tokens(request, known)
@@ -74,7 +75,8 @@ def _complaints(
     yield from toolrules.about_calls(request)
     yield from _about_prefill(request, known)
     yield from _about_caching(request)
-    yield from _about_citations(request)
+    if catalogue.output_format(request) and cites(files(request)):
+        yield "output_config.format: cannot be combined with citations"
     yield from signatures.complaints(request, bound=not batched)
 
 
@@ -96,11 +98,10 @@ def _about_shapes(request: dict[str, Any]) -> Iterator[str]:
         yield "stop_sequences: each stop sequence must contain non-whitespace"
     if not isinstance(request.get("container"), str | dict | None):
         yield "container: Input should be a valid string"
-    form = output.get("format")
-    if form is not None and form.get("type") != "json_schema":
-        yield "output_config.format.type: Input should be 'json_schema'"
-    if form is not None and form.get("schema") is None:
-        yield "output_config.format.schema: Field required"
+    if (form := output.get("format")) is not None:
+        if form.get("type") != "json_schema":
+            yield "output_config.format.type: Input should be 'json_schema'"
+        yield from required("output_config.format.", form, schema=dict)
     system = request.get("system") or []
     yield from _about_content("system", system)
     yield from _about_texts("system", system)
@@ -131,13 +132,11 @@ def _about_warming(request: dict[str, Any]) -> Iterator[str]:
 
 
 def _about_thinking(request: dict[str, Any], known: ModelFacts) -> Iterator[str]:
-    thinking = request.get("thinking")
-    if thinking is None:
+    if (thinking := request.get("thinking")) is None:
         return
     kind, accepted = thinking.get("type"), catalogue.thinking_types(known.id) or tuple(_THINKING)
-    if kind is None:
-        yield "thinking.type: Field required"
-    elif kind not in accepted:
+    yield from required("thinking.", thinking, type=str)
+    if kind not in accepted:
         yield f"thinking.type: {known.id} does not accept {kind!r}, only {', '.join(accepted)}"
     for name in thinking:
         if name not in ("type", *_THINKING.get(str(kind), ())):
@@ -162,12 +161,10 @@ def _about_effort(request: dict[str, Any]) -> Iterator[str]:
 
 
 def _about_messages(request: dict[str, Any]) -> Iterator[str]:
-    messages = request.get("messages")
-    if messages is None:
-        yield "messages: Field required"
+    yield from required("", request, messages=object)
+    messages = request["messages"]
     if not messages or not isinstance(messages, list):
         yield "messages: at least one message is required"
-        return
     for number, message in enumerate(messages):
         yield from _about_message(f"messages.{number}", message)
 
@@ -211,16 +208,10 @@ def _about_texts(where: str, content: str | list[dict[str, Any]]) -> Iterator[st
             yield f"{where}.{number}.type: Input should be 'text'"
 
 
-def _about_citations(request: dict[str, Any]) -> Iterator[str]:
-    if catalogue.output_format(request) and cites(files(request)):
-        yield "output_config.format: cannot be combined with citations"
-
-
 def _about_message(where: str, message: Any) -> Iterator[str]:
     role = message.get("role") if isinstance(message, dict) else None
     if role not in ("user", "assistant", "system"):
         yield f"{where}.role: Input should be 'user', 'assistant' or 'system'"
-        return
     content = message.get("content")
     if not content:
         yield f"{where}: content must be non-empty"
@@ -235,23 +226,18 @@ def _about_message(where: str, message: Any) -> Iterator[str]:
 def _about_content(where: str, content: Any) -> Iterator[str]:
     if not isinstance(content, str | list):
         yield f"{where}: Input should be a string or a list of content blocks"
-        return
     for number, block in enumerate(blocks(content)):
         at = f"{where}.{number}"
-        kind = block.get("type") if isinstance(block, dict) else None
+        kind: Any = block.get("type") if isinstance(block, dict) else None
         if not isinstance(kind, str):
             yield f"{at}.type: Field required"
-            return
-        fields = _FIELDS.get(kind, ("tool_use_id",) if kind.endswith("tool_result") else ())
-        for name in fields:
+        for name in _FIELDS.get(kind, ("tool_use_id",) if kind.endswith("tool_result") else ()):
             if not isinstance(block.get(name), str):
                 yield f"{at}.{kind}.{name}: Field required"
         if kind == "text" and not block["text"]:
-            yield (
-                f"{at}.text: cache_control cannot be set for empty text blocks"
-                if block.get("cache_control")
-                else f"{at}: text content blocks must be non-empty"
-            )
+            if block.get("cache_control"):
+                yield f"{at}.text: cache_control cannot be set for empty text blocks"
+            yield f"{at}: text content blocks must be non-empty"
         # The citations of a document are switched on; those of a text are a list.
         cited = {"citations": dict} if kind == "document" else {}
         yield from mistyped(f"{at}.", block, cache_control=dict, source=dict, **cited)
@@ -275,8 +261,7 @@ def _about_caching(request: dict[str, Any]) -> Iterator[str]:
             yield f"{at}.ephemeral.ttl: Input should be '5m' or '1h'"
     for part in marked:
         if not markable(part.block):
-            kind = part.block["type"]
-            yield f"{part.path}.{kind}.cache_control: Extra inputs are not permitted"
+            yield f"{part.path}.{part.block['type']}.cache_control: Extra inputs are not permitted"
     if len(controls) > _MOST_BREAKPOINTS:
         yield (
             f"A maximum of {_MOST_BREAKPOINTS} blocks with cache_control may be provided. "
