@@ -288,7 +288,7 @@ async def count_tokens(connection: Connection, params: dict[str, Any]) -> int:
     if not isinstance(counted, int):
         raise InputError(
             "This server does not count tokens.",
-            "So --dry-run, --max-cost and a budget cannot be kept with it. Nothing was sent.",
+            "So a dry run, max_cost and a budget cannot be kept with it. Nothing was sent.",
         )
     return counted
 

@@ -1,4 +1,4 @@
-"""What a reply may cost, with all its requests: ``max_cost`` and the budget of the session."""
+"""What a reply may cost, with all its requests: ``--max-cost`` and the budget of the session."""
 
 from __future__ import annotations
 
