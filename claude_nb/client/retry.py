@@ -62,7 +62,7 @@ class Policy:
             raise InputError(f"tries must be a whole number from 1, not {self.tries!r}.")
         for name in ("max_wait", "base", "cap", "speed"):
             value = getattr(self, name)
-            if type(value) not in (int, float) or not value >= 0:
+            if not isinstance(value, (int, float)) or not value >= 0:
                 raise InputError(f"{name} must be a number from 0, not {value!r}.")
 
     def wait(self, error: ClaudeError, failures: int) -> float | None:

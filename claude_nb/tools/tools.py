@@ -178,9 +178,8 @@ def _function(value: Any) -> Tool:
     """A function, or what the SDK's ``beta_tool`` has made of one, as a tool."""
     function = getattr(value, "func", None) if hasattr(value, "to_dict") else value
     if not callable(function) or isinstance(function, type):
-        hint = f"A tool is one: {_EXAMPLE}"
-        if isinstance(value, Tools):
-            hint = "Pass Tools(…) itself, not a list around it."
+        alone = isinstance(value, Tools)
+        hint = "Pass it without a list around it." if alone else f"A tool is one: {_EXAMPLE}"
         raise InputError(f"{_short(value)} is no function.", hint)
     name = getattr(function, "__name__", "")
     if function is value and not _NAME.fullmatch(name):
