@@ -17,7 +17,7 @@ from claude_nb.chat import messages, questions
 from claude_nb.conversation.saved_notebook import load
 from claude_nb.errors import DroppedError, InputError, RequestError, StoppedError
 from claude_nb.simulator import Error, Stream
-from claude_nb.streaming.record import Spent
+from claude_nb.streaming.record import RecordedUsage
 from tests.asking.test_conversation import sent
 from tests.conversation.test_restore import PNG
 from tests.page import Page
@@ -836,7 +836,7 @@ def test_what_comes_back_is_saved_again(api, page, chat, tmp_path, monkeypatch):
     again = load(notebook(tmp_path, Chat.restore(path=tmp_path / "chat.ipynb"), "again"))
 
     assert [record.data for record in again.records] == [record.data for record in first.records]
-    assert [Spent.of(record.data).usage.output_tokens for record in again.records] == [15]
+    assert [RecordedUsage.of(record.data).usage.output_tokens for record in again.records] == [15]
 
 
 def test_a_chat_that_was_displayed_twice_is_paid_for_once(api, page, tmp_path, monkeypatch):

@@ -21,7 +21,7 @@ from claude_nb.errors import InputError
 from claude_nb.render import chat as render
 from claude_nb.reply import Reply
 from claude_nb.streaming.block import as_dict, as_string
-from claude_nb.streaming.record import Spent
+from claude_nb.streaming.record import RecordedUsage
 from claude_nb.views import protocol
 from claude_nb.views.frames import FramesView
 from claude_nb.views.protocol import Op
@@ -280,5 +280,5 @@ class Transcript:
                 if not id_ or name != self.conversation.name or id_ in self._records:
                     continue
                 self._records[id_] = record.data
-                if (spent := Spent.of(record.data)) is not None:
+                if (spent := RecordedUsage.of(record.data)) is not None:
                     self._charge(spent.cost)

@@ -14,7 +14,7 @@ from claude_nb.errors import redact
 from claude_nb.render import caching, labels, results, tool_results
 from claude_nb.render.citations import Sources
 from claude_nb.render.markdown import host_math
-from claude_nb.render.markdown.characters import MOST, brief, clean, in_code
+from claude_nb.render.markdown.characters import MAX_BLOCK_CHARACTERS, brief, clean, in_code
 from claude_nb.render.markdown.inline import fenced, plain_text
 from claude_nb.render.markdown.markdown import INLINE_LIMIT, open_fence, top_level, with_marks
 from claude_nb.render.text_runs import marked, raw, text_runs
@@ -63,8 +63,8 @@ def _content(progress: Progress, escape: Callable[[str], str]) -> Iterator[tuple
         elif progress.shows(first):
             part = _block(first)
         yield is_text, part
-        if part and length > MOST:
-            yield True, f"[{labels.more_characters(length - MOST)}]"
+        if part and length > MAX_BLOCK_CHARACTERS:
+            yield True, f"[{labels.more_characters(length - MAX_BLOCK_CHARACTERS)}]"
     if sources:
         yield False, sources.to_markdown()
 
@@ -127,7 +127,7 @@ def _block(block: Block) -> str:
     if block.type in TOOL_CALLS:
         outcome = _escape(clean(redact(labels.call_outcome(block))))
         head = f"**{_escape(clean(brief(block.name)))}**{outcome}"
-        texts = [block.text[:MOST], *tool_results.texts(block.run)]
+        texts = [block.text[:MAX_BLOCK_CHARACTERS], *tool_results.texts(block.run)]
         return "\n\n".join([head, *map(fenced, texts, ("json", *[""] * len(texts)))])
     result = results.read(block)
     return results.to_markdown(result) if result else ""

@@ -180,7 +180,7 @@ def _within(content: Iterable[dict[str, Any]], most: float) -> Iterator[dict[str
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class RecordedUsage:
     """What a record says that a reply, or a batch of the service, took.
 
     Attributes:
@@ -196,7 +196,7 @@ class Spent:
     cost: float | None
 
     @classmethod
-    def of(cls, record: dict[str, Any]) -> Spent | None:
+    def of(cls, record: dict[str, Any]) -> RecordedUsage | None:
         """What a record has of it; None for a replay, or a copy of a turn without its usage."""
         if "usage" not in record or record.get("replayed") is True:
             return None
@@ -214,17 +214,17 @@ class Spent:
         )
 
 
-def spendings(record: dict[str, Any], digest: str) -> dict[str, Spent]:
+def spendings(record: dict[str, Any], digest: str) -> dict[str, RecordedUsage]:
     """What a record says was spent, by what is paid for once: a batch's id, or a reply's digest."""
     parts = as_dict(as_dict(record.get("batch")).get("spent"))
     if parts and all(isinstance(part, dict) for part in parts.values()):
         simulated = record.get("simulated")
         found = {
-            name: Spent.of({"usage": None, **part, "simulated": simulated})
+            name: RecordedUsage.of({"usage": None, **part, "simulated": simulated})
             for name, part in parts.items()
         }
     else:
-        found = {digest: Spent.of(record)}
+        found = {digest: RecordedUsage.of(record)}
     return {name: spent for name, spent in found.items() if spent is not None}
 
 
