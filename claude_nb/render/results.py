@@ -122,7 +122,7 @@ def read(block: Block) -> Result | None:
     if block.type not in _READERS or block.ended is None:
         return None
     title, reader = _READERS[block.type]
-    fields = block.to_dict() | ({"content": block.text} if block.text else {})
+    fields = block.to_dict()
     try:
         result = _failure(title, fields.get("content")) or reader(title, fields)
     except _UnreadableError:

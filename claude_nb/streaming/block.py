@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from claude_nb.streaming.events import ToolAsked, ToolRan, ToolStarted
+from claude_nb.streaming.events import TEXT_FIELDS, ToolAsked, ToolRan, ToolStarted
 
 TOOL_CALLS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 """The block types whose ``input`` arrives as pieces of JSON."""
@@ -156,6 +156,8 @@ class Block:
         elif self.type in TOOL_CALLS:
             complete = self.input
             block["input"] = _readable_part(self.text) if complete is None else complete
+        elif self.text and self.type in TEXT_FIELDS:
+            block[TEXT_FIELDS[self.type]] = self.text
         return block
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from claude_nb.errors import Redactor
 from claude_nb.streaming.block import TOOL_CALLS, Block, as_dict, as_string
-from claude_nb.streaming.events import DELTA_FIELDS, StreamEvent
+from claude_nb.streaming.events import DELTA_FIELDS, TEXT_FIELDS, StreamEvent
 from claude_nb.streaming.message import Message
 from claude_nb.streaming.progress import Progress
 from claude_nb.streaming.wire import Writer, redacted
@@ -247,4 +247,4 @@ def _field(block: Block) -> str:
     """The field that grows; empty where none does."""
     if block.type in TOOL_CALLS:
         return "partial_json" if block.ended is None else ""
-    return block.type if block.type in ("text", "thinking") else ""
+    return TEXT_FIELDS.get(block.type, "")
