@@ -839,6 +839,27 @@ def test_what_comes_back_is_saved_again(api, page, chat, tmp_path, monkeypatch):
     assert [RecordedUsage.of(record.data).usage.output_tokens for record in again.records] == [15]
 
 
+def test_what_failed_or_was_refused_stays_in_the_record(api, page, chat, tmp_path, monkeypatch):
+    """With the next questions, and when the chat is restored and saved again: it was paid for."""
+    *text, stop, end = said("No")
+    refused = stop | {"delta": {"stop_reason": "refusal", "stop_sequence": None}}
+    api.enqueue(Stream([*text, refused, end]), Error(400, "invalid_request_error", "No."))
+    api.enqueue(Stream(said("One.")))
+    for prompt in ("Refused", "Failed", "Answered"):
+        send(page, chat, prompt)
+    first = load(notebook(tmp_path, chat))
+    monkeypatch.setattr(Conversation, "_named", {})
+
+    back = Chat.restore(path=tmp_path / "chat.ipynb")
+    again = load(notebook(tmp_path, back, "again"))
+
+    for saved in (first, again):
+        outcomes = [record.data["outcome"] for record in saved.records]
+        assert outcomes == ["complete", "refused", "failed"]
+    assert prompts(back) == ["Answered"]
+    assert back.cost == pytest.approx(chat.cost)
+
+
 def test_a_chat_that_was_displayed_twice_is_paid_for_once(api, page, tmp_path, monkeypatch):
     """Each of its outputs holds all of it."""
     api.enqueue(Stream(said("One.")), Stream(said("Two.")))

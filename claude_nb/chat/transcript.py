@@ -181,16 +181,15 @@ class Transcript:
         raise InputError("That message is not there any more.")
 
     def records(self) -> list[dict[str, Any]]:
-        """The records of the replies on all branches, and of the last question if it failed."""
+        """The records of the replies on all branches, then of those that failed or were refused."""
         with self.lock:
             name = self.conversation.name
             found = [
                 self._records.get(exchange.id) or export.record(exchange, name, exchange.place.cell)
                 for exchange in self.conversation.exchanges
             ]
-            if self.live is not None and not self.answering:
-                found.append(self._records[self.live.id])
-            return found
+            kept = {exchange.id for exchange in self.conversation.exchanges}
+            return found + [record for id_, record in self._records.items() if id_ not in kept]
 
     # One question at a time.
 
