@@ -839,6 +839,15 @@ def test_what_comes_back_is_saved_again(api, page, chat, tmp_path, monkeypatch):
     assert [RecordedUsage.of(record.data).usage.output_tokens for record in again.records] == [15]
 
 
+def test_a_file_that_is_not_known_is_asked_for_in_python(monkeypatch):
+    """As an argument, not as a command."""
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+
+    with pytest.raises(InputError) as caught:
+        Chat.restore()
+    assert 'Chat.restore(path="analysis.ipynb")' in caught.value.advice
+
+
 def test_what_failed_or_was_refused_stays_in_the_record(api, page, chat, tmp_path, monkeypatch):
     """With the next questions, and when the chat is restored and saved again: it was paid for."""
     *text, stop, end = said("No")

@@ -176,7 +176,7 @@ class History:
         if not self._asking.acquire(blocking=False):
             raise InputError(
                 f"The conversation {self.name} is still being answered.",
-                "Wait for it, or ask in another one: -c NAME, or --once for none.",
+                "Wait for it, or ask in another one (in a cell: -c NAME, or --once for none).",
             )
         try:
             with self.lock:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -279,9 +278,9 @@ def _jobs(command: str = "", which: str = "") -> object:
     try:
         ended = jobs.jobs.wait()
     except KeyboardInterrupt:
-        count = len(jobs.jobs.running)
+        left = labels.counted(len(jobs.jobs.running), "job")
         raise StoppedError(
-            "No longer waited for.", f"{count} go on; %claude_nb jobs stop all ends them."
+            "No longer waited for.", f"Still running: {left}. To stop: %claude_nb jobs stop all"
         ) from None
     if asking.fitting() == "terminal":
         for job in ended:
@@ -347,24 +346,15 @@ def _added(conversation: Conversation, saved: SavedConversation, added: int) -> 
 
 def _export(to: str, *name: str) -> None:
     path = Path(to)
-    write = _WRITERS.get(path.suffix.lower())
+    write = export.FORMS.get(path.suffix.lower())
     if write is None:
-        raise _misused("export")
+        ending = path.suffix or f"a file without an ending ({clean(to)})"
+        forms = ", ".join(export.FORMS)
+        raise InputError(f"There is no export to {ending}.", f"It is one of {forms}.")
     conversation = _named(name)
     files.write(path, [write(conversation)])
     count = len(conversation.branch)
     print(f"{conversation.name}: {count} turn{'s are' if count > 1 else ' is'} in {path}.")  # noqa: T201
-
-
-def _json(conversation: Conversation) -> str:
-    return redact(json.dumps(conversation.to_messages(), ensure_ascii=False, indent=1)) + "\n"
-
-
-_WRITERS: dict[str, Callable[[Conversation], str]] = {
-    ".ipynb": lambda conversation: export.to_notebook(conversation, "cells"),
-    ".md": Conversation.to_markdown,
-    ".json": _json,
-}
 
 
 def _named(words: tuple[str, ...]) -> Conversation:
@@ -434,9 +424,9 @@ COMMANDS = {
     "restore": Command("[PATH]", "bring back the conversations of a saved notebook", _restore),
     "export": Command(
         "PATH [NAME]",
-        "write the conversation to a new .ipynb, .md or .json file",
+        f"write the conversation to a new file: {', '.join(export.FORMS)}",
         _export,
-        example='talk.ipynb, "my talk.md" or talk.json',
+        example=" or ".join(f"talk{ending}" for ending in export.FORMS),
     ),
     "help": Command("", "this list", _help),
 }

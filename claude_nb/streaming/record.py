@@ -17,7 +17,7 @@ A file may come from anybody and may have been edited by hand: what is read is c
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from claude_nb.cost.usage import Usage
@@ -204,7 +204,7 @@ class RecordedUsage:
         usage = Usage(**{n: _number(counts.get(n), int) for n in Usage.__dataclass_fields__})
         ids = record.get("request_ids")
         # A request that a server took has an id, except with a gateway that gives none.
-        some = any(count != 0 for count in astuple(usage)[:5])
+        some = replace(usage, thinking_tokens=0) != Usage()
         return cls(
             requests=_number(record.get("requests"), int)  # of a batch
             or max(len(ids) if isinstance(ids, list) else 0, int(some)),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+
 import pytest
 
+from claude_nb.asking.conversation import Conversation
+from claude_nb.conversation import export
 from claude_nb.errors import InputError
 from claude_nb.magics import commands
 from claude_nb.magics.commands import COMMANDS
@@ -38,7 +42,7 @@ def test_words_and_options_stand_in_any_order(line, words, given):
         ("show --speed 2", "There is no option --speed."),
         ("fork", "%claude_nb fork takes N [NAME]."),
         ("fork two", "%claude_nb fork takes N [NAME]."),
-        ("export talk.pdf", "%claude_nb export takes PATH [NAME]. For example:"),
+        ("export talk.pdf", "There is no export to .pdf. It is one of .ipynb, .md, .json."),
         ("budget 1 2", "%claude_nb budget takes [USD|off]."),
         ("budget lots", "It takes a sum in USD above 0"),
         ("record a b", "%claude_nb record takes [FOLDER|off] [--without attachments,"),
@@ -64,3 +68,20 @@ def test_help_lists_every_command_with_its_options(capsys):
         assert lines[number].endswith(f"  {command.does}")
         for option, line in zip(command.options, lines[number + 1 :], strict=False):
             assert line.split()[:2] == [f"--{option.name}", option.metavar]
+
+
+def test_a_form_of_export_is_an_entry_in_one_table(monkeypatch, tmp_path, capsys):
+    """Help and errors name each, and the command writes with what the table has."""
+    with monkeypatch.context() as changed:
+        changed.setitem(export.FORMS, ".txt", lambda history: f"{history.name} in plain text")
+        changed.setattr(Conversation, "_named", {})
+        importlib.reload(commands)
+        commands.execute("help", "claude-opus-5-5")
+        commands.execute(f"export {tmp_path / 'talk.txt'}", "claude-opus-5-5")
+        with pytest.raises(InputError) as raised:
+            commands.execute("export talk.docx", "claude-opus-5-5")
+    importlib.reload(commands)
+
+    assert ".ipynb, .md, .json, .txt" in capsys.readouterr().out
+    assert (tmp_path / "talk.txt").read_text() == "notebook in plain text"
+    assert str(raised.value).endswith("It is one of .ipynb, .md, .json, .txt.")
