@@ -108,3 +108,13 @@ def test_the_code_map_is_printed_from_the_docstrings():
     )
     assert written is not None
     assert written[1] == code_map()
+
+
+def test_what_the_guide_names_is_there():
+    """Every file and folder."""
+    guide = CONTRIBUTING.read_text(encoding="utf-8").partition("<!-- code map -->")[0]
+    roots = (CONTRIBUTING.parent, PACKAGE)
+    named = re.findall(r"`([\w.-]+(?:/[\w./-]*|\.py))`", guide)
+
+    assert [path for path in named if not any((root / path).exists() for root in roots)] == []
+    assert len(named) > 20
