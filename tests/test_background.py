@@ -108,6 +108,27 @@ def test_an_error_is_shown_and_not_raised(kernel, simulator):
     assert "<b>The connection was lost" in kernel.last_shown()["data"]["text/html"]
 
 
+@pytest.mark.parametrize("code", ["%%claude --effort silly\nHello", "%%claude\n{{nope}}", "1"])
+def test_a_cell_that_is_run_again_stops_what_it_had_begun(kernel, simulator, code):
+    """Its output is gone, and nobody should pay for what nobody reads; other cells go on."""
+    number = len(simulator.requests)
+    simulator.enqueue(OPEN, OPEN, OPEN)
+    ask = "{} = %claude --background Hello"
+    kernel.run(f"{ask.format('a')}\nget_ipython().run_cell('1')\n{ask.format('b')}", cell="first")
+    kernel.run(ask.format("c"), cell="second")
+    simulator.wait_for(lambda requests: len(requests) == number + 3, 20)
+    kernel.run("print(a.outcome, b.outcome, c.outcome)")
+    before = kernel.printed
+
+    kernel.run(code, cell="first")
+
+    kernel.run("print(a.outcome, b.outcome, c.outcome)")
+    assert [before, kernel.printed] == [
+        "streaming streaming streaming\n",
+        "stopped stopped streaming\n",
+    ]
+
+
 def test_an_interrupt_ends_the_waiting_and_not_the_replies(kernel, simulator):
     """In one line that says so."""
     number = len(simulator.requests)

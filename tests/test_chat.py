@@ -151,7 +151,7 @@ def test_what_cannot_be_picked_is_refused(api, page, chat, picked, says):
     [
         ({"modle": "x"}, "A chat takes no modle. Did you mean model?"),
         ({"effort": "huge"}, "There is no effort 'huge'."),
-        ({"max_tokens": 0}, "--max-tokens must be at least 1, not 0."),
+        ({"max_tokens": 0}, "max_tokens must be at least 1, not 0."),
         ({"conversation": " \n"}, "cannot be the name of a conversation"),
     ],
 )
@@ -278,7 +278,7 @@ def test_a_budget_that_is_spent(api, page):
     send(page, chat, "Hi")
 
     (refused,) = page.ops("refused")
-    assert "--max-cost" in refused["error"]
+    assert "max_cost" in refused["error"]
     assert page.turns() == []
 
 

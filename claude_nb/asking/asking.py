@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from claude_nb.asking.question import Question
+from claude_nb.asking.question import Question, check_names
 from claude_nb.client.connection import count_tokens
 from claude_nb.client.engine import Stream, call
 from claude_nb.client.retry import Policy
@@ -33,10 +33,7 @@ from claude_nb.views import background
 from claude_nb.views.painter import View, paint
 
 
-def stream(
-    prompt: str,
-    **options: Any,
-) -> Stream:
+def stream(prompt: str, **options: Any) -> Stream:
     """Send a prompt and hand out its events, for people who want the loop themselves.
 
     ``for event in stream("…")`` and ``async for event in stream("…")`` both work; each ``event``
@@ -45,14 +42,18 @@ def stream(
 
     Args:
         prompt: The user's words.
-        **options: As for ``ask``; tools run on a thread of their own.
+        **options: As for ``ask``, but those for showing it: ``attach``, ``tools`` (which run on a
+            thread of their own), ``output``, ``history``, ``new``, ``client``, ``policy``,
+            ``max_cost``, ``model``, ``max_tokens``, ``system``, ``thinking`` and ``effort``.
 
     Returns:
         The stream: already on its way.
 
     Raises:
         InputError: The request cannot be sent as it is.
+        TypeError: There is no such option, or a value is of another type; nothing was sent.
     """
+    check_names(options, ask, left_out=("show", "view", "events", "hide_tools"))
     with sending(Question.of(prompt, **options), painted=False) as sent:
         return sent.stream
 
@@ -105,8 +106,10 @@ def ask(
     Raises:
         InputError: The request cannot be sent as it is; nothing was sent.
         ClaudeError: It failed, was dropped or was stopped; ``.reply`` holds what came.
+        TypeError: There is no such option, or a value is of another type; nothing was sent.
     """
     given = dict(locals())
+    check_names(options, ask)
     return answer(Question.of(**given.pop("options"), **given))
 
 
@@ -132,6 +135,7 @@ async def ask_async(prompt: str, **arguments: Any) -> Reply:
         ClaudeError: It failed, was dropped or was stopped; ``.reply`` holds what came.
         CancelledError: The task was cancelled; the request has ended, and what came is shown.
     """
+    check_names(arguments, ask)
     with sending(Question.of(prompt, **arguments)) as sent:
         painting = asyncio.ensure_future(asyncio.to_thread(sent.paint))
         try:

@@ -11,7 +11,7 @@ from typing import Any, Self, overload
 
 from claude_nb.asking import asking
 from claude_nb.asking.jobs import check_tools, jobs
-from claude_nb.asking.question import Question
+from claude_nb.asking.question import Question, check_names, check_types
 from claude_nb.client.engine import Stream
 from claude_nb.conversation.history import first_words
 from claude_nb.cost.models import DEFAULT_MODEL
@@ -25,6 +25,9 @@ from claude_nb.streaming.progress import Outcome
 from claude_nb.tools.tools import Tools
 from claude_nb.views.columns import KINDS, Columns
 from claude_nb.views.painter import View, interrupts
+
+COMPARED = ("model", "effort", "system")
+"""Options that may have several values: the replies then stand side by side."""
 
 MOST = 8
 """Replies side by side at most: more cannot be read beside each other."""
@@ -55,12 +58,14 @@ def variants(
     Raises:
         InputError: They are too many, or none; or something is no list.
     """
-    for name, values in (("models", models), ("efforts", efforts), ("systems", systems)):
-        if isinstance(values, (str, System)):
+    for name, values in zip(COMPARED, (models, efforts, systems), strict=True):
+        if isinstance(values, str) or not isinstance(values, Sequence):
             one = f'"{first_words(values, 24)}"' if isinstance(values, str) else "…"
-            raise InputError(f"{name} is a list: write {name}=[{one}].")
+            raise InputError(f"{name}s is a list: write {name}s=[{one}].")
         if not values:
-            raise InputError(f"{name} is empty, so there is nothing to compare.")
+            raise InputError(f"{name}s is empty, so there is nothing to compare.")
+        for value in values:
+            check_types(**{name: value})
     count = len(models) * len(efforts) * len(systems)
     if count > MOST:
         raise InputError(
@@ -75,7 +80,7 @@ def variants(
         if len(systems) > 1:
             words = first_words(" ".join(texts(system)), 24)
             parts.append(f"“{words}”" if words else "no system prompt")
-        options = {"model": model, "effort": effort, "system": system}
+        options = dict(zip(COMPARED, (model, effort, system), strict=True))
         found.append(Variant(" · ".join(parts), options))
     return found
 
@@ -214,7 +219,8 @@ def compare(
             it or of what is left of the budget, whichever is less.
         view: As for ``ask``.
         background: Whether to return at once; ``Comparison.wait()`` waits for the end.
-        **options: As for ``ask``: ``max_tokens``, ``thinking``, ``output``, ``client``, ….
+        **options: As for ``ask``: ``max_tokens``, ``thinking``, ``hide_thinking``, ``hide_tools``,
+            ``output``, ``client``, ``policy`` and ``stream``.
 
     Returns:
         The replies, in the order of their columns.
@@ -222,7 +228,10 @@ def compare(
     Raises:
         InputError: One of them cannot be sent as it is; what was sent before it is stopped.
         ClaudeError: They were stopped together, or none of them came to its end.
+        TypeError: There is no such option, or a value is of another type; nothing was sent.
     """
+    apart = (*COMPARED, "history", "new", "show", "events")
+    check_names(options, compare, asking.ask, left_out=apart)
     asked = variants(models, efforts, systems)
     question = Question.of(
         prompt,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from claude_nb.asking.asking import ask, ask_async
+from claude_nb.asking.question import check_names, check_types
 from claude_nb.conversation import export, restore, saved_notebook
 from claude_nb.conversation.history import NOTEBOOK, History
 from claude_nb.errors import InputError
@@ -36,6 +37,10 @@ class Conversation(History):
 
     _named: ClassVar[dict[str, Conversation]] = {}
 
+    def __init__(self, name: str = NOTEBOOK, *, system: str | System | None = None) -> None:
+        check_types(name=name, system=system)
+        super().__init__(name, system=system)
+
     @classmethod
     def named(cls, name: str = NOTEBOOK) -> Conversation:
         """The conversation of that name that the whole notebook shares, as ``%%claude -c`` does.
@@ -59,6 +64,7 @@ class Conversation(History):
             prompt: The user's words.
             **arguments: As for ``claude_nb.ask``.
         """
+        check_names(arguments, ask, left_out=("history",))
         return ask(prompt, history=self, **arguments)
 
     async def ask_async(self, prompt: str, **arguments: Any) -> Reply:
@@ -68,6 +74,7 @@ class Conversation(History):
             prompt: The user's words.
             **arguments: As for ``claude_nb.ask``.
         """
+        check_names(arguments, ask, left_out=("history",))
         return await ask_async(prompt, history=self, **arguments)
 
     @classmethod

@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from claude_nb.asking import asking
 from claude_nb.asking.question import Question
@@ -22,7 +23,7 @@ from claude_nb.errors import InputError
 from claude_nb.render import labels
 from claude_nb.render.table import Table
 from claude_nb.reply import Reply
-from claude_nb.request.place import Place, shell
+from claude_nb.request.place import Place, current_place, shell
 from claude_nb.streaming.progress import Outcome
 from claude_nb.tools.tools import Tools
 from claude_nb.views import background
@@ -83,7 +84,6 @@ class Jobs:
             show: Makes the view; it returns None to show nothing until somebody waits for it.
             ended: Called when it has ended.
         """
-        self._stop_earlier(question.place)
         begun: list[Job] = []
 
         def shown(stream: Stream, reply: Reply) -> View | None:
@@ -110,6 +110,7 @@ class Jobs:
                 self._repeated.append(job)
         if here := shell():
             here.events.register("post_run_cell", self._repeat_outputs)
+            here.events.register("pre_run_cell", self._stop_earlier)
         return job
 
     def _end(self, job: Job) -> None:
@@ -119,13 +120,15 @@ class Jobs:
                 self._unseen.append(job)
         job.ended.set()
 
-    def _stop_earlier(self, place: Place) -> None:
-        """A cell that is run again has lost the output of what it had begun: stop that."""
-        earlier = [
-            job
-            for job in self.running
-            if job.place.cell and job.place.cell == place.cell and job.place != place
-        ]
+    def _stop_earlier(self, info: Any) -> None:
+        """A cell that is run again has lost the output of what it had begun: stop that.
+
+        Args:
+            info: IPython's ``ExecutionInfo``. What code runs as a cell, such as the rest of a
+                ``%%capture`` cell, is not kept in its history.
+        """
+        cell = current_place().cell if info.store_history else ""
+        earlier = [job for job in self.running if cell and job.place.cell == cell]
         for job in earlier:
             job.reply.stop()
         for job in earlier:
@@ -226,8 +229,8 @@ def check_tools(kind: str, tools: Tools | None) -> None:
     """
     if tools is not None and tools.confirm and kind != "live":
         raise InputError(
-            "--confirm goes with --background only where a page can ask.",
-            "Run it without --background, or with tools that need not be asked about.",
+            "In the background or side by side, tools can ask before each call only on a page.",
+            "Take tools without confirm, or ask for one reply and wait for it.",
         )
 
 

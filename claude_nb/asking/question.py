@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, ValuesView
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from difflib import get_close_matches
+from inspect import signature
 from typing import Any
 
 from claude_nb.client.output import Output
@@ -14,19 +16,19 @@ from claude_nb.errors import InputError
 from claude_nb.request.attachments.interpolation import compose
 from claude_nb.request.place import Place, current_place
 from claude_nb.request.request import Request
+from claude_nb.request.system import System
 from claude_nb.tools.tools import Tools
 
 VIEWS = ("auto", "live", "updating", "terminal")
 """How a reply can be shown: see ``asking.ask``."""
 
-OPTIONS = (
+REQUEST_OPTIONS = (
     *("model", "max_tokens", "system", "thinking", "effort", "hide_thinking", "hide_tools"),
-    *("content", "notes"),
 )
 """The fields of ``Request`` that whoever asks may set."""
 
-INTERNAL = ("place", "after", "limit_name")
-"""The fields of a question that only this package sets, by ``replace``."""
+_COMPOSED = ("content", "notes")
+"""The fields of ``Request`` that cells and chats put together themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class Question:
     client: Any = None
     policy: Policy | None = None
     max_cost: float | None = None
-    limit_name: str = "--max-cost"
+    limit_name: str = "max_cost"
     show: bool = True
     view: str = "auto"
     stream: bool = True
@@ -94,16 +96,15 @@ class Question:
             included: Texts that are sent before the prompt.
             tools: Functions or ``Tools``, or None.
             output: A type, a JSON schema or None.
-            **arguments: Other fields of a question, but ``INTERNAL``, and ``OPTIONS``.
+            **arguments: Other fields of a question, ``REQUEST_OPTIONS``, ``content`` and ``notes``.
 
         Raises:
             InputError: It cannot be asked so.
-            TypeError: There is no such argument.
+            TypeError: There is no such argument, or it is of another type.
         """
-        for name in arguments.keys() - _FIELDS - set(OPTIONS):
-            raise _unknown(name)
-        ours = {name: value for name, value in arguments.items() if name in _FIELDS}
-        options = {name: value for name, value in arguments.items() if name in OPTIONS}
+        check_types(prompt=prompt, attach=attach, **arguments)
+        for_request = (*REQUEST_OPTIONS, *_COMPOSED)
+        options = {name: arguments.pop(name) for name in for_request if name in arguments}
         values = [*named, *((f"attachment {number}", v) for number, v in enumerate(attach, 1))]
         filled = compose(
             prompt, variables=None if raw else variables, attached=values, included=included
@@ -118,7 +119,7 @@ class Question:
             notes=notes,
             **{"content": filled.blocks, **options},
         )
-        question = cls(request, offered, form, **ours)
+        question = cls(request, offered, form, **arguments)
         if question.view not in VIEWS:
             raise InputError(
                 f"There is no view {question.view!r}.", f"It is one of {', '.join(VIEWS)}."
@@ -128,11 +129,56 @@ class Question:
         return question
 
 
-_FIELDS = {found.name for found in fields(Question)} - {"request", "tools", "output", *INTERNAL}
+def check_names(
+    options: Iterable[str], *functions: Callable[..., object], left_out: Iterable[str] = ()
+) -> None:
+    """Refuse options that there are not.
+
+    Args:
+        options: The names of what was passed.
+        *functions: Their keyword parameters and ``REQUEST_OPTIONS`` are what there is.
+        left_out: Those of them that may not be passed here.
+
+    Raises:
+        TypeError: There is no such option; the error names the nearest.
+    """
+    parameters = [p for function in functions for p in signature(function).parameters.values()]
+    own = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    known = [name for name in dict.fromkeys((*REQUEST_OPTIONS, *own)) if name not in left_out]
+    for name in options:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(known)}."
+            raise TypeError(f"There is no option {name!r}. {hint}")
 
 
-def _unknown(name: str) -> TypeError:
-    known = [*OPTIONS[:-2], "attach", "client", "max_cost", "output", "policy", "stream", "tools"]
-    near = get_close_matches(name, known, 1)
-    hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(known)}."
-    return TypeError(f"There is no option {name!r}. {hint}")
+_NONE = type(None)
+_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
+    "prompt": ((str,), "a text"),
+    "name": ((str,), "a text"),
+    "template": ((str, _NONE), "a text or None"),
+    "attach": ((Sequence, AbstractSet, ValuesView, Iterator), "a list of values"),
+    "model": ((str,), 'the id of a model, such as "claude-opus-5-5"'),
+    "max_tokens": ((int,), "a whole number of tokens"),
+    "system": ((str, System, _NONE), "a text, a CachedSystem or None"),
+    "thinking": ((str, int, _NONE), '"on", "off", a whole number of tokens or None'),
+    "effort": ((str, _NONE), "a text or None"),
+    "history": ((History, _NONE), "a Conversation or None"),
+    "policy": ((Policy, _NONE), "a claude_nb.Policy or None"),
+    "max_cost": ((int, float, _NONE), "a sum in USD or None"),
+}
+"""What the arguments of a question must be: their types, and the same in words."""
+
+
+def check_types(**arguments: Any) -> None:
+    """Refuse arguments of another type than they must be.
+
+    Raises:
+        TypeError: One is; the error says what to pass.
+    """
+    for name in arguments.keys() & _TYPES:
+        value, (types, words) = arguments[name], _TYPES[name]
+        # Python takes True for a number, and a text for a list of letters.
+        other = isinstance(value, (bool, bytes)) or (isinstance(value, str) and str not in types)
+        if other or not isinstance(value, types):
+            raise TypeError(f"{name} must be {words}, not {value!r:.60}.")

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from claude_nb.asking import asking
+from claude_nb.asking.question import check_names, check_types
 from claude_nb.batches import costs, resume, view
 from claude_nb.batches.results import Result, Results, frame
 from claude_nb.batches.rows import Requests
@@ -81,6 +82,8 @@ def batch(
         ClaudeError: The service did not take the batch, or did not answer. Without an answer the
             batch may have been taken; the error says how to look.
     """
+    check_names(options, batch, left_out=("hide_tools",))
+    check_types(template=template, max_cost=max_cost)
     made = Batch(_service(output, client, policy, options), max_cost, show=show)
     made._state.requests.fill(prompts, template)  # noqa: SLF001
     return made.estimate() if dry_run else made.submit()
@@ -206,6 +209,8 @@ class Batch:
             InputError: There is no such batch in the notebook.
             ClaudeError: The service does not know it, or did not answer.
         """
+        check_names(options, cls.resume, left_out=("hide_tools",))
+        check_types(template=template)
         ids, saved = resume.find(ids)
         given = {*options, *(() if output is None else ("output",))}
         options = {**(resume.saved_options(saved) or {}), **options}
@@ -406,6 +411,7 @@ class Batch:
 
 def _service(output: Any, client: Any, policy: Policy | None, options: dict[str, Any]) -> Service:
     """The service for a new batch: the arguments are those of ``batch``."""
+    check_types(client=client, policy=policy, **options)
     own_prices()  # a price file that cannot be used is an error before anything is sent
     form = None if output is None else Output.of(output)
     options = {"hide_thinking": True, **options}

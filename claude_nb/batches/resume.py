@@ -19,7 +19,7 @@ from claude_nb.cost.models import facts
 from claude_nb.errors import InputError, redact
 from claude_nb.request.request import Request
 
-_OPTIONS = ("model", "max_tokens", "effort", "thinking")
+SAVED_OPTIONS = ("model", "max_tokens", "effort", "thinking")
 """Fields of ``Request`` that are saved as they are."""
 
 _ELSEWHERE = ("model", "max_tokens", "thinking", "output_config")
@@ -33,14 +33,14 @@ def options_record(requests: Requests) -> dict[str, Any]:
     if form := common.get("output_config", {}).get("format"):
         digested["output"] = form
     digests = {name: digest(json.dumps(value).encode()) for name, value in digested.items()}
-    options = {name: getattr(request, name) for name in _OPTIONS}
+    options = {name: getattr(request, name) for name in SAVED_OPTIONS}
     return {**options, "model": redact(request.model), "digests": digests}
 
 
 def saved_options(record: Any) -> dict[str, Any] | None:
     """The options that were saved; None where they cannot be used: anybody may edit a notebook."""
     try:
-        options = {name: record[name] for name in _OPTIONS}
+        options = {name: record[name] for name in SAVED_OPTIONS}
         Request("…", **options)
         whole = type(options["max_tokens"]) is int and isinstance(record["digests"], dict)
     except (InputError, KeyError, TypeError, AttributeError):

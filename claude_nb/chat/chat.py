@@ -35,7 +35,7 @@ from claude_nb.tools.tools import Tools
 from claude_nb.views import background
 from claude_nb.views.widget import PageWidget, source, style
 
-OPTIONS = (
+CHAT_OPTIONS = (
     *("max_tokens", "thinking", "hide_thinking", "tools", "hide_tools"),
     *("max_cost", "policy", "client"),
 )
@@ -279,7 +279,7 @@ class Chat(PageWidget):
 
 
 def _check_names(options: Iterable[str]) -> None:
-    known = ["conversation", "model", "effort", "system", "height", *OPTIONS, "layout"]
+    known = ["conversation", "model", "effort", "system", "height", *CHAT_OPTIONS, "layout"]
     for name in options:
         if name not in known:
             near = get_close_matches(name, known, 1)

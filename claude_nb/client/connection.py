@@ -68,6 +68,9 @@ class Connection:
         simulator: The simulator, if its address is not known yet.
         key_env: The environment variable whose key ``base_url`` may have; empty for none.
         replayed: Whether recordings answer: there is no server.
+
+    Raises:
+        InputError: ``own_client`` is not an asynchronous client of the SDK.
     """
 
     base_url: str | None = None
@@ -77,6 +80,16 @@ class Connection:
     simulator: Simulator | None = None
     key_env: str = ""
     replayed: bool = False
+
+    def __post_init__(self) -> None:
+        own = self.own_client
+        raw = getattr(getattr(own, "messages", None), "with_raw_response", None)
+        closes = inspect.iscoroutinefunction(getattr(own, "close", None))
+        if own is not None and (raw is None or not closes):
+            raise InputError(
+                f"client= is a {type(own).__name__}.",
+                "Pass an anthropic.AsyncAnthropic, or one of its siblings for other platforms.",
+            )
 
     @property
     def origin(self) -> str:
@@ -135,8 +148,7 @@ class Connection:
 
         Raises:
             CredentialsError: There is no key, or none that can be sent.
-            InputError: The network's settings are not possible, ``own_client`` is not an
-                asynchronous client of the SDK, or recordings are being replayed.
+            InputError: The network's settings are not possible, or recordings are being replayed.
             ClaudeError: The simulator did not start.
         """
         if self.replayed:
@@ -175,12 +187,6 @@ _making = threading.Lock()
 
 def _without_retries(own: Any) -> AsyncAnthropic:
     """A copy of the user's client; it shares the original's connections."""
-    raw = getattr(getattr(own, "messages", None), "with_raw_response", None)
-    if raw is None or not inspect.iscoroutinefunction(getattr(own, "close", None)):
-        raise InputError(
-            f"client= is a {type(own).__name__}.",
-            "Pass an anthropic.AsyncAnthropic, or one of its siblings for other platforms.",
-        )
     copy: AsyncAnthropic = own.with_options(max_retries=0)
     return copy
 
@@ -282,7 +288,7 @@ async def count_tokens(connection: Connection, params: dict[str, Any]) -> int:
     if not isinstance(counted, int):
         raise InputError(
             "This server does not count tokens.",
-            "So --dry-run, --max-cost and a budget cannot be kept with it. Nothing was sent.",
+            "So a dry run, max_cost and a budget cannot be kept with it. Nothing was sent.",
         )
     return counted
 

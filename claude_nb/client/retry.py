@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from claude_nb import errors
 from claude_nb.cost.models import facts
-from claude_nb.errors import ClaudeError, RateLimitError, RequestError
+from claude_nb.errors import ClaudeError, InputError, RateLimitError, RequestError
 from claude_nb.request.request import Request
 from claude_nb.streaming import turns
 from claude_nb.streaming.progress import Progress
@@ -45,6 +45,9 @@ class Policy:
         pays_again: Whether to go on after a request that the server had accepted: the next one is
             paid for as well.
         speed: What waits are divided by, as a replay at another pace does.
+
+    Raises:
+        InputError: A value is no such number.
     """
 
     tries: int = 5
@@ -53,6 +56,14 @@ class Policy:
     cap: float = 30.0
     pays_again: bool = True
     speed: float = 1.0
+
+    def __post_init__(self) -> None:
+        if type(self.tries) is not int or self.tries < 1:
+            raise InputError(f"tries must be a whole number from 1, not {self.tries!r}.")
+        for name in ("max_wait", "base", "cap", "speed"):
+            value = getattr(self, name)
+            if type(value) not in (int, float) or not value >= 0:
+                raise InputError(f"{name} must be a number from 0, not {value!r}.")
 
     def wait(self, error: ClaudeError, failures: int) -> float | None:
         """Seconds to wait before the next request, or None to give up.

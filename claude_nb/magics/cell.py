@@ -11,7 +11,7 @@ from IPython.display import display
 from claude_nb.asking import jobs
 from claude_nb.asking.asking import answer, estimate, fitting
 from claude_nb.asking.cached_system import CachedSystem
-from claude_nb.asking.comparison import Comparison, Variant, ask_each, variants
+from claude_nb.asking.comparison import COMPARED, Comparison, Variant, ask_each, variants
 from claude_nb.asking.conversation import Conversation
 from claude_nb.asking.question import Question
 from claude_nb.conversation.history import NOTEBOOK
@@ -26,9 +26,6 @@ from claude_nb.tools.tools import Tools
 
 _OF_TOOLS = ("eager", "confirm", "tool_timeout", "max_turns")
 """Options for how tools are called."""
-
-_COMPARED = ("model", "effort", "system")
-"""Options that may be given several times: the replies then stand side by side."""
 
 
 def run(
@@ -91,9 +88,9 @@ def _ask(question: Question, asked: Sequence[Variant], *, background: bool) -> A
 
 def _variants(given: dict[str, Any], defaults: Mapping[str, Any]) -> list[Variant]:
     """The variants to compare: none, unless an option is given several times."""
-    chosen = {name: given.pop(name) for name in _COMPARED if name in given}
+    chosen = {name: given.pop(name) for name in COMPARED if name in given}
     if any(len(values) > 1 for values in chosen.values()):
-        return variants(*(chosen.get(name, (defaults.get(name),)) for name in _COMPARED))
+        return variants(*(chosen.get(name, (defaults.get(name),)) for name in COMPARED))
     given |= {name: value for name, (value,) in chosen.items()}
     return []
 
@@ -104,6 +101,10 @@ def _check_alone(what: str, given: dict[str, Any], *, insert: bool) -> None:
         raise InputError(
             f"--insert does not go with {what}.",
             "Keep the reply in a variable: -o answer, and later: print(answer.code_blocks[0].code)",
+        )
+    if "events" in given:
+        raise InputError(
+            f"--events does not go with {what}.", "Later: answer.timeline() (-o answer)."
         )
     named = "conversation" in given
     if what == "side by side" and (named or "new" in given):
@@ -150,6 +151,7 @@ def _question(
         named=arguments.pop("attach", ()),
         included=[part.text for part in included],
         notes=[part.note for part in included],
+        limit_name="--max-cost",
         **arguments,
     )
 

@@ -47,17 +47,18 @@ class Command:
     Attributes:
         takes: What is written after its name; empty if it takes nothing.
         does: What it does, in a line.
-        run: Does it, with the words that were typed as arguments and the options by name; what it
+        run: Does it, with the words that were typed as arguments and the options by name; a
+            parameter ``default_model`` gets the model that ``%%claude`` asks by default. What it
             returns is shown.
         options: The options that it has.
-        example: What can be written after its name, for whoever wrote something else.
+        hint: What helps whoever wrote something else after its name.
     """
 
     takes: str
     does: str
     run: Callable[..., object]
     options: tuple[Option, ...] = ()
-    example: str = ""
+    hint: str = ""
 
     @property
     def usage(self) -> str:
@@ -85,20 +86,22 @@ def execute(line: str, default_model: str) -> object:
         raise InputError(f"There is no command {name}.", hint)
     words, given = options.parse_command(rest, command.options)
     signature = inspect.signature(command.run)
-    if "default_model" in signature.parameters:
-        given["default_model"] = default_model
+    ours = {"default_model": default_model} if "default_model" in signature.parameters else {}
     try:
-        arguments = signature.bind(*words, **given)
+        arguments = signature.bind(*words, **given, **ours)
     except TypeError:
         raise _misused(name) from None
+    arguments.apply_defaults()
+    for option in given if arguments.args[:1] in (("",), ("off",), ("next",)) else ():
+        what = f"--{option.replace('_', '-')} changes nothing in %claude_nb {line.strip()}."
+        raise InputError(what, _misused(name).what)
     return command.run(*arguments.args, **arguments.kwargs)
 
 
 def _misused(name: str) -> InputError:
     """The error for what a command does not take."""
     command = COMMANDS[name]
-    example = f"For example: %claude_nb {name} {command.example}" if command.example else ""
-    return InputError(f"%claude_nb {name} takes {command.usage or 'no arguments'}.", example)
+    return InputError(f"%claude_nb {name} takes {command.usage or 'no arguments'}.", command.hint)
 
 
 def _help() -> None:
@@ -253,7 +256,10 @@ def _budget(limit: str = "") -> None:
     if limit == "off":
         asking.session.budget = None
     elif limit:
-        usd = options.read_dollars(Value(limit, quoted=False), {})
+        try:
+            usd = options.read_dollars(Value(limit, quoted=False), {})
+        except InputError:
+            raise _misused("budget") from None
         asking.session.budget = Budget(usd, asking.session.ledger.spent)
     budget = asking.session.budget
     if budget is None:
@@ -393,7 +399,7 @@ COMMANDS = {
         "ask another server that speaks the Messages API",
         _connect,
         (_KEY_ENV, _MODEL),
-        "http://localhost:8080 --model qwen3",
+        "For example: %claude_nb connect http://localhost:8080 --model qwen3",
     ),
     "simulate": Command(
         "on|off|next FAULT",
@@ -401,7 +407,12 @@ COMMANDS = {
         _simulate,
         (_SPEED, _SEED),
     ),
-    "budget": Command("[USD|off]", "what replies may cost together, from now on", _budget),
+    "budget": Command(
+        "[USD|off]",
+        "what replies may cost together, from now on",
+        _budget,
+        hint="USD is a sum above 0. For example: %claude_nb budget 2.00",
+    ),
     "record": Command(
         "[FOLDER|off]", "save each reply into a folder, to be replayed", _record, (_WITHOUT,)
     ),
@@ -416,17 +427,23 @@ COMMANDS = {
         "[stop N|stop all|wait]",
         "replies that are written in the background: list, stop or wait for them",
         _jobs,
+        hint="Without any of these, it lists the jobs with their numbers.",
     ),
     "history": Command("[NAME]", "the turns of the notebook's conversation, or of NAME", _history),
     "new": Command("[NAME]", "begin the conversation anew; fork goes back to the old one", _new),
     "undo": Command("[NAME]", "take the last turn back", _undo),
-    "fork": Command("N [NAME]", "go on from exchange N of the history", _fork),
+    "fork": Command(
+        "N [NAME]",
+        "go on from exchange N of the history",
+        _fork,
+        hint="N is the number of an exchange: %claude_nb history shows the numbers.",
+    ),
     "restore": Command("[PATH]", "bring back the conversations of a saved notebook", _restore),
     "export": Command(
         "PATH [NAME]",
         f"write the conversation to a new file: {', '.join(export.FORMS)}",
         _export,
-        example=" or ".join(f"talk{ending}" for ending in export.FORMS),
+        hint=f"For example: %claude_nb export {' or '.join(f'talk{e}' for e in export.FORMS)}",
     ),
     "help": Command("", "this list", _help),
 }

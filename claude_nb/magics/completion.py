@@ -14,12 +14,12 @@ from IPython.core.completer import (
     context_matcher,
 )
 
-from claude_nb.magics.options import OPTIONS
+from claude_nb.magics.options import CELL_OPTIONS
 
 IDENTIFIER = "claude_nb"
 """What IPython's configuration calls the matcher."""
 
-_LINE = re.compile(r"(?:%%|[^%]*%)claude\s(?P<before>(?:.*\s)?)(?P<word>\S*)")
+_LINE = re.compile(r"(?:%%|[^%]*%)claude(?P<command>_nb)?\s(?P<before>(?:.*\s)?)(?P<word>\S*)")
 
 
 def matcher(variables: Mapping[str, Any]) -> Callable[[CompletionContext], SimpleMatcherResult]:
@@ -35,7 +35,8 @@ def matcher(variables: Mapping[str, Any]) -> Callable[[CompletionContext], Simpl
         if found is None:
             return {"completions": []}
         word = found["word"]
-        fitting = [c for c in _candidates(found["before"], word, variables) if c.startswith(word)]
+        candidates = _commands if found["command"] else _candidates
+        fitting = [c for c in candidates(found["before"], word, variables) if c.startswith(word)]
         return {
             "completions": [SimpleCompletion(text=text, type="claude") for text in fitting],
             "matched_fragment": word,
@@ -44,6 +45,13 @@ def matcher(variables: Mapping[str, Any]) -> Callable[[CompletionContext], Simpl
 
     made: Callable[[CompletionContext], SimpleMatcherResult] = match
     return made
+
+
+def _commands(before: str, _word: str, _variables: Mapping[str, Any]) -> Iterable[str]:
+    """The commands of ``%claude_nb``, of which there is one on a line."""
+    from claude_nb.magics.commands import COMMANDS  # here: to load the extension stays cheap
+
+    return () if before.strip() else COMMANDS
 
 
 def _candidates(before: str, word: str, variables: Mapping[str, Any]) -> Iterable[str]:
@@ -66,7 +74,7 @@ def _candidates(before: str, word: str, variables: Mapping[str, Any]) -> Iterabl
         "json": lambda: [name for name, value in shown.items() if isinstance(value, (type, dict))],
     }
     last = before.split()[-1:] or [""]
-    option = next((o for o in OPTIONS if last[0] in (f"--{o.name}", f"-{o.short}")), None)
+    option = next((o for o in CELL_OPTIONS if last[0] in (f"--{o.name}", f"-{o.short}")), None)
     if option is not None and option.metavar:
         return takes.get(option.name, tuple)()
-    return (f"--{option.name}" for option in OPTIONS) if word.startswith("-") else ()
+    return (f"--{option.name}" for option in CELL_OPTIONS) if word.startswith("-") else ()

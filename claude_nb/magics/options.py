@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import keyword
 import math
 import re
@@ -143,14 +144,15 @@ def _tools(value: Value, variables: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _variable_of(value: Value, variables: Mapping[str, Any]) -> Any:
     hint = "It takes the name of a pydantic model, of another type, or of a JSON schema."
-    return _variable(value.text, variables, hint)
+    types = {name: kind for name, kind in vars(builtins).items() if isinstance(kind, type)}
+    return _variable(value.text, {**types, **variables}, hint)
 
 
 def _switch(_value: Value, _variables: Mapping[str, Any]) -> bool:
     return True
 
 
-OPTIONS = (
+CELL_OPTIONS = (
     Option("model", "m", "ID", "the model to ask, any id; twice or more: side by side", _each),
     Option("max-tokens", "", "N", "the most tokens to generate, thinking included", read_number),
     Option("system", "s", "NAME", 'the system prompt: a variable, or text in "quotes"', _system),
@@ -190,7 +192,7 @@ def flags(options: Iterable[Option]) -> dict[str, Option]:
     return {f"--{option.name}": option for option in options} | short
 
 
-_FLAGS = flags(OPTIONS)
+_FLAGS = flags(CELL_OPTIONS)
 
 
 def parse(line: str, variables: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
@@ -302,7 +304,7 @@ def _value(option: Option, line: str) -> tuple[Value, str]:
 def manual() -> str:
     """The options as text, for ``%%claude?``."""
     lines = []
-    for option in OPTIONS:
+    for option in CELL_OPTIONS:
         short = f"-{option.short}, " if option.short else ""
         flags = f"{short}--{option.name} {option.metavar}".rstrip()
         lines.append(f"  {flags:<26}{option.help}")

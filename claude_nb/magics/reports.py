@@ -68,7 +68,7 @@ def usage(*words: str) -> Report:
     Raises:
         InputError: There is no such grouping, or the user's price file cannot be used.
     """
-    by = " ".join(words).removeprefix("by").strip() or BY[0]
+    by = " ".join(words).removeprefix("by ") or BY[0]
     if by not in BY:
         near = get_close_matches(by, BY, 1)
         hint = f"Did you mean by {near[0]}?" if near else f"It takes by {', '.join(BY)}."

@@ -94,9 +94,9 @@ class Request:
         earlier = [block for turn in turns if not isinstance(turn, str) for block in turn]
         check([*blocks, *self.content, *earlier], facts(self.model))
         if not self.model.strip():
-            raise InputError("The model id is empty.", "For example: --model claude-opus-5-5")
+            raise InputError("The model id is empty.", "For example: claude-opus-5-5")
         if self.max_tokens < 1:
-            raise InputError(f"--max-tokens must be at least 1, not {self.max_tokens}.")
+            raise InputError(f"max_tokens must be at least 1, not {self.max_tokens}.")
         if self.effort is not None and self.effort not in EFFORTS:
             raise InputError(
                 f"There is no effort {self.effort!r}.", f"It is one of {', '.join(EFFORTS)}."
@@ -153,21 +153,21 @@ class Request:
         if wanted == "on":
             wanted = max(MIN_THINKING_BUDGET, self.max_tokens // 2)
         if not isinstance(wanted, int):
-            raise InputError(f"--thinking takes on, off or a number of tokens, not {wanted!r}.")
+            raise InputError(f"thinking takes on, off or a number of tokens, not {wanted!r}.")
         _check_form(model, "enabled", "be given a thinking budget")
         if not MIN_THINKING_BUDGET <= wanted < self.max_tokens:
             raise InputError(
                 f"A thinking budget of {wanted:,} tokens is not possible.",
-                f"It is at least {MIN_THINKING_BUDGET:,} and less than --max-tokens"
+                f"It is at least {MIN_THINKING_BUDGET:,} and less than max_tokens"
                 f" ({self.max_tokens:,}), which counts thinking too.",
             )
         return {"type": "enabled", "budget_tokens": wanted, "display": display}
 
 
 _INSTEAD = {
-    "adaptive": "--thinking on (it decides itself how much; --effort guides it)",
-    "enabled": "--thinking with a number of tokens",
-    "disabled": "--thinking off",
+    "adaptive": "thinking on (it decides itself how much; effort guides it)",
+    "enabled": "thinking with a number of tokens",
+    "disabled": "thinking off",
 }
 
 

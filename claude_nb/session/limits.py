@@ -43,7 +43,7 @@ class Limits:
         limit_name: str,
     ) -> None:
         if max_cost is not None and not max_cost > 0:
-            raise InputError(f"--max-cost is a sum in USD above 0, not {max_cost:g}.")
+            raise InputError(f"max_cost is a sum in USD above 0, not {max_cost:g}.")
         own_prices()  # a price file that cannot be used is an error before anything is sent
         self.policy, self._budget = policy, session.budget
         limited = max_cost is not None or session.budget is not None

@@ -178,7 +178,10 @@ def _function(value: Any) -> Tool:
     """A function, or what the SDK's ``beta_tool`` has made of one, as a tool."""
     function = getattr(value, "func", None) if hasattr(value, "to_dict") else value
     if not callable(function) or isinstance(function, type):
-        raise InputError(f"{_short(value)} is no function.", f"A tool is one: {_EXAMPLE}")
+        hint = f"A tool is one: {_EXAMPLE}"
+        if isinstance(value, Tools):
+            hint = "Pass Tools(…) itself, not a list around it."
+        raise InputError(f"{_short(value)} is no function.", hint)
     name = getattr(function, "__name__", "")
     if function is value and not _NAME.fullmatch(name):
         raise InputError(

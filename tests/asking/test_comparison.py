@@ -230,7 +230,7 @@ def test_the_limit_is_for_all_together(api):
 
 @pytest.mark.parametrize(
     ("limit", "parts"),
-    [(None, "the budget of $0.0500"), (1, "the budget of $0.0500"), (0.02, "--max-cost")],
+    [(None, "the budget of $0.0500"), (1, "the budget of $0.0500"), (0.02, "max_cost")],
 )
 def test_they_share_what_is_left_of_a_budget(api, monkeypatch, limit, parts):
     """Each may cost an equal part of it, so that none takes what the next one needs."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -17,7 +16,6 @@ from claude_nb.errors import DroppedError, InputError, StoppedError
 from claude_nb.magics import cell, commands
 from claude_nb.magics.magics import ClaudeMagics
 from claude_nb.request.attachments.interpolation import compose
-from claude_nb.request.place import Place
 from claude_nb.simulator import Stream
 from tests.played import end, said, text, tool_use
 from tests.played import start as started
@@ -141,8 +139,10 @@ def test_a_line_returns_the_reply(api, shell):
     ("options", "said"),
     [
         ("--insert", "--insert does not go with --background"),
+        ("--events", "--events does not go with --background"),
+        ("--events -m a -m b", "--events does not go with --background"),
         ("--new", "--new goes with -c NAME under --background"),
-        ("--tools act --confirm", "--confirm goes with --background only where a page can ask"),
+        ("--tools act --confirm", "tools can ask before each call only on a page"),
         ("--max-cost 0.000001", "This could go beyond --max-cost"),
     ],
 )
@@ -261,18 +261,6 @@ def test_what_the_command_does_not_take_is_said(rest):
     """And what it takes."""
     with pytest.raises(InputError, match=r"jobs takes \[stop N\|stop all\|wait\]"):
         commands.execute(f"jobs {rest}", "")
-
-
-def test_a_cell_that_is_run_again_stops_what_it_had_begun(api):
-    """Its output is gone, and nobody should pay for what nobody reads; other cells go on."""
-    number = len(api.requests)
-    api.enqueue(OPEN, OPEN, OPEN, OPEN)
-    replies = []
-    for place in (Place("a", 1), Place("b", 2), Place("b", 2), Place("a", 3)):
-        replies.append(start(replace(Question.of("Hello"), place=place)))
-        begun(api, number + len(replies))
-
-    assert [str(reply.outcome) for reply in replies] == ["stopped", *["streaming"] * 3]
 
 
 def test_the_end_of_the_process_stops_them(api):

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
+import re
+from typing import Any
+
 import pytest
+from anthropic.resources.messages import AsyncMessages
 
 import claude_nb
-from claude_nb import Conversation
+from claude_nb import CachedSystem, Conversation
 from claude_nb.asking.asking import answer
 from claude_nb.asking.question import Question
+from claude_nb.client.connection import _NOT_COUNTED
 from claude_nb.errors import InputError
+from claude_nb.request.request import Request, TurnId
 from claude_nb.simulator import Stream
 from claude_nb.tools.tools import Tools
 from tests.played import said
@@ -53,29 +61,147 @@ def test_options_and_fields_go_where_they_belong():
     assert question.request.tools == question.tools.definitions
 
 
-@pytest.mark.parametrize(
-    ("option", "hint"),
-    [
-        ("modle", "There is no option 'modle'. Did you mean model?"),
-        ("temperature", "There is no option 'temperature'. There are model, max_tokens, system"),
-        ("before", "There is no option 'before'."),
-        ("place", "There is no option 'place'."),
-        ("after", "There is no option 'after'."),
-        ("limit_name", "There is no option 'limit_name'."),
-    ],
-)
-@pytest.mark.parametrize(
-    "call", [claude_nb.ask, claude_nb.stream, claude_nb.compare, Conversation("options").ask]
-)
-def test_an_unknown_option_is_refused(api, call, option, hint):
-    """With the nearest one, wherever it is passed; nothing is sent."""
+CONVERSATION = Conversation("options")
+INTERNAL = ("after", "before", "cls", "content", "included", "limit_name", "named", "notes")
+INTERNAL += ("place", "raw", "turn", "variables")
+TAKEN = {  # what is known elsewhere, and not taken here
+    claude_nb.ask: (),
+    claude_nb.stream: ("show", "view", "events", "hide_tools"),
+    claude_nb.compare: ("model", "effort", "system", "history", "new", "show", "events"),
+    CONVERSATION.ask: ("history",),
+    claude_nb.batch: ("tools", "history", "stream", "hide_tools", "attach"),
+}
+CALLS = list(TAKEN)
+
+
+def passed(call):
+    """What is asked: ``batch`` takes many."""
+    return ["Hi"] if call is claude_nb.batch else "Hi"
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_an_unknown_option_is_refused(api, call):
+    """With the nearest one, or all; wherever it is passed; nothing is sent."""
     number = len(api.requests)
 
-    with pytest.raises(TypeError) as raised:
-        call("Hi", **{option: 1})
+    for option in ("modle", "temperature", *INTERNAL, *TAKEN[call]):
+        with pytest.raises(TypeError) as raised:
+            call(passed(call), **{option: 1})
+        assert str(raised.value).startswith(f"There is no option {option!r}. ")
+    with pytest.raises(TypeError, match=r"Did you mean max_tokens\?"):
+        call(passed(call), max_token=1)
 
-    assert str(raised.value).startswith(hint)
     assert len(api.requests) == number
+
+
+def test_what_is_known_is_named(api):
+    """Its own options too."""
+    with pytest.raises(TypeError, match=r"There are model, max_tokens, system, .*, max_cost\."):
+        claude_nb.ask("Hi", temperature=1)
+    with pytest.raises(TypeError, match=r"Did you mean models\?"):
+        claude_nb.compare("Hi", modle="a")
+    with pytest.raises(TypeError, match="There is no option 'modle'"):
+        claude_nb.Batch.resume("msgbatch_1", modle="a")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"max_tokens": "5"}, "max_tokens must be a whole number of tokens, not '5'."),
+        ({"max_tokens": None}, "max_tokens must be a whole number of tokens, not None."),
+        ({"max_tokens": 1.5}, "max_tokens must be a whole number of tokens, not 1.5."),
+        ({"max_tokens": True}, "max_tokens must be a whole number of tokens, not True."),
+        ({"max_cost": "1"}, "max_cost must be a sum in USD or None, not '1'."),
+        ({"thinking": 1.5}, 'thinking must be "on", "off", a whole number of tokens or None'),
+        ({"policy": 3}, "policy must be a claude_nb.Policy or None, not 3."),
+        ({"client": 3}, "client= is a int. Pass an anthropic.AsyncAnthropic"),
+    ],
+)
+@pytest.mark.parametrize("call", CALLS)
+def test_another_type_is_refused(api, call, arguments, words):
+    """With what to pass, wherever it is passed; nothing is sent."""
+    number = len(api.requests)
+
+    with pytest.raises((TypeError, InputError)) as raised:
+        call(passed(call), **arguments)
+
+    assert str(raised.value).startswith(words)
+    assert len(api.requests) == number
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: claude_nb.ask(3), "prompt must be a text, not 3."),
+        (lambda: claude_nb.ask(None), "prompt must be a text, not None."),
+        (lambda: claude_nb.ask("Hi", model=None), "model must be the id of a model, such as"),
+        (lambda: claude_nb.ask("Hi", system=3), "system must be a text, a CachedSystem or None"),
+        (lambda: claude_nb.batch(["Hi"], system=3), "system must be a text, a CachedSystem or"),
+        (lambda: claude_nb.batch(["Hi"], template=3), "template must be a text or None, not 3."),
+        (lambda: claude_nb.ask("Hi", effort=3), "effort must be a text or None, not 3."),
+        (lambda: claude_nb.ask("Hi", history="q"), "history must be a Conversation or None"),
+        (lambda: claude_nb.ask("Hi", attach="file.txt"), "attach must be a list of values"),
+        (lambda: claude_nb.ask("Hi", attach=b"file"), "attach must be a list of values"),
+        (lambda: claude_nb.ask("Hi", attach={"a": 1}), "attach must be a list of values"),
+        (lambda: claude_nb.ask("Hi", attach=None), "attach must be a list of values, not None."),
+        (lambda: claude_nb.compare("Hi", models=[3]), "model must be the id of a model"),
+        (lambda: claude_nb.compare("Hi", models=iter("a")), "models is a list: write models=[…]."),
+        (lambda: claude_nb.compare("Hi", efforts=3), "efforts is a list: write efforts=[…]."),
+        (lambda: claude_nb.compare("Hi", systems=[3]), "system must be a text, a CachedSystem or"),
+        (lambda: Conversation(3), "name must be a text, not 3."),
+        (lambda: Conversation("a", system=3), "system must be a text, a CachedSystem or None"),
+        (
+            lambda: claude_nb.ask("Hi", tools=[Tools(look_up)]),
+            "Tools(look_up) is no function. Pass",
+        ),
+    ],
+)
+def test_what_is_passed_wrongly_is_refused(api, call, words):
+    """With what to pass; nothing is sent."""
+    number = len(api.requests)
+
+    with pytest.raises((TypeError, InputError)) as raised:
+        call()
+
+    assert str(raised.value).startswith(words)
+    assert len(api.requests) == number
+
+
+@pytest.mark.parametrize("many", [("a",), {"a"}, iter("a"), {1: "a"}.values()])
+def test_values_are_attached_from_any_list(many):
+    """Not only from what Python calls one."""
+    assert "a" in Question.of("Hi", attach=many).request.content[0]["text"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"temperature": 1}, {"max_tokens": "5"}, {"history": 3}, {"attach": "a"}]
+)
+def test_a_task_refuses_the_same(api, arguments):
+    """Before anything is sent."""
+    number = len(api.requests)
+
+    with pytest.raises(TypeError):
+        asyncio.run(claude_nb.ask_async("Hi", **arguments))
+
+    assert len(api.requests) == number
+
+
+def test_every_argument_of_a_request_is_one_of_the_sdk_s():
+    """And what is counted, one of its counting."""
+    create = inspect.signature(AsyncMessages.create).parameters
+    count = inspect.signature(AsyncMessages.count_tokens).parameters
+    system = CachedSystem("Be brief.")
+    turn = TurnId("chat", "1", None, "", "")
+    kinds: dict[str, Any] = {"system": system, "turn": turn, "effort": "low", "thinking": "on"}
+    kinds |= {"tools": ({},), "uses_tools": False, "output": {}, "container": "c"}
+
+    params = Request("Hi", **kinds).params()
+
+    # ``params`` sets each by its name, so all of them are there.
+    assert set(re.findall(r'params\["(\w+)"\]', inspect.getsource(Request.params))) <= set(params)
+    assert set(params) <= set(create)
+    assert set(params) - set(_NOT_COUNTED) <= set(count)
+    assert not set(_NOT_COUNTED) & set(count)
 
 
 def test_an_unknown_view_is_refused(api):

@@ -358,7 +358,8 @@ def test_a_key_in_the_server_s_words_is_redacted(api):
 
 def test_a_key_is_in_no_representation():
     """A connection can be printed."""
-    assert "secret" not in repr(Connection(api_key="secret", own_client="secret"))
+    own = anthropic.AsyncAnthropic(api_key="secret")
+    assert "secret" not in repr(Connection(api_key="secret", own_client=own))
 
 
 def test_the_simulator_gets_no_key(simulator, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from typing import Any
 
 import anthropic
@@ -17,6 +18,7 @@ from claude_nb.cost.usage import Usage
 from claude_nb.errors import (
     ClaudeError,
     DroppedError,
+    InputError,
     OverloadedError,
     RateLimitError,
     RequestError,
@@ -445,3 +447,20 @@ def test_what_does_not_pass_is_not_waited_for(error):
 def test_the_last_try_is_not_waited_for():
     """There is none after it."""
     assert Policy(tries=3).wait(OverloadedError("Busy."), 3) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"tries": 0}, "tries must be a whole number from 1, not 0."),
+        ({"tries": "x"}, "tries must be a whole number from 1, not 'x'."),
+        ({"tries": True}, "tries must be a whole number from 1, not True."),
+        ({"max_wait": None}, "max_wait must be a number from 0, not None."),
+        ({"base": -1}, "base must be a number from 0, not -1."),
+        ({"cap": float("nan")}, "cap must be a number from 0, not nan."),
+    ],
+)
+def test_a_policy_that_cannot_be_is_refused(values, words):
+    """When it is made, with what it takes."""
+    with pytest.raises(InputError, match=re.escape(words)):
+        Policy(**values)

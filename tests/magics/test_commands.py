@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import re
+from pathlib import Path
 
 import pytest
 
@@ -43,8 +45,26 @@ def test_words_and_options_stand_in_any_order(line, words, given):
         ("fork", "%claude_nb fork takes N [NAME]."),
         ("fork two", "%claude_nb fork takes N [NAME]."),
         ("export talk.pdf", "There is no export to .pdf. It is one of .ipynb, .md, .json."),
+        ("export talk", "There is no export to a file without an ending (talk). It is one of"),
+        ("export", "%claude_nb export takes PATH [NAME]. For example:"),
+        (
+            "fork x",
+            "%claude_nb fork takes N [NAME]. N is the number of an exchange: %claude_nb his",
+        ),
+        (
+            "jobs stop",
+            "%claude_nb jobs takes [stop N|stop all|wait]. Without any of these, it lists",
+        ),
+        ("budget -2", "%claude_nb budget takes [USD|off]. USD is a sum above 0. For example: "),
+        ("usage by", "%claude_nb usage cannot be grouped by 'by'. It takes by model, conversation"),
+        ("connect --model m off", "--model changes nothing in %claude_nb connect --model m off."),
+        ("replay off --speed 3", "--speed changes nothing in %claude_nb replay off --speed 3."),
+        ("replay --speed 3", "--speed changes nothing in %claude_nb replay --speed 3."),
+        ("record off --without thinking", "--without changes nothing in %claude_nb record off"),
+        ("simulate off --seed 3", "--seed changes nothing in %claude_nb simulate off --seed 3."),
+        ("simulate next --seed 3", "--seed changes nothing in %claude_nb simulate next --seed 3."),
         ("budget 1 2", "%claude_nb budget takes [USD|off]."),
-        ("budget lots", "It takes a sum in USD above 0"),
+        ("budget lots", "%claude_nb budget takes [USD|off]. USD is a sum above 0."),
         ("record a b", "%claude_nb record takes [FOLDER|off] [--without attachments,"),
         ("record 'a", "The quote ' is not closed."),
         ("stauts", "There is no command stauts. Did you mean status?"),
@@ -85,3 +105,14 @@ def test_a_form_of_export_is_an_entry_in_one_table(monkeypatch, tmp_path, capsys
     assert ".ipynb, .md, .json, .txt" in capsys.readouterr().out
     assert (tmp_path / "talk.txt").read_text() == "notebook in plain text"
     assert str(raised.value).endswith("It is one of .ipynb, .md, .json, .txt.")
+
+
+def test_the_readme_lists_every_command():
+    """Its table has each of them, and no other."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+    rows = re.findall(r"^\| (`%claude_nb .*?`) \|", readme, re.MULTILINE)
+    named = [
+        part.split()[0] for row in rows for part in re.findall(r"`(?:%claude_nb )?(.*?)`", row)
+    ]
+    assert sorted(named) == sorted(COMMANDS)

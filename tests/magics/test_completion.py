@@ -7,6 +7,7 @@ from IPython.core.completer import IPCompleter, provisionalcompleter
 
 from claude_nb import CachedSystem, Conversation
 from claude_nb.cost.models import known_models
+from claude_nb.magics.commands import COMMANDS
 from claude_nb.magics.completion import matcher
 
 
@@ -62,6 +63,12 @@ def test_names_of_values_and_conversations(offered):
 
     assert offered("%%claude -a ta") == ["table"]
     assert offered("%%claude -c tra") == ["trains"]
+
+
+def test_commands(offered):
+    """After %claude_nb come its commands, and no names of Python."""
+    assert offered("%claude_nb ") == sorted(COMMANDS)
+    assert offered("%claude_nb us") == ["usage"]
 
 
 def test_elsewhere_python_is_completed_as_ever(offered):

@@ -6,9 +6,9 @@ import dataclasses
 
 import pytest
 
+from claude_nb.asking.question import REQUEST_OPTIONS, Question
 from claude_nb.errors import InputError
-from claude_nb.magics.options import OPTIONS, manual, parse
-from claude_nb.request.request import Request
+from claude_nb.magics.options import CELL_OPTIONS, manual, parse
 
 VARIABLES = {"brief": "Be brief.", "number": 5, "_hidden": "x"}
 
@@ -68,38 +68,30 @@ def test_what_cannot_be_read_is_said(line, said):
 
 
 def test_every_option_sets_something():
-    """None is accepted and ignored: ``Request`` or ``cell`` takes each."""
-    fields = {field.name for field in dataclasses.fields(Request)}
-
-    elsewhere = {
-        "attach",
-        "background",
-        "cells",
-        "confirm",
-        "conversation",
-        "dry_run",
-        "eager",
-        "error",
-        "events",
-        "insert",
-        "json",
-        "max_cost",
-        "max_turns",
-        "new",
-        "no_stream",
-        "once",
-        "out",
-        "raw",
-        "tool_timeout",
+    """An option of a question, or what ``cell`` makes of it: none is accepted and ignored."""
+    by_cell = {
+        *("background", "cells", "confirm", "conversation", "dry_run", "eager", "error", "insert"),
+        *("json", "max_turns", "no_stream", "once", "out", "tool_timeout"),
     }
-    assert elsewhere == {o.name.replace("-", "_") for o in OPTIONS} - fields
+    of_question = {field.name for field in dataclasses.fields(Question)} | {"attach", "raw"}
+
+    names = {option.name.replace("-", "_") for option in CELL_OPTIONS}
+    assert names - by_cell - of_question == set(REQUEST_OPTIONS)
+
+
+def test_a_type_of_python_is_a_form():
+    """A variable of the same name is meant first."""
+    assert parse("--json int x", {}) == ({"json": int}, "x")
+    assert parse("--json int x", {"int": float}) == ({"json": float}, "x")
+    with pytest.raises(InputError, match="There is no variable print"):
+        parse("--json print x", {})
 
 
 def test_the_manual_lists_every_option():
     """A line for each."""
     lines = manual().splitlines()
 
-    assert [option.help for option in OPTIONS] == [
+    assert [option.help for option in CELL_OPTIONS] == [
         line.strip().partition(line.split(option.help)[0].strip())[2].strip()
-        for option, line in zip(OPTIONS, lines, strict=True)
+        for option, line in zip(CELL_OPTIONS, lines, strict=True)
     ]

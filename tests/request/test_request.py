@@ -66,12 +66,12 @@ def test_a_megabyte_is_sent():
     ("fields", "said"),
     [
         ({"model": " "}, "The model id is empty."),
-        ({"max_tokens": 0}, "--max-tokens must be at least 1, not 0."),
+        ({"max_tokens": 0}, "max_tokens must be at least 1, not 0."),
         ({"effort": "huge"}, "There is no effort 'huge'. It is one of low, medium, high,"),
-        ({"thinking": "loud"}, "--thinking takes on, off or a number of tokens, not 'loud'."),
+        ({"thinking": "loud"}, "thinking takes on, off or a number of tokens, not 'loud'."),
         (
             {"thinking": "off"},
-            "claude-opus-5-5 cannot turn its thinking off. It takes --thinking on",
+            "claude-opus-5-5 cannot turn its thinking off. It takes thinking on",
         ),
         ({"thinking": 2000}, "claude-opus-5-5 cannot be given a thinking budget."),
         (

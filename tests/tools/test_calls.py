@@ -478,9 +478,25 @@ def test_a_cost_limit_holds_for_the_whole_loop(api):
 
     api.enqueue(call_of("quick"), ANSWER)
     count = len(api.requests)
-    with pytest.raises(ClaudeError, match="--max-cost"):
+    with pytest.raises(ClaudeError, match="max_cost"):
         claude_nb.ask("Go.", tools=[quick], show=False, max_cost=0.02)
 
     sent = [r.path for r in api.requests[count:]]
     assert sent == ["/v1/messages/count_tokens", "/v1/messages", "/v1/messages/count_tokens"]
     api.drain()
+
+
+def test_a_stream_runs_the_tools_of_its_conversation(api):
+    """As ``ask`` does, without being passed them again."""
+
+    def quick() -> str:
+        return "x"
+
+    talk = Conversation("streamed")
+    api.enqueue(*[reply for _ in range(2) for reply in (call_of("quick"), Stream(said("Yes.")))])
+    talk.ask("Go.", tools=[quick], show=False)
+
+    events = [event.type for event in claude_nb.stream("Again.", history=talk)]
+
+    assert "tool_ran" in events
+    assert talk.exchanges[-1].text == "Yes."

@@ -32,7 +32,7 @@ _FOUND = re.compile(
 )
 _STEPS = re.compile(_STEP, re.VERBOSE)
 
-_LITERALLY = r"To mean it literally: \{{, or --raw for a whole prompt."
+_LITERALLY = r"To mean it literally: \{{, or --raw in a cell, for the whole prompt."
 
 
 @dataclass(frozen=True, slots=True)
