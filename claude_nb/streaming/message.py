@@ -188,6 +188,9 @@ class Message:
         kind = as_string(delta.get("type"))
         if kind in DELTA_FIELDS:
             self.grow(time, index, kind, as_string(delta.get(DELTA_FIELDS[kind])))
+            sealed, block = delta.get("encrypted_content"), self._block(index)
+            if isinstance(sealed, str) and block is not None:
+                block.encrypted_content = sealed
             return
         if kind not in ("signature_delta", "citations_delta"):
             return

@@ -183,7 +183,8 @@ class _BlockState:
 
     def _now(self) -> tuple[Any, ...]:
         block = self.block
-        return block.ended, block.signature, len(block.citations), len(block.breaks)
+        counts = len(block.citations), len(block.breaks)
+        return block.ended, block.signature, block.encrypted_content, *counts
 
     def changes(self, number: int) -> list[Change]:
         """What is new in the block, number ``number`` of its message."""
