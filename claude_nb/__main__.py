@@ -19,7 +19,7 @@ from claude_nb.render import labels
 from claude_nb.render.markdown.characters import clean
 from claude_nb.render.table import Table
 from claude_nb.render.usage import IN_SUMS, sums
-from claude_nb.streaming.record import Spent, spendings
+from claude_nb.streaming.record import RecordedUsage, spendings
 
 QUICKSTART = "00_quickstart.ipynb"
 
@@ -90,7 +90,7 @@ def _lab(jupyter_args: list[str]) -> int:
 
 def _usage(paths: list[str]) -> int:
     rows: list[tuple[str, ...]] = []
-    everything: dict[str, Spent] = {}
+    everything: dict[str, RecordedUsage] = {}
     again = failed = 0
     for path in paths:
         try:
@@ -101,7 +101,7 @@ def _usage(paths: list[str]) -> int:
             continue
         for note in notebook.notes:
             _say(f"{path}: {note}", sys.stderr)
-        taken: dict[str, Spent] = {}
+        taken: dict[str, RecordedUsage] = {}
         for record in notebook.records:
             taken |= spendings(record.data, record.digest)
         rows += _rows(path, taken.values())
@@ -121,7 +121,7 @@ def _usage(paths: list[str]) -> int:
     return failed
 
 
-def _rows(name: str, replies: Collection[Spent]) -> list[tuple[str, ...]]:
+def _rows(name: str, replies: Collection[RecordedUsage]) -> list[tuple[str, ...]]:
     """What replies took: those of the API, and, where there are any, those of the simulator."""
     real = [reply for reply in replies if not reply.simulated]
     simulated = [reply for reply in replies if reply.simulated]
@@ -129,7 +129,7 @@ def _rows(name: str, replies: Collection[Spent]) -> list[tuple[str, ...]]:
     return rows + ([_row(f"{name} (simulated)", simulated)] if simulated else [])
 
 
-def _row(name: str, replies: list[Spent]) -> tuple[str, ...]:
+def _row(name: str, replies: list[RecordedUsage]) -> tuple[str, ...]:
     used, costs = [reply.usage for reply in replies], [reply.cost for reply in replies]
     return name, labels.count(sum(reply.requests for reply in replies)), *sums(used, costs)
 

@@ -108,3 +108,19 @@ def test_the_code_map_is_printed_from_the_docstrings():
     )
     assert written is not None
     assert written[1] == code_map()
+
+
+def test_what_the_guide_names_is_there():
+    """Every file and folder, and the names that stand in a file."""
+    guide = CONTRIBUTING.read_text(encoding="utf-8").partition("<!-- code map -->")[0]
+    roots = (CONTRIBUTING.parent, PACKAGE)
+    named = re.findall(r"`([\w.-]+(?:/[\w./-]*|\.py))`", guide)
+    inside = [
+        (name, (PACKAGE / path).read_text(encoding="utf-8"))
+        for name, path in re.findall(r"`(\w+)`,?\s\(?`(\w+/\w+\.py)`", guide)
+        if (PACKAGE / path).exists()
+    ]
+
+    assert [path for path in named if not any((root / path).exists() for root in roots)] == []
+    assert [name for name, text in inside if not re.search(rf"\b{name}\b", text)] == []
+    assert min(len(named), len(inside)) > 10

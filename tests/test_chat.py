@@ -17,7 +17,7 @@ from claude_nb.chat import messages, questions
 from claude_nb.conversation.saved_notebook import load
 from claude_nb.errors import DroppedError, InputError, RequestError, StoppedError
 from claude_nb.simulator import Error, Stream
-from claude_nb.streaming.record import Spent
+from claude_nb.streaming.record import RecordedUsage
 from tests.asking.test_conversation import sent
 from tests.conversation.test_restore import PNG
 from tests.page import Page
@@ -836,7 +836,37 @@ def test_what_comes_back_is_saved_again(api, page, chat, tmp_path, monkeypatch):
     again = load(notebook(tmp_path, Chat.restore(path=tmp_path / "chat.ipynb"), "again"))
 
     assert [record.data for record in again.records] == [record.data for record in first.records]
-    assert [Spent.of(record.data).usage.output_tokens for record in again.records] == [15]
+    assert [RecordedUsage.of(record.data).usage.output_tokens for record in again.records] == [15]
+
+
+def test_a_file_that_is_not_known_is_asked_for_in_python(monkeypatch):
+    """As an argument, not as a command."""
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+
+    with pytest.raises(InputError) as caught:
+        Chat.restore()
+    assert 'Chat.restore(path="analysis.ipynb")' in caught.value.advice
+
+
+def test_what_failed_or_was_refused_stays_in_the_record(api, page, chat, tmp_path, monkeypatch):
+    """With the next questions, and when the chat is restored and saved again: it was paid for."""
+    *text, stop, end = said("No")
+    refused = stop | {"delta": {"stop_reason": "refusal", "stop_sequence": None}}
+    api.enqueue(Stream([*text, refused, end]), Error(400, "invalid_request_error", "No."))
+    api.enqueue(Stream(said("One.")))
+    for prompt in ("Refused", "Failed", "Answered"):
+        send(page, chat, prompt)
+    first = load(notebook(tmp_path, chat))
+    monkeypatch.setattr(Conversation, "_named", {})
+
+    back = Chat.restore(path=tmp_path / "chat.ipynb")
+    again = load(notebook(tmp_path, back, "again"))
+
+    for saved in (first, again):
+        outcomes = [record.data["outcome"] for record in saved.records]
+        assert outcomes == ["complete", "refused", "failed"]
+    assert prompts(back) == ["Answered"]
+    assert back.cost == pytest.approx(chat.cost)
 
 
 def test_a_chat_that_was_displayed_twice_is_paid_for_once(api, page, tmp_path, monkeypatch):

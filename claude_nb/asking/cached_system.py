@@ -132,7 +132,7 @@ class CachedSystem(System):
 
     def _price(self, model: str, tokens: int) -> str:
         """What it costs for a model: to write, to read, and when that pays."""
-        lines = [f"{model}: {labels.count(tokens)} tokens"]
+        lines = [f"{model}: {labels.counted(tokens, 'token')}"]
         known = facts(model)
         price = known.price_for(tokens) if known else None
         if problem := _problem(tokens, model):

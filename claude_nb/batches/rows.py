@@ -103,7 +103,7 @@ def _values(prompts: Any) -> tuple[list[Any], list[str], Any]:
             return *_named(prompts.to_list(), prompts.name), index
     if isinstance(prompts, Mapping) or not isinstance(prompts, Iterable):
         raise InputError(
-            f"batch() takes a list of prompts or a table, not a {type(prompts).__name__}."
+            f"batch() takes a list of prompts or a table; this is of type {type(prompts).__name__}."
         )
     values = list(prompts)
     if values and all(isinstance(value, Mapping) for value in values):

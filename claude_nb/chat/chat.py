@@ -150,7 +150,8 @@ class Chat(PageWidget):
         Raises:
             InputError: There is no such file, or no such conversation in it.
         """
-        file = Path(path) if path is not None else saved_notebook.current_path()
+        example = 'Chat.restore(path="analysis.ipynb")'
+        file = Path(path) if path is not None else saved_notebook.current_path(example)
         saved = saved_notebook.load(file)
         conversations, notes = restore.conversations(saved)
         found = {one.name: one for one in conversations}

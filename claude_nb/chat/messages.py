@@ -13,6 +13,7 @@ from uuid import uuid4
 from claude_nb.chat.page import Page
 from claude_nb.chat.questions import Questions
 from claude_nb.chat.transcript import Transcript
+from claude_nb.conversation import export
 from claude_nb.errors import ClaudeError, InputError
 from claude_nb.render.markdown.characters import clean
 from claude_nb.request import files
@@ -112,10 +113,7 @@ class Messages:
         stem = re.sub(r"[^\w -]+", "-", conversation.name).strip() or "chat"
         paths = (Path(f"{name}{suffix}") for name in numbered(stem))
         path = next(path for path in paths if not path.exists())
-        if suffix == ".ipynb":
-            conversation.to_notebook(path)
-        else:
-            files.write(path, [conversation.to_markdown()])
+        files.write(path, [export.FORMS[suffix](conversation)])
         return {"said": f"Saved as {path}, in {path.resolve().parent}."}
 
     def on_attach(self, content: Content) -> None:

@@ -21,7 +21,7 @@ from claude_nb.errors import InputError
 from claude_nb.render import chat as render
 from claude_nb.reply import Reply
 from claude_nb.streaming.block import as_dict, as_string
-from claude_nb.streaming.record import Spent
+from claude_nb.streaming.record import RecordedUsage
 from claude_nb.views import protocol
 from claude_nb.views.frames import FramesView
 from claude_nb.views.protocol import Op
@@ -181,16 +181,15 @@ class Transcript:
         raise InputError("That message is not there any more.")
 
     def records(self) -> list[dict[str, Any]]:
-        """The records of the replies on all branches, and of the last question if it failed."""
+        """The records of the replies on all branches, then of those that failed or were refused."""
         with self.lock:
             name = self.conversation.name
             found = [
                 self._records.get(exchange.id) or export.record(exchange, name, exchange.place.cell)
                 for exchange in self.conversation.exchanges
             ]
-            if self.live is not None and not self.answering:
-                found.append(self._records[self.live.id])
-            return found
+            kept = {exchange.id for exchange in self.conversation.exchanges}
+            return found + [record for id_, record in self._records.items() if id_ not in kept]
 
     # One question at a time.
 
@@ -280,5 +279,5 @@ class Transcript:
                 if not id_ or name != self.conversation.name or id_ in self._records:
                     continue
                 self._records[id_] = record.data
-                if (spent := Spent.of(record.data)) is not None:
+                if (spent := RecordedUsage.of(record.data)) is not None:
                     self._charge(spent.cost)

@@ -1,9 +1,11 @@
-"""A conversation as a notebook and as Markdown, and the files that they are written to."""
+"""A conversation as a notebook, as Markdown and as JSON: what is written to files."""
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from claude_nb.conversation.history import NOTEBOOK, Exchange, History
@@ -87,6 +89,27 @@ def to_markdown(history: History) -> str:
         for exchange in _branch(history)
     ]
     return redact("\n\n---\n\n".join([_title(history), *turns])) + "\n"
+
+
+def to_json(history: History) -> str:
+    """The current branch as JSON: the messages that the API takes, without API keys.
+
+    Args:
+        history: The conversation.
+
+    Raises:
+        InputError: Nothing has been said yet.
+    """
+    _branch(history)
+    return redact(json.dumps(history.messages(), ensure_ascii=False, indent=1)) + "\n"
+
+
+FORMS: dict[str, Callable[[History], str]] = {
+    ".ipynb": partial(to_notebook, prompts="cells"),
+    ".md": to_markdown,
+    ".json": to_json,
+}
+"""What a conversation can be written as: the ending of the file, and what makes its content."""
 
 
 def attached(exchange: Exchange) -> list[str]:

@@ -7,12 +7,13 @@ from collections import deque
 
 from claude_nb.conversation.export import attached
 from claude_nb.conversation.history import Exchange, History, first_words, label
+from claude_nb.render import labels
 from claude_nb.render.markdown.characters import clean
 
 MAX_INDENT = 20
 """How far to the right an exchange is shown at most."""
 
-_MARKS = re.compile(r"[*`#]+ ?")
+_MARKS = re.compile(r"^#+ |[*`]+", re.MULTILINE)
 """Markdown that would only be in the way in a few plain words."""
 
 
@@ -30,8 +31,9 @@ def tree(history: History) -> str:
         return f"{history.name}: nothing has been said yet."
     branch = set(history.branch)
     count = len(history.exchanges)
-    turns = f"{count} exchange{'s' if count > 1 else ''}"
-    lines = [f"{history.name} · {turns}, {len(branch)} on the current branch"]
+    lines = [
+        f"{history.name} · {labels.counted(count, 'exchange')}, {len(branch)} on the current branch"
+    ]
     following = history.following
     numbers = {exchange: number for number, exchange in enumerate(history.exchanges, 1)}
     waiting = deque((exchange, 0) for exchange in _order(following[None], branch))

@@ -64,13 +64,16 @@ class SavedNotebook:
     chats: tuple[str, ...] = ()
 
 
-def current_path() -> Path:
+def current_path(example: str = "%claude_nb restore analysis.ipynb") -> Path:
     """The file of the notebook that this kernel belongs to.
 
     VS Code puts it into ``__vsc_ipynb_file__``. Jupyter Server puts it into ``JPY_SESSION_NAME``:
     an absolute path where the front end names the session, as JupyterLab and Notebook 7 do, else
     one relative to the server's root, which a kernel does not know; but a kernel begins in the
     notebook's folder (``SessionManager.get_kernel_env`` of jupyter_server 2).
+
+    Args:
+        example: What to run with a path in place of this, for the error.
 
     Raises:
         InputError: It is not known, or not there: the notebook was renamed since the kernel began.
@@ -84,7 +87,7 @@ def current_path() -> Path:
             return path
     raise InputError(
         f"There is no file {name} any more." if name else "This notebook's file is not known.",
-        f"Give its path: %claude_nb restore analysis.ipynb. {_UNSAVED}",
+        f"Give its path: {example}. {_UNSAVED}",
     )
 
 

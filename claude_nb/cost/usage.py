@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -55,7 +55,7 @@ class Usage:
     @classmethod
     def unknown(cls) -> Usage:
         """The usage of a request of which no count came."""
-        return cls(None, None, None, None, None, None)
+        return cls(*(None for _ in fields(cls)))
 
     @classmethod
     def from_api(cls, usage: dict[str, Any], *, complete: bool) -> Usage:
@@ -109,10 +109,14 @@ class Usage:
         price = facts.price_for(total) if facts and total is not None else None
         if price is None:
             return None
-        written = price.cache_write_5m, price.cache_write_1h
-        rates = price.input, *written, price.cache_read, price.output
         dollars = Decimal()
-        for tokens, rate in zip(astuple(self)[:5], rates, strict=True):
+        for tokens, rate in (
+            (self.input_tokens, price.input),
+            (self.cache_write_5m_tokens, price.cache_write_5m),
+            (self.cache_write_1h_tokens, price.cache_write_1h),
+            (self.cache_read_tokens, price.cache_read),
+            (self.output_tokens, price.output),
+        ):
             if tokens is None or (tokens and rate is None):
                 return None
             dollars += tokens * Decimal(str(rate or 0))  # in decimals, as prices are written

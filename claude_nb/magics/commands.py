@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -285,9 +284,9 @@ def _jobs(command: str = "", which: str = "") -> object:
     try:
         ended = jobs.jobs.wait()
     except KeyboardInterrupt:
-        count = len(jobs.jobs.running)
+        left = labels.counted(len(jobs.jobs.running), "job")
         raise StoppedError(
-            "No longer waited for.", f"{count} go on; %claude_nb jobs stop all ends them."
+            "No longer waited for.", f"Still running: {left}. To stop: %claude_nb jobs stop all"
         ) from None
     if asking.fitting() == "terminal":
         for job in ended:
@@ -353,25 +352,15 @@ def _added(conversation: Conversation, saved: SavedConversation, added: int) -> 
 
 def _export(to: str, *name: str) -> None:
     path = Path(to)
-    write = _WRITERS.get(path.suffix.lower())
+    write = export.FORMS.get(path.suffix.lower())
     if write is None:
         ending = path.suffix or f"a file without an ending ({clean(to)})"
-        raise InputError(f"There is no export to {ending}.", f"It is one of {', '.join(_WRITERS)}.")
+        forms = ", ".join(export.FORMS)
+        raise InputError(f"There is no export to {ending}.", f"It is one of {forms}.")
     conversation = _named(name)
     files.write(path, [write(conversation)])
     count = len(conversation.branch)
     print(f"{conversation.name}: {count} turn{'s are' if count > 1 else ' is'} in {path}.")  # noqa: T201
-
-
-def _json(conversation: Conversation) -> str:
-    return redact(json.dumps(conversation.to_messages(), ensure_ascii=False, indent=1)) + "\n"
-
-
-_WRITERS: dict[str, Callable[[Conversation], str]] = {
-    ".ipynb": lambda conversation: export.to_notebook(conversation, "cells"),
-    ".md": Conversation.to_markdown,
-    ".json": _json,
-}
 
 
 def _named(words: tuple[str, ...]) -> Conversation:
@@ -452,9 +441,9 @@ COMMANDS = {
     "restore": Command("[PATH]", "bring back the conversations of a saved notebook", _restore),
     "export": Command(
         "PATH [NAME]",
-        "write the conversation to a new .ipynb, .md or .json file",
+        f"write the conversation to a new file: {', '.join(export.FORMS)}",
         _export,
-        hint='For example: %claude_nb export talk.ipynb, "my talk.md" or talk.json',
+        hint=f"For example: %claude_nb export {' or '.join(f'talk{e}' for e in export.FORMS)}",
     ),
     "help": Command("", "this list", _help),
 }

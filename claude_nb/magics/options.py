@@ -117,7 +117,7 @@ def _system(value: Value, variables: Mapping[str, Any]) -> tuple[str | System]:
     hint = 'For the text itself, use quotes: --system "Answer in one sentence."'
     system = _variable(value.text, variables, hint)
     if not isinstance(system, (str, System)):
-        raise InputError(f"{value.text} is a {type(system).__name__}, not text.")
+        raise InputError(f"{value.text} is of type {type(system).__name__}, not text.")
     return (system,)
 
 

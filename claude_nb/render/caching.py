@@ -36,11 +36,10 @@ def worth(progress: Progress) -> str:
     parts = []
     if read:
         instead = f"{labels.money(used.read_cost)} instead of {labels.money(used.read_uncached)}"
-        parts.append(f"{labels.count(read)} tokens read for {instead}")
+        parts.append(f"{labels.counted(read, 'token')} read for {instead}")
     if written:
-        noun = "" if read else "tokens "
-        cost = labels.money(used.written_cost)
-        parts.append(f"{labels.count(written)} {noun}written for {cost}")
+        tokens = labels.count(written) if read else labels.counted(written, "token")
+        parts.append(f"{tokens} written for {labels.money(used.written_cost)}")
     if used.saved is None:
         parts.append("what it saved is unknown")
     elif used.saved > 0:

@@ -9,7 +9,7 @@ from html import escape
 
 from claude_nb.errors import redact
 from claude_nb.render import html, labels, text
-from claude_nb.render.markdown.characters import MOST, clean
+from claude_nb.render.markdown.characters import MAX_BLOCK_CHARACTERS, clean
 from claude_nb.render.markdown.markdown import to_html
 from claude_nb.streaming.progress import Progress
 
@@ -75,7 +75,7 @@ def answer_of_text(source: str, *, simulated: bool) -> Answer:
     source = redact(source)
     plain = clean(source, prose=True)
     return Answer(
-        html=to_html(source[:MOST]),
+        html=to_html(source[:MAX_BLOCK_CHARACTERS]),
         markdown=text.harmless(text.closed(plain)),
         plain=plain,
         source=source,

@@ -89,7 +89,7 @@ def table(sides: Sequence[Side]) -> Table:
         timing = side.reply.timing
         rate = timing.tokens_per_second
         cells = of_reply(usage, side.reply.cost, timing.first_text, timing.total)
-        lines.append((side.name, *cells, "–" if rate is None else f"{rate:.0f}"))
+        lines.append((side.name, *cells, "–" if rate is None else f"{rate:,.0f}"))
     notes = [f"Prices as of {as_of()}."]
     if any(side.reply.simulated for side in sides):
         notes.append("Simulated: what real replies of that length would have cost.")

@@ -17,7 +17,7 @@ from claude_nb.cost.usage import add
 from claude_nb.errors import redact
 from claude_nb.render import caching, colours, labels, partial_json, results, table, tool_results
 from claude_nb.render.citations import Sources
-from claude_nb.render.markdown.characters import MOST
+from claude_nb.render.markdown.characters import MAX_BLOCK_CHARACTERS
 from claude_nb.render.markdown.inline import QUIET as QUIET  # noqa: PLC0414 - shared from here
 from claude_nb.render.markdown.inline import text as text  # noqa: PLC0414 - and this
 from claude_nb.render.markdown.markdown import ROOT_CLASSES, rendered, saved, to_blocks, to_html
@@ -175,7 +175,9 @@ def may_be_json(progress: Progress, item: Block) -> bool:
 
 def json_text(item: Block, done: Rendered | None = None) -> str:
     """A text that is JSON, indented and coloured."""
-    shown = partial_json.to_html(item.text[:MOST]) if done is None else "".join(done)
+    shown = (
+        partial_json.to_html(item.text[:MAX_BLOCK_CHARACTERS]) if done is None else "".join(done)
+    )
     return shown + rest_line(item.text)
 
 
@@ -195,12 +197,12 @@ def text_run(blocks: Sequence[Block], sources: Sources, done: Rendered | None = 
 
 def break_place(blocks: Iterable[Block], at: int) -> int:
     """The number of Markdown blocks of a text run as far as it was broken off."""
-    return len(to_blocks(redact(raw(blocks)[: min(at, MOST)])))
+    return len(to_blocks(redact(raw(blocks)[: min(at, MAX_BLOCK_CHARACTERS)])))
 
 
 def rest_line(whole: str) -> str:
     """The line below a text of which not all is shown."""
-    more = labels.more_characters(len(whole) - MOST)
+    more = labels.more_characters(len(whole) - MAX_BLOCK_CHARACTERS)
     return line(more) if more else ""
 
 
@@ -225,7 +227,7 @@ def tool_label(item: Block) -> str:
         return f"{name} · writing input"
     if item.lost:
         return f"{name} · lost with the connection"
-    if len(item.text) > MOST:
+    if len(item.text) > MAX_BLOCK_CHARACTERS:
         return name
     outcome = text(labels.call_outcome(item))
     if item.input is None:
@@ -238,7 +240,7 @@ def tool_input(item: Block, done: Rendered | None = None) -> str:
     """A tool call's input so far, indented and coloured."""
     if item.text or done is not None:
         return json_text(item, done)
-    return partial_json.to_html(partial_json.write(item.input)[:MOST])
+    return partial_json.to_html(partial_json.write(item.input)[:MAX_BLOCK_CHARACTERS])
 
 
 def tool_result(item: Block) -> str:
@@ -260,7 +262,7 @@ def _other(item: Block, *, is_open: bool) -> str:
         return pane(label, inside, is_open=is_open) if inside else empty_pane(label)
     fields = item.to_dict()
     fields.pop("type", None)
-    body = partial_json.to_html(partial_json.write(fields)[:MOST])
+    body = partial_json.to_html(partial_json.write(fields)[:MAX_BLOCK_CHARACTERS])
     return prose(item, live=False) + pane(
         f"<b>{text(item.type.replace('_', ' '))}</b>", body, is_open=is_open
     )
@@ -268,7 +270,7 @@ def _other(item: Block, *, is_open: bool) -> str:
 
 def prose(item: Block, *, live: bool) -> str:
     """The text of a block as Markdown."""
-    return to_html(redact(item.text[:MOST]), live=live)
+    return to_html(redact(item.text[:MAX_BLOCK_CHARACTERS]), live=live)
 
 
 def source_list(sources: Sources) -> str:

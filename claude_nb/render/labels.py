@@ -166,7 +166,7 @@ def thought(block: Block, tokens: int | None) -> tuple[str, str]:
     if block.lost:
         return "Thought", f"{rest} · lost with the connection"
     if tokens:
-        rest += f" · {count(tokens)} tokens"
+        rest += f" · {counted(tokens, 'token')}"
     return "Thought", rest if block.text else f"{rest} · nothing readable was sent"
 
 

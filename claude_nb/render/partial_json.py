@@ -37,7 +37,7 @@ _CLASSES = {"string": "s2", "word": "mi", "mark": "p"}
 """The Pygments classes of the parts that the notebook's theme colours; it does not colour keys."""
 
 
-Part = tuple[str, str]
+JsonPart = tuple[str, str]
 """A piece of the output: its kind (``key``, ``string``, ``word`` for a number, true, false or null,
 and ``mark``) and its text. A plain tuple: 200 KB of JSON have a hundred thousand."""
 
@@ -52,16 +52,16 @@ class PrettyJson:
         self._wants_key = False
         self._string = ""  # the kind of string that is open, or nothing
 
-    def feed(self, text: str) -> list[Part]:
+    def feed(self, text: str) -> list[JsonPart]:
         """Take the next piece of JSON, cut anywhere; return what it adds to the output."""
         text, self._held = self._held + text, ""
-        parts: list[Part] = []
+        parts: list[JsonPart] = []
         at = 0
         while at < len(text):
             at = (self._inside if self._string else self._between)(text, at, parts)
         return parts
 
-    def _inside(self, text: str, at: int, parts: list[Part]) -> int:
+    def _inside(self, text: str, at: int, parts: list[JsonPart]) -> int:
         """Read on in a string."""
         if run := _RUN.match(text, at):
             parts.append((self._string, run[0]))
@@ -82,7 +82,7 @@ class PrettyJson:
         parts.append((self._string, shown))
         return at + len(raw)
 
-    def _between(self, text: str, at: int, parts: list[Part]) -> int:
+    def _between(self, text: str, at: int, parts: list[JsonPart]) -> int:
         """Read on outside strings, until the end or into a string that holds an escape."""
         for token in _TOKEN.finditer(text, at):
             string, closed, word, mark = token.groups()
@@ -102,7 +102,7 @@ class PrettyJson:
                     return token.end()
         return len(text)
 
-    def _mark(self, mark: str, parts: list[Part]) -> None:
+    def _mark(self, mark: str, parts: list[JsonPart]) -> None:
         """Read a bracket, a comma or a colon."""
         fresh, self._fresh = self._fresh, mark in "{["
         self._wants_key = mark == "{" or (mark == "," and self._open[-1:] == ["{"])
@@ -127,7 +127,7 @@ def write(value: Any) -> str:
         return "…"
 
 
-def to_text(parts: Iterable[Part]) -> str:
+def to_text(parts: Iterable[JsonPart]) -> str:
     """The parts as text."""
     return clean("".join([text for _, text in parts]))
 
@@ -146,6 +146,6 @@ def to_html(raw: str) -> str:
     return f"{code_open('json')}{inside}{CODE_END}"
 
 
-def _coloured(kind: str, parts: Iterable[Part]) -> str:
+def _coloured(kind: str, parts: Iterable[JsonPart]) -> str:
     text = escape(redact(to_text(parts)), quote=False)
     return f'<span class="{_CLASSES[kind]}">{text}</span>' if kind in _CLASSES else text

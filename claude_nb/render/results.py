@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from claude_nb.errors import redact
 from claude_nb.render.labels import count, counted, megabytes, more_characters
-from claude_nb.render.markdown.characters import MOST, clean
+from claude_nb.render.markdown.characters import MAX_BLOCK_CHARACTERS, clean
 from claude_nb.render.markdown.code_box import code_box
 from claude_nb.render.markdown.inline import (
     QUIET,
@@ -96,7 +96,7 @@ class Items(NamedTuple):
     rest: int = 0
 
 
-Part = Code | Document | Prose | Items
+ResultPart = Code | Document | Prose | Items
 
 
 class Result(NamedTuple):
@@ -110,7 +110,7 @@ class Result(NamedTuple):
 
     title: str
     summary: str = ""
-    parts: tuple[Part, ...] = ()
+    parts: tuple[ResultPart, ...] = ()
 
 
 class _UnreadableError(Exception):
@@ -122,7 +122,7 @@ def read(block: Block) -> Result | None:
     if block.type not in _READERS or block.ended is None:
         return None
     title, reader = _READERS[block.type]
-    fields = block.to_dict() | ({"content": block.text} if block.text else {})
+    fields = block.to_dict()
     try:
         result = _failure(title, fields.get("content")) or reader(title, fields)
     except _UnreadableError:
@@ -137,7 +137,7 @@ def to_html(result: Result) -> tuple[str, str]:
     return f"<b>{text(result.title)}</b>{summary}", "".join(map(_html, result.parts))
 
 
-def _html(part: Part) -> str:
+def _html(part: ResultPart) -> str:
     below = _quiet(_rest_line(part))
     if isinstance(part, Code):
         return _quiet(part.name) + code_box(clean(redact(part.content)), part.language) + below
@@ -151,7 +151,7 @@ def _html(part: Part) -> str:
     if isinstance(part, Document):
         lines = escape(clean(redact(part.content.strip()), prose=True)).split("\n")
         return f'<p style="{_CLOSE};{QUIET}">{"<br>".join(lines)}</p>{below}'
-    return "".join(rendered(clean(redact(part.content[:MOST]), prose=True))) + below
+    return "".join(rendered(clean(redact(part.content[:MAX_BLOCK_CHARACTERS]), prose=True))) + below
 
 
 def _html_item(item: Item) -> str:
@@ -175,7 +175,7 @@ def to_markdown(result: Result) -> str:
     return "\n\n".join(filter(None, [head, *map(_markdown, result.parts)]))
 
 
-def _markdown(part: Part) -> str:
+def _markdown(part: ResultPart) -> str:
     if isinstance(part, Document):
         return ""
     if isinstance(part, Items):
@@ -188,16 +188,16 @@ def _markdown(part: Part) -> str:
     elif isinstance(part, Code):
         shown = fenced(part.content, part.language or "text")
     else:
-        shown = clean(redact(part.content[:MOST]), prose=True)
+        shown = clean(redact(part.content[:MAX_BLOCK_CHARACTERS]), prose=True)
     name = part.name if isinstance(part, Code) else ""
     return "\n\n".join(filter(None, [markdown(name), shown, markdown(_rest_line(part))]))
 
 
-def _rest_line(part: Part) -> str:
+def _rest_line(part: ResultPart) -> str:
     """The line below a part that is not shown whole."""
     if isinstance(part, Items):
         return f"and {count(part.rest)} more" if part.rest else ""
-    rest = len(part.content) - MOST if isinstance(part, Prose) else part.rest
+    rest = len(part.content) - MAX_BLOCK_CHARACTERS if isinstance(part, Prose) else part.rest
     return more_characters(rest)
 
 
@@ -237,7 +237,7 @@ def _run(title: str, fields: dict[str, Any]) -> Result:
     files = [Item(_field(str, each, "file_id")) for each in _each(dict, content, "content")]
     if files:
         summary.append(counted(len(files), "file"))
-    parts: list[Part] = [*_code(output), *_code(errors, name="stderr"), *_items(files)]
+    parts: list[ResultPart] = [*_code(output), *_code(errors, name="stderr"), *_items(files)]
     return Result(title, " · ".join(summary), tuple(parts))
 
 

@@ -43,10 +43,11 @@ def record(progress: Progress, request: Request | None = None) -> dict[str, Any]
     if lines := caching.lines(progress):
         miss = progress.cache_miss and progress.cache_miss.reason
         cache = {"saved_usd": progress.savings.saved, "miss": miss, "said": lines}
-    if request is not None and request.turn is not None and progress.outcome is not Outcome.REFUSED:
+    if request is not None and request.turn is not None:
         place = asdict(request.turn)
+        text = "" if progress.outcome is Outcome.REFUSED else progress.text
         turn = TurnRecord(
-            **place, prompt=request.prompt, content=request.content, text=progress.text
+            **place, prompt=request.prompt, content=request.content, text=text
         ).to_dict()
     return ReplyRecord(
         model=progress.model,

@@ -14,11 +14,12 @@ from claude_nb.errors import redact
 from claude_nb.render import caching, labels, results, tool_results
 from claude_nb.render.citations import Sources
 from claude_nb.render.markdown import host_math
-from claude_nb.render.markdown.characters import MOST, brief, clean, in_code
+from claude_nb.render.markdown.characters import MAX_BLOCK_CHARACTERS, brief, clean, in_code
 from claude_nb.render.markdown.inline import fenced, plain_text
 from claude_nb.render.markdown.markdown import INLINE_LIMIT, open_fence, top_level, with_marks
 from claude_nb.render.text_runs import marked, raw, text_runs
 from claude_nb.streaming.block import TOOL_CALLS, Block
+from claude_nb.streaming.events import ToolRan
 from claude_nb.streaming.progress import Progress
 
 _AMPERSAND = re.compile("&(?!#91;)")
@@ -29,6 +30,9 @@ begins with ``<`` and a letter or one of three signs, a link has ``](``, or ``][
 _FILLED = re.compile(rf"\]\([^()\s]*(?:{host_math.PLACE}|[\s(])|(?:```|~~~)[^\n]*{host_math.PLACE}")
 """Without one of these no formula is part of an address, a title or the name of a fence."""
 
+_RESULT = 1_000
+"""Characters of a tool's result in plain text."""
+
 _OVERLONG = "overlong"
 """The type of the tokens of text that is too long to be parsed."""
 
@@ -36,22 +40,40 @@ _OVERLONG = "overlong"
 def plain(progress: Progress) -> str:
     """The reply as plain text: as in Markdown, without our own markup."""
     parts = ["\n".join(f"[{note}]" for note in _notes(progress))]
-    for is_text, part in _content(progress, str):
-        parts.append(part.strip() if is_text else plain_text(part))
+    parts += [part.strip() for part in _content(progress, str, _plain_block, plain_text)]
     parts += [_card(progress), usage_lines(progress)]
     return "\n\n".join(part for part in parts if part)
+
+
+def _plain_block(block: Block) -> str:
+    if block.type not in TOOL_CALLS:
+        return plain_text(_block(block))
+    lines = [f"[{brief(block.name)}] {block.text[:MAX_BLOCK_CHARACTERS]}".rstrip()]
+    lines.append(labels.call_outcome(block).strip(" ·"))
+    for result in tool_results.texts(block.run):
+        if isinstance(block.run, ToolRan) and result.strip() != block.run.note:
+            rest = len(result) - _RESULT
+            lines += [result[:_RESULT].rstrip(), f"[{rest:,} more characters]" if rest > 0 else ""]
+    return clean(redact("\n".join(filter(None, lines))))
 
 
 def _notes(progress: Progress) -> list[str]:
     return [clean(redact(note)) for note in progress.notes]
 
 
-def _content(progress: Progress, escape: Callable[[str], str]) -> Iterator[tuple[bool, str]]:
-    """The text runs, blocks and sources as Markdown, each with whether the model wrote it.
+def _content(
+    progress: Progress,
+    escape: Callable[[str], str],
+    of_block: Callable[[Block], str],
+    finish: Callable[[str], str],
+) -> Iterator[str]:
+    """The text runs, blocks and sources, one after another.
 
     Args:
         progress: The reply.
         escape: What to do with the numbers of sources in the text, such as ``[1]``.
+        of_block: The form of a block that is no text.
+        finish: What to do with the Markdown of the sources.
     """
     sources = Sources()
     for blocks in text_runs(progress):
@@ -61,12 +83,12 @@ def _content(progress: Progress, escape: Callable[[str], str]) -> Iterator[tuple
             run = marked(blocks, lambda block: escape(sources.mark_text(block)))
             part, length = _visible_code(with_marks(run)), len(raw(blocks))
         elif progress.shows(first):
-            part = _block(first)
-        yield is_text, part
-        if part and length > MOST:
-            yield True, f"[{labels.more_characters(length - MOST)}]"
+            part = of_block(first)
+        yield part
+        if part and length > MAX_BLOCK_CHARACTERS:
+            yield f"[{labels.more_characters(length - MAX_BLOCK_CHARACTERS)}]"
     if sources:
-        yield False, sources.to_markdown()
+        yield finish(sources.to_markdown())
 
 
 def _visible_code(source: str) -> str:
@@ -117,7 +139,7 @@ def markdown(progress: Progress) -> str:
     checked at once: a link in one part may be defined in another.
     """
     parts = ["  \n".join(f"*{_escape(note)}*" for note in _notes(progress))]
-    parts += [closed(part) for _, part in _content(progress, _escape)]
+    parts += [closed(part) for part in _content(progress, _escape, _block, str)]
     usage = usage_lines(progress).split("\n")
     parts += [_escape(_card(progress)), "\\\n".join(f"*{_escape(line)}*" for line in usage)]
     return harmless("\n\n".join(part for part in parts if part.strip("*")))
@@ -127,7 +149,8 @@ def _block(block: Block) -> str:
     if block.type in TOOL_CALLS:
         outcome = _escape(clean(redact(labels.call_outcome(block))))
         head = f"**{_escape(clean(brief(block.name)))}**{outcome}"
-        texts = [block.text[:MOST], *tool_results.texts(block.run)]
+        answers = (answer[: tool_results.SHOWN] for answer in tool_results.texts(block.run))
+        texts = [block.text[:MAX_BLOCK_CHARACTERS], *answers]
         return "\n\n".join([head, *map(fenced, texts, ("json", *[""] * len(texts)))])
     result = results.read(block)
     return results.to_markdown(result) if result else ""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from claude_nb.errors import Redactor
 from claude_nb.render.markdown import citation_marks
-from claude_nb.render.markdown.characters import MOST, Cleaner
+from claude_nb.render.markdown.characters import MAX_BLOCK_CHARACTERS, Cleaner
 from claude_nb.streaming.block import Block, Break
 from claude_nb.streaming.progress import Progress
 
@@ -61,7 +61,7 @@ def marked(blocks: Sequence[Block], mark: Callable[[Block], str]) -> str:
         blocks: The text blocks of the run.
         mark: Returns what stands behind a complete block, such as the number of its source.
     """
-    keys, cleaner, left = Redactor(), Cleaner(prose=True), MOST
+    keys, cleaner, left = Redactor(), Cleaner(prose=True), MAX_BLOCK_CHARACTERS
     parts = []
     for block in blocks:
         if block.lost:

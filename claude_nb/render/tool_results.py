@@ -40,11 +40,10 @@ def to_pane(run: ToolRan) -> str:
 
 
 def texts(run: object) -> list[str]:
-    """The texts of a call's result as far as they are shown; empty while there is no result."""
+    """The texts of a call's result; empty while there is no result."""
     if not isinstance(run, ToolRan):
         return []
-    found = (str(block.get("text") or "") for block in run.content if block.get("type") == "text")
-    return [text[:SHOWN] for text in found]
+    return [str(block.get("text") or "") for block in run.content if block.get("type") == "text"]
 
 
 def _block_html(block: dict[str, Any], *, is_error: bool) -> str:

@@ -31,7 +31,7 @@ _NOT_MARKABLE = frozenset({"thinking", "redacted_thinking"})
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SystemPart:
     """A part of a system prompt.
 
     Attributes:
@@ -75,7 +75,7 @@ class System:
         InputError: There is nothing in it, or there is no such ``ttl``.
     """
 
-    parts: tuple[Part, ...]
+    parts: tuple[SystemPart, ...]
     ttl: str = "5m"
     left_out: str = ""
 

@@ -11,7 +11,7 @@ from claude_nb.errors import InputError
 from claude_nb.request.attachments.attachment import attach
 from claude_nb.request.attachments.limits import MAX_REQUEST_BYTES
 from claude_nb.request.files import expanded
-from claude_nb.request.system import Part
+from claude_nb.request.system import SystemPart
 
 _LONGEST_PATH = 1_000
 """Characters of a text from which on it is not looked for as a file."""
@@ -29,7 +29,7 @@ _LIKE_A_PATH = re.compile(
 _HOW_TO_MEAN_TEXT = 'To send the words themselves, give them a name: ("rules", "…").'
 
 
-def parts(sources: tuple[object, ...]) -> tuple[tuple[Part, ...], str]:
+def parts(sources: tuple[object, ...]) -> tuple[tuple[SystemPart, ...], str]:
     """Read what a system prompt consists of; all line ends become line feeds.
 
     Args:
@@ -43,14 +43,16 @@ def parts(sources: tuple[object, ...]) -> tuple[tuple[Part, ...], str]:
     Raises:
         InputError: One of them cannot be read, or is no text.
     """
-    found: list[Part] = []
+    found: list[SystemPart] = []
     left_out: Counter[str] = Counter()
     for number, source in enumerate(sources, 1):
         path = _path(source)
         if isinstance(source, tuple) and len(source) == 2 and all(type(x) is str for x in source):
-            found.append(Part(str(source[0]), _lines(str(source[1]))))
+            found.append(SystemPart(str(source[0]), _lines(str(source[1]))))
         elif path is None and isinstance(source, str):
-            found.append(Part(f"text {number}" if len(sources) > 1 else "text", _lines(source)))
+            found.append(
+                SystemPart(f"text {number}" if len(sources) > 1 else "text", _lines(source))
+            )
         elif path is None:
             raise InputError(
                 f"A {type(source).__name__} cannot be part of a system prompt.",
@@ -59,7 +61,7 @@ def parts(sources: tuple[object, ...]) -> tuple[tuple[Part, ...], str]:
         elif path.is_dir():
             found += _folder(path, left_out)
         else:
-            found.append(Part(str(source), _file(path)))
+            found.append(SystemPart(str(source), _file(path)))
     parts = [f"{number} {kind}" for kind, number in sorted(left_out.items())]
     return tuple(found), ", ".join(parts)
 
@@ -100,8 +102,8 @@ def _file(path: Path) -> str:
     return _lines(made[0]["text"]) if made else ""
 
 
-def _folder(folder: Path, left_out: Counter[str]) -> list[Part]:
-    found: list[Part] = []
+def _folder(folder: Path, left_out: Counter[str]) -> list[SystemPart]:
+    found: list[SystemPart] = []
     size = 0
     for path in _files(folder, left_out):
         try:
@@ -114,7 +116,9 @@ def _folder(folder: Path, left_out: Counter[str]) -> list[Part]:
             continue
         name = path.relative_to(folder).as_posix()
         inside = text if text.endswith("\n") else f"{text}\n"
-        found.append(Part(f"{folder.name}/{name}", f'<file path="{name}">\n{inside}</file>\n'))
+        found.append(
+            SystemPart(f"{folder.name}/{name}", f'<file path="{name}">\n{inside}</file>\n')
+        )
         size += len(text)
         if size > MAX_REQUEST_BYTES:
             raise InputError(

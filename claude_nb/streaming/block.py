@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from claude_nb.streaming.events import ToolAsked, ToolRan, ToolStarted
+from claude_nb.streaming.events import TEXT_FIELDS, ToolAsked, ToolRan, ToolStarted
 
 TOOL_CALLS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 """The block types whose ``input`` arrives as pieces of JSON."""
@@ -52,6 +52,7 @@ class Block:
         ended: When it was closed, or None while it is open.
         signature: The signature of a thinking block, or an empty string.
         citations: The citations of a text block, as dicts.
+        encrypted_content: What a compaction is sent back with; None for other blocks.
         breaks: Where its text was broken off and continued by another request.
         lost: Whether it was half-written when the connection was lost, and is not part of the
             answer.
@@ -66,6 +67,7 @@ class Block:
     ended: float | None = None
     signature: str = field(init=False)
     citations: list[dict[str, Any]] = field(init=False)
+    encrypted_content: str | None = None
     breaks: list[Break] = field(default_factory=list)
     lost: bool = False
     run: ToolAsked | ToolStarted | ToolRan | None = None
@@ -156,6 +158,10 @@ class Block:
         elif self.type in TOOL_CALLS:
             complete = self.input
             block["input"] = _readable_part(self.text) if complete is None else complete
+        elif self.text and self.type in TEXT_FIELDS:
+            block[TEXT_FIELDS[self.type]] = self.text
+        if self.encrypted_content is not None:
+            block["encrypted_content"] = self.encrypted_content
         return block
 
 

@@ -13,13 +13,17 @@ from typing import Any, ClassVar, NamedTuple, overload
 from claude_nb.errors import ClaudeError
 from claude_nb.streaming import sdk
 
-DELTA_FIELDS = {
-    "text_delta": "text",
-    "thinking_delta": "thinking",
-    "input_json_delta": "partial_json",
-    "compaction_delta": "content",
+DELTAS = {
+    "text_delta": ("text", "text"),
+    "thinking_delta": ("thinking", "thinking"),
+    "input_json_delta": ("partial_json", "tool_use"),
+    "compaction_delta": ("content", "compaction"),
 }
-"""The field in which a delta brings its text, by the delta's type."""
+"""The deltas that bring a text, by type: the field that holds it, and the type of its block."""
+
+DELTA_FIELDS = {kind: field for kind, (field, _) in DELTAS.items()}
+TEXT_FIELDS = {block: field for field, block in DELTAS.values()}
+"""The field that grows, by the type of the block."""
 
 
 class StreamEvent(NamedTuple):

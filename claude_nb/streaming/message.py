@@ -2,8 +2,9 @@
 
 ``Message`` is what one request has become so far. Nothing here shows, sends or waits.
 
-Servers and gateways send more than the documentation knows: every block, delta and stop reason is
-carried, known or not, and what is missing is missing here too, never an exception.
+Servers and gateways send more than the documentation knows: every block and stop reason is carried,
+known or not; a delta of an unknown type stays in the events and changes nothing. What is missing is
+missing here too, never an exception.
 """
 
 from __future__ import annotations
@@ -15,17 +16,9 @@ from claude_nb.cost.usage import Usage
 from claude_nb.streaming import sdk
 from claude_nb.streaming.block import TOOL_CALLS, Block, as_dict, as_string
 from claude_nb.streaming.continuation import Continuation
-from claude_nb.streaming.events import DELTA_FIELDS, RequestSent
+from claude_nb.streaming.events import DELTA_FIELDS, DELTAS, RequestSent
 
-_BLOCK_OF = {
-    "text_delta": "text",
-    "citations_delta": "text",
-    "thinking_delta": "thinking",
-    "signature_delta": "thinking",
-    "input_json_delta": "tool_use",
-    "compaction_delta": "compaction",
-}
-_CUMULATIVE = (
+CUMULATIVE = (
     "input_tokens",
     "output_tokens",
     "cache_creation_input_tokens",
@@ -33,6 +26,7 @@ _CUMULATIVE = (
     "server_tool_use",
     "output_tokens_details",
 )
+"""What ``message_delta`` counts at the top of its ``usage``; what is not named here is dropped."""
 
 
 @dataclass(eq=False)
@@ -130,7 +124,7 @@ class Message:
             self.first_event = time
         block = self._block(index)
         if block is None:
-            block = self._open(index, time, {"type": _BLOCK_OF[kind]})
+            block = self._open(index, time, {"type": DELTAS[kind][1]})
         if text:
             block.add(text if self._resumed is None else self._resumed.new_part(block, text))
             if self.first_text is None and kind == "text_delta":
@@ -194,13 +188,19 @@ class Message:
         kind = as_string(delta.get("type"))
         if kind in DELTA_FIELDS:
             self.grow(time, index, kind, as_string(delta.get(DELTA_FIELDS[kind])))
+            sealed, block = delta.get("encrypted_content"), self._block(index)
+            if isinstance(sealed, str) and block is not None:
+                block.encrypted_content = sealed
             return
+        if kind not in ("signature_delta", "citations_delta"):
+            return
+        signs = kind == "signature_delta"
         block = self._block(index)
         if block is None:
-            block = self._open(index, time, {"type": _BLOCK_OF.get(kind, "unknown")})
-        if kind == "signature_delta":
+            block = self._open(index, time, {"type": "thinking" if signs else "text"})
+        if signs:
             block.signature = as_string(delta.get("signature"))
-        elif kind == "citations_delta":
+        else:
             block.citations.append(as_dict(delta.get("citation")))
 
     def _message_delta(self, data: dict[str, Any]) -> None:
@@ -213,7 +213,7 @@ class Message:
             self._base["container"] = delta["container"]
         usage = as_dict(data.get("usage"))
         # Counts are cumulative: later ones overwrite, an absent one leaves what was known.
-        self._usage |= {k: usage[k] for k in _CUMULATIVE if usage.get(k) is not None}
+        self._usage |= {k: usage[k] for k in CUMULATIVE if usage.get(k) is not None}
         self._counted = self._counted or usage.get("output_tokens") is not None
 
     @property

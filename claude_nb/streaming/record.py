@@ -17,7 +17,7 @@ A file may come from anybody and may have been edited by hand: what is read is c
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from claude_nb.cost.usage import Usage
@@ -180,7 +180,7 @@ def _within(content: Iterable[dict[str, Any]], most: float) -> Iterator[dict[str
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class RecordedUsage:
     """What a record says that a reply, or a batch of the service, took.
 
     Attributes:
@@ -196,7 +196,7 @@ class Spent:
     cost: float | None
 
     @classmethod
-    def of(cls, record: dict[str, Any]) -> Spent | None:
+    def of(cls, record: dict[str, Any]) -> RecordedUsage | None:
         """What a record has of it; None for a replay, or a copy of a turn without its usage."""
         if "usage" not in record or record.get("replayed") is True:
             return None
@@ -204,7 +204,7 @@ class Spent:
         usage = Usage(**{n: _number(counts.get(n), int) for n in Usage.__dataclass_fields__})
         ids = record.get("request_ids")
         # A request that a server took has an id, except with a gateway that gives none.
-        some = any(count != 0 for count in astuple(usage)[:5])
+        some = replace(usage, thinking_tokens=0) != Usage()
         return cls(
             requests=_number(record.get("requests"), int)  # of a batch
             or max(len(ids) if isinstance(ids, list) else 0, int(some)),
@@ -214,17 +214,17 @@ class Spent:
         )
 
 
-def spendings(record: dict[str, Any], digest: str) -> dict[str, Spent]:
+def spendings(record: dict[str, Any], digest: str) -> dict[str, RecordedUsage]:
     """What a record says was spent, by what is paid for once: a batch's id, or a reply's digest."""
     parts = as_dict(as_dict(record.get("batch")).get("spent"))
     if parts and all(isinstance(part, dict) for part in parts.values()):
         simulated = record.get("simulated")
         found = {
-            name: Spent.of({"usage": None, **part, "simulated": simulated})
+            name: RecordedUsage.of({"usage": None, **part, "simulated": simulated})
             for name, part in parts.items()
         }
     else:
-        found = {digest: Spent.of(record)}
+        found = {digest: RecordedUsage.of(record)}
     return {name: spent for name, spent in found.items() if spent is not None}
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from claude_nb.errors import Redactor
 from claude_nb.streaming.block import TOOL_CALLS, Block, as_dict, as_string
-from claude_nb.streaming.events import DELTA_FIELDS, StreamEvent
+from claude_nb.streaming.events import DELTA_FIELDS, TEXT_FIELDS, StreamEvent
 from claude_nb.streaming.message import Message
 from claude_nb.streaming.progress import Progress
 from claude_nb.streaming.wire import Writer, redacted
@@ -183,7 +183,8 @@ class _BlockState:
 
     def _now(self) -> tuple[Any, ...]:
         block = self.block
-        return block.ended, block.signature, len(block.citations), len(block.breaks)
+        counts = len(block.citations), len(block.breaks)
+        return block.ended, block.signature, block.encrypted_content, *counts
 
     def changes(self, number: int) -> list[Change]:
         """What is new in the block, number ``number`` of its message."""
@@ -247,4 +248,4 @@ def _field(block: Block) -> str:
     """The field that grows; empty where none does."""
     if block.type in TOOL_CALLS:
         return "partial_json" if block.ended is None else ""
-    return block.type if block.type in ("text", "thinking") else ""
+    return TEXT_FIELDS.get(block.type, "")

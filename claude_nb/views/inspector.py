@@ -75,6 +75,7 @@ class Inspector(PageWidget):
     _css = style("inspector")
     mark = traitlets.Unicode().tag(sync=True)
     about = traitlets.Dict(ABOUT).tag(sync=True)
+    fields = traitlets.Dict(DELTA_FIELDS).tag(sync=True)
     _kept: ClassVar[deque[Inspector]] = deque()
 
     def __init__(self, timeline: Timeline, *, done: bool = False) -> None:

@@ -8,7 +8,7 @@ from html import escape
 from claude_nb.errors import Redactor
 from claude_nb.render import html, results
 from claude_nb.render.citations import Sources
-from claude_nb.render.markdown.characters import MOST, Cleaner
+from claude_nb.render.markdown.characters import MAX_BLOCK_CHARACTERS, Cleaner
 from claude_nb.render.markdown.code_box import code_open
 from claude_nb.render.markdown.incremental import Incremental
 from claude_nb.render.partial_json import COLOURED, PrettyJson
@@ -108,7 +108,7 @@ class _TextPane(Pane):
         self._markdown = Incremental()
         self._keys = Redactor()
         self._began = False
-        self._left = MOST
+        self._left = MAX_BLOCK_CHARACTERS
         self._cut = False
         self._below: list[str] = []
         self._breaks: list[Op] = []
@@ -222,7 +222,7 @@ class _JsonPane(Pane):
         self._keys = Redactor()
         self._cleaner = Cleaner()
         self._fed = 0
-        self._left = MOST
+        self._left = MAX_BLOCK_CHARACTERS
         self._units = 0
         self._below = ""
 

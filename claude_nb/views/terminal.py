@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from claude_nb.errors import Redactor, redact
 from claude_nb.render import labels, results
 from claude_nb.render.citations import Sources
-from claude_nb.render.markdown.characters import MOST, Cleaner
+from claude_nb.render.markdown.characters import MAX_BLOCK_CHARACTERS, Cleaner
 from claude_nb.render.markdown.inline import plain_text
 from claude_nb.render.text import closed, usage_lines
 from claude_nb.render.text_runs import raw, text_runs
@@ -91,7 +91,11 @@ class TerminalView:
             self._ended[number] += 1
             begin += len(block.text)
             mark = self._sources.mark_text(block)
-            if mark and begin <= MOST and not _ends_in_code(raw(blocks[: place + 1])):
+            if (
+                mark
+                and begin <= MAX_BLOCK_CHARACTERS
+                and not _ends_in_code(raw(blocks[: place + 1]))
+            ):
                 self._put(mark, quiet=True)
 
     def _block(self, number: int, block: Block) -> None:
@@ -125,14 +129,14 @@ class TerminalView:
             if number != self._last:  # a text that goes on after another request's thinking
                 self._newline()
             self._last = number
-            fresh = self._keys[number].feed(text[done : max(0, MOST - begin)])
+            fresh = self._keys[number].feed(text[done : max(0, MAX_BLOCK_CHARACTERS - begin)])
             if quiet:
                 self._write(fresh)
             else:
                 shown = (self._space + fresh).rstrip()
                 self._space = (self._space + fresh)[len(shown) :]
                 self._put(shown)
-            if begin + len(text) > MOST >= begin + done:
+            if begin + len(text) > MAX_BLOCK_CHARACTERS >= begin + done:
                 self._write(" […] ")
         self._written[number] = begin + len(text)
 

@@ -53,8 +53,8 @@ def test_what_can_be_passed(prompts, template, expected):
     [
         ("one text", None, "many prompts"),
         ([], None, "no prompts"),
-        ({"a": 1}, None, "not a dict"),
-        (7, None, "not a int"),
+        ({"a": 1}, None, "of type dict"),
+        (7, None, "of type int"),
         (TABLE, None, "template is needed"),
         (["one"], "Always the same", "no {{name}}"),
     ],

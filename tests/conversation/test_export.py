@@ -12,7 +12,7 @@ from claude_nb.conversation.export import record
 from claude_nb.conversation.saved_notebook import load
 from claude_nb.errors import InputError
 from claude_nb.streaming.events import RequestSent
-from claude_nb.streaming.record import Spent
+from claude_nb.streaming.record import RecordedUsage
 from tests.conversation.test_history import ACCEPTED, SENT, ask
 from tests.conversation.test_restore import image
 from tests.played import said
@@ -259,7 +259,7 @@ def test_what_was_spent_stays_in_the_original(talk, path):
     """An export counts no token a second time."""
     talk.to_notebook(path)
 
-    assert {None} == {Spent.of(record.data) for record in load(path).records}
+    assert {None} == {RecordedUsage.of(record.data) for record in load(path).records}
 
 
 def test_half_a_character_is_no_obstacle(path):

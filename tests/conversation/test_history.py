@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from claude_nb.conversation.history import History, first_words
+from claude_nb.conversation.outline import tree
 from claude_nb.errors import DroppedError, InputError
 from claude_nb.request.place import Place
 from claude_nb.request.request import Request
@@ -518,3 +519,23 @@ def test_a_change_is_made_under_the_lock_and_told_without_it(change):
     does[change]()
 
     assert (history.was_free, told) == ([False], [True])
+
+
+def test_the_outline_shows_words_without_markup():
+    """The marks of Markdown are left out, and the spaces between words stay."""
+    history = History("notebook")
+    ask(history, "How many?", came=[SENT, ACCEPTED, *said("# Sum\n**Twenty-three.** `n` C#")])
+
+    assert tree(history).splitlines() == [
+        "notebook · 1 exchange, 1 on the current branch",
+        "● 1  How many? → Sum Twenty-three. n C#  ← here",
+    ]
+
+
+def test_whoever_asks_at_the_same_time_is_told_what_to_do():
+    """In a chat and in Python as well as in a cell."""
+    history = History("notebook")
+
+    with history.asking(), pytest.raises(InputError) as caught:
+        ask(history, "Now?")
+    assert "in another one (in a cell: -c NAME" in caught.value.advice

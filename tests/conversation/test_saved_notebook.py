@@ -15,7 +15,7 @@ from claude_nb.conversation.saved_notebook import current_path, load
 from claude_nb.cost.usage import Usage
 from claude_nb.errors import InputError
 from claude_nb.render.saved_output import metadata
-from claude_nb.streaming.record import Spent
+from claude_nb.streaming.record import RecordedUsage
 from tests.played import said, start, text
 from tests.streaming.test_progress import ACCEPTED, SENT, progress
 
@@ -185,7 +185,7 @@ def test_what_a_reply_took(path):
     reply = progress(SENT, ACCEPTED, *said("Hello"))
     save(path, cell(metadata(reply)["claude_nb"]))
 
-    taken = Spent.of(load(path).records[0].data)
+    taken = RecordedUsage.of(load(path).records[0].data)
 
     assert (1, False, reply.usage, reply.cost) == (
         taken.requests,
@@ -209,7 +209,7 @@ def test_what_a_reply_took(path):
 def test_what_is_no_count_is_unknown(path, counts, cost):
     """A record may be edited by hand: what is wrong in it is never added up."""
     record = {"version": 1, "usage": counts, "cost_usd": cost, "request_ids": 3}
-    taken = Spent.of(load(save(path, cell(record))).records[0].data)
+    taken = RecordedUsage.of(load(save(path, cell(record))).records[0].data)
 
     assert (1, Usage.unknown(), None) == (taken.requests, taken.usage, taken.cost)
 
@@ -219,7 +219,7 @@ def test_a_request_that_no_server_took_cost_nothing(path):
     usage = dict.fromkeys(Usage.__dataclass_fields__, 0)
     record = {"version": 1, "usage": usage, "cost_usd": 0.0, "request_ids": []}
 
-    assert Spent.of(load(save(path, cell(record))).records[0].data).requests == 0
+    assert RecordedUsage.of(load(save(path, cell(record))).records[0].data).requests == 0
 
 
 def test_a_reply_that_is_saved_twice_has_one_digest(path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, make_dataclass
+
 import pytest
 
 from claude_nb.cost.models import facts, known_models
@@ -180,3 +182,13 @@ def test_cost_is_unknown_where_anything_it_needs_is(model, usage):
 def test_a_price_that_is_not_needed_may_be_unknown():
     """Nothing was written to the cache for an hour, so its price does not matter: 8 in, 40 out."""
     assert Usage(1000, 0, 0, 0, 1000).cost(facts("claude-fable-5-2")) == pytest.approx(0.048)
+
+
+def test_another_count_changes_nothing_about_the_others():
+    """It is unknown where they are, and what is not priced costs nothing, wherever it stands."""
+    more = make_dataclass("More", [("drafts", int | None, 7)], bases=(Usage,), frozen=True)
+
+    assert set(asdict(more.unknown()).values()) == {None}
+    assert more(1_000, output_tokens=10).cost(facts("claude-opus-5-5")) == Usage(
+        1_000, output_tokens=10
+    ).cost(facts("claude-opus-5-5"))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import Path
 
 import pytest
 
+from claude_nb.asking.conversation import Conversation
+from claude_nb.conversation import export
 from claude_nb.errors import InputError
 from claude_nb.magics import commands
 from claude_nb.magics.commands import COMMANDS
@@ -85,6 +88,23 @@ def test_help_lists_every_command_with_its_options(capsys):
         assert lines[number].endswith(f"  {command.does}")
         for option, line in zip(command.options, lines[number + 1 :], strict=False):
             assert line.split()[:2] == [f"--{option.name}", option.metavar]
+
+
+def test_a_form_of_export_is_an_entry_in_one_table(monkeypatch, tmp_path, capsys):
+    """Help and errors name each, and the command writes with what the table has."""
+    with monkeypatch.context() as changed:
+        changed.setitem(export.FORMS, ".txt", lambda history: f"{history.name} in plain text")
+        changed.setattr(Conversation, "_named", {})
+        importlib.reload(commands)
+        commands.execute("help", "claude-opus-5-5")
+        commands.execute(f"export {tmp_path / 'talk.txt'}", "claude-opus-5-5")
+        with pytest.raises(InputError) as raised:
+            commands.execute("export talk.docx", "claude-opus-5-5")
+    importlib.reload(commands)
+
+    assert ".ipynb, .md, .json, .txt" in capsys.readouterr().out
+    assert (tmp_path / "talk.txt").read_text() == "notebook in plain text"
+    assert str(raised.value).endswith("It is one of .ipynb, .md, .json, .txt.")
 
 
 def test_the_readme_lists_every_command():

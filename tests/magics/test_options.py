@@ -52,7 +52,7 @@ def test_options_come_first_and_the_rest_is_left_alone(line, given, rest):
         ("--max-tokens many", "--max-tokens: It takes a whole number, not 'many'."),
         ("--thinking maybe", "--thinking: It takes on, off or a number of tokens, not 'maybe'."),
         ("--system breif", "--system: There is no variable breif. Did you mean brief?"),
-        ("--system number", "--system: number is a int, not text."),
+        ("--system number", "--system: number is of type int, not text."),
         ('--system "open', '--system: the quote " is not closed.'),
         ("--out 2x", "--out: '2x' cannot be the name of a variable."),
         ("--out a.b", "--out: 'a.b' cannot be the name of a variable."),

@@ -34,6 +34,10 @@ def replied(model="claude-opus-5-5", **usage: object):
             "cache: 12,000 tokens read for $0.0024 instead of $0.0480 · saved $0.0456",
         ),
         (
+            {"cache_read_input_tokens": 1},
+            "cache: 1 token read for <$0.0001 instead of <$0.0001 · saved <$0.0001",
+        ),
+        (
             {"cache_creation_input_tokens": 12_000},
             "cache: 12,000 tokens written for $0.0600 · $0.0120 more than uncached",
         ),

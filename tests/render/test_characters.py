@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claude_nb.render.markdown.characters import MOST, Cleaner, brief, clean, in_code
+from claude_nb.render.markdown.characters import (
+    MAX_BLOCK_CHARACTERS,
+    Cleaner,
+    brief,
+    clean,
+    in_code,
+)
 from claude_nb.render.markdown.incremental import Incremental
 from claude_nb.render.markdown.markdown import saved, to_html
 from claude_nb.render.partial_json import to_html as json_to_html
@@ -188,24 +194,24 @@ def test_a_message_is_shown_in_brief():
 
 def test_a_block_that_is_endless_is_shown_as_far_as_it_can_be_read():
     """In every form; the reply itself keeps all of it."""
-    whole = "abcd efgh " * (MOST // 5)
+    whole = "abcd efgh " * (MAX_BLOCK_CHARACTERS // 5)
     made = progress(SENT, ACCEPTED, start(), *text(whole), *end())
-    note = f"{MOST:,} more characters came"
+    note = f"{MAX_BLOCK_CHARACTERS:,} more characters came"
 
     assert made.text == whole
     for form in (plain(made), markdown(made)):
-        assert MOST < len(form) < MOST + 1000
+        assert MAX_BLOCK_CHARACTERS < len(form) < MAX_BLOCK_CHARACTERS + 1000
         assert note in form
 
 
 @pytest.mark.parametrize("make", [text, thinking, tool_use])
 def test_an_endless_block_is_live_what_it_is_settled(make):
     """As far as it is shown, in pieces of any size, with the same line below it."""
-    pieces = ["abcd efgh " * (MOST // 20)] * 3
+    pieces = ["abcd efgh " * (MAX_BLOCK_CHARACTERS // 20)] * 3
     frames, html, maker, grown = play([[start()], *([event] for event in make(*pieces)), end()])
 
     assert applied(frames) == applied([maker.snapshot(grown, 9.0)]) == html
-    assert f"{MOST // 2:,} more characters came" in html
+    assert f"{MAX_BLOCK_CHARACTERS // 2:,} more characters came" in html
 
 
 def test_an_open_fence_hides_nothing_while_it_grows():

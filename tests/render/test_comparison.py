@@ -46,6 +46,14 @@ def test_the_table_comes_when_all_have_ended():
     assert "tokens/s" in comparison.page([side("a", "One."), side("b", "Two.")])
 
 
+def test_the_table_writes_thousands_with_a_comma():
+    """The pace too."""
+    ended = end("end_turn", output_tokens=34_825)
+    fast = Side("a", play([[start(), *text("One.")], ended])[3])
+
+    assert comparison.table([fast]).rows[0][-1] == "13,930"
+
+
 def test_the_table_shows_the_cache_where_something_went_through_it():
     """What was read does not count as input, and must not be passed over."""
     plain = comparison.table([side("a", "One.")])

@@ -25,7 +25,7 @@ from claude_nb.render.text import (
     plain,
     usage_lines,
 )
-from claude_nb.streaming.events import Stopped
+from claude_nb.streaming.events import Stopped, ToolRan
 from tests.played import block, citation, cited, end, said, start, text, thinking, tool_use
 from tests.render.samples import texts
 from tests.streaming.test_progress import ACCEPTED, SENT, progress
@@ -67,8 +67,31 @@ def test_tool_calls_are_named():
     sent = '{"a": "````\\n<img src=x>"}'
     made = progress(SENT, ACCEPTED, start(), *tool_use(sent), *end("tool_use"))
 
-    assert plain(made).startswith(f"[look_up]\n{sent}\n\n")
+    assert plain(made).startswith(f"[look_up] {sent}\n\n")
     assert markdown(made).startswith(f"**look_up**\n\n`````json\n{sent}\n`````\n\n")
+
+
+@pytest.mark.parametrize(
+    ("sent", "result", "note", "expected"),
+    [
+        ('{"a": 1}', "3", "3", '[look_up] {"a": 1}\n→ 3 · 0.3 s\n\n'),
+        ("", "| a |\n| --- |\n", "1 row", "[look_up]\n→ 1 row · 0.3 s\n| a |\n| --- |\n\n"),
+        (
+            "",
+            "x" * 1_200,
+            "text",
+            f"[look_up]\n→ text · 0.3 s\n{'x' * 1000}\n[200 more characters]\n\n",
+        ),
+    ],
+    ids=["short", "without arguments", "long"],
+)
+def test_a_call_in_plain_text(sent, result, note, expected):
+    """Its input in one line and its outcome in the next; the result once, a long one cut."""
+    ran = ToolRan("toolu_1", ({"type": "text", "text": result},), note=note, seconds=0.3)
+    call = tool_use(sent) if sent else tool_use()
+    made = progress(SENT, ACCEPTED, start(), *call, *end("tool_use"), ran)
+
+    assert plain(made).startswith(expected)
 
 
 def test_results_and_sources_in_plain_text():

@@ -7,12 +7,12 @@ import pytest
 from claude_nb.cost.usage import Usage
 from claude_nb.request.cache_miss import CacheKey, CacheMiss, CachePrediction, Earlier
 from claude_nb.request.request import Request, TurnId
-from claude_nb.request.system import Difference, Part, System
+from claude_nb.request.system import Difference, System, SystemPart
 from claude_nb.session.request_log import REMEMBERED, RequestLog
 from claude_nb.streaming.events import RequestSent, ResponseStarted, Stopped, StreamEvent
 from claude_nb.streaming.progress import Progress
 
-MANUAL = System((Part("manual", "A rule of the house.\n" * 300),))
+MANUAL = System((SystemPart("manual", "A rule of the house.\n" * 300),))
 CACHED = 2_000
 """Tokens that the earlier request left in the cache."""
 
@@ -63,7 +63,7 @@ def test_another_question_about_the_same_system_prompt_reads_that_much():
             CacheMiss("model_changed", "model", "claude-opus-5-5", "claude-sonnet-5-5"),
         ),
         (
-            {"system": System((Part("manual", MANUAL.texts[0] + "12:02"),))},
+            {"system": System((SystemPart("manual", MANUAL.texts[0] + "12:02"),))},
             CacheMiss("system_changed", difference=Difference("manual", 301, "", "12:02")),
         ),
         ({"effort": "low"}, CacheMiss("settings_changed", "effort", "the default", "low")),
@@ -221,7 +221,7 @@ def test_unknown_usage_has_no_reason():
 
 def test_conversations_about_other_things_are_not_compared():
     """Another system prompt is another matter."""
-    other = System((Part("law", "§ 1 Nothing is free.\n" * 300),))
+    other = System((SystemPart("law", "§ 1 Nothing is free.\n" * 300),))
 
     assert miss(sent("One", talk="a"), sent("One", talk="b", system=other)) is None
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from claude_nb.errors import InputError
 from claude_nb.request.request import Request, TurnId
-from claude_nb.request.system import Part, System, alike, difference, marked, texts
+from claude_nb.request.system import System, SystemPart, alike, difference, marked, texts
 
 EPHEMERAL = {"type": "ephemeral"}
 TURN = TurnId("notebook", "1", None, "", "")
@@ -16,7 +16,7 @@ TURN = TurnId("notebook", "1", None, "", "")
 
 def system(*said: str, ttl: str = "5m", names: str = "abcdef") -> System:
     """A system prompt of these texts, its parts called a, b, …"""
-    return System(tuple(map(Part, names, said)), ttl)
+    return System(tuple(map(SystemPart, names, said)), ttl)
 
 
 def marks(params):

@@ -8,7 +8,7 @@ import pytest
 
 from claude_nb.errors import InputError
 from claude_nb.request.request import Request
-from claude_nb.request.system import Part, System
+from claude_nb.request.system import System, SystemPart
 from claude_nb.session.budget import Budget, Estimate, estimate, within_limit
 
 # USD per million tokens of claude-opus-5-5: input 4, output 20, writes 5 and 8, reads 0.20.
@@ -24,8 +24,8 @@ def request(max_tokens=10_000, **fields: object):
     ("fields", "low", "high"),
     [
         ({}, 0.4, 0.4 + 0.2),
-        ({"system": System((Part("manual", "Be brief."),))}, 0.02, 0.5 + 0.2),
-        ({"system": System((Part("manual", "Be brief."),), ttl="1h")}, 0.02, 0.8 + 0.2),
+        ({"system": System((SystemPart("manual", "Be brief."),))}, 0.02, 0.5 + 0.2),
+        ({"system": System((SystemPart("manual", "Be brief."),), ttl="1h")}, 0.02, 0.8 + 0.2),
         ({"model": "claude-of-tomorrow"}, None, None),
     ],
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from claude_nb.cost.usage import Usage
-from claude_nb.streaming.events import RequestSent
+from claude_nb.streaming.block import TOOL_CALLS
+from claude_nb.streaming.events import DELTAS, RequestSent
 from claude_nb.streaming.message import Message
 from tests.played import block, end, said, start, text, thinking, tool_use
 
@@ -92,6 +93,33 @@ def test_an_index_may_be_anything(index):
     made = message(start(), *text("Hel", "lo", index=index))
 
     assert [(b.index, b.text, b.ended is not None) for b in made.content] == [(0, "Hello", True)]
+
+
+@pytest.mark.parametrize(("kind", "field", "block"), [(k, *v) for k, v in DELTAS.items()])
+def test_every_delta_that_brings_a_text_makes_its_block(kind, field, block):
+    """With a start or without one, what came is in the block as the API's dict."""
+    begin = {"type": "content_block_start", "index": 0, "content_block": {"type": block}}
+    pieces = ['{"a":', "1}"]
+    deltas = [
+        {"type": "content_block_delta", "index": 0, "delta": {"type": kind, field: piece}}
+        for piece in pieces
+    ]
+    expected = {"input": {"a": 1}} if block in TOOL_CALLS else {field: "".join(pieces)}
+
+    for events in ([begin, *deltas], deltas):
+        (made,) = message(start(), *events).content
+        assert {"type": block, **expected}.items() <= made.to_dict().items()
+
+
+def test_a_delta_of_an_unknown_type_changes_nothing():
+    """It stays in the events alone."""
+    delta = {
+        "type": "content_block_delta",
+        "index": 0,
+        "delta": {"type": "sketch_delta", "svg": "<"},
+    }
+
+    assert message(start(), delta).content == []
 
 
 def test_a_delta_without_a_start_makes_its_block():

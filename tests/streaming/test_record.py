@@ -9,7 +9,7 @@ import pytest
 
 from claude_nb.cost.usage import Usage
 from claude_nb.errors import InputError
-from claude_nb.streaming.record import Spent, TurnRecord, of_several, spendings
+from claude_nb.streaming.record import RecordedUsage, TurnRecord, of_several, spendings
 
 TURN = TurnRecord(
     conversation="notebook",
@@ -86,4 +86,4 @@ def test_a_batch_is_paid_for_once_by_its_id():
 
     assert list(found) == ["b1", "b2"]
     assert (found["b1"].requests, found["b1"].cost, found["b1"].usage.input_tokens) == (3, 0.5, 5)
-    assert found["b2"] == Spent(1, simulated=True, usage=Usage.unknown(), cost=None)
+    assert found["b2"] == RecordedUsage(1, simulated=True, usage=Usage.unknown(), cost=None)

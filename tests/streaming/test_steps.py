@@ -45,7 +45,7 @@ def apply(message, change):
         blocks.append(json.loads(json.dumps(rest[1], default=str)))
     elif kind == "grow":
         number, field, added = rest
-        blocks[number][field] = blocks[number].get(field, "") + added
+        blocks[number][field] = (blocks[number].get(field) or "") + added
     else:
         number, put, gone = rest
         for name in gone:

@@ -14,7 +14,7 @@ _TABLE_END: Final = "</tbody>\n</table>\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class MarkdownBlock:
     """The tokens of one top-level block and the lines that it spans, the end excluded."""
 
     tokens: Sequence[Token]
@@ -50,7 +50,7 @@ class Block:
 
 
 @dataclass(slots=True)
-class Part:
+class OpenPart:
     """An open list or table of which only the last item or row is still parsed."""
 
     opening: Token
@@ -59,7 +59,7 @@ class Part:
     missing: int  # cells that the settled rows lack, or more
     asked: set[str]
 
-    def continues(self, blocks: list[Block]) -> bool:
+    def continues(self, blocks: list[MarkdownBlock]) -> bool:
         """Whether the first block renders as it would behind what is settled.
 
         If it is the same kind of list but a loose one now, its paragraphs are made to show.
@@ -88,9 +88,9 @@ def _kind(opening: Token) -> tuple[Any, ...]:
     return opening.type, opening.markup, attributes
 
 
-def split(tokens: list[Token]) -> list[Block]:
+def split(tokens: list[Token]) -> list[MarkdownBlock]:
     """The top-level blocks of a token stream."""
-    return [Block(each, *(each[0].map or (0, 0))) for each in top_level(tokens)]
+    return [MarkdownBlock(each, *(each[0].map or (0, 0))) for each in top_level(tokens)]
 
 
 def line_of(token: Token) -> int:

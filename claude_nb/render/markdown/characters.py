@@ -18,7 +18,7 @@ Embeddings, overrides and isolates are visible everywhere. A block's direction i
 import re
 from typing import Final
 
-MOST: Final = 1_000_000
+MAX_BLOCK_CHARACTERS: Final = 1_000_000
 """Characters of one content block that are shown: about twice the 128,000 tokens of the longest
 reply. The reply keeps the rest, which is not rendered."""
 

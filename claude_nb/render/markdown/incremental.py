@@ -38,8 +38,8 @@ from markdown_it.common.utils import escapeHtml
 
 from claude_nb.render.markdown import citation_marks
 from claude_nb.render.markdown.blocks import (
-    Block,
-    Part,
+    MarkdownBlock,
+    OpenPart,
     formula_line,
     line_of,
     missing_cells,
@@ -105,7 +105,7 @@ class Incremental:
         self._tentative: dict[str, Any] = {}  # those in the tail
         self._waiting: dict[int, tuple[str, set[str]]] = {}  # closed blocks, undefined labels
         self._fence: _Fence | None = None
-        self._part: Part | None = None
+        self._part: OpenPart | None = None
 
     @property
     def blocks(self) -> list[str]:
@@ -251,7 +251,7 @@ class Incremental:
                 tokens = parse(source, {"references": dict(definitions)})
                 yield from self._change(number, render(tokens))
 
-    def _open_fence(self, blocks: list[Block]) -> tuple[_Fence, str] | None:
+    def _open_fence(self, blocks: list[MarkdownBlock]) -> tuple[_Fence, str] | None:
         """The open fence that the tail ends in, if any, and its line to hold back."""
         if not blocks or blocks[-1].opening.type != "fence":
             return None
@@ -275,7 +275,7 @@ class Incremental:
         in_line = bool(token.content) and not token.content.endswith("\n")
         return _Fence(end, may_end, in_line), held
 
-    def _close(self, blocks: list[Block], definitions: _Definitions) -> None:
+    def _close(self, blocks: list[MarkdownBlock], definitions: _Definitions) -> None:
         """Close the blocks that are final, and settle the final items or rows of the last one."""
         complete = self._tail.count("\n")
         bound = formula_line(citation_marks.unmarked(self._tail))
@@ -307,7 +307,7 @@ class Incremental:
             else:
                 self._waiting[number] = source, labels - self._defined.keys()
 
-    def _await(self, blocks: list[Block], definitions: _Definitions) -> None:
+    def _await(self, blocks: list[MarkdownBlock], definitions: _Definitions) -> None:
         """Remember the blocks being closed that refer to a label without a final definition."""
         for number, block in enumerate(blocks, self._first):
             end = citation_marks.end_of_marks(self._tail, offset_of(self._tail, block.end))
@@ -320,7 +320,7 @@ class Incremental:
                 self._waiting[number] = source, labels
 
     def _settle(
-        self, block: Block, cut: int, bound: int, complete: int, definitions: _Definitions
+        self, block: MarkdownBlock, cut: int, bound: int, complete: int, definitions: _Definitions
     ) -> None:
         """Remove the final items or rows of the open list or table from the tail."""
         # An item's first line must be complete to end the one before; a row ends with its line.
@@ -353,7 +353,7 @@ class Incremental:
             html = part.inside(html)
             part.loose, part.missing = loose, missing
         else:
-            self._part = Part(block.opening, lead, loose, missing, definitions.asked.copy())
+            self._part = OpenPart(block.opening, lead, loose, missing, definitions.asked.copy())
         self._define(definitions, line)
         self._take(text, html)
         self._blocks[self._first] = self._blocks[self._first].removeprefix(html)

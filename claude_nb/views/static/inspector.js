@@ -7,7 +7,6 @@
 
 /** @typedef {[number, number, number, string, string, any, any]} Step */
 
-const FIELD = { text_delta: "text", thinking_delta: "thinking", input_json_delta: "partial_json" };
 const SPEEDS = [1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 16];
 const LONG = 700; // characters of a string that are shown
 const HIDDEN =
@@ -26,15 +25,15 @@ function gap(value) {
 }
 
 /** The event of a step, as it came over the wire. */
-function eventOf(step, lanes) {
+function eventOf(step, lanes, fields) {
   if (step[5] !== 0) return step[5];
-  const delta = { type: step[3], [FIELD[step[3]]]: step[4] };
+  const delta = { type: step[3], [fields[step[3]]]: step[4] };
   return { type: "content_block_delta", index: lanes[step[2]][1], delta };
 }
 
 /** What a step changed in the message. */
-function changesOf(step) {
-  return typeof step[6] === "number" ? [["grow", step[6], FIELD[step[3]], step[4]]] : step[6];
+function changesOf(step, fields) {
+  return typeof step[6] === "number" ? [["grow", step[6], fields[step[3]], step[4]]] : step[6];
 }
 
 /** The message after a change. */
@@ -112,6 +111,7 @@ class Inspector {
   constructor(model) {
     this.model = model;
     this.about = model.get("about");
+    this.fields = model.get("fields"); // those in which deltas bring a text, by type
     this.views = new Map();
     this.receive(model.get("snapshot"));
     this.listen = (message) => this.receive(message);
@@ -285,7 +285,7 @@ class View {
 
   /** Make event number `at` the one that is shown. */
   go(at) {
-    const steps = this.stream.steps;
+    const { steps, fields } = this.stream;
     this.at = Math.max(0, Math.min(steps.length - 1, at));
     if (!steps.length) return;
     if (this.at < this.applied) {
@@ -294,7 +294,8 @@ class View {
     }
     while (this.applied < this.at) {
       this.applied += 1;
-      for (const change of changesOf(steps[this.applied])) this.message = apply(this.message, change);
+      const changes = changesOf(steps[this.applied], fields);
+      for (const change of changes) this.message = apply(this.message, change);
     }
     this.slider.value = String(this.at);
     this.move();
@@ -317,7 +318,8 @@ class View {
     if (!this.stream.steps.length) return;
     this.writeEvent(this.at, false);
     this.state.replaceChildren();
-    write(this.state, this.message, placesOf(changesOf(this.stream.steps[this.at])));
+    const { steps, fields } = this.stream;
+    write(this.state, this.message, placesOf(changesOf(steps[this.at], fields)));
     const last = [...this.state.querySelectorAll("mark")].at(-1);
     if (last) {
       const below = last.offsetTop + last.offsetHeight;
@@ -326,7 +328,7 @@ class View {
   }
 
   writeEvent(number, hovered) {
-    const { steps, facts, about } = this.stream;
+    const { steps, facts, about, fields } = this.stream;
     const [time, since, lane, kind] = steps[number];
     const total = facts.count.toLocaleString("en");
     const here = steps.length < facts.count ? `, the first ${steps.length.toLocaleString("en")} here` : "";
@@ -337,7 +339,7 @@ class View {
     if (about[kind]) this.line.append(element("span", "about", about[kind]));
     this.wireHead.textContent = `on the wire · ${place}${hovered ? ", under the pointer" : ""}`;
     this.wire.replaceChildren();
-    const event = eventOf(steps[number], facts.lanes);
+    const event = eventOf(steps[number], facts.lanes, fields);
     if (typeof event === "string") this.wire.textContent = event;
     else write(this.wire, event, new Map());
     this.pointer.hidden = !hovered;
