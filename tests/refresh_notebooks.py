@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,7 +107,8 @@ def _without_times(value: Any) -> Any:
 
 
 if __name__ == "__main__":
-    for notebook_path in NOTEBOOKS:
-        import nbformat
+    import nbformat
 
-        nbformat.write(execute(notebook_path), notebook_path)
+    for notebook_path in NOTEBOOKS:
+        if len(sys.argv) == 1 or notebook_path.stem in sys.argv[1:]:
+            nbformat.write(execute(notebook_path), notebook_path)
