@@ -443,7 +443,7 @@ COMMANDS = {
         "PATH [NAME]",
         f"write the conversation to a new file: {', '.join(export.FORMS)}",
         _export,
-        hint=f"For example: %claude_nb export {' or '.join(f'talk{e}' for e in export.FORMS)}",
+        hint='For example: %claude_nb export talk.ipynb, or "my talk.md"',
     ),
     "help": Command("", "this list", _help),
 }

@@ -613,8 +613,8 @@ def test_what_was_asked_before_restoring_is_kept(api, held, kernel, run_cell):
     [
         ("restore", "file is not known"),
         ("restore no.ipynb", "no file no.ipynb"),
-        ("export", 'export talk.ipynb, "my talk.md" or talk.json'),
-        ("export talk.txt", "takes PATH [NAME]."),
+        ("export", 'export talk.ipynb, or "my talk.md"'),
+        ("export talk.txt", "no export to .txt"),
         ("export talk.md", "nothing has been said"),
         ("export 'my talk.md' trians", "no conversation 'trians'"),
     ],
