@@ -20,7 +20,6 @@ TOKENS: dict[str, Callable[[Usage], int | None]] = {
 IN_SUMS = (*(kind for kind in TOKENS if kind != "of it thinking"), "cost")
 """The columns of tables in which a row stands for many requests."""
 
-
 OF_REPLY = (*TOKENS, "cost", "first text", "total")
 """The columns of tables in which a row stands for a reply, or for one of its requests."""
 

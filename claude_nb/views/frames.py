@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 
 from claude_nb.errors import redact
 from claude_nb.render import html, labels
@@ -188,7 +189,7 @@ class Frames:
                 (self.opened.add if is_open else self.opened.discard)(pane.block)
 
 
-class FramesView:
+class FramesView(ABC):
     """Shows a reply by sending pages its frames: the base of views of ``views.painter``.
 
     A subclass has ``send_frame``.
@@ -211,9 +212,9 @@ class FramesView:
         self.confirmation = Confirmation(self._show_confirmation)
         self._pace = Pace()
 
+    @abstractmethod
     def send_frame(self, frame: dict[str, object]) -> None:
         """Send the page a frame."""
-        raise NotImplementedError
 
     def frame(self, reply: Reply, now: float) -> float:
         """Send what is new; the longer that takes, the longer until the next frame."""
