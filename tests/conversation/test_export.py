@@ -8,6 +8,7 @@ import nbformat
 import pytest
 
 from claude_nb import Conversation
+from claude_nb.conversation import export
 from claude_nb.conversation.export import record
 from claude_nb.conversation.saved_notebook import load
 from claude_nb.errors import InputError
@@ -228,6 +229,35 @@ def test_a_file_that_is_there_is_left_as_it_is(talk, path):
     assert path.read_text() == "mine"
     talk.to_notebook(path, overwrite=True)
     assert len(Conversation.from_notebook(path).branch) == 2
+
+
+@pytest.mark.parametrize("ending", [".ipynb", ".md"])
+def test_an_export_that_nobody_changed_is_replaced_by_the_next(talk, tmp_path, ending):
+    """A notebook may be run again; work in the file is never lost, and ``overwrite`` says so."""
+    path = tmp_path / f"talk{ending}"
+    export.save(path, export.FORMS[ending](talk))
+    ask(talk, "When?", came=answer("Now."))
+    export.save(path, export.FORMS[ending](talk))
+    written = path.read_text(encoding="utf-8")
+    assert "Now." in written
+
+    changed = written.replace("Now.", "Now, says the reader.")
+    path.write_text(changed, encoding="utf-8")
+    with pytest.raises(InputError, match=r"left as it is\. To replace it: --overwrite"):
+        export.save(path, export.FORMS[ending](talk), how="--overwrite")
+    assert path.read_text(encoding="utf-8") == changed
+    export.save(path, export.FORMS[ending](talk), overwrite=True)
+    assert "says the reader" not in path.read_text(encoding="utf-8")
+
+
+def test_messages_as_json_have_no_place_for_a_mark(talk, tmp_path):
+    """So they are replaced by the same ones only."""
+    path = tmp_path / "talk.json"
+    for _ in range(2):
+        export.save(path, export.to_json(talk))
+    ask(talk, "When?", came=answer("Now."))
+    with pytest.raises(InputError, match="overwrite=True"):
+        export.save(path, export.to_json(talk))
 
 
 @pytest.mark.parametrize(
