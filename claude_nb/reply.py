@@ -37,6 +37,7 @@ class Reply(Progress):
         self.is_json = output is not None
         self.parsed: Any = None
         self._output = output
+        self.option = request.option
         self.hides_tools = request.hide_tools
         self.notes = request.notes
         self.events = EventLog()

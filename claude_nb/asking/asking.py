@@ -263,7 +263,7 @@ def sending(
         stack.callback(over.set)  # the first in is the last out: all else is done by then
         stack.callback(limits.close)
         if history is not None:
-            stack.enter_context(history.asking())
+            stack.enter_context(history.asking(in_cell=request.in_cell))
             request = history.next(
                 request, place, connection.origin, new=question.new, after=question.after
             )
@@ -274,7 +274,10 @@ def sending(
         if isinstance(request.system, System):
             reply.expectation = session.cache.expect(request, connection.cache, reply)
         reply.pending = lambda: connection.pending
-        calls = Calls(tools, is_painted=painted) if tools else None
+        calls = None
+        if tools:
+            most = request.option("max_turns")
+            calls = Calls(tools, is_painted=painted, limit_name=most)
         by_default = ApiSource if question.stream else WholeSource
         if history is not None:
             stack.callback(history.keep, request, place, connection.origin, reply)
