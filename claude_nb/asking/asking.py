@@ -6,7 +6,7 @@ import asyncio
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -228,7 +228,8 @@ class Sent:
         """Show the reply on this thread until it ends."""
         show = self.question.show
         self.reply.shown_in = self.question.place.execution if show else 0
-        paint(self.stream, self.reply, self._view if show else None, self.calls)
+        with card_above() if show else nullcontext():
+            paint(self.stream, self.reply, self._view if show else None, self.calls)
 
     def _view(self) -> View:
         kind = fitting(self.question.view)
@@ -238,6 +239,25 @@ class Sent:
 
             return WithTimeline(view, live=kind == "live")
         return view
+
+
+@contextmanager
+def card_above() -> Iterator[None]:
+    """Shorten the error of a reply, of which the output shows a card."""
+    try:
+        yield
+    except ClaudeError as error:
+        if error.reply is not None:
+            shorten(error)
+        raise
+
+
+def shorten(error: ClaudeError) -> None:
+    """Let an error that the output shows be raised in few words, so that nothing is said twice.
+
+    Where nobody watches, nbclient and papermill report what is raised, and so what happened.
+    """
+    error.in_brief = error.what if fitting() == "updating" else "see above"
 
 
 @contextmanager

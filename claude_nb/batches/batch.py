@@ -324,6 +324,8 @@ class Batch:
                 error = StoppedError("Stopped.", state.doubt or on)
             if isinstance(error, ClaudeError):
                 state.error, error.reply = error, self
+                if self._view.is_shown_here:
+                    asking.shorten(error)
             self._view.draw(whole=True)
             raise error  # noqa: TRY201 - it may be another one than was caught
         finally:
