@@ -124,7 +124,12 @@ def _print_key() -> None:
     print(f"key: {asking.session.key_source}")  # noqa: T201
 
 
-def _key() -> None:
+def _key(*words: str) -> None:
+    if words:  # and what was typed is not repeated: it may be a key
+        raise InputError(
+            "%claude_nb key asks for the key by itself, so that it is not saved with the notebook.",
+            "Clear this cell, and run: %claude_nb key",
+        )
     try:
         key = getpass("API key (not shown, kept in memory only): ").strip()
     except StdinNotImplementedError:
@@ -133,7 +138,13 @@ def _key() -> None:
         ) from None
     if not key or not key.isascii() or not key.isprintable() or " " in key:
         raise InputError("That is not a key; the one in use has not changed.")
-    asking.session.connect(Connection(api_key=key))
+    connection = Connection(api_key=key)
+    if connection.is_api and not key.startswith("sk-ant-"):
+        raise InputError(
+            "That does not look like an Anthropic key (sk-ant-…); the one in use has not changed.",
+            "Copy it from platform.claude.com, and run again: %claude_nb key",
+        )
+    asking.session.connect(connection)
     _print_key()
 
 
@@ -333,7 +344,8 @@ def _restore(*words: str) -> None:
     saved = datetime.fromtimestamp(path.expanduser().stat().st_mtime).astimezone()
     print(f"{clean(str(path))}, as it was saved on {saved:%Y-%m-%d at %H:%M:%S}:")  # noqa: T201
     if not found:
-        print("No conversation is saved in it.")  # noqa: T201
+        advice = f"{saved_notebook.SAVE_FIRST}, and run this again."
+        print(f"No conversation is saved in it. {advice}")  # noqa: T201
     for one in found:
         conversation = Conversation.named(one.name)
         added = conversation.add(one.exchanges, one.head)

@@ -327,7 +327,7 @@ def test_what_is_passed_over_is_warned_of(talk, path):
     notebook.cells.append(nbformat.v4.new_code_cell("%%claude\nAnd?"))
     nbformat.write(notebook, path)
 
-    with pytest.warns(UserWarning, match="cell 7: without a saved answer"):
+    with pytest.warns(UserWarning, match=r"cell 7 \(without a number\): without a saved answer"):
         assert len(Conversation.from_notebook(path).branch) == 2
 
 
@@ -338,4 +338,7 @@ def test_a_notebook_without_answers_holds_no_conversation(path):
 
     with pytest.raises(InputError, match="no conversation in") as caught:
         Conversation.from_notebook(path)
-    assert caught.value.advice == "cells 1, 2: without a saved answer"
+    assert (
+        caught.value.advice
+        == "cells 1 (without a number), 2 (without a number): without a saved answer"
+    )
