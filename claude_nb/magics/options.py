@@ -270,7 +270,7 @@ def _read(
     flag, equals, inline = flag.partition("=")
     option = known.get(flag)
     if option is None:
-        near = get_close_matches(flag, known, 1, 0.7)
+        near = get_close_matches(flag, known, 1, 0.5)
         there = f"There are {', '.join(known)}." if known else "None goes with this."
         advice = f"Did you mean {near[0]}?" if near else there
         raise InputError(f"There is no option {flag}.", f"{advice}{hint}")
