@@ -112,6 +112,7 @@ def test_a_mistake_is_a_line_not_a_traceback(kernel, cell, name, said):
         "await claude_nb.ask_async('Hi', model='no-such-model')",
         "%%claude -m no-such-model -m no-such-either\nHi",
         "claude_nb.compare('Hi', models=['no-such-model', 'no-such-either'])",
+        "claude_nb.Batch.resume('msgbatch_none')",
     ],
 )
 def test_an_error_whose_card_is_shown_is_not_said_again(kernel, cell):

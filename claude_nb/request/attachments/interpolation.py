@@ -43,7 +43,7 @@ _MARGIN = re.compile(r"[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)?")
 """What may stand before a value that has a line to itself: the marks of quotes and list items."""
 
 _FENCE = re.compile(rf"^{_MARGIN.pattern}(`{{3,}}(?=[^`\n]*$)|~{{3,}})([^\n]*)$", re.MULTILINE)
-_PARAGRAPH_END = re.compile(rf"\s*\Z|\n(?=[ \t]*\n|{_MARGIN.pattern}(?:```|~~~))")
+_PARAGRAPH_END = re.compile(rf"(?<!\s)\s*\Z|\n(?=[ \t]*\n|{_MARGIN.pattern}(?:```|~~~))")
 _QUOTES = frozenset({'""', "''", "“”", "„“", "‘’", "«»"})
 
 
