@@ -16,42 +16,9 @@ ClaudeError
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-_BEGINNING = "sk-ant-"
-_KEY = re.compile(rf"{_BEGINNING}[\w-]+", re.ASCII)
-_REST = re.compile(r"[\w-]*", re.ASCII)
-
-
-def redact(text: str) -> str:
-    """``text`` with everything that looks like an API key replaced by ``sk-ant-…``."""
-    return _KEY.sub(f"{_BEGINNING}…", text)
-
-
-class Redactor:
-    """``redact`` for a text that comes in pieces, cut anywhere, within a key too.
-
-    Nothing is held back: what it has given so far is always ``redact`` of what it was fed so far.
-    """
-
-    def __init__(self) -> None:
-        self._before = ""  # the end of what was fed, which may be the beginning of a key
-        self._inside = False  # what was fed ends within a key
-
-    def feed(self, piece: str) -> str:
-        """The next piece, without what belongs to a key."""
-        if self._inside:
-            piece = _REST.sub("", piece, count=1)
-            if not piece:
-                return ""
-        text = self._before + piece
-        ends = [key.end() for key in _KEY.finditer(text)]
-        # What was fed before is too short to hold a key, so its own part of the text is unchanged.
-        shown = redact(text)[len(self._before) :] if ends else piece
-        self._inside = ends[-1:] == [len(text)]
-        self._before = "" if self._inside else text[-len(_BEGINNING) :]
-        return shown
+from claude_nb.redaction import redact_error
 
 
 class ClaudeError(Exception):
@@ -84,10 +51,10 @@ class ClaudeError(Exception):
         retry_after: float | None = None,
         status: int | None = None,
     ) -> None:
-        self.what = redact(what)
-        self.advice = redact(advice)
-        self.detail = redact(detail)
-        self.request_id = request_id
+        self.what = redact_error(what)
+        self.advice = redact_error(advice)
+        self.detail = redact_error(detail)
+        self.request_id = redact_error(request_id) if request_id else None
         self.retry_after = retry_after
         self.status = status
         self.reply: Any = None

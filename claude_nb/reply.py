@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, Self
 
 from claude_nb.client.output import Output
-from claude_nb.errors import InputError, StoppedError, redact
+from claude_nb.errors import InputError, StoppedError
+from claude_nb.redaction import redact
 from claude_nb.render import code, saved_output
 from claude_nb.render.code import CodeBlock
 from claude_nb.render.text_runs import raw, text_runs

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from claude_nb import redaction
 from claude_nb.client.retry import Policy
 
 if TYPE_CHECKING:
@@ -59,6 +60,13 @@ def no_ambient_credentials(
     empty = tmp_path_factory.getbasetemp() / "no-anthropic-config"
     empty.mkdir(exist_ok=True)
     monkeypatch.setenv("ANTHROPIC_CONFIG_DIR", str(empty))
+
+
+@pytest.fixture(autouse=True)
+def no_known_credentials() -> Iterator[None]:
+    """A test redacts no credential that another one has sent."""
+    yield
+    redaction.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claude_nb import errors
-from claude_nb.errors import ClaudeError, InputError, RateLimitError, Redactor, redact
+from claude_nb.errors import ClaudeError, InputError, RateLimitError
+from claude_nb.redaction import Redactor, redact
 
 KEY = "sk-" + "ant-api03-AbC_123-xyz"
 

@@ -147,7 +147,11 @@ BEFORE_THE_STREAM = {
     "504": passing(Error(504, "timeout_error", "Late."), FAILED),
     "529": passing(Error(529, "overloaded_error", "Busy."), FAILED),
     "a redirect to nowhere": passing(Raw([], 302), FAILED),
-    "a redirect to a page": passing(Raw([], 302, {"Location": "/v1/models"}), DROPPED),
+    "a redirect to a page": lasting(Raw([], 302, {"Location": "/v1/models"}), "failed"),
+    "a redirect to another server": lasting(
+        Raw([], 307, {"Location": "http://127.0.0.1:9/v1/messages"}), "failed"
+    ),
+    "a redirect to itself": lasting(Raw([], 307, {"Location": "/v1/messages"}), "failed"),
     "closed before an answer": passing(Raw([], end="drop"), DROPPED),
 }
 BEFORE_THE_TEXT = {

@@ -11,7 +11,8 @@ from typing import Any, overload
 from claude_nb.client.output import Output
 from claude_nb.cost.models import facts
 from claude_nb.cost.usage import Usage, known
-from claude_nb.errors import InputError, redact
+from claude_nb.errors import InputError
+from claude_nb.redaction import redact
 from claude_nb.render.table import import_pandas
 
 _CUT = {

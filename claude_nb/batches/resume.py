@@ -16,7 +16,8 @@ from claude_nb.batches.rows import Requests, digest
 from claude_nb.batches.state import BatchState
 from claude_nb.conversation import saved_notebook
 from claude_nb.cost.models import facts
-from claude_nb.errors import InputError, redact
+from claude_nb.errors import InputError
+from claude_nb.redaction import redact
 from claude_nb.request.request import Request
 
 SAVED_OPTIONS = ("model", "max_tokens", "effort", "thinking")

@@ -11,7 +11,8 @@ from claude_nb.batches.results import Result, RowOutcome, Spent
 from claude_nb.batches.resume import options_record
 from claude_nb.batches.state import BatchState
 from claude_nb.cost.models import as_of
-from claude_nb.errors import StoppedError, redact
+from claude_nb.errors import StoppedError
+from claude_nb.redaction import redact
 from claude_nb.render.batch import Picture
 from claude_nb.request.system import System
 from claude_nb.streaming.progress import Outcome

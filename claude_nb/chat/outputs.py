@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from claude_nb.chat.transcript import At, ChatTurn, Transcript
-from claude_nb.errors import redact
+from claude_nb.redaction import redact
 from claude_nb.render import chat as render
 from claude_nb.render import html, text
 from claude_nb.render.markdown.characters import clean

@@ -19,8 +19,16 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from claude_nb.client.credentials import (
+    custom_headers,
+    remember_client,
+    remember_environment,
+    unsendable,
+)
 from claude_nb.client.explain import NO_KEY, detail_of, explain, unusable_network
+from claude_nb.client.guard import guard, guarded_copy
 from claude_nb.errors import ClaudeError, CredentialsError, InputError, UnreachableError
+from claude_nb.redaction import DUMMY_KEY, remember
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
@@ -41,8 +49,6 @@ _LIST_TIMEOUT = 10.0
 
 _AMBIENT = re.compile(r"ANTHROPIC_|SSL_CERT_|\w+_PROXY$", re.IGNORECASE)
 """The environment variables that the SDK and its network library read."""
-
-_DUMMY_KEY = "simulated"
 
 _NOT_COUNTED = ("container", "max_tokens")
 """The arguments of ``messages.create`` that ``messages.count_tokens`` does not take."""
@@ -100,7 +106,8 @@ class Connection:
             return "simulator"
         own = getattr(self.own_client, "base_url", None)
         url = own or self.base_url or os.environ.get("ANTHROPIC_BASE_URL") or _API
-        return str(url).rstrip("/")  # which the SDK puts behind some
+        # Without the slash that the SDK puts behind some, and without a password.
+        return re.sub(r"//[^/@]*@", "//", str(url)).rstrip("/")
 
     @property
     def is_api(self) -> bool:
@@ -161,10 +168,11 @@ class Connection:
                 "Recordings are being replayed, so nothing is sent.",
                 "%claude_nb replay off asks the API again.",
             )
-        if self.own_client is not None:
-            return _without_retries(self.own_client)
-        server = self.prepare()
         ambient = tuple(sorted(kv for kv in os.environ.items() if _AMBIENT.match(kv[0])))
+        remember_environment(ambient)  # also what is not sent: a connected server is to have none
+        if self.own_client is not None:
+            return _own_client(self.own_client)
+        server = self.prepare()
         with _making:  # or several requests at once would each make one, and leave it open
             return _client(server, ambient, server.key())
 
@@ -177,8 +185,8 @@ class Connection:
         if self.base_url is None and self.simulator is None:
             return self.api_key
         if not self.key_env:
-            return _DUMMY_KEY
-        key = os.environ.get(self.key_env, "")
+            return DUMMY_KEY
+        key = os.environ.get(self.key_env, "").strip()
         if not key:
             raise CredentialsError(
                 f"The environment variable {self.key_env} is not set.",
@@ -190,9 +198,11 @@ class Connection:
 _making = threading.Lock()
 
 
-def _without_retries(own: Any) -> AsyncAnthropic:
+def _own_client(own: Any) -> AsyncAnthropic:
     """A copy of the user's client; it shares the original's connections."""
-    copy: AsyncAnthropic = own.with_options(max_retries=0)
+    guarded = guarded_copy(own._client)  # noqa: SLF001
+    copy: AsyncAnthropic = own.with_options(max_retries=0, http_client=guarded)
+    remember_client(copy)
     return copy
 
 
@@ -224,12 +234,18 @@ def _client(
         ) from None
     except (OSError, ValueError, httpx2.InvalidURL) as error:
         raise unusable_network(error) from None
+    # Blanks around a key are copied with it, and the network library would refuse them.
+    client.api_key = client.api_key and client.api_key.strip()
+    client.auth_token = client.auth_token and client.auth_token.strip()
     if not _has_credentials(client):
         raise CredentialsError("There is no API key.", NO_KEY)
-    for key in filter(None, (client.api_key, client.auth_token)):
-        # The network library would refuse it too, but with the key in its message.
-        if not key.isascii() or not key.isprintable():
-            raise CredentialsError("The API key holds a character that no key has.", NO_KEY)
+    for key, variable in ((client.api_key, "API_KEY"), (client.auth_token, "AUTH_TOKEN")):
+        if key and not (key.isascii() and key.isprintable()):
+            remember(key)
+            named = connection.key_env or ("" if api_key else f"ANTHROPIC_{variable}")
+            raise unsendable(named or "The API key")
+    remember_client(client)
+    guard(client._client)  # noqa: SLF001
     # An evicted client is closed by nobody else: queue its connections for close_unused().
     weakref.finalize(client, _unused.append, client._client).atexit = False  # noqa: SLF001
     return client
@@ -254,8 +270,7 @@ def _without_custom(api_key: str | None) -> dict[str, Any]:
     """Headers that remove those of ``ANTHROPIC_CUSTOM_HEADERS``: they are for another server."""
     from anthropic import omit
 
-    lines = os.environ.get("ANTHROPIC_CUSTOM_HEADERS", "").split("\n")
-    names = [line.partition(":")[0].strip() for line in lines if ":" in line]
+    names = custom_headers(os.environ.get("ANTHROPIC_CUSTOM_HEADERS", ""))
     kept = {"authorization": f"Bearer {api_key}"}  # not removed, or the key would be too
     return {name: kept.get(name.lower(), omit) for name in names}
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from claude_nb import errors
 from claude_nb.errors import ClaudeError, DroppedError, InputError, MalformedError, UnreachableError
+from claude_nb.redaction import redact_exception
 
 if TYPE_CHECKING:
     from anthropic import APIStatusError
@@ -71,6 +72,7 @@ def explain(error: Exception) -> ClaudeError:
     """
     if isinstance(error, ClaudeError):
         return error
+    redact_exception(error)  # the new error is raised from it
     if isinstance(error, ImportError):
         return ClaudeError(
             "The anthropic package cannot be used.",
@@ -103,6 +105,14 @@ def _network_error(error: Exception) -> ClaudeError | None:
 
     if isinstance(error, anthropic.APIConnectionError):
         cause = error.__cause__
+        if isinstance(cause, ClaudeError):  # of ``guard``; it is raised from ``error`` in turn
+            error.__cause__ = error.__context__ = None
+            return cause
+        if isinstance(cause, httpx2.TooManyRedirects):
+            return errors.RequestError(
+                f"{error.request.url.copy_with(userinfo=b'', query=None)} redirects without end.",
+                "Check the address of the server.",
+            )
         if isinstance(cause, (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError)):
             return unusable_network(cause)
         if isinstance(error, anthropic.APITimeoutError):

@@ -9,7 +9,8 @@ from types import UnionType
 from typing import Any
 
 from claude_nb.client.connection import output_schema
-from claude_nb.errors import InputError, redact
+from claude_nb.errors import InputError
+from claude_nb.redaction import redact
 from claude_nb.request.attachments.attachment import describe_error
 
 _HINT = "Give a pydantic model, class Answer(BaseModel): …, or a JSON schema as a dict."

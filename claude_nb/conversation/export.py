@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from claude_nb.conversation.history import NOTEBOOK, Exchange, History
-from claude_nb.errors import InputError, redact
+from claude_nb.errors import InputError
+from claude_nb.redaction import redact
 from claude_nb.render.code import code_blocks
 from claude_nb.render.markdown import markdown
 from claude_nb.render.markdown.characters import clean, in_code

@@ -24,11 +24,12 @@ from claude_nb.client.engine import call
 from claude_nb.conversation import export, outline, restore, saved_notebook
 from claude_nb.conversation.history import NOTEBOOK, Exchange, History, first_words
 from claude_nb.conversation.restore import SavedConversation
-from claude_nb.errors import ClaudeError, InputError, StoppedError, redact
+from claude_nb.errors import ClaudeError, InputError, StoppedError
 from claude_nb.magics import options, reports
 from claude_nb.magics.options import Option, Value
 from claude_nb.recording.matching import PARTS
 from claude_nb.recording.replay import Recorder, RecordingStore
+from claude_nb.redaction import redact
 from claude_nb.render import labels
 from claude_nb.render.markdown.characters import clean
 from claude_nb.session.budget import Budget

@@ -25,7 +25,8 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from claude_nb.asking.asking import last
 from claude_nb.asking.conversation import Conversation
-from claude_nb.errors import ClaudeError, InputError, redact
+from claude_nb.errors import ClaudeError, InputError
+from claude_nb.redaction import redact
 from claude_nb.render.markdown.characters import clean
 from claude_nb.reply import Reply
 

@@ -10,7 +10,8 @@ from typing import Any
 from claude_nb.client.connection import list_models
 from claude_nb.client.engine import call
 from claude_nb.cost.models import ModelFacts, as_of, facts, known_models, own_prices
-from claude_nb.errors import ClaudeError, InputError, redact
+from claude_nb.errors import ClaudeError, InputError
+from claude_nb.redaction import redact
 from claude_nb.render import labels
 from claude_nb.render.chart import Chart
 from claude_nb.render.markdown.characters import clean

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Any
 
 from claude_nb import errors
 from claude_nb.errors import ClaudeError, InputError
 from claude_nb.recording.matching import canonical, is_thinking, short, without_parts
-from claude_nb.streaming.events import RequestSent, ToolRan
+from claude_nb.streaming.events import RequestSent, StreamEvent, ToolRan
 from claude_nb.streaming.wire import OWN, Writer
 
 CHECKS: dict[str, Callable[[Any], bool]] = {
@@ -38,9 +38,13 @@ class Lines:
         self._before = before or {}
         self._writer = Writer()
 
-    def write(self, data: Any) -> dict[str, Any]:
-        """An event as a dict, without keys and without what is left out."""
-        event = self._writer.write(data)
+    def write_all(self, events: Sequence[StreamEvent]) -> list[dict[str, Any]]:
+        """Events as dicts, without credentials and without what is left out."""
+        written = [self._writer.write(event.data) for event in events]
+        self._writer.finish()
+        return [self._line(event.data, line) for event, line in zip(events, written, strict=True)]
+
+    def _line(self, data: Any, event: dict[str, Any]) -> dict[str, Any]:
         if isinstance(data, dict):
             return {"wire": self._without_thinking(event)}
         if isinstance(data, RequestSent):

@@ -9,8 +9,8 @@ from collections.abc import Collection
 from typing import Any
 
 from claude_nb.errors import InputError
+from claude_nb.redaction import redacted
 from claude_nb.streaming.continuation import common_prefix
-from claude_nb.streaming.wire import redacted
 
 PARTS = ("attachments", "request", "thinking")
 """What can be left out: the data of images and documents, all that was sent, thinking."""

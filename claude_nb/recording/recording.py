@@ -73,10 +73,10 @@ class Recording:
         sent = next((e.data.params for e in reply.events if isinstance(e.data, RequestSent)), {})
         began = reply.events[0].time if reply.events else 0.0
         lines = Lines(left_out)
+        written = lines.write_all(reply.events)
         taken = tuple(
-            StreamEvent(event.seq, round(event.time - began, 6), event.attempt, data)
-            for event in reply.events
-            for data in [lines.read(lines.write(event.data), "")]
+            StreamEvent(e.seq, round(e.time - began, 6), e.attempt, lines.read(line, ""))
+            for e, line in zip(reply.events, written, strict=True)
         )
         request = canonical(sent or reply.request.params(), left_out)
         return cls(request, taken, left_out)
@@ -142,8 +142,8 @@ class Recording:
         }
         yield to_line(head)
         lines = Lines(self.left_out, self.request)
-        for event in self.events:
-            yield to_line({"at": event.time, **lines.write(event.data)})
+        for event, line in zip(self.events, lines.write_all(self.events), strict=True):
+            yield to_line({"at": event.time, **line})
 
     @property
     def reply(self) -> Reply:

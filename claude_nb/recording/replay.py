@@ -12,9 +12,10 @@ from typing import Any
 
 from claude_nb.client.retry import Policy
 from claude_nb.client.source import Source
-from claude_nb.errors import InputError, redact
+from claude_nb.errors import InputError
 from claude_nb.recording.matching import canonical, checked_parts, differences, digest, distance
 from claude_nb.recording.recording import SUFFIX, Recording, unfinished
+from claude_nb.redaction import redact
 from claude_nb.reply import Reply
 from claude_nb.request import files
 from claude_nb.request.request import Request

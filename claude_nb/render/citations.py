@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from claude_nb.errors import redact
+from claude_nb.redaction import redact
 from claude_nb.render.markdown.inline import QUIET, host, link, markdown, markdown_link, text
 from claude_nb.render.partial_json import write
 from claude_nb.render.text_runs import text_runs

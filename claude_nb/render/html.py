@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from claude_nb.cost.models import facts
 from claude_nb.cost.usage import add
-from claude_nb.errors import redact
+from claude_nb.redaction import redact
 from claude_nb.render import caching, colours, labels, partial_json, results, table, tool_results
 from claude_nb.render.citations import Sources
 from claude_nb.render.markdown.characters import MAX_BLOCK_CHARACTERS

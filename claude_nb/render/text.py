@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
-from claude_nb.errors import redact
+from claude_nb.redaction import redact
 from claude_nb.render import caching, labels, results, tool_results
 from claude_nb.render.citations import Sources
 from claude_nb.render.markdown import host_math

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from claude_nb.errors import Redactor
+from claude_nb.redaction import Redactor
 from claude_nb.render.markdown import citation_marks
 from claude_nb.render.markdown.characters import MAX_BLOCK_CHARACTERS, Cleaner
 from claude_nb.streaming.block import Block, Break
@@ -69,6 +69,6 @@ def marked(blocks: Sequence[Block], mark: Callable[[Block], str]) -> str:
         text = block.text
         parts.append(cleaner.feed(keys.feed(text[:left])))
         if block.ended is not None and (behind := mark(block)) and len(text) <= left:
-            parts.append(citation_marks.mark(behind))
+            parts += [cleaner.feed(keys.finish()), citation_marks.mark(behind)]
         left = max(0, left - len(text))
-    return "".join([*parts, cleaner.finish()])
+    return "".join([*parts, cleaner.feed(keys.finish()), cleaner.finish()])

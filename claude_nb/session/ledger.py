@@ -13,7 +13,7 @@ from typing import Any
 
 from claude_nb.cost.models import facts
 from claude_nb.cost.usage import Usage
-from claude_nb.errors import redact
+from claude_nb.redaction import redact
 from claude_nb.render.table import import_pandas
 from claude_nb.request import files
 from claude_nb.request.place import Place

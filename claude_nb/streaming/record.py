@@ -22,10 +22,10 @@ from typing import Any
 
 from claude_nb.cost.usage import Usage
 from claude_nb.errors import InputError
+from claude_nb.redaction import redacted
 from claude_nb.request.request import TurnId
 from claude_nb.streaming.block import as_dict, as_string
 from claude_nb.streaming.progress import Timing
-from claude_nb.streaming.wire import redacted
 
 VERSION = 1
 

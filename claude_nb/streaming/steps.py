@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from claude_nb.errors import Redactor
+from claude_nb.redaction import Redactor, redacted
 from claude_nb.streaming.block import TOOL_CALLS, Block, as_dict, as_string
 from claude_nb.streaming.events import DELTA_FIELDS, TEXT_FIELDS, StreamEvent
 from claude_nb.streaming.message import Message
 from claude_nb.streaming.progress import Progress
-from claude_nb.streaming.wire import Writer, redacted
+from claude_nb.streaming.wire import Writer
 
 LONGEST = 90.0
 """The longest silence, in seconds: a longer one is a clock that jumped."""
@@ -97,13 +97,14 @@ class Steps:
 
     def take(self, events: Iterable[StreamEvent]) -> list[Step]:
         """The steps of the next events."""
-        return [self._take(event) for event in events]
+        events = list(events)
+        written = [self._writer.write(event.data) for event in events]
+        return [self._take(event, wire) for event, wire in zip(events, written, strict=True)]
 
-    def _take(self, event: StreamEvent) -> Step:
+    def _take(self, event: StreamEvent, wire: dict[str, Any]) -> Step:
         gap = event.time - self._last if self._began else 0.0
         self._began, self._last = True, event.time
         self._time += min(max(gap, 0.0), LONGEST)
-        wire = self._writer.write(event.data)
         self.progress.apply(event)
         kind, text = event.type, ""
         if kind == "content_block_delta" and isinstance(delta := wire.get("delta"), dict):
@@ -179,6 +180,8 @@ class _BlockState:
         self._parts = len(block.parts)
         self._keys = Redactor()
         self._keys.feed(block.text)
+        if block.ended is not None:
+            self._keys.finish()
         self._state = self._now()
 
     def _now(self) -> tuple[Any, ...]:
@@ -190,12 +193,15 @@ class _BlockState:
         """What is new in the block, number ``number`` of its message."""
         found: list[Change] = []
         parts = self.block.parts
+        text = ""
         if self._parts < len(parts):
             text = self._keys.feed("".join(parts[self._parts :]))
             self._parts = len(parts)
-            if self._field and text:
-                self._grown = True
-                found.append(["grow", number, self._field, text])
+        if self.block.ended is not None:
+            text += self._keys.finish()
+        if self._field and text:
+            self._grown = True
+            found.append(["grow", number, self._field, text])
         state = self._now()
         if state != self._state:
             self._state = state
@@ -228,8 +234,9 @@ def block_view(block: Block) -> dict[str, Any]:
     shown = _ordered(redacted(block.to_dict()))
     if block.type in TOOL_CALLS and block.ended is None:
         shown["input"] = {}
-        if block.text:
-            shown["partial_json"] = redacted(block.text)
+    field = _field(block)
+    if block.ended is None and field and block.text:
+        shown[field] = Redactor().feed(block.text)
     return shown
 
 

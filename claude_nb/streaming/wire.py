@@ -6,7 +6,8 @@ from collections import defaultdict
 from dataclasses import fields
 from typing import Any
 
-from claude_nb.errors import ClaudeError, Redactor, redact
+from claude_nb.errors import ClaudeError
+from claude_nb.redaction import Redactor, redact, redacted
 from claude_nb.streaming import events
 from claude_nb.streaming.block import as_dict, as_string
 from claude_nb.streaming.events import DELTA_FIELDS
@@ -21,44 +22,29 @@ OWN: dict[str, Any] = {
 """The classes of our own events, by type."""
 
 
-def redacted(value: Any) -> Any:
-    """A value of JSON without what looks like a key; ``…`` where it is too deep for Python."""
-    try:
-        return _redacted(value)
-    except RecursionError:
-        return "…"
-
-
-def _redacted(value: Any) -> Any:
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, (list, tuple)):
-        return [_redacted(item) for item in value]
-    if isinstance(value, dict):
-        return {redact(str(name)): _redacted(item) for name, item in value.items()}
-    return value
-
-
 def _redacted_fields(value: dict[str, Any]) -> dict[str, Any]:
     return {redact(str(name)): redacted(item) for name, item in value.items()}
 
 
 class Writer:
-    """Turns events into JSON, one after another; a key that is spread over deltas is none."""
+    """Turns events into JSON, one after another; a credential may be spread over deltas."""
 
     def __init__(self) -> None:
         self._keys: defaultdict[str, Redactor] = defaultdict(Redactor)
+        self._last: dict[str, tuple[dict[str, Any], str]] = {}  # each block's last delta, its field
 
     def write(self, data: Any) -> dict[str, Any]:
         """The JSON of an event.
+
+        What is held back at the end of a delta is in a later one; at the end of its block it is
+        added to the last one, in place.
 
         Args:
             data: The ``data`` of the next ``StreamEvent``.
         """
         if isinstance(data, dict):
             return self._wire(data)
-        if isinstance(data, events.RequestSent):
-            self._keys.clear()
+        self.finish()
         found = {part.name: getattr(data, part.name) for part in fields(data)}
         if isinstance(found.get("error"), ClaudeError):
             found["error"] = error_to_dict(found["error"])
@@ -66,14 +52,27 @@ class Writer:
 
     def _wire(self, wire: dict[str, Any]) -> dict[str, Any]:
         index = str(wire.get("index"))
-        if wire.get("type") == "content_block_start":
-            self._keys.pop(index, None)
+        if wire.get("type") in ("content_block_start", "content_block_stop"):
+            self._finish(index)
         delta = as_dict(wire.get("delta"))
         field = DELTA_FIELDS.get(as_string(delta.get("type")))
         if field is None or not isinstance(delta.get(field), str):
             return _redacted_fields(wire)
         shown = self._keys[index].feed(delta[field])
-        return _redacted_fields(wire | {"delta": {}}) | {"delta": redacted(delta) | {field: shown}}
+        made = redacted(delta) | {field: shown}
+        self._last[index] = made, field
+        return _redacted_fields(wire | {"delta": {}}) | {"delta": made}
+
+    def finish(self) -> None:
+        """Add what is held back to the last deltas: no more of their blocks come."""
+        for index in list(self._keys):
+            self._finish(index)
+
+    def _finish(self, index: str) -> None:
+        rest = self._keys.pop(index).finish() if index in self._keys else ""
+        if rest:
+            delta, field = self._last[index]
+            delta[field] += rest
 
 
 def error_to_dict(error: ClaudeError) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any
 
-from claude_nb.errors import redact
+from claude_nb.redaction import redact_error, redacted
 from claude_nb.request.attachments.attachment import attach, describe_error
 from claude_nb.request.attachments.limits import check_block
 from claude_nb.request.place import shell
@@ -61,7 +61,8 @@ def content(value: Any) -> tuple[Content, str]:
 
 def _attached_block(block: dict[str, Any]) -> dict[str, Any]:
     check_block(block, "The result")
-    return block | {"text": redact(block["text"])} if block["type"] == "text" else block
+    made: dict[str, Any] = redacted(block)
+    return made
 
 
 def _in_short(value: Any, blocks: Iterable[dict[str, Any]]) -> str:
@@ -104,7 +105,8 @@ def failed(
         seconds: How long it ran.
         details: More of it for the user.
     """
-    blocks = ({"type": "text", "text": message},)
+    blocks = ({"type": "text", "text": redact_error(message)},)
+    note, details = redact_error(note), redact_error(details)
     return ToolRan(call, blocks, is_error=True, note=note, details=details, seconds=seconds)
 
 

@@ -6,7 +6,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 
-from claude_nb.errors import redact
+from claude_nb.redaction import redact
 from claude_nb.render import html, labels
 from claude_nb.render.citations import Sources
 from claude_nb.render.markdown.characters import clean

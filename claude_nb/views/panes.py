@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from html import escape
 
-from claude_nb.errors import Redactor
+from claude_nb.redaction import Redactor
 from claude_nb.render import html, results
 from claude_nb.render.citations import Sources
 from claude_nb.render.markdown.characters import MAX_BLOCK_CHARACTERS, Cleaner
@@ -133,6 +133,8 @@ class _TextPane(Pane):
         has_breaks = any(block.breaks for block in self._unfed)
         self._feed()
         self.finished = not self._unfed and self._is_over(message)
+        if self.finished:
+            self._markdown.feed(self._keys.finish())
         patches = self._markdown.finish() if self.finished else self._markdown.frame()
         ops += [protocol.patch(self.number, *patch) for patch in patches]
         if has_breaks:
@@ -161,6 +163,7 @@ class _TextPane(Pane):
             if block.ended is None or (block.citations and not self.may_cite):
                 return
             if (mark := self._sources.mark(block)) and not self._cut:
+                self._markdown.feed(self._keys.finish())
                 self._markdown.mark(mark)
             self._unfed.popleft()
             self._fed = 0
@@ -234,7 +237,8 @@ class _JsonPane(Pane):
     def _end(self) -> list[Op]:
         """The operations that show its final form: coloured, unless it is long."""
         if len(self.block.text) > COLOURED:
-            ops = self._show(self._cleaner.finish())
+            rest = self._cleaner.feed(self._keys.finish())
+            ops = self._show(rest + self._cleaner.finish())
         else:
             shown, coloured = "".join(self._blocks), html.tool_input(self.block)
             ops = [] if coloured == shown else [protocol.patch(self.number, 0, 0, coloured)]

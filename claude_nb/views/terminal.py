@@ -6,7 +6,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Sequence
 
-from claude_nb.errors import Redactor, redact
+from claude_nb.redaction import Redactor, redact
 from claude_nb.render import labels, results
 from claude_nb.render.citations import Sources
 from claude_nb.render.markdown.characters import MAX_BLOCK_CHARACTERS, Cleaner
@@ -40,6 +40,7 @@ class TerminalView:
         self._notes = 0
         self._last = -1
         self._column = 0
+        self._show = self._text  # how the last block is written
         self._colour = sys.stdout.isatty()
         if name:
             self._line(f"── {name}")
@@ -75,6 +76,7 @@ class TerminalView:
             self._line(f"[{note.title}] {note.text}", quiet=False)
         if lines := usage_lines(reply):
             self._line(lines)
+        self._release()
         self._flush()
         sys.stdout.write(self._cleaner.finish())
         sys.stdout.flush()
@@ -96,6 +98,7 @@ class TerminalView:
                 and begin <= MAX_BLOCK_CHARACTERS
                 and not _ends_in_code(raw(blocks[: place + 1]))
             ):
+                self._release()
                 self._put(mark, quiet=True)
 
     def _block(self, number: int, block: Block) -> None:
@@ -129,13 +132,8 @@ class TerminalView:
             if number != self._last:  # a text that goes on after another request's thinking
                 self._newline()
             self._last = number
-            fresh = self._keys[number].feed(text[done : max(0, MAX_BLOCK_CHARACTERS - begin)])
-            if quiet:
-                self._write(fresh)
-            else:
-                shown = (self._space + fresh).rstrip()
-                self._space = (self._space + fresh)[len(shown) :]
-                self._put(shown)
+            self._show = self._write if quiet else self._text
+            self._show(self._keys[number].feed(text[done : max(0, MAX_BLOCK_CHARACTERS - begin)]))
             if begin + len(text) > MAX_BLOCK_CHARACTERS >= begin + done:
                 self._write(" […] ")
         self._written[number] = begin + len(text)
@@ -146,9 +144,22 @@ class TerminalView:
         self._put(f"{text}\n", quiet=quiet)
 
     def _newline(self) -> None:
+        self._release()
         self._flush()
         if self._column:
             self._put("\n")
+
+    def _release(self) -> None:
+        """Write the end of the last block, which might have been the beginning of a credential."""
+        if held := self._keys[self._last].finish():
+            self._show(held)
+
+    def _text(self, text: str) -> None:
+        """Write text, without the white space at its end."""
+        text = self._space + text
+        shown = text.rstrip()
+        self._space = text[len(shown) :]
+        self._put(shown)
 
     def _flush(self) -> None:
         space, self._space = self._space, ""

@@ -17,7 +17,8 @@ from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
-from claude_nb.errors import InputError, redact
+from claude_nb.errors import InputError
+from claude_nb.redaction import redact, redacted
 from claude_nb.request import files
 from claude_nb.request.attachments import bounded, definitions, limits
 
@@ -75,10 +76,7 @@ def attach(value: Any, name: str) -> Attachment:
     """
     try:
         made = _made(value, name)
-        blocks = tuple(
-            block | {"text": redact(block["text"])} if block["type"] == "text" else block
-            for block in made.blocks
-        )
+        blocks = tuple(map(redacted, made.blocks))
         for block in blocks:
             limits.check_block(block, name)
     except InputError:

@@ -1,0 +1,85 @@
+"""What is looked at in each request and response of the network library.
+
+What a request sends as a credential is redacted from then on. A redirect to another server is not
+followed: it would get the prompt, and the headers that were meant for the first one.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from claude_nb.client.credentials import remember_address, remember_headers
+from claude_nb.errors import RequestError
+
+_MOST_REDIRECTS = 3
+"""Redirects within one server that are followed for a request."""
+
+_KEEPS_METHOD = (307, 308)
+"""The redirects that repeat a request as it was; with the others a POST becomes a GET."""
+
+_guarded: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+"""The copies of users' own clients. A copy must not go before the original: it would close the
+connections, which they share."""
+
+
+def guard(client: Any) -> None:
+    """Look at what a client of the network library sends and gets.
+
+    Args:
+        client: An ``httpx2.AsyncClient``.
+    """
+    hooks = client.event_hooks
+    client.event_hooks = {
+        "request": [*hooks["request"], _on_request],
+        "response": [_on_response, *hooks["response"]],
+    }
+    client.max_redirects = min(client.max_redirects, _MOST_REDIRECTS)
+
+
+def guarded_copy(client: Any) -> Any:
+    """A guarded copy of a user's client, which stays as it is; the two share their connections."""
+    if client.is_closed:
+        return client  # which says so
+    if client not in _guarded:
+        made = copy.copy(client)
+        guard(made)
+        _guarded[client] = made
+    return _guarded[client]
+
+
+async def _on_request(request: Any) -> None:
+    remember_headers(request.headers)
+    remember_address(str(request.url))
+
+
+async def _on_response(response: Any) -> None:
+    """Refuse a redirect to another server, or one that would send another request.
+
+    Raises:
+        RequestError: The response is one.
+    """
+    if not response.has_redirect_location:
+        return
+    request = response.request
+    here, there = request.url, request.url.join(response.headers["location"])
+    keeps = request.method in ("GET", "HEAD") or response.status_code in _KEEPS_METHOD
+    if keeps and here.origin == there.origin:
+        return
+    base = _address(there.copy_with(path=there.path.removesuffix(_endpoint(here.path))))
+    raise RequestError(
+        f"{_address(here)} redirects to {_address(there)}. Nothing was sent there.",
+        f"If that is the server that you want: %claude_nb connect {base}",
+        status=response.status_code,
+    )
+
+
+def _endpoint(path: str) -> str:
+    """What the SDK puts behind the address of a server: ``/v1/messages``."""
+    return path[max(path.find("/v1/"), 0) :]
+
+
+def _address(url: Any) -> str:
+    """An address without what may be secret in it."""
+    return str(url.copy_with(userinfo=b"", query=None, fragment=None)).rstrip("/")
