@@ -151,7 +151,11 @@ BEFORE_THE_STREAM = {
     "a redirect to another server": lasting(
         Raw([], 307, {"Location": "http://127.0.0.1:9/v1/messages"}), "failed"
     ),
-    "a redirect to itself": lasting(Raw([], 307, {"Location": "/v1/messages"}), "failed"),
+    "a redirect within the server": Fault(
+        Raw([], 307, {"Location": "/v1/messages"}),
+        Left("complete", "Hello world.", (HELLO,), 2),
+        (Stream(said("Hello world.")),),
+    ),
     "closed before an answer": passing(Raw([], end="drop"), DROPPED),
 }
 BEFORE_THE_TEXT = {

@@ -60,9 +60,11 @@ def remember_address(address: str) -> None:
     try:
         parts = urlsplit(address)
         found = [parts.password or parts.username or ""]
-    except ValueError:  # it is no address
-        return
-    found += [value for name, value in parse_qsl(parts.query) if _NAMED.search(name)]
+        found += [value for name, value in parse_qsl(parts.query) if _NAMED.search(name)]
+        parts.port  # noqa: B018 - it is read to be checked
+    except ValueError:  # as for a password with a slash in it, of which an error quotes a part
+        password = address.rpartition("@")[0].partition("//")[2].partition(":")[2]
+        found = [password, *re.split("[/?#]", password)]
     for value in found:
         remember(unquote(value))
         remember(value)

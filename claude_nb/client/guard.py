@@ -7,6 +7,7 @@ followed: it would get the prompt, and the headers that were meant for the first
 from __future__ import annotations
 
 import copy
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -24,16 +25,21 @@ _guarded: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 connections, which they share."""
 
 
-def guard(client: Any) -> None:
+_CONNECT = "%claude_nb connect {}"
+_OWN = "give your client base_url={!r}"
+
+
+def guard(client: Any, advice: str = _CONNECT) -> None:
     """Look at what a client of the network library sends and gets.
 
     Args:
         client: An ``httpx2.AsyncClient``.
+        advice: How another address is asked, with ``{}`` for that.
     """
     hooks = client.event_hooks
     client.event_hooks = {
         "request": [*hooks["request"], _on_request],
-        "response": [_on_response, *hooks["response"]],
+        "response": [partial(_on_response, advice), *hooks["response"]],
     }
     client.max_redirects = min(client.max_redirects, _MOST_REDIRECTS)
 
@@ -44,7 +50,7 @@ def guarded_copy(client: Any) -> Any:
         return client  # which says so
     if client not in _guarded:
         made = copy.copy(client)
-        guard(made)
+        guard(made, _OWN)
         _guarded[client] = made
     return _guarded[client]
 
@@ -54,7 +60,7 @@ async def _on_request(request: Any) -> None:
     remember_address(str(request.url))
 
 
-async def _on_response(response: Any) -> None:
+async def _on_response(advice: str, response: Any) -> None:
     """Refuse a redirect to another server, or one that would send another request.
 
     Raises:
@@ -70,7 +76,7 @@ async def _on_response(response: Any) -> None:
     base = _address(there.copy_with(path=there.path.removesuffix(_endpoint(here.path))))
     raise RequestError(
         f"{_address(here)} redirects to {_address(there)}. Nothing was sent there.",
-        f"If that is the server that you want: %claude_nb connect {base}",
+        f"If that is the server that you want: {advice.format(base)}",
         status=response.status_code,
     )
 

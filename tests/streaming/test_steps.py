@@ -110,15 +110,15 @@ def test_failures_and_seams_are_followed(api):
 
 def test_tool_input_is_what_came_until_it_is_whole(api):
     """Pieces of JSON are text; the input is there when the block ends."""
-    api.enqueue(Stream([start(), *tool_use('{"a": ', '"b', '"}'), *end("tool_use")]))
+    api.enqueue(Stream([start(), *tool_use('{"a": ', '"x', '"}'), *end("tool_use")]))
     seen = []
     for _, made, _ in walk(ask()):
         if made and made["content"]:
             call = made["content"][0]
             seen.append((call.get("partial_json"), call["input"]))
     assert seen[0] == (None, {})
-    assert seen[1:4] == [('{"a": ', {}), ('{"a": "b', {}), ('{"a": "b"}', {})]
-    assert seen[-1] == (None, {"a": "b"})
+    assert seen[1:4] == [('{"a": ', {}), ('{"a": "x', {}), ('{"a": "x"}', {})]
+    assert seen[-1] == (None, {"a": "x"})
 
 
 def test_each_block_has_its_lane(api):
