@@ -148,7 +148,7 @@ def markdown(progress: Progress) -> str:
 def _block(block: Block) -> str:
     if block.type in TOOL_CALLS:
         outcome = _escape(clean(redact(labels.call_outcome(block))))
-        head = f"**{_escape(clean(brief(block.name)))}**{outcome}"
+        head = f"**{_escape(clean(redact(brief(block.name))))}**{outcome}"
         answers = (answer[: tool_results.SHOWN] for answer in tool_results.texts(block.run))
         texts = [block.text[:MAX_BLOCK_CHARACTERS], *answers]
         return "\n\n".join([head, *map(fenced, texts, ("json", *[""] * len(texts)))])

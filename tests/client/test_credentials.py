@@ -262,7 +262,7 @@ def test_a_proxy_s_address_that_is_none_is_not_quoted(server, monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", f"http://me:{SECRET}/1@127.0.0.1:9")
 
     with pytest.raises(InputError) as raised:
-        claude_nb.ask("Hello", show=False)
+        Connection().client()
 
     assert SECRET not in "".join(traceback.format_exception(raised.value))
     del raised
