@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import claude_nb
+from claude_nb.conversation import export, outline
 from claude_nb.errors import ClaudeError
 from claude_nb.recording.recording import Recording
 from claude_nb.redaction import (
@@ -27,7 +28,8 @@ from claude_nb.redaction import (
 )
 from claude_nb.simulator import Stream
 from claude_nb.streaming.steps import Steps
-from tests.played import end, start, text, thinking, tool_use
+from claude_nb.views.confirmation import by_input
+from tests.played import end, said, start, text, thinking, tool_use
 from tests.views.test_frames import applied, play
 
 KEY = "sk-" + "ant-api03-0123456789"
@@ -267,3 +269,32 @@ def test_a_stream_that_breaks_off_in_a_credential_shows_nothing_of_it(api):
         claude_nb.ask("Hello", show=False)
 
     assert "gatew" not in str(raised.value.reply._repr_mimebundle_())
+
+
+def test_nothing_that_lists_conversations_and_replies_shows_a_credential(api, capsys):
+    """The outline, the exports and comparisons; the prompt is sent as it is."""
+    remember(TOKEN)
+    prompt = f"What is {TOKEN}?"
+    api.enqueue(*[Stream(said(f"It is {TOKEN}."))] * 3)
+
+    talk = claude_nb.Conversation("talk")
+    talk.ask(prompt, show=False)
+    compared = claude_nb.compare(prompt, model=["claude-opus-5-5", "claude-haiku-4-5"])
+
+    exported = [form(talk) for form in export.FORMS.values()]
+    shown = [*exported, outline.tree(talk), str(compared._repr_mimebundle_()), repr(compared)]
+    assert [text for text in shown if TOKEN in text] == []
+    assert TOKEN not in str(capsys.readouterr())
+    assert api.requests[0].body["messages"][0]["content"] == prompt
+
+
+def test_who_is_asked_about_a_call_sees_no_credential(monkeypatch):
+    """In a terminal, whose lines may be saved."""
+    remember(TOKEN)
+    asked = []
+    monkeypatch.setattr("builtins.input", lambda line: asked.append(line) or "y")
+    (call,) = play([[start(), *tool_use(f'{{"a": "{TOKEN}"}}')]])[3].tool_calls
+
+    assert by_input(call)
+    assert REDACTED in asked[0]
+    assert TOKEN not in asked[0]

@@ -12,7 +12,7 @@ from claude_nb.client.output import Output
 from claude_nb.cost.models import facts
 from claude_nb.cost.usage import Usage, known
 from claude_nb.errors import InputError
-from claude_nb.redaction import redact
+from claude_nb.redaction import redact, redact_error
 from claude_nb.render.table import import_pandas
 
 _CUT = {
@@ -219,7 +219,7 @@ def _inner(error: Any) -> dict[str, Any]:
 def _error(error: Any) -> str:
     found = _inner(error)
     text = ": ".join(str(found[name]) for name in ("type", "message") if found.get(name))
-    return redact(text)[:500] or "the server did not say why"
+    return redact_error(text)[:500] or "the server did not say why"
 
 
 def frame(results: Results, index: Any, *, typed: bool) -> Any:

@@ -21,6 +21,7 @@ from typing import Any
 from uuid import uuid4
 
 from claude_nb.errors import InputError
+from claude_nb.redaction import redact
 from claude_nb.request.place import Place
 from claude_nb.request.request import Request, TurnId
 from claude_nb.request.system import System
@@ -404,8 +405,8 @@ def label(exchange: Exchange) -> str:
 
 
 def first_words(text: str, width: int) -> str:
-    """The beginning of a text, in one line of at most ``width`` characters."""
-    line = " ".join(text[: 4 * width].split())
+    """The beginning of a text, in one line of at most ``width`` characters, without credentials."""
+    line = " ".join(redact(text[: 4 * width]).split())
     return line if len(line) <= width else line[: width - 1] + "…"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import signal
 import threading
 import time
@@ -15,9 +16,13 @@ from PIL import Image
 
 import claude_nb
 from claude_nb import ClaudeError, Conversation, Tools
+from claude_nb.asking import asking
+from claude_nb.client.connection import Connection
 from claude_nb.cost.models import facts
 from claude_nb.errors import StoppedError
+from claude_nb.redaction import remember
 from claude_nb.request.attachments.attachment import attach
+from claude_nb.session.session import Session
 from claude_nb.simulator import Stream
 from claude_nb.streaming.events import ToolAsked, ToolRan, ToolStarted
 from claude_nb.tools.results import MAX_RESULT
@@ -195,6 +200,69 @@ def test_keys_in_a_result_are_redacted(api):
         return [{"type": "text", "text": leak()}]
 
     assert list(map(told, ran(run(api, leak, leak_block)))) == ["sk-ant-…"] * 2
+
+
+SECRET = "my-gateway-secret"
+
+
+def test_credentials_in_what_a_function_raises_are_redacted(api, monkeypatch):
+    """Before the model and the user see them: in the message, the traceback and the note."""
+    monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", SECRET)
+
+    class LeakError(Exception):
+        pass
+
+    async def fail_too() -> str:
+        raise KeyError(SECRET)
+
+    def fail() -> str:
+        raise ValueError(f"at https://me:{SECRET}@host") from LeakError(f"Bearer {SECRET}")
+
+    reply = run(api, fail, fail_too)
+
+    assert [result.is_error for result in ran(reply)] == [True, True]
+    assert SECRET not in str(ran(reply))
+    assert SECRET not in str(api.requests[-1].body)
+    assert "[redacted]" in told(ran(reply)[0])
+
+
+def test_a_connected_server_gets_no_credential_from_a_function(api, monkeypatch):
+    """It is to have nothing of the environment: neither what is returned nor what is raised."""
+    monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", SECRET)
+    session = Session()
+    session.connect(Connection(api.base_url))
+    monkeypatch.setattr(asking, "session", session)
+
+    def give() -> dict:
+        return dict(os.environ)
+
+    def give_blocks() -> list[dict]:
+        source = {"type": "text", "media_type": "text/plain", "data": SECRET}
+        return [{"type": "text", "text": SECRET}, {"type": "document", "source": source}]
+
+    def fail() -> str:
+        raise RuntimeError(f"{os.environ!r}")
+
+    run(api, give, give_blocks, fail)
+
+    assert api.requests[-1].body["messages"][-1]["content"][0]["type"] == "tool_result"
+    assert SECRET not in str(api.requests[-1].body)
+
+
+def test_credentials_in_the_input_of_a_call_are_redacted_where_it_is_refused(api):
+    """The error repeats the input, and the name of a tool that is not there."""
+    remember(SECRET)
+    broken = tool_use(f'{{"a": "{SECRET}', name="give")
+    unknown = tool_use("{}", index=1, call="toolu_2", name=SECRET)
+    api.enqueue(Stream([start(), *broken, *unknown, *end("tool_use")]), ANSWER)
+
+    def give(a: str) -> str:
+        return a
+
+    reply = claude_nb.ask("Go.", tools=[give], show=False)
+
+    assert SECRET not in str(ran(reply))
+    assert SECRET not in str(reply._repr_mimebundle_())
 
 
 def test_time_that_is_up_breaks_off_a_function_on_the_main_thread(api):
