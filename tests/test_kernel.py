@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from claude_nb.simulator import Raw, Stream
+from claude_nb.simulator import Error, Raw, Stream
 from tests.played import said, start, text
 
 pytestmark = pytest.mark.kernel
@@ -310,3 +310,22 @@ def test_a_reply_that_is_shown_on_request_is_shown_in_full(kernel, simulator, sa
         assert kernel.run(later)["status"] == "ok"
 
     assert "<strong>Hello</strong>" in kernel.last_shown()["data"]["text/html"]
+
+
+def test_a_credential_is_in_no_output(kernel, simulator):
+    """With a blank at its end it is sent without; what quotes it, is saved without it."""
+    secret = "my-gateway-secret"
+    simulator.enqueue(
+        Error(401, "authentication_error", f"Bad key: {secret}"), Stream(said("It is ", *secret))
+    )
+    kernel.run(f'import os; os.environ["ANTHROPIC_AUTH_TOKEN"] = "{secret} "')
+    kernel.run('del os.environ["ANTHROPIC_API_KEY"]')
+
+    seen = [kernel.run("%%claude\nHello"), kernel.shown]
+    seen += [kernel.run(f"%%claude\nWhat is {secret}?"), kernel.shown]
+
+    assert [item["status"] for item in seen[::2]] == ["error", "ok"]
+    assert "[redacted]" in str(seen[1])
+    assert "[redacted]" in str(seen[3])
+    assert secret not in str(seen)
+    assert sent(simulator) == f"What is {secret}?"

@@ -279,7 +279,7 @@ def test_nothing_that_lists_conversations_and_replies_shows_a_credential(api, ca
 
     talk = claude_nb.Conversation("talk")
     talk.ask(prompt, show=False)
-    compared = claude_nb.compare(prompt, model=["claude-opus-5-5", "claude-haiku-4-5"])
+    compared = claude_nb.compare(prompt, models=["claude-opus-5-5", "claude-haiku-4-5"])
 
     exported = [form(talk) for form in export.FORMS.values()]
     shown = [*exported, outline.tree(talk), str(compared._repr_mimebundle_()), repr(compared)]
