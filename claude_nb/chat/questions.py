@@ -13,6 +13,7 @@ from claude_nb.asking.question import Question
 from claude_nb.chat.page import Page
 from claude_nb.chat.transcript import ChatTurn, LiveTurn, Transcript
 from claude_nb.errors import ClaudeError
+from claude_nb.redaction import redact_error
 from claude_nb.render import chat as render
 from claude_nb.render import html, saved_output
 from claude_nb.reply import Reply
@@ -109,7 +110,7 @@ class Questions:
                 self.send(live)
             except Exception as error:  # noqa: BLE001 - the page is the only one to tell
                 bug = "" if isinstance(error, ClaudeError) else f"{type(error).__name__}: "
-                self.page.post(protocol.refused(live.turn.prompt, f"{bug}{error}"))
+                self.page.post(protocol.refused(live.turn.prompt, redact_error(f"{bug}{error}")))
 
         # Not on the thread of the page's messages: to count what a budget allows takes a while.
         threading.Thread(target=send, daemon=True).start()

@@ -32,7 +32,7 @@ def remember_environment(variables: Iterable[tuple[str, str]]) -> None:
             remember_headers(custom_headers(value))
         elif "://" in value:
             remember_address(value)
-        elif _NAMED.search(name.replace("_", "-")):
+        elif _NAMED.search(name.replace("_", "-")) and not name.upper().endswith("_FILE"):
             remember(value)
 
 

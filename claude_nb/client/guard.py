@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from functools import partial
+from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -23,6 +24,8 @@ _KEEPS_METHOD = (307, 308)
 _guarded: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 """The copies of users' own clients. A copy must not go before the original: it would close the
 connections, which they share."""
+
+_copying = Lock()
 
 
 _CONNECT = "%claude_nb connect {}"
@@ -46,13 +49,13 @@ def guard(client: Any, advice: str = _CONNECT) -> None:
 
 def guarded_copy(client: Any) -> Any:
     """A guarded copy of a user's client, which stays as it is; the two share their connections."""
-    if client.is_closed:
-        return client  # which says so
-    if client not in _guarded:
-        made = copy.copy(client)
+    with _copying:
+        if client not in _guarded:
+            _guarded[client] = copy.copy(client)
+        made = _guarded[client]
+        vars(made).update(vars(client))  # what was changed since, and whether it was closed
         guard(made, _OWN)
-        _guarded[client] = made
-    return _guarded[client]
+        return made
 
 
 async def _on_request(request: Any) -> None:

@@ -143,6 +143,16 @@ def test_the_user_s_own_client_stays_as_it_is(asked, other, own):
     assert own._client.event_hooks == {"request": [], "response": []}
 
 
+def test_what_is_changed_in_the_user_s_own_client_holds_for_the_next_request(asked, own):
+    """Its headers, for example, however they are set."""
+    claude_nb.ask("Hello", show=False, client=own)
+    own._client.headers = {"X-Mine": "changed"}
+
+    claude_nb.ask("Hello", show=False, client=own)
+
+    assert ["x-mine" in sent.headers for sent in asked.received] == [False, True]
+
+
 def test_a_redirect_without_encryption_is_another_server(asked, other):
     """So is one with it, where the request went without; the address is told."""
     asked.answer = redirect(308, asked.url.replace("http", "https"))
