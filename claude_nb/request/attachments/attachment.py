@@ -76,7 +76,10 @@ def attach(value: Any, name: str) -> Attachment:
     """
     try:
         made = _made(value, name)
-        blocks = tuple(map(redacted, made.blocks))
+        blocks = tuple(
+            block | {"text": redact(block["text"])} if block["type"] == "text" else redacted(block)
+            for block in made.blocks
+        )
         for block in blocks:
             limits.check_block(block, name)
     except InputError:
