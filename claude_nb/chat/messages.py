@@ -146,11 +146,6 @@ class Messages:
         """The page can show the chat over its saved form, which may be put there."""
         self.page.cover()
 
-    def on_saved(self, _content: Content) -> Content:
-        """Answer with the saved form, for a page that was loaded anew."""
-        data, metadata = self.page.saved()
-        return {"data": data, "metadata": metadata}
-
 
 def _picked(content: Content) -> dict[str, str | None]:
     """The model and effort that a question of the page names.

@@ -18,11 +18,19 @@ class BatchView:
 
     Args:
         look: Returns the batch as it is at the moment, and the output's metadata.
+        live: Returns whether a page is there that can keep outputs up to date.
         show: Whether to show it at all.
     """
 
-    def __init__(self, look: Callable[[], tuple[Picture, dict[str, Any]]], *, show: bool) -> None:
+    def __init__(
+        self,
+        look: Callable[[], tuple[Picture, dict[str, Any]]],
+        live: Callable[[], bool],
+        *,
+        show: bool,
+    ) -> None:
         self._look = look
+        self._live = live
         self._show = show
         self._execution = 0  # the newest that shows it
         self._outputs: list[DisplayedOutput] = []
@@ -42,8 +50,15 @@ class BatchView:
         """Show it in the output of the cell that runs now, too."""
         self._last = None
         if self._show and (self._execution != execution() or not self._outputs):
-            self._outputs.append(DisplayedOutput())
+            self._outputs.append(self._output())
             self._execution = execution()
+
+    def _output(self) -> DisplayedOutput:
+        if not self._live():
+            return DisplayedOutput()
+        from claude_nb.views.synced_output import SyncedOutput
+
+        return SyncedOutput()
 
     def draw(self, *, whole: bool = False) -> None:
         """Draw it where it was shown last, if it has changed.
@@ -61,9 +76,10 @@ class BatchView:
         if whole:
             brief = batch.mimebundle(replace(picture, spent=(), failed=(), more=0))
             for output in self._outputs[:-1]:
-                output.show(brief, metadata)
+                output.settle(brief, metadata)
         if self._outputs and (whole or data != self._last):
-            self._outputs[-1].show(data, metadata)
+            newest = self._outputs[-1]
+            (newest.settle if whole else newest.show)(data, metadata)
         self._last = data
 
     def leave(self) -> None:

@@ -109,7 +109,7 @@ class _UpdatingColumns(Columns):
     def end(self) -> None:
         if self._page is not None:
             sides = self.sides()
-            self._page.output.show(render.mimebundle(sides), render.metadata(sides))
+            self._page.output.settle(render.mimebundle(sides), render.metadata(sides))
 
 
 KINDS = {"live": _LiveColumns, "updating": _UpdatingColumns, "terminal": Columns}

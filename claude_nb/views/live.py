@@ -16,8 +16,8 @@ from claude_nb.render.html import Drawn, Rendered
 from claude_nb.reply import Reply
 from claude_nb.streaming.block import Block
 from claude_nb.views.confirmation import by_input
-from claude_nb.views.displayed_output import DisplayedOutput
 from claude_nb.views.frames import FramesView
+from claude_nb.views.synced_output import SyncedOutput
 from claude_nb.views.widget import PageWidget, source, style
 
 
@@ -97,7 +97,7 @@ class LiveOutput(PageWidget):
         self.views: list[LiveView] = []
         self._settled = False
         self._gone = False
-        self._output = DisplayedOutput()
+        self._output = SyncedOutput()
         super().__init__(columns=columns, kernel_id=_kernel_id() if interrupts else "")
         self._output.show(self.bundle("Claude is answering…"))
 
@@ -125,7 +125,7 @@ class LiveOutput(PageWidget):
     def settle(self, bundle: dict[str, str], metadata: dict[str, Any]) -> None:
         """Replace the widget with what is saved; it closes when the page has removed it."""
         self._settled = True
-        self._output.show(bundle, metadata)
+        self._output.settle(bundle, metadata)
         if self._gone:
             self.close()
 

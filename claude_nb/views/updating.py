@@ -37,6 +37,6 @@ class UpdatingView:
 
     def settle(self, reply: Reply) -> None:
         """Replace the page with what is saved: three forms and the record."""
-        self.output.show(
+        self.output.settle(
             saved_output.mimebundle(reply), saved_output.metadata(reply, reply.request)
         )

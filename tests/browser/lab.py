@@ -380,9 +380,11 @@ class NotebookPage:
     def reload(self) -> None:
         """Load the page anew; the kernel goes on."""
         # A notebook with unsaved changes asks before it goes; here the answer is always yes.
-        self.page.once("dialog", lambda dialog: dialog.accept())
+        accept = lambda dialog: dialog.accept()  # noqa: E731
+        self.page.on("dialog", accept)
         self.page.reload()
         self._wait_until_open()
+        self.page.remove_listener("dialog", accept)
 
     def theme(self, name: Literal["light", "dark"]) -> None:
         """Switch the theme, and wait until the page wears it."""
