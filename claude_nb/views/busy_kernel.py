@@ -44,7 +44,7 @@ class BusyKernel:
         if kernel._main_asyncio_lock.locked():  # noqa: SLF001 - a cell is running
             try:
                 handled = await self._handle(frames)
-            except Exception:  # noqa: BLE001 - whatever it is, the kernel can wait for the cell
+            except Exception:
                 kernel.log.warning("claude_nb leaves a message to the kernel", exc_info=True)
         if not handled:
             await kernel.shell_channel_thread_main(frames)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import traitlets
 
@@ -19,6 +21,9 @@ from claude_nb.views.confirmation import by_input
 from claude_nb.views.frames import FramesView
 from claude_nb.views.synced_output import SyncedOutput
 from claude_nb.views.widget import PageWidget, source, style
+
+_OPEN = 8
+"""Settled outputs whose widget a page may still show; of a page that was closed, nobody says so."""
 
 
 class LiveView(FramesView):
@@ -85,6 +90,7 @@ class LiveOutput(PageWidget):
     columns = traitlets.Int(1).tag(sync=True)
     answered = False
     """Whether a front end has answered a widget in this process."""
+    _unclosed: ClassVar[deque[LiveOutput]] = deque()
 
     def __init__(
         self,
@@ -96,7 +102,7 @@ class LiveOutput(PageWidget):
         self._stop = stop
         self.views: list[LiveView] = []
         self._settled = False
-        self._gone = False
+        self._pages: set[object] | None = None  # that show it; None before the first
         self._output = SyncedOutput()
         super().__init__(columns=columns, kernel_id=_kernel_id() if interrupts else "")
         self._output.show(self.bundle("Claude is answering…"))
@@ -123,11 +129,15 @@ class LiveOutput(PageWidget):
         return Drawn(opened, rendered)
 
     def settle(self, bundle: dict[str, str], metadata: dict[str, Any]) -> None:
-        """Replace the widget with what is saved; it closes when the page has removed it."""
+        """Replace the widget with what is saved; it closes when the pages have removed it."""
         self._settled = True
         self._output.settle(bundle, metadata)
-        if self._gone:
+        if self._pages == set():
             self.close()
+            return
+        self._unclosed.append(self)
+        while len(self._unclosed) > _OPEN:
+            self._unclosed.popleft().close()
 
     def whole(self) -> dict[str, object]:
         """Everything shown so far, of each reply."""
@@ -138,10 +148,12 @@ class LiveOutput(PageWidget):
     def receive(self, content: dict[str, Any], _buffers: Sequence[Any]) -> None:
         """Handle a message from the page, or let the replies that it is about do so."""
         LiveOutput.answered = True
-        op = content.get("op")
-        if op == "gone":
-            self._gone = True
-            if self._settled:
+        op, page = content.get("op"), content.get("page")
+        if op == "shown":
+            self._pages = (self._pages or set()) | {page}
+        elif op == "gone":
+            self._pages = (self._pages or set()) - {page}
+            if self._settled and not self._pages:
                 self.close()
         elif op is not None:
             column = content.get("column")
@@ -158,6 +170,8 @@ class LiveOutput(PageWidget):
 
     def close(self) -> None:
         """Close the widget, and what it has of layout."""
+        with suppress(ValueError):
+            self._unclosed.remove(self)
         super().close()
         self.layout.close()
 

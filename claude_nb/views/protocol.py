@@ -34,13 +34,14 @@ page that is opened later. The operations:
 If ``columns`` in the model's state is more than 1, that many replies are side by side, each with
 its own frames: a message about one of them carries its ``column``, from 0, in both directions. The
 state ``snapshot`` is then ``{"columns": [...]}``, a snapshot of each. A ``stop`` without a column
-stops all of them; ``resync`` and ``gone`` are about all of them, too.
+stops all of them; ``resync``, ``shown`` and ``gone`` are about all of them, too.
 
 Page to kernel: ``{"op": "stop", "n": n}`` stop the reply; ``{"op": "resync"}`` send everything;
 ``{"op": "fold", "pane": i, "open": bool}`` the reader opened or folded a pane;
 ``{"op": "asked", "call": id}`` the page shows the question of ``confirm`` about that call, and
 ``{"op": "confirm", "call": id, "allow": bool}`` is its answer;
-``{"op": "gone"}`` the page no longer shows the widget, as when the saved output replaced it.
+``{"op": "shown", "page": p}`` this page, of a random number, shows the widget;
+``{"op": "gone", "page": p}`` it no longer does, as when the saved output replaced it.
 
 A chat (``chat.js``)
 ====================

@@ -11,6 +11,7 @@ class Model {
   constructor(model) {
     this.model = model;
     this.views = new Set();
+    this.page = Math.random(); // stands for this page among those that show the output
     this.replies = Array.from({ length: model.get("columns") }, (_, column) => {
       return new Reply(() => this.resync(), (question) => this.asked(column, question));
     });
@@ -222,11 +223,12 @@ export default () => {
     },
     render({ model, el }) {
       const view = new View(shared, el);
+      if (!shared.views.size) model.send({ op: "shown", page: shared.page });
       shared.views.add(view);
       return () => {
         view.close();
         shared.views.delete(view);
-        if (!shared.views.size) model.send({ op: "gone" });
+        if (!shared.views.size) model.send({ op: "gone", page: shared.page });
       };
     },
   };

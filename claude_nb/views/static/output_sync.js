@@ -61,10 +61,9 @@ class OutputSync {
       this.given.set(id, answer.given);
       if (answer.output) {
         for (const put of this.placesOf(output)) put(answer);
-        output = { id };
-      } else {
-        await new Promise((resolve) => setTimeout(resolve, UPDATED));
+        break;
       }
+      await new Promise((resolve) => setTimeout(resolve, UPDATED));
     }
     this.checking.delete(id);
   }
