@@ -1,0 +1,87 @@
+"""What a page that is loaded asks is answered while a cell runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from claude_nb.simulator import Stream
+from tests.played import start, text
+
+pytestmark = pytest.mark.kernel
+
+
+@pytest.fixture
+def running(kernel, simulator):
+    """A cell whose reply does not end."""
+    simulator.enqueue(Stream([start(), *text("First words")[:-1]], end="hang"))
+    kernel.start("%%claude\nhello", cell="a")
+    opened = None
+    while True:
+        message = kernel.client.get_iopub_msg(timeout=20)
+        if message["msg_type"] == "comm_open":
+            opened = message["content"]
+        elif "First words" in str(message["content"]):
+            break
+    yield kernel, opened["comm_id"]
+    kernel.manager.interrupt_kernel()
+    assert kernel.finish()["ename"] == "StoppedError"
+
+
+def send(kernel, kind, content, **metadata):
+    """Send a message as a page does that has no subshell yet."""
+    message = kernel.client.session.msg(kind, content, metadata=metadata)
+    kernel.client.shell_channel.send(message)
+    return message["header"]["msg_id"]
+
+
+def published(kernel, is_it):
+    """The first message that the kernel publishes and that is it."""
+    while not is_it(message := kernel.client.get_iopub_msg(timeout=20)):
+        pass
+    return message
+
+
+@pytest.mark.parametrize("kind", ["kernel_info", "comm_info"])
+def test_who_the_kernel_is(running, kind):
+    """With the status messages by which a page knows that this is all."""
+    kernel, _ = running
+    asked = send(kernel, f"{kind}_request", {})
+    reply = kernel.client.get_shell_msg(timeout=20)
+    assert (reply["msg_type"], reply["content"]["status"]) == (f"{kind}_reply", "ok")
+    assert reply["parent_header"]["msg_id"] == asked
+    for state in ("busy", "idle"):
+        status = published(kernel, lambda m: m["parent_header"].get("msg_id") == asked)
+        assert status["content"] == {"execution_state": state}
+
+
+def test_the_state_of_all_widgets(running):
+    """In it is what the reply shows so far."""
+    kernel, widget = running
+    opened = {"comm_id": "control", "target_name": "jupyter.widget.control", "data": {}}
+    send(kernel, "comm_open", opened, version="1.0.0")
+    send(kernel, "comm_msg", {"comm_id": "control", "data": {"method": "request_states"}})
+    answer = published(kernel, lambda m: m["content"].get("comm_id") == "control")
+    state = answer["content"]["data"]["states"][widget]["state"]
+    assert "First words" in str(state["snapshot"])
+
+
+def test_a_message_to_a_widget(running):
+    """Before a page has a subshell it is heard as well, and in ipykernel before 7.4."""
+    kernel, widget = running
+    data = {"method": "custom", "content": {"op": "resync"}}
+    send(kernel, "comm_msg", {"comm_id": widget, "data": data})
+    answer = published(kernel, lambda m: "reset" in str(m["content"].get("data")))
+    assert answer["content"]["comm_id"] == widget
+
+
+def test_others_wait_for_the_cell(kernel, simulator):
+    """What is no question of a page is done in its turn, and nothing is done twice."""
+    simulator.enqueue(Stream([start(), *text("First words")[:-1]], end="hang"))
+    kernel.start("%%claude\nhello", cell="a")
+    published(kernel, lambda m: "First words" in str(m["content"]))
+    first = kernel.asked
+    completion = send(kernel, "complete_request", {"code": "impor", "cursor_pos": 5})
+    info = send(kernel, "kernel_info_request", {})
+    kernel.client.control_channel.send(kernel.client.session.msg("interrupt_request", {}))
+    replies = [kernel.client.get_shell_msg(timeout=20)["parent_header"]["msg_id"] for _ in range(3)]
+    assert replies == [info, first, completion]
