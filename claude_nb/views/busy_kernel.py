@@ -32,7 +32,7 @@ class BusyKernel:
     def reach(self, comm: Any) -> None:
         """From now on, let pages reach the widget that has this comm."""
         self._comms.add(comm)
-        kernel = getattr(shell(), "kernel", None)
+        kernel: Any = getattr(shell(), "kernel", None)
         thread = getattr(kernel, "shell_channel_thread", None)  # ipykernel 7 has it
         if thread is not None and self._kernel is None:
             self._kernel = kernel
@@ -68,7 +68,7 @@ class BusyKernel:
             kernel._publish_status("busy", "shell")  # noqa: SLF001 - with the cell
             return True
         if kind == "comm_open":
-            is_control = content["target_name"] == _CONTROL
+            is_control: bool = content["target_name"] == _CONTROL
             if is_control:
                 handler(None, identities, message)
             return is_control
