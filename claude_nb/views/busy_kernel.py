@@ -3,7 +3,7 @@
 A page that is loaded asks who the kernel is, then for the state of all widgets; until it is
 answered it shows none, and drops what the kernel sends. ipykernel answers on the main thread, which
 is busy until the cell ends. There it also handles what a page sends to a widget before it has a
-subshell for that, or where it uses none.
+subshell for that, or where it uses none. These messages are taken before ipykernel has them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import contextvars
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from weakref import WeakSet
+
+from ipywidgets import Widget
 
 from claude_nb.request.place import shell
 
@@ -26,6 +28,7 @@ class BusyKernel:
 
     def __init__(self) -> None:
         self._comms: WeakSet[Any] = WeakSet()
+        self._control_comms: set[str] = set()
         self._kernel: Any = None
         self._worker = ThreadPoolExecutor(1, "claude_nb messages")
 
@@ -55,34 +58,55 @@ class BusyKernel:
         identities, rest = kernel.session.feed_identities(frames, copy=False)
         message = kernel.session.deserialize(rest, content=False, copy=False)
         kind = message["header"]["msg_type"]
-        if message["header"].get("subshell_id") is not None:
-            return False
-        if kind not in (*_REQUESTS, "comm_open", "comm_msg"):
-            return False
-        content = message["content"] = kernel.session.unpack(message["content"])
-        handler = kernel.shell_handlers[kind]
-        if kind in _REQUESTS:
+        has_subshell = message["header"].get("subshell_id") is not None
+        if kind in _REQUESTS and not has_subshell:
+            message["content"] = kernel.session.unpack(message["content"])
             kernel._publish_status("busy", "shell", parent=message)  # noqa: SLF001
-            await handler(kernel.shell_stream, identities, message)
+            await kernel.shell_handlers[kind](kernel.shell_stream, identities, message)
             kernel._publish_status("idle", "shell", parent=message)  # noqa: SLF001
             kernel._publish_status("busy", "shell")  # noqa: SLF001 - with the cell
             return True
-        if kind == "comm_open":
-            is_control: bool = content["target_name"] == _CONTROL
-            if is_control:
-                handler(None, identities, message)
-            return is_control
-        comm = kernel.comm_manager.comms.get(content["comm_id"])
-        if comm not in self._comms and getattr(comm, "target_name", "") != _CONTROL:
+        if kind not in ("comm_open", "comm_msg"):
+            return False
+        content = message["content"] = kernel.session.unpack(message["content"])
+        if not self._takes(content, has_subshell=has_subshell):
             return False
 
         def handle() -> None:
             kernel.set_parent(identities, message)
-            handler(None, identities, message)
+            if content["comm_id"] in self._control_comms and kind == "comm_msg":
+                # ipywidgets answers the page that was loaded last, whichever asks.
+                comm = kernel.comm_manager.comms[content["comm_id"]]
+                Widget._control_comm = comm  # noqa: SLF001
+            kernel.shell_handlers[kind](None, identities, message)
+            if _method(content) == "update":  # the page waits for it, with the next change
+                kernel._publish_status("idle", "shell", parent=message)  # noqa: SLF001
 
         loop, context = asyncio.get_running_loop(), contextvars.copy_context()
         await loop.run_in_executor(self._worker, context.run, handle)
         return True
+
+    def _takes(self, content: dict[str, Any], *, has_subshell: bool) -> bool:
+        """Whether to handle a message to a comm, on a thread for that.
+
+        A subshell would do for a message to a widget of ours, but with its status messages the
+        page would show that the kernel is idle, while the cell runs.
+        """
+        comm_id, method = content["comm_id"], _method(content)
+        comm = self._kernel.comm_manager.comms.get(comm_id)
+        if comm in self._comms and method == "custom":
+            return True
+        if has_subshell:
+            return False
+        if _CONTROL in (content.get("target_name"), getattr(comm, "target_name", "")):
+            self._control_comms.add(comm_id)
+        return comm_id in self._control_comms or comm in self._comms or method == "request_state"
+
+
+def _method(content: dict[str, Any]) -> object:
+    """What a message to a widget is about."""
+    data = content.get("data")
+    return data.get("method") if isinstance(data, dict) else None
 
 
 busy_kernel = BusyKernel()

@@ -23,7 +23,7 @@ from claude_nb.views.synced_output import SyncedOutput
 from claude_nb.views.widget import PageWidget, source, style
 
 _OPEN = 8
-"""Settled outputs whose widget a page may still show; of a page that was closed, nobody says so."""
+"""Settled outputs that a page may still show: one that is closed does not say that it is gone."""
 
 
 class LiveView(FramesView):
@@ -102,7 +102,8 @@ class LiveOutput(PageWidget):
         self._stop = stop
         self.views: list[LiveView] = []
         self._settled = False
-        self._pages: set[object] | None = None  # that show it; None before the first
+        self._gone = False
+        self._later: set[object] = set()  # pages that show it and were loaded since
         self._output = SyncedOutput()
         super().__init__(columns=columns, kernel_id=_kernel_id() if interrupts else "")
         self._output.show(self.bundle("Claude is answering…"))
@@ -132,12 +133,15 @@ class LiveOutput(PageWidget):
         """Replace the widget with what is saved; it closes when the pages have removed it."""
         self._settled = True
         self._output.settle(bundle, metadata)
-        if self._pages == set():
+        if self._is_over():
             self.close()
             return
         self._unclosed.append(self)
         while len(self._unclosed) > _OPEN:
             self._unclosed.popleft().close()
+
+    def _is_over(self) -> bool:
+        return self._settled and self._gone and not self._later
 
     def whole(self) -> dict[str, object]:
         """Everything shown so far, of each reply."""
@@ -150,10 +154,11 @@ class LiveOutput(PageWidget):
         LiveOutput.answered = True
         op, page = content.get("op"), content.get("page")
         if op == "shown":
-            self._pages = (self._pages or set()) | {page}
+            self._later.add(page)
         elif op == "gone":
-            self._pages = (self._pages or set()) - {page}
-            if self._settled and not self._pages:
+            self._gone = True
+            self._later.discard(page)
+            if self._is_over():
                 self.close()
         elif op is not None:
             column = content.get("column")

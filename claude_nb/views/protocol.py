@@ -40,8 +40,8 @@ Page to kernel: ``{"op": "stop", "n": n}`` stop the reply; ``{"op": "resync"}`` 
 ``{"op": "fold", "pane": i, "open": bool}`` the reader opened or folded a pane;
 ``{"op": "asked", "call": id}`` the page shows the question of ``confirm`` about that call, and
 ``{"op": "confirm", "call": id, "allow": bool}`` is its answer;
-``{"op": "shown", "page": p}`` this page, of a random number, shows the widget;
-``{"op": "gone", "page": p}`` it no longer does, as when the saved output replaced it.
+``{"op": "gone", "page": p}`` the page no longer shows the widget, as when the saved output replaced
+it, and ``{"op": "shown", "page": p}`` a page that was loaded later does; ``p`` is a random number.
 
 A chat (``chat.js``)
 ====================

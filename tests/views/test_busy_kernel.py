@@ -55,14 +55,22 @@ def test_who_the_kernel_is(running, kind):
 
 
 def test_the_state_of_all_widgets(running):
-    """In it is what the reply shows so far."""
+    """In it is what the reply shows so far; of two pages that are loaded each is answered."""
     kernel, widget = running
-    opened = {"comm_id": "control", "target_name": "jupyter.widget.control", "data": {}}
-    send(kernel, "comm_open", opened, {"version": "1.0.0"})
-    send(kernel, "comm_msg", {"comm_id": "control", "data": {"method": "request_states"}})
-    answer = published(kernel, lambda m: m["content"].get("comm_id") == "control")
-    state = answer["content"]["data"]["states"][widget]["state"]
-    assert "First words" in str(state["snapshot"])
+    pages = ("first", "second")
+    for page in pages:
+        opened = {"comm_id": page, "target_name": "jupyter.widget.control", "data": {}}
+        send(kernel, "comm_open", opened, {"version": "1.0.0"})
+    for page in pages:
+        send(kernel, "comm_msg", {"comm_id": page, "data": {"method": "request_states"}})
+    for page in pages:
+        answer = published(kernel, lambda m, page=page: m["content"].get("comm_id") == page)
+        states = answer["content"]["data"]["states"]
+        assert "First words" in str(states[widget]["state"]["snapshot"])
+    # A page that is not answered so asks each widget, also those that are not ours.
+    layout = states[widget]["state"]["layout"].removeprefix("IPY_MODEL_")
+    send(kernel, "comm_msg", {"comm_id": layout, "data": {"method": "request_state"}})
+    published(kernel, lambda m: m["content"].get("comm_id") == layout)
 
 
 def test_a_message_to_a_widget(running):

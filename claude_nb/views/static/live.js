@@ -17,6 +17,7 @@ class Model {
     });
     this.heard = performance.now();
     this.receive(model.get("snapshot"));
+    this.isLate = this.replies.some((reply) => reply.status); // the page was loaded in mid-stream
     model.on("msg:custom", (message) => this.receive(message));
     model.on("change:snapshot", () => this.receive(model.get("snapshot")));
     this.watch = setInterval(() => this.check(), 1000);
@@ -223,7 +224,7 @@ export default () => {
     },
     render({ model, el }) {
       const view = new View(shared, el);
-      if (!shared.views.size) model.send({ op: "shown", page: shared.page });
+      if (shared.isLate && !shared.views.size) model.send({ op: "shown", page: shared.page });
       shared.views.add(view);
       return () => {
         view.close();
