@@ -14,6 +14,7 @@ from tests.browser.test_comparison import CELL
 from tests.browser.test_inspector import INSPECTOR
 from tests.browser.test_live import LIVE, SETTLED, WORDS, growing, left
 from tests.browser.test_tools import ANSWER, TOOLS, call
+from tests.played import end, start, text
 
 if TYPE_CHECKING:
     import nbformat
@@ -60,6 +61,7 @@ def test_the_stream_is_seen_at_once(open_cells, simulator, front_end, saved):
     before = len(live.text_content())
     notebook.page.wait_for_function(f"([s, n]) => ({SHOWN})(s).length > n + 50", arg=[LIVE, before])
     assert notebook.output(1).locator(SETTLED).count() == 0
+    assert notebook.page.evaluate(f"{PANEL}.sessionContext.session.kernel.status") == "busy"
     live.get_by_role("button", name="Stop").click()
     output = wait_settled(notebook, 1, "stopped")
     assert output.metadata.claude_nb.turn.text.startswith("word0 word1 word2 ")
@@ -157,6 +159,20 @@ def test_a_batch_that_is_waited_for(open_notebook):
         notebook.wait_idle()
         *_, output = notebook.saved().cells[1].outputs
     assert output.metadata.claude_nb.batch.counts == {"complete": 50}
+
+
+def test_a_notebook_that_was_closed_when_the_reply_ended(open_cells, simulator):
+    """When it is opened again the settled output is put in its place."""
+    simulator.enqueue(Stream([start(), *text(*WORDS), *end()], delay=0.1))
+    notebook = open_cells("%%claude\nhello")
+    notebook.run(1)
+    expect(notebook.output(1).locator(LIVE)).to_contain_text("word3 ")
+    notebook.command("docmanager:save")
+    notebook.page.wait_for_function(f"!{PANEL}.context.model.dirty")
+    with notebook.closed():
+        simulator.wait_for(lambda requests: requests[-1].ended, 20)
+    output = wait_settled(notebook, 1, "complete")
+    assert "".join(WORDS).strip() in output.data["text/markdown"]
 
 
 @pytest.mark.parametrize("front_end", FRONT_ENDS)
