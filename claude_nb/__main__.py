@@ -12,11 +12,11 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import TextIO
 
+from claude_nb.characters import clean
 from claude_nb.client.connection import has_credentials
 from claude_nb.conversation.saved_notebook import load
 from claude_nb.errors import InputError
 from claude_nb.render import labels
-from claude_nb.render.markdown.characters import clean
 from claude_nb.render.table import Table
 from claude_nb.render.usage import IN_SUMS, sums
 from claude_nb.streaming.record import RecordedUsage, spendings

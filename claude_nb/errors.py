@@ -19,6 +19,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from claude_nb.characters import clean
+
 _BEGINNING = "sk-ant-"
 _KEY = re.compile(rf"{_BEGINNING}[\w-]+", re.ASCII)
 _REST = re.compile(r"[\w-]*", re.ASCII)
@@ -83,10 +85,10 @@ class ClaudeError(Exception):
         retry_after: float | None = None,
         status: int | None = None,
     ) -> None:
-        self.what = redact(what)
-        self.advice = redact(advice)
-        self.detail = redact(detail)
-        self.request_id = request_id
+        self.what = clean(redact(what))
+        self.advice = clean(redact(advice))
+        self.detail = clean(redact(detail))
+        self.request_id = clean(request_id) if request_id else None
         self.retry_after = retry_after
         self.status = status
         self.reply: Any = None

@@ -231,7 +231,6 @@ def test_several_chats_at_once(api, page):
     [
         (" \n", "There is nothing to send"),
         ("{{nope}}", "There is no variable nope."),
-        ("half \ud83d", "half a character"),
     ],
 )
 def test_what_cannot_be_sent_is_refused(api, page, chat, prompt, says):

@@ -90,7 +90,6 @@ def test_a_line_and_its_traps(kernel, simulator, cell, prompt):
         ("x = 1\n%%claude\nHi", "InputError", "must be the first line"),
         ("%claude_nb modles", "InputError", "Did you mean models?"),
         ("%claude_nb key", "InputError", "nobody to ask for a key"),
-        ("claude_nb = __import__('claude_nb'); claude_nb.ask('a\\ud83d')", "InputError", "half a"),
     ],
 )
 def test_a_mistake_is_a_line_not_a_traceback(kernel, cell, name, said):

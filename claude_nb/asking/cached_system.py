@@ -125,7 +125,7 @@ class CachedSystem(System):
         lines = [f"{size} · {kept} · digest {self.digest}"]
         lines += [f"left out of folders: {self.left_out}"] if self.left_out else []
         smallest = min(filter(None, (_minimum(model) for model in known_models())))
-        if len("".join(self.texts).encode("utf-8", "replace")) < smallest:
+        if len("".join(self.texts).encode()) < smallest:
             lines.append(f"too short to be cached alone: no model caches under {smallest} tokens")
         lines += [self._price(model, tokens) for model, tokens in self._counted.items()]
         return lines + self.state()

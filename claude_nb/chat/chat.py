@@ -20,6 +20,7 @@ import traitlets
 from claude_nb.asking.asking import fitting
 from claude_nb.asking.conversation import Conversation
 from claude_nb.asking.question import Question
+from claude_nb.characters import clean
 from claude_nb.chat.messages import Messages, numbered
 from claude_nb.chat.page import Page
 from claude_nb.chat.questions import Questions
@@ -27,7 +28,6 @@ from claude_nb.chat.transcript import Transcript
 from claude_nb.conversation import restore, saved_notebook
 from claude_nb.cost.models import DEFAULT_MODEL, known_models
 from claude_nb.errors import InputError
-from claude_nb.render.markdown.characters import clean
 from claude_nb.reply import Reply
 from claude_nb.request.request import EFFORTS
 from claude_nb.request.system import System

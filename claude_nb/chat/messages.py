@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from claude_nb.characters import clean
 from claude_nb.chat.page import Page
 from claude_nb.chat.questions import Questions
 from claude_nb.chat.transcript import Transcript
 from claude_nb.conversation import export
 from claude_nb.errors import ClaudeError, InputError
-from claude_nb.render.markdown.characters import clean
 from claude_nb.request import files
 from claude_nb.request.attachments.attachment import attach as attached
 from claude_nb.request.attachments.variables import variables

@@ -10,6 +10,7 @@ from typing import Any
 
 from claude_nb.asking.asking import begin
 from claude_nb.asking.question import Question
+from claude_nb.characters import wellformed
 from claude_nb.chat.page import Page
 from claude_nb.chat.transcript import ChatTurn, LiveTurn, Transcript
 from claude_nb.errors import ClaudeError
@@ -53,7 +54,7 @@ class Questions:
         Raises:
             InputError: It cannot be sent so.
         """
-        here = shell()
+        prompt, here = wellformed(prompt), shell()
         filled = compose(prompt, variables=here.user_ns if here else {}, attached=files)
         after = turn.after if turn is not None else self.transcript.after
         return ChatTurn(prompt, after, filled.blocks, filled.notes, tuple(files))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from claude_nb.characters import wellformed_json
 from claude_nb.client.connection import Connection
 from claude_nb.client.explain import explain, is_simulator
 from claude_nb.errors import ClaudeError, InputError, MalformedError, RequestError
@@ -165,7 +166,7 @@ async def _ask(connection: Connection, verb: str, path: str, **arguments: Any) -
 
         client = await asyncio.to_thread(connection.client)
         response = await getattr(client, verb)(path, cast_to=httpx2.Response, **arguments)
-        return response.json(), is_simulator(response.headers)
+        return wellformed_json(response.json()), is_simulator(response.headers)
 
 
 class _Body:

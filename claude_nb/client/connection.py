@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from claude_nb.characters import wellformed_json
 from claude_nb.client.explain import NO_KEY, detail_of, explain, unusable_network
 from claude_nb.errors import ClaudeError, CredentialsError, InputError, UnreachableError
 
@@ -309,7 +310,7 @@ async def list_models(connection: Connection) -> list[dict[str, Any]]:
         client = await asyncio.to_thread(connection.client)
         async with asyncio.timeout(_LIST_TIMEOUT):
             return [
-                model.to_dict(mode="json", warnings=False)
+                wellformed_json(model.to_dict(mode="json", warnings=False))
                 async for model in client.models.list(limit=1000)
             ]
     except TimeoutError:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import UnionType
 from typing import Any
 
+from claude_nb.characters import wellformed_escapes
 from claude_nb.client.connection import output_schema
 from claude_nb.errors import InputError, redact
 from claude_nb.request.attachments.attachment import describe_error
@@ -73,7 +74,7 @@ class Output:
             InputError: The text does not fit; the error says why.
         """
         try:
-            return self.decode(text)
+            return self.decode(wellformed_escapes(text))
         except Exception as error:  # a validator is the user's own code
             why = str(error) if isinstance(error, ValueError) else describe_error(error)
             raise InputError(f"There is no {self.name}: {redact(why)[:1000]}") from error

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+from claude_nb.characters import clean, in_code
 from claude_nb.conversation.history import NOTEBOOK, Exchange, History
 from claude_nb.errors import InputError, redact
 from claude_nb.render.code import code_blocks
 from claude_nb.render.markdown import markdown
-from claude_nb.render.markdown.characters import clean, in_code
 from claude_nb.render.text import closed, harmless
 from claude_nb.streaming.record import VERSION, TurnRecord
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections import deque
 
+from claude_nb.characters import clean
 from claude_nb.conversation.export import attached
 from claude_nb.conversation.history import Exchange, History, first_words, label
 from claude_nb.render import labels
-from claude_nb.render.markdown.characters import clean
 
 MAX_INDENT = 20
 """How far to the right an exchange is shown at most."""

@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+from claude_nb.characters import clean
 from claude_nb.conversation.history import Exchange, History, first_words
 from claude_nb.conversation.saved_notebook import Record, SavedNotebook
 from claude_nb.errors import InputError
-from claude_nb.render.markdown.characters import clean
 from claude_nb.request.attachments.attachment import attach
 from claude_nb.request.place import Place
 from claude_nb.streaming.record import TurnRecord, checked_text

@@ -19,6 +19,7 @@ from claude_nb import __version__
 from claude_nb.asking import asking, jobs
 from claude_nb.asking.conversation import Conversation
 from claude_nb.batches.batch import recent
+from claude_nb.characters import clean
 from claude_nb.client.connection import Connection, list_models
 from claude_nb.client.engine import call
 from claude_nb.conversation import export, outline, restore, saved_notebook
@@ -30,7 +31,6 @@ from claude_nb.magics.options import Option, Value
 from claude_nb.recording.matching import PARTS
 from claude_nb.recording.replay import Recorder, RecordingStore
 from claude_nb.render import labels
-from claude_nb.render.markdown.characters import clean
 from claude_nb.request import files
 from claude_nb.session.budget import Budget
 from claude_nb.simulator.faults import fault

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from claude_nb.characters import clean
 from claude_nb.client.connection import list_models
 from claude_nb.client.engine import call
 from claude_nb.cost.models import ModelFacts, as_of, facts, known_models, own_prices
 from claude_nb.errors import ClaudeError, InputError, redact
 from claude_nb.render import labels
 from claude_nb.render.chart import Chart
-from claude_nb.render.markdown.characters import clean
 from claude_nb.render.table import Table
 from claude_nb.render.usage import IN_SUMS, sums
 from claude_nb.request.request import EFFORTS

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 
+from claude_nb.characters import MAX_BLOCK_CHARACTERS, clean
 from claude_nb.errors import redact
 from claude_nb.render import html, labels, text
-from claude_nb.render.markdown.characters import MAX_BLOCK_CHARACTERS, clean
 from claude_nb.render.markdown.markdown import to_html
 from claude_nb.streaming.progress import Progress
 

@@ -6,10 +6,10 @@ import sys
 from collections import defaultdict
 from collections.abc import Sequence
 
+from claude_nb.characters import MAX_BLOCK_CHARACTERS, Cleaner
 from claude_nb.errors import Redactor, redact
 from claude_nb.render import labels, results
 from claude_nb.render.citations import Sources
-from claude_nb.render.markdown.characters import MAX_BLOCK_CHARACTERS, Cleaner
 from claude_nb.render.markdown.inline import plain_text
 from claude_nb.render.text import closed, usage_lines
 from claude_nb.render.text_runs import raw, text_runs
