@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from claude_nb.characters import wellformed_json
 from claude_nb.client.connection import Connection
-from claude_nb.client.explain import explain, is_simulator
+from claude_nb.client.explain import explain, is_simulator, json_of, unexpected
 from claude_nb.errors import ClaudeError, InputError, MalformedError, RequestError
 from claude_nb.streaming.block import as_dict
 
@@ -29,6 +28,9 @@ RESULTS_KEPT_DAYS = 29
 
 _PATH = "/v1/messages/batches"
 _COUNTED = ("processing", "succeeded", "errored", "canceled", "expired")
+_BATCH, _LIST = ("a batch", "id", str), ("a list of batches", "data", list)
+"""What an answer is called, the field that it has to have, and the type of that."""
+
 _UPLOAD_TIMEOUT = 600.0
 """Seconds that the server may take to answer, once it has all of a batch."""
 
@@ -121,8 +123,8 @@ async def newest(connection: Connection, limit: int = 20) -> list[Status]:
     Raises:
         ClaudeError: The server did not say.
     """
-    page, simulated = await _ask(connection, "get", f"{_PATH}?limit={limit}")
-    return [_status(item, simulated) for item in as_dict(page).get("data") or ()]
+    page, simulated = await _ask(connection, "get", f"{_PATH}?limit={limit}", _LIST)
+    return [_status(item, simulated) for item in page["data"]]
 
 
 async def results(connection: Connection, batch_id: str) -> AsyncGenerator[bytes, None]:
@@ -145,6 +147,9 @@ async def results(connection: Connection, batch_id: str) -> AsyncGenerator[bytes
             stream_cls=anthropic.AsyncStream[object],  # for its response, which is no event stream
         )
         try:
+            if "html" in stream.response.headers.get("content-type", ""):
+                await stream.response.aread()
+                raise unexpected(stream.response, "the results")
             rest = b""
             async for chunk in stream.response.aiter_bytes():
                 *lines, rest = (rest + chunk).split(b"\n")
@@ -159,14 +164,20 @@ async def results(connection: Connection, batch_id: str) -> AsyncGenerator[bytes
             await stream.close()
 
 
-async def _ask(connection: Connection, verb: str, path: str, **arguments: Any) -> tuple[Any, bool]:
+async def _ask(
+    connection: Connection,
+    verb: str,
+    path: str,
+    wanted: tuple[str, str, type] = _BATCH,
+    **arguments: Any,
+) -> tuple[dict[str, Any], bool]:
     """Send a request; returns the JSON of the answer, and whether it is the simulator's."""
     with _explained():
         import httpx2
 
         client = await asyncio.to_thread(connection.client)
         response = await getattr(client, verb)(path, cast_to=httpx2.Response, **arguments)
-        return wellformed_json(response.json()), is_simulator(response.headers)
+        return json_of(response, *wanted), is_simulator(response.headers)
 
 
 class _Body:
