@@ -30,7 +30,7 @@ from claude_nb.errors import CredentialsError
 from claude_nb.simulator import Error, Raw, Scripted, Stream
 from claude_nb.simulator.validation import problem
 from claude_nb.simulator.wire import sse
-from tests.played import block, end, said, start, text, thinking, tool_use
+from tests.played import block, end, escaped, said, start, text, thinking, tool_use
 
 if TYPE_CHECKING:
     from claude_nb.simulator.replies import Reply
@@ -114,11 +114,6 @@ def raw(*events: Any):
 def as_json(value):
     """JSON as bytes, with escapes for what is not ASCII."""
     return json.dumps(value).encode()
-
-
-def escaped(*events: Any):
-    """Events as the bytes of a stream, with escapes for what is not ASCII."""
-    return b"".join(b"event: %s\ndata: %s\n\n" % (e["type"].encode(), as_json(e)) for e in events)
 
 
 def whole(body, kind="application/json"):

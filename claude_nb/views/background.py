@@ -6,14 +6,16 @@ ten times as much as one, and none costs nothing. A view that fails affects no o
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 from claude_nb.client.engine import Stream
 from claude_nb.reply import Reply
 from claude_nb.views.painter import Following, View
+
+_LOG = logging.getLogger("claude_nb")
 
 Ended = Callable[[Exception | None], object]
 
@@ -40,8 +42,10 @@ class _Job(Following):
     def finish(self) -> None:
         """Draw the reply as it stays, and tell its owner."""
         self.settle()
-        with suppress(Exception):  # the owner's; the other replies go on
+        try:
             self._ended(self.failure)
+        except Exception:  # noqa: BLE001 - the owner's; the other replies go on
+            _LOG.exception("A reply has ended, but not all could be done with it.")
 
 
 class Painter:
