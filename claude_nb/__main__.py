@@ -10,9 +10,7 @@ import sys
 from collections.abc import Collection
 from importlib import metadata, resources
 from pathlib import Path
-from typing import TextIO
 
-from claude_nb.characters import clean
 from claude_nb.client.connection import has_credentials
 from claude_nb.conversation.saved_notebook import load
 from claude_nb.errors import InputError
@@ -20,6 +18,7 @@ from claude_nb.render import labels
 from claude_nb.render.table import Table
 from claude_nb.render.usage import IN_SUMS, sums
 from claude_nb.streaming.record import RecordedUsage, spendings
+from claude_nb.views.terminal import say
 
 QUICKSTART = "00_quickstart.ipynb"
 
@@ -70,15 +69,16 @@ def main(argv: list[str] | None = None) -> int:
 
 def _lab(jupyter_args: list[str]) -> int:
     if importlib.util.find_spec("jupyterlab") is None:
-        print(NO_LAB, file=sys.stderr)
+        say(NO_LAB, file=sys.stderr)
         return 1
     try:
         notebook = _quickstart()
     except OSError as error:
-        print(f"{QUICKSTART} cannot be put into this folder: {error}", file=sys.stderr)
+        say(f"{QUICKSTART} cannot be put into this folder: {error}", file=sys.stderr)
         return 1
     if "CLAUDE_NB_SIMULATE" not in os.environ and not has_credentials():
-        print(SIMULATED, flush=True)
+        say(SIMULATED)
+        sys.stdout.flush()
         os.environ["CLAUDE_NB_SIMULATE"] = "1"  # kernels inherit the server's environment
     sys.argv = ["jupyter-lab", str(notebook), *jupyter_args]
     if sys.platform != "win32" and os.geteuid() == 0:
@@ -96,11 +96,11 @@ def _usage(paths: list[str]) -> int:
         try:
             notebook = load(path)
         except InputError as error:
-            _say(str(error), sys.stderr)
+            say(str(error), file=sys.stderr)
             failed = 1
             continue
         for note in notebook.notes:
-            _say(f"{path}: {note}", sys.stderr)
+            say(f"{path}: {note}", file=sys.stderr)
         taken: dict[str, RecordedUsage] = {}
         for record in notebook.records:
             taken |= spendings(record.data, record.digest)
@@ -117,7 +117,7 @@ def _usage(paths: list[str]) -> int:
     if again:
         notes.append(f"{again} in more than one notebook: counted once in all.")
     if rows:
-        _say(repr(Table(("notebook", "requests", *IN_SUMS), rows, " ".join(notes))), sys.stdout)
+        say(repr(Table(("notebook", "requests", *IN_SUMS), rows, " ".join(notes))))
     return failed
 
 
@@ -132,12 +132,6 @@ def _rows(name: str, replies: Collection[RecordedUsage]) -> list[tuple[str, ...]
 def _row(name: str, replies: list[RecordedUsage]) -> tuple[str, ...]:
     used, costs = [reply.usage for reply in replies], [reply.cost for reply in replies]
     return name, labels.count(sum(reply.requests for reply in replies)), *sums(used, costs)
-
-
-def _say(line: str, file: TextIO) -> None:
-    """Print a line that may hold any file's name, on a terminal of any encoding."""
-    encoding = file.encoding or "utf-8"
-    print(clean(line).encode(encoding, "replace").decode(encoding), file=file)
 
 
 def _quickstart() -> Path:

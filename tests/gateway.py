@@ -16,6 +16,7 @@ class Gateway(ThreadingHTTPServer):
 
     Attributes:
         body: What it answers.
+        bodies: What it answers instead where a path ends so.
         headers: The headers of its answers, beside ``Content-Length``.
         status: Their status.
         paths: The paths that it was asked for.
@@ -24,6 +25,7 @@ class Gateway(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.body = b""
+        self.bodies: dict[str, bytes] = {}
         self.headers: dict[str, str] = {}
         self.status = 200
         self.paths: list[str] = []
@@ -42,12 +44,15 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer any request."""
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.server.paths.append(self.path)
+        path = self.path.partition("?")[0]
+        found = [body for end, body in self.server.bodies.items() if path.endswith(end)]
+        body = found[0] if found else self.server.body
         self.send_response_only(self.server.status)
         for name, value in self.server.headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(self.server.body)))
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(self.server.body)
+        self.wfile.write(body)
 
     do_GET = do_POST = answer  # noqa: N815 - as the server calls them
 

@@ -17,7 +17,7 @@ from typing import Any
 from claude_nb.batches.results import ORDER, Result, RowOutcome, Spent, read
 from claude_nb.batches.row_store import RowStore
 from claude_nb.batches.rows import Requests, parsed_id
-from claude_nb.characters import wellformed_json
+from claude_nb.characters import clean, wellformed_json
 from claude_nb.client.batch_service import Status
 from claude_nb.client.output import Output
 from claude_nb.errors import ClaudeError, InputError
@@ -261,7 +261,7 @@ class BatchState:
             )
         row = self._names.setdefault(name, len(self._names))
         if row == len(self._labels):
-            self._labels.append(name)
+            self._labels.append(clean(name))
         requests.labels, requests.count = self._labels, len(self._labels)
         return row
 

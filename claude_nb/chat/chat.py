@@ -33,6 +33,7 @@ from claude_nb.request.request import EFFORTS
 from claude_nb.request.system import System
 from claude_nb.tools.tools import Tools
 from claude_nb.views import background
+from claude_nb.views.terminal import say
 from claude_nb.views.widget import PageWidget, source, style
 
 CHAT_OPTIONS = (
@@ -159,7 +160,7 @@ class Chat(PageWidget):
         if name is None or name not in found:
             which = f"conversation {name!r}" if name else "chat"
             there = f"It has {', '.join(found)}." if found else "No conversation is saved in it."
-            raise InputError(f"There is no {which} in {clean(str(file))}.", there)
+            raise InputError(f"There is no {which} in {file}.", there)
         for note in notes:
             warnings.warn(clean(f"{file}: {note}"), stacklevel=2)
         shared = Conversation.named(name)
@@ -273,7 +274,7 @@ class Chat(PageWidget):
     def _ipython_display_(self) -> None:
         kind = fitting()
         if kind == "terminal":
-            print(self)  # noqa: T201
+            say(repr(self))
             return
         self._page.display(self.bundle(repr(self)) if kind == "live" else None)
 

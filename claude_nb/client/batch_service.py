@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from claude_nb.characters import clean
 from claude_nb.client.connection import Connection
 from claude_nb.client.explain import explain, is_simulator, json_of, unexpected
 from claude_nb.errors import ClaudeError, InputError, MalformedError, RequestError
@@ -226,7 +227,7 @@ def _status(data: Any, simulated: bool) -> Status:  # noqa: FBT001
     known = {name: counts.get(name) for name in _COUNTED}
     counts = {name: n if isinstance(n, int) and n > 0 else 0 for name, n in known.items()}
     created, archived = _time(found.get("created_at")), found.get("archived_at") is not None
-    return Status(batch_id, state, counts, created, archived=archived, simulated=simulated)
+    return Status(clean(batch_id), state, counts, created, archived=archived, simulated=simulated)
 
 
 def _time(value: Any) -> datetime | None:

@@ -151,7 +151,7 @@ def _is_stream(headers: Mapping[str, str]) -> bool:
     """
     kind = headers.get("content-type", "").partition(";")[0]
     if not kind.strip():
-        return headers.get("content-length") != "0"
+        return "content-length" not in headers
     return "eventstream" in kind.lower().replace("-", "")
 
 

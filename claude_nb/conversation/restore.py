@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from claude_nb.characters import clean
 from claude_nb.conversation.history import Exchange, History, first_words
 from claude_nb.conversation.saved_notebook import Record, SavedNotebook
 from claude_nb.errors import InputError
@@ -207,7 +206,7 @@ def _tree(name: str, turns: list[_SavedTurn], notes: list[str]) -> SavedConversa
 
 
 def _quote(turn: _SavedTurn) -> str:
-    return f"“{clean(first_words(turn.exchange.prompt, 24))}”"
+    return f"“{first_words(turn.exchange.prompt, 24)}”"
 
 
 def _block(value: Any) -> dict[str, Any]:

@@ -19,13 +19,12 @@ from claude_nb import __version__
 from claude_nb.asking import asking, jobs
 from claude_nb.asking.conversation import Conversation
 from claude_nb.batches.batch import recent
-from claude_nb.characters import clean
 from claude_nb.client.connection import Connection, list_models
 from claude_nb.client.engine import call
 from claude_nb.conversation import export, outline, restore, saved_notebook
 from claude_nb.conversation.history import NOTEBOOK, Exchange, History, first_words
 from claude_nb.conversation.restore import SavedConversation
-from claude_nb.errors import ClaudeError, InputError, StoppedError, redact
+from claude_nb.errors import ClaudeError, InputError, StoppedError
 from claude_nb.magics import options, reports
 from claude_nb.magics.options import Option, Value
 from claude_nb.recording.matching import PARTS
@@ -34,7 +33,7 @@ from claude_nb.render import labels
 from claude_nb.request import files
 from claude_nb.session.budget import Budget
 from claude_nb.simulator.faults import fault
-from claude_nb.views.terminal import TerminalView
+from claude_nb.views.terminal import TerminalView, say
 
 MAX_NOTES = 20
 """How many notes on a notebook are shown."""
@@ -111,18 +110,18 @@ def _help() -> None:
         lines += [(f"    --{o.name} {o.metavar}", o.help) for o in command.options]
     width = max(len(typed) for typed, _ in lines)
     for typed, does in lines:
-        print(f"{typed:<{width}}  {does}")  # noqa: T201
-    print("%%claude?  the manual of the cell")  # noqa: T201
+        say(f"{typed:<{width}}  {does}")
+    say("%%claude?  the manual of the cell")
 
 
 def _status(*, default_model: str) -> None:
     asked = asking.session.model or default_model
-    print(f"claude_nb {__version__} · model {asked}", end=" · ")  # noqa: T201
+    say(f"claude_nb {__version__} · model {asked}", end=" · ")
     _print_key()
 
 
 def _print_key() -> None:
-    print(f"key: {asking.session.key_source}")  # noqa: T201
+    say(f"key: {asking.session.key_source}")
 
 
 def _key() -> None:
@@ -147,7 +146,7 @@ def _connect(url: str, *, key_env: str = "", model: str = "") -> None:
         asking.session.connect(connection, model=model)
     _print_key()
     if url != "off" and not model:
-        print(_choose_model())  # noqa: T201
+        say(_choose_model())
 
 
 def _address(url: str) -> str:
@@ -175,7 +174,7 @@ def _choose_model() -> str:
             f"It lists no models ({error.what.removesuffix('.').lower()}). If it needs one of its"
             " own: %claude_nb connect URL --model ID, or -m ID."
         )
-    names = [clean(redact(str(model.get("id")))) for model in listed]
+    names = [str(model.get("id")) for model in listed]
     if len(names) == 1:
         asking.session.model = names[0]
         return f"Cells ask {names[0]}, the only model that it has."
@@ -187,7 +186,7 @@ def _simulate(state: str = "on", *faults: str, speed: float = 1.0, seed: int = 0
     if state == "next":
         found = [fault(name) for name in faults or ("",)]
         asking.session.simulate_next(*(one.reply for one in found))
-        print("\n".join(f"Next: {one.does}." for one in found))  # noqa: T201
+        say("\n".join(f"Next: {one.does}." for one in found))
         return
     if state not in ("on", "off") or faults:
         raise _misused("simulate")
@@ -220,11 +219,11 @@ def _record(folder: str = "", *, without: tuple[str, ...] = ()) -> None:
     elif folder:
         session.recorder = Recorder(folder, without)
     if session.recorder is None:
-        print("Replies are not recorded.")  # noqa: T201
+        say("Replies are not recorded.")
         return
     left_out = " and ".join(session.recorder.without)
     where = f"{session.recorder.folder}{left_out and f', without {left_out}'}"
-    print(f"Each reply is recorded in {where}.")  # noqa: T201
+    say(f"Each reply is recorded in {where}.")
 
 
 def _replay(folder: str = "", *, speed: float = 1.0) -> None:
@@ -235,13 +234,13 @@ def _replay(folder: str = "", *, speed: float = 1.0) -> None:
     elif folder:
         session.library, notes = RecordingStore.of(folder, speed=speed)
         for note in notes:
-            print(f"Note: {clean(note)}")  # noqa: T201
+            say(f"Note: {note}")
     if session.library is None:
-        print("Nothing is replayed: questions are sent.")  # noqa: T201
+        say("Nothing is replayed: questions are sent.")
         return
     count = len(session.library.requests)
     recorded = f"{count:,} recorded request{'s' if count != 1 else ''}"
-    print(f"Replaying {recorded} from {session.library.name}; nothing is sent.")  # noqa: T201
+    say(f"Replaying {recorded} from {session.library.name}; nothing is sent.")
 
 
 def _show() -> None:
@@ -263,10 +262,10 @@ def _budget(limit: str = "") -> None:
         asking.session.budget = Budget(usd, asking.session.ledger.spent)
     budget = asking.session.budget
     if budget is None:
-        print("No budget set.")  # noqa: T201
+        say("No budget set.")
         return
     left = labels.money(max(0.0, budget.limit - budget.spent))
-    print(f"budget: {labels.money(budget.limit)} · {left} left")  # noqa: T201
+    say(f"budget: {labels.money(budget.limit)} · {left} left")
 
 
 def _jobs(command: str = "", which: str = "") -> object:
@@ -277,7 +276,7 @@ def _jobs(command: str = "", which: str = "") -> object:
         chosen = jobs.jobs.chosen(which)
         for job in chosen:
             job.reply.stop()
-        print(f"Stopped: {', '.join(str(job.number) for job in chosen) or 'none was running'}.")  # noqa: T201
+        say(f"Stopped: {', '.join(str(job.number) for job in chosen) or 'none was running'}.")
         return None
     if command != "wait" or which:
         raise _misused("jobs")
@@ -291,24 +290,24 @@ def _jobs(command: str = "", which: str = "") -> object:
     if asking.fitting() == "terminal":
         for job in ended:
             TerminalView(f"{job.number} · {first_words(job.prompt, 60)}").settle(job.reply)
-    print(jobs.summary(ended) if ended else "No reply is being written in the background.")  # noqa: T201
+    say(jobs.summary(ended) if ended else "No reply is being written in the background.")
     return None
 
 
 def _history(*name: str) -> None:
-    print(outline.tree(_named(name)))  # noqa: T201
+    say(outline.tree(_named(name)))
 
 
 def _new(*name: str) -> None:
     conversation = _named(name)
     conversation.new()
-    print(f"{conversation.name}: the next question begins anew.")  # noqa: T201
+    say(f"{conversation.name}: the next question begins anew.")
 
 
 def _undo(*name: str) -> None:
     conversation = _named(name)
     undone = conversation.undo()
-    print(f"{conversation.name}: {_quoted(undone)} is taken back. {_goes_on(conversation)}")  # noqa: T201
+    say(f"{conversation.name}: {_quoted(undone)} is taken back. {_goes_on(conversation)}")
 
 
 def _fork(number: str, *name: str) -> None:
@@ -316,25 +315,25 @@ def _fork(number: str, *name: str) -> None:
         raise _misused("fork")
     conversation = _named(name)
     conversation.fork(int(number))
-    print(f"{conversation.name}: {_goes_on(conversation)}")  # noqa: T201
+    say(f"{conversation.name}: {_goes_on(conversation)}")
 
 
 def _restore(*words: str) -> None:
     path = Path(" ".join(words)) if words else saved_notebook.current_path()
     found, notes = restore.conversations(saved_notebook.load(path))
     saved = datetime.fromtimestamp(path.expanduser().stat().st_mtime).astimezone()
-    print(f"{clean(str(path))}, as it was saved on {saved:%Y-%m-%d at %H:%M:%S}:")  # noqa: T201
+    say(f"{path}, as it was saved on {saved:%Y-%m-%d at %H:%M:%S}:")
     if not found:
-        print("No conversation is saved in it.")  # noqa: T201
+        say("No conversation is saved in it.")
     for one in found:
         conversation = Conversation.named(one.name)
         added = conversation.add(one.exchanges, one.head)
-        print(outline.tree(conversation))  # noqa: T201
-        print(_added(conversation, one, added))  # noqa: T201
+        say(outline.tree(conversation))
+        say(_added(conversation, one, added))
     for note in notes[:MAX_NOTES]:
-        print(f"Note: {clean(note)}.")  # noqa: T201
+        say(f"Note: {note}.")
     if len(notes) > MAX_NOTES:
-        print(f"Note: {len(notes) - MAX_NOTES} more like these.")  # noqa: T201
+        say(f"Note: {len(notes) - MAX_NOTES} more like these.")
 
 
 def _added(conversation: Conversation, saved: SavedConversation, added: int) -> str:
@@ -354,13 +353,13 @@ def _export(to: str, *name: str) -> None:
     path = Path(to)
     write = export.FORMS.get(path.suffix.lower())
     if write is None:
-        ending = path.suffix or f"a file without an ending ({clean(to)})"
+        ending = path.suffix or f"a file without an ending ({to})"
         forms = ", ".join(export.FORMS)
         raise InputError(f"There is no export to {ending}.", f"It is one of {forms}.")
     conversation = _named(name)
     files.write(path, [write(conversation)])
     count = len(conversation.branch)
-    print(f"{conversation.name}: {count} turn{'s are' if count > 1 else ' is'} in {path}.")  # noqa: T201
+    say(f"{conversation.name}: {count} turn{'s are' if count > 1 else ' is'} in {path}.")
 
 
 def _named(words: tuple[str, ...]) -> Conversation:

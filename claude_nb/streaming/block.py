@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from claude_nb.characters import wellformed_escapes
+from claude_nb.characters import clean, wellformed_escapes
 from claude_nb.streaming.events import TEXT_FIELDS, ToolAsked, ToolRan, ToolStarted
 
 TOOL_CALLS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
@@ -101,8 +101,8 @@ class Block:
 
     @property
     def name(self) -> str:
-        """The tool's name, for a block that calls one."""
-        return str(self._start.get("name") or "")
+        """The tool's name, for a block that calls one; each character can be seen."""
+        return clean(str(self._start.get("name") or ""))
 
     @property
     def id(self) -> str:
