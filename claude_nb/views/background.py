@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from claude_nb.characters import clean
 from claude_nb.client.engine import Stream
 from claude_nb.reply import Reply
 from claude_nb.views.painter import Following, View
@@ -18,6 +19,18 @@ from claude_nb.views.painter import Following, View
 _LOG = logging.getLogger("claude_nb")
 
 Ended = Callable[[Exception | None], object]
+
+
+def report(reply: Reply, bug: Exception | None) -> None:
+    """Log what failed in the view of a reply, for an owner with no better place to tell it.
+
+    Args:
+        reply: The reply, which has ended.
+        bug: What failed, or None.
+    """
+    if bug is not None:
+        what = "A reply of %s could not be shown; it is %s, and kept."
+        _LOG.error(what, clean(reply.model), reply.outcome, exc_info=bug)
 
 
 class _Job(Following):
