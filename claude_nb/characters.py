@@ -69,9 +69,13 @@ _MARK: Final = re.compile(f"(?P<needed>(?!))|[{_IN_PROSE}]")
 _UNFINISHED: Final = re.compile(f"(?:[\r\ud800-\udbff]|\U0001f3f4{_TAG}{{0,6}})\\Z")
 
 
+find_half = _SURROGATE.search
+"""Finds half a surrogate pair in a text."""
+
+
 def wellformed(text: str) -> str:
     """The text with surrogate pairs joined, and U+FFFD in place of each half that is alone."""
-    if text.isascii() or not _SURROGATE.search(text):
+    if text.isascii() or not find_half(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple, overload
 
-from claude_nb.characters import split_half, wellformed, wellformed_json
+from claude_nb.characters import find_half, split_half, wellformed, wellformed_json
 from claude_nb.errors import ClaudeError
 from claude_nb.streaming import sdk
 
@@ -101,7 +101,7 @@ class EventLog(Sequence[StreamEvent]):
             text = delta.get(name) if name else None
             if type(text) is str:
                 grows = True
-                if not text.isascii() or self._halves:
+                if self._halves or not (text.isascii() or find_half(text) is None):
                     text = self._joined(attempt, index if type(index) is int else None, kind, text)
                 if len(data) == 3 and len(delta) == 2 and type(index) is int:
                     if self._shape != (attempt, index, kind):
