@@ -191,9 +191,9 @@ def unexpected(response: httpx2.Response, wanted: str) -> ClaudeError:
     words = " ".join(words[:_MOST].split())
     url = response.url
     return MalformedError(
-        f"{url.copy_with(userinfo=b'', query=None)} sent {came} in place of {wanted}.",
-        "A gateway, a proxy or a login page may stand between; %claude_nb status names the server"
-        " that is asked.",
+        f"{url.copy_with(userinfo=b'', query=None)} sent {came} instead of {wanted}.",
+        "Check that this is the address of a Messages API; a proxy or a gateway may want you to"
+        " sign in first.",
         detail=f"It says: {brief(words)}" if words else "",
         request_id=response.headers.get("request-id"),
     )

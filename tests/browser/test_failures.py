@@ -77,7 +77,7 @@ def test_what_a_gateway_makes_of_a_reply(open_cells, simulator):
     expect(settled).to_contain_text("complete")
     notebook.run(2)
     failed = notebook.output(2).locator(SETTLED)
-    expect(failed).to_contain_text("/v1/messages sent a web page in place of a reply.")
+    expect(failed).to_contain_text("/v1/messages sent a web page instead of a reply.")
     expect(failed).to_contain_text("It says: Sign in to ␛[2JExample Corp")
     notebook.wait_idle()
     assert [r.path for r in simulator.requests].count("/v1/messages") == 2

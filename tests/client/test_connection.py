@@ -520,7 +520,7 @@ def test_an_answer_that_is_not_the_apis_is_told_once(gateway, wanted, body, kind
 
     error, (path,) = raised.value, gateway.paths
     where = f"{gateway.url}{path.partition('?')[0]}"
-    assert error.what == f"{where} sent {came} in place of {wanted.partition(',')[0]}."
+    assert error.what == f"{where} sent {came} instead of {wanted.partition(',')[0]}."
     assert error.detail.endswith(words)
     assert len(error.detail) < 3_000
 
@@ -532,5 +532,5 @@ def test_a_page_in_place_of_the_results_of_a_batch(gateway):
     async def read():
         return [line async for line in batch_service.results(Connection(), "msgbatch_1")]
 
-    with pytest.raises(MalformedError, match="sent a web page in place of the results"):
+    with pytest.raises(MalformedError, match="sent a web page instead of the results"):
         call(read())
