@@ -83,10 +83,20 @@ def wellformed(text: str) -> str:
 def wellformed_json(value: Any) -> Any:
     """`wellformed` for all texts in a value of JSON; the value itself if there is nothing to do."""
     try:
+        if not _holds_half(value):
+            return value
         written = json.dumps(value, ensure_ascii=False)
     except RecursionError:  # too deep to be shown, saved or sent either
         return value
-    return value if (whole := wellformed(written)) == written else json.loads(whole)
+    return json.loads(wellformed(written))
+
+
+def _holds_half(value: Any) -> bool:
+    if isinstance(value, str):  # first of all, as an image's base64 is long, and ASCII
+        return not value.isascii() and find_half(value) is not None
+    if isinstance(value, dict):
+        return any(map(_holds_half, value)) or any(map(_holds_half, value.values()))
+    return isinstance(value, (list, tuple)) and any(map(_holds_half, value))
 
 
 def wellformed_escapes(source: str) -> str:
