@@ -696,6 +696,14 @@ def test_a_page_that_cannot_be_reached_ends_the_turn(api, page, monkeypatch, cap
     assert [record.exc_info[0] for record in caplog.records] == [ZeroDivisionError]
 
 
+def test_half_a_character_in_the_state_of_a_chat_is_replaced(api, page):
+    """A page may send it as what is being written."""
+    chat = Chat(model="m\ud83d")
+    chat.draft = "a\ud83d"
+
+    assert (chat.model, chat.draft) == ("m\ufffd", "a\ufffd")
+
+
 # Who observes it.
 
 

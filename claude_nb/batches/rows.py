@@ -207,9 +207,9 @@ class Requests:
         Raises:
             InputError: It cannot be sent.
         """
-        blocks = list(content.blocks)
+        checked = replace(self.request, prompt="…", content=content.blocks)
+        blocks = list(checked.content)
         text = " ".join(block["text"] for block in blocks if block["type"] == "text")
-        replace(self.request, prompt=text or "…", content=tuple(blocks))  # checks it
         plain = len(blocks) == 1 and blocks[0]["type"] == "text"
         if plain and not text.strip():
             raise InputError("The prompt is empty.")

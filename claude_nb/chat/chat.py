@@ -20,7 +20,7 @@ import traitlets
 from claude_nb.asking.asking import fitting
 from claude_nb.asking.conversation import Conversation
 from claude_nb.asking.question import Question
-from claude_nb.characters import clean
+from claude_nb.characters import clean, wellformed
 from claude_nb.chat.messages import Messages, numbered
 from claude_nb.chat.page import Page
 from claude_nb.chat.questions import Questions
@@ -108,7 +108,7 @@ class Chat(PageWidget):
             options["tools"] = Tools.of(options["tools"])
         self._options = options
         asked_with = {"model": model, "effort": effort or None, "system": system, **options}
-        Question.of("hello", **asked_with)
+        model = Question.of("hello", **asked_with).request.model
         if conversation is None or isinstance(conversation, str):
             names = (name for name in numbered("chat") if name not in Conversation.names())
             conversation = Conversation.named(conversation or next(names))
@@ -225,6 +225,10 @@ class Chat(PageWidget):
     def __repr__(self) -> str:
         count = self.turns
         return f"<Chat {self.conversation.name!r} · {count} {'turn' if count == 1 else 'turns'}>"
+
+    @traitlets.validate("model", "draft")
+    def _wellformed(self, proposal: Any) -> Any:
+        return wellformed(proposal["value"])
 
     @traitlets.validate("effort")
     def _valid_effort(self, proposal: Any) -> Any:
