@@ -70,6 +70,7 @@ class ClaudeError(Exception):
     Attributes:
         reply: The reply as far as it came, or None where nothing was sent.
         simulated: Whether the simulator sent it.
+        in_brief: What its traceback says where the output above shows all of it; otherwise empty.
         label: A short name of the error, for a line or a row.
     """
 
@@ -93,6 +94,7 @@ class ClaudeError(Exception):
         self.status = status
         self.reply: Any = None
         self.simulated = False
+        self.in_brief = ""
         super().__init__(self.what)
 
     def __str__(self) -> str:
@@ -103,10 +105,10 @@ class ClaudeError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """One line, or a few, instead of a traceback: IPython calls this method."""
-        lines = [f"{type(self).__name__}: {self.what}"]
-        if self.reply is None:  # nothing is on the screen that would say more
-            lines += [f"  {part}" for part in (self.detail, self.advice) if part]
-        return lines
+        if self.in_brief:
+            return [f"{type(self).__name__}: {self.in_brief}"]
+        parts = [f"  {part}" for part in (self.detail, self.advice) if part]
+        return [f"{type(self).__name__}: {self.what}", *parts]
 
 
 class InputError(ClaudeError, ValueError):

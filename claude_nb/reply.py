@@ -37,6 +37,7 @@ class Reply(Progress):
         self.is_json = output is not None
         self.parsed: Any = None
         self._output = output
+        self.option = request.option
         self.hides_tools = request.hide_tools
         self.notes = request.notes
         self.events = EventLog()
@@ -82,7 +83,13 @@ class Reply(Progress):
         error = StoppedError("Stopped.") if self.outcome is Outcome.STOPPED else self.error
         if error is not None:
             error.reply = self
+            error.in_brief = ""  # it may be another cell that asks now
             raise error
+
+    @property
+    def is_shown_here(self) -> bool:
+        """Whether the cell that runs now shows it already."""
+        return self.shown_in != 0 and self.shown_in == execution()
 
     def advance(self, events: Iterable[StreamEvent] = ()) -> None:
         """Process the events that were appended; only the painter of a reply calls this.
@@ -132,7 +139,7 @@ class Reply(Progress):
         return [block for text in texts for block in code.code_blocks(text)]
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
-        if self.shown_in and self.shown_in == execution() and is_result():
+        if self.is_shown_here and is_result():
             return {"text/plain": repr(self)}, {}  # all of it stands above already
         # No record while it is being written: the same requests would be counted again.
         is_over = self.outcome is not Outcome.STREAMING

@@ -33,7 +33,9 @@ OPEN = Stream([start(), *text("The first words")[:-1]], end="hang")
 def page(monkeypatch):
     """A page that writes down what it is sent; conversations and variables of the test's own."""
     monkeypatch.setattr(Conversation, "_named", {})
-    here = SimpleNamespace(user_ns={"df": [1, 2], "draft": "x", "In": []}, user_ns_hidden={"In"})
+    here = SimpleNamespace(
+        user_ns={"df": [1, 2], "draft": "x", "blank": " ", "In": []}, user_ns_hidden={"In"}
+    )
     for module in (questions, messages):
         monkeypatch.setattr(module, "shell", lambda: here)
     return Page(monkeypatch)
@@ -233,6 +235,7 @@ def test_several_chats_at_once(api, page):
     [
         (" \n", "There is nothing to send"),
         ("{{nope}}", "There is no variable nope."),
+        ("{{blank}}", "There is nothing to send: {{blank}} is blank."),
     ],
 )
 def test_what_cannot_be_sent_is_refused(api, page, chat, prompt, says):
@@ -242,6 +245,7 @@ def test_what_cannot_be_sent_is_refused(api, page, chat, prompt, says):
     error = send(page, chat, prompt)
 
     assert says in error
+    assert "--" not in error  # a chat has no options
     assert (len(api.requests), page.turns(), chat.busy) == (before, [], False)
 
 

@@ -41,12 +41,15 @@ def test_traceback_is_what_to_do_where_nothing_else_is_shown():
     assert error._render_traceback_() == ["InputError: That cannot be.", "  Do this."]
 
 
-def test_traceback_is_one_line_below_a_reply():
-    """Where the reply is on the screen, its card has said the rest."""
+def test_traceback_points_to_the_card_above_it():
+    """Nothing stands twice; a reply that is shown elsewhere, or not at all, has no card here."""
     error = ClaudeError("It broke.", "Do this.", detail="Words.")
     error.reply = object()
 
-    assert error._render_traceback_() == ["ClaudeError: It broke."]
+    assert error._render_traceback_() == ["ClaudeError: It broke.", "  Words.", "  Do this."]
+    error.in_brief = "see above"
+    assert error._render_traceback_() == ["ClaudeError: see above"]
+    assert str(error) == "It broke. Words. Do this."  # which nbclient and papermill report
 
 
 @pytest.mark.parametrize("show", [str, repr, lambda e: "".join(e._render_traceback_()), vars])

@@ -98,8 +98,50 @@ def test_a_mistake_is_a_line_not_a_traceback(kernel, cell, name, said):
     reply = kernel.run(cell)
 
     assert (reply["status"], reply["ename"]) == ("error", name)
-    assert said in " ".join(reply["traceback"])
+    assert said in reply["evalue"]
     assert len(reply["traceback"]) <= 2
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "%%claude -m no-such-model\nHi",
+        "%claude -m no-such-model Hi",
+        "answer = %claude -m no-such-model Hi",
+        "claude_nb.ask('Hi', model='no-such-model')",
+        "await claude_nb.ask_async('Hi', model='no-such-model')",
+        "%%claude -m no-such-model -m no-such-either\nHi",
+        "claude_nb.compare('Hi', models=['no-such-model', 'no-such-either'])",
+        "claude_nb.Batch.resume('msgbatch_none')",
+    ],
+)
+def test_an_error_whose_card_is_shown_is_not_said_again(kernel, cell):
+    """The red line points to it; what nbclient and papermill report is the whole error."""
+    kernel.run("import claude_nb")
+    reply = kernel.run(cell, cell="a")
+
+    assert reply["traceback"] == ["RequestError: see above"]
+    assert "The server refused the request (404)." in reply["evalue"]
+    shown = kernel.last_shown()["data"]["text/plain"]
+    assert "The server refused the request (404)" in shown
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "claude_nb.ask('Hi', model='no-such-model', show=False)",
+        "claude_nb.Chat(model='no-such-model').ask('Hi')",
+        "background.wait()",
+    ],
+)
+def test_an_error_without_a_card_in_its_cell_is_said_in_full(kernel, cell):
+    """It is not shown, or stands in the output of another cell."""
+    kernel.run("import claude_nb")
+    kernel.run("%%claude --background -o background -m no-such-model\nHi")
+    reply = kernel.run(cell)
+
+    assert reply["traceback"][0] == "RequestError: The server refused the request (404)."
+    assert "no-such-model" in reply["traceback"][1]
 
 
 def test_out_keeps_the_reply(kernel, simulator):

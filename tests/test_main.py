@@ -265,7 +265,10 @@ def test_usage_says_what_it_passed_over(tmp_path, capsys):
 
     table, _, reported = rows(capsys)
     assert [line.split()[1] for line in table] == ["1"]
-    assert reported == f"{mixed}: cell 1: its record is of a newer version of claude_nb\n"
+    assert (
+        reported
+        == f"{mixed}: cell 1 (without a number): its record is of a newer version of claude_nb\n"
+    )
 
 
 @pytest.mark.parametrize("name", ["missing.ipynb", "*.ipynb", ".", "text.ipynb"])

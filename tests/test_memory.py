@@ -7,7 +7,7 @@ import re
 import pytest
 
 from claude_nb.simulator import Stream
-from tests.played import said
+from tests.played import end, said, start, text
 
 pytestmark = pytest.mark.kernel
 
@@ -101,8 +101,45 @@ def test_the_history_is_a_tree_in_which_one_can_go_back(notebook):
     assert notebook.ask("d", "Fourth")[0] == ["First", "Second, edited", "Fourth"]
     notebook.run("u", "%claude_nb fork 2")
     assert notebook.ask("e", "Fifth")[0] == ["First", "Second", "Fifth"]
+    removed = notebook.run("u", "%claude_nb undo 2")
+    assert "removed “Second” and the 1 turn after it. The next question follows “First”" in removed
     notebook.run("u", "%claude_nb new")
     assert notebook.ask("g", "Sixth")[0] == ["Sixth"]
+
+
+def test_a_conversation_is_named_with_c_as_in_a_cell(notebook, tmp_path):
+    """In each command that is about one; a number is never taken for a name."""
+    for cell, prompt in (("a", "First"), ("b", "Second")):
+        notebook.ask(cell, prompt, "-c '2'")
+
+    notebook.run("u", "%claude_nb undo 1 -c 2")
+    assert notebook.run("h", "%claude_nb history -c 2").splitlines()[1].endswith("← here")
+    for _ in range(2):  # as Run All does
+        notebook.ask("c", "Third", "-c '2'")
+        shown = notebook.run("e", f"%claude_nb export {tmp_path}/talk.md -c 2")
+        assert "2: 2 turns are in" in shown
+    (tmp_path / "talk.md").write_text("mine")
+    refused = notebook.kernel.run(f"%claude_nb export '{tmp_path}/talk.md' -c 2")
+    again = f"%claude_nb export {tmp_path}/talk.md -c 2 --overwrite"
+    assert refused["evalue"].endswith(f"To replace it: {again}")
+    assert "2: 2 turns are in" in notebook.run("e", again)
+
+
+def test_what_to_do_about_a_cut_is_said_in_the_options_of_the_place(notebook):
+    """With dashes in a cell; a call in Python has arguments."""
+    notebook.run("i", "import claude_nb")
+    cut = Stream([start(), *text("a"), *end("max_tokens")])
+    notebook.simulator.enqueue(cut, cut)
+    assert "the reply reached --max-tokens" in notebook.run("a", "%%claude --once\nHi")
+    assert "the reply reached max_tokens" in notebook.run("b", "claude_nb.ask('Hi')")
+
+
+def test_a_notebook_that_was_never_saved_is_to_be_saved_first(notebook, tmp_path):
+    """Said by restore: the file that the front end made is empty."""
+    path = tmp_path / "Untitled.ipynb"
+    path.write_text('{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}')
+    shown = notebook.run("r", f"%claude_nb restore {path}")
+    assert "No conversation is saved in it. Save the notebook first (Ctrl+S" in shown
 
 
 def test_the_notebook_s_data_is_put_in(notebook):
@@ -126,7 +163,7 @@ def test_earlier_cells_can_be_sent_along(notebook):
 
     assert f'<cell number="{number}">\n<input>\n2 + 3\n</input>\n<output>\n5\n</output>' in sent[0]
     assert sent[0].endswith("\n\nExplain.")
-    assert shown.startswith(f"[Cell {number} included")
+    assert shown.startswith(f"[Cell [{number}] included")
 
 
 def test_code_goes_into_a_new_cell_and_is_not_run(notebook):
@@ -155,7 +192,7 @@ def test_asking_can_be_awaited_in_a_cell(notebook):
         ('-c ""', "Hi", "cannot be the name of a conversation"),
         ("", "{{nothing}}", "There is no variable nothing."),
         ("-a nothing", "Hi", "There is no variable nothing."),
-        ("--cells 99", "Hi", "There is no earlier cell 99"),
+        ("--cells 99", "Hi", "There is no earlier cell [99]"),
     ],
 )
 def test_what_cannot_be_asked_is_not_sent(notebook, simulator, options, prompt, said_so):

@@ -125,7 +125,7 @@ def reached(kernel, simulator, state):
 def assert_stopped(kernel, state, settled=None):
     """The cell ends as stopped, and what came is kept."""
     result = kernel.finish()
-    assert (result["ename"], result["traceback"]) == ("StoppedError", ["StoppedError: Stopped."])
+    assert (result["ename"], result["traceback"]) == ("StoppedError", ["StoppedError: see above"])
     assert (settled or kernel.last_shown())["metadata"]["claude_nb"]["outcome"] == "stopped"
     kernel.run("print(answer.outcome, answer.text)")
     assert kernel.printed == f"stopped {state[2]}\n"

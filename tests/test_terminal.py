@@ -82,7 +82,7 @@ def test_ctrl_c_stops_the_reply(api, terminal, reply):
         terminal.expect_exact("Hello")
 
     terminal.sendintr()
-    terminal.expect_exact("StoppedError: Stopped.")
+    terminal.expect_exact("StoppedError: see above")
     terminal.expect_exact("In [2]: ")
 
     api.wait_for(lambda requests: requests[number].client_left)

@@ -6,7 +6,7 @@ import asyncio
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -228,7 +228,8 @@ class Sent:
         """Show the reply on this thread until it ends."""
         show = self.question.show
         self.reply.shown_in = self.question.place.execution if show else 0
-        paint(self.stream, self.reply, self._view if show else None, self.calls)
+        with card_above() if show else nullcontext():
+            paint(self.stream, self.reply, self._view if show else None, self.calls)
 
     def _view(self) -> View:
         kind = fitting(self.question.view)
@@ -238,6 +239,25 @@ class Sent:
 
             return WithTimeline(view, live=kind == "live")
         return view
+
+
+@contextmanager
+def card_above() -> Iterator[None]:
+    """Shorten the error of a reply, of which the output shows a card."""
+    try:
+        yield
+    except ClaudeError as error:
+        if error.reply is not None:
+            shorten(error)
+        raise
+
+
+def shorten(error: ClaudeError) -> None:
+    """Let an error that the output shows be raised in few words, so that nothing is said twice.
+
+    Where nobody watches, nbclient and papermill report what is raised, and so what happened.
+    """
+    error.in_brief = error.what if fitting() == "updating" else "see above"
 
 
 @contextmanager
@@ -263,7 +283,7 @@ def sending(
         stack.callback(over.set)  # the first in is the last out: all else is done by then
         stack.callback(limits.close)
         if history is not None:
-            stack.enter_context(history.asking())
+            stack.enter_context(history.asking(in_cell=request.in_cell))
             request = history.next(
                 request, place, connection.origin, new=question.new, after=question.after
             )
@@ -274,7 +294,10 @@ def sending(
         if isinstance(request.system, System):
             reply.expectation = session.cache.expect(request, connection.cache, reply)
         reply.pending = lambda: connection.pending
-        calls = Calls(tools, is_painted=painted) if tools else None
+        calls = None
+        if tools:
+            most = request.option("max_turns")
+            calls = Calls(tools, is_painted=painted, limit_name=most)
         by_default = ApiSource if question.stream else WholeSource
         if history is not None:
             stack.callback(history.keep, request, place, connection.origin, reply)

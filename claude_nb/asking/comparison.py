@@ -154,13 +154,16 @@ class Comparison(Sequence[Reply]):
         rows = [_row(*side) for side in zip(self.names, self, strict=False)]
         return import_pandas().DataFrame(rows)
 
+    @property
+    def _is_shown_here(self) -> bool:
+        return bool(self) and self[0].is_shown_here
+
     def sides(self) -> list[render.Side]:
         """The replies with their names, for rendering."""
         return [render.Side(*side) for side in zip(self.names, self, strict=False)]
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
-        shown_in = self[0].shown_in if self else 0
-        if shown_in and shown_in == execution() and is_result():
+        if self._is_shown_here and is_result():
             return {"text/plain": repr(self)}, {}  # all of it stands above already
         sides = self.sides()
         return render.mimebundle(sides), render.metadata(sides) if self.ended.is_set() else {}
@@ -267,7 +270,8 @@ def ask_each(question: Question, asked: Sequence[Variant], *, background: bool) 
     with interrupts(comparison.stop):
         _begin(comparison, shown, questions, asking.begin)
         comparison.ended.wait()
-    return comparison.wait()
+    with asking.card_above():
+        return comparison.wait()
 
 
 def _part(question: Question, count: int) -> Question:

@@ -15,7 +15,6 @@ from claude_nb.conversation import export, restore, saved_notebook
 from claude_nb.conversation.history import NOTEBOOK, History
 from claude_nb.errors import InputError
 from claude_nb.reply import Reply
-from claude_nb.request import files
 from claude_nb.request.system import System
 
 
@@ -138,12 +137,14 @@ class Conversation(History):
         Args:
             path: Where.
             prompts: ``"cells"`` for ``%%claude`` cells, which can be run again, or ``"markdown"``.
-            overwrite: Whether a file that is there may be replaced.
+            overwrite: Whether any file that is there may be replaced; an export that was not
+                changed since is, without it too.
 
         Raises:
-            InputError: Nothing has been said yet, or the file is there or cannot be written.
+            InputError: Nothing has been said yet, or another file is there, or it cannot be
+                written.
         """
-        files.write(path, [export.to_notebook(self, prompts)], overwrite=overwrite)
+        export.save(path, export.to_notebook(self, prompts), overwrite=overwrite)
 
     def to_markdown(self) -> str:
         """The current branch as Markdown, for reading.

@@ -79,6 +79,7 @@ class Question:
         attach: Iterable[Any] = (),
         named: Iterable[tuple[str, Any]] = (),
         included: Iterable[str] = (),
+        in_cell: bool = False,
         tools: Any = None,
         output: Any = None,
         **arguments: Any,
@@ -94,6 +95,7 @@ class Question:
             attach: Values that are sent along.
             named: The same, with their names.
             included: Texts that are sent before the prompt.
+            in_cell: Whether a ``%%claude`` cell asks, whose options errors name.
             tools: Functions or ``Tools``, or None.
             output: A type, a JSON schema or None.
             **arguments: Other fields of a question, ``REQUEST_OPTIONS``, ``content`` and ``notes``.
@@ -107,7 +109,11 @@ class Question:
         options = {name: arguments.pop(name) for name in for_request if name in arguments}
         values = [*named, *((f"attachment {number}", v) for number, v in enumerate(attach, 1))]
         filled = compose(
-            prompt, variables=None if raw else variables, attached=values, included=included
+            prompt,
+            variables=None if raw else variables,
+            attached=values,
+            included=included,
+            in_cell=in_cell,
         )
         notes = (*options.pop("notes", ()), *filled.notes)
         offered = None if tools is None else Tools.of(tools)
@@ -117,6 +123,7 @@ class Question:
             tools=None if offered is None else offered.definitions,
             output=None if form is None else form.schema,
             notes=notes,
+            in_cell=in_cell,
             **{"content": filled.blocks, **options},
         )
         question = cls(request, offered, form, **arguments)

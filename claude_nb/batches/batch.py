@@ -62,7 +62,8 @@ def batch(
     Args:
         prompts: Texts or other values; a column or a table of pandas or polars; a list of dicts.
         template: The prompt, with ``{{name}}`` for the columns of a table, the keys of a dict or
-            the name of a column, and ``{{prompt}}`` for values without a name.
+            the name of a column. A list has single values: they are put in for whatever single name
+            the template uses.
         output: What each reply has to be, as for ``ask``: ``Result.value``.
         client: Your own ``anthropic.AsyncAnthropic``; by default one for the session's connection.
         show: Whether to show how far it is.
@@ -323,6 +324,8 @@ class Batch:
                 error = StoppedError("Stopped.", state.doubt or on)
             if isinstance(error, ClaudeError):
                 state.error, error.reply = error, self
+                if self._view.is_shown_here:
+                    asking.shorten(error)
             self._view.draw(whole=True)
             raise error  # noqa: TRY201 - it may be another one than was caught
         finally:

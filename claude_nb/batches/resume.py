@@ -75,7 +75,8 @@ def find(ids: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, Any] | None]:
         return ids, None
     raise InputError(
         f"No batch is saved in {path}.",
-        "%claude_nb batches lists those of this key; claude_nb.Batch.resume(id) goes on with one.",
+        f"{saved_notebook.SAVE_FIRST}, or name the batch: claude_nb.Batch.resume(id). %claude_nb"
+        " batches lists those of this key.",
     )
 
 

@@ -16,18 +16,17 @@ from typing import Any
 from claude_nb.batches.row_store import RowStore
 from claude_nb.client.batch_service import MAX_BYTES, MAX_REQUESTS
 from claude_nb.errors import InputError
-from claude_nb.request.attachments.interpolation import Filled, compose
+from claude_nb.request.attachments.interpolation import Filled, compose, names
 from claude_nb.request.request import Request
-
-PROMPT = "prompt"
-"""What a template calls a row that has no names of its own: ``{{prompt}}``."""
 
 _PIECE = 2**16
 """Bytes that are sent at a time."""
 
+_MOST = 20
+"""How many columns an error lists."""
+
 _OPENING, _CLOSING = b'{"requests":[', b"]}"
 
-_USED = re.compile(r"\{\{[ \t]*(\w+)")
 _CUSTOM_ID = re.compile(r"(\d{1,9})-(\d{1,9})-([0-9a-f]{12})")
 
 
@@ -38,8 +37,9 @@ def read(
 
     Args:
         prompts: Texts or other values, a pandas or polars column or table, or a list of dicts.
-        template: The prompt, with ``{{name}}`` for the columns of a table, the keys of a dict, the
-            name of a column, or ``{{prompt}}``; None: the values are the prompts.
+        template: The prompt, with ``{{name}}`` for the columns of a table, the keys of a dict or
+            the name of a column; the values of a list have whatever single name it uses. None: the
+            values are the prompts.
 
     Returns:
         What each row is called: the table's index, or its number from 0. The pandas index, to be
@@ -54,25 +54,51 @@ def read(
             "batch() takes many prompts, and this is one text.",
             'For example: batch(["first", "second"]), or claude_nb.ask(text).',
         )
-    values, names, index = _values(prompts)
+    values, columns, index = _values(prompts)
     if not values:
         raise InputError("There are no prompts.")
-    if template is None and names:
-        if len(names) > 1:
-            raise InputError(
-                "A template is needed: which columns are the prompt?",
-                f'For example: template="Summarise this: {{{{{names[0]}}}}}".',
-            )
-        values = [row[names[0]] for row in values]
-    if template is not None and "{{" not in template:
-        name = names[0] if names else PROMPT
+    if template is not None:
+        used = _used(template, columns)
+        values = values if columns else [{used[0]: value} for value in values]
+    elif len(columns) > 1:
+        raise InputError(
+            "A template is needed: which columns are the prompt?",
+            f'For example: template="Summarise this: {{{{{columns[0]}}}}}".',
+        )
+    elif columns:
+        values = [row[columns[0]] for row in values]
+    labels = index if index is not None else range(len(values))
+    return labels, index, (partial(_content, value, template) for value in values)
+
+
+def _used(template: str, columns: Sequence[str]) -> list[str]:
+    """The names that a template uses: of the columns, or a single one if there are none.
+
+    Raises:
+        InputError: It uses none, others, or several where the rows are single values.
+    """
+    used = names(template)
+    example = columns[0] if columns else "text"
+    if not used:
         raise InputError(
             "The template has no {{name}} in it: all rows would be the same.",
-            f"For example: {{{{{name}}}}}.",
+            f"For example: {{{{{example}}}}}.",
         )
-    labels = index if index is not None else range(len(values))
-    used = set(_USED.findall(template or ""))
-    return labels, index, (partial(_content, value, template, used) for value in values)
+    if not columns and len(used) > 1:
+        shown = " and ".join(f"{{{{{name}}}}}" for name in used)
+        raise InputError(
+            f"The template uses {shown}, but each row is a single value.",
+            f"Use one name for it, or pass a table or a list of dicts with {' and '.join(used)}.",
+        )
+    for name in used if columns else ():
+        if name not in columns:
+            there = ", ".join(columns[:_MOST]) + (", …" if len(columns) > _MOST else "")
+            is_or_are = "is" if len(columns) == 1 else "are"
+            raise InputError(
+                f"The rows have no column {name}; there {is_or_are}: {there}.",
+                rf"To send the braces themselves: \{{{{{name}}}}}",
+            )
+    return used
 
 
 def parsed_id(value: str) -> tuple[int, int, str] | None:
@@ -118,23 +144,22 @@ def _records(rows: Iterable[Mapping[Any, Any]]) -> list[dict[str, Any]]:
 
 def _named(values: list[Any], name: Any) -> tuple[list[Any], list[str]]:
     """A column by its name, so that a template can use it; one without a name is as it is."""
-    if not isinstance(name, str) or not name:
+    if not isinstance(name, str) or not name.isidentifier():
         return values, []
-    return [{PROMPT: value, name: value} for value in values], [name]
+    return [{name: value} for value in values], [name]
 
 
-def _content(value: Any, template: str | None, used: set[str]) -> Filled:
+def _content(value: Any, template: str | None) -> Filled:
     if template is None:
         if _missing(value):
             raise InputError("The prompt is missing.")
         if isinstance(value, str):
             return Filled(({"type": "text", "text": value},), ())
-        template, value = "{{prompt}}", {PROMPT: value}
-    variables = value if isinstance(value, Mapping) else {PROMPT: value}
-    for name in used & variables.keys():
-        if _missing(variables[name]):
+        template, value = "{{prompt}}", {"prompt": value}
+    for name in names(template):
+        if _missing(value.get(name)):
             raise InputError(f"{name} is missing.")
-    return compose(template, variables=variables)
+    return compose(template, variables=value)
 
 
 def _missing(value: Any) -> bool:
@@ -191,15 +216,13 @@ class Requests:
         """
         self.labels, self.index, contents = read(prompts, template)
         self.count = len(self.labels)
-        first: InputError | None = None
         for row, content in enumerate(contents):
             try:
                 self._add(row, content())
             except InputError as error:
-                first = first or error
                 self.problems[row] = str(error)
-        if first is not None and len(self.problems) == self.count:
-            raise InputError(f"No row can be sent. {first.what}", first.advice)
+        if len(self.problems) == self.count:
+            raise InputError(f"No row can be sent. Row {self.named([0])}: {self.problems[0]}")
 
     def _add(self, row: int, content: Filled) -> None:
         """Store the content of a row as it is sent: a text, or content blocks.
@@ -213,6 +236,7 @@ class Requests:
         plain = len(blocks) == 1 and blocks[0]["type"] == "text"
         if plain and not text.strip():
             raise InputError("The prompt is empty.")
+        replace(self.request, prompt=text or "…", content=tuple(blocks))  # checks it
         line = _json(text if plain else blocks)
         self._contents.put(row, line)
         self._digests[row] = digest(line)

@@ -16,7 +16,6 @@ from claude_nb.chat.questions import Questions
 from claude_nb.chat.transcript import Transcript
 from claude_nb.conversation import export
 from claude_nb.errors import ClaudeError, InputError
-from claude_nb.request import files
 from claude_nb.request.attachments.attachment import attach as attached
 from claude_nb.request.attachments.variables import variables
 from claude_nb.request.place import shell
@@ -113,16 +112,17 @@ class Messages:
         stem = re.sub(r"[^\w -]+", "-", conversation.name).strip() or "chat"
         paths = (Path(f"{name}{suffix}") for name in numbered(stem))
         path = next(path for path in paths if not path.exists())
-        files.write(path, [export.FORMS[suffix](conversation)])
+        export.save(path, export.FORMS[suffix](conversation))
         return {"said": f"Saved as {path}, in {path.resolve().parent}."}
 
     def on_attach(self, content: Content) -> None:
         """Send a file along with the next question."""
         name = clean(str(content.get("name") or "file"))[:100]
         data = bytes(content["buffers"][0]) if content["buffers"] else b""
-        if not data:
+        made = attached(data, name)
+        if made.is_blank:
             raise InputError(f"{name} is empty.")
-        self.page.files[uuid4().hex] = name, data, attached(data, name).note or name
+        self.page.files[uuid4().hex] = name, data, made.note or name
         self.page.show_files()
 
     def on_detach(self, content: Content) -> None:

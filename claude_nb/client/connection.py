@@ -104,6 +104,11 @@ class Connection:
         return str(url).rstrip("/")  # which the SDK puts behind some
 
     @property
+    def is_api(self) -> bool:
+        """Whether it is Anthropic's own server."""
+        return self.origin == _API
+
+    @property
     def cache(self) -> object:
         """What tells its prompt cache from others: each simulator has one of its own."""
         return self.origin, self.simulator

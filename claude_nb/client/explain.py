@@ -44,9 +44,9 @@ _MOST = 100_000
 _TAGS = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 
 _ADVICE = {
-    "invalid_request_error": "Change what the message names, and run the cell again.",
-    "authentication_error": "Check the key: %claude_nb key asks for another one; for a server that"
-    " you connected, --key-env names its variable.",
+    "invalid_request_error": "Change what the message names, and ask again.",
+    "authentication_error": "Check the key. To enter another one: %claude_nb key; that of a server"
+    " of your own: %claude_nb connect URL --key-env NAME",
     "billing_error": "Check the plan and the credit of the organisation in the Console.",
     "permission_error": "This key may not do that; another key or workspace may.",
     "not_found_error": "Check the model's id: %claude_nb models lists them.",

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from claude_nb.characters import clean, in_code
@@ -14,6 +18,8 @@ from claude_nb.errors import InputError, redact
 from claude_nb.render.code import code_blocks
 from claude_nb.render.markdown import markdown
 from claude_nb.render.text import closed, harmless
+from claude_nb.request import files
+from claude_nb.streaming.block import as_dict
 from claude_nb.streaming.record import VERSION, TurnRecord
 
 PROMPTS = ("cells", "markdown")
@@ -21,6 +27,7 @@ PROMPTS = ("cells", "markdown")
 
 _PYTHON = frozenset({"python", "python3", "py", "ipython", "ipython3"})
 _SIMULATED = "\n\n*simulated*"
+_MARK = re.compile(r"\n<!-- exported by claude_nb: (\w+) -->\n\Z")
 
 
 def to_notebook(history: History, prompts: str) -> str:
@@ -110,6 +117,69 @@ FORMS: dict[str, Callable[[History], str]] = {
     ".json": to_json,
 }
 """What a conversation can be written as: the ending of the file, and what makes its content."""
+
+
+def save(
+    path: str | Path, content: str, *, overwrite: bool = False, how: str = "overwrite=True"
+) -> None:
+    """Write an export to a file, in the place of an earlier one that nobody has changed.
+
+    A notebook that is run again exports again. An export as a notebook or as Markdown holds its own
+    digest, so what was changed in it since, and every other file, is left as it is.
+
+    Args:
+        path: The file.
+        content: What a function of ``FORMS`` returns.
+        overwrite: Whether any file that is there may be replaced.
+        how: What is typed to replace it, for the error.
+
+    Raises:
+        InputError: There is another file, or it cannot be written.
+    """
+    content = _signed(content, Path(path).suffix.lower())
+    with suppress(InputError):  # there is none, or ``write`` says what is wrong with it
+        there = files.read_bytes(path).decode(errors="replace")
+        overwrite = overwrite or there == content or _is_unchanged(there)
+    files.write(path, [content], overwrite=overwrite, how=how)
+
+
+def _signed(content: str, ending: str) -> str:
+    """An export with its digest, where it has a place for that."""
+    if ending == ".md":
+        return f"{content}\n<!-- exported by claude_nb: {_digest(content)} -->\n"
+    notebook = _as_notebook(content)
+    if notebook is None:
+        return content
+    notebook["metadata"]["claude_nb"] = {"export": _notebook_digest(notebook)}
+    return json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+
+
+def _is_unchanged(content: str) -> bool:
+    """Whether a file is an export as it was written."""
+    if mark := _MARK.search(content):
+        return mark[1] == _digest(content[: mark.start()])
+    notebook = _as_notebook(content)
+    if notebook is None:
+        return False
+    digest = as_dict(notebook["metadata"].pop("claude_nb", None)).get("export")
+    return digest == _notebook_digest(notebook)
+
+
+def _as_notebook(content: str) -> dict[str, Any] | None:
+    """What the JSON of a notebook holds; None for what is no notebook."""
+    try:
+        found = as_dict(json.loads(content))
+    except (ValueError, RecursionError):
+        return None
+    return found if "cells" in found and isinstance(found.get("metadata"), dict) else None
+
+
+def _notebook_digest(notebook: dict[str, Any]) -> str:
+    return _digest(json.dumps(notebook, sort_keys=True))
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 def attached(exchange: Exchange) -> list[str]:

@@ -119,7 +119,7 @@ class History:
         if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
             raise InputError(
                 f"{name[:MAX_NAME]!r} cannot be the name of a conversation.",
-                f"It takes 1 to {MAX_NAME} characters that can be seen, for example: -c analysis",
+                f"It takes 1 to {MAX_NAME} characters that can be seen, for example: analysis",
             )
         self.name = name
         self.system = system
@@ -167,16 +167,20 @@ class History:
         return _messages(head.branch, _bound(head.system, head.tools), head.origin) if head else []
 
     @contextmanager
-    def asking(self) -> Iterator[None]:
+    def asking(self, *, in_cell: bool = False) -> Iterator[None]:
         """Hold the conversation while a question is answered: two at once would miss each other.
+
+        Args:
+            in_cell: Whether a ``%%claude`` cell asks, whose options the error names.
 
         Raises:
             InputError: A turn of this conversation is being answered.
         """
         if not self._asking.acquire(blocking=False):
+            other = "another one: -c NAME, or in none: --once" if in_cell else "another one."
             raise InputError(
                 f"The conversation {self.name} is still being answered.",
-                "Wait for it, or ask in another one (in a cell: -c NAME, or --once for none).",
+                f"Wait for its end, or ask in {other}",
             )
         try:
             with self.lock:
@@ -347,17 +351,27 @@ class History:
         self._move(exchange)
         self._changed()
 
-    def undo(self) -> Exchange:
-        """Go back to before the newest exchange of the branch, and return that exchange.
+    def undo(self, turns: int = 1) -> list[Exchange]:
+        """Go back to before the newest exchanges of the branch.
+
+        Args:
+            turns: How many.
+
+        Returns:
+            Those exchanges, in the order in which they were asked.
 
         Raises:
-            InputError: There is nothing to take back.
+            InputError: There are not as many.
         """
         with self.lock:
-            undone = self.head
-            if undone is None:
-                raise InputError(f"There is nothing to take back in {self.name}.")
-            self._move(undone.parent)
+            branch = self.branch
+            if not 1 <= turns <= len(branch):
+                count = len(branch)
+                there_are = f"It has {count} turn{'s' * (count > 1)}." if count else ""
+                what = f"There are no {turns} turns" if count else "There is nothing"
+                raise InputError(f"{what} to take back in {self.name}.", there_are)
+            undone = branch[-turns:]
+            self._move(undone[0].parent)
         self._changed()
         return undone
 

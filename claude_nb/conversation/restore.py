@@ -53,14 +53,15 @@ def conversations(notebook: SavedNotebook) -> tuple[list[SavedConversation], lis
     notes = list(notebook.notes)
     if notebook.unanswered:
         s = "s" * (len(notebook.unanswered) > 1)
-        numbers = ", ".join(map(str, notebook.unanswered))
+        numbers = ", ".join(notebook.label(number) for number in notebook.unanswered)
         notes.append(f"cell{s} {numbers}: without a saved answer")
     found: dict[str, dict[str, _SavedTurn]] = {}
     for record in notebook.records:
+        label = notebook.label(record.number)
         try:
-            turn = _turn(record, notes)
+            turn = _turn(record, label, notes)
         except InputError as error:
-            notes.append(f"cell {record.number}: {error.what}")
+            notes.append(f"cell {label}: {error.what}")
             continue
         if turn is None:
             continue
@@ -70,7 +71,7 @@ def conversations(notebook: SavedNotebook) -> tuple[list[SavedConversation], lis
             turns[turn.exchange.id] = turn
         one, two = other.exchange, turn.exchange
         if (one.prompt, one.text) != (two.prompt, two.text):
-            both = f"cells {other.number} and {turn.number}"
+            both = f"cells {other.label} and {turn.label}"
             notes.append(f"{both}: different turns with the same id, of which one is left out")
     return [_tree(name, list(turns.values()), notes) for name, turns in found.items()], notes
 
@@ -138,11 +139,11 @@ class _SavedTurn:
     exchange: Exchange
     parent: str | None
     asked: float
-    number: int
+    label: str
     is_own: bool
 
 
-def _turn(record: Record, notes: list[str]) -> _SavedTurn | None:
+def _turn(record: Record, label: str, notes: list[str]) -> _SavedTurn | None:
     """The turn of a record; None if it has none, or an answer without a word: both are right."""
     turn = TurnRecord.from_dict(record.data)
     if turn is None:
@@ -152,7 +153,7 @@ def _turn(record: Record, notes: list[str]) -> _SavedTurn | None:
         try:
             content.append(_block(item))
         except InputError as error:
-            notes.append(f"cell {record.number}: {error.what}; the rest of the turn is there")
+            notes.append(f"cell {label}: {error.what}; the rest of the turn is there")
     asked, when = _asked(turn.asked)
     exchange = Exchange(
         id=turn.id,
@@ -165,7 +166,7 @@ def _turn(record: Record, notes: list[str]) -> _SavedTurn | None:
         asked=asked,
     )
     name, is_own = History(turn.conversation).name, turn.cell == record.cell
-    return _SavedTurn(name, exchange, turn.parent, when, record.number, is_own)
+    return _SavedTurn(name, exchange, turn.parent, when, label, is_own)
 
 
 def _asked(value: str) -> tuple[str, float]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,8 @@ MAX_BYTES = 100_000_000
 MAX_RECORDS = 10_000
 """The most records of a notebook that are read."""
 
-_UNSAVED = "Only what was saved is in the file: save the notebook first."
+SAVE_FIRST = "Save the notebook first (Ctrl+S, or ⌘S on a Mac)"
+"""What to do where something is not in the notebook's file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +58,19 @@ class SavedNotebook:
         notes: What was skipped, a line each.
         unanswered: The numbers of the ``%%claude`` cells without a record.
         chats: The names of the conversations that were held in a chat.
+        labels: What the cells are called, by their numbers: ``[3]`` for the execution that the
+            notebook shows, or their place where it shows none.
     """
 
     records: tuple[Record, ...]
     notes: tuple[str, ...]
     unanswered: tuple[int, ...]
     chats: tuple[str, ...] = ()
+    labels: Mapping[int, str] = field(default_factory=dict)
+
+    def label(self, number: int) -> str:
+        """What a cell is called, by its number."""
+        return self.labels.get(number, str(number))
 
 
 def current_path(example: str = "%claude_nb restore analysis.ipynb") -> Path:
@@ -88,7 +96,7 @@ def current_path(example: str = "%claude_nb restore analysis.ipynb") -> Path:
             return path
     raise InputError(
         f"There is no file {name} any more." if name else "This notebook's file is not known.",
-        f"Give its path: {example}. {_UNSAVED}",
+        f"{SAVE_FIRST}, or give its path: {example}",
     )
 
 
@@ -106,22 +114,26 @@ def load(path: str | Path) -> SavedNotebook:
     notes: list[str] = []
     unanswered: list[int] = []
     chats: list[str] = []
+    labels: dict[int, str] = {}
     for number, cell in enumerate(_cells(path), 1):
         if not isinstance(cell, dict):
             notes.append(f"cell {number} is not a cell")
             continue
+        labels[number] = _label(number, cell)
         if len(records) >= MAX_RECORDS:
-            notes.append(f"from cell {number} on: more than {MAX_RECORDS:,} records are not read")
+            notes.append(
+                f"from cell {labels[number]} on: more than {MAX_RECORDS:,} records are not read"
+            )
             break
         found = list(_records(cell, chats))[:MAX_RECORDS]
         for data in found:
             try:
                 records.append(_record(number, cell.get("id"), data))
             except InputError as error:
-                notes.append(f"cell {number}: {error.what}")
+                notes.append(f"cell {labels[number]}: {error.what}")
         if not found and _is_prompt(cell):
             unanswered.append(number)
-    return SavedNotebook(tuple(records), tuple(notes), tuple(unanswered), tuple(chats))
+    return SavedNotebook(tuple(records), tuple(notes), tuple(unanswered), tuple(chats), labels)
 
 
 def _cells(path: Path) -> list[Any]:
@@ -171,6 +183,11 @@ def _records(cell: dict[str, Any], chats: list[str]) -> Iterator[Any]:
         if name := as_string(as_dict(record.get("chat")).get("conversation")):
             chats.append(name)
         yield from replies
+
+
+def _label(number: int, cell: dict[str, Any]) -> str:
+    execution = cell.get("execution_count")
+    return f"[{execution}]" if type(execution) is int else f"{number} (without a number)"
 
 
 def _is_prompt(cell: dict[str, Any]) -> bool:

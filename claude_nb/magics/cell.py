@@ -152,6 +152,7 @@ def _question(
         named=arguments.pop("attach", ()),
         included=[part.text for part in included],
         notes=[part.note for part in included],
+        in_cell=True,
         limit_name="--max-cost",
         **arguments,
     )

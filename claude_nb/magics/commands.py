@@ -30,7 +30,6 @@ from claude_nb.magics.options import Option, Value
 from claude_nb.recording.matching import PARTS
 from claude_nb.recording.replay import Recorder, RecordingStore
 from claude_nb.render import labels
-from claude_nb.request import files
 from claude_nb.session.budget import Budget
 from claude_nb.simulator.faults import fault
 from claude_nb.views.terminal import TerminalView, say
@@ -62,7 +61,7 @@ class Command:
     @property
     def usage(self) -> str:
         """What is written after its name, with its options."""
-        flags = [f"[--{option.name} {option.metavar}]" for option in self.options]
+        flags = [f"[{option.usage}]" for option in self.options]
         return " ".join(filter(None, (self.takes, *flags)))
 
 
@@ -80,7 +79,7 @@ def execute(line: str, default_model: str) -> object:
     name = name or "help"
     command = COMMANDS.get(name)
     if command is None:
-        near = get_close_matches(name, COMMANDS, 1, 0.4)
+        near = get_close_matches(name, COMMANDS, 1, 0.7)
         hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(COMMANDS)}."
         raise InputError(f"There is no command {name}.", hint)
     words, given = options.parse_command(rest, command.options)
@@ -107,7 +106,7 @@ def _help() -> None:
     lines: list[tuple[str, str]] = []
     for name, command in COMMANDS.items():
         lines.append((f"%claude_nb {name} {command.takes}", command.does))
-        lines += [(f"    --{o.name} {o.metavar}", o.help) for o in command.options]
+        lines += [(f"    {option.usage}", option.help) for option in command.options]
     width = max(len(typed) for typed, _ in lines)
     for typed, does in lines:
         say(f"{typed:<{width}}  {does}")
@@ -124,7 +123,12 @@ def _print_key() -> None:
     say(f"key: {asking.session.key_source}")
 
 
-def _key() -> None:
+def _key(*words: str) -> None:
+    if words:  # and what was typed is not repeated: it may be a key
+        raise InputError(
+            "%claude_nb key asks for the key by itself, so that it is not saved with the notebook.",
+            "Clear this cell, and run: %claude_nb key",
+        )
     try:
         key = getpass("API key (not shown, kept in memory only): ").strip()
     except StdinNotImplementedError:
@@ -133,7 +137,13 @@ def _key() -> None:
         ) from None
     if not key or not key.isascii() or not key.isprintable() or " " in key:
         raise InputError("That is not a key; the one in use has not changed.")
-    asking.session.connect(Connection(api_key=key))
+    connection = Connection(api_key=key)
+    if connection.is_api and not key.startswith("sk-ant-"):
+        raise InputError(
+            "That does not look like an Anthropic key (sk-ant-…); the one in use has not changed.",
+            "Copy it from platform.claude.com, and run again: %claude_nb key",
+        )
+    asking.session.connect(connection)
     _print_key()
 
 
@@ -207,6 +217,12 @@ _KEY_ENV = Option(
     "NAME",
     "the variable with the key that it gets; without it, it gets none",
     options.read_text,
+)
+_CONVERSATION = Option(
+    "conversation", "c", "NAME", "of this conversation, not of the notebook's", options.read_text
+)
+_OVERWRITE = Option(
+    "overwrite", "", "", "replace a file that is no unchanged export", options.read_switch
 )
 _MODEL = Option("model", "", "ID", "the model that cells ask there", options.read_text)
 
@@ -294,28 +310,31 @@ def _jobs(command: str = "", which: str = "") -> object:
     return None
 
 
-def _history(*name: str) -> None:
-    say(outline.tree(_named(name)))
+def _history(*, conversation: str = "") -> None:
+    say(outline.tree(_named(conversation)))
 
 
-def _new(*name: str) -> None:
-    conversation = _named(name)
-    conversation.new()
-    say(f"{conversation.name}: the next question begins anew.")
+def _new(*, conversation: str = "") -> None:
+    history = _named(conversation)
+    history.new()
+    say(f"{history.name}: the next question begins anew.")
 
 
-def _undo(*name: str) -> None:
-    conversation = _named(name)
-    undone = conversation.undo()
-    say(f"{conversation.name}: {_quoted(undone)} is taken back. {_goes_on(conversation)}")
+def _undo(turns: str = "1", *, conversation: str = "") -> None:
+    if not turns.isdecimal():
+        raise _misused("undo")
+    history = _named(conversation)
+    first, *others = history.undo(int(turns))
+    more = f" and the {labels.counted(len(others), 'turn')} after it" if others else ""
+    say(f"{history.name}: removed {_quoted(first)}{more}. {_goes_on(history)}")
 
 
-def _fork(number: str, *name: str) -> None:
+def _fork(number: str, *, conversation: str = "") -> None:
     if not number.isdecimal():
         raise _misused("fork")
-    conversation = _named(name)
-    conversation.fork(int(number))
-    say(f"{conversation.name}: {_goes_on(conversation)}")
+    history = _named(conversation)
+    history.fork(int(number))
+    say(f"{history.name}: {_goes_on(history)}")
 
 
 def _restore(*words: str) -> None:
@@ -324,7 +343,8 @@ def _restore(*words: str) -> None:
     saved = datetime.fromtimestamp(path.expanduser().stat().st_mtime).astimezone()
     say(f"{path}, as it was saved on {saved:%Y-%m-%d at %H:%M:%S}:")
     if not found:
-        say("No conversation is saved in it.")
+        advice = f"{saved_notebook.SAVE_FIRST}, and run this again."
+        say(f"No conversation is saved in it. {advice}")
     for one in found:
         conversation = Conversation.named(one.name)
         added = conversation.add(one.exchanges, one.head)
@@ -344,30 +364,38 @@ def _added(conversation: Conversation, saved: SavedConversation, added: int) -> 
     if conversation.head is not None and conversation.head.id == saved.head.id:
         return done
     head = next(e for e in conversation.exchanges if e.id == saved.head.id)
-    number = f"{conversation.number(head)} {saved.name}".removesuffix(f" {NOTEBOOK}")
+    named = "" if saved.name == NOTEBOOK else f" -c {_typed(saved.name)}"
+    number = f"{conversation.number(head)}{named}"
     here = f"{_goes_on(conversation).removesuffix('.')}, which was asked here"
     return f"{done} {here}; %claude_nb fork {number} goes on from what was restored."
 
 
-def _export(to: str, *name: str) -> None:
+def _export(to: str, *, conversation: str = "", overwrite: bool = False) -> None:
     path = Path(to)
     write = export.FORMS.get(path.suffix.lower())
     if write is None:
         ending = path.suffix or f"a file without an ending ({to})"
         forms = ", ".join(export.FORMS)
         raise InputError(f"There is no export to {ending}.", f"It is one of {forms}.")
-    conversation = _named(name)
-    files.write(path, [write(conversation)])
-    count = len(conversation.branch)
-    say(f"{conversation.name}: {count} turn{'s are' if count > 1 else ' is'} in {path}.")
+    history = _named(conversation)
+    named = f" -c {_typed(conversation)}" if conversation else ""
+    how = f"%claude_nb export {_typed(to)}{named} --overwrite"
+    export.save(path, write(history), overwrite=overwrite, how=how)
+    count = len(history.branch)
+    say(f"{history.name}: {count} turn{'s are' if count > 1 else ' is'} in {path}.")
 
 
-def _named(words: tuple[str, ...]) -> Conversation:
+def _typed(word: str) -> str:
+    """A word as it is typed: in quotes if there is a space in it."""
+    return f'"{word}"' if " " in word else word
+
+
+def _named(name: str) -> Conversation:
     """The conversation of that name, or the notebook's own."""
-    name = " ".join(words) or NOTEBOOK
+    name = name or NOTEBOOK
     known = Conversation.names()
     if name not in known and name != NOTEBOOK:
-        near = get_close_matches(name, known, 1, 0.4)
+        near = get_close_matches(name, known, 1, 0.7)
         hint = f"Did you mean {near[0]}?" if near else f"There is {' and '.join(known)}."
         raise InputError(f"There is no conversation {name!r}.", hint)
     return Conversation.named(name)
@@ -382,6 +410,8 @@ def _goes_on(history: History) -> str:
 def _quoted(exchange: Exchange) -> str:
     return f"“{first_words(exchange.prompt, 40)}”"
 
+
+_HOW_TO_NAME = "A conversation other than the notebook's is named with -c: -c talk"
 
 COMMANDS = {
     "status": Command("", "the model, and where the key comes from", _status),
@@ -428,21 +458,37 @@ COMMANDS = {
         _jobs,
         hint="Without any of these, it lists the jobs with their numbers.",
     ),
-    "history": Command("[NAME]", "the turns of the notebook's conversation, or of NAME", _history),
-    "new": Command("[NAME]", "begin the conversation anew; fork goes back to the old one", _new),
-    "undo": Command("[NAME]", "take the last turn back", _undo),
+    "history": Command(
+        "", "the turns of the conversation", _history, (_CONVERSATION,), _HOW_TO_NAME
+    ),
+    "new": Command(
+        "",
+        "begin the conversation anew; fork goes back to the old one",
+        _new,
+        (_CONVERSATION,),
+        _HOW_TO_NAME,
+    ),
+    "undo": Command(
+        "[N]",
+        "take the last N turns back, or the last one",
+        _undo,
+        (_CONVERSATION,),
+        f"N is a number of turns. {_HOW_TO_NAME}",
+    ),
     "fork": Command(
-        "N [NAME]",
+        "N",
         "go on from exchange N of the history",
         _fork,
-        hint="N is the number of an exchange: %claude_nb history shows the numbers.",
+        (_CONVERSATION,),
+        "N is the number of an exchange: %claude_nb history shows the numbers.",
     ),
     "restore": Command("[PATH]", "bring back the conversations of a saved notebook", _restore),
     "export": Command(
-        "PATH [NAME]",
-        f"write the conversation to a new file: {', '.join(export.FORMS)}",
+        "PATH",
+        f"write the conversation to a file: {', '.join(export.FORMS)}",
         _export,
-        hint='For example: %claude_nb export talk.ipynb, or "my talk.md"',
+        (_CONVERSATION, _OVERWRITE),
+        'For example: %claude_nb export talk.ipynb, or "my talk.md" -c talk',
     ),
     "help": Command("", "this list", _help),
 }

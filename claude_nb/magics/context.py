@@ -134,7 +134,9 @@ def error(shell: InteractiveShell) -> Included:
                 name, report, number = failure["ename"], "\n".join(failure["traceback"]), earlier
                 break
     source, report = _plain(_source(shell, number)), _plain(report)
-    begin, where = (f'<error cell="{number}">', f" of cell {number}") if number else ("<error>", "")
+    begin, where = (
+        (f'<error cell="{number}">', f" of cell [{number}]") if number else ("<error>", "")
+    )
     tags = [_tag("input", source)] if source else []
     cut = ", not in full" if max(len(source), len(report)) > PART else ""
     return Included(
@@ -183,7 +185,7 @@ def _numbers(which: str, there: list[int]) -> list[int]:
         for number in (low, high):
             if number not in there:
                 raise InputError(
-                    f"There is no earlier cell {number} in this kernel.",
+                    f"There is no earlier cell [{number}] in this kernel.",
                     f"There are {_ranges(there)}.",
                 )
         wanted.update(number for number in there if low <= number <= high)
@@ -198,7 +200,7 @@ def _ranges(numbers: Iterable[int]) -> str:
             runs[-1] = [runs[-1][0], number]
         else:
             runs.append([number])
-    return ", ".join("–".join(map(str, run)) for run in runs)
+    return ", ".join("–".join(f"[{number}]" for number in run) for run in runs)
 
 
 def _cell(shell: InteractiveShell, number: int, source: str, replies: list[str]) -> _Cell:

@@ -50,6 +50,11 @@ class Option:
     read: Callable[[Value, Mapping[str, Any]], Any]
     several: bool = False
 
+    @property
+    def usage(self) -> str:
+        """It as it is typed, in its short form if it has one."""
+        return f"{f'-{self.short}' if self.short else f'--{self.name}'} {self.metavar}".rstrip()
+
 
 def read_text(value: Value, _variables: Mapping[str, Any]) -> str:
     """What was typed."""
@@ -118,6 +123,8 @@ def _system(value: Value, variables: Mapping[str, Any]) -> tuple[str | System]:
     system = _variable(value.text, variables, hint)
     if not isinstance(system, (str, System)):
         raise InputError(f"{value.text} is of type {type(system).__name__}, not text.")
+    if isinstance(system, str) and system.isspace():
+        raise InputError(f"{value.text} is blank.", "Give it a text, or leave out --system.")
     return (system,)
 
 
@@ -148,7 +155,8 @@ def _variable_of(value: Value, variables: Mapping[str, Any]) -> Any:
     return _variable(value.text, {**types, **variables}, hint)
 
 
-def _switch(_value: Value, _variables: Mapping[str, Any]) -> bool:
+def read_switch(_value: Value, _variables: Mapping[str, Any]) -> bool:
+    """True: a switch is on if it was typed."""
     return True
 
 
@@ -158,28 +166,32 @@ CELL_OPTIONS = (
     Option("system", "s", "NAME", 'the system prompt: a variable, or text in "quotes"', _system),
     Option("thinking", "t", "on|off|N", "think or not, or for at most N tokens", _thinking),
     Option("effort", "", "LEVEL", "low, medium, high, xhigh or max; also side by side", _each),
-    Option("hide-thinking", "", "", "ask for no readable thinking to be sent", _switch),
-    Option("hide-tools", "", "", "do not show calls of tools and their results", _switch),
+    Option("hide-thinking", "", "", "ask for no readable thinking to be sent", read_switch),
+    Option("hide-tools", "", "", "do not show calls of tools and their results", read_switch),
     Option("attach", "a", "NAMES", "send the values of these variables along: df,fig", _values),
     Option("cells", "", "3-5|all", "send earlier cells along, with their results", read_text),
-    Option("error", "", "", "send the last exception along, and the cell that raised it", _switch),
+    Option(
+        "error", "", "", "send the last exception along, and the cell that raised it", read_switch
+    ),
     Option("tools", "", "NAMES", "let these functions be called: look_up,add", _tools),
-    Option("eager", "", "", "stream tool input as it is written, unchecked", _switch),
-    Option("confirm", "", "", "ask before each call", _switch),
+    Option("eager", "", "", "stream tool input as it is written, unchecked", read_switch),
+    Option("confirm", "", "", "ask before each call", read_switch),
     Option("tool-timeout", "", "SECONDS", "how long a call may take", _seconds),
     Option("max-turns", "", "N", "how often tools may be run for this reply", read_number),
     Option("json", "", "NAME", "the answer's form: a pydantic model or a schema", _variable_of),
-    Option("raw", "", "", "send {{name}} as it is, instead of the variable's value", _switch),
+    Option("raw", "", "", "send {{name}} as it is, instead of the variable's value", read_switch),
     Option("conversation", "c", "NAME", "the conversation that it belongs to", read_text),
-    Option("new", "", "", "begin the conversation anew", _switch),
-    Option("once", "", "", "ask outside of any conversation", _switch),
-    Option("no-stream", "", "", "ask without streaming: all of it comes at the end", _switch),
+    Option("new", "", "", "begin the conversation anew", read_switch),
+    Option("once", "", "", "ask outside of any conversation", read_switch),
+    Option("no-stream", "", "", "ask without streaming: all of it comes at the end", read_switch),
     Option("max-cost", "", "USD", "send nothing that could cost more", read_dollars),
-    Option("dry-run", "", "", "count what would be sent, and what it could cost", _switch),
+    Option("dry-run", "", "", "count what would be sent, and what it could cost", read_switch),
     Option("out", "o", "NAME", "keep the reply in this variable", _identifier),
-    Option("events", "", "", "show the events of the stream below, as they come", _switch),
-    Option("background", "", "", "let the cell return at once; in no conversation but -c", _switch),
-    Option("insert", "", "", "put the reply's code into a new cell below", _switch),
+    Option("events", "", "", "show the events of the stream below, as they come", read_switch),
+    Option(
+        "background", "", "", "let the cell return at once; in no conversation but -c", read_switch
+    ),
+    Option("insert", "", "", "put the reply's code into a new cell below", read_switch),
 )
 
 _TOKEN = re.compile(r"""\s*(?:"([^"]*)"(?=\s|$)|'([^']*)'(?=\s|$)|(\S+))""")
@@ -235,7 +247,7 @@ def parse_command(line: str, options: Iterable[Option]) -> tuple[list[str], dict
     given: dict[str, Any] = {}
     known, rest = flags(options), line.strip()
     while rest:
-        if rest.startswith("--"):
+        if rest.startswith("--") or rest.split(maxsplit=1)[0] in known:
             rest = _read(rest, known, given, {})
         else:
             word, rest = _value(_WORD, rest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from claude_nb.characters import brief
@@ -208,8 +208,9 @@ def card(progress: Progress) -> Card | None:
         title = "Claude declined to answer" + (f" ({category})" if category else "")
         return Card(title, _lines([why, progress.parse_error]))
     if progress.outcome is Outcome.TRUNCATED:
-        known = _TRUNCATED[str(message.stop_reason)]
-        return replace(known, text=_lines([known.text, progress.parse_error]))
+        title, text = _TRUNCATED[str(message.stop_reason)]
+        most = progress.option("max_tokens")
+        return Card(title.format(most), _lines([text.format(most), progress.parse_error]))
     if progress.parse_error:
         return Card("The answer does not have the form that was asked for", progress.parse_error)
     if not progress.text.strip() and not progress.tool_calls:
@@ -222,11 +223,11 @@ def _lines(parts: list[str]) -> str:
 
 
 _TRUNCATED = {
-    "max_tokens": Card(
-        "Cut off: the reply reached --max-tokens",
-        "Thinking counts too. Run it again with a larger --max-tokens, or ask for less.",
+    "max_tokens": (
+        "Cut off: the reply reached {}",
+        "Thinking counts too. Ask again with a larger {}, or ask for less.",
     ),
-    "model_context_window_exceeded": Card(
+    "model_context_window_exceeded": (
         "Cut off: the context window is full",
         "Prompt and reply together are as long as the model can take. Send less.",
     ),

@@ -51,13 +51,20 @@ def read_bytes(path: str | Path, name: str = "", limit: int = -1) -> bytes:
     raise InputError(f"{shown} is not a file.", "Copy what you need of it to one.")
 
 
-def write(path: str | Path, content: Iterable[str], *, overwrite: bool = False) -> None:
+def write(
+    path: str | Path,
+    content: Iterable[str],
+    *,
+    overwrite: bool = False,
+    how: str = "overwrite=True",
+) -> None:
     """Write a file as UTF-8; half a character, which no file can hold, becomes U+FFFD.
 
     Args:
         path: The file; ``~`` and ``~name`` are home directories.
         content: Its parts.
         overwrite: Whether to replace a file that is there.
+        how: What is typed to replace it, for the error.
 
     Raises:
         InputError: It is there, or cannot be written.
@@ -70,7 +77,7 @@ def write(path: str | Path, content: Iterable[str], *, overwrite: bool = False) 
     except FileExistsError:
         raise InputError(
             f"{path} is there already; it was left as it is.",
-            "Choose another name, or in Python pass overwrite=True.",
+            f"To replace it: {how}",
         ) from None
     except (OSError, ValueError, RuntimeError) as error:
         raise InputError(f"{path} cannot be written: {_reason(error)}.") from None

@@ -66,6 +66,7 @@ class Request:
             earlier turns call them.
         output: The JSON schema that the answer has to fit, or None for any text.
         container: The id of the server's container in which code of this turn has run, or None.
+        in_cell: Whether a ``%%claude`` cell asks, whose options errors name: see ``option``.
 
     Raises:
         InputError: It cannot be sent as it is; the error says what to change.
@@ -88,6 +89,7 @@ class Request:
     uses_tools: bool = True
     output: dict[str, Any] | None = None
     container: str | None = None
+    in_cell: bool = False
 
     def __post_init__(self) -> None:
         for name in _TEXTS:
@@ -99,18 +101,25 @@ class Request:
             raise InputError("There is nothing to send: the prompt is empty.")
         prompts = [*texts(self.system), *([] if self.content else [self.prompt])]
         blocks = [{"type": "text", "text": text} for text in prompts]
+        if self.system and not "".join(texts(self.system)).strip():
+            raise InputError("The system prompt is blank.", "Give it a text, or leave it out.")
         turns = [turn["content"] for turn in (*self.before, *self.after)]
         earlier = [block for turn in turns if not isinstance(turn, str) for block in turn]
         check([*blocks, *self.content, *earlier], facts(self.model))
         if not self.model.strip():
             raise InputError("The model id is empty.", "For example: claude-opus-5-5")
         if self.max_tokens < 1:
-            raise InputError(f"max_tokens must be at least 1, not {self.max_tokens}.")
+            name = self.option("max_tokens")
+            raise InputError(f"{name} must be at least 1, not {self.max_tokens}.")
         if self.effort is not None and self.effort not in EFFORTS:
             raise InputError(
                 f"There is no effort {self.effort!r}.", f"It is one of {', '.join(EFFORTS)}."
             )
         self._thinking()
+
+    def option(self, name: str) -> str:
+        """The name of an option where this was asked: ``--max-tokens`` or ``max_tokens``."""
+        return f"--{name.replace('_', '-')}" if self.in_cell else name
 
     def params(self) -> dict[str, Any]:
         """The arguments of the SDK's ``messages.create``."""
@@ -167,7 +176,7 @@ class Request:
         if not MIN_THINKING_BUDGET <= wanted < self.max_tokens:
             raise InputError(
                 f"A thinking budget of {wanted:,} tokens is not possible.",
-                f"It is at least {MIN_THINKING_BUDGET:,} and less than max_tokens"
+                f"It is at least {MIN_THINKING_BUDGET:,} and less than {self.option('max_tokens')}"
                 f" ({self.max_tokens:,}), which counts thinking too.",
             )
         return {"type": "enabled", "budget_tokens": wanted, "display": display}

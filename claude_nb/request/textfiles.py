@@ -97,7 +97,7 @@ def _file(path: Path) -> str:
         kind = "an image" if made[0]["type"] == "image" else "a PDF"
         raise InputError(
             f"{path} is {kind}; a system prompt holds text.",
-            "Send it with the question: --attach, or {{name}} in the prompt.",
+            "Attach it to the question instead.",
         )
     return _lines(made[0]["text"]) if made else ""
 

@@ -70,6 +70,7 @@ class Progress:
         parse_error: Why there is no object although one was asked for; empty otherwise.
         notes: Lines about the request, shown above the reply.
         expectation: What its request could find in the cache; None where it is not cached.
+        option: Names an option as it is written where this was asked: see ``Request.option``.
         pending: Says what is being waited for before its first request can be sent; empty for
             nothing.
     """
@@ -86,6 +87,7 @@ class Progress:
         self.parse_error = ""
         self.notes: tuple[str, ...] = ()
         self.expectation: CachePrediction | None = None
+        self.option: Callable[[str], str] = str
         self.pending: Callable[[], str] = str
         self._continuation: Continuation | None = None
         self._kept = 0  # of how many messages the text is part of the answer, though they broke off

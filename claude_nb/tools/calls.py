@@ -32,6 +32,7 @@ class Calls:
     Args:
         tools: The functions, and how they are called.
         is_painted: Whether a thread follows the reply, which then runs them if it is the main one.
+        limit_name: What an error calls the tools' ``max_turns``.
 
     Attributes:
         main_thread: Runs functions and questions, on the main thread if that waits.
@@ -39,10 +40,13 @@ class Calls:
             says so of all.
     """
 
-    def __init__(self, tools: Tools, *, is_painted: bool = True) -> None:
+    def __init__(
+        self, tools: Tools, *, is_painted: bool = True, limit_name: str = "max_turns"
+    ) -> None:
         self.main_thread = MainThreadRunner(expects_thread=is_painted)
         self.confirm: Callable[[Block], bool | None] | None = None
         self._tools = tools
+        self._limit_name = limit_name
         self._turns = 0
         self._context = contextvars.copy_context()  # so that what is printed is this cell's
 
@@ -64,8 +68,8 @@ class Calls:
                 tell(results.failed(call.id, why, "not run"))
             raise ClaudeError(
                 f"Tools were run {most} time{'s' * (most > 1)} for this reply, which is the limit.",
-                "What they returned is remembered: go on in the next cell, or allow more with"
-                " --max-turns.",
+                f"To allow more, raise {self._limit_name}. In a conversation, the next question"
+                " goes on from what they returned.",
             )
         loop = asyncio.get_running_loop()
         on_thread = partial(self.main_thread.run, self._context)

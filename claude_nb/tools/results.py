@@ -56,7 +56,8 @@ def content(value: Any) -> tuple[Content, str]:
         attached = attach(value, "result")
         blocks, note = attached.blocks, attached.note.removeprefix("result: ")
         note = note or _in_short(value, blocks)
-    return tuple(map(_cut, blocks)), note
+    # A result may be empty, but a text in it may not be blank.
+    return tuple(_cut(block) for block in blocks if block.get("text", "…").strip()), note
 
 
 def _attached_block(block: dict[str, Any]) -> dict[str, Any]:

@@ -32,7 +32,12 @@ class BatchView:
     @property
     def is_above(self) -> bool:
         """Whether the cell already displays this batch, so that ``Out[n]`` need not repeat it."""
-        return self._show and self._execution == execution() and is_result()
+        return self.is_shown_here and is_result()
+
+    @property
+    def is_shown_here(self) -> bool:
+        """Whether the cell that runs now displays this batch already."""
+        return self._show and bool(self._execution) and self._execution == execution()
 
     def begin(self) -> None:
         """Show it in the output of the cell that runs now, too."""

@@ -34,7 +34,12 @@ def texts(prompts, template=None):
         ((word for word in ("one", "two")), None, ["one", "two"]),
         (TABLE["body"], None, ["good", "bad"]),
         (TABLE["body"], "Is {{body}} good?", ["Is good good?", "Is bad good?"]),
-        (TABLE["body"], "Is {{prompt}} good?", ["Is good good?", "Is bad good?"]),
+        (["Lovely", "Awful"], "Good?\n\n{{text}}", ["Good?\n\nLovely", "Good?\n\nAwful"]),
+        (["Lovely"], "{{text}}: is {{text}} \\{{good}}?", ["Lovely: is Lovely {{good}}?"]),
+        ([{"a": 1}, 2], "{{value}}", ['{"a": 1}', "2"]),
+        (pd.Series(["x", "y"]), "{{review}}?", ["x?", "y?"]),
+        (pd.Series(["x"], name=0), "{{review}}?", ["x?"]),
+        (pl.Series(["x"]), "{{review}}?", ["x?"]),
         (TABLE, "{{title}}: {{ body }}", ["A: good", "B: bad"]),
         (TABLE[["body"]], None, ["good", "bad"]),
         (pl.DataFrame({"a": ["x"], "b": [1]}), "{{a}}{{b}}", ["x1"]),
@@ -57,6 +62,12 @@ def test_what_can_be_passed(prompts, template, expected):
         (7, None, "of type int"),
         (TABLE, None, "template is needed"),
         (["one"], "Always the same", "no {{name}}"),
+        (["one"], "Only \\{{braces}}", "no {{name}}"),
+        (["one"], "{{a}} and {{b}}", "uses {{a}} and {{b}}, but each row is a single value"),
+        (["one"], "{{a.b()}}", "{{a.b\\(\\)}} is not the name of a value"),
+        (TABLE["body"], "{{text}}", "The rows have no column text; there is: body"),
+        (TABLE, "{{titel}}", "no column titel; there are: title, body text, body"),
+        ([{"a": 1}], "{{a}} {{b}}", "The rows have no column b; there is: a"),
     ],
     ids=str,
 )
@@ -73,12 +84,18 @@ def test_a_missing_value_is_the_row_s_problem_and_not_the_others():
     assert texts([None, "x"]) == ["The prompt is missing.", "x"]
 
 
-def test_an_unknown_column_is_named_with_the_nearest():
-    """As in a cell."""
-    _, _, (content,) = rows.read(TABLE.iloc[:1], "{{titel}}")
-    with pytest.raises(InputError, match="titel") as raised:
-        content()
-    assert "title" in raised.value.advice
+def test_a_row_that_cannot_be_sent_says_so_and_nothing_of_the_options_of_a_cell():
+    """Blank and missing values, whether there is a template or not; the others are sent."""
+    filled = texts([" ", "x", None], "{{text}}")
+    assert filled == ["There is nothing to send: {{text}} is blank.", "x", "text is missing."]
+    assert texts([{"a": 1}, {"b": 2}], "{{a}}") == ["1", "a is missing."]
+
+    requests = rows.Requests(Request("…"))
+    requests.fill([" ", "x"], None)
+    assert requests.problems == {0: "The prompt is empty."}
+    with pytest.raises(InputError, match=r"No row can be sent\. Row r1: .*{{body}}") as raised:
+        requests.fill(pd.DataFrame({"body": ["\n"]}, index=["r1"]), "{{body}}")
+    assert "--" not in str(raised.value)
 
 
 def test_labels_are_the_index_as_it_was():

@@ -64,6 +64,18 @@ def test_overload_is_waited_out(open_cells, simulator, then):
     assert "Error" not in notebook.text(1)
 
 
+def test_an_error_stands_in_its_card_and_once(open_cells, simulator):
+    """The red line below points to the card; what cannot be sent has no card, and all of it."""
+    simulator.enqueue(Error(404, "not_found_error", "No such model."))
+    notebook = open_cells("%%claude\nhello", "%%claude\n{{nope}}")
+    notebook.run(1)
+    expect(notebook.output(1)).to_contain_text("RequestError: see above")
+    assert notebook.text(1).count("The server refused the request") == 1
+    notebook.run(2)
+    expect(notebook.output(2)).to_contain_text("InputError: There is no variable nope.")
+    assert notebook.text(2).count("There is no variable nope.") == 1
+
+
 def test_what_a_gateway_makes_of_a_reply(open_cells, simulator):
     """Half a character is U+FFFD; a page in place of a reply is told once, in its words."""
     half = escaped(start(), *text("Half \ud83d here, ", "whole \ud83d", "\ude00 there."), *end())

@@ -46,7 +46,7 @@ def test_stop_ends_the_request_and_keeps_the_words(open_cells, simulator, front_
     expect(settled).to_contain_text("stopped")
     expect(settled).to_contain_text("The first words")
     notebook.wait_idle()
-    assert "StoppedError: Stopped." in notebook.text(1)
+    assert "StoppedError: see above" in notebook.text(1)
     assert notebook.errors == []
 
 

@@ -152,7 +152,7 @@ def test_stop_ends_a_function_that_runs(open_cells, simulator, subshells):
     settled = notebook.output(2).locator(SETTLED)
     expect(settled.locator("summary")).to_contain_text("stopped")
     notebook.wait_idle()
-    assert "StoppedError: Stopped." in notebook.text(2)
+    assert "StoppedError: see above" in notebook.text(2)
 
 
 def test_a_failing_function_shows_its_traceback_folded(open_cells, simulator):

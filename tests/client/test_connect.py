@@ -133,6 +133,25 @@ def test_connect_off_goes_back(server, capsys):
     assert asking.session.model == ""
 
 
+def test_what_is_typed_for_a_key_looks_like_one(server, capsys, monkeypatch):
+    """Where it goes to Anthropic: the one in use stays. A gateway's key may look as it likes."""
+    monkeypatch.setattr(commands, "getpass", lambda _: "hello")
+    with pytest.raises(InputError, match="not look like an Anthropic key"):
+        commands.execute("key", "claude-opus-5-5")
+    assert "ANTHROPIC_API_KEY" in the_session.key_source
+
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url)
+    commands.execute("key", "claude-opus-5-5")
+    assert "entered with %claude_nb key" in capsys.readouterr().out
+
+
+def test_a_key_on_the_line_is_refused_and_not_repeated():
+    """It would be saved with the notebook."""
+    with pytest.raises(InputError, match="asks for the key by itself") as raised:
+        commands.execute(f"key {SECRET}", "claude-opus-5-5")
+    assert SECRET not in str(raised.value)
+
+
 @pytest.mark.parametrize(
     ("typed", "there"),
     [

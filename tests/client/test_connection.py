@@ -61,7 +61,7 @@ def sse_error(kind):
 
 
 REFUSED = [
-    (400, "invalid_request_error", RequestError, "run the cell again"),
+    (400, "invalid_request_error", RequestError, "ask again"),
     (401, "authentication_error", RequestError, "%claude_nb key"),
     (402, "billing_error", RequestError, "credit"),
     (403, "permission_error", RequestError, "another key"),

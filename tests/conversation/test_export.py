@@ -8,6 +8,7 @@ import nbformat
 import pytest
 
 from claude_nb import Conversation
+from claude_nb.conversation import export
 from claude_nb.conversation.export import record
 from claude_nb.conversation.saved_notebook import load
 from claude_nb.errors import InputError
@@ -230,6 +231,35 @@ def test_a_file_that_is_there_is_left_as_it_is(talk, path):
     assert len(Conversation.from_notebook(path).branch) == 2
 
 
+@pytest.mark.parametrize("ending", [".ipynb", ".md"])
+def test_an_export_that_nobody_changed_is_replaced_by_the_next(talk, tmp_path, ending):
+    """A notebook may be run again; work in the file is never lost, and ``overwrite`` says so."""
+    path = tmp_path / f"talk{ending}"
+    export.save(path, export.FORMS[ending](talk))
+    ask(talk, "When?", came=answer("Now."))
+    export.save(path, export.FORMS[ending](talk))
+    written = path.read_text(encoding="utf-8")
+    assert "Now." in written
+
+    changed = written.replace("Now.", "Now, says the reader.")
+    path.write_text(changed, encoding="utf-8")
+    with pytest.raises(InputError, match=r"left as it is\. To replace it: --overwrite"):
+        export.save(path, export.FORMS[ending](talk), how="--overwrite")
+    assert path.read_text(encoding="utf-8") == changed
+    export.save(path, export.FORMS[ending](talk), overwrite=True)
+    assert "says the reader" not in path.read_text(encoding="utf-8")
+
+
+def test_messages_as_json_have_no_place_for_a_mark(talk, tmp_path):
+    """So they are replaced by the same ones only."""
+    path = tmp_path / "talk.json"
+    for _ in range(2):
+        export.save(path, export.to_json(talk))
+    ask(talk, "When?", came=answer("Now."))
+    with pytest.raises(InputError, match="overwrite=True"):
+        export.save(path, export.to_json(talk))
+
+
 @pytest.mark.parametrize(
     "name", ["no/such/folder.ipynb", ".", "nul\x00.ipynb", "x" * 1_000, "~nobody/x"]
 )
@@ -297,7 +327,7 @@ def test_what_is_passed_over_is_warned_of(talk, path):
     notebook.cells.append(nbformat.v4.new_code_cell("%%claude\nAnd?"))
     nbformat.write(notebook, path)
 
-    with pytest.warns(UserWarning, match="cell 7: without a saved answer"):
+    with pytest.warns(UserWarning, match=r"cell 7 \(without a number\): without a saved answer"):
         assert len(Conversation.from_notebook(path).branch) == 2
 
 
@@ -308,4 +338,7 @@ def test_a_notebook_without_answers_holds_no_conversation(path):
 
     with pytest.raises(InputError, match="no conversation in") as caught:
         Conversation.from_notebook(path)
-    assert caught.value.advice == "cells 1, 2: without a saved answer"
+    assert (
+        caught.value.advice
+        == "cells 1 (without a number), 2 (without a number): without a saved answer"
+    )

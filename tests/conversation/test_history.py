@@ -122,7 +122,7 @@ def test_undo_fork_and_new_move_the_head():
     for prompt in "ABC":
         ask(history, prompt)
 
-    assert history.undo().prompt == "C"
+    assert [e.prompt for e in history.undo()] == ["C"]
     assert prompts(ask(history, "D")) == ["A", "B", "D"]
     history.fork(3)
     assert prompts(ask(history, "E")) == ["A", "B", "C", "E"]
@@ -139,6 +139,20 @@ def test_a_fork_needs_an_exchange(number):
 
     with pytest.raises(InputError, match="There is no exchange"):
         history.fork(number)
+
+
+def test_several_turns_are_undone_at_once():
+    """As many as there are, and no others."""
+    history = History()
+    for prompt in "ABC":
+        ask(history, prompt)
+
+    assert [e.prompt for e in history.undo(2)] == ["B", "C"]
+    assert prompts(ask(history, "D")) == ["A", "D"]
+    for many in (0, 3):
+        with pytest.raises(InputError, match=f"no {many} turns to take back .* It has 2 turns"):
+            history.undo(many)
+    assert len(history.branch) == 2
 
 
 def test_there_may_be_nothing_to_undo():
@@ -422,7 +436,7 @@ def test_who_listens_hears_of_each_change():
     end = history.listen(lambda: heard.append(len(history.branch)))
     ask(history, "First")
     ask(history, "Second")
-    first = history.undo().parent
+    first = history.undo()[0].parent
     history.go_to(first)
     history.new()
     end()
@@ -533,9 +547,15 @@ def test_the_outline_shows_words_without_markup():
 
 
 def test_whoever_asks_at_the_same_time_is_told_what_to_do():
-    """In a chat and in Python as well as in a cell."""
+    """In a chat and in Python without the options of a cell."""
     history = History("notebook")
 
     with history.asking(), pytest.raises(InputError) as caught:
         ask(history, "Now?")
-    assert "in another one (in a cell: -c NAME" in caught.value.advice
+    assert caught.value.advice == "Wait for its end, or ask in another one."
+    with (
+        history.asking(),
+        pytest.raises(InputError, match="-c NAME, or in none: --once"),
+        history.asking(in_cell=True),
+    ):
+        pass

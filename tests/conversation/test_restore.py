@@ -602,7 +602,8 @@ def test_what_was_asked_before_restoring_is_kept(api, held, kernel, run_cell):
     assert "\x1b" not in printed
     assert "3 turns restored. The next question follows “Z”, which was asked here;" in printed
     assert "%claude_nb fork 4 goes on from what was restored." in printed
-    assert "Note: cell 2: its record is of a newer version of claude_nb.\n" in printed
+    number = notebook.cells[1].execution_count
+    assert f"Note: cell [{number}]: its record is of a newer version of claude_nb.\n" in printed
     assert "Note: “I␛[2J”: what came before it is not in the notebook" in printed
     assert words(api) == ["A", "Answer A.", "B", "Answer B.", "C"]
 
@@ -616,7 +617,7 @@ def test_what_was_asked_before_restoring_is_kept(api, held, kernel, run_cell):
         ("export", 'export talk.ipynb, or "my talk.md"'),
         ("export talk.txt", "no export to .txt"),
         ("export talk.md", "nothing has been said"),
-        ("export 'my talk.md' trians", "no conversation 'trians'"),
+        ("export 'my talk.md' -c trians", "no conversation 'trians'"),
     ],
 )
 def test_a_mistake_is_said(kernel, line, words):

@@ -111,7 +111,20 @@ def test_records_without_end_are_not_read_to_their_end(path, monkeypatch):
     found = load(save(path, *[cell({"version": 1})] * 4))
 
     assert [r.number for r in found.records] == [1, 2]
-    assert found.notes == ("from cell 3 on: more than 2 records are not read",)
+    assert found.notes == ("from cell 3 (without a number) on: more than 2 records are not read",)
+
+
+def test_cells_are_called_by_the_numbers_that_stand_beside_them(path):
+    """Or by their place, if none was run since; a number that is none is not taken for one."""
+    cells = [cell({"version": 9}, execution_count=n) for n in (12, None, True)]
+
+    found = load(save(path, *cells))
+
+    assert [note.partition(":")[0] for note in found.notes] == [
+        "cell [12]",
+        "cell 2 (without a number)",
+        "cell 3 (without a number)",
+    ]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
@@ -126,14 +139,17 @@ def test_a_notebook_in_another_encoding_is_read(path, encoding):
 @pytest.mark.parametrize(
     ("record", "note"),
     [
-        ({"version": 2}, "cell 1: its record is of a newer version of claude_nb"),
-        ({"version": 0}, "cell 1: its record cannot be read"),
-        ({"version": True}, "cell 1: its record cannot be read"),
-        ({"version": "1"}, "cell 1: its record cannot be read"),
-        ({}, "cell 1: its record cannot be read"),
-        (None, "cell 1: its record cannot be read"),
-        ([1], "cell 1: its record cannot be read"),
-        ("1", "cell 1: its record cannot be read"),
+        (
+            {"version": 2},
+            "cell 1 (without a number): its record is of a newer version of claude_nb",
+        ),
+        ({"version": 0}, "cell 1 (without a number): its record cannot be read"),
+        ({"version": True}, "cell 1 (without a number): its record cannot be read"),
+        ({"version": "1"}, "cell 1 (without a number): its record cannot be read"),
+        ({}, "cell 1 (without a number): its record cannot be read"),
+        (None, "cell 1 (without a number): its record cannot be read"),
+        ([1], "cell 1 (without a number): its record cannot be read"),
+        ("1", "cell 1 (without a number): its record cannot be read"),
     ],
 )
 def test_a_record_that_cannot_be_read_is_passed_over(path, record, note):

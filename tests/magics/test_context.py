@@ -87,16 +87,16 @@ def test_a_cell_is_its_source_its_output_and_its_error(notebook):
         "<output>\nbefore\n</output>\n<error>\nZeroDivisionError: division by zero\n</error>\n"
         '</cell>\n<cell number="3">\n<input>\ny = 1\n</input>\n</cell>'
     )
-    assert included.note == "Cells 1–3 included."
+    assert included.note == "Cells [1]–[3] included."
 
 
 RANGES = {
-    "2": ([2], "Cell 2 included."),
-    "2-4": ([2, 3, 4], "Cells 2–4 included."),
-    "1,3-5": ([1, 3, 4, 5], "Cells 1, 3–5 included."),
-    "5,4, 4-5": ([4, 5], "Cells 4–5 included."),
-    "3-3": ([3], "Cell 3 included."),
-    "all": ([1, 2, 3, 4, 5], "Cells 1–5 included."),
+    "2": ([2], "Cell [2] included."),
+    "2-4": ([2, 3, 4], "Cells [2]–[4] included."),
+    "1,3-5": ([1, 3, 4, 5], "Cells [1], [3]–[5] included."),
+    "5,4, 4-5": ([4, 5], "Cells [4]–[5] included."),
+    "3-3": ([3], "Cell [3] included."),
+    "all": ([1, 2, 3, 4, 5], "Cells [1]–[5] included."),
 }
 
 
@@ -114,17 +114,17 @@ def test_numbers_ranges_and_all(notebook, which):
 
 
 MISTAKES = {
-    "foo": "takes numbers of executions, or all, not 'foo'. For example: .* There are 1–3",
+    "foo": "takes numbers of executions, or all, not 'foo'. For example: .* There are \\[1\\]–",
     "": "takes numbers of executions",
     "1-": "takes numbers of executions",
     "-1": "takes numbers of executions",
     "1,,2": "takes numbers of executions",
     "1" * 5000: "takes numbers of executions",
     "3-1": "the smaller number goes first: 1-3",
-    "7": "no earlier cell 7 in this kernel. There are 1–3",
-    "2-7": "no earlier cell 7",
-    "0": "no earlier cell 0",
-    "4": "no earlier cell 4",  # the one that asks
+    "7": "no earlier cell \\[7\\] in this kernel. There are \\[1\\]–\\[3\\]",
+    "2-7": "no earlier cell \\[7\\]",
+    "0": "no earlier cell \\[0\\]",
+    "4": "no earlier cell \\[4\\]",  # the one that asks
 }
 
 
@@ -149,7 +149,7 @@ def test_numbers_are_those_of_the_prompt_where_in_is_not(notebook):
     assert notebook.shell.user_ns["In"][2] == "'third'"
 
     assert "<input>\n'third'\n</input>" in notebook.cells("3").text
-    with pytest.raises(InputError, match="There are 1, 3–4"):
+    with pytest.raises(InputError, match=r"There are \[1\], \[3\]–\[4\]"):
         notebook.cells("2")
 
 
@@ -179,7 +179,7 @@ def test_the_newest_cells_go_first_into_the_budget(notebook):
     included = notebook.cells("all")
 
     assert [n for n in range(1, 9) if f"x = {n};" in included.text] == [5, 6, 7, 8]
-    assert included.note == "Cells 5–8 included, 4 earlier left out."
+    assert included.note == "Cells [5]–[8] included, 4 earlier left out."
     assert len(included.text) < BUDGET + 200
 
 
@@ -192,8 +192,8 @@ def test_a_long_part_is_cut_in_the_middle(notebook):
     assert "<output>\nfirst yyy" in included.text
     assert "\n[… 85,010 characters left out …]\n" in included.text
     assert "yyy end\n</output>" in included.text
-    assert included.note == "Cells 1–2 included, 2 not in full."
-    assert notebook.cells("2").note == "Cell 2 included, not in full."
+    assert included.note == "Cells [1]–[2] included, [2] not in full."
+    assert notebook.cells("2").note == "Cell [2] included, not in full."
 
 
 def test_one_cell_is_always_included(notebook, monkeypatch):
@@ -201,7 +201,7 @@ def test_one_cell_is_always_included(notebook, monkeypatch):
     monkeypatch.setattr(context, "BUDGET", 10)
     notebook.run("x = 1", "y = 2")
 
-    assert notebook.cells("all").note == "Cell 2 included, 1 earlier left out."
+    assert notebook.cells("all").note == "Cell [2] included, 1 earlier left out."
 
 
 def test_output_is_what_a_reader_saw(notebook):
@@ -289,7 +289,7 @@ def test_an_error_is_its_traceback_and_the_cell_that_failed(notebook):
     assert "  Cell In[1], line 2, in half\n    return x / 0\n" in included.text
     assert included.text.endswith("ZeroDivisionError: division by zero\n</traceback>\n</error>")
     assert "IPython" not in included.text
-    assert included.note == "The error of cell 2 included: ZeroDivisionError."
+    assert included.note == "The error of cell [2] included: ZeroDivisionError."
 
 
 ERRORS = {
@@ -359,7 +359,7 @@ def test_a_long_traceback_keeps_both_ends(notebook):
     assert "<traceback>\nTraceback" in included.text
     assert "characters left out …]\n" in included.text
     assert "xxxend\n</traceback>" in included.text
-    assert included.note == "The error of cell 1 included: ValueError, not in full."
+    assert included.note == "The error of cell [1] included: ValueError, not in full."
 
 
 def test_a_slip_on_our_own_line_does_not_hide_the_error(notebook):
@@ -373,7 +373,7 @@ def test_a_slip_on_our_own_line_does_not_hide_the_error(notebook):
     assert '<error cell="1">\n<input>\n1 / 0\n</input>' in included.text
     assert "ZeroDivisionError: division by zero\n</traceback>" in included.text
     assert "\x1b" not in included.text
-    assert included.note == "The error of cell 1 included: ZeroDivisionError."
+    assert included.note == "The error of cell [1] included: ZeroDivisionError."
 
 
 def test_a_slip_is_given_where_nothing_else_has_failed(notebook):
@@ -452,7 +452,7 @@ def test_what_a_kernel_knows(kernel):
     assert "<error>\nZeroDivisionError: division by zero\n</error>" in kernel.printed
     assert "<output>\nshell\n</output>" in kernel.printed
     assert kernel.printed.endswith(
-        "Cells 1–4, 8 included; not known: what was displayed, what was printed in 3.\n"
+        "Cells [1]–[4], [8] included; not known: what was displayed, what was printed in [3].\n"
     )
 
 

@@ -10,7 +10,7 @@ from claude_nb.asking.question import REQUEST_OPTIONS, Question
 from claude_nb.errors import InputError
 from claude_nb.magics.options import CELL_OPTIONS, manual, parse
 
-VARIABLES = {"brief": "Be brief.", "number": 5, "_hidden": "x"}
+VARIABLES = {"brief": "Be brief.", "number": 5, "blank": " \n", "_hidden": "x"}
 
 
 @pytest.mark.parametrize(
@@ -53,6 +53,7 @@ def test_options_come_first_and_the_rest_is_left_alone(line, given, rest):
         ("--thinking maybe", "--thinking: It takes on, off or a number of tokens, not 'maybe'."),
         ("--system breif", "--system: There is no variable breif. Did you mean brief?"),
         ("--system number", "--system: number is of type int, not text."),
+        ("--system blank", "--system: blank is blank."),
         ('--system "open', '--system: the quote " is not closed.'),
         ("--out 2x", "--out: '2x' cannot be the name of a variable."),
         ("--out a.b", "--out: 'a.b' cannot be the name of a variable."),

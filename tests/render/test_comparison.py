@@ -37,7 +37,7 @@ def test_each_column_says_what_it_is():
 
     assert "<b>a&lt;b</b>" in page
     assert "<b>c</b>" in page
-    assert "Cut off: the reply reached --max-tokens" in page
+    assert "Cut off: the reply reached max_tokens" in page
 
 
 def test_the_table_comes_when_all_have_ended():

@@ -104,7 +104,7 @@ def test_what_is_unknown_is_called_unknown():
     ("events", "title"),
     [
         ([start(), *end()], "The reply holds no text"),
-        ([start(), *text("a"), *end("max_tokens")], "Cut off: the reply reached --max-tokens"),
+        ([start(), *text("a"), *end("max_tokens")], "Cut off: the reply reached max_tokens"),
         ([start(), *text("a"), *end("refusal")], "Claude declined to answer"),
         ([start(), *text("a"), Failed(DroppedError("The connection was lost."))], "was lost."),
         ([Stopped()], "Nothing had come yet."),

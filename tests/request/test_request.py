@@ -44,6 +44,20 @@ def test_an_empty_prompt_is_refused(prompt):
     assert refusal(prompt=prompt) == "There is nothing to send: the prompt is empty."
 
 
+def test_a_blank_system_prompt_is_refused():
+    """The API would refuse it; an empty one is none."""
+    assert refusal(system=" \n").startswith("The system prompt is blank.")
+    assert "system" not in Request("Hi", system="").params()
+
+
+def test_options_are_named_as_they_are_written_where_the_question_was_asked():
+    """In a cell with dashes, in Python as arguments."""
+    fields = {"model": "claude-haiku-4-5", "thinking": 20_000}
+    assert "less than max_tokens (16,000)" in refusal(**fields)
+    assert "less than --max-tokens (16,000)" in refusal(in_cell=True, **fields)
+    assert refusal(max_tokens=0, in_cell=True).startswith("--max-tokens must be at least 1")
+
+
 @pytest.mark.parametrize("field", ["prompt", "system"])
 def test_half_a_character_is_replaced(field):
     """A lone surrogate has no UTF-8 form; the two halves of a pair are one character."""

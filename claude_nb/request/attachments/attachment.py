@@ -46,10 +46,18 @@ class Attachment:
         blocks: Content blocks, as the API's dicts: text, image, document. None for an empty text.
         note: What was put in and what was cut, one short line for people; empty where a plain
             text went in whole.
+        language: The language of the text, for the fence that it may need in a prompt; None for
+            Markdown, such as a table, which needs none.
     """
 
     blocks: tuple[dict[str, Any], ...]
     note: str = ""
+    language: str | None = ""
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether it is nothing but white space, which the API takes for no text."""
+        return not any(block.get("text", "…").strip() for block in self.blocks)
 
 
 Form = Callable[[Any, str], str | Attachment]
@@ -186,9 +194,10 @@ def _table(
     text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     cut = [f"first {MAX_ROWS} of {shape[0]:,} rows"] if shape[0] > MAX_ROWS else []
     cut += [f"first {MAX_COLUMNS} of {shape[1]:,} columns"] if shape[1] > MAX_COLUMNS else []
-    if cut:
-        return _beginning(text, name, ", ".join(cut))
-    return _text(text, f"{name}: {_count(shape[0], 'row')}")
+    whole = _text(text, f"{name}: {_count(shape[0], 'row')}")
+    # After a blank line: in Markdown it would be a row of the table.
+    shown = _beginning(f"{text}\n", name, ", ".join(cut)) if cut else whole
+    return replace(shown, language=None)
 
 
 def _cell(value: Any) -> str:
@@ -327,7 +336,8 @@ def _source(value: Any, name: str) -> Attachment:
             "It is known of functions that were written in Python, in a cell or in a file, and of"
             " classes with a method.",
         )
-    return _text(text, f"{name}: source, {_count(len(text.splitlines()), 'line')}")
+    made = _text(text, f"{name}: source, {_count(len(text.splitlines()), 'line')}")
+    return replace(made, language="python")
 
 
 _FORMS: dict[type | str, Form] = {

@@ -4,12 +4,16 @@ r"""``{{name}}`` in a prompt: the notebook's variables, each put in once.
 attributes and items. Nothing is called, nothing is evaluated, and what was put in is not looked
 through again. ``\{{`` means ``{{``. Where no name follows ``{{``, as in ``{{#if}}`` or ``{{{x}}}``,
 it is left as it is, as is every other character.
+
+A value of several lines (a table, a function, a long text) would break the sentence in which its
+name stands, and a sentence would break a table. So it stands on lines of its own: there, if the
+prompt leaves it a line, or else below the paragraph, which has its name.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import groupby
@@ -32,7 +36,15 @@ _FOUND = re.compile(
 )
 _STEPS = re.compile(_STEP, re.VERBOSE)
 
-_LITERALLY = r"To mean it literally: \{{, or --raw in a cell, for the whole prompt."
+_LITERALLY = r"To send the braces themselves: \{{"
+_LITERALLY_IN_CELL = rf"{_LITERALLY}, or --raw for the whole prompt."
+
+_MARGIN = re.compile(r"[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)?")
+"""What may stand before a value that has a line to itself: the marks of quotes and list items."""
+
+_FENCE = re.compile(rf"^{_MARGIN.pattern}(`{{3,}}(?=[^`\n]*$)|~{{3,}})([^\n]*)$", re.MULTILINE)
+_PARAGRAPH_END = re.compile(rf"(?<!\s)\s*\Z|\n(?=[ \t]*\n|{_MARGIN.pattern}(?:```|~~~))")
+_QUOTES = frozenset({'""', "''", "“”", "„“", "‘’", "«»"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,34 +61,153 @@ class Filled:
     notes: tuple[str, ...]
 
 
-def fill(prompt: str, variables: Mapping[str, Any]) -> Filled:
+def names(prompt: str) -> list[str]:
+    """The variables that a prompt uses, each once, in its order.
+
+    Raises:
+        InputError: It is not clear what is meant.
+    """
+    used = (normalize("NFKC", found["name"]) for found in _places(prompt) if found["name"])
+    return list(dict.fromkeys(used))
+
+
+def fill(prompt: str, variables: Mapping[str, Any], *, in_cell: bool = False) -> Filled:
     """Put variables into a prompt.
 
     Args:
         prompt: What the user typed.
         variables: The user's variables by name.
+        in_cell: Whether it is the text of a ``%%claude`` cell, whose options errors may name.
 
     Raises:
-        InputError: A name is unknown, a value cannot be sent, or it is not clear what is meant.
+        InputError: A name is unknown, a value cannot be sent, it is not clear what is meant, or
+            nothing but blank values would be sent.
     """
     parts: list[dict[str, Any]] = []
     made: dict[str, Attachment] = {}  # each value once: a figure takes its time
+    layout = _Layout(prompt)
     end = 0
-    for found in _FOUND.finditer(prompt):
+    for found in _places(prompt, in_cell=in_cell):
+        if layout.is_due(found.start()):
+            parts += [_text(prompt[end : layout.due]), _text(layout.below())]
+            end = layout.due
         parts.append(_text(prompt[end : found.start()]))
         end = found.end()
-        if found["wrong"] or not (found["name"] or "x").isidentifier():  # x² is a word, no name
-            raise _unclear(prompt[found.start() :])
         if found["name"]:
             path = found["name"] + found["steps"]
             if path not in made:
-                made[path] = attach(_value(found["name"], found["steps"], variables), path)
-            parts += made[path].blocks
+                value = _value(found["name"], found["steps"], variables, in_cell=in_cell)
+                made[path] = attach(value, path)
+            parts += layout.put(found, path, made[path])
         else:
             parts.append(_text("{{" if found["literal"] else found[0]))
+    if layout.is_due(len(prompt)):
+        parts += [_text(prompt[end : layout.due]), _text(layout.below())]
+        end = layout.due
     parts.append(_text(prompt[end:]))
+    blocks = _merged(parts)
+    if made and blocks[0]["type"] == "text" and not blocks[0]["text"].strip():
+        blank = " and ".join(f"{{{{{path}}}}}" for path in made)
+        are = "is" if len(made) == 1 else "are"
+        raise InputError(f"There is nothing to send: {blank} {are} blank.")
     notes = tuple(attachment.note for attachment in made.values() if attachment.note)
-    return Filled(_merged(parts), notes)
+    return Filled(blocks, notes)
+
+
+def _places(prompt: str, *, in_cell: bool = False) -> Iterator[re.Match[str]]:
+    """What is not sent as it was typed: names in braces, and braces that are meant literally."""
+    for found in _FOUND.finditer(prompt):
+        if found["wrong"] or not (found["name"] or "x").isidentifier():  # x² is a word, no name
+            raise _unclear(prompt[found.start() :], in_cell=in_cell)
+        yield found
+
+
+class _Layout:
+    """Where values of several lines stand in a prompt.
+
+    Args:
+        prompt: What the user typed.
+
+    Attributes:
+        due: Where the paragraph ends below which ``below`` stands.
+    """
+
+    def __init__(self, prompt: str) -> None:
+        self.due = 0
+        self._prompt = prompt
+        self._fences = _fences(prompt)
+        self._waiting: list[str] = []
+        self._shown: set[str] = set()
+        self._blank = -1  # the line above which there is a blank one already
+
+    def is_due(self, at: int) -> bool:
+        """Whether values wait, and the text up to ``at`` goes beyond their paragraph."""
+        return bool(self._waiting) and self.due <= at
+
+    def below(self) -> str:
+        """The values that wait, each below its name."""
+        text, self._waiting = "".join(f"\n\n{value}" for value in self._waiting), []
+        is_before_fence = self._prompt[self.due : self.due + 2].strip() != ""
+        return f"{text}\n" if is_before_fence else text
+
+    def put(self, found: re.Match[str], path: str, value: Attachment) -> Iterable[dict[str, Any]]:
+        """What stands in the prompt in place of a value's name."""
+        text = "".join(block.get("text", "\0") for block in value.blocks)
+        if "\n" not in text.strip() or "\0" in text:  # one line, or not only text
+            return value.blocks
+        prompt, (start, end) = self._prompt, found.span()
+        line = prompt.rfind("\n", 0, start) + 1
+        before, (after, _, next_lines) = prompt[line:start], prompt[end:].partition("\n")
+        is_alone = _MARGIN.fullmatch(before) is not None and not after.strip()
+        is_in_fence = any(first < start < last for first, last in self._fences)
+        if is_alone:
+            margin = re.sub(r"[^\s>]", " ", before)
+            lines = text.replace("\n", f"\n{margin}") if margin else text
+            if value.language is None and not is_in_fence:
+                lines = self._with_blank_lines(lines, line, margin, next_lines)
+            return (_text(lines),)
+        if is_in_fence or before[-1:] + after[:1] in _QUOTES:
+            return value.blocks
+        if before.endswith(">") and after.startswith("<"):  # between the tags of an element
+            return (_text(f"\n{text}\n"),)
+        if path not in self._shown:
+            self._shown.add(path)
+            self._waiting.append(f"{path}:\n\n{_fenced(text, value.language)}")
+            self.due = _end_of_paragraph(prompt, end)
+        return (_text(f"`{path}`"),)
+
+    def _with_blank_lines(self, table: str, line: int, margin: str, next_lines: str) -> str:
+        """A table with a blank line above and below it, or what is next to it would be in it."""
+        above = self._prompt[:line].rstrip(" \t").endswith("\n\n") or line in (0, self._blank)
+        if next_lines.partition("\n")[0].strip(" \t>"):
+            table += f"\n{margin.rstrip()}"
+            self._blank = len(self._prompt) - len(next_lines)
+        return table if above or margin else f"\n{table}"
+
+
+def _fences(prompt: str) -> list[tuple[int, int]]:
+    """Where the fenced code of a prompt begins and ends."""
+    found: list[tuple[int, int]] = []
+    begin, mark = 0, ""
+    for fence in _FENCE.finditer(prompt):
+        if not mark:
+            begin, mark = fence.start(), fence[1]
+        elif fence[1].startswith(mark) and not fence[2].strip():
+            found.append((begin, fence.end()))
+            mark = ""
+    return [*found, (begin, len(prompt))] if mark else found
+
+
+def _end_of_paragraph(prompt: str, at: int) -> int:
+    found = _PARAGRAPH_END.search(prompt, at)
+    return found.start() if found else len(prompt)
+
+
+def _fenced(text: str, language: str | None) -> str:
+    if language is None:
+        return text
+    ticks = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return "\n".join([f"{ticks}{language}", text.removesuffix("\n"), ticks])
 
 
 def compose(
@@ -85,6 +216,7 @@ def compose(
     variables: Mapping[str, Any] | None = None,
     attached: Iterable[tuple[str, Any]] = (),
     included: Iterable[str] = (),
+    in_cell: bool = False,
 ) -> Filled:
     """Put together what is sent for a prompt: what goes along with it, then the prompt itself.
 
@@ -94,6 +226,7 @@ def compose(
             prompt as it is.
         attached: Values that go along, with their names.
         included: Texts that go along.
+        in_cell: As for ``fill``.
 
     Returns:
         The content blocks; none if that is the prompt alone, as it was typed.
@@ -101,13 +234,16 @@ def compose(
     Raises:
         InputError: As ``fill`` and ``attach`` do.
     """
-    filled = Filled((_text(prompt),), ()) if variables is None else fill(prompt, variables)
+    filled = Filled((_text(prompt),), ())
+    if variables is not None:
+        filled = fill(prompt, variables, in_cell=in_cell)
     along = [_text(f"{text}\n\n") for text in included]
     notes = list(filled.notes)
     for name, value in attached:
         attachment = attach(value, name)
         along += [_text(f"{name}:\n"), *attachment.blocks, _text("\n\n")]
-        notes.append(attachment.note or f"{name}: attached")
+        note = attachment.note or f"{name}: attached"
+        notes.append(f"{name}: blank" if attachment.is_blank else note)
     if not along and filled.blocks == (_text(prompt),):
         return Filled((), tuple(notes))
     return Filled(_merged([*along, *filled.blocks]), tuple(notes))
@@ -129,12 +265,13 @@ def _merged(parts: Iterable[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
     return tuple(blocks or [_text(text)])
 
 
-def _value(name: str, steps: str, variables: Mapping[str, Any]) -> Any:
+def _value(name: str, steps: str, variables: Mapping[str, Any], *, in_cell: bool) -> Any:
+    literally = _LITERALLY_IN_CELL if in_cell else _LITERALLY
     name = normalize("NFKC", name)  # as Python reads names: the micro sign is a mu
     if name not in variables:
         raise InputError(
             f"There is no variable {name}.",
-            f"{_near(name, variables)}{_LITERALLY}",
+            f"{_near(name, variables)}{literally}",
         )
     value, path = variables[name], name
     for step in _STEPS.findall(steps):
@@ -142,8 +279,8 @@ def _value(name: str, steps: str, variables: Mapping[str, Any]) -> Any:
             value = _step(value, step)
         except Exception as error:  # a property or __getitem__ is the user's code
             raise InputError(
-                f"{path}{step} cannot be had: {describe_error(error)}",
-                f"{_near_step(value, step)}{_LITERALLY}",
+                f"{{{{{path}{step}}}}} raised {describe_error(error)}",
+                f"{_near_step(value, step)}{literally}",
             ) from error
         path += step
     return value
@@ -170,13 +307,13 @@ def _near(name: str, names: Iterable[Any]) -> str:
     return f"Did you mean {' or '.join(near)}? " if near else ""
 
 
-def _unclear(rest: str) -> InputError:
-    """What begins as a place and is none: no guess is made."""
+def _unclear(rest: str, *, in_cell: bool) -> InputError:
+    """What begins as a name in braces and is none: no guess is made."""
     line = rest.partition("\n")[0]
     shown = line[: line.index("}}") + 2] if "}}" in line else line
     shown = shown if len(shown) <= 60 else f"{shown[:59]}…"
     return InputError(
         f"{shown} is not the name of a value.",
         'Possible are {{name}}, {{name.attribute}}, {{name[0]}} and {{name["key"]}}; put anything'
-        f" else into a variable first. {_LITERALLY}",
+        f" else into a variable first. {_LITERALLY_IN_CELL if in_cell else _LITERALLY}",
     )
