@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, ValuesView
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from inspect import signature
 from typing import Any
 
 from claude_nb.client.output import Output
 from claude_nb.client.retry import Policy
 from claude_nb.conversation.history import Exchange, History
-from claude_nb.errors import InputError
+from claude_nb.errors import InputError, nearest
 from claude_nb.request.attachments.interpolation import compose
 from claude_nb.request.place import Place, current_place
 from claude_nb.request.request import Request
@@ -154,8 +153,8 @@ def check_names(
     known = [name for name in dict.fromkeys((*REQUEST_OPTIONS, *own)) if name not in left_out]
     for name in options:
         if name not in known:
-            near = get_close_matches(name, known, 1)
-            hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(known)}."
+            near = nearest(name, known)
+            hint = f"Did you mean {near}?" if near else f"There are {', '.join(known)}."
             raise TypeError(f"There is no option {name!r}. {hint}")
 
 

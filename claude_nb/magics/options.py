@@ -10,10 +10,10 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
-from claude_nb.errors import InputError
+from claude_nb.errors import InputError, nearest
+from claude_nb.request.attachments.variables import user_names
 from claude_nb.request.system import System
 
 
@@ -106,8 +106,8 @@ def read_names(value: Value, _variables: Mapping[str, Any]) -> tuple[str, ...]:
 def _variable(name: str, variables: Mapping[str, Any], otherwise: str) -> Any:
     if name in variables:
         return variables[name]
-    near = get_close_matches(name, [n for n in variables if not n.startswith("_")], 1)
-    hint = f"Did you mean {near[0]}? " if near else ""
+    near = nearest(name, [n for n in user_names(variables) if not n.startswith("_")])
+    hint = f"Did you mean {near}? " if near else ""
     raise InputError(f"There is no variable {name}.", f"{hint}{otherwise}")
 
 
@@ -270,9 +270,9 @@ def _read(
     flag, equals, inline = flag.partition("=")
     option = known.get(flag)
     if option is None:
-        near = get_close_matches(flag, known, 1, 0.5)
+        near = nearest(flag, known)
         there = f"There are {', '.join(known)}." if known else "None goes with this."
-        advice = f"Did you mean {near[0]}?" if near else there
+        advice = f"Did you mean {near}?" if near else there
         raise InputError(f"There is no option {flag}.", f"{advice}{hint}")
     value = Value("", quoted=False)
     if option.metavar:
