@@ -9,6 +9,7 @@ import pytest
 
 from claude_nb import ClaudeError, Conversation, Tools
 from claude_nb.client.retry import Policy
+from claude_nb.errors import StoppedError
 from claude_nb.simulator import Error, Stream
 from claude_nb.simulator.validation import problem
 from tests.played import block, end, said, start, text, thinking, tool_use
@@ -33,7 +34,7 @@ def fail(city: str) -> str:
 
 def stop(city: str) -> str:
     """Is interrupted."""
-    raise KeyboardInterrupt
+    raise StoppedError("Stopped.")
 
 
 FUNCTIONS = [look_up, add, fail, stop, "web_search"]

@@ -91,7 +91,7 @@ def attach(value: Any, name: str) -> Attachment:
     return replace(made, blocks=blocks, note=redact(made.note))
 
 
-def describe_error(error: Exception) -> str:
+def describe_error(error: BaseException) -> str:
     """An exception as Python prints it, in one short line; its ``str`` may fail."""
     line = " ".join("".join(traceback.format_exception_only(error)).split())
     return line if len(line) <= 300 else f"{line[:299]}…"
