@@ -36,7 +36,8 @@ class Question:
 
     Attributes:
         request: What is sent, without the earlier turns of its conversation.
-        tools: The functions that may be called; None for those of the conversation.
+        tools: The functions that may be called; None for those of the conversation, each call of
+            which asks first.
         output: The form of the answer, or None for any text.
         history: The conversation that it belongs to, or None.
         new: Whether the conversation begins anew with it.
@@ -95,7 +96,7 @@ class Question:
             named: The same, with their names.
             included: Texts that are sent before the prompt.
             in_cell: Whether a ``%%claude`` cell asks, whose options errors name.
-            tools: Functions or ``Tools``, or None.
+            tools: Functions or ``Tools``; by default those that the conversation was given.
             output: A type, a JSON schema or None.
             **arguments: Other fields of a question, ``REQUEST_OPTIONS``, ``content`` and ``notes``.
 
@@ -115,6 +116,9 @@ class Question:
             in_cell=in_cell,
         )
         notes = (*options.pop("notes", ()), *filled.notes)
+        history = arguments.get("history")
+        if tools is None and history is not None:
+            tools = history.tools
         offered = None if tools is None else Tools.of(tools)
         form = None if output is None else Output.of(output)
         request = Request(

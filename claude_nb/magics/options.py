@@ -16,6 +16,9 @@ from claude_nb.errors import InputError, nearest
 from claude_nb.request.attachments.variables import user_names
 from claude_nb.request.system import System
 
+NO_TOOLS = "none"
+"""What ``--tools`` takes to put the tools of the conversation away."""
+
 
 @dataclass(frozen=True, slots=True)
 class Value:
@@ -136,13 +139,17 @@ def _identifier(value: Value, _variables: Mapping[str, Any]) -> str:
     return value.text
 
 
-def _tools(value: Value, variables: Mapping[str, Any]) -> tuple[Any, ...]:
+def read_tools(value: Value, variables: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The functions of those names, and the names of what the server runs; ``none`` for none."""
     from claude_nb.tools.tools import SERVER_TOOLS  # here: to load the extension stays cheap
 
     names = read_names(value, {})
-    if names == ("",):
-        return ()
-    hint = f"It takes names of functions, and of what the server runs: {', '.join(SERVER_TOOLS)}."
+    if [name.lower() for name in names] == [NO_TOOLS]:
+        return (NO_TOOLS,)
+    server = ", ".join(SERVER_TOOLS)
+    hint = f"It takes names of functions, and of what the server runs ({server}); or {NO_TOOLS}."
+    if not all(names):
+        raise InputError("A name is empty.", hint)
     return tuple(
         name if name in SERVER_TOOLS and name not in variables else _variable(name, variables, hint)
         for name in names
@@ -173,7 +180,7 @@ CELL_OPTIONS = (
     Option(
         "error", "", "", "send the last exception along, and the cell that raised it", read_switch
     ),
-    Option("tools", "", "NAMES", "let these functions be called: look_up,add", _tools),
+    Option("tools", "", "NAMES", "let this cell call these functions; none: no tools", read_tools),
     Option("eager", "", "", "stream tool input as it is written, unchecked", read_switch),
     Option("confirm", "", "", "ask before each call", read_switch),
     Option("tool-timeout", "", "SECONDS", "how long a call may take", _seconds),

@@ -169,7 +169,11 @@ class _Run:
         tell = partial(self._tell, ToolAsked(self._call.id))
         answer = await self._on_thread(partial(allowed, self._call), tell)
         if answer is None:
-            raise _NotRunError("Nobody could be asked to allow this.", "nobody to ask")
+            why = "" if self._tools.is_named else "not named here, and "
+            raise _NotRunError(
+                "This was not run: nobody could be asked to allow it.",
+                f"not run: {why}nobody could be asked",
+            )
         if not answer:
             raise _NotRunError("The user did not allow this call.", "not allowed")
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import math
 import re
@@ -29,6 +30,9 @@ later version, or one with settings, is given as its definition.
 
 MAX_TURNS = 25
 """How often tools are run for one reply by default."""
+
+NOTE = "tools: "
+"""How the note on a reply begins that names the tools which it may call."""
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _SERVER_TYPES = ("web_search_", "web_fetch_", "code_execution_", "tool_search_tool_")
@@ -69,6 +73,7 @@ class Tools:
 
     Attributes:
         definitions: Their definitions, as the API's dicts.
+        is_named: Whether whoever asks has named them, for this very question.
 
     Raises:
         InputError: One of them cannot be a tool; the error says why.
@@ -96,6 +101,7 @@ class Tools:
         self.confirm = confirm
         self.timeout = timeout
         self.max_turns = max_turns
+        self.is_named = True
         self._values = tools
         self._functions: dict[str, Tool] = {}
         definitions: list[dict[str, Any]] = []
@@ -129,6 +135,20 @@ class Tools:
         """The names of the functions."""
         return list(self._functions)
 
+    @property
+    def note(self) -> str:
+        """Which of them a reply may call, in a line for the user."""
+        functions = ", ".join(self._functions)
+        asks = " (asks first)" if functions and self.confirm else ""
+        server = [tool_name(d) for d in self.definitions if tool_name(d) not in self._functions]
+        return NOTE + ", ".join(filter(None, (f"{functions}{asks}", *server)))
+
+    def unnamed(self) -> Tools:
+        """The same for a question that does not name them: each call asks first."""
+        found = copy.copy(self)
+        found.confirm, found.is_named = True, False
+        return found
+
     def renewed(self, variables: Mapping[str, Any]) -> Tools:
         """The same with the functions of those names that are defined now.
 
@@ -147,8 +167,12 @@ class Tools:
         return Tools(*values, **options)
 
     def __repr__(self) -> str:
-        names = (str(d.get("name") or d.get("type")) for d in self.definitions)
-        return f"Tools({', '.join(names)})"
+        return f"Tools({', '.join(map(tool_name, self.definitions))})"
+
+
+def tool_name(definition: Mapping[str, Any]) -> str:
+    """What a tool is called, by its definition."""
+    return str(definition.get("name") or definition.get("type"))
 
 
 def _is_number(value: Any) -> bool:
