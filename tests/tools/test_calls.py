@@ -270,6 +270,30 @@ def test_of_a_long_traceback_the_beginning_and_the_end_are_kept(api):
     assert len(result.details) <= MAX_DETAILS + 3
 
 
+def test_pictures_and_tables_in_a_list_go_to_the_model_as_such(api):
+    """As a person would send them."""
+
+    def draw() -> list:
+        return [Image.new("RGB", (4, 2)), pd.DataFrame({"a": [1]})]
+
+    (result,) = ran(run(api, draw))
+
+    assert [block["type"] for block in result.content] == ["text", "image", "text", "text"]
+    assert result.note == "image 4 × 2, 1 row"
+
+
+def test_where_nothing_useful_is_sent_the_user_sees_it(api):
+    """A generator's items are not taken: that could have no end."""
+
+    def rows() -> object:
+        return (n for n in range(3))
+
+    (result,) = ran(run(api, rows))
+
+    assert "(content not included)" in told(result)
+    assert result.note == "content not included"
+
+
 def test_keys_in_a_result_are_redacted(api):
     """Before the model sees them."""
 
