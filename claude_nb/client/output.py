@@ -78,7 +78,9 @@ class Output:
         """
         try:
             return self.decode(text)
-        except Exception as error:  # a validator is the user's own code
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a validator is the user's own code
             why = str(error) if isinstance(error, ValueError) else describe_error(error)
             raise InputError(f"There is no {self.name}: {redact(why)[:1000]}") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from typing import Literal
 
@@ -122,7 +123,15 @@ def test_after_tools_the_last_text_is_the_answer(api):
     assert reply.parsed == Train(to="Wien", minutes=9)
 
 
-def test_a_validator_that_fails_is_told(api):
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (KeyError("Wien"), "KeyError: 'Wien'"),
+        (SystemExit(3), "SystemExit: 3"),
+        (asyncio.CancelledError(), "asyncio.exceptions.CancelledError"),
+    ],
+)
+def test_a_validator_that_fails_is_told(api, error, told):
     """It is the user's own code; what came stays, also in the background."""
 
     class Odd(BaseModel):
@@ -131,12 +140,15 @@ def test_a_validator_that_fails_is_told(api):
         @field_validator("to")
         @classmethod
         def check(cls, to: str) -> str:
-            raise KeyError(to)
+            raise error
 
     reply = ask(api, *said('{"to": "Wien"}'), output=Odd)
     assert (reply.parsed, reply.text) == (None, '{"to": "Wien"}')
-    assert reply.parse_error == "There is no Odd: KeyError: 'Wien'"
+    assert reply.parse_error == f"There is no Odd: {told}"
 
+
+def test_an_answer_that_is_nested_too_deep_is_told(api):
+    """Python's own parser gives up."""
     deep = ask(api, *said("[" * 5_000), output={"type": "array", "items": {"type": "integer"}})
     assert "RecursionError" in deep.parse_error
 
