@@ -11,7 +11,6 @@ from __future__ import annotations
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,7 +26,7 @@ from claude_nb.chat.questions import Questions
 from claude_nb.chat.transcript import Transcript
 from claude_nb.conversation import restore, saved_notebook
 from claude_nb.cost.models import DEFAULT_MODEL, known_models
-from claude_nb.errors import InputError
+from claude_nb.errors import InputError, nearest
 from claude_nb.reply import Reply
 from claude_nb.request.request import EFFORTS
 from claude_nb.request.system import System
@@ -287,6 +286,6 @@ def _check_names(options: Iterable[str]) -> None:
     known = ["conversation", "model", "effort", "system", "height", *CHAT_OPTIONS, "layout"]
     for name in options:
         if name not in known:
-            near = get_close_matches(name, known, 1)
-            hint = f"Did you mean {near[0]}? " if near else ""
+            near = nearest(name, known)
+            hint = f"Did you mean {near}? " if near else ""
             raise InputError(f"A chat takes no {name}.", f"{hint}It takes {', '.join(known)}.")

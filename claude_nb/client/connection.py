@@ -12,6 +12,7 @@ import os
 import re
 import sys
 import threading
+import warnings
 import weakref
 from collections import deque
 from contextlib import suppress
@@ -341,7 +342,9 @@ def function_tool(function: Any) -> Any:
     from anthropic import beta_async_tool, beta_tool
 
     make = beta_async_tool if inspect.iscoroutinefunction(function) else beta_tool
-    return make(function)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a default that is left out, which its definition shows
+        return make(function)
 
 
 def output_schema(schema: dict[str, Any]) -> dict[str, Any]:

@@ -145,7 +145,7 @@ def _question(
     included += [context.error(shell)] if failed else []
     if given.pop("no_stream", False):
         given["stream"] = False
-    arguments = {**defaults, **_history(given, defaults), **_tools(given), **given}
+    arguments = {**defaults, **_history(given, defaults), **_tools(given, defaults), **given}
     return Question.of(
         prompt,
         variables=shell.user_ns,
@@ -158,16 +158,17 @@ def _question(
     )
 
 
-def _tools(given: dict[str, Any]) -> dict[str, Any]:
+def _tools(given: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
     """The tools and the answer's form; their options are taken out of ``given``."""
     how = {name: given.pop(name) for name in _OF_TOOLS if name in given}
     found: dict[str, Any] = {"output": given.pop("json")} if "json" in given else {}
-    if "tools" in given:
+    named = given.pop("tools", defaults["tools"])
+    if named and named != (options.NO_TOOLS,):
         how = {name.removeprefix("tool_"): value for name, value in how.items()}
-        return found | {"tools": Tools(*given.pop("tools"), **how)}
+        return found | {"tools": Tools(*named, **how)}
     for name in how:
         raise InputError(f"--{name.replace('_', '-')} goes with --tools.", "Name the tools.")
-    return found
+    return found | {"tools": () if named else None}
 
 
 def _history(given: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:

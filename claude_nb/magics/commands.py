@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from difflib import get_close_matches
 from getpass import getpass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -24,7 +23,7 @@ from claude_nb.client.engine import call
 from claude_nb.conversation import export, outline, restore, saved_notebook
 from claude_nb.conversation.history import NOTEBOOK, Exchange, History, first_words
 from claude_nb.conversation.restore import SavedConversation
-from claude_nb.errors import ClaudeError, InputError, StoppedError
+from claude_nb.errors import ClaudeError, InputError, StoppedError, nearest
 from claude_nb.magics import options, reports
 from claude_nb.magics.options import Option, Value
 from claude_nb.recording.matching import PARTS
@@ -79,8 +78,8 @@ def execute(line: str, default_model: str) -> object:
     name = name or "help"
     command = COMMANDS.get(name)
     if command is None:
-        near = get_close_matches(name, COMMANDS, 1, 0.7)
-        hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(COMMANDS)}."
+        near = nearest(name, COMMANDS)
+        hint = f"Did you mean {near}?" if near else f"There are {', '.join(COMMANDS)}."
         raise InputError(f"There is no command {name}.", hint)
     words, given = options.parse_command(rest, command.options)
     signature = inspect.signature(command.run)
@@ -395,8 +394,8 @@ def _named(name: str) -> Conversation:
     name = name or NOTEBOOK
     known = Conversation.names()
     if name not in known and name != NOTEBOOK:
-        near = get_close_matches(name, known, 1, 0.7)
-        hint = f"Did you mean {near[0]}?" if near else f"There is {' and '.join(known)}."
+        near = nearest(name, known)
+        hint = f"Did you mean {near}?" if near else f"There is {' and '.join(known)}."
         raise InputError(f"There is no conversation {name!r}.", hint)
     return Conversation.named(name)
 

@@ -14,7 +14,7 @@ from IPython.core.completer import (
     context_matcher,
 )
 
-from claude_nb.magics.options import CELL_OPTIONS
+from claude_nb.magics.options import CELL_OPTIONS, NO_TOOLS
 
 IDENTIFIER = "claude_nb"
 """What IPython's configuration calls the matcher."""
@@ -70,7 +70,7 @@ def _candidates(before: str, word: str, variables: Mapping[str, Any]) -> Iterabl
         "system": lambda: [n for n, v in variables.items() if isinstance(v, (str, System))],
         "attach": lambda: shown,
         "conversation": lambda: [name for name in Conversation.names() if name.split() == [name]],
-        "tools": lambda: [*filter(lambda n: isfunction(shown[n]), shown), *SERVER_TOOLS],
+        "tools": lambda: [*filter(lambda n: isfunction(shown[n]), shown), *SERVER_TOOLS, NO_TOOLS],
         "json": lambda: [name for name, value in shown.items() if isinstance(value, (type, dict))],
     }
     last = before.split()[-1:] or [""]

@@ -16,6 +16,7 @@ from traitlets import Bool, Enum, Float, Int, Unicode
 
 from claude_nb.client import preload
 from claude_nb.cost.models import DEFAULT_MODEL
+from claude_nb.errors import InputError
 from claude_nb.magics import completion, options
 from claude_nb.magics.input_transform import rewrite
 
@@ -39,9 +40,13 @@ _MANUAL = f"""Ask Claude: the cell's text is the prompt, the reply streams into 
 Options
 {options.manual()}
 
-A function of the notebook is a tool by its name, docstring and type hints: --tools look_up. Its
-input comes value by value: a long one after a pause, and then all at once. With --eager it comes as
-it is written, and may turn out to be invalid; then it is not run, and Claude is told.
+A function of the notebook is a tool by its name, docstring and type hints: --tools look_up. It runs
+unasked only in a cell that names it. The conversation keeps its tools, but in later cells each call
+asks you first, and fails where nobody can be asked; --tools none puts them away.
+
+The input of a call comes value by value: a long one after a pause, and then all at once. With
+--eager it comes as it is written, and may turn out to be invalid; then it is not run, and Claude is
+told.
 
 The defaults are yours: %config ClaudeMagics.model = "claude-sonnet-5-5"
 Interrupt the kernel to stop a reply: the request ends, and what had come is kept.
@@ -72,6 +77,9 @@ class ClaudeMagics(Magics):
         config=True
     )
 
+    tools = Unicode("", help="Functions that each cell may call, as --tools takes them.").tag(
+        config=True
+    )
     hide_tools = Bool(default_value=False, help="Do not show calls of tools.").tag(config=True)
     view = Enum(
         ["auto", "live", "updating", "terminal"],
@@ -99,10 +107,19 @@ class ClaudeMagics(Magics):
             "thinking": int(thinking) if thinking.isdecimal() else thinking or None,
             "effort": self.effort or None,
             "hide_thinking": self.hide_thinking,
+            "tools": self._tools(),
             "hide_tools": self.hide_tools,
             "view": self.view,
             "policy": Policy(tries=self.tries, max_wait=self.max_wait),
         }
+
+    def _tools(self) -> tuple[Any, ...]:
+        if not self.tools:
+            return ()
+        try:
+            return options.read_tools(options.Value(self.tools, quoted=False), self.shell.user_ns)
+        except InputError as error:
+            raise InputError(f"ClaudeMagics.tools: {error.what}", error.advice) from None
 
     @no_var_expand
     @line_magic

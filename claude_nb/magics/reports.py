@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from claude_nb.client.connection import list_models
 from claude_nb.client.engine import call
 from claude_nb.cost.models import ModelFacts, as_of, facts, known_models, own_prices
-from claude_nb.errors import ClaudeError, InputError
+from claude_nb.errors import ClaudeError, InputError, nearest
 from claude_nb.render import labels
 from claude_nb.render.chart import Chart
 from claude_nb.render.table import Table
@@ -69,8 +68,8 @@ def usage(*words: str) -> Report:
     """
     by = " ".join(words).removeprefix("by ") or BY[0]
     if by not in BY:
-        near = get_close_matches(by, BY, 1)
-        hint = f"Did you mean by {near[0]}?" if near else f"It takes by {', '.join(BY)}."
+        near = nearest(by, BY)
+        hint = f"Did you mean by {near}?" if near else f"It takes by {', '.join(BY)}."
         raise InputError(f"%claude_nb usage cannot be grouped by {by!r}.", hint)
     entries = list(session.ledger.entries)
     rows: list[tuple[str, ...]] = []

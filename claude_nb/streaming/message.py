@@ -38,6 +38,7 @@ class Message:
         sent: When the request was sent (``time.monotonic()``, seconds).
         request: How it was sent.
         round: How often tools were run for the reply before it was asked for.
+        taken: The ids of the blocks of the messages before it.
         model: The model that answers: as the server says it, before that as it was asked for.
         simulated: Whether the simulator answers.
         request_id: The ``request-id`` header, or None.
@@ -55,6 +56,7 @@ class Message:
     request: RequestSent
     _resumed: Continuation | None = None
     round: int = 0
+    taken: frozenset[str] = frozenset()
     request_id: str | None = None
     first_event: float | None = None
     first_text: float | None = None
@@ -133,7 +135,7 @@ class Message:
 
     def _open(self, index: Any, time: float, start: dict[str, Any]) -> Block:
         """Begin a block. One that had the same index keeps its place, and what came for it."""
-        block = Block(len(self.content), time, start)
+        block = Block(len(self.content), time, self._with_own_id(start))
         if block.type == "text" and self._resumed is not None and self._resumed.text is None:
             block = self._resumed.begin(block)
         self.content.append(block)
@@ -142,6 +144,21 @@ class Message:
         if block.type == "text" and block.parts and self.first_text is None:
             self.first_text = time
         return block
+
+    def _with_own_id(self, start: dict[str, Any]) -> dict[str, Any]:
+        """A call with an id that no other call of the reply has: its result has to name it.
+
+        Gateways give two calls one id, or none.
+        """
+        if start.get("type") != "tool_use":
+            return start
+        taken = self.taken.union(block.id for block in self.content)
+        given = own = as_string(start.get("id")) or "call"
+        number = 1
+        while own in taken:
+            number += 1
+            own = f"{given}_{number}"
+        return start | {"id": own}
 
     def _block(self, index: Any) -> Block | None:
         """The block that an event is about: by its index, or the newest where it has none."""

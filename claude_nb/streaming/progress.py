@@ -133,7 +133,8 @@ class Progress:
                     message.discard(text=True)
         last = self.last
         number = 0 if last is None else last.round + bool(last.calls)
-        self.messages.append(Message(time, data, self._continuation, number))
+        taken = frozenset(block.id for block in self.blocks if not block.lost)
+        self.messages.append(Message(time, data, self._continuation, number, taken))
         self._continuation = self.waiting = self.error = self.ended = None
         self.outcome = Outcome.STREAMING
 

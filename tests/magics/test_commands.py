@@ -72,6 +72,7 @@ def test_words_and_options_stand_in_any_order(line, words, given):
         ("record a b", "%claude_nb record takes [FOLDER|off] [--without attachments,"),
         ("record 'a", "The quote ' is not closed."),
         ("stauts", "There is no command stauts. Did you mean status?"),
+        ("frobnicate", "There is no command frobnicate. There are "),
     ],
 )
 def test_a_mistake_is_named(line, error):

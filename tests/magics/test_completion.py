@@ -52,7 +52,8 @@ def test_values(offered):
 
 def test_names_of_tools_and_forms(offered):
     """Functions, and what the server runs; types and schemas."""
-    assert offered("%%claude --tools ") == ["code_execution", "look_up", "web_fetch", "web_search"]
+    tools = ["code_execution", "look_up", "none", "web_fetch", "web_search"]
+    assert offered("%%claude --tools ") == tools
     assert offered("%%claude --json ") == ["Train", "schema"]
 
 

@@ -68,6 +68,30 @@ def test_what_cannot_be_read_is_said(line, said):
     assert str(raised.value).startswith(said)
 
 
+@pytest.mark.parametrize(
+    ("line", "advice"),
+    [
+        ("--tools nope", "It takes "),
+        ("--json Nope", "It takes "),
+        ("--attach nope", "It takes "),
+        ("--tools opne", "It takes "),
+        ("--tools Inn", "It takes "),
+        ("--tools look_pu", "Did you mean look_up? "),
+        ("--tools LOOK_UP", "Did you mean look_up? "),
+        ("--confrim", "Did you mean --confirm?"),
+        ("--frobnicate", "There are --model, "),
+    ],
+)
+def test_only_a_slip_of_the_fingers_is_taken_for_another_name(line, advice):
+    """And never for Python's own ``open``, which IPython has among the user's variables."""
+    variables = {"open": open, "In": [], "get_ipython": int, "look_up": len}
+
+    with pytest.raises(InputError) as raised:
+        parse(line, variables)
+
+    assert raised.value.advice.startswith(advice)
+
+
 def test_every_option_sets_something():
     """An option of a question, or what ``cell`` makes of it: none is accepted and ignored."""
     by_cell = {
