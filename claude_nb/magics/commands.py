@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +19,7 @@ from claude_nb.asking.conversation import Conversation
 from claude_nb.batches.batch import recent
 from claude_nb.client.connection import Connection, list_models
 from claude_nb.client.engine import call
+from claude_nb.client.network import check_address, without_api_path
 from claude_nb.conversation import export, outline, restore, saved_notebook
 from claude_nb.conversation.history import NOTEBOOK, Exchange, History, first_words
 from claude_nb.conversation.restore import SavedConversation
@@ -162,17 +162,13 @@ def _connect(url: str, *, key_env: str = "", model: str = "") -> None:
 def _address(url: str) -> str:
     """The address as the SDK takes it: it puts ``/v1/messages`` behind it itself."""
     url = url if "://" in url else f"http://{url}"
+    check_address(url, clean(url), "For example: %claude_nb connect http://localhost:8080")
     found = urlsplit(url)
-    if found.scheme not in ("http", "https") or not found.hostname:
-        raise InputError(
-            f"{url} is not the address of a server.",
-            "For example: %claude_nb connect http://localhost:8080",
-        )
     if found.username or found.password:
         raise InputError(
             "The address holds a password.", "Put it into a variable, and name that: --key-env."
         )
-    return re.sub(r"(/v1)?(/messages)?/*$", "", url)
+    return without_api_path(url)
 
 
 def _choose_model() -> str:
