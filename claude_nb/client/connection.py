@@ -27,7 +27,7 @@ from claude_nb.client.explain import (
     explain,
     unreadable_credentials,
 )
-from claude_nb.client.network import BASE_URL, LOCAL, check_address, named_address, unusable
+from claude_nb.client.network import BASE_URL, LOCAL, check_address, named_address, shown, unusable
 from claude_nb.errors import ClaudeError, CredentialsError, InputError, UnreachableError
 
 if TYPE_CHECKING:
@@ -207,6 +207,30 @@ class Connection:
             )
         return key
 
+    def key_source(self) -> str:
+        """Where its key comes from and for which server, in words; never the key.
+
+        Raises:
+            ClaudeError: There is no key, or no request can be sent.
+        """
+        client = self.client()
+        address = shown(client.base_url)
+        return self._key_named(client) + ("" if address == _API else f", for {address}")
+
+    def _key_named(self, client: AsyncAnthropic) -> str:
+        if self.base_url is not None:
+            return f"the environment variable {self.key_env}" if self.key_env else "a dummy"
+        if self.api_key:
+            return "entered with %claude_nb key, in memory only"
+        variables = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
+        name = next((name for name in variables if os.environ.get(name)), None)
+        if name is None and client.credentials is not None:
+            path = getattr(client.credentials, "config_path", None)
+            if path is not None:
+                return f"the profile {path}"
+            name = "ANTHROPIC_FEDERATION_RULE_ID"
+        return f"the environment variable {name or 'ANTHROPIC_CUSTOM_HEADERS'}"
+
 
 _making = threading.Lock()
 
@@ -383,12 +407,3 @@ def output_schema(schema: dict[str, Any]) -> dict[str, Any]:
     from anthropic import transform_schema
 
     return transform_schema(schema)
-
-
-def has_credentials() -> bool:
-    """Whether the environment or the SDK's own configuration files hold credentials."""
-    try:
-        Connection().client()
-    except ClaudeError:
-        return False
-    return True

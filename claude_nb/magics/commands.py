@@ -120,7 +120,7 @@ def _status(*, default_model: str) -> None:
 
 
 def _print_key() -> None:
-    print(f"key: {asking.session.key_source}")  # noqa: T201
+    print(asking.session.describe_key())  # noqa: T201
 
 
 def _key(*words: str) -> None:
@@ -137,13 +137,12 @@ def _key(*words: str) -> None:
         ) from None
     if not key or not key.isascii() or not key.isprintable() or " " in key:
         raise InputError("That is not a key; the one in use has not changed.")
-    connection = Connection(api_key=key)
-    if connection.is_api and not key.startswith("sk-ant-"):
+    if Connection().is_api and not key.startswith("sk-ant-"):
         raise InputError(
             "That does not look like an Anthropic key (sk-ant-…); the one in use has not changed.",
             "Copy it from platform.claude.com, and run again: %claude_nb key",
         )
-    asking.session.connect(connection)
+    asking.session.enter_key(key)
     _print_key()
 
 

@@ -180,7 +180,7 @@ def test_what_is_no_connection(line, said_there, capsys):
     """Nothing is changed."""
     with pytest.raises(InputError, match=said_there):
         connect(line, capsys)
-    assert "dummy" not in asking.session.key_source
+    assert "dummy" not in asking.session.describe_key()
 
 
 def test_models_of_another_server(server, capsys):

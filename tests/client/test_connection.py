@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import claude_nb
 from claude_nb.asking import asking
-from claude_nb.client.connection import Connection, has_credentials
+from claude_nb.client.connection import Connection
 from claude_nb.client.engine import engine
 from claude_nb.client.explain import _seconds, explain
 from claude_nb.errors import (
@@ -332,16 +332,6 @@ def test_no_credentials(empty_home):
     assert (type(error), error.what) == (CredentialsError, "No API key found.")
     assert "%claude_nb key" in error.advice
     assert "%claude_nb simulate on" in error.advice
-    assert not has_credentials()
-
-
-@pytest.mark.parametrize("name", ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"])
-def test_credentials_in_the_environment_are_found(monkeypatch, name):
-    """Either variable of the SDK will do, also when it is set after the first request."""
-    assert not has_credentials()
-    monkeypatch.setenv(name, "not-a-key")
-
-    assert has_credentials()
 
 
 def test_a_profile_that_is_not_there(monkeypatch):
