@@ -81,6 +81,9 @@ def _lab(jupyter_args: list[str]) -> int:
         print(SIMULATED.format(why=why), flush=True)
         os.environ["CLAUDE_NB_SIMULATE"] = "1"  # kernels inherit the server's environment
     sys.argv = ["jupyter-lab", str(notebook), *jupyter_args]
+    if not any("dir=" in argument for argument in jupyter_args):  # or it may stand deeper
+        # The address that is printed, for a browser elsewhere, opens the notebook too.
+        sys.argv.insert(2, f"--LabApp.default_url=/lab/tree/{notebook.name}")
     if sys.platform != "win32" and os.geteuid() == 0:
         sys.argv.append("--allow-root")
     # As `python -m jupyterlab`, in this process: signals and the exit code need no handing on.
