@@ -411,7 +411,7 @@ _HOW_TO_NAME = "A conversation other than the notebook's is named with -c: -c ta
 COMMANDS = {
     "status": Command("", "the model, and where the key comes from", _status),
     "usage": Command(
-        "[by model|conversation|cell]",
+        "[by model|by conversation|by cell]",
         "the tokens and the cost of this kernel's requests",
         reports.usage,
     ),

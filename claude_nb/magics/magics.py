@@ -136,10 +136,13 @@ ClaudeMagics.claude.__doc__ = _MANUAL
 def load(shell: InteractiveShell) -> None:
     """Register the magics, once."""
     if rewrite not in shell.input_transformers_cleanup:
-        shell.register_magics(ClaudeMagics(shell))
+        magics = ClaudeMagics(shell)
+        shell.register_magics(magics)
         # Before IPython's own, which would change a prompt: they take out indents and `>>>`.
         shell.input_transformers_cleanup.insert(0, rewrite)
-        shell.Completer.custom_matchers.append(completion.matcher(shell.user_ns))
+        shell.Completer.custom_matchers.append(
+            completion.matcher(shell.user_ns, shell.user_ns_hidden)
+        )
         if shell.display_formatter is not None:
             shell.display_formatter.ipython_display_formatter.for_type_by_name(*_TIMELINE, _show)
         preload.start(_warm_up(shell))

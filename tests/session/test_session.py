@@ -27,7 +27,7 @@ def run(monkeypatch, capsys):
     """Runs commands in a session of this test's own, and returns what they print."""
     sessions = []
 
-    def execute(*lines):
+    def execute(*lines: str):
         if not sessions:
             sessions.append(Session())
             monkeypatch.setattr(asking, "session", sessions[0])
