@@ -27,7 +27,7 @@ from claude_nb.client.explain import (
     explain,
     unreadable_credentials,
 )
-from claude_nb.client.network import BASE_URL, LOCAL, check_address, named_address, shown, unusable
+from claude_nb.client.network import BASE_URL, LOCAL, check_address, shown, unusable
 from claude_nb.errors import ClaudeError, CredentialsError, InputError, UnreachableError
 
 if TYPE_CHECKING:
@@ -230,6 +230,11 @@ class Connection:
                 return f"the profile {path}"
             name = "ANTHROPIC_FEDERATION_RULE_ID"
         return f"the environment variable {name or 'ANTHROPIC_CUSTOM_HEADERS'}"
+
+
+def named_address() -> str:
+    """The address that the environment names, without outer blanks; empty where it names none."""
+    return os.environ.get(BASE_URL, "").strip()
 
 
 _making = threading.Lock()

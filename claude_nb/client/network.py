@@ -37,11 +37,6 @@ _CERTIFICATES = {
 another name or address."""
 
 
-def named_address() -> str:
-    """The address that the environment names, without outer blanks; empty where it names none."""
-    return os.environ.get(BASE_URL, "").strip()
-
-
 def check_address(url: str, what: str, example: str) -> None:
     """Refuse what is not the address of a server.
 
@@ -86,7 +81,8 @@ def repeated_path(url: httpx2.URL) -> InputError | None:
     root = without_api_path(base)
     if root == base.rstrip("/"):
         return None
-    is_named = base.startswith(named_address().rstrip("/") or "?")
+    named = os.environ.get(BASE_URL, "").strip().rstrip("/")
+    is_named = bool(named) and base.startswith(named)
     return InputError(
         f"The server's address ends in {base.removeprefix(root)}, and the SDK puts /v1/… behind"
         f" it: {shown(url)} does not exist.",

@@ -25,6 +25,7 @@ from claude_nb.conversation.history import NOTEBOOK, Exchange, History, first_wo
 from claude_nb.conversation.restore import SavedConversation
 from claude_nb.errors import ClaudeError, InputError, StoppedError, nearest, redact
 from claude_nb.magics import options, reports
+from claude_nb.magics.manual import Manual, typed_option
 from claude_nb.magics.options import Option, Value
 from claude_nb.recording.matching import PARTS
 from claude_nb.recording.replay import Recorder, RecordingStore
@@ -76,12 +77,14 @@ def execute(line: str, default_model: str) -> object:
         InputError: There is no such command, or it does not take what was typed after it.
     """
     name, _, rest = line.strip().partition(" ")
-    name = name or "help"
+    name = "help" if name in ("", *_HELP) else name
     command = COMMANDS.get(name)
     if command is None:
         near = nearest(name, COMMANDS)
         hint = f"Did you mean {near}?" if near else f"There are {', '.join(COMMANDS)}."
         raise InputError(f"There is no command {name}.", hint)
+    if not set(_HELP).isdisjoint(rest.split()):
+        return Manual(_rows(name), after=command.hint)
     words, given = options.parse_command(rest, command.options)
     signature = inspect.signature(command.run)
     ours = {"default_model": default_model} if "default_model" in signature.parameters else {}
@@ -102,15 +105,19 @@ def _misused(name: str) -> InputError:
     return InputError(f"%claude_nb {name} takes {command.usage or 'no arguments'}.", command.hint)
 
 
-def _help() -> None:
-    lines: list[tuple[str, str]] = []
-    for name, command in COMMANDS.items():
-        lines.append((f"%claude_nb {name} {command.takes}", command.does))
-        lines += [(f"    {option.usage}", option.help) for option in command.options]
-    width = max(len(typed) for typed, _ in lines)
-    for typed, does in lines:
-        print(f"{typed:<{width}}  {does}")  # noqa: T201
-    print("%%claude?  the manual of the cell")  # noqa: T201
+_HELP = ("--help", "-h")
+
+
+def _help() -> Manual:
+    rows = [row for name in COMMANDS for row in _rows(name)]
+    return Manual([*rows, ("%%claude --help", "the manual of the cell")])
+
+
+def _rows(name: str) -> list[tuple[str, str]]:
+    """A command and its options, as they are typed, each with what it does."""
+    command = COMMANDS[name]
+    rows = [(f"%claude_nb {name} {command.takes}".rstrip(), command.does)]
+    return rows + [(f"  {typed_option(option)}", option.help) for option in command.options]
 
 
 def _status(*, default_model: str) -> None:
@@ -181,7 +188,7 @@ def _choose_model() -> str:
         )
     names = [clean(redact(str(model.get("id")))) for model in listed]
     if len(names) == 1:
-        asking.session.model = names[0]
+        asking.session.choose_model(names[0])
         return f"Cells ask {names[0]}, the only model that it has."
     shown = ", ".join(names[:MAX_NOTES]) + (", …" if len(names) > MAX_NOTES else "")
     return f"It has {shown or 'no models'}. Cells ask one of them with --model ID, or -m ID."

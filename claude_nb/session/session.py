@@ -33,6 +33,7 @@ class Session:
         budget: What may be spent, or None for no limit.
         cache: What was sent with a system prompt that is cached.
         last: The newest reply, complete or not.
+        model: The model that cells ask where a server is connected, or an empty string.
         recorder: What saves replies, or None.
         library: The recordings that are replayed instead of asking, or None.
     """
@@ -42,24 +43,16 @@ class Session:
         self.budget: Budget | None = None
         self.cache = RequestLog()
         self.last: Reply | None = None
+        self.model = ""
         self.recorder: Recorder | None = None
         self.library: RecordingStore | None = None
         self._api = Connection()  # with the environment's key, or one that was entered
         self._server: Connection | None = None  # another one, which was connected
-        self._model = ""  # that cells ask there
+        self._server_model = ""
         self._simulator: Simulator | None = None
         self._simulate = os.environ.get("CLAUDE_NB_SIMULATE", "") not in ("", "0")
         self._simulate_later = False  # when the server is disconnected
         self._lock = threading.Lock()
-
-    @property
-    def model(self) -> str:
-        """The model that cells ask at the server that was connected, or an empty string."""
-        return "" if self._simulate else self._model
-
-    @model.setter
-    def model(self, model: str) -> None:
-        self._model = model
 
     @property
     def simulated(self) -> bool:
@@ -75,7 +68,7 @@ class Session:
             seed: The same seed and prompt give the same stream.
         """
         with self._lock:
-            self._simulate = on
+            self._answer(self._server, simulate=on)
             if self._simulator is not None:
                 self._simulator.stop()
                 self._simulator = None
@@ -105,18 +98,27 @@ class Session:
             server: Where to.
             model: The model that cells ask there, or an empty string for theirs.
         """
-        self._server, self._model = server, model
         self._simulate_later = self._simulate_later or self._simulate
-        self._simulate = False
+        self._server_model = model
+        self._answer(server, simulate=False)
+
+    def choose_model(self, model: str) -> None:
+        """Let cells ask this model of the server that is connected."""
+        self._server_model = self.model = model
 
     def disconnect(self) -> None:
         """Send requests to what answered before a server was connected: the API or the simulator.
 
         A simulator that was turned on since goes on answering.
         """
-        self._server, self._model = None, ""
-        self._simulate = self._simulate or self._simulate_later
+        self._server_model = ""
+        self._answer(None, simulate=self._simulate or self._simulate_later)
         self._simulate_later = False
+
+    def _answer(self, server: Connection | None, *, simulate: bool) -> None:
+        """Let the simulator answer from now on, or this server, or the API."""
+        self._server, self._simulate = server, simulate
+        self.model = "" if simulate else self._server_model
 
     def enter_key(self, key: str) -> None:
         """Send requests to the API, with a key that was typed."""
