@@ -182,10 +182,7 @@ def _choose_model() -> str:
     try:
         listed = call(list_models(asking.session.connection()))
     except ClaudeError as error:
-        return (
-            f"It lists no models ({error.what.removesuffix('.').lower()}). If it needs one of its"
-            " own: %claude_nb connect URL --model ID, or -m ID."
-        )
+        return f"No list of models: {error.what} To name one: %claude_nb connect URL --model ID"
     names = [clean(redact(str(model.get("id")))) for model in listed]
     if len(names) == 1:
         asking.session.choose_model(names[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from textwrap import wrap
+from textwrap import dedent, wrap
 
 from claude_nb.magics.options import CELL_OPTIONS, Option
 
@@ -49,7 +49,9 @@ class Manual:
         table = f'<table style="margin-left:0"><tbody>{rows}</tbody></table>'
         above, below = (
             "".join(
-                f"<pre>{text(part)}</pre>" if part.startswith(" ") else f"<p>{text(part)}</p>"
+                f"<pre>{text(dedent(part))}</pre>"
+                if part.startswith(" ")
+                else f"<p>{text(part)}</p>"
                 for part in filter(None, written.split("\n\n"))
             )
             for written in (self.before, self.after)

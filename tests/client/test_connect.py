@@ -185,7 +185,8 @@ def test_what_is_no_connection(line, said_there, capsys):
 
 def test_models_of_another_server(server, capsys):
     """The only one is taken; of several one has to be named; a server may list none."""
-    assert "lists no models" in connect(server.url, capsys)
+    shown = connect(server.url, capsys)
+    assert f"No list of models: Nothing is at {server.url}/v1/models (404)." in shown
     server.json("/v1/models", {"object": "list", "data": [{"id": "qwen3", "object": "model"}]})
     assert "Cells ask qwen3" in connect(server.url, capsys)
     assert asking.session.model == "qwen3"
