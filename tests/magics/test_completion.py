@@ -10,6 +10,7 @@ from claude_nb import CachedSystem, Conversation
 from claude_nb.cost.models import known_models
 from claude_nb.magics.commands import COMMANDS
 from claude_nb.magics.completion import matcher
+from claude_nb.session.session import Session
 
 
 class Table:
@@ -17,8 +18,11 @@ class Table:
 
 
 @pytest.fixture
-def completions():
-    """Completes the end of a cell's text with IPython's own completer."""
+def completions(monkeypatch):
+    """Completes the end of a cell's text with IPython's own completer, in a new session."""
+    session = Session()
+    for module in ("asking.asking", "session.session"):
+        monkeypatch.setattr(f"claude_nb.{module}.session", session)
     manual = CachedSystem("Be short.")
     variables = {"tone": "Be short.", "table": [1, 2], "manual": manual, "look_up": matcher}
     variables |= {"Train": type("Train", (), {}), "schema": {"type": "object"}}
