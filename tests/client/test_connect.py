@@ -138,7 +138,7 @@ def test_what_is_typed_for_a_key_looks_like_one(server, capsys, monkeypatch):
     monkeypatch.setattr(commands, "getpass", lambda _: "hello")
     with pytest.raises(InputError, match="not look like an Anthropic key"):
         commands.execute("key", "claude-opus-5-5")
-    assert "ANTHROPIC_API_KEY" in the_session.key_source
+    assert "ANTHROPIC_API_KEY" in the_session.describe_key()
 
     monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url)
     commands.execute("key", "claude-opus-5-5")
