@@ -83,7 +83,7 @@ def server(other, monkeypatch):
     other.answers.clear()
     other.received.clear()
     yield other
-    the_session.disconnect()
+    the_session.__init__()  # without the key that was entered
 
 
 def connect(line, capsys):
