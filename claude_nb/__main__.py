@@ -11,9 +11,9 @@ from collections.abc import Collection
 from importlib import metadata, resources
 from pathlib import Path
 
-from claude_nb.client.connection import has_credentials
+from claude_nb.client.connection import Connection
 from claude_nb.conversation.saved_notebook import load
-from claude_nb.errors import InputError
+from claude_nb.errors import ClaudeError, CredentialsError, InputError
 from claude_nb.render import labels
 from claude_nb.render.table import Table
 from claude_nb.render.usage import IN_SUMS, sums
@@ -27,7 +27,7 @@ claude-nb lab needs JupyterLab, which this Python does not have. To install it:
     {sys.executable} -m pip install "claude-nb[lab]\""""
 
 SIMULATED = """\
-No API key was found, so the replies come from a local simulator and are labelled as simulated.
+{why} The replies come from a local simulator and are labelled as simulated.
 For real ones set ANTHROPIC_API_KEY and start again, or run %claude_nb key in a notebook."""
 
 
@@ -76,16 +76,30 @@ def _lab(jupyter_args: list[str]) -> int:
     except OSError as error:
         say(f"{QUICKSTART} cannot be put into this folder: {error}", file=sys.stderr)
         return 1
-    if "CLAUDE_NB_SIMULATE" not in os.environ and not has_credentials():
-        say(SIMULATED)
+    if "CLAUDE_NB_SIMULATE" not in os.environ and (why := _without_key()):
+        say(SIMULATED.format(why=why))
         sys.stdout.flush()
         os.environ["CLAUDE_NB_SIMULATE"] = "1"  # kernels inherit the server's environment
     sys.argv = ["jupyter-lab", str(notebook), *jupyter_args]
+    if not any("dir=" in argument for argument in jupyter_args):  # or it may stand deeper
+        # The address that is printed, for a browser elsewhere, opens the notebook too.
+        sys.argv.insert(2, f"--LabApp.default_url=/lab/tree/{notebook.name}")
     if sys.platform != "win32" and os.geteuid() == 0:
         sys.argv.append("--allow-root")
     # As `python -m jupyterlab`, in this process: signals and the exit code need no handing on.
     runpy.run_module("jupyterlab", run_name="__main__")
     return 0
+
+
+def _without_key() -> str:
+    """Why there is no key to send; empty if there is one."""
+    try:
+        Connection().key_source()
+    except CredentialsError as error:
+        return f"{error.what} {error.detail}".strip()
+    except ClaudeError:  # of the network: the first cell will say it
+        return ""
+    return ""
 
 
 def _usage(paths: list[str]) -> int:

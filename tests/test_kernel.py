@@ -403,3 +403,43 @@ def test_half_a_character_in_the_result_of_a_function(kernel, simulator):
 
     contents = [result["content"][0]["text"] for result in sent(simulator)]
     assert contents == ["x\ufffd", "ValueError: x\ufffd"]
+
+
+SIMULATED = """
+import os
+from claude_nb.session.session import session
+os.environ.update(CLAUDE_NB_SIMULATE="1", CLAUDE_NB_SIMULATE_SPEED="inf")
+session.__init__()
+"""
+
+
+def test_connect_off_goes_back_to_the_simulator_of_claude_nb_lab(kernel):
+    """The cell after it is answered as the one before it was."""
+    kernel.run(SIMULATED)
+    assert kernel.run("%%claude\nhello")["status"] == "ok"
+
+    kernel.run("%claude_nb connect localhost:1 --model m")
+    assert kernel.run("%%claude\nhello")["status"] == "error"
+    assert "%claude_nb connect off" in str(kernel.shown)
+
+    kernel.run("%claude_nb connect off")
+    assert kernel.printed == "Answered by the simulator; no key needed.\n"
+    assert kernel.run("%%claude\nhello")["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("code", "matches"),
+    [
+        ("%claude_nb usage by ", ["model", "conversation", "cell"]),
+        ("%%claude --effort=x", ["xhigh"]),
+        ("%%claude\nWhy {{tab", ["table"]),
+    ],
+)
+def test_tab_offers_only_what_fits(kernel, code, matches):
+    """Beside IPython's own completers, which have much to say about each line."""
+    kernel.run("table = [1, 2]")
+
+    found = kernel.client.complete(code, reply=True, timeout=20)["content"]
+
+    assert found["matches"] == matches
+    assert found["cursor_end"] == len(code)

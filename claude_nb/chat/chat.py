@@ -25,7 +25,7 @@ from claude_nb.chat.page import Page
 from claude_nb.chat.questions import Questions
 from claude_nb.chat.transcript import Transcript
 from claude_nb.conversation import restore, saved_notebook
-from claude_nb.cost.models import DEFAULT_MODEL, known_models
+from claude_nb.cost.models import DEFAULT_MODEL, models_by_use
 from claude_nb.errors import InputError, nearest
 from claude_nb.reply import Reply
 from claude_nb.request.request import EFFORTS
@@ -120,7 +120,7 @@ class Chat(PageWidget):
             effort=effort or "",
             height=height,
             turns=len(conversation.branch),
-            models=list(dict.fromkeys([model, *known_models()])),
+            models=models_by_use(model, DEFAULT_MODEL),
             efforts=list(EFFORTS),
             **of_widget,
         )

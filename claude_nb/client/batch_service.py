@@ -137,7 +137,7 @@ async def results(connection: Connection, batch_id: str) -> AsyncGenerator[bytes
     Raises:
         ClaudeError: They cannot be read, or not all of them came.
     """
-    with _explained():
+    with _explained(connection):
         import anthropic
 
         client = await asyncio.to_thread(connection.client)
@@ -173,7 +173,7 @@ async def _ask(
     **arguments: Any,
 ) -> tuple[dict[str, Any], bool]:
     """Send a request; returns the JSON of the answer, and whether it is the simulator's."""
-    with _explained():
+    with _explained(connection):
         import httpx2
 
         client = await asyncio.to_thread(connection.client)
@@ -195,7 +195,7 @@ class _Body:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def _explained(connection: Connection) -> Iterator[None]:
     """Put what goes wrong into our words."""
     try:
         yield
@@ -206,7 +206,7 @@ def _explained() -> Iterator[None]:
 
         if type(error) is anthropic.AnthropicError:  # as Bedrock's and Vertex's clients do
             raise InputError("This client has no batches.", detail=str(error)) from error
-        explained = explain(error)
+        explained = explain(error, connection.advice)
         if isinstance(explained, RequestError) and explained.status == 404:
             explained.advice = (
                 "Another account's batch is not found, nor one that was deleted; some servers have"

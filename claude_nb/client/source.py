@@ -9,7 +9,7 @@ from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from claude_nb.client.connection import CONNECT_TIMEOUT, Connection
-from claude_nb.client.explain import is_simulator, json_of
+from claude_nb.client.explain import explain, is_simulator, json_of
 from claude_nb.errors import DroppedError
 from claude_nb.request.request import Request
 from claude_nb.streaming.events import RequestSent, ResponseStarted
@@ -75,9 +75,14 @@ class ApiSource:
         yield RequestSent(request.model, connection.simulated, whole=self.whole, params=params)
         most = params["max_tokens"]
         send = _whole if most == 0 or (self.whole and most < LONG) else _streamed
-        async with aclosing(send(connection, params)) as events:
-            async for event in events:
-                yield event
+        began = False
+        try:
+            async with aclosing(send(connection, params)) as events:
+                async for event in events:
+                    began = True
+                    yield event
+        except Exception as error:
+            raise explain(error, connection.advice, began=began) from error
 
 
 class WholeSource(ApiSource):

@@ -17,7 +17,7 @@ from claude_nb.asking.question import Question
 from claude_nb.conversation.history import NOTEBOOK
 from claude_nb.cost.models import as_of
 from claude_nb.errors import ClaudeError, InputError
-from claude_nb.magics import context, options
+from claude_nb.magics import context, manual, options
 from claude_nb.render import labels
 from claude_nb.render.code import code_for_cell
 from claude_nb.render.table import Table
@@ -31,7 +31,7 @@ _OF_TOOLS = ("eager", "confirm", "tool_timeout", "max_turns")
 
 def run(
     shell: InteractiveShell, line: str, cell: str | None, defaults: Mapping[str, Any]
-) -> Reply | Comparison | None:
+) -> Reply | Comparison | manual.Manual | None:
     """Ask the question of a cell or a line.
 
     Args:
@@ -41,13 +41,16 @@ def run(
         defaults: Arguments of ``Question.of`` that apply unless an option is given.
 
     Returns:
-        The reply to a line, or several that were asked side by side; None for a cell.
+        The reply to a line, or several that were asked side by side; None for a cell. For
+        ``--help`` the manual.
 
     Raises:
         InputError: The question cannot be sent; nothing was sent.
         ClaudeError: It failed, was dropped or was stopped.
     """
     given, prompt = options.parse(line, shell.user_ns)
+    if "help" in given:
+        return manual.of_cell()
     if cell is not None:
         if prompt:
             word = prompt if len(prompt) <= 30 else prompt[:29] + "…"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,13 +17,16 @@ from claude_nb import __version__
 from claude_nb.asking import asking, jobs
 from claude_nb.asking.conversation import Conversation
 from claude_nb.batches.batch import recent
+from claude_nb.characters import clean
 from claude_nb.client.connection import Connection, list_models
 from claude_nb.client.engine import call
+from claude_nb.client.network import check_address, without_api_path
 from claude_nb.conversation import export, outline, restore, saved_notebook
 from claude_nb.conversation.history import NOTEBOOK, Exchange, History, first_words
 from claude_nb.conversation.restore import SavedConversation
 from claude_nb.errors import ClaudeError, InputError, StoppedError, nearest
 from claude_nb.magics import options, reports
+from claude_nb.magics.manual import Manual, typed_option
 from claude_nb.magics.options import Option, Value
 from claude_nb.recording.matching import PARTS
 from claude_nb.recording.replay import Recorder, RecordingStore
@@ -75,12 +77,14 @@ def execute(line: str, default_model: str) -> object:
         InputError: There is no such command, or it does not take what was typed after it.
     """
     name, _, rest = line.strip().partition(" ")
-    name = name or "help"
+    name = "help" if name in ("", *_HELP) else name
     command = COMMANDS.get(name)
     if command is None:
         near = nearest(name, COMMANDS)
         hint = f"Did you mean {near}?" if near else f"There are {', '.join(COMMANDS)}."
         raise InputError(f"There is no command {name}.", hint)
+    if not set(_HELP).isdisjoint(rest.split()):
+        return Manual(_rows(name), after=command.hint)
     words, given = options.parse_command(rest, command.options)
     signature = inspect.signature(command.run)
     ours = {"default_model": default_model} if "default_model" in signature.parameters else {}
@@ -101,15 +105,19 @@ def _misused(name: str) -> InputError:
     return InputError(f"%claude_nb {name} takes {command.usage or 'no arguments'}.", command.hint)
 
 
-def _help() -> None:
-    lines: list[tuple[str, str]] = []
-    for name, command in COMMANDS.items():
-        lines.append((f"%claude_nb {name} {command.takes}", command.does))
-        lines += [(f"    {option.usage}", option.help) for option in command.options]
-    width = max(len(typed) for typed, _ in lines)
-    for typed, does in lines:
-        say(f"{typed:<{width}}  {does}")
-    say("%%claude?  the manual of the cell")
+_HELP = ("--help", "-h")
+
+
+def _help() -> Manual:
+    rows = [row for name in COMMANDS for row in _rows(name)]
+    return Manual([*rows, ("%%claude --help", "the manual of the cell")])
+
+
+def _rows(name: str) -> list[tuple[str, str]]:
+    """A command and its options, as they are typed, each with what it does."""
+    command = COMMANDS[name]
+    rows = [(f"%claude_nb {name} {command.takes}".rstrip(), command.does)]
+    return rows + [(f"  {typed_option(option)}", option.help) for option in command.options]
 
 
 def _status(*, default_model: str) -> None:
@@ -119,7 +127,7 @@ def _status(*, default_model: str) -> None:
 
 
 def _print_key() -> None:
-    say(f"key: {asking.session.key_source}")
+    say(asking.session.describe_key())
 
 
 def _key(*words: str) -> None:
@@ -136,13 +144,12 @@ def _key(*words: str) -> None:
         ) from None
     if not key or not key.isascii() or not key.isprintable() or " " in key:
         raise InputError("That is not a key; the one in use has not changed.")
-    connection = Connection(api_key=key)
-    if connection.is_api and not key.startswith("sk-ant-"):
+    if Connection().is_api and not key.startswith("sk-ant-"):
         raise InputError(
             "That does not look like an Anthropic key (sk-ant-…); the one in use has not changed.",
             "Copy it from platform.claude.com, and run again: %claude_nb key",
         )
-    asking.session.connect(connection)
+    asking.session.enter_key(key)
     _print_key()
 
 
@@ -161,17 +168,13 @@ def _connect(url: str, *, key_env: str = "", model: str = "") -> None:
 def _address(url: str) -> str:
     """The address as the SDK takes it: it puts ``/v1/messages`` behind it itself."""
     url = url if "://" in url else f"http://{url}"
+    check_address(url, clean(url), "For example: %claude_nb connect http://localhost:8080")
     found = urlsplit(url)
-    if found.scheme not in ("http", "https") or not found.hostname:
-        raise InputError(
-            f"{url} is not the address of a server.",
-            "For example: %claude_nb connect http://localhost:8080",
-        )
     if found.username or found.password:
         raise InputError(
             "The address holds a password.", "Put it into a variable, and name that: --key-env."
         )
-    return re.sub(r"(/v1)?(/messages)?/*$", "", url)
+    return without_api_path(url)
 
 
 def _choose_model() -> str:
@@ -179,13 +182,10 @@ def _choose_model() -> str:
     try:
         listed = call(list_models(asking.session.connection()))
     except ClaudeError as error:
-        return (
-            f"It lists no models ({error.what.removesuffix('.').lower()}). If it needs one of its"
-            " own: %claude_nb connect URL --model ID, or -m ID."
-        )
+        return f"No list of models: {error.what} To name one: %claude_nb connect URL --model ID"
     names = [str(model.get("id")) for model in listed]
     if len(names) == 1:
-        asking.session.model = names[0]
+        asking.session.choose_model(names[0])
         return f"Cells ask {names[0]}, the only model that it has."
     shown = ", ".join(names[:MAX_NOTES]) + (", …" if len(names) > MAX_NOTES else "")
     return f"It has {shown or 'no models'}. Cells ask one of them with --model ID, or -m ID."
@@ -415,7 +415,7 @@ _HOW_TO_NAME = "A conversation other than the notebook's is named with -c: -c ta
 COMMANDS = {
     "status": Command("", "the model, and where the key comes from", _status),
     "usage": Command(
-        "[by model|conversation|cell]",
+        "[by model|by conversation|by cell]",
         "the tokens and the cost of this kernel's requests",
         reports.usage,
     ),

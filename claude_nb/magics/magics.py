@@ -17,7 +17,7 @@ from traitlets import Bool, Enum, Float, Int, Unicode
 from claude_nb.client import preload
 from claude_nb.cost.models import DEFAULT_MODEL
 from claude_nb.errors import InputError
-from claude_nb.magics import completion, options
+from claude_nb.magics import completion, manual, options
 from claude_nb.magics.input_transform import rewrite
 
 if TYPE_CHECKING:
@@ -26,32 +26,9 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from claude_nb.asking.comparison import Comparison
+    from claude_nb.magics.manual import Manual
     from claude_nb.render.timeline import Timeline
     from claude_nb.reply import Reply
-
-_MANUAL = f"""Ask Claude: the cell's text is the prompt, the reply streams into the output.
-
-    %%claude [options]
-    Why is the sky blue?
-
-    %claude [options] Why is the sky blue?
-    answer = %claude [options] Why is the sky blue?
-
-Options
-{options.manual()}
-
-A function of the notebook is a tool by its name, docstring and type hints: --tools look_up. It runs
-unasked only in a cell that names it. The conversation keeps its tools, but in later cells each call
-asks you first, and fails where nobody can be asked; --tools none puts them away.
-
-The input of a call comes value by value: a long one after a pause, and then all at once. With
---eager it comes as it is written, and may turn out to be invalid; then it is not run, and Claude is
-told.
-
-The defaults are yours: %config ClaudeMagics.model = "claude-sonnet-5-5"
-Interrupt the kernel to stop a reply: the request ends, and what had come is kept.
-%claude_nb help lists what else there is.
-"""
 
 
 @magics_class
@@ -89,7 +66,7 @@ class ClaudeMagics(Magics):
 
     @no_var_expand
     @line_cell_magic
-    def claude(self, line: str, cell: str | None = None) -> Reply | Comparison | None:
+    def claude(self, line: str, cell: str | None = None) -> Reply | Comparison | Manual | None:
         """Ask Claude."""
         from claude_nb.magics.cell import run
 
@@ -130,16 +107,19 @@ class ClaudeMagics(Magics):
         return commands.execute(line, self.model)
 
 
-ClaudeMagics.claude.__doc__ = _MANUAL
+ClaudeMagics.claude.__doc__ = manual.of_cell().text(79)
 
 
 def load(shell: InteractiveShell) -> None:
     """Register the magics, once."""
     if rewrite not in shell.input_transformers_cleanup:
-        shell.register_magics(ClaudeMagics(shell))
+        magics = ClaudeMagics(shell)
+        shell.register_magics(magics)
         # Before IPython's own, which would change a prompt: they take out indents and `>>>`.
         shell.input_transformers_cleanup.insert(0, rewrite)
-        shell.Completer.custom_matchers.append(completion.matcher(shell.user_ns))
+        shell.Completer.custom_matchers.append(
+            completion.matcher(shell.user_ns, shell.user_ns_hidden)
+        )
         if shell.display_formatter is not None:
             shell.display_formatter.ipython_display_formatter.for_type_by_name(*_TIMELINE, _show)
         preload.start(_warm_up(shell))

@@ -199,6 +199,7 @@ CELL_OPTIONS = (
         "background", "", "", "let the cell return at once; in no conversation but -c", read_switch
     ),
     Option("insert", "", "", "put the reply's code into a new cell below", read_switch),
+    Option("help", "h", "", "show this manual, and ask nothing", read_switch),
 )
 
 _TOKEN = re.compile(r"""\s*(?:"([^"]*)"(?=\s|$)|'([^']*)'(?=\s|$)|(\S+))""")
@@ -318,13 +319,3 @@ def _value(option: Option, line: str) -> tuple[Value, str]:
             raise InputError(f"{where}he quote {bare[0]} is not closed.")
         return Value(bare, quoted=False), rest
     return Value(single if double is None else double, quoted=True), rest
-
-
-def manual() -> str:
-    """The options as text, for ``%%claude?``."""
-    lines = []
-    for option in CELL_OPTIONS:
-        short = f"-{option.short}, " if option.short else ""
-        flags = f"{short}--{option.name} {option.metavar}".rstrip()
-        lines.append(f"  {flags:<26}{option.help}")
-    return "\n".join(lines)

@@ -8,7 +8,7 @@ from typing import Any
 
 from claude_nb.client.connection import list_models
 from claude_nb.client.engine import call
-from claude_nb.cost.models import ModelFacts, as_of, facts, known_models, own_prices
+from claude_nb.cost.models import DEFAULT_MODEL, ModelFacts, as_of, facts, models_by_use, own_prices
 from claude_nb.errors import ClaudeError, InputError, nearest
 from claude_nb.render import labels
 from claude_nb.render.chart import Chart
@@ -118,10 +118,13 @@ def _usage_note(entries: Iterable[Entry]) -> str:
     return " ".join(notes)
 
 
-def models() -> Report:
+def models(*, default_model: str = DEFAULT_MODEL) -> Report:
     """The models that the API has, and those of our own list, with prices, limits and dates.
 
     Where the API cannot be asked, it is our own list, and says so.
+
+    Args:
+        default_model: The model that ``%%claude`` asks by default: it comes first.
 
     Raises:
         InputError: The user's price file cannot be used.
@@ -129,9 +132,12 @@ def models() -> Report:
     _, own = own_prices()
     listed, listed_by = _listed()
     known = {found.id for model_id in listed if (found := facts(model_id))}
-    ids = [*listed, *(model_id for model_id in known_models() if model_id not in known)]
+    ids = [*listed, *(model_id for model_id in models_by_use() if model_id not in known)]
+    ids.sort(key=lambda model_id: model_id != default_model)
     prices = [row for model_id in ids for row in _prices(model_id, listed, own)]
     limits = [_limits(model_id, listed.get(model_id, {})) for model_id in ids]
+    if ids[0] == default_model:
+        prices[0] = (f"{prices[0][0]} (default)", *prices[0][1:])
     price_heads: tuple[str, ...] = _PRICE_HEADS
     limit_heads: tuple[str, ...] = _LIMIT_HEADS
     if not listed:  # what only the API could have said is left out

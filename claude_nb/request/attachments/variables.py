@@ -10,6 +10,9 @@ from typing import Any
 
 from claude_nb.request.attachments import bounded
 
+BEGUN = re.compile(r"\{\{\s*(\w*)$")
+"""The name of a variable that is being written, at the end of a text."""
+
 MOST = 50
 """Variables that are offered at once."""
 
