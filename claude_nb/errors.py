@@ -17,11 +17,34 @@ ClaudeError
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any
+
+from claude_nb.characters import clean
+
+_NEAR = 0.7
+"""How alike two names have to be, from 0 to 1, to take one for a slip of the other."""
 
 _BEGINNING = "sk-ant-"
 _KEY = re.compile(rf"{_BEGINNING}[\w-]+", re.ASCII)
 _REST = re.compile(r"[\w-]*", re.ASCII)
+
+
+def nearest(name: str, known: Iterable[str], most: int = 1) -> str:
+    """The names that differ from ``name`` by a slip of the fingers, for "did you mean".
+
+    Args:
+        name: What was typed.
+        known: What there is.
+        most: How many to name at most.
+
+    Returns:
+        The nearest, with "or" between them; empty if none is near.
+    """
+    folded = {one.casefold(): one for one in known}
+    near = get_close_matches(name.casefold(), folded, most, _NEAR)
+    return " or ".join(folded[one] for one in near)
 
 
 def redact(text: str) -> str:
@@ -84,10 +107,10 @@ class ClaudeError(Exception):
         retry_after: float | None = None,
         status: int | None = None,
     ) -> None:
-        self.what = redact(what)
-        self.advice = redact(advice)
-        self.detail = redact(detail)
-        self.request_id = request_id
+        self.what = clean(redact(what))
+        self.advice = clean(redact(advice))
+        self.detail = clean(redact(detail))
+        self.request_id = clean(request_id) if request_id else None
         self.retry_after = retry_after
         self.status = status
         self.reply: Any = None

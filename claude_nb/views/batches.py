@@ -11,6 +11,7 @@ from claude_nb.render import batch
 from claude_nb.render.batch import Picture
 from claude_nb.request.place import execution, is_result, shell
 from claude_nb.views.displayed_output import DisplayedOutput
+from claude_nb.views.terminal import say
 
 
 class BatchView:
@@ -92,7 +93,7 @@ class BatchView:
         text = batch.plain(picture) if whole else batch.line(picture, clock=terminal)
         if text == self._last:
             return
-        before = "\r\x1b[K" if terminal else ""
         self._last = text
-        sys.stdout.write(f"{before}{text}" + ("\n" if whole or not terminal else ""))
+        sys.stdout.write("\r\x1b[K" if terminal else "")
+        say(text, "\n" if whole or not terminal else "")
         sys.stdout.flush()

@@ -28,6 +28,7 @@ from claude_nb.streaming.steps import Step
 from claude_nb.views.pace import Pace
 from claude_nb.views.painter import View
 from claude_nb.views.synced_output import SyncedOutput
+from claude_nb.views.terminal import say
 from claude_nb.views.widget import PageWidget, source, style
 
 MOST = 50_000
@@ -190,7 +191,7 @@ class WithTimeline:
 def static(timeline: Timeline) -> None:
     """Show a timeline as it is saved: in a notebook's output, or on a terminal."""
     if getattr(shell(), "kernel", None) is None:
-        print(repr(timeline))  # noqa: T201
+        say(repr(timeline))
         return
     display({"text/html": timeline.to_html(), "text/plain": repr(timeline)}, raw=True)
 

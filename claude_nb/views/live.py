@@ -52,8 +52,10 @@ class LiveView(FramesView):
 
     def settle(self, reply: Reply) -> None:
         """Send the last frame; an output of its own is then replaced by what is saved."""
-        super().settle(reply)
-        self._output.end(reply)
+        try:
+            super().settle(reply)
+        finally:
+            self._output.end(reply)
 
     def receive(self, op: str, content: dict[str, Any]) -> None:
         """Take a message from the page about this reply."""
@@ -115,7 +117,9 @@ class LiveOutput(PageWidget):
 
     def end(self, reply: Reply) -> None:
         """A reply has ended: a single one is replaced by what is saved."""
-        if self.columns == 1:
+        if self.columns > 1:
+            return
+        with saved_output.shown(self.settle, reply):
             bundle = saved_output.mimebundle(reply, self.drawn())
             self.settle(bundle, saved_output.metadata(reply, reply.request))
 

@@ -120,6 +120,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from claude_nb.characters import clean
+from claude_nb.errors import redact
+
 Op = dict[str, Any]
 
 
@@ -185,4 +188,4 @@ def about(mark: str, name: str, cost: str, *, cleared: bool, files: list[dict[st
 
 def refused(prompt: str, error: str) -> Op:
     """A question was not sent."""
-    return {"op": "refused", "prompt": prompt, "error": error}
+    return {"op": "refused", "prompt": prompt, "error": clean(redact(error))}
