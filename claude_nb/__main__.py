@@ -10,16 +10,15 @@ import sys
 from collections.abc import Collection
 from importlib import metadata, resources
 from pathlib import Path
-from typing import TextIO
 
-from claude_nb.client.connection import has_credentials
+from claude_nb.client.connection import Connection
 from claude_nb.conversation.saved_notebook import load
-from claude_nb.errors import InputError
+from claude_nb.errors import ClaudeError, CredentialsError, InputError
 from claude_nb.render import labels
-from claude_nb.render.markdown.characters import clean
 from claude_nb.render.table import Table
 from claude_nb.render.usage import IN_SUMS, sums
 from claude_nb.streaming.record import RecordedUsage, spendings
+from claude_nb.views.terminal import say
 
 QUICKSTART = "00_quickstart.ipynb"
 
@@ -28,7 +27,7 @@ claude-nb lab needs JupyterLab, which this Python does not have. To install it:
     {sys.executable} -m pip install "claude-nb[lab]\""""
 
 SIMULATED = """\
-No API key was found, so the replies come from a local simulator and are labelled as simulated.
+{why} The replies come from a local simulator and are labelled as simulated.
 For real ones set ANTHROPIC_API_KEY and start again, or run %claude_nb key in a notebook."""
 
 
@@ -70,22 +69,37 @@ def main(argv: list[str] | None = None) -> int:
 
 def _lab(jupyter_args: list[str]) -> int:
     if importlib.util.find_spec("jupyterlab") is None:
-        print(NO_LAB, file=sys.stderr)
+        say(NO_LAB, file=sys.stderr)
         return 1
     try:
         notebook = _quickstart()
     except OSError as error:
-        print(f"{QUICKSTART} cannot be put into this folder: {error}", file=sys.stderr)
+        say(f"{QUICKSTART} cannot be put into this folder: {error}", file=sys.stderr)
         return 1
-    if "CLAUDE_NB_SIMULATE" not in os.environ and not has_credentials():
-        print(SIMULATED, flush=True)
+    if "CLAUDE_NB_SIMULATE" not in os.environ and (why := _without_key()):
+        say(SIMULATED.format(why=why))
+        sys.stdout.flush()
         os.environ["CLAUDE_NB_SIMULATE"] = "1"  # kernels inherit the server's environment
     sys.argv = ["jupyter-lab", str(notebook), *jupyter_args]
+    if not any("dir=" in argument for argument in jupyter_args):  # or it may stand deeper
+        # The address that is printed, for a browser elsewhere, opens the notebook too.
+        sys.argv.insert(2, f"--LabApp.default_url=/lab/tree/{notebook.name}")
     if sys.platform != "win32" and os.geteuid() == 0:
         sys.argv.append("--allow-root")
     # As `python -m jupyterlab`, in this process: signals and the exit code need no handing on.
     runpy.run_module("jupyterlab", run_name="__main__")
     return 0
+
+
+def _without_key() -> str:
+    """Why there is no key to send; empty if there is one."""
+    try:
+        Connection().key_source()
+    except CredentialsError as error:
+        return f"{error.what} {error.detail}".strip()
+    except ClaudeError:  # of the network: the first cell will say it
+        return ""
+    return ""
 
 
 def _usage(paths: list[str]) -> int:
@@ -96,11 +110,11 @@ def _usage(paths: list[str]) -> int:
         try:
             notebook = load(path)
         except InputError as error:
-            _say(str(error), sys.stderr)
+            say(str(error), file=sys.stderr)
             failed = 1
             continue
         for note in notebook.notes:
-            _say(f"{path}: {note}", sys.stderr)
+            say(f"{path}: {note}", file=sys.stderr)
         taken: dict[str, RecordedUsage] = {}
         for record in notebook.records:
             taken |= spendings(record.data, record.digest)
@@ -117,7 +131,7 @@ def _usage(paths: list[str]) -> int:
     if again:
         notes.append(f"{again} in more than one notebook: counted once in all.")
     if rows:
-        _say(repr(Table(("notebook", "requests", *IN_SUMS), rows, " ".join(notes))), sys.stdout)
+        say(repr(Table(("notebook", "requests", *IN_SUMS), rows, " ".join(notes))))
     return failed
 
 
@@ -132,12 +146,6 @@ def _rows(name: str, replies: Collection[RecordedUsage]) -> list[tuple[str, ...]
 def _row(name: str, replies: list[RecordedUsage]) -> tuple[str, ...]:
     used, costs = [reply.usage for reply in replies], [reply.cost for reply in replies]
     return name, labels.count(sum(reply.requests for reply in replies)), *sums(used, costs)
-
-
-def _say(line: str, file: TextIO) -> None:
-    """Print a line that may hold any file's name, on a terminal of any encoding."""
-    encoding = file.encoding or "utf-8"
-    print(clean(line).encode(encoding, "replace").decode(encoding), file=file)
 
 
 def _quickstart() -> Path:

@@ -16,9 +16,31 @@ ClaudeError
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any
 
+from claude_nb.characters import clean
 from claude_nb.redaction import redact_error
+
+_NEAR = 0.7
+"""How alike two names have to be, from 0 to 1, to take one for a slip of the other."""
+
+
+def nearest(name: str, known: Iterable[str], most: int = 1) -> str:
+    """The names that differ from ``name`` by a slip of the fingers, for "did you mean".
+
+    Args:
+        name: What was typed.
+        known: What there is.
+        most: How many to name at most.
+
+    Returns:
+        The nearest, with "or" between them; empty if none is near.
+    """
+    folded = {one.casefold(): one for one in known}
+    near = get_close_matches(name.casefold(), folded, most, _NEAR)
+    return " or ".join(folded[one] for one in near)
 
 
 class ClaudeError(Exception):
@@ -51,10 +73,10 @@ class ClaudeError(Exception):
         retry_after: float | None = None,
         status: int | None = None,
     ) -> None:
-        self.what = redact_error(what)
-        self.advice = redact_error(advice)
-        self.detail = redact_error(detail)
-        self.request_id = redact_error(request_id) if request_id else None
+        self.what = clean(redact_error(what))
+        self.advice = clean(redact_error(advice))
+        self.detail = clean(redact_error(detail))
+        self.request_id = clean(redact_error(request_id)) if request_id else None
         self.retry_after = retry_after
         self.status = status
         self.reply: Any = None

@@ -30,7 +30,7 @@ _MOST = 200
 _PREFIX = "sk-ant-"
 _KEY = re.compile(rf"{_PREFIX}[\w-]+", re.ASCII)
 _REST = re.compile(r"[\w-]*", re.ASCII)
-_USERINFO = re.compile(r"//[^\s/@?#'\"]+@")
+_USERINFO = re.compile(r"//(?!USER:PASSWORD@)[^\s/@?#'\"]+@")
 _BEFORE_SHORT = r"(?P<before>['\"`=]|\b(?:bearer|basic|key|token|password)\b[:=]?\s*)"
 
 _values: dict[str, tuple[str, ...]] = {}  # each credential, with the forms that it can be met in

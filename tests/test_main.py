@@ -78,7 +78,8 @@ def test_in_a_checkout_lab_opens_the_checkouts_quickstart(folder):
     """Nothing is copied; arguments after ``--`` reach JupyterLab; its exit code is handed back."""
     started, ran = told(folder, "--", "--no-browser", "--port=0")
     quickstart = str(ROOT / "notebooks" / "00_quickstart.ipynb")
-    assert started["arguments"][:3] == [quickstart, "--no-browser", "--port=0"]
+    first, _, *others = started["arguments"]
+    assert [first, *others[:2]] == [quickstart, "--no-browser", "--port=0"]
     assert ran.returncode == 7
     assert list(folder.glob("*.ipynb")) == []
 
@@ -90,6 +91,26 @@ def test_without_credentials_kernels_simulate_and_two_lines_say_so(folder):
     assert len(ran.stdout.splitlines()) == 2
     assert "simulat" in ran.stdout
     assert "ANTHROPIC_API_KEY" in ran.stdout
+
+
+def test_credentials_that_cannot_be_read_are_told(folder):
+    """They are there, so it would not be true that there is no key."""
+    ran = told(folder, env={"ANTHROPIC_PROFILE": "nobody"})[1]
+    assert "The credentials cannot be read. Config file not found at" in ran.stdout
+    assert "simulated" in ran.stdout
+
+
+def test_a_key_that_a_wrong_proxy_keeps_back_is_a_key(folder):
+    """The first cell tells of the proxy; it is no reason to simulate."""
+    env = {"ANTHROPIC_API_KEY": "not-a-key", "HTTPS_PROXY": "socks4://127.0.0.1:9"}
+    started, ran = told(folder, env=env)
+    assert (started["simulate"], ran.stdout) == (None, "")
+
+
+def test_a_folder_of_one_s_own_keeps_jupyter_s_own_address(folder):
+    """The notebook may stand anywhere in it."""
+    started, _ = told(folder, "--", "--ServerApp.root_dir=/")
+    assert not any("default_url" in argument for argument in started["arguments"])
 
 
 def test_with_credentials_nothing_is_simulated_and_nothing_is_said(folder):
@@ -142,12 +163,13 @@ def test_installed_lab_keeps_the_quickstart_that_is_there(folder, installed):
 
 @pytest.mark.kernel
 def test_lab_starts_and_ends_with_its_signal(folder):
-    """A real server comes up on a port of its own choice and SIGTERM ends it cleanly."""
+    """A real server prints the address of the notebook, and SIGTERM ends it cleanly."""
     command = [sys.executable, "-m", "claude_nb", "lab", "--", "--no-browser", "--port=0"]
     with subprocess.Popen(
         command, cwd=folder, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as server:
         assert any("is running at" in line for line in server.stderr)
+        assert "/lab/tree/00_quickstart.ipynb?token=" in server.stderr.readline()
         server.send_signal(signal.SIGTERM)
         server.communicate(timeout=30)
     assert server.returncode == 0

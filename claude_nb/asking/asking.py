@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from claude_nb.asking.question import Question, check_names
@@ -84,7 +84,8 @@ def ask(
         attach: Values that are sent along: tables, figures, paths, whatever can stand for ``{{x}}``
             in a ``%%claude`` cell.
         tools: Functions that may be called, as a list or as ``Tools``, which says how. Their calls
-            are run until there is an answer. None for those of the conversation.
+            are run until there is an answer. None for those of the conversation: those that an
+            earlier question named ask first, and ``[]`` puts them away.
         output: What the answer has to be: a pydantic model, another type, or a JSON schema. The
             reply's ``parsed`` is such an object then.
         history: The conversation that it belongs to, or None.
@@ -288,6 +289,8 @@ def sending(
                 request, place, connection.origin, new=question.new, after=question.after
             )
             tools = history.effective_tools(tools, request)
+        if tools is not None and tools.definitions:
+            request = replace(request, notes=(*request.notes, tools.note))
         if limits.are_set:
             request = call(limits.within_limits(request, Progress()))
         reply = Reply(request, question.output)

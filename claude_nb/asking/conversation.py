@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 
 from claude_nb.asking.asking import ask, ask_async
 from claude_nb.asking.question import check_names, check_types
+from claude_nb.characters import clean
 from claude_nb.conversation import export, restore, saved_notebook
 from claude_nb.conversation.history import NOTEBOOK, History
 from claude_nb.errors import InputError
-from claude_nb.render.markdown.characters import clean
 from claude_nb.reply import Reply
 from claude_nb.request.system import System
 
@@ -27,6 +27,8 @@ class Conversation(History):
     Args:
         name: What it is called.
         system: The system prompt of a branch for which none is given.
+        tools: Functions or ``Tools`` that each of its questions may call. Those that are named for
+            one question only stay known to Claude: in later ones each call asks first.
 
     Example:
         >>> about_trains = Conversation("trains", system="You know the timetable.")
@@ -36,9 +38,11 @@ class Conversation(History):
 
     _named: ClassVar[dict[str, Conversation]] = {}
 
-    def __init__(self, name: str = NOTEBOOK, *, system: str | System | None = None) -> None:
+    def __init__(
+        self, name: str = NOTEBOOK, *, system: str | System | None = None, tools: Any = None
+    ) -> None:
         check_types(name=name, system=system)
-        super().__init__(name, system=system)
+        super().__init__(name, system=system, tools=tools)
 
     @classmethod
     def named(cls, name: str = NOTEBOOK) -> Conversation:

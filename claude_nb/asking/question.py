@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, ValuesView
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from inspect import signature
 from typing import Any
 
 from claude_nb.client.output import Output
 from claude_nb.client.retry import Policy
 from claude_nb.conversation.history import Exchange, History
-from claude_nb.errors import InputError
+from claude_nb.errors import InputError, nearest
 from claude_nb.request.attachments.interpolation import compose
 from claude_nb.request.place import Place, current_place
 from claude_nb.request.request import Request
@@ -37,7 +36,8 @@ class Question:
 
     Attributes:
         request: What is sent, without the earlier turns of its conversation.
-        tools: The functions that may be called; None for those of the conversation.
+        tools: The functions that may be called; None for those of the conversation, each call of
+            which asks first.
         output: The form of the answer, or None for any text.
         history: The conversation that it belongs to, or None.
         new: Whether the conversation begins anew with it.
@@ -96,7 +96,7 @@ class Question:
             named: The same, with their names.
             included: Texts that are sent before the prompt.
             in_cell: Whether a ``%%claude`` cell asks, whose options errors name.
-            tools: Functions or ``Tools``, or None.
+            tools: Functions or ``Tools``; by default those that the conversation was given.
             output: A type, a JSON schema or None.
             **arguments: Other fields of a question, ``REQUEST_OPTIONS``, ``content`` and ``notes``.
 
@@ -116,6 +116,9 @@ class Question:
             in_cell=in_cell,
         )
         notes = (*options.pop("notes", ()), *filled.notes)
+        history = arguments.get("history")
+        if tools is None and history is not None:
+            tools = history.tools
         offered = None if tools is None else Tools.of(tools)
         form = None if output is None else Output.of(output)
         request = Request(
@@ -154,8 +157,8 @@ def check_names(
     known = [name for name in dict.fromkeys((*REQUEST_OPTIONS, *own)) if name not in left_out]
     for name in options:
         if name not in known:
-            near = get_close_matches(name, known, 1)
-            hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(known)}."
+            near = nearest(name, known)
+            hint = f"Did you mean {near}?" if near else f"There are {', '.join(known)}."
             raise TypeError(f"There is no option {name!r}. {hint}")
 
 

@@ -100,7 +100,8 @@ class Batch:
         self._service = service
         self._state = service.state
         self._limits = costs.Limits(max_cost)
-        self._view = BatchView(partial(view.look, self._state), show=show)
+        look = partial(view.look, self._state)
+        self._view = BatchView(look, lambda: asking.fitting() == "live", show=show)
 
     # --- submitting -------------------------------------------------------------------------
 

@@ -10,19 +10,17 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from claude_nb.characters import clean
 from claude_nb.chat.page import Page
 from claude_nb.chat.questions import Questions
 from claude_nb.chat.transcript import Transcript
 from claude_nb.conversation import export
 from claude_nb.errors import ClaudeError, InputError
-from claude_nb.render.markdown.characters import clean
 from claude_nb.request.attachments.attachment import attach as attached
-from claude_nb.request.attachments.variables import variables
+from claude_nb.request.attachments.variables import BEGUN, variables
 from claude_nb.request.place import shell
 
 Content = dict[str, Any]
-
-_BEGUN = re.compile(r"\{\{\s*(\w*)$")
 
 
 @dataclass(frozen=True)
@@ -132,7 +130,7 @@ class Messages:
 
     def on_complete(self, content: Content) -> Content:
         """Complete the name of a variable before the cursor."""
-        here, begun = shell(), _BEGUN.search(str(content.get("text", "")))
+        here, begun = shell(), BEGUN.search(str(content.get("text", "")))
         if begun is None or here is None:
             return {"matches": []}
         found = variables(here.user_ns, begun[1], here.user_ns_hidden)
@@ -145,11 +143,6 @@ class Messages:
     def on_covered(self, _content: Content) -> None:
         """The page can show the chat over its saved form, which may be put there."""
         self.page.cover()
-
-    def on_saved(self, _content: Content) -> Content:
-        """Answer with the saved form, for a page that was loaded anew."""
-        data, metadata = self.page.saved()
-        return {"data": data, "metadata": metadata}
 
 
 def _picked(content: Content) -> dict[str, str | None]:

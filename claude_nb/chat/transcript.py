@@ -22,6 +22,7 @@ from claude_nb.render import chat as render
 from claude_nb.reply import Reply
 from claude_nb.streaming.block import as_dict, as_string
 from claude_nb.streaming.record import RecordedUsage
+from claude_nb.tools.tools import NOTE
 from claude_nb.views import protocol
 from claude_nb.views.frames import FramesView
 from claude_nb.views.protocol import Op
@@ -102,7 +103,9 @@ class LiveTurn(FramesView):
 
     def begin(self, stream: Stream, reply: Reply) -> Self:
         """Show this reply from now on."""
-        reply.notes = tuple(note for note in reply.notes if note == THINKING_LEFT_OUT)
+        reply.notes = tuple(
+            note for note in reply.notes if note == THINKING_LEFT_OUT or note.startswith(NOTE)
+        )
         with self.lock:
             self._stream, self.reply = stream, reply
             self.id = reply.request.turn.id if reply.request.turn is not None else ""

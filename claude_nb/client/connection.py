@@ -12,6 +12,7 @@ import os
 import re
 import sys
 import threading
+import warnings
 import weakref
 from collections import deque
 from contextlib import suppress
@@ -19,14 +20,23 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from claude_nb.characters import wellformed_json
 from claude_nb.client.credentials import (
     custom_headers,
     remember_client,
     remember_environment,
     unsendable,
 )
-from claude_nb.client.explain import NO_KEY, detail_of, explain, unusable_network
+from claude_nb.client.explain import (
+    ENTER_KEY,
+    NO_KEY,
+    detail_of,
+    explain,
+    json_of,
+    unreadable_credentials,
+)
 from claude_nb.client.guard import guard, guarded_copy
+from claude_nb.client.network import BASE_URL, LOCAL, check_address, shown, unusable
 from claude_nb.errors import ClaudeError, CredentialsError, InputError, UnreachableError
 from claude_nb.redaction import DUMMY_KEY, remember
 
@@ -52,8 +62,6 @@ _AMBIENT = re.compile(r"ANTHROPIC_|SSL_CERT_|\w+_PROXY$", re.IGNORECASE)
 
 _NOT_COUNTED = ("container", "max_tokens")
 """The arguments of ``messages.create`` that ``messages.count_tokens`` does not take."""
-
-_LOCAL = ("127.0.0.1", "localhost", "::1")
 
 _NOT_SUPPORTED = (404, 405, 501)
 """The statuses of servers that do not know an endpoint."""
@@ -105,7 +113,7 @@ class Connection:
         if self.simulated:
             return "simulator"
         own = getattr(self.own_client, "base_url", None)
-        url = own or self.base_url or os.environ.get("ANTHROPIC_BASE_URL") or _API
+        url = own or self.base_url or named_address() or _API
         # Without the slash that the SDK puts behind some, and without a password.
         return re.sub(r"//[^/@]*@", "//", str(url)).rstrip("/")
 
@@ -113,6 +121,19 @@ class Connection:
     def is_api(self) -> bool:
         """Whether it is Anthropic's own server."""
         return self.origin == _API
+
+    @property
+    def advice(self) -> str:
+        """What to do where its server cannot be reached."""
+        if self.simulated:
+            return "%claude_nb simulate on starts the simulator again."
+        if self.own_client is not None:
+            return "Check the address of client=."
+        if self.base_url is not None:
+            return "Check that the server runs. To leave it: %claude_nb connect off"
+        if named_address():
+            return f"Check that the server runs; {BASE_URL} names its address."
+        return "Check the network connection."
 
     @property
     def cache(self) -> object:
@@ -171,6 +192,8 @@ class Connection:
         ambient = tuple(sorted(kv for kv in os.environ.items() if _AMBIENT.match(kv[0])))
         remember_environment(ambient)  # also what is not sent: a connected server is to have none
         if self.own_client is not None:
+            url = str(getattr(self.own_client, "base_url", _API))
+            check_address(url, "The base_url of client=", "For example: http://localhost:8080")
             return _own_client(self.own_client)
         server = self.prepare()
         with _making:  # or several requests at once would each make one, and leave it open
@@ -194,6 +217,35 @@ class Connection:
             )
         return key
 
+    def key_source(self) -> str:
+        """Where its key comes from and for which server, in words; never the key.
+
+        Raises:
+            ClaudeError: There is no key, or no request can be sent.
+        """
+        client = self.client()
+        address = shown(client.base_url)
+        return self._key_named(client) + ("" if address == _API else f", for {address}")
+
+    def _key_named(self, client: AsyncAnthropic) -> str:
+        if self.base_url is not None:
+            return f"the environment variable {self.key_env}" if self.key_env else "a dummy"
+        if self.api_key:
+            return "entered with %claude_nb key, in memory only"
+        variables = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
+        name = next((name for name in variables if os.environ.get(name)), None)
+        if name is None and client.credentials is not None:
+            path = getattr(client.credentials, "config_path", None)
+            if path is not None:
+                return f"the profile {path}"
+            name = "ANTHROPIC_FEDERATION_RULE_ID"
+        return f"the environment variable {name or 'ANTHROPIC_CUSTOM_HEADERS'}"
+
+
+def named_address() -> str:
+    """The address that the environment names, without outer blanks; empty where it names none."""
+    return os.environ.get(BASE_URL, "").strip()
+
 
 _making = threading.Lock()
 
@@ -215,30 +267,39 @@ def _client(
     import httpx2
 
     timeout = httpx2.Timeout(600.0, connect=CONNECT_TIMEOUT, read=_READ_TIMEOUT)
+    base_url = connection.base_url
+    if base_url is None and BASE_URL in os.environ:
+        base_url = named_address() or _API
+        example = f"For example: %env {BASE_URL}=http://localhost:8080"
+        check_address(base_url, BASE_URL, example)
     try:
-        # A server on this machine, as the simulator is, is reached without a proxy; the SDK's own
-        # client would use the environment's, whatever ``trust_env`` is.
-        local = httpx2.URL(connection.base_url or "").host in _LOCAL
-        direct = httpx2.AsyncClient(trust_env=False) if local else None
+        # A server on this machine, as the simulator is, is reached without a proxy. The SDK's own
+        # client is made here too: one that it fails to make itself prints an error when it is gone.
+        local = httpx2.URL(base_url or "").host in LOCAL
+        http = (
+            httpx2.AsyncClient(
+                trust_env=False, verify=httpx2.create_ssl_context(), follow_redirects=True
+            )
+            if local
+            else anthropic.DefaultAsyncHttpxClient()
+        )
         client = anthropic.AsyncAnthropic(
-            base_url=connection.base_url,
+            base_url=base_url,
             api_key=api_key,
             timeout=timeout,
             max_retries=0,
-            http_client=direct,
+            http_client=http,
             default_headers=_without_custom(api_key) if connection.base_url else None,
         )
     except anthropic.AnthropicError as error:
-        raise CredentialsError(
-            "The credentials cannot be read.", NO_KEY, detail=detail_of(error)
-        ) from None
-    except (OSError, ValueError, httpx2.InvalidURL) as error:
-        raise unusable_network(error) from None
+        raise unreadable_credentials(error) from None
+    except (ImportError, OSError, RuntimeError, ValueError, httpx2.InvalidURL) as error:
+        raise unusable(error) from None
     # Blanks around a key are copied with it, and the network library would refuse them.
     client.api_key = client.api_key and client.api_key.strip()
     client.auth_token = client.auth_token and client.auth_token.strip()
     if not _has_credentials(client):
-        raise CredentialsError("There is no API key.", NO_KEY)
+        raise CredentialsError(NO_KEY, ENTER_KEY)
     for key, variable in ((client.api_key, "API_KEY"), (client.auth_token, "AUTH_TOKEN")):
         if key and not (key.isascii() and key.isprintable()):
             remember(key)
@@ -298,19 +359,18 @@ async def count_tokens(connection: Connection, params: dict[str, Any]) -> int:
     counting = {name: value for name, value in params.items() if name not in _NOT_COUNTED}
     try:
         client = await asyncio.to_thread(connection.client)
-        counted = (await client.messages.count_tokens(**counting)).input_tokens
+        response = await client.messages.with_raw_response.count_tokens(**counting)
+        found = json_of(response.http_response, "a count of tokens", "input_tokens", int)
     except Exception as error:
-        explained = explain(error)
+        explained = explain(error, connection.advice)
         # The API's own 404 has a type, and is about a model.
         if explained.status not in _NOT_SUPPORTED or getattr(error, "type", None) is not None:
             raise explained from error
-        counted = None
-    if not isinstance(counted, int):
         raise InputError(
             "This server does not count tokens.",
             "So a dry run, max_cost and a budget cannot be kept with it. Nothing was sent.",
-        )
-    return counted
+        ) from None
+    return int(found["input_tokens"])
 
 
 async def list_models(connection: Connection) -> list[dict[str, Any]]:
@@ -328,14 +388,16 @@ async def list_models(connection: Connection) -> list[dict[str, Any]]:
     try:
         client = await asyncio.to_thread(connection.client)
         async with asyncio.timeout(_LIST_TIMEOUT):
+            response = await client.models.with_raw_response.list(limit=1000)
+            json_of(response.http_response, "a list of models", "data", list)
             return [
-                model.to_dict(mode="json", warnings=False)
-                async for model in client.models.list(limit=1000)
+                wellformed_json(model.to_dict(mode="json", warnings=False))
+                async for model in await response.parse()
             ]
     except TimeoutError:
         raise UnreachableError("The server did not list its models in time.") from None
     except Exception as error:
-        raise explain(error) from error
+        raise explain(error, connection.advice) from error
 
 
 def function_tool(function: Any) -> Any:
@@ -354,7 +416,9 @@ def function_tool(function: Any) -> Any:
     from anthropic import beta_async_tool, beta_tool
 
     make = beta_async_tool if inspect.iscoroutinefunction(function) else beta_tool
-    return make(function)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a default that is left out, which its definition shows
+        return make(function)
 
 
 def output_schema(schema: dict[str, Any]) -> dict[str, Any]:
@@ -366,12 +430,3 @@ def output_schema(schema: dict[str, Any]) -> dict[str, Any]:
     from anthropic import transform_schema
 
     return transform_schema(schema)
-
-
-def has_credentials() -> bool:
-    """Whether the environment or the SDK's own configuration files hold credentials."""
-    try:
-        Connection().client()
-    except ClaudeError:
-        return False
-    return True

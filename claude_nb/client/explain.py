@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import json
-import math
+import re
 import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from html import unescape
 from typing import TYPE_CHECKING, Any
 
 from claude_nb import errors
-from claude_nb.errors import ClaudeError, DroppedError, InputError, MalformedError, UnreachableError
+from claude_nb.characters import brief, wellformed_json
+from claude_nb.client.network import (
+    proxy_variable,
+    repeated_path,
+    shown,
+    unreachable,
+    unsendable_header,
+    wants_password,
+)
+from claude_nb.errors import ClaudeError, CredentialsError, DroppedError, InputError, MalformedError
 from claude_nb.redaction import redact_exception
 
 if TYPE_CHECKING:
+    import httpx2
     from anthropic import APIStatusError
 
 SERVER = "claude_nb-simulator"
 """The simulator's ``Server`` header."""
 
-NO_KEY = (
+NO_KEY = "No API key found."
+ENTER_KEY = (
     "Type %claude_nb key to enter one (it is kept in memory only), or set ANTHROPIC_API_KEY before"
     " starting Jupyter. To try it without a key: %claude_nb simulate on"
 )
@@ -35,6 +47,11 @@ _TYPE_BY_STATUS = {
 }
 """The error type of a status, for answers of proxies, which have none: documentation, "Errors"."""
 
+_MOST = 100_000
+"""Characters of a page that are read for its words."""
+
+_TAGS = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+
 _ADVICE = {
     "invalid_request_error": "Change what the message names, and ask again.",
     "authentication_error": "Check the key. To enter another one: %claude_nb key; that of a server"
@@ -45,22 +62,20 @@ _ADVICE = {
     "request_too_large": "Send less: the API takes at most 32 MB.",
 }
 
+_LONGEST_WAIT = 366 * 24 * 3600.0
+"""Seconds; nobody means more by ``retry-after``."""
+
+
+_KNOWN = ("overloaded_error", "rate_limit_error", *_ADVICE)
+"""The types of errors of which it is known what to do."""
+
 
 def is_simulator(headers: Mapping[str, str]) -> bool:
     """Whether the simulator sent a response with these headers, whoever made the client."""
     return headers.get("server") == SERVER
 
 
-def unusable_network(error: BaseException) -> InputError:
-    """The error for settings of the network with which nothing can be sent."""
-    return InputError(
-        "No connection can be set up.",
-        "Check ANTHROPIC_BASE_URL, and the variables for a proxy and for certificates.",
-        detail=detail_of(error),
-    )
-
-
-def explain(error: Exception) -> ClaudeError:
+def explain(error: Exception, advice: str = "", *, began: bool = True) -> ClaudeError:
     """The ``ClaudeError`` for an exception of the SDK or of the network.
 
     An error inside a stream has status 200 and one class for all, so the error's own type decides
@@ -69,26 +84,49 @@ def explain(error: Exception) -> ClaudeError:
 
     Args:
         error: What was raised; one that nobody expected becomes a ``MalformedError``.
+        advice: What to do where the server cannot be reached.
+        began: Whether there was a response; before that, the server has nothing to do with what
+            goes wrong within the SDK.
     """
     if isinstance(error, ClaudeError):
         return error
     redact_exception(error)  # the new error is raised from it
-    if isinstance(error, ImportError):
+    try:
+        import anthropic
+    except ImportError as missing:
         return ClaudeError(
             "The anthropic package cannot be used.",
             "Install it again: %pip install -U 'anthropic>=2.12,<3'",
-            detail=detail_of(error),
+            detail=detail_of(missing),
         )
-    import anthropic
-
     if isinstance(error, anthropic.APIStatusError):
         explained = _status_error(error)
         explained.simulated = is_simulator(error.response.headers)
         return explained
-    if (lost := _network_error(error)) is not None:
+    if isinstance(error, anthropic.APIConnectionError):
+        if isinstance(cause := error.__cause__, ClaudeError):  # of ``guard``
+            error.__cause__ = error.__context__ = None  # it is raised from ``error`` in turn
+            return cause
+        return unreachable(error, advice)
+    if (lost := _lost(error)) is not None:
         return lost
+    if isinstance(error, UnicodeEncodeError) and error.encoding == "ascii":
+        return unsendable_header()
     if isinstance(error, TypeError) and "authentication" in str(error):
-        return errors.CredentialsError("There is no API key.", NO_KEY)
+        return CredentialsError(NO_KEY, ENTER_KEY)
+    return _unexpected(error, began=began)
+
+
+def _unexpected(error: Exception, *, began: bool) -> ClaudeError:
+    """The error for what is neither a status nor a loss: a mistake of the server, or the SDK's."""
+    import anthropic
+    from anthropic.lib.credentials import WorkloadIdentityError
+
+    if isinstance(error, (anthropic.CredentialsError, WorkloadIdentityError)):
+        return unreadable_credentials(error)
+    is_sdk = isinstance(error, anthropic.AnthropicError) or not began
+    if is_sdk and not isinstance(error, anthropic.APIError):
+        return InputError("The SDK cannot send this request.", detail=detail_of(error))
     if isinstance(error, (anthropic.APIError, ValueError, TypeError)):
         return MalformedError(
             "The server sent something that is not the Messages API.",
@@ -99,38 +137,20 @@ def explain(error: Exception) -> ClaudeError:
     return MalformedError(what, detail=detail_of(error))
 
 
-def _network_error(error: Exception) -> ClaudeError | None:
-    import anthropic
+def unreadable_credentials(error: BaseException) -> CredentialsError:
+    """The error for a profile or an identity of which the SDK makes no credentials."""
+    return CredentialsError("The credentials cannot be read.", ENTER_KEY, detail=detail_of(error))
+
+
+def _lost(error: Exception) -> ClaudeError | None:
+    """The error for a stream that broke off; None for anything else."""
     import httpx2
 
-    if isinstance(error, anthropic.APIConnectionError):
-        cause = error.__cause__
-        if isinstance(cause, ClaudeError):  # of ``guard``; it is raised from ``error`` in turn
-            error.__cause__ = error.__context__ = None
-            return cause
-        if isinstance(cause, httpx2.TooManyRedirects):
-            return errors.RequestError(
-                f"{error.request.url.copy_with(userinfo=b'', query=None)} redirects without end.",
-                "Check the address of the server.",
-            )
-        if isinstance(cause, (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError)):
-            return unusable_network(cause)
-        if isinstance(error, anthropic.APITimeoutError):
-            lost = UnreachableError("The server did not answer in time.", "Try again in a moment.")
-        else:
-            lost = UnreachableError(
-                "The server cannot be reached.",
-                "Check the network connection, a proxy, and ANTHROPIC_BASE_URL if it is set.",
-                detail=detail_of(cause or error),
-            )
-        before = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
-        lost.connected = not isinstance(cause, before)
-        return lost
     if isinstance(error, httpx2.TimeoutException):
         return DroppedError("The stream fell silent, and was given up.")
     if isinstance(error, httpx2.TransportError):
         return DroppedError("The connection was lost.", detail=detail_of(error))
-    if isinstance(error, (json.JSONDecodeError, UnicodeDecodeError)):
+    if isinstance(error, (json.JSONDecodeError, UnicodeDecodeError, httpx2.DecodingError)):
         return DroppedError("The stream was damaged on its way.", detail=detail_of(error))
     return None
 
@@ -140,8 +160,68 @@ def detail_of(error: BaseException) -> str:
     return str(error)[:500] or type(error).__name__
 
 
+def json_of(response: httpx2.Response, wanted: str, field: str, kind: type) -> dict[str, Any]:
+    """The JSON object of a response with status 200 that was read.
+
+    Args:
+        response: The response; a gateway or a login page may have sent it.
+        wanted: What was asked for, for the error.
+        field: What the object has to have.
+        kind: The type of this field.
+
+    Raises:
+        ClaudeError: It is no such object; the error says what came.
+    """
+    try:
+        found = wellformed_json(json.loads(response.content))
+    except (ValueError, RecursionError):
+        found = None
+    if isinstance(found, dict) and isinstance(found.get(field), kind):
+        return found
+    raise unexpected(response, wanted)
+
+
+def unexpected(response: httpx2.Response, wanted: str) -> ClaudeError:
+    """The error for a response with status 200 that is not what was asked for.
+
+    Args:
+        response: The response, which was read.
+        wanted: What was asked for.
+    """
+    import anthropic
+
+    text, kind = response.text, response.headers.get("content-type", "").partition(";")[0]
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        body = None
+    error = body.get("error") if isinstance(body, dict) else None
+    if isinstance(error, dict) and error.get("type") in _KNOWN:
+        return explain(anthropic.APIStatusError("", response=response, body=body))
+    if "html" in kind or text.lstrip()[:1] == "<":
+        came, words = "a web page", unescape(_TAGS.sub(" ", text))
+    elif not text.strip():
+        came, words = "nothing", ""
+    else:
+        came = "an error" if error else "something else"
+        words = _server_message(body) or text
+    words = " ".join(words[:_MOST].split())
+    url = response.url
+    return MalformedError(
+        f"{url.copy_with(userinfo=b'', query=None)} sent {came} instead of {wanted}.",
+        "Check that this is the address of a Messages API; a proxy or a gateway may want you to"
+        " sign in first.",
+        detail=f"It says: {brief(words)}" if words else "",
+        request_id=response.headers.get("request-id"),
+    )
+
+
 def _status_error(error: APIStatusError) -> ClaudeError:
     status = error.status_code
+    if status in (404, 405) and (wrong := repeated_path(error.request.url)) is not None:
+        return wrong
+    if status == 407:
+        return wants_password(proxy_variable(error.request.url))
     facts: dict[str, Any] = {
         "detail": _server_message(error.body)[:2000],
         "request_id": error.request_id,
@@ -153,17 +233,28 @@ def _status_error(error: APIStatusError) -> ClaudeError:
             "Claude is overloaded.", "This is not your limit: try again in a moment.", **facts
         )
     if kind == "rate_limit_error" or status == 429:
-        wait = _retry_after(error)
-        if status == 429 and "retry-after" not in error.response.headers:
+        said = error.response.headers.get("retry-after")
+        if said is None and status == 429:
             advice = "Waiting does not lift it: see the limits of the organisation in the Console."
             return errors.SpendLimitError("A usage limit is reached.", advice, **facts)
+        wait = _seconds(said or "")
         if wait is None:
-            return errors.RateLimitError("Rate limited.", "Try again in a minute.", **facts)
-        until = datetime.now().astimezone() + timedelta(seconds=wait)
-        advice = f"That is in {wait:.0f} s; then it can be sent again."
+            unread = f" The server's retry-after is no time: {said[:40]!r}." if said else ""
+            return errors.RateLimitError(
+                f"Rate limited.{unread}", "Try again in a minute.", **facts
+            )
+        now = datetime.now().astimezone()
+        until = now + timedelta(seconds=wait)
+        when = f"{until:%H:%M:%S}" if until.date() == now.date() else f"{until:%Y-%m-%d %H:%M}"
+        left = f"{wait:.0f} s" if wait < 120 else str(timedelta(seconds=round(wait)))
+        advice = f"That is in {left}; then it can be sent again."
         return errors.RateLimitError(
-            f"Rate limited until {until:%H:%M:%S}.", advice, retry_after=wait, **facts
+            f"Rate limited until {when}.", advice, retry_after=wait, **facts
         )
+    if status in (404, 405, 501) and not isinstance(error.type, str):
+        advice = "Check the server's address, and the model's id: %claude_nb models"
+        url = shown(error.request.url)
+        return errors.RequestError(f"Nothing is at {url} ({status}).", advice, **facts)
     if kind in _ADVICE or (400 <= status < 500 and status != 408):  # which is a time-out
         code = f" ({status})" if status >= 400 else ""
         return errors.RequestError(
@@ -186,14 +277,13 @@ def _server_message(body: Any) -> str:
     return message if isinstance(message, str) else json.dumps(message) if message else ""
 
 
-def _retry_after(error: APIStatusError) -> float | None:
-    """Seconds that the server asks to wait, in either of HTTP's forms; None for nonsense."""
-    value = error.response.headers.get("retry-after", "")
+def _seconds(retry_after: str) -> float | None:
+    """Seconds that a server asks to wait, in either of HTTP's forms; None for what is no wait."""
     try:
-        seconds = float(value)
+        seconds = float(retry_after)
     except ValueError:
         try:
-            seconds = parsedate_to_datetime(value).timestamp() - time.time()
-        except ValueError:
+            seconds = max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
+        except (ValueError, OverflowError):
             return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None
+    return seconds if 0 <= seconds <= _LONGEST_WAIT else None

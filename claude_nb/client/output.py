@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from types import UnionType
 from typing import Any
 
+from claude_nb.characters import wellformed_escapes
 from claude_nb.client.connection import output_schema
 from claude_nb.errors import InputError
 from claude_nb.redaction import redact
 from claude_nb.request.attachments.attachment import describe_error
 
 _HINT = "Give a pydantic model, class Answer(BaseModel): …, or a JSON schema as a dict."
+_MOST_OPTIONAL = 24
+_MOST_UNIONS = 16
 _SAYS_SOMETHING = frozenset({"type", "properties", "anyOf", "allOf", "$ref", "enum"})
 
 
@@ -59,6 +63,7 @@ class Output:
             reason = str(error).split("\n", maxsplit=1)[0][:300]
             what = f"{name} cannot be the form of an answer."
             raise InputError(what, _HINT, detail=reason) from error
+        _check_limits(name, form.schema)
         if (place := _open_object(schema)) is not None:
             raise InputError(
                 f"{name} cannot be the form of an answer: {place or 'it'} is a dict whose keys are"
@@ -74,10 +79,65 @@ class Output:
             InputError: The text does not fit; the error says why.
         """
         try:
-            return self.decode(text)
-        except Exception as error:  # a validator is the user's own code
+            return self.decode(wellformed_escapes(text))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a validator is the user's own code
             why = str(error) if isinstance(error, ValueError) else describe_error(error)
             raise InputError(f"There is no {self.name}: {redact(why)[:1000]}") from error
+
+
+def _check_limits(name: str, schema: dict[str, Any]) -> None:
+    """Refuse what the API is known to refuse (its documentation, "Structured outputs")."""
+    what = f"{name} cannot be the form of an answer:"
+    try:
+        json.dumps(schema, allow_nan=False, ensure_ascii=False).encode()
+    except ValueError:
+        raise InputError(f"{what} it holds inf, nan or half a character.", _HINT) from None
+    parts = [schema, *schema.get("$defs", {}).values()]
+    names = ["#", *(f"#/$defs/{each}" for each in schema.get("$defs", {}))]
+    uses = {name: set(_references(part)) for name, part in zip(names, parts, strict=True)}
+    try:
+        TopologicalSorter(uses).prepare()
+    except CycleError as circle:
+        within = str(circle.args[1][0]).removeprefix("#/$defs/").replace("#", name)
+        raise InputError(
+            f"{what} {within} holds itself, which the API does not take.",
+            "Take a flat list instead, in which each item names the one that it belongs to.",
+        ) from None
+    fields = [field for part in parts for field in _fields(part)]
+    optional = sum(not required for required, _ in fields)
+    unions = sum("anyOf" in field or isinstance(field.get("type"), list) for _, field in fields)
+    for count, most, kind in (
+        (optional, _MOST_OPTIONAL, "fields that may be left out"),
+        (unions, _MOST_UNIONS, "fields of several types, such as int | None"),
+    ):
+        if count > most:
+            raise InputError(
+                f"{what} it has {count} {kind}, and the API takes {most}.",
+                "Let fewer fields be so, or ask for the answer in parts.",
+            )
+
+
+def _within(schema: Any) -> Iterator[dict[str, Any]]:
+    """A part of a schema and all parts inside it, but for definitions."""
+    if not isinstance(schema, dict):
+        return
+    yield schema
+    inside = [*schema.get("properties", {}).values(), schema.get("items")]
+    for part in (*inside, *schema.get("anyOf", ()), *schema.get("allOf", ())):
+        yield from _within(part)
+
+
+def _references(schema: Any) -> Iterator[str]:
+    return (str(part["$ref"]) for part in _within(schema) if "$ref" in part)
+
+
+def _fields(schema: Any) -> Iterator[tuple[bool, dict[str, Any]]]:
+    """The fields of the objects in a schema, each with whether it is required."""
+    for part in _within(schema):
+        for name, field in part.get("properties", {}).items():
+            yield name in part.get("required", ()), field
 
 
 def _open_object(schema: Any, place: str = "") -> str | None:

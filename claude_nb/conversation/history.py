@@ -58,6 +58,7 @@ class Exchange:
         asked: When, as ISO 8601; empty if it is not known.
         steps: The turns between question and answer: calls of tools and their results.
         tools: The definitions of the tools that it was asked with.
+        uses_tools: Whether they could be called in its answer.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Exchange:
     asked: str = ""
     steps: tuple[dict[str, Any], ...] = ()
     tools: tuple[dict[str, Any], ...] = ()
+    uses_tools: bool = True
 
     @property
     def turns(self) -> list[dict[str, Any]]:
@@ -106,6 +108,7 @@ class History:
     Args:
         name: What it is called.
         system: The system prompt of a branch for which none is given.
+        tools: Functions or ``Tools`` that each of its questions may call, or None.
 
     Attributes:
         exchanges: Every exchange, in the order in which they were answered. It only ever grows.
@@ -113,10 +116,13 @@ class History:
         lock: Held while any of this changes; hold it to read several parts that have to fit.
 
     Raises:
-        InputError: The name is empty, too long, or holds control characters.
+        InputError: The name is empty, too long, or holds control characters; or one of the
+            functions cannot be a tool.
     """
 
-    def __init__(self, name: str = NOTEBOOK, *, system: str | System | None = None) -> None:
+    def __init__(
+        self, name: str = NOTEBOOK, *, system: str | System | None = None, tools: Any = None
+    ) -> None:
         if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
             raise InputError(
                 f"{name[:MAX_NAME]!r} cannot be the name of a conversation.",
@@ -124,6 +130,7 @@ class History:
             )
         self.name = name
         self.system = system
+        self.tools = None if tools is None else Tools.of(tools)
         self.exchanges: list[Exchange] = []
         self.head: Exchange | None = None
         self.lock = threading.RLock()
@@ -221,10 +228,13 @@ class History:
         earlier = parent.branch if parent else []
         systems = (request.system, parent.system if parent else None, self.system)
         system = next((given for given in systems if given is not None), "")
-        tools = request.tools
+        tools = request.tools or ()
+        uses_tools = bool(tools)
         if not tools and parent is not None:  # what was called before must stay defined
             tools = parent.tools
-        sent = _messages(earlier, _bound(system, tools or ()), origin)
+            known = _bytes(tools) in self._tools  # not so in an exchange of another conversation
+            uses_tools = request.tools is None and parent.uses_tools and known
+        sent = _messages(earlier, _bound(system, tools), origin)
         about = [self.name] if self.name != NOTEBOOK else []
         about += [f"turn {len(earlier) + 1} · {len(earlier)} earlier sent"] if earlier else []
         notes = [" · ".join(about)] if about else []
@@ -239,27 +249,30 @@ class History:
             request,
             system=system,
             tools=tools,
-            uses_tools=request.uses_tools and request.tools != (),
+            uses_tools=uses_tools,
             before=tuple(sent),
             notes=(*notes, *request.notes),
             turn=turn,
         )
 
     def effective_tools(self, tools: Tools | None, request: Request) -> Tools | None:
-        """The tools that may run for a request.
+        """The tools that may be called in the answer to a request.
 
         Args:
-            tools: Those that are passed with the question, or None.
+            tools: Those that the question names, or None.
             request: What ``next`` returned.
 
         Returns:
-            Those, or else the ones with which the branch was started; None if there are none.
+            Those, or else the ones of the branch, each call of which asks first; None if there are
+            none.
         """
+        if not request.uses_tools:
+            return None
         with self.lock:
             if tools is not None:
                 self._tools[_bytes(tools.definitions)] = tools
-            found = self._tools.get(_bytes(request.tools or ()))
-        return found if request.uses_tools and request.tools else None
+                return tools
+            return self._tools[_bytes(request.tools or ())].unnamed()
 
     def rebind(self, variables: Mapping[str, Any]) -> None:
         """Rebind tools to their functions as they are now, where the model sees the same schema.
@@ -301,6 +314,7 @@ class History:
             asked=request.turn.asked,
             steps=tuple(steps),
             tools=request.tools or (),
+            uses_tools=request.uses_tools,
         )
         with self.lock:
             self.exchanges.append(exchange)

@@ -122,6 +122,19 @@ def known_models() -> list[str]:
     return list(_models())
 
 
+def models_by_use(*first: str) -> list[str]:
+    """Return the models in the order in which they are offered, each once.
+
+    Args:
+        *first: The ids of those that come first, known or not; empty ones are left out.
+
+    Returns:
+        Then the other known ones, the newest first; the last are those without a known price.
+    """
+    known = sorted(_models().values(), key=lambda model: not model.prices)
+    return list(dict.fromkeys([*filter(None, first), *(model.id for model in known)]))
+
+
 def as_of() -> str:
     """Return the day on which the facts were last gone through, as "2026-11-22"."""
     return str(_data()["as_of"])

@@ -16,11 +16,10 @@ import json
 import sys
 from collections.abc import Callable, Iterable
 from datetime import date
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from claude_nb.errors import InputError
+from claude_nb.errors import InputError, nearest
 
 Check = Callable[[Any], bool]
 
@@ -121,8 +120,8 @@ def _object(value: Any, names: Iterable[str], where: str, what: str) -> None:
     names = tuple(names)
     for name in value:
         if name not in names:
-            near = get_close_matches(name, names, 1) or [", ".join(names)]
-            raise _WrongError(f"{where} has {_brief(name)}, which {what} has not: {near[0]}")
+            near = nearest(name, names) or ", ".join(names)
+            raise _WrongError(f"{where} has {_brief(name)}, which {what} has not: {near}")
 
 
 def _check(where: str, value: Any, takes: str, *, fits: bool) -> None:

@@ -17,12 +17,13 @@ from claude_nb.asking.question import Question
 from claude_nb.conversation.history import NOTEBOOK
 from claude_nb.cost.models import as_of
 from claude_nb.errors import ClaudeError, InputError
-from claude_nb.magics import context, options
+from claude_nb.magics import context, manual, options
 from claude_nb.render import labels
 from claude_nb.render.code import code_for_cell
 from claude_nb.render.table import Table
 from claude_nb.reply import Reply
 from claude_nb.tools.tools import Tools
+from claude_nb.views.terminal import say
 
 _OF_TOOLS = ("eager", "confirm", "tool_timeout", "max_turns")
 """Options for how tools are called."""
@@ -30,7 +31,7 @@ _OF_TOOLS = ("eager", "confirm", "tool_timeout", "max_turns")
 
 def run(
     shell: InteractiveShell, line: str, cell: str | None, defaults: Mapping[str, Any]
-) -> Reply | Comparison | None:
+) -> Reply | Comparison | manual.Manual | None:
     """Ask the question of a cell or a line.
 
     Args:
@@ -40,13 +41,16 @@ def run(
         defaults: Arguments of ``Question.of`` that apply unless an option is given.
 
     Returns:
-        The reply to a line, or several that were asked side by side; None for a cell.
+        The reply to a line, or several that were asked side by side; None for a cell. For
+        ``--help`` the manual.
 
     Raises:
         InputError: The question cannot be sent; nothing was sent.
         ClaudeError: It failed, was dropped or was stopped.
     """
     given, prompt = options.parse(line, shell.user_ns)
+    if "help" in given:
+        return manual.of_cell()
     if cell is not None:
         if prompt:
             word = prompt if len(prompt) <= 30 else prompt[:29] + "…"
@@ -72,7 +76,7 @@ def run(
     if name:
         shell.user_ns[name] = reply
     if insert:
-        print(context.insert(shell, code_for_cell(reply.code_blocks)))  # noqa: T201
+        say(context.insert(shell, code_for_cell(reply.code_blocks)))
     return reply if cell is None else None
 
 
@@ -82,7 +86,7 @@ def _ask(question: Question, asked: Sequence[Variant], *, background: bool) -> A
     else:
         reply = (jobs.start if background else answer)(question)
     if background and fitting() == "terminal":
-        print("Written in the background; %claude_nb jobs wait shows it.")  # noqa: T201
+        say("Written in the background; %claude_nb jobs wait shows it.")
     return reply
 
 
@@ -144,7 +148,7 @@ def _question(
     included += [context.error(shell)] if failed else []
     if given.pop("no_stream", False):
         given["stream"] = False
-    arguments = {**defaults, **_history(given, defaults), **_tools(given), **given}
+    arguments = {**defaults, **_history(given, defaults), **_tools(given, defaults), **given}
     return Question.of(
         prompt,
         variables=shell.user_ns,
@@ -157,16 +161,17 @@ def _question(
     )
 
 
-def _tools(given: dict[str, Any]) -> dict[str, Any]:
+def _tools(given: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
     """The tools and the answer's form; their options are taken out of ``given``."""
     how = {name: given.pop(name) for name in _OF_TOOLS if name in given}
     found: dict[str, Any] = {"output": given.pop("json")} if "json" in given else {}
-    if "tools" in given:
+    named = given.pop("tools", defaults["tools"])
+    if named and named != (options.NO_TOOLS,):
         how = {name.removeprefix("tool_"): value for name, value in how.items()}
-        return found | {"tools": Tools(*given.pop("tools"), **how)}
+        return found | {"tools": Tools(*named, **how)}
     for name in how:
         raise InputError(f"--{name.replace('_', '-')} goes with --tools.", "Name the tools.")
-    return found
+    return found | {"tools": () if named else None}
 
 
 def _history(given: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:

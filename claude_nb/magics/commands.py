@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from difflib import get_close_matches
 from getpass import getpass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,22 +17,23 @@ from claude_nb import __version__
 from claude_nb.asking import asking, jobs
 from claude_nb.asking.conversation import Conversation
 from claude_nb.batches.batch import recent
+from claude_nb.characters import clean
 from claude_nb.client.connection import Connection, list_models
 from claude_nb.client.engine import call
+from claude_nb.client.network import check_address, without_api_path
 from claude_nb.conversation import export, outline, restore, saved_notebook
 from claude_nb.conversation.history import NOTEBOOK, Exchange, History, first_words
 from claude_nb.conversation.restore import SavedConversation
-from claude_nb.errors import ClaudeError, InputError, StoppedError
+from claude_nb.errors import ClaudeError, InputError, StoppedError, nearest
 from claude_nb.magics import options, reports
+from claude_nb.magics.manual import Manual, typed_option
 from claude_nb.magics.options import Option, Value
 from claude_nb.recording.matching import PARTS
 from claude_nb.recording.replay import Recorder, RecordingStore
-from claude_nb.redaction import redact
 from claude_nb.render import labels
-from claude_nb.render.markdown.characters import clean
 from claude_nb.session.budget import Budget
 from claude_nb.simulator.faults import fault
-from claude_nb.views.terminal import TerminalView
+from claude_nb.views.terminal import TerminalView, say
 
 MAX_NOTES = 20
 """How many notes on a notebook are shown."""
@@ -78,12 +77,14 @@ def execute(line: str, default_model: str) -> object:
         InputError: There is no such command, or it does not take what was typed after it.
     """
     name, _, rest = line.strip().partition(" ")
-    name = name or "help"
+    name = "help" if name in ("", *_HELP) else name
     command = COMMANDS.get(name)
     if command is None:
-        near = get_close_matches(name, COMMANDS, 1, 0.7)
-        hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(COMMANDS)}."
+        near = nearest(name, COMMANDS)
+        hint = f"Did you mean {near}?" if near else f"There are {', '.join(COMMANDS)}."
         raise InputError(f"There is no command {name}.", hint)
+    if not set(_HELP).isdisjoint(rest.split()):
+        return Manual(_rows(name), after=command.hint)
     words, given = options.parse_command(rest, command.options)
     signature = inspect.signature(command.run)
     ours = {"default_model": default_model} if "default_model" in signature.parameters else {}
@@ -104,25 +105,29 @@ def _misused(name: str) -> InputError:
     return InputError(f"%claude_nb {name} takes {command.usage or 'no arguments'}.", command.hint)
 
 
-def _help() -> None:
-    lines: list[tuple[str, str]] = []
-    for name, command in COMMANDS.items():
-        lines.append((f"%claude_nb {name} {command.takes}", command.does))
-        lines += [(f"    {option.usage}", option.help) for option in command.options]
-    width = max(len(typed) for typed, _ in lines)
-    for typed, does in lines:
-        print(f"{typed:<{width}}  {does}")  # noqa: T201
-    print("%%claude?  the manual of the cell")  # noqa: T201
+_HELP = ("--help", "-h")
+
+
+def _help() -> Manual:
+    rows = [row for name in COMMANDS for row in _rows(name)]
+    return Manual([*rows, ("%%claude --help", "the manual of the cell")])
+
+
+def _rows(name: str) -> list[tuple[str, str]]:
+    """A command and its options, as they are typed, each with what it does."""
+    command = COMMANDS[name]
+    rows = [(f"%claude_nb {name} {command.takes}".rstrip(), command.does)]
+    return rows + [(f"  {typed_option(option)}", option.help) for option in command.options]
 
 
 def _status(*, default_model: str) -> None:
     asked = asking.session.model or default_model
-    print(f"claude_nb {__version__} · model {asked}", end=" · ")  # noqa: T201
+    say(f"claude_nb {__version__} · model {asked}", end=" · ")
     _print_key()
 
 
 def _print_key() -> None:
-    print(f"key: {asking.session.key_source}")  # noqa: T201
+    say(asking.session.describe_key())
 
 
 def _key(*words: str) -> None:
@@ -139,13 +144,12 @@ def _key(*words: str) -> None:
         ) from None
     if not key or not key.isascii() or not key.isprintable() or " " in key:
         raise InputError("That is not a key; the one in use has not changed.")
-    connection = Connection(api_key=key)
-    if connection.is_api and not key.startswith("sk-ant-"):
+    if Connection().is_api and not key.startswith("sk-ant-"):
         raise InputError(
             "That does not look like an Anthropic key (sk-ant-…); the one in use has not changed.",
             "Copy it from platform.claude.com, and run again: %claude_nb key",
         )
-    asking.session.connect(connection)
+    asking.session.enter_key(key)
     _print_key()
 
 
@@ -158,23 +162,19 @@ def _connect(url: str, *, key_env: str = "", model: str = "") -> None:
         asking.session.connect(connection, model=model)
     _print_key()
     if url != "off" and not model:
-        print(_choose_model())  # noqa: T201
+        say(_choose_model())
 
 
 def _address(url: str) -> str:
     """The address as the SDK takes it: it puts ``/v1/messages`` behind it itself."""
     url = url if "://" in url else f"http://{url}"
+    check_address(url, clean(url), "For example: %claude_nb connect http://localhost:8080")
     found = urlsplit(url)
-    if found.scheme not in ("http", "https") or not found.hostname:
-        raise InputError(
-            f"{url} is not the address of a server.",
-            "For example: %claude_nb connect http://localhost:8080",
-        )
     if found.username or found.password:
         raise InputError(
             "The address holds a password.", "Put it into a variable, and name that: --key-env."
         )
-    return re.sub(r"(/v1)?(/messages)?/*$", "", url)
+    return without_api_path(url)
 
 
 def _choose_model() -> str:
@@ -182,13 +182,10 @@ def _choose_model() -> str:
     try:
         listed = call(list_models(asking.session.connection()))
     except ClaudeError as error:
-        return (
-            f"It lists no models ({error.what.removesuffix('.').lower()}). If it needs one of its"
-            " own: %claude_nb connect URL --model ID, or -m ID."
-        )
-    names = [clean(redact(str(model.get("id")))) for model in listed]
+        return f"No list of models: {error.what} To name one: %claude_nb connect URL --model ID"
+    names = [str(model.get("id")) for model in listed]
     if len(names) == 1:
-        asking.session.model = names[0]
+        asking.session.choose_model(names[0])
         return f"Cells ask {names[0]}, the only model that it has."
     shown = ", ".join(names[:MAX_NOTES]) + (", …" if len(names) > MAX_NOTES else "")
     return f"It has {shown or 'no models'}. Cells ask one of them with --model ID, or -m ID."
@@ -198,7 +195,7 @@ def _simulate(state: str = "on", *faults: str, speed: float = 1.0, seed: int = 0
     if state == "next":
         found = [fault(name) for name in faults or ("",)]
         asking.session.simulate_next(*(one.reply for one in found))
-        print("\n".join(f"Next: {one.does}." for one in found))  # noqa: T201
+        say("\n".join(f"Next: {one.does}." for one in found))
         return
     if state not in ("on", "off") or faults:
         raise _misused("simulate")
@@ -237,11 +234,11 @@ def _record(folder: str = "", *, without: tuple[str, ...] = ()) -> None:
     elif folder:
         session.recorder = Recorder(folder, without)
     if session.recorder is None:
-        print("Replies are not recorded.")  # noqa: T201
+        say("Replies are not recorded.")
         return
     left_out = " and ".join(session.recorder.without)
     where = f"{session.recorder.folder}{left_out and f', without {left_out}'}"
-    print(f"Each reply is recorded in {where}.")  # noqa: T201
+    say(f"Each reply is recorded in {where}.")
 
 
 def _replay(folder: str = "", *, speed: float = 1.0) -> None:
@@ -252,13 +249,13 @@ def _replay(folder: str = "", *, speed: float = 1.0) -> None:
     elif folder:
         session.library, notes = RecordingStore.of(folder, speed=speed)
         for note in notes:
-            print(f"Note: {clean(note)}")  # noqa: T201
+            say(f"Note: {note}")
     if session.library is None:
-        print("Nothing is replayed: questions are sent.")  # noqa: T201
+        say("Nothing is replayed: questions are sent.")
         return
     count = len(session.library.requests)
     recorded = f"{count:,} recorded request{'s' if count != 1 else ''}"
-    print(f"Replaying {recorded} from {session.library.name}; nothing is sent.")  # noqa: T201
+    say(f"Replaying {recorded} from {session.library.name}; nothing is sent.")
 
 
 def _show() -> None:
@@ -280,10 +277,10 @@ def _budget(limit: str = "") -> None:
         asking.session.budget = Budget(usd, asking.session.ledger.spent)
     budget = asking.session.budget
     if budget is None:
-        print("No budget set.")  # noqa: T201
+        say("No budget set.")
         return
     left = labels.money(max(0.0, budget.limit - budget.spent))
-    print(f"budget: {labels.money(budget.limit)} · {left} left")  # noqa: T201
+    say(f"budget: {labels.money(budget.limit)} · {left} left")
 
 
 def _jobs(command: str = "", which: str = "") -> object:
@@ -294,7 +291,7 @@ def _jobs(command: str = "", which: str = "") -> object:
         chosen = jobs.jobs.chosen(which)
         for job in chosen:
             job.reply.stop()
-        print(f"Stopped: {', '.join(str(job.number) for job in chosen) or 'none was running'}.")  # noqa: T201
+        say(f"Stopped: {', '.join(str(job.number) for job in chosen) or 'none was running'}.")
         return None
     if command != "wait" or which:
         raise _misused("jobs")
@@ -308,18 +305,18 @@ def _jobs(command: str = "", which: str = "") -> object:
     if asking.fitting() == "terminal":
         for job in ended:
             TerminalView(f"{job.number} · {first_words(job.prompt, 60)}").settle(job.reply)
-    print(jobs.summary(ended) if ended else "No reply is being written in the background.")  # noqa: T201
+    say(jobs.summary(ended) if ended else "No reply is being written in the background.")
     return None
 
 
 def _history(*, conversation: str = "") -> None:
-    print(outline.tree(_named(conversation)))  # noqa: T201
+    say(outline.tree(_named(conversation)))
 
 
 def _new(*, conversation: str = "") -> None:
     history = _named(conversation)
     history.new()
-    print(f"{history.name}: the next question begins anew.")  # noqa: T201
+    say(f"{history.name}: the next question begins anew.")
 
 
 def _undo(turns: str = "1", *, conversation: str = "") -> None:
@@ -328,7 +325,7 @@ def _undo(turns: str = "1", *, conversation: str = "") -> None:
     history = _named(conversation)
     first, *others = history.undo(int(turns))
     more = f" and the {labels.counted(len(others), 'turn')} after it" if others else ""
-    print(f"{history.name}: removed {_quoted(first)}{more}. {_goes_on(history)}")  # noqa: T201
+    say(f"{history.name}: removed {_quoted(first)}{more}. {_goes_on(history)}")
 
 
 def _fork(number: str, *, conversation: str = "") -> None:
@@ -336,26 +333,26 @@ def _fork(number: str, *, conversation: str = "") -> None:
         raise _misused("fork")
     history = _named(conversation)
     history.fork(int(number))
-    print(f"{history.name}: {_goes_on(history)}")  # noqa: T201
+    say(f"{history.name}: {_goes_on(history)}")
 
 
 def _restore(*words: str) -> None:
     path = Path(" ".join(words)) if words else saved_notebook.current_path()
     found, notes = restore.conversations(saved_notebook.load(path))
     saved = datetime.fromtimestamp(path.expanduser().stat().st_mtime).astimezone()
-    print(f"{clean(str(path))}, as it was saved on {saved:%Y-%m-%d at %H:%M:%S}:")  # noqa: T201
+    say(f"{path}, as it was saved on {saved:%Y-%m-%d at %H:%M:%S}:")
     if not found:
         advice = f"{saved_notebook.SAVE_FIRST}, and run this again."
-        print(f"No conversation is saved in it. {advice}")  # noqa: T201
+        say(f"No conversation is saved in it. {advice}")
     for one in found:
         conversation = Conversation.named(one.name)
         added = conversation.add(one.exchanges, one.head)
-        print(outline.tree(conversation))  # noqa: T201
-        print(_added(conversation, one, added))  # noqa: T201
+        say(outline.tree(conversation))
+        say(_added(conversation, one, added))
     for note in notes[:MAX_NOTES]:
-        print(f"Note: {clean(note)}.")  # noqa: T201
+        say(f"Note: {note}.")
     if len(notes) > MAX_NOTES:
-        print(f"Note: {len(notes) - MAX_NOTES} more like these.")  # noqa: T201
+        say(f"Note: {len(notes) - MAX_NOTES} more like these.")
 
 
 def _added(conversation: Conversation, saved: SavedConversation, added: int) -> str:
@@ -376,7 +373,7 @@ def _export(to: str, *, conversation: str = "", overwrite: bool = False) -> None
     path = Path(to)
     write = export.FORMS.get(path.suffix.lower())
     if write is None:
-        ending = path.suffix or f"a file without an ending ({clean(to)})"
+        ending = path.suffix or f"a file without an ending ({to})"
         forms = ", ".join(export.FORMS)
         raise InputError(f"There is no export to {ending}.", f"It is one of {forms}.")
     history = _named(conversation)
@@ -384,7 +381,7 @@ def _export(to: str, *, conversation: str = "", overwrite: bool = False) -> None
     how = f"%claude_nb export {_typed(to)}{named} --overwrite"
     export.save(path, write(history), overwrite=overwrite, how=how)
     count = len(history.branch)
-    print(f"{history.name}: {count} turn{'s are' if count > 1 else ' is'} in {path}.")  # noqa: T201
+    say(f"{history.name}: {count} turn{'s are' if count > 1 else ' is'} in {path}.")
 
 
 def _typed(word: str) -> str:
@@ -397,8 +394,8 @@ def _named(name: str) -> Conversation:
     name = name or NOTEBOOK
     known = Conversation.names()
     if name not in known and name != NOTEBOOK:
-        near = get_close_matches(name, known, 1, 0.7)
-        hint = f"Did you mean {near[0]}?" if near else f"There is {' and '.join(known)}."
+        near = nearest(name, known)
+        hint = f"Did you mean {near}?" if near else f"There is {' and '.join(known)}."
         raise InputError(f"There is no conversation {name!r}.", hint)
     return Conversation.named(name)
 
@@ -418,7 +415,7 @@ _HOW_TO_NAME = "A conversation other than the notebook's is named with -c: -c ta
 COMMANDS = {
     "status": Command("", "the model, and where the key comes from", _status),
     "usage": Command(
-        "[by model|conversation|cell]",
+        "[by model|by conversation|by cell]",
         "the tokens and the cost of this kernel's requests",
         reports.usage,
     ),

@@ -1,11 +1,13 @@
-"""Tab completion for ``%claude`` and ``%%claude``: options, model ids, and what options take."""
+"""Tab completion for the magics: options, commands, what they take, and variables in prompts."""
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from inspect import isfunction
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import (
     CompletionContext,
@@ -14,67 +16,215 @@ from IPython.core.completer import (
     context_matcher,
 )
 
-from claude_nb.magics.options import CELL_OPTIONS
+from claude_nb.magics.options import CELL_OPTIONS, NO_TOOLS, Option, flags
+
+if TYPE_CHECKING:
+    from claude_nb.magics.commands import Command
 
 IDENTIFIER = "claude_nb"
 """What IPython's configuration calls the matcher."""
 
-_LINE = re.compile(r"(?:%%|[^%]*%)claude(?P<command>_nb)?\s(?P<before>(?:.*\s)?)(?P<word>\S*)")
+_LINE = re.compile(
+    r"(?P<cell>%%)?(?(cell)|[^%]*%)claude(?P<command>_nb)?\s(?P<before>(?:.*\s)?)(?P<word>\S*)"
+)
+_PROMPT = re.compile(r"\s*%%claude\b.*\n|[^%\n]*%claude\s")
+"""The beginning of a text whose end is in a prompt."""
 
 
-def matcher(variables: Mapping[str, Any]) -> Callable[[CompletionContext], SimpleMatcherResult]:
+def matcher(
+    variables: Mapping[str, Any],
+    hidden: Container[str] = frozenset(),
+    default_model: Callable[[], str] = lambda: "",
+) -> Callable[[CompletionContext], SimpleMatcherResult]:
     """Make a matcher for IPython's completer.
 
     Args:
         variables: The user's variables, for the options that name one.
+        hidden: The names among them that are IPython's.
+        default_model: Says which model ``%%claude`` asks by default.
     """
 
     @context_matcher(identifier=IDENTIFIER)  # type: ignore[untyped-decorator]
     def match(context: CompletionContext) -> SimpleMatcherResult:
+        names = _in_prompt(context, variables, hidden)
+        if names is not None:
+            return names
         found = _LINE.fullmatch(context.text_until_cursor)
         if found is None:
             return {"completions": []}
-        word = found["word"]
-        candidates = _commands if found["command"] else _candidates
-        fitting = [c for c in candidates(found["before"], word, variables) if c.startswith(word)]
-        return {
-            "completions": [SimpleCompletion(text=text, type="claude") for text in fitting],
-            "matched_fragment": word,
-            "suppress": bool(fitting),
-        }
+        before, word = found["before"].split(), found["word"]
+        shown = {n: v for n, v in variables.items() if n not in hidden and not n.startswith("_")}
+        if found["command"]:
+            fragment, candidates = _of_command(before, word)
+        else:
+            fragment, candidates = _of_cell(before, word, shown, default_model())
+        fitting = [c for c in dict.fromkeys(candidates) if c.startswith(fragment)]
+        return _result(fragment, [(text, "claude") for text in fitting])
 
     made: Callable[[CompletionContext], SimpleMatcherResult] = match
     return made
 
 
-def _commands(before: str, _word: str, _variables: Mapping[str, Any]) -> Iterable[str]:
-    """The commands of ``%claude_nb``, of which there is one on a line."""
-    from claude_nb.magics.commands import COMMANDS  # here: to load the extension stays cheap
+def _result(fragment: str, found: Iterable[tuple[str, str]]) -> SimpleMatcherResult:
+    """Texts with what each is, in this order and alone; they replace ``fragment``."""
+    completions = [SimpleCompletion(text=text, type=about) for text, about in found]
+    return {
+        "completions": completions,
+        "matched_fragment": fragment,
+        "suppress": bool(completions),
+        "ordered": True,
+    }
 
-    return () if before.strip() else COMMANDS
+
+def _in_prompt(
+    context: CompletionContext, variables: Mapping[str, Any], hidden: Container[str]
+) -> SimpleMatcherResult | None:
+    """The variables, where the name of one is being written in a prompt; None elsewhere."""
+    from claude_nb.request.attachments import variables as named  # loaded late: see below
+
+    lines = context.full_text.split("\n")[: context.cursor_line]
+    text = "\n".join([*lines, context.text_until_cursor])
+    begun = named.BEGUN.search(text)
+    if begun is None or _PROMPT.match(text) is None:
+        return None
+    return _result(begun[1], named.variables(variables, begun[1], hidden))
 
 
-def _candidates(before: str, word: str, variables: Mapping[str, Any]) -> Iterable[str]:
-    """What can stand where ``word`` does, after ``before``."""
-    from claude_nb.asking.conversation import Conversation
-    from claude_nb.cost.models import known_models
+# What is imported here inside functions is not needed to load the extension, which stays cheap.
+
+
+def _of_cell(
+    before: Sequence[str], word: str, shown: Mapping[str, Any], default_model: str
+) -> tuple[str, Iterable[str]]:
+    """What can stand on the line of ``%%claude`` where ``word`` does, after ``before``."""
     from claude_nb.request.request import EFFORTS
-    from claude_nb.request.system import System  # all here: to load the extension stays cheap
+    from claude_nb.request.system import System
     from claude_nb.tools.tools import SERVER_TOOLS
 
-    shown = {name: value for name, value in variables.items() if not name.startswith("_")}
-    takes: dict[str, Callable[[], Iterable[str]]] = {
-        "model": known_models,
+    values: dict[str, Callable[[], Iterable[str]]] = {
+        "model": lambda: _models(default_model),
         "thinking": lambda: ("on", "off"),
         "effort": lambda: EFFORTS,
-        "system": lambda: [n for n, v in variables.items() if isinstance(v, (str, System))],
+        "system": lambda: [n for n, v in shown.items() if isinstance(v, (str, System))],
         "attach": lambda: shown,
-        "conversation": lambda: [name for name in Conversation.names() if name.split() == [name]],
-        "tools": lambda: [*filter(lambda n: isfunction(shown[n]), shown), *SERVER_TOOLS],
+        "cells": lambda: ("all",),
+        "conversation": _conversations,
+        "tools": lambda: [*filter(lambda n: isfunction(shown[n]), shown), *SERVER_TOOLS, NO_TOOLS],
         "json": lambda: [name for name, value in shown.items() if isinstance(value, (type, dict))],
     }
-    last = before.split()[-1:] or [""]
-    option = next((o for o in CELL_OPTIONS if last[0] in (f"--{o.name}", f"-{o.short}")), None)
-    if option is not None and option.metavar:
-        return takes.get(option.name, tuple)()
-    return (f"--{option.name}" for option in CELL_OPTIONS) if word.startswith("-") else ()
+    found = _of_option(CELL_OPTIONS, values, before, word)
+    if found is not None:
+        return found
+    is_prompt = bool(before) and not _ends_option(CELL_OPTIONS, before)
+    return word, () if is_prompt else _flags(CELL_OPTIONS)
+
+
+def _of_command(before: Sequence[str], word: str) -> tuple[str, Iterable[str]]:
+    """What can stand on the line of ``%claude_nb`` where ``word`` does, after ``before``."""
+    from claude_nb.magics.commands import COMMANDS
+    from claude_nb.recording.matching import PARTS
+
+    if not before:
+        return word, COMMANDS
+    command = COMMANDS.get(before[0])
+    if command is None:
+        return word, ()
+    values: dict[str, Callable[[], Iterable[str]]] = {
+        "conversation": _conversations,
+        "key-env": lambda: [name for name in os.environ if name.endswith(("_KEY", "_TOKEN"))],
+        "without": lambda: PARTS,
+    }
+    found = _of_option(command.options, values, before, word)
+    if found is not None:
+        return found
+    return word, _flags(command.options) if word.startswith("-") else _words(command, before, word)
+
+
+def _words(command: Command, before: Sequence[str], word: str) -> Iterable[str]:
+    """The words that a command takes next, as ``takes`` names them: ``on|off|next FAULT``."""
+    from claude_nb.conversation.export import FORMS
+    from claude_nb.simulator.faults import FAULTS
+
+    values: dict[str, Callable[[], Iterable[str]]] = {
+        "NAME": _conversations,
+        "FAULT": lambda: FAULTS,
+        "PATH": lambda: _paths(word, tuple(FORMS)),
+        "FOLDER": lambda: _paths(word, ()),
+    }
+    for alternative in re.sub(r"[\[\]]", "", command.takes).split("|"):
+        *places, last = alternative.split() or [""]
+        places += [last] * (1 if last != "FAULT" else len(before))  # of faults there can be many
+        typed = before[1:]
+        if len(typed) < len(places) and all(
+            place in (given, place.upper()) for place, given in zip(places, typed, strict=False)
+        ):
+            place = places[len(typed)]
+            yield from values.get(place, tuple)() if place.isupper() else [place]
+
+
+def _of_option(
+    options: Iterable[Option],
+    values: Mapping[str, Callable[[], Iterable[str]]],
+    before: Sequence[str],
+    word: str,
+) -> tuple[str, Iterable[str]] | None:
+    """The values of the option that ``word`` belongs to, or None: ``-m x``, ``--model=x``."""
+    known = flags(options)
+    flag, equals, value = word.partition("=")
+    if not (equals and flag in known):
+        flag, value = before[-1] if before else "", word
+    option = known.get(flag)
+    if option is None or not option.metavar:
+        return None
+    candidates = values.get(option.name, tuple)()
+    if option.metavar != "NAMES" and not option.several:
+        return value, candidates
+    *given, begun = value.split(",")
+    return begun, [name for name in candidates if name not in given]
+
+
+def _ends_option(options: Iterable[Option], before: Sequence[str]) -> bool:
+    """Whether what was typed ends in an option with its value, so that another may follow."""
+    known = flags(options)
+    flag, equals, _ = before[-1].partition("=")
+    if flag in known:
+        return bool(equals) or not known[flag].metavar
+    option = known.get(before[-2]) if len(before) > 1 else None
+    return option is not None and bool(option.metavar)
+
+
+def _flags(options: Iterable[Option]) -> list[str]:
+    return [f"--{option.name}" for option in options]
+
+
+def _models(default_model: str) -> list[str]:
+    """The models, the default first, then those that were asked in this kernel."""
+    from claude_nb.cost.models import models_by_use
+    from claude_nb.session.session import session
+
+    used = [entry.model for entry in reversed(session.ledger.entries)]
+    return models_by_use(session.model, default_model, *used)
+
+
+def _conversations() -> list[str]:
+    """The names of the conversations that need no quotes."""
+    from claude_nb.asking.conversation import Conversation
+
+    return [name for name in Conversation.names() if name.split() == [name]]
+
+
+def _paths(word: str, endings: tuple[str, ...]) -> list[str]:
+    """The folders, and the files with these endings, that a path begins to name."""
+    folder, slash, begun = word.rpartition("/")
+    found = []
+    try:
+        entries = sorted(Path(f"{folder}{slash}" or ".").expanduser().iterdir())
+    except OSError:
+        return []
+    for entry in entries:
+        is_folder = entry.is_dir()
+        if entry.name.startswith(".") > begun.startswith(".") or entry.name.split() != [entry.name]:
+            continue
+        if is_folder or entry.name.endswith(endings or "\0"):
+            found.append(f"{folder}{slash}{entry.name}{'/' if is_folder else ''}")
+    return found

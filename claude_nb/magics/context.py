@@ -25,9 +25,9 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from claude_nb.asking.asking import last
 from claude_nb.asking.conversation import Conversation
+from claude_nb.characters import clean
 from claude_nb.errors import ClaudeError, InputError
 from claude_nb.redaction import redact
-from claude_nb.render.markdown.characters import clean
 from claude_nb.reply import Reply
 
 BUDGET = 60_000

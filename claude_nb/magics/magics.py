@@ -16,7 +16,8 @@ from traitlets import Bool, Enum, Float, Int, Unicode
 
 from claude_nb.client import preload
 from claude_nb.cost.models import DEFAULT_MODEL
-from claude_nb.magics import completion, options
+from claude_nb.errors import InputError
+from claude_nb.magics import completion, manual, options
 from claude_nb.magics.input_transform import rewrite
 
 if TYPE_CHECKING:
@@ -25,28 +26,9 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from claude_nb.asking.comparison import Comparison
+    from claude_nb.magics.manual import Manual
     from claude_nb.render.timeline import Timeline
     from claude_nb.reply import Reply
-
-_MANUAL = f"""Ask Claude: the cell's text is the prompt, the reply streams into the output.
-
-    %%claude [options]
-    Why is the sky blue?
-
-    %claude [options] Why is the sky blue?
-    answer = %claude [options] Why is the sky blue?
-
-Options
-{options.manual()}
-
-A function of the notebook is a tool by its name, docstring and type hints: --tools look_up. Its
-input comes value by value: a long one after a pause, and then all at once. With --eager it comes as
-it is written, and may turn out to be invalid; then it is not run, and Claude is told.
-
-The defaults are yours: %config ClaudeMagics.model = "claude-sonnet-5-5"
-Interrupt the kernel to stop a reply: the request ends, and what had come is kept.
-%claude_nb help lists what else there is.
-"""
 
 
 @magics_class
@@ -72,6 +54,9 @@ class ClaudeMagics(Magics):
         config=True
     )
 
+    tools = Unicode("", help="Functions that each cell may call, as --tools takes them.").tag(
+        config=True
+    )
     hide_tools = Bool(default_value=False, help="Do not show calls of tools.").tag(config=True)
     view = Enum(
         ["auto", "live", "updating", "terminal"],
@@ -81,7 +66,7 @@ class ClaudeMagics(Magics):
 
     @no_var_expand
     @line_cell_magic
-    def claude(self, line: str, cell: str | None = None) -> Reply | Comparison | None:
+    def claude(self, line: str, cell: str | None = None) -> Reply | Comparison | Manual | None:
         """Ask Claude."""
         from claude_nb.magics.cell import run
 
@@ -99,10 +84,19 @@ class ClaudeMagics(Magics):
             "thinking": int(thinking) if thinking.isdecimal() else thinking or None,
             "effort": self.effort or None,
             "hide_thinking": self.hide_thinking,
+            "tools": self._tools(),
             "hide_tools": self.hide_tools,
             "view": self.view,
             "policy": Policy(tries=self.tries, max_wait=self.max_wait),
         }
+
+    def _tools(self) -> tuple[Any, ...]:
+        if not self.tools:
+            return ()
+        try:
+            return options.read_tools(options.Value(self.tools, quoted=False), self.shell.user_ns)
+        except InputError as error:
+            raise InputError(f"ClaudeMagics.tools: {error.what}", error.advice) from None
 
     @no_var_expand
     @line_magic
@@ -113,16 +107,19 @@ class ClaudeMagics(Magics):
         return commands.execute(line, self.model)
 
 
-ClaudeMagics.claude.__doc__ = _MANUAL
+ClaudeMagics.claude.__doc__ = manual.of_cell().text(79)
 
 
 def load(shell: InteractiveShell) -> None:
     """Register the magics, once."""
     if rewrite not in shell.input_transformers_cleanup:
-        shell.register_magics(ClaudeMagics(shell))
+        magics = ClaudeMagics(shell)
+        shell.register_magics(magics)
         # Before IPython's own, which would change a prompt: they take out indents and `>>>`.
         shell.input_transformers_cleanup.insert(0, rewrite)
-        shell.Completer.custom_matchers.append(completion.matcher(shell.user_ns))
+        shell.Completer.custom_matchers.append(
+            completion.matcher(shell.user_ns, shell.user_ns_hidden)
+        )
         if shell.display_formatter is not None:
             shell.display_formatter.ipython_display_formatter.for_type_by_name(*_TIMELINE, _show)
         preload.start(_warm_up(shell))

@@ -10,11 +10,14 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
-from claude_nb.errors import InputError
+from claude_nb.errors import InputError, nearest
+from claude_nb.request.attachments.variables import user_names
 from claude_nb.request.system import System
+
+NO_TOOLS = "none"
+"""What ``--tools`` takes to put the tools of the conversation away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +109,8 @@ def read_names(value: Value, _variables: Mapping[str, Any]) -> tuple[str, ...]:
 def _variable(name: str, variables: Mapping[str, Any], otherwise: str) -> Any:
     if name in variables:
         return variables[name]
-    near = get_close_matches(name, [n for n in variables if not n.startswith("_")], 1)
-    hint = f"Did you mean {near[0]}? " if near else ""
+    near = nearest(name, [n for n in user_names(variables) if not n.startswith("_")])
+    hint = f"Did you mean {near}? " if near else ""
     raise InputError(f"There is no variable {name}.", f"{hint}{otherwise}")
 
 
@@ -136,13 +139,17 @@ def _identifier(value: Value, _variables: Mapping[str, Any]) -> str:
     return value.text
 
 
-def _tools(value: Value, variables: Mapping[str, Any]) -> tuple[Any, ...]:
+def read_tools(value: Value, variables: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The functions of those names, and the names of what the server runs; ``none`` for none."""
     from claude_nb.tools.tools import SERVER_TOOLS  # here: to load the extension stays cheap
 
     names = read_names(value, {})
-    if names == ("",):
-        return ()
-    hint = f"It takes names of functions, and of what the server runs: {', '.join(SERVER_TOOLS)}."
+    if [name.lower() for name in names] == [NO_TOOLS]:
+        return (NO_TOOLS,)
+    server = ", ".join(SERVER_TOOLS)
+    hint = f"It takes names of functions, and of what the server runs ({server}); or {NO_TOOLS}."
+    if not all(names):
+        raise InputError("A name is empty.", hint)
     return tuple(
         name if name in SERVER_TOOLS and name not in variables else _variable(name, variables, hint)
         for name in names
@@ -173,7 +180,7 @@ CELL_OPTIONS = (
     Option(
         "error", "", "", "send the last exception along, and the cell that raised it", read_switch
     ),
-    Option("tools", "", "NAMES", "let these functions be called: look_up,add", _tools),
+    Option("tools", "", "NAMES", "let this cell call these functions; none: no tools", read_tools),
     Option("eager", "", "", "stream tool input as it is written, unchecked", read_switch),
     Option("confirm", "", "", "ask before each call", read_switch),
     Option("tool-timeout", "", "SECONDS", "how long a call may take", _seconds),
@@ -192,6 +199,7 @@ CELL_OPTIONS = (
         "background", "", "", "let the cell return at once; in no conversation but -c", read_switch
     ),
     Option("insert", "", "", "put the reply's code into a new cell below", read_switch),
+    Option("help", "h", "", "show this manual, and ask nothing", read_switch),
 )
 
 _TOKEN = re.compile(r"""\s*(?:"([^"]*)"(?=\s|$)|'([^']*)'(?=\s|$)|(\S+))""")
@@ -270,9 +278,9 @@ def _read(
     flag, equals, inline = flag.partition("=")
     option = known.get(flag)
     if option is None:
-        near = get_close_matches(flag, known, 1, 0.5)
+        near = nearest(flag, known)
         there = f"There are {', '.join(known)}." if known else "None goes with this."
-        advice = f"Did you mean {near[0]}?" if near else there
+        advice = f"Did you mean {near}?" if near else there
         raise InputError(f"There is no option {flag}.", f"{advice}{hint}")
     value = Value("", quoted=False)
     if option.metavar:
@@ -311,13 +319,3 @@ def _value(option: Option, line: str) -> tuple[Value, str]:
             raise InputError(f"{where}he quote {bare[0]} is not closed.")
         return Value(bare, quoted=False), rest
     return Value(single if double is None else double, quoted=True), rest
-
-
-def manual() -> str:
-    """The options as text, for ``%%claude?``."""
-    lines = []
-    for option in CELL_OPTIONS:
-        short = f"-{option.short}, " if option.short else ""
-        flags = f"{short}--{option.name} {option.metavar}".rstrip()
-        lines.append(f"  {flags:<26}{option.help}")
-    return "\n".join(lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from claude_nb.characters import wellformed
 from claude_nb.errors import InputError
 
 
@@ -57,7 +58,7 @@ def write(
     overwrite: bool = False,
     how: str = "overwrite=True",
 ) -> None:
-    """Write a file as UTF-8; half a character, which no file can hold, becomes a question mark.
+    """Write a file as UTF-8; half a character, which no file can hold, becomes U+FFFD.
 
     Args:
         path: The file; ``~`` and ``~name`` are home directories.
@@ -71,8 +72,8 @@ def write(
     mode = "w" if overwrite else "x"
     try:
         file = Path(path).expanduser()
-        with file.open(mode, encoding="utf-8", errors="replace", newline="") as opened:
-            opened.writelines(content)
+        with file.open(mode, encoding="utf-8", newline="") as opened:
+            opened.writelines(map(wellformed, content))
     except FileExistsError:
         raise InputError(
             f"{path} is there already; it was left as it is.",

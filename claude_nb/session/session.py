@@ -33,7 +33,7 @@ class Session:
         budget: What may be spent, or None for no limit.
         cache: What was sent with a system prompt that is cached.
         last: The newest reply, complete or not.
-        model: The model that cells ask at the server that was connected, or an empty string.
+        model: The model that cells ask where a server is connected, or an empty string.
         recorder: What saves replies, or None.
         library: The recordings that are replayed instead of asking, or None.
     """
@@ -46,9 +46,12 @@ class Session:
         self.model = ""
         self.recorder: Recorder | None = None
         self.library: RecordingStore | None = None
-        self._connection = Connection()
+        self._api = Connection()  # with the environment's key, or one that was entered
+        self._server: Connection | None = None  # another one, which was connected
+        self._server_model = ""
         self._simulator: Simulator | None = None
         self._simulate = os.environ.get("CLAUDE_NB_SIMULATE", "") not in ("", "0")
+        self._simulate_later = False  # when the server is disconnected
         self._lock = threading.Lock()
 
     @property
@@ -65,7 +68,7 @@ class Session:
             seed: The same seed and prompt give the same stream.
         """
         with self._lock:
-            self._simulate = on
+            self._answer(self._server, simulate=on)
             if self._simulator is not None:
                 self._simulator.stop()
                 self._simulator = None
@@ -88,57 +91,71 @@ class Session:
             if self._simulator is not None:
                 self._simulator.enqueue(*replies)
 
-    def connect(self, connection: Connection, *, model: str = "") -> None:
-        """Send requests to another server, or with another key.
+    def connect(self, server: Connection, *, model: str = "") -> None:
+        """Send requests to another server, until ``disconnect``.
 
         Args:
-            connection: Where to.
+            server: Where to.
             model: The model that cells ask there, or an empty string for theirs.
         """
-        self._connection = connection
-        self.model = model
-        self.simulate(on=False)
+        self._simulate_later = self._simulate_later or self._simulate
+        self._server_model = model
+        self._answer(server, simulate=False)
+
+    def choose_model(self, model: str) -> None:
+        """Let cells ask this model of the server that is connected."""
+        self._server_model = self.model = model
 
     def disconnect(self) -> None:
-        """Send requests to the API again."""
-        self._connection = Connection()
-        self.model = ""
+        """Send requests to what answered before a server was connected: the API or the simulator.
 
-    @property
-    def key_source(self) -> str:
-        """Where the key comes from, in words; never the key."""
+        A simulator that was turned on since goes on answering.
+        """
+        self._server_model = ""
+        self._answer(None, simulate=self._simulate or self._simulate_later)
+        self._simulate_later = False
+
+    def _answer(self, server: Connection | None, *, simulate: bool) -> None:
+        """Let the simulator answer from now on, or this server, or the API."""
+        self._server, self._simulate = server, simulate
+        self.model = "" if simulate else self._server_model
+
+    def enter_key(self, key: str) -> None:
+        """Send requests to the API, with a key that was typed."""
+        self._simulate_later = False
+        self.disconnect()
+        self.simulate(on=False)
+        self._api = Connection(api_key=key)
+
+    def describe_key(self) -> str:
+        """Where the key comes from, or that there is none and what to do; never the key."""
         if self.library is not None:
-            return f"none is needed: the recordings in {self.library.name} answer"
+            return f"Answered from the recordings in {self.library.name}; no key needed."
         if self._simulate:
-            return "none is needed: the simulator answers"
-        if self._connection.base_url is not None:
-            named = self._connection.key_env
-            key = f"the environment variable {named}" if named else "a dummy"
-            return f"{key}, for {self._connection.base_url}"
-        if self._connection.api_key:
-            return "entered with %claude_nb key, in memory only"
-        for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_PROFILE"):
-            if os.environ.get(name):
-                return f"the environment variable {name}"
-        return "the SDK's own configuration, if it has one"
+            return "Answered by the simulator; no key needed."
+        try:
+            return f"key: {(self._server or self._api).key_source()}"
+        except ClaudeError as error:
+            return str(error)
 
     def connection(self, client: Any = None) -> Connection:
         """Where the next request goes; nowhere while recordings are replayed.
 
         Args:
             client: The user's own ``anthropic.AsyncAnthropic``, or None for the session's server.
+
+        Raises:
+            InputError: The environment names a pace for the simulator that is none.
         """
         if self.library is not None:
             return Connection(replayed=True)
         if client is not None:
             return Connection(own_client=client)
         if not self._simulate:
-            return self._connection
+            return self._server or self._api
         with self._lock:
             if self._simulator is None:
-                self._simulator = self._start(
-                    float(os.environ.get("CLAUDE_NB_SIMULATE_SPEED", "1")), 0
-                )
+                self._simulator = self._start(_speed(), 0)
             return Connection(simulated=True, simulator=self._simulator)
 
     def source(self, live: Source) -> Source:
@@ -162,12 +179,13 @@ class Session:
 
         A simulator is started only where it is what answers.
         """
-        self.connection()
+        with suppress(ClaudeError):  # the request itself will say what is wrong
+            self.connection()
         for name in ("pydantic", "httpx2", "anthropic"):  # first what others may need too
             yield
             import_module(name)
         yield
-        with suppress(ClaudeError):  # the request itself will say what is wrong
+        with suppress(ClaudeError):
             self.connection().client()
 
     def _start(self, speed: float, seed: int) -> Simulator:
@@ -175,6 +193,18 @@ class Session:
 
         pace = speed if speed > 0 else math.inf
         return Simulator(speed=pace, seed=seed, record=False).launch()
+
+
+_SPEED = "CLAUDE_NB_SIMULATE_SPEED"
+
+
+def _speed() -> float:
+    """The pace of the simulator that the environment names."""
+    named = os.environ.get(_SPEED) or "1"
+    with suppress(ValueError):
+        if (speed := float(named)) >= 0:
+            return speed
+    raise InputError(f"{_SPEED} is {named!r}, not a factor.", f"For example: %env {_SPEED}=0.5")
 
 
 session = Session()

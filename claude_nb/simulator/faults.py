@@ -1,10 +1,9 @@
 """The faults that can be asked for by name: ``%claude_nb simulate next NAME``."""
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
-from claude_nb.errors import InputError
+from claude_nb.errors import InputError, nearest
 from claude_nb.simulator.replies import Error, Reply, Scripted
 
 _SOME = 40
@@ -87,7 +86,7 @@ def fault(name: str) -> Fault:
         InputError: There is none of that name; the error names the nearest.
     """
     if name not in FAULTS:
-        near = get_close_matches(name, FAULTS, 1, 0.4)
-        hint = f"Did you mean {near[0]}? " if near else ""
+        near = nearest(name, FAULTS)
+        hint = f"Did you mean {near}? " if near else ""
         raise InputError(f"There is no fault {name!r}.", f"{hint}There are {', '.join(FAULTS)}.")
     return FAULTS[name]

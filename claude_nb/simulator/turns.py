@@ -67,27 +67,33 @@ def typed(content: list[dict[str, Any]]) -> str:
     """Return what the user typed, without what goes along with it.
 
     A text that goes along comes first: in tags, in a fence, or under its name. Where one under a
-    name ends cannot be told, so of what follows it only the last paragraph counts. Documents,
-    images and results of tools are blocks of their own.
+    name ends cannot be told, so of what follows it only the last paragraph counts. A value that was
+    put in may stand below, under its name, or be a table. Documents, images and results of tools
+    are blocks of their own.
     """
     return "\n".join(t for b in content if b["type"] == "text" and (t := _typed(b["text"])))
 
 
 def _typed(text: str) -> str:
-    *_, behind = _CLOSING.split(text)
-    text = (behind.strip() or _OPENING.split(text)[0]).strip()
-    while named := _NAMED.match(text):
-        _, blank, last = text[named.end() :].rpartition("\n\n")
-        if last and not blank:
+    for below in _VALUE_BELOW.finditer(text):
+        if f"`{below[1]}`" in text[: below.start()]:
+            text = text[: below.start()]
             break
-        text = last.strip()
-    return text
+    if _NAMED.search(text):  # files go along before it: what is enclosed in one says nothing
+        text = text.rstrip().rpartition("\n\n")[2]
+        text = _NAMED.sub("", text)
+    *_, behind = _CLOSING.split(text)
+    text = behind.strip() or _OPENING.split(text)[0]
+    return _TABLE_ROW.sub("", text).strip()
 
 
 _OPENING = re.compile(r"^(?:<\w[^>\n]*>|`{3}.*)$", re.MULTILINE)
 _CLOSING = re.compile(r"^(?:</\w+>|`{3,})$", re.MULTILINE)
-_NAMED = re.compile(r"(?:attachment \d+|[^\s:]+|[^\n:]+\.\w{1,8}):(?:\n|$)")
+_NAMED = re.compile(r"(?:\A|(?<=\n\n))(?:attachment \d+|[^\s:]+|[^\n:]+\.\w{1,8}):(?:\n|\Z)")
 """The name that a text goes along under: that of a variable or of a file, or a number."""
+_VALUE_BELOW = re.compile(r"\n\n(\S+):\n\n")
+"""The name of a value below the paragraph that names it, in backticks."""
+_TABLE_ROW = re.compile(r"^\|.*$", re.MULTILINE)
 
 
 def words(text: str) -> list[str]:

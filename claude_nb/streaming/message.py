@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from claude_nb.characters import clean
 from claude_nb.cost.usage import Usage
 from claude_nb.streaming import sdk
 from claude_nb.streaming.block import TOOL_CALLS, Block, as_dict, as_string
@@ -37,6 +38,7 @@ class Message:
         sent: When the request was sent (``time.monotonic()``, seconds).
         request: How it was sent.
         round: How often tools were run for the reply before it was asked for.
+        taken: The ids of the blocks of the messages before it.
         model: The model that answers: as the server says it, before that as it was asked for.
         simulated: Whether the simulator answers.
         request_id: The ``request-id`` header, or None.
@@ -54,6 +56,7 @@ class Message:
     request: RequestSent
     _resumed: Continuation | None = None
     round: int = 0
+    taken: frozenset[str] = frozenset()
     request_id: str | None = None
     first_event: float | None = None
     first_text: float | None = None
@@ -108,7 +111,7 @@ class Message:
         if message and not self._begun:
             self._begun = True
             self._base = message | self._base
-            self.model = str(message.get("model") or self.model)
+            self.model = clean(str(message.get("model") or self.model))
             self._usage = as_dict(message.get("usage")) | self._usage
 
     def grow(self, time: float, index: Any, kind: str, text: str) -> None:
@@ -132,7 +135,7 @@ class Message:
 
     def _open(self, index: Any, time: float, start: dict[str, Any]) -> Block:
         """Begin a block. One that had the same index keeps its place, and what came for it."""
-        block = Block(len(self.content), time, start)
+        block = Block(len(self.content), time, self._with_own_id(start))
         if block.type == "text" and self._resumed is not None and self._resumed.text is None:
             block = self._resumed.begin(block)
         self.content.append(block)
@@ -141,6 +144,21 @@ class Message:
         if block.type == "text" and block.parts and self.first_text is None:
             self.first_text = time
         return block
+
+    def _with_own_id(self, start: dict[str, Any]) -> dict[str, Any]:
+        """A call with an id that no other call of the reply has: its result has to name it.
+
+        Gateways give two calls one id, or none.
+        """
+        if start.get("type") != "tool_use":
+            return start
+        taken = self.taken.union(block.id for block in self.content)
+        given = own = as_string(start.get("id")) or "call"
+        number = 1
+        while own in taken:
+            number += 1
+            own = f"{given}_{number}"
+        return start | {"id": own}
 
     def _block(self, index: Any) -> Block | None:
         """The block that an event is about: by its index, or the newest where it has none."""
@@ -205,7 +223,7 @@ class Message:
 
     def _message_delta(self, data: dict[str, Any]) -> None:
         delta = as_dict(data.get("delta"))
-        self.stop_reason = as_string(delta.get("stop_reason")) or self.stop_reason
+        self.stop_reason = clean(as_string(delta.get("stop_reason"))) or self.stop_reason
         self.stop_details = as_dict(delta.get("stop_details")) or self.stop_details
         for name in ("stop_reason", "stop_sequence", "stop_details"):
             self._base[name] = delta.get(name)

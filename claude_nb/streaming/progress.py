@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from claude_nb.characters import clean
 from claude_nb.cost.models import facts
 from claude_nb.cost.savings import Savings
 from claude_nb.cost.usage import Usage, add
@@ -132,7 +133,8 @@ class Progress:
                     message.discard(text=True)
         last = self.last
         number = 0 if last is None else last.round + bool(last.calls)
-        self.messages.append(Message(time, data, self._continuation, number))
+        taken = frozenset(block.id for block in self.blocks if not block.lost)
+        self.messages.append(Message(time, data, self._continuation, number, taken))
         self._continuation = self.waiting = self.error = self.ended = None
         self.outcome = Outcome.STREAMING
 
@@ -166,7 +168,7 @@ class Progress:
     def _message(self, message: Message, time: float, data: Any) -> None:
         if isinstance(data, events.ResponseStarted):
             message.accepted = True
-            message.request_id = data.request_id
+            message.request_id = clean(data.request_id) if data.request_id else None
             message.simulated = message.simulated or data.simulated
             return
         message.apply(time, data)

@@ -15,14 +15,20 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any
+from typing import Any, NoReturn
 
 from claude_nb.client.engine import Engine
 from claude_nb.errors import ClaudeError, StoppedError
 from claude_nb.streaming.block import Block
 from claude_nb.streaming.events import ToolAsked, ToolRan, ToolStarted
 from claude_nb.tools import results
-from claude_nb.tools.main_thread import MainThreadRunner, TimeUpError, in_time, ordinary
+from claude_nb.tools.main_thread import (
+    MainThreadRunner,
+    RaisedError,
+    TimeUpError,
+    contained,
+    in_time,
+)
 from claude_nb.tools.tools import Tool, Tools
 
 
@@ -119,14 +125,19 @@ class _Run:
             ran = results.failed(
                 call, f"Broken off after {limit}.", "time is up", seconds=self._seconds
             )
-        except (asyncio.CancelledError, StoppedError):
-            note = "stopped" if self._started else "not run: stopped"
-            ran = results.failed(call, "The user stopped this.", note, seconds=self._seconds)
-            self._tell(ran)
-            raise asyncio.CancelledError from None
-        except Exception as error:  # noqa: BLE001 - whatever a function raises is its result
-            ran = results.raised(call, error, self._seconds)
+        except RaisedError as raised:
+            if isinstance(raised.error, StoppedError):  # of a reply that the function asked for
+                self._stopped()
+            ran = results.raised(call, raised.error, self._seconds)
+        except asyncio.CancelledError:
+            self._stopped()
         self._tell(ran)
+
+    def _stopped(self) -> NoReturn:
+        note = "stopped" if self._started else "not run: stopped"
+        message = "The user stopped this."
+        self._tell(results.failed(self._call.id, message, note, seconds=self._seconds))
+        raise asyncio.CancelledError from None
 
     @property
     def _seconds(self) -> float:
@@ -158,7 +169,11 @@ class _Run:
         tell = partial(self._tell, ToolAsked(self._call.id))
         answer = await self._on_thread(partial(allowed, self._call), tell)
         if answer is None:
-            raise _NotRunError("Nobody could be asked to allow this.", "nobody to ask")
+            why = "" if self._tools.is_named else "not named here, and "
+            raise _NotRunError(
+                "This was not run: nobody could be asked to allow it.",
+                f"not run: {why}nobody could be asked",
+            )
         if not answer:
             raise _NotRunError("The user did not allow this call.", "not allowed")
 
@@ -172,12 +187,12 @@ class _Run:
         limit = self._tools.timeout
         if tool.is_async:
             self._begin()
-            made = called()
+            made = contained(called)
         else:
             made = await self._on_thread(called, self._begin, limit)
         if inspect.isawaitable(made):
-            value = await in_time(_loop().run(_contained(made)), limit)
-            made = await asyncio.to_thread(results.content, value)
+            value = await in_time(_loop().run(_awaited(made)), limit)
+            made = await asyncio.to_thread(contained, results.content, value)
         content, note = made
         return content, note
 
@@ -188,12 +203,12 @@ def _loop() -> Engine:
     return Engine("claude_nb tools")
 
 
-async def _contained(running: Awaitable[Any]) -> Any:
-    """Wait for a function of the user's; whatever it raises ends nothing but its call."""
+async def _awaited(running: Awaitable[Any]) -> Any:
+    """``contained`` for an asynchronous function, which runs already."""
     try:
         return await running
     except BaseException as error:
         task = asyncio.current_task()
         if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
             raise  # Stop, or its time is up
-        raise ordinary(error) from error
+        raise RaisedError(error) from None

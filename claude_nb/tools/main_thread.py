@@ -30,7 +30,7 @@ class _Job:
     def run(self) -> None:
         """Run it on this thread, unless nobody waits for it any more."""
         value: Any = None
-        error: BaseException | None = None
+        error: RaisedError | None = None
         with self._lock:
             if self._dropped:
                 return
@@ -41,21 +41,19 @@ class _Job:
                 value = self._context.copy().run(self._function)
             finally:
                 self._thread = None
-        except BaseException as raised:  # noqa: BLE001 - SystemExit too: it is the tool's, not ours
-            error = raised
+        except BaseException as raised:  # noqa: BLE001 - whatever it is, it is the function's
+            error = RaisedError(raised)
         self._loop.call_soon_threadsafe(self._finish, value, error)
 
     def _begin(self) -> None:
         if not self.begun.done():
             self.begun.set_result(None)
 
-    def _finish(self, value: Any, error: BaseException | None) -> None:
+    def _finish(self, value: Any, error: RaisedError | None) -> None:
         if self.result.done():
             return
-        if isinstance(error, KeyboardInterrupt):  # ours, or the function's own
-            self.result.cancel()
-        elif error is not None:
-            self.result.set_exception(ordinary(error))
+        if error is not None:
+            self.result.set_exception(error)
         else:
             self.result.set_result(value)
 
@@ -130,11 +128,12 @@ class MainThreadRunner:
 
         Args:
             context: The context variables that it sees.
-            function: The function; its exceptions are raised here.
+            function: The function.
             begin: Called just before it may begin.
             limit: Seconds that it may take.
 
         Raises:
+            RaisedError: The function raised something.
             TimeUpError: It took longer, and was interrupted if it ran on the main thread.
         """
         async with self._turn:
@@ -196,9 +195,28 @@ async def in_time(running: Awaitable[T], limit: float | None) -> T:
         raise  # the function's own
 
 
-def ordinary(error: BaseException) -> Exception:
-    """A function's error as one that ends its call and nothing else."""
-    return error if isinstance(error, Exception) else RuntimeError(repr(error))
+class RaisedError(Exception):
+    """A function of the user's raised ``error``, which ends its call and nothing else.
+
+    By itself it could be taken for a stop (``CancelledError``), end a thread (``SystemExit``), or
+    be refused by a future (``StopIteration``).
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(repr(type(error)))
+        self.error = error
+
+
+def contained(function: Callable[..., T], *args: Any) -> T:
+    """Call a function of the user's.
+
+    Raises:
+        RaisedError: It raised something, whatever that is.
+    """
+    try:
+        return function(*args)
+    except BaseException as error:  # noqa: BLE001 - whatever it is
+        raise RaisedError(error) from None
 
 
 def _start(job: _Job) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any
 
+from claude_nb.characters import wellformed, wellformed_json
 from claude_nb.redaction import redact_error, redacted
 from claude_nb.request.attachments.attachment import attach, describe_error
 from claude_nb.request.attachments.limits import check_block
@@ -16,6 +17,9 @@ from claude_nb.streaming.events import ToolRan
 
 MAX_RESULT = 100_000
 """Characters of a result at most, some 25,000 tokens: the rest is left out, with a note."""
+
+MAX_DETAILS = 20_000
+"""Characters of a traceback at most: of a longer one the beginning and the end are kept."""
 
 _SHORT = 40
 """Characters of a result that is shown in the call's label."""
@@ -60,6 +64,7 @@ def content(value: Any) -> tuple[Content, str]:
 
 
 def _attached_block(block: dict[str, Any]) -> dict[str, Any]:
+    block = wellformed_json(block)
     check_block(block, "The result")
     made: dict[str, Any] = redacted(block)
     return made
@@ -105,18 +110,31 @@ def failed(
         seconds: How long it ran.
         details: More of it for the user.
     """
-    blocks = ({"type": "text", "text": redact_error(message)},)
-    note, details = redact_error(note), redact_error(details)
-    return ToolRan(call, blocks, is_error=True, note=note, details=details, seconds=seconds)
+    blocks = ({"type": "text", "text": redact_error(wellformed(message))},)
+    return ToolRan(
+        *(call, blocks),
+        is_error=True,
+        note=redact_error(wellformed(note)),
+        details=redact_error(wellformed(details)),
+        seconds=seconds,
+    )
 
 
-def raised(call: str, error: Exception, seconds: float) -> ToolRan:
+def raised(call: str, error: BaseException, seconds: float) -> ToolRan:
     """A call that raised: the model gets the error, the user the traceback too."""
-    message = describe_error(error)
-    if "Invalid arguments for function" in message and error.__cause__ is not None:
-        message = _invalid(error.__cause__)  # the SDK's message does not say what is wrong
-    lines = traceback.format_exception(type(error), error, _theirs(error.__traceback__))
-    kind, report = type(error).__name__, _FILE.sub(_cell, "".join(lines))
+    cause = error.__cause__
+    invalid = type(cause).__name__ == "ValidationError" and type(error) is ValueError
+    if cause is not None and invalid and _theirs(cause.__traceback__) is not None:
+        error, invalid = cause, False  # of the function's own: the SDK takes it for its arguments'
+    kind = type(error).__name__
+    try:
+        message = _invalid(cause) if invalid else describe_error(error)
+        lines = traceback.format_exception(type(error), error, _theirs(error.__traceback__))
+    except Exception:  # noqa: BLE001 - the error's own code fails too
+        message, lines = f"{kind}: <its text cannot be read>", []
+    report = _FILE.sub(_cell, "".join(lines))
+    if len(report) > MAX_DETAILS:
+        report = f"{report[: MAX_DETAILS // 2]}\n…\n{report[-MAX_DETAILS // 2 :]}"
     return failed(call, message, f"failed: {kind}", seconds=seconds, details=report)
 
 
@@ -127,9 +145,9 @@ def _cell(found: re.Match[str]) -> str:
     return f"{found[1]}{' '.join(label)}" if label else found[0]
 
 
-def _invalid(cause: BaseException) -> str:
-    """What pydantic found wrong with the arguments, each in a line."""
-    found: list[dict[str, Any]] = getattr(cause, "errors", list)()
+def _invalid(cause: Any) -> str:
+    """What pydantic found wrong with the arguments: the SDK's own message does not tell."""
+    found: list[dict[str, Any]] = cause.errors()
     lines = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in found)
     return "Invalid arguments: " + "; ".join(lines)
 

@@ -5,16 +5,19 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
+import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
+from functools import wraps
+from types import FunctionType, MethodType
 from typing import Any
 
 from claude_nb.client.connection import function_tool
-from claude_nb.errors import InputError
+from claude_nb.errors import InputError, nearest
 
 SERVER_TOOLS: dict[str, dict[str, Any]] = {
     "web_search": {"type": "web_search_20250305"},
@@ -30,7 +33,13 @@ later version, or one with settings, is given as its definition.
 MAX_TURNS = 25
 """How often tools are run for one reply by default."""
 
+NOTE = "tools: "
+"""How the note on a reply begins that names the tools which it may call."""
+
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+_PARAMETER = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
+"""What the API takes as a tool's name, and as the name of a parameter: both are its own errors'."""
+
 _SERVER_TYPES = ("web_search_", "web_fetch_", "code_execution_", "tool_search_tool_")
 _OPTIONS = ("eager", "confirm", "timeout", "max_turns")
 _EXAMPLE = "def look_up(city: str, days: int = 3) -> str:"
@@ -69,6 +78,7 @@ class Tools:
 
     Attributes:
         definitions: Their definitions, as the API's dicts.
+        is_named: Whether whoever asks has named them, for this very question.
 
     Raises:
         InputError: One of them cannot be a tool; the error says why.
@@ -96,6 +106,7 @@ class Tools:
         self.confirm = confirm
         self.timeout = timeout
         self.max_turns = max_turns
+        self.is_named = True
         self._values = tools
         self._functions: dict[str, Tool] = {}
         definitions: list[dict[str, Any]] = []
@@ -129,6 +140,20 @@ class Tools:
         """The names of the functions."""
         return list(self._functions)
 
+    @property
+    def note(self) -> str:
+        """Which of them a reply may call, in a line for the user."""
+        functions = ", ".join(self._functions)
+        asks = " (asks first)" if functions and self.confirm else ""
+        server = [tool_name(d) for d in self.definitions if tool_name(d) not in self._functions]
+        return NOTE + ", ".join(filter(None, (f"{functions}{asks}", *server)))
+
+    def unnamed(self) -> Tools:
+        """The same for a question that does not name them: each call asks first."""
+        found = copy.copy(self)
+        found.confirm, found.is_named = True, False
+        return found
+
     def renewed(self, variables: Mapping[str, Any]) -> Tools:
         """The same with the functions of those names that are defined now.
 
@@ -147,8 +172,12 @@ class Tools:
         return Tools(*values, **options)
 
     def __repr__(self) -> str:
-        names = (str(d.get("name") or d.get("type")) for d in self.definitions)
-        return f"Tools({', '.join(names)})"
+        return f"Tools({', '.join(map(tool_name, self.definitions))})"
+
+
+def tool_name(definition: Mapping[str, Any]) -> str:
+    """What a tool is called, by its definition."""
+    return str(definition.get("name") or definition.get("type"))
 
 
 def _is_number(value: Any) -> bool:
@@ -160,13 +189,16 @@ def _server_tool(value: Any) -> dict[str, Any] | None:
     if isinstance(value, str):
         if value in SERVER_TOOLS:
             return {**SERVER_TOOLS[value], "name": value}
-        near = get_close_matches(value, SERVER_TOOLS, 1)
-        hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(SERVER_TOOLS)}."
+        near = nearest(value, SERVER_TOOLS)
+        hint = f"Did you mean {near}?" if near else f"There are {', '.join(SERVER_TOOLS)}."
         raise InputError(f"The server has no tool {value!r}.", hint)
     if not isinstance(value, dict):
         return None
     kind = str(value.get("type") or "")
     if kind.startswith(_SERVER_TYPES):
+        if not _is_json(value):
+            what = f"The definition of {kind} cannot be written as JSON."
+            raise InputError(what, f"It holds inf, nan, or an object of Python's: {value!r:.200}")
         return value
     raise InputError(
         f"The definition of {value.get('name') or kind or 'a tool'} alone cannot be run.",
@@ -185,7 +217,7 @@ def _function(value: Any) -> Tool:
     if function is value and not _NAME.fullmatch(name):
         raise InputError(
             f"{_short(value)} has no name that a tool can have.",
-            "Give it one with def: letters, digits and underscores, at most 128.",
+            "Give it one with def: letters from a to z, digits and underscores, at most 128.",
         )
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise InputError(
@@ -194,21 +226,94 @@ def _function(value: Any) -> Tool:
     if function is value:
         _check_hints(function, name)
     try:
-        made = value if function is not value else function_tool(function)
+        made = value if function is not value else function_tool(_plain(function))
         definition = dict(made.to_dict())
-    except InputError:
-        raise
     except Exception as error:
+        which = _without_form(function)
         raise InputError(
-            f"{name} cannot be a tool: an argument of it has no form in JSON.",
+            f"{name} cannot be a tool: JSON has no form for {which}.",
             "Take arguments that can be written down (str, int, float, bool, list, dict, a pydantic"
             " model), and look the rest up inside.",
             detail=str(error).split("\n", maxsplit=1)[0][:300],
         ) from error
     if not definition.get("description"):
         definition.pop("description", None)
+    _check_definition(definition, function)
     is_async = inspect.iscoroutinefunction(function)
     return Tool(str(definition["name"]), definition, made.call, is_async)
+
+
+def _plain(function: Any) -> Any:
+    """A function as pydantic takes it: of one that is cached, a plain one around it."""
+    if isinstance(function, (FunctionType, MethodType)):
+        return function
+
+    @wraps(function)
+    def plain(**arguments: Any) -> Any:
+        return function(**arguments)
+
+    return plain
+
+
+def _without_form(function: Any) -> str:
+    """Names the arguments of a function that have no form in JSON."""
+    found = []
+    for parameter in inspect.signature(function).parameters.values():
+
+        def alone(_: Any) -> None: ...
+
+        alone.__annotations__ = {"_": parameter.annotation}
+        alone.__defaults__ = None if parameter.default is parameter.empty else (parameter.default,)
+        alone.__module__ = function.__module__
+        try:
+            function_tool(alone)
+        except Exception:  # noqa: BLE001 - pydantic has many
+            found.append(parameter.name)
+    return f"the argument{'s' * (len(found) > 1)} {', '.join(found)}" if found else "it"
+
+
+def _check_definition(definition: Mapping[str, Any], function: Any) -> None:
+    """Refuse what the API is known to refuse, and what cannot be sent as JSON."""
+    name, schema = definition["name"], definition["input_schema"]
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            f"A tool cannot be called {name}.",
+            "Take letters from a to z, digits, _ and -, at most 128.",
+        )
+    described = schema.get("properties", {})
+    for parameter in described:
+        if not _PARAMETER.fullmatch(parameter):
+            raise InputError(
+                f"{name} has a parameter {parameter}, a name that the API does not take.",
+                "Rename it: letters from a to z, digits and underscores, at most 64.",
+            )
+    for parameter, about in inspect.signature(function).parameters.items():
+        if about.default is about.empty or parameter not in described:
+            continue
+        is_field = type(about.default).__name__ == "FieldInfo"  # pydantic's own
+        told = is_field or "default" in described[parameter]
+        if not (told and _is_json(about.default, default=str) and _is_json(described[parameter])):
+            hint = about.annotation
+            hint = hint if isinstance(hint, str) else inspect.formatannotation(hint)
+            raise InputError(
+                f"The default of {parameter} in {name} is {about.default!r:.60}, which JSON cannot"
+                " express.",
+                f"Let None stand for it: def {name}({parameter}: {hint} | None = None): …",
+            )
+    if not _is_json(definition):
+        raise InputError(
+            f"The definition of {name} cannot be written as JSON.",
+            "It holds inf, nan or half a character: look at its docstring and its type hints.",
+        )
+
+
+def _is_json(value: Any, **how: Any) -> bool:
+    """Whether it can be sent."""
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False, **how).encode()
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _check_hints(function: Any, name: str) -> None:
@@ -223,6 +328,10 @@ def _check_hints(function: Any, name: str) -> None:
             raise InputError(
                 f"{name} takes {parameter.name} by its place alone.",
                 f"The model names what it sends: {_EXAMPLE}",
+            )
+        if parameter.annotation is inspect.Parameter.empty and parameter.name == "self":
+            raise InputError(
+                f"{name} is a method without its object.", f"Pass that of an object: table.{name}"
             )
         if parameter.annotation is inspect.Parameter.empty:
             raise InputError(

@@ -12,7 +12,7 @@ from claude_nb.reply import Reply
 from claude_nb.streaming.block import Block
 from claude_nb.views.live import LiveOutput, LiveView
 from claude_nb.views.painter import View
-from claude_nb.views.terminal import TerminalView
+from claude_nb.views.terminal import TerminalView, say
 from claude_nb.views.updating import UpdatingView
 
 
@@ -41,7 +41,7 @@ class Columns:
     def end(self) -> None:
         """Show everything as it stays: the last reply has ended."""
         if self.waits:
-            print(render.table(self.sides()))  # noqa: T201
+            say(repr(render.table(self.sides())))
 
 
 class _WhenEnded:
@@ -109,7 +109,7 @@ class _UpdatingColumns(Columns):
     def end(self) -> None:
         if self._page is not None:
             sides = self.sides()
-            self._page.output.show(render.mimebundle(sides), render.metadata(sides))
+            self._page.output.settle(render.mimebundle(sides), render.metadata(sides))
 
 
 KINDS = {"live": _LiveColumns, "updating": _UpdatingColumns, "terminal": Columns}

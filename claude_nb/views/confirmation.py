@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from claude_nb.characters import clean
 from claude_nb.redaction import redact
 from claude_nb.render import labels
-from claude_nb.render.markdown.characters import clean
 from claude_nb.streaming.block import Block
 
 PAGE_TIMEOUT = 10.0

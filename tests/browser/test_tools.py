@@ -37,9 +37,12 @@ CALL = [
 ANSWER = Stream(said("Growth is concentrated: **Aster** and **Birch**."))
 
 
-def call(name: str = "top_customers", arguments: str = '{"by": "growth"}') -> Stream:
-    """A message that calls a function."""
-    return Stream([start(), *tool_use(arguments, name=name), *end("tool_use")])
+def call(
+    name: str = "top_customers", arguments: str = '{"by": "growth"}', number: int = 1
+) -> Stream:
+    """A message that calls a function, by the conversation's call number."""
+    called = tool_use(arguments, name=name, call=f"toolu_{number}")
+    return Stream([start(), *called, *end("tool_use")])
 
 
 def test_the_settled_output_shows_call_and_result_folded(open_cells, simulator):
@@ -99,6 +102,27 @@ def test_a_call_is_allowed_or_not_by_key(open_cells, simulator, front_end, butto
     assert notebook.errors == []
 
 
+def test_a_cell_that_names_no_tools_asks_before_a_call(open_cells, simulator):
+    """The notes above the replies say so; the function runs once it is allowed."""
+    simulator.enqueue(call(), ANSWER, call(number=2), ANSWER)
+    notebook = open_cells(TOOLS, "%%claude --tools top_customers\nWho?", "%%claude\nAnd now?")
+    notebook.run(1)
+    notebook.wait_idle()
+    notebook.run(2)
+    expect(notebook.output(2).locator(SETTLED)).to_contain_text("tools: top_customers")
+    notebook.wait_idle()
+    notebook.run(3)
+    live = notebook.output(3).locator(LIVE)
+    expect(live).to_contain_text("tools: top_customers (asks first)")
+    question = live.get_by_role("group", name="May this call run?")
+    question.get_by_role("button", name="Run", exact=True).press("Enter")
+    settled = notebook.output(3).locator(SETTLED)
+    expect(settled).to_contain_text("→ 3 rows")
+    expect(settled).to_contain_text("tools: top_customers (asks first)")
+    notebook.wait_idle()
+    assert notebook.errors == []
+
+
 def test_a_hidden_call_is_seen_while_it_is_asked_about(open_cells, simulator):
     """With its whole input, above the buttons; what came of it is not seen."""
     simulator.enqueue(Stream([*CALL, *end("tool_use")]), ANSWER)
@@ -114,7 +138,7 @@ def test_a_hidden_call_is_seen_while_it_is_asked_about(open_cells, simulator):
     question.get_by_role("button", name="Run", exact=True).press("Enter")
     settled = notebook.output(2).locator(SETTLED)
     expect(settled).to_contain_text("Growth is concentrated")
-    assert "top_customers" not in settled.inner_text()
+    assert settled.inner_text().count("top_customers") == 1  # in the note that names the tools
     assert "looking at growth" in notebook.text(2)
     notebook.wait_idle()
     assert notebook.errors == []

@@ -83,7 +83,7 @@ def server(other, monkeypatch):
     other.answers.clear()
     other.received.clear()
     yield other
-    the_session.disconnect()
+    the_session.__init__()  # without the key that was entered
 
 
 def connect(line, capsys):
@@ -138,7 +138,7 @@ def test_what_is_typed_for_a_key_looks_like_one(server, capsys, monkeypatch):
     monkeypatch.setattr(commands, "getpass", lambda _: "hello")
     with pytest.raises(InputError, match="not look like an Anthropic key"):
         commands.execute("key", "claude-opus-5-5")
-    assert "ANTHROPIC_API_KEY" in the_session.key_source
+    assert "ANTHROPIC_API_KEY" in the_session.describe_key()
 
     monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url)
     commands.execute("key", "claude-opus-5-5")
@@ -180,12 +180,13 @@ def test_what_is_no_connection(line, said_there, capsys):
     """Nothing is changed."""
     with pytest.raises(InputError, match=said_there):
         connect(line, capsys)
-    assert "dummy" not in asking.session.key_source
+    assert "dummy" not in asking.session.describe_key()
 
 
 def test_models_of_another_server(server, capsys):
     """The only one is taken; of several one has to be named; a server may list none."""
-    assert "lists no models" in connect(server.url, capsys)
+    shown = connect(server.url, capsys)
+    assert f"No list of models: Nothing is at {server.url}/v1/models (404)." in shown
     server.json("/v1/models", {"object": "list", "data": [{"id": "qwen3", "object": "model"}]})
     assert "Cells ask qwen3" in connect(server.url, capsys)
     assert asking.session.model == "qwen3"

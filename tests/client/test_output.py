@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from typing import Literal
 
 import pytest
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, create_model, field_validator
 
 import claude_nb
 from claude_nb.client.output import Output
 from claude_nb.errors import DroppedError, InputError
 from claude_nb.simulator import Stream
+from claude_nb.simulator.schemarules import about_constraints
 from tests.played import end, said, start, text, tool_use
 
 
@@ -121,7 +123,15 @@ def test_after_tools_the_last_text_is_the_answer(api):
     assert reply.parsed == Train(to="Wien", minutes=9)
 
 
-def test_a_validator_that_fails_is_told(api):
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (KeyError("Wien"), "KeyError: 'Wien'"),
+        (SystemExit(3), "SystemExit: 3"),
+        (asyncio.CancelledError(), "asyncio.exceptions.CancelledError"),
+    ],
+)
+def test_a_validator_that_fails_is_told(api, error, told):
     """It is the user's own code; what came stays, also in the background."""
 
     class Odd(BaseModel):
@@ -130,14 +140,22 @@ def test_a_validator_that_fails_is_told(api):
         @field_validator("to")
         @classmethod
         def check(cls, to: str) -> str:
-            raise KeyError(to)
+            raise error
 
     reply = ask(api, *said('{"to": "Wien"}'), output=Odd)
     assert (reply.parsed, reply.text) == (None, '{"to": "Wien"}')
-    assert reply.parse_error == "There is no Odd: KeyError: 'Wien'"
+    assert reply.parse_error == f"There is no Odd: {told}"
 
+
+def test_an_answer_that_is_nested_too_deep_is_told(api):
+    """Python's own parser gives up."""
     deep = ask(api, *said("[" * 5_000), output={"type": "array", "items": {"type": "integer"}})
     assert "RecursionError" in deep.parse_error
+
+
+def fields(number, kind):
+    """A model with so many fields of a kind."""
+    return create_model("Wide", **{f"f{n}": kind for n in range(number)})
 
 
 class Scores(BaseModel):
@@ -160,6 +178,50 @@ def test_what_could_only_be_empty_is_no_form(kind):
     assert "a list of models" in raised.value.advice
 
 
+class Folder(BaseModel):
+    """A tree."""
+
+    folders: list[Folder]
+
+
+class Shelf(BaseModel):
+    """Around a tree."""
+
+    folder: Folder
+
+
+@pytest.mark.parametrize(
+    ("kind", "what"),
+    [
+        (Folder, "Folder cannot be the form of an answer: Folder holds itself"),
+        (Shelf, "Shelf cannot be the form of an answer: Folder holds itself"),
+        (fields(25, (int, 0)), "Wide cannot be the form of an answer: it has 25 fields that"),
+        (fields(17, (int | None, ...)), "Wide cannot be the form of an answer: it has 17 fields"),
+        (
+            {"type": "object", "properties": {"x": {"type": "string", "enum": ["\ud83d"]}}},
+            "the schema cannot be the form of an answer: it holds inf, nan or half a character.",
+        ),
+    ],
+    ids=["recursive", "around a recursive one", "optional", "unions", "half a character"],
+)
+def test_what_the_api_would_refuse_is_no_form(kind, what):
+    """Its limits are known, and the error names the model."""
+    with pytest.raises(InputError) as raised:
+        Output.of(kind)
+
+    assert raised.value.what.startswith(what)
+    assert raised.value.advice
+
+
+@pytest.mark.parametrize("kind", [fields(24, (int, 0)), fields(16, (int | None, ...))])
+def test_what_is_just_within_the_limits_is_a_form(kind):
+    """The simulator, which has the API's rules, takes it."""
+    form = {"type": "json_schema", "schema": Output.of(kind).schema}
+    request = {"model": "claude-opus-5-5", "output_config": {"format": form}}
+
+    assert list(about_constraints(request)) == []
+
+
 @pytest.mark.parametrize("kind", ["Train", 3, {}, {"title": "x"}, object])
 def test_what_is_no_form_is_said(kind):
     """With what to give instead."""
@@ -168,3 +230,13 @@ def test_what_is_no_form_is_said(kind):
 
     assert "cannot be the form of an answer" in raised.value.what
     assert "pydantic model" in raised.value.advice
+
+
+def test_half_a_character_is_no_obstacle(api):
+    """It is U+FFFD in the object, and two halves are one character."""
+    answer = r'{"to": "A\ud83d \\ud83d \ud83d\ude00", "minutes": 5}'
+
+    reply = ask(api, *said(answer))
+
+    assert reply.parsed.to == "A\ufffd \\ud83d 😀"
+    assert ask(api, *said(r'{"n": 1, "a": "\ud83d"}'), output=SCHEMA).parsed["a"] == "\ufffd"

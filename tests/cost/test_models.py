@@ -5,7 +5,14 @@ from datetime import date
 
 from anthropic.types import Model
 
-from claude_nb.cost.models import DEFAULT_MODEL, Price, as_of, facts, known_models
+from claude_nb.cost.models import (
+    DEFAULT_MODEL,
+    Price,
+    as_of,
+    facts,
+    known_models,
+    models_by_use,
+)
 
 SDK_IDS = typing.get_args(typing.get_args(Model)[0])
 
@@ -169,3 +176,16 @@ def test_every_price_has_the_day_on_which_it_was_read():
 def test_a_price_is_a_plain_value():
     """Two prices with the same figures are equal, so tests and ledgers can compare them."""
     assert Price(None, 4, 20, 5, 8, 0.2) == facts("claude-opus-5-5").price_for(10)
+
+
+def test_models_are_offered_in_the_order_of_their_use():
+    """Those that are named, then the newest; those without a price last; each once."""
+    found = models_by_use("qwen3", "", DEFAULT_MODEL, "qwen3")
+
+    assert found[:2] == ["qwen3", DEFAULT_MODEL]
+    assert sorted(found[1:]) == sorted(known_models())
+    priced = [bool(facts(model).prices) for model in found[1:]]
+    assert priced == sorted(priced, reverse=True)
+    assert [m for m in known_models() if facts(m).prices and m != DEFAULT_MODEL] == [
+        model for model in found[2:] if facts(model).prices
+    ]

@@ -7,13 +7,15 @@ import re
 from pathlib import Path
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from claude_nb.asking.conversation import Conversation
 from claude_nb.conversation import export
 from claude_nb.errors import InputError
-from claude_nb.magics import commands
+from claude_nb.magics import commands, magics, manual
 from claude_nb.magics.commands import COMMANDS
 from claude_nb.magics.options import Option, parse_command, read_names, read_number
+from claude_nb.render.markdown.inline import text
 
 SEED = Option("seed", "", "N", "", read_number)
 WITHOUT = Option("without", "", "NAMES", "", read_names, several=True)
@@ -72,6 +74,7 @@ def test_words_and_options_stand_in_any_order(line, words, given):
         ("record a b", "%claude_nb record takes [FOLDER|off] [--without attachments,"),
         ("record 'a", "The quote ' is not closed."),
         ("stauts", "There is no command stauts. Did you mean status?"),
+        ("frobnicate", "There is no command frobnicate. There are "),
     ],
 )
 def test_a_mistake_is_named(line, error):
@@ -82,31 +85,71 @@ def test_a_mistake_is_named(line, error):
     assert str(raised.value).startswith(error)
 
 
-def test_help_lists_every_command_with_its_options(capsys):
-    """A line for each."""
-    commands.execute("", "claude-opus-5-5")
+def test_help_lists_every_command_with_its_options():
+    """A row for each, as text and as HTML."""
+    shown = commands.execute("", "claude-opus-5-5")
 
-    lines = capsys.readouterr().out.splitlines()
+    rows = [(typed.strip(), does) for typed, does in shown.rows]
     for name, command in COMMANDS.items():
-        (number,) = (n for n, line in enumerate(lines) if line.startswith(f"%claude_nb {name} "))
-        assert lines[number].endswith(f"  {command.does}")
-        for option, line in zip(command.options, lines[number + 1 :], strict=False):
-            assert line.strip().startswith(option.usage)
+        number = rows.index((f"%claude_nb {name} {command.takes}".strip(), command.does))
+        for option, row in zip(command.options, rows[number + 1 :], strict=False):
+            assert row == (manual.typed_option(option), option.help)
+    assert all(text(typed) in shown._repr_html_() for typed, _ in rows)
+    assert all(typed in repr(shown) for typed, _ in rows)
 
 
-def test_a_form_of_export_is_an_entry_in_one_table(monkeypatch, tmp_path, capsys):
+@pytest.mark.parametrize("columns", [40, 79, 200])
+def test_manuals_fit_any_width(columns):
+    """No line is longer, but for what is typed itself and code."""
+    for shown in (commands.execute("help", "m"), manual.of_cell()):
+        lines = shown.text(columns).splitlines()
+        typed = {typed for typed, _ in shown.rows}
+        limit = max(columns, 50)  # half of it is left for what each does
+        assert [x for x in lines if len(x) > limit and x not in typed and x[:4] != "    "] == []
+
+
+@pytest.mark.parametrize("line", ["--help", "-h", "help", ""])
+def test_help_is_asked_for_in_several_ways(line):
+    """As in a shell too."""
+    assert commands.execute(line, "m") == commands.execute("help", "m")
+
+
+def test_help_for_one_command():
+    """What it takes, its options, and an example."""
+    shown = repr(commands.execute("connect --help", "m"))
+
+    assert "%claude_nb connect URL|off" in shown
+    assert "--key-env NAME" in shown
+    assert "http://localhost:8080 --model qwen3" in shown
+    assert "simulate" not in shown
+
+
+@pytest.mark.parametrize("line", ["--help", "-h", "-m x --help"])
+def test_the_cell_s_manual_is_shown_and_nothing_asked(line):
+    """Whether there is a prompt or not."""
+    shell = InteractiveShell()
+    shell.register_magics(magics.ClaudeMagics(shell))
+
+    shown = [shell.run_cell_magic("claude", line, prompt) for prompt in ("\n", "Why?")]
+
+    assert [*shown, shell.run_line_magic("claude", line)] == [manual.of_cell()] * 3
+    assert "-m, --model ID" in repr(shown[0])
+    assert "-h, --help" in magics.ClaudeMagics.claude.__doc__
+
+
+def test_a_form_of_export_is_an_entry_in_one_table(monkeypatch, tmp_path):
     """Help and errors name each, and the command writes with what the table has."""
     with monkeypatch.context() as changed:
         changed.setitem(export.FORMS, ".txt", lambda history: f"{history.name} in plain text")
         changed.setattr(Conversation, "_named", {})
         importlib.reload(commands)
-        commands.execute("help", "claude-opus-5-5")
+        shown = repr(commands.execute("help", "claude-opus-5-5"))
         commands.execute(f"export {tmp_path / 'talk.txt'}", "claude-opus-5-5")
         with pytest.raises(InputError) as raised:
             commands.execute("export talk.docx", "claude-opus-5-5")
     importlib.reload(commands)
 
-    assert ".ipynb, .md, .json, .txt" in capsys.readouterr().out
+    assert ".ipynb, .md, .json, .txt" in " ".join(shown.split())
     assert (tmp_path / "talk.txt").read_text() == "notebook in plain text"
     assert str(raised.value).endswith("It is one of .ipynb, .md, .json, .txt.")
 

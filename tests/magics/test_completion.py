@@ -3,56 +3,90 @@
 from __future__ import annotations
 
 import pytest
-from IPython.core.completer import IPCompleter, provisionalcompleter
+from IPython.core.completer import Completion, IPCompleter, provisionalcompleter
 
+import claude_nb
 from claude_nb import CachedSystem, Conversation
 from claude_nb.cost.models import known_models
 from claude_nb.magics.commands import COMMANDS
 from claude_nb.magics.completion import matcher
+from claude_nb.session.session import Session
+
+
+class Table:
+    """A value whose type says what it is."""
 
 
 @pytest.fixture
-def offered():
-    """Completes the end of a cell's text with IPython's own completer."""
+def completions(monkeypatch):
+    """Completes the end of a cell's text with IPython's own completer, in a new session."""
+    session = Session()
+    for module in ("asking.asking", "session.session"):
+        monkeypatch.setattr(f"claude_nb.{module}.session", session)
     manual = CachedSystem("Be short.")
     variables = {"tone": "Be short.", "table": [1, 2], "manual": manual, "look_up": matcher}
     variables |= {"Train": type("Train", (), {}), "schema": {"type": "object"}}
+    variables |= {"_": "last", "__doc__": "text", "_i1": "cell", "quit": Table(), "df": Table()}
     completer = IPCompleter(namespace=variables, use_jedi=False)
-    completer.custom_matchers.append(matcher(variables))
+    completer.custom_matchers.append(matcher(variables, {"quit"}, lambda: "claude-haiku-5-5"))
 
-    def complete(text: str) -> list[str]:
+    def complete(text: str) -> list[Completion]:
         with provisionalcompleter():
-            return sorted({c.text for c in completer.completions(text, len(text))})
+            return list(completer.completions(text, len(text)))
 
     return complete
 
 
+@pytest.fixture
+def offered(completions):
+    """The texts alone, in their order."""
+    return lambda text: [completion.text for completion in completions(text)]
+
+
 @pytest.mark.parametrize("start", ["%%claude ", "%claude ", "x = %claude ", "%%claude -m a "])
 def test_options(offered, start):
-    """A dash offers the options that begin so, whatever stands before it."""
+    """They are offered as soon as there is a blank; a dash offers those that begin so."""
     assert offered(f"{start}--th") == ["--thinking"]
+    assert offered(start)[:2] == ["--model", "--max-tokens"]
     assert "--max-tokens" in offered(f"{start}--")
 
 
-@pytest.mark.parametrize("flag", ["-m", "--model"])
+@pytest.mark.parametrize("flag", ["-m ", "--model ", "--model="])
 def test_model_ids(offered, flag):
-    """After --model come the known models."""
-    assert offered(f"%%claude {flag} ") == sorted(known_models())
-    assert offered(f"%%claude {flag} claude-opus-5-") == ["claude-opus-5-5"]
+    """The default first, then those that were asked here, then the newest; no price, no hurry."""
+    found = offered(f"%%claude {flag}")
+
+    assert found[0] == "claude-haiku-5-5"
+    assert sorted(found) == sorted(known_models())
+    assert found.index("claude-opus-5-5") < found.index("claude-opus-4-5")
+    assert found[-1] == "claude-mythos-preview"
+    assert offered(f"%%claude {flag}claude-opus-5-") == ["claude-opus-5-5"]
+
+
+def test_models_that_were_asked_come_before_others(offered, api):
+    """The latest first."""
+    for model in ("claude-opus-5", "claude-sonnet-5"):
+        claude_nb.ask("hello", model=model, show=False)
+
+    assert offered("%%claude -m ")[1:3] == ["claude-sonnet-5", "claude-opus-5"]
 
 
 def test_values(offered):
     """Options that take one of a few words offer them; --system what can be a system prompt."""
-    assert offered("%%claude --thinking o") == ["off", "on"]
+    assert offered("%%claude --thinking o") == ["on", "off"]
+    assert offered("%%claude --effort=x") == ["xhigh"]
     assert offered("%%claude --effort x") == ["xhigh"]
     assert offered("%%claude --system ta") == []
     assert offered("%%claude --system to") == ["tone"]
     assert offered("%%claude --system ma") == ["manual"]
+    assert offered("%%claude --system ") == ["tone", "manual"]
 
 
 def test_names_of_tools_and_forms(offered):
     """Functions, and what the server runs; types and schemas."""
-    assert offered("%%claude --tools ") == ["code_execution", "look_up", "web_fetch", "web_search"]
+    assert {"look_up", "none", "web_search", "web_fetch"} < set(offered("%%claude --tools "))
+    assert offered("%%claude --tools web_fetch,web") == ["web_search"]
+    assert offered("%%claude --tools=web_fetch,look") == ["look_up"]
     assert offered("%%claude --json ") == ["Train", "schema"]
 
 
@@ -67,12 +101,63 @@ def test_names_of_values_and_conversations(offered):
 
 def test_commands(offered):
     """After %claude_nb come its commands, and no names of Python."""
-    assert offered("%claude_nb ") == sorted(COMMANDS)
+    assert offered("%claude_nb ") == list(COMMANDS)
     assert offered("%claude_nb us") == ["usage"]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("usage ", ["by"]),
+        ("usage by ", ["model", "conversation", "cell"]),
+        ("usage by c", ["conversation", "cell"]),
+        ("simulate ", ["on", "off", "next"]),
+        ("simulate next dr", ["drop"]),
+        ("simulate next drop re", ["reset", "refusal"]),
+        ("simulate on --s", ["--speed", "--seed"]),
+        ("jobs stop ", ["all"]),
+        ("budget ", ["off"]),
+        ("record talks --without ", ["attachments", "request", "thinking"]),
+        ("record talks --without=request,th", ["thinking"]),
+        ("connect http://h --key-env MY_", ["MY_KEY"]),
+    ],
+)
+def test_what_commands_take(offered, monkeypatch, line, words):
+    """As their own table names it, word by word, and what their options take."""
+    monkeypatch.setenv("MY_KEY", "secret")
+
+    assert offered(f"%claude_nb {line}") == words
+
+
+def test_files_and_folders_for_commands(offered, monkeypatch, tmp_path):
+    """Those that fit: what can be exported to, and folders of recordings."""
+    (tmp_path / "talks").mkdir()
+    for name in ("talk.md", "talk.txt", ".talk.md", "two words.md"):
+        (tmp_path / name).touch()
+    (tmp_path / "talks" / "old.ipynb").touch()
+    monkeypatch.chdir(tmp_path)
+
+    assert offered("%claude_nb export ta") == ["talk.md", "talks/"]
+    assert offered("%claude_nb restore talks/") == ["talks/old.ipynb"]
+    assert "talk.md" not in offered("%claude_nb record ")
+    assert "talks/" in offered("%claude_nb record ")
+
+
+@pytest.mark.parametrize("start", ["%%claude\n", "%%claude -m a\nWhy?\nAnd ", "%claude why "])
+def test_variables_in_a_prompt(completions, start):
+    """Nothing but the user's variables, each with what it is."""
+    found = [(one.text, one.type) for one in completions(start + "{{d")]
+
+    assert found == [("df", "Table")]
+    assert ("tone", "str 9") in [(one.text, one.type) for one in completions(start + "{{ ")]
+    names = [one.text for one in completions(start + "{{")]
+    assert "quit" not in names
+    assert names == [name for name in names if not name.startswith("_")]
 
 
 def test_elsewhere_python_is_completed_as_ever(offered):
     """A prompt and other code are left alone."""
     assert offered("%%claude\n--th") == []
     assert offered("%%claude\nwhy --th") == []
+    assert "del" in offered("{{de")
     assert "tone" in offered("ton")

@@ -8,7 +8,8 @@ import pytest
 
 from claude_nb.asking.question import REQUEST_OPTIONS, Question
 from claude_nb.errors import InputError
-from claude_nb.magics.options import CELL_OPTIONS, manual, parse
+from claude_nb.magics.manual import of_cell
+from claude_nb.magics.options import CELL_OPTIONS, parse
 
 VARIABLES = {"brief": "Be brief.", "number": 5, "blank": " \n", "_hidden": "x"}
 
@@ -68,11 +69,35 @@ def test_what_cannot_be_read_is_said(line, said):
     assert str(raised.value).startswith(said)
 
 
+@pytest.mark.parametrize(
+    ("line", "advice"),
+    [
+        ("--tools nope", "It takes "),
+        ("--json Nope", "It takes "),
+        ("--attach nope", "It takes "),
+        ("--tools opne", "It takes "),
+        ("--tools Inn", "It takes "),
+        ("--tools look_pu", "Did you mean look_up? "),
+        ("--tools LOOK_UP", "Did you mean look_up? "),
+        ("--confrim", "Did you mean --confirm?"),
+        ("--frobnicate", "There are --model, "),
+    ],
+)
+def test_only_a_slip_of_the_fingers_is_taken_for_another_name(line, advice):
+    """And never for Python's own ``open``, which IPython has among the user's variables."""
+    variables = {"open": open, "In": [], "get_ipython": int, "look_up": len}
+
+    with pytest.raises(InputError) as raised:
+        parse(line, variables)
+
+    assert raised.value.advice.startswith(advice)
+
+
 def test_every_option_sets_something():
     """An option of a question, or what ``cell`` makes of it: none is accepted and ignored."""
     by_cell = {
-        *("background", "cells", "confirm", "conversation", "dry_run", "eager", "error", "insert"),
-        *("json", "max_turns", "no_stream", "once", "out", "tool_timeout"),
+        *("background", "cells", "confirm", "conversation", "dry_run", "eager", "error", "help"),
+        *("insert", "json", "max_turns", "no_stream", "once", "out", "tool_timeout"),
     }
     of_question = {field.name for field in dataclasses.fields(Question)} | {"attach", "raw"}
 
@@ -90,9 +115,7 @@ def test_a_type_of_python_is_a_form():
 
 def test_the_manual_lists_every_option():
     """A line for each."""
-    lines = manual().splitlines()
+    rows = of_cell().rows
 
-    assert [option.help for option in CELL_OPTIONS] == [
-        line.strip().partition(line.split(option.help)[0].strip())[2].strip()
-        for option, line in zip(CELL_OPTIONS, lines, strict=True)
-    ]
+    assert [does for _, does in rows] == [option.help for option in CELL_OPTIONS]
+    assert ("-m, --model ID", CELL_OPTIONS[0].help) in rows

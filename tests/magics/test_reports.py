@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from claude_nb.cost.models import facts, known_models
+from claude_nb.cost.models import facts, models_by_use
 from claude_nb.cost.usage import Usage
 from claude_nb.errors import InputError
 from claude_nb.magics import commands, reports
@@ -168,14 +168,16 @@ def test_what_a_server_said_is_text(session):
 
 def rows(table):
     """A table's rows by their first cell, as dicts by its heads."""
-    return {row[0]: dict(zip(table.heads, row, strict=True)) for row in table.rows if row[0]}
+    table_rows = [(row[0].removesuffix(" (default)"), *row[1:]) for row in table.rows]
+    return {row[0]: dict(zip(table.heads, row, strict=True)) for row in table_rows if row[0]}
 
 
 def test_models_without_a_key_are_our_own_list(session):
     """It says so, and leaves out what only the API could say."""
     prices, limits = reports.models().parts
 
-    assert list(rows(prices)) == known_models() == list(rows(limits))
+    assert list(rows(prices)) == models_by_use("claude-opus-5-5") == list(rows(limits))
+    assert prices.rows[0][0] == "claude-opus-5-5 (default)"
     assert re.match(r"The API could not be asked \(.+\): this is our own list\. ", prices.note)
     assert ("offered" in prices.heads, "effort" in limits.heads) == (False, False)
 
@@ -257,7 +259,7 @@ def test_a_model_that_only_the_api_knows_is_listed_without_prices(session, monke
     )
     prices, limits = map(rows, reports.models().parts)
 
-    assert list(prices)[:2] == ["claude-opus-9", "claude-sonnet-4-5-20250929"]
+    assert list(prices)[1:3] == ["claude-opus-9", "claude-sonnet-4-5-20250929"]
     assert "claude-sonnet-4-5" not in prices
     assert (prices["claude-opus-9"]["input"], prices["claude-opus-9"]["as of"]) == ("unknown", "–")
     assert limits["claude-opus-9"]["context"] == "5"
@@ -326,6 +328,6 @@ def test_a_server_that_lists_nothing_in_time_is_given_up(session, monkeypatch):
 
 def test_facts_have_a_source_for_each_priced_model():
     """The note below the prices names it."""
-    priced = [model for model in known_models() if facts(model).prices]
+    priced = [model for model in models_by_use() if facts(model).prices]
 
     assert [model for model in priced if not facts(model).source] == []

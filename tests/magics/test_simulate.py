@@ -116,7 +116,7 @@ def test_all_faults_are_tried_here():
         ("maybe", "takes on|off|next FAULT [--speed FACTOR] [--seed N]."),
         ("off now", "takes on|off|next FAULT"),
         ("on fast", "[--speed FACTOR]"),
-        ("on --pace 2", "There is no option --pace. Did you mean --speed?"),
+        ("on --spede 2", "There is no option --spede. Did you mean --speed?"),
         ("on --speed", "--speed needs a value. It is written --speed FACTOR."),
         ("on --speed x", "--speed: It takes a factor above 0, such as 0.2, not 'x'"),
         ("on --seed 1.5", "--seed: It takes a whole number, not '1.5'"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import io
+import json
 import os
 from collections import Counter, deque, namedtuple
 from pathlib import Path
@@ -138,6 +139,62 @@ def test_an_enormous_value_is_its_beginning(make, of):
     assert attachment.note == f"x: {said[1:-1]}"
 
 
+def test_tables_figures_and_images_of_a_collection_are_sent_as_such():
+    """Each below its place, and what else there is as it is written."""
+    frame, image = pd.DataFrame({"a": [1]}), Image.new("RGB", (4, 2))
+    table, picture = text(frame), attach(image, "x").blocks[0]
+    found = attach({"n": 5, "both": [frame, image], "t": ("s",)}, "x")
+
+    assert [block.get("text") or block for block in found.blocks] == [
+        *("x['n']:\n", "5\n\n"),
+        *("x['both'][0]:\n", f"{table}\n\n"),
+        *("x['both'][1]:\n", picture),
+        *("x['t']:\n", "('s',)\n\n"),
+    ]
+    assert found.note == "x: 1 row, image 4 × 2"
+
+
+def test_of_many_tables_the_first_are_sent():
+    """Both the model and the user are told."""
+    found = attach([pd.DataFrame({"a": [1]})] * 50, "x")
+
+    assert [block["text"] for block in found.blocks].count("x[19]:\n") == 1
+    assert found.blocks[-1]["text"] == "(first 20 items)"
+    assert found.note == "x: first 20 items, 1 row, 1 row, 1 row, …"
+
+
+def test_the_axes_of_a_figure_are_one_picture():
+    """What ``plt.subplots`` returns is a figure and an array of its axes."""
+    figure = Figure()
+    axes = figure.subplots(2)
+    axes[0].plot([1, 2])
+
+    found = attach((figure, axes), "x")
+
+    assert [block.get("text", block["type"]) for block in found.blocks] == [
+        *("x[0]:\n", "image", "x[1][0]: the same as above\n", "x[1][1]: the same as above\n"),
+    ]
+
+
+class Bare:
+    """An object of which Python writes its type and its address."""
+
+
+@pytest.mark.parametrize(
+    ("value", "sent"),
+    [
+        (Bare(), "<tests.request.test_attachments.Bare object (content not included)>"),
+        ((n for n in ()), "<generator object <genexpr> (content not included)>"),
+        (map(str, ()), "<map object (content not included)>"),
+        ([1, iter(())], "[1, <tuple_iterator object (content not included)>]"),
+        ({"f": nested}, "{'f': <function nested (content not included)>}"),
+    ],
+)
+def test_a_value_without_a_text_of_its_own_says_so(value, sent):
+    """To the model and to the user; and its address does not make each request another one."""
+    assert (text(value), attach(value, "x").note) == (sent, "x: content not included")
+
+
 def test_a_circle_ends():
     """A list in itself, a dict in itself."""
     items, table = [1], {}
@@ -177,10 +234,12 @@ def test_what_python_says_of_a_failure_is_one_short_line():
     assert describe_error(WordlessError()).endswith("WordlessError: <exception str() failed>")
 
 
-def test_half_a_character_is_refused():
-    """A lone surrogate cannot be encoded."""
-    with pytest.raises(InputError, match="x holds half a character"):
-        attach("a\ud83d", "x")
+def test_half_a_character_is_replaced():
+    """In what is sent and in the note; a file's name may hold a byte that is no text."""
+    made = attach({"a": "b\ud83d"}, "x\ud83d")
+
+    assert "\ufffd" in made.blocks[0]["text"]
+    json.dumps([*made.blocks, made.note], ensure_ascii=False).encode()
 
 
 # Tables and arrays

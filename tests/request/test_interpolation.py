@@ -152,7 +152,7 @@ def test_a_long_piece_of_a_template_is_shown_in_part():
         ("{{pries}}", "There is no variable pries.", "Did you mean prices or price?"),
         ("{{_hid}}", "There is no variable _hid.", "Did you mean _hide?"),
         ("{{zzz}}", "There is no variable zzz.", "To send the braces themselves"),
-        ("{{point.xs}}", "{{point.xs}} raised AttributeError:", "Did you mean x?"),
+        ("{{point.borken}}", "{{point.borken}} raised AttributeError:", "Did you mean broken?"),
         ("{{prices['ada']}}", "{{prices['ada']}} raised KeyError:", "Did you mean Ada?"),
         ("{{prices.Ada.x[0]}}", "{{prices.Ada}} raised AttributeError:", "braces"),
         ("{{rows[7]}}", "{{rows[7]}} raised IndexError:", "braces"),

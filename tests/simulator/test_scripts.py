@@ -212,6 +212,9 @@ def test_files_in_an_unknown_prompt_are_counted():
             ['Earlier cells.\n<cell number="1">\n# story\n\n"hi"\n</cell>', "<error>\nx\n</error>"],
         ),
         ({"code": "```python\n# A story\n```\n"}, [], []),
+        ({"code": "| story | code |\n| --- | --- |\n| think | long |\n"}, [], []),
+        ({}, [("a.md", "```python\n# hi\n```\n\nA story")], []),
+        ({}, [("a.txt", "<x>\nhi\n</x>\nA story\n\nThink!")], ["<error>\nhi\n</error>"]),
     ],
 )
 def test_words_of_attachments_choose_nothing(variables, attached, included):
@@ -222,6 +225,15 @@ def test_words_of_attachments_choose_nothing(variables, attached, included):
 
     assert "no script fits it: `What is this?`" in said(answer(user(list(filled.blocks))))
     assert said(answer(user(list(chosen.blocks)))).startswith("Hello! 👋")
+
+
+@pytest.mark.parametrize("value", ["Tell me a story\n\nThink!", "```md\nhello\n\nhi\n```"])
+def test_a_value_below_the_prompt_chooses_nothing(value):
+    """Under its name, which the prompt has."""
+    asked = f"What is `notes.text`?\n\nnotes.text:\n\n{value}"
+
+    assert "no script fits it: ``" in said(answer(asked))
+    assert said(answer(f"Hello! {asked}")).startswith("Hello! 👋")
 
 
 def test_a_fence_behind_the_prompt_chooses_nothing():

@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 import pandas as pd
+import pydantic
 import pytest
 from PIL import Image
 
@@ -25,7 +26,7 @@ from claude_nb.request.attachments.attachment import attach
 from claude_nb.session.session import Session
 from claude_nb.simulator import Stream
 from claude_nb.streaming.events import ToolAsked, ToolRan, ToolStarted
-from claude_nb.tools.results import MAX_RESULT
+from claude_nb.tools.results import MAX_DETAILS, MAX_RESULT
 from tests.played import end, said, start, tool_use
 
 ANSWER = Stream(said("Done."))
@@ -176,18 +177,126 @@ def test_what_cannot_be_sent_is_an_error_result(api):
     assert "no words" in told(result)
 
 
-def test_an_exit_in_a_function_is_not_ours(api):
-    """The kernel goes on, and so does the reply."""
+class Mute(BaseException):
+    """Its own code fails wherever it is asked for its text."""
 
-    def leave() -> str:
-        raise SystemExit(3)
+    def __str__(self) -> str:
+        raise SystemExit(4)
 
-    async def leave_too() -> str:
-        raise SystemExit(3)
+    __repr__ = __str__
 
-    results = ran(run(api, leave, leave_too))
 
-    assert list(map(told, results)) == ["RuntimeError: SystemExit(3)"] * 2
+def _broken_syntax() -> SyntaxError:
+    error = SyntaxError("x")
+    error.lineno, error.text = 1, 7  # which the traceback module does not expect
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (StopIteration(3), "StopIteration: 3"),
+        (StopAsyncIteration(), "StopAsyncIteration"),
+        (GeneratorExit(), "GeneratorExit"),
+        (SystemExit(3), "SystemExit: 3"),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+        (asyncio.CancelledError(), "asyncio.exceptions.CancelledError"),
+        (BaseException("odd"), "BaseException: odd"),
+        (RecursionError("deep"), "RecursionError: deep"),
+        (BaseExceptionGroup("both", [SystemExit(1)]), "BaseExceptionGroup: both (1 sub-exception)"),
+        (Mute(), "tests.tools.test_calls.Mute: <exception str() failed>"),
+        (_broken_syntax(), "SyntaxError: <its text cannot be read>"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_whatever_a_function_raises_is_told_as_a_failed_call(api, error, message):
+    """On the cell's thread, on one of its own, in a coroutine: the reply goes on to its end."""
+
+    def fail() -> str:
+        raise error
+
+    async def fail_too() -> str:
+        raise error
+
+    reply = run(api, fail, fail_too)
+    (aside,) = ran(aside_reply(api, fail))
+
+    here, there = ran(reply)
+    assert told(here) == told(aside) == message
+    assert here.note == f"failed: {type(error).__name__}"
+    # Python itself turns it into another error, in a coroutine.
+    expected = f"RuntimeError: coroutine raised {type(error).__name__}"
+    assert told(there) == (expected if isinstance(error, StopIteration) else message)
+    assert all(result.is_error for result in (here, there, aside))
+    assert reply.text == "Done."
+
+
+def aside_reply(api, function):
+    """Have a function called where no thread of the cell's waits for the reply."""
+    api.enqueue(call_of(function.__name__), ANSWER)
+    replies = []
+    thread = threading.Thread(
+        target=lambda: replies.append(claude_nb.ask("Go.", tools=[function], show=False))
+    )
+    thread.start()
+    thread.join()
+    return replies[0]
+
+
+def test_a_validation_error_of_the_function_s_own_is_told_as_such(api):
+    """It is not about the arguments that the model has sent."""
+
+    class Row(pydantic.BaseModel):
+        amount: int
+
+    def read() -> int:
+        return Row.model_validate({"amount": "many"}).amount
+
+    (result,) = ran(run(api, read))
+
+    assert result.note == "failed: ValidationError"
+    assert "1 validation error for Row" in told(result)
+
+
+def test_of_a_long_traceback_the_beginning_and_the_end_are_kept(api):
+    """It is saved with the notebook."""
+
+    def one() -> str:
+        return two()
+
+    def two() -> str:
+        return one()
+
+    (result,) = ran(run(api, one))
+
+    assert told(result) == "RecursionError: maximum recursion depth exceeded"
+    assert result.details.startswith("Traceback")
+    assert result.details.endswith("RecursionError: maximum recursion depth exceeded\n")
+    assert len(result.details) <= MAX_DETAILS + 3
+
+
+def test_pictures_and_tables_in_a_list_go_to_the_model_as_such(api):
+    """As a person would send them."""
+
+    def draw() -> list:
+        return [Image.new("RGB", (4, 2)), pd.DataFrame({"a": [1]})]
+
+    (result,) = ran(run(api, draw))
+
+    assert [block["type"] for block in result.content] == ["text", "image", "text", "text"]
+    assert result.note == "image 4 × 2, 1 row"
+
+
+def test_where_nothing_useful_is_sent_the_user_sees_it(api):
+    """A generator's items are not taken: that could have no end."""
+
+    def rows() -> object:
+        return (n for n in range(3))
+
+    (result,) = ran(run(api, rows))
+
+    assert "(content not included)" in told(result)
+    assert result.note == "content not included"
 
 
 def test_keys_in_a_result_are_redacted(api):
@@ -348,24 +457,8 @@ def test_what_a_function_cancels_itself_is_its_error(api):
     reply = run(api, given_up, cancelled)
 
     assert [(r.is_error, told(r)) for r in ran(reply)] == [
-        (True, "RuntimeError: CancelledError()")
+        (True, "asyncio.exceptions.CancelledError")
     ] * 2
-    assert reply.text == "Done."
-
-
-def test_an_error_that_cannot_be_written_down_is_told(api):
-    """Its own ``str`` fails."""
-
-    class Mute(Exception):  # noqa: N818
-        def __str__(self) -> str:
-            raise ValueError
-
-    def fail() -> str:
-        raise Mute
-
-    reply = run(api, fail)
-
-    assert "Mute" in told(*ran(reply))
     assert reply.text == "Done."
 
 
@@ -462,7 +555,8 @@ def test_where_nobody_can_be_asked_nothing_runs(api, monkeypatch):
 
     (result,) = ran(run(api, quick, confirm=True))
 
-    assert (told(result), result.note) == ("Nobody could be asked to allow this.", "nobody to ask")
+    assert told(result) == "This was not run: nobody could be asked to allow it."
+    assert result.note == "not run: nobody could be asked"
 
 
 def test_a_function_may_ask_itself(api):

@@ -10,11 +10,13 @@ from tests.played import end, said, start, tool_use
 pytestmark = pytest.mark.kernel
 
 ANSWER = Stream(said("Done."))
+NOT_RUN = "This was not run: nobody could be asked to allow it."
 
 
-def call(name: str) -> Stream:
-    """A message that calls a function without arguments."""
-    return Stream([start(), *tool_use("{}", name=name), *end("tool_use")])
+def call(name: str, number: int = 1) -> Stream:
+    """A message that calls a function without arguments, by the conversation's call number."""
+    called = tool_use("{}", name=name, call=f"toolu_{number}")
+    return Stream([start(), *called, *end("tool_use")])
 
 
 def results(simulator):
@@ -63,7 +65,7 @@ def test_where_nobody_watches_nothing_is_allowed(kernel, simulator):
     assert kernel.run("%%claude --once --tools act --confirm\nAct.")["status"] == "ok"
 
     (result,) = results(simulator)
-    assert result["content"][0]["text"] == "Nobody could be asked to allow this."
+    assert result["content"][0]["text"] == NOT_RUN
 
 
 def test_the_cell_asks_where_there_is_no_widget(kernel, simulator):
@@ -101,15 +103,34 @@ def test_an_interrupt_ends_the_function(kernel, simulator):
 
 
 def test_a_function_that_is_defined_again_is_the_one_that_is_called(kernel, simulator):
-    """In a conversation that goes on with its tools, without naming them again."""
-    simulator.enqueue(call("version"), ANSWER, call("version"), ANSWER)
+    """In a conversation that goes on with its tools, once the user has allowed the call."""
+    simulator.enqueue(call("version"), ANSWER, call("version", 2), ANSWER)
     kernel.run("def version() -> str:\n    return 'old'")
     kernel.run("%%claude -c versions --tools version\nWhich?")
     kernel.run("def version() -> str:\n    return 'new'")
 
-    kernel.run("%%claude -c versions\nAnd now?")
+    kernel.asked = kernel.client.execute("%%claude -c versions\nAnd now?")
+    kernel.shown = {}
+    kernel.client.get_stdin_msg(timeout=20)
+    kernel.client.input("y")
+    kernel.finish()
 
     assert results(simulator)[0]["content"][0]["text"] == "new"
+
+
+def test_a_cell_that_names_no_tools_runs_none(kernel, simulator):
+    """Where nobody can be asked, as in nbclient; the note above the reply says that it asks."""
+    simulator.enqueue(call("act"), ANSWER, call("act", 2), ANSWER)
+    kernel.run("runs = []\ndef act() -> str:\n    runs.append(1)\n    return 'acted'")
+    kernel.run("%%claude -c acts --tools act\nAct.")
+    assert "tools: act<" in kernel.last_shown()["data"]["text/html"]
+
+    assert kernel.run("%%claude -c acts\nAnd now?")["status"] == "ok"
+
+    assert "tools: act (asks first)<" in kernel.last_shown()["data"]["text/html"]
+    assert results(simulator)[0]["content"][0]["text"] == NOT_RUN
+    kernel.run("print(len(runs))")
+    assert kernel.printed == "1\n"
 
 
 def test_a_function_may_be_a_cell_s_magic(kernel, simulator):

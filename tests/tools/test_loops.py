@@ -9,6 +9,7 @@ import pytest
 
 from claude_nb import ClaudeError, Conversation, Tools
 from claude_nb.client.retry import Policy
+from claude_nb.errors import StoppedError
 from claude_nb.simulator import Error, Stream
 from claude_nb.simulator.validation import problem
 from tests.played import block, end, said, start, text, thinking, tool_use
@@ -33,7 +34,7 @@ def fail(city: str) -> str:
 
 def stop(city: str) -> str:
     """Is interrupted."""
-    raise KeyboardInterrupt
+    raise StoppedError("Stopped.")
 
 
 FUNCTIONS = [look_up, add, fail, stop, "web_search"]
@@ -55,13 +56,13 @@ def assistant(*content: Any) -> Turn:
     return {"role": "assistant", "content": blocks}
 
 
-def called(city: str = "Lisbon", number: int = 1, name: str = "look_up", **given: Any) -> Turn:
+def called(city: str = "Lisbon", number: object = 1, name: str = "look_up", **given: Any) -> Turn:
     """A call, as it goes back."""
     found = given or {"city": city}
     return {"type": "tool_use", "id": f"toolu_{number}", "name": name, "input": found}
 
 
-def result(said_: str, number: int = 1, **flags: Any) -> Turn:
+def result(said_: str, number: object = 1, **flags: Any) -> Turn:
     """A result."""
     content = [{"type": "text", "text": said_}]
     return {
@@ -72,7 +73,7 @@ def result(said_: str, number: int = 1, **flags: Any) -> Turn:
     }
 
 
-def error(said_: str, number: int = 1) -> Turn:
+def error(said_: str, number: object = 1) -> Turn:
     """A result that is an error."""
     return result(said_, number, is_error=True)
 
@@ -105,6 +106,13 @@ ANSWER = Stream(said("It is warm."))
 CALL = Stream([start(), *LISBON, *end("tool_use")])
 FIRST = [ASKED]
 SECOND = [ASKED, assistant(called()), user(WEATHER)]
+
+TWINS = [
+    ASKED,
+    assistant(called(), called("Porto", number="1_2")),
+    user(WEATHER, result("Porto: 21 degrees", "1_2")),
+]
+THIRD = [assistant(called(number="1_3", name="add", a=1, b=2)), user(result("3", "1_3"))]
 
 LOOPS = {
     "none": Loop([ANSWER], [FIRST], [ASKED, assistant("It is warm.")]),
@@ -157,6 +165,22 @@ LOOPS = {
             user(WEATHER, result("3", 2)),
             assistant("It is warm."),
         ],
+    ),
+    "calls with one id, as of gateways": Loop(
+        [
+            Stream(
+                [
+                    start(),
+                    *LISBON,
+                    *tool_use('{"city": ', '"Porto"}', index=1),
+                    *end("tool_use"),
+                ]
+            ),
+            Stream([start(), *tool_use('{"a": 1, "b": 2}', name="add"), *end("tool_use")]),
+            ANSWER,
+        ],
+        [FIRST, TWINS, [*TWINS, *THIRD]],
+        [*TWINS, *THIRD, assistant("It is warm.")],
     ),
     "chained": Loop(
         [

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
-from typing import Literal
+import math
+from typing import Annotated, Literal
 
 import anthropic
+import pydantic
 import pytest
 
 from claude_nb import Tools
@@ -67,6 +69,14 @@ def test_methods_and_asynchronous_functions_are_tools():
     assert [tools.get(name).is_async for name in tools.names] == [False, True]
 
 
+def test_a_cached_function_is_a_tool():
+    """With what it is told by; an asynchronous one too."""
+    tools = Tools(cached, functools.lru_cache(maxsize=1)(wait))
+
+    assert tools.definitions == Tools(look_up, wait).definitions
+    assert tools.get("look_up").call({"city": "Lisbon", "days": 1}) == "Lisbon 1 C"
+
+
 def test_a_function_without_a_docstring_has_no_description():
     """Rather than an empty one."""
 
@@ -123,16 +133,85 @@ def forward(x: Nowhere):  # noqa: F821 - that is the point
     """Unknown."""
 
 
+def endless(limit: float = math.inf):
+    """JSON has no such number."""
+
+
+def nested_nan(limits: list[float] = [math.nan]):  # noqa: B006
+    """Nor here."""
+
+
+def sentinel(limit: int = object()):
+    """No JSON at all."""
+
+
+def half(mark: str = "\ud83d"):
+    """Half a character."""
+
+
+def half_told(mark: str):
+    """Half a character: \ud83d."""
+
+
+def umlaut(größe: int):  # noqa: PLC2401
+    """Python takes it."""
+
+
+def größe(x: int):  # noqa: PLC2401
+    """Python takes it."""
+
+
+def aliased(x: Annotated[int, pydantic.Field(alias="a b")]):
+    """By another name."""
+
+
+def long_name(xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx: int):
+    """One character too many."""
+
+
+def bounded(days: int, limit: int = pydantic.Field(gt="x")):
+    """An argument that pydantic does not take."""
+
+
+class Tool:
+    """A callable object."""
+
+    def call(self, x: int):
+        """A method."""
+
+    __call__ = call
+
+
+cached = functools.cache(look_up)
+SERVER_TOOL = {"type": "web_search_20250305", "name": "web_search"}
+
+
 @pytest.mark.parametrize(
     ("tools", "what"),
     [
         ([3], "3 is no function."),
         ([look_up, "web_serach"], "The server has no tool 'web_serach'."),
         ([dict], "dict is no function."),
+        ([endless], "The default of limit in endless is inf, which JSON cannot express."),
+        ([nested_nan], "The default of limits in nested_nan is [nan], which JSON cannot express."),
+        ([sentinel], "The default of limit in sentinel is <object object at 0x"),
+        ([half], "The default of mark in half is '\\ud83d', which JSON cannot express."),
+        ([umlaut], "umlaut has a parameter größe, a name that the API does not take."),
+        ([aliased], "aliased has a parameter a b, a name that the API does not take."),
+        ([long_name], f"long_name has a parameter {'x' * 65}, a name that the API does not take."),
+        ([größe], "größe has no name that a tool can have."),
+        ([anthropic.beta_tool(look_up, name="größe")], "A tool cannot be called größe."),
+        ([anthropic.beta_tool(endless)], "The default of limit in endless is inf"),
+        ([half_told], "The definition of half_told cannot be written as JSON."),
+        ([SERVER_TOOL | {"max_uses": math.inf}], "The definition of web_search_20250305 cannot"),
+        ([Tool.call], "call is a method without its object."),
+        ([Tool()], "<tests.tools.test_tools.Tool object at 0x"),
+        ([look_up, cached], "There are two tools of the name look_up."),
+        ([bounded], "bounded cannot be a tool: JSON has no form for the argument limit."),
         ([lambda: 1], "<lambda> has no name that a tool can have."),
         ([functools.partial(look_up, "x")], "functools.partial("),
         ([unhinted], "The argument city of unhinted has no type hint."),
-        ([table], "table cannot be a tool: an argument of it has no form in JSON."),
+        ([table], "table cannot be a tool: JSON has no form for the arguments frame, place."),
         ([forward], "forward cannot be a tool"),
         ([places], "places takes city by its place alone."),
         ([several], "several takes cities by its place alone."),

@@ -11,12 +11,14 @@ import io
 import traceback
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
+from claude_nb.characters import wellformed, wellformed_json
 from claude_nb.errors import InputError
 from claude_nb.redaction import redact, redacted
 from claude_nb.request import files
@@ -30,8 +32,17 @@ MAX_COLUMNS = 20
 MAX_CELL = 100
 """The most rows and columns of a table, and characters of a cell, that are put in."""
 
+_NOTED = 4
+"""How many of its items the note on such a collection names."""
+
 MAX_ELEMENTS = 1_000
 """The most elements of an array that are put in."""
+
+MAX_ITEMS = 20
+"""The most items that are put in of a collection that holds tables, figures or images."""
+
+_LOOKED_AT = 1_000
+"""How many items of a collection are looked at, to see whether it holds such."""
 
 MAX_EDGE = 2_576
 """The longest edge of an image in pixels: the API scales a larger one down to it, or further
@@ -78,10 +89,14 @@ def attach(value: Any, name: str) -> Attachment:
         made = _made(value, name)
         blocks = tuple(
             block | {"text": redact(block["text"])} if block["type"] == "text" else redacted(block)
-            for block in made.blocks
+            for block in map(wellformed_json, made.blocks)
         )
         for block in blocks:
             limits.check_block(block, name)
+        text = "".join(block.get("text", "") for block in blocks)
+        if bounded.NOT_INCLUDED in text:
+            why = bounded.NOT_INCLUDED
+            made = replace(made, note=f"{made.note} {why}" if made.note else f"{name}: {why[1:-1]}")
     except InputError:
         raise
     except Exception as error:  # a form calls the value's own code
@@ -89,10 +104,10 @@ def attach(value: Any, name: str) -> Attachment:
             f"{name} cannot be put into a prompt: {describe_error(error)}",
             "Put what you want to send into a variable of its own, as text.",
         ) from error
-    return replace(made, blocks=blocks, note=redact(made.note))
+    return replace(made, blocks=blocks, note=wellformed(redact(made.note)))
 
 
-def describe_error(error: Exception) -> str:
+def describe_error(error: BaseException) -> str:
     """An exception as Python prints it, in one short line; its ``str`` may fail."""
     line = " ".join("".join(traceback.format_exception_only(error)).split())
     return line if len(line) <= 300 else f"{line[:299]}…"
@@ -145,22 +160,89 @@ def _count(number: int, noun: str) -> str:
 
 
 def _object(value: Any, name: str) -> str | Attachment:
-    text = str(value)
+    text = bounded.described(str(value))
     if len(text) <= MAX_CHARACTERS:
         return text
     shown = f"first {MAX_CHARACTERS:,} of {len(text):,} characters"
     return _beginning(text[:MAX_CHARACTERS], name, shown)
 
 
-def _collection(value: Any, name: str) -> str | Attachment:
+def _collection(value: Any, name: str) -> Attachment:
+    """Each item in its own form where it holds tables, figures or images."""
+    return _one_by_one(value, name) if _holds_more(value) else _written(value, name)
+
+
+def _written(value: Any, name: str) -> Attachment:
     """JSON where that says the same and is short enough, otherwise Python's own notation."""
     as_json = bounded.as_json(value, MAX_CHARACTERS)
     if as_json is not None:
-        return as_json
+        return _text(as_json)
     text, whole = bounded.as_python(value, MAX_CHARACTERS)
     if whole:
-        return text
-    return _beginning(text, name, f"first {len(text):,} characters of {_count(len(value), 'item')}")
+        return _text(text)
+    of = _count(len(value), "item") if isinstance(value, bounded.COLLECTIONS) else "more"
+    return _beginning(text, name, f"first {len(text):,} characters of {of}")
+
+
+def _items(value: Any) -> Iterable[tuple[Any, Any]]:
+    """The items of a collection, and of an array of objects, with their places; none of others."""
+    if isinstance(value, dict):
+        return value.items()
+    if isinstance(value, bounded.COLLECTIONS):
+        return enumerate(value)
+    holds_objects = _form(type(value)) is _array and value.dtype.hasobject
+    return enumerate(value.flat) if holds_objects else ()
+
+
+def _is_more(item: Any) -> bool:
+    """Whether an item, as its form puts it in, is more than Python writes of it in a collection."""
+    if isinstance(item, bytes):
+        return bool(_media_type(item))
+    return _form(type(item)) not in _AS_WRITTEN
+
+
+def _holds_more(value: Any) -> bool:
+    """Whether a collection holds such an item, perhaps in collections of its own."""
+    found = deque([value])
+    for _ in range(_LOOKED_AT):
+        if not found:
+            break
+        item = found.popleft()
+        if _is_more(item):
+            return True
+        found += [part for _, part in islice(_items(item), _LOOKED_AT // 10)]
+    return False
+
+
+def _leaves(value: Any, name: str, depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """The items to put in one by one, each with its place; a collection without such is one."""
+    for key, item in _items(value):
+        place = f"{name}[{bounded.as_python(key, MAX_CELL)[0]}]"
+        if not _is_more(item) and _holds_more(item) and depth < bounded.MAX_DEPTH:
+            yield from _leaves(item, place, depth + 1)
+        else:
+            yield place, item
+
+
+def _one_by_one(value: Any, name: str) -> Attachment:
+    """Each item below its place; a picture that comes again, as of axes of one figure, once."""
+    blocks: list[dict[str, Any]] = []
+    notes: list[str] = []
+    leaves = _leaves(value, name)
+    for place, item in islice(leaves, MAX_ITEMS):
+        made = _made(item, place) if _is_more(item) else _written(item, place)
+        new = [block for block in made.blocks if block["type"] == "text" or block not in blocks]
+        notes += [made.note.removeprefix(f"{place}: ")] if new and made.note else []
+        above = "" if new else " the same as above"
+        blocks += [{"type": "text", "text": f"{place}:{above}\n"}, *new]
+        if new[-1:] and new[-1]["type"] == "text":
+            blocks[-1] = new[-1] | {"text": f"{new[-1]['text']}\n\n"}
+    if next(leaves, None) is not None:
+        cut = f"first {MAX_ITEMS} items"
+        notes.insert(0, cut)
+        blocks.append({"type": "text", "text": f"({cut})"})
+    more = ["…"] if len(notes) > _NOTED else []
+    return Attachment(tuple(blocks), f"{name}: {', '.join([*notes[:_NOTED], *more])}")
 
 
 def _pandas(value: Any, name: str) -> Attachment:
@@ -202,7 +284,7 @@ def _table(
 
 def _cell(value: Any) -> str:
     long = isinstance(value, bounded.COLLECTIONS)
-    text = bounded.as_python(value, MAX_CELL + 1)[0] if long else str(value)
+    text = bounded.as_python(value, MAX_CELL + 1)[0] if long else bounded.described(str(value))
     text = text if len(text) <= MAX_CELL else f"{text[:MAX_CELL]}…"
     return " ".join(text.replace("|", r"\|").splitlines())
 
@@ -220,6 +302,8 @@ def _array(value: Any, name: str) -> Attachment:
         size *= max(1, fitting)
     head = value[tuple(index)] if index else value
     objects = value.dtype.hasobject
+    if _holds_more(value):  # such as the axes of a figure
+        return _one_by_one(value, name)
     text = bounded.as_python(head.tolist(), MAX_CHARACTERS)[0] if objects else str(head)
     about = f"array of shape {value.shape}, dtype {value.dtype}"
     if index:
@@ -370,3 +454,9 @@ _FORMS: dict[type | str, Form] = {
     "PIL.Image.Image": _pil,
 }
 """What is known of each type; everything else is put in as ``str`` writes it."""
+
+_AS_WRITTEN = frozenset(
+    [_object, _collection, _file, _path, _source, _array]
+    + [_FORMS[kind] for kind in (str, "pydantic.main.BaseModel")]
+)
+"""The forms of values that are written in their place where a collection holds them."""

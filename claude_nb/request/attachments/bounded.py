@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -20,6 +21,21 @@ _BRACKETS: dict[Any, tuple[str, str]] = {
 }
 COLLECTIONS = tuple(_BRACKETS)
 """The types that are written item by item."""
+
+
+NOT_INCLUDED = "(content not included)"
+"""What stands in the text of a value of which Python writes its type and its address alone."""
+
+_BARE = re.compile(r"<([^\n]* object(?: [^\n]*)?|function [^\n]*) at 0x[0-9a-fA-F]+>")
+
+
+def described(text: str) -> str:
+    """What Python writes of a value: of one without a text of its own, that it is not all.
+
+    Its address is left out, which would be another in each request.
+    """
+    bare = _BARE.fullmatch(text)
+    return f"<{bare[1]} {NOT_INCLUDED}>" if bare else text
 
 
 def as_json(value: Any, limit: int) -> str | None:
@@ -59,7 +75,7 @@ def _pieces(value: Any, limit: int, around: tuple[int, ...]) -> Iterator[str]:
     if isinstance(value, str | bytes):
         yield repr(value[: limit + 1])
     elif kind is None or _is_named(value):
-        yield repr(value)
+        yield described(repr(value))
     elif id(value) in around or len(around) == MAX_DEPTH:
         yield "..."
     elif not value:

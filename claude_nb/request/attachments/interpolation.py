@@ -15,13 +15,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import groupby
 from typing import Any
 from unicodedata import normalize
 
-from claude_nb.errors import InputError
+from claude_nb.errors import InputError, nearest
 from claude_nb.request.attachments.attachment import Attachment, attach, describe_error
+from claude_nb.request.attachments.variables import user_names
 
 _NAME = r"[^\W\d]\w*"
 _STEP = rf"""\.{_NAME} | \[[ \t]* (?: -?\d+ | "[^"\n]*" | '[^'\n]*' ) [ \t]*\]"""
@@ -271,7 +271,7 @@ def _value(name: str, steps: str, variables: Mapping[str, Any], *, in_cell: bool
     if name not in variables:
         raise InputError(
             f"There is no variable {name}.",
-            f"{_near(name, variables)}{literally}",
+            f"{_near(name, user_names(variables))}{literally}",
         )
     value, path = variables[name], name
     for step in _STEPS.findall(steps):
@@ -303,8 +303,8 @@ def _near(name: str, names: Iterable[Any]) -> str:
     """The nearest of these names, as a question; private ones only where one was asked for."""
     private = name.startswith("_")
     known = [n for n in names if isinstance(n, str) and n.startswith("_") == private]
-    near = get_close_matches(name, known)
-    return f"Did you mean {' or '.join(near)}? " if near else ""
+    near = nearest(name, known, 3)
+    return f"Did you mean {near}? " if near else ""
 
 
 def _unclear(rest: str, *, in_cell: bool) -> InputError:

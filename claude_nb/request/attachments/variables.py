@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import builtins
+import re
 from collections.abc import Container, Mapping
 from types import ModuleType
 from typing import Any
 
 from claude_nb.request.attachments import bounded
 
+BEGUN = re.compile(r"\{\{\s*(\w*)$")
+"""The name of a variable that is being written, at the end of a text."""
+
 MOST = 50
 """Variables that are offered at once."""
+
+_IPYTHONS = re.compile(r"In|Out|get_ipython|_+|_[iod]h|_i{0,3}\d*|_exit_code")
 
 _SIZED = (str, bytes, *bounded.COLLECTIONS)
 _SHAPED = ("numpy", "pandas", "polars")
@@ -37,6 +44,15 @@ def variables(
         and not isinstance(value, ModuleType)
     ]
     return [(name, about(namespace.get(name))) for name in sorted(found, key=str.lower)[:MOST]]
+
+
+def user_names(namespace: Mapping[str, Any]) -> list[str]:
+    """The names that the user has given: none of Python's own, and none of IPython's."""
+    return [
+        name
+        for name in list(namespace)
+        if not (hasattr(builtins, name) or _IPYTHONS.fullmatch(name))
+    ]
 
 
 def about(value: Any) -> str:
