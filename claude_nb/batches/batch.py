@@ -100,7 +100,7 @@ class Batch:
         self._service = service
         self._state = service.state
         self._limits = costs.Limits(max_cost)
-        self._view = BatchView(partial(view.look, self._state), show=show)
+        self._view = BatchView(partial(view.look, self._state), asking.fitting, show=show)
 
     # --- submitting -------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from claude_nb.asking.asking import fitting
 from claude_nb.asking.conversation import Conversation
 from claude_nb.asking.question import Question
 from claude_nb.chat.messages import Messages, numbered
+from claude_nb.chat.outputs import NO_WIDGET
 from claude_nb.chat.page import Page
 from claude_nb.chat.questions import Questions
 from claude_nb.chat.transcript import Transcript
@@ -272,7 +273,7 @@ class Chat(PageWidget):
     def _ipython_display_(self) -> None:
         kind = fitting()
         if kind == "terminal":
-            print(self)  # noqa: T201
+            print(f"{self!r}\n{NO_WIDGET}")  # noqa: T201
             return
         self._page.display(self.bundle(repr(self)) if kind == "live" else None)
 

@@ -97,7 +97,7 @@ class Page:
         with self._lock:
             self._covered = self._covered or widget is None
             self._coverable = self._coverable or widget is not None
-            data, metadata = self.saved()
+            data, metadata = self.saved(note="" if widget else outputs.NO_WIDGET)
             output.show(widget or data, metadata)
             self._outputs.append(output)
 
@@ -116,10 +116,10 @@ class Page:
                     output.show(data, metadata)
                 self.post(protocol.settled(self._version))
 
-    def saved(self) -> tuple[dict[str, str], dict[str, Any]]:
-        """The chat as it is saved: its MIME bundle and its metadata."""
+    def saved(self, *, note: str = "") -> tuple[dict[str, str], dict[str, Any]]:
+        """The chat as it is saved, above a note: its MIME bundle and its metadata."""
         classes = f"{self._mark} claude-nb-v{self._version}" if self._coverable else ""
-        return outputs.saved(self._transcript, classes)
+        return outputs.saved(self._transcript, classes, note=note)
 
     def _shown(self) -> list[tuple[ChatTurn, At]]:
         """The turns, noted as sent: only what changes later is sent again."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import traitlets
@@ -14,6 +12,7 @@ import traitlets
 from claude_nb.render import saved_output
 from claude_nb.render.html import Drawn, Rendered
 from claude_nb.reply import Reply
+from claude_nb.request.place import kernel_id
 from claude_nb.streaming.block import Block
 from claude_nb.views.confirmation import by_input
 from claude_nb.views.displayed_output import DisplayedOutput
@@ -98,7 +97,7 @@ class LiveOutput(PageWidget):
         self._settled = False
         self._gone = False
         self._output = DisplayedOutput()
-        super().__init__(columns=columns, kernel_id=_kernel_id() if interrupts else "")
+        super().__init__(columns=columns, kernel_id=kernel_id() if interrupts else "")
         self._output.show(self.bundle("Claude is answering…"))
 
     def send_frame(self, view: LiveView, frame: dict[str, object]) -> None:
@@ -160,14 +159,3 @@ class LiveOutput(PageWidget):
         """Close the widget, and what it has of layout."""
         super().close()
         self.layout.close()
-
-
-def _kernel_id() -> str:
-    """The server's id of this kernel, for its REST interface; empty where it cannot be known."""
-    from ipykernel.connect import get_connection_file
-
-    try:
-        found = re.fullmatch(r"kernel-(.+)\.json", Path(get_connection_file()).name)
-    except RuntimeError:
-        return ""
-    return found[1] if found else ""
