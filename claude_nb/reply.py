@@ -42,9 +42,33 @@ class Reply(Progress):
         self.notes = request.notes
         self.events = EventLog()
         self.shown_in = 0
-        self._stop: Callable[[], object] = lambda: None
+        self._detach()
+
+    def _detach(self) -> None:
+        """Be a reply that nothing in this process adds to."""
+        self.pending = str
+        self._stop: Callable[[], object] = str
         self._over = threading.Event()
         self._over.set()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The reply without this process, for ``pickle``, ``copy`` and ``%store``.
+
+        Raises:
+            InputError: It is still being written.
+        """
+        if self.outcome is Outcome.STREAMING:
+            raise InputError(
+                "This reply is still being written: it cannot be pickled or copied yet.",
+                "Wait for its end: reply.wait()",
+            )
+        of_process = ("pending", "_stop", "_over", "_output")
+        return {name: value for name, value in vars(self).items() if name not in of_process}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._output = None  # what it describes is in ``parsed``
+        self._detach()
 
     def attach_stop(self, stop: Callable[[], object], over: threading.Event) -> None:
         """Set what ``stop`` calls, and the event that is set once the reply is over and charged."""

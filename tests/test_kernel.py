@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from claude_nb.simulator import Raw, Stream
+from claude_nb.simulator import Error, Raw, Stream
 from tests.played import said, start, text
 
 pytestmark = pytest.mark.kernel
@@ -30,6 +30,21 @@ def test_a_cell_shows_one_output_that_settles(kernel, simulator):
     assert sorted(shown["data"]) == ["text/html", "text/markdown", "text/plain"]
     assert "<strong>Hello</strong>" in shown["data"]["text/html"]
     assert shown["metadata"]["claude_nb"]["outcome"] == "complete"
+
+
+def test_new_holds_although_its_request_failed(kernel, simulator):
+    """The next cell sends no earlier turn, with the system prompt of the new beginning."""
+    busy = Error(529, "overloaded_error", "Busy")
+    simulator.enqueue(Stream(said("Six.")), busy, Stream(said("Blue.")), Stream(said("Red.")))
+
+    kernel.run("%%claude --system Trains\nWhen?")
+    assert kernel.run("%%claude --new --system Colours\nWhich?")["status"] == "error"
+    kernel.run("%%claude\nThe sky?")
+    kernel.run("%%claude\nBlood?")
+
+    third, fourth = simulator.requests[-2:]
+    assert (third.body["system"], fourth.body["system"]) == ("Colours", "Colours")
+    assert [len(request.body["messages"]) for request in (third, fourth)] == [1, 3]
 
 
 PROMPTS = {

@@ -288,6 +288,8 @@ def sending(
             request = history.next(
                 request, place, connection.origin, new=question.new, after=question.after
             )
+            if question.new or history.head is None:
+                history.begin(request)
             tools = history.effective_tools(tools, request)
         if tools is not None and tools.definitions:
             request = replace(request, notes=(*request.notes, tools.note))
