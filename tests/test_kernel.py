@@ -37,13 +37,13 @@ def test_new_holds_although_its_request_failed(kernel, simulator):
     busy = Error(529, "overloaded_error", "Busy")
     simulator.enqueue(Stream(said("Six.")), busy, Stream(said("Blue.")), Stream(said("Red.")))
 
-    kernel.run("%%claude --system Trains\nWhen?")
-    assert kernel.run("%%claude --new --system Colours\nWhich?")["status"] == "error"
+    kernel.run('%%claude --system "Know trains."\nWhen?')
+    assert kernel.run('%%claude --new --system "Know colours."\nWhich?')["status"] == "error"
     kernel.run("%%claude\nThe sky?")
     kernel.run("%%claude\nBlood?")
 
     third, fourth = simulator.requests[-2:]
-    assert (third.body["system"], fourth.body["system"]) == ("Colours", "Colours")
+    assert (third.body["system"], fourth.body["system"]) == ("Know colours.",) * 2
     assert [len(request.body["messages"]) for request in (third, fourth)] == [1, 3]
 
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 from uuid import uuid4
 
 from claude_nb.errors import InputError
@@ -210,7 +210,7 @@ class History:
         origin: str | None = None,
         *,
         new: bool = False,
-        after: Exchange | None = None,
+        after: Exchange | Literal["beginning"] | None = None,
     ) -> Request:
         """Make a request the next turn of the conversation.
 
@@ -223,13 +223,13 @@ class History:
             origin: The server that is to answer it. Of what another one answered only the text
                 is sent: its signatures would be refused.
             new: Begin at the beginning, without earlier exchanges.
-            after: The exchange that it follows, where that was chosen by hand.
+            after: The exchange that it follows, where that was chosen by hand, or ``"beginning"``.
 
         Returns:
             The request with the earlier turns, and with notes on what is sent.
         """
         with self.lock:
-            parent = None if new else after or self._parent(place)
+            parent = None if new or after == "beginning" else after or self._parent(place)
             left = [] if new or after else self._left_behind(parent, place)
         earlier = parent.branch if parent else []
         begun = parent.system if parent else None if new else self._begun
