@@ -20,7 +20,7 @@ from claude_nb.cost.models import own_prices
 from claude_nb.errors import ClaudeError
 from claude_nb.render.timeline import Timeline
 from claude_nb.reply import Reply
-from claude_nb.request.place import current_place, is_run_by_program, shell
+from claude_nb.request.place import can_display, current_place, is_run_by_program
 from claude_nb.request.system import System
 from claude_nb.session import budget
 from claude_nb.session.limits import Limits
@@ -367,11 +367,12 @@ def fitting(view: str = "auto") -> str:
     Returns:
         ``live``, a widget, where a front end can answer it; ``updating`` where outputs are updated,
         as nbclient does; ``sparing`` where they may not be, as in ``jupyter console`` and in
-        notebooks that a server runs; ``terminal`` where there is no kernel.
+        notebooks that a server runs; ``terminal`` where there is no kernel, or this
+        is a process that a kernel has forked.
     """
     if view != "auto":
         return view
-    if getattr(shell(), "kernel", None) is None:
+    if not can_display():
         return "terminal"
     answered = False
     if "claude_nb.views.live" in sys.modules:

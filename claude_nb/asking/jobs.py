@@ -17,6 +17,7 @@ from typing import Any
 
 from claude_nb.asking import asking
 from claude_nb.asking.question import Question
+from claude_nb.client import fork
 from claude_nb.client.engine import Stream
 from claude_nb.conversation.history import first_words
 from claude_nb.errors import InputError
@@ -196,6 +197,8 @@ class Jobs:
 
 jobs = Jobs()
 """The jobs of this process."""
+
+fork.in_child(lambda: vars(jobs).update(vars(Jobs())))
 
 
 def start(question: Question) -> Reply:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from dataclasses import dataclass
@@ -26,6 +27,12 @@ def current_place() -> Place:
     """Where the code that runs now stands in the notebook."""
     cell = (_execute_request().get("metadata") or {}).get("cellId")
     return Place(str(cell or ""), execution())
+
+
+def can_display() -> bool:
+    """Whether this is a kernel, which can display something; one that it forks can only print."""
+    kernel = getattr(shell(), "kernel", None)
+    return kernel is not None and kernel.session.pid == os.getpid()
 
 
 def is_claude_cell() -> bool:
