@@ -10,17 +10,16 @@ import sys
 from collections.abc import Collection
 from importlib import metadata, resources
 from pathlib import Path
-from typing import TextIO
 
 from claude_nb.client.connection import Connection
 from claude_nb.conversation.saved_notebook import load
 from claude_nb.errors import ClaudeError, CredentialsError, InputError
 from claude_nb.render import labels
-from claude_nb.render.markdown.characters import clean
 from claude_nb.render.table import Table
 from claude_nb.render.usage import IN_SUMS, sums
 from claude_nb.request import files
 from claude_nb.streaming.record import RecordedUsage, spendings
+from claude_nb.views.terminal import say
 
 QUICKSTART = "00_quickstart.ipynb"
 
@@ -71,15 +70,16 @@ def main(argv: list[str] | None = None) -> int:
 
 def _lab(jupyter_args: list[str]) -> int:
     if importlib.util.find_spec("jupyterlab") is None:
-        print(NO_LAB, file=sys.stderr)
+        say(NO_LAB, file=sys.stderr)
         return 1
     try:
         notebook = _quickstart()
     except InputError as error:
-        _say(str(error), sys.stderr)
+        say(str(error), file=sys.stderr)
         return 1
     if "CLAUDE_NB_SIMULATE" not in os.environ and (why := _without_key()):
-        print(SIMULATED.format(why=why), flush=True)
+        say(SIMULATED.format(why=why))
+        sys.stdout.flush()
         os.environ["CLAUDE_NB_SIMULATE"] = "1"  # kernels inherit the server's environment
     sys.argv = ["jupyter-lab", str(notebook), *jupyter_args]
     if not any("dir=" in argument for argument in jupyter_args):  # or it may stand deeper
@@ -111,11 +111,11 @@ def _usage(paths: list[str]) -> int:
         try:
             notebook = load(path)
         except InputError as error:
-            _say(str(error), sys.stderr)
+            say(str(error), file=sys.stderr)
             failed = 1
             continue
         for note in notebook.notes:
-            _say(f"{path}: {note}", sys.stderr)
+            say(f"{path}: {note}", file=sys.stderr)
         taken: dict[str, RecordedUsage] = {}
         for record in notebook.records:
             taken |= spendings(record.data, record.digest)
@@ -132,7 +132,7 @@ def _usage(paths: list[str]) -> int:
     if again:
         notes.append(f"{again} in more than one notebook: counted once in all.")
     if rows:
-        _say(repr(Table(("notebook", "requests", *IN_SUMS), rows, " ".join(notes))), sys.stdout)
+        say(repr(Table(("notebook", "requests", *IN_SUMS), rows, " ".join(notes))))
     return failed
 
 
@@ -147,12 +147,6 @@ def _rows(name: str, replies: Collection[RecordedUsage]) -> list[tuple[str, ...]
 def _row(name: str, replies: list[RecordedUsage]) -> tuple[str, ...]:
     used, costs = [reply.usage for reply in replies], [reply.cost for reply in replies]
     return name, labels.count(sum(reply.requests for reply in replies)), *sums(used, costs)
-
-
-def _say(line: str, file: TextIO) -> None:
-    """Print a line that may hold any file's name, on a terminal of any encoding."""
-    encoding = file.encoding or "utf-8"
-    print(clean(line).encode(encoding, "replace").decode(encoding), file=file)
 
 
 def _quickstart() -> Path:

@@ -21,6 +21,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
+from claude_nb.characters import clean
+
 _NEAR = 0.7
 """How alike two names have to be, from 0 to 1, to take one for a slip of the other."""
 
@@ -105,10 +107,10 @@ class ClaudeError(Exception):
         retry_after: float | None = None,
         status: int | None = None,
     ) -> None:
-        self.what = redact(what)
-        self.advice = redact(advice)
-        self.detail = redact(detail)
-        self.request_id = request_id
+        self.what = clean(redact(what))
+        self.advice = clean(redact(advice))
+        self.detail = clean(redact(detail))
+        self.request_id = clean(request_id) if request_id else None
         self.retry_after = retry_after
         self.status = status
         self.reply: Any = None

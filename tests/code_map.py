@@ -13,7 +13,17 @@ CONTRIBUTING = Path(__file__).resolve().parents[1] / "CONTRIBUTING.md"
 
 # The modules and packages at the top: each may import from those before it.
 ORDER = [
-    *("errors", "cost", "request", "streaming", "simulator", "client", "render", "reply"),
+    *(
+        "characters",
+        "errors",
+        "cost",
+        "request",
+        "streaming",
+        "simulator",
+        "client",
+        "render",
+        "reply",
+    ),
     *("recording", "tools", "session", "conversation", "views", "asking", "chat", "batches"),
     *("magics", "__main__", "__init__"),
 ]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from claude_nb import Simulator
+    from tests.gateway import Gateway
     from tests.kernels import Kernel
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -92,6 +93,17 @@ def api(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Simulator:
     monkeypatch.setenv("ANTHROPIC_BASE_URL", simulator.base_url)
     monkeypatch.setenv("ANTHROPIC_API_KEY", "not-a-key")
     return simulator
+
+
+@pytest.fixture
+def gateway(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
+    """A server in the place of the API that answers whatever a test says."""
+    from tests.gateway import running
+
+    with running() as server:
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url)
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "not-a-key")
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ class Page:
 
         class Recording(BaseComm):
             def publish_msg(self, msg_type: str, data: Any = None, **_: Any) -> None:
+                json.dumps(data, ensure_ascii=False, default=str).encode()  # as Jupyter sends it
                 if msg_type == "comm_msg" and data.get("method") == "custom":
                     with changed:
                         received.append(copy.deepcopy(data["content"]))

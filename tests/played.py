@@ -22,6 +22,12 @@ def recorded(name: str) -> list[Event]:
     return json.loads(path.read_text(encoding="utf-8"))["events"]
 
 
+def escaped(*events: Event) -> bytes:
+    """The bytes of a stream, in which JSON escapes what is not ASCII, such as half a character."""
+    parts = [(event["type"], json.dumps(event)) for event in events]
+    return "".join(f"event: {kind}\ndata: {data}\n\n" for kind, data in parts).encode()
+
+
 def start(**fields: Any) -> Event:
     """``message_start``."""
     usage = {"input_tokens": 25, "output_tokens": 1}

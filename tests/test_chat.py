@@ -16,8 +16,10 @@ from claude_nb import Chat, Conversation, Tools
 from claude_nb.chat import messages, questions
 from claude_nb.conversation.saved_notebook import load
 from claude_nb.errors import DroppedError, InputError, RequestError, StoppedError
+from claude_nb.render import chat as render
 from claude_nb.simulator import Error, Stream
 from claude_nb.streaming.record import RecordedUsage
+from claude_nb.views.frames import FramesView
 from tests.asking.test_conversation import sent
 from tests.conversation.test_restore import PNG
 from tests.page import Page
@@ -234,7 +236,6 @@ def test_several_chats_at_once(api, page):
         (" \n", "There is nothing to send"),
         ("{{nope}}", "There is no variable nope."),
         ("{{blank}}", "There is nothing to send: {{blank}} is blank."),
-        ("half \ud83d", "half a character"),
     ],
 )
 def test_what_cannot_be_sent_is_refused(api, page, chat, prompt, says):
@@ -675,6 +676,48 @@ def test_what_it_costs(api, page, chat):
     answer = page.turns()[0]["answer"]
     assert answer["line"] == "25 in · 15 out · $0.0004"
     assert "<table" in answer["usage"]
+
+
+@pytest.mark.parametrize("broken", ["answer", "frame"])
+def test_what_cannot_be_rendered_ends_the_turn(api, page, monkeypatch, broken):
+    """The text is shown and kept, the page is told once, and the next turn is as ever."""
+    api.enqueue(Stream(said("One <b>.")), Stream(said("Two.")))
+    chat = Chat()
+    with monkeypatch.context() as patched:
+        if broken == "answer":
+            patched.setattr(render, "answer", lambda *_: 1 / 0)
+        else:
+            patched.setattr(FramesView, "frame", lambda *_: 1 / 0)
+        assert asked(chat, "First") == "One <b>."
+
+    assert asked(chat, "Second") == "Two."
+    (told,) = page.ops("refused")
+    assert told["error"] == "A part of it could not be shown: division by zero"
+    assert [turn["answer"]["source"] for turn in page.turns()] == ["One <b>.", "Two."]
+    assert "One &lt;b&gt;." in page.turns()[0]["answer"]["html"]
+    assert (chat.turns, chat.busy) == (2, False)
+    assert "Two." in chat._page.saved()[0]["text/plain"]
+
+
+def test_a_page_that_cannot_be_reached_ends_the_turn(api, page, monkeypatch, caplog):
+    """What fails is logged, once; the answer is in the conversation."""
+    api.enqueue(Stream(said("One.")), Stream(said("Two.")))
+    chat = Chat()
+    with monkeypatch.context() as patched:
+        patched.setattr(chat._page, "settle", lambda: 1 / 0)
+        assert asked(chat, "First") == "One."
+
+    assert asked(chat, "Second") == "Two."
+    assert chat.turns == 2
+    assert [record.exc_info[0] for record in caplog.records] == [ZeroDivisionError]
+
+
+def test_half_a_character_in_the_state_of_a_chat_is_replaced(api, page):
+    """A page may send it as what is being written."""
+    chat = Chat(model="m\ud83d")
+    chat.draft = "a\ud83d"
+
+    assert (chat.model, chat.draft) == ("m\ufffd", "a\ufffd")
 
 
 # Who observes it.

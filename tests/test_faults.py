@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +30,7 @@ from claude_nb.errors import CredentialsError
 from claude_nb.simulator import Error, Raw, Scripted, Stream
 from claude_nb.simulator.validation import problem
 from claude_nb.simulator.wire import sse
-from tests.played import block, end, said, start, text, thinking, tool_use
+from tests.played import block, end, escaped, said, start, text, thinking, tool_use
 
 if TYPE_CHECKING:
     from claude_nb.simulator.replies import Reply
@@ -110,6 +111,16 @@ def raw(*events: Any):
     return b"".join(map(sse, events))
 
 
+def as_json(value):
+    """JSON as bytes, with escapes for what is not ASCII."""
+    return json.dumps(value).encode()
+
+
+def whole(body, kind="application/json"):
+    """A body with status 200 of this content type."""
+    return Raw([body], headers={"Content-Type": kind})
+
+
 TWO = ({**YES, "text": "Hello "}, {**YES, "text": "world."})
 FAILED = Left("failed", "", NOTHING)
 DROPPED = Left("dropped", "", NOTHING)
@@ -117,6 +128,9 @@ FAILED_IN_TEXT = Left("failed", "Hello wor", (PART,))
 DROPPED_IN_TEXT = Left("dropped", "Hello wor", (PART,))
 
 BEGUN = [start(), *text("Hello ", "wor")[:-1]]
+JSON = {"Content-Type": "application/json"}
+STREAM = "text/event-stream"
+MESSAGE = start()["message"] | {"content": [HELLO], "stop_reason": "end_turn"}
 WAIT = {"retry-after": "0"}
 SEARCH = block(1, type="server_tool_use", id="s1", name="web_search", input={})
 FOUND = block(2, type="web_search_tool_result", tool_use_id="s1", content=[])
@@ -147,16 +161,13 @@ BEFORE_THE_STREAM = {
     "504": passing(Error(504, "timeout_error", "Late."), FAILED),
     "529": passing(Error(529, "overloaded_error", "Busy."), FAILED),
     "a redirect to nowhere": passing(Raw([], 302), FAILED),
-    "a redirect to a page": passing(Raw([], 302, {"Location": "/v1/models"}), DROPPED),
+    "a redirect to a page": lasting(Raw([], 302, {"Location": "/v1/models"}), "failed"),
     "closed before an answer": passing(Raw([], end="drop"), DROPPED),
 }
 BEFORE_THE_TEXT = {
     "error first": passing(Stream([error("overloaded_error")]), FAILED),
     "error after the start": passing(Stream([start(), error("api_error")]), FAILED),
     "empty body": passing(Raw([]), DROPPED),
-    "a page instead of a stream": passing(
-        Raw([b"<h1>Hello</h1>"], headers={"Content-Type": "text/html"}), DROPPED
-    ),
     "lost after the start": passing(Stream([start()], end="drop"), DROPPED),
     "lost in thinking": passing(Stream([start(), *thinking("Hm.")[:2]], end="drop"), DROPPED),
     "lost after thinking": passing(Stream([start(), *thinking("Hm.")], end="drop"), DROPPED),
@@ -165,6 +176,56 @@ BEFORE_THE_TEXT = {
     ),
     "lost in a call": passing(Stream([start(), *tool_use('{"a')[:2]], end="drop"), DROPPED),
     "lost after a call": passing(Stream([start(), *tool_use("{}")], end="drop"), DROPPED),
+}
+NO_STREAM = {
+    "a page": lasting(whole(b"<h1>Log in</h1>", "text/html"), "failed"),
+    "plain text": lasting(whole(b"Hello.", "text/plain"), "failed"),
+    "nothing": lasting(whole(b"", "application/json"), "failed"),
+    "an error": lasting(whole(b'{"error": "No such model."}'), "failed"),
+    "an error of the API": passing(whole(as_json(error("overloaded_error"))), FAILED),
+    "a refusal of the API": lasting(whole(as_json(error("permission_error"))), "failed"),
+    "JSON that is no message": lasting(whole(b'{"type": "message"}'), "failed"),
+    "a list": lasting(whole(b"[]"), "failed"),
+    "broken JSON": lasting(whole(b'{"content": ['), "failed"),
+    "lost in a message": passing(Raw([b'{"content": ['], headers=JSON, end="drop"), DROPPED),
+    "a message": lasting(whole(as_json(MESSAGE)), "complete", "Hello world.", (HELLO,)),
+    "a message called a text": lasting(
+        whole(as_json(MESSAGE), "text/plain"), "complete", "Hello world.", (HELLO,)
+    ),
+    "a stream called a text": lasting(
+        whole(raw(*said("Hello world.")), "text/plain"), "complete", "Hello world.", (HELLO,)
+    ),
+    "a stream that says its characters": lasting(
+        whole(raw(*said("Hello world.")), "Text/Event-Stream; charset=utf-8"),
+        *("complete", "Hello world.", (HELLO,)),
+    ),
+}
+CHARACTERS = {
+    "half a character in the text": lasting(
+        whole(escaped(start(), *text("Hello \ud83d", " wor"), *end()), STREAM),
+        *("complete", "Hello \ufffd wor", ({**YES, "text": "Hello \ufffd wor"},)),
+    ),
+    "a character in two deltas": lasting(
+        whole(escaped(start(), *text("Hello \ud83d", "\ude00"), *end()), STREAM),
+        *("complete", "Hello 😀", ({**YES, "text": "Hello 😀"},)),
+    ),
+    "lost in a character": Fault(
+        Raw([escaped(start(), *text("Hello \ud83d")[:-1])], end="drop"),
+        Left("dropped", "Hello \ufffd", ({**YES, "text": "Hello \ufffd"},)),
+        (Stream(said(" world.")),),
+        Left("complete", "Hello \ufffd world.", ({**YES, "text": "Hello \ufffd world."},), 2),
+    ),
+    "half a character in thinking": lasting(
+        whole(escaped(start(), *thinking("\ud83d"), *text("Hi", index=1), *end()), STREAM),
+        *("complete", "Hi", ({**THOUGHT, "thinking": "\ufffd"}, {**YES, "text": "Hi"})),
+    ),
+    "half a character in a whole message": lasting(
+        whole(as_json(MESSAGE | {"content": [{**YES, "text": "\ud83d\ude00\ud83d"}]})),
+        *("complete", "😀\ufffd", ({**YES, "text": "😀\ufffd"},)),
+    ),
+    "half a character in an error": lasting(
+        Raw([escaped(error("invalid_request_error", message="\ud83d"))]), "failed"
+    ),
 }
 IN_THE_TEXT = {
     "overloaded": passing(Stream([*BEGUN, error("overloaded_error")]), FAILED_IN_TEXT, "ld."),
@@ -340,7 +401,8 @@ HARMLESS = {
         Left("complete", "👩‍👩‍👧\u2028é", ({**YES, "text": "👩‍👩‍👧\u2028é"},)),
     ),
 }
-TABLE = BEFORE_THE_STREAM | BEFORE_THE_TEXT | IN_THE_TEXT | ENDINGS | HARMLESS
+TABLE = BEFORE_THE_STREAM | BEFORE_THE_TEXT | NO_STREAM | CHARACTERS | IN_THE_TEXT
+TABLE |= ENDINGS | HARMLESS
 
 
 def question(conversation, api, prompt, *replies: Any, **options: Any):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 
 import pytest
 
 from claude_nb.simulator import Error, Raw, Stream
-from tests.played import said, start, text
+from tests.played import block, end, escaped, said, start, text, thinking, tool_use
 
 pytestmark = pytest.mark.kernel
 
@@ -105,7 +106,6 @@ def test_a_line_and_its_traps(kernel, simulator, cell, prompt):
         ("x = 1\n%%claude\nHi", "InputError", "must be the first line"),
         ("%claude_nb modles", "InputError", "Did you mean models?"),
         ("%claude_nb key", "InputError", "nobody to ask for a key"),
-        ("claude_nb = __import__('claude_nb'); claude_nb.ask('a\\ud83d')", "InputError", "half a"),
     ],
 )
 def test_a_mistake_is_a_line_not_a_traceback(kernel, cell, name, said):
@@ -325,6 +325,99 @@ def test_a_reply_that_is_shown_on_request_is_shown_in_full(kernel, simulator, sa
         assert kernel.run(later)["status"] == "ok"
 
     assert "<strong>Hello</strong>" in kernel.last_shown()["data"]["text/html"]
+
+
+HALF = "\ud83d"
+HALVES = {
+    "text": [start(), *text(f"a{HALF} b", f"c{HALF}", "\ude00"), *end()],
+    "model": [start(model=f"m{HALF}"), *text("a� bc😀"), *end(f"stop{HALF}")],
+    "thinking": [start(), *thinking(HALF, HALF), *text("a� bc😀", index=1), *end()],
+    "call": [
+        start(),
+        *tool_use(f'{{"{HALF}": "\\ud83d', name=HALF),
+        *text("a� bc😀", index=1),
+        *end(),
+    ],
+    "citation": [
+        start(),
+        *block(
+            0,
+            {"type": "text_delta", "text": "a� bc😀"},
+            {"type": "citations_delta", "citation": {"title": HALF, "cited_text": HALF}},
+            type="text",
+            text="",
+        ),
+        *end(),
+    ],
+    "unknown": [start(), *block(0, type=HALF, text=HALF), *text("a� bc😀", index=1), *end()],
+}
+
+
+@pytest.mark.parametrize("events", HALVES.values(), ids=HALVES)
+@pytest.mark.parametrize("options", ["", " --events"])
+def test_half_a_character_ends_no_cell(kernel, simulator, events, options):
+    """It is shown and saved as U+FFFD, and the conversation goes on with that."""
+    simulator.enqueue(Raw([escaped(*events)]), Stream(said("Yes.")))
+
+    assert kernel.run(f"%%claude{options}\nHi")["status"] == "ok"
+    assert "a\ufffd bc😀" in str(kernel.shown)
+    json.dumps(kernel.shown, ensure_ascii=False).encode()
+    assert kernel.run("%%claude\nAgain")["status"] == "ok"
+
+    answer = simulator.requests[-1].body["messages"][-2]["content"]
+    assert {"type": "text", "text": "a\ufffd bc😀"} in [
+        {name: b[name] for name in ("type", "text")} for b in answer if b["type"] == "text"
+    ]
+
+
+def test_half_a_character_hangs_no_chat(kernel, simulator):
+    """The turn ends, and so does the next one."""
+    simulator.enqueue(Raw([escaped(*HALVES["text"])]), Stream(said("Yes.")))
+    kernel.run("import claude_nb\nchat = claude_nb.Chat()\nchat")
+
+    assert (
+        kernel.run("print(chat.ask('Hi \\ud83d').text, chat.ask('Again').text)")["status"] == "ok"
+    )
+
+    assert kernel.printed == "a\ufffd bc😀 Yes.\n"
+    assert simulator.requests[-1].body["messages"][0]["content"] == "Hi \ufffd"
+
+
+OWN = {
+    "a variable": "half = 'x\\ud83d'",
+    "a value in a list": "half = ['x\\ud83d']",
+    "a file": (
+        "import pathlib, os\nhalf = pathlib.Path(os.fsdecode(b'x\\xff'))\n"
+        "half.write_text('x\ufffd')"
+    ),
+}
+
+
+@pytest.mark.parametrize("code", OWN.values(), ids=OWN)
+def test_half_a_character_of_the_user_s_is_sent_as_a_whole_one(kernel, simulator, code):
+    """In a prompt, whatever it comes from."""
+    assert kernel.run(code)["status"] == "ok"
+    simulator.enqueue(Stream(said("Yes.")))
+
+    assert kernel.run("%%claude\nHi {{half}}")["status"] == "ok"
+
+    assert "x\ufffd" in str(sent(simulator))
+    kernel.run("import pathlib, os\npathlib.Path(os.fsdecode(b'x\\xff')).unlink(missing_ok=True)")
+
+
+def test_half_a_character_in_the_result_of_a_function(kernel, simulator):
+    """And in what another one raises: the model gets U+FFFD, and the reader sees it."""
+    kernel.run(
+        "def half() -> str:\n    return 'x\\ud83d'\n"
+        "def bad() -> str:\n    raise ValueError('x\\ud83d')"
+    )
+    calls = [*tool_use("{}", name="half"), *tool_use("{}", name="bad", index=1, call="toolu_2")]
+    simulator.enqueue(Stream([start(), *calls, *end("tool_use")]), Stream(said("Done.")))
+
+    assert kernel.run("%%claude --tools half,bad\nGo")["status"] == "ok"
+
+    contents = [result["content"][0]["text"] for result in sent(simulator)]
+    assert contents == ["x\ufffd", "ValueError: x\ufffd"]
 
 
 SIMULATED = """

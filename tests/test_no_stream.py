@@ -123,15 +123,20 @@ def test_servers_leave_things_out(api, answer):
         Raw([b"<html>"], headers={"Content-Type": "text/html"}),
         Raw([b"[]"], headers={"Content-Type": "application/json"}),
         message(content=None),
-        Stream(said("Hello")),
     ],
-    ids=["html", "list", "no-content", "a-stream"],
+    ids=["html", "list", "no-content"],
 )
 def test_what_is_no_message_says_so(api, answer):
     """Never a traceback of somebody else's."""
     api.enqueue(answer)
     with pytest.raises(MalformedError):
         ask()
+
+
+def test_a_stream_is_taken_all_the_same(api):
+    """A gateway may know nothing else; it is paid for, and shown."""
+    api.enqueue(Stream(said("Hello")))
+    assert (ask().text, len(api.requests)) == ("Hello", len(api.requests))
 
 
 def test_the_option_of_the_cell(api):

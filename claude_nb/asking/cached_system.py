@@ -10,12 +10,14 @@ from typing import Any
 
 from claude_nb.asking.asking import sending
 from claude_nb.asking.question import Question
+from claude_nb.characters import clean
 from claude_nb.client.connection import Connection, count_tokens
 from claude_nb.client.engine import call
 from claude_nb.client.source import Warming
 from claude_nb.cost.models import DEFAULT_MODEL, facts, known_models
 from claude_nb.cost.savings import payback
 from claude_nb.cost.usage import MILLION
+from claude_nb.errors import redact
 from claude_nb.render import labels
 from claude_nb.render.caching import KEPT, changed
 from claude_nb.render.html import notes
@@ -125,7 +127,7 @@ class CachedSystem(System):
         lines = [f"{size} · {kept} · digest {self.digest}"]
         lines += [f"left out of folders: {self.left_out}"] if self.left_out else []
         smallest = min(filter(None, (_minimum(model) for model in known_models())))
-        if len("".join(self.texts).encode("utf-8", "replace")) < smallest:
+        if len("".join(self.texts).encode()) < smallest:
             lines.append(f"too short to be cached alone: no model caches under {smallest} tokens")
         lines += [self._price(model, tokens) for model, tokens in self._counted.items()]
         return lines + self.state()
@@ -175,7 +177,7 @@ class CachedSystem(System):
     def __repr__(self) -> str:
         names = ", ".join(part.name for part in self.parts[:3])
         more = f" and {len(self.parts) - 3:,} more" if len(self.parts) > 3 else ""
-        return "\n".join([f"CachedSystem: {names}{more}", *self._lines()])
+        return clean(redact("\n".join([f"CachedSystem: {names}{more}", *self._lines()])))
 
     def _repr_html_(self) -> str:
         rows: list[tuple[str, ...]] = [

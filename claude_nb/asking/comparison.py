@@ -23,6 +23,7 @@ from claude_nb.request.place import execution, is_result
 from claude_nb.request.system import System, texts
 from claude_nb.streaming.progress import Outcome
 from claude_nb.tools.tools import Tools
+from claude_nb.views import background as painting
 from claude_nb.views.columns import KINDS, Columns
 from claude_nb.views.painter import View, interrupts
 
@@ -312,7 +313,9 @@ def _begin(
     """Send all questions; the last reply that ends makes the output what it stays."""
     left = iter(range(len(questions))[::-1])  # next() is atomic
 
-    def ended(*_: object) -> None:
+    def ended(reply: Reply | None = None, bug: Exception | None = None) -> None:
+        if reply is not None:
+            painting.report(reply, bug)
         if next(left) == 0:
             try:
                 shown.end()

@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 
 from claude_nb.asking.asking import ask, ask_async
 from claude_nb.asking.question import check_names, check_types
+from claude_nb.characters import clean
 from claude_nb.conversation import export, restore, saved_notebook
 from claude_nb.conversation.history import NOTEBOOK, History
 from claude_nb.errors import InputError
-from claude_nb.render.markdown.characters import clean
 from claude_nb.reply import Reply
 from claude_nb.request.system import System
 

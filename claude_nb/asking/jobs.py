@@ -76,7 +76,7 @@ class Jobs:
         self,
         question: Question,
         show: Callable[[Stream, Reply], View | None],
-        ended: Callable[[Reply, Exception | None], object] = lambda reply, bug: None,  # noqa: ARG005
+        ended: Callable[[Reply, Exception | None], object] = background.report,
     ) -> Reply:
         """``asking.begin`` for a job.
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, is_dataclass
 from enum import StrEnum
 from typing import Any, overload
 
+from claude_nb.characters import clean
 from claude_nb.client.output import Output
 from claude_nb.cost.models import facts
 from claude_nb.cost.usage import Usage, known
@@ -73,7 +74,7 @@ class Result:
     @property
     def model(self) -> str:
         """The model that answered, or an empty string."""
-        return str((self.message or {}).get("model") or "")
+        return clean(str((self.message or {}).get("model") or ""))
 
     @property
     def simulated(self) -> bool:
@@ -83,7 +84,7 @@ class Result:
     def __repr__(self) -> str:
         text = self.error or redact(self.text or "")
         shown = text if len(text) <= 60 else f"{text[:59]}…"
-        return f"<Result {self.label} · {self.outcome} · {shown!r}>"
+        return f"<Result {clean(str(self.label))} · {self.outcome} · {shown!r}>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +214,8 @@ def _message(row: int, label: Any, message: dict[str, Any], output: Output | Non
 def _refusal(details: Any) -> str:
     found = details if isinstance(details, dict) else {}
     why = found.get("explanation") or found.get("category")
-    return f"Claude declined: {redact(str(why))[:300]}" if why else "Claude declined to answer"
+    said = clean(redact(str(why)))[:300] if why else ""
+    return f"Claude declined: {said}" if said else "Claude declined to answer"
 
 
 def _inner(error: Any) -> dict[str, Any]:
@@ -226,7 +228,7 @@ def _inner(error: Any) -> dict[str, Any]:
 def _error(error: Any) -> str:
     found = _inner(error)
     text = ": ".join(str(found[name]) for name in ("type", "message") if found.get(name))
-    return redact(text)[:500] or "the server did not say why"
+    return clean(redact(text))[:500] or "the server did not say why"
 
 
 def frame(results: Results, index: Any, *, typed: bool) -> Any:

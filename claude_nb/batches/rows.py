@@ -230,7 +230,8 @@ class Requests:
         Raises:
             InputError: It cannot be sent.
         """
-        blocks = list(content.blocks)
+        checked = replace(self.request, prompt="…", content=content.blocks)
+        blocks = list(checked.content)
         text = " ".join(block["text"] for block in blocks if block["type"] == "text")
         plain = len(blocks) == 1 and blocks[0]["type"] == "text"
         if plain and not text.strip():

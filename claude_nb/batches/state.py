@@ -17,6 +17,7 @@ from typing import Any
 from claude_nb.batches.results import ORDER, Result, RowOutcome, Spent, read
 from claude_nb.batches.row_store import RowStore
 from claude_nb.batches.rows import Requests, parsed_id
+from claude_nb.characters import clean, wellformed_json
 from claude_nb.client.batch_service import Status
 from claude_nb.client.output import Output
 from claude_nb.errors import ClaudeError, InputError
@@ -217,7 +218,7 @@ class BatchState:
             InputError: It shows that the rows known here are not those of this batch.
         """
         try:
-            entry = json.loads(line)
+            entry = wellformed_json(json.loads(line))
             name, found = str(entry["custom_id"]), entry["result"]
             row = self._row(name, batch)
         except InputError:
@@ -260,7 +261,7 @@ class BatchState:
             )
         row = self._names.setdefault(name, len(self._names))
         if row == len(self._labels):
-            self._labels.append(name)
+            self._labels.append(clean(name))
         requests.labels, requests.count = self._labels, len(self._labels)
         return row
 
@@ -324,7 +325,11 @@ class BatchState:
 
     def line(self, row: int) -> Any:
         """What the server sent as the result of a row, or None."""
-        return json.loads(self._lines.get(row))["result"] if self._received(row) else None
+        return (
+            wellformed_json(json.loads(self._lines.get(row)))["result"]
+            if self._received(row)
+            else None
+        )
 
     def result(self, row: int) -> Result:
         """The result of a row, read from its line."""

@@ -19,6 +19,7 @@ import traitlets
 from claude_nb.asking.asking import fitting
 from claude_nb.asking.conversation import Conversation
 from claude_nb.asking.question import Question
+from claude_nb.characters import clean, wellformed
 from claude_nb.chat.messages import Messages, numbered
 from claude_nb.chat.outputs import NO_WIDGET
 from claude_nb.chat.page import Page
@@ -27,12 +28,12 @@ from claude_nb.chat.transcript import Transcript
 from claude_nb.conversation import restore, saved_notebook
 from claude_nb.cost.models import DEFAULT_MODEL, models_by_use
 from claude_nb.errors import InputError, nearest
-from claude_nb.render.markdown.characters import clean
 from claude_nb.reply import Reply
 from claude_nb.request.request import EFFORTS
 from claude_nb.request.system import System
 from claude_nb.tools.tools import Tools
 from claude_nb.views import background
+from claude_nb.views.terminal import say
 from claude_nb.views.widget import PageWidget, source, style
 
 CHAT_OPTIONS = (
@@ -107,7 +108,7 @@ class Chat(PageWidget):
             options["tools"] = Tools.of(options["tools"])
         self._options = options
         asked_with = {"model": model, "effort": effort or None, "system": system, **options}
-        Question.of("hello", **asked_with)
+        model = Question.of("hello", **asked_with).request.model
         if conversation is None or isinstance(conversation, str):
             names = (name for name in numbered("chat") if name not in Conversation.names())
             conversation = Conversation.named(conversation or next(names))
@@ -159,7 +160,7 @@ class Chat(PageWidget):
         if name is None or name not in found:
             which = f"conversation {name!r}" if name else "chat"
             there = f"It has {', '.join(found)}." if found else "No conversation is saved in it."
-            raise InputError(f"There is no {which} in {clean(str(file))}.", there)
+            raise InputError(f"There is no {which} in {file}.", there)
         for note in notes:
             warnings.warn(clean(f"{file}: {note}"), stacklevel=2)
         shared = Conversation.named(name)
@@ -225,6 +226,10 @@ class Chat(PageWidget):
         count = self.turns
         return f"<Chat {self.conversation.name!r} · {count} {'turn' if count == 1 else 'turns'}>"
 
+    @traitlets.validate("model", "draft")
+    def _wellformed(self, proposal: Any) -> Any:
+        return wellformed(proposal["value"])
+
     @traitlets.validate("effort")
     def _valid_effort(self, proposal: Any) -> Any:
         Question.of("hello", effort=proposal["value"] or None)
@@ -273,7 +278,7 @@ class Chat(PageWidget):
     def _ipython_display_(self) -> None:
         kind = fitting()
         if kind == "terminal":
-            print(f"{self!r}\n{NO_WIDGET}")  # noqa: T201
+            say(f"{self!r}\n{NO_WIDGET}")
             return
         self._page.display(self.bundle(repr(self)) if kind == "live" else None)
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from claude_nb.characters import clean
 from claude_nb.chat.page import Page
 from claude_nb.chat.questions import Questions
 from claude_nb.chat.transcript import Transcript
 from claude_nb.conversation import export
 from claude_nb.errors import ClaudeError, InputError
-from claude_nb.render.markdown.characters import clean
 from claude_nb.request.attachments.attachment import attach as attached
 from claude_nb.request.attachments.variables import BEGUN, variables
 from claude_nb.request.place import shell
@@ -143,11 +143,6 @@ class Messages:
     def on_covered(self, _content: Content) -> None:
         """The page can show the chat over its saved form, which may be put there."""
         self.page.cover()
-
-    def on_saved(self, _content: Content) -> Content:
-        """Answer with the saved form, for a page that was loaded anew."""
-        data, metadata = self.page.saved()
-        return {"data": data, "metadata": metadata}
 
 
 def _picked(content: Content) -> dict[str, str | None]:

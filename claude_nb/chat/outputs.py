@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from claude_nb.characters import clean
 from claude_nb.chat.transcript import At, ChatTurn, Transcript
 from claude_nb.errors import redact
 from claude_nb.render import chat as render
 from claude_nb.render import html, text
-from claude_nb.render.markdown.characters import clean
 from claude_nb.streaming.record import of_several
 
 _BUBBLE = "background:#8888881f;border-radius:8px;margin:22px 0 8px 15%;padding:7px 11px"

@@ -19,6 +19,7 @@ from claude_nb.render import labels
 from claude_nb.views import protocol
 from claude_nb.views.displayed_output import DisplayedOutput
 from claude_nb.views.protocol import Op
+from claude_nb.views.synced_output import SyncedOutput
 
 MAX_OUTPUTS = 8
 """Outputs of one chat that are kept up to date; of one that is displayed more often, the last."""
@@ -46,7 +47,6 @@ class Page:
         self._number = 0
         self._posted: list[tuple[Any, ...]] = []
         self._mark = f"claude-nb-chat-{uuid4().hex}"  # the class of what a page puts the chat over
-        self._version = 0
         self._covered = False
         self._coverable = False
         self._outputs: deque[DisplayedOutput] = deque(maxlen=MAX_OUTPUTS)
@@ -77,7 +77,6 @@ class Page:
             ops = [
                 protocol.turns(0, [_for_page(turn, at) for turn, at in self._shown()]),
                 self._about(),
-                protocol.settled(self._version),
             ]
             live = self._transcript.answering
             if live is not None and (frame := live.whole()):
@@ -93,7 +92,7 @@ class Page:
 
     def display(self, widget: dict[str, Any] | None) -> None:
         """Display the chat in one more output: as this MIME bundle, or for None as it is saved."""
-        output = DisplayedOutput()
+        output = DisplayedOutput() if widget is None else SyncedOutput(placed=False)
         with self._lock:
             self._covered = self._covered or widget is None
             self._coverable = self._coverable or widget is not None
@@ -107,19 +106,16 @@ class Page:
         self.settle()
 
     def settle(self) -> None:
-        """Replace what is saved by the turns as they are now, and send which version that is."""
+        """Replace what is saved by the turns as they are now."""
         with self._lock:
-            self._version += 1
             if self._covered:
                 data, metadata = self.saved()
                 for output in self._outputs:
                     output.show(data, metadata)
-                self.post(protocol.settled(self._version))
 
     def saved(self, *, note: str = "") -> tuple[dict[str, str], dict[str, Any]]:
         """The chat as it is saved, above a note: its MIME bundle and its metadata."""
-        classes = f"{self._mark} claude-nb-v{self._version}" if self._coverable else ""
-        return outputs.saved(self._transcript, classes, note=note)
+        return outputs.saved(self._transcript, self._mark if self._coverable else "", note=note)
 
     def _shown(self) -> list[tuple[ChatTurn, At]]:
         """The turns, noted as sent: only what changes later is sent again."""

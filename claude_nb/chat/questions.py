@@ -10,6 +10,7 @@ from typing import Any
 
 from claude_nb.asking.asking import begin
 from claude_nb.asking.question import Question
+from claude_nb.characters import wellformed
 from claude_nb.chat.page import Page
 from claude_nb.chat.transcript import ChatTurn, LiveTurn, Transcript
 from claude_nb.errors import ClaudeError
@@ -53,7 +54,7 @@ class Questions:
         Raises:
             InputError: It cannot be sent so.
         """
-        here = shell()
+        prompt, here = wellformed(prompt), shell()
         filled = compose(prompt, variables=here.user_ns if here else {}, attached=files)
         after = turn.after if turn is not None else self.transcript.after
         return ChatTurn(prompt, after, filled.blocks, filled.notes, tuple(files))
@@ -96,8 +97,10 @@ class Questions:
             with self.transcript.lock:
                 self.transcript.live = None
                 self.page.show()
-            self.notify()
-            live.ended.set()
+            try:
+                self.notify()
+            finally:
+                live.ended.set()
             raise
 
     def start(self, live: LiveTurn) -> None:
@@ -115,14 +118,22 @@ class Questions:
 
     def _end(self, live: LiveTurn, reply: Reply, bug: Exception | None) -> None:
         """Show and save an answer that has ended and is in the conversation and the ledger."""
-        answer = render.answer(reply, html.Drawn(done=live.frames.rendered))
-        record = saved_output.record(reply, reply.request)
-        with self.transcript.lock:
-            self.reply = reply
-            self.transcript.end(live, answer, record)
-            self.page.show()
-        self.page.settle()
-        if bug is not None:
-            self.page.post(protocol.refused("", f"A part of it could not be shown: {bug}"))
-        self.notify()
-        live.ended.set()
+        try:
+            try:
+                answer = render.answer(reply, html.Drawn(done=live.frames.rendered))
+            except Exception as error:  # noqa: BLE001 - the page tells it, below the text at least
+                answer, bug = render.unrendered(reply), bug or error
+            record = saved_output.record(reply, reply.request)
+            with self.transcript.lock:
+                self.reply = reply
+                self.transcript.end(live, answer, record)
+                self.page.show()
+            self.page.settle()
+            if bug is not None:
+                self.page.post(protocol.refused("", f"A part of it could not be shown: {bug}"))
+        finally:  # whatever it was, the chat must not stay busy for ever
+            with self.transcript.lock:
+                if self.transcript.answering is live:
+                    self.transcript.live = None
+            self.notify()
+            live.ended.set()

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from claude_nb.characters import clean
 from claude_nb.client.connection import Connection
-from claude_nb.client.explain import explain, is_simulator
+from claude_nb.client.explain import explain, is_simulator, json_of, unexpected
 from claude_nb.errors import ClaudeError, InputError, MalformedError, RequestError
 from claude_nb.streaming.block import as_dict
 
@@ -28,6 +29,9 @@ RESULTS_KEPT_DAYS = 29
 
 _PATH = "/v1/messages/batches"
 _COUNTED = ("processing", "succeeded", "errored", "canceled", "expired")
+_BATCH, _LIST = ("a batch", "id", str), ("a list of batches", "data", list)
+"""What an answer is called, the field that it has to have, and the type of that."""
+
 _UPLOAD_TIMEOUT = 600.0
 """Seconds that the server may take to answer, once it has all of a batch."""
 
@@ -120,8 +124,8 @@ async def newest(connection: Connection, limit: int = 20) -> list[Status]:
     Raises:
         ClaudeError: The server did not say.
     """
-    page, simulated = await _ask(connection, "get", f"{_PATH}?limit={limit}")
-    return [_status(item, simulated) for item in as_dict(page).get("data") or ()]
+    page, simulated = await _ask(connection, "get", f"{_PATH}?limit={limit}", _LIST)
+    return [_status(item, simulated) for item in page["data"]]
 
 
 async def results(connection: Connection, batch_id: str) -> AsyncGenerator[bytes, None]:
@@ -144,6 +148,9 @@ async def results(connection: Connection, batch_id: str) -> AsyncGenerator[bytes
             stream_cls=anthropic.AsyncStream[object],  # for its response, which is no event stream
         )
         try:
+            if "html" in stream.response.headers.get("content-type", ""):
+                await stream.response.aread()
+                raise unexpected(stream.response, "the results")
             rest = b""
             async for chunk in stream.response.aiter_bytes():
                 *lines, rest = (rest + chunk).split(b"\n")
@@ -158,14 +165,20 @@ async def results(connection: Connection, batch_id: str) -> AsyncGenerator[bytes
             await stream.close()
 
 
-async def _ask(connection: Connection, verb: str, path: str, **arguments: Any) -> tuple[Any, bool]:
+async def _ask(
+    connection: Connection,
+    verb: str,
+    path: str,
+    wanted: tuple[str, str, type] = _BATCH,
+    **arguments: Any,
+) -> tuple[dict[str, Any], bool]:
     """Send a request; returns the JSON of the answer, and whether it is the simulator's."""
     with _explained(connection):
         import httpx2
 
         client = await asyncio.to_thread(connection.client)
         response = await getattr(client, verb)(path, cast_to=httpx2.Response, **arguments)
-        return response.json(), is_simulator(response.headers)
+        return json_of(response, *wanted), is_simulator(response.headers)
 
 
 class _Body:
@@ -214,7 +227,7 @@ def _status(data: Any, simulated: bool) -> Status:  # noqa: FBT001
     known = {name: counts.get(name) for name in _COUNTED}
     counts = {name: n if isinstance(n, int) and n > 0 else 0 for name, n in known.items()}
     created, archived = _time(found.get("created_at")), found.get("archived_at") is not None
-    return Status(batch_id, state, counts, created, archived=archived, simulated=simulated)
+    return Status(clean(batch_id), state, counts, created, archived=archived, simulated=simulated)
 
 
 def _time(value: Any) -> datetime | None:

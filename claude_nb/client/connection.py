@@ -20,12 +20,14 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from claude_nb.characters import wellformed_json
 from claude_nb.client import fork
 from claude_nb.client.explain import (
     ENTER_KEY,
     NO_KEY,
     detail_of,
     explain,
+    json_of,
     unreadable_credentials,
 )
 from claude_nb.client.network import BASE_URL, LOCAL, check_address, shown, unusable
@@ -365,19 +367,18 @@ async def count_tokens(connection: Connection, params: dict[str, Any]) -> int:
     counting = {name: value for name, value in params.items() if name not in _NOT_COUNTED}
     try:
         client = await asyncio.to_thread(connection.client)
-        counted = (await client.messages.count_tokens(**counting)).input_tokens
+        response = await client.messages.with_raw_response.count_tokens(**counting)
+        found = json_of(response.http_response, "a count of tokens", "input_tokens", int)
     except Exception as error:
         explained = explain(error, connection.advice)
         # The API's own 404 has a type, and is about a model.
         if explained.status not in _NOT_SUPPORTED or getattr(error, "type", None) is not None:
             raise explained from error
-        counted = None
-    if not isinstance(counted, int):
         raise InputError(
             "This server does not count tokens.",
             "So a dry run, max_cost and a budget cannot be kept with it. Nothing was sent.",
-        )
-    return counted
+        ) from None
+    return int(found["input_tokens"])
 
 
 async def list_models(connection: Connection) -> list[dict[str, Any]]:
@@ -395,9 +396,11 @@ async def list_models(connection: Connection) -> list[dict[str, Any]]:
     try:
         client = await asyncio.to_thread(connection.client)
         async with asyncio.timeout(_LIST_TIMEOUT):
+            response = await client.models.with_raw_response.list(limit=1000)
+            json_of(response.http_response, "a list of models", "data", list)
             return [
-                model.to_dict(mode="json", warnings=False)
-                async for model in client.models.list(limit=1000)
+                wellformed_json(model.to_dict(mode="json", warnings=False))
+                async for model in await response.parse()
             ]
     except TimeoutError:
         raise UnreachableError("The server did not list its models in time.") from None

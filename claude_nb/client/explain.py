@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from html import unescape
 from typing import TYPE_CHECKING, Any
 
 from claude_nb import errors
+from claude_nb.characters import brief, wellformed_json
 from claude_nb.client.network import (
     proxy_variable,
     repeated_path,
@@ -21,6 +24,7 @@ from claude_nb.client.network import (
 from claude_nb.errors import ClaudeError, CredentialsError, DroppedError, InputError, MalformedError
 
 if TYPE_CHECKING:
+    import httpx2
     from anthropic import APIStatusError
 
 SERVER = "claude_nb-simulator"
@@ -42,6 +46,11 @@ _TYPE_BY_STATUS = {
 }
 """The error type of a status, for answers of proxies, which have none: documentation, "Errors"."""
 
+_MOST = 100_000
+"""Characters of a page that are read for its words."""
+
+_TAGS = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+
 _ADVICE = {
     "invalid_request_error": "Change what the message names, and ask again.",
     "authentication_error": "Check the key. To enter another one: %claude_nb key; that of a server"
@@ -54,6 +63,10 @@ _ADVICE = {
 
 _LONGEST_WAIT = 366 * 24 * 3600.0
 """Seconds; nobody means more by ``retry-after``."""
+
+
+_KNOWN = ("overloaded_error", "rate_limit_error", *_ADVICE)
+"""The types of errors of which it is known what to do."""
 
 
 def is_simulator(headers: Mapping[str, str]) -> bool:
@@ -140,6 +153,62 @@ def _lost(error: Exception) -> ClaudeError | None:
 def detail_of(error: BaseException) -> str:
     """What an exception says, as the detail of an error."""
     return str(error)[:500] or type(error).__name__
+
+
+def json_of(response: httpx2.Response, wanted: str, field: str, kind: type) -> dict[str, Any]:
+    """The JSON object of a response with status 200 that was read.
+
+    Args:
+        response: The response; a gateway or a login page may have sent it.
+        wanted: What was asked for, for the error.
+        field: What the object has to have.
+        kind: The type of this field.
+
+    Raises:
+        ClaudeError: It is no such object; the error says what came.
+    """
+    try:
+        found = wellformed_json(json.loads(response.content))
+    except (ValueError, RecursionError):
+        found = None
+    if isinstance(found, dict) and isinstance(found.get(field), kind):
+        return found
+    raise unexpected(response, wanted)
+
+
+def unexpected(response: httpx2.Response, wanted: str) -> ClaudeError:
+    """The error for a response with status 200 that is not what was asked for.
+
+    Args:
+        response: The response, which was read.
+        wanted: What was asked for.
+    """
+    import anthropic
+
+    text, kind = response.text, response.headers.get("content-type", "").partition(";")[0]
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        body = None
+    error = body.get("error") if isinstance(body, dict) else None
+    if isinstance(error, dict) and error.get("type") in _KNOWN:
+        return explain(anthropic.APIStatusError("", response=response, body=body))
+    if "html" in kind or text.lstrip()[:1] == "<":
+        came, words = "a web page", unescape(_TAGS.sub(" ", text))
+    elif not text.strip():
+        came, words = "nothing", ""
+    else:
+        came = "an error" if error else "something else"
+        words = _server_message(body) or text
+    words = " ".join(words[:_MOST].split())
+    url = response.url
+    return MalformedError(
+        f"{url.copy_with(userinfo=b'', query=None)} sent {came} instead of {wanted}.",
+        "Check that this is the address of a Messages API; a proxy or a gateway may want you to"
+        " sign in first.",
+        detail=f"It says: {brief(words)}" if words else "",
+        request_id=response.headers.get("request-id"),
+    )
 
 
 def _status_error(error: APIStatusError) -> ClaudeError:

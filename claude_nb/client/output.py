@@ -9,6 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 from types import UnionType
 from typing import Any
 
+from claude_nb.characters import wellformed_escapes
 from claude_nb.client.connection import output_schema
 from claude_nb.errors import InputError, redact
 from claude_nb.request.attachments.attachment import describe_error
@@ -77,7 +78,7 @@ class Output:
             InputError: The text does not fit; the error says why.
         """
         try:
-            return self.decode(text)
+            return self.decode(wellformed_escapes(text))
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a validator is the user's own code

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+import re
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from claude_nb.client.connection import CONNECT_TIMEOUT, Connection
-from claude_nb.client.explain import explain, is_simulator
-from claude_nb.errors import DroppedError, MalformedError
+from claude_nb.client.explain import explain, is_simulator, json_of
+from claude_nb.errors import DroppedError
 from claude_nb.request.request import Request
 from claude_nb.streaming.events import RequestSent, ResponseStarted
 
 if TYPE_CHECKING:
-    from anthropic import AsyncAnthropic
+    import httpx2
+    from anthropic import AsyncAnthropic, AsyncStream
 
 
 _LINGER = 1.0
@@ -28,6 +30,9 @@ for 128,000 tokens, ten minutes at most (``_calculate_nonstreaming_timeout``).""
 
 _WHOLE_TIMEOUT = 600.0
 """Seconds that a message may take which comes as a whole: the SDK's own limit."""
+
+_LIKE_A_STREAM = re.compile(rb"\s*(?:event|data):")
+"""How the body of a stream begins."""
 
 _ENDS = ("stop_reason", "stop_sequence", "stop_details", "container")
 
@@ -115,10 +120,49 @@ async def _streamed(connection: Connection, params: dict[str, Any]) -> AsyncGene
     from anthropic import AsyncStream
 
     response = await client.messages.with_raw_response.create(**params, stream=True)
-    stream = await response.parse(to=AsyncStream[object])
+    headers = response.headers
+    yield ResponseStarted(headers.get("request-id"), is_simulator(headers))
+    if _is_stream(headers):
+        stream = await response.parse(to=AsyncStream[object])
+        events = _of_stream(stream)
+    else:
+        await response.read()
+        events = _of_body(client, response.http_response)
+    async with aclosing(events):
+        async for event in events:
+            yield event
+
+
+async def _whole(connection: Connection, params: dict[str, Any]) -> AsyncGenerator[Any, None]:
+    """Send a request whose message comes at once, and yield it as ``_streamed`` would."""
+    client = await _client(connection)
+    timeout: dict[str, Any] = {}
+    if connection.own_client is None:  # whose time-outs are its owner's
+        import httpx2
+
+        timeout = {"timeout": httpx2.Timeout(_WHOLE_TIMEOUT, connect=CONNECT_TIMEOUT)}
+    response = await client.messages.with_raw_response.create(**params, **timeout)
+    headers = response.headers
+    yield ResponseStarted(headers.get("request-id"), is_simulator(headers))
+    async with aclosing(_of_body(client, response.http_response)) as events:
+        async for event in events:
+            yield event
+
+
+def _is_stream(headers: Mapping[str, str]) -> bool:
+    """Whether a response is a stream; some servers do not say what they send.
+
+    The streams of Amazon Bedrock are ``application/vnd.amazon.eventstream``.
+    """
+    kind = headers.get("content-type", "").partition(";")[0]
+    if not kind.strip():
+        return "content-length" not in headers
+    return "eventstream" in kind.lower().replace("-", "")
+
+
+async def _of_stream(stream: AsyncStream[object]) -> AsyncGenerator[dict[str, Any], None]:
+    """The events of a stream, until ``message_stop``."""
     try:
-        headers = response.headers
-        yield ResponseStarted(headers.get("request-id"), is_simulator(headers))
         empty, complete = True, False
         while not complete:
             try:
@@ -142,19 +186,30 @@ async def _streamed(connection: Connection, params: dict[str, Any]) -> AsyncGene
         await stream.close()
 
 
-async def _whole(connection: Connection, params: dict[str, Any]) -> AsyncGenerator[Any, None]:
-    """Send a request whose message comes at once, and yield it as ``_streamed`` would."""
-    client = await _client(connection)
-    timeout: dict[str, Any] = {}
-    if connection.own_client is None:  # whose time-outs are its owner's
-        import httpx2
+async def _of_body(
+    client: AsyncAnthropic, response: httpx2.Response
+) -> AsyncGenerator[dict[str, Any], None]:
+    """The events of a body that came as a whole: a message, or a stream that is called otherwise.
 
-        timeout = {"timeout": httpx2.Timeout(_WHOLE_TIMEOUT, connect=CONNECT_TIMEOUT)}
-    response = await client.messages.with_raw_response.create(**params, **timeout)
-    headers = response.headers
-    yield ResponseStarted(headers.get("request-id"), is_simulator(headers))
-    for event in _as_events(await response.parse(to=object)):
-        yield event
+    Raises:
+        ClaudeError: It is neither; the error says what came.
+    """
+    if _LIKE_A_STREAM.match(response.content):
+        from anthropic import AsyncStream
+
+        stream = AsyncStream[object](cast_to=object, response=response, client=client)
+        async with aclosing(_of_stream(stream)) as events:
+            async for event in events:
+                yield event
+        return
+    message = json_of(response, "a reply", "content", list)
+    yield {"type": "message_start", "message": message | {"content": []}}
+    for index, block in enumerate(message["content"]):
+        yield {"type": "content_block_start", "index": index, "content_block": block}
+        yield {"type": "content_block_stop", "index": index}
+    delta = {name: message.get(name) for name in _ENDS}
+    yield {"type": "message_delta", "delta": delta, "usage": message.get("usage")}
+    yield {"type": "message_stop"}
 
 
 async def _client(connection: Connection) -> AsyncAnthropic:
@@ -164,24 +219,3 @@ async def _client(connection: Connection) -> AsyncAnthropic:
     stop this stream nor take in what comes for others.
     """
     return await asyncio.to_thread(connection.client)
-
-
-def _as_events(message: Any) -> Iterator[dict[str, Any]]:
-    """A whole message as the events of a stream, whose blocks come complete.
-
-    Raises:
-        MalformedError: It is no message.
-    """
-    content = message.get("content") if isinstance(message, dict) else None
-    if not isinstance(content, list):
-        raise MalformedError(
-            "The server's answer is not a message.",
-            "If a gateway or proxy stands between, it may have changed the answer.",
-        )
-    yield {"type": "message_start", "message": message | {"content": []}}
-    for index, block in enumerate(content):
-        yield {"type": "content_block_start", "index": index, "content_block": block}
-        yield {"type": "content_block_stop", "index": index}
-    delta = {name: message.get(name) for name in _ENDS}
-    yield {"type": "message_delta", "delta": delta, "usage": message.get("usage")}
-    yield {"type": "message_stop"}

@@ -12,11 +12,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from claude_nb.characters import clean, in_code
 from claude_nb.conversation.history import NOTEBOOK, Exchange, History
 from claude_nb.errors import InputError, redact
 from claude_nb.render.code import code_blocks
 from claude_nb.render.markdown import markdown
-from claude_nb.render.markdown.characters import clean, in_code
 from claude_nb.render.text import closed, harmless
 from claude_nb.request import files
 from claude_nb.streaming.block import as_dict

@@ -8,7 +8,6 @@ from collections import deque
 from claude_nb.conversation.export import attached
 from claude_nb.conversation.history import Exchange, History, first_words, label
 from claude_nb.render import labels
-from claude_nb.render.markdown.characters import clean
 
 MAX_INDENT = 20
 """How far to the right an exchange is shown at most."""
@@ -44,8 +43,8 @@ def tree(history: History) -> str:
         here = "  ← here" if exchange is history.head else ""
         indent = "  " * min(depth, MAX_INDENT)
         along = "".join(f" [{item}]" for item in attached(exchange))
-        asked = clean(first_words(exchange.prompt, 40))
-        answer = clean(first_words(_MARKS.sub("", exchange.text), 28))
+        asked = first_words(exchange.prompt, 40)
+        answer = first_words(_MARKS.sub("", exchange.text), 28)
         lines.append(f"{indent}{mark} {numbers[exchange]}  {where}{asked}{along} → {answer}{here}")
         follow = _order(following[exchange], branch)
         # The last one goes on below its parent; those before it were left, and stand aside.

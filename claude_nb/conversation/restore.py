@@ -15,7 +15,6 @@ from uuid import uuid4
 from claude_nb.conversation.history import Exchange, History, first_words
 from claude_nb.conversation.saved_notebook import Record, SavedNotebook
 from claude_nb.errors import InputError
-from claude_nb.render.markdown.characters import clean
 from claude_nb.request.attachments.attachment import attach
 from claude_nb.request.place import Place
 from claude_nb.streaming.record import TurnRecord, checked_text
@@ -208,7 +207,7 @@ def _tree(name: str, turns: list[_SavedTurn], notes: list[str]) -> SavedConversa
 
 
 def _quote(turn: _SavedTurn) -> str:
-    return f"“{clean(first_words(turn.exchange.prompt, 24))}”"
+    return f"“{first_words(turn.exchange.prompt, 24)}”"
 
 
 def _block(value: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from claude_nb.characters import wellformed_json
 from claude_nb.errors import InputError
 from claude_nb.request import files
 from claude_nb.request.place import shell
@@ -174,7 +175,7 @@ def _records(cell: dict[str, Any], chats: list[str]) -> Iterator[Any]:
         metadata = part.get("metadata") if isinstance(part, dict) else None
         if not isinstance(metadata, dict) or "claude_nb" not in metadata:
             continue
-        record = metadata["claude_nb"]
+        record = wellformed_json(metadata["claude_nb"])
         replies = record.get("replies") if isinstance(record, dict) else None
         if not isinstance(replies, list):
             yield record

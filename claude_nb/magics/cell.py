@@ -23,6 +23,7 @@ from claude_nb.render.code import code_for_cell
 from claude_nb.render.table import Table
 from claude_nb.reply import Reply
 from claude_nb.tools.tools import Tools
+from claude_nb.views.terminal import say
 
 _OF_TOOLS = ("eager", "confirm", "tool_timeout", "max_turns")
 """Options for how tools are called."""
@@ -75,7 +76,7 @@ def run(
     if name:
         shell.user_ns[name] = reply
     if insert:
-        print(context.insert(shell, code_for_cell(reply.code_blocks)))  # noqa: T201
+        say(context.insert(shell, code_for_cell(reply.code_blocks)))
     return reply if cell is None else None
 
 
@@ -85,7 +86,7 @@ def _ask(question: Question, asked: Sequence[Variant], *, background: bool) -> A
     else:
         reply = (jobs.start if background else answer)(question)
     if background and fitting() in ("sparing", "terminal"):
-        print("Written in the background; %claude_nb jobs wait shows it.")  # noqa: T201
+        say("Written in the background; %claude_nb jobs wait shows it.")
     return reply
 
 

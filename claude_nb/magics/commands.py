@@ -17,23 +17,23 @@ from claude_nb import __version__
 from claude_nb.asking import asking, jobs
 from claude_nb.asking.conversation import Conversation
 from claude_nb.batches.batch import recent
+from claude_nb.characters import clean
 from claude_nb.client.connection import Connection, list_models
 from claude_nb.client.engine import call
 from claude_nb.client.network import check_address, without_api_path
 from claude_nb.conversation import export, outline, restore, saved_notebook
 from claude_nb.conversation.history import NOTEBOOK, Exchange, History, first_words
 from claude_nb.conversation.restore import SavedConversation
-from claude_nb.errors import ClaudeError, InputError, StoppedError, nearest, redact
+from claude_nb.errors import ClaudeError, InputError, StoppedError, nearest
 from claude_nb.magics import options, reports
 from claude_nb.magics.manual import Manual, typed_option
 from claude_nb.magics.options import Option, Value
 from claude_nb.recording.matching import PARTS
 from claude_nb.recording.replay import Recorder, RecordingStore
 from claude_nb.render import labels
-from claude_nb.render.markdown.characters import clean
 from claude_nb.session.budget import Budget
 from claude_nb.simulator.faults import fault
-from claude_nb.views.terminal import TerminalView
+from claude_nb.views.terminal import TerminalView, say
 
 MAX_NOTES = 20
 """How many notes on a notebook are shown."""
@@ -122,12 +122,12 @@ def _rows(name: str) -> list[tuple[str, str]]:
 
 def _status(*, default_model: str) -> None:
     asked = asking.session.model or default_model
-    print(f"claude_nb {__version__} · model {asked}", end=" · ")  # noqa: T201
+    say(f"claude_nb {__version__} · model {asked}", end=" · ")
     _print_key()
 
 
 def _print_key() -> None:
-    print(asking.session.describe_key())  # noqa: T201
+    say(asking.session.describe_key())
 
 
 def _key(*words: str) -> None:
@@ -162,7 +162,7 @@ def _connect(url: str, *, key_env: str = "", model: str = "") -> None:
         asking.session.connect(connection, model=model)
     _print_key()
     if url != "off" and not model:
-        print(_choose_model())  # noqa: T201
+        say(_choose_model())
 
 
 def _address(url: str) -> str:
@@ -183,7 +183,7 @@ def _choose_model() -> str:
         listed = call(list_models(asking.session.connection()))
     except ClaudeError as error:
         return f"No list of models: {error.what} To name one: %claude_nb connect URL --model ID"
-    names = [clean(redact(str(model.get("id")))) for model in listed]
+    names = [str(model.get("id")) for model in listed]
     if len(names) == 1:
         asking.session.choose_model(names[0])
         return f"Cells ask {names[0]}, the only model that it has."
@@ -195,7 +195,7 @@ def _simulate(state: str = "on", *faults: str, speed: float = 1.0, seed: int = 0
     if state == "next":
         found = [fault(name) for name in faults or ("",)]
         asking.session.simulate_next(*(one.reply for one in found))
-        print("\n".join(f"Next: {one.does}." for one in found))  # noqa: T201
+        say("\n".join(f"Next: {one.does}." for one in found))
         return
     if state not in ("on", "off") or faults:
         raise _misused("simulate")
@@ -234,11 +234,11 @@ def _record(folder: str = "", *, without: tuple[str, ...] = ()) -> None:
     elif folder:
         session.recorder = Recorder(folder, without)
     if session.recorder is None:
-        print("Replies are not recorded.")  # noqa: T201
+        say("Replies are not recorded.")
         return
     left_out = " and ".join(session.recorder.without)
     where = f"{session.recorder.folder}{left_out and f', without {left_out}'}"
-    print(f"Each reply is recorded in {where}.")  # noqa: T201
+    say(f"Each reply is recorded in {where}.")
 
 
 def _replay(folder: str = "", *, speed: float = 1.0) -> None:
@@ -249,13 +249,13 @@ def _replay(folder: str = "", *, speed: float = 1.0) -> None:
     elif folder:
         session.library, notes = RecordingStore.of(folder, speed=speed)
         for note in notes:
-            print(f"Note: {clean(note)}")  # noqa: T201
+            say(f"Note: {note}")
     if session.library is None:
-        print("Nothing is replayed: questions are sent.")  # noqa: T201
+        say("Nothing is replayed: questions are sent.")
         return
     count = len(session.library.requests)
     recorded = f"{count:,} recorded request{'s' if count != 1 else ''}"
-    print(f"Replaying {recorded} from {session.library.name}; nothing is sent.")  # noqa: T201
+    say(f"Replaying {recorded} from {session.library.name}; nothing is sent.")
 
 
 def _show() -> None:
@@ -277,10 +277,10 @@ def _budget(limit: str = "") -> None:
         asking.session.budget = Budget(usd, asking.session.ledger.spent)
     budget = asking.session.budget
     if budget is None:
-        print("No budget set.")  # noqa: T201
+        say("No budget set.")
         return
     left = labels.money(max(0.0, budget.limit - budget.spent))
-    print(f"budget: {labels.money(budget.limit)} · {left} left")  # noqa: T201
+    say(f"budget: {labels.money(budget.limit)} · {left} left")
 
 
 def _jobs(command: str = "", which: str = "") -> object:
@@ -291,7 +291,7 @@ def _jobs(command: str = "", which: str = "") -> object:
         chosen = jobs.jobs.chosen(which)
         for job in chosen:
             job.reply.stop()
-        print(f"Stopped: {', '.join(str(job.number) for job in chosen) or 'none was running'}.")  # noqa: T201
+        say(f"Stopped: {', '.join(str(job.number) for job in chosen) or 'none was running'}.")
         return None
     if command != "wait" or which:
         raise _misused("jobs")
@@ -308,18 +308,18 @@ def _jobs(command: str = "", which: str = "") -> object:
             TerminalView(f"{job.number} · {first_words(job.prompt, 60)}").settle(job.reply)
         else:
             asking.make_view(kind, job.reply).settle(job.reply)
-    print(jobs.summary(ended) if ended else "No reply is being written in the background.")  # noqa: T201
+    say(jobs.summary(ended) if ended else "No reply is being written in the background.")
     return None
 
 
 def _history(*, conversation: str = "") -> None:
-    print(outline.tree(_named(conversation)))  # noqa: T201
+    say(outline.tree(_named(conversation)))
 
 
 def _new(*, conversation: str = "") -> None:
     history = _named(conversation)
     history.new()
-    print(f"{history.name}: the next question begins anew.")  # noqa: T201
+    say(f"{history.name}: the next question begins anew.")
 
 
 def _undo(turns: str = "1", *, conversation: str = "") -> None:
@@ -328,7 +328,7 @@ def _undo(turns: str = "1", *, conversation: str = "") -> None:
     history = _named(conversation)
     first, *others = history.undo(int(turns))
     more = f" and the {labels.counted(len(others), 'turn')} after it" if others else ""
-    print(f"{history.name}: removed {_quoted(first)}{more}. {_goes_on(history)}")  # noqa: T201
+    say(f"{history.name}: removed {_quoted(first)}{more}. {_goes_on(history)}")
 
 
 def _fork(number: str, *, conversation: str = "") -> None:
@@ -336,26 +336,26 @@ def _fork(number: str, *, conversation: str = "") -> None:
         raise _misused("fork")
     history = _named(conversation)
     history.fork(int(number))
-    print(f"{history.name}: {_goes_on(history)}")  # noqa: T201
+    say(f"{history.name}: {_goes_on(history)}")
 
 
 def _restore(*words: str) -> None:
     path = Path(" ".join(words)) if words else saved_notebook.current_path()
     found, notes = restore.conversations(saved_notebook.load(path))
     saved = datetime.fromtimestamp(path.expanduser().stat().st_mtime).astimezone()
-    print(f"{clean(str(path))}, as it was saved on {saved:%Y-%m-%d at %H:%M:%S}:")  # noqa: T201
+    say(f"{path}, as it was saved on {saved:%Y-%m-%d at %H:%M:%S}:")
     if not found:
         advice = f"{saved_notebook.SAVE_FIRST}, and run this again."
-        print(f"No conversation is saved in it. {advice}")  # noqa: T201
+        say(f"No conversation is saved in it. {advice}")
     for one in found:
         conversation = Conversation.named(one.name)
         added = conversation.add(one.exchanges, one.head)
-        print(outline.tree(conversation))  # noqa: T201
-        print(_added(conversation, one, added))  # noqa: T201
+        say(outline.tree(conversation))
+        say(_added(conversation, one, added))
     for note in notes[:MAX_NOTES]:
-        print(f"Note: {clean(note)}.")  # noqa: T201
+        say(f"Note: {note}.")
     if len(notes) > MAX_NOTES:
-        print(f"Note: {len(notes) - MAX_NOTES} more like these.")  # noqa: T201
+        say(f"Note: {len(notes) - MAX_NOTES} more like these.")
 
 
 def _added(conversation: Conversation, saved: SavedConversation, added: int) -> str:
@@ -376,7 +376,7 @@ def _export(to: str, *, conversation: str = "", overwrite: bool = False) -> None
     path = Path(to)
     write = export.FORMS.get(path.suffix.lower())
     if write is None:
-        ending = path.suffix or f"a file without an ending ({clean(to)})"
+        ending = path.suffix or f"a file without an ending ({to})"
         forms = ", ".join(export.FORMS)
         raise InputError(f"There is no export to {ending}.", f"It is one of {forms}.")
     history = _named(conversation)
@@ -384,7 +384,7 @@ def _export(to: str, *, conversation: str = "", overwrite: bool = False) -> None
     how = f"%claude_nb export {_typed(to)}{named} --overwrite"
     export.save(path, write(history), overwrite=overwrite, how=how)
     count = len(history.branch)
-    print(f"{history.name}: {count} turn{'s are' if count > 1 else ' is'} in {path}.")  # noqa: T201
+    say(f"{history.name}: {count} turn{'s are' if count > 1 else ' is'} in {path}.")
 
 
 def _typed(word: str) -> str:

@@ -25,8 +25,8 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from claude_nb.asking.asking import last
 from claude_nb.asking.conversation import Conversation
+from claude_nb.characters import clean
 from claude_nb.errors import ClaudeError, InputError, redact
-from claude_nb.render.markdown.characters import clean
 from claude_nb.reply import Reply
 
 BUDGET = 60_000

@@ -9,10 +9,9 @@ from typing import Any
 from claude_nb.client.connection import list_models
 from claude_nb.client.engine import call
 from claude_nb.cost.models import DEFAULT_MODEL, ModelFacts, as_of, facts, models_by_use, own_prices
-from claude_nb.errors import ClaudeError, InputError, nearest, redact
+from claude_nb.errors import ClaudeError, InputError, nearest
 from claude_nb.render import labels
 from claude_nb.render.chart import Chart
-from claude_nb.render.markdown.characters import clean
 from claude_nb.render.table import Table
 from claude_nb.render.usage import IN_SUMS, sums
 from claude_nb.request.request import EFFORTS
@@ -100,8 +99,8 @@ def _name(entry: Entry, by: str) -> str:
     if by == "cell":
         return f"[{entry.execution}]" if entry.execution else "outside a notebook"
     if by == "conversation":
-        return clean(entry.conversation) or "no conversation"
-    return clean(redact(entry.model))
+        return entry.conversation or "no conversation"
+    return entry.model
 
 
 def _used(name: str, entries: Sequence[Entry]) -> tuple[str, ...]:
@@ -111,7 +110,7 @@ def _used(name: str, entries: Sequence[Entry]) -> tuple[str, ...]:
 
 def _usage_note(entries: Iterable[Entry]) -> str:
     path, _ = own_prices()
-    notes = [f"Prices as of {as_of()}" + (f", and from {clean(path)}." if path else ".")]
+    notes = [f"Prices as of {as_of()}" + (f", and from {path}." if path else ".")]
     if any(entry.simulated for entry in entries):
         notes.append("Simulated: what real requests of that length would have cost.")
     if any(entry.cost is None for entry in entries):
@@ -177,7 +176,7 @@ def _prices(
     """A row for each size of prompt."""
     model = facts(model_id)
     tiers = model.prices if model else ()
-    name, offered = clean(redact(model_id)), _offered(listed.get(model_id))
+    name, offered = model_id, _offered(listed.get(model_id))
     discount = model.batch_discount if model else None
     batch = labels.UNKNOWN if discount is None else f"−{discount * 100:g} %"
     read = (model.read if model else None) or "–"
@@ -209,7 +208,7 @@ def _offered(info: dict[str, Any] | None) -> str:
     if info is None:
         return "not listed"
     until = str(info.get("retires_at") or "")[:10]
-    return clean(str(info.get("lifecycle") or "yes")) + (f", until {clean(until)}" if until else "")
+    return str(info.get("lifecycle") or "yes") + (f", until {until}" if until else "")
 
 
 def _price_note(ids: Sequence[str], listed: str) -> str:
@@ -222,7 +221,7 @@ def _price_note(ids: Sequence[str], listed: str) -> str:
     most = max(sources, key=lambda source: len(sources[source]), default="")
     for source in sorted(sources, key=lambda source: source != most):
         priced = ", ".join(model.id for model in sources[source]) if source != most else "Prices"
-        lines.append(f"{priced}: {clean(source)}.")
+        lines.append(f"{priced}: {source}.")
     return "\n".join(lines)
 
 
@@ -238,7 +237,7 @@ def _limits(model_id: str, info: dict[str, Any]) -> tuple[str, ...]:
     window = _count(info, "max_input_tokens") or (model.context_window if model else None)
     output = _count(info, "max_tokens") or (model.max_output_tokens if model else None)
     return (
-        clean(redact(model_id)),
+        model_id,
         labels.count(window),
         labels.count(output),
         labels.count(model.cache_minimum_tokens if model else None),
@@ -257,7 +256,7 @@ def _range(levels: Sequence[str]) -> str:
 
 def _supported(can: dict[str, Any]) -> list[str]:
     """The names of what is supported, in an object of the API's ``CapabilitySupport``."""
-    return [clean(name) for name in can if _part(can, name).get("supported") is True]
+    return [name for name in can if _part(can, name).get("supported") is True]
 
 
 def _part(value: dict[str, Any], name: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import fields
 from typing import Any
 
 from claude_nb import errors
+from claude_nb.characters import wellformed_json
 from claude_nb.errors import ClaudeError, InputError
 from claude_nb.recording.matching import canonical, is_thinking, short, without_parts
 from claude_nb.streaming.events import RequestSent, ToolRan
@@ -80,7 +81,7 @@ class Lines:
             if not isinstance(item["wire"], dict):
                 raise InputError(f"{where} is no event of the Messages API.")
             return item["wire"]
-        event = item.get("event")
+        event = wellformed_json(item.get("event"))
         kind = OWN.get(str(event.get("type"))) if isinstance(event, dict) else None
         if kind is None or not isinstance(event, dict):
             raise InputError(f"{where} is no event of a recording.")
@@ -107,13 +108,8 @@ def _blank(part: Any) -> dict[str, Any]:
 
 
 def to_line(value: Any) -> str:
-    """One line of JSON, readable where it can be encoded."""
-    line = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
-    try:
-        line.encode()
-    except UnicodeEncodeError:  # half a character: JSON can escape it, UTF-8 cannot hold it
-        line = json.dumps(value, sort_keys=True, default=str)
-    return line
+    """One line of JSON."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
 
 
 def _error_from_dict(data: Any) -> ClaudeError:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from claude_nb import __version__
+from claude_nb.characters import wellformed_json
 from claude_nb.cost.models import DEFAULT_MODEL
 from claude_nb.errors import ClaudeError, InputError, MalformedError
 from claude_nb.recording.lines import CHECKS, Lines, to_line
@@ -21,7 +22,7 @@ from claude_nb.recording.matching import canonical, checked_parts
 from claude_nb.reply import Reply
 from claude_nb.request import files
 from claude_nb.request.request import Request
-from claude_nb.streaming.events import Failed, RequestSent, StreamEvent
+from claude_nb.streaming.events import EventLog, Failed, RequestSent, StreamEvent
 from claude_nb.streaming.progress import Outcome
 
 VERSION = 1
@@ -98,7 +99,7 @@ class Recording:
         lines = _read(path)
         head = _head(path, lines[0])
         read = Lines(tuple(map(str, head["left_out"])), head["request"])
-        found: list[StreamEvent] = []
+        found = EventLog()
         attempt, cut = 0, False
         for number, line in enumerate(lines[1:], 2):
             where = f"{path}, line {number}"
@@ -114,7 +115,7 @@ class Recording:
                 raise InputError(f"{where} has no time: it is not an event of a recording.")
             data = read.read(item, where)
             attempt += isinstance(data, RequestSent)
-            found.append(StreamEvent(len(found), float(at), attempt, data))
+            found.record(float(at), attempt, data)
         count = head.get("events")
         cut = cut or (isinstance(count, int) and len(found) < count)
         return cls(head["request"], tuple(found), read.parts, path, cut)
@@ -197,7 +198,7 @@ def _read(path: Path) -> list[str]:
 
 def _head(path: Path, line: str) -> dict[str, Any]:
     try:
-        head = json.loads(line)
+        head = wellformed_json(json.loads(line))
     except (ValueError, RecursionError):
         head = None
     if not isinstance(head, dict) or head.get("kind") != _KIND:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from claude_nb.characters import brief, clean
 from claude_nb.cost.usage import Usage
 from claude_nb.errors import redact
 from claude_nb.render import colours, labels
 from claude_nb.render.html import QUIET, notes, pane, root, status_line, text
-from claude_nb.render.markdown.characters import brief, clean
 from claude_nb.render.table import Table
 from claude_nb.render.usage import IN_SUMS, sums
 from claude_nb.streaming.progress import Outcome

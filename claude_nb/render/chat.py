@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 
+from claude_nb.characters import MAX_BLOCK_CHARACTERS, clean
 from claude_nb.errors import redact
 from claude_nb.render import html, labels, text
-from claude_nb.render.markdown.characters import MAX_BLOCK_CHARACTERS, clean
+from claude_nb.render.markdown.inline import fenced
 from claude_nb.render.markdown.markdown import to_html
 from claude_nb.streaming.progress import Progress
 
@@ -64,6 +65,19 @@ def answer(progress: Progress, drawn: html.Drawn = html.NOTHING) -> Answer:
         line=_tokens(progress),
         markdown=text.markdown(progress),
         plain=text.plain(progress),
+        source=redact(progress.text),
+        cost=progress.cost,
+        simulated=progress.simulated,
+    )
+
+
+def unrendered(progress: Progress) -> Answer:
+    """The text of a reply of which the rendering has failed, in all forms."""
+    plain = clean(redact(progress.text), prose=True)
+    return Answer(
+        html=f'<pre style="white-space:pre-wrap">{escape(plain)}</pre>',
+        markdown=fenced(plain, ""),
+        plain=plain,
         source=redact(progress.text),
         cost=progress.cost,
         simulated=progress.simulated,

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from claude_nb.characters import clean
 from claude_nb.errors import redact
 from claude_nb.render.markdown.inline import QUIET, host, link, markdown, markdown_link, text
 from claude_nb.render.partial_json import write
@@ -109,7 +110,10 @@ class Sources:
 
     def record(self) -> list[dict[str, str]]:
         """The list of sources for a machine to read."""
-        return [{"title": redact(source.title), "url": redact(source.url)} for source in self]
+        return [
+            {"title": clean(redact(source.title)), "url": clean(redact(source.url))}
+            for source in self
+        ]
 
 
 def _item(source: Source) -> str:

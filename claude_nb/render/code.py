@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from claude_nb.characters import clean, in_code
 from claude_nb.render.markdown import markdown
-from claude_nb.render.markdown.characters import clean, in_code
 
 _PYTHON = frozenset({"", "python", "python3", "py", "ipython", "ipython3"})
 

@@ -12,12 +12,12 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
+from claude_nb.characters import MAX_BLOCK_CHARACTERS
 from claude_nb.cost.models import facts
 from claude_nb.cost.usage import add
 from claude_nb.errors import redact
 from claude_nb.render import caching, colours, labels, partial_json, results, table, tool_results
 from claude_nb.render.citations import Sources
-from claude_nb.render.markdown.characters import MAX_BLOCK_CHARACTERS
 from claude_nb.render.markdown.inline import QUIET as QUIET  # noqa: PLC0414 - shared from here
 from claude_nb.render.markdown.inline import text as text  # noqa: PLC0414 - and this
 from claude_nb.render.markdown.markdown import ROOT_CLASSES, rendered, saved, to_blocks, to_html

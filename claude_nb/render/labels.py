@@ -7,9 +7,9 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 
+from claude_nb.characters import brief
 from claude_nb.errors import RateLimitError
 from claude_nb.render import partial_json
-from claude_nb.render.markdown.characters import brief
 from claude_nb.streaming.block import TOOL_CALLS, Block, Break
 from claude_nb.streaming.events import ToolAsked, ToolRan, ToolStarted
 from claude_nb.streaming.message import Message

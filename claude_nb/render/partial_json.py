@@ -15,8 +15,8 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from claude_nb.characters import clean
 from claude_nb.errors import redact
-from claude_nb.render.markdown.characters import clean
 from claude_nb.render.markdown.code_box import CODE_END, code_open
 
 _RUN = re.compile(r'[^"\\]+')

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any, NamedTuple, TypeVar
 
+from claude_nb.characters import MAX_BLOCK_CHARACTERS, clean
 from claude_nb.errors import redact
 from claude_nb.render.labels import count, counted, megabytes, more_characters
-from claude_nb.render.markdown.characters import MAX_BLOCK_CHARACTERS, clean
 from claude_nb.render.markdown.code_box import code_box
 from claude_nb.render.markdown.inline import (
     QUIET,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
+from claude_nb.characters import clean
 from claude_nb.cost.models import as_of
+from claude_nb.errors import redact
 from claude_nb.render import caching, html, text
 from claude_nb.render.citations import Sources
 from claude_nb.request.request import Request
@@ -25,6 +29,23 @@ def mimebundle(progress: Progress, drawn: html.Drawn = html.NOTHING) -> dict[str
         "text/markdown": text.markdown(progress),
         "text/plain": text.plain(progress),
     }
+
+
+@contextmanager
+def shown(
+    show: Callable[[dict[str, str], dict[str, Any]], object], progress: Progress
+) -> Iterator[None]:
+    """Where rendering a reply fails, show its text at least, and raise what failed.
+
+    Args:
+        show: Shows a MIME bundle with its metadata.
+        progress: The reply.
+    """
+    try:
+        yield
+    except Exception:
+        show({"text/plain": clean(redact(progress.text), prose=True)}, {})
+        raise
 
 
 def metadata(progress: Progress, request: Request | None = None) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from claude_nb.errors import InputError
+from claude_nb.characters import clean
+from claude_nb.errors import InputError, redact
 from claude_nb.render.markdown.inline import QUIET, text
 
 _CELL = "padding:2px 16px 2px 0;white-space:nowrap"
@@ -37,7 +38,7 @@ class Table:
         return f"{to_html([self.heads, *self.rows], styles)}{note}"
 
     def __repr__(self) -> str:
-        lines = [self.heads, *self.rows]
+        lines = [[clean(redact(cell)) for cell in cells] for cells in (self.heads, *self.rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         shown = [
             "  ".join(
@@ -46,7 +47,7 @@ class Table:
             ).rstrip()
             for cells in lines
         ]
-        return "\n".join([*shown, *([self.note] if self.note else [])])
+        return "\n".join([*shown, *([clean(redact(self.note))] if self.note else [])])
 
 
 def to_html(

@@ -10,11 +10,11 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
+from claude_nb.characters import MAX_BLOCK_CHARACTERS, brief, clean, in_code
 from claude_nb.errors import redact
 from claude_nb.render import caching, labels, results, tool_results
 from claude_nb.render.citations import Sources
 from claude_nb.render.markdown import host_math
-from claude_nb.render.markdown.characters import MAX_BLOCK_CHARACTERS, brief, clean, in_code
 from claude_nb.render.markdown.inline import fenced, plain_text
 from claude_nb.render.markdown.markdown import INLINE_LIMIT, open_fence, top_level, with_marks
 from claude_nb.render.text_runs import marked, raw, text_runs

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from claude_nb.characters import MAX_BLOCK_CHARACTERS, Cleaner
 from claude_nb.errors import Redactor
 from claude_nb.render.markdown import citation_marks
-from claude_nb.render.markdown.characters import MAX_BLOCK_CHARACTERS, Cleaner
 from claude_nb.streaming.block import Block, Break
 from claude_nb.streaming.progress import Progress
 

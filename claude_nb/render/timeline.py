@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 
+from claude_nb.characters import clean
 from claude_nb.render import colours, labels
 from claude_nb.render.html import QUIET, badge, pane, text
 from claude_nb.render.markdown.markdown import ROOT_CLASSES
@@ -176,7 +177,7 @@ class Timeline:
         """The name of a lane: its block's type, the tool's name, and which request it came with."""
         lane = self.lanes[number]
         parts = [lane.kind, lane.name] if lane.name else [lane.kind]
-        name = " ".join(part if len(part) <= 24 else f"{part[:23]}…" for part in parts)
+        name = clean(" ".join(p if len(p) <= 24 else f"{p[:23]}…" for p in parts))
         several = self.lanes[-1].attempt > 1
         return f"{name} · {lane.attempt}" if several and number else name
 

@@ -7,9 +7,9 @@ import re
 from html import escape
 from typing import Any
 
+from claude_nb.characters import clean
 from claude_nb.errors import redact
 from claude_nb.render import partial_json
-from claude_nb.render.markdown.characters import clean
 from claude_nb.render.markdown.markdown import to_html
 from claude_nb.streaming.events import ToolRan
 

@@ -261,4 +261,4 @@ def _value(setting: Any) -> str:
 
 def _digest(value: Any) -> str:
     sent = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
-    return hashlib.sha256(sent.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(sent.encode()).hexdigest()

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from uuid import uuid4
 
+from claude_nb.characters import wellformed
 from claude_nb.errors import InputError
 
 
@@ -62,7 +63,7 @@ def write(
     overwrite: bool = False,
     how: str = "overwrite=True",
 ) -> None:
-    """Write a file as UTF-8; half a character, which no file can hold, becomes a question mark.
+    """Write a file as UTF-8; half a character, which no file can hold, becomes U+FFFD.
 
     All of it is written beside, then moved into place: whatever fails, as on a full disk, a file
     that was there stays as it was, and none that is empty or cut off appears. Of a symbolic link
@@ -77,7 +78,7 @@ def write(
     Raises:
         InputError: It is there, or cannot be written.
     """
-    data = "".join(content).encode("utf-8", "replace")
+    data = "".join(map(wellformed, content)).encode()
     target = Path(path)
     try:
         target = target.expanduser().resolve()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from claude_nb.characters import wellformed, wellformed_json
 from claude_nb.cost.models import DEFAULT_MODEL, ModelFacts, facts
 from claude_nb.errors import InputError
 from claude_nb.request.attachments.limits import check
@@ -15,6 +16,9 @@ MIN_THINKING_BUDGET = 1024
 
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 """The values of ``output_config.effort``: the SDK's ``OutputConfigParam``."""
+
+_TEXTS = ("prompt", "model", "content", "before", "after", "notes", "tools", "output")
+"""The fields of a request that hold texts; a text that is half a character cannot be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,11 @@ class Request:
     in_cell: bool = False
 
     def __post_init__(self) -> None:
+        for name in _TEXTS:
+            value = wellformed_json(getattr(self, name))
+            object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
+        if isinstance(self.system, str):
+            object.__setattr__(self, "system", wellformed(self.system))
         if not self.prompt.strip():
             raise InputError("There is nothing to send: the prompt is empty.")
         prompts = [*texts(self.system), *([] if self.content else [self.prompt])]

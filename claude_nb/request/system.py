@@ -16,6 +16,7 @@ from itertools import zip_longest
 from os.path import commonprefix
 from typing import Any
 
+from claude_nb.characters import wellformed
 from claude_nb.errors import InputError
 
 LIFETIMES = {"5m": 300.0, "1h": 3600.0}
@@ -85,6 +86,8 @@ class System:
                 f"There is no ttl {self.ttl!r}.",
                 'It is "5m", or "1h", which costs more to write.',
             )
+        parts = (SystemPart(wellformed(part.name), wellformed(part.text)) for part in self.parts)
+        object.__setattr__(self, "parts", tuple(parts))
         for part in self.parts:
             if not part.text.strip():
                 raise InputError(f"A part of the system prompt is empty: {part.name}.")
@@ -103,7 +106,7 @@ class System:
         """Twelve hexadecimal digits that change when a byte of it does (of their SHA-256)."""
         whole = hashlib.sha256()
         for text in self.texts:
-            whole.update(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
+            whole.update(hashlib.sha256(text.encode()).digest())
         return whole.hexdigest()[:12]
 
     @property

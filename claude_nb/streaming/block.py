@@ -7,17 +7,14 @@ never an exception.
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from claude_nb.characters import clean, wellformed_escapes
 from claude_nb.streaming.events import TEXT_FIELDS, ToolAsked, ToolRan, ToolStarted
 
 TOOL_CALLS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 """The block types whose ``input`` arrives as pieces of JSON."""
-
-_HIGH_HALVES = ("\ud800", "\udbff")
-_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 
 def as_dict(value: Any) -> dict[str, Any]:
@@ -71,7 +68,6 @@ class Block:
     breaks: list[Break] = field(default_factory=list)
     lost: bool = False
     run: ToolAsked | ToolStarted | ToolRan | None = None
-    _half: str = ""
     _joined: tuple[int, str] = (0, "")
 
     def __post_init__(self) -> None:
@@ -85,24 +81,12 @@ class Block:
         self.citations = list(map(as_dict, citations)) if isinstance(citations, list) else []
 
     def add(self, text: str) -> None:
-        """Take in the text of a delta.
-
-        A character outside the basic plane can be escaped in JSON as two halves, one in each of
-        two deltas: the first half waits for the second, so that no reader meets half a character.
-        """
-        if not text.isascii() or self._half:
-            text = _PAIR.sub(_joined_pair, self._half + text)
-            first, last = _HIGH_HALVES
-            self._half = text[-1:] if first <= text[-1:] <= last else ""
-            text = text.removesuffix(self._half)
+        """Take in the text of a delta."""
         if text:
             self.parts.append(text)
 
     def close(self, time: float) -> None:
         """No more will come."""
-        if self._half:
-            self.parts.append(self._half)
-            self._half = ""
         self.ended = time
 
     @property
@@ -117,8 +101,8 @@ class Block:
 
     @property
     def name(self) -> str:
-        """The tool's name, for a block that calls one."""
-        return str(self._start.get("name") or "")
+        """The tool's name, for a block that calls one; each character can be seen."""
+        return clean(str(self._start.get("name") or ""))
 
     @property
     def id(self) -> str:
@@ -135,9 +119,10 @@ class Block:
         """A tool call's input: a dict, or None while its JSON is incomplete or if it is invalid."""
         raw = self.text
         try:
-            value = json.loads(raw) if raw else self._start.get("input") or {}
+            read = json.loads(wellformed_escapes(raw)) if raw else None
         except (ValueError, RecursionError):
             return None
+        value = read if raw else self._start.get("input") or {}
         return value if isinstance(value, dict) and _can_be_sent(value) else None
 
     @property
@@ -171,16 +156,12 @@ def as_string(value: Any) -> str:
 
 
 def _can_be_sent(value: Any) -> bool:
-    """Whether it is JSON for others too: without NaN, infinite numbers and halves of characters."""
+    """Whether it is JSON for others too: without NaN and infinite numbers."""
     try:
-        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+        json.dumps(value, allow_nan=False)
     except (ValueError, RecursionError):
         return False
     return True
-
-
-def _joined_pair(pair: re.Match[str]) -> str:
-    return pair[0].encode("utf-16-le", "surrogatepass").decode("utf-16-le")
 
 
 def _readable_part(raw: str) -> dict[str, Any]:
@@ -188,7 +169,7 @@ def _readable_part(raw: str) -> dict[str, Any]:
     from jiter import from_json
 
     try:
-        value = from_json(raw.encode("utf-8", "replace"), partial_mode=True)
+        value = from_json(wellformed_escapes(raw).encode(), partial_mode=True)
     except ValueError:
         return {}
     return value if isinstance(value, dict) and _can_be_sent(value) else {}

@@ -1,7 +1,8 @@
 """What happened while a reply came, in order: the events of the wire, and a few of ours.
 
 An event is recorded once, where it arrives, and never changed. Everything that is shown, saved,
-priced or taught is computed from the events.
+priced or taught is computed from the events, so their texts are made well-formed here: no reader
+meets half a character.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple, overload
 
+from claude_nb.characters import find_half, split_half, wellformed, wellformed_json
 from claude_nb.errors import ClaudeError
 from claude_nb.streaming import sdk
 
@@ -69,6 +71,9 @@ class EventLog(Sequence[StreamEvent]):
     Most events are deltas of a text. They are kept as small tuples, and made into a dict when
     somebody asks for one: 64,000 of them take 9 MB in place of 58.
 
+    A character outside the basic plane can be escaped in JSON as two halves, one in each of two
+    deltas: the first half waits for the second, and becomes U+FFFD if that does not come.
+
     Args:
         events: Events to begin with.
     """
@@ -76,6 +81,7 @@ class EventLog(Sequence[StreamEvent]):
     def __init__(self, events: Iterable[StreamEvent] = ()) -> None:
         self._entries: list[StreamEvent | Delta] = []
         self._shape = (0, 0, "")
+        self._halves: dict[tuple[int, int | None, str], str] = {}
         self.extend(events)
 
     def record(self, time: float, attempt: int, data: Any) -> None:
@@ -86,17 +92,44 @@ class EventLog(Sequence[StreamEvent]):
             attempt: Which request of the reply it belongs to, from 1.
             data: The event: a dict of the wire, or an event of ours.
         """
-        if type(data) is dict and len(data) == 3 and data.get("type") == "content_block_delta":
-            index, delta = data.get("index"), data.get("delta")
-            if type(index) is int and type(delta) is dict and len(delta) == 2:
-                kind: Any = delta.get("type")
-                text = delta.get(DELTA_FIELDS.get(kind)) if type(kind) is str else None
-                if type(text) is str:
+        grows = False
+        if type(data) is dict and data.get("type") == "content_block_delta":
+            index = data.get("index")
+            delta: Any = data.get("delta")
+            kind: Any = delta.get("type") if type(delta) is dict else None
+            name = DELTA_FIELDS.get(kind) if type(kind) is str else None
+            text = delta.get(name) if name else None
+            if type(text) is str:
+                grows = True
+                if self._halves or not (text.isascii() or find_half(text) is None):
+                    text = self._joined(attempt, index if type(index) is int else None, kind, text)
+                if len(data) == 3 and len(delta) == 2 and type(index) is int:
                     if self._shape != (attempt, index, kind):
                         self._shape = (attempt, index, kind)
                     self._entries.append((time, text, self._shape))
                     return
+                data = data | {"delta": delta | {name: text}}
+        if self._halves and not grows:
+            self._end_halves(time)
+        if type(data) is dict:
+            data = wellformed_json(data)
         self._entries.append(StreamEvent(len(self._entries), time, attempt, data))
+
+    def _joined(self, attempt: int, index: int | None, kind: str, text: str) -> str:
+        """A delta's text behind the half that waits for it; a half at its end waits in turn."""
+        block = (attempt, index, kind)
+        text, half = split_half(self._halves.pop(block, "") + text)
+        if half:
+            self._halves[block] = half
+        return wellformed(text)
+
+    def _end_halves(self, time: float) -> None:
+        """Record U+FFFD for the halves that wait: what follows is no text of theirs."""
+        halves, self._halves = self._halves, {}
+        for (attempt, index, kind), half in halves.items():
+            delta = {"type": kind, DELTA_FIELDS[kind]: wellformed(half)}
+            data = {"type": "content_block_delta", "index": index, "delta": delta}
+            self.record(time, attempt, data)
 
     def extend(self, events: Iterable[StreamEvent]) -> None:
         """Record events that have happened already."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from claude_nb.characters import clean
 from claude_nb.cost.usage import Usage
 from claude_nb.streaming import sdk
 from claude_nb.streaming.block import TOOL_CALLS, Block, as_dict, as_string
@@ -110,7 +111,7 @@ class Message:
         if message and not self._begun:
             self._begun = True
             self._base = message | self._base
-            self.model = str(message.get("model") or self.model)
+            self.model = clean(str(message.get("model") or self.model))
             self._usage = as_dict(message.get("usage")) | self._usage
 
     def grow(self, time: float, index: Any, kind: str, text: str) -> None:
@@ -222,7 +223,7 @@ class Message:
 
     def _message_delta(self, data: dict[str, Any]) -> None:
         delta = as_dict(data.get("delta"))
-        self.stop_reason = as_string(delta.get("stop_reason")) or self.stop_reason
+        self.stop_reason = clean(as_string(delta.get("stop_reason"))) or self.stop_reason
         self.stop_details = as_dict(delta.get("stop_details")) or self.stop_details
         for name in ("stop_reason", "stop_sequence", "stop_details"):
             self._base[name] = delta.get(name)

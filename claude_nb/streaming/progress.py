@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from claude_nb.characters import clean
 from claude_nb.cost.models import facts
 from claude_nb.cost.savings import Savings
 from claude_nb.cost.usage import Usage, add
@@ -167,7 +168,7 @@ class Progress:
     def _message(self, message: Message, time: float, data: Any) -> None:
         if isinstance(data, events.ResponseStarted):
             message.accepted = True
-            message.request_id = data.request_id
+            message.request_id = clean(data.request_id) if data.request_id else None
             message.simulated = message.simulated or data.simulated
             return
         message.apply(time, data)

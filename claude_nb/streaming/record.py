@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from claude_nb.characters import wellformed
 from claude_nb.cost.usage import Usage
 from claude_nb.errors import InputError
 from claude_nb.request.request import TurnId
@@ -154,7 +155,7 @@ class TurnRecord(TurnId):
 
 
 def checked_text(value: Any, what: str) -> str:
-    """A text with something in it; half a character becomes a question mark.
+    """A text with something in it; half a character becomes U+FFFD.
 
     Args:
         value: Any value.
@@ -165,7 +166,7 @@ def checked_text(value: Any, what: str) -> str:
     """
     if not isinstance(value, str) or not value.strip():
         raise InputError(f"{what} is {'empty' if isinstance(value, str) else 'not text'}")
-    return value.encode("utf-8", "replace").decode()
+    return wellformed(value)
 
 
 def _within(content: Iterable[dict[str, Any]], most: float) -> Iterator[dict[str, Any]]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any
 
+from claude_nb.characters import wellformed, wellformed_json
 from claude_nb.errors import redact
 from claude_nb.request.attachments.attachment import attach, describe_error
 from claude_nb.request.attachments.limits import check_block
@@ -63,6 +64,7 @@ def content(value: Any) -> tuple[Content, str]:
 
 
 def _attached_block(block: dict[str, Any]) -> dict[str, Any]:
+    block = wellformed_json(block)
     check_block(block, "The result")
     return block | {"text": redact(block["text"])} if block["type"] == "text" else block
 
@@ -107,8 +109,14 @@ def failed(
         seconds: How long it ran.
         details: More of it for the user.
     """
-    blocks = ({"type": "text", "text": message},)
-    return ToolRan(call, blocks, is_error=True, note=note, details=details, seconds=seconds)
+    blocks = ({"type": "text", "text": wellformed(message)},)
+    return ToolRan(
+        *(call, blocks),
+        is_error=True,
+        note=wellformed(note),
+        details=wellformed(details),
+        seconds=seconds,
+    )
 
 
 def raised(call: str, error: BaseException, seconds: float) -> ToolRan:

@@ -6,17 +6,32 @@ ten times as much as one, and none costs nothing. A view that fails affects no o
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
+from claude_nb.characters import clean
 from claude_nb.client import fork
 from claude_nb.client.engine import Stream
 from claude_nb.reply import Reply
 from claude_nb.views.painter import Following, View
 
+_LOG = logging.getLogger("claude_nb")
+
 Ended = Callable[[Exception | None], object]
+
+
+def report(reply: Reply, bug: Exception | None) -> None:
+    """Log what failed in the view of a reply, for an owner with no better place to tell it.
+
+    Args:
+        reply: The reply, which has ended.
+        bug: What failed, or None.
+    """
+    if bug is not None:
+        what = "A reply of %s could not be shown; it is %s, and kept."
+        _LOG.error(what, clean(reply.model), reply.outcome, exc_info=bug)
 
 
 class _Job(Following):
@@ -41,8 +56,10 @@ class _Job(Following):
     def finish(self) -> None:
         """Draw the reply as it stays, and tell its owner."""
         self.settle()
-        with suppress(Exception):  # the owner's; the other replies go on
+        try:
             self._ended(self.failure)
+        except Exception:  # noqa: BLE001 - the owner's; the other replies go on
+            _LOG.exception("A reply has ended, but not all could be done with it.")
 
 
 class Painter:

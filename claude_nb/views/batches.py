@@ -11,6 +11,7 @@ from claude_nb.render import batch
 from claude_nb.render.batch import Picture
 from claude_nb.request.place import execution, is_result
 from claude_nb.views.displayed_output import DisplayedOutput
+from claude_nb.views.terminal import say
 
 
 class BatchView:
@@ -50,8 +51,15 @@ class BatchView:
         """Show it in the output of the cell that runs now, too."""
         self._last = None
         if self._show and (self._execution != execution() or not self._outputs):
-            self._outputs.append(DisplayedOutput())
+            self._outputs.append(self._output())
             self._execution = execution()
+
+    def _output(self) -> DisplayedOutput:
+        if self._kind() != "live":
+            return DisplayedOutput()
+        from claude_nb.views.synced_output import SyncedOutput
+
+        return SyncedOutput()
 
     def draw(self, *, whole: bool = False) -> None:
         """Draw it where it was shown last, if it has changed.
@@ -75,9 +83,10 @@ class BatchView:
         if whole:
             brief = batch.mimebundle(replace(picture, spent=(), failed=(), more=0))
             for output in self._outputs[:-1]:
-                output.show(brief, metadata)
+                output.settle(brief, metadata)
         if self._outputs and (whole or data != self._last):
-            self._outputs[-1].show(data, metadata)
+            newest = self._outputs[-1]
+            (newest.settle if whole else newest.show)(data, metadata)
         self._last = data
 
     def leave(self) -> None:
@@ -90,7 +99,7 @@ class BatchView:
         text = batch.plain(picture) if whole else batch.line(picture, clock=terminal)
         if text == self._last:
             return
-        before = "\r\x1b[K" if terminal else ""
         self._last = text
-        sys.stdout.write(f"{before}{text}" + ("\n" if whole or not terminal else ""))
+        sys.stdout.write("\r\x1b[K" if terminal else "")
+        say(text, "\n" if whole or not terminal else "")
         sys.stdout.flush()

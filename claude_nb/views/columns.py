@@ -13,7 +13,7 @@ from claude_nb.streaming.block import Block
 from claude_nb.views.displayed_output import DisplayedOutput, SparingOutput
 from claude_nb.views.live import LiveOutput, LiveView
 from claude_nb.views.painter import View
-from claude_nb.views.terminal import TerminalView
+from claude_nb.views.terminal import TerminalView, say
 from claude_nb.views.updating import UpdatingView
 
 
@@ -42,7 +42,7 @@ class Columns:
     def end(self) -> None:
         """Show everything as it stays: the last reply has ended."""
         if self.waits:
-            print(render.table(self.sides()))  # noqa: T201
+            say(repr(render.table(self.sides())))
 
 
 class _WhenEnded:

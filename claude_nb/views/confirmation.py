@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from claude_nb.characters import clean
+from claude_nb.errors import redact
 from claude_nb.render import labels
 from claude_nb.streaming.block import Block
 
@@ -87,7 +89,7 @@ def by_input(call: Block) -> bool | None:
     if threading.current_thread() is not threading.main_thread():
         return None
     try:
-        answer = input(f"Run {labels.call(call)}? [y/N] ")
+        answer = input(clean(redact(f"Run {labels.call(call)}? [y/N] ")))
     except (EOFError, NotImplementedError):  # no terminal, or a kernel without a front end
         return None
     return answer.strip().lower() in ("y", "yes")

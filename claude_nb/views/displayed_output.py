@@ -14,32 +14,36 @@ from claude_nb.request.request import Request
 
 
 class DisplayedOutput:
-    """An output that any thread can replace, once the cell's own thread has displayed it."""
+    """An output that any thread can replace, once the cell's own thread has displayed it.
+
+    Attributes:
+        id: Its display id.
+    """
 
     def __init__(self) -> None:
-        self._display_id = uuid4().hex
+        self.id = uuid4().hex
         self._lock = threading.Lock()
         self._shown: tuple[dict[str, Any], dict[str, Any]] | None = None
 
     def show(self, data: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
         """Display a MIME bundle in the cell that runs, or put it in place of the one before."""
         with self._lock:
-            self._send(data, metadata or {})
-            self._shown = data, metadata or {}
+            self._show(data, metadata or {})
 
-    def settle(self, data: dict[str, Any], metadata: dict[str, Any]) -> None:
-        """Show what the output stays."""
+    def settle(self, data: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
+        """Show it as it stays."""
         self.show(data, metadata)
 
     def repeat(self) -> None:
         """Send it again: nbclient drops messages that arrive while no cell runs."""
         with self._lock:
             if self._shown is not None:
-                self._send(*self._shown)
+                self._show(*self._shown)
 
-    def _send(self, data: dict[str, Any], metadata: dict[str, Any]) -> None:
+    def _show(self, data: dict[str, Any], metadata: dict[str, Any]) -> None:
         update = self._shown is not None
-        display(data, metadata=metadata, raw=True, display_id=self._display_id, update=update)
+        display(data, metadata=metadata, raw=True, display_id=self.id, update=update)
+        self._shown = data, metadata
 
 
 class SparingOutput(DisplayedOutput):
@@ -72,8 +76,8 @@ class SparingOutput(DisplayedOutput):
         self._due = time.monotonic() + self._pause
         self._pause *= 2
 
-    def settle(self, data: dict[str, Any], metadata: dict[str, Any]) -> None:
+    def settle(self, data: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
         """Display it as an output of its own."""
         if self._shown is not None:
             clear_output(wait=True)
-        display(data, metadata=metadata, raw=True)
+        display(data, metadata=metadata or {}, raw=True)

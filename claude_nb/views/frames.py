@@ -6,10 +6,10 @@ import threading
 import time
 from abc import ABC, abstractmethod
 
+from claude_nb.characters import clean
 from claude_nb.errors import redact
 from claude_nb.render import html, labels
 from claude_nb.render.citations import Sources
-from claude_nb.render.markdown.characters import clean
 from claude_nb.render.text_runs import goes_on
 from claude_nb.reply import Reply
 from claude_nb.streaming.block import Block

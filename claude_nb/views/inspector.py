@@ -25,9 +25,10 @@ from claude_nb.request.place import shell
 from claude_nb.streaming.block import Block
 from claude_nb.streaming.events import DELTA_FIELDS, StreamEvent
 from claude_nb.streaming.steps import Step
-from claude_nb.views.displayed_output import DisplayedOutput
 from claude_nb.views.pace import Pace
 from claude_nb.views.painter import View
+from claude_nb.views.synced_output import SyncedOutput
+from claude_nb.views.terminal import say
 from claude_nb.views.widget import PageWidget, source, style
 
 MOST = 50_000
@@ -83,12 +84,12 @@ class Inspector(PageWidget):
         self._done = done
         self._sent = [encode(step) for step in timeline.steps[:MOST]]
         self._lock = threading.RLock()
-        self._output = DisplayedOutput()
+        self._output = SyncedOutput()
         super().__init__(mark=f"claude-nb-timeline-{uuid4().hex}")
         self._kept.append(self)
         while len(self._kept) > _OPEN:
             self._kept.popleft().close()
-        self._output.show(self._saved())
+        (self._output.settle if done else self._output.show)(self._saved())
 
     def advance(self, events: Sequence[StreamEvent]) -> None:
         """Add what is new, and send it.
@@ -107,7 +108,7 @@ class Inspector(PageWidget):
         """
         self._done = True
         self._send_rest(events)
-        self._output.show(self._saved())
+        self._output.settle(self._saved())
 
     def close(self) -> None:
         """Close the widget: the page shows the plain timeline again."""
@@ -190,7 +191,7 @@ class WithTimeline:
 def static(timeline: Timeline) -> None:
     """Show a timeline as it is saved: in a notebook's output, or on a terminal."""
     if getattr(shell(), "kernel", None) is None:
-        print(repr(timeline))  # noqa: T201
+        say(repr(timeline))
         return
     display({"text/html": timeline.to_html(), "text/plain": repr(timeline)}, raw=True)
 

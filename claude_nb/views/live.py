@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, ClassVar
 
 import traitlets
 
@@ -15,9 +17,12 @@ from claude_nb.reply import Reply
 from claude_nb.request.place import kernel_id
 from claude_nb.streaming.block import Block
 from claude_nb.views.confirmation import by_input
-from claude_nb.views.displayed_output import DisplayedOutput
 from claude_nb.views.frames import FramesView
+from claude_nb.views.synced_output import SyncedOutput
 from claude_nb.views.widget import PageWidget, source, style
+
+_OPEN = 8
+"""Settled outputs that a page may still show: one that is closed does not say that it is gone."""
 
 
 class LiveView(FramesView):
@@ -46,8 +51,10 @@ class LiveView(FramesView):
 
     def settle(self, reply: Reply) -> None:
         """Send the last frame; an output of its own is then replaced by what is saved."""
-        super().settle(reply)
-        self._output.end(reply)
+        try:
+            super().settle(reply)
+        finally:
+            self._output.end(reply)
 
     def receive(self, op: str, content: dict[str, Any]) -> None:
         """Take a message from the page about this reply."""
@@ -84,6 +91,7 @@ class LiveOutput(PageWidget):
     columns = traitlets.Int(1).tag(sync=True)
     answered = False
     """Whether a front end has answered a widget in this process."""
+    _unclosed: ClassVar[deque[LiveOutput]] = deque()
 
     def __init__(
         self,
@@ -96,7 +104,8 @@ class LiveOutput(PageWidget):
         self.views: list[LiveView] = []
         self._settled = False
         self._gone = False
-        self._output = DisplayedOutput()
+        self._later: set[object] = set()  # pages that show it and were loaded since
+        self._output = SyncedOutput()
         super().__init__(columns=columns, kernel_id=kernel_id() if interrupts else "")
         self._output.show(self.bundle("Claude is answering…"))
 
@@ -107,7 +116,9 @@ class LiveOutput(PageWidget):
 
     def end(self, reply: Reply) -> None:
         """A reply has ended: a single one is replaced by what is saved."""
-        if self.columns == 1:
+        if self.columns > 1:
+            return
+        with saved_output.shown(self.settle, reply):
             bundle = saved_output.mimebundle(reply, self.drawn())
             self.settle(bundle, saved_output.metadata(reply, reply.request))
 
@@ -122,11 +133,18 @@ class LiveOutput(PageWidget):
         return Drawn(opened, rendered)
 
     def settle(self, bundle: dict[str, str], metadata: dict[str, Any]) -> None:
-        """Replace the widget with what is saved; it closes when the page has removed it."""
+        """Replace the widget with what is saved; it closes when the pages have removed it."""
         self._settled = True
-        self._output.show(bundle, metadata)
-        if self._gone:
+        self._output.settle(bundle, metadata)
+        if self._is_over():
             self.close()
+            return
+        self._unclosed.append(self)
+        while len(self._unclosed) > _OPEN:
+            self._unclosed.popleft().close()
+
+    def _is_over(self) -> bool:
+        return self._settled and self._gone and not self._later
 
     def whole(self) -> dict[str, object]:
         """Everything shown so far, of each reply."""
@@ -137,10 +155,13 @@ class LiveOutput(PageWidget):
     def receive(self, content: dict[str, Any], _buffers: Sequence[Any]) -> None:
         """Handle a message from the page, or let the replies that it is about do so."""
         LiveOutput.answered = True
-        op = content.get("op")
-        if op == "gone":
+        op, page = content.get("op"), content.get("page")
+        if op == "shown":
+            self._later.add(page)
+        elif op == "gone":
             self._gone = True
-            if self._settled:
+            self._later.discard(page)
+            if self._is_over():
                 self.close()
         elif op is not None:
             column = content.get("column")
@@ -157,5 +178,7 @@ class LiveOutput(PageWidget):
 
     def close(self) -> None:
         """Close the widget, and what it has of layout."""
+        with suppress(ValueError):
+            self._unclosed.remove(self)
         super().close()
         self.layout.close()

@@ -62,6 +62,7 @@ class Following:
         stream: The source of the events.
         reply: The reply that they make.
         view: Draws the reply; None to draw nothing.
+        failure: What failed when the view was made, or None.
 
     Attributes:
         rest: Until when no step is worth making (``time.monotonic()``).
@@ -69,7 +70,13 @@ class Following:
         drawing: The view that draws the next frame; None if there is none or it has failed.
     """
 
-    def __init__(self, stream: Stream, reply: Reply, view: View | None) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        reply: Reply,
+        view: View | None,
+        failure: Exception | None = None,
+    ) -> None:
         self.stream = stream
         self.reply = reply
         reply.events = stream.events
@@ -78,7 +85,7 @@ class Following:
         self._view = view
         self._due = 0.0
         self._began = False
-        self._failures: list[Exception] = []
+        self._failures = [failure] if failure is not None else []
 
     @property
     def failure(self) -> Exception | None:
@@ -120,8 +127,9 @@ class Following:
         try:
             if self._view is not None:
                 self._view.settle(self.reply)
-        except Exception as bug:  # noqa: BLE001 - it is in ``failure``
-            self._failures.append(bug)
+        except Exception as bug:  # noqa: BLE001 - it is in ``failure``, once
+            if repr(bug) not in map(repr, self._failures):
+                self._failures.append(bug)
 
 
 def paint(
@@ -142,16 +150,24 @@ def paint(
     """
     main_thread = calls.main_thread if calls is not None else MainThreadRunner()
     with interrupts(stream.stop, main_thread):
-        view = show() if show is not None else None
+        view, failure = _made(show)
         if calls is not None:
             main_thread.attach(stream.wake)
             calls.confirm = view.confirm if view is not None else by_input
-        following = Following(stream, reply, view)
+        following = Following(stream, reply, view, failure)
         _follow(following, main_thread)
         following.settle()
     if following.failure is not None:
         raise following.failure
     reply.check()
+
+
+def _made(show: Callable[[], View] | None) -> tuple[View | None, Exception | None]:
+    """The view, or what failed: a reply that is paid for outlives a view that cannot be made."""
+    try:
+        return (None if show is None else show()), None
+    except Exception as bug:  # noqa: BLE001 - it is told when the reply has ended
+        return None, bug
 
 
 def _follow(following: Following, main_thread: MainThreadRunner) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import deque
 from html import escape
 
+from claude_nb.characters import MAX_BLOCK_CHARACTERS, Cleaner
 from claude_nb.errors import Redactor
 from claude_nb.render import html, results
 from claude_nb.render.citations import Sources
-from claude_nb.render.markdown.characters import MAX_BLOCK_CHARACTERS, Cleaner
 from claude_nb.render.markdown.code_box import code_open
 from claude_nb.render.markdown.incremental import Incremental
 from claude_nb.render.partial_json import COLOURED, PrettyJson

@@ -34,13 +34,14 @@ page that is opened later. The operations:
 If ``columns`` in the model's state is more than 1, that many replies are side by side, each with
 its own frames: a message about one of them carries its ``column``, from 0, in both directions. The
 state ``snapshot`` is then ``{"columns": [...]}``, a snapshot of each. A ``stop`` without a column
-stops all of them; ``resync`` and ``gone`` are about all of them, too.
+stops all of them; ``resync``, ``shown`` and ``gone`` are about all of them, too.
 
 Page to kernel: ``{"op": "stop", "n": n}`` stop the reply; ``{"op": "resync"}`` send everything;
 ``{"op": "fold", "pane": i, "open": bool}`` the reader opened or folded a pane;
 ``{"op": "asked", "call": id}`` the page shows the question of ``confirm`` about that call, and
 ``{"op": "confirm", "call": id, "allow": bool}`` is its answer;
-``{"op": "gone"}`` the page no longer shows the widget, as when the saved output replaced it.
+``{"op": "gone", "page": p}`` the page no longer shows the widget, as when the saved output replaced
+it, and ``{"op": "shown", "page": p}`` a page that was loaded later does; ``p`` is a random number.
 
 A chat (``chat.js``)
 ====================
@@ -62,7 +63,6 @@ it is everything, as in the model's state ``snapshot``. The operations:
              saved form, the conversation, its cost as text, whether there are turns to bring back,
              and ``[{file, note}]``, the files that are sent with the next question
 ``refused``  ``{op, prompt, error}``: this question was not sent, and why
-``settled``  ``{op, version}``: the notebook now holds this version of the saved form
 ===========  =================================================================================
 
 ``{"ack": n, ...}`` answers a message that carried ``n``, with ``error`` if it was refused.
@@ -77,9 +77,7 @@ in that turn; ``{"op": "pick", "turn", "by"}``, ``by`` -1 or 1: go to the versio
 ``{"matches": [{name, about}]}``; ``{"op": "export", "form"}``, ``copy`` (answered with ``text``),
 ``markdown`` or ``notebook`` (with ``said``). Without ``n``: ``asked`` and ``confirm``, as in a
 cell; ``{"op": "resync"}``; ``{"op": "covered"}``: the page can show the chat over its saved form,
-so that replaces the widget. ``{"op": "saved"}``, with ``n``, is answered with
-``{"data", "metadata"}``, the output to be saved: a page that was loaded anew puts it in, since an
-update reaches only a page that received the display it updates.
+so that replaces the widget.
 
 A question names its model and effort because messages may overtake changes of the state: ipywidgets
 holds a change back until the kernel has acknowledged the one before it. So no message may depend on
@@ -87,6 +85,22 @@ the state.
 
 The model's other state: ``model``, ``effort``, ``draft``, ``height``, ``busy``, ``turns``,
 ``cost``, ``models`` and ``efforts``.
+
+Outputs (``output_sync.js``)
+============================
+
+Python replaces an output by its display id, which only a page knows that was there when the output
+was displayed. So until it is settled its metadata have ``claude_nb_output``, ``{"id", "version"}``.
+
+Kernel to page: ``{"id", "version", "given", "cell"}``: there is a new version of an output. The
+model's state ``snapshot``, ``{"outputs": [...]}``, has the same of all of them. A page that still
+has an older version a moment later asks for the output, ``{"op": "output", "id", "given", "n"}``,
+and puts it into the notebook. Of several pages one is given it: ``given`` is how often it was
+given, and the page is refused if it was given since. The answer is ``{"ack": n, "given"}``, with
+``output`` and the number of its ``execution`` if the page is given it; another looks a moment later
+whether its output is still old, and asks again. A page that is loaded while an output is not
+settled, and does not have it at all, puts it into the cell with the id ``cell``; that is empty if
+it may not.
 
 The inspector (``inspector.js``)
 ================================
@@ -105,6 +119,9 @@ mean.
 from __future__ import annotations
 
 from typing import Any
+
+from claude_nb.characters import clean
+from claude_nb.errors import redact
 
 Op = dict[str, Any]
 
@@ -171,9 +188,4 @@ def about(mark: str, name: str, cost: str, *, cleared: bool, files: list[dict[st
 
 def refused(prompt: str, error: str) -> Op:
     """A question was not sent."""
-    return {"op": "refused", "prompt": prompt, "error": error}
-
-
-def settled(version: int) -> Op:
-    """The notebook holds this version of the saved form."""
-    return {"op": "settled", "version": version}
+    return {"op": "refused", "prompt": prompt, "error": clean(redact(error))}

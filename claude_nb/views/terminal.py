@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import TextIO
 
+from claude_nb.characters import MAX_BLOCK_CHARACTERS, Cleaner, clean
 from claude_nb.errors import Redactor, redact
 from claude_nb.render import labels, results
 from claude_nb.render.citations import Sources
-from claude_nb.render.markdown.characters import MAX_BLOCK_CHARACTERS, Cleaner
 from claude_nb.render.markdown.inline import plain_text
 from claude_nb.render.text import closed, usage_lines
 from claude_nb.render.text_runs import raw, text_runs
@@ -19,6 +20,24 @@ from claude_nb.streaming.events import ToolRan, Waiting
 from claude_nb.views.confirmation import by_input
 
 _PERIOD = 1 / 30
+
+
+def say(text: str, end: str = "\n", file: TextIO | None = None) -> None:
+    """Print a text of ours, whatever it quotes, on a terminal of any encoding.
+
+    Args:
+        text: It may hold what a server, a file or a user named: all of it is made visible.
+        end: What follows it.
+        file: Where to; by default the standard output.
+    """
+    file = sys.stdout if file is None else file
+    _write(file, f"{clean(redact(text))}{end}")
+
+
+def _write(file: TextIO, text: str) -> None:
+    """Write a clean text; what a terminal's encoding does not have becomes a question mark."""
+    encoding = file.encoding or "utf-8"
+    file.write(text.encode(encoding, "replace").decode(encoding))
 
 
 class TerminalView:
@@ -76,7 +95,7 @@ class TerminalView:
         if lines := usage_lines(reply):
             self._line(lines)
         self._flush()
-        sys.stdout.write(self._cleaner.finish())
+        _write(sys.stdout, self._cleaner.finish())
         sys.stdout.flush()
 
     def _passage(self, number: int, blocks: Sequence[Block]) -> None:
@@ -161,7 +180,7 @@ class TerminalView:
     def _put(self, text: str, *, quiet: bool = False) -> None:
         # Cleaned, so that no reply can move the cursor or write to the clipboard by an escape.
         safe = self._cleaner.feed(redact(text))
-        sys.stdout.write(f"\x1b[2m{safe}\x1b[0m" if quiet and self._colour else safe)
+        _write(sys.stdout, f"\x1b[2m{safe}\x1b[0m" if quiet and self._colour else safe)
         if safe:
             self._column = 0 if safe.endswith("\n") else 1
 

@@ -41,6 +41,6 @@ class UpdatingView:
 
     def settle(self, reply: Reply) -> None:
         """Replace the page with what is saved: three forms and the record."""
-        self.output.settle(
-            saved_output.mimebundle(reply), saved_output.metadata(reply, reply.request)
-        )
+        with saved_output.shown(self.output.settle, reply):
+            metadata = saved_output.metadata(reply, reply.request)
+            self.output.settle(saved_output.mimebundle(reply), metadata)

@@ -14,6 +14,8 @@ from typing import Any
 import anywidget
 import traitlets
 
+from claude_nb.views.busy_kernel import busy_kernel
+
 _HERE = Path(__file__).parent / "static"
 _COMMENT = re.compile(r"^\s*(?:/\*(?:[^*]|\*(?!/))*\*/|//.*)$\n?|^ +", re.MULTILINE)
 _PARTS = {"chat": ("chat_controls", "chat_turn", "chat_view", "chat")}
@@ -53,6 +55,7 @@ class PageWidget(anywidget.AnyWidget):
         # exists, this restores the front end's choice.
         if hasattr(self.comm, "_reply_subshell_for"):
             self.comm._reply_subshell_for = lambda _data, default=None: default  # noqa: SLF001
+        busy_kernel.reach(self.comm)
 
     def whole(self) -> dict[str, object]:
         """Everything shown so far, for a page opened later."""

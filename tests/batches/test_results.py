@@ -17,6 +17,7 @@ from claude_nb.batches.state import BatchState
 from claude_nb.errors import InputError
 from claude_nb.simulator import Raw
 from tests.batches.service import DAY, HAIKU, handed_in, sent
+from tests.played import start
 
 
 def test_results_come_back_in_order_with_the_index(service):
@@ -34,6 +35,27 @@ def test_results_come_back_in_order_with_the_index(service):
     assert all(prompt in text for prompt, text in zip(expected, frame["text"], strict=True))
     assert list(frame["outcome"].unique()) == ["complete"]
     assert [result.row for result in made.results[3:5]] == [3, 4]
+
+
+def test_half_a_character_in_a_result_is_replaced(service):
+    """In the text of a reply and in an error; it is read, shown and saved."""
+    made = handed_in(["hello"] * 2)
+    service.advance(1000)
+    message = start(content=[{"type": "text", "text": "a\ud83d\ude00\ud83d"}])["message"]
+    error = {"type": "error", "error": {"type": "api_error", "message": "b\ud83d\x1b[2J"}}
+    found = [{"type": "succeeded", "message": message}, {"type": "errored", "error": error}]
+    ids = [request["custom_id"] for request in sent(service)]
+    lines = [
+        json.dumps({"custom_id": name, "result": result})
+        for name, result in zip(ids, found, strict=True)
+    ]
+    service.enqueue(Raw(["\n".join(lines).encode()]), at="results")
+
+    made.wait()
+
+    assert [made.results[0].text, made.results[1].error] == ["a😀\ufffd", "api_error: b\ufffd␛[2J"]
+    for shown in (made.to_pandas().to_string(), *made._repr_mimebundle_()[0].values()):
+        shown.encode()
 
 
 def test_every_outcome_is_named_with_its_reason(service):

@@ -133,3 +133,21 @@ def test_a_client_that_has_no_batches_says_so(service):
     client = anthropic.AsyncAnthropicVertex(project_id="p", region="r", access_token="t")
     with pytest.raises(InputError, match="no batches"):
         handed_in(["x"], client=client)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "arrives"),
+    [
+        ((["a\ud83d"],), "a\ufffd"),
+        (([{"x": "a\ud83d"}], "{{x}} b\ud83d"), "a\ufffd b\ufffd"),
+        ((pd.Series(["a\ud83d"], index=["i\ud83d"], name="x"),), "a\ufffd"),
+    ],
+)
+def test_half_a_character_is_sent_as_a_whole_one(service, arguments, arrives):
+    """In a prompt, a template and a value; a row's name can be shown."""
+    made = handed_in(*arguments)
+
+    (request,) = sent(service)
+    assert request["params"]["messages"][0]["content"] == arrives
+    for shown in made._repr_mimebundle_()[0].values():
+        shown.encode()

@@ -18,13 +18,13 @@ from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import expect, sync_playwright
 
 from claude_nb.simulator import Simulator
-from tests.browser.lab import SET_UP, FrontEnd, NotebookPage, Server
+from tests.browser.lab import PANEL, SET_UP, FrontEnd, NotebookPage, Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
 
     import nbformat
-    from playwright.sync_api import Browser, Playwright
+    from playwright.sync_api import Browser, BrowserContext, Playwright
 
 
 # What keeps a test's Chromium off the network and off the graphics card.
@@ -213,3 +213,19 @@ def open_cells(open_notebook: OpenNotebook) -> Callable[..., NotebookPage]:
         return notebook
 
     return open_
+
+
+@pytest.fixture
+def another_window(browser: Browser, server: Server) -> Iterator[Callable[..., NotebookPage]]:
+    """Opens a notebook that is open already in a second window, with the same kernel."""
+    contexts: list[BrowserContext] = []
+
+    def open_(notebook: NotebookPage, front_end: FrontEnd = "lab") -> NotebookPage:
+        notebook.command("docmanager:save")
+        notebook.page.wait_for_function(f"!{PANEL}.context.model.dirty")
+        contexts.append(browser.new_context(viewport={"width": 1280, "height": 900}))
+        return NotebookPage(contexts[-1].new_page(), server, notebook.path, front_end)
+
+    yield open_
+    for context in contexts:
+        context.close()

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import nbformat
@@ -20,7 +21,7 @@ from nbformat.sign import NotebookNotary
 from nbformat.v4 import new_notebook
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from playwright.sync_api import Locator, Page
@@ -380,8 +381,19 @@ class NotebookPage:
     def reload(self) -> None:
         """Load the page anew; the kernel goes on."""
         # A notebook with unsaved changes asks before it goes; here the answer is always yes.
-        self.page.once("dialog", lambda dialog: dialog.accept())
+        accept = lambda dialog: dialog.accept()  # noqa: E731
+        self.page.on("dialog", accept)
         self.page.reload()
+        self._wait_until_open()
+        self.page.remove_listener("dialog", accept)
+
+    @contextmanager
+    def closed(self) -> Iterator[None]:
+        """Leave the page meanwhile, and open the notebook again; the kernel goes on."""
+        url = self.page.url
+        self.page.goto("about:blank")
+        yield
+        self.page.goto(url)
         self._wait_until_open()
 
     def theme(self, name: Literal["light", "dark"]) -> None:

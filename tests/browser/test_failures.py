@@ -7,8 +7,9 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from claude_nb.simulator import Error, Scripted
+from claude_nb.simulator import Error, Raw, Scripted
 from tests.browser.test_live import LIVE, SETTLED, left
+from tests.played import end, escaped, start, text
 
 OVERLOADED = Error(529, "overloaded_error", "Overloaded")
 LIMITED = {"retry-after": "30"}
@@ -73,3 +74,22 @@ def test_an_error_stands_in_its_card_and_once(open_cells, simulator):
     notebook.run(2)
     expect(notebook.output(2)).to_contain_text("InputError: There is no variable nope.")
     assert notebook.text(2).count("There is no variable nope.") == 1
+
+
+def test_what_a_gateway_makes_of_a_reply(open_cells, simulator):
+    """Half a character is U+FFFD; a page in place of a reply is told once, in its words."""
+    half = escaped(start(), *text("Half \ud83d here, ", "whole \ud83d", "\ude00 there."), *end())
+    page = b"<html><style>a{}</style><h1>Sign in</h1><p>to \x1b[2JExample&nbsp;Corp</p></html>"
+    simulator.enqueue(Raw([half]), Raw([page], headers={"Content-Type": "text/html"}))
+    notebook = open_cells("%%claude\nhello", "%%claude\nagain")
+
+    notebook.run(1)
+    settled = notebook.output(1).locator(SETTLED)
+    expect(settled).to_contain_text("Half \ufffd here, whole 😀 there.")
+    expect(settled).to_contain_text("complete")
+    notebook.run(2)
+    failed = notebook.output(2).locator(SETTLED)
+    expect(failed).to_contain_text("/v1/messages sent a web page instead of a reply.")
+    expect(failed).to_contain_text("It says: Sign in to ␛[2JExample Corp")
+    notebook.wait_idle()
+    assert [r.path for r in simulator.requests].count("/v1/messages") == 2

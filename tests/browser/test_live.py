@@ -9,7 +9,7 @@ from nbformat.v4 import new_code_cell
 from playwright.sync_api import expect
 
 from claude_nb.simulator import Stream
-from tests.browser.lab import FRONT_ENDS, PANEL, SET_UP, NotebookPage, Server
+from tests.browser.lab import FRONT_ENDS, SET_UP, NotebookPage, Server
 from tests.played import end, start, text, thinking, tool_use
 
 LIVE = ".claude-nb-live"
@@ -167,23 +167,6 @@ def test_live_equals_settled(open_cells, simulator, front_end, theme):
     assert before == after[: len(before)]
     assert left_before == settled.locator("h1").bounding_box()
     notebook.wait_idle()
-
-
-@pytest.mark.parametrize("front_end", FRONT_ENDS)
-def test_a_page_that_is_reloaded_in_mid_stream_shows_the_whole_reply(
-    open_cells, simulator, front_end
-):
-    """The new page finds the widget again, and in it the reply from its beginning to its end."""
-    simulator.enqueue(Stream([start(), *text(*WORDS, *WORDS), *end()], delay=0.1))
-    notebook = open_cells("%%claude\nhello", front_end=front_end)
-    notebook.run(1)
-    expect(notebook.output(1).locator(LIVE)).to_contain_text("word3 ")
-    notebook.command("docmanager:save")
-    notebook.page.wait_for_function(f"!{PANEL}.context.model.dirty")
-    notebook.reload()
-    live = notebook.output(1).locator(LIVE)
-    expect(live).to_contain_text("complete", timeout=60_000)
-    assert "".join(WORDS + WORDS).strip() in live.text_content()
 
 
 def test_messages_that_the_server_drops_are_healed(browser, simulator, tmp_path):

@@ -6,49 +6,9 @@ import pytest
 from playwright.sync_api import expect
 
 from claude_nb.simulator import Stream
-from tests.browser.lab import FRONT_ENDS, PANEL, FrontEnd, NotebookPage
-from tests.browser.test_live import LIVE, SETTLED, WORDS, growing, left
+from tests.browser.lab import FRONT_ENDS
+from tests.browser.test_live import LIVE, SETTLED, WORDS
 from tests.played import end, said, start, text
-
-
-@pytest.fixture
-def another_window(browser, server):
-    """Opens a notebook that is open already in a second window, with the same kernel."""
-    contexts = []
-
-    def open_(notebook: NotebookPage, front_end: FrontEnd = "lab") -> NotebookPage:
-        notebook.command("docmanager:save")
-        notebook.page.wait_for_function(f"!{PANEL}.context.model.dirty")
-        contexts.append(browser.new_context(viewport={"width": 1280, "height": 900}))
-        return NotebookPage(contexts[-1].new_page(), server, notebook.path, front_end)
-
-    yield open_
-    for context in contexts:
-        context.close()
-
-
-@pytest.mark.parametrize("front_end", FRONT_ENDS)
-def test_a_second_window_on_a_reply_that_streams(open_cells, another_window, simulator, front_end):
-    """It can interrupt; the first settles, and when saved the second has it too.
-
-    While a cell runs, a front end that comes later waits for the kernel to list its widgets.
-    """
-    simulator.enqueue(Stream(growing("The first ", "words"), end="hang"))
-    first = open_cells("%%claude\nhello", front_end=front_end)
-    first.run(1)
-    expect(first.output(1).locator(LIVE)).to_contain_text("The first words")
-    second = another_window(first, front_end)
-    second.interrupt()
-    simulator.wait_for(left)
-    settled = first.output(1).locator(SETTLED)
-    expect(settled).to_contain_text("stopped")
-    expect(settled).to_contain_text("The first words")
-    first.wait_idle()
-    first.saved()
-    second.errors.clear()  # anywidget throws when a widget goes while it is being set up
-    second.revert()
-    expect(second.output(1).locator(SETTLED)).to_contain_text("The first words")
-    assert (first.errors, second.errors) == ([], [])
 
 
 def test_the_same_cell_run_again_in_another_window(open_cells, another_window, simulator):

@@ -18,9 +18,11 @@ from hypothesis import strategies as st
 
 import claude_nb
 from claude_nb.asking import asking
-from claude_nb.client.connection import Connection
-from claude_nb.client.engine import engine
+from claude_nb.client import batch_service
+from claude_nb.client.connection import Connection, count_tokens, list_models
+from claude_nb.client.engine import call, engine
 from claude_nb.client.explain import _seconds, explain
+from claude_nb.client.retry import Policy
 from claude_nb.errors import (
     ClaudeError,
     CredentialsError,
@@ -238,8 +240,6 @@ def test_a_stream_that_breaks_off(api, reply, expected):
 EMPTY = [
     (b"", "text/event-stream"),
     (b": comment\n\n", "text/event-stream"),
-    (b'{"type": "message"}', "application/json"),
-    (b"<html></html>", "text/html"),
 ]
 
 
@@ -489,3 +489,58 @@ def test_the_simulator_never_gets_a_key():
         assert connection.key() == "simulated"
         assert connection.prepare().base_url == simulator.base_url
         assert connection.prepare().key() == "simulated"
+
+
+NOT_THE_API = {
+    "page": (
+        b"<html><style>a{}</style><h1>Sign&nbsp;in</h1>\n<script>x()</script>first</html>",
+        "text/html; charset=utf-8",
+        "a web page",
+        "It says: Sign in first",
+    ),
+    "nothing": (b"", "text/plain", "nothing", ""),
+    "text": (
+        b"no route\x1b[2J\xe2\x80\xae",
+        "text/plain",
+        "something else",
+        "no route␛[2J‹U+202E›",
+    ),
+    "error": (b'{"error": "no such model"}', "application/json", "an error", "no such model"),
+    "detail": (b'{"detail": "log in"}', "application/json", "something else", "log in"),
+    "JSON": (b'{"ok": true}', "application/json", "something else", '{"ok": true}'),
+}
+ASKED = {
+    "a reply": lambda: claude_nb.ask("Hello", show=False, policy=Policy(base=0.0)),
+    "a reply, whole": lambda: claude_nb.ask("Hello", show=False, stream=False),
+    "a count of tokens": lambda: call(count_tokens(Connection(), {"model": "m", "messages": []})),
+    "a list of models": lambda: call(list_models(Connection())),
+    "a batch": lambda: call(batch_service.retrieve(Connection(), "msgbatch_1")),
+    "a list of batches": lambda: call(batch_service.newest(Connection())),
+}
+
+
+@pytest.mark.parametrize("wanted", ASKED)
+@pytest.mark.parametrize(("body", "kind", "came", "words"), NOT_THE_API.values(), ids=NOT_THE_API)
+def test_an_answer_that_is_not_the_apis_is_told_once(gateway, wanted, body, kind, came, words):
+    """With the address, in the server's own words; nothing is asked for again."""
+    gateway.body, gateway.headers = body, {"Content-Type": kind}
+
+    with pytest.raises(MalformedError) as raised:
+        ASKED[wanted]()
+
+    error, (path,) = raised.value, gateway.paths
+    where = f"{gateway.url}{path.partition('?')[0]}"
+    assert error.what == f"{where} sent {came} instead of {wanted.partition(',')[0]}."
+    assert error.detail.endswith(words)
+    assert len(error.detail) < 3_000
+
+
+def test_a_page_in_place_of_the_results_of_a_batch(gateway):
+    """It is no line of theirs."""
+    gateway.body, gateway.headers = b"<h1>Sign in</h1>", {"Content-Type": "text/html"}
+
+    async def read():
+        return [line async for line in batch_service.results(Connection(), "msgbatch_1")]
+
+    with pytest.raises(MalformedError, match="sent a web page instead of the results"):
+        call(read())

@@ -230,3 +230,13 @@ def test_what_is_no_form_is_said(kind):
 
     assert "cannot be the form of an answer" in raised.value.what
     assert "pydantic model" in raised.value.advice
+
+
+def test_half_a_character_is_no_obstacle(api):
+    """It is U+FFFD in the object, and two halves are one character."""
+    answer = r'{"to": "A\ud83d \\ud83d \ud83d\ude00", "minutes": 5}'
+
+    reply = ask(api, *said(answer))
+
+    assert reply.parsed.to == "A\ufffd \\ud83d 😀"
+    assert ask(api, *said(r'{"n": 1, "a": "\ud83d"}'), output=SCHEMA).parsed["a"] == "\ufffd"

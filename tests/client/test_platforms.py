@@ -49,9 +49,12 @@ class Platform(BaseHTTPRequestHandler):
         """Answer in the platform's form."""
         self.rfile.read(int(self.headers["content-length"]))
         self.server.paths.append(self.path)
-        encode = frame if "/invoke" in self.path else sse
+        encode, kind = sse, "text/event-stream"
+        if "/invoke" in self.path:  # as Bedrock calls its streams
+            encode, kind = frame, "application/vnd.amazon.eventstream"
         body = b"".join(map(encode, EVENTS))
         self.send_response(200)
+        self.send_header("content-type", kind)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

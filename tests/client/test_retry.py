@@ -128,7 +128,6 @@ NOTHING = {
     ),
     "empty body": (Raw([]), DroppedError),
     "comments alone": (Raw([b": hello\n\n"]), DroppedError),
-    "not a stream": (Raw([b"<html></html>"], headers={"Content-Type": "text/html"}), DroppedError),
     "drop": (Raw([], end="drop"), DroppedError),
     "drop after the start": (Stream([start()], end="drop"), DroppedError),
     "drop in thinking": (Stream([start(), *thinking("Hm")[:2]], end="drop"), DroppedError),

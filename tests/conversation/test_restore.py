@@ -295,7 +295,7 @@ def test_half_a_character_is_replaced():
     """It could be neither shown nor sent."""
     history, _ = restored(turn("A\ud83d", text="B\ud83d"))
 
-    assert (history.head.prompt, history.head.text) == ("A?", "B?")
+    assert (history.head.prompt, history.head.text) == ("A\ufffd", "B\ufffd")
 
 
 def test_words_and_attachments_come_back():

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claude_nb.render.markdown.characters import clean
+from claude_nb.characters import clean
 from claude_nb.render.markdown.citation_marks import mark, unmarked
 from claude_nb.render.markdown.incremental import Incremental
 from claude_nb.render.markdown.markdown import INLINE_LIMIT, rendered, saved, to_html, with_marks

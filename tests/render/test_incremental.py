@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from claude_nb.characters import clean
 from claude_nb.render.markdown import incremental as product
-from claude_nb.render.markdown.characters import clean
 from claude_nb.render.markdown.code_box import code_open
 from claude_nb.render.markdown.incremental import Incremental, Patch
 from claude_nb.render.markdown.markdown import saved, to_html

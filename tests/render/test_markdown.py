@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_nb.render.markdown.characters import clean
+from claude_nb.characters import clean
 from claude_nb.render.markdown.code_box import HIGHLIGHT_LIMIT, code_open
 from claude_nb.render.markdown.markdown import INLINE_LIMIT, to_html
 from tests.render.samples import texts

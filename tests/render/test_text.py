@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from claude_nb.render.markdown.characters import clean
+from claude_nb.characters import clean
 from claude_nb.render.markdown.host_math import taken_out
 from claude_nb.render.markdown.markdown import INLINE_LIMIT
 from claude_nb.render.text import (

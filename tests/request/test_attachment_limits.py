@@ -101,7 +101,6 @@ def test_what_is_within_the_limits_passes(make, model):
         (lambda: [document(MAX_REQUEST_BYTES // 2)] * 2, LARGE, "The request is 32 MB"),
         (lambda: [text(MAX_REQUEST_BYTES // 2, "ä")], LARGE, "The request is 32 MB"),
         (lambda: [text(MAX_REQUEST_BYTES // 2, "\n")], LARGE, "The request is 32 MB"),
-        (lambda: [text(1, "\ud83d")], LARGE, "The text holds half a character"),
     ],
 )
 def test_what_is_beyond_them_is_named_with_what_to_do(make, model, what):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import io
+import json
 import os
 from collections import Counter, deque, namedtuple
 from pathlib import Path
@@ -233,10 +234,12 @@ def test_what_python_says_of_a_failure_is_one_short_line():
     assert describe_error(WordlessError()).endswith("WordlessError: <exception str() failed>")
 
 
-def test_half_a_character_is_refused():
-    """A lone surrogate cannot be encoded."""
-    with pytest.raises(InputError, match="x holds half a character"):
-        attach("a\ud83d", "x")
+def test_half_a_character_is_replaced():
+    """In what is sent and in the note; a file's name may hold a byte that is no text."""
+    made = attach({"a": "b\ud83d"}, "x\ud83d")
+
+    assert "\ufffd" in made.blocks[0]["text"]
+    json.dumps([*made.blocks, made.note], ensure_ascii=False).encode()
 
 
 # Tables and arrays

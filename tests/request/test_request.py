@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import pytest
 
 from claude_nb.errors import InputError
 from claude_nb.request.request import Request
+from claude_nb.request.system import System, SystemPart
 
 
 def refusal(**fields: object):
@@ -55,11 +59,33 @@ def test_options_are_named_as_they_are_written_where_the_question_was_asked():
 
 
 @pytest.mark.parametrize("field", ["prompt", "system"])
-def test_half_a_character_is_refused(field):
-    """A lone surrogate has no UTF-8 form; the message says what to look for."""
-    said = refusal(**{field: "ab\ud83d cd"})
+def test_half_a_character_is_replaced(field):
+    """A lone surrogate has no UTF-8 form; the two halves of a pair are one character."""
+    request = Request(**{"prompt": "Hi", field: "ab\ud83d cd\ud83d\ude00"})
 
-    assert "holds half a character (a lone surrogate)." in said
+    assert "ab\ufffd cd😀" in repr(request.params())
+    assert getattr(request, field) == "ab\ufffd cd😀"
+
+
+def test_half_a_character_is_replaced_wherever_it_is_sent():
+    """Content, earlier turns, tools, the form of an answer and the parts of a system prompt."""
+    half = "\ud83d"
+    block = {"type": "text", "text": half}
+    turn = {"role": "user", "content": [block]}
+    request = Request(
+        half,
+        model=f"m{half}",
+        system=System((SystemPart(half, half),)),
+        content=(block,),
+        before=(turn,),
+        after=(turn,),
+        tools=({"name": "a", "description": half},),
+        output={"title": half},
+        notes=(half,),
+    )
+
+    json.dumps([request.params(), request.notes], ensure_ascii=False).encode()
+    assert replace(request, max_tokens=9).before == request.before
 
 
 def test_more_than_the_api_takes_is_refused():

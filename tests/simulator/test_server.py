@@ -339,3 +339,20 @@ def test_a_stream_can_be_delayed(simulator: Simulator, events_of):
     events_of(**HELLO)
 
     assert time.monotonic() - before >= 0.1
+
+
+@pytest.mark.parametrize("half", [r"\ud83d", r"\uD83D", r"\ude00"])
+def test_half_a_character_is_refused(simulator, half):
+    """As by the API; a pair is one character."""
+    asked = {
+        "model": "claude-opus-5-5",
+        "max_tokens": 9,
+        "messages": [{"role": "user", "content": "HALF"}],
+    }
+    body = json.dumps(asked).replace("HALF", half).encode()
+
+    status, _, answer = post(simulator, body)
+
+    assert status == 400
+    assert b"not valid JSON" in answer
+    assert post(simulator, body.replace(half.encode(), rb"\ud83d\ude00"))[0] == 200

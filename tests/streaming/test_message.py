@@ -129,21 +129,6 @@ def test_a_delta_without_a_start_makes_its_block():
     assert [(b.type, b.text) for b in message(start(), *deltas).content] == [("thinking", "Hm")]
 
 
-def test_halves_of_a_character_in_two_deltas_become_one():
-    """JSON can escape an emoji as two halves; no reader meets one alone."""
-    parts = text("a\ud83d", "\ude00b\ud83d", "\ude00")
-    halfway = message(start(), *parts[:2])
-    made = message(start(), *parts)
-
-    assert halfway.content[0].text == "a"
-    assert made.content[0].text == "a😀b😀"
-
-
-def test_half_a_character_at_the_end_is_kept():
-    """It is what came, and it is for the renderers to make it showable."""
-    assert message(start(), *text("a\ud83d")).content[0].text == "a\ud83d"
-
-
 def test_what_is_unknown_is_carried():
     """Blocks, deltas and events of tomorrow change nothing that is known, and are not lost."""
     tomorrow = block(0, {"type": "new_delta", "x": 1}, type="new_block", y=2)

@@ -7,11 +7,18 @@ import threading
 import time
 import weakref
 
+import pytest
+
 import claude_nb
+from claude_nb.asking import jobs
+from claude_nb.asking.comparison import compare
+from claude_nb.asking.question import Question
 from claude_nb.reply import Reply
 from claude_nb.request.request import Request
 from claude_nb.simulator import Stream
 from claude_nb.views.background import catch_up, paint
+from claude_nb.views.columns import _WhenEnded
+from claude_nb.views.updating import UpdatingView
 from tests.played import said, start, text
 
 PATIENCE = 60
@@ -116,3 +123,20 @@ def test_a_reply_that_has_ended_is_released(api):
     gc.collect()
 
     assert reply() is None
+
+
+@pytest.mark.parametrize(
+    "begin", [lambda: jobs.start(Question.of("Hi", view="updating")), lambda: compare("Hi")]
+)
+def test_what_fails_is_logged_where_nobody_else_tells_it(api, monkeypatch, caplog, begin):
+    """Once, of a reply in the background and of one beside others; it is whole."""
+    api.enqueue(Stream(said("Whole")))
+    with monkeypatch.context() as patched:
+        for view in (UpdatingView, _WhenEnded):
+            patched.setattr(view, "settle", lambda *_: 1 / 0)
+        begin().wait()
+        jobs.jobs.wait()
+
+    (record,) = (record for record in caplog.records if record.name == "claude_nb")
+    assert record.exc_info[0] is ZeroDivisionError
+    assert "could not be shown; it is complete, and kept" in record.message

@@ -31,3 +31,34 @@ def test_a_view_that_fails_is_told_once_the_reply_is_whole(api, fails, told):
 
     assert list(map(str, getattr(raised.value, "exceptions", [raised.value]))) == told
     assert reply.text == "Whole"
+
+
+def test_a_view_that_cannot_be_made_is_told_once_the_reply_is_whole(api):
+    """The reply goes on, as it is paid for."""
+    api.enqueue(Stream(said("Whole"), delay=0.01))
+    reply = Reply(Request("Hi"))
+
+    with pytest.raises(ZeroDivisionError):
+        paint(claude_nb.stream("Hi"), reply, lambda: 1 / 0)
+
+    assert reply.text == "Whole"
+
+
+class Same(Watched):
+    """A view that fails twice in the same way."""
+
+    def frame(self, reply, now):
+        """Fail."""
+        raise RuntimeError("the same")
+
+    def settle(self, reply):
+        """Fail as before."""
+        self.frame(reply, 0.0)
+
+
+def test_what_fails_twice_is_told_once(api):
+    """In a frame and at the end."""
+    api.enqueue(Stream(said("Whole"), delay=0.01))
+
+    with pytest.raises(RuntimeError, match=r"\Athe same\Z"):
+        paint(claude_nb.stream("Hi"), Reply(Request("Hi")), Same)

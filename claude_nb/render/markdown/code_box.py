@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from markdown_it.common.utils import escapeHtml
 
-from claude_nb.render.markdown.characters import in_code
+from claude_nb.characters import in_code
 
 CODE_END: Final = "</code></pre>\n"
 

@@ -36,6 +36,7 @@ from typing import Any, Final, NamedTuple
 
 from markdown_it.common.utils import escapeHtml
 
+from claude_nb.characters import Cleaner, in_code
 from claude_nb.render.markdown import citation_marks
 from claude_nb.render.markdown.blocks import (
     MarkdownBlock,
@@ -47,7 +48,6 @@ from claude_nb.render.markdown.blocks import (
     paragraphs,
     split,
 )
-from claude_nb.render.markdown.characters import Cleaner, in_code
 from claude_nb.render.markdown.code_box import CODE_END
 from claude_nb.render.markdown.markdown import parse, render
 from claude_nb.streaming.continuation import common_prefix

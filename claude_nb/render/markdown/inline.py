@@ -6,8 +6,8 @@ import re
 from html import escape, unescape
 from urllib.parse import urlsplit
 
+from claude_nb.characters import brief, clean
 from claude_nb.errors import redact
-from claude_nb.render.markdown.characters import brief, clean
 from claude_nb.render.markdown.markdown import web_address
 
 QUIET = "opacity:0.7"

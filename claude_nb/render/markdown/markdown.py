@@ -37,8 +37,8 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
+from claude_nb.characters import clean, in_code
 from claude_nb.render.markdown import citation_marks
-from claude_nb.render.markdown.characters import clean, in_code
 from claude_nb.render.markdown.code_box import code_box
 
 ROOT_CLASSES: Final = "mathjax_ignore tex2jax_ignore"

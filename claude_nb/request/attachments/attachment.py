@@ -18,6 +18,7 @@ from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
+from claude_nb.characters import wellformed, wellformed_json
 from claude_nb.errors import InputError, redact
 from claude_nb.request import files
 from claude_nb.request.attachments import bounded, definitions, limits
@@ -87,7 +88,7 @@ def attach(value: Any, name: str) -> Attachment:
         made = _made(value, name)
         blocks = tuple(
             block | {"text": redact(block["text"])} if block["type"] == "text" else block
-            for block in made.blocks
+            for block in map(wellformed_json, made.blocks)
         )
         for block in blocks:
             limits.check_block(block, name)
@@ -102,7 +103,7 @@ def attach(value: Any, name: str) -> Attachment:
             f"{name} cannot be put into a prompt: {describe_error(error)}",
             "Put what you want to send into a variable of its own, as text.",
         ) from error
-    return replace(made, blocks=blocks, note=redact(made.note))
+    return replace(made, blocks=blocks, note=wellformed(redact(made.note)))
 
 
 def describe_error(error: BaseException) -> str:

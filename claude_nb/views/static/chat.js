@@ -5,7 +5,6 @@
 // what the notebook saves, and the view lies over it for as long as there is a kernel.
 
 const BUSY = 1500; // ms without an answer after which the reader is told that the kernel is busy
-const HEALED = 1500; // ms after which an output that Python replaced must have changed
 
 const GONE =
   "The kernel that held this chat has ended. To go on, run claude_nb.Chat.restore() in a cell.";
@@ -87,10 +86,6 @@ class Chat {
     } else if (op.op === "refused") {
       // Perhaps before the question itself was answered, which empties the box.
       this.asking.then(() => this.each((view) => view.refused(op)));
-    } else if (op.op === "settled") {
-      this.version = op.version;
-      clearTimeout(this.healing);
-      this.healing = setTimeout(() => this.heal(), HEALED);
     }
   }
 
@@ -197,24 +192,6 @@ class Chat {
     view.box.area.setSelectionRange(selectionStart, selectionEnd);
   }
 
-  /** Give the notebook the newest saved form where what Python displayed did not reach this page. */
-  async heal() {
-    const cells = this.model.widget_manager?.context?.model?.cells;
-    if (!cells) return;
-    const old = [];
-    for (const cell of cells) {
-      for (let i = 0; i < (cell.outputs?.length ?? 0); i++) {
-        const output = cell.outputs.get(i);
-        const html = output.data?.["text/html"];
-        if (typeof html !== "string" || !html.includes(this.about.mark)) continue;
-        if (!html.includes(`claude-nb-v${this.version} `)) old.push(output);
-      }
-    }
-    if (!old.length) return;
-    const { data, metadata } = await this.call("saved");
-    if (data) for (const output of old) output.setData({ data, metadata });
-  }
-
   set(name, value) {
     this.model.set(name, value);
     this.model.save_changes();
@@ -231,7 +208,6 @@ class Chat {
     this.closed = true;
     this.end();
     clearInterval(this.watch);
-    clearTimeout(this.healing);
     clearTimeout(this.saving);
     this.observer.disconnect();
     for (const [wrapper, { host, area }] of this.hosts) {

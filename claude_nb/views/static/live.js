@@ -11,11 +11,13 @@ class Model {
   constructor(model) {
     this.model = model;
     this.views = new Set();
+    this.page = Math.random(); // stands for this page among those that show the output
     this.replies = Array.from({ length: model.get("columns") }, (_, column) => {
       return new Reply(() => this.resync(), (question) => this.asked(column, question));
     });
     this.heard = performance.now();
     this.receive(model.get("snapshot"));
+    this.isLate = this.replies.some((reply) => reply.status); // the page was loaded in mid-stream
     model.on("msg:custom", (message) => this.receive(message));
     model.on("change:snapshot", () => this.receive(model.get("snapshot")));
     this.watch = setInterval(() => this.check(), 1000);
@@ -222,11 +224,12 @@ export default () => {
     },
     render({ model, el }) {
       const view = new View(shared, el);
+      if (shared.isLate && !shared.views.size) model.send({ op: "shown", page: shared.page });
       shared.views.add(view);
       return () => {
         view.close();
         shared.views.delete(view);
-        if (!shared.views.size) model.send({ op: "gone" });
+        if (!shared.views.size) model.send({ op: "gone", page: shared.page });
       };
     },
   };

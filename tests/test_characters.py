@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from html import unescape
 
@@ -9,12 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claude_nb.render.markdown.characters import (
+from claude_nb.characters import (
     MAX_BLOCK_CHARACTERS,
     Cleaner,
     brief,
     clean,
     in_code,
+    wellformed,
+    wellformed_escapes,
+    wellformed_json,
 )
 from claude_nb.render.markdown.incremental import Incremental
 from claude_nb.render.markdown.markdown import saved, to_html
@@ -222,3 +226,22 @@ def test_an_open_fence_hides_nothing_while_it_grows():
         incremental.frame()
 
     assert "a ‹U+200F›&lt;‹U+200F› b 👩\u200d💻</code>" in "".join(incremental.blocks)
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_data_is_wellformed(value):
+    """Halves alone are replaced, pairs are joined, and all else stays as it is."""
+    whole = wellformed(value)
+
+    assert whole.encode("utf-16-le").decode("utf-16-le") == whole
+    assert whole == value or any("\ud800" <= c <= "\udfff" for c in value)
+    assert wellformed_json({value: [value, 1]}) == {whole: [whole, 1]}
+
+
+@given(st.lists(st.sampled_from(["a", "\\", '"', "\n", "\ud83d", "\ude00", "😀", "ud83d"])))
+def test_escapes_of_halves_are_replaced_in_json(pieces):
+    """What JSON escapes is the same as what stands there; an escaped backslash begins nothing."""
+    source = json.dumps(pieces)
+
+    assert json.loads(wellformed_escapes(source)) == wellformed_json(pieces)
+    assert json.loads(wellformed_escapes(source.replace("ud", "uD"))) is not None

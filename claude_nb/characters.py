@@ -1,8 +1,13 @@
-"""Hidden and deceptive characters, made visible.
+"""Characters that nobody can send or see: halves of characters, controls, hidden characters.
 
-A model may quote text that was written to deceive: an override that reorders code on the screen
-("Trojan Source", CVE-2021-42574), words in invisible characters, an escape sequence for a terminal.
-So every character that is shown is a visible one; others are shown as their numbers: ``‹U+202E›``.
+`wellformed` is for data: half a surrogate pair, as gateways send it that cut UTF-16, has no form in
+UTF-8, so it could be neither shown nor saved nor sent. Each event passes it when it is recorded, as
+does each request before it is sent.
+
+`clean` is for display, of whatever comes from a server, a model, a file or a tool. A model may
+quote text that was written to deceive: an override that reorders code on the screen ("Trojan
+Source", CVE-2021-42574), words in invisible characters, an escape sequence for a terminal. So every
+character that is shown is a visible one; others are shown as their numbers: ``‹U+202E›``.
 
 Characters that real writing needs are kept:
 
@@ -15,8 +20,9 @@ Characters that real writing needs are kept:
 Embeddings, overrides and isolates are visible everywhere. A block's direction is in its ``dir``.
 """
 
+import json
 import re
-from typing import Final
+from typing import Any, Final
 
 MAX_BLOCK_CHARACTERS: Final = 1_000_000
 """Characters of one content block that are shown: about twice the 128,000 tokens of the longest
@@ -26,6 +32,11 @@ _BRIEF: Final = 2_000
 
 _NEWLINE: Final = re.compile(r"\r\n?")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_ESCAPE: Final = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    r"|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _VISIBLE: Final = (
     {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n\r"}
@@ -56,6 +67,48 @@ _PROSE: Final = re.compile(f"(?P<needed>{_NEEDED}|[{_IN_PROSE}])|[{_HIDDEN}]")
 _MARK: Final = re.compile(f"(?P<needed>(?!))|[{_IN_PROSE}]")
 
 _UNFINISHED: Final = re.compile(f"(?:[\r\ud800-\udbff]|\U0001f3f4{_TAG}{{0,6}})\\Z")
+
+
+find_half = _SURROGATE.search
+"""Finds half a surrogate pair in a text."""
+
+
+def wellformed(text: str) -> str:
+    """The text with surrogate pairs joined, and U+FFFD in place of each half that is alone."""
+    if text.isascii() or not find_half(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def wellformed_json(value: Any) -> Any:
+    """`wellformed` for all texts in a value of JSON; the value itself if there is nothing to do."""
+    try:
+        if not _holds_half(value):
+            return value
+        written = json.dumps(value, ensure_ascii=False)
+    except RecursionError:  # too deep to be shown, saved or sent either
+        return value
+    return json.loads(wellformed(written))
+
+
+def _holds_half(value: Any) -> bool:
+    if isinstance(value, str):  # first of all, as an image's base64 is long, and ASCII
+        return not value.isascii() and find_half(value) is not None
+    if isinstance(value, dict):
+        return any(map(_holds_half, value)) or any(map(_holds_half, value.values()))
+    return isinstance(value, (list, tuple)) and any(map(_holds_half, value))
+
+
+def wellformed_escapes(source: str) -> str:
+    """JSON, or a part of it, in which no escape stands for half a character."""
+    if "\\ud" not in source and "\\uD" not in source:
+        return source
+    return _ESCAPE.sub(lambda found: "\\ufffd" if found["half"] else found[0], source)
+
+
+def split_half(text: str) -> tuple[str, str]:
+    """A text without half a pair at its end, and that half, of which the rest may follow."""
+    return (text[:-1], text[-1]) if "\ud800" <= text[-1:] <= "\udbff" else (text, "")
 
 
 def clean(text: str, *, prose: bool = False) -> str:
@@ -118,11 +171,8 @@ class Cleaner:
 def _encodable(text: str) -> str:
     if "\r" in text:
         text = _NEWLINE.sub("\n", text)
-    if _SURROGATE.search(text):
-        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    if _CONTROL.search(text):
-        text = text.translate(_VISIBLE)
-    return text
+    text = wellformed(text)
+    return text.translate(_VISIBLE) if _CONTROL.search(text) else text
 
 
 def _seen(text: str, *, prose: bool) -> str:

@@ -1,0 +1,113 @@
+"""Lets pages reach the widgets while a cell runs, also a page that is loaded only then.
+
+A page that is loaded asks who the kernel is, then for the state of all widgets; until it is
+answered it shows none, and drops what the kernel sends. ipykernel answers on the main thread, which
+is busy until the cell ends. There it also handles what a page sends to a widget before it has a
+subshell for that, or where it uses none. These messages are taken before ipykernel has them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from weakref import WeakSet
+
+from ipywidgets import Widget
+
+from claude_nb.request.place import shell
+
+_REQUESTS = ("kernel_info_request", "comm_info_request")
+_CONTROL = "jupyter.widget.control"
+"""The target of the comm by which a page asks for the state of all widgets."""
+
+
+class BusyKernel:
+    """Handles messages that the kernel would handle when the cell has ended."""
+
+    def __init__(self) -> None:
+        self._comms: WeakSet[Any] = WeakSet()
+        self._control_comms: set[str] = set()
+        self._kernel: Any = None
+        self._worker = ThreadPoolExecutor(1, "claude_nb messages")
+
+    def reach(self, comm: Any) -> None:
+        """From now on, let pages reach the widget that has this comm."""
+        self._comms.add(comm)
+        kernel: Any = getattr(shell(), "kernel", None)
+        thread = getattr(kernel, "shell_channel_thread", None)  # ipykernel 7 has it
+        if thread is not None and self._kernel is None:
+            self._kernel = kernel
+            thread.io_loop.add_callback(kernel.shell_stream.on_recv, self._receive, copy=False)
+
+    async def _receive(self, frames: list[Any]) -> None:
+        """Handle a message, on the thread that receives all of them, or leave it to the kernel."""
+        kernel, handled = self._kernel, False
+        if kernel._main_asyncio_lock.locked():  # noqa: SLF001 - a cell is running
+            try:
+                handled = await self._handle(frames)
+            except Exception:
+                kernel.log.warning("claude_nb leaves a message to the kernel", exc_info=True)
+        if not handled:
+            await kernel.shell_channel_thread_main(frames)
+
+    async def _handle(self, frames: list[Any]) -> bool:
+        """Handle a message, and return whether it was one of those."""
+        kernel = self._kernel
+        identities, rest = kernel.session.feed_identities(frames, copy=False)
+        message = kernel.session.deserialize(rest, content=False, copy=False)
+        kind = message["header"]["msg_type"]
+        has_subshell = message["header"].get("subshell_id") is not None
+        if kind in _REQUESTS and not has_subshell:
+            message["content"] = kernel.session.unpack(message["content"])
+            kernel._publish_status("busy", "shell", parent=message)  # noqa: SLF001
+            await kernel.shell_handlers[kind](kernel.shell_stream, identities, message)
+            kernel._publish_status("idle", "shell", parent=message)  # noqa: SLF001
+            kernel._publish_status("busy", "shell")  # noqa: SLF001 - with the cell
+            return True
+        if kind not in ("comm_open", "comm_msg"):
+            return False
+        content = message["content"] = kernel.session.unpack(message["content"])
+        if not self._takes(content, has_subshell=has_subshell):
+            return False
+
+        def handle() -> None:
+            kernel.set_parent(identities, message)
+            if content["comm_id"] in self._control_comms and kind == "comm_msg":
+                # ipywidgets answers the page that was loaded last, whichever asks.
+                comm = kernel.comm_manager.comms[content["comm_id"]]
+                Widget._control_comm = comm  # noqa: SLF001
+            kernel.shell_handlers[kind](None, identities, message)
+            if _method(content) == "update":  # the page waits for it, with the next change
+                kernel._publish_status("idle", "shell", parent=message)  # noqa: SLF001
+
+        loop, context = asyncio.get_running_loop(), contextvars.copy_context()
+        await loop.run_in_executor(self._worker, context.run, handle)
+        return True
+
+    def _takes(self, content: dict[str, Any], *, has_subshell: bool) -> bool:
+        """Whether to handle a message to a comm, on a thread for that.
+
+        A subshell would do for a message to a widget of ours, but with its status messages the
+        page would show that the kernel is idle, while the cell runs.
+        """
+        comm_id, method = content["comm_id"], _method(content)
+        comm = self._kernel.comm_manager.comms.get(comm_id)
+        if comm in self._comms and method == "custom":
+            return True
+        if has_subshell:
+            return False
+        if _CONTROL in (content.get("target_name"), getattr(comm, "target_name", "")):
+            self._control_comms.add(comm_id)
+        return comm_id in self._control_comms or comm in self._comms or method == "request_state"
+
+
+def _method(content: dict[str, Any]) -> object:
+    """What a message to a widget is about."""
+    data = content.get("data")
+    return data.get("method") if isinstance(data, dict) else None
+
+
+busy_kernel = BusyKernel()
+"""The kernel of this process."""

@@ -1,0 +1,78 @@
+"""An output is given to one page at a time, and its mark goes when it is settled."""
+
+from __future__ import annotations
+
+import pytest
+
+from claude_nb.views import synced_output
+from claude_nb.views.synced_output import MARK, SyncedOutput
+
+
+@pytest.fixture
+def sync(monkeypatch):
+    """The widget that tells pages of outputs; what it sends is in ``sync.sent``."""
+    monkeypatch.setattr(synced_output, "_sync", None)
+    sync = synced_output.output_sync()
+    sync.sent = []
+    monkeypatch.setattr(sync, "send", sync.sent.append)
+    yield sync
+    sync.close()
+
+
+def ask(sync, output, given):
+    """What the kernel answers to a page that asks for an output."""
+    sync.receive({"op": "output", "id": output.id, "given": given, "n": 7}, [])
+    answer = sync.sent.pop()
+    assert answer.pop("ack") == 7
+    return answer
+
+
+def test_of_two_pages_that_ask_one_is_given_it(sync):
+    """The other is refused until it has looked again; then it is given it as well."""
+    output = SyncedOutput()
+    output.show({"text/plain": "live"})
+    output.settle({"text/plain": "settled"})
+    first, second = (ask(sync, output, 0) for _ in range(2))
+    assert first["output"]["data"] == {"text/plain": "settled"}
+    assert second == {"given": 1}
+    assert ask(sync, output, 1)["output"] == first["output"]
+    assert ask(sync, output, 1) == {"given": 2}, "a third, which had looked at the same time"
+
+
+def test_only_an_output_that_may_change_has_a_mark(sync):
+    """A settled output is saved without one."""
+    output = SyncedOutput()
+    output.show({"text/plain": "live"}, {"claude_nb": 1})
+    shown = ask(sync, output, 0)["output"]
+    assert shown["metadata"] == {"claude_nb": 1, MARK: {"id": output.id, "version": 1}}
+    output.settle({"text/plain": "settled"}, {"claude_nb": 2})
+    assert ask(sync, output, 1)["output"]["metadata"] == {"claude_nb": 2}
+
+
+def test_pages_are_told_of_each_version(sync):
+    """Not of the first, which they are sent; a page that is loaded later is told of all outputs."""
+    output = SyncedOutput()
+    output.show({"text/plain": "1"})
+    assert sync.sent == []
+    output.show({"text/plain": "2"})
+    facts = {"id": output.id, "version": 2, "given": 0, "cell": ""}
+    assert sync.sent == [facts]
+    assert sync.get_state()["snapshot"] == {"outputs": [facts]}
+
+
+def test_a_settled_output_can_be_asked_for_though_nothing_else_keeps_it(sync):
+    """Of many the last ones: a page may come late."""
+    first = SyncedOutput()
+    first.show({"text/plain": "live"})
+    first.settle({"text/plain": "settled"})
+    gone, kept = first.id, []
+    del first
+    for _ in range(20):
+        output = SyncedOutput()
+        output.show({})
+        output.settle({"text/plain": "settled"})
+        kept.append(output.id)
+        del output
+    known = [facts["id"] for facts in sync.whole()["outputs"]]
+    assert known == kept
+    assert gone not in known
