@@ -17,6 +17,7 @@ from claude_nb.errors import ClaudeError, CredentialsError, InputError
 from claude_nb.render import labels
 from claude_nb.render.table import Table
 from claude_nb.render.usage import IN_SUMS, sums
+from claude_nb.request import files
 from claude_nb.streaming.record import RecordedUsage, spendings
 from claude_nb.views.terminal import say
 
@@ -73,8 +74,8 @@ def _lab(jupyter_args: list[str]) -> int:
         return 1
     try:
         notebook = _quickstart()
-    except OSError as error:
-        say(f"{QUICKSTART} cannot be put into this folder: {error}", file=sys.stderr)
+    except InputError as error:
+        say(str(error), file=sys.stderr)
         return 1
     if "CLAUDE_NB_SIMULATE" not in os.environ and (why := _without_key()):
         say(SIMULATED.format(why=why))
@@ -155,7 +156,8 @@ def _quickstart() -> Path:
         return in_checkout
     copy = Path.cwd() / QUICKSTART
     if not copy.exists():
-        copy.write_bytes(resources.files("claude_nb").joinpath("data", QUICKSTART).read_bytes())
+        packaged = resources.files("claude_nb").joinpath("data", QUICKSTART)
+        files.write(copy, [packaged.read_text(encoding="utf-8")])
     return copy
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 from html import escape
 from threading import Lock
@@ -41,6 +42,11 @@ _begins: re.Pattern[str] = re.compile("")  # where one may begin that is cut, to
 _begun: re.Pattern[str] = re.compile("")  # likewise where at least ``_BEGUN`` characters are there
 _by_short_value: re.Pattern[str] | None = None
 _lock = Lock()
+if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
+    # Whoever holds it is not there in the child: nobody may hold it then.
+    os.register_at_fork(
+        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+    )
 
 
 def remember(value: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any, Self
@@ -43,13 +44,38 @@ class Reply(Progress):
         self.notes = request.notes
         self.events = EventLog()
         self.shown_in = 0
-        self._stop: Callable[[], object] = lambda: None
+        self._detach()
+
+    def _detach(self) -> None:
+        """Be a reply that nothing in this process adds to."""
+        self.pending = str
+        self._stop: Callable[[], object] = str
         self._over = threading.Event()
         self._over.set()
+        self._process = os.getpid()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The reply without this process, for ``pickle``, ``copy`` and ``%store``.
+
+        Raises:
+            InputError: It is still being written.
+        """
+        if self.outcome is Outcome.STREAMING:
+            raise InputError(
+                "This reply is still being written: it cannot be pickled or copied yet.",
+                "Wait for its end: reply.wait()",
+            )
+        of_process = ("pending", "_stop", "_over", "_process", "_output")
+        return {name: value for name, value in vars(self).items() if name not in of_process}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._output = None  # what it describes is in ``parsed``
+        self._detach()
 
     def attach_stop(self, stop: Callable[[], object], over: threading.Event) -> None:
         """Set what ``stop`` calls, and the event that is set once the reply is over and charged."""
-        self._stop, self._over = stop, over
+        self._stop, self._over, self._process = stop, over, os.getpid()
 
     def wait(self, timeout: float | None = None) -> Self:
         """Wait until the reply has ended, as one that is written in the background will.
@@ -66,6 +92,10 @@ class Reply(Progress):
             ClaudeError: It failed, was dropped or was stopped; what came of it is here.
             TimeoutError: The time is up, and the reply goes on.
         """
+        if not self._over.is_set() and self._process != os.getpid():
+            raise InputError(
+                "This reply is written in the process that forked this one.", "Wait for it there."
+            )
         if not self._over.wait(timeout):
             raise TimeoutError(f"The reply has not ended after {timeout:g} s; it goes on.")
         self.check()

@@ -39,16 +39,21 @@ class Kernel:
     def clear(self):
         """Forget what other tests have done."""
         self.asked, self.shown = self.client.execute(CLEAR + ONE_TRY, silent=True), {}
+        self.messages = []
         reply = self.finish()
         assert reply["status"] == "ok", reply
 
-    def start(self, code, cell=""):
-        """Send a cell, with its id if it has one, without waiting for it."""
-        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
+    def start(self, code, cell="", *, asks=False):
+        """Send a cell, with its id if it has one, without waiting for it.
+
+        ``asks`` says that there is somebody to give input, as there is not under nbclient.
+        """
+        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": asks}
         metadata = {"cellId": cell} if cell else {}
         request = self.client.session.msg("execute_request", content, metadata=metadata)
         self.client.shell_channel.send(request)
         self.asked, self.shown, self.printed = request["header"]["msg_id"], {}, ""
+        self.messages = []
 
     def finish(self, timeout=20):
         """Wait for the cell; the outputs by display id or number, updates applied."""
@@ -58,6 +63,7 @@ class Kernel:
             if message["parent_header"].get("msg_id") != self.asked:
                 continue
             kind, content = message["msg_type"], message["content"]
+            self.messages.append((kind, content))
             if kind in ("display_data", "update_display_data", "execute_result"):
                 place = content.get("transient", {}).get("display_id", len(self.shown))
                 self.shown[place] = content
@@ -70,9 +76,9 @@ class Kernel:
             if reply["parent_header"]["msg_id"] == self.asked:
                 return reply["content"]
 
-    def run(self, code, cell=""):
+    def run(self, code, cell="", *, asks=False):
         """Run a cell to its end."""
-        self.start(code, cell)
+        self.start(code, cell, asks=asks)
         return self.finish()
 
     def last_shown(self):

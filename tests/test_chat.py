@@ -637,6 +637,18 @@ def test_a_version_that_failed_leaves_the_others(api, page, chat):
     assert [t["answer"]["source"] for t in page.turns()] == ["One."]
 
 
+def test_a_question_that_fails_after_clear_leaves_it_cleared(api, page, chat):
+    """In the chat, and for a cell that goes on with its conversation."""
+    for word in ("One", "Two", "Three"):
+        api.enqueue(Stream(said("Yes.")) if word != "Two" else Error(529, "overloaded_error", "-"))
+        send(page, chat, word)
+        if word == "One":
+            page.say(chat, "clear")
+    chat.conversation.ask("Four", show=False)
+
+    assert sent(api) == ["Three", "Yes.", "Four"]
+
+
 def test_clear_can_be_taken_back(api, page, chat):
     """The next question begins anew; what was said is still there."""
     api.enqueue(Stream(said("One.")))

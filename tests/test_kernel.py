@@ -33,6 +33,21 @@ def test_a_cell_shows_one_output_that_settles(kernel, simulator):
     assert shown["metadata"]["claude_nb"]["outcome"] == "complete"
 
 
+def test_new_holds_although_its_request_failed(kernel, simulator):
+    """The next cell sends no earlier turn, with the system prompt of the new beginning."""
+    busy = Error(529, "overloaded_error", "Busy")
+    simulator.enqueue(Stream(said("Six.")), busy, Stream(said("Blue.")), Stream(said("Red.")))
+
+    kernel.run('%%claude --system "Know trains."\nWhen?')
+    assert kernel.run('%%claude --new --system "Know colours."\nWhich?')["status"] == "error"
+    kernel.run("%%claude\nThe sky?")
+    kernel.run("%%claude\nBlood?")
+
+    third, fourth = simulator.requests[-2:]
+    assert (third.body["system"], fourth.body["system"]) == ("Know colours.",) * 2
+    assert [len(request.body["messages"]) for request in (third, fourth)] == [1, 3]
+
+
 PROMPTS = {
     "question": "Why?",
     "braces": "Is {x} or {{#x}} or {{{x}}} a $y$ at $5? 'quoted' \"twice\" it's",

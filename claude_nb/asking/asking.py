@@ -20,7 +20,7 @@ from claude_nb.cost.models import own_prices
 from claude_nb.errors import ClaudeError
 from claude_nb.render.timeline import Timeline
 from claude_nb.reply import Reply
-from claude_nb.request.place import current_place, shell
+from claude_nb.request.place import can_display, current_place, is_run_by_program
 from claude_nb.request.system import System
 from claude_nb.session import budget
 from claude_nb.session.limits import Limits
@@ -288,6 +288,8 @@ def sending(
             request = history.next(
                 request, place, connection.origin, new=question.new, after=question.after
             )
+            if question.new or history.head is None:
+                history.begin(request)
             tools = history.effective_tools(tools, request)
         if tools is not None and tools.definitions:
             request = replace(request, notes=(*request.notes, tools.note))
@@ -348,10 +350,12 @@ def make_view(kind: str, reply: Reply, *, waits: bool = True) -> View:
         from claude_nb.views.live import LiveOutput, LiveView
 
         return LiveView(reply, LiveOutput(interrupts=waits))
-    if kind == "updating":
+    if kind in ("updating", "sparing"):
+        from claude_nb.views.displayed_output import DisplayedOutput, SparingOutput
         from claude_nb.views.updating import UpdatingView
 
-        return UpdatingView()
+        is_sparing = kind == "sparing"
+        return UpdatingView(SparingOutput(reply.request) if is_sparing else DisplayedOutput())
     from claude_nb.views.terminal import TerminalView
 
     return TerminalView()
@@ -360,11 +364,15 @@ def make_view(kind: str, reply: Reply, *, waits: bool = True) -> View:
 def fitting(view: str = "auto") -> str:
     """The view that was asked for, or the one that fits where this runs.
 
-    A widget where somebody is there to answer it: nbclient and papermill are not.
+    Returns:
+        ``live``, a widget, where a front end can answer it; ``updating`` where outputs are updated,
+        as nbclient does; ``sparing`` where they may not be, as in ``jupyter console`` and in
+        notebooks that a server runs; ``terminal`` where there is no kernel, or this
+        is a process that a kernel has forked.
     """
     if view != "auto":
         return view
-    if getattr(shell(), "kernel", None) is None:
+    if not can_display():
         return "terminal"
     answered = False
     if "claude_nb.views.live" in sys.modules:
@@ -372,4 +380,6 @@ def fitting(view: str = "auto") -> str:
 
         answered = LiveOutput.answered
     answers = bool(current_place().cell) or answered or "google.colab" in sys.modules
-    return "live" if answers else "updating"
+    if answers:
+        return "live"
+    return "updating" if is_run_by_program() else "sparing"

@@ -101,6 +101,23 @@ class Comparison(Sequence[Reply]):
         self.ended = threading.Event()
         self.stopped = False
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The comparison for ``pickle``, ``copy`` and ``%store``.
+
+        Raises:
+            InputError: Not all of its replies have ended.
+        """
+        if not self.ended.is_set():
+            raise InputError(
+                "These replies are still being written: they cannot be pickled or copied yet.",
+                "Wait for their end: comparison.wait()",
+            )
+        return vars(self) | {"ended": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, ended=threading.Event())
+        self.ended.set()
+
     @overload
     def __getitem__(self, index: int) -> Reply: ...
 

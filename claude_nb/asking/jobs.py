@@ -1,8 +1,8 @@
 """Replies that are written in the background, while the notebook goes on: the jobs.
 
 Each is shown in the output of its own cell. nbclient drops messages that arrive between cells, so
-where it may run the notebook, all outputs are sent again at the end of each cell. In a terminal
-nothing is printed until ``%claude_nb jobs wait``.
+where it may run the notebook, all outputs are sent again at the end of each cell. In a terminal, or
+where outputs may not be updated, nothing is shown until ``%claude_nb jobs wait``.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 from claude_nb.asking import asking
 from claude_nb.asking.question import Question
+from claude_nb.client import fork
 from claude_nb.client.engine import Stream
 from claude_nb.conversation.history import first_words
 from claude_nb.errors import InputError
@@ -197,6 +198,8 @@ class Jobs:
 jobs = Jobs()
 """The jobs of this process."""
 
+fork.in_child(lambda: vars(jobs).update(vars(Jobs())))
+
 
 def start(question: Question) -> Reply:
     """Ask in the background: the reply grows in an output of the cell that runs, which goes on.
@@ -211,7 +214,7 @@ def start(question: Question) -> Reply:
     check_tools(kind, question.tools)
 
     def show(_stream: Stream, reply: Reply) -> View | None:
-        if kind == "terminal":
+        if kind in ("sparing", "terminal"):
             return None
         view = asking.make_view(kind, reply, waits=False)
         if kind == "updating":

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Val
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from inspect import signature
-from typing import Any
+from typing import Any, Literal
 
 from claude_nb.client.output import Output
 from claude_nb.client.retry import Policy
@@ -41,7 +41,7 @@ class Question:
         output: The form of the answer, or None for any text.
         history: The conversation that it belongs to, or None.
         new: Whether the conversation begins anew with it.
-        after: The exchange that it follows, where that was chosen.
+        after: The exchange that it follows, where that was chosen, or ``"beginning"``.
         place: Where it is asked.
         client: The user's own client, or None for the session's connection.
         policy: How patient to be with failures.
@@ -58,7 +58,7 @@ class Question:
     output: Output | None = None
     history: History | None = None
     new: bool = False
-    after: Exchange | None = None
+    after: Exchange | Literal["beginning"] | None = None
     place: Place = field(default_factory=current_place)
     client: Any = None
     policy: Policy | None = None

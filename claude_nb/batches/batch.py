@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from concurrent import futures
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from claude_nb.asking import asking
 from claude_nb.asking.question import check_names, check_types
@@ -100,8 +100,7 @@ class Batch:
         self._service = service
         self._state = service.state
         self._limits = costs.Limits(max_cost)
-        look = partial(view.look, self._state)
-        self._view = BatchView(look, lambda: asking.fitting() == "live", show=show)
+        self._view = BatchView(partial(view.look, self._state), asking.fitting, show=show)
 
     # --- submitting -------------------------------------------------------------------------
 
@@ -402,6 +401,12 @@ class Batch:
 
     def __len__(self) -> int:
         return self._state.requests.count
+
+    def __reduce__(self) -> NoReturn:
+        raise InputError(
+            "A batch cannot be pickled or copied: it goes on at the service.",
+            "Keep batch.results; or find it again by its id, with claude_nb.Batch.resume.",
+        )
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
         if self._view.is_above:

@@ -130,6 +130,9 @@ class Results(Sequence[Result]):
         self._count = count
         self._read = read
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _in_memory, (list(self),)
+
     def __len__(self) -> int:
         return self._count
 
@@ -145,6 +148,11 @@ class Results(Sequence[Result]):
         shown = "\n".join(f"  {self._read(row)!r}" for row in range(min(5, self._count)))
         more = f"\n  … {self._count - 5:,} more" if self._count > 5 else ""
         return f"{self._count:,} results:\n{shown}{more}"
+
+
+def _in_memory(rows: list[Result]) -> Results:
+    """Results that were pickled, without the file from which they were read."""
+    return Results(len(rows), rows.__getitem__)
 
 
 def price_factor(model: str) -> float | None:

@@ -21,6 +21,7 @@ from claude_nb.asking.conversation import Conversation
 from claude_nb.asking.question import Question
 from claude_nb.characters import clean, wellformed
 from claude_nb.chat.messages import Messages, numbered
+from claude_nb.chat.outputs import NO_WIDGET
 from claude_nb.chat.page import Page
 from claude_nb.chat.questions import Questions
 from claude_nb.chat.transcript import Transcript
@@ -277,7 +278,7 @@ class Chat(PageWidget):
     def _ipython_display_(self) -> None:
         kind = fitting()
         if kind == "terminal":
-            say(repr(self))
+            say(f"{self!r}\n{NO_WIDGET}")
             return
         self._page.display(self.bundle(repr(self)) if kind == "live" else None)
 

@@ -15,13 +15,23 @@ _BUBBLE = "background:#8888881f;border-radius:8px;margin:22px 0 8px 15%;padding:
 _BELOW = "margin:4px 0 12px;font-size:90%"
 
 
-def saved(transcript: Transcript, classes: str) -> tuple[dict[str, str], dict[str, Any]]:
+NO_WIDGET = (
+    "There is no box to write in: this front end is not known to show widgets. "
+    'Ask in %%claude cells, or from Python: chat.ask("…").'
+)
+"""The note on a chat that is displayed where nobody can write in it."""
+
+
+def saved(
+    transcript: Transcript, classes: str, *, note: str = ""
+) -> tuple[dict[str, str], dict[str, Any]]:
     """The MIME bundle and the metadata of an output that shows a chat.
 
     Args:
         transcript: What is shown: the turns on the current branch. The metadata holds the records
             of the replies on every branch.
         classes: More classes for the root element.
+        note: A line below the turns, in plain text.
     """
     with transcript.lock:
         shown, records = transcript.shown(), transcript.records()
@@ -30,11 +40,11 @@ def saved(transcript: Transcript, classes: str) -> tuple[dict[str, str], dict[st
     title = name.capitalize() if name.startswith("chat") else f"Chat · {name}"
     record = of_several(records, chat={"conversation": name, "turns": count})
     head = f"{title} · {count} turn{'' if count == 1 else 's'}"
-    return _forms(turns, head, classes), {"claude_nb": record}
+    return _forms(turns, head, classes, note), {"claude_nb": record}
 
 
 def _forms(
-    turns: list[tuple[ChatTurn, render.Answer, At]], head: str, classes: str
+    turns: list[tuple[ChatTurn, render.Answer, At]], head: str, classes: str, note: str
 ) -> dict[str, str]:
     """Turns as HTML, Markdown and plain text, below a line about all of them."""
     simulated = any(answer.simulated for _, answer, _ in turns)
@@ -42,11 +52,14 @@ def _forms(
     above = f'<p style="margin:0 0 4px;{html.QUIET}">{html.text(head)}{badge}</p>'
     nothing = f'<p style="{html.QUIET}">No messages yet.</p>'
     body = "".join(_html(*turn) for turn in turns) or nothing
+    body += f'<p style="{html.QUIET}">{html.text(note)}</p>' if note else ""
     marked = [_markdown(head) + ("\n\n*simulated*" if simulated else "")]
     plain = [head]
     for turn, answer, _ in turns:
         marked.append(f"**You**\n\n{_markdown(turn.prompt)}\n\n**Claude**\n\n{answer.markdown}")
         plain.append(f"You: {clean(redact(turn.prompt), prose=True)}\n\n{answer.plain}")
+    marked += [_markdown(note)] if note else []
+    plain += [note] if note else []
     return {
         "text/html": html.root(above, body, classes=classes),
         "text/markdown": "\n\n---\n\n".join(marked),

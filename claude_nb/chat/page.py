@@ -96,7 +96,7 @@ class Page:
         with self._lock:
             self._covered = self._covered or widget is None
             self._coverable = self._coverable or widget is not None
-            data, metadata = self.saved()
+            data, metadata = self.saved(note="" if widget else outputs.NO_WIDGET)
             output.show(widget or data, metadata)
             self._outputs.append(output)
 
@@ -113,9 +113,9 @@ class Page:
                 for output in self._outputs:
                     output.show(data, metadata)
 
-    def saved(self) -> tuple[dict[str, str], dict[str, Any]]:
-        """The chat as it is saved: its MIME bundle and its metadata."""
-        return outputs.saved(self._transcript, self._mark if self._coverable else "")
+    def saved(self, *, note: str = "") -> tuple[dict[str, str], dict[str, Any]]:
+        """The chat as it is saved, above a note: its MIME bundle and its metadata."""
+        return outputs.saved(self._transcript, self._mark if self._coverable else "", note=note)
 
     def _shown(self) -> list[tuple[ChatTurn, At]]:
         """The turns, noted as sent: only what changes later is sent again."""

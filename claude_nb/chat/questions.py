@@ -72,10 +72,9 @@ class Questions:
         asked = Question.of(
             turn.prompt,
             history=self.transcript.conversation,
-            new=turn.after is None,
             **{**self.arguments(), **picked, "content": turn.content},
         )
-        asked = replace(asked, after=turn.after, place=Place())
+        asked = replace(asked, after=turn.after or "beginning", place=Place())
         with self.transcript.lock:
             self.transcript.check_idle()
             live = LiveTurn(turn, asked, self.transcript.lock, self.page.post)

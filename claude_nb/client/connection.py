@@ -21,6 +21,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.characters import wellformed_json
+from claude_nb.client import fork
 from claude_nb.client.credentials import (
     custom_headers,
     remember_client,
@@ -249,17 +250,28 @@ def named_address() -> str:
 
 _making = threading.Lock()
 
+_users: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+"""The users' own clients, and the processes that used them first."""
+
 
 def _own_client(own: Any) -> AsyncAnthropic:
-    """A copy of the user's client; it shares the original's connections."""
+    """A copy of the user's client; it shares the original's connections.
+
+    Raises:
+        InputError: These are connections of the process that forked this one.
+    """
+    if _users.setdefault(own, os.getpid()) != os.getpid():
+        raise InputError(
+            "client= has the connections of the process that forked this one.",
+            "Make a client in the function that runs in this process: anthropic.AsyncAnthropic()",
+        )
     guarded = guarded_copy(own._client)  # noqa: SLF001
     copy: AsyncAnthropic = own.with_options(max_retries=0, http_client=guarded)
     remember_client(copy)
     return copy
 
 
-@lru_cache(maxsize=32)
-def _client(
+def _make_client(
     connection: Connection, _ambient: tuple[tuple[str, str], ...], api_key: str | None
 ) -> AsyncAnthropic:
     """Make a client; after a change of the environment (a key set in a cell) another one."""
@@ -311,6 +323,17 @@ def _client(
     weakref.finalize(client, _unused.append, client._client).atexit = False  # noqa: SLF001
     return client
 
+
+_client = lru_cache(maxsize=32)(_make_client)
+
+
+def _renew() -> None:
+    global _making, _client, _unused
+    fork.leave(_client, _unused)
+    _making, _client, _unused = threading.Lock(), lru_cache(maxsize=32)(_make_client), deque()
+
+
+fork.in_child(_renew)
 
 _CLOSE_TIMEOUT = 1.0
 """Seconds that a connection may take to close: the next request waits for it."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from claude_nb.client.network import unsendable_header
 from claude_nb.errors import CredentialsError
 from claude_nb.redaction import remember
 
@@ -75,6 +76,7 @@ def remember_client(client: Any) -> None:
 
     Raises:
         CredentialsError: It cannot be sent as it is.
+        InputError: Another header cannot.
     """
     for name in ("api_key", "auth_token", "webhook_key"):
         if isinstance(value := getattr(client, name, None), str):
@@ -87,7 +89,9 @@ def remember_client(client: Any) -> None:
     for name, value in headers.items():
         # The network library would refuse it too, but with the value in its message.
         if isinstance(value, str) and not (value.isascii() and value.isprintable()):
-            raise unsendable(f"The header {name}")
+            raise (
+                unsendable(f"The header {name}") if _NAMED.search(name) else unsendable_header(name)
+            )
 
 
 def unsendable(what: str) -> CredentialsError:

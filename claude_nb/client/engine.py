@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from claude_nb.client import retry
+from claude_nb.client import fork, retry
 from claude_nb.client.connection import close_unused
 from claude_nb.client.explain import explain
 from claude_nb.client.retry import Policy
@@ -93,6 +93,16 @@ class Engine:
 
 _engine: list[Engine] = []
 _lock = threading.Lock()
+
+
+def _renew() -> None:
+    global _lock  # noqa: PLW0603 - one that was held when the process was forked stays held
+    fork.leave(*_engine)
+    _engine.clear()
+    _lock = threading.Lock()
+
+
+fork.in_child(_renew)
 
 
 def engine() -> Engine:

@@ -12,6 +12,7 @@ from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from claude_nb.client import fork
 from claude_nb.client.credentials import remember_address, remember_headers
 from claude_nb.errors import RequestError
 
@@ -27,6 +28,13 @@ connections, which they share."""
 
 _copying = Lock()
 
+
+def _renew() -> None:
+    global _copying  # noqa: PLW0603 - one that was held when the process was forked stays held
+    _copying = Lock()
+
+
+fork.in_child(_renew)
 
 _CONNECT = "%claude_nb connect {}"
 _OWN = "give your client base_url={!r}"

@@ -185,10 +185,14 @@ def unreachable(error: APIConnectionError, advice: str) -> ClaudeError:
     return lost
 
 
-def unsendable_header() -> InputError:
-    """The error for a header that HTTP does not allow; what it holds may be a secret."""
+def unsendable_header(name: str = "") -> InputError:
+    """The error for a header that HTTP does not allow; what it holds may be a secret.
+
+    Args:
+        name: The header's, if it is known.
+    """
     return InputError(
-        "A header holds a character that cannot be sent.",
+        f"{f'The header {name}' if name else 'A header'} holds a character that cannot be sent.",
         "Check ANTHROPIC_CUSTOM_HEADERS (a line for each, as Name: value) and the key.",
     )
 

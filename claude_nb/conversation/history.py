@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal, NoReturn
 from uuid import uuid4
 
 from claude_nb.errors import InputError
@@ -136,8 +136,15 @@ class History:
         self.lock = threading.RLock()
         self._asking = threading.Lock()
         self._moved = False  # whether the user moved the head since a question was asked
+        self._begun: str | System | None = None  # the system prompt of a branch without an answer
         self._tools: dict[str, Tools] = {}
         self._listeners: list[Callable[[], object]] = []
+
+    def __reduce__(self) -> NoReturn:
+        raise InputError(
+            "A conversation cannot be pickled or copied.",
+            "Keep its messages: Conversation.from_messages(talk.to_messages()) goes on from them.",
+        )
 
     def listen(self, changed: Callable[[], object]) -> Callable[[], None]:
         """Call ``changed`` whenever there is another exchange or head, on the thread of the change.
@@ -204,7 +211,7 @@ class History:
         origin: str | None = None,
         *,
         new: bool = False,
-        after: Exchange | None = None,
+        after: Exchange | Literal["beginning"] | None = None,
     ) -> Request:
         """Make a request the next turn of the conversation.
 
@@ -217,16 +224,17 @@ class History:
             origin: The server that is to answer it. Of what another one answered only the text
                 is sent: its signatures would be refused.
             new: Begin at the beginning, without earlier exchanges.
-            after: The exchange that it follows, where that was chosen by hand.
+            after: The exchange that it follows, where that was chosen by hand, or ``"beginning"``.
 
         Returns:
             The request with the earlier turns, and with notes on what is sent.
         """
         with self.lock:
-            parent = None if new else after or self._parent(place)
+            parent = None if new or after == "beginning" else after or self._parent(place)
             left = [] if new or after else self._left_behind(parent, place)
         earlier = parent.branch if parent else []
-        systems = (request.system, parent.system if parent else None, self.system)
+        begun = parent.system if parent else None if new else self._begun
+        systems = (request.system, begun, self.system)
         system = next((given for given in systems if given is not None), "")
         tools = request.tools or ()
         uses_tools = bool(tools)
@@ -254,6 +262,18 @@ class History:
             notes=(*notes, *request.notes),
             turn=turn,
         )
+
+    def begin(self, request: Request) -> None:
+        """Begin anew with a request, whether it will have an answer or not.
+
+        Args:
+            request: What ``next`` returned for a new beginning.
+        """
+        with self.lock:
+            before, self.head = self.head, None
+            self._begun = None if request.system == (self.system or "") else request.system
+        if before is not None:
+            self._changed()
 
     def effective_tools(self, tools: Tools | None, request: Request) -> Tools | None:
         """The tools that may be called in the answer to a request.
@@ -396,7 +416,7 @@ class History:
 
     def _move(self, head: Exchange | None) -> None:
         with self.lock:
-            self.head, self._moved = head, True
+            self.head, self._moved, self._begun = head, True, None
 
     def _parent(self, place: Place) -> Exchange | None:
         """The head, or what precedes the first turn that an earlier run of the same cell asked."""

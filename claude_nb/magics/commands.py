@@ -302,9 +302,12 @@ def _jobs(command: str = "", which: str = "") -> object:
         raise StoppedError(
             "No longer waited for.", f"Still running: {left}. To stop: %claude_nb jobs stop all"
         ) from None
-    if asking.fitting() == "terminal":
-        for job in ended:
+    kind = asking.fitting()
+    for job in [job for job in ended if job.view is None]:
+        if kind == "terminal":
             TerminalView(f"{job.number} · {first_words(job.prompt, 60)}").settle(job.reply)
+        else:
+            asking.make_view(kind, job.reply).settle(job.reply)
     say(jobs.summary(ended) if ended else "No reply is being written in the background.")
     return None
 

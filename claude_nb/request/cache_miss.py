@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from claude_nb.cost.models import facts
@@ -52,6 +52,12 @@ class CacheKey:
     blocks: tuple[str, ...]
     message: tuple[int, ...]
     marks: tuple[int, ...]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Pickled without the server, which may be a client with its key: it is only needed to
+        # find earlier requests.
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return CacheKey, tuple((values | {"server": None}).values())
 
     @classmethod
     def of(cls, request: Request, at: float, server: object) -> CacheKey | None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
+import stat
 from collections.abc import Iterable
 from pathlib import Path
+from uuid import uuid4
 
 from claude_nb.characters import wellformed
 from claude_nb.errors import InputError
@@ -60,6 +65,10 @@ def write(
 ) -> None:
     """Write a file as UTF-8; half a character, which no file can hold, becomes U+FFFD.
 
+    All of it is written beside, then moved into place: whatever fails, as on a full disk, a file
+    that was there stays as it was, and none that is empty or cut off appears. Of a symbolic link
+    the target is replaced; the mode stays.
+
     Args:
         path: The file; ``~`` and ``~name`` are home directories.
         content: Its parts.
@@ -69,18 +78,65 @@ def write(
     Raises:
         InputError: It is there, or cannot be written.
     """
-    mode = "w" if overwrite else "x"
+    data = "".join(map(wellformed, content)).encode()
+    target = Path(path)
     try:
-        file = Path(path).expanduser()
-        with file.open(mode, encoding="utf-8", newline="") as opened:
-            opened.writelines(map(wellformed, content))
+        target = target.expanduser().resolve()
+        mode = _mode(target, overwrite=overwrite)
+        beside = target.with_name(f".claude_nb-{uuid4().hex}")
+        try:
+            with beside.open("xb") as opened:
+                opened.write(data)
+                opened.flush()
+                os.fsync(opened.fileno())  # some disks say only now that they are full
+            if mode is not None:
+                beside.chmod(mode)
+            beside.replace(target)
+        finally:
+            beside.unlink(missing_ok=True)
     except FileExistsError:
         raise InputError(
             f"{path} is there already; it was left as it is.",
             f"To replace it: {how}",
         ) from None
-    except (OSError, ValueError, RuntimeError) as error:
+    except OSError as error:
+        what = f"{path} cannot be written: {_reason(error)}."
+        raise InputError(what, room(error, target.parent, len(data))) from None
+    except (ValueError, RuntimeError) as error:
         raise InputError(f"{path} cannot be written: {_reason(error)}.") from None
+
+
+def room(error: OSError, folder: Path, size: int) -> str:
+    """How much room is needed and how much there is, if a lack of it is the error; or nothing.
+
+    Args:
+        error: What went wrong.
+        folder: Where it was written.
+        size: How many bytes.
+    """
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return ""
+    need, free = (f"{-(-n // 1000):,} kB" for n in (size, shutil.disk_usage(folder).free))
+    return f"It takes {need}, and {free} are free in {folder}. Free some, or choose another folder."
+
+
+def _mode(file: Path, *, overwrite: bool) -> int | None:
+    """The mode of a file that is to be replaced; None if there is none.
+
+    Raises:
+        OSError: It must not be replaced.
+    """
+    try:
+        mode = file.stat().st_mode
+    except FileNotFoundError:
+        return None
+    if not overwrite:
+        raise FileExistsError
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "it is not a file")
+    if not os.access(file, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    return stat.S_IMODE(mode)
 
 
 def _reason(error: Exception) -> str:

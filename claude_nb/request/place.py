@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 
@@ -22,10 +25,48 @@ class Place:
 
 def current_place() -> Place:
     """Where the code that runs now stands in the notebook."""
-    kernel = getattr(shell(), "kernel", None)
-    parent = kernel.get_parent() if kernel else {}
-    cell = (parent.get("metadata") or {}).get("cellId")
+    cell = (_execute_request().get("metadata") or {}).get("cellId")
     return Place(str(cell or ""), execution())
+
+
+def can_display() -> bool:
+    """Whether this is a kernel, which can display something; one that it forks can only print."""
+    kernel = getattr(shell(), "kernel", None)
+    return kernel is not None and kernel.session.pid == os.getpid()
+
+
+def is_claude_cell() -> bool:
+    """Whether a whole cell of a kernel is ``%%claude``: no other code displays anything in it."""
+    code = (_execute_request().get("content") or {}).get("code")
+    return str(code or "").lstrip().startswith("%%claude")
+
+
+def is_run_by_program() -> bool:
+    """Whether a program such as nbclient runs the kernel's cells, and nobody looks on.
+
+    Such a program takes no input, and has started the kernel itself: a server or a console would
+    have named its connection file ``kernel-….json``.
+    """
+    content = _execute_request().get("content") or {}
+    return content.get("allow_stdin") is False and not kernel_id()
+
+
+def kernel_id() -> str:
+    """The server's id of this kernel, for its REST interface; empty where it cannot be known."""
+    from ipykernel.connect import get_connection_file
+
+    try:
+        found = re.fullmatch(r"kernel-(.+)\.json", Path(get_connection_file()).name)
+    except RuntimeError:
+        return ""
+    return found[1] if found else ""
+
+
+def _execute_request() -> dict[str, Any]:
+    """The message that asked the kernel to run the cell that runs now; empty outside kernels."""
+    kernel = getattr(shell(), "kernel", None)
+    parent: dict[str, Any] = kernel.get_parent() if kernel else {}
+    return parent
 
 
 def execution() -> int:

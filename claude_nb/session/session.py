@@ -11,6 +11,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from claude_nb.client import fork
 from claude_nb.client.connection import Connection
 from claude_nb.errors import ClaudeError, InputError
 from claude_nb.session.ledger import Ledger
@@ -194,6 +195,13 @@ class Session:
         pace = speed if speed > 0 else math.inf
         return Simulator(speed=pace, seed=seed, record=False).launch()
 
+    def renew(self) -> None:
+        """In a forked process: ask the parent's simulator, unless it was still starting."""
+        self._lock = threading.Lock()
+        if self._simulator is not None and not self._simulator.listens:
+            fork.leave(self._simulator)
+            self._simulator = None
+
 
 _SPEED = "CLAUDE_NB_SIMULATE_SPEED"
 
@@ -209,3 +217,5 @@ def _speed() -> float:
 
 session = Session()
 """The process's session."""
+
+fork.in_child(session.renew)

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -52,6 +53,7 @@ class Simulator:
         self.seed = seed
         self.record = record
         self._process: subprocess.Popen[str] | None = None
+        self._starter = 0  # the process that started it; one that is forked from it can only ask
         self._reader: threading.Thread | None = None
         self._changed = threading.Condition()
         self._writing = threading.Lock()
@@ -68,9 +70,10 @@ class Simulator:
         Raises:
             RuntimeError: If the simulator is not running, or ended before it listened.
         """
-        self._running()
-        with self._changed:
-            self._changed.wait_for(lambda: self._port or self._ended)
+        if not (self._port and self._process):
+            self._running()
+            with self._changed:
+                self._changed.wait_for(lambda: self._port or self._ended)
         if not self._port:
             self.stop()
             raise RuntimeError("the simulator's process ended before it listened")
@@ -114,6 +117,7 @@ class Simulator:
         if self._process is not None:
             return self
         self._port = self._commands = self._answered = 0
+        self._starter = os.getpid()
         self._ended = False
         self._requests = {}
         # The server needs no credentials, and with -P no module beside a notebook gets in its way.
@@ -130,6 +134,7 @@ class Simulator:
             # An interrupt of the kernel goes to its whole process group: the server is not in it.
             start_new_session=True,
         )
+        _launched.add(self)
         self._reader = threading.Thread(
             target=self._read, args=(self._process.stdout,), name="simulator", daemon=True
         )
@@ -137,8 +142,14 @@ class Simulator:
         return self
 
     def stop(self) -> None:
-        """End the process and its connections; nothing happens if it is not running."""
-        process, self._process = self._process, None
+        """End the process and its connections; nothing happens if it is not running.
+
+        In a process that was forked from the one that started it, it is only forgotten.
+        """
+        process = self._process
+        if self._starter != os.getpid():
+            return
+        self._process = None
         if process is None or process.stdin is None or process.stdout is None:
             return
         with contextlib.suppress(BrokenPipeError):  # it has ended already
@@ -239,6 +250,8 @@ class Simulator:
     def _running(self) -> subprocess.Popen[str]:
         if self._process is None:
             raise RuntimeError("the simulator is not running; start() starts it")
+        if self._starter != os.getpid():
+            raise RuntimeError("the process that started the simulator alone can command it")
         return self._process
 
     def _command(self, command: dict[str, Any]) -> None:
@@ -282,3 +295,20 @@ class Simulator:
         with self._changed:
             self._ended = True
             self._changed.notify_all()
+
+
+_launched: weakref.WeakSet[Simulator] = weakref.WeakSet()
+
+
+def _let_go() -> None:
+    """In a forked process: let the servers end when the process that started them closes them."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for simulator in _launched:
+        process = simulator._process  # noqa: SLF001
+        if process is not None and process.stdin is not None and not process.stdin.closed:
+            os.dup2(nowhere, process.stdin.fileno(), inheritable=False)
+    os.close(nowhere)
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
+    os.register_at_fork(after_in_child=_let_go)

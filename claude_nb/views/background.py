@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 
 from claude_nb.characters import clean
+from claude_nb.client import fork
 from claude_nb.client.engine import Stream
 from claude_nb.reply import Reply
 from claude_nb.views.painter import Following, View
@@ -128,3 +129,4 @@ _painter = Painter()
 paint = _painter.paint
 catch_up = _painter.catch_up
 is_painting = _painter.is_painting
+fork.in_child(lambda: vars(_painter).update(vars(Painter())))

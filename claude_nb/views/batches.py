@@ -9,7 +9,7 @@ from typing import Any
 
 from claude_nb.render import batch
 from claude_nb.render.batch import Picture
-from claude_nb.request.place import execution, is_result, shell
+from claude_nb.request.place import execution, is_result
 from claude_nb.views.displayed_output import DisplayedOutput
 from claude_nb.views.terminal import say
 
@@ -19,19 +19,19 @@ class BatchView:
 
     Args:
         look: Returns the batch as it is at the moment, and the output's metadata.
-        live: Returns whether a page is there that can keep outputs up to date.
+        kind: Returns how outputs are shown in the cell that runs: see ``asking.fitting``.
         show: Whether to show it at all.
     """
 
     def __init__(
         self,
         look: Callable[[], tuple[Picture, dict[str, Any]]],
-        live: Callable[[], bool],
+        kind: Callable[[], str],
         *,
         show: bool,
     ) -> None:
         self._look = look
-        self._live = live
+        self._kind = kind
         self._show = show
         self._execution = 0  # the newest that shows it
         self._outputs: list[DisplayedOutput] = []
@@ -55,7 +55,7 @@ class BatchView:
             self._execution = execution()
 
     def _output(self) -> DisplayedOutput:
-        if not self._live():
+        if self._kind() != "live":
             return DisplayedOutput()
         from claude_nb.views.synced_output import SyncedOutput
 
@@ -70,10 +70,16 @@ class BatchView:
         if not self._show:
             return
         picture, metadata = self._look()
-        if getattr(shell(), "kernel", None) is None:
+        kind = self._kind()
+        if kind == "terminal":
             self._print(picture, whole=whole)
             return
         data = batch.mimebundle(picture)
+        if kind == "sparing":  # an update may be ignored, or appended
+            if whole and data != self._last:
+                DisplayedOutput().show(data, metadata)
+                self._last = data
+            return
         if whole:
             brief = batch.mimebundle(replace(picture, spent=(), failed=(), more=0))
             for output in self._outputs[:-1]:

@@ -10,6 +10,7 @@ from claude_nb.client.engine import Stream
 from claude_nb.render import comparison as render
 from claude_nb.reply import Reply
 from claude_nb.streaming.block import Block
+from claude_nb.views.displayed_output import DisplayedOutput, SparingOutput
 from claude_nb.views.live import LiveOutput, LiveView
 from claude_nb.views.painter import View
 from claude_nb.views.terminal import TerminalView, say
@@ -79,8 +80,8 @@ class _LiveColumns(Columns):
 class _Page(UpdatingView):
     """All replies, sent again when one of them has something new."""
 
-    def __init__(self, sides: Callable[[], list[render.Side]]) -> None:
-        super().__init__()
+    def __init__(self, sides: Callable[[], list[render.Side]], output: DisplayedOutput) -> None:
+        super().__init__(output)
         self._sides = sides
         self._due = 0.0
 
@@ -101,10 +102,13 @@ class _UpdatingColumns(Columns):
 
     _page: _Page | None = None
 
-    def column(self, _stream: Stream, reply: Reply) -> View:
-        self._page = self._page or _Page(self.sides)
+    def column(self, _stream: Stream, reply: Reply) -> View | None:
+        self._page = self._page or _Page(self.sides, self._output(reply))
         self._page.frame(reply, time.monotonic())
         return self._page
+
+    def _output(self, _reply: Reply) -> DisplayedOutput:
+        return DisplayedOutput()
 
     def end(self) -> None:
         if self._page is not None:
@@ -112,5 +116,20 @@ class _UpdatingColumns(Columns):
             self._page.output.settle(render.mimebundle(sides), render.metadata(sides))
 
 
-KINDS = {"live": _LiveColumns, "updating": _UpdatingColumns, "terminal": Columns}
+class _SparingColumns(_UpdatingColumns):
+    """Replies on one page, in a front end that may not update it."""
+
+    def column(self, stream: Stream, reply: Reply) -> View | None:
+        return super().column(stream, reply) if self.waits else None
+
+    def _output(self, reply: Reply) -> DisplayedOutput:
+        return SparingOutput(reply.request)
+
+
+KINDS = {
+    "live": _LiveColumns,
+    "updating": _UpdatingColumns,
+    "sparing": _SparingColumns,
+    "terminal": Columns,
+}
 """The columns for each view."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 from uuid import uuid4
 
-from IPython.display import display
+from IPython.display import clear_output, display
+
+from claude_nb.request.place import is_claude_cell
+from claude_nb.request.request import Request
 
 
 class DisplayedOutput:
@@ -40,3 +44,40 @@ class DisplayedOutput:
         update = self._shown is not None
         display(data, metadata=metadata, raw=True, display_id=self.id, update=update)
         self._shown = data, metadata
+
+
+class SparingOutput(DisplayedOutput):
+    """An output for a front end that may ignore updates, or append each of them as an output.
+
+    So there are few, each twice as long after the one before, and the end is displayed anew. Only
+    a cell that holds nothing else is cleared for that; in others nothing is shown before the end.
+
+    Args:
+        request: What is asked; its tools may display something in the cell.
+    """
+
+    def __init__(self, request: Request) -> None:
+        super().__init__()
+        self._clears = is_claude_cell() and not request.tools
+        self._text = ""
+        self._pause = 1.0
+        self._due = 0.0
+
+    def show(self, data: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
+        """Show it if its text has changed and the last one was long enough ago."""
+        if not self._clears or data["text/plain"] == self._text or time.monotonic() < self._due:
+            return
+        if not self._text:  # it may stay like this until the end
+            waiting = "Claude is answering. The whole reply will be shown here."
+            super().show({"text/html": f"<p>{waiting}</p>", "text/plain": waiting})
+        else:
+            super().show(data, metadata)
+        self._text = data["text/plain"]
+        self._due = time.monotonic() + self._pause
+        self._pause *= 2
+
+    def settle(self, data: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
+        """Display it as an output of its own."""
+        if self._shown is not None:
+            clear_output(wait=True)
+        display(data, metadata=metadata or {}, raw=True)

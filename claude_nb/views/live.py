@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, ClassVar
 
 import traitlets
@@ -16,6 +14,7 @@ import traitlets
 from claude_nb.render import saved_output
 from claude_nb.render.html import Drawn, Rendered
 from claude_nb.reply import Reply
+from claude_nb.request.place import kernel_id
 from claude_nb.streaming.block import Block
 from claude_nb.views.confirmation import by_input
 from claude_nb.views.frames import FramesView
@@ -107,7 +106,7 @@ class LiveOutput(PageWidget):
         self._gone = False
         self._later: set[object] = set()  # pages that show it and were loaded since
         self._output = SyncedOutput()
-        super().__init__(columns=columns, kernel_id=_kernel_id() if interrupts else "")
+        super().__init__(columns=columns, kernel_id=kernel_id() if interrupts else "")
         self._output.show(self.bundle("Claude is answering…"))
 
     def send_frame(self, view: LiveView, frame: dict[str, object]) -> None:
@@ -183,14 +182,3 @@ class LiveOutput(PageWidget):
             self._unclosed.remove(self)
         super().close()
         self.layout.close()
-
-
-def _kernel_id() -> str:
-    """The server's id of this kernel, for its REST interface; empty where it cannot be known."""
-    from ipykernel.connect import get_connection_file
-
-    try:
-        found = re.fullmatch(r"kernel-(.+)\.json", Path(get_connection_file()).name)
-    except RuntimeError:
-        return ""
-    return found[1] if found else ""

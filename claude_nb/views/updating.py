@@ -14,10 +14,14 @@ from claude_nb.views.pace import Pace
 
 
 class UpdatingView:
-    """Shows a reply in a cell's output where no widget can answer."""
+    """Shows a reply in a cell's output where no widget can answer.
 
-    def __init__(self) -> None:
-        self.output = DisplayedOutput()
+    Args:
+        output: The output.
+    """
+
+    def __init__(self, output: DisplayedOutput) -> None:
+        self.output = output
         self._pace = Pace(shortest=0.25, longest=math.inf)
 
     def frame(self, reply: Reply, now: float) -> float:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import anthropic
@@ -183,3 +185,55 @@ def test_what_has_no_type_does_not_go_back(api, name):
 
     _, answer, _ = api.requests[-1].body["messages"]
     assert answer["content"] == [{"type": "text", "text": "Hello"}]
+
+
+BUSY = Error(529, "overloaded_error", "Busy")
+BEGUN_ANEW = {
+    "new=True": lambda talk: {"new": True},
+    ".new()": lambda talk: talk.new() or {},
+    "undo": lambda talk: talk.undo() and {},
+}
+
+
+@pytest.mark.parametrize("begin", BEGUN_ANEW.values(), ids=BEGUN_ANEW)
+@pytest.mark.parametrize("failure", [BUSY, Stream([start()], end="reset")], ids=["busy", "lost"])
+def test_a_new_beginning_holds_although_its_first_request_failed(api, begin, failure):
+    """The next question is sent without the old exchanges, with the system prompt of the new."""
+    api.enqueue(Stream(said("At six.")), failure, Stream(said("Blue.")), Stream(said("Red.")))
+    talk = Conversation(system="Trains.")
+    talk.ask("When?", show=False)
+
+    with pytest.raises(ClaudeError):
+        talk.ask("Which colour?", show=False, system="Colours.", **begin(talk))
+    talk.ask("And the sky?", show=False)
+    talk.ask("And blood?", show=False)
+
+    assert sent(api) == ["And the sky?", "Blue.", "And blood?"]
+    assert [request.body["system"] for request in api.requests[-2:]] == ["Colours.", "Colours."]
+
+
+def test_a_system_prompt_that_failed_ends_with_the_next_new_beginning(api):
+    """Or when the conversation goes on from elsewhere: it was given for that branch alone."""
+    api.enqueue(Stream(said("At six.")), BUSY, Stream(said("Hi.")), BUSY, Stream(said("At seven.")))
+    talk = Conversation(system="Trains.")
+    talk.ask("When?", show=False)
+
+    colours = {"show": False, "system": "Colours.", "new": True}
+    with pytest.raises(ClaudeError):
+        talk.ask("Which colour?", **colours)
+    talk.ask("Hello", show=False, new=True)
+    with pytest.raises(ClaudeError):
+        talk.ask("Which colour?", **colours)
+    talk.fork(1)
+    talk.ask("And the next?", show=False)
+
+    systems = [request.body["system"] for request in api.requests]
+    assert systems == ["Trains.", "Colours.", "Trains.", "Colours.", "Trains."]
+    assert sent(api) == ["When?", "At six.", "And the next?"]
+
+
+def test_a_conversation_says_how_to_keep_it():
+    """It cannot be pickled or copied: it is what other cells ask in, too."""
+    for keep in (pickle.dumps, copy.deepcopy):
+        with pytest.raises(InputError, match=r"from_messages\(talk.to_messages\(\)\)"):
+            keep(Conversation())

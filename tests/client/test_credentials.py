@@ -259,6 +259,7 @@ def test_a_proxy_s_password_is_redacted(server, monkeypatch):
 def test_a_proxy_s_address_that_is_none_is_not_quoted(server, monkeypatch):
     """A slash in a password has to be encoded; without that the network library quotes a part."""
     monkeypatch.setenv("ANTHROPIC_API_KEY", "a-key")
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "https://gateway.invalid")
     monkeypatch.setenv("HTTPS_PROXY", f"http://me:{SECRET}/1@127.0.0.1:9")
 
     with pytest.raises(InputError) as raised:

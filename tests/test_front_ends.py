@@ -1,0 +1,139 @@
+"""Front ends that ignore updates of outputs, or append them: what they show, and what they save.
+
+Each is modelled by what it does with the messages of a real kernel, as measured with
+jupyter-server-nbmodel 0.2, jupyter-server-documents 0.3, jupyter console 6.6 and Notebook 6.5.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from claude_nb.simulator import Stream
+from tests.played import end, said, start, text, tool_use
+
+pytestmark = pytest.mark.kernel
+
+UPDATES = {"server-nbmodel": "ignored", "server-documents": "appended", "notebook 6": "in place"}
+"""What becomes of an update."""
+
+SLOW = Stream([start(), *text(*["Word "] * 40, "end."), *end()], delay=0.03)
+
+
+def saved(kernel, front_end):
+    """The outputs that a front end has after the cell that was run last."""
+    outputs, places, clears = [], {}, False
+    for kind, content in kernel.messages:
+        place = content.get("transient", {}).get("display_id")
+        if kind == "clear_output" and front_end == "server-nbmodel":
+            outputs.clear()
+        elif kind == "clear_output":
+            clears = content["wait"] or outputs.clear()
+        if kind == "update_display_data" and UPDATES[front_end] == "ignored":
+            continue
+        if kind not in ("display_data", "update_display_data", "execute_result", "stream"):
+            continue
+        if clears:
+            outputs.clear()
+            clears = False
+        if kind == "update_display_data" and UPDATES[front_end] == "in place":
+            outputs[places[place]] = content
+            continue
+        places[place] = len(outputs)
+        outputs.append(content)
+    return outputs
+
+
+@pytest.mark.parametrize("front_end", UPDATES)
+@pytest.mark.parametrize("code", ["%%claude\nHi", "import claude_nb\nreply = claude_nb.ask('Hi')"])
+def test_the_reply_is_the_only_output(kernel, simulator, front_end, code):
+    """However a front end takes updates, one output holds the whole reply and its record."""
+    simulator.enqueue(SLOW)
+
+    assert kernel.run(code, asks=True)["status"] == "ok"
+
+    (output,) = saved(kernel, front_end)
+    assert output["data"]["text/plain"].startswith("Word " * 40 + "end.")
+    assert output["metadata"]["claude_nb"]["outcome"] == "complete"
+
+
+def test_updates_are_few(kernel, simulator):
+    """A reply of more than a second is updated at most once, and never without new text."""
+    simulator.enqueue(SLOW)
+
+    kernel.run("%%claude\nHi", asks=True)
+
+    updates = [content for kind, content in kernel.messages if kind == "update_display_data"]
+    assert len(updates) <= 1
+
+
+def test_what_else_a_cell_shows_stays(kernel, simulator):
+    """Output before a reply, and what a tool displays, is not cleared for it."""
+    simulator.enqueue(
+        Stream(said("One")),
+        Stream([start(), *tool_use("{}", name="look"), *end("tool_use")]),
+        Stream(said("Two")),
+    )
+    kernel.run(
+        "from IPython.display import display\n"
+        "def look():\n    '''Look.'''\n    display({'text/plain': 'seen'}, raw=True)\n    return 1",
+        asks=True,
+    )
+
+    kernel.run("import claude_nb\nprint('before')\nreply = claude_nb.ask('Hi')", asks=True)
+    before, one = saved(kernel, "notebook 6")
+    kernel.run("%%claude --once --tools look\nHi", asks=True)
+    seen, two = saved(kernel, "notebook 6")
+
+    assert before["text"] == "before\n"
+    assert seen["data"]["text/plain"] == "seen"
+    assert one["data"]["text/plain"].startswith("One")
+    assert "Two" in two["data"]["text/plain"]
+
+
+@pytest.mark.parametrize("front_end", UPDATES)
+def test_replies_side_by_side_are_the_only_output(kernel, simulator, front_end):
+    """A comparison is shown once, when all of its replies have ended; and so is the next."""
+    for word in ("azure", "mauve"):
+        simulator.enqueue(Stream(said(word)), Stream(said(word)))
+
+        kernel.run("%%claude -m claude-opus-5-5 -m claude-sonnet-5-5\nHi", asks=True)
+
+        (output,) = saved(kernel, front_end)
+        assert output["data"]["text/plain"].count(word) == 2
+
+
+def test_a_reply_in_the_background_is_shown_when_it_is_waited_for(kernel, simulator):
+    """Its own cell could not be updated; it says which command shows the reply."""
+    simulator.enqueue(Stream(said("Later")))
+
+    kernel.run("%%claude --background\nHi", asks=True)
+    begun = kernel.printed
+    kernel.run("%claude_nb jobs wait", asks=True)
+
+    assert "%claude_nb jobs wait" in begun
+    (output,) = [shown for shown in saved(kernel, "server-nbmodel") if "data" in shown]
+    assert output["data"]["text/plain"].startswith("Later")
+
+
+@pytest.mark.parametrize("front_end", UPDATES)
+def test_a_batch_ends_in_an_output_of_its_own(kernel, simulator, front_end):
+    """Each cell that deals with it shows it once, as it is when the cell has ended."""
+    kernel.run("import claude_nb\nbatch = claude_nb.batch(['One', 'Two'])", asks=True)
+    (handed_in,) = saved(kernel, front_end)
+    kernel.run("_ = batch.wait()", asks=True)
+    (ended,) = saved(kernel, front_end)
+
+    assert handed_in["metadata"]["claude_nb"]["batch"]
+    assert "2 complete" in ended["data"]["text/plain"]
+
+
+@pytest.mark.parametrize("asks", [True, False], ids=["server", "nbclient"])
+def test_a_chat_that_has_no_page_says_what_to_do(kernel, asks):
+    """Without widgets there is no box to write in; its output names two other ways to ask."""
+    kernel.run("import claude_nb\nclaude_nb.Chat()", asks=asks)
+
+    shown = kernel.last_shown()["data"]
+    for form in ("text/html", "text/markdown", "text/plain"):
+        assert "no box to write in" in shown[form]
+        assert "%%claude" in shown[form]
+        assert "chat.ask(" in shown[form].replace("\\", "")
