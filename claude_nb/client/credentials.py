@@ -89,9 +89,8 @@ def remember_client(client: Any) -> None:
     for name, value in headers.items():
         # The network library would refuse it too, but with the value in its message.
         if isinstance(value, str) and not (value.isascii() and value.isprintable()):
-            raise (
-                unsendable(f"The header {name}") if _NAMED.search(name) else unsendable_header(name)
-            )
+            is_credential = _NAMED.search(name)
+            raise unsendable(f"The header {name}") if is_credential else unsendable_header(name)
 
 
 def unsendable(what: str) -> CredentialsError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import ssl
 import threading
 from contextlib import contextmanager
@@ -228,7 +229,7 @@ def test_a_server_on_this_machine_is_asked_without_a_proxy(api, failure, monkeyp
 
 SETTINGS = [
     ("SSL_CERT_FILE", "/no/such.pem", "SSL_CERT_FILE names /no/such.pem", "No such file"),
-    ("SSL_CERT_FILE", "/dev/null", "no certificate can be read", "%env SSL_CERT_FILE="),
+    ("SSL_CERT_FILE", os.devnull, "no certificate can be read", "%env SSL_CERT_FILE="),
     ("ANTHROPIC_CUSTOM_HEADERS", "X-Å: secret", "A header holds", "ANTHROPIC_CUSTOM_HEADERS"),
     ("ANTHROPIC_CUSTOM_HEADERS", "a b: secret", "A header holds", "ANTHROPIC_CUSTOM_HEADERS"),
     ("ANTHROPIC_CUSTOM_HEADERS", "X-A: a\rsecret", "The header X-A holds", "as Name: value"),

@@ -588,18 +588,18 @@ def test_an_error_that_is_not_of_our_tree_is_one_all_the_same(lines):
 
 def test_half_a_character_is_recorded_as_a_whole_one(api, tmp_path):
     """A pair that came in two deltas, and a half alone; so is what an older file holds."""
-    events = [start(), *text("a\ud83d", "\ude00b\ud83d", "c"), *end()]
+    events = [start(), *text("a\ud83d", "\ude00x\ud83d", "c"), *end()]
     api.enqueue(Raw([escaped(*events)]))
     recording = Recording.of(ask())
     recording.save(tmp_path / "new.jsonl")
     source = (tmp_path / "new.jsonl").read_text(encoding="utf-8")
-    old = source.replace('"a"', r'"a\ud83d"').replace('"😀b"', r'"\ude00b"')
+    old = source.replace('"a"', r'"a\ud83d"').replace('"😀x"', r'"\ude00x"')
     assert old.count(r"\ud") == 2
     (tmp_path / "old.jsonl").write_text(old.replace("Hello", r"Hello \ud83d"), encoding="utf-8")
 
     loaded = [Recording.load(tmp_path / f"{name}.jsonl") for name in ("new", "old")]
 
-    assert [one.reply.text for one in loaded] == ["a😀b\ufffdc"] * 2
+    assert [one.reply.text for one in loaded] == ["a😀x\ufffdc"] * 2
     assert loaded[1].reply.request.prompt == "Hello \ufffd"
     json.dumps(
         [event.data for event in loaded[1].events], default=repr, ensure_ascii=False
