@@ -615,6 +615,7 @@ def test_a_kernel_that_is_killed_loses_no_answer(open_chat, simulator):
     chat.notebook.run_all()
     chat.notebook.wait_idle()
 
+    expect(chat.notebook.output(1).locator(".claude-nb-covered")).to_have_count(1)
     strip = chat.el.locator(".claude-nb-saved")
     expect(strip).to_contain_text("Restored 1 turn from the backup on this computer.")
     expect(chat.turns.last).to_contain_text("One.")
