@@ -14,6 +14,7 @@ import pytest
 
 from claude_nb import redaction
 from claude_nb.client.retry import Policy
+from claude_nb.conversation.snapshot import snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +51,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return marks == "browser" or None
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_data_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test, and no kernel that one starts, writes into the developer's Jupyter data folder."""
+    os.environ["JUPYTER_DATA_DIR"] = str(tmp_path_factory.mktemp("jupyter-data"))
+
+
 @pytest.fixture(autouse=True)
 def no_ambient_credentials(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
@@ -68,6 +75,12 @@ def no_known_credentials() -> Iterator[None]:
     """A test redacts no credential that another one has sent."""
     yield
     redaction.forget()
+
+
+@pytest.fixture(autouse=True)
+def own_notebook() -> None:
+    """No test finds the notebook of another."""
+    snapshot.__init__()  # type: ignore[misc]
 
 
 @pytest.fixture(autouse=True)

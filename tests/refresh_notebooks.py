@@ -93,6 +93,8 @@ def _without_times(value: Any) -> Any:
     if isinstance(value, dict):
         if "asked" in value:  # a turn: its name and its parent's are made anew
             value = value | {"id": "", "parent": value["parent"] is not None, "asked": ""}
+        if "head" in value:  # of a chat
+            value = value | {"head": value["head"] is not None}
         return {k: {} if k == "timing" else _without_times(v) for k, v in value.items()}
     if isinstance(value, list):
         return [_without_times(item) for item in value]

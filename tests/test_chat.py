@@ -876,7 +876,7 @@ def test_it_is_saved_and_comes_back(api, page, chat, tmp_path, monkeypatch):
     path = notebook(tmp_path, chat)
     monkeypatch.setattr(Conversation, "_named", {})
 
-    back = Chat.restore(path=path)
+    back = Chat.restore(path)
 
     assert [e.prompt for e in back.conversation.exchanges] == ["First", "Second", "Changed"]
     assert prompts(back) == ["First", "Changed"]
@@ -892,19 +892,10 @@ def test_what_comes_back_is_saved_again(api, page, chat, tmp_path, monkeypatch):
     first = load(notebook(tmp_path, chat))
     monkeypatch.setattr(Conversation, "_named", {})
 
-    again = load(notebook(tmp_path, Chat.restore(path=tmp_path / "chat.ipynb"), "again"))
+    again = load(notebook(tmp_path, Chat.restore(tmp_path / "chat.ipynb"), "again"))
 
     assert [record.data for record in again.records] == [record.data for record in first.records]
     assert [RecordedUsage.of(record.data).usage.output_tokens for record in again.records] == [15]
-
-
-def test_a_file_that_is_not_known_is_asked_for_in_python(monkeypatch):
-    """As an argument, not as a command."""
-    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
-
-    with pytest.raises(InputError) as caught:
-        Chat.restore()
-    assert 'Chat.restore(path="analysis.ipynb")' in caught.value.advice
 
 
 def test_what_failed_or_was_refused_stays_in_the_record(api, page, chat, tmp_path, monkeypatch):
@@ -918,7 +909,7 @@ def test_what_failed_or_was_refused_stays_in_the_record(api, page, chat, tmp_pat
     first = load(notebook(tmp_path, chat))
     monkeypatch.setattr(Conversation, "_named", {})
 
-    back = Chat.restore(path=tmp_path / "chat.ipynb")
+    back = Chat.restore(tmp_path / "chat.ipynb")
     again = load(notebook(tmp_path, back, "again"))
 
     for saved in (first, again):
@@ -940,10 +931,23 @@ def test_a_chat_that_was_displayed_twice_is_paid_for_once(api, page, tmp_path, m
     nbformat.write(new_notebook(cells=cells), tmp_path / "twice.ipynb")
     monkeypatch.setattr(Conversation, "_named", {})
 
-    back = Chat.restore(path=tmp_path / "twice.ipynb")
+    back = Chat.restore(tmp_path / "twice.ipynb")
 
     assert back.cost == pytest.approx(chat.cost)
     assert page.ops("about")[-1]["cost"] == "$0.0008"
+
+
+def test_a_chat_that_is_made_again_keeps_what_it_has_cost(api, page, tmp_path):
+    """As when its cell is run again: on the page and in the notebook."""
+    api.enqueue(Stream(said("One.")))
+    first = Chat("trains")
+    first.ask("First")
+
+    again = Chat("trains")
+
+    assert again.cost == first.cost > 0
+    (record,) = load(notebook(tmp_path, again)).records
+    assert RecordedUsage.of(record.data).cost == pytest.approx(first.cost)
 
 
 def test_the_last_chat_is_restored_unless_one_is_named(api, page, tmp_path, monkeypatch):
@@ -961,10 +965,10 @@ def test_the_last_chat_is_restored_unless_one_is_named(api, page, tmp_path, monk
     nbformat.write(new_notebook(cells=cells), path)
     monkeypatch.setattr(Conversation, "_named", {})
 
-    assert prompts(Chat.restore(path=path)) == ["Question 1"]
-    assert prompts(Chat.restore("chat", path=path)) == ["Question 0"]
+    assert prompts(Chat.restore(path)) == ["Question 1"]
+    assert prompts(Chat.restore(path, "chat")) == ["Question 0"]
     with pytest.raises(InputError, match="There is no conversation 'nope'"):
-        Chat.restore("nope", path=path)
+        Chat.restore(path, "nope")
 
 
 def test_a_key_is_not_saved(api, page, chat):

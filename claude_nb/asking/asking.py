@@ -16,8 +16,10 @@ from claude_nb.client.engine import Stream, call
 from claude_nb.client.retry import Policy
 from claude_nb.client.source import ApiSource, WholeSource
 from claude_nb.conversation.history import History
+from claude_nb.conversation.snapshot import snapshot
 from claude_nb.cost.models import own_prices
 from claude_nb.errors import ClaudeError
+from claude_nb.render import saved_output
 from claude_nb.render.timeline import Timeline
 from claude_nb.reply import Reply
 from claude_nb.request.place import can_display, current_place, is_run_by_program
@@ -305,6 +307,7 @@ def sending(
             calls = Calls(tools, is_painted=painted, limit_name=most)
         by_default = ApiSource if question.stream else WholeSource
         if history is not None:
+            stack.callback(_back_up, question, reply)
             stack.callback(history.keep, request, place, connection.origin, reply)
         stack.callback(session.keep, reply)
         conversation = request.turn.conversation if request.turn else ""
@@ -329,6 +332,17 @@ def sending(
         if painted and source is None:
             session.last = reply
         yield Sent(question, stream, reply, calls, cleanup)
+
+
+def _back_up(question: Question, reply: Reply) -> None:
+    """Back up a turn that has an answer, where the kernel knows its notebook."""
+    if not snapshot.backup or not (paths := snapshot.paths):
+        return
+    record = saved_output.record(reply, reply.request)
+    if record.get("turn", {}).get("text"):
+        is_chat = question.chat_cell is not None
+        cell = question.chat_cell if question.chat_cell is not None else question.place.cell
+        snapshot.store.keep(paths[0], cell, record, chat=is_chat)
 
 
 def show_timeline(timeline: Timeline) -> None:

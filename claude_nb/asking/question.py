@@ -43,6 +43,7 @@ class Question:
         new: Whether the conversation begins anew with it.
         after: The exchange that it follows, where that was chosen, or ``"beginning"``.
         place: Where it is asked.
+        chat_cell: The id of the cell with the chat in which it is asked; None outside a chat.
         client: The user's own client, or None for the session's connection.
         policy: How patient to be with failures.
         max_cost: The most that the reply may cost, in USD, or None.
@@ -60,6 +61,7 @@ class Question:
     new: bool = False
     after: Exchange | Literal["beginning"] | None = None
     place: Place = field(default_factory=current_place)
+    chat_cell: str | None = None
     client: Any = None
     policy: Policy | None = None
     max_cost: float | None = None

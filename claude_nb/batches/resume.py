@@ -14,7 +14,8 @@ from typing import Any
 from claude_nb.batches.results import RowOutcome, is_refusal_of_request
 from claude_nb.batches.rows import Requests, digest
 from claude_nb.batches.state import BatchState
-from claude_nb.conversation import saved_notebook
+from claude_nb.conversation import saved_chat, saved_notebook
+from claude_nb.conversation.snapshot import snapshot
 from claude_nb.cost.models import facts
 from claude_nb.errors import InputError
 from claude_nb.redaction import redact
@@ -59,13 +60,12 @@ def find(ids: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, Any] | None]:
         InputError: None are known, and there is none in the notebook.
     """
     try:
-        path = saved_notebook.current_path()
-        records = saved_notebook.load(path).records
+        path, notebook = saved_chat.whole(snapshot)
     except InputError:
         if ids:
             return ids, None
         raise
-    for record in reversed(records):
+    for record in reversed(notebook.records):
         saved: Any = record.data.get("batch")
         match saved:
             case {"ids": list(known)} if all(isinstance(name, str) for name in known):

@@ -8,6 +8,7 @@ traits.
 
 from __future__ import annotations
 
+import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -20,7 +21,8 @@ from claude_nb.asking.asking import fitting
 from claude_nb.asking.conversation import Conversation
 from claude_nb.asking.question import Question
 from claude_nb.characters import clean, wellformed
-from claude_nb.chat.messages import Messages, numbered
+from claude_nb.chat.messages import Messages
+from claude_nb.chat.naming import unnamed
 from claude_nb.chat.outputs import NO_WIDGET
 from claude_nb.chat.page import Page
 from claude_nb.chat.questions import Questions
@@ -29,6 +31,7 @@ from claude_nb.conversation import restore, saved_notebook
 from claude_nb.cost.models import DEFAULT_MODEL, models_by_use
 from claude_nb.errors import InputError, nearest
 from claude_nb.reply import Reply
+from claude_nb.request.place import Place, current_place
 from claude_nb.request.request import EFFORTS
 from claude_nb.request.system import System
 from claude_nb.tools.tools import Tools
@@ -48,11 +51,11 @@ class Chat(PageWidget):
 
     In the text ``{{name}}`` is replaced by that variable, as in a ``%%claude`` cell; files are
     dropped on it, pasted or chosen. The conversation is saved with the notebook, and is read
-    without a kernel; ``Chat.restore()`` goes on from there.
+    without a kernel. When its cell is run again, after a restart too, it goes on from there.
 
     Args:
         conversation: The conversation that it goes on with: its name, as ``%%claude -c NAME`` takes
-            it, or a ``Conversation``. By default a new one, called ``chat``.
+            it, or a ``Conversation``. By default that of its cell, called ``chat``, ``chat 2``, ….
         model: The model to ask. It can be changed at any time, here and on the page.
         effort: One of ``low``, ``medium``, ``high``, ``xhigh`` and ``max``; empty for the model's
             default.
@@ -109,11 +112,14 @@ class Chat(PageWidget):
         self._options = options
         asked_with = {"model": model, "effort": effort or None, "system": system, **options}
         model = Question.of("hello", **asked_with).request.model
-        if conversation is None or isinstance(conversation, str):
-            names = (name for name in numbered("chat") if name not in Conversation.names())
-            conversation = Conversation.named(conversation or next(names))
-        self._transcript = Transcript(conversation)
+        place, by_name = current_place(), not isinstance(conversation, Conversation)
+        if not isinstance(conversation, Conversation):
+            name = conversation or unnamed(place, Conversation.names())
+            conversation = Conversation.named(name)
+        self._transcript = Transcript(conversation, place.cell)
         self._page = Page(self._transcript, self.send)
+        if by_name:
+            self._page.restored.look(system)
         self._questions = Questions(self._transcript, self._page, self._arguments, self._announce)
         self._messages = Messages(self._transcript, self._page, self._questions)
         super().__init__(
@@ -121,6 +127,7 @@ class Chat(PageWidget):
             effort=effort or "",
             height=height,
             turns=len(conversation.branch),
+            cost=self._transcript.spent,
             models=models_by_use(model, DEFAULT_MODEL),
             efforts=list(EFFORTS),
             **of_widget,
@@ -138,31 +145,28 @@ class Chat(PageWidget):
         return self._questions.reply
 
     @classmethod
-    def restore(
-        cls, conversation: str | None = None, *, path: str | Path | None = None, **arguments: Any
-    ) -> Self:
-        """Bring back a chat from the saved notebook, as after a restart of the kernel.
+    def restore(cls, path: str | Path, conversation: str | None = None, **arguments: Any) -> Self:
+        """Go on with a chat of another notebook; one of this notebook goes on by itself.
 
         Args:
+            path: The notebook.
             conversation: The name of its conversation; by default that of the notebook's last chat.
-            path: The notebook; by default the one that this kernel belongs to, as it was saved.
             **arguments: As for ``Chat``.
 
         Raises:
             InputError: There is no such file, or no such conversation in it.
         """
-        example = 'Chat.restore(path="analysis.ipynb")'
-        file = Path(path) if path is not None else saved_notebook.current_path(example)
-        saved = saved_notebook.load(file)
+        saved = saved_notebook.load(path)
         conversations, notes = restore.conversations(saved)
         found = {one.name: one for one in conversations}
-        name = conversation or next((n for n in reversed(saved.chats) if n in found), None)
+        names = [chat.conversation for chat in reversed(saved.chats)]
+        name = conversation or next((name for name in names if name in found), None)
         if name is None or name not in found:
             which = f"conversation {name!r}" if name else "chat"
             there = f"It has {', '.join(found)}." if found else "No conversation is saved in it."
-            raise InputError(f"There is no {which} in {file}.", there)
+            raise InputError(f"There is no {which} in {path}.", there)
         for note in notes:
-            warnings.warn(clean(f"{file}: {note}"), stacklevel=2)
+            warnings.warn(clean(f"{path}: {note}"), stacklevel=2)
         shared = Conversation.named(name)
         shared.add(found[name].exchanges, found[name].head)
         chat = cls(shared, **arguments)
@@ -192,7 +196,11 @@ class Chat(PageWidget):
             )
         files = [(f"attachment {number}", value) for number, value in enumerate(attach, 1)]
         questions = self._questions
-        live = questions.put(questions.write(prompt, files))
+        # A thread of the user's own belongs to no cell, whatever the kernel takes it for.
+        is_cell = threading.current_thread() is threading.main_thread()
+        place = current_place() if is_cell else Place()
+        turn = questions.write(prompt, files, self._transcript.follows(place))
+        live = questions.put(turn, place=place)
         reply = questions.send(live)
         try:
             live.ended.wait()

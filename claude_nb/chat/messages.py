@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, count
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from claude_nb.characters import clean
+from claude_nb.chat.naming import numbered
 from claude_nb.chat.page import Page
 from claude_nb.chat.questions import Questions
 from claude_nb.chat.transcript import Transcript
@@ -59,8 +59,8 @@ class Messages:
     def on_send(self, content: Content) -> None:
         """Ask a question, with the files that were attached."""
         files = [(name, data) for name, data, _ in list(self.page.files.values())]
-        turn = self.questions.write(str(content.get("text", "")), files)
-        live = self.questions.put(turn, **_picked(content))
+        turn = self.questions.write(str(content.get("text", "")), files, self.transcript.after)
+        live = self.questions.put(turn, _picked(content))
         self.page.files.clear()
         self.page.show_files()
         self.questions.start(live)
@@ -68,13 +68,13 @@ class Messages:
     def on_retry(self, content: Content) -> None:
         """Ask the same again."""
         turn = self.transcript.turn(content.get("turn")).again()
-        self.questions.start(self.questions.put(turn, **_picked(content)))
+        self.questions.start(self.questions.put(turn, _picked(content)))
 
     def on_edit(self, content: Content) -> None:
         """Ask in other words, as another version of the turn."""
         old = self.transcript.turn(content.get("turn"))
-        turn = self.questions.write(str(content.get("text", "")), old.files, old)
-        self.questions.start(self.questions.put(turn, **_picked(content)))
+        turn = self.questions.write(str(content.get("text", "")), old.files, old.after)
+        self.questions.start(self.questions.put(turn, _picked(content)))
 
     def on_stop(self, content: Content) -> None:
         """Stop the answer that the page shows, and not one that has begun since."""
@@ -100,6 +100,14 @@ class Messages:
     def on_bring_back(self, _content: Content) -> None:
         """Go back to the turns from before it was cleared."""
         self.transcript.bring_back()
+
+    def on_choose(self, content: Content) -> None:
+        """Go on with one of several saved chats."""
+        self.page.restored.choose(content.get("choice"))
+
+    def on_start_empty(self, _content: Content) -> None:
+        """Begin anew rather than from what is saved."""
+        self.page.restored.start_empty()
 
     def on_export(self, content: Content) -> Content:
         """Save the conversation as a file, or hand it out for the clipboard."""
@@ -153,8 +161,3 @@ def _picked(content: Content) -> dict[str, str | None]:
     """
     model, effort = (str(content.get(name, "")) for name in ("model", "effort"))
     return {"model": model, "effort": effort or None}
-
-
-def numbered(name: str) -> Iterator[str]:
-    """The name, then the name with 2, 3, … behind it, to choose the first that is free."""
-    return chain([name], (f"{name} {number}" for number in count(2)))

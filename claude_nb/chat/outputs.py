@@ -23,7 +23,7 @@ NO_WIDGET = (
 
 
 def saved(
-    transcript: Transcript, classes: str, *, note: str = ""
+    transcript: Transcript, classes: str, *, note: str = "", undecided: str = ""
 ) -> tuple[dict[str, str], dict[str, Any]]:
     """The MIME bundle and the metadata of an output that shows a chat.
 
@@ -32,15 +32,21 @@ def saved(
             of the replies on every branch.
         classes: More classes for the root element.
         note: A line below the turns, in plain text.
+        undecided: Why it is not known what is saved of the chat, if it is not. Until something is
+            said in it, no record is saved then, which would claim that there is nothing.
     """
     with transcript.lock:
         shown, records = transcript.shown(), transcript.records()
+        head = transcript.conversation.head
     turns = [(turn, turn.answer, at) for turn, at in shown if turn.answer is not None]
     name, count = transcript.conversation.name, len(turns)
     title = name.capitalize() if name.startswith("chat") else f"Chat · {name}"
-    record = of_several(records, chat={"conversation": name, "turns": count})
-    head = f"{title} · {count} turn{'' if count == 1 else 's'}"
-    return _forms(turns, head, classes, note), {"claude_nb": record}
+    about = {"conversation": name, "turns": count, "head": head and head.id}
+    record = of_several(records, chat={**about, "cell": transcript.cell})
+    if undecided and not records:
+        return _forms([], f"{title} · {undecided}", classes, note), {}
+    line = f"{title} · {count} turn{'' if count == 1 else 's'}"
+    return _forms(turns, line, classes, note), {"claude_nb": record}
 
 
 def _forms(

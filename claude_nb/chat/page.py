@@ -13,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from claude_nb.chat import outputs
+from claude_nb.chat.restored import Restored
 from claude_nb.chat.transcript import At, ChatTurn, Transcript
 from claude_nb.render import chat as render
 from claude_nb.render import labels
@@ -35,11 +36,13 @@ class Page:
         send: Sends the pages a message.
 
     Attributes:
+        restored: What was saved of the chat when it was made.
         files: What is sent along with the next question, by its name on the page: its name, data
             and description. Any thread may change it.
     """
 
     def __init__(self, transcript: Transcript, send: Callable[[dict[str, Any]], object]) -> None:
+        self.restored = Restored(transcript)
         self.files: dict[str, tuple[str, bytes, str]] = {}
         self._transcript = transcript
         self._lock = transcript.lock
@@ -115,7 +118,9 @@ class Page:
 
     def saved(self, *, note: str = "") -> tuple[dict[str, str], dict[str, Any]]:
         """The chat as it is saved, above a note: its MIME bundle and its metadata."""
-        return outputs.saved(self._transcript, self._mark if self._coverable else "", note=note)
+        classes = self._mark if self._coverable else ""
+        undecided = self.restored.said if self.restored.undecided else ""
+        return outputs.saved(self._transcript, classes, note=note, undecided=undecided)
 
     def _shown(self) -> list[tuple[ChatTurn, At]]:
         """The turns, noted as sent: only what changes later is sent again."""
@@ -131,6 +136,8 @@ class Page:
             conversation.name,
             cost + ("+" if cost and self._transcript.unknown_cost else ""),
             cleared=conversation.head is None and bool(conversation.exchanges),
+            saved=self.restored.said,
+            choices=[choice.label for choice in self.restored.choices],
             files=[{"file": key, "note": note} for key, (_, _, note) in list(self.files.items())],
         )
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from claude_nb.asking.asking import begin
@@ -13,6 +14,7 @@ from claude_nb.asking.question import Question
 from claude_nb.characters import wellformed
 from claude_nb.chat.page import Page
 from claude_nb.chat.transcript import ChatTurn, LiveTurn, Transcript
+from claude_nb.conversation.history import Exchange
 from claude_nb.errors import ClaudeError
 from claude_nb.render import chat as render
 from claude_nb.render import html, saved_output
@@ -20,6 +22,9 @@ from claude_nb.reply import Reply
 from claude_nb.request.attachments.interpolation import compose
 from claude_nb.request.place import Place, shell
 from claude_nb.views import protocol
+
+_PAGE = Place()
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass
@@ -42,29 +47,31 @@ class Questions:
     reply: Reply | None = None
 
     def write(
-        self, prompt: str, files: Sequence[tuple[str, Any]], turn: ChatTurn | None = None
+        self, prompt: str, files: Sequence[tuple[str, Any]], after: Exchange | None
     ) -> ChatTurn:
         """A question with its variables put in.
 
         Args:
             prompt: The user's words.
             files: Names and values that are sent along.
-            turn: The turn that it is another version of; by default it follows the last turn.
+            after: What it follows, or None at the beginning.
 
         Raises:
             InputError: It cannot be sent so.
         """
         prompt, here = wellformed(prompt), shell()
         filled = compose(prompt, variables=here.user_ns if here else {}, attached=files)
-        after = turn.after if turn is not None else self.transcript.after
         return ChatTurn(prompt, after, filled.blocks, filled.notes, tuple(files))
 
-    def put(self, turn: ChatTurn, **picked: Any) -> LiveTurn:
+    def put(
+        self, turn: ChatTurn, picked: Mapping[str, Any] = _NOTHING, place: Place = _PAGE
+    ) -> LiveTurn:
         """Show a question, to be sent now.
 
         Args:
             turn: The question.
-            **picked: Arguments of ``ask`` in place of those in ``arguments``.
+            picked: Arguments of ``ask`` in place of those in ``arguments``.
+            place: Where it is asked; by default on the page.
 
         Raises:
             InputError: It cannot be sent so, or another one is being answered.
@@ -74,7 +81,8 @@ class Questions:
             history=self.transcript.conversation,
             **{**self.arguments(), **picked, "content": turn.content},
         )
-        asked = replace(asked, after=turn.after or "beginning", place=Place())
+        cell = self.transcript.cell
+        asked = replace(asked, after=turn.after or "beginning", place=place, chat_cell=cell)
         with self.transcript.lock:
             self.transcript.check_idle()
             live = LiveTurn(turn, asked, self.transcript.lock, self.page.post)

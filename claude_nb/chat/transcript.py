@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 from uuid import uuid4
+from weakref import WeakKeyDictionary
 
 from claude_nb.asking import question
 from claude_nb.asking.conversation import Conversation
@@ -20,6 +21,7 @@ from claude_nb.conversation.history import THINKING_LEFT_OUT, Exchange, label
 from claude_nb.errors import InputError
 from claude_nb.render import chat as render
 from claude_nb.reply import Reply
+from claude_nb.request.place import Place
 from claude_nb.streaming.block import as_dict, as_string
 from claude_nb.streaming.record import RecordedUsage
 from claude_nb.tools.tools import NOTE
@@ -121,29 +123,38 @@ class LiveTurn(FramesView):
                 self._stream.stop()
 
 
+_records: WeakKeyDictionary[Conversation, dict[str, dict[str, Any]]] = WeakKeyDictionary()
+"""The records of the replies of chats, by their turns: a chat that is made again has them too."""
+
+
 class Transcript:
     """The turns of a chat, derived from its conversation, and what they have cost.
 
     Args:
         conversation: The conversation, which cells and other chats may share.
+        cell: The id of the cell in which the chat is made, or an empty string.
 
     Attributes:
         conversation: The same.
+        cell: The same.
         lock: The conversation's lock: a chat changes under it as well. Traits are set without it.
         live: The question that is being answered, or the last one if it failed; else None.
         spent: What the replies have cost together, in USD, as far as that is known.
         unknown_cost: Whether there is more that is not known.
     """
 
-    def __init__(self, conversation: Conversation) -> None:
+    def __init__(self, conversation: Conversation, cell: str = "") -> None:
         self.conversation = conversation
+        self.cell = cell
         self.lock = conversation.lock
         self.live: LiveTurn | None = None
         self.spent = 0.0
         self.unknown_cost = False
         self._head: Exchange | None = None  # of the conversation, when the last question failed
         self._turns: dict[str, ChatTurn] = {}  # made once for each exchange
-        self._records: dict[str, dict[str, Any]] = {}
+        self._records = _records.setdefault(conversation, {})
+        for record in self._records.values():
+            self._charge_recorded(record)
 
     @property
     def answering(self) -> LiveTurn | None:
@@ -155,6 +166,12 @@ class Transcript:
     def after(self) -> Exchange | None:
         """What the next question follows: the last answer that is shown."""
         return self.live.turn.after if self.live else self.conversation.head
+
+    def follows(self, place: Place) -> Exchange | None:
+        """What a question follows that is asked there: a cell that is run again asks again."""
+        with self.lock:
+            parent = self.conversation.parent_of(place)
+            return self.after if parent is self.conversation.head else parent
 
     def shown(self) -> list[tuple[ChatTurn, At]]:
         """The turns, each with its number among its versions and how many there are."""
@@ -282,5 +299,8 @@ class Transcript:
                 if not id_ or name != self.conversation.name or id_ in self._records:
                     continue
                 self._records[id_] = record.data
-                if (spent := RecordedUsage.of(record.data)) is not None:
-                    self._charge(spent.cost)
+                self._charge_recorded(record.data)
+
+    def _charge_recorded(self, record: dict[str, Any]) -> None:
+        if (spent := RecordedUsage.of(record)) is not None:
+            self._charge(spent.cost)

@@ -230,7 +230,7 @@ class History:
             The request with the earlier turns, and with notes on what is sent.
         """
         with self.lock:
-            parent = None if new or after == "beginning" else after or self._parent(place)
+            parent = None if new or after == "beginning" else after or self.parent_of(place)
             left = [] if new or after else self._left_behind(parent, place)
         earlier = parent.branch if parent else []
         begun = parent.system if parent else None if new else self._begun
@@ -342,14 +342,14 @@ class History:
                 self.head = exchange
         self._changed()
 
-    def add(self, exchanges: Iterable[Exchange], head: Exchange) -> int:
+    def add(self, exchanges: Iterable[Exchange], head: Exchange | None) -> int:
         """Add exchanges from elsewhere, as from an earlier kernel; those that are here stay.
 
         The conversation goes on from ``head`` only if it was empty.
 
         Args:
             exchanges: The exchanges, each after the one that it follows.
-            head: The one of them to go on from.
+            head: The one of them to go on from, or None for the beginning.
 
         Returns:
             How many of them were not here, by their ids.
@@ -363,7 +363,7 @@ class History:
                     known[exchange.id] = replace(exchange, parent=parent)
                     self.exchanges.append(known[exchange.id])
             if not before:
-                self._move(known[head.id])
+                self._move(known[head.id] if head else None)
         self._changed()
         return len(known) - before
 
@@ -418,8 +418,11 @@ class History:
         with self.lock:
             self.head, self._moved, self._begun = head, True, None
 
-    def _parent(self, place: Place) -> Exchange | None:
-        """The head, or what precedes the first turn that an earlier run of the same cell asked."""
+    def parent_of(self, place: Place) -> Exchange | None:
+        """What a question that is asked there follows.
+
+        The head, or what precedes the first turn that an earlier run of the same cell asked.
+        """
         for e in self.branch if place.cell else ():
             if e.place.cell == place.cell and e.place.execution != place.execution:
                 return e.parent

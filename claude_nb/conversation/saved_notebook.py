@@ -8,7 +8,6 @@ cell.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -16,14 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from claude_nb.characters import wellformed_json
+from claude_nb.conversation.notebook_file import read
 from claude_nb.errors import InputError
-from claude_nb.request import files
-from claude_nb.request.place import shell
+from claude_nb.request.place import possible_paths, session_name
 from claude_nb.streaming.block import as_dict, as_string
 from claude_nb.streaming.record import VERSION
-
-MAX_BYTES = 100_000_000
-"""The largest notebook that is read. Jupyter itself gets slow long before."""
 
 MAX_RECORDS = 10_000
 """The most records of a notebook that are read."""
@@ -37,8 +33,9 @@ class Record:
     """What a reply left in a notebook.
 
     Attributes:
-        number: The number of its cell in the notebook, from 1.
-        cell: The id of its cell, or an empty string.
+        number: The number of its cell in the notebook, from 1; 0 outside a notebook.
+        cell: The id of its cell, or an empty string. A chat's replies were asked elsewhere: on the
+            page, or in cells that their turns name.
         data: The record; only its version has been checked.
         digest: Equal for copies of one reply.
     """
@@ -50,6 +47,22 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class ChatRecord:
+    """A chat that an output shows.
+
+    Attributes:
+        conversation: The name of its conversation.
+        cell: The id of the cell in which it was made, or an empty string.
+        head: The id of the turn that it goes on from, an empty string for the beginning, or None
+            where the record does not say.
+    """
+
+    conversation: str
+    cell: str
+    head: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class SavedNotebook:
     """A notebook's records, in its order.
 
@@ -57,7 +70,7 @@ class SavedNotebook:
         records: The records.
         notes: What was skipped, a line each.
         unanswered: The numbers of the ``%%claude`` cells without a record.
-        chats: The names of the conversations that were held in a chat.
+        chats: The chats that its outputs show.
         labels: What the cells are called, by their numbers: ``[3]`` for the execution that the
             notebook shows, or their place where it shows none.
     """
@@ -65,38 +78,35 @@ class SavedNotebook:
     records: tuple[Record, ...]
     notes: tuple[str, ...]
     unanswered: tuple[int, ...]
-    chats: tuple[str, ...] = ()
+    chats: tuple[ChatRecord, ...] = ()
     labels: Mapping[int, str] = field(default_factory=dict)
 
     def label(self, number: int) -> str:
         """What a cell is called, by its number."""
         return self.labels.get(number, str(number))
 
+    def in_chats(self) -> Iterator[tuple[str, Record]]:
+        """The records of the replies in chats, each with the cell in which its chat was made."""
+        cells = {chat.conversation: chat.cell for chat in self.chats}
+        for found in self.records:
+            name = as_string(as_dict(found.data.get("turn")).get("conversation"))
+            if not found.cell and name in cells:
+                yield cells[name], found
 
-def current_path(example: str = "%claude_nb restore analysis.ipynb") -> Path:
+
+def current_path() -> Path:
     """The file of the notebook that this kernel belongs to.
-
-    VS Code puts it into ``__vsc_ipynb_file__``. Jupyter Server puts it into ``JPY_SESSION_NAME``:
-    an absolute path where the front end names the session, as JupyterLab and Notebook 7 do, else
-    one relative to the server's root, which a kernel does not know; but a kernel begins in the
-    notebook's folder (``SessionManager.get_kernel_env`` of jupyter_server 2).
-
-    Args:
-        example: What to run with a path in place of this, for the error.
 
     Raises:
         InputError: It is not known, or not there: the notebook was renamed since the kernel began.
     """
-    here = shell()
-    name = here.user_ns.get("__vsc_ipynb_file__") if here else None
-    if not isinstance(name, str) or not name:
-        name = os.environ.get("JPY_SESSION_NAME", "")
-    for path in (Path.cwd() / name, Path.cwd() / Path(name).name):
-        if name and path.is_file():
+    name = session_name()
+    for path in possible_paths(name):
+        if path.is_file():
             return path
     raise InputError(
         f"There is no file {name} any more." if name else "This notebook's file is not known.",
-        f"{SAVE_FIRST}, or give its path: {example}",
+        f"{SAVE_FIRST}, or give its path: %claude_nb restore analysis.ipynb",
     )
 
 
@@ -110,12 +120,25 @@ def load(path: str | Path) -> SavedNotebook:
         InputError: It cannot be read, or is not a notebook; the error says which.
     """
     path = Path(path)
+    return parse(read(path), path)
+
+
+def parse(data: bytes, path: Path) -> SavedNotebook:
+    """The records in the content of a notebook's file.
+
+    Args:
+        data: The content.
+        path: The file, for errors.
+
+    Raises:
+        InputError: It is not a notebook.
+    """
     records: list[Record] = []
     notes: list[str] = []
     unanswered: list[int] = []
-    chats: list[str] = []
+    chats: list[ChatRecord] = []
     labels: dict[int, str] = {}
-    for number, cell in enumerate(_cells(path), 1):
+    for number, cell in enumerate(_cells(data, path), 1):
         if not isinstance(cell, dict):
             notes.append(f"cell {number} is not a cell")
             continue
@@ -126,9 +149,9 @@ def load(path: str | Path) -> SavedNotebook:
             )
             break
         found = list(_records(cell, chats))[:MAX_RECORDS]
-        for data in found:
+        for where, one in found:
             try:
-                records.append(_record(number, cell.get("id"), data))
+                records.append(record(number, where, one))
             except InputError as error:
                 notes.append(f"cell {labels[number]}: {error.what}")
         if not found and _is_prompt(cell):
@@ -136,10 +159,7 @@ def load(path: str | Path) -> SavedNotebook:
     return SavedNotebook(tuple(records), tuple(notes), tuple(unanswered), tuple(chats), labels)
 
 
-def _cells(path: Path) -> list[Any]:
-    data = files.read_bytes(path, limit=MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise InputError(f"{path} is larger than {MAX_BYTES // 1_000_000} MB.")
+def _cells(data: bytes, path: Path) -> list[Any]:
     try:
         notebook = json.loads(data)
     except (ValueError, RecursionError):  # not JSON, not text, or nested without end
@@ -155,7 +175,17 @@ def _cells(path: Path) -> list[Any]:
     raise InputError(f"{path} is JSON, but not a notebook.")
 
 
-def _record(number: int, cell: Any, data: Any) -> Record:
+def record(number: int, cell: str, data: Any) -> Record:
+    """A reply's record, which may come from anybody.
+
+    Args:
+        number: As of ``Record``.
+        cell: As of ``Record``.
+        data: The record.
+
+    Raises:
+        InputError: It is none, or one of a newer version.
+    """
     version = data.get("version") if isinstance(data, dict) else None
     if type(version) is not int or version < 1:
         raise InputError("its record cannot be read")
@@ -165,24 +195,31 @@ def _record(number: int, cell: Any, data: Any) -> Record:
         digest = sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
     except RecursionError:
         raise InputError("its record is nested without end") from None
-    return Record(number, cell if isinstance(cell, str) else "", data, digest)
+    return Record(number, cell, data, digest)
 
 
-def _records(cell: dict[str, Any], chats: list[str]) -> Iterator[Any]:
-    """The records of a cell: its own, if a turn was exported as text, and those of its outputs."""
-    outputs = cell.get("outputs")
+def _records(cell: dict[str, Any], chats: list[ChatRecord]) -> Iterator[tuple[str, Any]]:
+    """The records of a cell, each with its cell's id, or with none if a chat shows the reply.
+
+    Its own, if a turn was exported as text, and those of its outputs.
+    """
+    outputs, id_ = cell.get("outputs"), as_string(cell.get("id"))
     for part in (cell, *(outputs if isinstance(outputs, list) else ())):
         metadata = part.get("metadata") if isinstance(part, dict) else None
         if not isinstance(metadata, dict) or "claude_nb" not in metadata:
             continue
-        record = wellformed_json(metadata["claude_nb"])
-        replies = record.get("replies") if isinstance(record, dict) else None
+        found = wellformed_json(metadata["claude_nb"])
+        replies = found.get("replies") if isinstance(found, dict) else None
         if not isinstance(replies, list):
-            yield record
+            yield id_, found
             continue
-        if name := as_string(as_dict(record.get("chat")).get("conversation")):
-            chats.append(name)
-        yield from replies
+        chat = as_dict(found.get("chat"))
+        name = as_string(chat.get("conversation"))
+        if name:
+            head = as_string(chat["head"]) if "head" in chat else None
+            chats.append(ChatRecord(name, as_string(chat.get("cell")) or id_, head))
+        for reply in replies:
+            yield "" if name else id_, reply
 
 
 def _label(number: int, cell: dict[str, Any]) -> str:

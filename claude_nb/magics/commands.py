@@ -21,11 +21,12 @@ from claude_nb.characters import clean
 from claude_nb.client.connection import Connection, list_models
 from claude_nb.client.engine import call
 from claude_nb.client.network import check_address, without_api_path
-from claude_nb.conversation import export, outline, restore, saved_notebook
+from claude_nb.conversation import export, outline, restore, saved_chat, saved_notebook
 from claude_nb.conversation.history import NOTEBOOK, Exchange, History, first_words
 from claude_nb.conversation.restore import SavedConversation
+from claude_nb.conversation.snapshot import snapshot
 from claude_nb.errors import ClaudeError, InputError, StoppedError, nearest
-from claude_nb.magics import options, reports
+from claude_nb.magics import backups, options, reports
 from claude_nb.magics.manual import Manual, typed_option
 from claude_nb.magics.options import Option, Value
 from claude_nb.recording.matching import PARTS
@@ -124,6 +125,18 @@ def _status(*, default_model: str) -> None:
     asked = asking.session.model or default_model
     say(f"claude_nb {__version__} · model {asked}", end=" · ")
     _print_key()
+    if about := backups.summary():
+        say(about)
+
+
+def _backups(command: str = "", *name: str) -> object:
+    """List what is backed up, or delete it."""
+    if not command:
+        return backups.table()
+    if command != "delete" or not name:
+        raise _misused("backups")
+    say(backups.delete(" ".join(name)))
+    return None
 
 
 def _print_key() -> None:
@@ -340,8 +353,12 @@ def _fork(number: str, *, conversation: str = "") -> None:
 
 
 def _restore(*words: str) -> None:
-    path = Path(" ".join(words)) if words else saved_notebook.current_path()
-    found, notes = restore.conversations(saved_notebook.load(path))
+    if words:
+        path = Path(" ".join(words))
+        notebook = saved_notebook.load(path)
+    else:
+        path, notebook = saved_chat.whole(snapshot)
+    found, notes = restore.conversations(notebook)
     saved = datetime.fromtimestamp(path.expanduser().stat().st_mtime).astimezone()
     say(f"{path}, as it was saved on {saved:%Y-%m-%d at %H:%M:%S}:")
     if not found:
@@ -491,6 +508,12 @@ COMMANDS = {
         _export,
         (_CONVERSATION, _OVERWRITE),
         'For example: %claude_nb export talk.ipynb, or "my talk.md" -c talk',
+    ),
+    "backups": Command(
+        "[delete NAME|all]",
+        "turns that are kept on this computer beside the notebook: list or delete them",
+        _backups,
+        hint="NAME is that of a notebook, or of a conversation in this one.",
     ),
     "help": Command("", "this list", _help),
 }

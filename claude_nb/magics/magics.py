@@ -12,9 +12,10 @@ from IPython.core.magic import (
     magics_class,
     no_var_expand,
 )
-from traitlets import Bool, Enum, Float, Int, Unicode
+from traitlets import Bool, Enum, Float, Int, Unicode, observe
 
 from claude_nb.client import preload
+from claude_nb.conversation.snapshot import snapshot
 from claude_nb.cost.models import DEFAULT_MODEL
 from claude_nb.errors import InputError
 from claude_nb.magics import completion, manual, options
@@ -64,6 +65,15 @@ class ClaudeMagics(Magics):
         help="How replies are shown; auto: with a widget where a front end answers.",
     ).tag(config=True)
 
+    backup = Bool(
+        default_value=True,
+        help="Keep each turn of a conversation for 30 days, where a save cannot overwrite it.",
+    ).tag(config=True)
+
+    @observe("backup")
+    def _set_backup(self, change: dict[str, Any]) -> None:
+        snapshot.backup = change["new"]
+
     @no_var_expand
     @line_cell_magic
     def claude(self, line: str, cell: str | None = None) -> Reply | Comparison | Manual | None:
@@ -112,6 +122,7 @@ ClaudeMagics.claude.__doc__ = manual.of_cell().text(79)
 
 def load(shell: InteractiveShell) -> None:
     """Register the magics, once."""
+    snapshot.take()
     if rewrite not in shell.input_transformers_cleanup:
         magics = ClaudeMagics(shell)
         shell.register_magics(magics)

@@ -1,4 +1,4 @@
-"""Where in the notebook a request is made, and the IPython shell that runs there."""
+"""Where in which notebook a request is made, and the IPython shell that runs there."""
 
 from __future__ import annotations
 
@@ -27,6 +27,27 @@ def current_place() -> Place:
     """Where the code that runs now stands in the notebook."""
     cell = (_execute_request().get("metadata") or {}).get("cellId")
     return Place(str(cell or ""), execution())
+
+
+def session_name() -> str:
+    """The notebook's path as the front end or the server tells it, or an empty string.
+
+    VS Code puts it into ``__vsc_ipynb_file__``. Jupyter Server puts it into ``JPY_SESSION_NAME``,
+    once: it stays what it was when the notebook is renamed, after a restart of the kernel too.
+    """
+    here = shell()
+    name = here.user_ns.get("__vsc_ipynb_file__") if here else None
+    return name if isinstance(name, str) and name else os.environ.get("JPY_SESSION_NAME", "")
+
+
+def possible_paths(name: str) -> tuple[Path, ...]:
+    """The paths that a session's name may mean: none for an empty name.
+
+    It is absolute where the front end names the session, as JupyterLab and Notebook 7 do, else
+    relative to the server's root, which a kernel does not know; but a kernel begins in the
+    notebook's folder (``SessionManager.get_kernel_env`` of jupyter_server 2).
+    """
+    return (Path.cwd() / name, Path.cwd() / Path(name).name) if name else ()
 
 
 def can_display() -> bool:

@@ -4,8 +4,10 @@ Every record has ``version`` and ``simulated``, and one of these:
 
 - ``model`` … ``turn``: one reply, see ``ReplyRecord``; only ``turn`` where a conversation was
   exported.
-- ``replies``: a list of such records; beside it ``chat`` (``conversation``, its name, and
-  ``turns``, how many it shows) or ``comparison`` (the names of the columns).
+- ``replies``: a list of such records; beside it ``chat`` or ``comparison`` (the names of the
+  columns). ``chat`` has ``conversation``, its name; ``turns``, how many it shows; ``head``, the id
+  of the turn that it goes on from, or null for the beginning; and ``cell``, the id of the cell in
+  which it was made.
 - ``batch``: ``ids``, ``rows`` (how many), ``counts`` (by outcome), ``options`` (what all rows are
   asked with) and ``spent`` (by id: ``requests``, ``usage`` and ``cost_usd``); beside it ``model``
   and ``outcome``, and, once it has ended, ``requests``, ``usage``, ``cost_usd`` and

@@ -59,9 +59,10 @@ it is everything, as in the model's state ``snapshot``. The operations:
              ``{html, below, usage, line, source, simulated}``, as in ``render.chat.Answer``
 ``frame``    ``{op, turn, frame, ops}``: a frame of that turn's answer, as in a cell; with ``reset``
              everything
-``about``    ``{op, mark, name, cost, cleared, files}``: the class of the output that holds the
-             saved form, the conversation, its cost as text, whether there are turns to bring back,
-             and ``[{file, note}]``, the files that are sent with the next question
+``about``    ``{op, mark, name, cost, cleared, saved, choices, files}``: the class of the output
+             that holds the saved form, the conversation, its cost as text, whether there are turns
+             to bring back, what was restored or could not be, as text, the saved chats to choose
+             from, as texts, and ``[{file, note}]``, the files that are sent with the next question
 ``refused``  ``{op, prompt, error}``: this question was not sent, and why
 ===========  =================================================================================
 
@@ -71,7 +72,8 @@ Page to kernel, each with ``n``: ``{"op": "send", "text", "model", "effort"}``;
 ``{"op": "retry", "turn", "model", "effort"}``;
 ``{"op": "edit", "turn", "text", "model", "effort"}``; ``{"op": "stop", "turn"}``: stop the answer
 in that turn; ``{"op": "pick", "turn", "by"}``, ``by`` -1 or 1: go to the version before or after;
-``{"op": "clear"}``; ``{"op": "bring_back"}``;
+``{"op": "clear"}``; ``{"op": "bring_back"}``; ``{"op": "start_empty"}`` and
+``{"op": "choose", "choice": i}``, where ``about`` has something saved;
 ``{"op": "attach", "name"}`` with the file as a buffer; ``{"op": "detach", "file"}``;
 ``{"op": "complete", "text"}``, the text before the cursor, answered with
 ``{"matches": [{name, about}]}``; ``{"op": "export", "form"}``, ``copy`` (answered with ``text``),
@@ -180,10 +182,19 @@ def frame(turn: str, message: dict[str, object]) -> Op:
     return {"op": "frame", "turn": turn, **message}
 
 
-def about(mark: str, name: str, cost: str, *, cleared: bool, files: list[dict[str, str]]) -> Op:
+def about(
+    mark: str,
+    name: str,
+    cost: str,
+    *,
+    cleared: bool,
+    saved: str,
+    choices: list[str],
+    files: list[dict[str, str]],
+) -> Op:
     """The facts around a chat."""
-    facts = {"mark": mark, "name": name, "cost": cost, "cleared": cleared, "files": files}
-    return {"op": "about", **facts}
+    facts = {"mark": mark, "name": name, "cost": cost, "cleared": cleared}
+    return {"op": "about", **facts, "saved": saved, "choices": choices, "files": files}
 
 
 def refused(prompt: str, error: str) -> Op:

@@ -6,6 +6,7 @@ import base64
 import re
 from typing import TYPE_CHECKING, Any
 
+import nbformat
 import pytest
 from playwright.sync_api import expect
 
@@ -525,9 +526,9 @@ def test_a_busy_kernel_is_said(open_chat, simulator):
 
 
 def test_a_restarted_kernel_is_said_and_the_chat_comes_back(open_chat, simulator):
-    """The draft is kept; after ``Chat.restore()`` it goes on where it was."""
+    """The draft is kept; when its cell is run again, it goes on where it was."""
     simulator.enqueue(Stream(said("One.")), Stream(said("Two.")))
-    chat = open_chat("claude_nb.Chat()", "claude_nb.Chat.restore()")
+    chat = open_chat("claude_nb.Chat()")
     chat.ask("First", "One.")
     chat.wait_saved("One.")
     chat.notebook.saved()
@@ -536,14 +537,93 @@ def test_a_restarted_kernel_is_said_and_the_chat_comes_back(open_chat, simulator
     expect(chat.notice).to_contain_text("The kernel that held this chat has ended.")
     expect(chat.box).to_have_value("my draft")
     expect(chat.turns.last).to_contain_text("One.")
-    chat.notebook.run(0)
+    chat.notebook.run_all()
     chat.notebook.wait_idle()
-    chat.notebook.run(2)
-    back = ChatPage(chat.notebook, 2)
-    expect(back.turns.last).to_contain_text("One.")
-    back.ask("Second", "Two.")
+    expect(chat.el.locator(".claude-nb-saved")).to_contain_text("Restored 1 turn from shared-")
+    expect(chat.turns.last).to_contain_text("One.")
+    chat.ask("Second", "Two.")
+    expect(chat.el.locator(".claude-nb-saved")).to_be_hidden()
     sent = [m["content"] for m in simulator.requests[-1].body["messages"]]
     assert [sent[0], sent[2]] == ["First", "Second"]
+
+
+# A cell that waits until the test has saved the notebook.
+WAIT = """\
+import pathlib, time
+while not pathlib.Path("saved").exists():
+    time.sleep(0.01)
+pathlib.Path("saved").unlink()
+"""
+
+
+def restart_and_run_all(chat: ChatPage) -> None:
+    """Restart and Run All, with a save as soon as the first cell has run, before the chat's."""
+    notebook = chat.notebook
+    notebook.restart_kernel()
+    notebook.run_all()
+    expect(notebook.cell(0).locator(".jp-InputPrompt").first).to_have_text("[1]:")
+    notebook.page.evaluate(f"{PANEL}.context.save()")  # not saved(), which waits for Run All
+    assert nbformat.read(notebook.path, 4).cells[chat.cell].outputs == []
+
+    (notebook.path.parent / "saved").touch()
+    notebook.wait_idle()
+
+
+@front_ends
+def test_restart_and_run_all_keeps_what_was_said(open_notebook, simulator, front_end):
+    """Twice in a row, with a save in between; on the page and in the file. Each asks once more."""
+    notebook = open_notebook(
+        [SET_UP, WAIT, "chat = claude_nb.Chat('second')\nchat", "chat.ask('From a cell')"],
+        front_end,
+    )
+    chat = ChatPage(notebook, 2)
+    simulator.enqueue(*(Stream(said(words)) for words in ("One.", "Two.", "Again.", "And again.")))
+    (notebook.path.parent / "saved").touch()
+    notebook.run_all()
+    notebook.wait_idle()
+    chat.ask("Typed", "Two.")
+    chat.wait_saved("Two.")
+    notebook.saved()
+
+    for answer, version in (("Again.", "2/2"), ("And again.", "3/3")):
+        restart_and_run_all(chat)
+        expect(chat.turns.last).to_contain_text(answer)
+        expect(chat.turns).to_have_count(1)
+        expect(chat.turns.last).to_contain_text(version)
+        chat.wait_saved(answer)
+        notebook.saved()
+
+    texts = [r["turn"]["text"] for r in chat.saved_output()["metadata"]["claude_nb"]["replies"]]
+    assert texts == ["One.", "Two.", "Again.", "And again."]
+    sent = [r.body["messages"] for r in simulator.requests if r.path == "/v1/messages"]
+    assert [len(messages) for messages in sent] == [1, 3, 1, 1]
+    chat.el.get_by_role("button", name="The version before").click()
+    chat.el.get_by_role("button", name="The version before").click()
+    expect(chat.turns.last).to_contain_text("Two.")
+
+
+def test_a_kernel_that_is_killed_loses_no_answer(open_chat, simulator):
+    """It was not saved; *Start empty* then begins anew, and the old turns can be brought back."""
+    simulator.enqueue(Stream(said("One.")))
+    chat = open_chat("claude_nb.Chat('second')")
+    chat.notebook.saved()
+    chat.ask("First", "One.")
+    chat.notebook.page.evaluate(f"{PANEL}.context.revert()")
+    chat.notebook.page.wait_for_function(f"!{PANEL}.context.model.dirty")
+
+    chat.notebook.restart_kernel()
+    chat.notebook.run_all()
+    chat.notebook.wait_idle()
+
+    expect(chat.notebook.output(1).locator(".claude-nb-covered")).to_have_count(1)
+    strip = chat.el.locator(".claude-nb-saved")
+    expect(strip).to_contain_text("Restored 1 turn from the backup on this computer.")
+    expect(chat.turns.last).to_contain_text("One.")
+    strip.get_by_role("button", name="Start empty").press("Enter")
+    expect(chat.turns).to_have_count(0)
+    expect(strip).to_be_hidden()
+    chat.button("Bring back the earlier turns").click()
+    expect(chat.turns.last).to_contain_text("One.")
 
 
 @pytest.mark.parametrize("trusted", [True, False], ids=["trusted", "untrusted"])

@@ -10,11 +10,12 @@ import pytest
 from jupyter_server.services.kernels.kernelmanager import MappingKernelManager
 from jupyter_server.services.sessions.sessionmanager import SessionManager
 
-from claude_nb.conversation import saved_notebook
+from claude_nb.conversation import notebook_file, saved_notebook
 from claude_nb.conversation.saved_notebook import current_path, load
 from claude_nb.cost.usage import Usage
 from claude_nb.errors import InputError
 from claude_nb.render.saved_output import metadata
+from claude_nb.request import place
 from claude_nb.streaming.record import RecordedUsage
 from tests.played import said, start, text
 from tests.streaming.test_progress import ACCEPTED, SENT, progress
@@ -98,7 +99,7 @@ def test_a_pipe_is_not_waited_for(path):
 
 def test_a_huge_file_is_not_read_to_its_end(path, monkeypatch):
     """The error says how large one may be."""
-    monkeypatch.setattr(saved_notebook, "MAX_BYTES", 1_000_000)
+    monkeypatch.setattr(notebook_file, "MAX_BYTES", 1_000_000)
     path.write_bytes(b" " * 1_000_001)
 
     with pytest.raises(InputError, match="larger than 1 MB"):
@@ -258,10 +259,8 @@ class Shell:
 def shell(monkeypatch):
     """A function that sets the variables of the shell; without it there is no shell."""
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
-    monkeypatch.setattr(saved_notebook, "shell", lambda: None)
-    return lambda **variables: monkeypatch.setattr(
-        saved_notebook, "shell", lambda: Shell(**variables)
-    )
+    monkeypatch.setattr(place, "shell", lambda: None)
+    return lambda **variables: monkeypatch.setattr(place, "shell", lambda: Shell(**variables))
 
 
 @pytest.mark.parametrize("name", ["deep/notes.ipynb", "notes.ipynb"])

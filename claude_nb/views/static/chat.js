@@ -7,7 +7,7 @@
 const BUSY = 1500; // ms without an answer after which the reader is told that the kernel is busy
 
 const GONE =
-  "The kernel that held this chat has ended. To go on, run claude_nb.Chat.restore() in a cell.";
+  "The kernel that held this chat has ended. To go on, run its cell again.";
 
 /** What all views of one chat share. */
 class Chat {
@@ -18,7 +18,7 @@ class Chat {
     this.pending = new Map();
     this.turns = [];
     this.replies = new Map();
-    this.about = { name: "", cost: "", mark: "", cleared: false, files: [] };
+    this.about = { name: "", cost: "", mark: "", cleared: false, saved: "", choices: [], files: [] };
     this.number = 0;
     this.gone = false;
     this.sending = false;

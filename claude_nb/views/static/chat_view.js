@@ -31,7 +31,8 @@ class ChatView {
     this.line = make("p", { class: "claude-nb-notice", role: "status", hidden: true });
     this.makeBox();
     this.el = make("div", { class: "claude-nb-widget claude-nb-chat", "data-lm-suppress-shortcuts": "" });
-    this.el.append(this.bar, middle, this.line, this.foot);
+    this.saved = make("div", { class: "claude-nb-saved", role: "region", "aria-label": "Saved chat", hidden: true });
+    this.el.append(this.bar, this.saved, middle, this.line, this.foot);
     this.el.addEventListener("keydown", (event) => this.keydown(event));
     for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
       this.el.addEventListener(name, (event) => this.drag(event));
@@ -156,7 +157,31 @@ class ChatView {
         ),
       ),
     );
+    this.showSaved();
     this.showEmpty();
+  }
+
+  /** Show what was restored or has to be chosen. Elements that stay keep their focus. */
+  showSaved() {
+    const { saved, choices } = this.chat.about;
+    const shown = JSON.stringify([saved, choices]);
+    if (this.saved.dataset.shown === shown) return;
+    this.saved.dataset.shown = shown;
+    this.saved.hidden = !saved;
+    if (!saved) {
+      if (this.saved.contains(document.activeElement)) this.box.area.focus();
+      return this.saved.replaceChildren();
+    }
+    const act = (op, more) => this.chat.call(op, more).then((answer) => this.answered(answer));
+    this.saved.replaceChildren(
+      make("span", {}, saved),
+      ...choices.map((choice, i) =>
+        button(choice, `Go on with ${choice}`, () => act("choose", { choice: i }), { class: "claude-nb-stop" }),
+      ),
+      button("Start empty", "Start empty; what was said can be brought back", () => act("start_empty"), {
+        class: "claude-nb-stop",
+      }),
+    );
   }
 
   showEmpty() {
