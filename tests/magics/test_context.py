@@ -464,7 +464,7 @@ def test_replies_that_are_at_hand_are_included(kernel):
     assert "<reply>\nBlue.\n</reply>\n</cell>" in kernel.printed
     assert "And later?\n</input>\n</cell>" in kernel.printed
     assert "<reply>\nGre\n</reply>\n<error>\nDroppedError: " in kernel.printed
-    assert kernel.printed.endswith("not known: what was displayed, the reply in 6.\n")
+    assert kernel.printed.endswith("not known: what was displayed, the reply in [6].\n")
 
 
 @pytest.mark.kernel
