@@ -1,0 +1,177 @@
+"""Restart and Run All in real JupyterLab, again and again."""
+
+import json
+import re
+from collections import Counter
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell
+
+from tests.browser.lab import PANEL, NotebookPage, Server
+from tests.refresh_notebooks import NOTEBOOKS, comparable
+
+# Runs when a kernel starts: the request of every HTTP client goes to a file too.
+NOTE_REQUESTS = """\
+import os
+os.environ["CLAUDE_NB_SIMULATE_SPEED"] = "inf"
+import httpx2
+def noting(send):
+    def noted(self, request, **options):
+        with open({path!r}, "a") as file:
+            body = request.content.decode() if hasattr(request, "_content") else ""
+            file.write(json.dumps([request.method, request.url.path, body]) + "\\n")
+        return send(self, request, **options)
+    return noted
+import json
+for client in (httpx2.Client, httpx2.AsyncClient):
+    client.send = noting(client.send)
+"""
+
+# Ids that a server or the package makes anew, in bodies and in paths.
+MADE_ANEW = re.compile(r"(?:toolu|msg|msgbatch|req|srvtoolu)_\w+")
+
+# The execution counts of the code cells; null for one that waits or runs.
+COUNTS = (
+    f"{PANEL}.content.widgets.map(cell => cell.model)"
+    ".filter(model => model.type === 'code').map(model => model.executionCount)"
+)
+
+WEATHER = """\
+def weather(city: str) -> str:
+    \'\'\'The weather.
+
+    Args:
+        city: Where.
+    \'\'\'
+    ran.append(city)
+    return "rain"
+"""
+
+MINE = [
+    "%load_ext claude_nb\nimport claude_nb\nran = []",
+    WEATHER,
+    "first = claude_nb.Chat('first', effort='low')\nfirst",
+    "reply = first.ask('Why is the sky blue?')",
+    "claude_nb.Chat('second')",
+    "%%claude --tools weather\nWhat is the weather in Oslo?",
+    "%%claude\nAnd tomorrow?",
+    "print(len(ran))",
+    "done = claude_nb.batch(['Lovely', 'Awful'], 'Is this positive? {{text}}')\ndone.wait()",
+]
+
+
+def chats(notebook):
+    """The prompts and replies of every version of every turn that the saved chats hold."""
+    return {
+        (reply["turn"]["prompt"], reply["turn"]["text"])
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        for reply in output.get("metadata", {}).get("claude_nb", {}).get("replies", [])
+    }
+
+
+def other_outputs(notebook):
+    """What is saved of all cells, without the chats."""
+    cells = notebook.cells
+    for cell in cells:
+        if "outputs" in cell:
+            cell["outputs"] = [
+                output
+                for output in cell["outputs"]
+                if "chat" not in output.get("metadata", {}).get("claude_nb", {})
+            ]
+    return comparable(notebook)
+
+
+class Runs:
+    """A notebook that is run as a whole.
+
+    Args:
+        page: The open notebook.
+        requests: The file in which its kernel notes its requests.
+    """
+
+    def __init__(self, page, requests) -> None:
+        self.page = page
+        self._requests = requests
+
+    def again(self):
+        """Restart the kernel, run all cells, save after the first and after the last.
+
+        Returns:
+            How often each request was sent, and the saved notebook.
+        """
+        self._requests.write_text("")
+        browser_page = self.page.page
+        self.page.restart_kernel()
+        self.page.run_all()
+        browser_page.wait_for_function(f"() => {COUNTS}[0] !== null")
+        browser_page.evaluate(f"{PANEL}.context.save()")
+        # The command ends at the first error, also in a cell that may raise one.
+        browser_page.wait_for_function(f"() => !{COUNTS}.includes(null)", timeout=120_000)
+        self.page.wait_idle()
+        lines = self._requests.read_text().splitlines()
+        return Counter(MADE_ANEW.sub("ID", line) for line in lines), self.page.saved()
+
+
+@pytest.fixture(scope="module")
+def own_server(tmp_path_factory):
+    """A server whose kernels note their requests, and have a simulator of their own."""
+    folder = tmp_path_factory.mktemp("run-all")
+    startup = folder / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    requests = folder / "requests"
+    (startup / "note.py").write_text(NOTE_REQUESTS.format(path=str(requests)))
+    with Server(folder) as server:
+        yield server, requests
+
+
+@pytest.fixture
+def open_whole(browser, own_server):
+    """Opens a notebook, to be run as a whole."""
+    server, requests = own_server
+    contexts = []
+
+    def open_(name, cells):
+        path = server.write(name, cells, trusted=True)
+        contexts.append(browser.new_context())
+        return Runs(NotebookPage(contexts[-1].new_page(), server, path, "lab"), requests)
+
+    yield open_
+    for context in contexts:
+        context.close()
+    server.shutdown_kernels()
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_that_is_run_again_is_the_same(open_whole, path):
+    """Run twice, each notebook sends the same requests and shows the same; chats lose nothing."""
+    notebook = open_whole(path.stem, nbformat.read(path, as_version=4).cells)
+
+    first, second = notebook.again(), notebook.again()
+
+    assert first[0]
+    assert second[0] == first[0]
+    assert chats(first[1]) <= chats(second[1])
+    assert other_outputs(second[1]) == other_outputs(first[1])
+
+
+def test_a_chat_outlives_every_run(open_whole):
+    """With a tool and a batch: nothing is gone, nothing else is sent, no tool runs unasked."""
+    notebook = open_whole("mine", [new_code_cell(cell) for cell in MINE])
+    requests, _ = notebook.again()
+    page = notebook.page
+    page.output(4).locator("textarea").fill("Tell me a joke.")
+    page.output(4).locator("textarea").press("Enter")
+    page.page.wait_for_function(
+        "() => !document.querySelectorAll('.claude-nb-chat')[1]?.textContent.includes('0 turns')"
+    )
+    page.saved()
+
+    for _ in range(2):
+        sent, saved = notebook.again()
+        assert sent == requests
+        text = json.dumps(saved.cells[4].outputs)
+        assert "Tell me a joke." in text
+        assert saved.cells[7].outputs[0]["text"] == "1\n"
