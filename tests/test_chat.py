@@ -772,22 +772,41 @@ def test_an_observer_that_fails_does_not_fail_a_cell(api, page, capsys):
 def test_an_observer_cannot_wait_for_an_answer(api, page, capsys):
     """It would be itself what the answer waits for: it is told, and asks on another thread."""
     api.enqueue(*(Stream(said(answer)) for answer in ("One.", "Two.", "Three.")))
-    chat, more = Chat(), []
+    chat, more, told = Chat(), [], threading.Event()
 
     def follow_up(change):
         if not change.new and not more:
             more.append(threading.Thread(target=chat.ask, args=("Follow-up",)))
+            told.set()
             chat.ask("At once")
 
     chat.observe(follow_up, "busy")
 
-    assert asked(chat, "First") == "One."
+    page.say(chat, "send", text="First")
+    assert told.wait(20)
     more[0].start()
     more[0].join(20)
 
     assert prompts(chat) == ["First", "Follow-up"]
     assert asked(Chat(), "Third") == "Three."
     assert "threading.Thread(target=chat.ask" in capsys.readouterr().err
+
+
+def test_observers_of_an_answer_that_a_cell_waits_for_run_there(api, page):
+    """What they print is in its output, and they can ask on."""
+    api.enqueue(Stream(said("One.")), Stream(said("Two.")))
+    chat, threads = Chat(), []
+
+    def follow_up(change):
+        threads.append(threading.current_thread())
+        if change.new == 1:
+            chat.ask("Second")
+
+    chat.observe(follow_up, "turns")
+
+    assert chat.ask("First").text == "One."
+    assert prompts(chat) == ["First", "Second"]
+    assert threads == [threading.current_thread()] * 2
 
 
 def test_an_observer_s_thread_asks_on(api, page, chat):

@@ -201,12 +201,14 @@ class Chat(PageWidget):
         place = current_place() if is_cell else Place()
         turn = questions.write(prompt, files, self._transcript.follows(place))
         live = questions.put(turn, place=place)
+        live.awaited = True
         reply = questions.send(live)
         try:
             live.ended.wait()
         except KeyboardInterrupt:
             self.stop()
             live.ended.wait()
+        self._announce()
         reply.check()
         return reply
 

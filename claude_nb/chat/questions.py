@@ -143,5 +143,6 @@ class Questions:
             with self.transcript.lock:
                 if self.transcript.answering is live:
                     self.transcript.live = None
-            self.notify()
+            if not live.awaited:
+                self.notify()
             live.ended.set()

@@ -84,6 +84,7 @@ class LiveTurn(FramesView):
         asked: It, and how it is asked.
         lock: That of the chat.
         ended: Set when the answer has ended, or the question could not be sent.
+        awaited: Whether a cell waits for it: observers then run there, and print into its output.
         id: Its name in the conversation, or an empty text before the request is sent.
     """
 
@@ -92,6 +93,7 @@ class LiveTurn(FramesView):
     lock: threading.RLock
     _post: Callable[[Op], object]
     ended: threading.Event = field(default_factory=threading.Event)
+    awaited: bool = False
     id: str = ""
     _stream: Stream | None = None
     _stopped: bool = False
