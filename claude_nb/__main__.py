@@ -16,7 +16,7 @@ from claude_nb.conversation.saved_notebook import load
 from claude_nb.errors import ClaudeError, CredentialsError, InputError
 from claude_nb.render import labels
 from claude_nb.render.table import Table
-from claude_nb.render.usage import IN_SUMS, sums
+from claude_nb.render.usage import IN_SUMS, sums, without_empty
 from claude_nb.request import files
 from claude_nb.streaming.record import RecordedUsage, spendings
 from claude_nb.views.terminal import say
@@ -132,7 +132,8 @@ def _usage(paths: list[str]) -> int:
     if again:
         notes.append(f"{again} in more than one notebook: counted once in all.")
     if rows:
-        say(repr(Table(("notebook", "requests", *IN_SUMS), rows, " ".join(notes))))
+        heads, *rows = without_empty([("notebook", "requests", *IN_SUMS), *rows])
+        say(repr(Table(heads, rows, " ".join(notes))))
     return failed
 
 
@@ -146,7 +147,9 @@ def _rows(name: str, replies: Collection[RecordedUsage]) -> list[tuple[str, ...]
 
 def _row(name: str, replies: list[RecordedUsage]) -> tuple[str, ...]:
     used, costs = [reply.usage for reply in replies], [reply.cost for reply in replies]
-    return name, labels.count(sum(reply.requests for reply in replies)), *sums(used, costs)
+    requests = labels.count(sum(reply.requests for reply in replies))
+    at_least = any(reply.unpriced for reply in replies)
+    return name, requests, *sums(used, costs, at_least=at_least)
 
 
 def _quickstart() -> Path:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from enum import StrEnum
 from typing import Any, overload
 
@@ -78,6 +77,11 @@ class Result:
         return clean(str((self.message or {}).get("model") or ""))
 
     @property
+    def is_free(self) -> bool:
+        """Whether it was refused before any output, which is not billed."""
+        return self.stop_reason == "refusal" and not (self.message or {}).get("content")
+
+    @property
     def simulated(self) -> bool:
         """Whether the simulator wrote it."""
         return str((self.message or {}).get("id") or "").startswith("msg_sim_")
@@ -107,7 +111,8 @@ class Spent:
     @classmethod
     def of(cls, result: Result) -> Spent:
         """What one reply took; each by itself, because a price may depend on a prompt's size."""
-        return cls(1, result.usage, result.cost, result.usage.cost(facts(result.model)))
+        full = 0.0 if result.is_free else result.usage.cost(facts(result.model))
+        return cls(1, result.usage, result.cost, full)
 
     def __add__(self, other: Spent) -> Spent:
         return Spent(
@@ -207,9 +212,10 @@ def _message(row: int, label: Any, message: dict[str, Any], output: Output | Non
             value = output.parse(text)
         except InputError as problem:
             outcome, error = RowOutcome.INVALID, " ".join(problem.what.split())[:200]
-    full, factor = usage.cost(facts(model)), price_factor(model)
-    cost = known(math.prod, (full, factor))
-    return Result(row, label, outcome, error, text, value, reason, usage, cost, message)
+    share = price_factor(model)
+    cost = None if share is None else usage.cost(facts(model), share)
+    found = Result(row, label, outcome, error, text, value, reason, usage, cost, message)
+    return replace(found, cost=0.0) if found.is_free else found
 
 
 def _refusal(details: Any) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import Any
 
 from claude_nb.batches.results import Result, RowOutcome, Spent
@@ -16,7 +15,7 @@ from claude_nb.redaction import redact
 from claude_nb.render.batch import Picture
 from claude_nb.request.system import System
 from claude_nb.streaming.progress import Outcome
-from claude_nb.streaming.record import VERSION
+from claude_nb.streaming.record import VERSION, usage_to_dict
 
 _LISTED = 20
 """Rows that are listed at most with the reason why they are not complete."""
@@ -118,4 +117,4 @@ def record(state: BatchState) -> dict[str, Any]:
 
 def _figures(spent: Spent) -> dict[str, Any]:
     """What was spent, as it is saved."""
-    return {"requests": spent.replies, "usage": asdict(spent.usage), "cost_usd": spent.cost}
+    return {"requests": spent.replies, "usage": usage_to_dict(spent.usage), "cost_usd": spent.cost}

@@ -31,6 +31,10 @@ ThinkingDefault = Literal["always", "on", "off"]
 ThinkingDisplay = Literal["summarized", "omitted"]
 
 
+_SEARCH = "web_search_per_1000"
+_LISTS = ("thinking_types", "efforts", "efforts_without_thinking")
+
+
 @dataclass(frozen=True, slots=True)
 class Price:
     """What a model costs for prompts up to one size, in USD per million tokens.
@@ -72,6 +76,14 @@ class ModelFacts:
         prices: The prices by prompt size, the smallest prompt first; empty when not known.
         batch_discount: The share by which all prices are lower in a batch: 0.5 for half.
         cache_minimum_tokens: Prompts shorter than this are silently not cached.
+        efforts: The values of ``output_config.effort`` that it accepts; others answer 400.
+        efforts_without_thinking: Those that it accepts where it does not think first; None where
+            there is no difference.
+        factors: What the price of all tokens is multiplied by for a term that usage names, such as
+            ``"speed fast"`` (see ``Usage.terms``).
+        deprecated: The day on which it was deprecated, or None.
+        retires: The day on which requests to it begin to fail, or None.
+        web_search_per_1000: USD for a thousand searches of the server's ``web_search``.
     """
 
     id: str
@@ -87,6 +99,12 @@ class ModelFacts:
     prices: tuple[Price, ...]
     batch_discount: float | None
     cache_minimum_tokens: int | None
+    efforts: tuple[str, ...] | None
+    efforts_without_thinking: tuple[str, ...] | None
+    factors: dict[str, float]
+    deprecated: str | None
+    retires: str | None
+    web_search_per_1000: float | None
 
     def price_for(self, input_tokens: int) -> Price | None:
         """Return the price of a request with a prompt of this size.
@@ -153,11 +171,11 @@ def own_prices() -> tuple[str, frozenset[str]]:
         InputError: The file cannot be used; the error names the entry and what is wrong with it.
     """
     path = os.environ.get(PRICE_FILE, "")
-    return path, frozenset(_own_models(path)) if path else frozenset()
+    return path, frozenset(_own_file(path)[0]) if path else frozenset()
 
 
 # What it raises is not kept: a file that was put right is read again.
-_own_models = lru_cache(maxsize=8)(price_file.read)
+_own_file = lru_cache(maxsize=8)(price_file.read)
 
 
 @cache
@@ -178,27 +196,32 @@ def _models() -> dict[str, ModelFacts]:
 def _table(path: str) -> dict[str, ModelFacts]:
     """All models, with what the user's file says of them; a file that was read stays as it was."""
     entries = dict(_data()["models"])
-    unknown = dict.fromkeys(next(iter(entries.values())))
-    for model_id, own in (_own_models(path) if path else {}).items():
-        named = _data()["aliases"].get(model_id, model_id)
-        known = entries.get(named, unknown | {"name": model_id})
-        entries[named] = known | {"source": path, "read": None} | own
-    return {model_id: _facts(model_id, entry) for model_id, entry in entries.items()}
+    search = {_SEARCH: _data()[_SEARCH]}
+    unknown = dict.fromkeys(next(iter(entries.values()))) | {"factors": {}}
+    if path:
+        models, own_search = _own_file(path)
+        search |= own_search
+        for model_id, own in models.items():
+            named = _data()["aliases"].get(model_id, model_id)
+            known = entries.get(named, unknown | {"name": model_id})
+            entries[named] = known | {"source": path, "read": None} | own
+    return {model_id: _facts(model_id, entry | search) for model_id, entry in entries.items()}
 
 
 @cache
 def _unpriced() -> dict[str, ModelFacts]:
     """All models without their prices: the user said that they are others, and not which."""
-    return {model_id: replace(model, prices=()) for model_id, model in _table("").items()}
+    none: dict[str, Any] = {"prices": (), _SEARCH: None}
+    return {model_id: replace(model, **none) for model_id, model in _table("").items()}
 
 
 def _facts(model_id: str, entry: dict[str, Any]) -> ModelFacts:
-    types = entry["thinking_types"]
+    lists = {name: entry[name] for name in _LISTS}
     return ModelFacts(
         **entry
+        | {name: None if value is None else tuple(value) for name, value in lists.items()}
         | {
             "id": model_id,
-            "thinking_types": None if types is None else tuple(types),
             "prices": tuple(Price(**tier) for tier in entry["prices"] or ()),
         }
     )

@@ -6,6 +6,9 @@ prices and limits that are others::
     {"as_of": "2026-11-23", "models": {"claude-opus-5-5": {"prices": [
         {"up_to_input_tokens": null, "input": 3.6, "output": 18, "cache_read": 0.18}]}}}
 
+``"web_search_per_1000"`` beside ``"models"`` is what a thousand searches cost; either may be left
+out.
+
 The prices of a model are replaced together, those of all sizes of prompt; one that is left out is
 not known. Half of one list and half of another would be a price that nobody has set.
 """
@@ -25,20 +28,22 @@ Check = Callable[[Any], bool]
 
 _RATES = ("input", "output", "cache_write_5m", "cache_write_1h", "cache_read")
 _LIMIT = "up_to_input_tokens"
+_SEARCH = "web_search_per_1000"
 
 
 class _WrongError(Exception):
     """What is wrong, and where: the first argument grows on the way up."""
 
 
-def read(path: str) -> dict[str, dict[str, Any]]:
+def read(path: str) -> tuple[dict[str, dict[str, Any]], dict[str, float | None]]:
     """Read a price file.
 
     Args:
         path: Where it is.
 
     Returns:
-        For each model, the facts that are others, as in ``models.json``.
+        For each model, the facts that are others, as in ``models.json``; and the price of searches
+        by its name there, if the file has one.
 
     Raises:
         InputError: It cannot be read, or something in it is no price, limit or date; the error
@@ -46,7 +51,7 @@ def read(path: str) -> dict[str, dict[str, Any]]:
     """
     try:
         text = Path(path).expanduser().read_text(encoding="utf-8-sig")
-        return _models(json.loads(text, object_pairs_hook=_once))
+        return _file(json.loads(text, object_pairs_hook=_once))
     except _WrongError as error:
         wrong = str(error)
     except json.JSONDecodeError as error:
@@ -70,14 +75,19 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _models(data: Any) -> dict[str, dict[str, Any]]:
-    _object(data, ("as_of", "units", "sources", "aliases", "models"), "the file", "the file")
+def _file(data: Any) -> tuple[dict[str, dict[str, Any]], dict[str, float | None]]:
+    names = ("as_of", "units", "sources", "aliases", "models", _SEARCH)
+    _object(data, names, "the file", "the file")
     as_of = data.get("as_of")
     _fact("read", as_of, "as_of")
-    models = data.get("models")
+    search = {_SEARCH: data[_SEARCH]} if _SEARCH in data else {}
+    for price in search.values():
+        fits = price is None or _is_rate(price)
+        _check(_SEARCH, price, "USD per 1,000 searches, 0 or more, or null", fits=fits)
+    models = data.get("models", {} if search else None)
     _check("models", models, "an object, a model's id each", fits=isinstance(models, dict))
     dated = {} if as_of is None else {"read": as_of}
-    return {model_id: dated | _model(model_id, entry) for model_id, entry in models.items()}
+    return {name: dated | _model(name, entry) for name, entry in models.items()}, search
 
 
 def _model(model_id: str, entry: Any) -> dict[str, Any]:
@@ -176,4 +186,8 @@ _FACTS: dict[str, tuple[Check, str]] = {
         "a share from 0 to 1, or null",
     ),
     "cache_minimum_tokens": _TOKENS,
+    "factors": (
+        lambda value: isinstance(value, dict) and all(map(_is_rate, value.values())),
+        'an object such as {"speed fast": 2}',
+    ),
 }

@@ -40,7 +40,10 @@ class Savings:
         total = used.total_input_tokens
         price = known.price_for(total) if known and total is not None else None
         read, written = used.cache_read_tokens, used.cache_write_tokens
-        rates: dict[str, float | None] = asdict(price) if price else {}
+        rates: dict[str, float | None] = {}
+        if known and price:
+            factor = used.factor(known)
+            rates = {name: rate and rate * factor for name, rate in asdict(price).items()}
         return cls(
             read,
             written,

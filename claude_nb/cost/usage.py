@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import astuple, dataclass, fields
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -12,6 +13,15 @@ from claude_nb.cost.models import ModelFacts
 MILLION = 1_000_000
 
 T = TypeVar("T", int, float)
+
+_USUAL = {
+    "inference_geo": ("global", "not_available"),
+    "service_tier": ("standard", "batch"),
+    "speed": ("standard",),
+}
+"""The values that change no price (the SDK's ``Usage``; documentation, "Data residency")."""
+
+_LONGEST_TERM = 40
 
 _MOST = 10**12
 """Tokens that no request has: a larger count is none."""
@@ -43,6 +53,10 @@ class Usage:
         cache_read_tokens: Input read from the cache.
         output_tokens: All output, thinking included.
         thinking_tokens: The part of the output that was thinking.
+        web_searches: Searches of the server's ``web_search``, which are paid for each.
+        terms: What the API's ``usage`` names beside counts and may change the price, each once:
+            ``"speed fast"``, ``"inference_geo us"``, ``"service_tier priority"``, or a count of
+            which no price is known, such as ``"code_execution_requests"``.
     """
 
     input_tokens: int | None = 0
@@ -51,11 +65,14 @@ class Usage:
     cache_read_tokens: int | None = 0
     output_tokens: int | None = 0
     thinking_tokens: int | None = 0
+    web_searches: int | None = 0
+    terms: tuple[str, ...] = ()
 
     @classmethod
     def unknown(cls) -> Usage:
         """The usage of a request of which no count came."""
-        return cls(*(None for _ in fields(cls)))
+        counts: dict[str, Any] = dict.fromkeys(COUNTS)
+        return cls(**counts)
 
     @classmethod
     def from_api(cls, usage: dict[str, Any], *, complete: bool) -> Usage:
@@ -76,6 +93,7 @@ class Usage:
         hour = min(hour, written)
         output = _count(usage, "output_tokens") if complete else None
         details = usage.get("output_tokens_details")
+        tools = usage.get("server_tool_use")
         return cls(
             input_tokens=_count(usage, "input_tokens"),
             cache_write_5m_tokens=written - hour,
@@ -83,11 +101,14 @@ class Usage:
             cache_read_tokens=_count(usage, "cache_read_input_tokens") or 0,
             output_tokens=output,
             thinking_tokens=None if output is None else _count(details, "thinking_tokens"),
+            web_searches=_count(tools, "web_search_requests") or 0,
+            terms=tuple(_terms(usage, tools)),
         )
 
     def __add__(self, other: Usage) -> Usage:
         """Both together; what is unknown in one of them is unknown in the sum."""
-        return Usage(*map(add, astuple(self), astuple(other)))
+        counts: dict[str, Any] = {n: add(getattr(self, n), getattr(other, n)) for n in COUNTS}
+        return Usage(**counts, terms=tuple(sorted({*self.terms, *other.terms})))
 
     @property
     def cache_write_tokens(self) -> int | None:
@@ -99,15 +120,19 @@ class Usage:
         """The whole prompt: read from the cache, written to it, and the rest."""
         return add(add(self.input_tokens, self.cache_write_tokens), self.cache_read_tokens)
 
-    def cost(self, facts: ModelFacts | None) -> float | None:
+    def cost(self, facts: ModelFacts | None, share: float = 1.0) -> float | None:
         """What it cost, in USD, or None where a count or the price is unknown.
+
+        It is a lower bound where ``unpriced`` names something.
 
         Args:
             facts: The model that answered; its prices may depend on the size of the prompt.
+            share: The part of the price of tokens that is paid: less than 1 in a batch, in which
+                searches cost what they always cost (documentation, "Web search").
         """
         total = self.total_input_tokens
         price = facts.price_for(total) if facts and total is not None else None
-        if price is None:
+        if facts is None or price is None:
             return None
         dollars = Decimal()
         for tokens, rate in (
@@ -120,7 +145,33 @@ class Usage:
             if tokens is None or (tokens and rate is None):
                 return None
             dollars += tokens * Decimal(str(rate or 0))  # in decimals, as prices are written
-        return float(dollars / MILLION)
+        dollars *= Decimal(str(share)) * Decimal(str(self.factor(facts)))
+        searches, search_rate = self.web_searches, facts.web_search_per_1000
+        if searches is None or (searches and search_rate is None):
+            return None
+        searched = searches * Decimal(str(search_rate or 0)) / 1000
+        return float(dollars / MILLION + searched)
+
+    def factor(self, facts: ModelFacts) -> float:
+        """What its terms multiply the price of its tokens by.
+
+        Args:
+            facts: The model that answered.
+        """
+        return math.prod(facts.factors.get(term, 1) for term in self.terms)
+
+    def unpriced(self, facts: ModelFacts | None) -> tuple[str, ...]:
+        """The terms of which no price is known: with any, the cost is a lower bound.
+
+        Args:
+            facts: The model that answered.
+        """
+        factors = facts.factors if facts else {}
+        return tuple(term for term in self.terms if term not in factors)
+
+
+COUNTS = tuple(found.name for found in fields(Usage) if found.name != "terms")
+"""The names of the counts of ``Usage``, in their order."""
 
 
 def _count(usage: Any, name: str) -> int | None:
@@ -128,3 +179,14 @@ def _count(usage: Any, name: str) -> int | None:
     value = usage.get(name) if isinstance(usage, dict) else None
     is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST
     return value if is_count else None
+
+
+def _terms(usage: dict[str, Any], tools: Any) -> Iterator[str]:
+    """What a usage object names beside the counts that are priced."""
+    for name, usual in _USUAL.items():
+        value = usage.get(name)
+        if isinstance(value, str) and value and value not in usual and value.isprintable():
+            yield f"{name} {value[:_LONGEST_TERM]}"
+    for name in tools if isinstance(tools, dict) else ():
+        if name not in ("web_search_requests", "web_fetch_requests") and _count(tools, name):
+            yield str(name)[:_LONGEST_TERM]

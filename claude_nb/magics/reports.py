@@ -13,7 +13,7 @@ from claude_nb.errors import ClaudeError, InputError, nearest
 from claude_nb.render import labels
 from claude_nb.render.chart import Chart
 from claude_nb.render.table import Table
-from claude_nb.render.usage import IN_SUMS, sums
+from claude_nb.render.usage import IN_SUMS, sums, unpriced_note, without_empty
 from claude_nb.request.request import EFFORTS
 from claude_nb.session.ledger import Entry
 from claude_nb.session.session import session
@@ -82,7 +82,7 @@ def usage(*words: str) -> Report:
         rows += [_used(_name(group[-1], by) + mark, group) for group in groups.values()]
         if len(groups) > 1:
             rows.append(_used(f"all{mark}", chosen))
-    heads = (by, "requests", *IN_SUMS)
+    heads, *rows = without_empty([(by, "requests", *IN_SUMS), *rows])
     table = Table(heads, rows, _usage_note(entries) if rows else "No requests yet.")
     return Report((table, Chart([(entry.when, entry.usage) for entry in entries])))
 
@@ -105,7 +105,9 @@ def _name(entry: Entry, by: str) -> str:
 
 def _used(name: str, entries: Sequence[Entry]) -> tuple[str, ...]:
     used, costs = [entry.usage for entry in entries], [entry.cost for entry in entries]
-    return name, labels.count(sum(entry.requests for entry in entries)), *sums(used, costs)
+    requests = labels.count(sum(entry.requests for entry in entries))
+    at_least = any(entry.unpriced for entry in entries)
+    return name, requests, *sums(used, costs, at_least=at_least)
 
 
 def _usage_note(entries: Iterable[Entry]) -> str:
@@ -115,6 +117,8 @@ def _usage_note(entries: Iterable[Entry]) -> str:
         notes.append("Simulated: what real requests of that length would have cost.")
     if any(entry.cost is None for entry in entries):
         notes.append("+: and more, which is not known.")
+    elif terms := sorted({term for entry in entries for term in entry.unpriced}):
+        notes.append(unpriced_note(terms))
     return " ".join(notes)
 
 

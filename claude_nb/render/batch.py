@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from claude_nb.characters import brief, clean
+from claude_nb.cost.models import facts
 from claude_nb.cost.usage import Usage
 from claude_nb.redaction import redact
 from claude_nb.render import colours, labels
 from claude_nb.render.html import QUIET, notes, pane, root, status_line, text
 from claude_nb.render.table import Table
-from claude_nb.render.usage import IN_SUMS, sums
+from claude_nb.render.usage import IN_SUMS, sums, unpriced_note, without_empty
 from claude_nb.streaming.progress import Outcome
 
 _WIDTH = 320
@@ -149,11 +150,14 @@ def _counts(picture: Picture) -> str:
 
 
 def _usage(picture: Picture) -> Table:
-    rows = [
-        (clean(brief(model)), *sums([usage], [cost]), labels.money(full))
-        for model, usage, cost, full in picture.spent
-    ]
-    return Table(("model", *IN_SUMS, "one by one"), rows)
+    lines = [("model", *IN_SUMS, "one by one")]
+    for model, usage, cost, full in picture.spent:
+        at_least = bool(usage.unpriced(facts(model)))
+        cells = sums([usage], [cost], at_least=at_least)
+        lines.append((clean(brief(model)), *cells, labels.money(full)))
+    heads, *rows = without_empty(lines)
+    terms = sorted({t for model, usage, *_ in picture.spent for t in usage.unpriced(facts(model))})
+    return Table(heads, rows, unpriced_note(terms))
 
 
 def _reasons(picture: Picture) -> str:

@@ -12,6 +12,7 @@ from claude_nb.redaction import redact
 from claude_nb.render import html, labels, text
 from claude_nb.render.markdown.inline import fenced
 from claude_nb.render.markdown.markdown import to_html
+from claude_nb.render.usage import price
 from claude_nb.streaming.progress import Progress
 
 LONGEST_PROMPT = 20_000
@@ -117,5 +118,7 @@ def _tokens(progress: Progress) -> str:
         parts.append(f"{labels.count(used.cache_write_tokens)} to cache")
     if used.cache_read_tokens:
         parts.append(f"{labels.count(used.cache_read_tokens)} cached")
-    cost = "cost unknown" if progress.cost is None else labels.money(progress.cost)
-    return " · ".join([*parts, f"{labels.count(used.output_tokens)} out", cost])
+    parts.append(f"{labels.count(used.output_tokens)} out")
+    if used.web_searches:
+        parts.append(f"{labels.count(used.web_searches)} searches")
+    return " · ".join([*parts, price(progress)])

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import compress
 from typing import Any
 
 from claude_nb.cost.models import as_of
 from claude_nb.render import html, saved_output, text
 from claude_nb.render.table import Table
-from claude_nb.render.usage import OF_REPLY, of_reply
+from claude_nb.render.usage import OF_REPLY, SEARCHES, of_reply, unpriced_note, without_empty
 from claude_nb.streaming.progress import Outcome, Progress
 from claude_nb.streaming.record import of_several
 
@@ -81,19 +80,20 @@ def have_ended(sides: Sequence[Side]) -> bool:
 
 def table(sides: Sequence[Side]) -> Table:
     """The table that compares them; it has columns for the cache if any of them used it."""
-    used = [side.reply.usage for side in sides]
-    is_cached = any(u.cache_write_tokens or u.cache_read_tokens for u in used)
     lines = [("", *OF_REPLY, "tokens/s")]
-    shown = [is_cached or not head.startswith("cache") for head in lines[0]]
-    for side, usage in zip(sides, used, strict=True):
-        timing = side.reply.timing
-        rate = timing.tokens_per_second
-        cells = of_reply(usage, side.reply.cost, timing.first_text, timing.total)
+    for side in sides:
+        reply, timing = side.reply, side.reply.timing
+        rate, at_least = timing.tokens_per_second, bool(reply.unpriced)
+        times = (timing.first_text, timing.total)
+        cells = of_reply(reply.usage, reply.cost, *times, at_least=at_least)
         lines.append((side.name, *cells, "–" if rate is None else f"{rate:,.0f}"))
     notes = [f"Prices as of {as_of()}."]
     if any(side.reply.simulated for side in sides):
         notes.append("Simulated: what real replies of that length would have cost.")
-    heads, *rows = (tuple(compress(line, shown)) for line in lines)
+    if any(side.reply.unpriced for side in sides):
+        terms = sorted({term for side in sides for term in side.reply.unpriced})
+        notes.append(unpriced_note(terms))
+    heads, *rows = without_empty(lines, (SEARCHES, "cache write", "cache read"))
     return Table(heads, rows, " ".join(notes))
 
 

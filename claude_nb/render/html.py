@@ -13,7 +13,6 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from claude_nb.characters import MAX_BLOCK_CHARACTERS
-from claude_nb.cost.models import facts
 from claude_nb.cost.usage import add
 from claude_nb.redaction import redact
 from claude_nb.render import caching, colours, labels, partial_json, results, table, tool_results
@@ -22,7 +21,7 @@ from claude_nb.render.markdown.inline import QUIET as QUIET  # noqa: PLC0414 - s
 from claude_nb.render.markdown.inline import text as text  # noqa: PLC0414 - and this
 from claude_nb.render.markdown.markdown import ROOT_CLASSES, rendered, saved, to_blocks, to_html
 from claude_nb.render.text_runs import breaks, marked, raw, text_runs
-from claude_nb.render.usage import OF_REPLY, of_reply
+from claude_nb.render.usage import OF_REPLY, of_reply, unpriced_note, without_empty
 from claude_nb.streaming.block import TOOL_CALLS, Block, Break
 from claude_nb.streaming.events import ToolRan
 from claude_nb.streaming.message import Message
@@ -307,7 +306,7 @@ def card(progress: Progress) -> str:
 
 
 def usage(progress: Progress) -> str:
-    """The usage table: a row for each request and their sum; below it the notes on the cache."""
+    """The usage table: a row for each request and their sum; below it notes on cost and cache."""
     if not any(message.accepted for message in progress.messages):
         return ""
     lines = [("stop reason", *OF_REPLY)]
@@ -315,17 +314,27 @@ def usage(progress: Progress) -> str:
     for number, message in enumerate(progress.messages, 1):
         label = labels.stop_reason(message, progress.outcome)
         label = f"{number} · {label}" if several else label
-        cost = message.usage.cost(facts(message.model))
         times = (add(at, -message.sent) for at in (message.first_text, message.ended))
-        lines.append((label, *of_reply(message.usage, cost, *times)))
+        at_least = bool(message.unpriced)
+        cells = of_reply(message.usage, message.cost, *times, at_least=at_least)
+        lines.append((label, *cells))
     if several:
         took = progress.timing
-        total = of_reply(progress.usage, progress.cost, took.first_text, took.total)
-        lines.append(("all", *total))
-    styles = [_CELL, *[_NUMBER] * len(OF_REPLY)]
+        sums = of_reply(
+            progress.usage,
+            progress.cost,
+            took.first_text,
+            took.total,
+            at_least=bool(progress.unpriced),
+        )
+        lines.append(("all", *sums))
+    lines = without_empty(lines)
+    styles = [_CELL, *[_NUMBER] * (len(lines[0]) - 1)]
     shown = table.to_html(lines, styles, head=f";{_HEAD}", style="margin:0;font-size:90%")
-    cache = "<br>".join(map(text, caching.lines(progress)))
-    below = f'<p style="margin:6px 0 0;font-size:90%;{QUIET}">{cache}</p>' if cache else ""
+    notes = filter(None, (unpriced_note(progress.unpriced), *caching.lines(progress)))
+    lines_below = "<br>".join(map(text, notes))
+    style = f"margin:6px 0 0;font-size:90%;{QUIET}"
+    below = f'<p style="{style}">{lines_below}</p>' if lines_below else ""
     return f"{shown}{below}"
 
 

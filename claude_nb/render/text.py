@@ -18,6 +18,7 @@ from claude_nb.render.markdown import host_math
 from claude_nb.render.markdown.inline import fenced, plain_text
 from claude_nb.render.markdown.markdown import INLINE_LIMIT, open_fence, top_level, with_marks
 from claude_nb.render.text_runs import marked, raw, text_runs
+from claude_nb.render.usage import price
 from claude_nb.streaming.block import TOOL_CALLS, Block
 from claude_nb.streaming.events import ToolRan
 from claude_nb.streaming.progress import Progress
@@ -124,7 +125,8 @@ def _usage_line(progress: Progress) -> str:
         f"{labels.count(used.total_input_tokens)} in",
         *([f"{labels.count(used.cache_read_tokens)} cached"] if used.cache_read_tokens else []),
         f"{labels.count(used.output_tokens)} out",
-        labels.money(progress.cost) if progress.cost is not None else "cost unknown",
+        *([f"{labels.count(used.web_searches)} searches"] if used.web_searches else []),
+        price(progress),
         f"first text {labels.seconds(timing.first_text)}",
         f"total {labels.seconds(timing.total)}",
     ]

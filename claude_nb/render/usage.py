@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import compress
 from typing import Any
 
 from claude_nb.cost.usage import Usage
 from claude_nb.render import labels
+from claude_nb.streaming.progress import Progress
 
 TOKENS: dict[str, Callable[[Usage], int | None]] = {
     "input": lambda used: used.input_tokens,
@@ -17,25 +19,94 @@ TOKENS: dict[str, Callable[[Usage], int | None]] = {
 }
 """The kinds of tokens, as they are named above columns, and how many a request used."""
 
-IN_SUMS = (*(kind for kind in TOKENS if kind != "of it thinking"), "cost")
+SEARCHES = "searches"
+"""The column of searches of the server's ``web_search``; ``without_empty`` leaves it out."""
+
+_COUNTS: dict[str, Callable[[Usage], int | None]] = {
+    **TOKENS,
+    SEARCHES: lambda used: used.web_searches,
+}
+
+IN_SUMS = (*(kind for kind in _COUNTS if kind != "of it thinking"), "cost")
 """The columns of tables in which a row stands for many requests."""
 
-OF_REPLY = (*TOKENS, "cost", "first text", "total")
+OF_REPLY = (*_COUNTS, "cost", "first text", "total")
 """The columns of tables in which a row stands for a reply, or for one of its requests."""
 
 
-def sums(used: Sequence[Usage], costs: Sequence[float | None]) -> tuple[str, ...]:
-    """The cells of ``IN_SUMS``, for what requests used together and what each cost."""
-    counts = (total(list(map(TOKENS[kind], used)), labels.count) for kind in IN_SUMS[:-1])
-    return *counts, total(costs, labels.money)
+def sums(
+    used: Sequence[Usage], costs: Sequence[float | None], *, at_least: bool = False
+) -> tuple[str, ...]:
+    """The cells of ``IN_SUMS``.
+
+    Args:
+        used: What each request used.
+        costs: What each cost.
+        at_least: Whether one of the costs is a lower bound.
+    """
+    counts = (total(list(map(_COUNTS[kind], used)), labels.count) for kind in IN_SUMS[:-1])
+    cost = total(costs, labels.money)
+    return *counts, lower_bound(cost) if at_least else cost
 
 
 def of_reply(
-    used: Usage, cost: float | None, first: float | None, end: float | None
+    used: Usage,
+    cost: float | None,
+    first: float | None,
+    end: float | None,
+    *,
+    at_least: bool = False,
 ) -> tuple[str, ...]:
-    """The cells of ``OF_REPLY``; the seconds until the first text and until the end are given."""
-    counts = (labels.count(tokens(used)) for tokens in TOKENS.values())
-    return *counts, labels.money(cost), labels.seconds(first), labels.seconds(end)
+    """The cells of ``OF_REPLY``.
+
+    Args:
+        used: What it used.
+        cost: In USD.
+        first: Seconds until its first text.
+        end: Seconds until its end.
+        at_least: Whether the cost is a lower bound.
+    """
+    counts = (labels.count(count(used)) for count in _COUNTS.values())
+    price = labels.money(cost)
+    shown = lower_bound(price) if at_least else price
+    return *counts, shown, labels.seconds(first), labels.seconds(end)
+
+
+def lower_bound(price: str) -> str:
+    """A price as a lower bound, with a plus."""
+    return price if price.endswith("+") or price == labels.UNKNOWN else f"{price}+"
+
+
+def without_empty(
+    lines: Sequence[tuple[str, ...]], columns: Sequence[str] = (SEARCHES,)
+) -> list[tuple[str, ...]]:
+    """The lines of a table without those of the named columns that hold no count above 0.
+
+    Args:
+        lines: The cells, those of the head first.
+        columns: The heads of the columns that may be left out.
+    """
+    heads, *rows = lines
+    kept = [
+        head not in columns or any(row[number] not in ("0", labels.UNKNOWN) for row in rows)
+        for number, head in enumerate(heads)
+    ]
+    return [tuple(compress(line, kept)) for line in lines]
+
+
+def unpriced_note(terms: Sequence[str]) -> str:
+    """The line below a usage table whose cost is a lower bound; empty for none."""
+    if not terms:
+        return ""
+    return f"+: the cost is a lower bound; the price list does not cover {', '.join(terms)}."
+
+
+def price(progress: Progress) -> str:
+    """What a reply cost, with a plus if that is a lower bound, for a line of text."""
+    if progress.cost is None:
+        return "cost unknown"
+    cost = labels.money(progress.cost)
+    return lower_bound(cost) if progress.unpriced else cost
 
 
 def total(values: Sequence[Any], label: Callable[[Any], str]) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from claude_nb.characters import wellformed, wellformed_json
@@ -115,7 +117,11 @@ class Request:
             raise InputError(
                 f"There is no effort {self.effort!r}.", f"It is one of {', '.join(EFFORTS)}."
             )
-        self._thinking()
+        thinking = self._thinking()
+        self._check_effort(thinking)
+        for note in self._own_notes(thinking):
+            if note not in self.notes:
+                object.__setattr__(self, "notes", (*self.notes, note))
 
     def option(self, name: str) -> str:
         """The name of an option where this was asked: ``--max-tokens`` or ``max_tokens``."""
@@ -163,6 +169,8 @@ class Request:
             wanted = "on"
         display = "omitted" if self.hide_thinking else "summarized"
         accepted = (model.thinking_types if model else None) or ()
+        if wanted == "off" and "disabled" not in accepted and "between_tools" in accepted:
+            return {"type": "between_tools"}
         if wanted == "off":
             _check_form(model, "disabled", "turn its thinking off")
             return {"type": "disabled"}
@@ -180,6 +188,35 @@ class Request:
                 f" ({self.max_tokens:,}), which counts thinking too.",
             )
         return {"type": "enabled", "budget_tokens": wanted, "display": display}
+
+    def _check_effort(self, thinking: dict[str, Any] | None) -> None:
+        """Refuse an effort that the model is known not to take."""
+        model = facts(self.model)
+        if self.effort is None or model is None or model.efforts is None:
+            return
+        if not model.efforts:
+            raise InputError(f"{model.id} takes no effort.", "Leave effort out.")
+        if self.effort not in model.efforts:
+            raise InputError(
+                f"{model.id} does not take the effort {self.effort}.",
+                f"It takes {', '.join(model.efforts)}.",
+            )
+        off = thinking is not None and thinking["type"] in ("disabled", "between_tools")
+        least = model.efforts_without_thinking
+        if off and least is not None and self.effort not in least:
+            raise InputError(
+                f"With thinking off, {model.id} does not take the effort {self.effort}.",
+                f"It takes {', '.join(least)}; or turn thinking on.",
+            )
+
+    def _own_notes(self, thinking: dict[str, Any] | None) -> Iterator[str]:
+        """What the reader of the reply should know of the request."""
+        model = facts(self.model)
+        if thinking == {"type": "between_tools"}:
+            yield f"{self.model} cannot turn its thinking off: it thinks between tools only"
+        if model is not None and model.retires is not None:
+            gone = model.retires <= datetime.now(UTC).date().isoformat()
+            yield f"{model.id} {'was retired' if gone else 'retires'} on {model.retires}"
 
 
 _INSTEAD = {

@@ -87,13 +87,15 @@ def within_limit(
     Raises:
         InputError: The price is not known, or the input alone takes too much.
     """
+    request, searches = _searches(request, limit_name)
     model, wanted = facts(request.model), request.max_tokens
     prices = [model.price_for(tokens) if model else None for tokens in counted]
     inputs = known(sum, [_input(request, tokens)[1].cost(model) for tokens in counted])
     output = known(sum, [price.output if price else None for price in prices])
     input_cost = known(math.prod, (inputs, factor))
     rate = known(math.prod, (output, factor))
-    if input_cost is None or rate is None:
+    per_search = model.web_search_per_1000 if model and searches else 0.0
+    if input_cost is None or rate is None or per_search is None:
         where = "" if factor == 1 else " in a batch"
         raise InputError(
             f"What {request.model} costs{where} is not known, so {limit_name} cannot be kept.",
@@ -101,14 +103,21 @@ def within_limit(
             " limit.",
         )
     left = (limit - input_cost) * MILLION
+    each = per_search * len(counted) * MILLION / 1000  # what one search of every request costs
+    if wanted * rate + searches * each > left and each:
+        # Searches get half of what is left, or one: an answer that cannot be written is no use.
+        fewer = min(searches, max(1, math.floor(left / 2 / each)))
+        request, searches = _with_searches(request, fewer, limit_name), fewer
+    left -= searches * each
+    paid = input_cost + searches * each / MILLION
     if wanted * rate <= left:
-        return request, input_cost + wanted * rate / MILLION
+        return request, paid + wanted * rate / MILLION
     affordable = math.floor(left / rate) if rate else 0
     if affordable < MIN_OUTPUT:
         raise InputError(
             f"This could go beyond {limit_name}: {labels.money(max(0.0, limit))} are left, and the"
-            f" input alone, {labels.count(sum(counted))} tokens, can cost"
-            f" {labels.money(input_cost)}.",
+            f" input alone, {labels.count(sum(counted))} tokens{' and a search' if each else ''},"
+            f" can cost {labels.money(paid)}.",
             "Nothing was sent. Send less, or raise the limit.",
         )
     note = (
@@ -116,15 +125,59 @@ def within_limit(
         f" {labels.money(limit)} are left of {limit_name}"
     )
     fits = replace(request, max_tokens=affordable, notes=(*request.notes, note))
-    return fits, input_cost + affordable * rate / MILLION
+    return fits, paid + affordable * rate / MILLION
+
+
+def _searches(request: Request, limit_name: str) -> tuple[Request, int]:
+    """The most searches that a request may make, and the request with a note on their results.
+
+    Raises:
+        InputError: Nothing bounds how often the server runs a tool.
+    """
+    searches = 0
+    bounded: list[str] = []
+    for tool in (request.tools or ()) if request.uses_tools else ():
+        kind, most = str(tool.get("type") or ""), tool.get("max_uses")
+        if kind.startswith("code_execution_"):
+            raise InputError(
+                f"Nothing bounds what code_execution can cost, so {limit_name} cannot be kept.",
+                "Nothing was sent. Leave code_execution out, or lift the limit.",
+            )
+        if not kind.startswith(("web_search_", "web_fetch_")):
+            continue
+        name = str(tool.get("name"))
+        if not isinstance(most, int):
+            raise InputError(
+                f"Nothing bounds how often {name} is used, so {limit_name} cannot be kept.",
+                f"Nothing was sent. Set max_uses: tools=[Tools.{name}(max_uses=3)]",
+            )
+        searches += most if kind.startswith("web_search_") else 0
+        bounded.append(f"{most} {'searches' if kind.startswith('web_search_') else 'fetches'}")
+    if not bounded:
+        return request, 0
+    note = f"at most {' and '.join(bounded)}; {limit_name} does not bound what their results cost"
+    return replace(request, notes=(*request.notes, note)), searches
+
+
+def _with_searches(request: Request, searches: int, limit_name: str) -> Request:
+    """A request that may search so often, with a note if that is less than it asked for."""
+    tools = tuple(
+        {**tool, "max_uses": searches} if str(tool.get("type")).startswith("web_search_") else tool
+        for tool in request.tools or ()
+    )
+    if tools == request.tools:
+        return request
+    note = f"max_uses of web_search lowered to {searches}: that is what {limit_name} pays for"
+    return replace(request, tools=tools, notes=(*request.notes, note))
 
 
 def _input(request: Request, tokens: int) -> tuple[Usage, Usage]:
     """The input at its cheapest and at its dearest: what is marked is read, or it is written."""
     if not isinstance(request.system, System):
         return Usage(input_tokens=tokens), Usage(input_tokens=tokens)
-    written = "cache_write_1h_tokens" if request.system.ttl == "1h" else "cache_write_5m_tokens"
-    return Usage(cache_read_tokens=tokens), Usage(**{written: tokens})
+    if request.system.ttl == "1h":
+        return Usage(cache_read_tokens=tokens), Usage(cache_write_1h_tokens=tokens)
+    return Usage(cache_read_tokens=tokens), Usage(cache_write_5m_tokens=tokens)
 
 
 class Budget:

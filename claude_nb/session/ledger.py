@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from claude_nb.cost.models import facts
-from claude_nb.cost.usage import Usage
+from claude_nb.cost.usage import COUNTS, Usage
 from claude_nb.redaction import redact
 from claude_nb.render.table import import_pandas
 from claude_nb.request import files
@@ -56,11 +56,17 @@ class Entry:
     complete: bool = True
     requests: int = 1
 
+    @property
+    def unpriced(self) -> tuple[str, ...]:
+        """What its usage names and the price list does not: its cost is then a lower bound."""
+        return self.usage.unpriced(facts(self.model))
+
     def row(self) -> dict[str, Any]:
         """It as one flat row, for a table or a file; None is "not known"."""
         row = asdict(self)
         usage, cost = row.pop("usage"), row.pop("cost")
         texts = {name: redact(value) for name, value in row.items() if isinstance(value, str)}
+        usage["terms"] = ", ".join(usage["terms"])
         return {**row, **texts, **usage, "cost_usd": cost}
 
 
@@ -104,7 +110,7 @@ class Ledger:
                     simulated=message.simulated,
                     request_id=message.request_id,
                     usage=message.usage,
-                    cost=message.usage.cost(facts(message.model)),
+                    cost=message.cost,
                     stop_reason=message.stop_reason,
                     complete=message.complete,
                 )
@@ -180,7 +186,7 @@ class Ledger:
         pandas = import_pandas(". Without it: claude_nb.ledger.to_csv(path)")
         rows = [entry.row() for entry in list(self.entries)]
         frame = pandas.DataFrame(rows, columns=list(COLUMNS))
-        counts = ["execution", "requests", *(name for name in COLUMNS if name.endswith("_tokens"))]
+        counts = ["execution", "requests", *COUNTS]
         types = dict.fromkeys(counts, _COUNTS) | dict.fromkeys(("simulated", "complete"), "bool")
         frame = frame.astype(types | {"cost_usd": "float64"})
         return frame.assign(when=pandas.to_datetime(frame["when"], utc=True, format="ISO8601"))

@@ -69,7 +69,7 @@ class Limits:
             ClaudeError: Its input cannot be counted.
         """
         spent = so_far.cost
-        if spent is None:
+        if spent is None or so_far.unpriced:
             raise ClaudeError("What the reply has cost so far is not known.", "Lift the limit.")
         tokens = await count_tokens(self._connection, request.params())
         if self._max_cost is not None:

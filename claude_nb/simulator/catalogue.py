@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from claude_nb.cost.models import ThinkingDisplay, facts, known_models
+from claude_nb.cost.models import ModelFacts, ThinkingDisplay, as_of, facts, known_models
 from claude_nb.simulator import paging
 from claude_nb.simulator.refusals import RefusalError, invalid, not_found
 
@@ -22,29 +22,7 @@ _BINDING = _LIKE_FABLE_5_1 | {"claude-haiku-5-5", "claude-fable-5-2", "claude-my
 """Models whose thinking is bound to what stood before it (as above; "What's new in Claude Fable
 5.2", read 2026-11-30)."""
 
-_THINKING_TYPES = {
-    "claude-fable-5-2": ("adaptive",),
-    "claude-mythos-5-2": ("adaptive",),
-    "claude-mythos-preview": ("adaptive", "enabled"),
-}
-"""Of models whose facts do not say ("What's new in Claude Fable 5.2", read 2026-11-30; "Thinking
-troubleshooting", read 2026-08-13)."""
-
-_EFFORTS = ("low", "medium", "high", "max", "xhigh")
-_WITHOUT_EFFORTS = {
-    **dict.fromkeys(("claude-haiku-4-5", "claude-sonnet-4-5"), _EFFORTS),
-    "claude-opus-4-5": ("max", "xhigh"),
-    **dict.fromkeys(("claude-opus-4-6", "claude-sonnet-4-6", "claude-mythos-preview"), ("xhigh",)),
-}
-"""The efforts that a model does not take (platform.claude.com/docs, "Effort", read 2026-08-13)."""
-
-_LESS_EFFORT = {
-    ("claude-opus-5", "disabled"),
-    ("claude-haiku-5-5", "disabled"),
-    ("claude-sonnet-5-5", "between_tools"),
-}
-"""Models and types of thinking with which ``high`` is the most effort ("Effort", read 2026-08-13;
-"What's new in Claude Sonnet 5.5", read 2026-09-29)."""
+EFFORTS = ("low", "medium", "high", "xhigh", "max")
 
 _WITH_SYSTEM_MESSAGES = re.compile(
     "claude-(fable-.+|mythos-.+|opus-4-8|opus-5|opus-5-5|sonnet-5-5|haiku-5-5)"
@@ -72,9 +50,9 @@ def info(name: str) -> dict[str, Any]:
         "type": "model",
         "display_name": known.name,
         "created_at": _UNKNOWN_RELEASE,
-        "deprecated_at": None,
-        "retires_at": None,
-        "lifecycle": "active",
+        "deprecated_at": known.deprecated and f"{known.deprecated}T00:00:00Z",
+        "retires_at": known.retires and f"{known.retires}T00:00:00Z",
+        "lifecycle": _lifecycle(known),
         "line": None,
         "max_input_tokens": known.context_window,
         "max_tokens": known.max_output_tokens,
@@ -149,16 +127,17 @@ def binds_thinking(model: str) -> bool:
 def thinking_types(model: str) -> tuple[str, ...] | None:
     """Return the values of ``thinking.type`` that a model takes; ``None`` if they are not known."""
     known = facts(model)
-    return (known and known.thinking_types) or _THINKING_TYPES.get(undated(model))
+    return known.thinking_types if known else None
 
 
 def efforts(model: str, thinking: str | None = None) -> list[str]:
     """Return the values of ``output_config.effort`` that a model takes with a type of thinking."""
-    name = undated(model)
-    without = _WITHOUT_EFFORTS.get(name, ())
-    if (name, thinking) in _LESS_EFFORT:
-        without = ("max", "xhigh")
-    return [effort for effort in _EFFORTS if effort not in without]
+    known = facts(model)
+    taken = known.efforts if known and known.efforts is not None else EFFORTS
+    less = known.efforts_without_thinking if known else None
+    if less is not None and thinking in ("disabled", "between_tools"):
+        taken = less
+    return list(taken)
 
 
 def takes_system_messages(model: str) -> bool:
@@ -190,13 +169,19 @@ def output_format(request: dict[str, Any]) -> Any:
     return (request.get("output_config") or {}).get("format")
 
 
+def _lifecycle(known: ModelFacts) -> str:
+    if known.retires is not None and known.retires <= as_of():
+        return "retired"
+    return "active" if known.deprecated is None else "deprecated"
+
+
 def _capabilities(model: str) -> dict[str, Any] | None:
     taken, levels = thinking_types(model), efforts(model)
     if taken is None:
         return None
     kinds = ("adaptive", "between_tools", "disabled", "enabled")
     types = {kind: {"supported": kind in taken} for kind in kinds}
-    leveled = {level: {"supported": level in levels} for level in _EFFORTS}
+    leveled = {level: {"supported": level in levels} for level in EFFORTS}
     return {
         **dict.fromkeys(("batch", "image_input", "pdf_input", "structured_outputs"), _YES),
         **dict.fromkeys(("citations", "code_execution", "context_management"), _NO),

@@ -48,7 +48,7 @@ def problem(request: Any, *, counting: bool = False, batched: bool = False) -> E
     if not isinstance(model, str) or not model:
         return invalid("model: Field required")
     known = facts(model)
-    if known is None:
+    if known is None or catalogue.info(model)["lifecycle"] == "retired":
         return not_found(f"model: {model}")
     try:
         complaint = next(_complaints(request, known, counting=counting, batched=batched), None)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from claude_nb.characters import clean
+from claude_nb.cost.models import facts
 from claude_nb.cost.usage import Usage
 from claude_nb.streaming import sdk
 from claude_nb.streaming.block import TOOL_CALLS, Block, as_dict, as_string
@@ -262,6 +263,27 @@ class Message:
         if not self.accepted and self.ended is not None:
             return Usage()
         return Usage.from_api(self._usage, complete=self.complete and self._counted)
+
+    @property
+    def cost(self) -> float | None:
+        """What it cost in USD by the price list, or None if that is not known.
+
+        A refusal before any output is not billed (documentation, "Handling stop reasons"). It is a
+        lower bound where ``unpriced`` names something.
+        """
+        if self.stop_reason == "refusal" and not self.content:
+            return 0.0
+        return self.usage.cost(facts(self.model))
+
+    @property
+    def unpriced(self) -> tuple[str, ...]:
+        """What usage names and the price list does not: see ``Usage.unpriced``."""
+        if not self.cost:
+            return ()
+        # Free beside searches and fetches (documentation, "Code execution tool", pricing).
+        tools = as_dict(self._usage.get("server_tool_use"))
+        time = ("the time of code execution",) if self.container and not any(tools.values()) else ()
+        return self.usage.unpriced(facts(self.model)) + time
 
     @property
     def cache_miss_reason(self) -> str | None:

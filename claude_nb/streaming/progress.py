@@ -251,9 +251,17 @@ class Progress:
 
     @property
     def cost(self) -> float | None:
-        """What it cost in USD by the dated price list, or None if that is not known."""
-        costs = [m.usage.cost(facts(m.model)) for m in self.messages]
+        """What it cost in USD by the dated price list, or None if that is not known.
+
+        It is a lower bound where ``unpriced`` names something.
+        """
+        costs = [message.cost for message in self.messages]
         return None if None in costs else sum(cost for cost in costs if cost is not None)
+
+    @property
+    def unpriced(self) -> tuple[str, ...]:
+        """What its usage names and the price list does not, such as ``"service_tier priority"``."""
+        return tuple(sorted({term for message in self.messages for term in message.unpriced}))
 
     @property
     def savings(self) -> Savings:

@@ -23,7 +23,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from claude_nb.characters import wellformed
-from claude_nb.cost.usage import Usage
+from claude_nb.cost.models import facts
+from claude_nb.cost.usage import COUNTS, Usage
 from claude_nb.errors import InputError
 from claude_nb.redaction import redacted
 from claude_nb.request.request import TurnId
@@ -40,6 +41,9 @@ MAX_COUNT = 10**12
 
 MAX_ID = 100
 """Characters of a turn's id at most; our own have 32."""
+
+USAGE_IF_ANY: dict[str, Any] = {"web_searches": 0, "terms": ()}
+"""What of a usage is saved only if it is something else."""
 
 _IF_ANY = ("replayed", "cache", "sources", "turn")
 
@@ -83,8 +87,15 @@ class ReplyRecord:
         """The record, without what looks like an API key."""
         data = {name: value for name, value in asdict(self).items() if value or name not in _IF_ANY}
         timing = {name: value and round(value, 3) for name, value in data["timing"].items()}
-        made: dict[str, Any] = redacted({"version": VERSION, **data, "timing": timing})
+        made: dict[str, Any] = redacted(
+            {"version": VERSION, **data, "usage": usage_to_dict(self.usage), "timing": timing}
+        )
         return made
+
+
+def usage_to_dict(usage: Usage) -> dict[str, Any]:
+    """A usage as JSON."""
+    return {n: v for n, v in asdict(usage).items() if n not in USAGE_IF_ANY or v != USAGE_IF_ANY[n]}
 
 
 def of_several(records: Sequence[dict[str, Any]], **kind: Any) -> dict[str, Any]:
@@ -191,12 +202,14 @@ class RecordedUsage:
         simulated: Whether the simulator answered.
         usage: The tokens of all of them; None is unknown.
         cost: In USD by the price list of that day, or None where it is not known.
+        unpriced: What its usage names and the price list does not: the cost is then a lower bound.
     """
 
     requests: int
     simulated: bool
     usage: Usage
     cost: float | None
+    unpriced: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, record: dict[str, Any]) -> RecordedUsage | None:
@@ -204,7 +217,11 @@ class RecordedUsage:
         if "usage" not in record or record.get("replayed") is True:
             return None
         counts = as_dict(record["usage"])
-        usage = Usage(**{n: _number(counts.get(n), int) for n in Usage.__dataclass_fields__})
+        terms = counts.get("terms")
+        usage = Usage(
+            **{name: _number(counts.get(name, USAGE_IF_ANY.get(name)), int) for name in COUNTS},
+            terms=tuple(map(str, terms)) if isinstance(terms, list) else (),
+        )
         ids = record.get("request_ids")
         # A request that a server took has an id, except with a gateway that gives none.
         some = replace(usage, thinking_tokens=0) != Usage()
@@ -214,6 +231,7 @@ class RecordedUsage:
             simulated=record.get("simulated") is True,
             usage=usage,
             cost=_number(record.get("cost_usd"), int, float),
+            unpriced=usage.unpriced(facts(as_string(record.get("model")))),
         )
 
 

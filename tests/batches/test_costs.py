@@ -35,7 +35,7 @@ def test_max_cost_lowers_max_tokens_or_refuses(service):
     with pytest.raises(InputError, match="beyond max_cost"):
         handed_in(["hello"] * 4, max_cost=0.0001)
     with pytest.raises(InputError, match="not known"):
-        handed_in(["hello"], model="claude-fable-5-2", max_cost=1)
+        handed_in(["hello"], model="claude-mythos-preview", max_cost=1)
 
 
 def test_a_budget_of_thinking_stays_below_a_lowered_max_tokens(service):

@@ -1,7 +1,9 @@
 """Facts and prices per model are dated data; what is not known stays unknown."""
 
+import json
 import typing
 from datetime import date
+from importlib import resources
 
 from anthropic.types import Model
 
@@ -52,8 +54,8 @@ def test_table_of_limits_thinking_and_caching():
         for model in known_models()
         if (f := facts(model))
     } == {
-        "claude-fable-5-2": (big, None, "always", None, False, None),
-        "claude-mythos-5-2": ((None, None), None, "always", None, False, None),
+        "claude-fable-5-2": (big, adaptive, "always", None, False, None),
+        "claude-mythos-5-2": (big, adaptive, "always", None, False, None),
         "claude-haiku-5-5": (big, switchable, "on", "omitted", False, 512),
         "claude-sonnet-5-5": (big, ("adaptive", "between_tools"), "on", "omitted", False, 512),
         "claude-fable-5-1": (big, adaptive, "always", "omitted", False, 512),
@@ -65,7 +67,14 @@ def test_table_of_limits_thinking_and_caching():
         "claude-opus-5": (big, switchable, "on", "omitted", False, 512),
         "claude-opus-4-8": (big, switchable, "off", "omitted", False, 1024),
         "claude-opus-4-7": (big, switchable, "off", "omitted", False, 2048),
-        "claude-mythos-preview": ((None, None), None, None, None, False, 2048),
+        "claude-mythos-preview": (
+            (None, None),
+            ("adaptive", "enabled"),
+            "always",
+            None,
+            False,
+            2048,
+        ),
         "claude-opus-4-6": (big, both, "off", "summarized", False, 4096),
         "claude-sonnet-4-6": (big, both, "off", "summarized", False, 1024),
         "claude-haiku-4-5": (small, old, "off", "summarized", True, 4096),
@@ -78,6 +87,7 @@ def test_table_of_prices():
     """USD per million tokens, one tuple per prompt size: limit, in, out, writes 5m and 1h, read."""
     opus = ((None, 5, 25, 6.25, 10, 0.50),)
     fable = ((None, 10, 50, 12.5, 20, 1),)
+    fable_5_2 = ((None, 8, 40, 10, 16, 0.20),)
     fable_5_1 = ((None, 10, 50, 12.5, 20, 0.25),)
     sonnet_4 = ((None, 3, 15, 3.75, 6, 0.30),)
     assert {
@@ -94,8 +104,8 @@ def test_table_of_prices():
         )
         for model in known_models()
     } == {
-        "claude-fable-5-2": ((None, 8, 40, 10, None, 0.20),),
-        "claude-mythos-5-2": (),
+        "claude-fable-5-2": fable_5_2,
+        "claude-mythos-5-2": fable_5_2,
         "claude-haiku-5-5": (
             (100_000, 0.10, 0.50, 0.125, 0.20, 0.01),
             (None, 0.50, 2.50, 0.625, 1, 0.05),
@@ -156,7 +166,7 @@ def test_facts_are_dated_and_third_party_figures_say_so():
 
 def test_table_of_batch_discounts():
     """Half of all prices, but for the models of which no page was read that says so."""
-    unknown = {"claude-fable-5-2", "claude-mythos-5-2", "claude-mythos-preview"}
+    unknown = {"claude-mythos-preview"}
     assert {model: facts(model).batch_discount for model in known_models()} == {
         model: None if model in unknown else 0.5 for model in known_models()
     }
@@ -166,7 +176,8 @@ def test_every_price_has_the_day_on_which_it_was_read():
     """A price without a date would not be known to be old."""
     read = {model: facts(model).read for model in known_models() if facts(model).prices}
     exceptions = {
-        "claude-fable-5-2": "2026-11-10",
+        "claude-fable-5-2": "2026-11-30",
+        "claude-mythos-5-2": "2026-11-30",
         "claude-sonnet-4-6": "2026-09-02",
         "claude-opus-4-5": "2026-03-31",
     }
@@ -189,3 +200,53 @@ def test_models_are_offered_in_the_order_of_their_use():
     assert [m for m in known_models() if facts(m).prices and m != DEFAULT_MODEL] == [
         model for model in found[2:] if facts(model).prices
     ]
+
+
+EVERY = ("low", "medium", "high", "xhigh", "max")
+
+
+def test_table_of_efforts():
+    """Every model takes all of them but these, where a page says what it takes."""
+    others = {
+        "claude-fable-5-2": None,
+        "claude-mythos-5-2": None,
+        "claude-mythos-preview": ("low", "medium", "high", "max"),
+        "claude-opus-4-6": ("low", "medium", "high", "max"),
+        "claude-sonnet-4-6": ("low", "medium", "high", "max"),
+        "claude-opus-4-5": ("low", "medium", "high"),
+        "claude-haiku-4-5": (),
+        "claude-sonnet-4-5": (),
+    }
+    assert {model: facts(model).efforts for model in known_models()} == (
+        dict.fromkeys(known_models(), EVERY) | others
+    )
+    assert {m for m in known_models() if facts(m).efforts_without_thinking} == {
+        "claude-haiku-5-5",
+        "claude-sonnet-5-5",
+        "claude-opus-5",
+    }
+
+
+def test_table_of_life_cycles():
+    """The days on which models are deprecated, and retire."""
+    assert {
+        m: (f.deprecated, f.retires)
+        for m in known_models()
+        if (f := facts(m)).deprecated or f.retires
+    } == {
+        "claude-mythos-preview": (None, "2026-06-30"),
+        "claude-opus-4-5": ("2026-11-23", "2027-01-22"),
+        "claude-sonnet-4-5": (None, "2026-11-30"),
+    }
+
+
+def test_every_kind_of_fact_has_a_source_and_a_day():
+    """A figure without them could not be checked again."""
+    text = resources.files("claude_nb.cost").joinpath("models.json").read_text(encoding="utf-8")
+    data = json.loads(text)
+    named = ", ".join(data["sources"])
+    kinds = {"web_search_per_1000", *data["models"]["claude-opus-5-5"]} - {"source", "read"}
+
+    assert [kind for kind in sorted(kinds) if kind not in named] == []
+    own = ("each model's own", "anthropic 2.14.0")
+    assert all("read 2026-" in s or s.startswith(own) for s in data["sources"].values())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from claude_nb.cost.models import facts
@@ -45,7 +47,7 @@ def test_the_price_of_the_whole_prompt_holds():
     [
         (Usage.unknown(), "claude-opus-5-5"),
         (Usage(cache_read_tokens=5), "not-a-model"),
-        (Usage(cache_write_1h_tokens=5), "claude-fable-5-2"),
+        (Usage(cache_write_1h_tokens=5), "claude-mythos-preview"),
     ],
 )
 def test_unknown_stays_unknown(used, model):
@@ -73,9 +75,14 @@ def test_the_sum_of_two():
         ("claude-opus-5-5", "5m", 1),  # 5 + 0.20 is less than 4 + 4
         ("claude-opus-5-5", "1h", 2),  # 8 + 0.20 is more than 8; 8 + 0.40 is less than 12
         ("claude-sonnet-4-5", "1h", 2),  # 6 + 0.30 is more than 6; 6 + 0.60 is less than 9
-        ("claude-fable-5-2", "1h", None),
+        ("claude-fable-5-2", "1h", 2),  # 16 + 0.20 is more than 16; 16 + 0.40 is less than 24
     ],
 )
 def test_the_reads_that_pay_for_the_writing(model, ttl, reads):
-    """Counted by hand; None where a price is not published."""
+    """Counted by hand."""
     assert payback(facts(model).prices[0], ttl) == reads
+
+
+def test_a_price_that_is_not_published_pays_for_nothing():
+    """How often it has to be read is not known."""
+    assert payback(replace(OPUS.prices[0], cache_write_1h=None), "1h") is None

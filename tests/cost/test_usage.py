@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, make_dataclass
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -124,6 +125,9 @@ WORKED = {
     "claude-sonnet-4-5": 0.987,
     # 3 * 1 + 2 * 1.25 + 1 * 2 + 4 * 0.10 + 5 * 5 = 3 + 2.50 + 2 + 0.40 + 25
     "claude-haiku-4-5": 0.329,
+    # 3 * 8 + 2 * 10 + 1 * 16 + 4 * 0.20 + 5 * 40 = 24 + 20 + 16 + 0.80 + 200
+    "claude-fable-5-2": 2.608,
+    "claude-mythos-5-2": 2.608,
 }
 
 
@@ -135,11 +139,8 @@ def test_the_worked_table_of_costs():
 
 
 def test_the_worked_table_leaves_no_priced_model_out():
-    """But the one without a price for an hour: 3 * 8 + 2 * 10 + 4 * 0.20 + 5 * 40 = 244.80."""
-    priced = {model for model in known_models() if facts(model).prices}
-
-    assert priced - set(WORKED) == {"claude-fable-5-2"}
-    assert Usage(30_000, 20_000, 0, 40_000, 50_000).cost(facts("claude-fable-5-2")) == 2.448
+    """A model that gets a price is worked out by hand too."""
+    assert {model for model in known_models() if facts(model).prices} == set(WORKED)
 
 
 def test_one_token_more_of_prompt_costs_all_of_it_at_the_next_tier():
@@ -169,26 +170,70 @@ def test_writes_without_a_sum_are_those_of_the_split():
         ("a-model-of-tomorrow", Usage(10, 0, 0, 0, 10)),
         ("claude-opus-5-5", Usage(10, 0, 0, 0, None)),
         ("claude-opus-5-5", Usage.unknown()),
-        ("claude-mythos-5-2", Usage(10, 0, 0, 0, 10)),
-        ("claude-fable-5-2", Usage(10, 0, 5, 0, 10)),
+        ("claude-mythos-preview", Usage(10, 0, 0, 0, 10)),
     ],
-    ids=["model", "output", "all", "prices", "one price that is needed"],
+    ids=["model", "output", "all", "prices"],
 )
 def test_cost_is_unknown_where_anything_it_needs_is(model, usage):
     """No guess is made about money."""
     assert usage.cost(facts(model)) is None
 
 
-def test_a_price_that_is_not_needed_may_be_unknown():
-    """Nothing was written to the cache for an hour, so its price does not matter: 8 in, 40 out."""
-    assert Usage(1000, 0, 0, 0, 1000).cost(facts("claude-fable-5-2")) == pytest.approx(0.048)
+@pytest.fixture
+def half_priced():
+    """Opus 5.5 without a price for what is written for an hour, nor for searches."""
+    opus = facts("claude-opus-5-5")
+    prices = (replace(opus.prices[0], cache_write_1h=None),)
+    return replace(opus, prices=prices, web_search_per_1000=None)
 
 
-def test_another_count_changes_nothing_about_the_others():
-    """It is unknown where they are, and what is not priced costs nothing, wherever it stands."""
-    more = make_dataclass("More", [("drafts", int | None, 7)], bases=(Usage,), frozen=True)
+def test_a_price_that_is_not_needed_may_be_unknown(half_priced):
+    """One that is needed makes the cost unknown: 1,000 in at $4 and 1,000 out at $20."""
+    assert Usage(1000, 0, 0, 0, 1000).cost(half_priced) == 0.024
+    assert Usage(1000, 0, 1, 0, 1000).cost(half_priced) is None
+    assert Usage(1000, 0, 0, 0, 1000, web_searches=1).cost(half_priced) is None
 
-    assert set(asdict(more.unknown()).values()) == {None}
-    assert more(1_000, output_tokens=10).cost(facts("claude-opus-5-5")) == Usage(
-        1_000, output_tokens=10
-    ).cost(facts("claude-opus-5-5"))
+
+def api_usage(**more: Any) -> Usage:
+    """The usage of a finished request as the API sends it."""
+    return Usage.from_api({"input_tokens": 50_000, "output_tokens": 0, **more}, complete=True)
+
+
+def test_searches_are_paid_for_beside_the_tokens():
+    """50,000 tokens at $4 per million, 20 searches at $10 per thousand; fetches cost tokens."""
+    searched = api_usage(server_tool_use={"web_search_requests": 20, "web_fetch_requests": 5})
+
+    assert (searched.web_searches, searched.terms) == (20, ())
+    assert searched.cost(facts("claude-opus-5-5")) == 0.4
+    assert searched.cost(facts("claude-opus-5-5"), 0.5) == 0.3  # in a batch
+
+
+@pytest.mark.parametrize(
+    ("named", "model", "cost", "unpriced"),
+    [
+        ({"inference_geo": "us"}, "claude-opus-5-5", 0.22, ()),
+        ({"inference_geo": "global", "speed": "standard"}, "claude-opus-5-5", 0.2, ()),
+        ({"service_tier": "batch"}, "claude-opus-5-5", 0.2, ()),
+        ({"speed": "fast"}, "claude-fable-5-2", 0.8, ()),
+        ({"speed": "fast", "inference_geo": "us"}, "claude-fable-5-2", 0.88, ()),
+        ({"speed": "fast"}, "claude-opus-5-5", 0.2, ("speed fast",)),
+        ({"inference_geo": "mars"}, "claude-opus-5-5", 0.2, ("inference_geo mars",)),
+        ({"service_tier": "priority"}, "claude-opus-5-5", 0.2, ("service_tier priority",)),
+        ({"server_tool_use": {"dives": 2}}, "claude-opus-5-5", 0.2, ("dives",)),
+        ({"server_tool_use": [], "speed": 3}, "claude-opus-5-5", 0.2, ()),
+    ],
+)
+def test_what_usage_names_is_priced_or_makes_a_lower_bound(named, model, cost, unpriced):
+    """50,000 tokens, by the factors of the price data; what these do not name stands out."""
+    usage = api_usage(**named)
+
+    assert usage.cost(facts(model)) == cost
+    assert usage.unpriced(facts(model)) == unpriced
+
+
+def test_terms_of_a_sum_stand_once():
+    """Counts are added, terms are joined."""
+    one, other = api_usage(speed="fast"), api_usage(speed="fast", inference_geo="us")
+
+    assert (one + other).terms == ("inference_geo us", "speed fast")
+    assert (one + other).input_tokens == 100_000

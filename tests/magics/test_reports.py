@@ -71,7 +71,7 @@ def test_by_model_with_a_sum(session):
         ["claude-opus-5-5", "2", "50", "1,000", "4,000", "30", "$0.0084"],
         ["claude-haiku-5-5", "1", "1", "5", "4", "5", "$0.0001"],
         ["all", "3", "51", "1,005", "4,004", "35", "$0.0085"],
-        ["Prices as of 2026-11-22."],
+        ["Prices as of 2026-11-30."],
     ]
     assert run("usage by model") == run("usage")
 
@@ -84,7 +84,7 @@ def test_simulated_requests_stand_apart(session):
 
     assert [line[0] for line in lines[1:3]] == ["claude-opus-5-5", "claude-opus-5-5 (simulated)"]
     assert lines[3] == [
-        "Prices as of 2026-11-22. Simulated: what real requests of that length would have cost."
+        "Prices as of 2026-11-30. Simulated: what real requests of that length would have cost."
     ]
 
 
@@ -94,7 +94,7 @@ def test_what_is_not_known_stays_visible_in_a_sum(session):
 
     assert run("usage")[1:3] == [
         ["claude-opus-5-5", "2", "50", "500", "2,000", "15+", "$0.0042+"],
-        ["Prices as of 2026-11-22. +: and more, which is not known."],
+        ["Prices as of 2026-11-30. +: and more, which is not known."],
     ]
 
 
@@ -234,7 +234,7 @@ def test_prices_that_nobody_published_are_unknown_and_hearsay_is_named(session):
     table = reports.models().parts[0]
 
     assert rows(table)["claude-mythos-preview"]["input"] == "unknown"
-    assert "claude-fable-5-2: third parties only" in table.note
+    assert "third parties quoting" in table.note
 
 
 def listing(monkeypatch, *models: dict):

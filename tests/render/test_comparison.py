@@ -69,8 +69,8 @@ def test_the_table_shows_the_cache_where_something_went_through_it():
         "total",
         "tokens/s",
     )
-    assert cached.heads[2:4] == ("cache write", "cache read")
-    assert cached.rows[1][:5] == ("b", "25", "0", "900", "15")
+    assert cached.heads[1:4] == ("input", "cache read", "output")
+    assert cached.rows[1][:4] == ("b", "25", "900", "15")
 
 
 def test_the_other_forms_hold_all_of_it():

@@ -107,6 +107,19 @@ def test_a_megabyte_is_sent():
     [
         ({"model": " "}, "The model id is empty."),
         ({"max_tokens": 0}, "max_tokens must be at least 1, not 0."),
+        (
+            {"effort": "xhigh", "model": "claude-opus-4-6"},
+            "claude-opus-4-6 does not take the effort xhigh. It takes low, medium, high, max.",
+        ),
+        ({"effort": "low", "model": "claude-haiku-4-5"}, "claude-haiku-4-5 takes no effort."),
+        (
+            {"effort": "max", "thinking": "off", "model": "claude-sonnet-5-5"},
+            "With thinking off, claude-sonnet-5-5 does not take the effort max. It takes low, ",
+        ),
+        (
+            {"effort": "xhigh", "thinking": "off", "model": "claude-opus-5"},
+            "With thinking off, claude-opus-5 does not take the effort xhigh. It takes low, ",
+        ),
         ({"effort": "huge"}, "There is no effort 'huge'. It is one of low, medium, high,"),
         ({"thinking": "loud"}, "thinking takes on, off or a number of tokens, not 'loud'."),
         (
@@ -151,3 +164,19 @@ def test_what_the_model_is_known_not_to_take_is_refused(fields, said):
 def test_thinking_is_sent_in_the_form_that_the_model_takes(fields, sent):
     """For a model of which nothing is known it is sent only when it was asked for."""
     assert Request("Hello", **fields).params().get("thinking") == sent
+
+
+def test_a_model_that_cannot_but_think_thinks_between_tools_only():
+    """Sonnet 5.5 takes no ``disabled``; what is sent instead is said once."""
+    off = Request("Why?", model="claude-sonnet-5-5", thinking="off", effort="high")
+
+    assert off.params()["thinking"] == {"type": "between_tools"}
+    said = "claude-sonnet-5-5 cannot turn its thinking off: it thinks between tools only"
+    assert replace(off, max_tokens=9).notes == (said,)
+
+
+def test_a_model_that_goes_is_noted():
+    """It is sent all the same: another server may have it yet."""
+    assert Request("Why?", model="claude-sonnet-4-5-20250929").notes == (
+        "claude-sonnet-4-5 was retired on 2026-11-30",
+    )

@@ -46,6 +46,72 @@ def test_what_fits_is_sent_as_it_is():
     assert within_limit(asked, [100_000], 0.6001, "--max-cost") == (asked, pytest.approx(0.6))
 
 
+def search(**options: object) -> dict[str, object]:
+    """The definition of the server's search."""
+    return {"type": "web_search_20250305", "name": "web_search", **options}
+
+
+BOUND = "at most {} searches; --max-cost does not bound what their results cost"
+
+
+def test_searches_that_fit_are_paid_for():
+    """$0.40 of input, $0.20 of output at most, and 3 searches for $0.03."""
+    fitted, cost = within_limit(
+        request(tools=(search(max_uses=3),)), [100_000], 0.631, "--max-cost"
+    )
+
+    assert (fitted.max_tokens, cost) == (10_000, pytest.approx(0.63))
+    assert fitted.tools == (search(max_uses=3),)
+    assert fitted.notes == (BOUND.format(3),)
+
+
+def test_searches_are_lowered_to_what_the_limit_pays_for():
+    """They get half of the $0.10 that is left, the answer the rest: 5 searches, 2,500 tokens."""
+    asked = request(tools=(search(max_uses=20, allowed_domains=["example.org"]),))
+
+    fitted, cost = within_limit(asked, [0], 0.10, "--max-cost")
+
+    assert fitted.tools == (search(max_uses=5, allowed_domains=["example.org"]),)
+    assert fitted.max_tokens in (2_499, 2_500)
+    assert cost <= 0.10
+    assert fitted.notes[1:] == (
+        "max_uses of web_search lowered to 5: that is what --max-cost pays for",
+        f"max tokens lowered from 10,000 to {fitted.max_tokens:,}: $0.1000 are left of --max-cost",
+    )
+
+
+def test_searches_of_a_batch_are_those_of_all_its_rows():
+    """Ten rows may search twice each: $0.20, at the full price; the output of each is $0.01."""
+    asked = request(max_tokens=1_000, tools=(search(max_uses=2),))
+
+    fitted, cost = within_limit(asked, [0] * 10, 0.31, "max_cost", 0.5)
+
+    assert (fitted.tools, fitted.max_tokens, cost) == (asked.tools, 1_000, pytest.approx(0.3))
+
+
+@pytest.mark.parametrize(
+    ("tool", "limit", "what"),
+    [
+        (search(), 1.0, "Nothing bounds how often web_search is used, so --max-cost"),
+        (
+            {"type": "web_fetch_20250910", "name": "web_fetch"},
+            1.0,
+            "Nothing bounds how often web",
+        ),
+        ({"type": "code_execution_20250825", "name": "code_execution"}, 1.0, "Nothing bounds what"),
+        (search(max_uses=20), 0.012, "This could go beyond --max-cost: $0.0120 are left, and the"),
+    ],
+)
+def test_what_nothing_bounds_is_refused_under_a_limit(tool, limit, what):
+    """Before it is sent; so is what the limit cannot pay for with one search."""
+    with pytest.raises(InputError) as caught:
+        within_limit(request(tools=(tool,)), [100], limit, "--max-cost")
+
+    assert caught.value.what.startswith(what)
+    assert "Nothing was sent." in caught.value.advice
+    assert within_limit(request(tools=(tool,), uses_tools=False), [100], 1.0, "--max-cost")
+
+
 def test_output_is_lowered_to_what_is_affordable():
     """And it is said; at its most, the reply then costs the limit."""
     fitted, cost = within_limit(request(), [100_000], 0.5, "--max-cost")

@@ -158,6 +158,8 @@ def test_as_csv(ledger, tmp_path):
         "2000",
         "15",
         "5",
+        "0",
+        "",
         "0.0042",
     ]
     assert [second[name] for name in ("request_id", "output_tokens", "cost_usd")] == ["", "", ""]

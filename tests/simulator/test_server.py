@@ -199,8 +199,8 @@ def test_models_are_listed_as_the_sdk_asks(client, runner):
     everything = runner.run(listed(limit=3))
     assert everything == runner.run(listed(limit=1000))
     assert [model.id for model in runner.run(page(limit=3)).data] == everything[:3]
-    assert runner.run(listed(lifecycle=["active"], after_id=everything[-2])) == everything[-1:]
-    assert runner.run(listed(lifecycle=["retired"])) == []
+    assert runner.run(listed(lifecycle=["deprecated"])) == everything[-1:]
+    assert runner.run(listed(lifecycle=["planned"])) == []
     for limit in (1001, "many"):
         with pytest.raises(anthropic.BadRequestError, match="limit: "):
             runner.run(page(limit=limit))

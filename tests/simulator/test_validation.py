@@ -138,11 +138,10 @@ def test_bad_requests_are_refused_with_a_reason(changes, message):
 
 THINKING = {
     "fable-5-2 mythos-5-2 fable-5-1 mythos-5-1 fable-5 mythos-5 opus-5-5": ["adaptive"],
-    "mythos-preview": ["adaptive", "enabled"],
     "sonnet-5-5": ["adaptive", "between_tools"],
     "haiku-5-5 opus-5 sonnet-5 opus-4-8 opus-4-7": ["adaptive", "disabled"],
     "opus-4-6 sonnet-4-6": ["adaptive", "enabled", "disabled"],
-    "opus-4-5 haiku-4-5 sonnet-4-5": ["enabled", "disabled"],
+    "opus-4-5 haiku-4-5": ["enabled", "disabled"],
 }
 
 
@@ -151,7 +150,7 @@ def test_a_model_takes_its_types_of_thinking_alone(models, taken):
     """Every other type is refused.
 
     platform.claude.com/docs, "Thinking" (read 2026-10-08); "What's new in Claude Fable 5.2" (read
-    2026-11-30) for 5.2; "Thinking troubleshooting" (read 2026-08-13) for Mythos Preview.
+    2026-11-30) for 5.2.
     """
     forms = {
         "adaptive": {"type": "adaptive"},
@@ -165,6 +164,13 @@ def test_a_model_takes_its_types_of_thinking_alone(models, taken):
         assert [kind for kind, error in refused.items() if error is None] == taken
 
 
+def test_a_retired_model_is_not_found():
+    """As one that never was."""
+    for model in ("claude-sonnet-4-5", "claude-sonnet-4-5-20250929", "claude-mythos-preview"):
+        error = problem(request(model=model))
+        assert (error.status, error.type) == (404, "not_found_error")
+
+
 EFFORTS = ["low", "medium", "high", "xhigh", "max"]
 DISABLED = {"type": "disabled"}
 
@@ -173,11 +179,9 @@ DISABLED = {"type": "disabled"}
     ("model", "thinking", "taken"),
     [
         ("haiku-4-5", None, []),
-        ("sonnet-4-5-20250929", None, []),
         ("opus-4-5", None, ["low", "medium", "high"]),
         ("opus-4-6", None, ["low", "medium", "high", "max"]),
         ("sonnet-4-6", None, ["low", "medium", "high", "max"]),
-        ("mythos-preview", None, ["low", "medium", "high", "max"]),
         ("opus-5-5", None, EFFORTS),
         ("opus-5", None, EFFORTS),
         ("opus-5", DISABLED, ["low", "medium", "high"]),

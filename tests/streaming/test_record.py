@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -77,6 +78,9 @@ def test_a_record_of_several_is_simulated_if_one_of_them_is():
     }
 
 
+NO_COUNTS = replace(Usage.unknown(), web_searches=0)
+
+
 def test_a_batch_is_paid_for_once_by_its_id():
     """In whatever number of records it stands; a part without its usage is unknown."""
     used = {"requests": 3, "usage": {"input_tokens": 5}, "cost_usd": 0.5}
@@ -86,4 +90,4 @@ def test_a_batch_is_paid_for_once_by_its_id():
 
     assert list(found) == ["b1", "b2"]
     assert (found["b1"].requests, found["b1"].cost, found["b1"].usage.input_tokens) == (3, 0.5, 5)
-    assert found["b2"] == RecordedUsage(1, simulated=True, usage=Usage.unknown(), cost=None)
+    assert found["b2"] == RecordedUsage(1, simulated=True, usage=NO_COUNTS, cost=None)
