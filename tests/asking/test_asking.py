@@ -13,7 +13,7 @@ from claude_nb.errors import DroppedError, InputError
 from claude_nb.session.budget import Budget
 from claude_nb.session.session import Session
 from claude_nb.simulator import Error, Stream
-from tests.played import said, start, text
+from tests.played import end, said, start, text
 
 
 @pytest.fixture
@@ -187,3 +187,62 @@ def test_a_ledger_that_fails_leaves_no_budget_reserved(api, session, monkeypatch
         list(claude_nb.stream("Hi"))
 
     assert session.budget.left == 1.0
+
+
+SEARCH = {"type": "web_search_20250305", "name": "web_search", "max_uses": 20}
+
+
+def test_searches_are_in_the_cost_the_ledger_and_the_budget(api, session):
+    """50,000 tokens of input are $0.20, 20 searches as much again."""
+    session.budget = Budget(2.0, session.ledger.spent)
+    used = end(input_tokens=50_000, output_tokens=0, server_tool_use={"web_search_requests": 20})
+    api.enqueue(Stream([start(), *text("Rain."), *used]))
+
+    reply = claude_nb.ask("Weather?", tools=[SEARCH], show=False)
+
+    assert (reply.cost, reply.usage.web_searches) == (0.4, 20)
+    assert session.ledger.spent() == 0.4
+    assert session.budget.left == pytest.approx(1.6)
+    table = reply._repr_mimebundle_()[0]["text/html"]
+    assert ">searches</th>" in table
+    assert ">20</td>" in table
+    assert "$0.4000" in table
+
+
+def test_a_limit_lowers_the_searches_and_refuses_what_it_cannot_bound(api, session):
+    """What is sent has a ``max_uses`` that $0.10 pays for."""
+    api.enqueue(Stream(said("Rain.")))
+
+    reply = claude_nb.ask("Weather?", tools=[SEARCH], max_cost=0.10, show=False)
+
+    (tool,) = api.requests[-1].body["tools"]
+    assert tool == SEARCH | {"max_uses": 4}
+    assert "at most 20 searches; max_cost does not bound what their results cost" in reply.notes
+    api.forget()
+    with pytest.raises(InputError, match="Nothing bounds how often web_search is used"):
+        claude_nb.ask("Weather?", tools=["web_search"], max_cost=0.10, show=False)
+    assert [found.path for found in api.requests] == ["/v1/messages/count_tokens"]
+
+
+def test_what_is_not_priced_makes_the_cost_a_lower_bound(api, session, capsys):
+    """It is shown with a plus, and the reason stands below the table."""
+    events = [start(), *text("Hi."), *end()]
+    events[0]["message"]["usage"] |= {"service_tier": "priority", "inference_geo": "us"}
+    api.enqueue(Stream(events))
+
+    reply = claude_nb.ask("Hi")
+
+    assert reply.cost == pytest.approx(0.0004 * 1.1)
+    assert reply.unpriced == ("service_tier priority",)
+    assert "$0.0004+" in capsys.readouterr().out
+    html = reply._repr_mimebundle_()[0]["text/html"]
+    assert "lower bound; the price list does not cover service_tier priority." in html
+
+
+def test_a_refusal_before_any_output_costs_nothing(api, session):
+    """It is documented as not billed."""
+    api.enqueue(Stream([start(), *end("refusal", output_tokens=0)]))
+
+    reply = claude_nb.ask("Hi", show=False)
+
+    assert (str(reply.outcome), reply.cost, session.ledger.spent()) == ("refused", 0.0, 0.0)
