@@ -243,3 +243,58 @@ def test_cut_at_every_byte(name, end_of_body):
         assert (cut, str(reply.outcome), reply.text) == (cut, "complete", whole)
         assert [usage.output_tokens for usage in used] in ([None, 15], [15])
         assert reply.usage == sum(used, Usage())
+
+
+QUICK = Policy(tries=5, base=0)
+HALF = Stream([start(), *text('{"name": "Os', "lo")[:-1]], end="reset")
+FORM = {
+    "type": "object",
+    "properties": {"name": {"type": "string"}},
+    "required": ["name"],
+    "additionalProperties": False,
+}
+
+
+def ask_for_form(api, *replies: Stream):
+    """Ask for an object; what the server does in turn is given."""
+    api.enqueue(*replies)
+    return claude_nb.ask("Where?", output=FORM, policy=QUICK, show=False)
+
+
+def test_an_answer_of_a_form_is_written_anew_instead_of_continued(api):
+    """A second half would begin a new object; the same request is sent again, from scratch."""
+    reply = ask_for_form(api, HALF, Stream(said('{"name": "Oslo"}')))
+
+    assert (reply.text, reply.parsed) == ('{"name": "Oslo"}', {"name": "Oslo"})
+    first, second = (found.body for found in api.requests)
+    assert first == second
+
+
+def test_an_answer_of_a_form_is_written_anew_once(api):
+    """All of it is paid for again; what came last is kept, and nothing is made of it."""
+    with pytest.raises(DroppedError) as caught:
+        ask_for_form(api, HALF, HALF, Stream(said('{"name": "Oslo"}')))
+
+    assert len(api.requests) == 2
+    assert (caught.value.reply.text, caught.value.reply.parsed) == ('{"name": "Oslo', None)
+
+
+def test_an_answer_of_a_form_is_not_written_anew_under_a_limit(api):
+    """What broke off cannot be counted, so nothing more is spent."""
+    api.enqueue(HALF, Stream(said('{"name": "Oslo"}')))
+
+    with pytest.raises(DroppedError):
+        claude_nb.ask("Where?", output=FORM, policy=QUICK, show=False, max_cost=1.0)
+
+    assert [found.path for found in api.requests][1:] == ["/v1/messages"]
+
+
+def test_citations_are_left_out_where_a_form_is_asked_for(api):
+    """The API refuses both together."""
+    api.enqueue(Stream(said('{"name": "Oslo"}')), Stream(said("Oslo")))
+
+    claude_nb.ask("Where?", output=FORM, tools=["web_fetch"], show=False)
+    claude_nb.ask("Where?", tools=["web_fetch"], show=False)
+
+    tools = [found.body["tools"][0] for found in api.requests]
+    assert [tool.get("citations") for tool in tools] == [None, {"enabled": True}]

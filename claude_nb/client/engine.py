@@ -248,7 +248,7 @@ class Stream:
         """
         request = again = first
         before = ""  # the text when the server last paused
-        failures = pauses = 0
+        failures = pauses = rewritten = 0
         continues = quoted = False
         broken = ClaudeError("Nothing has failed.")
         tries = self._policy.tries
@@ -261,10 +261,7 @@ class Stream:
             paid = last is not None and last.accepted and not self._policy.pays_again
             if error is None:
                 pauses += 1
-                if paid:
-                    raise ClaudeError("The server paused this turn.", "To go on is paid for anew.")
-                if pauses > _PAUSES:
-                    raise ClaudeError(f"The server paused this turn {_PAUSES} times.")
+                _check_pause(pauses, paid=paid)
                 request = again = retry.unpaused(first, progress)
                 before = retry.partial_text(progress)
                 continues = False
@@ -275,11 +272,16 @@ class Stream:
                 broken = error  # a form that was refused is not what broke the text off
             elif not quoted:
                 quoted, wait = True, 0.0
-            if wait is None or failures >= tries or paid:
+            wrote = retry.partial_text(progress) != before
+            if wrote and first.output is not None:
+                # An answer of a form begins a new object after a break, so it is written anew
+                # (documentation, "Structured outputs"): once, as all of it is paid for again.
+                rewritten += 1
+            if wait is None or failures >= tries or paid or rewritten > 1:
                 raise broken
             self._append(Waiting(error, wait, time.time() + wait, failures + 1, tries))
             await asyncio.sleep(wait)
-            continues = retry.partial_text(progress) != before
+            continues = wrote and first.output is None
             if continues:
                 request = retry.continued(first, progress, quoted=quoted)
                 self._append(Resumed(broken))
@@ -407,3 +409,11 @@ class Stream:
             self.stop()
         if self._error is not None:
             raise self._error
+
+
+def _check_pause(pauses: int, *, paid: bool) -> None:
+    """Refuse to go on with a turn that the server paused, where that may cost too much."""
+    if paid:
+        raise ClaudeError("The server paused this turn.", "To go on is paid for anew.")
+    if pauses > _PAUSES:
+        raise ClaudeError(f"The server paused this turn {_PAUSES} times.")

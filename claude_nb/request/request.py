@@ -145,7 +145,7 @@ class Request:
         if thinking := self._thinking():
             params["thinking"] = thinking
         if self.tools:
-            params["tools"] = list(self.tools)
+            params["tools"] = list(self.tools if self.output is None else map(_uncited, self.tools))
             if not self.uses_tools:
                 params["tool_choice"] = {"type": "none"}
         output: dict[str, Any] = {"effort": self.effort} if self.effort else {}
@@ -217,6 +217,11 @@ class Request:
         if model is not None and model.retires is not None:
             gone = model.retires <= datetime.now(UTC).date().isoformat()
             yield f"{model.id} {'was retired' if gone else 'retires'} on {model.retires}"
+
+
+def _uncited(tool: dict[str, Any]) -> dict[str, Any]:
+    """A tool's definition without citations, which an answer of a form cannot have."""
+    return {name: value for name, value in tool.items() if name != "citations"}
 
 
 _INSTEAD = {
