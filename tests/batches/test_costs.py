@@ -26,7 +26,7 @@ def test_a_dry_run_hands_nothing_in(service, account):
     assert planned.submit().state == "in progress"
 
 
-def test_max_cost_lowers_max_tokens_or_refuses(service):
+def test_max_cost_lowers_max_tokens_or_refuses(service, monkeypatch, tmp_path):
     """All rows are counted; at batch prices 1,000 tokens of Haiku's output cost $0.00025."""
     handed_in(["hello"] * 4, max_cost=0.0011, max_tokens=2000)
     lowered = {request["params"]["max_tokens"] for request in sent(service)}
@@ -34,8 +34,11 @@ def test_max_cost_lowers_max_tokens_or_refuses(service):
     assert 1000 < lowered.pop() < 1100
     with pytest.raises(InputError, match="beyond max_cost"):
         handed_in(["hello"] * 4, max_cost=0.0001)
-    with pytest.raises(InputError, match="not known"):
-        handed_in(["hello"], model="claude-mythos-preview", max_cost=1)
+    prices = tmp_path / "prices.json"
+    prices.write_text('{"models": {"claude-opus-5-5": {"batch_discount": null}}}')
+    monkeypatch.setenv("CLAUDE_NB_PRICES", str(prices))
+    with pytest.raises(InputError, match="in a batch is not known"):
+        handed_in(["hello"], model="claude-opus-5-5", max_cost=1)
 
 
 def test_a_budget_of_thinking_stays_below_a_lowered_max_tokens(service):
