@@ -4,6 +4,7 @@ ClaudeError
 ├── InputError            the input cannot be sent: nothing was sent
 ├── CredentialsError      there is no key to send
 ├── RequestError          the server refused the request (400, 401, 402, 403, 404, 413, …)
+├── FileGoneError         a file that was uploaded is not on the server any more
 ├── RateLimitError        too many requests or tokens for now (429 with ``retry_after``)
 ├── SpendLimitError       a limit that waiting does not lift (429 without ``retry_after``)
 ├── OverloadedError       the service is busy, whoever asks (529, or inside a stream)
@@ -110,6 +111,12 @@ class RequestError(ClaudeError):
     """The server refused the request; sending it again unchanged would be refused again."""
 
     label = "refused"
+
+
+class FileGoneError(ClaudeError):
+    """A file that was uploaded is not on the server any more: it expired, or was deleted."""
+
+    label = "file gone"
 
 
 class RateLimitError(ClaudeError):

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from claude_nb.asking.question import Question, check_names
-from claude_nb.client.connection import count_tokens
 from claude_nb.client.engine import Stream, call
+from claude_nb.client.file_service import count_tokens
 from claude_nb.client.retry import Policy
 from claude_nb.client.source import ApiSource, WholeSource
 from claude_nb.conversation.history import History
@@ -44,9 +44,10 @@ def stream(prompt: str, **options: Any) -> Stream:
 
     Args:
         prompt: The user's words.
-        **options: As for ``ask``, but those for showing it: ``attach``, ``tools`` (which run on a
-            thread of their own), ``output``, ``history``, ``new``, ``client``, ``policy``,
-            ``max_cost``, ``model``, ``max_tokens``, ``system``, ``thinking`` and ``effort``.
+        **options: As for ``ask``, but those for showing it: ``attach``, ``upload``, ``tools``
+            (which run on a thread of their own), ``output``, ``history``, ``new``, ``client``,
+            ``policy``, ``max_cost``, ``model``, ``max_tokens``, ``system``, ``thinking`` and
+            ``effort``.
 
     Returns:
         The stream: already on its way.
@@ -64,6 +65,7 @@ def ask(
     prompt: str,
     *,
     attach: Iterable[Any] = (),
+    upload: bool | int = False,
     tools: Tools | Iterable[Any] | None = None,
     output: Any = None,
     history: History | None = None,
@@ -85,6 +87,9 @@ def ask(
         prompt: The user's words.
         attach: Values that are sent along: tables, figures, paths, whatever can stand for ``{{x}}``
             in a ``%%claude`` cell.
+        upload: Whether files, images and bytes of more than 100 kB are uploaded, once, and sent by
+            their ids after that: for a day, or for so many seconds. The whole workspace of the key
+            can see them. ``%claude_nb files`` lists and deletes them.
         tools: Functions that may be called, as a list or as ``Tools``, which says how. Their calls
             are run until there is an answer. None for those of the conversation: those that an
             earlier question named ask first, and ``[]`` puts them away.
@@ -201,7 +206,7 @@ def estimate(question: Question) -> budget.Estimate:
     if question.history is not None:
         place = question.place
         request = question.history.next(request, place, connection.origin, new=question.new)
-    return budget.estimate(request, call(count_tokens(connection, request.params())))
+    return budget.estimate(request, call(count_tokens(connection, request)))
 
 
 def last() -> Reply | None:
@@ -300,12 +305,12 @@ def sending(
         reply = Reply(request, question.output)
         if isinstance(request.system, System):
             reply.expectation = session.cache.expect(request, connection.cache, reply)
-        reply.pending = lambda: connection.pending
         calls = None
         if tools:
             most = request.option("max_turns")
             calls = Calls(tools, is_painted=painted, limit_name=most)
-        by_default = ApiSource if question.stream else WholeSource
+        api = (source or (ApiSource if question.stream else WholeSource))(connection)
+        reply.pending = lambda: connection.pending or api.uploading
         if history is not None:
             stack.callback(_back_up, question, reply)
             stack.callback(history.keep, request, place, connection.origin, reply)
@@ -321,7 +326,7 @@ def sending(
             cleanup.close()
 
         stream = Stream(
-            session.source((source or by_default)(connection)),
+            session.source(api),
             request,
             limits.policy,
             ended=None if painted else ended,

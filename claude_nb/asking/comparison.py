@@ -218,6 +218,7 @@ def compare(
     efforts: Sequence[str | None] = (None,),
     systems: Sequence[str | System | None] = (None,),
     attach: Iterable[Any] = (),
+    upload: bool | int = False,
     tools: Tools | Iterable[Any] | None = None,
     max_cost: float | None = None,
     view: str = "auto",
@@ -235,6 +236,7 @@ def compare(
         efforts: Levels of effort, None for the model's default.
         systems: System prompts: texts or ``CachedSystem``, None for none.
         attach: As for ``ask``.
+        upload: As for ``ask``; what is sent to several models is uploaded once.
         tools: As for ``ask``; functions run on a thread of their own, and for each reply by itself.
         max_cost: The most that all of them may cost together, in USD: each gets an equal part, of
             it or of what is left of the budget, whichever is less.
@@ -257,6 +259,7 @@ def compare(
     question = Question.of(
         prompt,
         attach=attach,
+        upload=upload,
         tools=tools,
         max_cost=max_cost,
         view=view,

@@ -16,6 +16,7 @@ from claude_nb.request.attachments.interpolation import compose
 from claude_nb.request.place import Place, current_place
 from claude_nb.request.request import Request
 from claude_nb.request.system import System
+from claude_nb.request.uploads import lifetime
 from claude_nb.tools.tools import Tools
 
 VIEWS = ("auto", "live", "updating", "terminal")
@@ -84,6 +85,7 @@ class Question:
         in_cell: bool = False,
         tools: Any = None,
         output: Any = None,
+        upload: bool | int = False,
         **arguments: Any,
     ) -> Question:
         """Put a question together.
@@ -100,13 +102,14 @@ class Question:
             in_cell: Whether a ``%%claude`` cell asks, whose options errors name.
             tools: Functions or ``Tools``; by default those that the conversation was given.
             output: A type, a JSON schema or None.
+            upload: Whether large attachments are uploaded, for a day or for so many seconds.
             **arguments: Other fields of a question, ``REQUEST_OPTIONS``, ``content`` and ``notes``.
 
         Raises:
             InputError: It cannot be asked so.
             TypeError: There is no such argument, or it is of another type.
         """
-        check_types(prompt=prompt, attach=attach, **arguments)
+        check_types(prompt=prompt, attach=attach, upload=upload, **arguments)
         for_request = (*REQUEST_OPTIONS, *_COMPOSED)
         options = {name: arguments.pop(name) for name in for_request if name in arguments}
         values = [*named, *((f"attachment {number}", v) for number, v in enumerate(attach, 1))]
@@ -116,6 +119,7 @@ class Question:
             attached=values,
             included=included,
             in_cell=in_cell,
+            upload=upload,
         )
         notes = (*options.pop("notes", ()), *filled.notes)
         history = arguments.get("history")
@@ -129,6 +133,7 @@ class Question:
             output=None if form is None else form.schema,
             notes=notes,
             in_cell=in_cell,
+            upload=lifetime(upload),
             **{"content": filled.blocks, **options},
         )
         question = cls(request, offered, form, **arguments)
@@ -178,6 +183,7 @@ _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "history": ((History, _NONE), "a Conversation or None"),
     "policy": ((Policy, _NONE), "a claude_nb.Policy or None"),
     "max_cost": ((int, float, _NONE), "a sum in USD or None"),
+    "upload": ((bool, int), "True, False or a whole number of seconds"),
 }
 """What the arguments of a question must be: their types, and the same in words."""
 
@@ -191,6 +197,7 @@ def check_types(**arguments: Any) -> None:
     for name in arguments.keys() & _TYPES:
         value, (types, words) = arguments[name], _TYPES[name]
         # Python takes True for a number, and a text for a list of letters.
-        other = isinstance(value, (bool, bytes)) or (isinstance(value, str) and str not in types)
+        kinds = (kind for kind in (bool, bytes, str) if kind not in types)
+        other = isinstance(value, tuple(kinds))
         if other or not isinstance(value, types):
             raise TypeError(f"{name} must be {words}, not {value!r:.60}.")

@@ -46,6 +46,7 @@ def batch(
     prompts: Any,
     template: str | None = None,
     *,
+    upload: bool | int = False,
     output: Any = None,
     client: Any = None,
     show: bool = True,
@@ -64,6 +65,8 @@ def batch(
         template: The prompt, with ``{{name}}`` for the columns of a table, the keys of a dict or
             the name of a column. A list has single values: they are put in for whatever single name
             the template uses.
+        upload: Whether large files in rows are uploaded, as for ``ask``, once for all rows that
+            share one; for two days, or for so many seconds.
         output: What each reply has to be, as for ``ask``: ``Result.value``.
         client: Your own ``anthropic.AsyncAnthropic``; by default one for the session's connection.
         show: Whether to show how far it is.
@@ -84,9 +87,9 @@ def batch(
             batch may have been taken; the error says how to look.
     """
     check_names(options, batch, left_out=("hide_tools",))
-    check_types(template=template, max_cost=max_cost)
+    check_types(template=template, max_cost=max_cost, upload=upload)
     made = Batch(_service(output, client, policy, options), max_cost, show=show)
-    made._state.requests.fill(prompts, template)  # noqa: SLF001
+    made._state.requests.fill(prompts, template, upload=upload)  # noqa: SLF001
     return made.estimate() if dry_run else made.submit()
 
 
@@ -158,6 +161,8 @@ class Batch:
             if max_tokens is not None:
                 requests.set_max_tokens(max_tokens)
             limits.fit(state, lambda: self._run(self._service.count(rows)))
+            if requests.upload_sources(rows):
+                self._run(self._service.upload(rows))
             if not batches:
                 batches = [ServiceBatch(group) for group in requests.split(rows)]
                 state.batches = [*state.batches, *batches]
@@ -182,6 +187,7 @@ class Batch:
         *ids: str,
         prompts: Any = None,
         template: str | None = None,
+        upload: bool | int = False,
         output: Any = None,
         client: Any = None,
         show: bool = True,
@@ -195,7 +201,8 @@ class Batch:
                 outputs hold, the last batch in it.
             prompts: What was passed to ``batch``, if the table's index is wanted back, or rows are
                 to be handed in again. A row that has changed since is named.
-            template: As for ``batch``, as are the others.
+            template: As for ``batch``.
+            upload: As for ``batch``.
             output: What each reply has to be.
             client: Your own ``anthropic.AsyncAnthropic``.
             show: Whether to show it.
@@ -211,14 +218,14 @@ class Batch:
             ClaudeError: The service does not know it, or did not answer.
         """
         check_names(options, cls.resume, left_out=("hide_tools",))
-        check_types(template=template)
+        check_types(template=template, upload=upload)
         ids, saved = resume.find(ids)
         given = {*options, *(() if output is None else ("output",))}
         options = {**(resume.saved_options(saved) or {}), **options}
         made = cls(_service(output, client, policy, options), show=show)
         made._state.resumed, made._state.saved = given, saved
         if prompts is not None:
-            made._state.requests.fill(prompts, template)
+            made._state.requests.fill(prompts, template, upload=upload)
         return made._do(made._service.resume(ids))
 
     def wait(self) -> Batch:

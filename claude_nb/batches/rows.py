@@ -16,8 +16,12 @@ from typing import Any
 from claude_nb.batches.row_store import RowStore
 from claude_nb.client.batch_service import MAX_BYTES, MAX_REQUESTS
 from claude_nb.errors import InputError
+from claude_nb.request import uploads
 from claude_nb.request.attachments.interpolation import Filled, compose, names
 from claude_nb.request.request import Request
+
+LASTING = 25 * 3600
+"""Seconds that an uploaded file must have left when a batch is submitted, which may take a day."""
 
 _PIECE = 2**16
 """Bytes that are sent at a time."""
@@ -31,7 +35,7 @@ _CUSTOM_ID = re.compile(r"(\d{1,9})-(\d{1,9})-([0-9a-f]{12})")
 
 
 def read(
-    prompts: Any, template: str | None
+    prompts: Any, template: str | None, *, upload: bool | int = False
 ) -> tuple[Sequence[Any], Any, Iterator[Callable[[], Filled]]]:
     """Read what the user passed.
 
@@ -40,6 +44,7 @@ def read(
         template: The prompt, with ``{{name}}`` for the columns of a table, the keys of a dict or
             the name of a column; the values of a list have whatever single name it uses. None: the
             values are the prompts.
+        upload: Whether large values are uploaded.
 
     Returns:
         What each row is called: the table's index, or its number from 0. The pandas index, to be
@@ -68,7 +73,7 @@ def read(
     elif columns:
         values = [row[columns[0]] for row in values]
     labels = index if index is not None else range(len(values))
-    return labels, index, (partial(_content, value, template) for value in values)
+    return labels, index, (partial(_content, value, template, upload) for value in values)
 
 
 def _used(template: str, columns: Sequence[str]) -> list[str]:
@@ -149,7 +154,7 @@ def _named(values: list[Any], name: Any) -> tuple[list[Any], list[str]]:
     return [{name: value} for value in values], [name]
 
 
-def _content(value: Any, template: str | None) -> Filled:
+def _content(value: Any, template: str | None, upload: bool | int) -> Filled:  # noqa: FBT001
     if template is None:
         if _missing(value):
             raise InputError("The prompt is missing.")
@@ -159,7 +164,7 @@ def _content(value: Any, template: str | None) -> Filled:
     for name in names(template):
         if _missing(value.get(name)):
             raise InputError(f"{name} is missing.")
-    return compose(template, variables=value)
+    return compose(template, variables=value, upload=upload)
 
 
 def _missing(value: Any) -> bool:
@@ -182,6 +187,7 @@ class Requests:
         labels: What each row is called.
         index: The index of the table that was passed, or None.
         problems: Why rows cannot be sent, by their numbers, in order.
+        file_ids: The ids of uploaded files by the digests of their content.
     """
 
     def __init__(self, request: Request) -> None:
@@ -189,7 +195,9 @@ class Requests:
         self.labels: Sequence[Any] = range(0)
         self.index: Any = None
         self.problems: dict[int, str] = {}
+        self.file_ids: dict[str, str] = {}
         self._contents = RowStore()
+        self._sources: dict[str, dict[str, Any]] = {}  # of uploads, by their digests
         self._digests: dict[int, str] = {}
         self._set_request(request)
 
@@ -204,17 +212,25 @@ class Requests:
         empty = {"custom_id": "", "params": self._params("")}
         self._overhead = len(_json(empty)) - len(b'""') + len(b",")
 
-    def fill(self, prompts: Any, template: str | None) -> None:
+    def fill(self, prompts: Any, template: str | None, *, upload: bool | int = False) -> None:
         """Read the user's rows, and store what is sent for each.
 
         Args:
             prompts: As for ``read``, as is the template.
             template: The prompt, or None.
+            upload: Whether large files are uploaded.
 
         Raises:
             InputError: They cannot be read, or none of them can be sent.
         """
-        self.labels, self.index, contents = read(prompts, template)
+        if upload is True:
+            upload = 2 * uploads.DAY
+        elif 0 < upload < LASTING:
+            raise InputError(
+                f"A batch may take a day, and files would be gone after {upload:,} seconds.",
+                f"upload takes True (two days), or at least {LASTING:,} seconds.",
+            )
+        self.labels, self.index, contents = read(prompts, template, upload=upload)
         self.count = len(self.labels)
         for row, content in enumerate(contents):
             try:
@@ -237,9 +253,36 @@ class Requests:
         if plain and not text.strip():
             raise InputError("The prompt is empty.")
         replace(self.request, prompt=text or "…", content=tuple(blocks))  # checks it
-        line = _json(text if plain else blocks)
-        self._contents.put(row, line)
-        self._digests[row] = digest(line)
+        stored: Any = text if plain else [self._without_data(block) for block in blocks]
+        self._contents.put(row, _json(stored))
+        self._digests[row] = digest(_json(text if plain else uploads.resolved(blocks, {})))
+
+    def _without_data(self, block: dict[str, Any]) -> dict[str, Any]:
+        """A content block as it is stored: an upload without its data, which rows may share."""
+        if not uploads.is_upload(block):
+            return block
+        source = self._sources.setdefault(block["source"]["sha256"], block["source"])
+        return block | {"source": {"type": "upload", "sha256": source["sha256"]}}
+
+    def upload_sources(self, rows: Iterable[int]) -> list[dict[str, Any]]:
+        """The sources of what is to be uploaded for rows, each once."""
+        if not self._sources:
+            return []
+        contents = (self._content(row) for row in rows)
+        found = {source["sha256"]: source for source in uploads.sources(contents)}
+        return list(found.values())
+
+    def _content(self, row: int) -> Any:
+        """What is sent for a row: a text or content blocks, of which some may be uploads."""
+        content = json.loads(self._contents.get(row))
+        if not self._sources or isinstance(content, str):
+            return content
+        return [
+            block | {"source": self._sources[block["source"]["sha256"]]}
+            if uploads.is_upload(block)
+            else block
+            for block in content
+        ]
 
     def __contains__(self, row: int) -> bool:
         """Whether the request of a row is known."""
@@ -269,14 +312,17 @@ class Requests:
 
     def params(self, row: int) -> dict[str, Any]:
         """The arguments of ``messages.create`` for a row."""
-        return self._params(json.loads(self._contents.get(row)))
+        return self._params(uploads.resolved(self._content(row), self.file_ids))
 
     def _params(self, content: Any) -> dict[str, Any]:
         return {**self.common, "messages": [{"role": "user", "content": content}]}
 
     def size(self, row: int) -> int:
         """The bytes that a row takes in the body that is sent."""
-        return self._overhead + len(self.custom_id(row)) + self._contents.size(row)
+        size = self._contents.size(row)
+        if self._sources:
+            size = len(_json(uploads.resolved(self._content(row), self.file_ids)))
+        return self._overhead + len(self.custom_id(row)) + size
 
     def length(self, rows: Sequence[int]) -> int:
         """The length in bytes of the body that is sent for rows."""

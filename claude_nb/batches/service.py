@@ -13,12 +13,12 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from claude_nb.asking import asking
-from claude_nb.batches.rows import Requests
+from claude_nb.batches.rows import LASTING, Requests
 from claude_nb.batches.state import BatchState, ServiceBatch
-from claude_nb.client import batch_service
+from claude_nb.client import batch_service, file_service
 from claude_nb.client.batch_service import Status
 from claude_nb.client.connection import Connection, count_tokens
 from claude_nb.client.output import Output
@@ -32,6 +32,7 @@ from claude_nb.errors import (
     RequestError,
     UnreachableError,
 )
+from claude_nb.request import uploads
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -76,6 +77,27 @@ class Service:
         return asking.session.connection() if asking.session.library else self._connection
 
     # --- submitting -------------------------------------------------------------------------
+
+    async def upload(self, rows: Sequence[int]) -> None:
+        """Upload the files of rows, each once, unless the server has them for long enough.
+
+        Raises:
+            ClaudeError: The server did not take one, or did not answer.
+        """
+        state, requests = self.state, self.state.requests
+
+        def progress(doing: str) -> None:
+            state.doing = doing
+
+        async def upload(connection: Connection, source: dict[str, Any]) -> Any:
+            return await file_service.upload(connection, source, lasting=LASTING, progress=progress)
+
+        for source in requests.upload_sources(rows):
+            file = await self._ask(upload, source)
+            requests.file_ids[source["sha256"]] = file.id
+            note = f"{source['name']}: {uploads.described(source['seconds'])}"
+            if note not in state.notes:
+                state.notes = [*state.notes, note]
 
     async def submit(self) -> None:
         """Submit what the service does not have yet, each batch once.

@@ -40,7 +40,7 @@ from claude_nb.views.terminal import say
 from claude_nb.views.widget import PageWidget, source, style
 
 CHAT_OPTIONS = (
-    *("max_tokens", "thinking", "hide_thinking", "tools", "hide_tools"),
+    *("max_tokens", "thinking", "hide_thinking", "tools", "hide_tools", "upload"),
     *("max_cost", "policy", "client"),
 )
 """The options with which each question is asked, beside model, effort and system prompt."""
@@ -62,8 +62,8 @@ class Chat(PageWidget):
         system: The system prompt: a text, or a ``CachedSystem``.
         height: The height on the page, in pixels.
         **options: ``tools``, ``max_tokens``, ``thinking``, ``hide_thinking``, ``hide_tools``,
-            ``max_cost``, ``policy`` and ``client``, as ``claude_nb.ask`` takes them; and a
-            ``layout``. Functions run on a thread of their own.
+            ``upload``, ``max_cost``, ``policy`` and ``client``, as ``claude_nb.ask`` takes them;
+            and a ``layout``. Functions run on a thread of their own.
 
     Attributes:
         conversation: The conversation: ``.messages()``, ``.to_notebook(path)``, ``.branch``, …

@@ -60,7 +60,12 @@ class Questions:
             InputError: It cannot be sent so.
         """
         prompt, here = wellformed(prompt), shell()
-        filled = compose(prompt, variables=here.user_ns if here else {}, attached=files)
+        filled = compose(
+            prompt,
+            variables=here.user_ns if here else {},
+            attached=files,
+            upload=self.arguments().get("upload", False),
+        )
         return ChatTurn(prompt, after, filled.blocks, filled.notes, tuple(files))
 
     def put(

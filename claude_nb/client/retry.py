@@ -18,7 +18,7 @@ from claude_nb.streaming.progress import Progress
 
 _PASSING = (
     *(errors.OverloadedError, errors.RateLimitError, errors.ServerError),
-    *(errors.UnreachableError, errors.DroppedError),
+    *(errors.UnreachableError, errors.DroppedError, errors.FileGoneError),
 )
 
 _CONTINUE = (
@@ -76,6 +76,8 @@ class Policy:
             return None
         if isinstance(error, RateLimitError) and error.retry_after is not None:
             return error.retry_after / self.speed if error.retry_after <= self.max_wait else None
+        if isinstance(error, errors.FileGoneError):
+            return 0.0
         # Full jitter: a crowd that failed together does not come back together.
         doublings = min(failures - 1, 60)  # more would be more than a float holds
         return random.uniform(0.0, min(self.cap, self.base * 2**doublings)) / self.speed  # noqa: S311

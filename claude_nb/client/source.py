@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
+from claude_nb.client import file_service
 from claude_nb.client.connection import CONNECT_TIMEOUT, Connection
 from claude_nb.client.explain import explain, is_simulator, json_of
 from claude_nb.errors import DroppedError
@@ -61,20 +62,26 @@ class ApiSource:
     """Whether nothing is shown before all of the message is there."""
 
     def __init__(self, connection: Connection) -> None:
+        self.uploading = ""
+        """What is being uploaded before the request is sent, in words; empty for nothing."""
         self._connection = connection
+        self._gone: set[str] = set()
 
     def params(self, request: Request) -> dict[str, Any]:
-        """The arguments of ``messages.create``."""
+        """The arguments of ``messages.create``, without the ids of uploaded files."""
         return request.params()
 
     async def events(self, request: Request) -> AsyncGenerator[Any, None]:
-        """Send the request once, and yield what comes."""
+        """Upload what has to be uploaded, send the request once, and yield what comes."""
         params = self.params(request)
         connection = self._connection
         await asyncio.to_thread(connection.prepare)
+        files = await file_service.uploaded(connection, request, self._tell)
         yield RequestSent(request.model, connection.simulated, whole=self.whole, params=params)
         most = params["max_tokens"]
         send = _whole if most == 0 or (self.whole and most < LONG) else _streamed
+        if files:
+            params = request.params(file_service.ids(files))
         began = False
         try:
             async with aclosing(send(connection, params)) as events:
@@ -82,7 +89,14 @@ class ApiSource:
                     began = True
                     yield event
         except Exception as error:
+            missing = file_service.gone(error, files)
+            if missing is not None and not self._gone >= files.keys():
+                self._gone.update(files)  # a file that is sent anew and refused again is there
+                raise missing from error
             raise explain(error, connection.advice, began=began) from error
+
+    def _tell(self, uploading: str) -> None:
+        self.uploading = uploading
 
 
 class WholeSource(ApiSource):

@@ -19,7 +19,7 @@ from claude_nb.redaction import redact
 from claude_nb.render.code import code_blocks
 from claude_nb.render.markdown import markdown
 from claude_nb.render.text import closed, harmless
-from claude_nb.request import files
+from claude_nb.request import files, uploads
 from claude_nb.streaming.block import as_dict
 from claude_nb.streaming.record import VERSION, TurnRecord
 
@@ -187,7 +187,7 @@ def attached(exchange: Exchange) -> list[str]:
     """The images and documents of a question, by kind and size: ``image/png, 12 kB``."""
     blocks = () if isinstance(exchange.content, str) else exchange.content
     sources = [item["source"] for item in blocks if item["type"] in ("image", "document")]
-    return [f"{s['media_type']}, {len(s['data']) * 3 // 4000 + 1:,} kB" for s in sources]
+    return [f"{s['media_type']}, {len(uploads.raw(s)) // 1000 + 1:,} kB" for s in sources]
 
 
 def _branch(history: History) -> list[Exchange]:
@@ -264,7 +264,7 @@ def record(exchange: Exchange, conversation: str, cell: str) -> dict[str, Any]:
         cell=cell,
         asked=exchange.asked,
         prompt=exchange.prompt,
-        content=() if isinstance(exchange.content, str) else exchange.content,
+        content=() if isinstance(exchange.content, str) else uploads.resolved(exchange.content, {}),
         text=exchange.text,
     )
     return {"version": VERSION, "simulated": exchange.simulated, "turn": turn.to_dict(math.inf)}

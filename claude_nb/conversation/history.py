@@ -22,6 +22,7 @@ from uuid import uuid4
 
 from claude_nb.errors import InputError
 from claude_nb.redaction import redact
+from claude_nb.request import uploads
 from claude_nb.request.place import Place
 from claude_nb.request.request import Request, TurnId
 from claude_nb.request.system import System
@@ -179,7 +180,10 @@ class History:
     def messages(self) -> list[dict[str, Any]]:
         """The current branch as the messages that the API takes, each turn as it came."""
         head = self.head
-        return _messages(head.branch, _bound(head.system, head.tools), head.origin) if head else []
+        if head is None:
+            return []
+        sent = _messages(head.branch, _bound(head.system, head.tools), head.origin)
+        return [turn | {"content": uploads.resolved(turn["content"], {})} for turn in sent]
 
     @contextmanager
     def asking(self, *, in_cell: bool = False) -> Iterator[None]:

@@ -6,17 +6,20 @@ Text and attachments are taken over, each checked, and nothing else. What is ski
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from claude_nb.conversation.history import Exchange, History, first_words
 from claude_nb.conversation.saved_notebook import Record, SavedNotebook
 from claude_nb.errors import InputError
-from claude_nb.request.attachments.attachment import attach
+from claude_nb.request.attachments.attachment import Attachment, attach
 from claude_nb.request.place import Place
+from claude_nb.request.uploads import is_upload
 from claude_nb.streaming.record import TurnRecord, checked_text
 
 _EXAMPLE = '[{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]'
@@ -214,8 +217,8 @@ def _block(value: Any) -> dict[str, Any]:
     """Check a content block of a user's turn, and keep of it what is sent: words or an attachment.
 
     Args:
-        value: Whatever stands in the place of a content block: text, or an image or a PDF in
-            base64, whose type is what its bytes say.
+        value: Whatever stands in the place of a content block: text, a document of text, an image
+            or a PDF in base64, whose type is what its bytes say, or what was uploaded.
 
     Returns:
         The block, with the fields that are known and no others.
@@ -227,20 +230,50 @@ def _block(value: Any) -> dict[str, Any]:
     if kind == "text":
         return {"type": "text", "text": checked_text(value.get("text"), "a text block")}
     source = value.get("source") if kind in ("image", "document") else None
-    if not isinstance(source, dict) or source.get("type") != "base64":
+    form = source.get("type") if isinstance(source, dict) else None
+    if source is None or form not in ("base64", "upload", "text"):
         raise InputError("a content block is neither text nor an image or PDF in base64")
+    title = value.get("title")
+    title = checked_text(title, "a title") if isinstance(title, str) else "document"
+    if form == "text" and kind == "document":
+        text = checked_text(source.get("data"), "a document")
+        plain = {"type": "text", "media_type": "text/plain", "data": text}
+        return {"type": kind, "title": title, "source": plain}
     try:
-        attached = attach(base64.b64decode(source.get("data") or "", validate=True), f"the {kind}")
+        attached = _attached(source, f"the {kind}", title)
     except (TypeError, ValueError) as error:
         what = error.what if isinstance(error, InputError) else f"the {kind} is not valid base64"
-        raise InputError(what) from None
+        raise InputError(what.removesuffix(".")) from None
     taken = next(iter(attached.blocks), {})
     if taken.get("type") != kind or taken["source"]["media_type"] != source.get("media_type"):
         raise InputError(f"the {kind} is not what it says it is: {source.get('media_type')!r:.40}")
-    if kind == "document":
-        title = value.get("title")
-        taken["title"] = checked_text(title, "a title") if isinstance(title, str) else "document"
-    return taken
+    if is_upload(taken):  # whoever wrote the notebook does not decide what is uploaded from here
+        taken["source"]["seconds"] = 0
+    return taken | ({"title": title} if kind == "document" else {})
+
+
+def _attached(source: dict[str, Any], what: str, title: str) -> Attachment:
+    """What a source holds; what was uploaded is read from its file, if that is still the same.
+
+    Raises:
+        InputError: The file is gone, or has another content now.
+        ValueError: It is not valid base64.
+    """
+    data, path = source.get("data"), source.get("path")
+    if source["type"] == "base64":
+        return attach(base64.b64decode(data or "", validate=True), what)
+    if isinstance(data, str):
+        is_text = source.get("media_type") == "text/plain"
+        content = data.encode() if is_text else base64.b64decode(data, validate=True)
+        return attach(content, title if is_text else what, upload=True)
+    # To open a file of another machine would show who opens the notebook.
+    if not isinstance(path, str) or re.match(r"[/\\]{2}", path):
+        raise InputError(f"{what} is not saved")
+    attached = attach(Path(path), what, upload=True)
+    digests = [block["source"]["sha256"] for block in attached.blocks if is_upload(block)]
+    if digests != [source.get("sha256")]:
+        raise InputError(f"{what} ({path}) has changed since it was sent")
+    return attached
 
 
 def _blocks(content: Any, role: str) -> Iterator[dict[str, Any]]:

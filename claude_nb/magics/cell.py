@@ -148,6 +148,8 @@ def _question(
     included += [context.error(shell)] if failed else []
     if given.pop("no_stream", False):
         given["stream"] = False
+    if "upload" in given:  # for as long as the trait says
+        given["upload"] = defaults["upload"] or True
     arguments = {**defaults, **_history(given, defaults), **_tools(given, defaults), **given}
     return Question.of(
         prompt,

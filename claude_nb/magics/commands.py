@@ -26,7 +26,7 @@ from claude_nb.conversation.history import NOTEBOOK, Exchange, History, first_wo
 from claude_nb.conversation.restore import SavedConversation
 from claude_nb.conversation.snapshot import snapshot
 from claude_nb.errors import ClaudeError, InputError, StoppedError, nearest
-from claude_nb.magics import backups, options, reports
+from claude_nb.magics import backups, files, options, reports
 from claude_nb.magics.manual import Manual, typed_option
 from claude_nb.magics.options import Option, Value
 from claude_nb.recording.matching import PARTS
@@ -430,6 +430,16 @@ def _quoted(exchange: Exchange) -> str:
     return f"“{first_words(exchange.prompt, 40)}”"
 
 
+def _files(command: str = "", which: str = "") -> object:
+    """List or delete what was uploaded."""
+    if not command:
+        return files.table()
+    if command != "delete" or not which:
+        raise _misused("files")
+    files.delete(which)
+    return None
+
+
 _HOW_TO_NAME = "A conversation other than the notebook's is named with -c: -c talk"
 
 COMMANDS = {
@@ -440,6 +450,12 @@ COMMANDS = {
         reports.usage,
     ),
     "models": Command("", "the models, what they take and what they cost", reports.models),
+    "files": Command(
+        "[delete ID|delete all]",
+        "what --upload has put on servers: list it, or delete it there",
+        _files,
+        hint="Without any of these, it lists the files with their ids.",
+    ),
     "batches": Command("", "your most recent batches, to resume", recent),
     "key": Command("", "enter an API key, unseen; it is kept in memory only", _key),
     "connect": Command(

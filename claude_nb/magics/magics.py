@@ -12,7 +12,7 @@ from IPython.core.magic import (
     magics_class,
     no_var_expand,
 )
-from traitlets import Bool, Enum, Float, Int, Unicode, observe
+from traitlets import Bool, Enum, Float, Int, Unicode, Union, observe
 
 from claude_nb.client import preload
 from claude_nb.conversation.snapshot import snapshot
@@ -59,6 +59,11 @@ class ClaudeMagics(Magics):
         config=True
     )
     hide_tools = Bool(default_value=False, help="Do not show calls of tools.").tag(config=True)
+    upload = Union(
+        [Bool(), Int()],
+        default_value=False,
+        help="Send large files once, for a day or so many seconds: the whole workspace sees them.",
+    ).tag(config=True)
     view = Enum(
         ["auto", "live", "updating", "terminal"],
         default_value="auto",
@@ -96,6 +101,7 @@ class ClaudeMagics(Magics):
             "hide_thinking": self.hide_thinking,
             "tools": self._tools(),
             "hide_tools": self.hide_tools,
+            "upload": self.upload,
             "view": self.view,
             "policy": Policy(tries=self.tries, max_wait=self.max_wait),
         }

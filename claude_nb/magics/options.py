@@ -176,6 +176,9 @@ CELL_OPTIONS = (
     Option("hide-thinking", "", "", "ask for no readable thinking to be sent", read_switch),
     Option("hide-tools", "", "", "do not show calls of tools and their results", read_switch),
     Option("attach", "a", "NAMES", "send the values of these variables along: df,fig", _values),
+    Option(
+        "upload", "", "", "upload large files, once; the whole workspace sees them", read_switch
+    ),
     Option("cells", "", "3-5|all", "send earlier cells along, with their results", read_text),
     Option(
         "error", "", "", "send the last exception along, and the cell that raised it", read_switch

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from claude_nb.characters import wellformed, wellformed_json
 from claude_nb.cost.models import DEFAULT_MODEL, ModelFacts, facts
 from claude_nb.errors import InputError
+from claude_nb.request import uploads
 from claude_nb.request.attachments.limits import check
 from claude_nb.request.system import CONVERSATION_TTL, System, control, marked, texts
 
@@ -57,7 +59,8 @@ class Request:
         effort: One of ``EFFORTS``, or None for the model's default.
         hide_thinking: Ask for no readable thinking to be sent: it comes sooner to the text.
         hide_tools: Do not show calls of tools and their results; it changes nothing that is sent.
-        content: What is sent for the prompt: content blocks, as the API's dicts.
+        content: What is sent for the prompt: content blocks, as the API's dicts; an image or
+            document that is to be uploaded has a source of its own form (``uploads``).
         before: The turns before the prompt, as the API's dicts.
         after: Turns that follow the prompt, as the API's dicts, to continue a reply.
         notes: Lines about the request, shown above the reply; they change nothing that is sent.
@@ -68,6 +71,8 @@ class Request:
             earlier turns call them.
         output: The JSON schema that the answer has to fit, or None for any text.
         container: The id of the server's container in which code of this turn has run, or None.
+        upload: For how many seconds the server keeps large attachments, those of restored turns
+            too; 0: those are sent themselves, unless a file of theirs is there already.
         in_cell: Whether a ``%%claude`` cell asks, whose options errors name: see ``option``.
 
     Raises:
@@ -91,6 +96,7 @@ class Request:
     uses_tools: bool = True
     output: dict[str, Any] | None = None
     container: str | None = None
+    upload: int = 0
     in_cell: bool = False
 
     def __post_init__(self) -> None:
@@ -127,8 +133,18 @@ class Request:
         """The name of an option where this was asked: ``--max-tokens`` or ``max_tokens``."""
         return f"--{name.replace('_', '-')}" if self.in_cell else name
 
-    def params(self) -> dict[str, Any]:
-        """The arguments of the SDK's ``messages.create``."""
+    def upload_sources(self, *, earlier: bool) -> Iterator[dict[str, Any]]:
+        """The sources of what is to be uploaded: of the prompt, or of the turns before it."""
+        before = [turn["content"] for turn in self.before]
+        yield from uploads.sources(before if earlier else [self.content])
+
+    def params(self, file_ids: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
+        """The arguments of the SDK's ``messages.create``.
+
+        Args:
+            file_ids: The ids of uploaded files by the digests of their content; what has none is
+                sent itself.
+        """
         asked = [{"role": "user", "content": list(self.content) or self.prompt}, *self.after]
         params: dict[str, Any] = {
             "model": self.model,
@@ -142,6 +158,10 @@ class Request:
                 params["cache_control"] = control(CONVERSATION_TTL)
         elif self.system:
             params["system"] = self.system
+        params["messages"] = [
+            turn | {"content": uploads.resolved(turn["content"], file_ids)}
+            for turn in params["messages"]
+        ]
         if thinking := self._thinking():
             params["thinking"] = thinking
         if self.tools:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import replace
 
-from claude_nb.client.connection import Connection, count_tokens
+from claude_nb.client.connection import Connection
+from claude_nb.client.file_service import count_tokens
 from claude_nb.client.retry import Policy
 from claude_nb.cost.models import own_prices
 from claude_nb.errors import ClaudeError, InputError
@@ -71,7 +72,7 @@ class Limits:
         spent = so_far.cost
         if spent is None or so_far.unpriced:
             raise ClaudeError("What the reply has cost so far is not known.", "Lift the limit.")
-        tokens = await count_tokens(self._connection, request.params())
+        tokens = await count_tokens(self._connection, request)
         if self._max_cost is not None:
             left = self._max_cost - spent
             request, _ = within_limit(request, [tokens], left, self._limit_name)

@@ -177,7 +177,8 @@ class RequestSent:
         runs_tools: Whether the calls of tools in its reply are going to be run.
         whole: Whether the message will come as a whole, at the end.
         replayed: Whether it goes nowhere: a recording answers.
-        params: What is sent: the arguments of ``messages.create``.
+        params: What is sent: the arguments of ``messages.create``. An uploaded file stands here
+            with its content, as it did not change with its id.
     """
 
     model: str

@@ -27,6 +27,7 @@ from claude_nb.cost.models import facts
 from claude_nb.cost.usage import COUNTS, Usage
 from claude_nb.errors import InputError
 from claude_nb.redaction import redacted
+from claude_nb.request import uploads
 from claude_nb.request.request import TurnId
 from claude_nb.streaming.block import as_dict, as_string
 from claude_nb.streaming.progress import Timing
@@ -117,7 +118,8 @@ class TurnRecord(TurnId):
 
     Attributes:
         prompt: The user's words.
-        content: What was sent for them: content blocks; those of a file are not checked.
+        content: What was sent for them: content blocks; those of a file are not checked. Of what
+            was uploaded there are path and digest, without an id.
         text: The answer.
     """
 
@@ -184,7 +186,7 @@ def checked_text(value: Any, what: str) -> str:
 
 def _within(content: Iterable[dict[str, Any]], most: float) -> Iterator[dict[str, Any]]:
     """Content blocks, with a note in place of data beyond ``most`` bytes."""
-    for block in content:
+    for block in map(uploads.saved, content):
         size = len(block.get("source", {}).get("data", ""))
         if size <= most:
             most -= size

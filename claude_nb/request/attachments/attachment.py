@@ -21,7 +21,7 @@ from typing import Any
 from claude_nb.characters import wellformed, wellformed_json
 from claude_nb.errors import InputError
 from claude_nb.redaction import redact, redacted
-from claude_nb.request import files
+from claude_nb.request import files, uploads
 from claude_nb.request.attachments import bounded, definitions, limits
 
 MAX_CHARACTERS = 20_000
@@ -59,11 +59,15 @@ class Attachment:
             text went in whole.
         language: The language of the text, for the fence that it may need in a prompt; None for
             Markdown, such as a table, which needs none.
+        file: The name of the file that it is all of; empty if it is another value.
+        path: Where that file is, as the user wrote it; empty for none.
     """
 
     blocks: tuple[dict[str, Any], ...]
     note: str = ""
     language: str | None = ""
+    file: str = ""
+    path: str = ""
 
     @property
     def is_blank(self) -> bool:
@@ -71,26 +75,30 @@ class Attachment:
         return not any(block.get("text", "…").strip() for block in self.blocks)
 
 
-Form = Callable[[Any, str], str | Attachment]
+Form = Callable[..., str | Attachment]
 """Makes of a value, and of what the user calls it, a text or an attachment."""
 
 
-def attach(value: Any, name: str) -> Attachment:
+def attach(value: Any, name: str, *, upload: bool | int = False) -> Attachment:
     """Make content blocks of a value; API keys in its text are redacted.
 
     Args:
         value: Anything. A ``str`` is text, never a path; a ``Path`` is its file's content.
         name: What the user calls it, for the note and for errors.
+        upload: Whether it is to be uploaded if it is large: see ``uploads.lifetime``.
 
     Raises:
         InputError: It cannot be sent, or its own code failed; the error says what to do.
     """
+    seconds = uploads.lifetime(upload)
     try:
-        made = _made(value, name)
+        made = _made(value, name, uploads.MAX_BYTES if seconds else limits.MAX_REQUEST_BYTES)
         blocks = tuple(
             block | {"text": redact(block["text"])} if block["type"] == "text" else redacted(block)
             for block in map(wellformed_json, made.blocks)
         )
+        if seconds:
+            made, blocks = _to_upload(made, blocks, name, seconds)
         for block in blocks:
             limits.check_block(block, name)
         text = "".join(block.get("text", "") for block in blocks)
@@ -128,8 +136,22 @@ def register_attachment(kind: type | str, form: Form) -> None:
     _FORMS[kind] = form
 
 
-def _made(value: Any, name: str) -> Attachment:
-    made: Any = _form(type(value))(value, name)
+def _to_upload(
+    made: Attachment, blocks: tuple[dict[str, Any], ...], name: str, seconds: int
+) -> tuple[Attachment, tuple[dict[str, Any], ...]]:
+    """An attachment of which the large parts are uploaded, with a note that says so."""
+    is_file, file = made.file != "", made.file or name
+    blocks = tuple(
+        uploads.to_upload(block, file, made.path, seconds, is_file=is_file) for block in blocks
+    )
+    if any(map(uploads.is_upload, blocks)):
+        made = replace(made, note=f"{made.note or name} · {uploads.described(seconds)}")
+    return made, blocks
+
+
+def _made(value: Any, name: str, most: int) -> Attachment:
+    form = _form(type(value))
+    made: Any = form(value, name, most) if form in (_path, _bytes) else form(value, name)
     if isinstance(made, str):
         return _text(made)
     if not isinstance(made, Attachment):
@@ -380,17 +402,21 @@ def _media_type(data: bytes) -> str:
     return next((kind for start, kind in _BEGINNINGS.items() if data.startswith(start)), "")
 
 
-def _path(value: Path, name: str) -> Attachment:
-    data = files.read_bytes(value, name, limits.MAX_REQUEST_BYTES + 1)
-    return _file(data, f"{name} ({value})", value.name)
+def _path(value: Path, name: str, most: int) -> Attachment:
+    made = _file(files.read_bytes(value, name, most + 1), f"{name} ({value})", most, value.name)
+    return replace(made, file=value.name, path=str(value))
 
 
-def _file(data: bytes, name: str, title: str = "") -> Attachment:
+def _bytes(value: bytes, name: str, most: int) -> Attachment:
+    return replace(_file(value, name, most), file=name)
+
+
+def _file(data: bytes, name: str, most: int, title: str = "") -> Attachment:
     """The content of a file: an image, a PDF or text, as its bytes say."""
-    if len(data) > limits.MAX_REQUEST_BYTES:
+    if len(data) > most:
+        what = "a request" if most == limits.MAX_REQUEST_BYTES else "an uploaded file"
         raise InputError(
-            f"{name} is larger than a request may be: {limits.MAX_REQUEST_BYTES // 1_000_000} MB.",
-            "Send a part of it.",
+            f"{name} is larger than {what} may be: {most // 1_000_000} MB.", "Send a part of it."
         )
     media_type = _media_type(data)
     if media_type == "application/pdf":
@@ -433,7 +459,7 @@ _FORMS: dict[type | str, Form] = {
     frozenset: _collection,
     deque: _collection,
     Path: _path,
-    bytes: _file,
+    bytes: _bytes,
     FunctionType: _source,
     MethodType: _source,
     BuiltinFunctionType: _source,

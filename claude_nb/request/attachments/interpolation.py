@@ -71,13 +71,20 @@ def names(prompt: str) -> list[str]:
     return list(dict.fromkeys(used))
 
 
-def fill(prompt: str, variables: Mapping[str, Any], *, in_cell: bool = False) -> Filled:
+def fill(
+    prompt: str,
+    variables: Mapping[str, Any],
+    *,
+    in_cell: bool = False,
+    upload: bool | int = False,
+) -> Filled:
     """Put variables into a prompt.
 
     Args:
         prompt: What the user typed.
         variables: The user's variables by name.
         in_cell: Whether it is the text of a ``%%claude`` cell, whose options errors may name.
+        upload: Whether large values are uploaded, as for ``attach``.
 
     Raises:
         InputError: A name is unknown, a value cannot be sent, it is not clear what is meant, or
@@ -97,7 +104,7 @@ def fill(prompt: str, variables: Mapping[str, Any], *, in_cell: bool = False) ->
             path = found["name"] + found["steps"]
             if path not in made:
                 value = _value(found["name"], found["steps"], variables, in_cell=in_cell)
-                made[path] = attach(value, path)
+                made[path] = attach(value, path, upload=upload)
             parts += layout.put(found, path, made[path])
         else:
             parts.append(_text("{{" if found["literal"] else found[0]))
@@ -217,6 +224,7 @@ def compose(
     attached: Iterable[tuple[str, Any]] = (),
     included: Iterable[str] = (),
     in_cell: bool = False,
+    upload: bool | int = False,
 ) -> Filled:
     """Put together what is sent for a prompt: what goes along with it, then the prompt itself.
 
@@ -227,6 +235,7 @@ def compose(
         attached: Values that go along, with their names.
         included: Texts that go along.
         in_cell: As for ``fill``.
+        upload: As for ``fill``.
 
     Returns:
         The content blocks; none if that is the prompt alone, as it was typed.
@@ -236,11 +245,11 @@ def compose(
     """
     filled = Filled((_text(prompt),), ())
     if variables is not None:
-        filled = fill(prompt, variables, in_cell=in_cell)
+        filled = fill(prompt, variables, in_cell=in_cell, upload=upload)
     along = [_text(f"{text}\n\n") for text in included]
     notes = list(filled.notes)
     for name, value in attached:
-        attachment = attach(value, name)
+        attachment = attach(value, name, upload=upload)
         along += [_text(f"{name}:\n"), *attachment.blocks, _text("\n\n")]
         note = attachment.note or f"{name}: attached"
         notes.append(f"{name}: blank" if attachment.is_blank else note)

@@ -15,6 +15,7 @@ from typing import Any
 
 from claude_nb.cost.models import ModelFacts
 from claude_nb.errors import InputError
+from claude_nb.request import uploads
 
 MAX_REQUEST_BYTES = 32_000_000
 """A larger request is refused (413)."""
@@ -90,12 +91,16 @@ def check_block(block: dict[str, Any], what: str, max_pixels: int = MAX_PIXELS) 
     Raises:
         InputError: The API would refuse it.
     """
-    size = len(json.dumps(block, ensure_ascii=False).encode())
     source = block.get("source", {})
-    if source.get("type") != "base64":
+    uploaded = uploads.is_upload(block)
+    sent = block | {"source": None} if uploaded else block
+    size = len(json.dumps(sent, ensure_ascii=False).encode())
+    if source.get("type") != "base64" and not uploaded:
         return size
     if block["type"] == "image":
         _check_image(source, what, max_pixels)
+    elif uploaded:
+        return size
     elif source["media_type"] != "application/pdf":
         raise InputError(
             f"{what} is {source['media_type']}; the API takes documents as PDF.",
