@@ -84,6 +84,12 @@ def own_notebook() -> None:
 
 
 @pytest.fixture(autouse=True)
+def own_uploads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What a test uploads is known to no other test."""
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
+
+
+@pytest.fixture(autouse=True)
 def one_try(monkeypatch: pytest.MonkeyPatch) -> None:
     """A failure is the end of a reply, unless a test passes a ``Policy`` of its own."""
     monkeypatch.setattr("claude_nb.client.engine.Policy", partial(Policy, tries=1))

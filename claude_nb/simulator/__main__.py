@@ -16,9 +16,9 @@ from typing import Any
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
-from claude_nb.simulator.batches import LARGEST_BODY
 from claude_nb.simulator.replies import from_json
 from claude_nb.simulator.server import State, application
+from claude_nb.simulator.uploads import LARGEST_FILE
 
 
 def main() -> None:
@@ -35,7 +35,7 @@ def main() -> None:
 async def _serve(state: State) -> None:
     sockets = bind_sockets(0, "127.0.0.1")
     # A little more than the API's own limit, so that it is the handler that answers 413.
-    server = HTTPServer(application(state), max_buffer_size=LARGEST_BODY + 2**24)
+    server = HTTPServer(application(state), max_buffer_size=LARGEST_FILE + 2**24)
     server.add_sockets(sockets)
     _report({"event": "listening", "port": sockets[0].getsockname()[1]})
     ended = asyncio.Event()

@@ -15,7 +15,7 @@ import json
 import random
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -58,6 +58,7 @@ class Batch:
         created: When.
         duration: How long it takes by itself.
         speed: Factor on its pace.
+        resolved: Puts the files of a message request in the place of their ids, or raises.
         canceled: When it was asked to stop, if it was.
     """
 
@@ -67,6 +68,7 @@ class Batch:
     created: datetime
     duration: timedelta
     speed: float
+    resolved: Callable[[Any], Any]
     canceled: datetime | None = None
     _lines: dict[int, bytes] = field(default_factory=dict)
 
@@ -109,7 +111,10 @@ class Batch:
             return invalid(f"{name}: not supported in a batch")
         if params.get("max_tokens") == 0:
             return invalid("max_tokens: must be at least 1 in a batch")
-        return validation.problem(params, batched=True)
+        try:
+            return validation.problem(self.resolved(params), batched=True)
+        except RefusalError as refusal:
+            return refusal.error
 
     def info(self, now: datetime, results_at: str) -> dict[str, Any]:
         """Return it as the API describes it.
@@ -164,7 +169,7 @@ class Batch:
             return {"type": kind, "error": whole}
         if kind != "succeeded":
             return {"type": kind}
-        params = self.requests[place]["params"]
+        params = self.resolved(self.requests[place]["params"])
         rng = random.Random(f"{self.id} {place}")  # noqa: S311  (not a secret)
         head, answer, found = respond(params, rng, cache, now)
         cache.keep(found)
@@ -181,7 +186,16 @@ class Batches:
     _all: dict[str, Batch] = field(default_factory=dict)
     _taken: int = 0
 
-    def create(self, body: Any, account: str, now: datetime, speed: float, seed: int) -> Batch:
+    def create(
+        self,
+        body: Any,
+        account: str,
+        now: datetime,
+        speed: float,
+        seed: int,
+        *,
+        resolved: Callable[[Any], Any] = lambda request: request,
+    ) -> Batch:
         """Take a batch in.
 
         Args:
@@ -190,6 +204,7 @@ class Batches:
             now: When.
             speed: Factor on the pace.
             seed: Where ids begin.
+            resolved: Puts the files of a message request in the place of their ids.
 
         Raises:
             RefusalError: It cannot be created.
@@ -208,7 +223,9 @@ class Batches:
         self._taken += 1
         mark = random.Random(f"{seed} {account} {self._taken}").randbytes(8)  # noqa: S311
         duration = timedelta(seconds=(_BASE + _EACH * len(requests)) / speed)
-        batch = Batch(f"msgbatch_sim_{mark.hex()}", account, requests, now, duration, speed)
+        batch = Batch(
+            f"msgbatch_sim_{mark.hex()}", account, requests, now, duration, speed, resolved
+        )
         self._all[batch.id] = batch
         return batch
 

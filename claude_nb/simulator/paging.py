@@ -4,7 +4,8 @@ from typing import Any
 
 from claude_nb.simulator.refusals import RefusalError, invalid
 
-_LARGEST = 1000
+LARGEST = 1000
+"""Items of a page at most."""
 
 
 def page(
@@ -21,8 +22,8 @@ def page(
     Raises:
         RefusalError: The limit is not in its range.
     """
-    if not 1 <= limit <= _LARGEST:
-        raise RefusalError(invalid(f"limit: Input should be from 1 to {_LARGEST}"))
+    if not 1 <= limit <= LARGEST:
+        raise RefusalError(invalid(f"limit: Input should be from 1 to {LARGEST}"))
     if before_id in ids:
         end = ids.index(before_id)
         start = max(0, end - limit)

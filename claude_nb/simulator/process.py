@@ -164,7 +164,7 @@ class Simulator:
         process.stdout.close()
 
     def enqueue(
-        self, *replies: Reply, at: Literal["messages", "batches", "results"] = "messages"
+        self, *replies: Reply, at: Literal["messages", "batches", "results", "files"] = "messages"
     ) -> None:
         """Set what the next ``POST /v1/messages`` get, one reply each, instead of a script.
 
@@ -173,7 +173,7 @@ class Simulator:
                 the lines of a batch's results, and loses the answer to a batch that was taken in;
                 one with ``None`` events changes nothing.
             at: The endpoint: ``batches`` to create, read, list or cancel a batch, ``results`` for
-                its results.
+                its results, ``files`` to upload a file.
 
         Raises:
             RuntimeError: If the simulator is not running.
@@ -202,7 +202,7 @@ class Simulator:
             self._requests = {}
 
     def advance(self, seconds: float) -> None:
-        """Put the clock of the prompt cache and of batches forward: they age without a wait.
+        """Put the clock of the prompt cache, batches and files forward: they age without a wait.
 
         Args:
             seconds: 0 or more. Of the rest, only the memory of its diagnosis goes by this clock.

@@ -27,6 +27,7 @@ from claude_nb.simulator.cache import Diagnostics, PromptCache
 from claude_nb.simulator.refusals import RefusalError, invalid, not_found
 from claude_nb.simulator.replies import End, Error, Raw, Received, Reply, Scripted, Stream
 from claude_nb.simulator.responses import respond
+from claude_nb.simulator.uploads import LARGEST_FILE, File, Files
 
 _UNRECORDED = {"authorization", "x-api-key", "cookie", "proxy-authorization"}
 _LARGEST_BODY = 32 * 2**20
@@ -53,7 +54,8 @@ class State:
         cache: The prompt prefixes that were seen.
         diagnostics: What is known of earlier requests, to say why a later one missed the cache.
         batches: The batches of all accounts.
-        ahead: Seconds that the clock of these three is ahead of the real one.
+        files: The files of all accounts.
+        ahead: Seconds that the clock of these is ahead of the real one.
     """
 
     speed: float
@@ -64,6 +66,7 @@ class State:
     cache: PromptCache = field(default_factory=PromptCache)
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
     batches: Batches = field(default_factory=Batches)
+    files: Files = field(default_factory=Files)
     ahead: float = 0.0
 
     def now(self) -> float:
@@ -71,7 +74,7 @@ class State:
         return time.monotonic() + self.ahead
 
     def date(self) -> datetime:
-        """Return the time by which batches are processed."""
+        """Return the time by which batches are processed, and files expire."""
         return datetime.now(UTC) + timedelta(seconds=self.ahead)
 
 
@@ -105,7 +108,7 @@ class _Handler(RequestHandler):
         self._auto_finish = False
         self.too_large = len(self.request.body) > self.largest_body
         self.json: Any = None
-        if not self.too_large:
+        if not self.too_large and not self.is_form:
             with contextlib.suppress(ValueError, RecursionError):
                 self.json = _parsed(self.request.body)
         headers = {name.lower(): value for name, value in self.request.headers.get_all()}
@@ -118,6 +121,21 @@ class _Handler(RequestHandler):
             at=time.monotonic(),
         )
         state.report({"event": "received", "request": asdict(received)})
+
+    @property
+    def is_form(self) -> bool:
+        """Whether the body is a form, which holds a file."""
+        return self.request.headers.get("Content-Type", "").startswith("multipart/form-data")
+
+    @property
+    def account(self) -> str:
+        """The account: the key or token of the request."""
+        headers = self.request.headers
+        return headers.get("authorization") or headers.get("x-api-key", "")
+
+    def resolved(self, request: Any) -> Any:
+        """Return a message request with its files in the place of their ids."""
+        return self.state.files.resolved(request, self.account, self.state.date())
 
     def set_default_headers(self) -> None:
         self.set_header("Server", "claude_nb-simulator")
@@ -257,9 +275,9 @@ class _Messages(_Handler):
     async def post(self) -> None:
         if await self.replaced("messages", _EVENT_STREAM):
             return
-        if (error := validation.problem(self.json)) is not None:
+        request: dict[str, Any] = self.resolved(self.json)
+        if (error := validation.problem(request)) is not None:
             raise RefusalError(error)
-        request: dict[str, Any] = self.json
         state, now = self.state, self.state.now()
         fingerprint = json.dumps(request, sort_keys=True)
         rng = random.Random(f"{state.seed} {fingerprint}")  # noqa: S311  (not a secret)
@@ -294,9 +312,10 @@ class _Messages(_Handler):
 
 class _CountTokens(_Handler):
     def post(self) -> None:
-        if (error := validation.problem(self.json, counting=True)) is not None:
+        request = self.resolved(self.json)
+        if (error := validation.problem(request, counting=True)) is not None:
             raise RefusalError(error)
-        self.finish({"input_tokens": tokens.of_request(self.json)})
+        self.finish({"input_tokens": tokens.of_request(request)})
 
 
 class _Models(_Handler):
@@ -313,12 +332,6 @@ class _Model(_Handler):
 
 class _Batch(_Handler):
     """A handler for batches."""
-
-    @property
-    def account(self) -> str:
-        """The account: the key or token of the request."""
-        headers = self.request.headers
-        return headers.get("authorization") or headers.get("x-api-key", "")
 
     def find(self, identifier: str) -> Batch:
         """Return a batch of the account.
@@ -341,7 +354,15 @@ class _Batches(_Batch):
         if await self.replaced("batches"):
             return
         state = self.state
-        batch = state.batches.create(self.json, self.account, state.date(), state.speed, state.seed)
+        account = self.account
+        batch = state.batches.create(
+            self.json,
+            account,
+            state.date(),
+            state.speed,
+            state.seed,
+            resolved=lambda request: state.files.resolved(request, account, state.date()),
+        )
         if self.cut.events is not None:  # created, but the answer is lost
             await self.send((), self.cut.end)
         else:
@@ -394,6 +415,47 @@ class _BatchResults(_Batch):
         await self.send(((0.0, line) for line in islice(pieces, self.cut.events)), self.cut.end)
 
 
+class _Files(_Handler):
+    largest_body = LARGEST_FILE + 2**16
+
+    async def post(self) -> None:
+        if await self.replaced("files"):
+            return
+        if not self.is_form:
+            raise RefusalError(invalid("Content-Type: should be multipart/form-data"))
+        sent, state = self.request, self.state
+        file = state.files.create(sent.files, sent.body_arguments, self.account, state.date())
+        self.finish(file.info())
+
+    def get(self) -> None:
+        limit, page = self.page_query()["limit"], self.get_query_argument("page", "")
+        ids = self.get_query_arguments("ids[]")
+        self.finish(self.state.files.page(self.account, self.state.date(), limit, page, ids))
+
+
+class _OneFile(_Handler):
+    def find(self, identifier: str) -> File:
+        """Return a file of the account.
+
+        Raises:
+            RefusalError: There is none of this id.
+        """
+        return self.state.files.find(identifier, self.account, self.state.date())
+
+    def get(self, identifier: str) -> None:
+        self.finish(self.find(identifier).info())
+
+    def delete(self, identifier: str) -> None:
+        self.state.files.delete(self.find(identifier))
+        self.finish({"id": identifier, "type": "file_deleted"})
+
+
+class _FileContent(_OneFile):
+    def get(self, identifier: str) -> None:
+        self.find(identifier)
+        raise RefusalError(invalid("A file that was uploaded cannot be downloaded"))
+
+
 class _Unknown(_Handler):
     def prepare(self) -> None:
         super().prepare()
@@ -415,6 +477,9 @@ def application(state: State) -> Application:
             (r"/v1/messages/batches/([^/]+)", _OneBatch, shared),
             (r"/v1/messages/batches/([^/]+)/cancel", _CancelBatch, shared),
             (r"/v1/messages/batches/([^/]+)/results", _BatchResults, shared),
+            (r"/v1/files", _Files, shared),
+            (r"/v1/files/([^/]+)", _OneFile, shared),
+            (r"/v1/files/([^/]+)/content", _FileContent, shared),
             (r"/v1/models", _Models, shared),
             (r"/v1/models/([^/]+)", _Model, shared),
         ],

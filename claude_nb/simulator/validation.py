@@ -33,6 +33,19 @@ _FIELDS = {
 """Strings that a block must have, by its type; every result must have ``tool_use_id``."""
 
 
+_SOURCES: dict[str, dict[Any, tuple[str, ...]]] = {
+    "image": {"base64": ("media_type", "data"), "url": ("url",), "file": ("file_id",)},
+    "document": {
+        "base64": ("media_type", "data"),
+        "text": ("media_type", "data"),
+        "content": ("content",),
+        "url": ("url",),
+        "file": ("file_id",),
+    },
+}
+"""The sources of images and documents, and the fields that each must have."""
+
+
 def problem(request: Any, *, counting: bool = False, batched: bool = False) -> Error | None:
     """Return the error that the API answers to a request, or ``None`` for a good one.
 
@@ -241,11 +254,28 @@ def _about_content(where: str, content: Any) -> Iterator[str]:
         # The citations of a document are switched on; those of a text are a list.
         cited = {"citations": dict} if kind == "document" else {}
         yield from mistyped(f"{at}.", block, cache_control=dict, source=dict, **cited)
+        yield from _about_source(f"{at}.{kind}.source", kind, block.get("source"))
         if kind == "tool_result" and block.get("content"):
             yield from _about_content(f"{at}.content", block["content"])
     texts = [block["text"] for block in blocks(content) if block["type"] == "text"]
     if texts and not "".join(texts).strip() and where != "system":
         yield f"{where}: text content blocks must contain non-whitespace text"
+
+
+def _about_source(at: str, kind: str, source: Any) -> Iterator[str]:
+    if kind not in _SOURCES or not isinstance(source, dict):
+        return
+    yield from required(f"{at}.", source, type=str)
+    form = source.get("type")
+    if form not in _SOURCES[kind]:
+        yield f"{at}.type: Input should be {', '.join(map(repr, _SOURCES[kind]))}"
+    fields = _SOURCES[kind][form]
+    for name in source:
+        if name not in ("type", *fields):
+            yield f"{at}.{form}.{name}: Extra inputs are not permitted"
+    for name in fields:
+        if name not in source:
+            yield f"{at}.{form}.{name}: Field required"
 
 
 def _about_caching(request: dict[str, Any]) -> Iterator[str]:
