@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -137,7 +138,7 @@ async def upload(
                 return file
             await asyncio.to_thread(file_registry.prepare)
             progress(f"uploading {source['name']} ({source['size'] / 1e6:,.1f} MB)")
-            file = await _upload(client, account, source, max(seconds, int(lasting)))
+            file = await _upload(client, account, source, max(seconds, lasting))
             file_registry.keep(file)
             return file
         finally:
@@ -146,7 +147,7 @@ async def upload(
 
 
 async def _upload(
-    client: AsyncAnthropic, account: Account, source: dict[str, Any], seconds: int
+    client: AsyncAnthropic, account: Account, source: dict[str, Any], seconds: float
 ) -> UploadedFile:
     import httpx2
 
@@ -156,7 +157,7 @@ async def _upload(
     try:
         made = await client.files.upload(
             file=(name, content, source["media_type"]),
-            expires_in_seconds=seconds,
+            expires_in_seconds=int(seconds),
             timeout=httpx2.Timeout(_UPLOAD_TIMEOUT, connect=CONNECT_TIMEOUT),
         )
     except Exception as error:
@@ -169,11 +170,18 @@ async def _upload(
             f"{name} was not uploaded: the server's answer is not a file.",
             "If a gateway or proxy stands between, it may not know the Files API.",
         )
-    now = datetime.now(UTC).timestamp()
-    expires = made.expires_at.timestamp() if made.expires_at else now + seconds
-    size = len(content)
+    with suppress(AttributeError, TypeError):  # a gateway may leave them out
+        seconds = (made.expires_at - made.created_at).total_seconds()  # type: ignore[operator]
+    now = datetime.now(UTC).timestamp()  # not the server's time: its clock may be another
     return UploadedFile(
-        file_id, account.server, account.credential, source["sha256"], name, size, now, expires
+        id=file_id,
+        server=account.server,
+        credential=account.credential,
+        sha256=source["sha256"],
+        name=name,
+        size=len(content),
+        uploaded=now,
+        expires=now + seconds,
     )
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from claude_nb.asking import asking
 from claude_nb.client import file_registry, file_service
 from claude_nb.client.engine import call
 from claude_nb.errors import InputError
 from claude_nb.render import labels
 from claude_nb.render.markdown.characters import clean
 from claude_nb.render.table import Table
-from claude_nb.session.session import session
 
 _HEADS = ("file", "size", "uploaded", "expires", "server", "id")
 
@@ -45,7 +45,7 @@ def delete(which: str) -> None:
         ClaudeError: The server did not answer, or refused.
     """
     files = file_registry.listed()
-    connection = session.connection()
+    connection = asking.session.connection()
     if which == "all":
         account = call(file_service.account(connection))
         chosen = [file for file in files if file.account == account]
