@@ -19,7 +19,6 @@ from typing import Any
 from claude_nb.errors import InputError
 
 _ENDING = ".json"
-_lock = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +113,10 @@ def keep(file: UploadedFile) -> None:
     path = _path(file.account, file.sha256)
     beside = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
     try:
-        with _lock:
-            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-                json.dump(asdict(file), opened)
-            beside.replace(path)
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+            json.dump(asdict(file), opened)
+        beside.replace(path)
     except OSError as error:
         raise _unwritable(path, error.strerror or str(error)) from None
 
@@ -126,10 +124,9 @@ def keep(file: UploadedFile) -> None:
 def forget(file: UploadedFile) -> None:
     """Take a file off the list: it is gone from the server."""
     path = _path(file.account, file.sha256)
-    with _lock:
-        found = _read(path)
-        if found is not None and found.id == file.id:
-            path.unlink(missing_ok=True)
+    found = _read(path)
+    if found is not None and found.id == file.id:
+        path.unlink(missing_ok=True)
 
 
 def listed() -> list[UploadedFile]:

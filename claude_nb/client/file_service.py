@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.client import connection as connections
-from claude_nb.client import file_registry
+from claude_nb.client import file_registry, fork
 from claude_nb.client.connection import CONNECT_TIMEOUT, Connection
 from claude_nb.client.explain import explain
 from claude_nb.client.file_registry import Account, UploadedFile
@@ -40,6 +40,7 @@ _PROFILE = ("PROFILE", "CONFIG_DIR", "ORGANIZATION_ID", "FEDERATION_RULE_ID", "W
 """The variables that say whose short-lived tokens the SDK fetches, after ``ANTHROPIC_``."""
 
 _running: dict[object, asyncio.Lock] = {}
+fork.in_child(_running.clear)
 
 
 def ids(files: Files) -> dict[str, str]:
@@ -138,7 +139,7 @@ async def upload(
                 return file
             await asyncio.to_thread(file_registry.prepare)
             progress(f"uploading {source['name']} ({source['size'] / 1e6:,.1f} MB)")
-            file = await _upload(client, account, source, max(seconds, lasting))
+            file = await _upload(connection, account, source, max(seconds, lasting))
             file_registry.keep(file)
             return file
         finally:
@@ -147,11 +148,12 @@ async def upload(
 
 
 async def _upload(
-    client: AsyncAnthropic, account: Account, source: dict[str, Any], seconds: float
+    connection: Connection, account: Account, source: dict[str, Any], seconds: float
 ) -> UploadedFile:
     import httpx2
 
     name, content = source["name"], await asyncio.to_thread(uploads.raw, source)
+    client = await asyncio.to_thread(connection.client)
     if not hasattr(client, "files"):  # as Bedrock's
         raise InputError(f"{name} was not uploaded: this client has no Files API.")
     try:
@@ -161,7 +163,7 @@ async def _upload(
             timeout=httpx2.Timeout(_UPLOAD_TIMEOUT, connect=CONNECT_TIMEOUT),
         )
     except Exception as error:
-        explained = explain(error)
+        explained = explain(error, connection.advice, began=False)
         explained.what = f"{name} was not uploaded. {explained.what}"
         raise explained from error
     file_id = getattr(made, "id", None)
@@ -207,13 +209,15 @@ def gone(error: Exception, files: Files) -> FileGoneError | None:
     if not lost:
         return None
     names = " and ".join(dict.fromkeys(file.name for file in lost))
-    return FileGoneError(
+    missing = FileGoneError(
         f"{names} {'is' if len(lost) == 1 else 'are'} not on the server any more.",
         "Ask again: what is missing is sent anew.",
         detail=explained.detail,
         request_id=explained.request_id,
         status=explained.status,
     )
+    missing.simulated = explained.simulated
+    return missing
 
 
 async def count_tokens(connection: Connection, request: Request) -> int:
@@ -247,8 +251,8 @@ def check_size(sources: Iterable[dict[str, Any]]) -> None:
         raise InputError(
             f"{names}: {size / 1e6:,.0f} MB in base64, and a request holds at most"
             f" {MAX_REQUEST_BYTES // 1_000_000} MB.",
-            "Nothing was sent. Once it is uploaded it is sent, and counted, by its id: ask with"
-            " upload, without a limit and no dry run.",
+            "Nothing was sent. Ask with upload, and without a limit on the cost: it is uploaded then,"
+            " and counted by its id later.",
         )
 
 
@@ -275,7 +279,7 @@ async def delete(connection: Connection, file: UploadedFile) -> bool:
     try:
         await client.files.delete(file.id)
     except Exception as error:
-        explained = explain(error)
+        explained = explain(error, connection.advice, began=False)
         if explained.status != 404:
             raise explained from error
         file_registry.forget(file)

@@ -226,6 +226,52 @@ def test_an_upload_that_fails_is_an_error_and_nothing_is_asked(api, pdf):
         ask(attach=[pdf], upload=True)
 
 
+def test_what_waits_for_an_upload_can_be_stopped(api, pdf):
+    """Nothing is asked then, and the conversation is as it was."""
+    api.enqueue(Raw([], end="hang"), at="files")
+    talk = Conversation()
+    stream = claude_nb.stream("What is it?", attach=[pdf], upload=True, history=talk)
+    api.wait_for(lambda requests: [r.path for r in requests] == ["/v1/files"])
+
+    stream.stop()
+
+    assert [event.type for event in stream] == ["stopped"]
+    assert posts(api) == ["files"]
+    ask(talk=talk, attach=[pdf], upload=True)
+    assert (len(talk.branch), posts(api)) == (1, ["files", "files", "messages"])
+
+
+def test_a_failed_upload_is_shown_as_an_error_and_leaves_the_conversation(api, pdf, capsys):
+    """As what else fails before an answer."""
+    api.enqueue(Error(403, "permission_error", "Storage is full"), at="files")
+    talk = Conversation()
+
+    with pytest.raises(RequestError) as raised:
+        talk.ask("What is it?", attach=[pdf], upload=True)
+
+    assert "scan.pdf was not uploaded." in capsys.readouterr().out
+    assert (str(raised.value.reply.outcome), talk.branch) == ("failed", [])
+
+
+def test_a_client_without_the_files_api_says_so(pdf):
+    """As Bedrock's has none."""
+    client = anthropic.AsyncAnthropicBedrock(
+        aws_access_key="a", aws_secret_key="b", aws_region="us-east-1"
+    )
+    with pytest.raises(InputError, match=r"scan\.pdf was not uploaded: this client has no"):
+        ask(attach=[pdf], upload=True, client=client)
+
+
+def test_a_chat_uploads_too(api, pdf):
+    """Each of its questions is asked with the option."""
+    chat = claude_nb.Chat(upload=True)
+    chat.ask("What is it?", attach=[pdf]).wait()
+    chat.ask("And?").wait()
+
+    assert posts(api) == ["files", "messages", "messages"]
+    assert kinds(api) == ["file"]
+
+
 def test_an_answer_that_is_no_file_is_an_error(api, pdf):
     """A gateway may answer anything."""
     api.enqueue(Raw([b'{"ok": true}']), at="files")
