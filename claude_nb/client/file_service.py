@@ -251,8 +251,8 @@ def check_size(sources: Iterable[dict[str, Any]]) -> None:
         raise InputError(
             f"{names}: {size / 1e6:,.0f} MB in base64, and a request holds at most"
             f" {MAX_REQUEST_BYTES // 1_000_000} MB.",
-            "Nothing was sent. Ask with upload, and without a limit on the cost: it is uploaded then,"
-            " and counted by its id later.",
+            "Nothing was sent. Ask with upload and without a limit on the cost: it is uploaded"
+            " then, and counted by its id from then on.",
         )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from claude_nb.asking import asking
+from claude_nb.characters import clean
 from claude_nb.client import file_registry, file_service
 from claude_nb.client.engine import call
 from claude_nb.errors import InputError
 from claude_nb.render import labels
-from claude_nb.render.markdown.characters import clean
 from claude_nb.render.table import Table
 
 _HEADS = ("file", "size", "uploaded", "expires", "server", "id")

@@ -140,16 +140,17 @@ def _to_upload(
     made: Attachment, blocks: tuple[dict[str, Any], ...], name: str, seconds: int
 ) -> tuple[Attachment, tuple[dict[str, Any], ...]]:
     """An attachment of which the large parts are uploaded, with a note that says so."""
-    is_file, file = made.file != "", made.file or name
+    named = [(block, block.get("title") or made.file or name) for block in blocks]
+    is_file = made.file != ""
     blocks = tuple(
-        uploads.to_upload(block, file, made.path, seconds, is_file=is_file) for block in blocks
+        uploads.to_upload(block, file, made.path, seconds, is_file=is_file) for block, file in named
     )
     if any(map(uploads.is_upload, blocks)):
         made = replace(made, note=f"{made.note or name} · {uploads.described(seconds)}")
     return made, blocks
 
 
-def _made(value: Any, name: str, most: int) -> Attachment:
+def _made(value: Any, name: str, most: int = limits.MAX_REQUEST_BYTES) -> Attachment:
     form = _form(type(value))
     made: Any = form(value, name, most) if form in (_path, _bytes) else form(value, name)
     if isinstance(made, str):
