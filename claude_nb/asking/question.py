@@ -16,7 +16,6 @@ from claude_nb.request.attachments.interpolation import compose
 from claude_nb.request.place import Place, current_place
 from claude_nb.request.request import Request
 from claude_nb.request.system import System
-from claude_nb.request.uploads import lifetime
 from claude_nb.tools.tools import Tools
 
 VIEWS = ("auto", "live", "updating", "terminal")
@@ -133,7 +132,7 @@ class Question:
             output=None if form is None else form.schema,
             notes=notes,
             in_cell=in_cell,
-            upload=lifetime(upload),
+            upload=upload,
             **{"content": filled.blocks, **options},
         )
         question = cls(request, offered, form, **arguments)

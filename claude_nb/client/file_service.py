@@ -83,13 +83,14 @@ async def uploaded(
     """
     found: dict[str, UploadedFile] = {}
     rest: dict[str, dict[str, Any]] = {}
+    seconds = uploads.lifetime(request.upload)
     for earlier in (True, False):
         for source in request.upload_sources(earlier=earlier):
             sha256 = source["sha256"]
             if sha256 in found or (sha256 in rest and earlier):
                 continue
             try:
-                file = await upload(connection, source, request.upload, progress=progress)
+                file = await upload(connection, source, seconds, progress=progress)
             except (InputError, RequestError) as error:
                 if not earlier:
                     error.advice = (

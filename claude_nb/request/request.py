@@ -71,8 +71,9 @@ class Request:
             earlier turns call them.
         output: The JSON schema that the answer has to fit, or None for any text.
         container: The id of the server's container in which code of this turn has run, or None.
-        upload: For how many seconds the server keeps large attachments, those of restored turns
-            too; 0: those are sent themselves, unless a file of theirs is there already.
+        upload: Whether large attachments are uploaded, those of restored turns too: for a day, or
+            for so many seconds. False or 0: those of restored turns are sent themselves, unless a
+            file of theirs is on the server already.
         in_cell: Whether a ``%%claude`` cell asks, whose options errors name: see ``option``.
 
     Raises:
@@ -96,7 +97,7 @@ class Request:
     uses_tools: bool = True
     output: dict[str, Any] | None = None
     container: str | None = None
-    upload: int = 0
+    upload: bool | int = False
     in_cell: bool = False
 
     def __post_init__(self) -> None:
@@ -105,6 +106,7 @@ class Request:
             object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
         if isinstance(self.system, str):
             object.__setattr__(self, "system", wellformed(self.system))
+        uploads.lifetime(self.upload)
         if not self.prompt.strip():
             raise InputError("There is nothing to send: the prompt is empty.")
         prompts = [*texts(self.system), *([] if self.content else [self.prompt])]

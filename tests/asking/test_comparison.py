@@ -14,7 +14,7 @@ import claude_nb
 from claude_nb.asking import asking
 from claude_nb.asking.comparison import compare, variants
 from claude_nb.asking.jobs import jobs
-from claude_nb.client.connection import count_tokens
+from claude_nb.client.file_service import count_tokens
 from claude_nb.errors import InputError, StoppedError, UnreachableError
 from claude_nb.magics import cell
 from claude_nb.magics.magics import ClaudeMagics
@@ -161,12 +161,12 @@ def test_stop_while_they_begin_stops_the_rest_too(api, monkeypatch):
     counted = []
     main = threading.main_thread().ident
 
-    async def interrupted(connection, params):
-        counted.append(params["model"])
+    async def interrupted(connection, request):
+        counted.append(request.model)
         if len(counted) == 2:
             await asyncio.to_thread(api.wait_for, lambda _: sent(api, number), 20)
             signal.pthread_kill(main, signal.SIGINT)
-        return await count_tokens(connection, params)
+        return await count_tokens(connection, request)
 
     monkeypatch.setattr(limits, "count_tokens", interrupted)
     api.enqueue(OPEN, Stream(said("Hello")), Stream(said("Hello")))

@@ -99,7 +99,11 @@ def test_every_option_sets_something():
         *("background", "cells", "confirm", "conversation", "dry_run", "eager", "error", "help"),
         *("insert", "json", "max_turns", "no_stream", "once", "out", "tool_timeout"),
     }
-    of_question = {field.name for field in dataclasses.fields(Question)} | {"attach", "raw"}
+    of_question = {field.name for field in dataclasses.fields(Question)} | {
+        "attach",
+        "raw",
+        "upload",
+    }
 
     names = {option.name.replace("-", "_") for option in CELL_OPTIONS}
     assert names - by_cell - of_question == set(REQUEST_OPTIONS)
