@@ -118,6 +118,7 @@ def keep(file: UploadedFile) -> None:
             json.dump(asdict(file), opened)
         beside.replace(path)
     except OSError as error:
+        beside.unlink(missing_ok=True)
         raise _unwritable(path, error.strerror or str(error)) from None
 
 
