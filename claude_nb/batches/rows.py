@@ -310,9 +310,14 @@ class Requests:
         """The id that finds a row again: its number, how many there are, and what was asked."""
         return f"{row}-{self.count}-{self._digests.get(row, '')}"
 
-    def params(self, row: int) -> dict[str, Any]:
-        """The arguments of ``messages.create`` for a row."""
-        return self._params(uploads.resolved(self._content(row), self.file_ids))
+    def params(self, row: int, file_ids: Mapping[str, str]) -> dict[str, Any]:
+        """The arguments of ``messages.create`` for a row.
+
+        Args:
+            row: The row.
+            file_ids: As for ``Request.params``.
+        """
+        return self._params(uploads.resolved(self._content(row), file_ids))
 
     def _params(self, content: Any) -> dict[str, Any]:
         return {**self.common, "messages": [{"role": "user", "content": content}]}
@@ -351,7 +356,9 @@ class Requests:
         """
         piece = bytearray(_OPENING)
         for sent, row in enumerate(rows, start=1):
-            piece += _json({"custom_id": self.custom_id(row), "params": self.params(row)})
+            piece += _json(
+                {"custom_id": self.custom_id(row), "params": self.params(row, self.file_ids)}
+            )
             piece += b"," if sent < len(rows) else _CLOSING
             if len(piece) > _PIECE or sent == len(rows):
                 yield bytes(piece)

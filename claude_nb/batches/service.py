@@ -13,6 +13,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 from claude_nb.asking import asking
@@ -20,7 +21,7 @@ from claude_nb.batches.rows import LASTING, Requests
 from claude_nb.batches.state import BatchState, ServiceBatch
 from claude_nb.client import batch_service, file_service
 from claude_nb.client.batch_service import Status
-from claude_nb.client.connection import Connection, count_tokens
+from claude_nb.client.connection import Connection
 from claude_nb.client.output import Output
 from claude_nb.client.retry import Policy
 from claude_nb.errors import (
@@ -92,7 +93,7 @@ class Service:
         async def upload(connection: Connection, source: dict[str, Any]) -> Any:
             return await file_service.upload(connection, source, lasting=LASTING, progress=progress)
 
-        for source in requests.upload_sources(rows):
+        for source in await asyncio.to_thread(requests.upload_sources, rows):
             file = await self._ask(upload, source)
             requests.file_ids[source["sha256"]] = file.id
             note = f"{source['name']}: {uploads.described(source['seconds'])}"
@@ -284,10 +285,15 @@ class Service:
         state.doing, state.done = "counting tokens", (0, len(rows))
         waiting = iter([row for row in rows if row not in counted])
 
+        async def ask(connection: Connection, row: int) -> int:
+            sources = state.requests.upload_sources([row])
+            params = partial(state.requests.params, row)
+            return await file_service.count_params(connection, params, sources)
+
         async def work() -> None:
             for row in waiting:
                 try:
-                    counted[row] = await self._ask(count_tokens, state.requests.params(row))
+                    counted[row] = await self._ask(ask, row)
                 except RequestError as error:
                     error.what = f"Row {state.requests.labels[row]}: {error.what}"
                     raise

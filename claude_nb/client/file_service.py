@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -229,11 +229,29 @@ async def count_tokens(connection: Connection, request: Request) -> int:
             that it would have to be uploaded first.
     """
     sources = [source for past in (True, False) for source in request.upload_sources(earlier=past)]
+    return await count_params(connection, request.params, sources)
+
+
+async def count_params(
+    connection: Connection,
+    params: Callable[[Mapping[str, str]], dict[str, Any]],
+    sources: Sequence[dict[str, Any]],
+) -> int:
+    """``count_tokens`` for other arguments than those of a ``Request``.
+
+    Args:
+        connection: Where to ask.
+        params: Makes the arguments of ``messages.create`` with the ids of files.
+        sources: The sources of uploads in them.
+
+    Raises:
+        ClaudeError: As for ``count_tokens``.
+    """
     while True:
         files = await known(connection, sources)
         check_size(source for source in sources if source["sha256"] not in files)
         try:
-            return await connections.count_tokens(connection, request.params(ids(files)))
+            return await connections.count_tokens(connection, params(ids(files)))
         except ClaudeError as error:
             if gone(error, files) is None:
                 raise

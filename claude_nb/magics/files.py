@@ -12,7 +12,7 @@ from claude_nb.errors import InputError
 from claude_nb.render import labels
 from claude_nb.render.table import Table
 
-_HEADS = ("file", "size", "uploaded", "expires", "server", "id")
+_HEADS = ("file", "id", "size", "uploaded", "expires", "server")
 
 
 def table() -> Table:
@@ -20,18 +20,18 @@ def table() -> Table:
     rows: list[tuple[str, ...]] = [
         (
             clean(file.name),
+            clean(file.id),
             f"{file.size / 1e6:,.1f} MB",
             _time(file.uploaded),
             _time(file.expires),
             clean(file.server),
-            clean(file.id),
         )
         for file in file_registry.listed()
     ]
     if not rows:
         return Table(_HEADS, rows, "Nothing is uploaded. --upload, or upload=True, uploads files.")
     note = "The workspace of the key can read them. %claude_nb files delete ID deletes one."
-    return Table(_HEADS, rows, note, left=(0, 4, 5))
+    return Table(_HEADS, rows, note, left=(0, 1, 5))
 
 
 def delete(which: str) -> None:

@@ -231,8 +231,11 @@ class Progress:
 
     @property
     def simulated(self) -> bool:
-        """Whether the simulator wrote this."""
-        return any(message.simulated for message in self.messages)
+        """Whether the simulator wrote this, or refused a file before anything was asked."""
+        if self.messages:
+            return any(message.simulated for message in self.messages)
+        error = self.waiting.error if self.waiting is not None else self.error
+        return error is not None and error.simulated
 
     @property
     def replayed(self) -> bool:

@@ -250,7 +250,8 @@ def test_a_failed_upload_is_shown_as_an_error_and_leaves_the_conversation(api, p
         talk.ask("What is it?", attach=[pdf], upload=True)
 
     assert "scan.pdf was not uploaded." in capsys.readouterr().out
-    assert (str(raised.value.reply.outcome), talk.branch) == ("failed", [])
+    reply = raised.value.reply
+    assert (str(reply.outcome), reply.simulated, talk.branch) == ("failed", True, [])
 
 
 def test_a_client_without_the_files_api_says_so(pdf):
@@ -500,7 +501,7 @@ def test_uploads_are_listed_and_deleted(api, pdf, monkeypatch, capsys):
     shown = repr(magic("files"))
     assert mine.id in shown
     assert other.id in shown
-    assert "scan.pdf  0.1 MB  20" in shown
+    assert f"scan.pdf  {mine.id}  0.1 MB  20" in shown
     with pytest.raises(InputError, match="with another key than the one in use"):
         magic(f"files delete {mine.id}")
     magic("files delete all")

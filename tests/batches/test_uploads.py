@@ -105,14 +105,17 @@ def test_a_batch_is_found_again_with_or_without_uploads(service, papers):
 
 
 def test_rows_that_are_submitted_again_get_files_that_are_there(service, papers):
-    """An expired file is uploaded anew for them."""
+    """An expired file is uploaded anew for them; before that its content is counted."""
     papers[0]["question"] = "Please simulate an error."
     made = handed_in(papers, TEMPLATE, upload=True)
     service.advance(1000)
     made.wait()
+    service.advance(3 * DAY)
     for file in file_registry.listed():
         file_registry.keep(replace(file, expires=file.uploaded + 1000))
 
+    made._service._counted.clear()
+    made.estimate()
     made.resubmit()
 
     assert uploaded(service) == 3
