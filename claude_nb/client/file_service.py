@@ -188,21 +188,22 @@ async def _upload(
     )
 
 
-def gone(error: Exception, files: Files) -> FileGoneError | None:
+def gone(
+    explained: ClaudeError, raised: BaseException | None, files: Files
+) -> FileGoneError | None:
     """The error for files that the server does not have any more; they are forgotten.
 
     Args:
-        error: What was raised for a request with their ids.
+        explained: The error of a request with their ids.
+        raised: The SDK's error that it was made of.
         files: The files.
 
     Returns:
         None if the error is about something else.
     """
-    explained = explain(error)
     if explained.status not in (400, 404):
         return None
-    raised = (error, error.__cause__)
-    expired = any(getattr(each, "error_code", None) == "file_expired" for each in raised)
+    expired = getattr(raised, "error_code", None) == "file_expired"
     named = [file for file in files.values() if file.id in explained.detail]
     lost = named or (list(files.values()) if expired else [])
     for file in lost:
@@ -253,7 +254,7 @@ async def count_params(
         try:
             return await connections.count_tokens(connection, params(ids(files)))
         except ClaudeError as error:
-            if gone(error, files) is None:
+            if gone(error, error.__cause__, files) is None:
                 raise
 
 

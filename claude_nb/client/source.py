@@ -89,11 +89,12 @@ class ApiSource:
                     began = True
                     yield event
         except Exception as error:
-            missing = file_service.gone(error, files)
+            explained = explain(error, connection.advice, began=began)
+            missing = file_service.gone(explained, error, files)
             if missing is not None and not self._gone >= files.keys():
                 self._gone.update(files)  # a file that is sent anew and refused again is there
                 raise missing from error
-            raise explain(error, connection.advice, began=began) from error
+            raise explained from error
 
     def _tell(self, uploading: str) -> None:
         self.uploading = uploading
