@@ -182,6 +182,18 @@ def test_a_file_that_is_gone_from_the_server_is_sent_anew(api, pdf, how):
     assert [found.id for found in file_registry.listed()] != [file.id]
 
 
+def test_an_expired_file_is_known_by_the_error_s_code(api, pdf):
+    """The message need not name it."""
+    details = {"error_code": "file_expired"}
+    error = {"type": "not_found_error", "message": "A file has expired.", "details": details}
+    body = json.dumps({"type": "error", "error": error}).encode()
+    api.enqueue(Raw([body], status=404, headers={"Content-Type": "application/json"}))
+
+    ask(attach=[pdf], upload=True, policy=AGAIN)
+
+    assert posts(api) == ["files", "messages"] * 2
+
+
 def test_a_file_that_is_refused_twice_is_not_missing(api, pdf):
     """An error may name a file for another reason: it is uploaded anew once, not at every try."""
     api.enqueue(*[Raw([b'{"id": "file_x", "type": "file", "expires_at": null}'])] * 5, at="files")
