@@ -10,6 +10,7 @@ from typing import Any
 
 from claude_nb.errors import InputError
 from claude_nb.redaction import redacted
+from claude_nb.request.extra import without_secrets
 from claude_nb.streaming.continuation import common_prefix
 
 PARTS = ("attachments", "request", "thinking")
@@ -23,7 +24,10 @@ _AROUND = 24
 _STRUCTURE = frozenset({"type", "role", "media_type", "ttl", "id", "tool_use_id", "name", "effort"})
 """Fields of a request whose values give away nothing of its content."""
 
-_CONTENT = ("system", "messages", "tools", "output_config")
+_CONTENT = (
+    *("system", "messages", "tools", "output_config"),
+    *("stop_sequences", "metadata", "extra_body"),
+)
 """Arguments of ``messages.create`` that hold what the user wrote."""
 
 _USERS = frozenset({"input", "input_schema", "schema"})
@@ -51,7 +55,7 @@ def canonical(params: dict[str, Any], without: Collection[str] = ()) -> dict[str
         params: The arguments of ``messages.create``.
         without: What is left out of it: a fingerprint stands in its place.
     """
-    plain = json.loads(json.dumps(params, default=str))
+    plain = json.loads(json.dumps(without_secrets(params), default=str))
     if "thinking" in without:
         for message in plain.get("messages") or ():
             if isinstance(message, dict) and isinstance(message.get("content"), list):
