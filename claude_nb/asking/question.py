@@ -143,9 +143,6 @@ class Question:
         return question
 
 
-_FIELDS = "Other fields of the Messages API go into extra={…}."
-
-
 def check_names(
     options: Iterable[str], *functions: Callable[..., object], left_out: Iterable[str] = ()
 ) -> None:
@@ -165,11 +162,10 @@ def check_names(
     for name in options:
         if name not in known:
             near = nearest(name, known)
-            hint = f"Did you mean {near}?" if near else f"There are {', '.join(known)}."
-            field = (
-                f" A field of the API goes into extra={{{name!r}: …}}." if "extra" in known else ""
-            )
-            raise TypeError(f"There is no option {name!r}. {hint}{field}")
+            there = f"There are {', '.join(known)}."
+            field = f"Another field of the API goes into extra={{{name!r}: …}}."
+            hint = f"Did you mean {near}?" if near else f"{there} {field}"
+            raise TypeError(f"There is no option {name!r}. {hint}")
 
 
 _NONE = type(None)

@@ -48,7 +48,9 @@ def options_record(requests: Requests) -> dict[str, Any]:
         digested["output"] = form
     digests = {name: digest(json.dumps(value).encode()) for name, value in digested.items()}
     options = {name: getattr(request, name) for name in SAVED_OPTIONS}
-    options |= {name: value for name in SAVED_IF_ANY if (value := getattr(request, name))}
+    rest = {name: getattr(request, name) for name in SAVED_IF_ANY}
+    # As lists, which they are when they are read.
+    options |= {n: list(v) if isinstance(v, tuple) else v for n, v in rest.items() if v}
     return {**options, "model": redact(request.model), "digests": digests}
 
 

@@ -318,7 +318,8 @@ class Requests:
 def _body(params: dict[str, Any]) -> dict[str, Any]:
     """The body of a row, into which the SDK merges nothing: it is not asked to send one."""
     body = {name: value for name, value in params.items() if not name.startswith("extra_")}
-    return body | params.get("extra_body", {})
+    body |= params.get("extra_body", {})
+    return body
 
 
 def _json(value: Any) -> bytes:

@@ -214,13 +214,8 @@ CELL_OPTIONS = (
     Option("confirm", "", "", "ask before each call", read_switch),
     Option("tool-timeout", "", "SECONDS", "how long a call may take", _seconds),
     Option("max-turns", "", "N", "how often tools may be run for this reply", read_number),
-    Option(
-        "tool-choice", "", "NAME", "auto, any, none, or the tool that must be called", read_text
-    ),
-    Option(
-        *("stop-sequences", "", "NAME", 'end the reply at this: a variable, or text in "quotes"'),
-        _sequences,
-    ),
+    Option("tool-choice", "", "NAME", "auto, any, none, or the tool to call", read_text),
+    Option("stop-sequences", "", "NAME", 'end at this: a variable, or "text"', _sequences),
     Option("json", "", "NAME", "the answer's form: a pydantic model or a schema", _variable_of),
     Option("extra", "", "NAME", "a dict of other fields of the request; none: no more", _extra),
     Option("betas", "", "NAMES", "names of betas to switch on; none: no more", _betas),

@@ -62,8 +62,8 @@ def stop_reason(message: Message, outcome: Outcome) -> str:
 
 
 def quoted(short: str) -> str:
-    """A short text in quotes, with line ends and the like as in Python: ``"\\n\\n"``."""
-    return clean(json.dumps(short[:40], ensure_ascii=False))
+    """A short text in quotes, in which line ends and the like are written as in Python."""
+    return f"“{clean(json.dumps(short[:40], ensure_ascii=False)[1:-1])}”"
 
 
 def also_sent(line: str) -> str:

@@ -33,19 +33,19 @@ class Estimate:
         system: The system prompt that would be sent.
         input_tokens: The whole prompt, as the API counts it: close to what is billed.
         max_tokens: The most tokens that may come back.
-        also_sent: What is sent beside prompt, system prompt and tools, for people: a line each.
         low: USD if hardly anything comes back, and all that is marked is read from the cache; None
             where the price is not known.
         high: USD if ``max_tokens`` come back, and all that is marked is written to the cache.
+        also_sent: What is sent beside prompt, system prompt and tools, for people: a line each.
     """
 
     model: str
     system: str | System | None
     input_tokens: int
     max_tokens: int
-    also_sent: list[str]
     low: float | None
     high: float | None
+    also_sent: list[str]
 
 
 def estimate(request: Request, input_tokens: int) -> Estimate:
@@ -62,9 +62,9 @@ def estimate(request: Request, input_tokens: int) -> Estimate:
         request.system,
         input_tokens,
         request.max_tokens,
-        request.also_sent,
         cheapest.cost(model),
         replace(dearest, output_tokens=request.max_tokens).cost(model),
+        request.also_sent,
     )
 
 

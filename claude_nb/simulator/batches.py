@@ -190,6 +190,7 @@ class Batches:
         now: datetime,
         speed: float,
         seed: int,
+        *,
         betas: Sequence[str] = (),
     ) -> Batch:
         """Take a batch in.

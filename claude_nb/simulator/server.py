@@ -347,7 +347,7 @@ class _Batches(_Batch):
             return
         state = self.state
         batch = state.batches.create(
-            self.json, self.account, state.date(), state.speed, state.seed, self.betas
+            self.json, self.account, state.date(), state.speed, state.seed, betas=self.betas
         )
         if self.cut.events is not None:  # created, but the answer is lost
             await self.send((), self.cut.end)
