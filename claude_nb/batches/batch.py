@@ -76,7 +76,8 @@ def batch(
             ``max_tokens`` lowered if need be.
         policy: How patient to be with failures; by default ``Policy()``.
         **options: Fields of ``Request`` for all of them: ``model``, ``max_tokens``, ``system``,
-            ``thinking``, ``effort``. A ``CachedSystem`` is kept for an hour.
+            ``thinking``, ``effort``, ``stop_sequences``, ``metadata``, ``extra``, ``betas``. A
+            ``CachedSystem`` is kept for an hour.
 
     Returns:
         The batch, on its way: ``wait()``, then ``results`` and ``to_pandas()``. Rows that cannot

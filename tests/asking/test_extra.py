@@ -78,6 +78,16 @@ def test_fields_and_betas_reach_the_server(api):
     )
 
 
+def test_the_tools_of_a_server_that_extra_names_can_be_offered(api):
+    """As their definition, which holds no function."""
+    toolset = {"type": "mcp_toolset", "mcp_server_name": "docs"}
+
+    reply = ask(extra=MCP, betas=[BETA], tools=[toolset])
+
+    assert body(api)["tools"] == [toolset]
+    assert str(reply.outcome) == "complete"
+
+
 def test_streams_comparisons_and_whole_replies_have_them_too(api):
     """They take what ``ask`` takes."""
     for _ in claude_nb.stream("Why?", extra=TIER, stop_sequences=["END"]):
