@@ -10,7 +10,6 @@ from typing import Any
 
 from claude_nb.errors import InputError
 from claude_nb.redaction import redacted
-from claude_nb.request.extra import without_secrets
 from claude_nb.streaming.continuation import common_prefix
 
 PARTS = ("attachments", "request", "thinking")
@@ -55,7 +54,7 @@ def canonical(params: dict[str, Any], without: Collection[str] = ()) -> dict[str
         params: The arguments of ``messages.create``.
         without: What is left out of it: a fingerprint stands in its place.
     """
-    plain = json.loads(json.dumps(without_secrets(params), default=str))
+    plain = json.loads(json.dumps(params, default=str))
     if "thinking" in without:
         for message in plain.get("messages") or ():
             if isinstance(message, dict) and isinstance(message.get("content"), list):

@@ -11,7 +11,7 @@ import pytest
 import claude_nb
 from claude_nb import Conversation
 from claude_nb.asking import asking
-from claude_nb.errors import InputError, RequestError
+from claude_nb.errors import CredentialsError, InputError, RequestError
 from claude_nb.magics import cell
 from claude_nb.magics.magics import ClaudeMagics
 from claude_nb.recording.recording import Recording
@@ -278,6 +278,26 @@ def test_secrets_stand_nowhere_in_what_is_kept_of_a_reply(api, tmp_path, without
     kept = [(tmp_path / "reply.jsonl").read_text(), repr(reply), repr(reply.request)]
     kept += [repr(reply.events), str(reply._repr_mimebundle_()), str(reply.timeline().__dict__)]
     assert not [text for text in kept if SECRET in text]
+
+
+def test_what_was_never_sent_is_recorded_without_secrets():
+    """There is no key, so that no request was made."""
+    with pytest.raises(CredentialsError) as raised:
+        ask(extra=MCP)
+
+    request = Recording.of(raised.value.reply).request
+    assert request["extra_body"]["mcp_servers"][0]["authorization_token"] == "…"
+
+
+def test_a_recording_without_the_request_holds_nothing_of_what_the_user_wrote(api, tmp_path):
+    """Fingerprints stand in its place, by which it is found."""
+    fields = {"stop_sequences": ["my own end"], "metadata": {"user_id": "my own id"}}
+    extra = {"context_management": {"edits": [{"type": "clear", "note": "my own note"}]}}
+    reply = ask(extra=extra, betas=["context-management-2025-06-27"], **fields)
+
+    Recording.of(reply, without=["request"]).save(tmp_path / "reply.jsonl")
+
+    assert "my own" not in (tmp_path / "reply.jsonl").read_text()
 
 
 def test_a_dry_run_shows_what_would_be_sent(api, capsys):
