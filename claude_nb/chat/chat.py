@@ -114,7 +114,9 @@ class Chat(PageWidget):
             options["tools"] = Tools.of(options["tools"])
         self._options = options
         asked_with = {"model": model, "effort": effort or None, "system": system, **options}
-        model = Question.of("hello", history=History(), **asked_with).request.model  # it may have tools
+        model = Question.of(
+            "hello", history=History(), **asked_with
+        ).request.model  # it may have tools
         place, by_name = current_place(), not isinstance(conversation, Conversation)
         if not isinstance(conversation, Conversation):
             name = conversation or unnamed(place, Conversation.names())

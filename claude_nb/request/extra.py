@@ -12,14 +12,11 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from claude_nb.characters import wellformed
 from claude_nb.errors import InputError, nearest
-from claude_nb.redaction import redact
-from claude_nb.request.attachments.limits import check_block
+from claude_nb.redaction import REDACTED, redact, remember
 
 BETA_HEADER = "anthropic-beta"
-
-HIDDEN = "…"
-"""What stands in the place of a secret."""
 
 FREE = ("diagnostics", "context_management")
 """Fields that add nothing to the price of the tokens that are counted: the cache's diagnosis, and
@@ -56,6 +53,10 @@ _SECRET = re.compile(
 )
 """How the names of fields end, in small letters and without ``-`` and ``_``, that hold secrets."""
 
+_LEAST = 8
+"""Characters of a secret from which on it is redacted wherever it stands. A shorter one, and one that
+is a word such as ``required``, stands in other texts too: it is hidden in its own field only."""
+
 _BETA = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _CHOICES = ("auto", "any", "tool", "none")
 FORCING = ("any", "tool")
@@ -63,7 +64,7 @@ FORCING = ("any", "tool")
 
 
 def checked_extra(extra: dict[str, Any], *, in_cell: bool) -> dict[str, Any]:
-    """The fields to merge into the body, in a copy.
+    """The fields to merge into the body, in a copy; secrets in it are redacted from now on.
 
     Args:
         extra: What the user passed.
@@ -83,6 +84,10 @@ def checked_extra(extra: dict[str, Any], *, in_cell: bool) -> dict[str, Any]:
             raise InputError(f"extra cannot hold {name}, which has an option.", f"Use {named}.")
         if name in _SET_HERE:
             raise InputError(f"extra cannot hold {name}.", _SET_HERE[name])
+    for secret in _secrets(made):
+        for part in (secret, *secret.split()):  # the token after "Bearer" too
+            if len(part) >= _LEAST and not part.isalpha():
+                remember(part)
     return made
 
 
@@ -114,8 +119,7 @@ def checked_stop_sequences(sequences: Sequence[Any]) -> tuple[str, ...]:
                 f"The stop sequence {sequence!r:.60} is blank.",
                 "The API takes only texts with a visible character in them.",
             )
-        check_block({"type": "text", "text": sequence}, "A stop sequence")
-    return tuple(sequences)
+    return tuple(map(wellformed, sequences))
 
 
 def checked_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
@@ -128,9 +132,7 @@ def checked_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
     if other or not isinstance(metadata.get("user_id"), str | None):
         what = f"not {other[0]!r:.60}" if other else f"a text, not {metadata['user_id']!r:.60}"
         raise InputError(f"metadata takes user_id, {what}.", 'For example: {"user_id": "a1b2c3"}')
-    if metadata.get("user_id"):
-        check_block({"type": "text", "text": metadata["user_id"]}, "The user_id")
-    return dict(metadata)
+    return {name: value and wellformed(value) for name, value in metadata.items()}
 
 
 def checked_tool_choice(choice: str | dict[str, Any]) -> dict[str, Any]:
@@ -206,26 +208,26 @@ def without_secrets(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def shown(extra: Any) -> Any:
-    """``extra`` with ``HIDDEN`` in the place of its secrets."""
+    """``extra`` without its secrets."""
     return _shown(extra, secret=False)
 
 
-def secrets(value: Any, *, secret: bool = False) -> Iterator[str]:
+def _secrets(value: Any, *, secret: bool = False) -> Iterator[str]:
     """The texts in ``extra`` that stand in fields for secrets."""
     if isinstance(value, str) and secret:
         yield value
-    elif isinstance(value, (list, tuple)):
+    elif isinstance(value, list):
         for item in value:
-            yield from secrets(item, secret=secret)
+            yield from _secrets(item, secret=secret)
     elif isinstance(value, dict):
         for name, item in value.items():
-            yield from secrets(item, secret=secret or _is_secret(name))
+            yield from _secrets(item, secret=secret or _is_secret(name))
 
 
 def _shown(value: Any, *, secret: bool) -> Any:
     if isinstance(value, str):
-        return HIDDEN if secret else redact(value)
-    if isinstance(value, (list, tuple)):
+        return REDACTED if secret else redact(value)
+    if isinstance(value, list):
         return [_shown(item, secret=secret) for item in value]
     if isinstance(value, dict):
         return {n: _shown(item, secret=secret or _is_secret(n)) for n, item in value.items()}
@@ -253,15 +255,13 @@ def _as_json(value: Any, where: str) -> Any:
             raise InputError(f"{where} is {value}, which JSON does not have.")
         return value
     if isinstance(value, str):
-        check_block({"type": "text", "text": value}, where)
-        return value
+        return wellformed(value)
     if isinstance(value, (list, tuple)):
         return [_as_json(item, f"{where}[{number}]") for number, item in enumerate(value)]
     if isinstance(value, dict):
         for name in value:
             if not isinstance(name, str):
                 raise InputError(f"{where} has the key {name!r:.60}; in JSON, keys are texts.")
-            check_block({"type": "text", "text": name}, f"A key of {where}")
         named = ((name, f"{where}[{json.dumps(name[:60])}]") for name in value)
-        return {name: _as_json(value[name], path) for name, path in named}
+        return {wellformed(name): _as_json(value[name], path) for name, path in named}
     raise InputError(f"{where} is of type {type(value).__name__}, which JSON does not have.")

@@ -19,7 +19,7 @@ from claude_nb.reply import Reply
 from claude_nb.request.request import Request
 from claude_nb.session.budget import Budget
 from claude_nb.session.session import Session
-from claude_nb.simulator import Simulator, Stream
+from claude_nb.simulator import Error, Simulator, Stream
 from tests.played import end, said, start, text, tool_use
 
 SECRET = "mcp-secret-of-mine"
@@ -282,11 +282,26 @@ def test_secrets_stand_nowhere_in_what_is_kept_of_a_reply(api, tmp_path, without
     assert not [text for text in kept if SECRET in text]
 
 
+def test_a_server_that_quotes_a_secret_does_not_make_it_seen(api):
+    """In an error, and in a reply whose deltas cut it."""
+    api.enqueue(Error(400, "invalid_request_error", f"The token {SECRET} is wrong."))
+    bearer = {"mcp_servers": [{"headers": {"Authorization": f"Bearer {SECRET}"}}]}
+    with pytest.raises(RequestError) as raised:
+        ask(extra=bearer, betas=[BETA])
+    api.enqueue(Stream(said("It is ", SECRET[:5], SECRET[5:], ".")))
+    reply = ask(extra=MCP, betas=[BETA])
+
+    assert SECRET not in str(raised.value)
+    assert "[redacted]" in str(raised.value)
+    assert SECRET not in str(reply._repr_mimebundle_())
+    assert "It is [redacted]." in reply._repr_mimebundle_()[0]["text/plain"]
+
+
 def test_what_was_never_sent_is_recorded_without_secrets():
     """As a reply that was stopped before its request was made."""
     request = Recording.of(Reply(Request("Why?", extra=MCP))).request
 
-    assert request["extra_body"]["mcp_servers"][0]["authorization_token"] == "…"
+    assert request["extra_body"]["mcp_servers"][0]["authorization_token"] == "[redacted]"
 
 
 def test_a_recording_without_the_request_holds_nothing_of_what_the_user_wrote(api, tmp_path):
@@ -311,7 +326,7 @@ def test_a_dry_run_shows_what_would_be_sent(api, capsys):
     shown = capsys.readouterr().out
     assert '--stop-sequences: ["END"]' in shown
     assert '--metadata: {"user_id": "a1"}' in shown
-    assert '"authorization_token": "…"' in shown
+    assert '"authorization_token": "[redacted]"' in shown
     assert SECRET not in shown
     assert f'--betas: ["{BETA}"]' in shown
 

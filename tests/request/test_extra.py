@@ -7,6 +7,7 @@ import math
 import pytest
 
 from claude_nb.errors import InputError
+from claude_nb.redaction import redact
 from claude_nb.request.extra import without_secrets
 from claude_nb.request.request import Request
 
@@ -27,6 +28,14 @@ def refusal(**fields: object):
     with pytest.raises(InputError) as raised:
         Request("Hello", **fields)  # type: ignore[arg-type]
     return str(raised.value)
+
+
+def test_half_a_character_becomes_a_replacement_character():
+    """As in prompts: it has no form in UTF-8."""
+    given = Request("Hi", extra={"\ud83d": "\ud83d"}, stop_sequences=["a\ud83d"]).params()
+
+    assert given["extra_body"] == {"\ufffd": "\ufffd"}
+    assert given["stop_sequences"] == ["a\ufffd"]
 
 
 def test_each_has_its_place_in_what_is_sent():
@@ -97,7 +106,6 @@ def test_options_are_named_as_in_cells_there():
         ({"a": b"x"}, 'extra["a"] is of type bytes, which JSON does not have.'),
         ({1: 2}, "extra has the key 1; in JSON, keys are texts."),
         ({"a": {None: 2}}, 'extra["a"] has the key None; in JSON, keys are texts.'),
-        ({"a": "\ud83d"}, 'extra["a"] holds half a character (a lone surrogate).'),
         (CIRCLE, "extra is nested too deeply, or holds itself."),
     ],
 )
@@ -115,7 +123,6 @@ def test_what_json_does_not_have_is_refused(extra, said):
         ({"betas": [1]}, "1 cannot be the name of a beta."),
         ({"stop_sequences": ["END", " \n"]}, "The stop sequence ' \\n' is blank."),
         ({"stop_sequences": [1]}, "A stop sequence is a text, not 1."),
-        ({"stop_sequences": ["\ud83d"]}, "A stop sequence holds half a character"),
         ({"metadata": {"user": "x"}}, "metadata takes user_id, not 'user'."),
         ({"metadata": {"user_id": 7}}, "metadata takes user_id, a text, not 7."),
     ],
@@ -189,14 +196,22 @@ def test_secrets_are_hidden_by_the_names_of_their_fields():
     assert without_secrets(params) == {
         "max_tokens": 5,
         "extra_body": {
-            "mcp_servers": [{**SERVER, "authorization_token": "…"}],
-            "headers": {"X-Api-Key": "…", "Authorization": ["…"]},
-            "credentials": {"user": "…", "password": "…"},
-            "accessToken": "…",
+            "mcp_servers": [{**SERVER, "authorization_token": "[redacted]"}],
+            "headers": {"X-Api-Key": "[redacted]", "Authorization": ["[redacted]"]},
+            "credentials": {"user": "[redacted]", "password": "[redacted]"},
+            "accessToken": "[redacted]",
             "budget_tokens": 1000,
             "tokens": "many",
-            "clientSecret": "…",
+            "clientSecret": "[redacted]",
         },
     }
     assert SERVER["authorization_token"] == "a-token-of-mine"
     assert "a-token" not in repr(Request("Hello", extra={"mcp_servers": [SERVER]}))
+
+
+def test_secrets_are_redacted_everywhere_and_words_are_not():
+    """A value of eight characters or more that is no word; the scheme before it is none either."""
+    Request("Hello", extra={"headers": {"authorization": "Bearer abc-123-xyz", "auth": "required"}})
+
+    assert redact("Bearer abc-123-xyz is required") == "[redacted] is required"
+    assert redact("abc-123-xyz") == "[redacted]"
