@@ -54,8 +54,8 @@ _SECRET = re.compile(
 """How the names of fields end, in small letters and without ``-`` and ``_``, that hold secrets."""
 
 _LEAST = 8
-"""Characters of a secret from which on it is redacted wherever it stands. A shorter one, and one that
-is a word such as ``required``, stands in other texts too: it is hidden in its own field only."""
+"""Characters of a secret from which on it is redacted wherever it stands. A shorter one, or a word
+such as ``required``, stands in other texts too: it is hidden in its own field only."""
 
 _BETA = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _CHOICES = ("auto", "any", "tool", "none")
