@@ -35,8 +35,8 @@ class CacheKey:
         model: The model that was asked.
         tools: A digest of its tools.
         system: The system prompt.
-        settings: Thinking and effort: a change of them loses the cached messages, though not the
-            system prompt.
+        settings: Thinking, effort and the choice of a tool: a change of them loses the cached
+            messages, though not the system prompt.
         blocks: A digest of each content block of its messages, in order.
         message: The number of the message, from 1, that each block belongs to.
         marks: The breakpoints in the messages: how many blocks stand before each.
@@ -89,6 +89,7 @@ class CacheKey:
             settings={
                 "thinking": {k: v for k, v in thinking.items() if k != "display"},
                 "effort": output.get("effort"),
+                "tool_choice": params.get("tool_choice"),
             },
             blocks=tuple(_digest(system.without_mark(block)) for _, block in blocks),
             message=tuple(number for number, _ in blocks),

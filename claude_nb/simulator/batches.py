@@ -15,7 +15,7 @@ import json
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -59,6 +59,7 @@ class Batch:
         duration: How long it takes by itself.
         speed: Factor on its pace.
         resolved: Puts the files of a message request in the place of their ids, or raises.
+        betas: The betas that it was sent with.
         canceled: When it was asked to stop, if it was.
     """
 
@@ -69,6 +70,7 @@ class Batch:
     duration: timedelta
     speed: float
     resolved: Callable[[Any], Any]
+    betas: Sequence[str] = ()
     canceled: datetime | None = None
     _lines: dict[int, bytes] = field(default_factory=dict)
 
@@ -112,7 +114,7 @@ class Batch:
         if params.get("max_tokens") == 0:
             return invalid("max_tokens: must be at least 1 in a batch")
         try:
-            return validation.problem(self.resolved(params), batched=True)
+            return validation.problem(self.resolved(params), self.betas, batched=True)
         except RefusalError as refusal:
             return refusal.error
 
@@ -195,6 +197,7 @@ class Batches:
         seed: int,
         *,
         resolved: Callable[[Any], Any] = lambda request: request,
+        betas: Sequence[str] = (),
     ) -> Batch:
         """Take a batch in.
 
@@ -205,6 +208,7 @@ class Batches:
             speed: Factor on the pace.
             seed: Where ids begin.
             resolved: Puts the files of a message request in the place of their ids.
+            betas: The betas that it was sent with.
 
         Raises:
             RefusalError: It cannot be created.
@@ -223,9 +227,8 @@ class Batches:
         self._taken += 1
         mark = random.Random(f"{seed} {account} {self._taken}").randbytes(8)  # noqa: S311
         duration = timedelta(seconds=(_BASE + _EACH * len(requests)) / speed)
-        batch = Batch(
-            f"msgbatch_sim_{mark.hex()}", account, requests, now, duration, speed, resolved
-        )
+        identifier = f"msgbatch_sim_{mark.hex()}"
+        batch = Batch(identifier, account, requests, now, duration, speed, resolved, betas)
         self._all[batch.id] = batch
         return batch
 

@@ -147,6 +147,11 @@ class _Handler(RequestHandler):
         if self.too_large:
             self.fail(Error(413, "request_too_large", "Request exceeds the maximum size"))
 
+    @property
+    def betas(self) -> list[str]:
+        """The betas that the request names."""
+        return validation.betas(self.request.headers.get("anthropic-beta"))
+
     def start(self, status: int, headers: dict[str, str]) -> None:
         """Set status and headers of the answer."""
         self.set_status(status)
@@ -276,7 +281,7 @@ class _Messages(_Handler):
         if await self.replaced("messages", _EVENT_STREAM):
             return
         request: dict[str, Any] = self.resolved(self.json)
-        if (error := validation.problem(request)) is not None:
+        if (error := validation.problem(request, self.betas)) is not None:
             raise RefusalError(error)
         state, now = self.state, self.state.now()
         fingerprint = json.dumps(request, sort_keys=True)
@@ -313,7 +318,7 @@ class _Messages(_Handler):
 class _CountTokens(_Handler):
     def post(self) -> None:
         request = self.resolved(self.json)
-        if (error := validation.problem(request, counting=True)) is not None:
+        if (error := validation.problem(request, self.betas, counting=True)) is not None:
             raise RefusalError(error)
         self.finish({"input_tokens": tokens.of_request(request)})
 
@@ -362,6 +367,7 @@ class _Batches(_Batch):
             state.speed,
             state.seed,
             resolved=lambda request: state.files.resolved(request, account, state.date()),
+            betas=self.betas,
         )
         if self.cut.events is not None:  # created, but the answer is lost
             await self.send((), self.cut.end)
