@@ -22,7 +22,8 @@ VIEWS = ("auto", "live", "updating", "terminal")
 """How a reply can be shown: see ``asking.ask``."""
 
 REQUEST_OPTIONS = (
-    *("model", "max_tokens", "system", "thinking", "effort", "hide_thinking", "hide_tools"),
+    *("model", "max_tokens", "system", "thinking", "effort", "instruct", "cite"),
+    *("hide_thinking", "hide_tools"),
 )
 """The fields of ``Request`` that whoever asks may set."""
 
@@ -116,6 +117,7 @@ class Question:
             attached=values,
             included=included,
             in_cell=in_cell,
+            cite=bool(options.get("cite")),
         )
         notes = (*options.pop("notes", ()), *filled.notes)
         history = arguments.get("history")
@@ -175,6 +177,7 @@ _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "system": ((str, System, _NONE), "a text, a CachedSystem or None"),
     "thinking": ((str, int, _NONE), '"on", "off", a whole number of tokens or None'),
     "effort": ((str, _NONE), "a text or None"),
+    "instruct": ((str, _NONE), "a text or None"),
     "history": ((History, _NONE), "a Conversation or None"),
     "policy": ((Policy, _NONE), "a claude_nb.Policy or None"),
     "max_cost": ((int, float, _NONE), "a sum in USD or None"),

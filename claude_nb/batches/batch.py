@@ -72,7 +72,8 @@ def batch(
             ``max_tokens`` lowered if need be.
         policy: How patient to be with failures; by default ``Policy()``.
         **options: Fields of ``Request`` for all of them: ``model``, ``max_tokens``, ``system``,
-            ``thinking``, ``effort``. A ``CachedSystem`` is kept for an hour.
+            ``thinking``, ``effort``, ``cite`` (of files that are put in; the citations are in
+            ``Result.message``). A ``CachedSystem`` is kept for an hour.
 
     Returns:
         The batch, on its way: ``wait()``, then ``results`` and ``to_pandas()``. Rows that cannot
@@ -83,7 +84,7 @@ def batch(
         ClaudeError: The service did not take the batch, or did not answer. Without an answer the
             batch may have been taken; the error says how to look.
     """
-    check_names(options, batch, left_out=("hide_tools",))
+    check_names(options, batch, left_out=("hide_tools", "instruct"))
     check_types(template=template, max_cost=max_cost)
     made = Batch(_service(output, client, policy, options), max_cost, show=show)
     made._state.requests.fill(prompts, template)  # noqa: SLF001
@@ -210,7 +211,7 @@ class Batch:
             InputError: There is no such batch in the notebook.
             ClaudeError: The service does not know it, or did not answer.
         """
-        check_names(options, cls.resume, left_out=("hide_tools",))
+        check_names(options, cls.resume, left_out=("hide_tools", "instruct"))
         check_types(template=template)
         ids, saved = resume.find(ids)
         given = {*options, *(() if output is None else ("output",))}

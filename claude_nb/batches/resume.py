@@ -34,6 +34,8 @@ def options_record(requests: Requests) -> dict[str, Any]:
     digested = {name: value for name, value in common.items() if name not in _ELSEWHERE}
     if form := common.get("output_config", {}).get("format"):
         digested["output"] = form
+    if request.cite:
+        digested["cite"] = True
     digests = {name: digest(json.dumps(value).encode()) for name, value in digested.items()}
     options = {name: getattr(request, name) for name in SAVED_OPTIONS}
     return {**options, "model": redact(request.model), "digests": digests}

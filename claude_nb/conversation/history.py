@@ -22,6 +22,7 @@ from uuid import uuid4
 
 from claude_nb.errors import InputError
 from claude_nb.redaction import redact
+from claude_nb.request import documents
 from claude_nb.request.place import Place
 from claude_nb.request.request import Request, TurnId
 from claude_nb.request.system import System
@@ -37,6 +38,10 @@ MAX_NAME = 60
 
 THINKING_LEFT_OUT = "earlier thinking left out: signed for another prompt, tools or server"
 """The note on a turn before which signed thinking stands that is not sent."""
+
+INSTRUCTED = "instruction added from here on"
+REPLACED = "system prompt replaced"
+"""The notes on a turn with another instruction, or with another system prompt."""
 
 Bound = tuple[tuple[str | None, ...], tuple[dict[str, Any], ...]]
 
@@ -59,6 +64,8 @@ class Exchange:
         steps: The turns between question and answer: calls of tools and their results.
         tools: The definitions of the tools that it was asked with.
         uses_tools: Whether they could be called in its answer.
+        instruct: The instruction that holds from this question on; empty for none.
+        cite: Whether its answer could cite the documents in it and before it.
     """
 
     id: str
@@ -74,6 +81,8 @@ class Exchange:
     steps: tuple[dict[str, Any], ...] = ()
     tools: tuple[dict[str, Any], ...] = ()
     uses_tools: bool = True
+    instruct: str = ""
+    cite: bool = False
 
     @property
     def turns(self) -> list[dict[str, Any]]:
@@ -179,7 +188,10 @@ class History:
     def messages(self) -> list[dict[str, Any]]:
         """The current branch as the messages that the API takes, each turn as it came."""
         head = self.head
-        return _messages(head.branch, _bound(head.system, head.tools), head.origin) if head else []
+        if head is None:
+            return []
+        messages = _messages(head.branch, _bound(head.system, head.tools), head.origin)
+        return documents.citable(messages) if any(e.cite for e in head.branch) else messages
 
     @contextmanager
     def asking(self, *, in_cell: bool = False) -> Iterator[None]:
@@ -249,6 +261,9 @@ class History:
         came = [turn for exchange in earlier for turn in exchange.turns]
         if turns.holds_thinking(came) and not turns.holds_thinking(sent):
             notes.append(THINKING_LEFT_OUT)
+        if parent is not None and request.system is not None:
+            notes += [REPLACED] * (_bound(request.system, ()) != _bound(begun, ()))
+        notes += [INSTRUCTED] * (request.instruct is not None)
         if left:
             notes.append(f"left behind: {', '.join(map(label, left))}")
         asked = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -259,6 +274,8 @@ class History:
             tools=tools,
             uses_tools=uses_tools,
             before=tuple(sent),
+            # Without citations where they were on, nothing of the messages would be in the cache.
+            cite=request.cite or (request.output is None and any(e.cite for e in earlier)),
             notes=(*notes, *request.notes),
             turn=turn,
         )
@@ -335,6 +352,8 @@ class History:
             steps=tuple(steps),
             tools=request.tools or (),
             uses_tools=request.uses_tools,
+            instruct=request.instruct or "",
+            cite=request.cite,
         )
         with self.lock:
             self.exchanges.append(exchange)
@@ -447,6 +466,11 @@ def first_words(text: str, width: int) -> str:
     return line if len(line) <= width else line[: width - 1] + "…"
 
 
+def instruction_note(text: str) -> str:
+    """An instruction in a few words."""
+    return f"instruction from here on: “{first_words(text, 60)}”"
+
+
 def _messages(branch: Sequence[Exchange], bound: Bound, origin: str | None) -> list[dict[str, Any]]:
     """A branch as the messages before a turn with that system prompt and those tools."""
     # Thinking is valid as long as nothing before it has changed: back to the last change of the
@@ -459,6 +483,8 @@ def _messages(branch: Sequence[Exchange], bound: Bound, origin: str | None) -> l
         content = exchange.content
         user = content if isinstance(content, str) else list(content)
         messages.append({"role": "user", "content": user})
+        if exchange.instruct:
+            messages.append({"role": "system", "content": exchange.instruct})
         if exchange.origin != origin:
             messages += map(turns.plain, exchange.steps)
             answer = turns.text_only(exchange.answer)

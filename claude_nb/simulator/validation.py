@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from claude_nb.cost.models import ModelFacts, facts
-from claude_nb.simulator import catalogue, schemarules, signatures, toolrules
+from claude_nb.simulator import catalogue, documents, schemarules, signatures, toolrules
 from claude_nb.simulator.cache import TTLS, automatic_place, breakpoints, cites, files, markable
 from claude_nb.simulator.refusals import invalid, mistyped, not_found, required
 from claude_nb.simulator.replies import Error
@@ -72,6 +72,7 @@ def _complaints(
     yield from schemarules.about_constraints(request)
     yield from _about_messages(request)
     yield from _about_system_messages(request)
+    yield from documents.complaints(request)
     yield from toolrules.about_calls(request)
     yield from _about_prefill(request, known)
     yield from _about_caching(request)
