@@ -1,6 +1,7 @@
 """Instructions in the middle of a conversation: kept beside the system prompt, from there on."""
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 import claude_nb
 from claude_nb import CachedSystem, Chat, Conversation, Policy
@@ -8,6 +9,8 @@ from claude_nb.conversation.history import INSTRUCTED, REPLACED, THINKING_LEFT_O
 from claude_nb.conversation.outline import tree
 from claude_nb.cost.models import facts, known_models
 from claude_nb.errors import InputError, RequestError
+from claude_nb.magics.magics import ClaudeMagics
+from claude_nb.render.saved_output import metadata
 from claude_nb.simulator import Error, Stream
 from tests.played import said, start, text
 
@@ -143,6 +146,23 @@ def test_it_is_exported_restored_and_shown_in_the_history(api, tmp_path):
     assert f'--instruct \\"{BRIEF}\\"' in (tmp_path / "talk.ipynb").read_text()
     assert f"**Instruction from here on**\n\n{BRIEF}" in talk.to_markdown()
     assert f"[instruction from here on: “{BRIEF}”]" in tree(talk)
+
+
+def test_a_cell_gives_it_and_its_record_keeps_it(api, capsys):
+    """The note above the reply says so; errors name the options of the cell."""
+    shell = InteractiveShell()
+    shell.register_magics(ClaudeMagics(shell))
+
+    shell.run_cell_magic("claude", f'-c instructing --instruct "{BRIEF}" -o reply', "Hello?")
+    with pytest.raises(InputError, match="--system"):
+        shell.run_cell_magic("claude", f'-m claude-sonnet-5 --once --instruct "{BRIEF}"', "Hello?")
+    with pytest.raises(InputError, match="Leave out --json or --cite"):
+        shell.run_cell_magic("claude", "--once --cite --json int", "Hello?")
+
+    reply = shell.user_ns["reply"]
+    assert INSTRUCTED in reply.notes
+    assert metadata(reply, reply.request)["claude_nb"]["turn"]["instruct"] == BRIEF
+    assert INSTRUCTED in capsys.readouterr().out
 
 
 def test_a_chat_gives_it_with_the_next_question_once(api):
