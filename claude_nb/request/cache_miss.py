@@ -70,8 +70,7 @@ class CacheKey:
         """
         if not isinstance(request.system, System):
             return None
-        # Whether documents can be cited is compared as a setting, not as another content.
-        params = replace(request, cite=False).params()
+        params = request.params()
         blocks = [
             (number, block)
             for number, message in enumerate(params["messages"], 1)

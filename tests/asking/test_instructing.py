@@ -90,9 +90,16 @@ def test_it_is_sent_when_an_answer_is_continued_and_when_tools_are_called(api):
 
     api.enqueue(Stream([start(), *text("Half of")[:-1]], end="reset"), Stream(said("the rest.")))
     claude_nb.ask("Drop.", instruct=BRIEF, policy=Policy(tries=3), **QUIET)
+    refused = Error(400, "invalid_request_error", "No prefill.")
+    half = Stream([start(), *text("Half of")[:-1]], end="reset")
+    api.enqueue(half, refused, Stream(said("the rest.")))
+    claude_nb.ask("Drop.", instruct=BRIEF, policy=Policy(tries=3), **QUIET)
+    quoted = api.requests[-1]
     claude_nb.ask("Weather?", tools=[weather], instruct=BRIEF, **QUIET)
 
-    assert all(roles(found)[:2] == ["user", BRIEF] for found in api.requests)
+    others = [found for found in api.requests if found is not quoted]
+    assert all(roles(found)[:2] == ["user", BRIEF] for found in others)
+    assert roles(quoted) == ["user", "user", BRIEF]
     assert roles(api.requests[-1]) == ["user", BRIEF, "assistant", "user"]
 
 
