@@ -197,17 +197,17 @@ class Request:
         if model is None or model.system_messages is not False:
             return
         takers = [name for name in known_models() if getattr(facts(name), "system_messages", None)]
-        ask = f"Ask one of these: {', '.join(takers)}"
+        ask = f"ask one of these: {', '.join(takers)}"
         if self.instruct is not None:
             raise InputError(
                 f"{model.id} takes no instructions in the middle of a conversation.",
-                f"Replace the system prompt with {self.option('system')}. {ask}.",
+                f"Replace the system prompt with {self.option('system')}, or {ask}.",
             )
         if earlier:
             raise InputError(
                 f"{model.id} takes no instructions in the middle of a conversation, and this one"
                 " has some.",
-                f"{ask}; or begin anew: {'--new' if self.in_cell else 'new=True'}.",
+                f"Begin anew with {'--new' if self.in_cell else 'new=True'}, or {ask}.",
             )
 
     def _thinking(self) -> dict[str, Any] | None:
