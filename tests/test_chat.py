@@ -117,6 +117,30 @@ def test_options_are_sent(api, page):
     assert body["output_config"] == {"effort": "high"}
 
 
+def test_other_fields_hold_for_all_of_a_chat(api, page):
+    """As the chat was made; a tool is chosen among those of its conversation."""
+
+    def words(text: str) -> int:
+        """Count the words of a text."""
+        return len(text.split())
+
+    talk = Conversation("tooled", tools=[words])
+    fields = {"extra": {"service_tier": "auto"}, "stop_sequences": ["END"]}
+    options = {"betas": ["skills-2025-10-02"], "tool_choice": "words", **fields}
+    chat = Chat(talk, model="claude-haiku-5-5", **options)
+    api.enqueue(Stream(said("One.")), Stream(said("Two.")))
+
+    for prompt in ("First", "Second"):
+        chat.ask(prompt)
+        sent = api.requests[-1]
+        assert sent.body["service_tier"] == "auto"
+        assert sent.body["stop_sequences"] == ["END"]
+        assert sent.body["tool_choice"] == {"type": "tool", "name": "words"}
+        assert sent.headers["anthropic-beta"] == "skills-2025-10-02"
+    with pytest.raises(InputError, match="extra cannot hold model"):
+        Chat(extra={"model": "x"})
+
+
 @pytest.mark.parametrize("op", ["send", "retry", "edit"])
 def test_a_question_is_asked_with_what_it_names(api, page, chat, op):
     """The model and effort of its own message: the change of the state may come after it."""

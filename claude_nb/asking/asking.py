@@ -52,7 +52,8 @@ def stream(prompt: str, **options: Any) -> Stream:
         **options: As for ``ask``, but those for showing it: ``attach``, ``tools`` (which run on a
             thread of their own), ``output``, ``history``, ``new``, ``client``, ``policy``,
             ``max_cost``, ``model``, ``max_tokens``, ``system``, ``thinking``, ``effort``,
-            ``instruct`` and ``cite``.
+            ``instruct``, ``cite``, ``stop_sequences``, ``tool_choice``, ``metadata``, ``extra`` and
+            ``betas``.
 
     Returns:
         The stream: already on its way.
@@ -107,7 +108,13 @@ def ask(
         max_cost: The most that it may cost, in USD: its input is counted before it is sent, and
             ``max_tokens`` lowered if need be. What broke off is then not asked for again.
         **options: ``model``, ``max_tokens``, ``system``, ``thinking``, ``effort``, ``instruct``,
-            ``cite``, ``hide_thinking`` and ``hide_tools``, as the options of ``%%claude``.
+            ``cite``, ``hide_thinking`` and ``hide_tools``, as the options of ``%%claude``;
+            ``stop_sequences``, texts at which the reply ends; ``tool_choice``, ``"auto"``,
+            ``"any"``, ``"none"``, the name of a tool that must be called first, or the API's dict;
+            ``metadata``, ``{"user_id": …}``; ``extra``, a dict that is merged into the body of the
+            request: fields that have no option here; and ``betas``, names of betas to switch on.
+            In a conversation ``extra`` and ``betas`` hold until others are given; ``{}`` and
+            ``[]`` clear them.
 
     Returns:
         The complete reply; one that was truncated or refused says so in ``outcome``.

@@ -179,6 +179,7 @@ class Requests:
     Attributes:
         request: The same, with the ``max_tokens`` of what is submitted from now on.
         common: The arguments of ``messages.create`` that it stands for, without the messages.
+        headers: The headers with which a batch is sent, which are no part of its rows.
         count: How many rows there are, as far as that is known.
         labels: What each row is called.
         index: The index of the table that was passed, or None.
@@ -202,7 +203,8 @@ class Requests:
         self.request = request
         self.common = request.params()
         del self.common["messages"]
-        empty = {"custom_id": "", "params": self._params("")}
+        self.headers: dict[str, str] = self.common.get("extra_headers", {})
+        empty = {"custom_id": "", "params": _body(self._params(""))}
         self._overhead = len(_json(empty)) - len(b'""') + len(b",")
 
     def fill(self, prompts: Any, template: str | None) -> None:
@@ -306,12 +308,19 @@ class Requests:
         """
         piece = bytearray(_OPENING)
         for sent, row in enumerate(rows, start=1):
-            piece += _json({"custom_id": self.custom_id(row), "params": self.params(row)})
+            piece += _json({"custom_id": self.custom_id(row), "params": _body(self.params(row))})
             piece += b"," if sent < len(rows) else _CLOSING
             if len(piece) > _PIECE or sent == len(rows):
                 yield bytes(piece)
                 piece.clear()
                 progress(sent, len(rows))
+
+
+def _body(params: dict[str, Any]) -> dict[str, Any]:
+    """The body of a row, into which the SDK merges nothing: it is not asked to send one."""
+    body = {name: value for name, value in params.items() if not name.startswith("extra_")}
+    body |= params.get("extra_body", {})
+    return body
 
 
 def _json(value: Any) -> bytes:

@@ -14,7 +14,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any, Literal, NoReturn
@@ -23,6 +23,7 @@ from uuid import uuid4
 from claude_nb.errors import InputError
 from claude_nb.redaction import redact
 from claude_nb.request import documents
+from claude_nb.request.extra import checked_betas, checked_extra
 from claude_nb.request.place import Place
 from claude_nb.request.request import Request, TurnId
 from claude_nb.request.system import System
@@ -66,6 +67,8 @@ class Exchange:
         uses_tools: Whether they could be called in its answer.
         instruct: The instruction that holds from this question on; empty for none.
         cite: Whether its answer could cite the documents in it and before it.
+        extra: Other fields of the request that it was asked with, or None.
+        betas: The names of betas that it was asked with, or None.
     """
 
     id: str
@@ -83,6 +86,8 @@ class Exchange:
     uses_tools: bool = True
     instruct: str = ""
     cite: bool = False
+    extra: dict[str, Any] | None = field(default=None, repr=False)
+    betas: Sequence[str] | None = None
 
     @property
     def turns(self) -> list[dict[str, Any]]:
@@ -118,6 +123,8 @@ class History:
         name: What it is called.
         system: The system prompt of a branch for which none is given.
         tools: Functions or ``Tools`` that each of its questions may call, or None.
+        extra: Other fields of each request of a branch for which none are given.
+        betas: Names of betas, likewise.
 
     Attributes:
         exchanges: Every exchange, in the order in which they were answered. It only ever grows.
@@ -130,7 +137,13 @@ class History:
     """
 
     def __init__(
-        self, name: str = NOTEBOOK, *, system: str | System | None = None, tools: Any = None
+        self,
+        name: str = NOTEBOOK,
+        *,
+        system: str | System | None = None,
+        tools: Any = None,
+        extra: dict[str, Any] | None = None,
+        betas: Sequence[str] | None = None,
     ) -> None:
         if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
             raise InputError(
@@ -140,6 +153,8 @@ class History:
         self.name = name
         self.system = system
         self.tools = None if tools is None else Tools.of(tools)
+        self.extra = None if extra is None else checked_extra(extra, in_cell=False)
+        self.betas = None if betas is None else checked_betas(betas)
         self.exchanges: list[Exchange] = []
         self.head: Exchange | None = None
         self.lock = threading.RLock()
@@ -248,6 +263,7 @@ class History:
         begun = parent.system if parent else None if new else self._begun
         systems = (request.system, begun, self.system)
         system = next((given for given in systems if given is not None), "")
+        extra, betas, left_out = self._rest(request, parent, origin)
         tools = request.tools or ()
         uses_tools = bool(tools)
         if not tools and parent is not None:  # what was called before must stay defined
@@ -264,6 +280,8 @@ class History:
         if parent is not None and request.system is not None:
             notes += [REPLACED] * (_bound(request.system, ()) != _bound(begun, ()))
         notes += [INSTRUCTED] * (request.instruct is not None)
+        if left_out:
+            notes.append(f"{left_out} of earlier turns left out: given for another server")
         if left:
             notes.append(f"left behind: {', '.join(map(label, left))}")
         asked = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -273,6 +291,8 @@ class History:
             system=system,
             tools=tools,
             uses_tools=uses_tools,
+            extra=extra,
+            betas=betas,
             before=tuple(sent),
             # Without citations where they were on, nothing of the messages would be in the cache.
             cite=request.cite or (request.output is None and any(e.cite for e in earlier)),
@@ -354,6 +374,8 @@ class History:
             uses_tools=request.uses_tools,
             instruct=request.instruct or "",
             cite=request.cite,
+            extra=request.extra,
+            betas=request.betas,
         )
         with self.lock:
             self.exchanges.append(exchange)
@@ -446,6 +468,24 @@ class History:
             if e.place.cell == place.cell and e.place.execution != place.execution:
                 return e.parent
         return self.head
+
+    def _rest(
+        self, request: Request, parent: Exchange | None, origin: str | None
+    ) -> tuple[dict[str, Any] | None, Sequence[str] | None, str]:
+        """The extra fields and the betas of a request, and which of earlier turns are left out.
+
+        They may hold secrets, which no other server is to get.
+        """
+        found: dict[str, Any] = {}
+        left_out = []
+        for name in ("extra", "betas"):
+            given, earlier = getattr(request, name), getattr(parent, name, None)
+            if given is None and earlier is not None and parent and parent.origin != origin:
+                left_out += [name] if earlier else []
+                given = type(earlier)()
+            values = (given, earlier, getattr(self, name))
+            found[name] = next((value for value in values if value is not None), None)
+        return found["extra"], found["betas"], " and ".join(left_out)
 
     def _left_behind(self, parent: Exchange | None, place: Place) -> list[Exchange]:
         branch = self.branch

@@ -101,6 +101,12 @@ def _of_cell(
     from claude_nb.request.system import System
     from claude_nb.tools.tools import SERVER_TOOLS
 
+    def dicts() -> list[str]:
+        return [name for name, value in shown.items() if isinstance(value, dict)]
+
+    def functions() -> list[str]:
+        return [name for name, value in shown.items() if isfunction(value)]
+
     values: dict[str, Callable[[], Iterable[str]]] = {
         "model": lambda: _models(default_model),
         "thinking": lambda: ("on", "off"),
@@ -110,7 +116,11 @@ def _of_cell(
         "attach": lambda: shown,
         "cells": lambda: ("all",),
         "conversation": _conversations,
-        "tools": lambda: [*filter(lambda n: isfunction(shown[n]), shown), *SERVER_TOOLS, NO_TOOLS],
+        "tools": lambda: [*functions(), *SERVER_TOOLS, NO_TOOLS],
+        "tool-choice": lambda: ["auto", "any", "none", *functions(), *SERVER_TOOLS],
+        "stop-sequences": lambda: [n for n, v in shown.items() if isinstance(v, (str, list))],
+        "extra": lambda: [*dicts(), "none"],
+        "metadata": dicts,
         "json": lambda: [name for name, value in shown.items() if isinstance(value, (type, dict))],
     }
     found = _of_option(CELL_OPTIONS, values, before, word)

@@ -19,6 +19,9 @@ from claude_nb.request.system import System
 NO_TOOLS = "none"
 """What ``--tools`` takes to put the tools of the conversation away."""
 
+_NONE = "none"
+"""What ``--extra`` and ``--betas`` take to clear those of the conversation."""
+
 
 @dataclass(frozen=True, slots=True)
 class Value:
@@ -141,6 +144,32 @@ def _named_text(value: Value, variables: Mapping[str, Any], option: str, *kinds:
     return found
 
 
+def _dict(value: Value, variables: Mapping[str, Any]) -> dict[str, Any]:
+    found = _variable(value.text, variables, "It takes the name of a variable that holds a dict.")
+    if not isinstance(found, dict):
+        raise InputError(f"{value.text} is of type {type(found).__name__}, not a dict.")
+    return found
+
+
+def _extra(value: Value, variables: Mapping[str, Any]) -> dict[str, Any]:
+    return {} if value.text.lower() == _NONE else _dict(value, variables)
+
+
+def _betas(value: Value, variables: Mapping[str, Any]) -> tuple[str, ...]:
+    return () if value.text.lower() == _NONE else read_names(value, variables)
+
+
+def _sequences(value: Value, variables: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The text in quotes, or a variable: a text, or a list of them."""
+    if value.quoted:
+        return (value.text,)
+    hint = 'For the text itself, use quotes: --stop-sequences "END"'
+    found = _variable(value.text, variables, hint)
+    if not isinstance(found, (str, list, tuple)):
+        raise InputError(f"{value.text} is of type {type(found).__name__}, not text.")
+    return (found,) if isinstance(found, str) else tuple(found)
+
+
 def _identifier(value: Value, _variables: Mapping[str, Any]) -> str:
     if not value.text.isidentifier() or keyword.iskeyword(value.text):
         raise InputError(
@@ -203,7 +232,12 @@ CELL_OPTIONS = (
     Option("confirm", "", "", "ask before each call", read_switch),
     Option("tool-timeout", "", "SECONDS", "how long a call may take", _seconds),
     Option("max-turns", "", "N", "how often tools may be run for this reply", read_number),
+    Option("tool-choice", "", "NAME", "auto, any, none, or the tool to call", read_text),
+    Option("stop-sequences", "", "NAME", 'end at this: a variable, or "text"', _sequences),
     Option("json", "", "NAME", "the answer's form: a pydantic model or a schema", _variable_of),
+    Option("extra", "", "NAME", "a dict of other fields of the request; none: no more", _extra),
+    Option("betas", "", "NAMES", "names of betas to switch on; none: no more", _betas),
+    Option("metadata", "", "NAME", 'a dict that is sent along: {"user_id": …}', _dict),
     Option("raw", "", "", "send {{name}} as it is, instead of the variable's value", read_switch),
     Option("conversation", "c", "NAME", "the conversation that it belongs to", read_text),
     Option("new", "", "", "begin the conversation anew", read_switch),

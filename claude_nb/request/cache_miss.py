@@ -35,8 +35,9 @@ class CacheKey:
         model: The model that was asked.
         tools: A digest of its tools.
         system: The system prompt.
-        settings: Thinking and effort: a change of them loses the cached messages, though not the
-            system prompt. And whether documents can be cited: a change of that loses both.
+        settings: Thinking, effort and the choice of a tool: a change of them loses the cached
+            messages, though not the system prompt. And whether documents can be cited: a change of
+            that loses both.
         blocks: A digest of each content block of its messages, in order.
         message: The number of the message, from 1, that each block belongs to.
         marks: The breakpoints in the messages: how many blocks stand before each.
@@ -90,6 +91,7 @@ class CacheKey:
                 "thinking": {k: v for k, v in thinking.items() if k != "display"},
                 "effort": output.get("effort"),
                 "citations": "on" if request.cite and documents.are_in(request.blocks) else "off",
+                "tool_choice": params.get("tool_choice"),
             },
             blocks=tuple(_digest(system.without_mark(block)) for _, block in blocks),
             message=tuple(number for number, _ in blocks),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from claude_nb.characters import wellformed, wellformed_json
 from claude_nb.cost.models import DEFAULT_MODEL, ModelFacts, facts, known_models
 from claude_nb.errors import InputError
-from claude_nb.request import documents
+from claude_nb.request import documents, extra
 from claude_nb.request.attachments.limits import check
 from claude_nb.request.system import CONVERSATION_TTL, System, control, marked, texts
 
@@ -72,6 +73,13 @@ class Request:
             earlier turns call them.
         output: The JSON schema that the answer has to fit, or None for any text.
         container: The id of the server's container in which code of this turn has run, or None.
+        stop_sequences: Texts at which the reply ends.
+        tool_choice: ``auto``, ``any``, ``none``, the name of a tool, or the API's dict; None for
+            the model's choice. A tool is forced in the first request of a reply only, or there
+            would be no answer.
+        metadata: ``{"user_id": …}``, or None.
+        extra: Other fields of the body, by name; None for those of its conversation, if it has any.
+        betas: Names of betas, for a header; None for those of its conversation, if it has any.
         in_cell: Whether a ``%%claude`` cell asks, whose options errors name: see ``option``.
 
     Raises:
@@ -97,6 +105,11 @@ class Request:
     uses_tools: bool = True
     output: dict[str, Any] | None = None
     container: str | None = None
+    stop_sequences: Sequence[str] = ()
+    tool_choice: str | dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = None
+    extra: dict[str, Any] | None = field(default=None, repr=False)  # it may hold secrets
+    betas: Sequence[str] | None = None
     in_cell: bool = False
 
     def __post_init__(self) -> None:
@@ -125,6 +138,7 @@ class Request:
         self._check_instructions()
         thinking = self._thinking()
         self._check_effort(thinking)
+        self._check_rest(thinking)
         for note in self._own_notes(thinking):
             if note not in self.notes:
                 object.__setattr__(self, "notes", (*self.notes, note))
@@ -159,16 +173,55 @@ class Request:
             params["thinking"] = thinking
         if self.tools:
             params["tools"] = list(self.tools if self.output is None else map(_uncited, self.tools))
-            if not self.uses_tools:
-                params["tool_choice"] = {"type": "none"}
+            if (choice := self._tool_choice()) is not None:
+                params["tool_choice"] = choice
+        if output := self._output_config():
+            params["output_config"] = output
+        headers = {extra.BETA_HEADER: ",".join(self.betas or ())}
+        rest = {
+            "container": self.container,
+            "stop_sequences": list(self.stop_sequences),
+            "metadata": self.metadata,
+            "extra_body": self.extra,
+            "extra_headers": headers if self.betas else None,
+        }
+        params |= {name: value for name, value in rest.items() if value}
+        return params
+
+    def _output_config(self) -> dict[str, Any]:
         output: dict[str, Any] = {"effort": self.effort} if self.effort else {}
         if self.output is not None:
             output["format"] = {"type": "json_schema", "schema": self.output}
-        if output:
-            params["output_config"] = output
-        if self.container is not None:
-            params["container"] = self.container
-        return params
+        return output
+
+    @property
+    def also_sent(self) -> list[str]:
+        """What is sent beside prompt, system prompt, tools and numbers: a line each, no secrets."""
+        values = {
+            "stop_sequences": list(self.stop_sequences),
+            "tool_choice": self.tool_choice,
+            "metadata": self.metadata,
+            "extra": extra.shown(self.extra),
+            "betas": list(self.betas or ()),
+        }
+        return [
+            f"{self.option(name)}: {json.dumps(value, ensure_ascii=False)}"
+            for name, value in values.items()
+            if value
+        ]
+
+    def _tool_choice(self) -> dict[str, Any] | None:
+        """The ``tool_choice`` parameter, or None to send none."""
+        if not self.uses_tools:
+            return {"type": "none"}
+        choice = self.tool_choice
+        if not isinstance(choice, dict) or choice["type"] not in extra.FORCING:
+            return choice  # type: ignore[return-value]
+        contents = [turn["content"] for turn in self.after if not isinstance(turn["content"], str)]
+        if not any(block["type"] == "tool_result" for blocks in contents for block in blocks):
+            return choice
+        parallel = {k: v for k, v in choice.items() if k == "disable_parallel_tool_use"}
+        return {"type": "auto", **parallel}
 
     def _asked(self) -> list[dict[str, Any]]:
         """The messages from the prompt on; the instruction stands behind the user's first ones."""
@@ -262,6 +315,39 @@ class Request:
                 f"It takes {', '.join(least)}; or turn thinking on.",
             )
 
+    def _check_rest(self, thinking: dict[str, Any] | None) -> None:
+        """Check what is sent as it is, and bring it into one form."""
+        checked: dict[str, Any] = {
+            "stop_sequences": extra.checked_stop_sequences(self.stop_sequences or ())
+        }
+        if self.metadata is not None:
+            checked["metadata"] = extra.checked_metadata(self.metadata)
+        if self.extra is not None:
+            checked["extra"] = extra.checked_extra(self.extra, in_cell=self.in_cell)
+        if self.betas is not None:
+            checked["betas"] = extra.checked_betas(self.betas)
+        if self.tool_choice is not None:
+            checked["tool_choice"] = extra.checked_tool_choice(self.tool_choice)
+            self._check_forced(checked["tool_choice"], thinking)
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+
+    def _check_forced(self, choice: dict[str, Any], thinking: dict[str, Any] | None) -> None:
+        """Refuse to force a tool where that is known not to be possible."""
+        if choice["type"] not in extra.FORCING:
+            return
+        name, model = self.option("tool_choice"), facts(self.model)
+        if model is not None and model.accepts_forced_tools is False:
+            advice = f"Leave {name} out, and ask for the call in the prompt."
+            raise InputError(f"{model.id} cannot be forced to call a tool.", advice)
+        if thinking is not None and thinking["type"] == "enabled":
+            raise InputError(
+                "A tool cannot be forced while the model thinks.",
+                f"Turn thinking off, or leave {name} out.",
+            )
+        if self.tools is not None:  # or they are those of a conversation, not yet known
+            extra.check_tool_named(choice, self.tools if self.uses_tools else ())
+
     def _own_notes(self, thinking: dict[str, Any] | None) -> Iterator[str]:
         """What the reader of the reply should know of the request."""
         model = facts(self.model)
@@ -270,6 +356,10 @@ class Request:
         if model is not None and model.retires is not None:
             gone = model.retires <= datetime.now(UTC).date().isoformat()
             yield f"{model.id} {'was retired' if gone else 'retires'} on {model.retires}"
+        if self.extra:
+            yield f"extra fields: {', '.join(self.extra)}"
+        if self.betas:
+            yield f"betas: {', '.join(self.betas)}"
 
 
 def _uncited(tool: dict[str, Any]) -> dict[str, Any]:

@@ -13,8 +13,8 @@ _DEFAULT_EFFORT = {"claude-opus-5-5": "medium", "claude-haiku-5-5": "medium"}
 """Where it is not ``high`` (platform.claude.com/docs, pages on thinking, read 2026-10-08)."""
 
 _LIKE_FABLE_5_1 = {"claude-fable-5-1", "claude-mythos-5-1", "claude-opus-5-5", "claude-sonnet-5-5"}
-"""Models that cannot be forced to call a tool, and whose notes between calls of tools are thinking
-(platform.claude.com/docs, "What's new" in each of them, read 2026-10-08)."""
+"""Models whose notes between calls of tools are thinking (platform.claude.com/docs, "What's new" in
+each of them, read 2026-10-08)."""
 
 
 _BINDING = _LIKE_FABLE_5_1 | {"claude-haiku-5-5", "claude-fable-5-2", "claude-mythos-5-2"}
@@ -110,7 +110,8 @@ def notes_are_thinking(model: str) -> bool:
 
 def can_be_forced(model: str) -> bool:
     """Say whether ``tool_choice`` can make a model call a tool."""
-    return undated(model) not in _LIKE_FABLE_5_1
+    known = facts(model)
+    return known is None or known.accepts_forced_tools is not False
 
 
 def binds_thinking(model: str) -> bool:

@@ -40,7 +40,10 @@ _NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _PARAMETER = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 """What the API takes as a tool's name, and as the name of a parameter: both are its own errors'."""
 
-_SERVER_TYPES = ("web_search_", "web_fetch_", "code_execution_", "tool_search_tool_")
+_SERVER_TYPES = (
+    *("web_search_", "web_fetch_", "code_execution_", "tool_search_tool_"),
+    "mcp_toolset",  # whose servers are named in ``extra``
+)
 _OPTIONS = ("eager", "confirm", "timeout", "max_turns")
 _EXAMPLE = "def look_up(city: str, days: int = 3) -> str:"
 

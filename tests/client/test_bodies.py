@@ -158,6 +158,22 @@ def tools():
         ask("Use the tool, please.", tools=[function])
 
 
+def fields():
+    """What is sent beside prompt and tools."""
+    for options in (
+        {"stop_sequences": ["END"], "metadata": {"user_id": "a1"}},
+        {"extra": {"service_tier": "auto", "inference_geo": "us", "diagnostics": None}},
+        {"extra": {"diagnostics": {"previous_message_id": None}}, "max_cost": 1.0},
+        *(
+            {"tools": [weather], "tool_choice": choice, "model": "claude-haiku-5-5"}
+            for choice in ("auto", "any", "none", {"type": "tool", "name": "weather"})
+        ),
+    ):
+        ask("Weather?", **options)
+        ask("Weather?", stream=False, **options)
+    claude_nb.batch(["Lovely"], show=False, extra={"service_tier": "auto"}, stop_sequences=["END"])
+
+
 def conversations(api):
     """Turns with thinking, tools, caches and drops between them."""
     talk = Conversation("talk", system=CachedSystem("manual", "Long. " * 2000))
@@ -184,7 +200,14 @@ def batches():
 
 @pytest.mark.parametrize(
     ("kind", "least"),
-    [("models", 70), ("content", 15), ("tools", 10), ("conversations", 8), ("batches", 3)],
+    [
+        ("models", 70),
+        ("content", 15),
+        ("tools", 10),
+        ("fields", 16),
+        ("conversations", 8),
+        ("batches", 3),
+    ],
 )
 def test_what_is_sent_is_what_the_sdk_s_types_allow(api, kind, least, tmp_path, capsys):
     """Every body of these kinds, more than a hundred, with no field that the SDK does not know."""
@@ -192,6 +215,7 @@ def test_what_is_sent_is_what_the_sdk_s_types_allow(api, kind, least, tmp_path, 
         "models": models,
         "content": lambda: content(tmp_path),
         "tools": tools,
+        "fields": fields,
         "conversations": lambda: conversations(api),
         "batches": batches,
     }

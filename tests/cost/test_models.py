@@ -96,6 +96,19 @@ def test_models_that_take_instructions_in_mid_conversation():
     }
 
 
+def test_models_that_can_and_cannot_be_forced_to_call_a_tool():
+    """Documented for these alone."""
+    forced = {model: facts(model).accepts_forced_tools for model in known_models()}
+
+    assert {model: known for model, known in forced.items() if known is not None} == {
+        "claude-haiku-5-5": True,
+        "claude-sonnet-5-5": False,
+        "claude-fable-5-1": False,
+        "claude-opus-5-5": False,
+        "claude-mythos-5-1": False,
+    }
+
+
 def test_table_of_prices():
     """USD per million tokens, one tuple per prompt size: limit, in, out, writes 5m and 1h, read."""
     opus = ((None, 5, 25, 6.25, 10, 0.50),)
