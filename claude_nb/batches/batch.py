@@ -33,7 +33,7 @@ from claude_nb.views.painter import interrupts
 
 T = TypeVar("T")
 
-_LEFT_OUT = ("hide_tools", "tool_choice")
+_LEFT_OUT = ("hide_tools", "instruct", "tool_choice")
 """Options of requests that a batch does not have: there are no tools in it."""
 
 _FRAME = 0.5
@@ -79,7 +79,8 @@ def batch(
             ``max_tokens`` lowered if need be.
         policy: How patient to be with failures; by default ``Policy()``.
         **options: Fields of ``Request`` for all of them: ``model``, ``max_tokens``, ``system``,
-            ``thinking``, ``effort``, ``stop_sequences``, ``metadata``, ``extra``, ``betas``. A
+            ``thinking``, ``effort``, ``stop_sequences``, ``metadata``, ``extra``, ``betas``, and
+            ``cite`` (of files that are put in; the citations are in ``Result.message``). A
             ``CachedSystem`` is kept for an hour.
 
     Returns:

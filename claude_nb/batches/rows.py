@@ -16,7 +16,7 @@ from typing import Any
 from claude_nb.batches.row_store import RowStore
 from claude_nb.client.batch_service import MAX_BYTES, MAX_REQUESTS
 from claude_nb.errors import InputError
-from claude_nb.request import uploads
+from claude_nb.request import documents, uploads
 from claude_nb.request.attachments.interpolation import Filled, compose, names
 from claude_nb.request.request import Request
 
@@ -35,7 +35,7 @@ _CUSTOM_ID = re.compile(r"(\d{1,9})-(\d{1,9})-([0-9a-f]{12})")
 
 
 def read(
-    prompts: Any, template: str | None, *, upload: bool | int = False
+    prompts: Any, template: str | None, *, upload: bool | int = False, cite: bool = False
 ) -> tuple[Sequence[Any], Any, Iterator[Callable[[], Filled]]]:
     """Read what the user passed.
 
@@ -45,6 +45,7 @@ def read(
             the name of a column; the values of a list have whatever single name it uses. None: the
             values are the prompts.
         upload: Whether large values are uploaded.
+        cite: Whether text files are sent as documents, which can be cited.
 
     Returns:
         What each row is called: the table's index, or its number from 0. The pandas index, to be
@@ -73,7 +74,8 @@ def read(
     elif columns:
         values = [row[columns[0]] for row in values]
     labels = index if index is not None else range(len(values))
-    return labels, index, (partial(_content, value, template, upload) for value in values)
+    made = partial(_content, template=template, upload=upload, cite=cite)
+    return labels, index, (partial(made, value) for value in values)
 
 
 def _used(template: str, columns: Sequence[str]) -> list[str]:
@@ -154,7 +156,7 @@ def _named(values: list[Any], name: Any) -> tuple[list[Any], list[str]]:
     return [{name: value} for value in values], [name]
 
 
-def _content(value: Any, template: str | None, upload: bool | int) -> Filled:  # noqa: FBT001
+def _content(value: Any, *, template: str | None, upload: bool | int, cite: bool) -> Filled:
     if template is None:
         if _missing(value):
             raise InputError("The prompt is missing.")
@@ -164,7 +166,7 @@ def _content(value: Any, template: str | None, upload: bool | int) -> Filled:  #
     for name in names(template):
         if _missing(value.get(name)):
             raise InputError(f"{name} is missing.")
-    return compose(template, variables=value, upload=upload)
+    return compose(template, variables=value, upload=upload, cite=cite)
 
 
 def _missing(value: Any) -> bool:
@@ -232,7 +234,8 @@ class Requests:
                 f"A batch may take a day, and files would be gone after {upload:,} seconds.",
                 f"upload takes True (two days), or at least {LASTING:,} seconds.",
             )
-        self.labels, self.index, contents = read(prompts, template, upload=upload)
+        cite = self.request.cite
+        self.labels, self.index, contents = read(prompts, template, upload=upload, cite=cite)
         self.count = len(self.labels)
         for row, content in enumerate(contents):
             try:
@@ -254,7 +257,9 @@ class Requests:
         plain = len(blocks) == 1 and blocks[0]["type"] == "text"
         if plain and not text.strip():
             raise InputError("The prompt is empty.")
-        replace(self.request, prompt=text or "…", content=tuple(blocks))  # checks it
+        sent = replace(self.request, prompt=text or "…", content=tuple(blocks))  # checks it
+        if sent.cite:
+            blocks = documents.citable([{"role": "user", "content": blocks}])[0]["content"]
         stored: Any = text if plain else [self._without_data(block) for block in blocks]
         self._contents.put(row, _json(stored))
         self._digests[row] = digest(_json(text if plain else uploads.resolved(blocks, {})))

@@ -22,7 +22,7 @@ from uuid import uuid4
 
 from claude_nb.errors import InputError
 from claude_nb.redaction import redact
-from claude_nb.request import uploads
+from claude_nb.request import documents, uploads
 from claude_nb.request.extra import checked_betas, checked_extra
 from claude_nb.request.place import Place
 from claude_nb.request.request import Request, TurnId
@@ -39,6 +39,10 @@ MAX_NAME = 60
 
 THINKING_LEFT_OUT = "earlier thinking left out: signed for another prompt, tools or server"
 """The note on a turn before which signed thinking stands that is not sent."""
+
+INSTRUCTED = "instruction added from here on"
+REPLACED = "system prompt replaced"
+"""The notes on a turn with another instruction, or with another system prompt."""
 
 Bound = tuple[tuple[str | None, ...], tuple[dict[str, Any], ...]]
 
@@ -61,6 +65,8 @@ class Exchange:
         steps: The turns between question and answer: calls of tools and their results.
         tools: The definitions of the tools that it was asked with.
         uses_tools: Whether they could be called in its answer.
+        instruct: The instruction that holds from this question on; empty for none.
+        cite: Whether its answer could cite the documents in it and before it.
         extra: Other fields of the request that it was asked with, or None.
         betas: The names of betas that it was asked with, or None.
     """
@@ -78,6 +84,8 @@ class Exchange:
     steps: tuple[dict[str, Any], ...] = ()
     tools: tuple[dict[str, Any], ...] = ()
     uses_tools: bool = True
+    instruct: str = ""
+    cite: bool = False
     extra: dict[str, Any] | None = field(default=None, repr=False)
     betas: Sequence[str] | None = None
 
@@ -197,8 +205,10 @@ class History:
         head = self.head
         if head is None:
             return []
-        sent = _messages(head.branch, _bound(head.system, head.tools), head.origin)
-        return [turn | {"content": uploads.resolved(turn["content"], {})} for turn in sent]
+        messages = _messages(head.branch, _bound(head.system, head.tools), head.origin)
+        if any(e.cite for e in head.branch):
+            messages = documents.citable(messages)
+        return [turn | {"content": uploads.resolved(turn["content"], {})} for turn in messages]
 
     @contextmanager
     def asking(self, *, in_cell: bool = False) -> Iterator[None]:
@@ -269,6 +279,9 @@ class History:
         came = [turn for exchange in earlier for turn in exchange.turns]
         if turns.holds_thinking(came) and not turns.holds_thinking(sent):
             notes.append(THINKING_LEFT_OUT)
+        if parent is not None and request.system is not None:
+            notes += [REPLACED] * (_bound(request.system, ()) != _bound(begun, ()))
+        notes += [INSTRUCTED] * (request.instruct is not None)
         if left_out:
             notes.append(f"{left_out} of earlier turns left out: given for another server")
         if left:
@@ -283,6 +296,8 @@ class History:
             extra=extra,
             betas=betas,
             before=tuple(sent),
+            # Without citations where they were on, nothing of the messages would be in the cache.
+            cite=request.cite or (request.output is None and any(e.cite for e in earlier)),
             notes=(*notes, *request.notes),
             turn=turn,
         )
@@ -359,6 +374,8 @@ class History:
             steps=tuple(steps),
             tools=request.tools or (),
             uses_tools=request.uses_tools,
+            instruct=request.instruct or "",
+            cite=request.cite,
             extra=request.extra,
             betas=request.betas,
         )
@@ -491,6 +508,11 @@ def first_words(text: str, width: int) -> str:
     return line if len(line) <= width else line[: width - 1] + "…"
 
 
+def instruction_note(text: str) -> str:
+    """An instruction in a few words."""
+    return f"instruction from here on: “{first_words(text, 60)}”"
+
+
 def _messages(branch: Sequence[Exchange], bound: Bound, origin: str | None) -> list[dict[str, Any]]:
     """A branch as the messages before a turn with that system prompt and those tools."""
     # Thinking is valid as long as nothing before it has changed: back to the last change of the
@@ -503,6 +525,8 @@ def _messages(branch: Sequence[Exchange], bound: Bound, origin: str | None) -> l
         content = exchange.content
         user = content if isinstance(content, str) else list(content)
         messages.append({"role": "user", "content": user})
+        if exchange.instruct:
+            messages.append({"role": "system", "content": exchange.instruct})
         if exchange.origin != origin:
             messages += map(turns.plain, exchange.steps)
             answer = turns.text_only(exchange.answer)

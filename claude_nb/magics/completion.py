@@ -112,6 +112,7 @@ def _of_cell(
         "thinking": lambda: ("on", "off"),
         "effort": lambda: EFFORTS,
         "system": lambda: [n for n, v in shown.items() if isinstance(v, (str, System))],
+        "instruct": lambda: [n for n, v in shown.items() if isinstance(v, str)],
         "attach": lambda: shown,
         "cells": lambda: ("all",),
         "conversation": _conversations,

@@ -123,15 +123,25 @@ def _values(value: Value, variables: Mapping[str, Any]) -> tuple[tuple[str, Any]
 
 
 def _system(value: Value, variables: Mapping[str, Any]) -> tuple[str | System]:
+    return (_named_text(value, variables, "system", str, System),)
+
+
+def _instruction(value: Value, variables: Mapping[str, Any]) -> str:
+    text: str = _named_text(value, variables, "instruct", str)
+    return text
+
+
+def _named_text(value: Value, variables: Mapping[str, Any], option: str, *kinds: type) -> Any:
+    """A text in quotes, or the value of a variable, of one of these kinds and not blank."""
     if value.quoted:
-        return (value.text,)
-    hint = 'For the text itself, use quotes: --system "Answer in one sentence."'
-    system = _variable(value.text, variables, hint)
-    if not isinstance(system, (str, System)):
-        raise InputError(f"{value.text} is of type {type(system).__name__}, not text.")
-    if isinstance(system, str) and system.isspace():
-        raise InputError(f"{value.text} is blank.", "Give it a text, or leave out --system.")
-    return (system,)
+        return value.text
+    hint = f'For the text itself, use quotes: --{option} "Answer in one sentence."'
+    found = _variable(value.text, variables, hint)
+    if not isinstance(found, kinds):
+        raise InputError(f"{value.text} is of type {type(found).__name__}, not text.")
+    if isinstance(found, str) and found.isspace():
+        raise InputError(f"{value.text} is blank.", f"Give it a text, or leave out --{option}.")
+    return found
 
 
 def _dict(value: Value, variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -200,6 +210,13 @@ CELL_OPTIONS = (
     Option("model", "m", "ID", "the model to ask, any id; twice or more: side by side", _each),
     Option("max-tokens", "", "N", "the most tokens to generate, thinking included", read_number),
     Option("system", "s", "NAME", 'the system prompt: a variable, or text in "quotes"', _system),
+    Option(
+        "instruct",
+        "",
+        "NAME",
+        "instruct from here on: text, kept beside the system prompt",
+        _instruction,
+    ),
     Option("thinking", "t", "on|off|N", "think or not, or for at most N tokens", _thinking),
     Option("effort", "", "LEVEL", "low, medium, high, xhigh or max; also side by side", _each),
     Option("hide-thinking", "", "", "ask for no readable thinking to be sent", read_switch),
@@ -208,6 +225,7 @@ CELL_OPTIONS = (
     Option(
         "upload", "", "", "upload large files, once; the whole workspace sees them", read_switch
     ),
+    Option("cite", "", "", "cite files and values that are sent along, with places", read_switch),
     Option("cells", "", "3-5|all", "send earlier cells along, with their results", read_text),
     Option(
         "error", "", "", "send the last exception along, and the cell that raised it", read_switch

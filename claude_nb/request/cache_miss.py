@@ -13,7 +13,7 @@ from typing import Any
 
 from claude_nb.cost.models import facts
 from claude_nb.cost.usage import Usage
-from claude_nb.request import system
+from claude_nb.request import documents, system
 from claude_nb.request.request import Request
 from claude_nb.request.system import Difference, System
 
@@ -36,7 +36,8 @@ class CacheKey:
         tools: A digest of its tools.
         system: The system prompt.
         settings: Thinking, effort and the choice of a tool: a change of them loses the cached
-            messages, though not the system prompt.
+            messages, though not the system prompt. And whether documents can be cited: a change of
+            that loses both.
         blocks: A digest of each content block of its messages, in order.
         message: The number of the message, from 1, that each block belongs to.
         marks: The breakpoints in the messages: how many blocks stand before each.
@@ -89,6 +90,7 @@ class CacheKey:
             settings={
                 "thinking": {k: v for k, v in thinking.items() if k != "display"},
                 "effort": output.get("effort"),
+                "citations": "on" if request.cite and documents.are_in(request.blocks) else "off",
                 "tool_choice": params.get("tool_choice"),
             },
             blocks=tuple(_digest(system.without_mark(block)) for _, block in blocks),
@@ -199,7 +201,8 @@ class CachePrediction:
             where = system.difference(then.system, now.system)
             return CacheMiss("system_changed", difference=where)
         for name, value in now.settings.items():
-            if shared and value != then.settings[name]:
+            # The system prompt, too, is cached with citations or without.
+            if (shared or name == "citations") and value != then.settings[name]:
                 before, after = _value(then.settings[name]), _value(value)
                 return CacheMiss("settings_changed", name, before, after)
         if edited := self._edited(then):

@@ -10,9 +10,9 @@ from types import MappingProxyType
 from typing import Any
 
 from claude_nb.characters import wellformed, wellformed_json
-from claude_nb.cost.models import DEFAULT_MODEL, ModelFacts, facts
+from claude_nb.cost.models import DEFAULT_MODEL, ModelFacts, facts, known_models
 from claude_nb.errors import InputError
-from claude_nb.request import extra, uploads
+from claude_nb.request import documents, extra, uploads
 from claude_nb.request.attachments.limits import check
 from claude_nb.request.system import CONVERSATION_TTL, System, control, marked, texts
 
@@ -22,7 +22,7 @@ MIN_THINKING_BUDGET = 1024
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 """The values of ``output_config.effort``: the SDK's ``OutputConfigParam``."""
 
-_TEXTS = ("prompt", "model", "content", "before", "after", "notes", "tools", "output")
+_TEXTS = ("prompt", "model", "content", "before", "after", "notes", "tools", "output", "instruct")
 """The fields of a request that hold texts; a text that is half a character cannot be sent."""
 
 
@@ -58,6 +58,9 @@ class Request:
         thinking: ``"on"``, ``"off"``, a budget in tokens, or None for what the model does by
             itself. What a model is known not to take is refused here.
         effort: One of ``EFFORTS``, or None for the model's default.
+        instruct: An instruction that holds from this prompt on, sent behind it with the role
+            ``system``; None for none.
+        cite: Whether the answer is to cite the documents in the prompt and in the turns before it.
         hide_thinking: Ask for no readable thinking to be sent: it comes sooner to the text.
         hide_tools: Do not show calls of tools and their results; it changes nothing that is sent.
         content: What is sent for the prompt: content blocks, as the API's dicts; an image or
@@ -94,6 +97,8 @@ class Request:
     system: str | System | None = None
     thinking: str | int | None = None
     effort: str | None = None
+    instruct: str | None = None
+    cite: bool = False
     hide_thinking: bool = False
     hide_tools: bool = False
     content: tuple[dict[str, Any], ...] = ()
@@ -126,9 +131,7 @@ class Request:
         blocks = [{"type": "text", "text": text} for text in prompts]
         if self.system and not "".join(texts(self.system)).strip():
             raise InputError("The system prompt is blank.", "Give it a text, or leave it out.")
-        turns = [turn["content"] for turn in (*self.before, *self.after)]
-        earlier = [block for turn in turns if not isinstance(turn, str) for block in turn]
-        check([*blocks, *self.content, *earlier], facts(self.model))
+        check([*blocks, *self.blocks], facts(self.model))
         if not self.model.strip():
             raise InputError("The model id is empty.", "For example: claude-opus-5-5")
         if self.max_tokens < 1:
@@ -138,6 +141,8 @@ class Request:
             raise InputError(
                 f"There is no effort {self.effort!r}.", f"It is one of {', '.join(EFFORTS)}."
             )
+        self._check_cite()
+        self._check_instructions()
         thinking = self._thinking()
         self._check_effort(thinking)
         self._check_rest(thinking)
@@ -148,6 +153,12 @@ class Request:
     def option(self, name: str) -> str:
         """The name of an option where this was asked: ``--max-tokens`` or ``max_tokens``."""
         return f"--{name.replace('_', '-')}" if self.in_cell else name
+
+    @property
+    def blocks(self) -> list[dict[str, Any]]:
+        """All content blocks of its messages; none for a message that is a plain text."""
+        turns = [self.content, *(turn["content"] for turn in (*self.before, *self.after))]
+        return [block for turn in turns if not isinstance(turn, str) for block in turn]
 
     def upload_sources(self, *, earlier: bool) -> Iterator[dict[str, Any]]:
         """The sources of what is to be uploaded: of the prompt, or of the turns before it."""
@@ -161,15 +172,16 @@ class Request:
             file_ids: The ids of uploaded files by the digests of their content; what has none is
                 sent itself.
         """
-        asked = [{"role": "user", "content": list(self.content) or self.prompt}, *self.after]
+        sent = documents.citable if self.cite else list
+        before, asked = sent(self.before), sent(self._asked())
         params: dict[str, Any] = {
             "model": self.model,
             "max_tokens": self.max_tokens,
-            "messages": [*self.before, *asked],
+            "messages": [*before, *asked],
         }
         if isinstance(self.system, System):
             params["system"] = self.system.blocks()
-            params["messages"] = marked(self.before, asked)
+            params["messages"] = marked(before, asked)
             if self.turn is not None:  # or nobody would read what is written
                 params["cache_control"] = control(CONVERSATION_TTL)
         elif self.system:
@@ -231,6 +243,46 @@ class Request:
             return choice
         parallel = {k: v for k, v in choice.items() if k == "disable_parallel_tool_use"}
         return {"type": "auto", **parallel}
+
+    def _asked(self) -> list[dict[str, Any]]:
+        """The messages from the prompt on; the instruction stands behind the user's first ones."""
+        asked = [{"role": "user", "content": list(self.content) or self.prompt}, *self.after]
+        if self.instruct is not None:
+            roles = [message["role"] for message in asked]
+            at = roles.index("assistant") if "assistant" in roles else len(asked)
+            asked.insert(at, {"role": "system", "content": self.instruct})
+        return asked
+
+    def _check_cite(self) -> None:
+        """Refuse citations in an answer of a given form, as the API does."""
+        if self.cite and self.output is not None:
+            form = "--json" if self.in_cell else "output"
+            raise InputError(
+                "An answer in a given form cannot cite.",
+                f"Leave out {form} or {self.option('cite')}.",
+            )
+
+    def _check_instructions(self) -> None:
+        """Refuse a blank instruction, and instructions where the model is known to take none."""
+        if self.instruct is not None and not self.instruct.strip():
+            raise InputError("The instruction is blank.", "Give it a text, or leave it out.")
+        earlier = any(message["role"] == "system" for message in self.before)
+        model = facts(self.model)
+        if model is None or model.system_messages is not False:
+            return
+        takers = [name for name in known_models() if getattr(facts(name), "system_messages", None)]
+        ask = f"ask one of these: {', '.join(takers)}"
+        if self.instruct is not None:
+            raise InputError(
+                f"{model.id} takes no instructions in the middle of a conversation.",
+                f"Replace the system prompt with {self.option('system')}, or {ask}.",
+            )
+        if earlier:
+            raise InputError(
+                f"{model.id} takes no instructions in the middle of a conversation, and this one"
+                " has some.",
+                f"Begin anew with {'--new' if self.in_cell else 'new=True'}, or {ask}.",
+            )
 
     def _thinking(self) -> dict[str, Any] | None:
         """The ``thinking`` parameter in the form that the model takes, or None to send none."""

@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any
 
 from claude_nb.cost.models import ModelFacts, facts
-from claude_nb.simulator import catalogue, schemarules, signatures, toolrules
+from claude_nb.simulator import catalogue, documents, schemarules, signatures, toolrules
 from claude_nb.simulator.cache import TTLS, automatic_place, breakpoints, cites, files, markable
 from claude_nb.simulator.refusals import invalid, mistyped, not_found, required
 from claude_nb.simulator.replies import Error
@@ -135,6 +135,7 @@ def _complaints(
     yield from schemarules.about_constraints(request)
     yield from _about_messages(request)
     yield from _about_system_messages(request)
+    yield from documents.complaints(request)
     yield from toolrules.about_calls(request)
     yield from _about_prefill(request, known)
     yield from _about_caching(request)
@@ -346,7 +347,7 @@ def _about_source(at: str, kind: str, source: Any) -> Iterator[str]:
     fields = _SOURCES[kind][form]
     for name in source:
         if name not in ("type", *fields):
-            yield f"{at}.{form}.{name}: Extra inputs are not permitted"
+            yield f"{at}.{name}: Extra inputs are not permitted"
     for name in fields:
         if name not in source:
             yield f"{at}.{form}.{name}: Field required"

@@ -133,6 +133,8 @@ def content(tmp_path):
         ask(system=system)
     for output in (City, list[City], int, bool):
         ask(output=output)
+    ask(attach=["words", tmp_path / "notes.txt", pdf, PICTURE], cite=True)
+    ask(instruct="Be brief.", max_cost=1.0)
     ask(stream=False)
     ask(max_cost=1.0, attach=[PICTURE], system="Be brief.", tools=[weather], output=City)
 
@@ -186,13 +188,17 @@ def conversations(api):
     api.enqueue(Stream([start(), *text("Half of")[:-1]], end="reset"), Stream(said("the rest.")))
     with_retries = claude_nb.Policy(tries=3)
     talk.ask("Drop.", show=False, policy=with_retries)
+    talk.ask("Cite.", attach=["The sky is blue."], cite=True, instruct="Be brief.", show=False)
+    talk.ask("Go on.", show=False)
+    talk.ask("In a form.", output=City, show=False)
     talk.system = "Another."
     talk.ask("Go on.", show=False)
 
 
 def batches():
     """Rows with and without a form and a system prompt."""
-    for options in ({}, {"output": City}, {"system": CachedSystem("manual", "Long. " * 2000)}):
+    cached = CachedSystem("manual", "Long. " * 2000)
+    for options in ({}, {"output": City}, {"system": cached}, {"cite": True}):
         claude_nb.batch(["Lovely", "Awful"], "Is {{prompt}} positive?", show=False, **options)
     large = b"%PDF-1.7 " + bytes(100_000)
     claude_nb.batch([large, large], "What is {{prompt}}?", upload=True, show=False)

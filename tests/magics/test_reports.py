@@ -214,7 +214,7 @@ def test_models_as_the_api_lists_them(api, session):
         "cached from": "512",
         "thinking": "adaptive, between_tools",
         "effort": "low to max",
-        "takes": "images, PDF, structured outputs, batches",
+        "takes": "images, PDF, citations, structured outputs, batches",
     }
 
 

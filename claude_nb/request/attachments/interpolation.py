@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 from unicodedata import normalize
 
 from claude_nb.errors import InputError, nearest
+from claude_nb.request import documents
 from claude_nb.request.attachments.attachment import Attachment, attach, describe_error
 from claude_nb.request.attachments.variables import user_names
 
@@ -77,6 +79,7 @@ def fill(
     *,
     in_cell: bool = False,
     upload: bool | int = False,
+    cite: bool = False,
 ) -> Filled:
     """Put variables into a prompt.
 
@@ -85,6 +88,7 @@ def fill(
         variables: The user's variables by name.
         in_cell: Whether it is the text of a ``%%claude`` cell, whose options errors may name.
         upload: Whether large values are uploaded, as for ``attach``.
+        cite: Whether text files are sent as documents, which can be cited, as PDFs are.
 
     Raises:
         InputError: A name is unknown, a value cannot be sent, it is not clear what is meant, or
@@ -105,6 +109,9 @@ def fill(
             if path not in made:
                 value = _value(found["name"], found["steps"], variables, in_cell=in_cell)
                 made[path] = attach(value, path, upload=upload)
+                if cite and isinstance(value, Path):
+                    blocks = documents.document(made[path].blocks, value.name)
+                    made[path] = replace(made[path], blocks=blocks)
             parts += layout.put(found, path, made[path])
         else:
             parts.append(_text("{{" if found["literal"] else found[0]))
@@ -225,6 +232,7 @@ def compose(
     included: Iterable[str] = (),
     in_cell: bool = False,
     upload: bool | int = False,
+    cite: bool = False,
 ) -> Filled:
     """Put together what is sent for a prompt: what goes along with it, then the prompt itself.
 
@@ -236,6 +244,7 @@ def compose(
         included: Texts that go along.
         in_cell: As for ``fill``.
         upload: As for ``fill``.
+        cite: Whether texts that go along are sent as documents, which can be cited.
 
     Returns:
         The content blocks; none if that is the prompt alone, as it was typed.
@@ -245,12 +254,14 @@ def compose(
     """
     filled = Filled((_text(prompt),), ())
     if variables is not None:
-        filled = fill(prompt, variables, in_cell=in_cell, upload=upload)
+        filled = fill(prompt, variables, in_cell=in_cell, upload=upload, cite=cite)
     along = [_text(f"{text}\n\n") for text in included]
     notes = list(filled.notes)
     for name, value in attached:
         attachment = attach(value, name, upload=upload)
-        along += [_text(f"{name}:\n"), *attachment.blocks, _text("\n\n")]
+        title = value.name if isinstance(value, Path) else name
+        sent = documents.document(attachment.blocks, title) if cite else attachment.blocks
+        along += [_text(f"{name}:\n"), *sent, _text("\n\n")]
         note = attachment.note or f"{name}: attached"
         notes.append(f"{name}: blank" if attachment.is_blank else note)
     if not along and filled.blocks == (_text(prompt),):
