@@ -3,9 +3,9 @@
 ClaudeError
 ├── InputError            the input cannot be sent: nothing was sent
 ├── CredentialsError      there is no key to send
-├── RequestError          the server refused the request (400, 401, 402, 403, 404, 413, …)
+├── RequestError          the server refused the request (400, 401, 403, 404, 413, …)
 ├── RateLimitError        too many requests or tokens for now (429 with ``retry_after``)
-├── SpendLimitError       a limit that waiting does not lift (429 without ``retry_after``)
+├── SpendLimitError       no money: a limit of spending or of the plan, no credit (400, 402, 429)
 ├── OverloadedError       the service is busy, whoever asks (529, or inside a stream)
 ├── ServerError           the server failed (5xx, or inside a stream)
 ├── UnreachableError      no connection, or none that answered in time
@@ -119,7 +119,9 @@ class RateLimitError(ClaudeError):
 
 
 class SpendLimitError(ClaudeError):
-    """A limit on spending is reached; waiting does not lift it."""
+    """A limit on spending is reached, or there is no credit; asking again does not help."""
+
+    label = "spend limit reached"
 
 
 class OverloadedError(ClaudeError):

@@ -52,8 +52,8 @@ def stream(prompt: str, **options: Any) -> Stream:
         **options: As for ``ask``, but those for showing it: ``attach``, ``tools`` (which run on a
             thread of their own), ``output``, ``history``, ``new``, ``client``, ``policy``,
             ``max_cost``, ``model``, ``max_tokens``, ``system``, ``thinking``, ``effort``,
-            ``instruct``, ``cite``, ``stop_sequences``, ``tool_choice``, ``metadata``, ``extra`` and
-            ``betas``.
+            ``instruct``, ``cite``, ``stop_sequences``, ``tool_choice``, ``metadata``, ``extra``,
+            ``betas`` and ``fallback``.
 
     Returns:
         The stream: already on its way.
@@ -108,7 +108,8 @@ def ask(
         max_cost: The most that it may cost, in USD: its input is counted before it is sent, and
             ``max_tokens`` lowered if need be. What broke off is then not asked for again.
         **options: ``model``, ``max_tokens``, ``system``, ``thinking``, ``effort``, ``instruct``,
-            ``cite``, ``hide_thinking`` and ``hide_tools``, as the options of ``%%claude``;
+            ``cite``, ``hide_thinking``, ``hide_tools`` and ``fallback`` (whether another model may
+            answer where this one declines), as the options of ``%%claude``;
             ``stop_sequences``, texts at which the reply ends; ``tool_choice``, ``"auto"``,
             ``"any"``, ``"none"``, the name of a tool that must be called first, or the API's dict;
             ``metadata``, ``{"user_id": …}``; ``extra``, a dict that is merged into the body of the
@@ -317,7 +318,9 @@ def sending(
         if tools:
             most = request.option("max_turns")
             calls = Calls(tools, is_painted=painted, limit_name=most)
-        by_default = ApiSource if question.stream else WholeSource
+        # In a stream, an object that one model began would stand before that of another.
+        unstreamed = request.fallback and request.output is not None
+        by_default = ApiSource if question.stream and not unstreamed else WholeSource
         if history is not None:
             stack.callback(_back_up, question, reply)
             stack.callback(history.keep, request, place, connection.origin, reply)

@@ -25,6 +25,7 @@ REQUEST_OPTIONS = (
     *("model", "max_tokens", "system", "thinking", "effort", "instruct", "cite"),
     *("hide_thinking", "hide_tools"),
     *("stop_sequences", "tool_choice", "metadata", "extra", "betas"),
+    "fallback",
 )
 """The fields of ``Request`` that whoever asks may set."""
 

@@ -91,6 +91,11 @@ def batch(
     """
     check_names(options, batch, left_out=_LEFT_OUT)
     check_types(template=template, max_cost=max_cost)
+    if options.pop("fallback", False):
+        raise InputError(
+            "The API takes no fallback in a batch.",
+            "Leave fallback out; what was declined can be asked again: ask(text, fallback=True)",
+        )
     made = Batch(_service(output, client, policy, options), max_cost, show=show)
     made._state.requests.fill(prompts, template)  # noqa: SLF001
     return made.estimate() if dry_run else made.submit()

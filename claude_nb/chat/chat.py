@@ -42,7 +42,7 @@ from claude_nb.views.widget import PageWidget, source, style
 
 CHAT_OPTIONS = (
     *("max_tokens", "thinking", "cite", "hide_thinking", "tools", "hide_tools"),
-    *("stop_sequences", "tool_choice", "metadata", "extra", "betas"),
+    *("stop_sequences", "tool_choice", "metadata", "extra", "betas", "fallback"),
     *("max_cost", "policy", "client"),
 )
 """The options with which each question is asked, beside model, effort and system prompt."""
@@ -65,6 +65,7 @@ class Chat(PageWidget):
         height: The height on the page, in pixels.
         **options: ``tools``, ``max_tokens``, ``thinking``, ``cite``, ``hide_thinking``,
             ``hide_tools``, ``stop_sequences``, ``tool_choice``, ``metadata``, ``extra``, ``betas``,
+            ``fallback``,
             ``max_cost``, ``policy`` and ``client``, as ``claude_nb.ask`` takes them; and a
             ``layout``. Functions run on a thread of their own.
 

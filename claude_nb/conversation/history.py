@@ -69,6 +69,8 @@ class Exchange:
         cite: Whether its answer could cite the documents in it and before it.
         extra: Other fields of the request that it was asked with, or None.
         betas: The names of betas that it was asked with, or None.
+        unthought: Whether it was asked without the thinking of the turns before it, as the server
+            had refused that.
     """
 
     id: str
@@ -88,6 +90,7 @@ class Exchange:
     cite: bool = False
     extra: dict[str, Any] | None = field(default=None, repr=False)
     betas: Sequence[str] | None = None
+    unthought: bool = False
 
     @property
     def turns(self) -> list[dict[str, Any]]:
@@ -376,6 +379,7 @@ class History:
             cite=request.cite,
             extra=request.extra,
             betas=request.betas,
+            unthought=reply.unthought,
         )
         with self.lock:
             self.exchanges.append(exchange)
@@ -518,6 +522,9 @@ def _messages(branch: Sequence[Exchange], bound: Bound, origin: str | None) -> l
     bounds = [*(_bound(exchange.system, exchange.tools) for exchange in branch), bound]
     pairs = enumerate(pairwise(bounds), 1)
     changed = max((number for number, (one, other) in pairs if one != other), default=0)
+    # What a server refused once is never sent again: the thinking since then does not know of it.
+    refused = (number for number, exchange in enumerate(branch) if exchange.unthought)
+    changed = max(changed, *refused, 0)
     messages: list[dict[str, Any]] = []
     for position, exchange in enumerate(branch):
         content = exchange.content

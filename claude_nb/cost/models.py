@@ -86,6 +86,7 @@ class ModelFacts:
         deprecated: The day on which it was deprecated, or None.
         retires: The day on which requests to it begin to fail, or None.
         web_search_per_1000: USD for a thousand searches of the server's ``web_search``.
+        falls_back: Whether another model can answer what it declines; True where that is not known.
     """
 
     id: str
@@ -109,6 +110,7 @@ class ModelFacts:
     deprecated: str | None
     retires: str | None
     web_search_per_1000: float | None
+    falls_back: bool
 
     def price_for(self, input_tokens: int) -> Price | None:
         """Return the price of a request with a prompt of this size.
@@ -226,6 +228,7 @@ def _facts(model_id: str, entry: dict[str, Any]) -> ModelFacts:
         | {name: None if value is None else tuple(value) for name, value in lists.items()}
         | {
             "id": model_id,
+            "falls_back": model_id not in _data()["without_fallback"],
             "prices": tuple(Price(**tier) for tier in entry["prices"] or ()),
         }
     )

@@ -221,6 +221,7 @@ CELL_OPTIONS = (
     Option("effort", "", "LEVEL", "low, medium, high, xhigh or max; also side by side", _each),
     Option("hide-thinking", "", "", "ask for no readable thinking to be sent", read_switch),
     Option("hide-tools", "", "", "do not show calls of tools and their results", read_switch),
+    Option("fallback", "", "", "let another model answer if this one declines", read_switch),
     Option("attach", "a", "NAMES", "send the values of these variables along: df,fig", _values),
     Option("cite", "", "", "cite files and values that are sent along, with places", read_switch),
     Option("cells", "", "3-5|all", "send earlier cells along, with their results", read_text),

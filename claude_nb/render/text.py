@@ -118,7 +118,7 @@ def _usage_line(progress: Progress) -> str:
     used = progress.usage
     timing = progress.timing
     facts = [
-        clean(redact(brief(progress.model))),
+        clean(redact(brief(labels.title(progress)))),
         *(["simulated"] if progress.simulated else []),
         *(["replayed"] if progress.replayed else []),
         labels.stop_reason(progress.messages[-1], progress.outcome),

@@ -21,6 +21,9 @@ MIN_THINKING_BUDGET = 1024
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 """The values of ``output_config.effort``: the SDK's ``OutputConfigParam``."""
 
+FALLBACK_BETA = "server-side-fallback-2026-07-01"
+"""The beta that ``fallbacks`` needs: documentation, "Refusals and fallback", read 2026-09-26."""
+
 _TEXTS = ("prompt", "model", "content", "before", "after", "notes", "tools", "output", "instruct")
 """The fields of a request that hold texts; a text that is half a character cannot be sent."""
 
@@ -72,6 +75,7 @@ class Request:
         uses_tools: Whether they may be called in this reply; if not, they are only sent because
             earlier turns call them.
         output: The JSON schema that the answer has to fit, or None for any text.
+        fallback: Whether another model may answer where this one declines: the API chooses it.
         container: The id of the server's container in which code of this turn has run, or None.
         stop_sequences: Texts at which the reply ends.
         tool_choice: ``auto``, ``any``, ``none``, the name of a tool, or the API's dict; None for
@@ -104,6 +108,7 @@ class Request:
     tools: tuple[dict[str, Any], ...] | None = None
     uses_tools: bool = True
     output: dict[str, Any] | None = None
+    fallback: bool = False
     container: str | None = None
     stop_sequences: Sequence[str] = ()
     tool_choice: str | dict[str, Any] | None = None
@@ -177,16 +182,26 @@ class Request:
                 params["tool_choice"] = choice
         if output := self._output_config():
             params["output_config"] = output
-        headers = {extra.BETA_HEADER: ",".join(self.betas or ())}
+        fields, betas = self._fields_and_betas()
+        if "fallbacks" not in fields:
+            params["messages"] = [_without_handovers(turn) for turn in params["messages"]]
         rest = {
             "container": self.container,
             "stop_sequences": list(self.stop_sequences),
             "metadata": self.metadata,
-            "extra_body": self.extra,
-            "extra_headers": headers if self.betas else None,
+            "extra_body": fields,
+            "extra_headers": {extra.BETA_HEADER: ",".join(betas)} if betas else None,
         }
         params |= {name: value for name, value in rest.items() if value}
         return params
+
+    def _fields_and_betas(self) -> tuple[dict[str, Any], list[str]]:
+        """The fields of the body that the SDK has no argument for, and the betas that are named."""
+        fields, betas = self.extra or {}, list(self.betas or ())
+        if self.fallback:
+            fields = {"fallbacks": "default", **fields}
+            betas = list(dict.fromkeys([*betas, FALLBACK_BETA]))
+        return fields, betas
 
     def _output_config(self) -> dict[str, Any]:
         output: dict[str, Any] = {"effort": self.effort} if self.effort else {}
@@ -296,8 +311,13 @@ class Request:
         return {"type": "enabled", "budget_tokens": wanted, "display": display}
 
     def _check_effort(self, thinking: dict[str, Any] | None) -> None:
-        """Refuse an effort that the model is known not to take."""
+        """Refuse an effort, or a fallback, that the model is known not to take."""
         model = facts(self.model)
+        if self.fallback and model is not None and not model.falls_back:
+            raise InputError(
+                f"The API has no fallback for {model.id}.",
+                f"Leave {self.option('fallback')} out, or ask another model.",
+            )
         if self.effort is None or model is None or model.efforts is None:
             return
         if not model.efforts:
@@ -353,6 +373,10 @@ class Request:
         model = facts(self.model)
         if thinking == {"type": "between_tools"}:
             yield f"{self.model} cannot turn its thinking off: it thinks between tools only"
+        enabled = thinking is not None and thinking["type"] == "enabled"
+        if enabled and model is not None and "adaptive" in (model.thinking_types or ()):
+            on = self.option("thinking")
+            yield f"a thinking budget is deprecated on {model.id}; with {on} on it decides itself"
         if model is not None and model.retires is not None:
             gone = model.retires <= datetime.now(UTC).date().isoformat()
             yield f"{model.id} {'was retired' if gone else 'retires'} on {model.retires}"
@@ -360,6 +384,14 @@ class Request:
             yield f"extra fields: {', '.join(self.extra)}"
         if self.betas:
             yield f"betas: {', '.join(self.betas)}"
+
+
+def _without_handovers(turn: dict[str, Any]) -> dict[str, Any]:
+    """A turn without the blocks that only a request which may fall back can hold."""
+    content = turn["content"]
+    if isinstance(content, str) or not any(block["type"] == "fallback" for block in content):
+        return turn
+    return {**turn, "content": [block for block in content if block["type"] != "fallback"]}
 
 
 def _uncited(tool: dict[str, Any]) -> dict[str, Any]:

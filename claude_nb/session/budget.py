@@ -35,7 +35,8 @@ class Estimate:
         max_tokens: The most tokens that may come back.
         low: USD if hardly anything comes back, and all that is marked is read from the cache; None
             where the price is not known.
-        high: USD if ``max_tokens`` come back, and all that is marked is written to the cache.
+        high: USD if ``max_tokens`` come back, and all that is marked is written to the cache; None
+            too where a model may answer that the API chooses.
         also_sent: What is sent beside prompt, system prompt and tools, for people: a line each.
     """
 
@@ -57,13 +58,14 @@ def estimate(request: Request, input_tokens: int) -> Estimate:
     """
     model = facts(request.model)
     cheapest, dearest = _input(request, input_tokens)
+    highest = replace(dearest, output_tokens=request.max_tokens).cost(model)
     return Estimate(
         request.model,
         request.system,
         input_tokens,
         request.max_tokens,
         cheapest.cost(model),
-        replace(dearest, output_tokens=request.max_tokens).cost(model),
+        None if request.fallback else highest,  # another model may answer too
         request.also_sent,
     )
 

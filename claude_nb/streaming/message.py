@@ -10,11 +10,11 @@ missing here too, never an exception.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from claude_nb.characters import clean
 from claude_nb.cost.models import facts
-from claude_nb.cost.usage import Usage
+from claude_nb.cost.usage import TERMS, Usage, is_billed, known
 from claude_nb.streaming import sdk
 from claude_nb.streaming.block import TOOL_CALLS, Block, as_dict, as_string
 from claude_nb.streaming.continuation import Continuation
@@ -27,8 +27,30 @@ CUMULATIVE = (
     "cache_read_input_tokens",
     "server_tool_use",
     "output_tokens_details",
+    "iterations",
 )
 """What ``message_delta`` counts at the top of its ``usage``; what is not named here is dropped."""
+
+
+_DECLINED = frozenset({"tool_use", "thinking", "redacted_thinking"})
+"""Blocks that are not sent back where the model declined that wrote them (documentation, "Refusals
+and fallback")."""
+
+
+class Attempt(NamedTuple):
+    """What one model did for a request; with a fallback, there are several.
+
+    Attributes:
+        model: The model.
+        usage: Its tokens.
+        cost: In USD, or None where it is not known.
+        stop_reason: Why it stopped; None if it did not say.
+    """
+
+    model: str
+    usage: Usage
+    cost: float | None
+    stop_reason: str | None
 
 
 @dataclass(eq=False)
@@ -136,8 +158,21 @@ class Message:
             if self.first_text is None and kind == "text_delta":
                 self.first_text = time
 
+    def _fall_back(self, time: float, start: dict[str, Any]) -> None:
+        """Another model goes on from here; some of the blocks so far are not sent back to it."""
+        self.model = clean(as_string(as_dict(start.get("to")).get("model"))) or self.model
+        self._base["model"] = self.model
+        answered = {block.answers for block in self.content}
+        for block in self.content:
+            unanswered = block.type in TOOL_CALLS and block.id not in answered
+            block.declined = unanswered or block.type in _DECLINED
+            if block.ended is None:
+                self._close(block, time)
+
     def _open(self, index: Any, time: float, start: dict[str, Any]) -> Block:
         """Begin a block. One that had the same index keeps its place, and what came for it."""
+        if start.get("type") == "fallback":
+            self._fall_back(time, start)
         block = Block(len(self.content), time, self._with_own_id(start))
         if block.type == "text" and self._resumed is not None and self._resumed.text is None:
             block = self._resumed.begin(block)
@@ -243,7 +278,7 @@ class Message:
         """The calls that are to be run; none as long as it is not certain that all have come."""
         if not (self.complete and self.request.runs_tools and self.stop_reason == "tool_use"):
             return []
-        return [block for block in self.content if block.type == "tool_use"]
+        return [b for b in self.content if b.type == "tool_use" and not b.declined]
 
     @property
     def container(self) -> str | None:
@@ -261,7 +296,8 @@ class Message:
     def usage(self) -> Usage:
         """The tokens, as far as they are known: the output once the finished stream counted it.
 
-        A request that the server did not take used none.
+        A request that the server did not take used none. What models used that declined before the
+        one that answered is in ``attempts``.
         """
         if not self.accepted and self.ended is not None:
             return Usage()
@@ -271,12 +307,48 @@ class Message:
     def cost(self) -> float | None:
         """What it cost in USD by the price list, or None if that is not known.
 
-        A refusal before any output is not billed (documentation, "Handling stop reasons"). It is a
-        lower bound where ``unpriced`` names something.
+        It is a lower bound where ``unpriced`` names something.
         """
-        if self.stop_reason == "refusal" and not self.content:
-            return 0.0
-        return self.usage.cost(facts(self.model))
+        return known(sum, [attempt.cost for attempt in self.attempts])
+
+    @property
+    def attempts(self) -> list[Attempt]:
+        """The models that were tried for it, the last of which answered, or declined for good.
+
+        ``usage.iterations`` records each; they are priced by their own rates, and one that declined
+        before any output is only billed in some categories (documentation, "Refusals and
+        fallback").
+        """
+        iterations = self._usage.get("iterations")
+        entries = [as_dict(e) for e in (iterations if isinstance(iterations, list) else ())]
+        used: dict[str, Usage] = {}
+        for entry in entries if self.fell_back else ():
+            model = clean(as_string(entry.get("model"))) or self.request.model
+            if entry.get("type") == "message" and model != self.model:
+                counts = {name: self._usage.get(name) for name in TERMS} | entry
+                used[model] = used.get(model, Usage()) + Usage.from_api(counts, complete=True)
+        handovers = [as_dict(b.to_dict().get("trigger")) for b in self.content if _is_fallback(b)]
+        categories = [trigger.get("category") for trigger in handovers]
+        found = []
+        for number, (model, usage) in enumerate(used.items()):
+            category = categories[number] if number < len(categories) else None
+            free = usage.output_tokens == 0 and not is_billed(category)
+            cost = 0.0 if free else usage.cost(facts(model))
+            found.append(Attempt(model, usage, cost, "refusal"))
+        wrote = bool(self.content) and not _is_fallback(self.content[-1])
+        declined = self.stop_reason == "refusal" and not wrote
+        free = declined and not is_billed(self.stop_details.get("category"))
+        cost = 0.0 if free else self.usage.cost(facts(self.model))
+        return [*found, Attempt(self.model, self.usage, cost, self.stop_reason)]
+
+    @property
+    def fell_back(self) -> bool:
+        """Whether another model than the one that was asked answers, because that declined."""
+        iterations = self._usage.get("iterations")
+        return any(map(_is_fallback, self.content)) or any(
+            as_dict(entry).get("type") == "fallback_message"
+            for entry in (iterations if isinstance(iterations, list) else ())
+        )
 
     @property
     def unpriced(self) -> tuple[str, ...]:
@@ -308,3 +380,7 @@ class Message:
             return None
         content = [block.to_dict() for block in self.content if not block.lost]
         return sdk.message(self.fields() | {"content": content})
+
+
+def _is_fallback(block: Block) -> bool:
+    return block.type == "fallback"

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, NotRequired, Required, Union, get_ar
 import pytest
 import typing_extensions
 from anthropic.types import message_count_tokens_params
+from anthropic.types.beta import message_create_params as beta_params
 from anthropic.types.message_create_params import (
     MessageCreateParamsNonStreaming,
     MessageCreateParamsStreaming,
@@ -97,7 +98,9 @@ def check(path: str, body: Any) -> None:
         "/v1/messages/count_tokens": message_count_tokens_params.MessageCountTokensParams,
         "/v1/messages/batches": batch_create_params.BatchCreateParams,
     }[path]
-    if path == "/v1/messages" and not body.get("stream"):
+    if "fallbacks" in body:
+        kind = beta_params.MessageCreateParamsStreaming
+    elif path == "/v1/messages" and not body.get("stream"):
         kind = MessageCreateParamsNonStreaming
     adapter(kind).validate_python(body)
 
@@ -191,6 +194,13 @@ def conversations(api):
     talk.ask("Go on.", show=False)
 
 
+def fallbacks():
+    """Turns after another model has answered, by the beta and without it."""
+    talk = Conversation("fell back")
+    for options in ({"fallback": True}, {"fallback": True}, {}):
+        talk.ask("Please refuse, then think.", show=False, **options)
+
+
 def batches():
     """Rows with and without a form and a system prompt."""
     cached = CachedSystem("manual", "Long. " * 2000)
@@ -206,6 +216,7 @@ def batches():
         ("tools", 10),
         ("fields", 16),
         ("conversations", 8),
+        ("fallbacks", 3),
         ("batches", 3),
     ],
 )
@@ -217,6 +228,7 @@ def test_what_is_sent_is_what_the_sdk_s_types_allow(api, kind, least, tmp_path, 
         "tools": tools,
         "fields": fields,
         "conversations": lambda: conversations(api),
+        "fallbacks": fallbacks,
         "batches": batches,
     }
     kinds[kind]()
