@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from claude_nb.asking.question import Question, check_names
-from claude_nb.client.connection import count_tokens
+from claude_nb.client.connection import Connection, count_tokens
 from claude_nb.client.engine import Stream, call
 from claude_nb.client.retry import Policy
 from claude_nb.client.source import ApiSource, WholeSource
@@ -23,6 +23,7 @@ from claude_nb.render import saved_output
 from claude_nb.render.timeline import Timeline
 from claude_nb.reply import Reply
 from claude_nb.request.place import can_display, current_place, is_run_by_program
+from claude_nb.request.request import Request
 from claude_nb.request.system import System
 from claude_nb.session import budget
 from claude_nb.session.limits import Limits
@@ -305,8 +306,7 @@ def sending(
         if limits.are_set:
             request = call(limits.within_limits(request, Progress()))
         reply = Reply(request, question.output)
-        if isinstance(request.system, System):
-            reply.expectation = session.cache.expect(request, connection.cache, reply)
+        diagnostics = _expect_cached(request, connection, reply)
         reply.pending = lambda: connection.pending
         calls = None
         if tools:
@@ -328,7 +328,7 @@ def sending(
             cleanup.close()
 
         stream = Stream(
-            session.source((source or by_default)(connection)),
+            session.source((source or by_default)(connection, diagnostics)),
             request,
             limits.policy,
             ended=None if painted else ended,
@@ -350,6 +350,17 @@ def _back_up(question: Question, reply: Reply) -> None:
         is_chat = question.chat_cell is not None
         cell = question.chat_cell if question.chat_cell is not None else question.place.cell
         snapshot.store.keep(paths[0], cell, record, chat=is_chat)
+
+
+def _expect_cached(
+    request: Request, connection: Connection, reply: Reply
+) -> dict[str, str | None] | None:
+    """Note what a request can find in the cache, and return what the server is asked about it."""
+    if isinstance(request.system, System):
+        reply.expectation = session.cache.expect(request, connection.cache, reply)
+    if reply.expectation is None or not connection.diagnoses_cache:
+        return None
+    return {"previous_message_id": reply.expectation.previous_message}
 
 
 def show_timeline(timeline: Timeline) -> None:

@@ -20,8 +20,10 @@ from claude_nb.request.system import Difference, System
 REMEMBERED = 64
 """Requests that are kept for comparison."""
 
-_SERVER_SAYS = frozenset({"model_changed", "tools_changed", "system_changed", "messages_changed"})
-"""The reasons of the API's own diagnostics that say what happened: page "Cache diagnostics"."""
+_SERVER_SAYS = frozenset({"model_changed", "tools_changed", "system_changed"})
+"""The reasons of the API's own diagnostics that say what happened: page "Cache diagnostics".
+``messages_changed`` only confirms what we find: another question or branch has other messages too,
+and that is no miss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +107,13 @@ class Earlier:
         sent: What was sent.
         cached: How many tokens of it were in the cache afterwards; None if that was not known.
         began: Whether its response had begun: before that, nothing can be read of what it writes.
+        message_id: The id of the message that answered it, by which its server knows it, or None.
     """
 
     sent: CacheKey
     cached: int | None
     began: bool
+    message_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +167,29 @@ class CachePrediction:
         if not read and not written:
             return self._uncached(total)
         found = self._compare(read)
-        if server_reason not in _SERVER_SAYS:
+        confirmed = found is not None and found.reason == server_reason
+        if server_reason not in _SERVER_SAYS and not confirmed:
             return found
         if found is None or found.reason != server_reason:
             found = CacheMiss(str(server_reason), partial=read > 0)
         return replace(found, by_server=True)
+
+    @property
+    def previous_message(self) -> str | None:
+        """The id of the message whose request this one is compared with; None if none is known."""
+        best = self._best
+        return None if best is None else best.message_id
+
+    @property
+    def _best(self) -> Earlier | None:
+        """The earlier request that has most in common with this one."""
+        related = [e for e in self.earlier if self._is_related(e.sent)]
+        # Of several that have as much in common, first one with the same settings, then the newest.
+        return max(
+            related,
+            key=lambda e: (self._shared(e.sent), self._same_settings(e.sent)),
+            default=None,
+        )
 
     def _uncached(self, total: int) -> CacheMiss:
         known = facts(self.sent.model)
@@ -177,11 +199,9 @@ class CachePrediction:
         return CacheMiss("not_cached")
 
     def _compare(self, read: int) -> CacheMiss | None:
-        related = [e for e in self.earlier if self._is_related(e.sent)]
-        if not related:
+        best = self._best
+        if best is None:
             return None
-        # Of several that have as much in common, first one with the same settings, then the newest.
-        best = max(related, key=lambda e: (self._shared(e.sent), self._same_settings(e.sent)))
         shared = self._shared(best.sent)
         whole = shared == best.sent.marks[-1]
         hoped = best.cached if whole and best.cached else 1

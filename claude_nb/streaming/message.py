@@ -246,6 +246,11 @@ class Message:
         return [block for block in self.content if block.type == "tool_use"]
 
     @property
+    def id(self) -> str | None:
+        """The id by which the server knows the message, or None."""
+        return as_string(self._base.get("id")) or None
+
+    @property
     def container(self) -> str | None:
         """The id of the container in which the server ran code, for the next request to name."""
         return as_string(as_dict(self._base.get("container")).get("id")) or None
