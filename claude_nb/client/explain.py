@@ -62,6 +62,9 @@ _ADVICE = {
     "request_too_large": "Send less: the API takes at most 32 MB.",
 }
 
+_TOO_LONG = "prompt is too long"
+"""How the API's message begins where a prompt is longer than the context window: it has no code."""
+
 _LONGEST_WAIT = 366 * 24 * 3600.0
 """Seconds; nobody means more by ``retry-after``."""
 
@@ -257,6 +260,9 @@ def _status_error(error: APIStatusError) -> ClaudeError:
         return errors.RequestError(f"Nothing is at {url} ({status}).", advice, **facts)
     if kind in _ADVICE or (400 <= status < 500 and status != 408):  # which is a time-out
         code = f" ({status})" if status >= 400 else ""
+        if facts["detail"].lower().startswith(_TOO_LONG):
+            what = f"The prompt is longer than the model's context window{code}."
+            return errors.RequestError(what, errors.CONTEXT_FULL, **facts)
         return errors.RequestError(
             f"The server refused the request{code}.", _ADVICE.get(kind, ""), **facts
         )

@@ -77,6 +77,7 @@ class ModelFacts:
         prices: The prices by prompt size, the smallest prompt first; empty when not known.
         batch_discount: The share by which all prices are lower in a batch: 0.5 for half.
         cache_minimum_tokens: Prompts shorter than this are silently not cached.
+        compaction: Whether it summarises a conversation on demand (``compaction``).
         efforts: The values of ``output_config.effort`` that it accepts; others answer 400.
         efforts_without_thinking: Those that it accepts where it does not think first; None where
             there is no difference.
@@ -101,6 +102,7 @@ class ModelFacts:
     prices: tuple[Price, ...]
     batch_discount: float | None
     cache_minimum_tokens: int | None
+    compaction: bool | None
     efforts: tuple[str, ...] | None
     efforts_without_thinking: tuple[str, ...] | None
     factors: dict[str, float]

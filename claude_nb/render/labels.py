@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from claude_nb.characters import brief, clean
-from claude_nb.errors import RateLimitError
+from claude_nb.errors import CONTEXT_FULL, RateLimitError
 from claude_nb.render import partial_json
 from claude_nb.streaming.block import TOOL_CALLS, Block, Break
 from claude_nb.streaming.events import ToolAsked, ToolRan, ToolStarted
@@ -229,7 +229,7 @@ def card(progress: Progress) -> Card | None:
         return Card(title.format(most), _lines([text.format(most), progress.parse_error]))
     if progress.parse_error:
         return Card("The answer does not have the form that was asked for", progress.parse_error)
-    if not progress.text.strip() and not progress.tool_calls:
+    if not (progress.text.strip() or progress.tool_calls or message.compaction):
         ended = "It ended normally."
         if message.stop_sequence:
             ended = f"It began with the stop sequence {quoted(message.stop_sequence)}."
@@ -248,6 +248,6 @@ _TRUNCATED = {
     ),
     "model_context_window_exceeded": (
         "Cut off: the context window is full",
-        "Prompt and reply together are as long as the model can take. Send less.",
+        f"Prompt and reply together are as long as the model can take. {CONTEXT_FULL}",
     ),
 }

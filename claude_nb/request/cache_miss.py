@@ -14,7 +14,7 @@ from typing import Any
 from claude_nb.cost.models import facts
 from claude_nb.cost.usage import Usage
 from claude_nb.request import system
-from claude_nb.request.request import Request
+from claude_nb.request.request import Request, holds_compaction
 from claude_nb.request.system import Difference, System
 
 REMEMBERED = 64
@@ -84,7 +84,7 @@ class CacheKey:
         return cls(
             at=at,
             server=server,
-            conversation=request.turn.conversation if request.turn else None,
+            conversation=_conversation(request),
             model=request.model,
             tools=_digest(params.get("tools", [])),
             system=request.system,
@@ -269,6 +269,14 @@ class CachePrediction:
             return then.at
         same = (e.sent for e in self.earlier if e.sent.system.texts == self.sent.system.texts)
         return max((s.at for s in same if s.model == self.sent.model), default=then.at)
+
+
+def _conversation(request: Request) -> str | None:
+    """What a request is a turn of; once it is compacted, a conversation is another one."""
+    if request.turn is None:
+        return None
+    summary = _digest(request.before[0]) if holds_compaction(request.before) else ""
+    return f"{request.turn.conversation}{summary}"
 
 
 def _value(setting: Any) -> str:

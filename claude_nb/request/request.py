@@ -21,6 +21,13 @@ MIN_THINKING_BUDGET = 1024
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 """The values of ``output_config.effort``: the SDK's ``OutputConfigParam``."""
 
+CONTEXT = "context: "
+"""How the note begins on how full the context window is."""
+
+COMPACTION_BETA = "compact-2026-09-04"
+"""What the header ``anthropic-beta`` names where a conversation is compacted, and in each request
+that sends the summary back: platform documentation, "Compaction on demand", read 2026-11-30."""
+
 _TEXTS = ("prompt", "model", "content", "before", "after", "notes", "tools", "output")
 """The fields of a request that hold texts; a text that is half a character cannot be sent."""
 
@@ -77,6 +84,8 @@ class Request:
         metadata: ``{"user_id": …}``, or None.
         extra: Other fields of the body, by name; None for those of its conversation, if it has any.
         betas: Names of betas, for a header; None for those of its conversation, if it has any.
+        context_tokens: How many tokens the turns before it took when they ended, or None.
+        compacts: Whether nothing is asked, and a summary of ``before`` is wanted instead.
         in_cell: Whether a ``%%claude`` cell asks, whose options errors name: see ``option``.
 
     Raises:
@@ -105,6 +114,8 @@ class Request:
     metadata: dict[str, Any] | None = None
     extra: dict[str, Any] | None = field(default=None, repr=False)  # it may hold secrets
     betas: Sequence[str] | None = None
+    context_tokens: int | None = None
+    compacts: bool = False
     in_cell: bool = False
 
     def __post_init__(self) -> None:
@@ -134,6 +145,7 @@ class Request:
         thinking = self._thinking()
         self._check_effort(thinking)
         self._check_rest(thinking)
+        self._check_compaction()
         for note in self._own_notes(thinking):
             if note not in self.notes:
                 object.__setattr__(self, "notes", (*self.notes, note))
@@ -144,7 +156,7 @@ class Request:
 
     def params(self) -> dict[str, Any]:
         """The arguments of the SDK's ``messages.create``."""
-        asked = [{"role": "user", "content": list(self.content) or self.prompt}, *self.after]
+        asked = self._asked()
         params: dict[str, Any] = {
             "model": self.model,
             "max_tokens": self.max_tokens,
@@ -153,7 +165,7 @@ class Request:
         if isinstance(self.system, System):
             params["system"] = self.system.blocks()
             params["messages"] = marked(self.before, asked)
-            if self.turn is not None:  # or nobody would read what is written
+            if self.turn is not None and not self.compacts:  # or nobody would read what is written
                 params["cache_control"] = control(CONVERSATION_TTL)
         elif self.system:
             params["system"] = self.system
@@ -165,13 +177,13 @@ class Request:
                 params["tool_choice"] = choice
         if output := self._output_config():
             params["output_config"] = output
-        headers = {extra.BETA_HEADER: ",".join(self.betas or ())}
+        betas = ",".join(self._betas())
         rest = {
             "container": self.container,
             "stop_sequences": list(self.stop_sequences),
             "metadata": self.metadata,
-            "extra_body": self.extra,
-            "extra_headers": headers if self.betas else None,
+            "extra_body": self._extra_body(),
+            "extra_headers": {extra.BETA_HEADER: betas} if betas else None,
         }
         params |= {name: value for name, value in rest.items() if value}
         return params
@@ -210,6 +222,24 @@ class Request:
             return choice
         parallel = {k: v for k, v in choice.items() if k == "disable_parallel_tool_use"}
         return {"type": "auto", **parallel}
+
+    def _asked(self) -> list[dict[str, Any]]:
+        """The prompt and what follows it; nothing where a summary is wanted."""
+        asked = [{"role": "user", "content": list(self.content) or self.prompt}, *self.after]
+        return [] if self.compacts else asked
+
+    def _betas(self) -> list[str]:
+        """The betas that are named, and the one of a compaction, here or before."""
+        compacted = self.compacts or holds_compaction(self.before)
+        return [*(self.betas or ()), *([COMPACTION_BETA] if compacted else [])]
+
+    def _extra_body(self) -> dict[str, Any]:
+        """Other fields of the body, and the one that asks for a summary."""
+        if not self.compacts:
+            return self.extra or {}
+        # The two cannot be combined (documentation, "Compaction on demand").
+        others = {k: v for k, v in (self.extra or {}).items() if k != "context_management"}
+        return others | {"compaction": {"type": "summarize"}}
 
     def _thinking(self) -> dict[str, Any] | None:
         """The ``thinking`` parameter in the form that the model takes, or None to send none."""
@@ -296,6 +326,15 @@ class Request:
         if self.tools is not None:  # or they are those of a conversation, not yet known
             extra.check_tool_named(choice, self.tools if self.uses_tools else ())
 
+    def _check_compaction(self) -> None:
+        """Refuse to have a conversation compacted by a model that is known not to do it."""
+        model = facts(self.model)
+        if self.compacts and model is not None and model.compaction is False:
+            raise InputError(
+                f"{model.id} does not compact conversations.",
+                f"Let another model do it: model={DEFAULT_MODEL!r}",
+            )
+
     def _own_notes(self, thinking: dict[str, Any] | None) -> Iterator[str]:
         """What the reader of the reply should know of the request."""
         model = facts(self.model)
@@ -308,6 +347,16 @@ class Request:
             yield f"extra fields: {', '.join(self.extra)}"
         if self.betas:
             yield f"betas: {', '.join(self.betas)}"
+        taken, window = self.context_tokens, model.context_window if model is not None else None
+        if taken is not None and window is not None and 2 * taken > window:
+            share = f"{100 * taken / window:.0f} %"
+            yield f"{CONTEXT}{taken:,} of {window:,} tokens ({share})"
+
+
+def holds_compaction(messages: Sequence[dict[str, Any]]) -> bool:
+    """Whether messages begin with the summary of a conversation, as the API has signed it."""
+    content = messages[0]["content"] if messages else ""
+    return not isinstance(content, str) and content[0].get("type") == "compaction"
 
 
 def _uncited(tool: dict[str, Any]) -> dict[str, Any]:

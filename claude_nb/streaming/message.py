@@ -14,7 +14,7 @@ from typing import Any
 
 from claude_nb.characters import clean
 from claude_nb.cost.models import facts
-from claude_nb.cost.usage import Usage
+from claude_nb.cost.usage import Usage, add, known
 from claude_nb.streaming import sdk
 from claude_nb.streaming.block import TOOL_CALLS, Block, as_dict, as_string
 from claude_nb.streaming.continuation import Continuation
@@ -27,6 +27,7 @@ CUMULATIVE = (
     "cache_read_input_tokens",
     "server_tool_use",
     "output_tokens_details",
+    "iterations",
 )
 """What ``message_delta`` counts at the top of its ``usage``; what is not named here is dropped."""
 
@@ -268,9 +269,40 @@ class Message:
 
         A request that the server did not take used none.
         """
+        return sum(self._usages, Usage())
+
+    @property
+    def _usages(self) -> list[Usage]:
+        """What the counts at the top of ``usage`` say, and what each compaction took beside them.
+
+        These are counted in ``iterations`` alone (documentation, "Compaction on demand", "Count
+        compaction usage").
+        """
         if not self.accepted and self.ended is not None:
-            return Usage()
-        return Usage.from_api(self._usage, complete=self.complete and self._counted)
+            return []
+        listed = self._usage.get("iterations")
+        steps = map(as_dict, listed if isinstance(listed, list) else ())
+        compactions = [step for step in steps if step.get("type") == "compaction"]
+        reply = Usage.from_api(self._usage, complete=self.complete and self._counted)
+        return [reply, *(Usage.from_api(step, complete=True) for step in compactions)]
+
+    @property
+    def context_tokens(self) -> int | None:
+        """How many tokens of the context window are taken with this message; None if not known.
+
+        With tools of the server the prompt was read, and counted, several times.
+        """
+        if not self._usages or any(block.type == "server_tool_use" for block in self.content):
+            return None
+        reply = self._usages[0]
+        return add(reply.total_input_tokens, reply.output_tokens)
+
+    @property
+    def compaction(self) -> dict[str, Any] | None:
+        """The block with the summary of a conversation, as it is sent back; None if none came."""
+        blocks = [block.to_dict() for block in self.content if block.type == "compaction"]
+        whole = self.complete and self.stop_reason == "compaction"
+        return blocks[0] if whole and blocks and as_string(blocks[0].get("content")) else None
 
     @property
     def cost(self) -> float | None:
@@ -281,7 +313,8 @@ class Message:
         """
         if self.stop_reason == "refusal" and not self.content:
             return 0.0
-        return self.usage.cost(facts(self.model))
+        costs = [usage.cost(facts(self.model)) for usage in self._usages]
+        return known(sum, costs)
 
     @property
     def unpriced(self) -> tuple[str, ...]:

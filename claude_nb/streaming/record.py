@@ -119,11 +119,14 @@ class TurnRecord(TurnId):
         prompt: The user's words.
         content: What was sent for them: content blocks; those of a file are not checked.
         text: The answer.
+        compaction: Of a summary of the turns before it, the tokens ``before`` and ``after``; absent
+            for a question.
     """
 
     prompt: str
     content: Sequence[Any]
     text: str
+    compaction: dict[str, Any] | None = None
 
     def to_dict(self, most: float = MAX_CONTENT) -> dict[str, Any]:
         """The turn as JSON, without what looks like an API key.
@@ -132,7 +135,10 @@ class TurnRecord(TurnId):
             most: Bytes of base64 that are saved.
         """
         content = list(_within(self.content, most))
-        made: dict[str, Any] = redacted(asdict(self) | {"content": content})
+        data = asdict(self) | {"content": content}
+        if self.compaction is None:
+            data.pop("compaction")
+        made: dict[str, Any] = redacted(data)
         return made
 
     @classmethod
@@ -164,7 +170,15 @@ class TurnRecord(TurnId):
             prompt=checked_text(turn.get("prompt"), "its prompt"),
             content=content if isinstance(content, list) else (),
             text=checked_text(answer, "its answer").rstrip(),
+            compaction=_compaction(turn.get("compaction")),
         )
+
+
+def _compaction(value: Any) -> dict[str, Any] | None:
+    """What a turn's record says that a summary took; None for a question."""
+    if value is None:
+        return None
+    return {name: _number(as_dict(value).get(name), int) for name in ("before", "after")}
 
 
 def checked_text(value: Any, what: str) -> str:

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, NotRequired, Required, Union, get_ar
 import pytest
 import typing_extensions
 from anthropic.types import message_count_tokens_params
+from anthropic.types.beta import message_create_params
 from anthropic.types.message_create_params import (
     MessageCreateParamsNonStreaming,
     MessageCreateParamsStreaming,
@@ -90,8 +91,8 @@ def adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(strict(kind))
 
 
-def check(path: str, body: Any) -> None:
-    """Hold a body against the type that the SDK has for it."""
+def check(path: str, body: Any, *, beta: bool = False) -> None:
+    """Hold a body against the type that the SDK has for it: that of a beta, if one is named."""
     kind: Any = {
         "/v1/messages": MessageCreateParamsStreaming,
         "/v1/messages/count_tokens": message_count_tokens_params.MessageCountTokensParams,
@@ -99,6 +100,8 @@ def check(path: str, body: Any) -> None:
     }[path]
     if path == "/v1/messages" and not body.get("stream"):
         kind = MessageCreateParamsNonStreaming
+    if beta and path == "/v1/messages":
+        kind = getattr(message_create_params, kind.__name__)
     adapter(kind).validate_python(body)
 
 
@@ -184,6 +187,8 @@ def conversations(api):
     talk.ask("Drop.", show=False, policy=with_retries)
     talk.system = "Another."
     talk.ask("Go on.", show=False)
+    talk.compact(show=False)
+    talk.ask("And on.", show=False)
 
 
 def batches():
@@ -199,7 +204,7 @@ def batches():
         ("content", 15),
         ("tools", 10),
         ("fields", 16),
-        ("conversations", 8),
+        ("conversations", 10),
         ("batches", 3),
     ],
 )
@@ -214,11 +219,11 @@ def test_what_is_sent_is_what_the_sdk_s_types_allow(api, kind, least, tmp_path, 
         "batches": batches,
     }
     kinds[kind]()
-    sent = [(found.path, found.body) for found in api.requests if found.method == "POST"]
+    sent = [found for found in api.requests if found.method == "POST"]
 
     assert len(sent) >= least
-    for path, body in sent:
-        check(path, body)
+    for found in sent:
+        check(found.path, found.body, beta="anthropic-beta" in found.headers)
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,21 @@ def test_models_that_can_and_cannot_be_forced_to_call_a_tool():
     }
 
 
+def test_models_that_compact():
+    """Those that the pages on compaction list; of newer ones it is not known."""
+    found = {model: facts(model).compaction for model in known_models()}
+
+    assert [model for model, compacts in found.items() if compacts is None] == [
+        "claude-fable-5-2",
+        "claude-mythos-5-2",
+    ]
+    assert [model for model, compacts in found.items() if compacts is False] == [
+        "claude-haiku-4-5",
+        "claude-opus-4-5",
+        "claude-sonnet-4-5",
+    ]
+
+
 def test_table_of_prices():
     """USD per million tokens, one tuple per prompt size: limit, in, out, writes 5m and 1h, read."""
     opus = ((None, 5, 25, 6.25, 10, 0.50),)
