@@ -30,7 +30,7 @@ _OF_REPLIES = (
     *("attach", "tools", "output", "history", "new", "events", "system", "hide_thinking"),
     *("hide_tools", "stop_sequences", "tool_choice", "extra", "betas", "metadata"),
 )
-"""Options of ``ask`` that a summary does not have: they shape a reply, or are the conversation's."""
+"""Options of ``ask`` that a summary has not: they shape a reply, or are the conversation's."""
 
 
 class Conversation(History):
