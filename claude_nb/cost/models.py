@@ -79,6 +79,8 @@ class ModelFacts:
         efforts: The values of ``output_config.effort`` that it accepts; others answer 400.
         efforts_without_thinking: Those that it accepts where it does not think first; None where
             there is no difference.
+        web_tools: The newest version of ``web_search`` and ``web_fetch`` that it takes, such as
+            "20260318"; None for those that every model takes.
         factors: What the price of all tokens is multiplied by for a term that usage names, such as
             ``"speed fast"`` (see ``Usage.terms``).
         deprecated: The day on which it was deprecated, or None.
@@ -101,6 +103,7 @@ class ModelFacts:
     cache_minimum_tokens: int | None
     efforts: tuple[str, ...] | None
     efforts_without_thinking: tuple[str, ...] | None
+    web_tools: str | None
     factors: dict[str, float]
     deprecated: str | None
     retires: str | None

@@ -141,7 +141,8 @@ def _identifier(value: Value, _variables: Mapping[str, Any]) -> str:
 
 def read_tools(value: Value, variables: Mapping[str, Any]) -> tuple[Any, ...]:
     """The functions of those names, and the names of what the server runs; ``none`` for none."""
-    from claude_nb.tools.tools import SERVER_TOOLS  # here: to load the extension stays cheap
+    # Here: to load the extension stays cheap.
+    from claude_nb.request.server_tools import SERVER_TOOLS
 
     names = read_names(value, {})
     if [name.lower() for name in names] == [NO_TOOLS]:

@@ -11,6 +11,7 @@ from claude_nb.characters import wellformed, wellformed_json
 from claude_nb.cost.models import DEFAULT_MODEL, ModelFacts, facts
 from claude_nb.errors import InputError
 from claude_nb.request.attachments.limits import check
+from claude_nb.request.server_tools import versioned
 from claude_nb.request.system import CONVERSATION_TTL, System, control, marked, texts
 
 MIN_THINKING_BUDGET = 1024
@@ -62,8 +63,8 @@ class Request:
         after: Turns that follow the prompt, as the API's dicts, to continue a reply.
         notes: Lines about the request, shown above the reply; they change nothing that is sent.
         turn: Its place in a conversation, or None.
-        tools: The definitions of the tools that may be called, as the API's dicts; None for those
-            of its conversation, if it has one.
+        tools: The definitions of the tools that may be called, as the API's dicts (what the server
+            runs may lack its version); None for those of its conversation, if it has one.
         uses_tools: Whether they may be called in this reply; if not, they are only sent because
             earlier turns call them.
         output: The JSON schema that the answer has to fit, or None for any text.
@@ -145,7 +146,8 @@ class Request:
         if thinking := self._thinking():
             params["thinking"] = thinking
         if self.tools:
-            params["tools"] = list(self.tools if self.output is None else map(_uncited, self.tools))
+            tools = self.tools if self.output is None else map(_uncited, self.tools)
+            params["tools"] = [versioned(tool, self.model) for tool in tools]
             if not self.uses_tools:
                 params["tool_choice"] = {"type": "none"}
         output: dict[str, Any] = {"effort": self.effort} if self.effort else {}

@@ -140,6 +140,12 @@ def efforts(model: str, thinking: str | None = None) -> list[str]:
     return list(taken)
 
 
+def filters_by_code(model: str) -> bool:
+    """Say whether a model can filter what it finds on the web by code of its own."""
+    known = facts(model)
+    return known is not None and known.web_tools is not None
+
+
 def takes_system_messages(model: str) -> bool:
     """Say whether a model takes messages with the role ``system``."""
     return _WITH_SYSTEM_MESSAGES.fullmatch(undated(model)) is not None

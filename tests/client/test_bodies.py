@@ -140,6 +140,10 @@ def tools():
         ["web_search"],
         ["web_fetch", "code_execution"],
         [weather, "web_search"],
+        [Tools.web_search(max_uses=3, allowed_domains=["example.com"])],
+        [Tools.web_search(blocked_domains=["a.org"], user_location={"country": "PT"})],
+        [Tools.web_fetch(max_uses=2, max_content_tokens=5000), Tools.code_execution()],
+        [Tools.web_fetch(citations=False)],
     ):
         ask("Weather, and search the web, please.", tools=used)
     ask("Weather?", tools=Tools(weather, eager=True))
@@ -178,7 +182,7 @@ def batches():
 
 @pytest.mark.parametrize(
     ("kind", "least"),
-    [("models", 70), ("content", 15), ("tools", 10), ("conversations", 8), ("batches", 3)],
+    [("models", 70), ("content", 15), ("tools", 14), ("conversations", 8), ("batches", 3)],
 )
 def test_what_is_sent_is_what_the_sdk_s_types_allow(api, kind, least, tmp_path, capsys):
     """Every body of these kinds, more than a hundred, with no field that the SDK does not know."""

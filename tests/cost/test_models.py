@@ -227,6 +227,14 @@ def test_table_of_efforts():
     }
 
 
+def test_table_of_the_web_s_tools():
+    """Claude 4.6 and later, and Mythos Preview, take the versions that filter by code."""
+    old = {"claude-haiku-4-5", "claude-opus-4-5", "claude-sonnet-4-5"}
+    assert {m: facts(m).web_tools for m in known_models()} == {
+        m: None if m in old else "20260318" for m in known_models()
+    }
+
+
 def test_table_of_life_cycles():
     """The days on which models are deprecated, and retire."""
     assert {
