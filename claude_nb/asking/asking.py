@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from claude_nb.asking.question import Question, check_names
+from claude_nb.client.capabilities import checked
 from claude_nb.client.connection import count_tokens
 from claude_nb.client.engine import Stream, call
 from claude_nb.client.retry import Policy
@@ -201,6 +202,7 @@ def estimate(question: Question) -> budget.Estimate:
     if question.history is not None:
         place = question.place
         request = question.history.next(request, place, connection.origin, new=question.new)
+    request = checked(request, connection)
     return budget.estimate(request, call(count_tokens(connection, request.params())))
 
 
@@ -295,6 +297,7 @@ def sending(
             tools = history.effective_tools(tools, request)
         if tools is not None and tools.definitions:
             request = replace(request, notes=(*request.notes, tools.note))
+        request = checked(request, connection)
         if limits.are_set:
             request = call(limits.within_limits(request, Progress()))
         reply = Reply(request, question.output)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache, lru_cache
 from importlib import resources
 from typing import Any, Literal
@@ -136,6 +136,13 @@ def facts(model_id: str) -> ModelFacts | None:
     """
     models = _models()
     return models.get(model_id) or models.get(_data()["aliases"].get(model_id, ""))
+
+
+def unknown(model_id: str) -> ModelFacts:
+    """The facts about a model of which nothing is known."""
+    nothing: dict[str, Any] = {field.name: None for field in fields(ModelFacts)}
+    named = {"id": model_id, "name": model_id, "source": "", "prices": (), "factors": {}}
+    return ModelFacts(**nothing | named)
 
 
 def known_models() -> list[str]:

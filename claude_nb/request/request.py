@@ -70,6 +70,7 @@ class Request:
         output: The JSON schema that the answer has to fit, or None for any text.
         container: The id of the server's container in which code of this turn has run, or None.
         in_cell: Whether a ``%%claude`` cell asks, whose options errors name: see ``option``.
+        model_facts: What is known of the model, where its server was asked; None for our own data.
 
     Raises:
         InputError: It cannot be sent as it is; the error says what to change.
@@ -93,6 +94,7 @@ class Request:
     output: dict[str, Any] | None = None
     container: str | None = None
     in_cell: bool = False
+    model_facts: ModelFacts | None = None
 
     def __post_init__(self) -> None:
         for name in _TEXTS:
@@ -161,7 +163,7 @@ class Request:
 
     def _thinking(self) -> dict[str, Any] | None:
         """The ``thinking`` parameter in the form that the model takes, or None to send none."""
-        model = facts(self.model)
+        model = self.model_facts or facts(self.model)
         wanted = self.thinking
         if wanted is None:
             # Readable thinking has to be asked for, or only a signature comes. A model that does
@@ -176,6 +178,8 @@ class Request:
         if wanted == "off":
             _check_form(model, "disabled", "turn its thinking off")
             return {"type": "disabled"}
+        if wanted == "on" and "enabled" not in accepted:
+            _check_form(model, "adaptive", "think")
         if wanted == "on" and (not accepted or "adaptive" in accepted):
             return {"type": "adaptive", "display": display}
         if wanted == "on":
@@ -193,7 +197,7 @@ class Request:
 
     def _check_effort(self, thinking: dict[str, Any] | None) -> None:
         """Refuse an effort that the model is known not to take."""
-        model = facts(self.model)
+        model = self.model_facts or facts(self.model)
         if self.effort is None or model is None or model.efforts is None:
             return
         if not model.efforts:
@@ -213,7 +217,7 @@ class Request:
 
     def _own_notes(self, thinking: dict[str, Any] | None) -> Iterator[str]:
         """What the reader of the reply should know of the request."""
-        model = facts(self.model)
+        model = self.model_facts or facts(self.model)
         if thinking == {"type": "between_tools"}:
             yield f"{self.model} cannot turn its thinking off: it thinks between tools only"
         if model is not None and model.retires is not None:
