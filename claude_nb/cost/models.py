@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
 from functools import cache, lru_cache
 from importlib import resources
 from typing import Any, Literal
@@ -29,6 +30,7 @@ PRICE_FILE = "CLAUDE_NB_PRICES"
 ThinkingType = Literal["adaptive", "enabled", "disabled", "between_tools"]
 ThinkingDefault = Literal["always", "on", "off"]
 ThinkingDisplay = Literal["summarized", "omitted"]
+Lifecycle = Literal["active", "deprecated", "retired"]
 
 
 _SEARCH = "web_search_per_1000"
@@ -109,6 +111,12 @@ class ModelFacts:
     retires: str | None
     web_search_per_1000: float | None
 
+    def lifecycle(self, day: str) -> Lifecycle:
+        """Return the stage of its life on a day such as "2026-11-30"."""
+        if self.retires is not None and self.retires <= day:
+            return "retired"
+        return "active" if self.deprecated is None or self.deprecated > day else "deprecated"
+
     def price_for(self, input_tokens: int) -> Price | None:
         """Return the price of a request with a prompt of this size.
 
@@ -157,10 +165,19 @@ def models_by_use(*first: str) -> list[str]:
         *first: The ids of those that come first, known or not; empty ones are left out.
 
     Returns:
-        Then the other known ones, the newest first; the last are those without a known price.
+        Then the other known ones, the newest first and deprecated ones last, without those that
+        are retired by now.
     """
-    known = sorted(_models().values(), key=lambda model: not model.prices)
-    return list(dict.fromkeys([*filter(None, first), *(model.id for model in known)]))
+    now = today()
+    known = [(model.lifecycle(now), model.id) for model in _models().values()]
+    stages: tuple[Lifecycle, ...] = ("active", "deprecated")
+    others = [found for stage in stages for at, found in known if at == stage]
+    return list(dict.fromkeys([*filter(None, first), *others]))
+
+
+def today() -> str:
+    """Return the day, in UTC, as "2026-11-22"."""
+    return datetime.now(UTC).date().isoformat()
 
 
 def as_of() -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from claude_nb.characters import wellformed, wellformed_json
-from claude_nb.cost.models import DEFAULT_MODEL, ModelFacts, facts
+from claude_nb.cost.models import DEFAULT_MODEL, ModelFacts, facts, today
 from claude_nb.errors import InputError
 from claude_nb.request.attachments.limits import check
 from claude_nb.request.server_tools import versioned
@@ -221,7 +220,7 @@ class Request:
         if thinking == {"type": "between_tools"}:
             yield f"{self.model} cannot turn its thinking off: it thinks between tools only"
         if model is not None and model.retires is not None:
-            gone = model.retires <= datetime.now(UTC).date().isoformat()
+            gone = model.lifecycle(today()) == "retired"
             yield f"{model.id} {'was retired' if gone else 'retires'} on {model.retires}"
 
 
