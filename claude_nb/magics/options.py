@@ -172,8 +172,20 @@ CELL_OPTIONS = (
     Option("model", "m", "ID", "the model to ask, any id; twice or more: side by side", _each),
     Option("max-tokens", "", "N", "the most tokens to generate, thinking included", read_number),
     Option("system", "s", "NAME", 'the system prompt: a variable, or text in "quotes"', _system),
-    Option("thinking", "t", "on|off|N", "think or not, or for at most N tokens", _thinking),
-    Option("effort", "", "LEVEL", "low, medium, high, xhigh or max; also side by side", _each),
+    Option(
+        "thinking",
+        "t",
+        "on|off|N",
+        "think or not, or for at most N tokens; off: sonnet-5-5 still thinks between tools",
+        _thinking,
+    ),
+    Option(
+        "effort",
+        "",
+        "LEVEL",
+        "low, medium, high, xhigh or max, as the model takes it; also side by side",
+        _each,
+    ),
     Option("hide-thinking", "", "", "ask for no readable thinking to be sent", read_switch),
     Option("hide-tools", "", "", "do not show calls of tools and their results", read_switch),
     Option("attach", "a", "NAMES", "send the values of these variables along: df,fig", _values),
@@ -181,7 +193,14 @@ CELL_OPTIONS = (
     Option(
         "error", "", "", "send the last exception along, and the cell that raised it", read_switch
     ),
-    Option("tools", "", "NAMES", "let this cell call these functions; none: no tools", read_tools),
+    Option(
+        "tools",
+        "",
+        "NAMES",
+        "let this cell call these functions, or web_search, web_fetch, code_execution of the"
+        " server; none: no tools",
+        read_tools,
+    ),
     Option("eager", "", "", "stream tool input as it is written, unchecked", read_switch),
     Option("confirm", "", "", "ask before each call", read_switch),
     Option("tool-timeout", "", "SECONDS", "how long a call may take", _seconds),
@@ -192,7 +211,13 @@ CELL_OPTIONS = (
     Option("new", "", "", "begin the conversation anew", read_switch),
     Option("once", "", "", "ask outside of any conversation", read_switch),
     Option("no-stream", "", "", "ask without streaming: all of it comes at the end", read_switch),
-    Option("max-cost", "", "USD", "send nothing that could cost more", read_dollars),
+    Option(
+        "max-cost",
+        "",
+        "USD",
+        "send nothing that could cost more, but for what web_search and web_fetch find",
+        read_dollars,
+    ),
     Option("dry-run", "", "", "count what would be sent, and what it could cost", read_switch),
     Option("out", "o", "NAME", "keep the reply in this variable", _identifier),
     Option("events", "", "", "show the events of the stream below, as they come", read_switch),

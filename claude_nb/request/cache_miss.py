@@ -35,8 +35,9 @@ class CacheKey:
         model: The model that was asked.
         tools: A digest of its tools.
         system: The system prompt.
-        settings: Thinking and effort: a change of them loses the cached messages, though not the
-            system prompt.
+        settings: Thinking and effort: a change of them loses the cached messages, and on some
+            models the tools and the system prompt too (platform.claude.com/docs, "Troubleshooting
+            thinking", read 2026-08-13).
         blocks: A digest of each content block of its messages, in order.
         message: The number of the message, from 1, that each block belongs to.
         marks: The breakpoints in the messages: how many blocks stand before each.
@@ -197,10 +198,9 @@ class CachePrediction:
         if shared < 0:
             where = system.difference(then.system, now.system)
             return CacheMiss("system_changed", difference=where)
-        for name, value in now.settings.items():
-            if shared and value != then.settings[name]:
-                before, after = _value(then.settings[name]), _value(value)
-                return CacheMiss("settings_changed", name, before, after)
+        setting = self._setting(then)
+        if shared and setting is not None:
+            return setting
         if edited := self._edited(then):
             return CacheMiss("messages_changed", "message", after=edited)
         ttl = system.CONVERSATION_TTL if read else now.system.ttl
@@ -211,7 +211,15 @@ class CachePrediction:
             return CacheMiss("not_yet_usable")
         if shared and all(not 0 <= mark - shared < system.LOOKBACK for mark in now.marks):
             return CacheMiss("out_of_reach")
-        return CacheMiss("unknown")
+        return setting or CacheMiss("unknown")
+
+    def _setting(self, other: CacheKey) -> CacheMiss | None:
+        """The first setting that is not what it was."""
+        for name, value in self.sent.settings.items():
+            if value != other.settings[name]:
+                before, after = _value(other.settings[name]), _value(value)
+                return CacheMiss("settings_changed", name, before, after)
+        return None
 
     def _is_related(self, other: CacheKey) -> bool:
         same = self.sent.conversation is not None and self.sent.conversation == other.conversation
