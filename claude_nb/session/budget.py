@@ -153,9 +153,11 @@ def _searches(request: Request, limit_name: str) -> tuple[Request, int]:
                 f"Nothing bounds how often {name} is used, so {limit_name} cannot be kept.",
                 f"Nothing was sent. Set max_uses: tools=[Tools.{name}(max_uses=3)]",
             )
-        searches += most if name == "web_search" else 0
-        noun = "search" if name == "web_search" else "fetch"
-        bounded.append(f"{most} {noun}{'' if most == 1 else 'es'}")
+        if name == "web_search":
+            searches += most
+            bounded.append(labels.searches(most))
+        else:
+            bounded.append(f"{most} fetch{'' if most == 1 else 'es'}")
     if not bounded:
         return request, 0
     note = f"at most {' and '.join(bounded)}; {limit_name} does not bound what their results cost"
