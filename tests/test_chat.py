@@ -117,6 +117,30 @@ def test_options_are_sent(api, page):
     assert body["output_config"] == {"effort": "high"}
 
 
+def test_other_fields_hold_for_all_of_a_chat(api, page):
+    """As the chat was made; a tool is chosen among those of its conversation."""
+
+    def words(text: str) -> int:
+        """Count the words of a text."""
+        return len(text.split())
+
+    talk = Conversation("tooled", tools=[words])
+    fields = {"extra": {"service_tier": "auto"}, "stop_sequences": ["END"]}
+    options = {"betas": ["skills-2025-10-02"], "tool_choice": "words", **fields}
+    chat = Chat(talk, model="claude-haiku-5-5", **options)
+    api.enqueue(Stream(said("One.")), Stream(said("Two.")))
+
+    for prompt in ("First", "Second"):
+        chat.ask(prompt)
+        sent = api.requests[-1]
+        assert sent.body["service_tier"] == "auto"
+        assert sent.body["stop_sequences"] == ["END"]
+        assert sent.body["tool_choice"] == {"type": "tool", "name": "words"}
+        assert sent.headers["anthropic-beta"] == "skills-2025-10-02"
+    with pytest.raises(InputError, match="extra cannot hold model"):
+        Chat(extra={"model": "x"})
+
+
 @pytest.mark.parametrize("op", ["send", "retry", "edit"])
 def test_a_question_is_asked_with_what_it_names(api, page, chat, op):
     """The model and effort of its own message: the change of the state may come after it."""
@@ -621,6 +645,21 @@ def test_retry_and_edit_fork(api, page, chat):
     page.say(chat, "pick", turn=page.turns()[0]["key"], by=-1)
     assert [t["answer"]["source"] for t in page.turns()] == ["One.", "Two."]
     assert [t["at"] for t in page.turns()] == [[1, 3], [1, 1]]
+
+
+def test_an_instruction_stays_with_its_question_when_that_is_asked_again(api, page, chat):
+    """In its words or in others, also where another version is shown from the conversation."""
+    chat.instruct("From now on, answer in one sentence.")
+    send(page, chat, "First")
+
+    page.say(chat, "retry", turn=page.turns()[0]["key"])
+    idle(chat)
+    page.say(chat, "edit", turn=page.turns()[0]["key"], text="Changed")
+    idle(chat)
+    send(page, chat, "Second")
+
+    roles = [[m["role"] for m in found.body["messages"]] for found in api.requests]
+    assert roles == [["user", "system"]] * 3 + [["user", "system", "assistant", "user"]]
 
 
 def test_a_version_that_failed_leaves_the_others(api, page, chat):

@@ -241,7 +241,8 @@ def compare(
         view: As for ``ask``.
         background: Whether to return at once; ``Comparison.wait()`` waits for the end.
         **options: As for ``ask``: ``max_tokens``, ``thinking``, ``hide_thinking``, ``hide_tools``,
-            ``output``, ``client``, ``policy`` and ``stream``.
+            ``stop_sequences``, ``tool_choice``, ``metadata``, ``extra``, ``betas``, ``output``,
+            ``client``, ``policy`` and ``stream``.
 
     Returns:
         The replies, in the order of their columns.

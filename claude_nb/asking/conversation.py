@@ -29,6 +29,10 @@ class Conversation(History):
         system: The system prompt of a branch for which none is given.
         tools: Functions or ``Tools`` that each of its questions may call. Those that are named for
             one question only stay known to Claude: in later ones each call asks first.
+        extra: Other fields of each request, as ``ask`` takes them: of a branch for which none are
+            given. What a question gives holds for those after it, as long as the same server
+            answers; ``{}`` clears it.
+        betas: Names of betas, likewise; ``[]`` clears them.
 
     Example:
         >>> about_trains = Conversation("trains", system="You know the timetable.")
@@ -39,10 +43,16 @@ class Conversation(History):
     _named: ClassVar[dict[str, Conversation]] = {}
 
     def __init__(
-        self, name: str = NOTEBOOK, *, system: str | System | None = None, tools: Any = None
+        self,
+        name: str = NOTEBOOK,
+        *,
+        system: str | System | None = None,
+        tools: Any = None,
+        extra: dict[str, Any] | None = None,
+        betas: Sequence[str] | None = None,
     ) -> None:
-        check_types(name=name, system=system)
-        super().__init__(name, system=system, tools=tools)
+        check_types(name=name, system=system, extra=extra, betas=betas)
+        super().__init__(name, system=system, tools=tools, extra=extra, betas=betas)
 
     @classmethod
     def named(cls, name: str = NOTEBOOK) -> Conversation:

@@ -22,7 +22,9 @@ VIEWS = ("auto", "live", "updating", "terminal")
 """How a reply can be shown: see ``asking.ask``."""
 
 REQUEST_OPTIONS = (
-    *("model", "max_tokens", "system", "thinking", "effort", "hide_thinking", "hide_tools"),
+    *("model", "max_tokens", "system", "thinking", "effort", "instruct", "cite"),
+    *("hide_thinking", "hide_tools"),
+    *("stop_sequences", "tool_choice", "metadata", "extra", "betas"),
 )
 """The fields of ``Request`` that whoever asks may set."""
 
@@ -116,6 +118,7 @@ class Question:
             attached=values,
             included=included,
             in_cell=in_cell,
+            cite=bool(options.get("cite")),
         )
         notes = (*options.pop("notes", ()), *filled.notes)
         history = arguments.get("history")
@@ -123,9 +126,10 @@ class Question:
             tools = history.tools
         offered = None if tools is None else Tools.of(tools)
         form = None if output is None else Output.of(output)
+        own = () if history is None else None  # None: those that its conversation has
         request = Request(
             prompt,
-            tools=None if offered is None else offered.definitions,
+            tools=own if offered is None else offered.definitions,
             output=None if form is None else form.schema,
             notes=notes,
             in_cell=in_cell,
@@ -160,7 +164,9 @@ def check_names(
     for name in options:
         if name not in known:
             near = nearest(name, known)
-            hint = f"Did you mean {near}?" if near else f"There are {', '.join(known)}."
+            there = f"There are {', '.join(known)}."
+            field = f"Another field of the API goes into extra={{{name!r}: …}}."
+            hint = f"Did you mean {near}?" if near else f"{there} {field}"
             raise TypeError(f"There is no option {name!r}. {hint}")
 
 
@@ -175,6 +181,12 @@ _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "system": ((str, System, _NONE), "a text, a CachedSystem or None"),
     "thinking": ((str, int, _NONE), '"on", "off", a whole number of tokens or None'),
     "effort": ((str, _NONE), "a text or None"),
+    "instruct": ((str, _NONE), "a text or None"),
+    "stop_sequences": ((list, tuple), 'a list of texts, such as ["END"]'),
+    "tool_choice": ((str, dict, _NONE), '"auto", "any", "none", the name of a tool, or a dict'),
+    "metadata": ((dict, _NONE), 'a dict, such as {"user_id": "a1b2c3"}'),
+    "extra": ((dict, _NONE), 'a dict of fields of the request, such as {"service_tier": "auto"}'),
+    "betas": ((list, tuple, _NONE), 'a list of names, such as ["mcp-client-2025-11-20"]'),
     "history": ((History, _NONE), "a Conversation or None"),
     "policy": ((Policy, _NONE), "a claude_nb.Policy or None"),
     "max_cost": ((int, float, _NONE), "a sum in USD or None"),

@@ -26,12 +26,16 @@ from claude_nb.errors import ClaudeError, InputError, StoppedError
 from claude_nb.render import labels
 from claude_nb.render.batch import mimebundle
 from claude_nb.render.table import Table
+from claude_nb.request.extra import NOT_IN_BATCHES
 from claude_nb.request.request import Request
 from claude_nb.request.system import System
 from claude_nb.views.batches import BatchView
 from claude_nb.views.painter import interrupts
 
 T = TypeVar("T")
+
+_LEFT_OUT = ("hide_tools", "instruct", "tool_choice")
+"""Options of requests that a batch does not have: there are no tools in it."""
 
 _FRAME = 0.5
 """Seconds between two drawings of a batch that is being worked on."""
@@ -73,7 +77,9 @@ def batch(
             ``max_tokens`` lowered if need be.
         policy: How patient to be with failures; by default ``Policy()``.
         **options: Fields of ``Request`` for all of them: ``model``, ``max_tokens``, ``system``,
-            ``thinking``, ``effort``. A ``CachedSystem`` is kept for an hour.
+            ``thinking``, ``effort``, ``stop_sequences``, ``metadata``, ``extra``, ``betas``, and
+            ``cite`` (of files that are put in; the citations are in ``Result.message``). A
+            ``CachedSystem`` is kept for an hour.
 
     Returns:
         The batch, on its way: ``wait()``, then ``results`` and ``to_pandas()``. Rows that cannot
@@ -84,7 +90,7 @@ def batch(
         ClaudeError: The service did not take the batch, or did not answer. Without an answer the
             batch may have been taken; the error says how to look.
     """
-    check_names(options, batch, left_out=("hide_tools",))
+    check_names(options, batch, left_out=_LEFT_OUT)
     check_types(template=template, max_cost=max_cost)
     made = Batch(_service(output, client, policy, options), max_cost, show=show)
     made._state.requests.fill(prompts, template)  # noqa: SLF001
@@ -211,7 +217,7 @@ class Batch:
             InputError: There is no such batch in the notebook.
             ClaudeError: The service does not know it, or did not answer.
         """
-        check_names(options, cls.resume, left_out=("hide_tools",))
+        check_names(options, cls.resume, left_out=_LEFT_OUT)
         check_types(template=template)
         ids, saved = resume.find(ids)
         given = {*options, *(() if output is None else ("output",))}
@@ -427,6 +433,9 @@ def _service(output: Any, client: Any, policy: Policy | None, options: dict[str,
     options = {"hide_thinking": True, **options}
     if isinstance(system := options.get("system"), System):
         options["system"] = System(system.parts, _TTL)
+    for name in options.get("extra") or ():
+        if name in NOT_IN_BATCHES:
+            raise InputError(f"A batch takes no {name}.", f"Leave {name} out of extra.")
     connection = asking.session.connection(client)
     request = Request("…", output=form.schema if form else None, **options)
     requests = Requests(checked(request, connection))

@@ -57,6 +57,7 @@ def plan(requests: Requests, counted: Sequence[int]) -> Table:
     batches = len(requests.split(rows))
     takes = f" It takes {batches} batches of the service." if batches > 1 else ""
     note = f"Not sent yet; .submit() sends it. {how}{takes} Prices as of {as_of()}."
+    note = "\n".join([note, *map(labels.also_sent, request.also_sent)])
     heads = ("rows", "input", "output at most", "cost at least", "cost at most", "one by one")
     return Table(heads, [cells], note)
 

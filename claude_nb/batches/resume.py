@@ -19,23 +19,40 @@ from claude_nb.conversation.snapshot import snapshot
 from claude_nb.cost.models import facts
 from claude_nb.errors import InputError
 from claude_nb.redaction import redact
+from claude_nb.request.extra import without_secrets
 from claude_nb.request.request import Request
 
 SAVED_OPTIONS = ("model", "max_tokens", "effort", "thinking")
 """Fields of ``Request`` that are saved as they are."""
 
-_ELSEWHERE = ("model", "max_tokens", "thinking", "output_config")
+SAVED_IF_ANY = ("stop_sequences", "metadata", "betas")
+"""Those that are saved only where they are given."""
+
+_ELSEWHERE = (
+    *("model", "max_tokens", "thinking", "output_config"),
+    *("stop_sequences", "metadata", "extra_headers"),
+)
 """Arguments of ``messages.create`` that these stand for."""
+
+_OPTIONS = {"extra_body": "extra"}
+"""Options by the arguments that stand for them, where they are called otherwise."""
 
 
 def options_record(requests: Requests) -> dict[str, Any]:
     """The options that all rows have in common, as they are saved."""
     request, common = requests.request, requests.common
-    digested = {name: value for name, value in common.items() if name not in _ELSEWHERE}
+    shown = without_secrets(common)
+    kept = shown.keys() - _ELSEWHERE
+    digested = {_OPTIONS.get(name, name): value for name, value in shown.items() if name in kept}
     if form := common.get("output_config", {}).get("format"):
         digested["output"] = form
+    if request.cite:
+        digested["cite"] = True
     digests = {name: digest(json.dumps(value).encode()) for name, value in digested.items()}
     options = {name: getattr(request, name) for name in SAVED_OPTIONS}
+    rest = {name: getattr(request, name) for name in SAVED_IF_ANY}
+    # As lists, which they are when they are read.
+    options |= {n: list(v) if isinstance(v, tuple) else v for n, v in rest.items() if v}
     return {**options, "model": redact(request.model), "digests": digests}
 
 
@@ -43,6 +60,7 @@ def saved_options(record: Any) -> dict[str, Any] | None:
     """The options that were saved; None where they cannot be used: anybody may edit a notebook."""
     try:
         options = {name: record[name] for name in SAVED_OPTIONS}
+        options |= {name: record[name] for name in SAVED_IF_ANY if name in record}
         Request("…", **options)
         whole = type(options["max_tokens"]) is int and isinstance(record["digests"], dict)
     except (InputError, KeyError, TypeError, AttributeError):

@@ -31,7 +31,7 @@ _CUSTOM_ID = re.compile(r"(\d{1,9})-(\d{1,9})-([0-9a-f]{12})")
 
 
 def read(
-    prompts: Any, template: str | None
+    prompts: Any, template: str | None, *, cite: bool = False
 ) -> tuple[Sequence[Any], Any, Iterator[Callable[[], Filled]]]:
     """Read what the user passed.
 
@@ -40,6 +40,7 @@ def read(
         template: The prompt, with ``{{name}}`` for the columns of a table, the keys of a dict or
             the name of a column; the values of a list have whatever single name it uses. None: the
             values are the prompts.
+        cite: Whether text files are sent as documents, which can be cited.
 
     Returns:
         What each row is called: the table's index, or its number from 0. The pandas index, to be
@@ -68,7 +69,7 @@ def read(
     elif columns:
         values = [row[columns[0]] for row in values]
     labels = index if index is not None else range(len(values))
-    return labels, index, (partial(_content, value, template) for value in values)
+    return labels, index, (partial(_content, value, template, cite=cite) for value in values)
 
 
 def _used(template: str, columns: Sequence[str]) -> list[str]:
@@ -149,7 +150,7 @@ def _named(values: list[Any], name: Any) -> tuple[list[Any], list[str]]:
     return [{name: value} for value in values], [name]
 
 
-def _content(value: Any, template: str | None) -> Filled:
+def _content(value: Any, template: str | None, *, cite: bool) -> Filled:
     if template is None:
         if _missing(value):
             raise InputError("The prompt is missing.")
@@ -159,7 +160,7 @@ def _content(value: Any, template: str | None) -> Filled:
     for name in names(template):
         if _missing(value.get(name)):
             raise InputError(f"{name} is missing.")
-    return compose(template, variables=value)
+    return compose(template, variables=value, cite=cite)
 
 
 def _missing(value: Any) -> bool:
@@ -178,6 +179,7 @@ class Requests:
     Attributes:
         request: The same, with the ``max_tokens`` of what is submitted from now on.
         common: The arguments of ``messages.create`` that it stands for, without the messages.
+        headers: The headers with which a batch is sent, which are no part of its rows.
         count: How many rows there are, as far as that is known.
         labels: What each row is called.
         index: The index of the table that was passed, or None.
@@ -201,7 +203,8 @@ class Requests:
         self.request = request
         self.common = request.params()
         del self.common["messages"]
-        empty = {"custom_id": "", "params": self._params("")}
+        self.headers: dict[str, str] = self.common.get("extra_headers", {})
+        empty = {"custom_id": "", "params": _body(self._params(""))}
         self._overhead = len(_json(empty)) - len(b'""') + len(b",")
 
     def fill(self, prompts: Any, template: str | None) -> None:
@@ -214,7 +217,7 @@ class Requests:
         Raises:
             InputError: They cannot be read, or none of them can be sent.
         """
-        self.labels, self.index, contents = read(prompts, template)
+        self.labels, self.index, contents = read(prompts, template, cite=self.request.cite)
         self.count = len(self.labels)
         for row, content in enumerate(contents):
             try:
@@ -236,8 +239,8 @@ class Requests:
         plain = len(blocks) == 1 and blocks[0]["type"] == "text"
         if plain and not text.strip():
             raise InputError("The prompt is empty.")
-        replace(self.request, prompt=text or "…", content=tuple(blocks))  # checks it
-        line = _json(text if plain else blocks)
+        sent = replace(self.request, prompt=text or "…", content=tuple(blocks))
+        line = _json(text if plain else sent.params()["messages"][0]["content"])
         self._contents.put(row, line)
         self._digests[row] = digest(line)
 
@@ -305,12 +308,19 @@ class Requests:
         """
         piece = bytearray(_OPENING)
         for sent, row in enumerate(rows, start=1):
-            piece += _json({"custom_id": self.custom_id(row), "params": self.params(row)})
+            piece += _json({"custom_id": self.custom_id(row), "params": _body(self.params(row))})
             piece += b"," if sent < len(rows) else _CLOSING
             if len(piece) > _PIECE or sent == len(rows):
                 yield bytes(piece)
                 piece.clear()
                 progress(sent, len(rows))
+
+
+def _body(params: dict[str, Any]) -> dict[str, Any]:
+    """The body of a row, into which the SDK merges nothing: it is not asked to send one."""
+    body = {name: value for name, value in params.items() if not name.startswith("extra_")}
+    body |= params.get("extra_body", {})
+    return body
 
 
 def _json(value: Any) -> bytes:

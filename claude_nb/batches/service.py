@@ -92,7 +92,9 @@ class Service:
                 body = state.requests.body(batch.rows, state.progress)
                 batch.unanswered = True
                 try:
-                    state.taken(batch, await batch_service.create(self.connection, body, length))
+                    headers = state.requests.headers
+                    status = await batch_service.create(self.connection, body, length, headers)
+                    state.taken(batch, status)
                 except ClaudeError as error:
                     if not _is_not_taken(error):
                         error.advice = state.doubt

@@ -28,6 +28,7 @@ from claude_nb.chat.page import Page
 from claude_nb.chat.questions import Questions
 from claude_nb.chat.transcript import Transcript
 from claude_nb.conversation import restore, saved_notebook
+from claude_nb.conversation.history import History
 from claude_nb.cost.models import DEFAULT_MODEL, models_by_use
 from claude_nb.errors import InputError, nearest
 from claude_nb.reply import Reply
@@ -40,7 +41,8 @@ from claude_nb.views.terminal import say
 from claude_nb.views.widget import PageWidget, source, style
 
 CHAT_OPTIONS = (
-    *("max_tokens", "thinking", "hide_thinking", "tools", "hide_tools"),
+    *("max_tokens", "thinking", "cite", "hide_thinking", "tools", "hide_tools"),
+    *("stop_sequences", "tool_choice", "metadata", "extra", "betas"),
     *("max_cost", "policy", "client"),
 )
 """The options with which each question is asked, beside model, effort and system prompt."""
@@ -61,7 +63,8 @@ class Chat(PageWidget):
             default.
         system: The system prompt: a text, or a ``CachedSystem``.
         height: The height on the page, in pixels.
-        **options: ``tools``, ``max_tokens``, ``thinking``, ``hide_thinking``, ``hide_tools``,
+        **options: ``tools``, ``max_tokens``, ``thinking``, ``cite``, ``hide_thinking``,
+            ``hide_tools``, ``stop_sequences``, ``tool_choice``, ``metadata``, ``extra``, ``betas``,
             ``max_cost``, ``policy`` and ``client``, as ``claude_nb.ask`` takes them; and a
             ``layout``. Functions run on a thread of their own.
 
@@ -111,7 +114,9 @@ class Chat(PageWidget):
             options["tools"] = Tools.of(options["tools"])
         self._options = options
         asked_with = {"model": model, "effort": effort or None, "system": system, **options}
-        model = Question.of("hello", **asked_with).request.model
+        model = Question.of(
+            "hello", history=History(), **asked_with
+        ).request.model  # it may have tools
         place, by_name = current_place(), not isinstance(conversation, Conversation)
         if not isinstance(conversation, Conversation):
             name = conversation or unnamed(place, Conversation.names())
@@ -211,6 +216,21 @@ class Chat(PageWidget):
         self._announce()
         reply.check()
         return reply
+
+    def instruct(self, text: str) -> None:
+        """Give an instruction that holds from the next question on, beside the system prompt.
+
+        Args:
+            text: The instruction; another one that was not sent yet is replaced.
+
+        Raises:
+            InputError: It is blank, or the model takes none.
+            TypeError: It is not a text.
+        """
+        if not isinstance(text, str):
+            raise TypeError(f"An instruction is a text, not {text!r:.60}.")
+        asked = Question.of("hello", **self._arguments(), instruct=text)
+        self._questions.instruct = asked.request.instruct or ""
 
     def stop(self) -> None:
         """Stop the answer that is under way, if there is one; what came is kept."""

@@ -8,7 +8,7 @@ the key, wherever the server's ``results_url`` points; here it stays with the se
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -76,13 +76,16 @@ def deleted(batch_id: str) -> Status:
     return Status(batch_id, "ended", {}, None, archived=True, simulated=False)
 
 
-async def create(connection: Connection, body: AsyncIterator[bytes], size: int) -> Status:
+async def create(
+    connection: Connection, body: AsyncIterator[bytes], size: int, headers: Mapping[str, str]
+) -> Status:
     """Hand a batch in.
 
     Args:
         connection: Where to.
         body: The JSON that is sent, in pieces.
         size: Its length in bytes.
+        headers: Headers to send with it, such as betas.
 
     Raises:
         ClaudeError: The server did not take it, or did not answer.
@@ -90,7 +93,11 @@ async def create(connection: Connection, body: AsyncIterator[bytes], size: int) 
     import httpx2
 
     options = {
-        "headers": {"Content-Type": "application/json", "Content-Length": str(size)},
+        "headers": {
+            **headers,
+            "Content-Type": "application/json",
+            "Content-Length": str(size),
+        },
         "timeout": httpx2.Timeout(_UPLOAD_TIMEOUT, connect=10.0),
     }
     return _status(*await _ask(connection, "post", _PATH, content=_Body(body), options=options))

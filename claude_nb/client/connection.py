@@ -40,6 +40,7 @@ from claude_nb.client.guard import guard, guarded_copy
 from claude_nb.client.network import BASE_URL, LOCAL, check_address, shown, unusable
 from claude_nb.errors import ClaudeError, CredentialsError, InputError, UnreachableError
 from claude_nb.redaction import DUMMY_KEY, remember
+from claude_nb.request.extra import COUNTED
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
@@ -61,7 +62,7 @@ _LIST_TIMEOUT = 10.0
 _AMBIENT = re.compile(r"ANTHROPIC_|SSL_CERT_|\w+_PROXY$", re.IGNORECASE)
 """The environment variables that the SDK and its network library read."""
 
-_NOT_COUNTED = ("container", "max_tokens")
+_NOT_COUNTED = ("container", "max_tokens", "metadata", "stop_sequences")
 """The arguments of ``messages.create`` that ``messages.count_tokens`` does not take."""
 
 _NOT_SUPPORTED = (404, 405, 501)
@@ -380,6 +381,8 @@ async def count_tokens(connection: Connection, params: dict[str, Any]) -> int:
         ClaudeError: The server did not answer, or does not count.
     """
     counting = {name: value for name, value in params.items() if name not in _NOT_COUNTED}
+    if fields := counting.pop("extra_body", None):
+        counting["extra_body"] = {name: fields[name] for name in COUNTED if name in fields}
     try:
         client = await asyncio.to_thread(connection.client)
         response = await client.messages.with_raw_response.count_tokens(**counting)

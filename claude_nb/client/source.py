@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from claude_nb.client.connection import CONNECT_TIMEOUT, Connection
 from claude_nb.client.explain import explain, is_simulator, json_of
 from claude_nb.errors import DroppedError
+from claude_nb.request.extra import without_secrets
 from claude_nb.request.request import Request
 from claude_nb.streaming.events import RequestSent, ResponseStarted
 
@@ -72,7 +73,8 @@ class ApiSource:
         params = self.params(request)
         connection = self._connection
         await asyncio.to_thread(connection.prepare)
-        yield RequestSent(request.model, connection.simulated, whole=self.whole, params=params)
+        shown = without_secrets(params)
+        yield RequestSent(request.model, connection.simulated, whole=self.whole, params=shown)
         most = params["max_tokens"]
         send = _whole if most == 0 or (self.whole and most < LONG) else _streamed
         began = False

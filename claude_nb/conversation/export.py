@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from claude_nb.characters import clean, in_code
-from claude_nb.conversation.history import NOTEBOOK, Exchange, History
+from claude_nb.conversation.history import NOTEBOOK, Exchange, History, instruction_note
 from claude_nb.errors import InputError
 from claude_nb.redaction import redact
 from claude_nb.render.code import code_blocks
@@ -187,7 +187,18 @@ def attached(exchange: Exchange) -> list[str]:
     """The images and documents of a question, by kind and size: ``image/png, 12 kB``."""
     blocks = () if isinstance(exchange.content, str) else exchange.content
     sources = [item["source"] for item in blocks if item["type"] in ("image", "document")]
-    return [f"{s['media_type']}, {len(s['data']) * 3 // 4000 + 1:,} kB" for s in sources]
+    return [f"{s['media_type']}, {_bytes(s) // 1000 + 1:,} kB" for s in sources]
+
+
+def _bytes(source: dict[str, Any]) -> int:
+    size = len(source["data"])
+    return size * 3 // 4 if source["type"] == "base64" else size
+
+
+def along(exchange: Exchange) -> list[str]:
+    """What stands beside the words of a question: its files, and an instruction."""
+    instruction = [instruction_note(exchange.instruct)] if exchange.instruct else []
+    return [*attached(exchange), *instruction]
 
 
 def _branch(history: History) -> list[Exchange]:
@@ -212,6 +223,8 @@ def _shown(source: str) -> str:
 
 def _prompt(exchange: Exchange) -> str:
     parts = ["**You**", _shown(exchange.prompt), *(f"*{item}*" for item in attached(exchange))]
+    if exchange.instruct:
+        parts += ["**Instruction from here on**", _shown(exchange.instruct)]
     return "\n\n".join(parts)
 
 
@@ -242,11 +255,18 @@ def _is_python(language: str) -> bool:
 
 def _options(exchange: Exchange, name: str) -> str:
     """What a ``%%claude`` line needs to ask the same in the same conversation."""
-    quote = '"' if '"' not in name else "'"
-    options = "" if name == NOTEBOOK else f" -c {quote}{name.replace(quote, '’')}{quote}"
+    options = "" if name == NOTEBOOK else f" -c {_quoted(name)}"
+    if exchange.instruct:
+        options += f" --instruct {_quoted(' '.join(exchange.instruct.split()))}"
     # Sent as it was typed: a variable is not to be put in now.
     plain = (exchange.prompt, ({"type": "text", "text": exchange.prompt},))
     return f"{options} --raw" if "{{" in exchange.prompt and exchange.content in plain else options
+
+
+def _quoted(text: str) -> str:
+    """A text as an option takes it, in which there is one kind of quotes at most."""
+    quote = '"' if '"' not in text else "'"
+    return f"{quote}{text.replace(quote, '’')}{quote}"
 
 
 def record(exchange: Exchange, conversation: str, cell: str) -> dict[str, Any]:
@@ -266,5 +286,7 @@ def record(exchange: Exchange, conversation: str, cell: str) -> dict[str, Any]:
         prompt=exchange.prompt,
         content=() if isinstance(exchange.content, str) else exchange.content,
         text=exchange.text,
+        instruct=exchange.instruct,
+        cite=exchange.cite,
     )
     return {"version": VERSION, "simulated": exchange.simulated, "turn": turn.to_dict(math.inf)}

@@ -14,7 +14,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any, Literal, NoReturn
@@ -22,6 +22,8 @@ from uuid import uuid4
 
 from claude_nb.errors import InputError
 from claude_nb.redaction import redact
+from claude_nb.request import documents
+from claude_nb.request.extra import checked_betas, checked_extra
 from claude_nb.request.place import Place
 from claude_nb.request.request import Request, TurnId
 from claude_nb.request.system import System
@@ -37,6 +39,10 @@ MAX_NAME = 60
 
 THINKING_LEFT_OUT = "earlier thinking left out: signed for another prompt, tools or server"
 """The note on a turn before which signed thinking stands that is not sent."""
+
+INSTRUCTED = "instruction added from here on"
+REPLACED = "system prompt replaced"
+"""The notes on a turn with another instruction, or with another system prompt."""
 
 Bound = tuple[tuple[str | None, ...], tuple[dict[str, Any], ...]]
 
@@ -59,6 +65,10 @@ class Exchange:
         steps: The turns between question and answer: calls of tools and their results.
         tools: The definitions of the tools that it was asked with.
         uses_tools: Whether they could be called in its answer.
+        instruct: The instruction that holds from this question on; empty for none.
+        cite: Whether its answer could cite the documents in it and before it.
+        extra: Other fields of the request that it was asked with, or None.
+        betas: The names of betas that it was asked with, or None.
     """
 
     id: str
@@ -74,6 +84,10 @@ class Exchange:
     steps: tuple[dict[str, Any], ...] = ()
     tools: tuple[dict[str, Any], ...] = ()
     uses_tools: bool = True
+    instruct: str = ""
+    cite: bool = False
+    extra: dict[str, Any] | None = field(default=None, repr=False)
+    betas: Sequence[str] | None = None
 
     @property
     def turns(self) -> list[dict[str, Any]]:
@@ -109,6 +123,8 @@ class History:
         name: What it is called.
         system: The system prompt of a branch for which none is given.
         tools: Functions or ``Tools`` that each of its questions may call, or None.
+        extra: Other fields of each request of a branch for which none are given.
+        betas: Names of betas, likewise.
 
     Attributes:
         exchanges: Every exchange, in the order in which they were answered. It only ever grows.
@@ -121,7 +137,13 @@ class History:
     """
 
     def __init__(
-        self, name: str = NOTEBOOK, *, system: str | System | None = None, tools: Any = None
+        self,
+        name: str = NOTEBOOK,
+        *,
+        system: str | System | None = None,
+        tools: Any = None,
+        extra: dict[str, Any] | None = None,
+        betas: Sequence[str] | None = None,
     ) -> None:
         if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
             raise InputError(
@@ -131,6 +153,8 @@ class History:
         self.name = name
         self.system = system
         self.tools = None if tools is None else Tools.of(tools)
+        self.extra = None if extra is None else checked_extra(extra, in_cell=False)
+        self.betas = None if betas is None else checked_betas(betas)
         self.exchanges: list[Exchange] = []
         self.head: Exchange | None = None
         self.lock = threading.RLock()
@@ -179,7 +203,10 @@ class History:
     def messages(self) -> list[dict[str, Any]]:
         """The current branch as the messages that the API takes, each turn as it came."""
         head = self.head
-        return _messages(head.branch, _bound(head.system, head.tools), head.origin) if head else []
+        if head is None:
+            return []
+        messages = _messages(head.branch, _bound(head.system, head.tools), head.origin)
+        return documents.citable(messages) if any(e.cite for e in head.branch) else messages
 
     @contextmanager
     def asking(self, *, in_cell: bool = False) -> Iterator[None]:
@@ -236,6 +263,7 @@ class History:
         begun = parent.system if parent else None if new else self._begun
         systems = (request.system, begun, self.system)
         system = next((given for given in systems if given is not None), "")
+        extra, betas, left_out = self._rest(request, parent, origin)
         tools = request.tools or ()
         uses_tools = bool(tools)
         if not tools and parent is not None:  # what was called before must stay defined
@@ -249,6 +277,11 @@ class History:
         came = [turn for exchange in earlier for turn in exchange.turns]
         if turns.holds_thinking(came) and not turns.holds_thinking(sent):
             notes.append(THINKING_LEFT_OUT)
+        if parent is not None and request.system is not None:
+            notes += [REPLACED] * (_bound(request.system, ()) != _bound(begun, ()))
+        notes += [INSTRUCTED] * (request.instruct is not None)
+        if left_out:
+            notes.append(f"{left_out} of earlier turns left out: given for another server")
         if left:
             notes.append(f"left behind: {', '.join(map(label, left))}")
         asked = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -258,7 +291,11 @@ class History:
             system=system,
             tools=tools,
             uses_tools=uses_tools,
+            extra=extra,
+            betas=betas,
             before=tuple(sent),
+            # Without citations where they were on, nothing of the messages would be in the cache.
+            cite=request.cite or (request.output is None and any(e.cite for e in earlier)),
             notes=(*notes, *request.notes),
             turn=turn,
         )
@@ -335,6 +372,10 @@ class History:
             steps=tuple(steps),
             tools=request.tools or (),
             uses_tools=request.uses_tools,
+            instruct=request.instruct or "",
+            cite=request.cite,
+            extra=request.extra,
+            betas=request.betas,
         )
         with self.lock:
             self.exchanges.append(exchange)
@@ -428,6 +469,24 @@ class History:
                 return e.parent
         return self.head
 
+    def _rest(
+        self, request: Request, parent: Exchange | None, origin: str | None
+    ) -> tuple[dict[str, Any] | None, Sequence[str] | None, str]:
+        """The extra fields and the betas of a request, and which of earlier turns are left out.
+
+        They may hold secrets, which no other server is to get.
+        """
+        found: dict[str, Any] = {}
+        left_out = []
+        for name in ("extra", "betas"):
+            given, earlier = getattr(request, name), getattr(parent, name, None)
+            if given is None and earlier is not None and parent and parent.origin != origin:
+                left_out += [name] if earlier else []
+                given = type(earlier)()
+            values = (given, earlier, getattr(self, name))
+            found[name] = next((value for value in values if value is not None), None)
+        return found["extra"], found["betas"], " and ".join(left_out)
+
     def _left_behind(self, parent: Exchange | None, place: Place) -> list[Exchange]:
         branch = self.branch
         kept = branch.index(parent) + 1 if parent in branch else 0
@@ -447,6 +506,11 @@ def first_words(text: str, width: int) -> str:
     return line if len(line) <= width else line[: width - 1] + "…"
 
 
+def instruction_note(text: str) -> str:
+    """An instruction in a few words."""
+    return f"instruction from here on: “{first_words(text, 60)}”"
+
+
 def _messages(branch: Sequence[Exchange], bound: Bound, origin: str | None) -> list[dict[str, Any]]:
     """A branch as the messages before a turn with that system prompt and those tools."""
     # Thinking is valid as long as nothing before it has changed: back to the last change of the
@@ -459,6 +523,8 @@ def _messages(branch: Sequence[Exchange], bound: Bound, origin: str | None) -> l
         content = exchange.content
         user = content if isinstance(content, str) else list(content)
         messages.append({"role": "user", "content": user})
+        if exchange.instruct:
+            messages.append({"role": "system", "content": exchange.instruct})
         if exchange.origin != origin:
             messages += map(turns.plain, exchange.steps)
             answer = turns.text_only(exchange.answer)

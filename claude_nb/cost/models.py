@@ -75,6 +75,8 @@ class ModelFacts:
             it cannot be turned off), "on" or "off".
         thinking_display: What it shows of its thinking when the request does not say.
         accepts_prefill: Whether the last message may be the assistant's, to be continued.
+        system_messages: Whether it takes messages with the role ``system`` between the others.
+        accepts_forced_tools: Whether ``tool_choice`` can make it call a tool.
         prices: The prices by prompt size, the smallest prompt first; empty when not known.
         batch_discount: The share by which all prices are lower in a batch: 0.5 for half.
         cache_minimum_tokens: Prompts shorter than this are silently not cached.
@@ -100,6 +102,8 @@ class ModelFacts:
     thinking_default: ThinkingDefault | None
     thinking_display: ThinkingDisplay | None
     accepts_prefill: bool | None
+    system_messages: bool | None
+    accepts_forced_tools: bool | None
     prices: tuple[Price, ...]
     batch_discount: float | None
     cache_minimum_tokens: int | None

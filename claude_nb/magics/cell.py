@@ -128,8 +128,10 @@ def _expected(question: Question, asked: Sequence[Variant]) -> Table:
     heads = ("model", "input", "output at most", "cost at least", "cost at most")
     rows: list[tuple[str, ...]] = []
     lines = [f"Nothing was sent. Prices as of {as_of()}."]
+    also: list[str] = []
     for name, each in named or [(question.request.model, question)]:
         found = estimate(each)
+        also += map(labels.also_sent, found.also_sent)
         counts = (f"{labels.count(n)} tokens" for n in (found.input_tokens, found.max_tokens))
         rows.append((name, *counts, *map(labels.money, (found.low, found.high))))
         if server := [*filter(None, map(kind, each.request.tools or ()))]:
@@ -139,7 +141,7 @@ def _expected(question: Question, asked: Sequence[Variant]) -> Table:
             kept = found.system.state() or ["not in the cache yet"]
             state = " · ".join(kept)
             lines.append(f"System prompt: {marked} tokens, marked for the cache · {state}.")
-    return Table(heads, rows, " ".join(dict.fromkeys(lines)))
+    return Table(heads, rows, "\n".join([" ".join(dict.fromkeys(lines)), *dict.fromkeys(also)]))
 
 
 def _question(

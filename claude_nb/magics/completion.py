@@ -101,15 +101,26 @@ def _of_cell(
     from claude_nb.request.server_tools import SERVER_TOOLS
     from claude_nb.request.system import System
 
+    def dicts() -> list[str]:
+        return [name for name, value in shown.items() if isinstance(value, dict)]
+
+    def functions() -> list[str]:
+        return [name for name, value in shown.items() if isfunction(value)]
+
     values: dict[str, Callable[[], Iterable[str]]] = {
         "model": lambda: _models(default_model),
         "thinking": lambda: ("on", "off"),
         "effort": lambda: EFFORTS,
         "system": lambda: [n for n, v in shown.items() if isinstance(v, (str, System))],
+        "instruct": lambda: [n for n, v in shown.items() if isinstance(v, str)],
         "attach": lambda: shown,
         "cells": lambda: ("all",),
         "conversation": _conversations,
-        "tools": lambda: [*filter(lambda n: isfunction(shown[n]), shown), *SERVER_TOOLS, NO_TOOLS],
+        "tools": lambda: [*functions(), *SERVER_TOOLS, NO_TOOLS],
+        "tool-choice": lambda: ["auto", "any", "none", *functions(), *SERVER_TOOLS],
+        "stop-sequences": lambda: [n for n, v in shown.items() if isinstance(v, (str, list))],
+        "extra": lambda: [*dicts(), "none"],
+        "metadata": dicts,
         "json": lambda: [name for name, value in shown.items() if isinstance(value, (type, dict))],
     }
     found = _of_option(CELL_OPTIONS, values, before, word)

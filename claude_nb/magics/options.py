@@ -19,6 +19,9 @@ from claude_nb.request.system import System
 NO_TOOLS = "none"
 """What ``--tools`` takes to put the tools of the conversation away."""
 
+_NONE = "none"
+"""What ``--extra`` and ``--betas`` take to clear those of the conversation."""
+
 
 @dataclass(frozen=True, slots=True)
 class Value:
@@ -120,15 +123,51 @@ def _values(value: Value, variables: Mapping[str, Any]) -> tuple[tuple[str, Any]
 
 
 def _system(value: Value, variables: Mapping[str, Any]) -> tuple[str | System]:
+    return (_named_text(value, variables, "system", str, System),)
+
+
+def _instruction(value: Value, variables: Mapping[str, Any]) -> str:
+    text: str = _named_text(value, variables, "instruct", str)
+    return text
+
+
+def _named_text(value: Value, variables: Mapping[str, Any], option: str, *kinds: type) -> Any:
+    """A text in quotes, or the value of a variable, of one of these kinds and not blank."""
+    if value.quoted:
+        return value.text
+    hint = f'For the text itself, use quotes: --{option} "Answer in one sentence."'
+    found = _variable(value.text, variables, hint)
+    if not isinstance(found, kinds):
+        raise InputError(f"{value.text} is of type {type(found).__name__}, not text.")
+    if isinstance(found, str) and found.isspace():
+        raise InputError(f"{value.text} is blank.", f"Give it a text, or leave out --{option}.")
+    return found
+
+
+def _dict(value: Value, variables: Mapping[str, Any]) -> dict[str, Any]:
+    found = _variable(value.text, variables, "It takes the name of a variable that holds a dict.")
+    if not isinstance(found, dict):
+        raise InputError(f"{value.text} is of type {type(found).__name__}, not a dict.")
+    return found
+
+
+def _extra(value: Value, variables: Mapping[str, Any]) -> dict[str, Any]:
+    return {} if value.text.lower() == _NONE else _dict(value, variables)
+
+
+def _betas(value: Value, variables: Mapping[str, Any]) -> tuple[str, ...]:
+    return () if value.text.lower() == _NONE else read_names(value, variables)
+
+
+def _sequences(value: Value, variables: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The text in quotes, or a variable: a text, or a list of them."""
     if value.quoted:
         return (value.text,)
-    hint = 'For the text itself, use quotes: --system "Answer in one sentence."'
-    system = _variable(value.text, variables, hint)
-    if not isinstance(system, (str, System)):
-        raise InputError(f"{value.text} is of type {type(system).__name__}, not text.")
-    if isinstance(system, str) and system.isspace():
-        raise InputError(f"{value.text} is blank.", "Give it a text, or leave out --system.")
-    return (system,)
+    hint = 'For the text itself, use quotes: --stop-sequences "END"'
+    found = _variable(value.text, variables, hint)
+    if not isinstance(found, (str, list, tuple)):
+        raise InputError(f"{value.text} is of type {type(found).__name__}, not text.")
+    return (found,) if isinstance(found, str) else tuple(found)
 
 
 def _identifier(value: Value, _variables: Mapping[str, Any]) -> str:
@@ -186,9 +225,17 @@ CELL_OPTIONS = (
         "low, medium, high, xhigh or max, as the model takes it; also side by side",
         _each,
     ),
+    Option(
+        "instruct",
+        "",
+        "NAME",
+        "instruct from here on: text, kept beside the system prompt",
+        _instruction,
+    ),
     Option("hide-thinking", "", "", "ask for no readable thinking to be sent", read_switch),
     Option("hide-tools", "", "", "do not show calls of tools and their results", read_switch),
     Option("attach", "a", "NAMES", "send the values of these variables along: df,fig", _values),
+    Option("cite", "", "", "cite files and values that are sent along, with places", read_switch),
     Option("cells", "", "3-5|all", "send earlier cells along, with their results", read_text),
     Option(
         "error", "", "", "send the last exception along, and the cell that raised it", read_switch
@@ -205,7 +252,12 @@ CELL_OPTIONS = (
     Option("confirm", "", "", "ask before each call", read_switch),
     Option("tool-timeout", "", "SECONDS", "how long a call may take", _seconds),
     Option("max-turns", "", "N", "how often tools may be run for this reply", read_number),
+    Option("tool-choice", "", "NAME", "auto, any, none, or the tool to call", read_text),
+    Option("stop-sequences", "", "NAME", 'end at this: a variable, or "text"', _sequences),
     Option("json", "", "NAME", "the answer's form: a pydantic model or a schema", _variable_of),
+    Option("extra", "", "NAME", "a dict of other fields of the request; none: no more", _extra),
+    Option("betas", "", "NAMES", "names of betas to switch on; none: no more", _betas),
+    Option("metadata", "", "NAME", 'a dict that is sent along: {"user_id": …}', _dict),
     Option("raw", "", "", "send {{name}} as it is, instead of the variable's value", read_switch),
     Option("conversation", "c", "NAME", "the conversation that it belongs to", read_text),
     Option("new", "", "", "begin the conversation anew", read_switch),

@@ -23,7 +23,10 @@ _AROUND = 24
 _STRUCTURE = frozenset({"type", "role", "media_type", "ttl", "id", "tool_use_id", "name", "effort"})
 """Fields of a request whose values give away nothing of its content."""
 
-_CONTENT = ("system", "messages", "tools", "output_config")
+_CONTENT = (
+    *("system", "messages", "tools", "output_config"),
+    *("stop_sequences", "metadata", "extra_body"),
+)
 """Arguments of ``messages.create`` that hold what the user wrote."""
 
 _USERS = frozenset({"input", "input_schema", "schema"})

@@ -21,6 +21,7 @@ from claude_nb.recording.lines import CHECKS, Lines, to_line
 from claude_nb.recording.matching import canonical, checked_parts
 from claude_nb.reply import Reply
 from claude_nb.request import files
+from claude_nb.request.extra import without_secrets
 from claude_nb.request.request import Request
 from claude_nb.streaming.events import EventLog, Failed, RequestSent, StreamEvent
 from claude_nb.streaming.progress import Outcome
@@ -79,7 +80,7 @@ class Recording:
             StreamEvent(e.seq, round(e.time - began, 6), e.attempt, lines.read(line, ""))
             for e, line in zip(reply.events, written, strict=True)
         )
-        request = canonical(sent or reply.request.params(), left_out)
+        request = canonical(sent or without_secrets(reply.request.params()), left_out)
         return cls(request, taken, left_out)
 
     @classmethod

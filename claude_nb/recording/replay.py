@@ -18,6 +18,7 @@ from claude_nb.recording.recording import SUFFIX, Recording, unfinished
 from claude_nb.redaction import redact
 from claude_nb.reply import Reply
 from claude_nb.request import files
+from claude_nb.request.extra import without_secrets
 from claude_nb.request.request import Request
 from claude_nb.streaming import events
 from claude_nb.streaming.events import StreamEvent
@@ -195,7 +196,7 @@ class ReplaySource:
         Raises:
             InputError: Nothing was.
         """
-        params = self.params(request)
+        params = without_secrets(self.params(request))
         try:
             recorded = self._store.find(params)
         except InputError:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from dataclasses import dataclass
 from datetime import datetime
 
-from claude_nb.characters import brief
+from claude_nb.characters import brief, clean
 from claude_nb.errors import RateLimitError
 from claude_nb.render import partial_json
 from claude_nb.streaming.block import TOOL_CALLS, Block, Break
@@ -16,6 +17,9 @@ from claude_nb.streaming.message import Message
 from claude_nb.streaming.progress import Outcome, Progress
 
 UNKNOWN = "unknown"
+
+MAX_LINE = 1_000
+"""Characters of what is sent that are shown in a line."""
 
 
 def count(tokens: int | None) -> str:
@@ -58,7 +62,19 @@ def megabytes(size: int) -> str:
 def stop_reason(message: Message, outcome: Outcome) -> str:
     """Why a message ended, for a row of the usage table."""
     reason = message.stop_reason or message.failure or str(outcome)
-    return reason.replace("_", " ")
+    met = f" {quoted(message.stop_sequence)}" if message.stop_sequence else ""
+    return reason.replace("_", " ") + met
+
+
+def quoted(short: str) -> str:
+    """A short text in quotes, in which line ends and the like are written as in Python."""
+    return f"“{clean(json.dumps(short[:40], ensure_ascii=False)[1:-1])}”"
+
+
+def also_sent(line: str) -> str:
+    """A line of ``Request.also_sent``, shortened."""
+    line = clean(line)
+    return f"{line[:MAX_LINE]}…" if len(line) > MAX_LINE else line
 
 
 def status(progress: Progress) -> str:
@@ -219,7 +235,10 @@ def card(progress: Progress) -> Card | None:
     if progress.parse_error:
         return Card("The answer does not have the form that was asked for", progress.parse_error)
     if not progress.text.strip() and not progress.tool_calls:
-        return Card("The reply holds no text", "It ended normally. Ask again, or ask differently.")
+        ended = "It ended normally."
+        if message.stop_sequence:
+            ended = f"It began with the stop sequence {quoted(message.stop_sequence)}."
+        return Card("The reply holds no text", f"{ended} Ask again, or ask differently.")
     return None
 
 

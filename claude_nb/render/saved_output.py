@@ -68,7 +68,12 @@ def record(progress: Progress, request: Request | None = None) -> dict[str, Any]
         place = asdict(request.turn)
         text = "" if progress.outcome is Outcome.REFUSED else progress.text
         turn = TurnRecord(
-            **place, prompt=request.prompt, content=request.content, text=text
+            **place,
+            prompt=request.prompt,
+            content=request.content,
+            text=text,
+            instruct=request.instruct or "",
+            cite=request.cite,
         ).to_dict()
     return ReplyRecord(
         model=progress.model,

@@ -13,7 +13,7 @@ from typing import Any
 
 from claude_nb.cost.models import facts
 from claude_nb.cost.usage import Usage
-from claude_nb.request import system
+from claude_nb.request import documents, system
 from claude_nb.request.request import Request
 from claude_nb.request.system import Difference, System
 
@@ -35,9 +35,10 @@ class CacheKey:
         model: The model that was asked.
         tools: A digest of its tools.
         system: The system prompt.
-        settings: Thinking and effort: a change of them loses the cached messages, and on some
-            models the tools and the system prompt too (platform.claude.com/docs, "Troubleshooting
-            thinking", read 2026-08-13).
+        settings: Thinking, effort and the choice of a tool: a change of them loses the cached
+            messages, and of effort on some models the tools and the system prompt too
+            (platform.claude.com/docs, "Troubleshooting thinking", read 2026-08-13). And whether
+            documents can be cited: a change of that loses all of it.
         blocks: A digest of each content block of its messages, in order.
         message: The number of the message, from 1, that each block belongs to.
         marks: The breakpoints in the messages: how many blocks stand before each.
@@ -90,6 +91,8 @@ class CacheKey:
             settings={
                 "thinking": {k: v for k, v in thinking.items() if k != "display"},
                 "effort": output.get("effort"),
+                "citations": "on" if request.cite and documents.are_in(request.blocks) else "off",
+                "tool_choice": params.get("tool_choice"),
             },
             blocks=tuple(_digest(system.without_mark(block)) for _, block in blocks),
             message=tuple(number for number, _ in blocks),
@@ -199,7 +202,8 @@ class CachePrediction:
             where = system.difference(then.system, now.system)
             return CacheMiss("system_changed", difference=where)
         setting = self._setting(then)
-        if shared and setting is not None:
+        # The system prompt, too, is cached with citations or without.
+        if setting is not None and (shared or setting.what == "citations"):
             return setting
         if edited := self._edited(then):
             return CacheMiss("messages_changed", "message", after=edited)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from claude_nb.characters import wellformed, wellformed_json
-from claude_nb.cost.models import DEFAULT_MODEL, ModelFacts, facts, today
+from claude_nb.cost.models import DEFAULT_MODEL, ModelFacts, facts, known_models, today
 from claude_nb.errors import InputError
+from claude_nb.request import documents, extra
 from claude_nb.request.attachments.limits import check
 from claude_nb.request.server_tools import versioned
 from claude_nb.request.system import CONVERSATION_TTL, System, control, marked, texts
@@ -19,7 +21,7 @@ MIN_THINKING_BUDGET = 1024
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 """The values of ``output_config.effort``: the SDK's ``OutputConfigParam``."""
 
-_TEXTS = ("prompt", "model", "content", "before", "after", "notes", "tools", "output")
+_TEXTS = ("prompt", "model", "content", "before", "after", "notes", "tools", "output", "instruct")
 """The fields of a request that hold texts; a text that is half a character cannot be sent."""
 
 
@@ -55,6 +57,9 @@ class Request:
         thinking: ``"on"``, ``"off"``, a budget in tokens, or None for what the model does by
             itself. What a model is known not to take is refused here.
         effort: One of ``EFFORTS``, or None for the model's default.
+        instruct: An instruction that holds from this prompt on, sent behind it with the role
+            ``system``; None for none.
+        cite: Whether the answer is to cite the documents in the prompt and in the turns before it.
         hide_thinking: Ask for no readable thinking to be sent: it comes sooner to the text.
         hide_tools: Do not show calls of tools and their results; it changes nothing that is sent.
         content: What is sent for the prompt: content blocks, as the API's dicts.
@@ -68,6 +73,13 @@ class Request:
             earlier turns call them.
         output: The JSON schema that the answer has to fit, or None for any text.
         container: The id of the server's container in which code of this turn has run, or None.
+        stop_sequences: Texts at which the reply ends.
+        tool_choice: ``auto``, ``any``, ``none``, the name of a tool, or the API's dict; None for
+            the model's choice. A tool is forced in the first request of a reply only, or there
+            would be no answer.
+        metadata: ``{"user_id": …}``, or None.
+        extra: Other fields of the body, by name; None for those of its conversation, if it has any.
+        betas: Names of betas, for a header; None for those of its conversation, if it has any.
         in_cell: Whether a ``%%claude`` cell asks, whose options errors name: see ``option``.
         model_facts: What is known of the model, where its server was asked; None for our own data.
 
@@ -81,6 +93,8 @@ class Request:
     system: str | System | None = None
     thinking: str | int | None = None
     effort: str | None = None
+    instruct: str | None = None
+    cite: bool = False
     hide_thinking: bool = False
     hide_tools: bool = False
     content: tuple[dict[str, Any], ...] = ()
@@ -92,6 +106,11 @@ class Request:
     uses_tools: bool = True
     output: dict[str, Any] | None = None
     container: str | None = None
+    stop_sequences: Sequence[str] = ()
+    tool_choice: str | dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = None
+    extra: dict[str, Any] | None = field(default=None, repr=False)  # it may hold secrets
+    betas: Sequence[str] | None = None
     in_cell: bool = False
     model_facts: ModelFacts | None = None
 
@@ -107,9 +126,7 @@ class Request:
         blocks = [{"type": "text", "text": text} for text in prompts]
         if self.system and not "".join(texts(self.system)).strip():
             raise InputError("The system prompt is blank.", "Give it a text, or leave it out.")
-        turns = [turn["content"] for turn in (*self.before, *self.after)]
-        earlier = [block for turn in turns if not isinstance(turn, str) for block in turn]
-        check([*blocks, *self.content, *earlier], facts(self.model))
+        check([*blocks, *self.blocks], facts(self.model))
         if not self.model.strip():
             raise InputError("The model id is empty.", "For example: claude-opus-5-5")
         if self.max_tokens < 1:
@@ -119,8 +136,11 @@ class Request:
             raise InputError(
                 f"There is no effort {self.effort!r}.", f"It is one of {', '.join(EFFORTS)}."
             )
+        self._check_cite()
+        self._check_instructions()
         thinking = self._thinking()
         self._check_effort(thinking)
+        self._check_rest(thinking)
         for note in self._own_notes(thinking):
             if note not in self.notes:
                 object.__setattr__(self, "notes", (*self.notes, note))
@@ -129,17 +149,24 @@ class Request:
         """The name of an option where this was asked: ``--max-tokens`` or ``max_tokens``."""
         return f"--{name.replace('_', '-')}" if self.in_cell else name
 
+    @property
+    def blocks(self) -> list[dict[str, Any]]:
+        """All content blocks of its messages; none for a message that is a plain text."""
+        turns = [self.content, *(turn["content"] for turn in (*self.before, *self.after))]
+        return [block for turn in turns if not isinstance(turn, str) for block in turn]
+
     def params(self) -> dict[str, Any]:
         """The arguments of the SDK's ``messages.create``."""
-        asked = [{"role": "user", "content": list(self.content) or self.prompt}, *self.after]
+        sent = documents.citable if self.cite else list
+        before, asked = sent(self.before), sent(self._asked())
         params: dict[str, Any] = {
             "model": self.model,
             "max_tokens": self.max_tokens,
-            "messages": [*self.before, *asked],
+            "messages": [*before, *asked],
         }
         if isinstance(self.system, System):
             params["system"] = self.system.blocks()
-            params["messages"] = marked(self.before, asked)
+            params["messages"] = marked(before, asked)
             if self.turn is not None:  # or nobody would read what is written
                 params["cache_control"] = control(CONVERSATION_TTL)
         elif self.system:
@@ -149,16 +176,95 @@ class Request:
         if self.tools:
             tools = self.tools if self.output is None else map(_uncited, self.tools)
             params["tools"] = [versioned(tool, self.model) for tool in tools]
-            if not self.uses_tools:
-                params["tool_choice"] = {"type": "none"}
+            if (choice := self._tool_choice()) is not None:
+                params["tool_choice"] = choice
+        if output := self._output_config():
+            params["output_config"] = output
+        headers = {extra.BETA_HEADER: ",".join(self.betas or ())}
+        rest = {
+            "container": self.container,
+            "stop_sequences": list(self.stop_sequences),
+            "metadata": self.metadata,
+            "extra_body": self.extra,
+            "extra_headers": headers if self.betas else None,
+        }
+        params |= {name: value for name, value in rest.items() if value}
+        return params
+
+    def _output_config(self) -> dict[str, Any]:
         output: dict[str, Any] = {"effort": self.effort} if self.effort else {}
         if self.output is not None:
             output["format"] = {"type": "json_schema", "schema": self.output}
-        if output:
-            params["output_config"] = output
-        if self.container is not None:
-            params["container"] = self.container
-        return params
+        return output
+
+    @property
+    def also_sent(self) -> list[str]:
+        """What is sent beside prompt, system prompt, tools and numbers: a line each, no secrets."""
+        values = {
+            "stop_sequences": list(self.stop_sequences),
+            "tool_choice": self.tool_choice,
+            "metadata": self.metadata,
+            "extra": extra.shown(self.extra),
+            "betas": list(self.betas or ()),
+        }
+        return [
+            f"{self.option(name)}: {json.dumps(value, ensure_ascii=False)}"
+            for name, value in values.items()
+            if value
+        ]
+
+    def _tool_choice(self) -> dict[str, Any] | None:
+        """The ``tool_choice`` parameter, or None to send none."""
+        if not self.uses_tools:
+            return {"type": "none"}
+        choice = self.tool_choice
+        if not isinstance(choice, dict) or choice["type"] not in extra.FORCING:
+            return choice  # type: ignore[return-value]
+        contents = [turn["content"] for turn in self.after if not isinstance(turn["content"], str)]
+        if not any(block["type"] == "tool_result" for blocks in contents for block in blocks):
+            return choice
+        parallel = {k: v for k, v in choice.items() if k == "disable_parallel_tool_use"}
+        return {"type": "auto", **parallel}
+
+    def _asked(self) -> list[dict[str, Any]]:
+        """The messages from the prompt on; the instruction stands behind the user's first ones."""
+        asked = [{"role": "user", "content": list(self.content) or self.prompt}, *self.after]
+        if self.instruct is not None:
+            roles = [message["role"] for message in asked]
+            at = roles.index("assistant") if "assistant" in roles else len(asked)
+            asked.insert(at, {"role": "system", "content": self.instruct})
+        return asked
+
+    def _check_cite(self) -> None:
+        """Refuse citations in an answer of a given form, as the API does."""
+        if self.cite and self.output is not None:
+            form = "--json" if self.in_cell else "output"
+            raise InputError(
+                "An answer in a given form cannot cite.",
+                f"Leave out {form} or {self.option('cite')}.",
+            )
+
+    def _check_instructions(self) -> None:
+        """Refuse a blank instruction, and instructions where the model is known to take none."""
+        if self.instruct is not None and not self.instruct.strip():
+            raise InputError("The instruction is blank.", "Give it a text, or leave it out.")
+        earlier = any(message["role"] == "system" for message in self.before)
+        model = facts(self.model)
+        if model is None or model.system_messages is not False:
+            return
+        takers = [name for name in known_models() if getattr(facts(name), "system_messages", None)]
+        ask = f"ask one of these: {', '.join(takers)}"
+        if self.instruct is not None:
+            raise InputError(
+                f"{model.id} takes no instructions in the middle of a conversation.",
+                f"Replace the system prompt with {self.option('system')}, or {ask}.",
+            )
+        if earlier:
+            raise InputError(
+                f"{model.id} takes no instructions in the middle of a conversation, and this one"
+                " has some.",
+                f"Begin anew with {'--new' if self.in_cell else 'new=True'}, or {ask}.",
+            )
 
     def _thinking(self) -> dict[str, Any] | None:
         """The ``thinking`` parameter in the form that the model takes, or None to send none."""
@@ -214,6 +320,39 @@ class Request:
                 f"It takes {', '.join(least)}; or turn thinking on.",
             )
 
+    def _check_rest(self, thinking: dict[str, Any] | None) -> None:
+        """Check what is sent as it is, and bring it into one form."""
+        checked: dict[str, Any] = {
+            "stop_sequences": extra.checked_stop_sequences(self.stop_sequences or ())
+        }
+        if self.metadata is not None:
+            checked["metadata"] = extra.checked_metadata(self.metadata)
+        if self.extra is not None:
+            checked["extra"] = extra.checked_extra(self.extra, in_cell=self.in_cell)
+        if self.betas is not None:
+            checked["betas"] = extra.checked_betas(self.betas)
+        if self.tool_choice is not None:
+            checked["tool_choice"] = extra.checked_tool_choice(self.tool_choice)
+            self._check_forced(checked["tool_choice"], thinking)
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+
+    def _check_forced(self, choice: dict[str, Any], thinking: dict[str, Any] | None) -> None:
+        """Refuse to force a tool where that is known not to be possible."""
+        if choice["type"] not in extra.FORCING:
+            return
+        name, model = self.option("tool_choice"), facts(self.model)
+        if model is not None and model.accepts_forced_tools is False:
+            advice = f"Leave {name} out, and ask for the call in the prompt."
+            raise InputError(f"{model.id} cannot be forced to call a tool.", advice)
+        if thinking is not None and thinking["type"] == "enabled":
+            raise InputError(
+                "A tool cannot be forced while the model thinks.",
+                f"Turn thinking off, or leave {name} out.",
+            )
+        if self.tools is not None:  # or they are those of a conversation, not yet known
+            extra.check_tool_named(choice, self.tools if self.uses_tools else ())
+
     def _own_notes(self, thinking: dict[str, Any] | None) -> Iterator[str]:
         """What the reader of the reply should know of the request."""
         model = self.model_facts or facts(self.model)
@@ -222,6 +361,10 @@ class Request:
         if model is not None and model.retires is not None:
             gone = model.lifecycle(today()) == "retired"
             yield f"{model.id} {'was retired' if gone else 'retires'} on {model.retires}"
+        if self.extra:
+            yield f"extra fields: {', '.join(self.extra)}"
+        if self.betas:
+            yield f"betas: {', '.join(self.betas)}"
 
 
 def _uncited(tool: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from claude_nb.cost.models import facts
 from claude_nb.cost.usage import MILLION, Usage, known
 from claude_nb.errors import InputError
 from claude_nb.render import labels
+from claude_nb.request.extra import priced_field
 from claude_nb.request.request import Request
 from claude_nb.request.server_tools import includes_code, kind, versioned
 from claude_nb.request.system import System
@@ -36,6 +37,7 @@ class Estimate:
         low: USD if hardly anything comes back, and all that is marked is read from the cache; None
             where the price is not known.
         high: USD if ``max_tokens`` come back, and all that is marked is written to the cache.
+        also_sent: What is sent beside prompt, system prompt and tools, for people: a line each.
     """
 
     model: str
@@ -44,6 +46,7 @@ class Estimate:
     max_tokens: int
     low: float | None
     high: float | None
+    also_sent: list[str]
 
 
 def estimate(request: Request, input_tokens: int) -> Estimate:
@@ -62,6 +65,7 @@ def estimate(request: Request, input_tokens: int) -> Estimate:
         request.max_tokens,
         cheapest.cost(model),
         replace(dearest, output_tokens=request.max_tokens).cost(model),
+        request.also_sent,
     )
 
 
@@ -88,6 +92,12 @@ def within_limit(
     Raises:
         InputError: The price is not known, or the input alone takes too much.
     """
+    if (name := priced_field(request.extra or {})) is not None:
+        raise InputError(
+            f"extra holds {name}, of which it is not known that it is free, so {limit_name} cannot"
+            " be kept.",
+            "Nothing was sent. Leave it out, or lift the limit.",
+        )
     request, searches = _searches(request, limit_name)
     model, wanted = facts(request.model), request.max_tokens
     prices = [model.price_for(tokens) if model else None for tokens in counted]

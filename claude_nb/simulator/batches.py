@@ -15,7 +15,7 @@ import json
 import random
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -58,6 +58,7 @@ class Batch:
         created: When.
         duration: How long it takes by itself.
         speed: Factor on its pace.
+        betas: The betas that it was sent with.
         canceled: When it was asked to stop, if it was.
     """
 
@@ -67,6 +68,7 @@ class Batch:
     created: datetime
     duration: timedelta
     speed: float
+    betas: Sequence[str] = ()
     canceled: datetime | None = None
     _lines: dict[int, bytes] = field(default_factory=dict)
 
@@ -109,7 +111,7 @@ class Batch:
             return invalid(f"{name}: not supported in a batch")
         if params.get("max_tokens") == 0:
             return invalid("max_tokens: must be at least 1 in a batch")
-        return validation.problem(params, batched=True)
+        return validation.problem(params, self.betas, batched=True)
 
     def info(self, now: datetime, results_at: str) -> dict[str, Any]:
         """Return it as the API describes it.
@@ -181,7 +183,16 @@ class Batches:
     _all: dict[str, Batch] = field(default_factory=dict)
     _taken: int = 0
 
-    def create(self, body: Any, account: str, now: datetime, speed: float, seed: int) -> Batch:
+    def create(
+        self,
+        body: Any,
+        account: str,
+        now: datetime,
+        speed: float,
+        seed: int,
+        *,
+        betas: Sequence[str] = (),
+    ) -> Batch:
         """Take a batch in.
 
         Args:
@@ -190,6 +201,7 @@ class Batches:
             now: When.
             speed: Factor on the pace.
             seed: Where ids begin.
+            betas: The betas that it was sent with.
 
         Raises:
             RefusalError: It cannot be created.
@@ -208,7 +220,8 @@ class Batches:
         self._taken += 1
         mark = random.Random(f"{seed} {account} {self._taken}").randbytes(8)  # noqa: S311
         duration = timedelta(seconds=(_BASE + _EACH * len(requests)) / speed)
-        batch = Batch(f"msgbatch_sim_{mark.hex()}", account, requests, now, duration, speed)
+        identifier = f"msgbatch_sim_{mark.hex()}"
+        batch = Batch(identifier, account, requests, now, duration, speed, betas)
         self._all[batch.id] = batch
         return batch
 

@@ -1,6 +1,5 @@
 """The models that the simulator serves, and their facts."""
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,8 +13,8 @@ _DEFAULT_EFFORT = {"claude-opus-5-5": "medium", "claude-haiku-5-5": "medium"}
 """Where it is not ``high`` (platform.claude.com/docs, pages on thinking, read 2026-10-08)."""
 
 _LIKE_FABLE_5_1 = {"claude-fable-5-1", "claude-mythos-5-1", "claude-opus-5-5", "claude-sonnet-5-5"}
-"""Models that cannot be forced to call a tool, and whose notes between calls of tools are thinking
-(platform.claude.com/docs, "What's new" in each of them, read 2026-10-08)."""
+"""Models whose notes between calls of tools are thinking (platform.claude.com/docs, "What's new" in
+each of them, read 2026-10-08)."""
 
 
 _BINDING = _LIKE_FABLE_5_1 | {"claude-haiku-5-5", "claude-fable-5-2", "claude-mythos-5-2"}
@@ -23,11 +22,6 @@ _BINDING = _LIKE_FABLE_5_1 | {"claude-haiku-5-5", "claude-fable-5-2", "claude-my
 5.2", read 2026-11-30)."""
 
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
-
-_WITH_SYSTEM_MESSAGES = re.compile(
-    "claude-(fable-.+|mythos-.+|opus-4-8|opus-5|opus-5-5|sonnet-5-5|haiku-5-5)"
-)
-"""Models that take messages of the system between the others ("Thinking", read 2026-10-08)."""
 
 
 def undated(model: str) -> str:
@@ -116,7 +110,8 @@ def notes_are_thinking(model: str) -> bool:
 
 def can_be_forced(model: str) -> bool:
     """Say whether ``tool_choice`` can make a model call a tool."""
-    return undated(model) not in _LIKE_FABLE_5_1
+    known = facts(model)
+    return known is None or known.accepts_forced_tools is not False
 
 
 def binds_thinking(model: str) -> bool:
@@ -147,8 +142,9 @@ def filters_by_code(model: str) -> bool:
 
 
 def takes_system_messages(model: str) -> bool:
-    """Say whether a model takes messages with the role ``system``."""
-    return _WITH_SYSTEM_MESSAGES.fullmatch(undated(model)) is not None
+    """Say whether a model takes messages with the role ``system``; it does if that is unknown."""
+    known = facts(model)
+    return known is None or known.system_messages is not False
 
 
 def thinking_mode(request: dict[str, Any]) -> tuple[str, Any]:
@@ -183,8 +179,9 @@ def _capabilities(model: str) -> dict[str, Any] | None:
     types = {kind: {"supported": kind in taken} for kind in kinds}
     leveled = {level: {"supported": level in levels} for level in EFFORTS}
     return {
-        **dict.fromkeys(("batch", "image_input", "pdf_input", "structured_outputs"), _YES),
-        **dict.fromkeys(("citations", "code_execution", "context_management"), _NO),
+        **dict.fromkeys(("batch", "citations", "image_input", "pdf_input"), _YES),
+        **dict.fromkeys(("code_execution", "context_management"), _NO),
+        "structured_outputs": _YES,
         "effort": {"supported": bool(levels), **leveled},
         "server_tools": {**_NO, "code_execution": _NO, "web_search": _NO},
         "thinking": {**_YES, "types": types},

@@ -129,6 +129,11 @@ class _Handler(RequestHandler):
         if self.too_large:
             self.fail(Error(413, "request_too_large", "Request exceeds the maximum size"))
 
+    @property
+    def betas(self) -> list[str]:
+        """The betas that the request names."""
+        return validation.betas(self.request.headers.get("anthropic-beta"))
+
     def start(self, status: int, headers: dict[str, str]) -> None:
         """Set status and headers of the answer."""
         self.set_status(status)
@@ -257,7 +262,7 @@ class _Messages(_Handler):
     async def post(self) -> None:
         if await self.replaced("messages", _EVENT_STREAM):
             return
-        if (error := validation.problem(self.json)) is not None:
+        if (error := validation.problem(self.json, self.betas)) is not None:
             raise RefusalError(error)
         request: dict[str, Any] = self.json
         state, now = self.state, self.state.now()
@@ -294,7 +299,7 @@ class _Messages(_Handler):
 
 class _CountTokens(_Handler):
     def post(self) -> None:
-        if (error := validation.problem(self.json, counting=True)) is not None:
+        if (error := validation.problem(self.json, self.betas, counting=True)) is not None:
             raise RefusalError(error)
         self.finish({"input_tokens": tokens.of_request(self.json)})
 
@@ -341,7 +346,9 @@ class _Batches(_Batch):
         if await self.replaced("batches"):
             return
         state = self.state
-        batch = state.batches.create(self.json, self.account, state.date(), state.speed, state.seed)
+        batch = state.batches.create(
+            self.json, self.account, state.date(), state.speed, state.seed, betas=self.betas
+        )
         if self.cut.events is not None:  # created, but the answer is lost
             await self.send((), self.cut.end)
         else:

@@ -18,7 +18,8 @@ from claude_nb.simulator.turns import Turn, message_of, turns
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _BUILT_IN = re.compile(
-    "(web_search|web_fetch|code_execution|bash|text_editor|memory|tool_search_tool|computer|browser)_"
+    "(web_search|web_fetch|code_execution|bash|text_editor|memory|tool_search_tool|computer|browser"
+    "|mcp)_"
 )
 """The types of the tools that have a schema of the API's own."""
 

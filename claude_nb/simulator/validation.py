@@ -4,17 +4,22 @@ The rules are those of platform.claude.com/docs ("Errors", "Thinking", "Versioni
 "Prompt caching", read 2026-10-08); the wording is ours, except where a program may look for it.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
+from itertools import chain
 from typing import Any
 
 from claude_nb.cost.models import ModelFacts, facts
-from claude_nb.simulator import catalogue, schemarules, signatures, toolrules
+from claude_nb.simulator import catalogue, documents, schemarules, signatures, toolrules
 from claude_nb.simulator.cache import TTLS, automatic_place, breakpoints, cites, files, markable
 from claude_nb.simulator.refusals import invalid, mistyped, not_found, required
 from claude_nb.simulator.replies import Error
 from claude_nb.simulator.tokens import Part, blocks, parts
 
 _MOST_BREAKPOINTS = 4
+_SAMPLING = ("temperature", "top_p", "top_k")
+_TIERS = ("auto", "standard_only")
+_SPEEDS = ("standard", "fast")
 _LEAST_BUDGET = 1024
 _THINKING: dict[str, tuple[str, ...]] = {
     "adaptive": ("display", "block_binding"),
@@ -23,6 +28,42 @@ _THINKING: dict[str, tuple[str, ...]] = {
     "between_tools": (),
 }
 """The fields that go with each ``thinking.type``."""
+
+_COUNTED = {
+    *("cache_control", "messages", "model", "output_config", "speed", "system", "thinking"),
+    *("tool_choice", "tools"),
+}
+"""The fields of a request whose tokens are counted: the SDK's ``MessageCountTokensParams``."""
+
+_SENT = _COUNTED | {
+    *("container", "diagnostics", "inference_geo", "max_tokens", "metadata", "service_tier"),
+    *("stop_sequences", "stream"),
+}
+"""The fields of a request: the SDK's ``MessageCreateParams``."""
+
+_BETA_FIELDS = {
+    "billing_policy": ("user-profiles-billing",),
+    "compaction": ("compact-2026-09-04",),
+    "context_management": ("context-management", "compact-2026-01-12"),
+    "fallback_credit_token": ("fallback-credit",),
+    "fallbacks": ("server-side-fallback",),
+    "mcp_servers": ("mcp-client",),
+    "thread": ("message-threads",),
+}
+"""Fields that betas bring, and how the names of these betas begin: the SDK's beta types."""
+
+_BETA_COUNTED = {"billing_policy", "compaction", "context_management", "mcp_servers"}
+
+_BETA = re.compile(
+    r"(advisor-tool|cache-diagnosis|code-execution|compact|computer-use|context-1m"
+    r"|context-management|extended-cache-ttl|fallback-credit|fast-mode|files-api|inline-tools"
+    r"|interleaved-thinking|mcp-client|mcp-tunnels|message-batches|message-threads"
+    r"|mid-conversation-(output-config|system-clear-at|tool-changes)"
+    r"|model-context-window-exceeded|output-(128k|300k)|pdfs|prompt-caching|server-side-fallback"
+    r"|skills|structured-outputs|task-budgets|thinking-(binding-controls|display-updates|token-count)"
+    r"|token-counting|token-efficient-tools|user-profiles(-billing)?)-20\d\d-\d\d-\d\d"
+)
+"""The names of betas that are about messages: the SDK's ``AnthropicBetaParam``."""
 
 _FIELDS = {
     "text": ("text",),
@@ -33,17 +74,22 @@ _FIELDS = {
 """Strings that a block must have, by its type; every result must have ``tool_use_id``."""
 
 
-def problem(request: Any, *, counting: bool = False, batched: bool = False) -> Error | None:
+def problem(
+    request: Any, betas: Collection[str] = (), *, counting: bool = False, batched: bool = False
+) -> Error | None:
     """Return the error that the API answers to a request, or ``None`` for a good one.
 
     Args:
         request: The parsed body, ``None`` where it could not be parsed.
+        betas: The names in the ``anthropic-beta`` header.
         counting: Whether tokens are only to be counted, which needs no ``max_tokens``.
         batched: Whether it is one of a batch, in which thinking that belongs to another
             conversation is left out.
     """
     if not isinstance(request, dict):
         return invalid("The request body is not valid JSON")
+    if unknown := ", ".join(f"`{name}`" for name in betas if not _BETA.fullmatch(name)):
+        return invalid(f"Unexpected value(s) {unknown} for the `anthropic-beta` header.")
     model = request.get("model")
     if not isinstance(model, str) or not model:
         return invalid("model: Field required")
@@ -51,7 +97,11 @@ def problem(request: Any, *, counting: bool = False, batched: bool = False) -> E
     if known is None or catalogue.info(model)["lifecycle"] == "retired":
         return not_found(f"model: {model}")
     try:
-        complaint = next(_complaints(request, known, counting=counting, batched=batched), None)
+        flaws = chain(
+            _about_fields(request, betas, counting=counting),
+            _complaints(request, known, counting=counting, batched=batched),
+        )
+        complaint = next(flaws, None)
     except RecursionError:
         complaint = "The request body is nested too deeply"
     return invalid(complaint) if complaint else None
@@ -64,7 +114,7 @@ def _complaints(
     yield from _about_shapes(request)
     if not counting or request.get("max_tokens") is not None:
         yield from _about_max_tokens(request, known)
-    for name in filter(request.__contains__, ("temperature", "top_p", "top_k")):
+    for name in filter(request.__contains__, _SAMPLING):
         yield f"{name}: sampling parameters are not accepted; leave it out"
     yield from _about_thinking(request, known)
     yield from _about_effort(request)
@@ -72,12 +122,37 @@ def _complaints(
     yield from schemarules.about_constraints(request)
     yield from _about_messages(request)
     yield from _about_system_messages(request)
+    yield from documents.complaints(request)
     yield from toolrules.about_calls(request)
     yield from _about_prefill(request, known)
     yield from _about_caching(request)
     if catalogue.output_format(request) and cites(files(request)):
         yield "output_config.format: cannot be combined with citations"
     yield from signatures.complaints(request, bound=not batched)
+
+
+def betas(header: str | None) -> list[str]:
+    """Return the names in an ``anthropic-beta`` header."""
+    return [name.strip() for name in (header or "").split(",") if name.strip()]
+
+
+def _about_fields(
+    request: dict[str, Any], betas: Collection[str], *, counting: bool
+) -> Iterator[str]:
+    """Check that there are no other fields than the API takes."""
+    known = _COUNTED if counting else _SENT
+    brought = _BETA_COUNTED if counting else _BETA_FIELDS
+    for name in request:
+        named = any(beta.startswith(_BETA_FIELDS.get(name, ())) for beta in betas)
+        if name not in known and not (name in brought and named) and name not in _SAMPLING:
+            yield f"{name}: Extra inputs are not permitted"
+    metadata = request.get("metadata") or {}
+    yield from mistyped("", request, metadata=dict, inference_geo=str)
+    yield from mistyped("metadata.", metadata, user_id=str)
+    yield from (f"metadata.{n}: Extra inputs are not permitted" for n in {*metadata} - {"user_id"})
+    for name, values in (("service_tier", _TIERS), ("speed", _SPEEDS)):
+        if request.get(name) not in (None, *values):
+            yield f"{name}: Input should be {' or '.join(map(repr, values))}"
 
 
 def _about_shapes(request: dict[str, Any]) -> Iterator[str]:

@@ -47,6 +47,7 @@ class Message:
         content: The content blocks in the order in which they began, which is that of the message.
         stop_reason: As the server sent it, or None.
         stop_details: The reason of a refusal, as a dict.
+        stop_sequence: The stop sequence that it met; empty if it met none.
         complete: Whether ``message_stop`` came.
         failure: What broke it off, in two or three words, if it was sent again.
         first_event: When the first event came, as ``sent``, or None; ``first_text`` and ``ended``
@@ -66,6 +67,7 @@ class Message:
     content: list[Block] = field(default_factory=list)
     stop_reason: str | None = None
     stop_details: dict[str, Any] = field(default_factory=dict)
+    stop_sequence: str = ""
     complete: bool = False
     failure: str = ""
     _at: dict[int, Block] = field(default_factory=dict)
@@ -226,6 +228,7 @@ class Message:
         delta = as_dict(data.get("delta"))
         self.stop_reason = clean(as_string(delta.get("stop_reason"))) or self.stop_reason
         self.stop_details = as_dict(delta.get("stop_details")) or self.stop_details
+        self.stop_sequence = as_string(delta.get("stop_sequence")) or self.stop_sequence
         for name in ("stop_reason", "stop_sequence", "stop_details"):
             self._base[name] = delta.get(name)
         if delta.get("container") is not None:

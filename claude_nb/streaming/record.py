@@ -45,6 +45,8 @@ MAX_ID = 100
 USAGE_IF_ANY: dict[str, Any] = {"web_searches": 0, "terms": ()}
 """What of a usage is saved only if it is something else."""
 
+_OF_TURN_IF_ANY = ("instruct", "cite")
+
 _IF_ANY = ("replayed", "cache", "sources", "turn")
 
 
@@ -119,11 +121,15 @@ class TurnRecord(TurnId):
         prompt: The user's words.
         content: What was sent for them: content blocks; those of a file are not checked.
         text: The answer.
+        instruct: The instruction that holds from it on; absent if there is none.
+        cite: Whether its answer could cite documents; absent if not.
     """
 
     prompt: str
     content: Sequence[Any]
     text: str
+    instruct: str = ""
+    cite: bool = False
 
     def to_dict(self, most: float = MAX_CONTENT) -> dict[str, Any]:
         """The turn as JSON, without what looks like an API key.
@@ -132,7 +138,10 @@ class TurnRecord(TurnId):
             most: Bytes of base64 that are saved.
         """
         content = list(_within(self.content, most))
-        made: dict[str, Any] = redacted(asdict(self) | {"content": content})
+        data = asdict(self) | {"content": content}
+        made: dict[str, Any] = redacted(
+            {name: value for name, value in data.items() if value or name not in _OF_TURN_IF_ANY}
+        )
         return made
 
     @classmethod
@@ -164,6 +173,8 @@ class TurnRecord(TurnId):
             prompt=checked_text(turn.get("prompt"), "its prompt"),
             content=content if isinstance(content, list) else (),
             text=checked_text(answer, "its answer").rstrip(),
+            instruct=wellformed(as_string(turn.get("instruct"))),
+            cite=turn.get("cite") is True,
         )
 
 

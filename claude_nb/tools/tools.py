@@ -30,7 +30,9 @@ _NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _PARAMETER = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 """What the API takes as a tool's name, and as the name of a parameter: both are its own errors'."""
 
-_SEARCH_OF_TOOLS = "tool_search_tool_"
+_OTHER_TYPES = ("tool_search_tool_", "mcp_toolset")
+"""Of tools that the server runs; the servers of the second are named in ``extra``."""
+
 _OPTIONS = ("eager", "confirm", "timeout", "max_turns")
 _EXAMPLE = "def look_up(city: str, days: int = 3) -> str:"
 
@@ -239,7 +241,7 @@ def _server_tool(value: Any) -> dict[str, Any] | None:
     if not isinstance(value, dict):
         return None
     named = str(value.get("type") or "")
-    if kind(value) or named.startswith(_SEARCH_OF_TOOLS):
+    if kind(value) or named.startswith(_OTHER_TYPES):
         if not _is_json(value):
             what = f"The definition of {named or value['name']} cannot be written as JSON."
             raise InputError(what, f"It holds inf, nan, or an object of Python's: {value!r:.200}")

@@ -88,6 +88,31 @@ def test_what_it_was_handed_in_with_is_in_the_notebook(service, tmp_path, monkey
     assert "with another system than before" in repr(other._repr_mimebundle_())
 
 
+def test_other_fields_are_saved_as_a_digest_and_betas_as_they_are(service, tmp_path, monkeypatch):
+    """What may be secret is not in the notebook, and has to be passed again; a new token may be."""
+    prompts = ["hello", "simulate expired"]
+    beta, token = "mcp-client-2025-11-20", "secret-of-mine"
+    servers = [{"type": "url", "url": "https://x.example", "name": "x", "api_key": token}]
+    options = {"stop_sequences": ["END"], "metadata": {"user_id": "a1"}, "betas": [beta]}
+    made = handed_in(prompts, extra={"mcp_servers": servers}, **options)
+    before = sent(service)[1]
+    in_a_notebook(tmp_path / "a.ipynb", monkeypatch, made)
+    assert token not in (tmp_path / "a.ipynb").read_text()
+    service.advance(DAY)
+    known = {"prompts": prompts, "policy": AT_ONCE, "show": False}
+
+    with pytest.raises(InputError) as caught:
+        Batch.resume(*made.ids, **known).resubmit()
+    assert "extra=…)" in caught.value.advice
+    renewed = [{**servers[0], "api_key": "another-one"}]
+    found = Batch.resume(**known, extra={"mcp_servers": renewed})
+    found.resubmit()
+
+    assert sent(service)[0]["params"] == before["params"] | {"mcp_servers": renewed}
+    assert service.requests[-1].headers["anthropic-beta"] == beta
+    assert "than before" not in repr(found._repr_mimebundle_())
+
+
 def test_a_batch_that_nothing_is_known_of_is_not_handed_in_again_by_guess(service):
     """The error names what to pass: the model, and what the results disagree with."""
     prompts = ["a long story", "simulate expired", "a long story"]

@@ -34,6 +34,45 @@ def test_what_is_sent(service):
     assert (made.state, len(made), made.done) == ("in progress", 2, False)
 
 
+def test_other_fields_are_in_each_row_and_betas_in_the_header(service):
+    """The body is as long as announced; what a batch does not take is refused."""
+    options = {"stop_sequences": ["END"], "metadata": {"user_id": "a1"}}
+    extra = {"context_management": {"edits": [{"type": "clear_tool_uses_20250919"}]}}
+    beta = "context-management-2025-06-27"
+
+    made = handed_in(["hello", "sky blue"], extra=extra, betas=[beta], max_cost=1.0, **options)
+    newest = [r for r in service.requests if r.path == "/v1/messages/batches"][-1]
+    service.advance(1000)
+
+    for row in newest.body["requests"]:
+        assert row["params"].items() >= {**options, **extra}.items()
+        assert row["params"].keys() & {"extra_body", "extra_headers", "betas"} == set()
+    assert newest.headers["anthropic-beta"] == beta
+    assert made.wait().counts == {"complete": 2}
+    with pytest.raises(InputError, match="A batch takes no speed"):
+        handed_in(["hello"], extra={"speed": "fast"})
+    with pytest.raises(InputError, match="extra holds inference_geo"):
+        handed_in(["hello"], extra={"inference_geo": "us"}, max_cost=1.0)
+    with pytest.raises(TypeError, match="no option 'tool_choice'"):
+        handed_in(["hello"], tool_choice="any")
+
+
+def test_a_dry_run_shows_other_fields_without_secrets(service):
+    """As for a single question."""
+    servers = [
+        {"type": "url", "url": "https://x.example", "name": "x", "api_key": "secret-of-mine"}
+    ]
+    options = {"betas": ["mcp-client-2025-11-20"], "dry_run": True}
+
+    shown = repr(
+        handed_in(["hello"], extra={"mcp_servers": servers}, **options)._repr_mimebundle_()
+    )
+
+    assert "mcp_servers" in shown
+    assert "mcp-client-2025-11-20" in shown
+    assert "secret-of-mine" not in shown
+
+
 def test_every_character_arrives(service):
     """The body is as long as it was announced to be, whatever is in the prompts."""
     prompts = ['"quoted" \\n', "ü 😀 \u2028 \x00", "a\nb"]

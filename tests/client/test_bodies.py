@@ -129,6 +129,8 @@ def content(tmp_path):
         ask(system=system)
     for output in (City, list[City], int, bool):
         ask(output=output)
+    ask(attach=["words", tmp_path / "notes.txt", pdf, PICTURE], cite=True)
+    ask(instruct="Be brief.", max_cost=1.0)
     ask(stream=False)
     ask(max_cost=1.0, attach=[PICTURE], system="Be brief.", tools=[weather], output=City)
 
@@ -160,6 +162,22 @@ def tools():
         ask("Use the tool, please.", tools=[function])
 
 
+def fields():
+    """What is sent beside prompt and tools."""
+    for options in (
+        {"stop_sequences": ["END"], "metadata": {"user_id": "a1"}},
+        {"extra": {"service_tier": "auto", "inference_geo": "us", "diagnostics": None}},
+        {"extra": {"diagnostics": {"previous_message_id": None}}, "max_cost": 1.0},
+        *(
+            {"tools": [weather], "tool_choice": choice, "model": "claude-haiku-5-5"}
+            for choice in ("auto", "any", "none", {"type": "tool", "name": "weather"})
+        ),
+    ):
+        ask("Weather?", **options)
+        ask("Weather?", stream=False, **options)
+    claude_nb.batch(["Lovely"], show=False, extra={"service_tier": "auto"}, stop_sequences=["END"])
+
+
 def conversations(api):
     """Turns with thinking, tools, caches and drops between them."""
     talk = Conversation("talk", system=CachedSystem("manual", "Long. " * 2000))
@@ -170,19 +188,30 @@ def conversations(api):
     api.enqueue(Stream([start(), *text("Half of")[:-1]], end="reset"), Stream(said("the rest.")))
     with_retries = claude_nb.Policy(tries=3)
     talk.ask("Drop.", show=False, policy=with_retries)
+    talk.ask("Cite.", attach=["The sky is blue."], cite=True, instruct="Be brief.", show=False)
+    talk.ask("Go on.", show=False)
+    talk.ask("In a form.", output=City, show=False)
     talk.system = "Another."
     talk.ask("Go on.", show=False)
 
 
 def batches():
     """Rows with and without a form and a system prompt."""
-    for options in ({}, {"output": City}, {"system": CachedSystem("manual", "Long. " * 2000)}):
+    cached = CachedSystem("manual", "Long. " * 2000)
+    for options in ({}, {"output": City}, {"system": cached}, {"cite": True}):
         claude_nb.batch(["Lovely", "Awful"], "Is {{prompt}} positive?", show=False, **options)
 
 
 @pytest.mark.parametrize(
     ("kind", "least"),
-    [("models", 70), ("content", 15), ("tools", 14), ("conversations", 8), ("batches", 3)],
+    [
+        ("models", 70),
+        ("content", 15),
+        ("tools", 14),
+        ("fields", 16),
+        ("conversations", 8),
+        ("batches", 3),
+    ],
 )
 def test_what_is_sent_is_what_the_sdk_s_types_allow(api, kind, least, tmp_path, capsys):
     """Every body of these kinds, more than a hundred, with no field that the SDK does not know."""
@@ -190,6 +219,7 @@ def test_what_is_sent_is_what_the_sdk_s_types_allow(api, kind, least, tmp_path, 
         "models": models,
         "content": lambda: content(tmp_path),
         "tools": tools,
+        "fields": fields,
         "conversations": lambda: conversations(api),
         "batches": batches,
     }

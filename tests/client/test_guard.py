@@ -72,7 +72,7 @@ async def body():
 REQUESTS = {
     "count_tokens": lambda connection: count_tokens(connection, PARAMS),
     "models": list_models,
-    "create a batch": lambda connection: batch_service.create(connection, body(), 2),
+    "create a batch": lambda connection: batch_service.create(connection, body(), 2, {}),
     "a batch": lambda connection: batch_service.retrieve(connection, "batch_1"),
     "cancel a batch": lambda connection: batch_service.cancel(connection, "batch_1"),
     "batches": batch_service.newest,

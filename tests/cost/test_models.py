@@ -84,6 +84,32 @@ def test_table_of_limits_thinking_and_caching():
     }
 
 
+def test_models_that_take_instructions_in_mid_conversation():
+    """Role ``system`` between the messages; of three models it is not known."""
+    yes = ("haiku-5-5", "sonnet-5-5", "fable-5-1", "opus-5-5", "mythos-5-1")
+    yes += ("fable-5", "mythos-5", "opus-5", "opus-4-8")
+    no = ("sonnet-5", "opus-4-7", "opus-4-6", "sonnet-4-6", "haiku-4-5", "opus-4-5", "sonnet-4-5")
+    unknown = ("fable-5-2", "mythos-5-2", "mythos-preview")
+    taken = {True: yes, False: no, None: unknown}
+
+    assert {model: facts(model).system_messages for model in known_models()} == {
+        f"claude-{name}": value for value, names in taken.items() for name in names
+    }
+
+
+def test_models_that_can_and_cannot_be_forced_to_call_a_tool():
+    """Documented for these alone."""
+    forced = {model: facts(model).accepts_forced_tools for model in known_models()}
+
+    assert {model: known for model, known in forced.items() if known is not None} == {
+        "claude-haiku-5-5": True,
+        "claude-sonnet-5-5": False,
+        "claude-fable-5-1": False,
+        "claude-opus-5-5": False,
+        "claude-mythos-5-1": False,
+    }
+
+
 def test_table_of_prices():
     """USD per million tokens, one tuple per prompt size: limit, in, out, writes 5m and 1h, read."""
     opus = ((None, 5, 25, 6.25, 10, 0.50),)

@@ -11,7 +11,14 @@ from claude_nb.errors import InputError
 from claude_nb.magics.manual import of_cell
 from claude_nb.magics.options import CELL_OPTIONS, parse
 
-VARIABLES = {"brief": "Be brief.", "number": 5, "blank": " \n", "_hidden": "x"}
+VARIABLES = {
+    "brief": "Be brief.",
+    "number": 5,
+    "blank": " \n",
+    "_hidden": "x",
+    "fields": {"a": 1},
+    "ends": ["END", "STOP"],
+}
 
 
 @pytest.mark.parametrize(
@@ -29,8 +36,19 @@ VARIABLES = {"brief": "Be brief.", "number": 5, "blank": " \n", "_hidden": "x"}
         ("--system brief x", {"system": ("Be brief.",)}, "x"),
         ('-s "It\'s short." x', {"system": ("It's short.",)}, "x"),
         ("--system='a \"b\"' x", {"system": ('a "b"',)}, "x"),
+        ("--instruct brief --cite x", {"instruct": "Be brief.", "cite": True}, "x"),
+        ('--instruct "Be short." x', {"instruct": "Be short."}, "x"),
         ("-m a -m b --effort low x", {"model": ("a", "b"), "effort": ("low",)}, "x"),
         ("--out answer x", {"out": "answer"}, "x"),
+        ("--extra fields x", {"extra": {"a": 1}}, "x"),
+        ("--extra none x", {"extra": {}}, "x"),
+        ("--betas a,b --betas c x", {"betas": ("a", "b", "c")}, "x"),
+        ("--betas none x", {"betas": ()}, "x"),
+        ('--stop-sequences "END" x', {"stop_sequences": ("END",)}, "x"),
+        ("--stop-sequences brief x", {"stop_sequences": ("Be brief.",)}, "x"),
+        ("--stop-sequences ends x", {"stop_sequences": ("END", "STOP")}, "x"),
+        ("--tool-choice any x", {"tool_choice": "any"}, "x"),
+        ("--metadata fields x", {"metadata": {"a": 1}}, "x"),
         ("-- --model is an option", {}, "--model is an option"),
         ("Why -m x?", {}, "Why -m x?"),
     ],
@@ -55,7 +73,17 @@ def test_options_come_first_and_the_rest_is_left_alone(line, given, rest):
         ("--system breif", "--system: There is no variable breif. Did you mean brief?"),
         ("--system number", "--system: number is of type int, not text."),
         ("--system blank", "--system: blank is blank."),
+        ("--instruct number", "--instruct: number is of type int, not text."),
+        (
+            "--instruct blank",
+            "--instruct: blank is blank. Give it a text, or leave out --instruct.",
+        ),
         ('--system "open', '--system: the quote " is not closed.'),
+        ("--extra number", "--extra: number is of type int, not a dict."),
+        ("--extra feilds", "--extra: There is no variable feilds. Did you mean fields?"),
+        ("--metadata none", "--metadata: There is no variable none."),
+        ("--stop-sequences number", "--stop-sequences: number is of type int, not text."),
+        ("--stop-sequences END", "--stop-sequences: There is no variable END. "),
         ("--out 2x", "--out: '2x' cannot be the name of a variable."),
         ("--out a.b", "--out: 'a.b' cannot be the name of a variable."),
         ("--out class", "--out: 'class' cannot be the name of a variable."),

@@ -2,9 +2,16 @@
 
 import copy
 import random
-from typing import Any
+from collections.abc import Collection, Iterable
+from typing import Any, get_args, get_type_hints
 
 import pytest
+from anthropic.types import AnthropicBetaParam
+from anthropic.types.beta.message_create_params import (
+    MessageCreateParamsNonStreaming as BetaParams,
+)
+from anthropic.types.message_count_tokens_params import MessageCountTokensParams
+from anthropic.types.message_create_params import MessageCreateParamsNonStreaming
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -52,9 +59,80 @@ def test_good_requests_pass(changes):
     assert problem(request(**changes)) is None
 
 
+BROUGHT = {
+    "billing_policy": "user-profiles-billing-2026-10-01",
+    "compaction": "compact-2026-09-04",
+    "context_management": "context-management-2025-06-27",
+    "fallback_credit_token": "fallback-credit-2026-07-01",
+    "fallbacks": "server-side-fallback-2026-07-01",
+    "mcp_servers": "mcp-client-2025-11-20",
+    "thread": "message-threads-2026-08-12",
+}
+"""Fields of the SDK's beta types, and a beta that brings each."""
+
+
+@pytest.mark.parametrize(("name", "beta"), BROUGHT.items())
+def test_a_field_of_a_beta_needs_its_beta(name, beta):
+    """Another beta does not bring it; counting takes some of them."""
+    body = request(**{name: None})
+    unknown = f"{name}: Extra inputs are not permitted"
+
+    assert problem(body, [beta]) is None
+    assert problem(body).message == unknown
+    assert problem(body, ["skills-2025-10-02"]).message == unknown
+    counted = name in {"billing_policy", "compaction", "context_management", "mcp_servers"}
+    assert (problem(body | {"max_tokens": 9}, [beta], counting=True) is None) is False
+    assert (
+        problem(request(max_tokens=..., **{name: None}), [beta], counting=True) is None
+    ) is counted
+
+
+def permitted(names: Iterable[str], betas: Collection[str] = (), *, counting: bool = False):
+    """Those of the fields that the simulator knows, whatever value they need."""
+    least = request(max_tokens=...) if counting else request()
+    errors = {name: problem({name: None} | least, betas, counting=counting) for name in names}
+    unknown = {name: f"{name}: Extra inputs are not permitted" for name in names}
+    return {name for name, e in errors.items() if e is None or e.message != unknown[name]}
+
+
+def test_the_fields_are_those_of_the_sdk_s_types():
+    """Of messages and of counting, with betas and without."""
+    params = (MessageCreateParamsNonStreaming, BetaParams, MessageCountTokensParams)
+    in_headers = {"betas", "user_profile_id", "workspace_id"}
+    create, beta, count = ({*get_type_hints(kind)} - in_headers for kind in params)
+
+    assert permitted(beta) == create
+    assert permitted(beta, BROUGHT.values()) == beta
+    assert permitted(beta, counting=True) == count
+
+
+def test_every_beta_about_messages_is_known():
+    """Those of the SDK's list that are about other endpoints, or about none any more, are not."""
+    names = get_args(get_args(AnthropicBetaParam)[1])
+    refused = {name for name in names if problem(request(), [name]) is not None}
+
+    assert {name.rpartition("-20")[0] for name in refused} == {
+        *("managed-agents", "dreaming", "agent-memory", "spend-limit-reads", "webhooks", "efs"),
+        *("telemetry-destinations", "admin-user-sign-out", "analytics-usage-cost"),
+        *("ce-plugins", "ce-user-management", "ce-claude-code-managed-settings"),
+        *("experimental-claude-tag", "google-managed-data-controls", "dev-full-thinking"),
+    }
+    error = problem(request(), ["mcp-client-2025-11-20", "no-such-beta", "other"])
+    assert error.message == (
+        "Unexpected value(s) `no-such-beta`, `other` for the `anthropic-beta` header."
+    )
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"colour": "red"}, "colour: Extra inputs are not permitted"),
+        ({"metadata": "me"}, "metadata: Input should be an object"),
+        ({"metadata": {"user": "me"}}, "metadata.user: Extra inputs are not permitted"),
+        ({"metadata": {"user_id": 1}}, "metadata.user_id: Input should be a valid string"),
+        ({"service_tier": "best"}, "service_tier: Input should be 'auto' or 'standard_only'"),
+        ({"speed": "slow"}, "speed: Input should be 'standard' or 'fast'"),
+        ({"inference_geo": 1}, "inference_geo: Input should be a valid string"),
         ({"model": ...}, "model: Field required"),
         ({"max_tokens": ...}, "max_tokens: Field required"),
         ({"max_tokens": "many"}, "max_tokens: Input should be a whole number"),
