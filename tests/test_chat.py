@@ -647,6 +647,21 @@ def test_retry_and_edit_fork(api, page, chat):
     assert [t["at"] for t in page.turns()] == [[1, 3], [1, 1]]
 
 
+def test_an_instruction_stays_with_its_question_when_that_is_asked_again(api, page, chat):
+    """In its words or in others, also where another version is shown from the conversation."""
+    chat.instruct("From now on, answer in one sentence.")
+    send(page, chat, "First")
+
+    page.say(chat, "retry", turn=page.turns()[0]["key"])
+    idle(chat)
+    page.say(chat, "edit", turn=page.turns()[0]["key"], text="Changed")
+    idle(chat)
+    send(page, chat, "Second")
+
+    roles = [[m["role"] for m in found.body["messages"]] for found in api.requests]
+    assert roles == [["user", "system"]] * 3 + [["user", "system", "assistant", "user"]]
+
+
 def test_a_version_that_failed_leaves_the_others(api, page, chat):
     """It is shown with its card, and ‹ goes back to what was there."""
     api.enqueue(Stream(said("One.")), Error(400, "invalid_request_error", "No."))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from claude_nb.asking.question import Question, check_names
+from claude_nb.client.capabilities import checked
 from claude_nb.client.connection import Connection, count_tokens
 from claude_nb.client.engine import Stream, call
 from claude_nb.client.retry import Policy
@@ -22,6 +23,7 @@ from claude_nb.errors import ClaudeError
 from claude_nb.render import saved_output
 from claude_nb.render.timeline import Timeline
 from claude_nb.reply import Reply
+from claude_nb.request import documents
 from claude_nb.request.place import can_display, current_place, is_run_by_program
 from claude_nb.request.request import Request
 from claude_nb.request.system import System
@@ -34,6 +36,9 @@ from claude_nb.tools.calls import Calls
 from claude_nb.tools.tools import Tools
 from claude_nb.views import background
 from claude_nb.views.painter import View, paint
+
+NOTHING_TO_CITE = "nothing to cite: no document or text was sent along"
+"""The note on a reply that was to cite documents, of which there are none."""
 
 
 def stream(prompt: str, **options: Any) -> Stream:
@@ -48,7 +53,8 @@ def stream(prompt: str, **options: Any) -> Stream:
         **options: As for ``ask``, but those for showing it: ``attach``, ``tools`` (which run on a
             thread of their own), ``output``, ``history``, ``new``, ``client``, ``policy``,
             ``max_cost``, ``model``, ``max_tokens``, ``system``, ``thinking``, ``effort``,
-            ``stop_sequences``, ``tool_choice``, ``metadata``, ``extra`` and ``betas``.
+            ``instruct``, ``cite``, ``stop_sequences``, ``tool_choice``, ``metadata``, ``extra`` and
+            ``betas``.
 
     Returns:
         The stream: already on its way.
@@ -102,8 +108,8 @@ def ask(
         policy: How patient to be with failures; by default ``Policy()``.
         max_cost: The most that it may cost, in USD: its input is counted before it is sent, and
             ``max_tokens`` lowered if need be. What broke off is then not asked for again.
-        **options: ``model``, ``max_tokens``, ``system``, ``thinking``, ``effort``,
-            ``hide_thinking`` and ``hide_tools``, as the options of ``%%claude``;
+        **options: ``model``, ``max_tokens``, ``system``, ``thinking``, ``effort``, ``instruct``,
+            ``cite``, ``hide_thinking`` and ``hide_tools``, as the options of ``%%claude``;
             ``stop_sequences``, texts at which the reply ends; ``tool_choice``, ``"auto"``,
             ``"any"``, ``"none"``, the name of a tool that must be called first, or the API's dict;
             ``metadata``, ``{"user_id": …}``; ``extra``, a dict that is merged into the body of the
@@ -209,6 +215,7 @@ def estimate(question: Question) -> budget.Estimate:
     if question.history is not None:
         place = question.place
         request = question.history.next(request, place, connection.origin, new=question.new)
+    request = checked(request, connection)
     return budget.estimate(request, call(count_tokens(connection, request.params())))
 
 
@@ -301,8 +308,8 @@ def sending(
             if question.new or history.head is None:
                 history.begin(request)
             tools = history.effective_tools(tools, request)
-        if tools is not None and tools.definitions:
-            request = replace(request, notes=(*request.notes, tools.note))
+        request = checked(request, connection)
+        request = replace(request, notes=(*request.notes, *_notes(question, request, tools)))
         if limits.are_set:
             request = call(limits.within_limits(request, Progress()))
         reply = Reply(request, question.output)
@@ -361,6 +368,14 @@ def _expect_cached(
     if reply.expectation is None or not connection.diagnoses_cache:
         return None
     return {"previous_message_id": reply.expectation.previous_message}
+
+
+def _notes(question: Question, request: Request, tools: Tools | None) -> Iterator[str]:
+    """What the reader should know of what may be called and cited in a reply."""
+    if tools is not None and tools.definitions:
+        yield tools.note
+    if question.request.cite and not documents.are_in(request.blocks):
+        yield NOTHING_TO_CITE
 
 
 def show_timeline(timeline: Timeline) -> None:

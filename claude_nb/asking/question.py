@@ -22,7 +22,8 @@ VIEWS = ("auto", "live", "updating", "terminal")
 """How a reply can be shown: see ``asking.ask``."""
 
 REQUEST_OPTIONS = (
-    *("model", "max_tokens", "system", "thinking", "effort", "hide_thinking", "hide_tools"),
+    *("model", "max_tokens", "system", "thinking", "effort", "instruct", "cite"),
+    *("hide_thinking", "hide_tools"),
     *("stop_sequences", "tool_choice", "metadata", "extra", "betas"),
 )
 """The fields of ``Request`` that whoever asks may set."""
@@ -117,6 +118,7 @@ class Question:
             attached=values,
             included=included,
             in_cell=in_cell,
+            cite=bool(options.get("cite")),
         )
         notes = (*options.pop("notes", ()), *filled.notes)
         history = arguments.get("history")
@@ -179,6 +181,7 @@ _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "system": ((str, System, _NONE), "a text, a CachedSystem or None"),
     "thinking": ((str, int, _NONE), '"on", "off", a whole number of tokens or None'),
     "effort": ((str, _NONE), "a text or None"),
+    "instruct": ((str, _NONE), "a text or None"),
     "stop_sequences": ((list, tuple), 'a list of texts, such as ["END"]'),
     "tool_choice": ((str, dict, _NONE), '"auto", "any", "none", the name of a tool, or a dict'),
     "metadata": ((dict, _NONE), 'a dict, such as {"user_id": "a1b2c3"}'),

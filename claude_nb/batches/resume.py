@@ -46,6 +46,8 @@ def options_record(requests: Requests) -> dict[str, Any]:
     digested = {_OPTIONS.get(name, name): value for name, value in shown.items() if name in kept}
     if form := common.get("output_config", {}).get("format"):
         digested["output"] = form
+    if request.cite:
+        digested["cite"] = True
     digests = {name: digest(json.dumps(value).encode()) for name, value in digested.items()}
     options = {name: getattr(request, name) for name in SAVED_OPTIONS}
     rest = {name: getattr(request, name) for name in SAVED_IF_ANY}

@@ -31,7 +31,7 @@ _CUSTOM_ID = re.compile(r"(\d{1,9})-(\d{1,9})-([0-9a-f]{12})")
 
 
 def read(
-    prompts: Any, template: str | None
+    prompts: Any, template: str | None, *, cite: bool = False
 ) -> tuple[Sequence[Any], Any, Iterator[Callable[[], Filled]]]:
     """Read what the user passed.
 
@@ -40,6 +40,7 @@ def read(
         template: The prompt, with ``{{name}}`` for the columns of a table, the keys of a dict or
             the name of a column; the values of a list have whatever single name it uses. None: the
             values are the prompts.
+        cite: Whether text files are sent as documents, which can be cited.
 
     Returns:
         What each row is called: the table's index, or its number from 0. The pandas index, to be
@@ -68,7 +69,7 @@ def read(
     elif columns:
         values = [row[columns[0]] for row in values]
     labels = index if index is not None else range(len(values))
-    return labels, index, (partial(_content, value, template) for value in values)
+    return labels, index, (partial(_content, value, template, cite=cite) for value in values)
 
 
 def _used(template: str, columns: Sequence[str]) -> list[str]:
@@ -149,7 +150,7 @@ def _named(values: list[Any], name: Any) -> tuple[list[Any], list[str]]:
     return [{name: value} for value in values], [name]
 
 
-def _content(value: Any, template: str | None) -> Filled:
+def _content(value: Any, template: str | None, *, cite: bool) -> Filled:
     if template is None:
         if _missing(value):
             raise InputError("The prompt is missing.")
@@ -159,7 +160,7 @@ def _content(value: Any, template: str | None) -> Filled:
     for name in names(template):
         if _missing(value.get(name)):
             raise InputError(f"{name} is missing.")
-    return compose(template, variables=value)
+    return compose(template, variables=value, cite=cite)
 
 
 def _missing(value: Any) -> bool:
@@ -216,7 +217,7 @@ class Requests:
         Raises:
             InputError: They cannot be read, or none of them can be sent.
         """
-        self.labels, self.index, contents = read(prompts, template)
+        self.labels, self.index, contents = read(prompts, template, cite=self.request.cite)
         self.count = len(self.labels)
         for row, content in enumerate(contents):
             try:
@@ -238,8 +239,8 @@ class Requests:
         plain = len(blocks) == 1 and blocks[0]["type"] == "text"
         if plain and not text.strip():
             raise InputError("The prompt is empty.")
-        replace(self.request, prompt=text or "…", content=tuple(blocks))  # checks it
-        line = _json(text if plain else blocks)
+        sent = replace(self.request, prompt=text or "…", content=tuple(blocks))
+        line = _json(text if plain else sent.params()["messages"][0]["content"])
         self._contents.put(row, line)
         self._digests[row] = digest(line)
 

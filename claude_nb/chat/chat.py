@@ -41,7 +41,7 @@ from claude_nb.views.terminal import say
 from claude_nb.views.widget import PageWidget, source, style
 
 CHAT_OPTIONS = (
-    *("max_tokens", "thinking", "hide_thinking", "tools", "hide_tools"),
+    *("max_tokens", "thinking", "cite", "hide_thinking", "tools", "hide_tools"),
     *("stop_sequences", "tool_choice", "metadata", "extra", "betas"),
     *("max_cost", "policy", "client"),
 )
@@ -63,10 +63,10 @@ class Chat(PageWidget):
             default.
         system: The system prompt: a text, or a ``CachedSystem``.
         height: The height on the page, in pixels.
-        **options: ``tools``, ``max_tokens``, ``thinking``, ``hide_thinking``, ``hide_tools``,
-            ``stop_sequences``, ``tool_choice``, ``metadata``, ``extra``, ``betas``, ``max_cost``,
-            ``policy`` and ``client``, as ``claude_nb.ask`` takes them; and a ``layout``. Functions
-            run on a thread of their own.
+        **options: ``tools``, ``max_tokens``, ``thinking``, ``cite``, ``hide_thinking``,
+            ``hide_tools``, ``stop_sequences``, ``tool_choice``, ``metadata``, ``extra``, ``betas``,
+            ``max_cost``, ``policy`` and ``client``, as ``claude_nb.ask`` takes them; and a
+            ``layout``. Functions run on a thread of their own.
 
     Attributes:
         conversation: The conversation: ``.messages()``, ``.to_notebook(path)``, ``.branch``, …
@@ -216,6 +216,21 @@ class Chat(PageWidget):
         self._announce()
         reply.check()
         return reply
+
+    def instruct(self, text: str) -> None:
+        """Give an instruction that holds from the next question on, beside the system prompt.
+
+        Args:
+            text: The instruction; another one that was not sent yet is replaced.
+
+        Raises:
+            InputError: It is blank, or the model takes none.
+            TypeError: It is not a text.
+        """
+        if not isinstance(text, str):
+            raise TypeError(f"An instruction is a text, not {text!r:.60}.")
+        asked = Question.of("hello", **self._arguments(), instruct=text)
+        self._questions.instruct = asked.request.instruct or ""
 
     def stop(self) -> None:
         """Stop the answer that is under way, if there is one; what came is kept."""

@@ -73,7 +73,8 @@ class Messages:
     def on_edit(self, content: Content) -> None:
         """Ask in other words, as another version of the turn."""
         old = self.transcript.turn(content.get("turn"))
-        turn = self.questions.write(str(content.get("text", "")), old.files, old.after)
+        text = str(content.get("text", ""))
+        turn = self.questions.write(text, old.files, old.after, old.instruct)
         self.questions.start(self.questions.put(turn, _picked(content)))
 
     def on_stop(self, content: Content) -> None:

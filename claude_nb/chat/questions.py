@@ -14,7 +14,7 @@ from claude_nb.asking.question import Question
 from claude_nb.characters import wellformed
 from claude_nb.chat.page import Page
 from claude_nb.chat.transcript import ChatTurn, LiveTurn, Transcript
-from claude_nb.conversation.history import Exchange
+from claude_nb.conversation.history import Exchange, instruction_note
 from claude_nb.errors import ClaudeError
 from claude_nb.render import chat as render
 from claude_nb.render import html, saved_output
@@ -38,6 +38,7 @@ class Questions:
         notify: Called when an answer begins, and when it has ended and is saved: on any thread,
             without the lock.
         reply: The newest reply, or None.
+        instruct: The instruction that goes with the next question; empty for none.
     """
 
     transcript: Transcript
@@ -45,9 +46,14 @@ class Questions:
     arguments: Callable[[], dict[str, Any]]
     notify: Callable[[], object]
     reply: Reply | None = None
+    instruct: str = ""
 
     def write(
-        self, prompt: str, files: Sequence[tuple[str, Any]], after: Exchange | None
+        self,
+        prompt: str,
+        files: Sequence[tuple[str, Any]],
+        after: Exchange | None,
+        instruct: str | None = None,
     ) -> ChatTurn:
         """A question with its variables put in.
 
@@ -55,13 +61,21 @@ class Questions:
             prompt: The user's words.
             files: Names and values that are sent along.
             after: What it follows, or None at the beginning.
+            instruct: Its instruction; by default the one for the next question.
 
         Raises:
             InputError: It cannot be sent so.
         """
         prompt, here = wellformed(prompt), shell()
-        filled = compose(prompt, variables=here.user_ns if here else {}, attached=files)
-        return ChatTurn(prompt, after, filled.blocks, filled.notes, tuple(files))
+        filled = compose(
+            prompt,
+            variables=here.user_ns if here else {},
+            attached=files,
+            cite=bool(self.arguments().get("cite")),
+        )
+        instruct = self.instruct if instruct is None else instruct
+        notes = (*filled.notes, *([instruction_note(instruct)] if instruct else ()))
+        return ChatTurn(prompt, after, filled.blocks, notes, tuple(files), instruct)
 
     def put(
         self, turn: ChatTurn, picked: Mapping[str, Any] = _NOTHING, place: Place = _PAGE
@@ -79,6 +93,7 @@ class Questions:
         asked = Question.of(
             turn.prompt,
             history=self.transcript.conversation,
+            instruct=turn.instruct or None,
             **{**self.arguments(), **picked, "content": turn.content},
         )
         cell = self.transcript.cell
@@ -135,6 +150,8 @@ class Questions:
             with self.transcript.lock:
                 self.reply = reply
                 self.transcript.end(live, answer, record)
+                if live.turn.instruct == self.instruct and self.transcript.live is not live:
+                    self.instruct = ""  # it is in the conversation
                 self.page.show()
             self.page.settle()
             if bug is not None:

@@ -48,6 +48,7 @@ class ChatTurn:
         content: The content blocks that are sent for it; none for the prompt alone.
         notes: What was put in or sent along, a few words each.
         files: Names and values that are sent along, to be sent again when it is edited.
+        instruct: The instruction that holds from it on; empty for none.
         asked_in: The cell in which it was asked, as ``[3]``, or an empty text.
         answer: The answer in all its forms, or None while there is none.
         key: Its name on the page.
@@ -58,6 +59,7 @@ class ChatTurn:
     content: tuple[dict[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
     files: tuple[tuple[str, Any], ...] = ()
+    instruct: str = ""
     asked_in: str = ""
     answer: render.Answer | None = None
     key: str = field(default_factory=lambda: uuid4().hex)
@@ -69,7 +71,8 @@ class ChatTurn:
             exchange.prompt,
             exchange.parent,
             () if isinstance(exchange.content, str) else exchange.content,
-            tuple(export.attached(exchange)),
+            tuple(export.along(exchange)),
+            instruct=exchange.instruct,
             asked_in=label(exchange) if exchange.place.execution else "",
             answer=render.answer_of_text(exchange.text, simulated=exchange.simulated),
         )

@@ -121,7 +121,7 @@ def unpaused(request: Request, progress: Progress) -> Request:
         progress: The reply so far. If it was broken off before the pause, its thinking is left out.
     """
     blocks = dict.fromkeys(block for message in progress.round for block in message.content)
-    content = [block.to_dict() for block in blocks if not turns.is_blank(block)]
+    content = [turns.sendable(block) for block in blocks if not turns.is_blank(block)]
     if any(message.failure for message in progress.round):
         content = turns.unthought(content)
     if not content:

@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from claude_nb.characters import clean, in_code
-from claude_nb.conversation.history import NOTEBOOK, Exchange, History, describe_compaction
+from claude_nb.conversation.history import (
+    NOTEBOOK,
+    Exchange,
+    History,
+    describe_compaction,
+    instruction_note,
+)
 from claude_nb.errors import InputError
 from claude_nb.redaction import redact
 from claude_nb.render.code import code_blocks
@@ -185,7 +191,18 @@ def attached(exchange: Exchange) -> list[str]:
     """The images and documents of a question, by kind and size: ``image/png, 12 kB``."""
     blocks = () if isinstance(exchange.content, str) else exchange.content
     sources = [item["source"] for item in blocks if item["type"] in ("image", "document")]
-    return [f"{s['media_type']}, {len(s['data']) * 3 // 4000 + 1:,} kB" for s in sources]
+    return [f"{s['media_type']}, {_bytes(s) // 1000 + 1:,} kB" for s in sources]
+
+
+def _bytes(source: dict[str, Any]) -> int:
+    size = len(source["data"])
+    return size * 3 // 4 if source["type"] == "base64" else size
+
+
+def along(exchange: Exchange) -> list[str]:
+    """What stands beside the words of a question: its files, and an instruction."""
+    instruction = [instruction_note(exchange.instruct)] if exchange.instruct else []
+    return [*attached(exchange), *instruction]
 
 
 def _branch(history: History) -> list[Exchange]:
@@ -212,6 +229,8 @@ def _prompt(exchange: Exchange) -> str:
     if exchange.compaction is not None:
         return f"*{describe_compaction(exchange)}*"
     parts = ["**You**", _shown(exchange.prompt), *(f"*{item}*" for item in attached(exchange))]
+    if exchange.instruct:
+        parts += ["**Instruction from here on**", _shown(exchange.instruct)]
     return "\n\n".join(parts)
 
 
@@ -242,14 +261,21 @@ def _is_python(language: str) -> bool:
 
 def _source(exchange: Exchange, name: str) -> str:
     """The cell that asks the same in the same conversation."""
-    quote = '"' if '"' not in name else "'"
-    options = "" if name == NOTEBOOK else f" -c {quote}{name.replace(quote, '’')}{quote}"
+    options = "" if name == NOTEBOOK else f" -c {_quoted(name)}"
     if exchange.compaction is not None:
         return f"%claude_nb compact{options}"
+    if exchange.instruct:
+        options += f" --instruct {_quoted(' '.join(exchange.instruct.split()))}"
     # Sent as it was typed: a variable is not to be put in now.
     plain = (exchange.prompt, ({"type": "text", "text": exchange.prompt},))
     raw = " --raw" if "{{" in exchange.prompt and exchange.content in plain else ""
     return f"%%claude{options}{raw}\n{exchange.prompt}"
+
+
+def _quoted(text: str) -> str:
+    """A text as an option takes it, in which there is one kind of quotes at most."""
+    quote = '"' if '"' not in text else "'"
+    return f"{quote}{text.replace(quote, '’')}{quote}"
 
 
 def record(exchange: Exchange, conversation: str, cell: str) -> dict[str, Any]:
@@ -271,5 +297,7 @@ def record(exchange: Exchange, conversation: str, cell: str) -> dict[str, Any]:
         content=() if isinstance(exchange.content, str) else exchange.content,
         text=exchange.text,
         compaction=None if found is None else {"before": found.before, "after": found.after},
+        instruct=exchange.instruct,
+        cite=exchange.cite,
     )
     return {"version": VERSION, "simulated": exchange.simulated, "turn": turn.to_dict(math.inf)}

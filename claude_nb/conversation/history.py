@@ -24,6 +24,7 @@ from claude_nb.cost.models import facts
 from claude_nb.cost.usage import Usage
 from claude_nb.errors import InputError
 from claude_nb.redaction import redact
+from claude_nb.request import documents
 from claude_nb.request.extra import checked_betas, checked_extra
 from claude_nb.request.place import Place
 from claude_nb.request.request import Request, TurnId
@@ -46,6 +47,9 @@ COMPACTED = " compacted: "
 
 _SUMMARY = "The summary of the conversation so far:\n\n<summary>\n{}\n</summary>"
 """How a summary is sent where its signature is not valid, or not taken: as the user's words."""
+INSTRUCTED = "instruction added from here on"
+REPLACED = "system prompt replaced"
+"""The notes on a turn with another instruction, or with another system prompt."""
 
 Bound = tuple[tuple[str | None, ...], tuple[dict[str, Any], ...]]
 
@@ -83,6 +87,8 @@ class Exchange:
         steps: The turns between question and answer: calls of tools and their results.
         tools: The definitions of the tools that it was asked with.
         uses_tools: Whether they could be called in its answer.
+        instruct: The instruction that holds from this question on; empty for none.
+        cite: Whether its answer could cite the documents in it and before it.
         extra: Other fields of the request that it was asked with, or None.
         betas: The names of betas that it was asked with, or None.
         model: The model that was asked; empty if it is not known.
@@ -103,6 +109,8 @@ class Exchange:
     steps: tuple[dict[str, Any], ...] = ()
     tools: tuple[dict[str, Any], ...] = ()
     uses_tools: bool = True
+    instruct: str = ""
+    cite: bool = False
     extra: dict[str, Any] | None = field(default=None, repr=False)
     betas: Sequence[str] | None = None
     model: str = ""
@@ -234,7 +242,8 @@ class History:
         if head is None:
             return []
         bound = _bound(head.system, head.tools)
-        return _messages(self.questions, bound, head.origin, head.model)
+        messages = _messages(self.questions, bound, head.origin, head.model)
+        return documents.citable(messages) if any(e.cite for e in head.branch) else messages
 
     @contextmanager
     def asking(self, *, in_cell: bool = False) -> Iterator[None]:
@@ -304,6 +313,9 @@ class History:
         came = [turn for exchange in kept for turn in exchange.turns]
         if turns.holds_thinking(came) and not turns.holds_thinking(sent):
             notes.append(THINKING_LEFT_OUT)
+        if parent is not None and request.system is not None:
+            notes += [REPLACED] * (_bound(request.system, ()) != _bound(begun, ()))
+        notes += [INSTRUCTED] * (request.instruct is not None)
         if left_out:
             notes.append(f"{left_out} of earlier turns left out: given for another server")
         if left:
@@ -319,6 +331,8 @@ class History:
             betas=betas,
             before=tuple(sent),
             context_tokens=None if parent is None else parent.context_tokens,
+            # Without citations where they were on, nothing of the messages would be in the cache.
+            cite=request.cite or (request.output is None and any(e.cite for e in earlier)),
             notes=(*notes, *request.notes),
             turn=turn,
         )
@@ -415,6 +429,8 @@ class History:
             steps=tuple(steps),
             tools=request.tools or (),
             uses_tools=request.uses_tools,
+            instruct=request.instruct or "",
+            cite=request.cite,
             extra=request.extra,
             betas=request.betas,
             model=request.model,
@@ -550,6 +566,11 @@ def first_words(text: str, width: int) -> str:
     return line if len(line) <= width else line[: width - 1] + "…"
 
 
+def instruction_note(text: str) -> str:
+    """An instruction in a few words."""
+    return f"instruction from here on: “{first_words(text, 60)}”"
+
+
 def numbers(branch: Sequence[Exchange]) -> str:
     """The numbers of the turns of a branch: ``turns 1–8``."""
     count = sum(exchange.compaction is None for exchange in branch)
@@ -617,6 +638,8 @@ def _messages(
         content = exchange.content
         user = content if isinstance(content, str) else list(content)
         messages.append({"role": "user", "content": user})
+        if exchange.instruct:
+            messages.append({"role": "system", "content": exchange.instruct})
         if exchange.origin != origin:
             messages += map(turns.plain, exchange.steps)
             answer = turns.text_only(exchange.answer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import deque
 
-from claude_nb.conversation.export import attached
+from claude_nb.conversation.export import along
 from claude_nb.conversation.history import Exchange, History, first_words, label
 from claude_nb.render import labels
 
@@ -42,10 +42,10 @@ def tree(history: History) -> str:
         where = f"{label(exchange)} " if exchange.place.execution else ""
         here = "  ← here" if exchange is history.head else ""
         indent = "  " * min(depth, MAX_INDENT)
-        along = "".join(f" [{item}]" for item in attached(exchange))
+        beside = "".join(f" [{item}]" for item in along(exchange))
         asked = first_words(exchange.prompt, 40)
         answer = first_words(_MARKS.sub("", exchange.text), 28)
-        lines.append(f"{indent}{mark} {numbers[exchange]}  {where}{asked}{along} → {answer}{here}")
+        lines.append(f"{indent}{mark} {numbers[exchange]}  {where}{asked}{beside} → {answer}{here}")
         follow = _order(following[exchange], branch)
         # The last one goes on below its parent; those before it were left, and stand aside.
         steps = [depth + 1] * (len(follow) - 1) + [depth] * bool(follow)

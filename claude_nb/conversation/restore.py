@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -15,8 +15,11 @@ from uuid import uuid4
 from claude_nb.conversation.history import Compaction, Exchange, History, first_words
 from claude_nb.conversation.saved_notebook import Record, SavedNotebook
 from claude_nb.errors import InputError
+from claude_nb.request import documents
 from claude_nb.request.attachments.attachment import attach
 from claude_nb.request.place import Place
+from claude_nb.request.system import as_blocks
+from claude_nb.streaming.block import as_dict
 from claude_nb.streaming.record import TurnRecord, checked_text
 
 _EXAMPLE = '[{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]'
@@ -94,29 +97,17 @@ def exchanges(messages: Sequence[Mapping[str, Any]]) -> list[Exchange]:
     """
     if not isinstance(messages, list | tuple) or not messages:
         raise InputError("A conversation is made of messages.", f"For example: {_EXAMPLE}")
-    turns: list[tuple[str, list[dict[str, Any]]]] = []
-    for number, message in enumerate(messages, 1):
-        role = message.get("role") if isinstance(message, dict) else None
-        if role not in ("user", "assistant"):
-            raise InputError(
-                f"Message {number} has neither the role user nor assistant.",
-                'A system prompt is given beside the messages: system="…".',
-            )
-        if not turns or turns[-1][0] != role:
-            turns.append((role, []))
-        try:
-            turns[-1][1].extend(_blocks(message.get("content"), role))
-        except InputError as error:
-            raise InputError(f"Message {number}: {error.what}.", error.advice) from None
-    if turns[0][0] != "user" or turns[-1][0] != "assistant":
+    turns = _turns(messages)
+    if turns[0].role != "user" or turns[-1].role != "assistant":
         raise InputError(
             "The messages do not begin with the user and end with the assistant.",
             "A last question without its answer is not history yet: leave it out, and ask it.",
         )
     made: list[Exchange] = []
-    for (_, content), (_, answer) in zip(turns[::2], turns[1::2], strict=True):
+    for asked, answer in zip(turns[::2], turns[1::2], strict=True):
+        content = asked.content
         words = [item["text"] for item in content if item["type"] == "text"]
-        if not content or not answer:
+        if not content or not answer.content:
             which = "Answer" if content else "Question"
             raise InputError(f"{which} {len(made) + 1} is empty.")
         exchange = Exchange(
@@ -125,10 +116,46 @@ def exchanges(messages: Sequence[Mapping[str, Any]]) -> list[Exchange]:
             place=Place(),
             prompt="\n\n".join(words) or f"({content[0]['type']})",
             content=words[0] if [c["type"] for c in content] == ["text"] else tuple(content),
-            answer=tuple(answer),
+            answer=tuple(answer.content),
+            instruct="\n\n".join(asked.instructions),
+            cite=asked.cites,
         )
         made.append(exchange)
     return made
+
+
+@dataclass(slots=True)
+class _Turn:
+    """Messages of one role in succession, and the instructions of the system behind them."""
+
+    role: str
+    content: list[dict[str, Any]] = field(default_factory=list)
+    instructions: list[str] = field(default_factory=list)
+    cites: bool = False
+
+
+def _turns(messages: Sequence[Mapping[str, Any]]) -> list[_Turn]:
+    turns: list[_Turn] = []
+    for number, message in enumerate(messages, 1):
+        role = message.get("role") if isinstance(message, dict) else None
+        is_instruction = role == "system" and turns and turns[-1].role == "user"
+        if role not in ("user", "assistant") and not is_instruction:
+            raise InputError(
+                f"Message {number} has neither the role user nor assistant.",
+                'A system prompt is given beside the messages: system="…".',
+            )
+        if not is_instruction and (not turns or turns[-1].role != role):
+            turns.append(_Turn(str(role)))
+        try:
+            blocks = list(_blocks(message.get("content"), str(role)))
+        except InputError as error:
+            raise InputError(f"Message {number}: {error.what}.", error.advice) from None
+        if is_instruction:
+            turns[-1].instructions += [block["text"] for block in blocks]
+        else:
+            turns[-1].content += blocks
+            turns[-1].cites |= any(map(_can_be_cited, as_blocks(message["content"])))
+    return turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +192,8 @@ def _turn(record: Record, label: str, notes: list[str]) -> _SavedTurn | None:
         simulated=record.data.get("simulated") is True,
         asked=asked,
         compaction=None if turn.compaction is None else Compaction(None, **turn.compaction),
+        instruct=turn.instruct if turn.instruct.strip() else "",
+        cite=turn.cite,
     )
     name, is_own = History(turn.conversation).name, turn.cell == record.cell
     return _SavedTurn(name, exchange, turn.parent, when, label, is_own)
@@ -228,6 +257,9 @@ def _block(value: Any) -> dict[str, Any]:
     if kind == "text":
         return {"type": "text", "text": checked_text(value.get("text"), "a text block")}
     source = value.get("source") if kind in ("image", "document") else None
+    if kind == "document" and isinstance(source, dict) and source.get("type") == "text":
+        text = checked_text(source.get("data"), "a document")
+        return documents.document([{"type": "text", "text": text}], _title(value))[0]
     if not isinstance(source, dict) or source.get("type") != "base64":
         raise InputError("a content block is neither text nor an image or PDF in base64")
     try:
@@ -239,9 +271,19 @@ def _block(value: Any) -> dict[str, Any]:
     if taken.get("type") != kind or taken["source"]["media_type"] != source.get("media_type"):
         raise InputError(f"the {kind} is not what it says it is: {source.get('media_type')!r:.40}")
     if kind == "document":
-        title = value.get("title")
-        taken["title"] = checked_text(title, "a title") if isinstance(title, str) else "document"
+        taken["title"] = _title(value)
     return taken
+
+
+def _title(document: dict[str, Any]) -> str:
+    title = document.get("title")
+    return checked_text(title, "a title") if isinstance(title, str) else "document"
+
+
+def _can_be_cited(block: dict[str, Any]) -> bool:
+    return (
+        block.get("type") == "document" and as_dict(block.get("citations")).get("enabled") is True
+    )
 
 
 def _blocks(content: Any, role: str) -> Iterator[dict[str, Any]]:
@@ -254,6 +296,8 @@ def _blocks(content: Any, role: str) -> Iterator[dict[str, Any]]:
             raise InputError(
                 "calls of tools cannot be taken over", "Leave out the turns that make them."
             )
+        if role == "system" and kind != "text":
+            raise InputError(f"an instruction holds text, not {kind!r:.40}")
         if role == "assistant" and kind is not None:
             if kind in _LEFT_OUT or kind.endswith("_tool_result"):
                 continue

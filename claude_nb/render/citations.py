@@ -17,6 +17,13 @@ from claude_nb.streaming.progress import Progress
 _LONGEST_QUOTE = 300
 _MOST_QUOTES = 10
 
+_PLACES = (
+    ("page", ("start_page_number", "end_page_number"), 1),
+    ("character", ("start_char_index", "end_char_index"), 0),
+    ("block", ("start_block_index", "end_block_index"), 0),
+)
+"""What places are counted in, the fields that name them, and the number of the first one."""
+
 
 @dataclass(slots=True)
 class Source:
@@ -26,7 +33,7 @@ class Source:
         number: Its number in the reply, from 1.
         title: Its title, or else its address or its place among the documents.
         url: Its address as it came, of any scheme; empty for a document.
-        quotes: The passages that are cited, in their order, each once.
+        quotes: The places and passages that are cited, in their order, each once.
     """
 
     number: int
@@ -136,14 +143,22 @@ def _quotes(source: Source) -> Sequence[str]:
 
 
 def _quote(citation: dict[str, Any]) -> str:
-    """The text that is cited, after its page numbers if they are known."""
+    """The text that is cited, behind its place in the document if that is known."""
     quote = " ".join(_string(citation.get("cited_text"))[: 4 * _LONGEST_QUOTE].split())
     short = quote if len(quote) <= _LONGEST_QUOTE else f"{quote[: _LONGEST_QUOTE - 1]}…"
-    first, end = citation.get("start_page_number"), citation.get("end_page_number")
-    page = ""
-    if isinstance(first, int) and isinstance(end, int):  # the end is the page behind the last
-        page = f"p. {first}" if end <= first + 1 else f"pp. {first}–{end - 1}"
-    return " ".join(filter(None, [page, short and f"“{short}”"]))
+    return " ".join(filter(None, [_place(citation), short and f"“{short}”"]))
+
+
+def _place(citation: dict[str, Any]) -> str:
+    """Where in its document something is cited: ``page 3``, ``characters 120–180``."""
+    for noun, names, counted_from in _PLACES:
+        first, end = map(citation.get, names)
+        if isinstance(first, int) and isinstance(end, int):
+            if noun == "character":
+                return f"characters {first}–{end}"
+            first, last = first + 1 - counted_from, end - counted_from  # the end is behind the last
+            return f"{noun} {first}" if last <= first else f"{noun}s {first}–{last}"
+    return ""
 
 
 def _string(value: Any) -> str:

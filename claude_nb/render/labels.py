@@ -32,6 +32,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def searches(number: int) -> str:
+    """So many searches: ``1 search``, ``2 searches``."""
+    return f"{number:,} search{'' if number == 1 else 'es'}"
+
+
 def money(usd: float | None) -> str:
     """An amount in USD, to a hundredth of a cent: ``$0.0142``."""
     if usd is None:

@@ -78,6 +78,8 @@ def record(progress: Progress, request: Request | None = None) -> dict[str, Any]
             content=request.content,
             text=text,
             compaction=compaction,
+            instruct=request.instruct or "",
+            cite=request.cite,
         ).to_dict()
     return ReplyRecord(
         model=progress.model,

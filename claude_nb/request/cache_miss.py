@@ -13,7 +13,7 @@ from typing import Any
 
 from claude_nb.cost.models import facts
 from claude_nb.cost.usage import Usage
-from claude_nb.request import system
+from claude_nb.request import documents, system
 from claude_nb.request.request import Request, holds_compaction
 from claude_nb.request.system import Difference, System
 
@@ -38,7 +38,9 @@ class CacheKey:
         tools: A digest of its tools.
         system: The system prompt.
         settings: Thinking, effort and the choice of a tool: a change of them loses the cached
-            messages, though not the system prompt.
+            messages, and of effort on some models the tools and the system prompt too
+            (platform.claude.com/docs, "Troubleshooting thinking", read 2026-08-13). And whether
+            documents can be cited: a change of that loses all of it.
         blocks: A digest of each content block of its messages, in order.
         message: The number of the message, from 1, that each block belongs to.
         marks: The breakpoints in the messages: how many blocks stand before each.
@@ -91,6 +93,7 @@ class CacheKey:
             settings={
                 "thinking": {k: v for k, v in thinking.items() if k != "display"},
                 "effort": output.get("effort"),
+                "citations": "on" if request.cite and documents.are_in(request.blocks) else "off",
                 "tool_choice": params.get("tool_choice"),
             },
             blocks=tuple(_digest(system.without_mark(block)) for _, block in blocks),
@@ -218,10 +221,10 @@ class CachePrediction:
         if shared < 0:
             where = system.difference(then.system, now.system)
             return CacheMiss("system_changed", difference=where)
-        for name, value in now.settings.items():
-            if shared and value != then.settings[name]:
-                before, after = _value(then.settings[name]), _value(value)
-                return CacheMiss("settings_changed", name, before, after)
+        setting = self._setting(then)
+        # The system prompt, too, is cached with citations or without.
+        if setting is not None and (shared or setting.what == "citations"):
+            return setting
         if edited := self._edited(then):
             return CacheMiss("messages_changed", "message", after=edited)
         ttl = system.CONVERSATION_TTL if read else now.system.ttl
@@ -232,7 +235,15 @@ class CachePrediction:
             return CacheMiss("not_yet_usable")
         if shared and all(not 0 <= mark - shared < system.LOOKBACK for mark in now.marks):
             return CacheMiss("out_of_reach")
-        return CacheMiss("unknown")
+        return setting or CacheMiss("unknown")
+
+    def _setting(self, other: CacheKey) -> CacheMiss | None:
+        """The first setting that is not what it was."""
+        for name, value in self.sent.settings.items():
+            if value != other.settings[name]:
+                before, after = _value(other.settings[name]), _value(value)
+                return CacheMiss("settings_changed", name, before, after)
+        return None
 
     def _is_related(self, other: CacheKey) -> bool:
         same = self.sent.conversation is not None and self.sent.conversation == other.conversation

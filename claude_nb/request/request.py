@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from claude_nb.characters import wellformed, wellformed_json
-from claude_nb.cost.models import DEFAULT_MODEL, ModelFacts, facts
+from claude_nb.cost.models import DEFAULT_MODEL, ModelFacts, facts, known_models, today
 from claude_nb.errors import InputError
-from claude_nb.request import extra
+from claude_nb.request import documents, extra
 from claude_nb.request.attachments.limits import check
+from claude_nb.request.server_tools import versioned
 from claude_nb.request.system import CONVERSATION_TTL, System, control, marked, texts
 
 MIN_THINKING_BUDGET = 1024
@@ -28,7 +28,7 @@ COMPACTION_BETA = "compact-2026-09-04"
 """What the header ``anthropic-beta`` names where a conversation is compacted, and in each request
 that sends the summary back: platform documentation, "Compaction on demand", read 2026-11-30."""
 
-_TEXTS = ("prompt", "model", "content", "before", "after", "notes", "tools", "output")
+_TEXTS = ("prompt", "model", "content", "before", "after", "notes", "tools", "output", "instruct")
 """The fields of a request that hold texts; a text that is half a character cannot be sent."""
 
 
@@ -64,6 +64,9 @@ class Request:
         thinking: ``"on"``, ``"off"``, a budget in tokens, or None for what the model does by
             itself. What a model is known not to take is refused here.
         effort: One of ``EFFORTS``, or None for the model's default.
+        instruct: An instruction that holds from this prompt on, sent behind it with the role
+            ``system``; None for none.
+        cite: Whether the answer is to cite the documents in the prompt and in the turns before it.
         hide_thinking: Ask for no readable thinking to be sent: it comes sooner to the text.
         hide_tools: Do not show calls of tools and their results; it changes nothing that is sent.
         content: What is sent for the prompt: content blocks, as the API's dicts.
@@ -71,8 +74,8 @@ class Request:
         after: Turns that follow the prompt, as the API's dicts, to continue a reply.
         notes: Lines about the request, shown above the reply; they change nothing that is sent.
         turn: Its place in a conversation, or None.
-        tools: The definitions of the tools that may be called, as the API's dicts; None for those
-            of its conversation, if it has one.
+        tools: The definitions of the tools that may be called, as the API's dicts (what the server
+            runs may lack its version); None for those of its conversation, if it has one.
         uses_tools: Whether they may be called in this reply; if not, they are only sent because
             earlier turns call them.
         output: The JSON schema that the answer has to fit, or None for any text.
@@ -87,6 +90,7 @@ class Request:
         context_tokens: How many tokens the turns before it took when they ended, or None.
         compacts: Whether nothing is asked, and a summary of ``before`` is wanted instead.
         in_cell: Whether a ``%%claude`` cell asks, whose options errors name: see ``option``.
+        model_facts: What is known of the model, where its server was asked; None for our own data.
 
     Raises:
         InputError: It cannot be sent as it is; the error says what to change.
@@ -98,6 +102,8 @@ class Request:
     system: str | System | None = None
     thinking: str | int | None = None
     effort: str | None = None
+    instruct: str | None = None
+    cite: bool = False
     hide_thinking: bool = False
     hide_tools: bool = False
     content: tuple[dict[str, Any], ...] = ()
@@ -117,6 +123,7 @@ class Request:
     context_tokens: int | None = None
     compacts: bool = False
     in_cell: bool = False
+    model_facts: ModelFacts | None = None
 
     def __post_init__(self) -> None:
         for name in _TEXTS:
@@ -130,9 +137,7 @@ class Request:
         blocks = [{"type": "text", "text": text} for text in prompts]
         if self.system and not "".join(texts(self.system)).strip():
             raise InputError("The system prompt is blank.", "Give it a text, or leave it out.")
-        turns = [turn["content"] for turn in (*self.before, *self.after)]
-        earlier = [block for turn in turns if not isinstance(turn, str) for block in turn]
-        check([*blocks, *self.content, *earlier], facts(self.model))
+        check([*blocks, *self.blocks], facts(self.model))
         if not self.model.strip():
             raise InputError("The model id is empty.", "For example: claude-opus-5-5")
         if self.max_tokens < 1:
@@ -142,6 +147,8 @@ class Request:
             raise InputError(
                 f"There is no effort {self.effort!r}.", f"It is one of {', '.join(EFFORTS)}."
             )
+        self._check_cite()
+        self._check_instructions()
         thinking = self._thinking()
         self._check_effort(thinking)
         self._check_rest(thinking)
@@ -154,17 +161,24 @@ class Request:
         """The name of an option where this was asked: ``--max-tokens`` or ``max_tokens``."""
         return f"--{name.replace('_', '-')}" if self.in_cell else name
 
+    @property
+    def blocks(self) -> list[dict[str, Any]]:
+        """All content blocks of its messages; none for a message that is a plain text."""
+        turns = [self.content, *(turn["content"] for turn in (*self.before, *self.after))]
+        return [block for turn in turns if not isinstance(turn, str) for block in turn]
+
     def params(self) -> dict[str, Any]:
         """The arguments of the SDK's ``messages.create``."""
-        asked = self._asked()
+        sent = documents.citable if self.cite else list
+        before, asked = sent(self.before), sent(self._asked())
         params: dict[str, Any] = {
             "model": self.model,
             "max_tokens": self.max_tokens,
-            "messages": [*self.before, *asked],
+            "messages": [*before, *asked],
         }
         if isinstance(self.system, System):
             params["system"] = self.system.blocks()
-            params["messages"] = marked(self.before, asked)
+            params["messages"] = marked(before, asked)
             if self.turn is not None and not self.compacts:  # or nobody would read what is written
                 params["cache_control"] = control(CONVERSATION_TTL)
         elif self.system:
@@ -172,7 +186,8 @@ class Request:
         if thinking := self._thinking():
             params["thinking"] = thinking
         if self.tools:
-            params["tools"] = list(self.tools if self.output is None else map(_uncited, self.tools))
+            tools = self.tools if self.output is None else map(_uncited, self.tools)
+            params["tools"] = [versioned(tool, self.model) for tool in tools]
             if (choice := self._tool_choice()) is not None:
                 params["tool_choice"] = choice
         if output := self._output_config():
@@ -224,9 +239,18 @@ class Request:
         return {"type": "auto", **parallel}
 
     def _asked(self) -> list[dict[str, Any]]:
-        """The prompt and what follows it; nothing where a summary is wanted."""
+        """The messages from the prompt on; the instruction stands behind the user's first ones.
+
+        None where a summary is wanted.
+        """
+        if self.compacts:
+            return []
         asked = [{"role": "user", "content": list(self.content) or self.prompt}, *self.after]
-        return [] if self.compacts else asked
+        if self.instruct is not None:
+            roles = [message["role"] for message in asked]
+            at = roles.index("assistant") if "assistant" in roles else len(asked)
+            asked.insert(at, {"role": "system", "content": self.instruct})
+        return asked
 
     def _betas(self) -> list[str]:
         """The betas that are named, and the one of a compaction, here or before."""
@@ -241,9 +265,40 @@ class Request:
         others = {k: v for k, v in (self.extra or {}).items() if k != "context_management"}
         return others | {"compaction": {"type": "summarize"}}
 
+    def _check_cite(self) -> None:
+        """Refuse citations in an answer of a given form, as the API does."""
+        if self.cite and self.output is not None:
+            form = "--json" if self.in_cell else "output"
+            raise InputError(
+                "An answer in a given form cannot cite.",
+                f"Leave out {form} or {self.option('cite')}.",
+            )
+
+    def _check_instructions(self) -> None:
+        """Refuse a blank instruction, and instructions where the model is known to take none."""
+        if self.instruct is not None and not self.instruct.strip():
+            raise InputError("The instruction is blank.", "Give it a text, or leave it out.")
+        earlier = any(message["role"] == "system" for message in self.before)
+        model = facts(self.model)
+        if model is None or model.system_messages is not False:
+            return
+        takers = [name for name in known_models() if getattr(facts(name), "system_messages", None)]
+        ask = f"ask one of these: {', '.join(takers)}"
+        if self.instruct is not None:
+            raise InputError(
+                f"{model.id} takes no instructions in the middle of a conversation.",
+                f"Replace the system prompt with {self.option('system')}, or {ask}.",
+            )
+        if earlier:
+            raise InputError(
+                f"{model.id} takes no instructions in the middle of a conversation, and this one"
+                " has some.",
+                f"Begin anew with {'--new' if self.in_cell else 'new=True'}, or {ask}.",
+            )
+
     def _thinking(self) -> dict[str, Any] | None:
         """The ``thinking`` parameter in the form that the model takes, or None to send none."""
-        model = facts(self.model)
+        model = self.model_facts or facts(self.model)
         wanted = self.thinking
         if wanted is None:
             # Readable thinking has to be asked for, or only a signature comes. A model that does
@@ -258,6 +313,8 @@ class Request:
         if wanted == "off":
             _check_form(model, "disabled", "turn its thinking off")
             return {"type": "disabled"}
+        if wanted == "on" and "enabled" not in accepted:
+            _check_form(model, "adaptive", "think")
         if wanted == "on" and (not accepted or "adaptive" in accepted):
             return {"type": "adaptive", "display": display}
         if wanted == "on":
@@ -275,7 +332,7 @@ class Request:
 
     def _check_effort(self, thinking: dict[str, Any] | None) -> None:
         """Refuse an effort that the model is known not to take."""
-        model = facts(self.model)
+        model = self.model_facts or facts(self.model)
         if self.effort is None or model is None or model.efforts is None:
             return
         if not model.efforts:
@@ -337,11 +394,11 @@ class Request:
 
     def _own_notes(self, thinking: dict[str, Any] | None) -> Iterator[str]:
         """What the reader of the reply should know of the request."""
-        model = facts(self.model)
+        model = self.model_facts or facts(self.model)
         if thinking == {"type": "between_tools"}:
             yield f"{self.model} cannot turn its thinking off: it thinks between tools only"
         if model is not None and model.retires is not None:
-            gone = model.retires <= datetime.now(UTC).date().isoformat()
+            gone = model.lifecycle(today()) == "retired"
             yield f"{model.id} {'was retired' if gone else 'retires'} on {model.retires}"
         if self.extra:
             yield f"extra fields: {', '.join(self.extra)}"

@@ -20,7 +20,7 @@ from itertools import takewhile
 from typing import Any
 
 from claude_nb.cost.models import facts
-from claude_nb.simulator import catalogue
+from claude_nb.simulator import catalogue, documents
 from claude_nb.simulator.tokens import Level, Part, blocks, of_block, parts, without_mark
 
 TTLS = {"5m": 300, "1h": 3600}
@@ -206,7 +206,7 @@ def files(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def cites(found: Iterable[dict[str, Any]]) -> bool:
     """Say whether citations are switched on for one of these documents."""
-    return any((file.get("citations") or {}).get("enabled") for file in found)
+    return any(map(documents.is_citable, found))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,9 @@
 """The models that the simulator serves, and their facts."""
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
-from claude_nb.cost.models import ModelFacts, ThinkingDisplay, as_of, facts, known_models
+from claude_nb.cost.models import ThinkingDisplay, as_of, facts, known_models
 from claude_nb.simulator import paging
 from claude_nb.simulator.refusals import RefusalError, invalid, not_found
 
@@ -23,11 +22,6 @@ _BINDING = _LIKE_FABLE_5_1 | {"claude-haiku-5-5", "claude-fable-5-2", "claude-my
 5.2", read 2026-11-30)."""
 
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
-
-_WITH_SYSTEM_MESSAGES = re.compile(
-    "claude-(fable-.+|mythos-.+|opus-4-8|opus-5|opus-5-5|sonnet-5-5|haiku-5-5)"
-)
-"""Models that take messages of the system between the others ("Thinking", read 2026-10-08)."""
 
 
 def undated(model: str) -> str:
@@ -52,7 +46,7 @@ def info(name: str) -> dict[str, Any]:
         "created_at": _UNKNOWN_RELEASE,
         "deprecated_at": known.deprecated and f"{known.deprecated}T00:00:00Z",
         "retires_at": known.retires and f"{known.retires}T00:00:00Z",
-        "lifecycle": _lifecycle(known),
+        "lifecycle": known.lifecycle(as_of()),
         "line": None,
         "max_input_tokens": known.context_window,
         "max_tokens": known.max_output_tokens,
@@ -141,9 +135,16 @@ def efforts(model: str, thinking: str | None = None) -> list[str]:
     return list(taken)
 
 
+def filters_by_code(model: str) -> bool:
+    """Say whether a model can filter what it finds on the web by code of its own."""
+    known = facts(model)
+    return known is not None and known.web_tools is not None
+
+
 def takes_system_messages(model: str) -> bool:
-    """Say whether a model takes messages with the role ``system``."""
-    return _WITH_SYSTEM_MESSAGES.fullmatch(undated(model)) is not None
+    """Say whether a model takes messages with the role ``system``; it does if that is unknown."""
+    known = facts(model)
+    return known is None or known.system_messages is not False
 
 
 def thinking_mode(request: dict[str, Any]) -> tuple[str, Any]:
@@ -170,12 +171,6 @@ def output_format(request: dict[str, Any]) -> Any:
     return (request.get("output_config") or {}).get("format")
 
 
-def _lifecycle(known: ModelFacts) -> str:
-    if known.retires is not None and known.retires <= as_of():
-        return "retired"
-    return "active" if known.deprecated is None else "deprecated"
-
-
 def _capabilities(model: str) -> dict[str, Any] | None:
     taken, levels = thinking_types(model), efforts(model)
     if taken is None:
@@ -184,8 +179,9 @@ def _capabilities(model: str) -> dict[str, Any] | None:
     types = {kind: {"supported": kind in taken} for kind in kinds}
     leveled = {level: {"supported": level in levels} for level in EFFORTS}
     return {
-        **dict.fromkeys(("batch", "image_input", "pdf_input", "structured_outputs"), _YES),
-        **dict.fromkeys(("citations", "code_execution", "context_management"), _NO),
+        **dict.fromkeys(("batch", "citations", "image_input", "pdf_input"), _YES),
+        **dict.fromkeys(("code_execution", "context_management"), _NO),
+        "structured_outputs": _YES,
         "effort": {"supported": bool(levels), **leveled},
         "server_tools": {**_NO, "code_execution": _NO, "web_search": _NO},
         "thinking": {**_YES, "types": types},

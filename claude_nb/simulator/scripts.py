@@ -30,6 +30,8 @@ Where the request has tools, their names and these words choose first (but for a
     pause                                    the API's own tools pause the turn behind one result
     unavailable                              the API's own tools fail
 
+Where documents can be cited, a sentence of each is quoted in place of a script's text.
+
 Input fits the schema of its tool: see :mod:`claude_nb.simulator.schema`. The results of tools get a
 text that quotes them. A user message of its own behind results is a new prompt. ``tool_choice`` is
 obeyed.
@@ -51,7 +53,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from claude_nb.simulator import calls, servertools, toolturns
+from claude_nb.simulator import calls, documents, servertools, toolturns
 from claude_nb.simulator.catalogue import output_format, thinks
 from claude_nb.simulator.quoting import inline
 from claude_nb.simulator.schema import sample
@@ -112,6 +114,8 @@ def _chosen(request: dict[str, Any], now: Exchange, rng: random.Random) -> Answe
         return used
     if typed:
         return Answer([typed])
+    if quoted := documents.answer(request, now.prompt):
+        return quoted
     return _script(name) if name else _unknown(now)
 
 

@@ -10,7 +10,14 @@ from itertools import chain
 from typing import Any
 
 from claude_nb.cost.models import ModelFacts, facts
-from claude_nb.simulator import catalogue, compaction, schemarules, signatures, toolrules
+from claude_nb.simulator import (
+    catalogue,
+    compaction,
+    documents,
+    schemarules,
+    signatures,
+    toolrules,
+)
 from claude_nb.simulator.cache import TTLS, automatic_place, breakpoints, cites, files, markable
 from claude_nb.simulator.refusals import invalid, mistyped, not_found, required
 from claude_nb.simulator.replies import Error
@@ -124,6 +131,7 @@ def _complaints(
     yield from _about_messages(request)
     yield from _about_system_messages(request)
     yield from compaction.complaints(request, known)
+    yield from documents.complaints(request)
     yield from toolrules.about_calls(request)
     if not request.get("compaction"):
         yield from _about_prefill(request, known)

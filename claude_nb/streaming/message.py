@@ -321,10 +321,11 @@ class Message:
         """What usage names and the price list does not: see ``Usage.unpriced``."""
         if not self.cost:
             return ()
-        # Free beside searches and fetches (documentation, "Code execution tool", pricing).
-        tools = as_dict(self._usage.get("server_tool_use"))
-        time = ("the time of code execution",) if self.container and not any(tools.values()) else ()
-        return self.usage.unpriced(facts(self.model)) + time
+        # Free beside the newer versions of search and fetch ("Code execution tool", pricing).
+        used, known = as_dict(self._usage.get("server_tool_use")), facts(self.model)
+        is_free = any(used.values()) and known is not None and known.web_tools is not None
+        time = ("the time of code execution",) if self.container and not is_free else ()
+        return self.usage.unpriced(known) + time
 
     @property
     def cache_miss_reason(self) -> str | None:

@@ -45,6 +45,8 @@ MAX_ID = 100
 USAGE_IF_ANY: dict[str, Any] = {"web_searches": 0, "terms": ()}
 """What of a usage is saved only if it is something else."""
 
+_OF_TURN_IF_ANY = ("instruct", "cite", "compaction")
+
 _IF_ANY = ("replayed", "cache", "sources", "turn")
 
 
@@ -121,12 +123,16 @@ class TurnRecord(TurnId):
         text: The answer.
         compaction: Of a summary of the turns before it, the tokens ``before`` and ``after``; absent
             for a question.
+        instruct: The instruction that holds from it on; absent if there is none.
+        cite: Whether its answer could cite documents; absent if not.
     """
 
     prompt: str
     content: Sequence[Any]
     text: str
     compaction: dict[str, Any] | None = None
+    instruct: str = ""
+    cite: bool = False
 
     def to_dict(self, most: float = MAX_CONTENT) -> dict[str, Any]:
         """The turn as JSON, without what looks like an API key.
@@ -136,9 +142,9 @@ class TurnRecord(TurnId):
         """
         content = list(_within(self.content, most))
         data = asdict(self) | {"content": content}
-        if self.compaction is None:
-            data.pop("compaction")
-        made: dict[str, Any] = redacted(data)
+        made: dict[str, Any] = redacted(
+            {name: value for name, value in data.items() if value or name not in _OF_TURN_IF_ANY}
+        )
         return made
 
     @classmethod
@@ -171,6 +177,8 @@ class TurnRecord(TurnId):
             content=content if isinstance(content, list) else (),
             text=checked_text(answer, "its answer").rstrip(),
             compaction=_compaction(turn.get("compaction")),
+            instruct=wellformed(as_string(turn.get("instruct"))),
+            cite=turn.get("cite") is True,
         )
 
 

@@ -64,9 +64,20 @@ def with_results(request: Request, message: Message) -> Request:
 
 def _as_brought(block: Block) -> dict[str, Any]:
     """A block as its own message brought it: without the text that another one had begun."""
-    sent = block.to_dict()
+    sent = sendable(block)
     if block.type == "text" and block.breaks:
         sent["text"] = block.text[block.breaks[-1].at :]
+    return sent
+
+
+def sendable(block: Block) -> dict[str, Any]:
+    """A block as it is sent back: citations name no file, which the API does not take back."""
+    sent = block.to_dict()
+    if "citations" in sent and block.type == "text":
+        sent["citations"] = [
+            {name: value for name, value in citation.items() if name != "file_id"}
+            for citation in block.citations
+        ]
     return sent
 
 
@@ -126,7 +137,7 @@ def _round(messages: list[Message], reply: Progress) -> tuple[Content, Content, 
     if not came and (broken or reply.outcome not in _WHOLE):
         text = "".join(block.text for block in found if block.type == "text")
         return text_only([{"type": "text", "text": text}]), came, True
-    content = [block.to_dict() for block in found if not is_blank(block)]
+    content = [sendable(block) for block in found if not is_blank(block)]
     unsigned = any(b["type"] == "thinking" and not b.get("signature") for b in content)
     return content, came, broken or unsigned
 

@@ -132,6 +132,8 @@ def content(tmp_path):
         ask(system=system)
     for output in (City, list[City], int, bool):
         ask(output=output)
+    ask(attach=["words", tmp_path / "notes.txt", pdf, PICTURE], cite=True)
+    ask(instruct="Be brief.", max_cost=1.0)
     ask(stream=False)
     ask(max_cost=1.0, attach=[PICTURE], system="Be brief.", tools=[weather], output=City)
 
@@ -143,6 +145,10 @@ def tools():
         ["web_search"],
         ["web_fetch", "code_execution"],
         [weather, "web_search"],
+        [Tools.web_search(max_uses=3, allowed_domains=["example.com"])],
+        [Tools.web_search(blocked_domains=["a.org"], user_location={"country": "PT"})],
+        [Tools.web_fetch(max_uses=2, max_content_tokens=5000), Tools.code_execution()],
+        [Tools.web_fetch(citations=False)],
     ):
         ask("Weather, and search the web, please.", tools=used)
     ask("Weather?", tools=Tools(weather, eager=True))
@@ -185,6 +191,9 @@ def conversations(api):
     api.enqueue(Stream([start(), *text("Half of")[:-1]], end="reset"), Stream(said("the rest.")))
     with_retries = claude_nb.Policy(tries=3)
     talk.ask("Drop.", show=False, policy=with_retries)
+    talk.ask("Cite.", attach=["The sky is blue."], cite=True, instruct="Be brief.", show=False)
+    talk.ask("Go on.", show=False)
+    talk.ask("In a form.", output=City, show=False)
     talk.system = "Another."
     talk.ask("Go on.", show=False)
     talk.compact(show=False)
@@ -193,7 +202,8 @@ def conversations(api):
 
 def batches():
     """Rows with and without a form and a system prompt."""
-    for options in ({}, {"output": City}, {"system": CachedSystem("manual", "Long. " * 2000)}):
+    cached = CachedSystem("manual", "Long. " * 2000)
+    for options in ({}, {"output": City}, {"system": cached}, {"cite": True}):
         claude_nb.batch(["Lovely", "Awful"], "Is {{prompt}} positive?", show=False, **options)
 
 
@@ -202,7 +212,7 @@ def batches():
     [
         ("models", 70),
         ("content", 15),
-        ("tools", 10),
+        ("tools", 14),
         ("fields", 16),
         ("conversations", 10),
         ("batches", 3),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from claude_nb.cost.usage import Usage
+from claude_nb.request import documents
 from claude_nb.request.cache_miss import CacheKey, CacheMiss, CachePrediction, Earlier
 from claude_nb.request.request import Request, TurnId
 from claude_nb.request.system import Difference, System, SystemPart
@@ -55,6 +56,15 @@ def test_another_question_about_the_same_system_prompt_reads_that_much():
     assert miss(sent("Two", talk=None), sent("One", talk=None), read=1_900) is None
 
 
+def test_a_setting_may_be_why_not_even_the_system_prompt_was_read():
+    """On some models a change of effort empties that too; nothing else explains it."""
+    found = CacheMiss("settings_changed", "effort", "the default", "low")
+
+    assert miss(sent("Two", talk=None, effort="low"), sent("One", talk=None)) == found
+    late = sent("Two", talk=None, effort="low", at=301.0)
+    assert miss(late, sent("One", talk=None)) == CacheMiss("expired", "5m", before=301.0)
+
+
 @pytest.mark.parametrize(
     ("fields", "found"),
     [
@@ -78,6 +88,18 @@ def test_another_question_about_the_same_system_prompt_reads_that_much():
 def test_the_reason_is_what_changed(fields, found):
     """The first in the order in which the cache is built: model, system prompt, settings."""
     assert miss(sent("One", "1", "Two", **fields), sent("One")) == found
+
+
+def test_citations_switched_on():
+    """The documents are the same; the API keeps prompts with and without citations apart."""
+    paper = documents.document([{"type": "text", "text": "The sky is blue."}], "paper")
+    asked = {"role": "user", "content": [*paper, {"type": "text", "text": "One"}]}
+    answered = {"role": "assistant", "content": [{"type": "text", "text": "1"}]}
+    earlier = sent("One", content=tuple(asked["content"]))
+    found = CacheMiss("settings_changed", "citations", "off", "on")
+
+    assert miss(sent("Two", before=(asked, answered), cite=True), earlier) == found
+    assert miss(sent("Two", content=paper, cite=True, talk=None), sent("One", talk=None)) == found
 
 
 def test_a_changed_thinking_budget():

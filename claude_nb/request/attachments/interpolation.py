@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 from unicodedata import normalize
 
 from claude_nb.errors import InputError, nearest
+from claude_nb.request import documents
 from claude_nb.request.attachments.attachment import Attachment, attach, describe_error
 from claude_nb.request.attachments.variables import user_names
 
@@ -71,13 +73,16 @@ def names(prompt: str) -> list[str]:
     return list(dict.fromkeys(used))
 
 
-def fill(prompt: str, variables: Mapping[str, Any], *, in_cell: bool = False) -> Filled:
+def fill(
+    prompt: str, variables: Mapping[str, Any], *, in_cell: bool = False, cite: bool = False
+) -> Filled:
     """Put variables into a prompt.
 
     Args:
         prompt: What the user typed.
         variables: The user's variables by name.
         in_cell: Whether it is the text of a ``%%claude`` cell, whose options errors may name.
+        cite: Whether text files are sent as documents, which can be cited, as PDFs are.
 
     Raises:
         InputError: A name is unknown, a value cannot be sent, it is not clear what is meant, or
@@ -98,6 +103,9 @@ def fill(prompt: str, variables: Mapping[str, Any], *, in_cell: bool = False) ->
             if path not in made:
                 value = _value(found["name"], found["steps"], variables, in_cell=in_cell)
                 made[path] = attach(value, path)
+                if cite and isinstance(value, Path):
+                    blocks = documents.document(made[path].blocks, value.name)
+                    made[path] = replace(made[path], blocks=blocks)
             parts += layout.put(found, path, made[path])
         else:
             parts.append(_text("{{" if found["literal"] else found[0]))
@@ -217,6 +225,7 @@ def compose(
     attached: Iterable[tuple[str, Any]] = (),
     included: Iterable[str] = (),
     in_cell: bool = False,
+    cite: bool = False,
 ) -> Filled:
     """Put together what is sent for a prompt: what goes along with it, then the prompt itself.
 
@@ -227,6 +236,7 @@ def compose(
         attached: Values that go along, with their names.
         included: Texts that go along.
         in_cell: As for ``fill``.
+        cite: Whether texts that go along are sent as documents, which can be cited.
 
     Returns:
         The content blocks; none if that is the prompt alone, as it was typed.
@@ -236,12 +246,14 @@ def compose(
     """
     filled = Filled((_text(prompt),), ())
     if variables is not None:
-        filled = fill(prompt, variables, in_cell=in_cell)
+        filled = fill(prompt, variables, in_cell=in_cell, cite=cite)
     along = [_text(f"{text}\n\n") for text in included]
     notes = list(filled.notes)
     for name, value in attached:
         attachment = attach(value, name)
-        along += [_text(f"{name}:\n"), *attachment.blocks, _text("\n\n")]
+        title = value.name if isinstance(value, Path) else name
+        sent = documents.document(attachment.blocks, title) if cite else attachment.blocks
+        along += [_text(f"{name}:\n"), *sent, _text("\n\n")]
         note = attachment.note or f"{name}: attached"
         notes.append(f"{name}: blank" if attachment.is_blank else note)
     if not along and filled.blocks == (_text(prompt),):
