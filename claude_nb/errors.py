@@ -43,6 +43,13 @@ def nearest(name: str, known: Iterable[str], most: int = 1) -> str:
     return " or ".join(folded[one] for one in near)
 
 
+CONTEXT_FULL = (
+    "%claude_nb compact has the turns of a conversation summarised, and --new begins anew; or send"
+    " less."
+)
+"""What to do where the context window is full."""
+
+
 class ClaudeError(Exception):
     """The root of every error that this package raises.
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from claude_nb.asking.question import Question, check_names
-from claude_nb.client.connection import count_tokens
+from claude_nb.client.capabilities import checked
+from claude_nb.client.connection import Connection, count_tokens
 from claude_nb.client.engine import Stream, call
 from claude_nb.client.retry import Policy
 from claude_nb.client.source import ApiSource, WholeSource
@@ -215,6 +216,7 @@ def estimate(question: Question) -> budget.Estimate:
     if question.history is not None:
         place = question.place
         request = question.history.next(request, place, connection.origin, new=question.new)
+    request = checked(request, connection)
     return budget.estimate(request, call(count_tokens(connection, request.params())))
 
 
@@ -307,12 +309,12 @@ def sending(
             if question.new or history.head is None:
                 history.begin(request)
             tools = history.effective_tools(tools, request)
+        request = checked(request, connection)
         request = replace(request, notes=(*request.notes, *_notes(question, request, tools)))
         if limits.are_set:
             request = call(limits.within_limits(request, Progress()))
         reply = Reply(request, question.output)
-        if isinstance(request.system, System):
-            reply.expectation = session.cache.expect(request, connection.cache, reply)
+        diagnostics = _expect_cached(request, connection, reply)
         reply.pending = lambda: connection.pending
         calls = None
         if tools:
@@ -336,7 +338,7 @@ def sending(
             cleanup.close()
 
         stream = Stream(
-            session.source((source or by_default)(connection)),
+            session.source((source or by_default)(connection, diagnostics)),
             request,
             limits.policy,
             ended=None if painted else ended,
@@ -358,6 +360,17 @@ def _back_up(question: Question, reply: Reply) -> None:
         is_chat = question.chat_cell is not None
         cell = question.chat_cell if question.chat_cell is not None else question.place.cell
         snapshot.store.keep(paths[0], cell, record, chat=is_chat)
+
+
+def _expect_cached(
+    request: Request, connection: Connection, reply: Reply
+) -> dict[str, str | None] | None:
+    """Note what a request can find in the cache, and return what the server is asked about it."""
+    if isinstance(request.system, System):
+        reply.expectation = session.cache.expect(request, connection.cache, reply)
+    if reply.expectation is None or not connection.diagnoses_cache:
+        return None
+    return {"previous_message_id": reply.expectation.previous_message}
 
 
 def _notes(question: Question, request: Request, tools: Tools | None) -> Iterator[str]:

@@ -29,8 +29,8 @@ REQUEST_OPTIONS = (
 )
 """The fields of ``Request`` that whoever asks may set."""
 
-_COMPOSED = ("content", "notes")
-"""The fields of ``Request`` that cells and chats put together themselves."""
+_COMPOSED = ("content", "notes", "compacts")
+"""The fields of ``Request`` that cells, chats and conversations put together themselves."""
 
 
 @dataclass(frozen=True, slots=True)

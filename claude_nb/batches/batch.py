@@ -16,6 +16,7 @@ from claude_nb.batches.rows import Requests
 from claude_nb.batches.service import Service
 from claude_nb.batches.state import ServiceBatch
 from claude_nb.client import batch_service
+from claude_nb.client.capabilities import checked
 from claude_nb.client.engine import call, engine
 from claude_nb.client.output import Output
 from claude_nb.client.retry import Policy
@@ -440,8 +441,10 @@ def _service(output: Any, client: Any, policy: Policy | None, options: dict[str,
     for name in options.get("extra") or ():
         if name in NOT_IN_BATCHES:
             raise InputError(f"A batch takes no {name}.", f"Leave {name} out of extra.")
-    requests = Requests(Request("…", output=form.schema if form else None, **options))
-    return Service(requests, form, asking.session.connection(client), policy or Policy())
+    connection = asking.session.connection(client)
+    request = Request("…", output=form.schema if form else None, **options)
+    requests = Requests(checked(request, connection))
+    return Service(requests, form, connection, policy or Policy())
 
 
 def recent(*, client: Any = None) -> Table:

@@ -132,7 +132,7 @@ class Chat(PageWidget):
             model=model,
             effort=effort or "",
             height=height,
-            turns=len(conversation.branch),
+            turns=len(conversation.questions),
             cost=self._transcript.spent,
             models=models_by_use(model, DEFAULT_MODEL),
             efforts=list(EFFORTS),
@@ -278,7 +278,7 @@ class Chat(PageWidget):
         is printed and breaks nothing.
         """
         now: dict[str, Callable[[], object]] = {
-            "turns": lambda: len(self.conversation.branch),
+            "turns": lambda: len(self.conversation.questions),
             "cost": lambda: self._transcript.spent,
             "busy": lambda: self._transcript.answering is not None,
         }

@@ -125,6 +125,14 @@ class Connection:
         return self.origin == _API
 
     @property
+    def diagnoses_cache(self) -> bool:
+        """Whether the server says why a prompt was not read from the cache, where it is asked.
+
+        The API does, but not Amazon Bedrock and others (documentation, "Cache diagnostics").
+        """
+        return self.is_api or self.simulated
+
+    @property
     def advice(self) -> str:
         """What to do where its server cannot be reached."""
         if self.simulated:

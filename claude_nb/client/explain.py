@@ -68,6 +68,8 @@ _CREDIT = re.compile(r"\bcredit balance\b", re.IGNORECASE)
 _SPEND_LIMIT = re.compile(r"\b(API usage|spend(ing)?) limits?\b", re.IGNORECASE)
 """What the API's messages say where money is the reason: both come as 400, with the type of any
 other bad request (documentation, "Errors")."""
+_TOO_LONG = "prompt is too long"
+"""How the API's message begins where a prompt is longer than the context window: it has no code."""
 
 _LONGEST_WAIT = 366 * 24 * 3600.0
 """Seconds; nobody means more by ``retry-after``."""
@@ -264,6 +266,9 @@ def _status_error(error: APIStatusError) -> ClaudeError:
         return errors.RequestError(f"Nothing is at {url} ({status}).", advice, **facts)
     if kind in _ADVICE or (400 <= status < 500 and status != 408):  # which is a time-out
         code = f" ({status})" if status >= 400 else ""
+        if facts["detail"].lower().startswith(_TOO_LONG):
+            what = f"The prompt is longer than the model's context window{code}."
+            return errors.RequestError(what, errors.CONTEXT_FULL, **facts)
         return errors.RequestError(
             f"The server refused the request{code}.", _ADVICE.get(kind, ""), **facts
         )

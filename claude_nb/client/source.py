@@ -56,13 +56,22 @@ class Source(Protocol):
 
 
 class ApiSource:
-    """The Messages API, or the simulator, as a stream."""
+    """The Messages API, or the simulator, as a stream.
+
+    Args:
+        connection: Where requests go.
+        diagnostics: What the server is asked about its cache, or None. It is no part of the
+            request: a recording is found without it, and no other server gets the id in it.
+    """
 
     whole = False
     """Whether nothing is shown before all of the message is there."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(
+        self, connection: Connection, diagnostics: dict[str, str | None] | None = None
+    ) -> None:
         self._connection = connection
+        self._asked = {} if diagnostics is None else {"diagnostics": diagnostics}
 
     def params(self, request: Request) -> dict[str, Any]:
         """The arguments of ``messages.create``."""
@@ -79,7 +88,7 @@ class ApiSource:
         send = _whole if most == 0 or (self.whole and most < LONG) else _streamed
         began = False
         try:
-            async with aclosing(send(connection, params)) as events:
+            async with aclosing(send(connection, params | self._asked)) as events:
                 async for event in events:
                     began = True
                     yield event

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from claude_nb.characters import brief, clean
 from claude_nb.cost.models import facts
-from claude_nb.errors import RateLimitError
+from claude_nb.errors import CONTEXT_FULL, RateLimitError
 from claude_nb.render import partial_json
 from claude_nb.streaming.block import TOOL_CALLS, Block, Break, as_dict
 from claude_nb.streaming.events import ToolAsked, ToolRan, ToolStarted
@@ -31,6 +31,11 @@ def count(tokens: int | None) -> str:
 def counted(number: int, noun: str) -> str:
     """So many of something: ``1 read``, ``2 reads``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def searches(number: int) -> str:
+    """So many searches: ``1 search``, ``2 searches``."""
+    return f"{number:,} search{'' if number == 1 else 'es'}"
 
 
 def money(usd: float | None) -> str:
@@ -244,7 +249,7 @@ def card(progress: Progress) -> Card | None:
         return Card(title.format(most), _lines([text.format(most), progress.parse_error]))
     if progress.parse_error:
         return Card("The answer does not have the form that was asked for", progress.parse_error)
-    if not progress.text.strip() and not progress.tool_calls:
+    if not (progress.text.strip() or progress.tool_calls or message.compaction):
         ended = "It ended normally."
         if message.stop_sequence:
             ended = f"It began with the stop sequence {quoted(message.stop_sequence)}."
@@ -277,6 +282,6 @@ _TRUNCATED = {
     ),
     "model_context_window_exceeded": (
         "Cut off: the context window is full",
-        "Prompt and reply together are as long as the model can take. Send less.",
+        f"Prompt and reply together are as long as the model can take. {CONTEXT_FULL}",
     ),
 }

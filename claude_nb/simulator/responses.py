@@ -3,7 +3,7 @@
 import random
 from typing import Any
 
-from claude_nb.simulator import fallbacks, signatures, tokens
+from claude_nb.simulator import compaction, fallbacks, signatures, tokens
 from claude_nb.simulator.cache import Found, PromptCache
 from claude_nb.simulator.scripts import answer_to
 from claude_nb.simulator.wire import Answer
@@ -20,8 +20,11 @@ def respond(
         cache: Where the prompt is looked up; nothing is written yet.
         now: Seconds of its clock.
     """
-    answer = fallbacks.handed_over(answer_to(request, rng), request)
-    answer = signatures.signed(tokens.limited(answer, request), request)
+    if request.get("compaction"):
+        answer = compaction.answer(request)
+    else:
+        answer = fallbacks.handed_over(answer_to(request, rng), request)
+        answer = signatures.signed(tokens.limited(answer, request), request)
     first = answer.content[0].block if answer.content else {}
     head = {
         "id": f"msg_sim_{rng.randbytes(10).hex()}",

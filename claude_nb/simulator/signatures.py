@@ -39,6 +39,11 @@ def signature(thought: str, before: bytes = _UNBOUND) -> str:
     return _written(_digest(thought.encode()) + before)
 
 
+def is_ours(given: str) -> bool:
+    """Say whether a signature was made here, and not by whoever wrote a stream."""
+    return given.startswith(_OURS)
+
+
 def signed(answer: wire.Answer, request: dict[str, Any]) -> wire.Answer:
     """Sign the thinking in an answer.
 

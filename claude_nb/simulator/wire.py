@@ -141,7 +141,8 @@ def events(
     """
     begun, done = usage
     start = {**head, "content": [], "stop_reason": None, "stop_sequence": None}
-    start["usage"] = {k: v for k, v in begun.items() if k != "output_tokens_details"}
+    later = ("output_tokens_details", "iterations")
+    start["usage"] = {k: v for k, v in begun.items() if k not in later}
     yield rng.uniform(0.3, 0.6), {"type": "message_start", "message": start}
     count = 0
     for index, written in enumerate(answer.content):

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from claude_nb.characters import clean
 from claude_nb.cost.models import facts
-from claude_nb.cost.usage import TERMS, Usage, is_billed, known
+from claude_nb.cost.usage import TERMS, Usage, add, is_billed, known
 from claude_nb.streaming import sdk
 from claude_nb.streaming.block import TOOL_CALLS, Block, as_dict, as_string
 from claude_nb.streaming.continuation import Continuation
@@ -281,6 +281,11 @@ class Message:
         return [b for b in self.content if b.type == "tool_use" and not b.declined]
 
     @property
+    def id(self) -> str | None:
+        """The id by which the server knows the message, or None."""
+        return as_string(self._base.get("id")) or None
+
+    @property
     def container(self) -> str | None:
         """The id of the container in which the server ran code, for the next request to name."""
         return as_string(as_dict(self._base.get("container")).get("id")) or None
@@ -299,9 +304,40 @@ class Message:
         A request that the server did not take used none. What models used that declined before the
         one that answered is in ``attempts``.
         """
+        return sum(self._usages, Usage())
+
+    @property
+    def _usages(self) -> list[Usage]:
+        """What the counts at the top of ``usage`` say, and what each compaction took beside them.
+
+        These are counted in ``iterations`` alone (documentation, "Compaction on demand", "Count
+        compaction usage").
+        """
         if not self.accepted and self.ended is not None:
-            return Usage()
-        return Usage.from_api(self._usage, complete=self.complete and self._counted)
+            return []
+        listed = self._usage.get("iterations")
+        steps = map(as_dict, listed if isinstance(listed, list) else ())
+        compactions = [step for step in steps if step.get("type") == "compaction"]
+        reply = Usage.from_api(self._usage, complete=self.complete and self._counted)
+        return [reply, *(Usage.from_api(step, complete=True) for step in compactions)]
+
+    @property
+    def context_tokens(self) -> int | None:
+        """How many tokens of the context window are taken with this message; None if not known.
+
+        With tools of the server the prompt was read, and counted, several times.
+        """
+        if not self._usages or any(block.type == "server_tool_use" for block in self.content):
+            return None
+        reply = self._usages[0]
+        return add(reply.total_input_tokens, reply.output_tokens)
+
+    @property
+    def compaction(self) -> dict[str, Any] | None:
+        """The block with the summary of a conversation, as it is sent back; None if none came."""
+        blocks = [block.to_dict() for block in self.content if block.type == "compaction"]
+        whole = self.complete and self.stop_reason == "compaction"
+        return blocks[0] if whole and blocks and as_string(blocks[0].get("content")) else None
 
     @property
     def cost(self) -> float | None:
@@ -338,7 +374,8 @@ class Message:
         wrote = bool(self.content) and not _is_fallback(self.content[-1])
         declined = self.stop_reason == "refusal" and not wrote
         free = declined and not is_billed(self.stop_details.get("category"))
-        cost = 0.0 if free else self.usage.cost(facts(self.model))
+        costs = [usage.cost(facts(self.model)) for usage in self._usages]
+        cost = 0.0 if free else known(sum, costs)
         return [*found, Attempt(self.model, self.usage, cost, self.stop_reason)]
 
     @property
@@ -355,10 +392,11 @@ class Message:
         """What usage names and the price list does not: see ``Usage.unpriced``."""
         if not self.cost:
             return ()
-        # Free beside searches and fetches (documentation, "Code execution tool", pricing).
-        tools = as_dict(self._usage.get("server_tool_use"))
-        time = ("the time of code execution",) if self.container and not any(tools.values()) else ()
-        return self.usage.unpriced(facts(self.model)) + time
+        # Free beside the newer versions of search and fetch ("Code execution tool", pricing).
+        used, known = as_dict(self._usage.get("server_tool_use")), facts(self.model)
+        is_free = any(used.values()) and known is not None and known.web_tools is not None
+        time = ("the time of code execution",) if self.container and not is_free else ()
+        return self.usage.unpriced(known) + time
 
     @property
     def cache_miss_reason(self) -> str | None:

@@ -91,8 +91,8 @@ def adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(strict(kind))
 
 
-def check(path: str, body: Any) -> None:
-    """Hold a body against the type that the SDK has for it."""
+def check(path: str, body: Any, *, beta: bool = False) -> None:
+    """Hold a body against the type that the SDK has for it: that of a beta, if one is named."""
     kind: Any = {
         "/v1/messages": MessageCreateParamsStreaming,
         "/v1/messages/count_tokens": message_count_tokens_params.MessageCountTokensParams,
@@ -102,6 +102,8 @@ def check(path: str, body: Any) -> None:
         kind = beta_params.MessageCreateParamsStreaming
     elif path == "/v1/messages" and not body.get("stream"):
         kind = MessageCreateParamsNonStreaming
+    if beta and path == "/v1/messages":
+        kind = getattr(beta_params, kind.__name__)
     adapter(kind).validate_python(body)
 
 
@@ -145,6 +147,10 @@ def tools():
         ["web_search"],
         ["web_fetch", "code_execution"],
         [weather, "web_search"],
+        [Tools.web_search(max_uses=3, allowed_domains=["example.com"])],
+        [Tools.web_search(blocked_domains=["a.org"], user_location={"country": "PT"})],
+        [Tools.web_fetch(max_uses=2, max_content_tokens=5000), Tools.code_execution()],
+        [Tools.web_fetch(citations=False)],
     ):
         ask("Weather, and search the web, please.", tools=used)
     ask("Weather?", tools=Tools(weather, eager=True))
@@ -192,6 +198,8 @@ def conversations(api):
     talk.ask("In a form.", output=City, show=False)
     talk.system = "Another."
     talk.ask("Go on.", show=False)
+    talk.compact(show=False)
+    talk.ask("And on.", show=False)
 
 
 def fallbacks():
@@ -213,9 +221,9 @@ def batches():
     [
         ("models", 70),
         ("content", 15),
-        ("tools", 10),
+        ("tools", 14),
         ("fields", 16),
-        ("conversations", 8),
+        ("conversations", 10),
         ("fallbacks", 3),
         ("batches", 3),
     ],
@@ -232,11 +240,11 @@ def test_what_is_sent_is_what_the_sdk_s_types_allow(api, kind, least, tmp_path, 
         "batches": batches,
     }
     kinds[kind]()
-    sent = [(found.path, found.body) for found in api.requests if found.method == "POST"]
+    sent = [found for found in api.requests if found.method == "POST"]
 
     assert len(sent) >= least
-    for path, body in sent:
-        check(path, body)
+    for found in sent:
+        check(found.path, found.body, beta="anthropic-beta" in found.headers)
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,18 @@ def test_usage_is_cumulative_and_later_counts_overwrite():
     assert made.usage == Usage(30, 0, 0, 7, 15, None)
 
 
+@pytest.mark.parametrize(
+    ("model", "searches", "lower_bound"),
+    [("claude-opus-5-5", 0, True), ("claude-opus-5-5", 1, False), ("claude-haiku-4-5", 1, True)],
+)
+def test_the_time_of_code_is_paid_for_unless_newer_searches_cover_it(model, searches, lower_bound):
+    """No usage names that time, so it makes the cost a lower bound."""
+    used = {"server_tool_use": {"web_search_requests": searches}}
+    made = message(start(model=model, container={"id": "c"}), *text("3"), *end(**used))
+
+    assert made.unpriced == (("the time of code execution",) if lower_bound else ())
+
+
 def test_output_count_is_unknown_before_the_end():
     """What ``message_start`` says is a placeholder."""
     made = message(start(), *text("Hello"))
