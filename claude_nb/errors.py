@@ -3,10 +3,10 @@
 ClaudeError
 ├── InputError            the input cannot be sent: nothing was sent
 ├── CredentialsError      there is no key to send
-├── RequestError          the server refused the request (400, 401, 402, 403, 404, 413, …)
+├── RequestError          the server refused the request (400, 401, 403, 404, 413, …)
 ├── FileGoneError         a file that was uploaded is not on the server any more
 ├── RateLimitError        too many requests or tokens for now (429 with ``retry_after``)
-├── SpendLimitError       a limit that waiting does not lift (429 without ``retry_after``)
+├── SpendLimitError       no money: a limit of spending or of the plan, no credit (400, 402, 429)
 ├── OverloadedError       the service is busy, whoever asks (529, or inside a stream)
 ├── ServerError           the server failed (5xx, or inside a stream)
 ├── UnreachableError      no connection, or none that answered in time
@@ -42,6 +42,13 @@ def nearest(name: str, known: Iterable[str], most: int = 1) -> str:
     folded = {one.casefold(): one for one in known}
     near = get_close_matches(name.casefold(), folded, most, _NEAR)
     return " or ".join(folded[one] for one in near)
+
+
+CONTEXT_FULL = (
+    "%claude_nb compact has the turns of a conversation summarised, and --new begins anew; or send"
+    " less."
+)
+"""What to do where the context window is full."""
 
 
 class ClaudeError(Exception):
@@ -126,7 +133,9 @@ class RateLimitError(ClaudeError):
 
 
 class SpendLimitError(ClaudeError):
-    """A limit on spending is reached; waiting does not lift it."""
+    """A limit on spending is reached, or there is no credit; asking again does not help."""
+
+    label = "spend limit reached"
 
 
 class OverloadedError(ClaudeError):

@@ -33,6 +33,7 @@ WAY = [
     "session.session",
     "client.connection",
     "streaming.turns",
+    "client.capabilities",
     "client.engine",
     "client.source",
 ]

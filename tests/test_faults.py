@@ -28,6 +28,7 @@ from claude_nb.client.engine import engine
 from claude_nb.client.retry import Policy
 from claude_nb.errors import CredentialsError
 from claude_nb.simulator import Error, Raw, Scripted, Stream
+from claude_nb.simulator.faults import FAULTS
 from claude_nb.simulator.validation import problem
 from claude_nb.simulator.wire import sse
 from tests.played import block, end, escaped, said, start, text, thinking, tool_use
@@ -143,6 +144,9 @@ BEFORE_THE_STREAM = {
     "400": lasting(Error(400, "invalid_request_error", "No."), "failed"),
     "401": lasting(Error(401, "authentication_error", "No."), "failed"),
     "402": lasting(Error(402, "billing_error", "No."), "failed"),
+    "400 of a limit of one's own": lasting(FAULTS["own-limit"].reply, "failed"),
+    "400 without credit": lasting(FAULTS["no-credit"].reply, "failed"),
+    "400 of thinking that is bound elsewhere": lasting(FAULTS["bound-thinking"].reply, "failed"),
     "403": lasting(Error(403, "permission_error", "No."), "failed"),
     "404": lasting(Error(404, "not_found_error", "No."), "failed"),
     "409": lasting(Error(409, "conflict_error", "No."), "failed"),

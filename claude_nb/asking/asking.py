@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from claude_nb.asking.question import Question, check_names
+from claude_nb.client.capabilities import checked
+from claude_nb.client.connection import Connection
 from claude_nb.client.engine import Stream, call
 from claude_nb.client.file_service import count_tokens
 from claude_nb.client.retry import Policy
@@ -53,7 +55,7 @@ def stream(prompt: str, **options: Any) -> Stream:
             (which run on a thread of their own), ``output``, ``history``, ``new``, ``client``,
             ``policy``, ``max_cost``, ``model``, ``max_tokens``, ``system``, ``thinking``,
             ``effort``, ``instruct``, ``cite``, ``stop_sequences``, ``tool_choice``, ``metadata``,
-            ``extra`` and ``betas``.
+            ``extra``, ``betas`` and ``fallback``.
 
     Returns:
         The stream: already on its way.
@@ -112,7 +114,8 @@ def ask(
         max_cost: The most that it may cost, in USD: its input is counted before it is sent, and
             ``max_tokens`` lowered if need be. What broke off is then not asked for again.
         **options: ``model``, ``max_tokens``, ``system``, ``thinking``, ``effort``, ``instruct``,
-            ``cite``, ``hide_thinking`` and ``hide_tools``, as the options of ``%%claude``;
+            ``cite``, ``hide_thinking``, ``hide_tools`` and ``fallback`` (whether another model may
+            answer where this one declines), as the options of ``%%claude``;
             ``stop_sequences``, texts at which the reply ends; ``tool_choice``, ``"auto"``,
             ``"any"``, ``"none"``, the name of a tool that must be called first, or the API's dict;
             ``metadata``, ``{"user_id": …}``; ``extra``, a dict that is merged into the body of the
@@ -218,7 +221,7 @@ def estimate(question: Question) -> budget.Estimate:
     if question.history is not None:
         place = question.place
         request = question.history.next(request, place, connection.origin, new=question.new)
-    return budget.estimate(request, call(count_tokens(connection, request)))
+    return budget.estimate(request, call(count_tokens(connection, checked(request, connection))))
 
 
 def last() -> Reply | None:
@@ -310,17 +313,20 @@ def sending(
             if question.new or history.head is None:
                 history.begin(request)
             tools = history.effective_tools(tools, request)
+        request = checked(request, connection)
         request = replace(request, notes=(*request.notes, *_notes(question, request, tools)))
         if limits.are_set:
             request = call(limits.within_limits(request, Progress()))
         reply = Reply(request, question.output)
-        if isinstance(request.system, System):
-            reply.expectation = session.cache.expect(request, connection.cache, reply)
+        diagnostics = _expect_cached(request, connection, reply)
         calls = None
         if tools:
             most = request.option("max_turns")
             calls = Calls(tools, is_painted=painted, limit_name=most)
-        api = (source or (ApiSource if question.stream else WholeSource))(connection)
+        # In a stream, an object that one model began would stand before that of another.
+        unstreamed = request.fallback and request.output is not None
+        by_default = ApiSource if question.stream and not unstreamed else WholeSource
+        api = (source or by_default)(connection, diagnostics)
         reply.pending = lambda: connection.pending or api.uploading
         if history is not None:
             stack.callback(_back_up, question, reply)
@@ -359,6 +365,17 @@ def _back_up(question: Question, reply: Reply) -> None:
         is_chat = question.chat_cell is not None
         cell = question.chat_cell if question.chat_cell is not None else question.place.cell
         snapshot.store.keep(paths[0], cell, record, chat=is_chat)
+
+
+def _expect_cached(
+    request: Request, connection: Connection, reply: Reply
+) -> dict[str, str | None] | None:
+    """Note what a request can find in the cache, and return what the server is asked about it."""
+    if isinstance(request.system, System):
+        reply.expectation = session.cache.expect(request, connection.cache, reply)
+    if reply.expectation is None or not connection.diagnoses_cache:
+        return None
+    return {"previous_message_id": reply.expectation.previous_message}
 
 
 def _notes(question: Question, request: Request, tools: Tools | None) -> Iterator[str]:

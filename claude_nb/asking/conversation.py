@@ -8,14 +8,29 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any, ClassVar
 
-from claude_nb.asking.asking import ask, ask_async
-from claude_nb.asking.question import check_names, check_types
+from claude_nb.asking.asking import answer, ask, ask_async
+from claude_nb.asking.question import Question, check_names, check_types
 from claude_nb.characters import clean
 from claude_nb.conversation import export, restore, saved_notebook
-from claude_nb.conversation.history import NOTEBOOK, History
-from claude_nb.errors import InputError
+from claude_nb.conversation.history import NOTEBOOK, History, numbers
+from claude_nb.errors import ClaudeError, InputError
 from claude_nb.reply import Reply
 from claude_nb.request.system import System
+
+_NO_SUMMARY = {
+    "max_tokens": "Allow it more: .compact(max_tokens=32_000)",
+    "model_context_window_exceeded": (
+        "There was no room for it. Take turns back first: %claude_nb undo 2"
+    ),
+}
+"""What to do where no summary came, by stop reason (documentation, "Compaction on demand")."""
+
+
+_OF_REPLIES = (
+    *("attach", "tools", "output", "history", "new", "events", "system", "hide_thinking"),
+    *("hide_tools", "stop_sequences", "tool_choice", "extra", "betas", "metadata"),
+)
+"""Options of ``ask`` that a summary has not: they shape a reply, or are the conversation's."""
 
 
 class Conversation(History):
@@ -89,6 +104,45 @@ class Conversation(History):
         """
         check_names(arguments, ask, left_out=("history",))
         return await ask_async(prompt, history=self, **arguments)
+
+    def compact(self, **arguments: Any) -> Reply:
+        """Have Claude summarise the turns so far; from now on the summary is sent in their place.
+
+        The turns stay in the tree, to be read, exported and gone back to: ``undo()`` takes the
+        summary back. It is asked for with the system prompt and the tools of the conversation, and
+        is paid for as a reply is. What the summary cannot carry, such as images and documents, is
+        no longer sent.
+
+        Args:
+            **arguments: ``model`` (by default that of the last turn), ``max_tokens``, ``thinking``,
+                ``effort``, ``max_cost``, ``policy``, ``client``, ``show``, ``view`` and ``stream``,
+                as for ``claude_nb.ask``.
+
+        Returns:
+            The reply that holds the summary.
+
+        Raises:
+            InputError: There are no turns to summarise, or the model does not do it.
+            ClaudeError: No summary came; the turns are sent as before.
+        """
+        check_names(arguments, ask, left_out=_OF_REPLIES)
+        head = self.head
+        if head is None:
+            raise InputError(f"{self.name}: nothing has been said yet.")
+        if head.compaction is not None:
+            raise InputError(f"{self.name}: all of it is compacted already.")
+        model = {"model": head.model} if head.model else {}
+        prompt = f"{numbers(head.branch)} compacted"
+        question = Question.of(
+            prompt, history=self, after=head, compacts=True, **{**model, **arguments}
+        )
+        reply = answer(question)
+        if reply.last is None or reply.last.compaction is None:
+            what = f"No summary came ({reply.stop_reason}), so the turns are sent as before."
+            error = ClaudeError(what, _NO_SUMMARY.get(str(reply.stop_reason), ""))
+            error.reply = reply
+            raise error
+        return reply
 
     @classmethod
     def from_notebook(cls, path: str | Path, name: str | None = None) -> Conversation:
@@ -173,5 +227,5 @@ class Conversation(History):
         return deepcopy(self.messages())
 
     def __repr__(self) -> str:
-        turns = len(self.branch)
+        turns = len(self.questions)
         return f"<Conversation {self.name!r} · {turns} {'turn' if turns == 1 else 'turns'}>"

@@ -25,11 +25,12 @@ REQUEST_OPTIONS = (
     *("model", "max_tokens", "system", "thinking", "effort", "instruct", "cite"),
     *("hide_thinking", "hide_tools"),
     *("stop_sequences", "tool_choice", "metadata", "extra", "betas"),
+    "fallback",
 )
 """The fields of ``Request`` that whoever asks may set."""
 
-_COMPOSED = ("content", "notes")
-"""The fields of ``Request`` that cells and chats put together themselves."""
+_COMPOSED = ("content", "notes", "compacts")
+"""The fields of ``Request`` that cells, chats and conversations put together themselves."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from claude_nb.batches.rows import Requests
 from claude_nb.batches.service import Service
 from claude_nb.batches.state import ServiceBatch
 from claude_nb.client import batch_service
+from claude_nb.client.capabilities import checked
 from claude_nb.client.engine import call, engine
 from claude_nb.client.output import Output
 from claude_nb.client.retry import Policy
@@ -94,6 +95,11 @@ def batch(
     """
     check_names(options, batch, left_out=_LEFT_OUT)
     check_types(template=template, max_cost=max_cost, upload=upload)
+    if options.pop("fallback", False):
+        raise InputError(
+            "The API takes no fallback in a batch.",
+            "Leave fallback out; what was declined can be asked again: ask(text, fallback=True)",
+        )
     made = Batch(_service(output, client, policy, options), max_cost, show=show)
     made._state.requests.fill(prompts, template, upload=upload)  # noqa: SLF001
     return made.estimate() if dry_run else made.submit()
@@ -442,8 +448,10 @@ def _service(output: Any, client: Any, policy: Policy | None, options: dict[str,
     for name in options.get("extra") or ():
         if name in NOT_IN_BATCHES:
             raise InputError(f"A batch takes no {name}.", f"Leave {name} out of extra.")
-    requests = Requests(Request("…", output=form.schema if form else None, **options))
-    return Service(requests, form, asking.session.connection(client), policy or Policy())
+    connection = asking.session.connection(client)
+    request = Request("…", output=form.schema if form else None, **options)
+    requests = Requests(checked(request, connection))
+    return Service(requests, form, connection, policy or Policy())
 
 
 def recent(*, client: Any = None) -> Table:

@@ -10,7 +10,7 @@ from typing import Any, overload
 from claude_nb.characters import clean
 from claude_nb.client.output import Output
 from claude_nb.cost.models import facts
-from claude_nb.cost.usage import Usage, known
+from claude_nb.cost.usage import Usage, is_billed, known
 from claude_nb.errors import InputError
 from claude_nb.redaction import redact, redact_error
 from claude_nb.render.table import import_pandas
@@ -78,8 +78,12 @@ class Result:
 
     @property
     def is_free(self) -> bool:
-        """Whether it was refused before any output, which is not billed."""
-        return self.stop_reason == "refusal" and not (self.message or {}).get("content")
+        """Whether it was refused before any output, in a category in which that is not billed."""
+        message = self.message or {}
+        details = message.get("stop_details")
+        category = details.get("category") if isinstance(details, dict) else None
+        unwritten = self.stop_reason == "refusal" and not message.get("content")
+        return unwritten and not is_billed(category)
 
     @property
     def simulated(self) -> bool:

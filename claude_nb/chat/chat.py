@@ -42,7 +42,7 @@ from claude_nb.views.widget import PageWidget, source, style
 
 CHAT_OPTIONS = (
     *("max_tokens", "thinking", "cite", "hide_thinking", "tools", "hide_tools", "upload"),
-    *("stop_sequences", "tool_choice", "metadata", "extra", "betas"),
+    *("stop_sequences", "tool_choice", "metadata", "extra", "betas", "fallback"),
     *("max_cost", "policy", "client"),
 )
 """The options with which each question is asked, beside model, effort and system prompt."""
@@ -65,8 +65,8 @@ class Chat(PageWidget):
         height: The height on the page, in pixels.
         **options: ``tools``, ``max_tokens``, ``thinking``, ``cite``, ``hide_thinking``,
             ``hide_tools``, ``upload``, ``stop_sequences``, ``tool_choice``, ``metadata``,
-            ``extra``, ``betas``, ``max_cost``, ``policy`` and ``client``, as ``claude_nb.ask``
-            takes them; and a ``layout``. Functions run on a thread of their own.
+            ``extra``, ``betas``, ``fallback``, ``max_cost``, ``policy`` and ``client``, as
+            ``claude_nb.ask`` takes them; and a ``layout``. Functions run on a thread of their own.
 
     Attributes:
         conversation: The conversation: ``.messages()``, ``.to_notebook(path)``, ``.branch``, …
@@ -131,7 +131,7 @@ class Chat(PageWidget):
             model=model,
             effort=effort or "",
             height=height,
-            turns=len(conversation.branch),
+            turns=len(conversation.questions),
             cost=self._transcript.spent,
             models=models_by_use(model, DEFAULT_MODEL),
             efforts=list(EFFORTS),
@@ -277,7 +277,7 @@ class Chat(PageWidget):
         is printed and breaks nothing.
         """
         now: dict[str, Callable[[], object]] = {
-            "turns": lambda: len(self.conversation.branch),
+            "turns": lambda: len(self.conversation.questions),
             "cost": lambda: self._transcript.spent,
             "busy": lambda: self._transcript.answering is not None,
         }

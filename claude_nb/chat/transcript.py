@@ -17,11 +17,17 @@ from claude_nb.asking import question
 from claude_nb.asking.conversation import Conversation
 from claude_nb.client.engine import Stream
 from claude_nb.conversation import export, saved_notebook
-from claude_nb.conversation.history import THINKING_LEFT_OUT, Exchange, label
+from claude_nb.conversation.history import (
+    COMPACTED,
+    THINKING_LEFT_OUT,
+    Exchange,
+    label,
+)
 from claude_nb.errors import InputError
 from claude_nb.render import chat as render
 from claude_nb.reply import Reply
 from claude_nb.request.place import Place
+from claude_nb.request.request import CONTEXT
 from claude_nb.streaming.block import as_dict, as_string
 from claude_nb.streaming.record import RecordedUsage
 from claude_nb.tools.tools import NOTE
@@ -111,7 +117,9 @@ class LiveTurn(FramesView):
     def begin(self, stream: Stream, reply: Reply) -> Self:
         """Show this reply from now on."""
         reply.notes = tuple(
-            note for note in reply.notes if note == THINKING_LEFT_OUT or note.startswith(NOTE)
+            note
+            for note in reply.notes
+            if note.startswith((THINKING_LEFT_OUT, NOTE, CONTEXT)) or COMPACTED in note
         )
         with self.lock:
             self._stream, self.reply = stream, reply
@@ -185,6 +193,8 @@ class Transcript:
             versions = self.conversation.following
             found = []
             for exchange in last.branch if last else []:
+                if exchange.compaction is not None:
+                    continue  # no question of anybody's; the note on the next answer tells of it
                 turn = self._turns.get(exchange.id) or ChatTurn.of(exchange)
                 self._turns[exchange.id] = turn
                 same = versions[exchange.parent]

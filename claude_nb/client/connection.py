@@ -125,6 +125,14 @@ class Connection:
         return self.origin == _API
 
     @property
+    def diagnoses_cache(self) -> bool:
+        """Whether the server says why a prompt was not read from the cache, where it is asked.
+
+        The API does, but not Amazon Bedrock and others (documentation, "Cache diagnostics").
+        """
+        return self.is_api or self.simulated
+
+    @property
     def advice(self) -> str:
         """What to do where its server cannot be reached."""
         if self.simulated:
@@ -186,6 +194,7 @@ class Connection:
             InputError: The network's settings are not possible, or recordings are being replayed.
             ClaudeError: The simulator did not start.
         """
+        _silence()
         if self.replayed:
             raise InputError(
                 "Recordings are being replayed, so nothing is sent.",
@@ -242,6 +251,20 @@ class Connection:
                 return f"the profile {path}"
             name = "ANTHROPIC_FEDERATION_RULE_ID"
         return f"the environment variable {name or 'ANTHROPIC_CUSTOM_HEADERS'}"
+
+
+def _silence() -> None:
+    """Silence the SDK's warnings about models and thinking: a note on the request says the same.
+
+    They are attributed to the module that calls the SDK. ``catch_warnings`` would not do: it
+    changes the filters of all threads.
+    """
+    if warnings.filters[:1] != [_SILENT]:
+        warnings.filterwarnings("ignore", module=_CALLERS)
+
+
+_CALLERS = r"claude_nb\.client\."
+_SILENT = ("ignore", None, Warning, re.compile(_CALLERS), 0)
 
 
 def named_address() -> str:

@@ -32,6 +32,7 @@ from claude_nb.streaming.events import (
     Resumed,
     Stopped,
     StreamEvent,
+    Unthought,
     Waiting,
 )
 from claude_nb.streaming.progress import Progress
@@ -265,6 +266,11 @@ class Stream:
                 request = again = retry.unpaused(first, progress)
                 before = retry.partial_text(progress)
                 continues = False
+                continue
+            if (unthought := retry.unthought(request, error)) is not None:
+                request = again = unthought
+                first = retry.unthought(first, error) or first
+                self._append(Unthought(error))
                 continue
             failures += 1
             wait = self._policy.wait(error, failures)

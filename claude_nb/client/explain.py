@@ -56,11 +56,20 @@ _ADVICE = {
     "invalid_request_error": "Change what the message names, and ask again.",
     "authentication_error": "Check the key. To enter another one: %claude_nb key; that of a server"
     " of your own: %claude_nb connect URL --key-env NAME",
-    "billing_error": "Check the plan and the credit of the organisation in the Console.",
+    "billing_error": "See the plan and the credit: https://platform.claude.com/settings/billing",
     "permission_error": "This key may not do that; another key or workspace may.",
     "not_found_error": "Check the model's id: %claude_nb models lists them.",
     "request_too_large": "Send less: the API takes at most 32 MB.",
 }
+
+_RAISE_IT = "Waiting does not lift it. To raise it: https://platform.claude.com/settings/limits"
+
+_CREDIT = re.compile(r"\bcredit balance\b", re.IGNORECASE)
+_SPEND_LIMIT = re.compile(r"\b(API usage|spend(ing)?) limits?\b", re.IGNORECASE)
+"""What the API's messages say where money is the reason: both come as 400, with the type of any
+other bad request (documentation, "Errors")."""
+_TOO_LONG = "prompt is too long"
+"""How the API's message begins where a prompt is longer than the context window: it has no code."""
 
 _LONGEST_WAIT = 366 * 24 * 3600.0
 """Seconds; nobody means more by ``retry-after``."""
@@ -228,15 +237,15 @@ def _status_error(error: APIStatusError) -> ClaudeError:
         "status": status,
     }
     kind = error.type if isinstance(error.type, str) else _TYPE_BY_STATUS.get(status, "")
+    said = error.response.headers.get("retry-after")
+    limits = "spend_limit" in str(error.error_code) or said is None
+    if (spent := _about_money(kind, is_limit=status == 429 and limits, **facts)) is not None:
+        return spent
     if kind == "overloaded_error" or status == 529:
         return errors.OverloadedError(
             "Claude is overloaded.", "This is not your limit: try again in a moment.", **facts
         )
     if kind == "rate_limit_error" or status == 429:
-        said = error.response.headers.get("retry-after")
-        if said is None and status == 429:
-            advice = "Waiting does not lift it: see the limits of the organisation in the Console."
-            return errors.SpendLimitError("A usage limit is reached.", advice, **facts)
         wait = _seconds(said or "")
         if wait is None:
             unread = f" The server's retry-after is no time: {said[:40]!r}." if said else ""
@@ -257,11 +266,40 @@ def _status_error(error: APIStatusError) -> ClaudeError:
         return errors.RequestError(f"Nothing is at {url} ({status}).", advice, **facts)
     if kind in _ADVICE or (400 <= status < 500 and status != 408):  # which is a time-out
         code = f" ({status})" if status >= 400 else ""
+        if facts["detail"].lower().startswith(_TOO_LONG):
+            what = f"The prompt is longer than the model's context window{code}."
+            return errors.RequestError(what, errors.CONTEXT_FULL, **facts)
         return errors.RequestError(
             f"The server refused the request{code}.", _ADVICE.get(kind, ""), **facts
         )
     what = f"The server failed ({status})." if status >= 400 else "The server failed."
     return errors.ServerError(what, "Try again in a moment.", **facts)
+
+
+def _about_money(
+    kind: str, *, is_limit: bool, detail: str, status: int, **facts: Any
+) -> ClaudeError | None:
+    """The error for a request that was refused because of money; None for others.
+
+    Args:
+        kind: The type of the error.
+        is_limit: Whether it is a limit that time does not lift.
+        detail: The server's message.
+        status: The HTTP status.
+        **facts: Its other facts.
+    """
+    refused = kind in ("billing_error", "invalid_request_error")
+    if refused and _CREDIT.search(detail):
+        what, advice = "The credit is used up.", _ADVICE["billing_error"]
+    elif kind == "billing_error":
+        what, advice = "The server refused the request because of billing.", _ADVICE[kind]
+    elif refused and _SPEND_LIMIT.search(detail):
+        what, advice = "Your own spend limit is reached.", _RAISE_IT
+    elif is_limit and kind != "overloaded_error":
+        what, advice = "A usage limit is reached.", _RAISE_IT
+    else:
+        return None
+    return errors.SpendLimitError(what, advice, detail=detail, status=status, **facts)
 
 
 def _server_message(body: Any) -> str:

@@ -7,6 +7,7 @@ rate limit is this organisation's own and answered by waiting exactly as long as
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass, replace
 
 from claude_nb import errors
@@ -29,6 +30,8 @@ _QUOTED = (
     "Your previous reply to this was interrupted. It ended with:\n\n{partial}\n\n"
     "Continue exactly from where it stopped, without repeating anything."
 )
+_BAD_SIGNATURE = re.compile(r"invalid\W+signature\W+in\W+thinking", re.IGNORECASE)
+
 _QUOTE = 4000
 """Characters of the partial that are quoted where it cannot be sent as the assistant's own turn."""
 
@@ -131,6 +134,22 @@ def unpaused(request: Request, progress: Progress) -> Request:
     last = progress.last
     container = (last.container if last else None) or request.container
     return replace(request, after=(*request.after, turns.assistant(content)), container=container)
+
+
+def unthought(request: Request, error: ClaudeError) -> Request | None:
+    """The request without thinking, if a server refused what earlier turns hold of it.
+
+    It refuses thinking behind another prompt than its own, as does one of whose account nothing
+    else is known here (documentation, "Thinking troubleshooting").
+
+    Returns:
+        The request; None if there is nothing to leave out, or something else was refused.
+    """
+    refused = refuses_form(error) and _BAD_SIGNATURE.search(error.detail) is not None
+    if not refused or not turns.holds_thinking((*request.before, *request.after)):
+        return None
+    before, after = (tuple(map(turns.without_thinking, t)) for t in (request.before, request.after))
+    return replace(request, before=before, after=after)
 
 
 def refuses_form(error: ClaudeError) -> bool:

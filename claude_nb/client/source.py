@@ -57,15 +57,24 @@ class Source(Protocol):
 
 
 class ApiSource:
-    """The Messages API, or the simulator, as a stream."""
+    """The Messages API, or the simulator, as a stream.
+
+    Args:
+        connection: Where requests go.
+        diagnostics: What the server is asked about its cache, or None. It is no part of the
+            request: a recording is found without it, and no other server gets the id in it.
+    """
 
     whole = False
     """Whether nothing is shown before all of the message is there."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(
+        self, connection: Connection, diagnostics: dict[str, str | None] | None = None
+    ) -> None:
         self.uploading = ""
         """What is being uploaded before the request is sent, in words; empty for nothing."""
         self._connection = connection
+        self._asked = {} if diagnostics is None else {"diagnostics": diagnostics}
         self._gone: set[str] = set()
 
     def params(self, request: Request) -> dict[str, Any]:
@@ -86,7 +95,7 @@ class ApiSource:
             params = request.params(file_service.ids(files))
         began = False
         try:
-            async with aclosing(send(connection, params)) as events:
+            async with aclosing(send(connection, params | self._asked)) as events:
                 async for event in events:
                     began = True
                     yield event

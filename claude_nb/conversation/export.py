@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from claude_nb.characters import clean, in_code
-from claude_nb.conversation.history import NOTEBOOK, Exchange, History, instruction_note
+from claude_nb.conversation.history import (
+    NOTEBOOK,
+    Exchange,
+    History,
+    describe_compaction,
+    instruction_note,
+)
 from claude_nb.errors import InputError
 from claude_nb.redaction import redact
 from claude_nb.render.code import code_blocks
@@ -57,9 +63,7 @@ def to_notebook(history: History, prompts: str) -> str:
         cells.append(v4.new_code_cell("%load_ext claude_nb"))
     for exchange in _branch(history):
         if prompts == "cells":
-            asked = v4.new_code_cell(
-                f"%%claude{_options(exchange, history.name)}\n{exchange.prompt}"
-            )
+            asked = v4.new_code_cell(_source(exchange, history.name))
             left = record(exchange, history.name, asked.id)
             mark = _SIMULATED if exchange.simulated else ""
             answer = {
@@ -203,7 +207,7 @@ def _branch(history: History) -> list[Exchange]:
 
 
 def _title(history: History) -> str:
-    count = len(history.branch)
+    count = len(history.questions)
     lines = [f"# {_shown(history.name)}", f"A conversation with Claude, {count} turn"]
     lines[1] += "." if count == 1 else "s."
     if any(exchange.simulated for exchange in history.branch):
@@ -217,6 +221,8 @@ def _shown(source: str) -> str:
 
 
 def _prompt(exchange: Exchange) -> str:
+    if exchange.compaction is not None:
+        return f"*{describe_compaction(exchange)}*"
     parts = ["**You**", _shown(exchange.prompt), *(f"*{item}*" for item in attached(exchange))]
     if exchange.instruct:
         parts += ["**Instruction from here on**", _shown(exchange.instruct)]
@@ -248,14 +254,17 @@ def _is_python(language: str) -> bool:
     return language.lower() in _PYTHON
 
 
-def _options(exchange: Exchange, name: str) -> str:
-    """What a ``%%claude`` line needs to ask the same in the same conversation."""
+def _source(exchange: Exchange, name: str) -> str:
+    """The cell that asks the same in the same conversation."""
     options = "" if name == NOTEBOOK else f" -c {_quoted(name)}"
+    if exchange.compaction is not None:
+        return f"%claude_nb compact{options}"
     if exchange.instruct:
         options += f" --instruct {_quoted(' '.join(exchange.instruct.split()))}"
     # Sent as it was typed: a variable is not to be put in now.
     plain = (exchange.prompt, ({"type": "text", "text": exchange.prompt},))
-    return f"{options} --raw" if "{{" in exchange.prompt and exchange.content in plain else options
+    raw = " --raw" if "{{" in exchange.prompt and exchange.content in plain else ""
+    return f"%%claude{options}{raw}\n{exchange.prompt}"
 
 
 def _quoted(text: str) -> str:
@@ -272,6 +281,7 @@ def record(exchange: Exchange, conversation: str, cell: str) -> dict[str, Any]:
         conversation: Its name.
         cell: The id of the cell in which it was asked, or an empty string.
     """
+    found = exchange.compaction
     turn = TurnRecord(
         conversation=conversation,
         id=exchange.id,
@@ -281,6 +291,7 @@ def record(exchange: Exchange, conversation: str, cell: str) -> dict[str, Any]:
         prompt=exchange.prompt,
         content=() if isinstance(exchange.content, str) else uploads.resolved(exchange.content, {}),
         text=exchange.text,
+        compaction=None if found is None else {"before": found.before, "after": found.after},
         instruct=exchange.instruct,
         cite=exchange.cite,
     )

@@ -20,6 +20,8 @@ from itertools import pairwise
 from typing import Any, Literal, NoReturn
 from uuid import uuid4
 
+from claude_nb.cost.models import facts
+from claude_nb.cost.usage import Usage
 from claude_nb.errors import InputError
 from claude_nb.redaction import redact
 from claude_nb.request import documents, uploads
@@ -40,6 +42,11 @@ MAX_NAME = 60
 THINKING_LEFT_OUT = "earlier thinking left out: signed for another prompt, tools or server"
 """The note on a turn before which signed thinking stands that is not sent."""
 
+COMPACTED = " compacted: "
+"""What stands in the note on turns of which a summary is sent."""
+
+_SUMMARY = "The summary of the conversation so far:\n\n<summary>\n{}\n</summary>"
+"""How a summary is sent where its signature is not valid, or not taken: as the user's words."""
 INSTRUCTED = "instruction added from here on"
 REPLACED = "system prompt replaced"
 """The notes on a turn with another instruction, or with another system prompt."""
@@ -47,9 +54,24 @@ REPLACED = "system prompt replaced"
 Bound = tuple[tuple[str | None, ...], tuple[dict[str, Any], ...]]
 
 
+@dataclass(frozen=True, slots=True)
+class Compaction:
+    """The summary of the exchanges before it, which is sent in their place.
+
+    Attributes:
+        block: The content block, as the server signed it; None where only its text is known.
+        before: The tokens that were summarised, system prompt and tools included; None: not known.
+        after: The tokens of the summary, with the thinking that it took; None: not known.
+    """
+
+    block: dict[str, Any] | None
+    before: int | None
+    after: int | None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Exchange:
-    """A question and its answer: a node of the tree.
+    """A question and its answer: a node of the tree. A compaction is one too, without a question.
 
     Attributes:
         id: Its name in saved notebooks.
@@ -69,6 +91,11 @@ class Exchange:
         cite: Whether its answer could cite the documents in it and before it.
         extra: Other fields of the request that it was asked with, or None.
         betas: The names of betas that it was asked with, or None.
+        unthought: Whether it was asked without the thinking of the turns before it, as the server
+            had refused that.
+        model: The model that was asked; empty if it is not known.
+        context_tokens: How many tokens of its context window were taken at its end, or None.
+        compaction: The summary of what came before, whose text is the answer; None for a question.
     """
 
     id: str
@@ -88,6 +115,10 @@ class Exchange:
     cite: bool = False
     extra: dict[str, Any] | None = field(default=None, repr=False)
     betas: Sequence[str] | None = None
+    unthought: bool = False
+    model: str = ""
+    context_tokens: int | None = None
+    compaction: Compaction | None = None
 
     @property
     def turns(self) -> list[dict[str, Any]]:
@@ -189,6 +220,11 @@ class History:
         return self.head.branch if self.head else []
 
     @property
+    def questions(self) -> list[Exchange]:
+        """The current branch without its compactions."""
+        return [exchange for exchange in self.branch if exchange.compaction is None]
+
+    @property
     def following(self) -> defaultdict[Exchange | None, list[Exchange]]:
         """What follows each exchange, in the order of ``exchanges``; after None, what begins."""
         found = defaultdict(list)
@@ -201,11 +237,15 @@ class History:
         return self.exchanges.index(exchange) + 1
 
     def messages(self) -> list[dict[str, Any]]:
-        """The current branch as the messages that the API takes, each turn as it came."""
+        """The current branch as the messages that the API takes, each turn as it came.
+
+        What was compacted is there as it was, without the summary.
+        """
         head = self.head
         if head is None:
             return []
-        messages = _messages(head.branch, _bound(head.system, head.tools), head.origin)
+        bound = _bound(head.system, head.tools)
+        messages = _messages(self.questions, bound, head.origin, head.model)
         if any(e.cite for e in head.branch):
             messages = documents.citable(messages)
         return [turn | {"content": uploads.resolved(turn["content"], {})} for turn in messages]
@@ -272,11 +312,10 @@ class History:
             tools = parent.tools
             known = _bytes(tools) in self._tools  # not so in an exchange of another conversation
             uses_tools = request.tools is None and parent.uses_tools and known
-        sent = _messages(earlier, _bound(system, tools), origin)
-        about = [self.name] if self.name != NOTEBOOK else []
-        about += [f"turn {len(earlier) + 1} · {len(earlier)} earlier sent"] if earlier else []
-        notes = [" · ".join(about)] if about else []
-        came = [turn for exchange in earlier for turn in exchange.turns]
+        sent = _messages(earlier, _bound(system, tools), origin, request.model)
+        notes = self._notes(earlier, request, origin)
+        kept = earlier[_compacted_at(earlier, origin) + 1 :]
+        came = [turn for exchange in kept for turn in exchange.turns]
         if turns.holds_thinking(came) and not turns.holds_thinking(sent):
             notes.append(THINKING_LEFT_OUT)
         if parent is not None and request.system is not None:
@@ -296,11 +335,29 @@ class History:
             extra=extra,
             betas=betas,
             before=tuple(sent),
+            context_tokens=None if parent is None else parent.context_tokens,
             # Without citations where they were on, nothing of the messages would be in the cache.
             cite=request.cite or (request.output is None and any(e.cite for e in earlier)),
             notes=(*notes, *request.notes),
             turn=turn,
         )
+
+    def _notes(
+        self, earlier: Sequence[Exchange], request: Request, origin: str | None
+    ) -> list[str]:
+        """What the reader of a reply should know of the turns before it."""
+        about = [self.name] if self.name != NOTEBOOK else []
+        if request.compacts:
+            return about
+        at = _compacted_at(earlier, origin)
+        asked = [exchange for exchange in earlier if exchange.compaction is None]
+        whole = sum(exchange.compaction is None for exchange in earlier[at + 1 :])
+        if asked:
+            about.append(f"turn {len(asked) + 1}" + (f" · {whole} earlier sent" if whole else ""))
+        notes = [" · ".join(about)] if about else []
+        if at >= 0:
+            notes.append(describe_compaction(earlier[at]))
+        return notes
 
     def begin(self, request: Request) -> None:
         """Begin anew with a request, whether it will have an answer or not.
@@ -358,6 +415,9 @@ class History:
             reply: The reply, which has ended.
         """
         steps, answer = turns.turns(reply)
+        compaction = _compaction(reply) if request.compacts else None
+        if compaction is not None and compaction.block is not None:
+            answer = [{"type": "text", "text": compaction.block["content"]}]
         if request.turn is None or not (steps or answer):
             return
         exchange = Exchange(
@@ -378,6 +438,10 @@ class History:
             cite=request.cite,
             extra=request.extra,
             betas=request.betas,
+            unthought=reply.unthought,
+            model=request.model,
+            context_tokens=None if reply.last is None else reply.last.context_tokens,
+            compaction=compaction,
         )
         with self.lock:
             self.exchanges.append(exchange)
@@ -513,14 +577,72 @@ def instruction_note(text: str) -> str:
     return f"instruction from here on: “{first_words(text, 60)}”"
 
 
-def _messages(branch: Sequence[Exchange], bound: Bound, origin: str | None) -> list[dict[str, Any]]:
-    """A branch as the messages before a turn with that system prompt and those tools."""
+def numbers(branch: Sequence[Exchange]) -> str:
+    """The numbers of the turns of a branch: ``turns 1–8``."""
+    count = sum(exchange.compaction is None for exchange in branch)
+    return "turn 1" if count == 1 else f"turns 1–{count}"
+
+
+def describe_compaction(exchange: Exchange) -> str:
+    """Which turns a compaction stands for, and what it took: for its note, and for its command."""
+    found, which = exchange.compaction, numbers(exchange.branch)
+    if found is None or found.before is None or found.after is None:
+        return f"{which}{COMPACTED}a summary is sent in their place"
+    return f"{which}{COMPACTED}{found.before:,} → {found.after:,} tokens"
+
+
+def _compaction(reply: Progress) -> Compaction | None:
+    """The summary that a reply has brought, or None if it has brought none."""
+    block = reply.last.compaction if reply.last is not None else None
+    if block is None:
+        return None
+    used = reply.last.usage if reply.last is not None else Usage.unknown()
+    return Compaction(block, used.total_input_tokens, used.output_tokens)
+
+
+def _compacted_at(branch: Sequence[Exchange], origin: str | None) -> int:
+    """The place of the newest compaction that is sent to a server; -1 if there is none.
+
+    A simulated summary says nothing of the turns, so no other server gets it in their place.
+    """
+    places = [
+        place
+        for place, exchange in enumerate(branch)
+        if exchange.compaction is not None and (exchange.origin == origin or not exchange.simulated)
+    ]
+    return places[-1] if places else -1
+
+
+def _summary(exchange: Exchange, origin: str | None, model: str) -> dict[str, Any]:
+    """The message that stands for all turns up to a compaction.
+
+    The block goes back to the server that signed it, for a model that is not known to refuse it.
+    """
+    found, known = exchange.compaction, facts(model)
+    refused = known is not None and known.compaction is False
+    if found is not None and found.block and exchange.origin == origin and not refused:
+        return turns.assistant([found.block])
+    return turns.user(_SUMMARY.format(exchange.text))
+
+
+def _messages(
+    branch: Sequence[Exchange], bound: Bound, origin: str | None, model: str
+) -> list[dict[str, Any]]:
+    """A branch as the messages before a turn with that system prompt, those tools and that model.
+
+    The turns up to a compaction are left out: its summary stands for them.
+    """
+    at = _compacted_at(branch, origin)
+    messages = [_summary(branch[at], origin, model)] if at >= 0 else []
+    branch = [exchange for exchange in branch[at + 1 :] if exchange.compaction is None]
     # Thinking is valid as long as nothing before it has changed: back to the last change of the
     # system prompt or the tools, and never further, even if an earlier one comes back.
     bounds = [*(_bound(exchange.system, exchange.tools) for exchange in branch), bound]
     pairs = enumerate(pairwise(bounds), 1)
     changed = max((number for number, (one, other) in pairs if one != other), default=0)
-    messages: list[dict[str, Any]] = []
+    # What a server refused once is never sent again: the thinking since then does not know of it.
+    refused = (number for number, exchange in enumerate(branch) if exchange.unthought)
+    changed = max(changed, *refused, 0)
     for position, exchange in enumerate(branch):
         content = exchange.content
         user = content if isinstance(content, str) else list(content)

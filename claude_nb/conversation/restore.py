@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from claude_nb.conversation.history import Exchange, History, first_words
+from claude_nb.conversation.history import Compaction, Exchange, History, first_words
 from claude_nb.conversation.saved_notebook import Record, SavedNotebook
 from claude_nb.errors import InputError
 from claude_nb.request import documents
@@ -194,6 +194,7 @@ def _turn(record: Record, label: str, notes: list[str]) -> _SavedTurn | None:
         answer=({"type": "text", "text": turn.text},),
         simulated=record.data.get("simulated") is True,
         asked=asked,
+        compaction=None if turn.compaction is None else Compaction(None, **turn.compaction),
         instruct=turn.instruct if turn.instruct.strip() else "",
         cite=turn.cite,
     )

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
 from functools import cache, lru_cache
 from importlib import resources
 from typing import Any, Literal
@@ -29,6 +30,7 @@ PRICE_FILE = "CLAUDE_NB_PRICES"
 ThinkingType = Literal["adaptive", "enabled", "disabled", "between_tools"]
 ThinkingDefault = Literal["always", "on", "off"]
 ThinkingDisplay = Literal["summarized", "omitted"]
+Lifecycle = Literal["active", "deprecated", "retired"]
 
 
 _SEARCH = "web_search_per_1000"
@@ -78,14 +80,18 @@ class ModelFacts:
         prices: The prices by prompt size, the smallest prompt first; empty when not known.
         batch_discount: The share by which all prices are lower in a batch: 0.5 for half.
         cache_minimum_tokens: Prompts shorter than this are silently not cached.
+        compaction: Whether it summarises a conversation on demand (``compaction``).
         efforts: The values of ``output_config.effort`` that it accepts; others answer 400.
         efforts_without_thinking: Those that it accepts where it does not think first; None where
             there is no difference.
+        web_tools: The newest version of ``web_search`` and ``web_fetch`` that it takes, such as
+            "20260318"; None for those that every model takes.
         factors: What the price of all tokens is multiplied by for a term that usage names, such as
             ``"speed fast"`` (see ``Usage.terms``).
         deprecated: The day on which it was deprecated, or None.
         retires: The day on which requests to it begin to fail, or None.
         web_search_per_1000: USD for a thousand searches of the server's ``web_search``.
+        falls_back: Whether another model can answer what it declines; True where that is not known.
     """
 
     id: str
@@ -103,12 +109,21 @@ class ModelFacts:
     prices: tuple[Price, ...]
     batch_discount: float | None
     cache_minimum_tokens: int | None
+    compaction: bool | None
     efforts: tuple[str, ...] | None
     efforts_without_thinking: tuple[str, ...] | None
+    web_tools: str | None
     factors: dict[str, float]
     deprecated: str | None
     retires: str | None
     web_search_per_1000: float | None
+    falls_back: bool
+
+    def lifecycle(self, day: str) -> Lifecycle:
+        """Return the stage of its life on a day such as "2026-11-30"."""
+        if self.retires is not None and self.retires <= day:
+            return "retired"
+        return "active" if self.deprecated is None or self.deprecated > day else "deprecated"
 
     def price_for(self, input_tokens: int) -> Price | None:
         """Return the price of a request with a prompt of this size.
@@ -139,6 +154,13 @@ def facts(model_id: str) -> ModelFacts | None:
     return models.get(model_id) or models.get(_data()["aliases"].get(model_id, ""))
 
 
+def unknown(model_id: str) -> ModelFacts:
+    """The facts about a model of which nothing is known."""
+    nothing: dict[str, Any] = {field.name: None for field in fields(ModelFacts)}
+    named = {"id": model_id, "name": model_id, "source": "", "prices": (), "factors": {}}
+    return ModelFacts(**nothing | named)
+
+
 def known_models() -> list[str]:
     """Return the ids of all models that are known, the newest first, each once (no dated ids)."""
     return list(_models())
@@ -151,10 +173,19 @@ def models_by_use(*first: str) -> list[str]:
         *first: The ids of those that come first, known or not; empty ones are left out.
 
     Returns:
-        Then the other known ones, the newest first; the last are those without a known price.
+        Then the other known ones, the newest first and deprecated ones last, without those that
+        are retired by now.
     """
-    known = sorted(_models().values(), key=lambda model: not model.prices)
-    return list(dict.fromkeys([*filter(None, first), *(model.id for model in known)]))
+    now = today()
+    known = [(model.lifecycle(now), model.id) for model in _models().values()]
+    stages: tuple[Lifecycle, ...] = ("active", "deprecated")
+    others = [found for stage in stages for at, found in known if at == stage]
+    return list(dict.fromkeys([*filter(None, first), *others]))
+
+
+def today() -> str:
+    """Return the day, in UTC, as "2026-11-22"."""
+    return datetime.now(UTC).date().isoformat()
 
 
 def as_of() -> str:
@@ -226,6 +257,7 @@ def _facts(model_id: str, entry: dict[str, Any]) -> ModelFacts:
         | {name: None if value is None else tuple(value) for name, value in lists.items()}
         | {
             "id": model_id,
+            "falls_back": model_id not in _data()["without_fallback"],
             "prices": tuple(Price(**tier) for tier in entry["prices"] or ()),
         }
     )

@@ -21,6 +21,9 @@ _USUAL = {
 }
 """The values that change no price (the SDK's ``Usage``; documentation, "Data residency")."""
 
+TERMS = tuple(_USUAL)
+"""What ``usage`` names of how a whole request was answered."""
+
 _LONGEST_TERM = 40
 
 _MOST = 10**12
@@ -168,6 +171,20 @@ class Usage:
         """
         factors = facts.factors if facts else {}
         return tuple(term for term in self.terms if term not in factors)
+
+
+_BILLED = frozenset({"bio", "frontier_llm", "reasoning_extraction"})
+"""Categories in which a refusal is billed even before any output (platform.claude.com/docs,
+"Refusals and fallback", read 2026-09-26)."""
+
+
+def is_billed(category: Any) -> bool:
+    """Whether a refusal before any output is billed.
+
+    Args:
+        category: That of ``stop_details``; None where the server names none.
+    """
+    return isinstance(category, str) and category in _BILLED
 
 
 COUNTS = tuple(found.name for found in fields(Usage) if found.name != "terms")

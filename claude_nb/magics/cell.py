@@ -22,6 +22,7 @@ from claude_nb.render import labels
 from claude_nb.render.code import code_for_cell
 from claude_nb.render.table import Table
 from claude_nb.reply import Reply
+from claude_nb.request.server_tools import kind
 from claude_nb.tools.tools import Tools
 from claude_nb.views.terminal import say
 
@@ -133,6 +134,8 @@ def _expected(question: Question, asked: Sequence[Variant]) -> Table:
         also += map(labels.also_sent, found.also_sent)
         counts = (f"{labels.count(n)} tokens" for n in (found.input_tokens, found.max_tokens))
         rows.append((name, *counts, *map(labels.money, (found.low, found.high))))
+        if server := [*filter(None, map(kind, each.request.tools or ()))]:
+            lines.append(f"Not counted: what {' and '.join(server)} would add.")
         if isinstance(found.system, CachedSystem):
             marked = labels.count(found.system.tokens(found.model, client=question.client))
             kept = found.system.state() or ["not in the cache yet"]

@@ -22,7 +22,13 @@ from claude_nb.client.connection import Connection, list_models
 from claude_nb.client.engine import call
 from claude_nb.client.network import check_address, without_api_path
 from claude_nb.conversation import export, outline, restore, saved_chat, saved_notebook
-from claude_nb.conversation.history import NOTEBOOK, Exchange, History, first_words
+from claude_nb.conversation.history import (
+    NOTEBOOK,
+    Exchange,
+    History,
+    describe_compaction,
+    first_words,
+)
 from claude_nb.conversation.restore import SavedConversation
 from claude_nb.conversation.snapshot import snapshot
 from claude_nb.errors import ClaudeError, InputError, StoppedError, nearest
@@ -344,6 +350,16 @@ def _undo(turns: str = "1", *, conversation: str = "") -> None:
     say(f"{history.name}: removed {_quoted(first)}{more}. {_goes_on(history)}")
 
 
+def _compact(*, conversation: str = "") -> None:
+    history = _named(conversation)
+    history.compact()
+    head = history.head
+    if head is not None:
+        named = f" -c {_typed(conversation)}" if conversation else ""
+        took = describe_compaction(head)
+        say(f"{history.name}: {took}. To take it back: %claude_nb undo{named}")
+
+
 def _fork(number: str, *, conversation: str = "") -> None:
     if not number.isdecimal():
         raise _misused("fork")
@@ -400,7 +416,7 @@ def _export(to: str, *, conversation: str = "", overwrite: bool = False) -> None
     named = f" -c {_typed(conversation)}" if conversation else ""
     how = f"%claude_nb export {_typed(to)}{named} --overwrite"
     export.save(path, write(history), overwrite=overwrite, how=how)
-    count = len(history.branch)
+    count = len(history.questions)
     say(f"{history.name}: {count} turn{'s are' if count > 1 else ' is'} in {path}.")
 
 
@@ -509,6 +525,13 @@ COMMANDS = {
         _undo,
         (_CONVERSATION,),
         f"N is a number of turns. {_HOW_TO_NAME}",
+    ),
+    "compact": Command(
+        "",
+        "have the conversation summarised; the summary is then sent in place of its turns",
+        _compact,
+        (_CONVERSATION,),
+        _HOW_TO_NAME,
     ),
     "fork": Command(
         "N",

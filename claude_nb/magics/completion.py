@@ -98,8 +98,8 @@ def _of_cell(
 ) -> tuple[str, Iterable[str]]:
     """What can stand on the line of ``%%claude`` where ``word`` does, after ``before``."""
     from claude_nb.request.request import EFFORTS
+    from claude_nb.request.server_tools import SERVER_TOOLS
     from claude_nb.request.system import System
-    from claude_nb.tools.tools import SERVER_TOOLS
 
     def dicts() -> list[str]:
         return [name for name, value in shown.items() if isinstance(value, dict)]

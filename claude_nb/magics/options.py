@@ -180,7 +180,8 @@ def _identifier(value: Value, _variables: Mapping[str, Any]) -> str:
 
 def read_tools(value: Value, variables: Mapping[str, Any]) -> tuple[Any, ...]:
     """The functions of those names, and the names of what the server runs; ``none`` for none."""
-    from claude_nb.tools.tools import SERVER_TOOLS  # here: to load the extension stays cheap
+    # Here: to load the extension stays cheap.
+    from claude_nb.request.server_tools import SERVER_TOOLS
 
     names = read_names(value, {})
     if [name.lower() for name in names] == [NO_TOOLS]:
@@ -211,16 +212,29 @@ CELL_OPTIONS = (
     Option("max-tokens", "", "N", "the most tokens to generate, thinking included", read_number),
     Option("system", "s", "NAME", 'the system prompt: a variable, or text in "quotes"', _system),
     Option(
+        "thinking",
+        "t",
+        "on|off|N",
+        "think or not, or for at most N tokens; off: sonnet-5-5 still thinks between tools",
+        _thinking,
+    ),
+    Option(
+        "effort",
+        "",
+        "LEVEL",
+        "low, medium, high, xhigh or max, as the model takes it; also side by side",
+        _each,
+    ),
+    Option(
         "instruct",
         "",
         "NAME",
         "instruct from here on: text, kept beside the system prompt",
         _instruction,
     ),
-    Option("thinking", "t", "on|off|N", "think or not, or for at most N tokens", _thinking),
-    Option("effort", "", "LEVEL", "low, medium, high, xhigh or max; also side by side", _each),
     Option("hide-thinking", "", "", "ask for no readable thinking to be sent", read_switch),
     Option("hide-tools", "", "", "do not show calls of tools and their results", read_switch),
+    Option("fallback", "", "", "let another model answer if this one declines", read_switch),
     Option("attach", "a", "NAMES", "send the values of these variables along: df,fig", _values),
     Option(
         "upload", "", "", "upload large files, once; the whole workspace sees them", read_switch
@@ -230,7 +244,14 @@ CELL_OPTIONS = (
     Option(
         "error", "", "", "send the last exception along, and the cell that raised it", read_switch
     ),
-    Option("tools", "", "NAMES", "let this cell call these functions; none: no tools", read_tools),
+    Option(
+        "tools",
+        "",
+        "NAMES",
+        "let this cell call these functions, or web_search, web_fetch, code_execution of the"
+        " server; none: no tools",
+        read_tools,
+    ),
     Option("eager", "", "", "stream tool input as it is written, unchecked", read_switch),
     Option("confirm", "", "", "ask before each call", read_switch),
     Option("tool-timeout", "", "SECONDS", "how long a call may take", _seconds),
@@ -246,7 +267,13 @@ CELL_OPTIONS = (
     Option("new", "", "", "begin the conversation anew", read_switch),
     Option("once", "", "", "ask outside of any conversation", read_switch),
     Option("no-stream", "", "", "ask without streaming: all of it comes at the end", read_switch),
-    Option("max-cost", "", "USD", "send nothing that could cost more", read_dollars),
+    Option(
+        "max-cost",
+        "",
+        "USD",
+        "send nothing that could cost more, but for what web_search and web_fetch find",
+        read_dollars,
+    ),
     Option("dry-run", "", "", "count what would be sent, and what it could cost", read_switch),
     Option("out", "o", "NAME", "keep the reply in this variable", _identifier),
     Option("events", "", "", "show the events of the stream below, as they come", read_switch),

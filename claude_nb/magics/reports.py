@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
+from claude_nb.client.capabilities import part, supported
 from claude_nb.client.connection import list_models
 from claude_nb.client.engine import call
-from claude_nb.cost.models import DEFAULT_MODEL, ModelFacts, as_of, facts, models_by_use, own_prices
+from claude_nb.cost.models import (
+    DEFAULT_MODEL,
+    ModelFacts,
+    Price,
+    as_of,
+    facts,
+    models_by_use,
+    own_prices,
+    today,
+    unknown,
+)
 from claude_nb.errors import ClaudeError, InputError, nearest
 from claude_nb.render import labels
 from claude_nb.render.chart import Chart
@@ -21,23 +33,11 @@ from claude_nb.session.session import session
 BY = ("model", "conversation", "cell")
 """What ``%claude_nb usage`` can be grouped by."""
 
-_PRICE_HEADS = (
-    *("model", "offered", "prompt", "input", "output"),
-    *("write 5 min", "write 1 h", "read", "batch", "as of"),
-)
-_LIMIT_HEADS = ("model", "context", "max output", "cached from", "thinking", "effort", "takes")
+_HEADS = ("model", "input", "output", "write", "read", "limits", "thinks", "effort")
+_TEXTS = ("model", "thinks", "effort")
+"""The columns of the models, and those that are aligned to the left."""
 
-_SUPPORTED = {
-    "image_input": "images",
-    "pdf_input": "PDF",
-    "citations": "citations",
-    "structured_outputs": "structured outputs",
-    "batch": "batches",
-    "code_execution": "tools called from code",
-    "context_management": "context management",
-}
-_SERVER_TOOLS = {"web_search": "web search", "code_execution": "code execution"}
-"""The API's names of what a model can take (``ModelCapabilities`` of the SDK), in words."""
+_STAGES = ("active", "deprecated", "retired")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,150 +122,145 @@ def _usage_note(entries: Iterable[Entry]) -> str:
     return " ".join(notes)
 
 
-def models(*, default_model: str = DEFAULT_MODEL) -> Report:
-    """The models that the API has, and those of our own list, with prices, limits and dates.
-
-    Where the API cannot be asked, it is our own list, and says so.
+def models(*, default_model: str = DEFAULT_MODEL) -> Table:
+    """The models that there are to ask: current ones first, the default before all.
 
     Args:
-        default_model: The model that ``%%claude`` asks by default: it comes first.
+        default_model: The model that ``%%claude`` asks by default.
 
     Raises:
         InputError: The user's price file cannot be used.
     """
-    _, own = own_prices()
+    own_prices()
+    default = session.model or default_model
     listed, listed_by = _listed()
-    known = {found.id for model_id in listed if (found := facts(model_id))}
-    ids = [*listed, *(model_id for model_id in models_by_use() if model_id not in known)]
-    ids.sort(key=lambda model_id: model_id != default_model)
-    prices = [row for model_id in ids for row in _prices(model_id, listed, own)]
-    limits = [_limits(model_id, listed.get(model_id, {})) for model_id in ids]
-    if ids[0] == default_model:
-        prices[0] = (f"{prices[0][0]} (default)", *prices[0][1:])
-    price_heads: tuple[str, ...] = _PRICE_HEADS
-    limit_heads: tuple[str, ...] = _LIMIT_HEADS
-    if not listed:  # what only the API could have said is left out
-        price_heads, prices = price_heads[:1] + price_heads[2:], [r[:1] + r[2:] for r in prices]
-        limit_heads, limits = limit_heads[:5], [row[:5] for row in limits]
-    words_at = (0, 1, 2) if listed else (0, 1)
-    note = (
-        "In tokens; a prompt that is shorter than “cached from” is silently not cached."
-        " Other ids are passed on as typed."
-    )
-    return Report(
-        (
-            Table(price_heads, prices, _price_note(ids, listed_by), words_at),
-            Table(limit_heads, limits, note, (0, 4, 5, 6)),
-        )
-    )
+    ids = sorted(listed, key=lambda found: _STAGES.index(_stage(found, listed[found])))
+    ids = ids or models_by_use(default)
+    ids.sort(key=lambda model_id: model_id != default)
+    rows = [row for model_id in ids for row in _rows(model_id, listed.get(model_id, {}), default)]
+    kept = [n for n, head in enumerate(_HEADS) if n == 0 or any(row[n] for row in rows)]
+    heads, *rows = [tuple(row[n] for n in kept) for row in (_HEADS, *rows)]
+    left = tuple(number for number, head in enumerate(heads) if head in _TEXTS)
+    return Table(heads, rows, "\n".join([*listed_by, *_models_notes(ids)]), left)
 
 
-def _listed() -> tuple[dict[str, dict[str, Any]], str]:
-    """The API's models by id, and where the list comes from."""
+def _listed() -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """The server's models by id, and what to say of the list."""
     if session.simulated:
-        return {}, "The simulator answers, so the API was not asked: this is our own list."
+        return {}, ["The simulator answers: these are the models that claude_nb knows."]
+    connection = session.connection()
     try:
-        found = call(list_models(session.connection()))
+        found = call(list_models(connection))
     except ClaudeError as error:
-        return {}, f"The API could not be asked ({error.what.rstrip('.')}): this is our own list."
+        ours = "these are the models that claude_nb knows"
+        return {}, [f"The API could not be asked ({error.what.rstrip('.')}): {ours}."]
     listed = {str(info["id"]): info for info in found if info.get("id")}
     if not listed:
-        return {}, "The API lists no models: this is our own list."
-    return listed, "As the API lists them."
+        return {}, ["The API lists no models: these are those that claude_nb knows."]
+    known = {model.id for model in map(facts, listed) if model}
+    missing = [model for model in models_by_use() if model not in known]
+    if not missing or not connection.is_api:
+        return listed, []
+    return listed, [f"Not offered with this key: {', '.join(missing)}."]
 
 
-def _prices(
-    model_id: str, listed: dict[str, dict[str, Any]], own: frozenset[str]
-) -> list[tuple[str, ...]]:
-    """A row for each size of prompt."""
-    model = facts(model_id)
-    tiers = model.prices if model else ()
-    name, offered = model_id, _offered(listed.get(model_id))
-    discount = model.batch_discount if model else None
-    batch = labels.UNKNOWN if discount is None else f"−{discount * 100:g} %"
-    read = (model.read if model else None) or "–"
-    if own & {model_id, model.id if model else ""}:
-        read = "yours" if read == "–" else f"yours, {read}"
-    if model is None or not tiers:
-        return [(name, offered, "", *[labels.UNKNOWN] * 5, batch, read if model else "–")]
-    rows = []
-    for number, tier in enumerate(tiers):
-        limit = tier.up_to_input_tokens
-        size = "above" if number else "any size"
-        size = size if limit is None else f"to {labels.count(limit)}"
-        rates = (tier.input, tier.output, tier.cache_write_5m, tier.cache_write_1h, tier.cache_read)
-        first = (name, offered) if number == 0 else ("", "")
-        last = (batch, read) if number == 0 else ("", "")
-        rows.append((*first, size, *map(_rate, rates), *last))
-    return rows
+def _rows(model_id: str, info: dict[str, Any], default: str) -> list[tuple[str, ...]]:
+    """What a model costs and takes, and below it what needs a line of its own."""
+    model = facts(model_id) or unknown(model_id)
+    tiers = model.prices or (None,)
+    limits = (
+        _size(_count(info, "max_input_tokens") or model.context_window),
+        _size(_count(info, "max_tokens") or model.max_output_tokens),
+    )
+    takes = ("/".join(filter(None, limits)), *_takes(model, part(info, "capabilities")))
+    rows = [(model_id, *_prices(tiers[0]), *takes)]
+    for below, tier in pairwise(tiers):
+        size = _size(below.up_to_input_tokens if below else None)
+        rows.append((f"· above {size}", *_prices(tier), "", "", ""))
+    marks = filter(None, ("the default" if model_id == default else "", _until(model, info)))
+    return rows + [(f"· {mark}", *[""] * (len(_HEADS) - 1)) for mark in marks]
+
+
+def _prices(tier: Price | None) -> tuple[str, ...]:
+    if tier is None:
+        return ("",) * 4
+    writes = filter(None, map(_rate, (tier.cache_write_5m, tier.cache_write_1h)))
+    return _rate(tier.input), _rate(tier.output), "/".join(writes), _rate(tier.cache_read)
 
 
 def _rate(usd: float | None) -> str:
-    """A price for a million tokens: ``$12.50``, ``$0.125``."""
+    """A price for a million tokens: ``4``, ``12.50``, ``0.125``; empty if it is not known.
+
+    Without a dollar sign: two in a cell would be typeset as a formula.
+    """
     if usd is None:
-        return labels.UNKNOWN
-    return f"${usd:,.2f}" if round(usd, 2) == usd else f"${usd:,g}"
+        return ""
+    return f"{usd:,.2f}".removesuffix(".00") if round(usd, 2) == usd else f"{usd:,g}"
 
 
-def _offered(info: dict[str, Any] | None) -> str:
-    """Whether the API offers a model, and until when."""
-    if info is None:
-        return "not listed"
-    until = str(info.get("retires_at") or "")[:10]
-    return str(info.get("lifecycle") or "yes") + (f", until {until}" if until else "")
+def _size(tokens: int | None) -> str:
+    """A number of tokens: ``1M``, ``128k``, ``4,096``; empty if it is not known."""
+    if not tokens:
+        return ""
+    for unit, name in ((1_000_000, "M"), (1_000, "k")):
+        if tokens % unit == 0:
+            return f"{tokens // unit:,}{name}"
+    return labels.count(tokens)
 
 
-def _price_note(ids: Sequence[str], listed: str) -> str:
-    """Where the prices come from, the source of most of them first."""
-    sources: dict[str, list[ModelFacts]] = {}
-    for model in filter(None, map(facts, ids)):
-        if model.prices:
-            sources.setdefault(model.source, []).append(model)
-    lines = [f"{listed} Prices in USD per million tokens, last gone through on {as_of()}."]
-    most = max(sources, key=lambda source: len(sources[source]), default="")
-    for source in sorted(sources, key=lambda source: source != most):
-        priced = ", ".join(model.id for model in sources[source]) if source != most else "Prices"
-        lines.append(f"{priced}: {source}.")
-    return "\n".join(lines)
+def _takes(model: ModelFacts, can: dict[str, Any]) -> tuple[str, str]:
+    """When a model thinks and which efforts it takes, as the API says, or else our own data."""
+    types = supported(part(part(can, "thinking"), "types")) or model.thinking_types or ()
+    can_stop = {"disabled", "between_tools"}.intersection(types)
+    thinking = model.thinking_default or ("always" if types and not can_stop else "")
+    efforts = [level for level in EFFORTS if level in supported(part(can, "effort"))]
+    if not efforts and part(can, "effort").get("supported") is not False:
+        if model.efforts is None:
+            return thinking, ""
+        efforts = list(model.efforts)
+    if not efforts:
+        return thinking, "none"
+    below = EFFORTS[: EFFORTS.index(efforts[-1])]
+    lacks = [level for level in below if level not in efforts]
+    return thinking, f"no {', '.join(lacks)}" if lacks else f"to {efforts[-1]}"
 
 
-def _limits(model_id: str, info: dict[str, Any]) -> tuple[str, ...]:
-    """What a model takes: as the API says, or else as our own list does."""
+def _stage(model_id: str, info: dict[str, Any]) -> str:
+    """The stage of a model's life, as the API says, or else as our own data does."""
+    if (stage := info.get("lifecycle")) in _STAGES:
+        return str(stage)
     model = facts(model_id)
-    can = _part(info, "capabilities")
-    types = _supported(_part(_part(can, "thinking"), "types")) or (model and model.thinking_types)
-    efforts = _supported(_part(can, "effort"))
-    takes = [label for name, label in _SUPPORTED.items() if name in _supported(can)]
-    tools = _supported(_part(can, "server_tools"))
-    takes += [label for name, label in _SERVER_TOOLS.items() if name in tools]
-    window = _count(info, "max_input_tokens") or (model.context_window if model else None)
-    output = _count(info, "max_tokens") or (model.max_output_tokens if model else None)
-    return (
-        model_id,
-        labels.count(window),
-        labels.count(output),
-        labels.count(model.cache_minimum_tokens if model else None),
-        ", ".join(types or ()) or labels.UNKNOWN,
-        _range([level for level in EFFORTS if level in efforts]) or labels.UNKNOWN,
-        ", ".join(takes) or labels.UNKNOWN,
-    )
+    return model.lifecycle(today()) if model else "active"
 
 
-def _range(levels: Sequence[str]) -> str:
-    """Levels of effort in words: from the lowest to the highest, if none between is missing."""
-    if len(levels) > 2 and EFFORTS.index(levels[-1]) - EFFORTS.index(levels[0]) < len(levels):
-        return f"{levels[0]} to {levels[-1]}"
-    return ", ".join(levels)
+def _until(model: ModelFacts, info: dict[str, Any]) -> str:
+    """That a model is on its way out, and its last day; empty for a current one."""
+    stage = _stage(model.id, info)
+    if stage == "active":
+        return ""
+    day = str(info.get("retires_at") or "")[:10] or model.retires
+    return f"{'retires' if stage == 'deprecated' else 'retired'} {day}" if day else stage
 
 
-def _supported(can: dict[str, Any]) -> list[str]:
-    """The names of what is supported, in an object of the API's ``CapabilitySupport``."""
-    return [name for name in can if _part(can, name).get("supported") is True]
-
-
-def _part(value: dict[str, Any], name: str) -> dict[str, Any]:
-    part = value.get(name)
-    return part if isinstance(part, dict) else {}
+def _models_notes(ids: Sequence[str]) -> list[str]:
+    """What the columns mean, and where the prices come from, the source of most of them first."""
+    known = [model for model in map(facts, ids) if model]
+    sources: dict[str, list[str]] = {}
+    for model in known:
+        if model.prices:
+            sources.setdefault(model.source, []).append(model.id)
+    notes = ["Limits: tokens of context/of an answer. Thinks: where -t says nothing else."]
+    if not sources:
+        return notes
+    most = max(sources, key=lambda source: len(sources[source]))
+    others = [f"; {', '.join(of)}: {source}" for source, of in sources.items() if source != most]
+    discounts = {model.batch_discount for model in known if model.prices}
+    half = " Batches cost half." if discounts == {0.5} else ""
+    return [
+        "USD per million tokens; write, read: the prompt cache, for 5 minutes/1 hour." + half,
+        *notes,
+        f"Prices as of {as_of()}, {most}{''.join(others)}.",
+    ]
 
 
 def _count(info: dict[str, Any], name: str) -> int | None:

@@ -114,7 +114,8 @@ def _model(miss: CacheMiss) -> str:
 def _settings(miss: CacheMiss) -> str:
     what = "the effort" if miss.what == "effort" else miss.what
     change = f"{what} went from {miss.before} to {miss.after}"
-    return f"what was said is cached for one setting, and {change}"
+    cached = "what was said" if miss.partial else "all of it"
+    return f"{cached} is cached for one setting, and {change}"
 
 
 def _system(miss: CacheMiss) -> str:

@@ -120,5 +120,5 @@ def _tokens(progress: Progress) -> str:
         parts.append(f"{labels.count(used.cache_read_tokens)} cached")
     parts.append(f"{labels.count(used.output_tokens)} out")
     if used.web_searches:
-        parts.append(f"{labels.count(used.web_searches)} searches")
+        parts.append(labels.searches(used.web_searches))
     return " · ".join([*parts, price(progress)])

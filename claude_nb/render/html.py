@@ -106,7 +106,7 @@ def body(
     elapsed = "" if sent is None or end is None else f" · {labels.seconds(end - sent)}"
     status = f"{labels.status(progress)}{elapsed}"
     head = status_line(
-        progress.outcome, name or progress.model, status, simulated=progress.simulated
+        progress.outcome, labels.title(progress, name), status, simulated=progress.simulated
     )
     return f"{head}{notes(progress.notes)}{content(progress, drawn)}{card(progress)}"
 
@@ -312,13 +312,18 @@ def usage(progress: Progress) -> str:
     lines = [("stop reason", *OF_REPLY)]
     several = len(progress.messages) > 1
     for number, message in enumerate(progress.messages, 1):
+        before = f"{number} · " if several else ""
+        *declined, answered = message.attempts
+        for attempt in declined:
+            cells = of_reply(attempt.usage, attempt.cost, None, None)
+            lines.append((f"{before}{attempt.model} declined", *cells))
         label = labels.stop_reason(message, progress.outcome)
-        label = f"{number} · {label}" if several else label
+        label = f"{answered.model} · {label}" if declined else label
         times = (add(at, -message.sent) for at in (message.first_text, message.ended))
         at_least = bool(message.unpriced)
-        cells = of_reply(message.usage, message.cost, *times, at_least=at_least)
-        lines.append((label, *cells))
-    if several:
+        cells = of_reply(answered.usage, answered.cost, *times, at_least=at_least)
+        lines.append((f"{before}{label}", *cells))
+    if len(lines) > 2:
         took = progress.timing
         sums = of_reply(
             progress.usage,

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from claude_nb.characters import brief, clean
-from claude_nb.errors import RateLimitError
+from claude_nb.cost.models import facts
+from claude_nb.errors import CONTEXT_FULL, RateLimitError
 from claude_nb.render import partial_json
-from claude_nb.streaming.block import TOOL_CALLS, Block, Break
+from claude_nb.streaming.block import TOOL_CALLS, Block, Break, as_dict
 from claude_nb.streaming.events import ToolAsked, ToolRan, ToolStarted
 from claude_nb.streaming.message import Message
 from claude_nb.streaming.progress import Outcome, Progress
@@ -30,6 +31,11 @@ def count(tokens: int | None) -> str:
 def counted(number: int, noun: str) -> str:
     """So many of something: ``1 read``, ``2 reads``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def searches(number: int) -> str:
+    """So many searches: ``1 search``, ``2 searches``."""
+    return f"{number:,} search{'' if number == 1 else 'es'}"
 
 
 def money(usd: float | None) -> str:
@@ -75,6 +81,20 @@ def also_sent(line: str) -> str:
 def status(progress: Progress) -> str:
     """What a reply is doing, or how it ended."""
     return f"{_state(progress)} · replayed" if progress.replayed else _state(progress)
+
+
+def title(progress: Progress, name: str = "") -> str:
+    """What a reply is called: by its model, and the one in whose place that answers, if any.
+
+    Args:
+        progress: The reply.
+        name: Its own name, if it has one.
+    """
+    message = progress.last
+    if message is None or not message.fell_back:
+        return name or progress.model
+    model = f"{message.model} in place of {clean(message.request.model)}"
+    return f"{name} · {model}" if name else model
 
 
 def _state(progress: Progress) -> str:
@@ -222,14 +242,14 @@ def card(progress: Progress) -> Card | None:
         category = str(message.stop_details.get("category") or "").replace("_", " ")
         why = brief(str(message.stop_details.get("explanation") or "No reason was given."))
         title = "Claude declined to answer" + (f" ({category})" if category else "")
-        return Card(title, _lines([why, progress.parse_error]))
+        return Card(title, _lines([why, progress.parse_error, _other_model(progress, message)]))
     if progress.outcome is Outcome.TRUNCATED:
         title, text = _TRUNCATED[str(message.stop_reason)]
         most = progress.option("max_tokens")
         return Card(title.format(most), _lines([text.format(most), progress.parse_error]))
     if progress.parse_error:
         return Card("The answer does not have the form that was asked for", progress.parse_error)
-    if not progress.text.strip() and not progress.tool_calls:
+    if not (progress.text.strip() or progress.tool_calls or message.compaction):
         ended = "It ended normally."
         if message.stop_sequence:
             ended = f"It began with the stop sequence {quoted(message.stop_sequence)}."
@@ -241,6 +261,20 @@ def _lines(parts: list[str]) -> str:
     return "\n".join(part for part in parts if part)
 
 
+def _other_model(progress: Progress, message: Message) -> str:
+    """How another model may come to answer what this one declined; empty where none can."""
+    recommended = message.stop_details.get("recommended_model")
+    if isinstance(recommended, str) and recommended:
+        return f"{brief(recommended)} could not be asked just now; it may answer."
+    known = facts(message.model)
+    if "fallbacks" in as_dict(message.request.params.get("extra_body")) or (
+        known is not None and not known.falls_back
+    ):
+        return ""
+    option = progress.option("fallback")
+    return f"Another model may answer it: ask with {option}{'' if option[0] == '-' else '=True'}."
+
+
 _TRUNCATED = {
     "max_tokens": (
         "Cut off: the reply reached {}",
@@ -248,6 +282,6 @@ _TRUNCATED = {
     ),
     "model_context_window_exceeded": (
         "Cut off: the context window is full",
-        "Prompt and reply together are as long as the model can take. Send less.",
+        f"Prompt and reply together are as long as the model can take. {CONTEXT_FULL}",
     ),
 }

@@ -67,11 +67,17 @@ def record(progress: Progress, request: Request | None = None) -> dict[str, Any]
     if request is not None and request.turn is not None:
         place = asdict(request.turn)
         text = "" if progress.outcome is Outcome.REFUSED else progress.text
+        compaction = None
+        if progress.last is not None and (block := progress.last.compaction) is not None:
+            used = progress.last.usage
+            compaction = {"before": used.total_input_tokens, "after": used.output_tokens}
+            text = block["content"]
         turn = TurnRecord(
             **place,
             prompt=request.prompt,
             content=request.content,
             text=text,
+            compaction=compaction,
             instruct=request.instruct or "",
             cite=request.cite,
         ).to_dict()

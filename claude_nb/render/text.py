@@ -118,14 +118,14 @@ def _usage_line(progress: Progress) -> str:
     used = progress.usage
     timing = progress.timing
     facts = [
-        clean(redact(brief(progress.model))),
+        clean(redact(brief(labels.title(progress)))),
         *(["simulated"] if progress.simulated else []),
         *(["replayed"] if progress.replayed else []),
         labels.stop_reason(progress.messages[-1], progress.outcome),
         f"{labels.count(used.total_input_tokens)} in",
         *([f"{labels.count(used.cache_read_tokens)} cached"] if used.cache_read_tokens else []),
         f"{labels.count(used.output_tokens)} out",
-        *([f"{labels.count(used.web_searches)} searches"] if used.web_searches else []),
+        *([labels.searches(used.web_searches)] if used.web_searches else []),
         price(progress),
         f"first text {labels.seconds(timing.first_text)}",
         f"total {labels.seconds(timing.total)}",

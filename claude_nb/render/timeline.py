@@ -40,12 +40,13 @@ _BARS = 60
 _COLOURS = {"thinking": colours.PURPLE, "text": colours.CLAY, "result": colours.GREEN}
 _TOOL = "#3f94c4"
 _OTHER, _WAIT, _RUN = colours.GREY, colours.YELLOW, colours.GREEN
-_MARKED = dict.fromkeys(("waiting", "resumed", "stopped"), _WAIT) | {"failed": colours.RED}
+_AGAIN = ("waiting", "unthought", "resumed")
+_MARKED = dict.fromkeys((*_AGAIN, "stopped"), _WAIT) | {"failed": colours.RED}
 
 _BROUGHT = {
     "request_sent": ("model",),
     "content_block_start": ("content_block", "type"),
-    **dict.fromkeys(("waiting", "resumed", "failed"), ("error", "what")),
+    **dict.fromkeys((*_AGAIN, "failed"), ("error", "what")),
 }
 """Where an event of a kind holds what is shown of it in the table."""
 

@@ -14,14 +14,16 @@ from typing import Any
 from claude_nb.cost.models import facts
 from claude_nb.cost.usage import Usage
 from claude_nb.request import documents, system
-from claude_nb.request.request import Request
+from claude_nb.request.request import Request, holds_compaction
 from claude_nb.request.system import Difference, System
 
 REMEMBERED = 64
 """Requests that are kept for comparison."""
 
-_SERVER_SAYS = frozenset({"model_changed", "tools_changed", "system_changed", "messages_changed"})
-"""The reasons of the API's own diagnostics that say what happened: page "Cache diagnostics"."""
+_SERVER_SAYS = frozenset({"model_changed", "tools_changed", "system_changed"})
+"""The reasons of the API's own diagnostics that say what happened: page "Cache diagnostics".
+``messages_changed`` only confirms what we find: another question or branch has other messages too,
+and that is no miss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,9 @@ class CacheKey:
         tools: A digest of its tools.
         system: The system prompt.
         settings: Thinking, effort and the choice of a tool: a change of them loses the cached
-            messages, though not the system prompt. And whether documents can be cited: a change of
-            that loses both.
+            messages, and of effort on some models the tools and the system prompt too
+            (platform.claude.com/docs, "Troubleshooting thinking", read 2026-08-13). And whether
+            documents can be cited: a change of that loses all of it.
         blocks: A digest of each content block of its messages, in order.
         message: The number of the message, from 1, that each block belongs to.
         marks: The breakpoints in the messages: how many blocks stand before each.
@@ -83,7 +86,7 @@ class CacheKey:
         return cls(
             at=at,
             server=server,
-            conversation=request.turn.conversation if request.turn else None,
+            conversation=_conversation(request),
             model=request.model,
             tools=_digest(params.get("tools", [])),
             system=request.system,
@@ -107,11 +110,13 @@ class Earlier:
         sent: What was sent.
         cached: How many tokens of it were in the cache afterwards; None if that was not known.
         began: Whether its response had begun: before that, nothing can be read of what it writes.
+        message_id: The id of the message that answered it, by which its server knows it, or None.
     """
 
     sent: CacheKey
     cached: int | None
     began: bool
+    message_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +170,29 @@ class CachePrediction:
         if not read and not written:
             return self._uncached(total)
         found = self._compare(read)
-        if server_reason not in _SERVER_SAYS:
+        confirmed = found is not None and found.reason == server_reason
+        if server_reason not in _SERVER_SAYS and not confirmed:
             return found
         if found is None or found.reason != server_reason:
             found = CacheMiss(str(server_reason), partial=read > 0)
         return replace(found, by_server=True)
+
+    @property
+    def previous_message(self) -> str | None:
+        """The id of the message whose request this one is compared with; None if none is known."""
+        best = self._best
+        return None if best is None else best.message_id
+
+    @property
+    def _best(self) -> Earlier | None:
+        """The earlier request that has most in common with this one."""
+        related = [e for e in self.earlier if self._is_related(e.sent)]
+        # Of several that have as much in common, first one with the same settings, then the newest.
+        return max(
+            related,
+            key=lambda e: (self._shared(e.sent), self._same_settings(e.sent)),
+            default=None,
+        )
 
     def _uncached(self, total: int) -> CacheMiss:
         known = facts(self.sent.model)
@@ -179,11 +202,9 @@ class CachePrediction:
         return CacheMiss("not_cached")
 
     def _compare(self, read: int) -> CacheMiss | None:
-        related = [e for e in self.earlier if self._is_related(e.sent)]
-        if not related:
+        best = self._best
+        if best is None:
             return None
-        # Of several that have as much in common, first one with the same settings, then the newest.
-        best = max(related, key=lambda e: (self._shared(e.sent), self._same_settings(e.sent)))
         shared = self._shared(best.sent)
         whole = shared == best.sent.marks[-1]
         hoped = best.cached if whole and best.cached else 1
@@ -200,11 +221,10 @@ class CachePrediction:
         if shared < 0:
             where = system.difference(then.system, now.system)
             return CacheMiss("system_changed", difference=where)
-        for name, value in now.settings.items():
-            # The system prompt, too, is cached with citations or without.
-            if (shared or name == "citations") and value != then.settings[name]:
-                before, after = _value(then.settings[name]), _value(value)
-                return CacheMiss("settings_changed", name, before, after)
+        setting = self._setting(then)
+        # The system prompt, too, is cached with citations or without.
+        if setting is not None and (shared or setting.what == "citations"):
+            return setting
         if edited := self._edited(then):
             return CacheMiss("messages_changed", "message", after=edited)
         ttl = system.CONVERSATION_TTL if read else now.system.ttl
@@ -215,7 +235,15 @@ class CachePrediction:
             return CacheMiss("not_yet_usable")
         if shared and all(not 0 <= mark - shared < system.LOOKBACK for mark in now.marks):
             return CacheMiss("out_of_reach")
-        return CacheMiss("unknown")
+        return setting or CacheMiss("unknown")
+
+    def _setting(self, other: CacheKey) -> CacheMiss | None:
+        """The first setting that is not what it was."""
+        for name, value in self.sent.settings.items():
+            if value != other.settings[name]:
+                before, after = _value(other.settings[name]), _value(value)
+                return CacheMiss("settings_changed", name, before, after)
+        return None
 
     def _is_related(self, other: CacheKey) -> bool:
         same = self.sent.conversation is not None and self.sent.conversation == other.conversation
@@ -252,6 +280,14 @@ class CachePrediction:
             return then.at
         same = (e.sent for e in self.earlier if e.sent.system.texts == self.sent.system.texts)
         return max((s.at for s in same if s.model == self.sent.model), default=then.at)
+
+
+def _conversation(request: Request) -> str | None:
+    """What a request is a turn of; once it is compacted, a conversation is another one."""
+    if request.turn is None:
+        return None
+    summary = _digest(request.before[0]) if holds_compaction(request.before) else ""
+    return f"{request.turn.conversation}{summary}"
 
 
 def _value(setting: Any) -> str:

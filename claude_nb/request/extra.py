@@ -23,7 +23,7 @@ FREE = ("diagnostics", "context_management")
 clearing earlier results of tools (platform.claude.com/docs, pages "Cache diagnostics" and "Context
 editing", read 2026-11-30). Compaction, which ``context_management`` can ask for too, is paid."""
 
-COUNTED = ("context_management", "mcp_servers", "speed")
+COUNTED = ("compaction", "context_management", "mcp_servers", "speed")
 """Fields that ``messages.count_tokens`` takes too: the SDK's ``MessageCountTokensParams``."""
 
 NOT_IN_BATCHES = ("speed", "fallbacks")

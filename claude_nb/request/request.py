@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
 from claude_nb.characters import wellformed, wellformed_json
-from claude_nb.cost.models import DEFAULT_MODEL, ModelFacts, facts, known_models
+from claude_nb.cost.models import DEFAULT_MODEL, ModelFacts, facts, known_models, today
 from claude_nb.errors import InputError
 from claude_nb.request import documents, extra, uploads
 from claude_nb.request.attachments.limits import check
+from claude_nb.request.server_tools import versioned
 from claude_nb.request.system import CONVERSATION_TTL, System, control, marked, texts
 
 MIN_THINKING_BUDGET = 1024
@@ -21,6 +21,15 @@ MIN_THINKING_BUDGET = 1024
 
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 """The values of ``output_config.effort``: the SDK's ``OutputConfigParam``."""
+
+FALLBACK_BETA = "server-side-fallback-2026-07-01"
+"""The beta that ``fallbacks`` needs: documentation, "Refusals and fallback", read 2026-09-26."""
+CONTEXT = "context: "
+"""How the note begins on how full the context window is."""
+
+COMPACTION_BETA = "compact-2026-09-04"
+"""What the header ``anthropic-beta`` names where a conversation is compacted, and in each request
+that sends the summary back: platform documentation, "Compaction on demand", read 2026-11-30."""
 
 _TEXTS = ("prompt", "model", "content", "before", "after", "notes", "tools", "output", "instruct")
 """The fields of a request that hold texts; a text that is half a character cannot be sent."""
@@ -69,11 +78,12 @@ class Request:
         after: Turns that follow the prompt, as the API's dicts, to continue a reply.
         notes: Lines about the request, shown above the reply; they change nothing that is sent.
         turn: Its place in a conversation, or None.
-        tools: The definitions of the tools that may be called, as the API's dicts; None for those
-            of its conversation, if it has one.
+        tools: The definitions of the tools that may be called, as the API's dicts (what the server
+            runs may lack its version); None for those of its conversation, if it has one.
         uses_tools: Whether they may be called in this reply; if not, they are only sent because
             earlier turns call them.
         output: The JSON schema that the answer has to fit, or None for any text.
+        fallback: Whether another model may answer where this one declines: the API chooses it.
         container: The id of the server's container in which code of this turn has run, or None.
         stop_sequences: Texts at which the reply ends.
         tool_choice: ``auto``, ``any``, ``none``, the name of a tool, or the API's dict; None for
@@ -85,7 +95,10 @@ class Request:
         upload: Whether large attachments are uploaded, those of restored turns too: for a day, or
             for so many seconds. False or 0: those of restored turns are sent themselves, unless a
             file of theirs is on the server already.
+        context_tokens: How many tokens the turns before it took when they ended, or None.
+        compacts: Whether nothing is asked, and a summary of ``before`` is wanted instead.
         in_cell: Whether a ``%%claude`` cell asks, whose options errors name: see ``option``.
+        model_facts: What is known of the model, where its server was asked; None for our own data.
 
     Raises:
         InputError: It cannot be sent as it is; the error says what to change.
@@ -109,6 +122,7 @@ class Request:
     tools: tuple[dict[str, Any], ...] | None = None
     uses_tools: bool = True
     output: dict[str, Any] | None = None
+    fallback: bool = False
     container: str | None = None
     stop_sequences: Sequence[str] = ()
     tool_choice: str | dict[str, Any] | None = None
@@ -116,7 +130,10 @@ class Request:
     extra: dict[str, Any] | None = field(default=None, repr=False)  # it may hold secrets
     betas: Sequence[str] | None = None
     upload: bool | int = False
+    context_tokens: int | None = None
+    compacts: bool = False
     in_cell: bool = False
+    model_facts: ModelFacts | None = None
 
     def __post_init__(self) -> None:
         for name in _TEXTS:
@@ -146,6 +163,7 @@ class Request:
         thinking = self._thinking()
         self._check_effort(thinking)
         self._check_rest(thinking)
+        self._check_compaction()
         for note in self._own_notes(thinking):
             if note not in self.notes:
                 object.__setattr__(self, "notes", (*self.notes, note))
@@ -182,7 +200,7 @@ class Request:
         if isinstance(self.system, System):
             params["system"] = self.system.blocks()
             params["messages"] = marked(before, asked)
-            if self.turn is not None:  # or nobody would read what is written
+            if self.turn is not None and not self.compacts:  # or nobody would read what is written
                 params["cache_control"] = control(CONVERSATION_TTL)
         elif self.system:
             params["system"] = self.system
@@ -193,21 +211,38 @@ class Request:
         if thinking := self._thinking():
             params["thinking"] = thinking
         if self.tools:
-            params["tools"] = list(self.tools if self.output is None else map(_uncited, self.tools))
+            tools = self.tools if self.output is None else map(_uncited, self.tools)
+            params["tools"] = [versioned(tool, self.model) for tool in tools]
             if (choice := self._tool_choice()) is not None:
                 params["tool_choice"] = choice
         if output := self._output_config():
             params["output_config"] = output
-        headers = {extra.BETA_HEADER: ",".join(self.betas or ())}
+        fields, betas = self._fields_and_betas()
+        if "fallbacks" not in fields:
+            params["messages"] = [_without_handovers(turn) for turn in params["messages"]]
         rest = {
             "container": self.container,
             "stop_sequences": list(self.stop_sequences),
             "metadata": self.metadata,
-            "extra_body": self.extra,
-            "extra_headers": headers if self.betas else None,
+            "extra_body": fields,
+            "extra_headers": {extra.BETA_HEADER: ",".join(betas)} if betas else None,
         }
         params |= {name: value for name, value in rest.items() if value}
         return params
+
+    def _fields_and_betas(self) -> tuple[dict[str, Any], list[str]]:
+        """The fields of the body that the SDK has no argument for, and the betas that are named."""
+        fields, betas = self.extra or {}, list(self.betas or ())
+        if self.fallback:
+            fields = {"fallbacks": "default", **fields}
+            betas.append(FALLBACK_BETA)
+        if self.compacts:
+            # The two cannot be combined (documentation, "Compaction on demand").
+            others = {k: v for k, v in fields.items() if k != "context_management"}
+            fields = others | {"compaction": {"type": "summarize"}}
+        if self.compacts or holds_compaction(self.before):
+            betas.append(COMPACTION_BETA)
+        return fields, list(dict.fromkeys(betas))
 
     def _output_config(self) -> dict[str, Any]:
         output: dict[str, Any] = {"effort": self.effort} if self.effort else {}
@@ -245,7 +280,12 @@ class Request:
         return {"type": "auto", **parallel}
 
     def _asked(self) -> list[dict[str, Any]]:
-        """The messages from the prompt on; the instruction stands behind the user's first ones."""
+        """The messages from the prompt on; the instruction stands behind the user's first ones.
+
+        None where a summary is wanted.
+        """
+        if self.compacts:
+            return []
         asked = [{"role": "user", "content": list(self.content) or self.prompt}, *self.after]
         if self.instruct is not None:
             roles = [message["role"] for message in asked]
@@ -286,7 +326,7 @@ class Request:
 
     def _thinking(self) -> dict[str, Any] | None:
         """The ``thinking`` parameter in the form that the model takes, or None to send none."""
-        model = facts(self.model)
+        model = self.model_facts or facts(self.model)
         wanted = self.thinking
         if wanted is None:
             # Readable thinking has to be asked for, or only a signature comes. A model that does
@@ -301,6 +341,8 @@ class Request:
         if wanted == "off":
             _check_form(model, "disabled", "turn its thinking off")
             return {"type": "disabled"}
+        if wanted == "on" and "enabled" not in accepted:
+            _check_form(model, "adaptive", "think")
         if wanted == "on" and (not accepted or "adaptive" in accepted):
             return {"type": "adaptive", "display": display}
         if wanted == "on":
@@ -317,8 +359,13 @@ class Request:
         return {"type": "enabled", "budget_tokens": wanted, "display": display}
 
     def _check_effort(self, thinking: dict[str, Any] | None) -> None:
-        """Refuse an effort that the model is known not to take."""
-        model = facts(self.model)
+        """Refuse an effort, or a fallback, that the model is known not to take."""
+        model = self.model_facts or facts(self.model)
+        if self.fallback and model is not None and not model.falls_back:
+            raise InputError(
+                f"The API has no fallback for {model.id}.",
+                f"Leave {self.option('fallback')} out, or ask another model.",
+            )
         if self.effort is None or model is None or model.efforts is None:
             return
         if not model.efforts:
@@ -369,18 +416,49 @@ class Request:
         if self.tools is not None:  # or they are those of a conversation, not yet known
             extra.check_tool_named(choice, self.tools if self.uses_tools else ())
 
+    def _check_compaction(self) -> None:
+        """Refuse to have a conversation compacted by a model that is known not to do it."""
+        model = facts(self.model)
+        if self.compacts and model is not None and model.compaction is False:
+            raise InputError(
+                f"{model.id} does not compact conversations.",
+                f"Let another model do it: model={DEFAULT_MODEL!r}",
+            )
+
     def _own_notes(self, thinking: dict[str, Any] | None) -> Iterator[str]:
         """What the reader of the reply should know of the request."""
-        model = facts(self.model)
+        model = self.model_facts or facts(self.model)
         if thinking == {"type": "between_tools"}:
             yield f"{self.model} cannot turn its thinking off: it thinks between tools only"
+        enabled = thinking is not None and thinking["type"] == "enabled"
+        if enabled and model is not None and "adaptive" in (model.thinking_types or ()):
+            on = self.option("thinking")
+            yield f"a thinking budget is deprecated on {model.id}; with {on} on it decides itself"
         if model is not None and model.retires is not None:
-            gone = model.retires <= datetime.now(UTC).date().isoformat()
+            gone = model.lifecycle(today()) == "retired"
             yield f"{model.id} {'was retired' if gone else 'retires'} on {model.retires}"
         if self.extra:
             yield f"extra fields: {', '.join(self.extra)}"
         if self.betas:
             yield f"betas: {', '.join(self.betas)}"
+        taken, window = self.context_tokens, model.context_window if model is not None else None
+        if taken is not None and window is not None and 2 * taken > window:
+            share = f"{100 * taken / window:.0f} %"
+            yield f"{CONTEXT}{taken:,} of {window:,} tokens ({share})"
+
+
+def holds_compaction(messages: Sequence[dict[str, Any]]) -> bool:
+    """Whether messages begin with the summary of a conversation, as the API has signed it."""
+    content = messages[0]["content"] if messages else ""
+    return not isinstance(content, str) and content[0].get("type") == "compaction"
+
+
+def _without_handovers(turn: dict[str, Any]) -> dict[str, Any]:
+    """A turn without the blocks that only a request which may fall back can hold."""
+    content = turn["content"]
+    if isinstance(content, str) or not any(block["type"] == "fallback" for block in content):
+        return turn
+    return {**turn, "content": [block for block in content if block["type"] != "fallback"]}
 
 
 def _uncited(tool: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from claude_nb.errors import InputError
 from claude_nb.render import labels
 from claude_nb.request.extra import priced_field
 from claude_nb.request.request import Request
+from claude_nb.request.server_tools import includes_code, kind, versioned
 from claude_nb.request.system import System
 
 MIN_OUTPUT = 256
@@ -35,7 +36,8 @@ class Estimate:
         max_tokens: The most tokens that may come back.
         low: USD if hardly anything comes back, and all that is marked is read from the cache; None
             where the price is not known.
-        high: USD if ``max_tokens`` come back, and all that is marked is written to the cache.
+        high: USD if ``max_tokens`` come back, and all that is marked is written to the cache; None
+            too where a model may answer that the API chooses.
         also_sent: What is sent beside prompt, system prompt and tools, for people: a line each.
     """
 
@@ -57,13 +59,14 @@ def estimate(request: Request, input_tokens: int) -> Estimate:
     """
     model = facts(request.model)
     cheapest, dearest = _input(request, input_tokens)
+    highest = replace(dearest, output_tokens=request.max_tokens).cost(model)
     return Estimate(
         request.model,
         request.system,
         input_tokens,
         request.max_tokens,
         cheapest.cost(model),
-        replace(dearest, output_tokens=request.max_tokens).cost(model),
+        None if request.fallback else highest,  # another model may answer too
         request.also_sent,
     )
 
@@ -146,23 +149,27 @@ def _searches(request: Request, limit_name: str) -> tuple[Request, int]:
     """
     searches = 0
     bounded: list[str] = []
-    for tool in (request.tools or ()) if request.uses_tools else ():
-        kind, most = str(tool.get("type") or ""), tool.get("max_uses")
-        if kind.startswith("code_execution_"):
+    tools = (request.tools or ()) if request.uses_tools else ()
+    free_code = includes_code([versioned(tool, request.model) for tool in tools])
+    for tool in tools:
+        name, most = kind(tool), tool.get("max_uses")
+        if name == "code_execution" and not free_code:
             raise InputError(
                 f"Nothing bounds what code_execution can cost, so {limit_name} cannot be kept.",
                 "Nothing was sent. Leave code_execution out, or lift the limit.",
             )
-        if not kind.startswith(("web_search_", "web_fetch_")):
+        if name not in ("web_search", "web_fetch"):
             continue
-        name = str(tool.get("name"))
         if not isinstance(most, int):
             raise InputError(
                 f"Nothing bounds how often {name} is used, so {limit_name} cannot be kept.",
                 f"Nothing was sent. Set max_uses: tools=[Tools.{name}(max_uses=3)]",
             )
-        searches += most if kind.startswith("web_search_") else 0
-        bounded.append(f"{most} {'searches' if kind.startswith('web_search_') else 'fetches'}")
+        if name == "web_search":
+            searches += most
+            bounded.append(labels.searches(most))
+        else:
+            bounded.append(f"{most} fetch{'' if most == 1 else 'es'}")
     if not bounded:
         return request, 0
     note = f"at most {' and '.join(bounded)}; {limit_name} does not bound what their results cost"
@@ -172,7 +179,7 @@ def _searches(request: Request, limit_name: str) -> tuple[Request, int]:
 def _with_searches(request: Request, searches: int, limit_name: str) -> Request:
     """A request that may search so often, with a note if that is less than it asked for."""
     tools = tuple(
-        {**tool, "max_uses": searches} if str(tool.get("type")).startswith("web_search_") else tool
+        {**tool, "max_uses": searches} if kind(tool) == "web_search" else tool
         for tool in request.tools or ()
     )
     if tools == request.tools:

@@ -25,7 +25,7 @@ _COUNTS = "Int64"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One request that a server accepted.
+    """One request that a server accepted; where models declined it, each has one of its own.
 
     Attributes:
         when: When it was sent, as ISO 8601 in UTC.
@@ -101,20 +101,22 @@ class Ledger:
         for message in progress.messages:
             if message.accepted and not message.request.replayed:
                 sent = now - timedelta(seconds=clock - message.sent)
-                entry = Entry(
-                    when=sent.isoformat(timespec="milliseconds"),
-                    conversation=conversation,
-                    cell=place.cell,
-                    execution=place.execution,
-                    model=message.model,
-                    simulated=message.simulated,
-                    request_id=message.request_id,
-                    usage=message.usage,
-                    cost=message.cost,
-                    stop_reason=message.stop_reason,
-                    complete=message.complete,
-                )
-                self.entries.append(entry)
+                self.entries += [
+                    Entry(
+                        when=sent.isoformat(timespec="milliseconds"),
+                        conversation=conversation,
+                        cell=place.cell,
+                        execution=place.execution,
+                        model=attempt.model,
+                        simulated=message.simulated,
+                        request_id=message.request_id,
+                        usage=attempt.usage,
+                        cost=attempt.cost,
+                        stop_reason=attempt.stop_reason,
+                        complete=message.complete,
+                    )
+                    for attempt in message.attempts
+                ]
 
     def charge_batch(
         self,

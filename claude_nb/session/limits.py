@@ -72,6 +72,13 @@ class Limits:
         spent = so_far.cost
         if spent is None or so_far.unpriced:
             raise ClaudeError("What the reply has cost so far is not known.", "Lift the limit.")
+        if request.fallback:
+            option = request.option("fallback")
+            name = self._limit_name if self._budget is None else self._budget.name
+            raise InputError(
+                f"With {option} the API chooses which models answer, so {name} cannot be kept.",
+                f"Nothing was sent. Leave {option} out, or lift the limit.",
+            )
         tokens = await count_tokens(self._connection, request)
         if self._max_cost is not None:
             left = self._max_cost - spent

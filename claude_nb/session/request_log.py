@@ -76,4 +76,5 @@ def _earlier(sent: CacheKey, progress: Progress) -> Earlier:
         return Earlier(sent, None, began=False)
     read, written = first.usage.cache_read_tokens, first.usage.cache_write_tokens
     cached = None if read is None or written is None else read + written
-    return Earlier(sent, cached, began=first.first_event is not None)
+    began = first.first_event is not None
+    return Earlier(sent, cached, began=began, message_id=first.id)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from claude_nb.cost.models import ModelFacts, ThinkingDisplay, as_of, facts, known_models
+from claude_nb.cost.models import ThinkingDisplay, as_of, facts, known_models
 from claude_nb.simulator import paging
 from claude_nb.simulator.refusals import RefusalError, invalid, not_found
 
@@ -46,7 +46,7 @@ def info(name: str) -> dict[str, Any]:
         "created_at": _UNKNOWN_RELEASE,
         "deprecated_at": known.deprecated and f"{known.deprecated}T00:00:00Z",
         "retires_at": known.retires and f"{known.retires}T00:00:00Z",
-        "lifecycle": _lifecycle(known),
+        "lifecycle": known.lifecycle(as_of()),
         "line": None,
         "max_input_tokens": known.context_window,
         "max_tokens": known.max_output_tokens,
@@ -135,6 +135,12 @@ def efforts(model: str, thinking: str | None = None) -> list[str]:
     return list(taken)
 
 
+def filters_by_code(model: str) -> bool:
+    """Say whether a model can filter what it finds on the web by code of its own."""
+    known = facts(model)
+    return known is not None and known.web_tools is not None
+
+
 def takes_system_messages(model: str) -> bool:
     """Say whether a model takes messages with the role ``system``; it does if that is unknown."""
     known = facts(model)
@@ -163,12 +169,6 @@ def effort(request: dict[str, Any]) -> Any:
 def output_format(request: dict[str, Any]) -> Any:
     """Return the form that a request asks its answer to have, if it does."""
     return (request.get("output_config") or {}).get("format")
-
-
-def _lifecycle(known: ModelFacts) -> str:
-    if known.retires is not None and known.retires <= as_of():
-        return "retired"
-    return "active" if known.deprecated is None else "deprecated"
 
 
 def _capabilities(model: str) -> dict[str, Any] | None:

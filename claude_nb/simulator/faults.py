@@ -56,6 +56,37 @@ FAULTS = {
         "a limit on spending is reached (429, with no time to wait)",
         Error(429, "rate_limit_error", "Your organization has reached its spend limit"),
     ),
+    "own-limit": Fault(
+        "your own limit on spending is reached (400)",
+        Error(
+            400,
+            "invalid_request_error",
+            "You have reached your specified API usage limits. You will regain access on 2026-12-01"
+            " at 00:00 UTC.",
+        ),
+    ),
+    "no-credit": Fault(
+        "the credit is used up (400)",
+        Error(
+            400,
+            "invalid_request_error",
+            "Your credit balance is too low to access the Anthropic API. Please go to Plans &"
+            " Billing to upgrade or purchase credits.",
+        ),
+    ),
+    "billing": Fault(
+        "the account cannot be billed (402)",
+        Error(402, "billing_error", "There is an issue with your billing or payment information"),
+    ),
+    "bound-thinking": Fault(
+        "the thinking of earlier turns is refused (400)",
+        Error(
+            400,
+            "invalid_request_error",
+            "messages.1.content.0: Invalid signature in thinking block. The block is bound to a"
+            " different conversation.",
+        ),
+    ),
     "server-error": Fault("the server fails (500)", Error(500, "api_error", "Internal error")),
     "bad-request": Fault(
         "the request is refused (400)", Error(400, "invalid_request_error", "Invalid request")

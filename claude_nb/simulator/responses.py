@@ -3,7 +3,7 @@
 import random
 from typing import Any
 
-from claude_nb.simulator import signatures, tokens
+from claude_nb.simulator import compaction, fallbacks, signatures, tokens
 from claude_nb.simulator.cache import Found, PromptCache
 from claude_nb.simulator.scripts import answer_to
 from claude_nb.simulator.wire import Answer
@@ -20,11 +20,16 @@ def respond(
         cache: Where the prompt is looked up; nothing is written yet.
         now: Seconds of its clock.
     """
-    answer = signatures.signed(tokens.limited(answer_to(request, rng), request), request)
+    if request.get("compaction"):
+        answer = compaction.answer(request)
+    else:
+        answer = fallbacks.handed_over(answer_to(request, rng), request)
+        answer = signatures.signed(tokens.limited(answer, request), request)
+    first = answer.content[0].block if answer.content else {}
     head = {
         "id": f"msg_sim_{rng.randbytes(10).hex()}",
         "type": "message",
         "role": "assistant",
-        "model": request["model"],
+        "model": first["to"]["model"] if fallbacks.place(answer) == 0 else request["model"],
     }
     return head, answer, cache.find(request, now)

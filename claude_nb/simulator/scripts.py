@@ -3,7 +3,7 @@
 The words of the last user text choose a script (case does not matter, words must be whole, the
 first line of the table that fits wins)::
 
-    refuse, refusal                          a refusal in the middle of a sentence
+    refuse, refusal                          a refusal in mid-sentence; with *once*, before any text
     several blocks                           a message of four text blocks
     long                                     some 25 kB of mixed Markdown
     streaming, stream                        how streaming works
@@ -97,7 +97,7 @@ def answer_to(request: dict[str, Any], rng: random.Random) -> Answer:
     content = answer.content
     if not thinks(request, between_calls=bool(now.results)):
         content = [written for written in content if written.block["type"] != "thinking"]
-    elif not any(written.block["type"] == "thinking" for written in content):
+    elif content and not any(written.block["type"] == "thinking" for written in content):
         content = [thinking(_NO_THOUGHT), *content]
     return replace(answer, content=content)
 
@@ -105,7 +105,8 @@ def answer_to(request: dict[str, Any], rng: random.Random) -> Answer:
 def _chosen(request: dict[str, Any], now: Exchange, rng: random.Random) -> Answer:
     name = _named(now.prompt)
     if name == "refusal":
-        return _script(name)
+        at_once = "once" in words(now.prompt)
+        return replace(_script(name), content=[]) if at_once else _script(name)
     typed = _typed(request)
     uses = servertools.uses(request, now.prompt)
     steps = calls.steps(request, now.prompt, otherwise=not (name or typed or uses))

@@ -20,7 +20,7 @@ from tornado.httputil import HTTPServerRequest
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.web import Application, RequestHandler
 
-from claude_nb.simulator import catalogue, paging, tokens, validation, wire
+from claude_nb.simulator import catalogue, fallbacks, paging, tokens, validation, wire
 from claude_nb.simulator.batches import LARGEST_BODY as _LARGEST_BATCH
 from claude_nb.simulator.batches import Batch, Batches
 from claude_nb.simulator.cache import Diagnostics, PromptCache
@@ -281,15 +281,16 @@ class _Messages(_Handler):
         if await self.replaced("messages", _EVENT_STREAM):
             return
         request: dict[str, Any] = self.resolved(self.json)
-        if (error := validation.problem(request, self.betas)) is not None:
+        error = validation.problem(request, self.betas)
+        error = error or fallbacks.problem(request, self.betas)
+        if error is not None:
             raise RefusalError(error)
         state, now = self.state, self.state.now()
         fingerprint = json.dumps(request, sort_keys=True)
         rng = random.Random(f"{state.seed} {fingerprint}")  # noqa: S311  (not a secret)
         head, answer, found = respond(request, rng, state.cache, now)
         head["diagnostics"] = state.diagnostics.compare(request, now)
-        started = tokens.usage(request, wire.Answer(), found.read, found.written)
-        usage = tokens.usage(request, answer, found.read, found.written)
+        started, usage = fallbacks.usages(request, answer, found)
         display = catalogue.thinking_display(request)
         timed = wire.events(head, answer, (started, usage), display, rng)
 

@@ -39,6 +39,11 @@ def signature(thought: str, before: bytes = _UNBOUND) -> str:
     return _written(_digest(thought.encode()) + before)
 
 
+def is_ours(given: str) -> bool:
+    """Say whether a signature was made here, and not by whoever wrote a stream."""
+    return given.startswith(_OURS)
+
+
 def signed(answer: wire.Answer, request: dict[str, Any]) -> wire.Answer:
     """Sign the thinking in an answer.
 
@@ -53,7 +58,9 @@ def signed(answer: wire.Answer, request: dict[str, Any]) -> wire.Answer:
     content = []
     for written in answer.content:
         done = written
-        if written.block["type"] == "thinking":
+        if written.block["type"] == "fallback":
+            binds = catalogue.binds_thinking(written.block["to"]["model"])
+        elif written.block["type"] == "thinking":
             bound = before.bound if binds else _UNBOUND
             done = replace(written, signature=signature(written.text, bound))
         content.append(done)
@@ -118,6 +125,8 @@ class _Before:
     def add(self, part: Part) -> None:
         """Add the next part."""
         kept = {k: v for k, v in part.block.items() if v is not None and k not in _FLEETING}
+        if part.block.get("type") == "fallback":
+            return  # no model reads it
         if part.block.get("type") in _THINKING:
             sealed = {k: v for k, v in kept.items() if k != "thinking"}  # it may not be shown
             self.thought = _digest(json.dumps(sealed, sort_keys=True).encode())[:_HALF]

@@ -47,6 +47,8 @@ def of_block(block: dict[str, Any]) -> int:
     kind = bare.get("type")
     if kind in _TOKENS_PER_FILE and (bare.get("source") or {}).get("type") != "text":
         return _TOKENS_PER_FILE[kind]
+    if kind == "compaction":
+        return estimate(bare.get("content") or "")
     return estimate(bare["text"] if kind == "text" else json.dumps(bare, ensure_ascii=False))
 
 
@@ -76,12 +78,25 @@ def usage(
         "output_tokens_details": {"thinking_tokens": thought},
         "service_tier": "standard",
     }
+    if request.get("compaction"):  # counted in ``iterations`` alone
+        return _of_compaction(usage, answer)
     if results or any(kind == "server_tool_use" for kind, _ in outputs):
         usage["server_tool_use"] = {
             f"{tool}_requests": sum(_is_success(tool, result) for result in results)
             for tool in ("web_search", "web_fetch")
         }
     return usage
+
+
+def _of_compaction(usage: dict[str, Any], answer: Answer) -> dict[str, Any]:
+    """Return the usage of a request for a summary, in which there is no reply to count."""
+    written = sum(of_block(written.block) for written in answer.content)
+    names = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+    counts = {name: usage[name] for name in names}
+    counts["cache_creation"] = usage["cache_creation"]
+    step = {"type": "compaction", **counts, "output_tokens": max(1, written)}
+    nothing = dict.fromkeys((*names, "output_tokens"), 0)
+    return {**nothing, "service_tier": usage["service_tier"], "iterations": [step]}
 
 
 def _is_success(tool: str, result: dict[str, Any]) -> bool:

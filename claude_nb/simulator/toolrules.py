@@ -23,6 +23,22 @@ _BUILT_IN = re.compile(
 )
 """The types of the tools that have a schema of the API's own."""
 
+_EVERY = ("type", "name", "allowed_callers", "cache_control", "defer_loading", "strict")
+_WEB = (*_EVERY, "max_uses", "allowed_domains", "blocked_domains", "response_inclusion")
+_SETTINGS = {
+    "web_search": (*_WEB, "user_location"),
+    "web_fetch": (*_WEB, "citations", "max_content_tokens", "url_sources", "use_cache"),
+    "code_execution": _EVERY,
+}
+"""The fields of the definitions of the tools that the API runs (the SDK's types of 2.14.0)."""
+
+_VERSIONS = {
+    "web_search": ("20250305", "20260209", "20260318"),
+    "web_fetch": ("20250910", "20260209", "20260309", "20260318"),
+    "code_execution": ("20250522", "20250825", "20260120", "20260521"),
+}
+_LOCATION = ("type", "city", "region", "country", "timezone")
+
 _RESULT = re.compile(
     "(web_search|web_fetch|(bash_|text_editor_)?code_execution|tool_search)_tool_result"
 )
@@ -39,7 +55,7 @@ def about_definitions(request: dict[str, Any]) -> Iterator[str]:
         if tool.get("type") in (None, "custom"):
             yield from _about_custom(f"tools.{number}.custom", tool)
         else:
-            yield from _about_built_in(f"tools.{number}", tool)
+            yield from _about_built_in(f"tools.{number}", tool, request["model"])
     names = [tool["name"] for tool in tools if isinstance(tool.get("name"), str)]
     if len(set(names)) < len(names):
         yield "tools: Tool names must be unique."
@@ -74,17 +90,62 @@ def _about_name(at: str, block: dict[str, Any]) -> Iterator[str]:
         yield f"{at}.name: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'"
 
 
-def _about_built_in(at: str, tool: dict[str, Any]) -> Iterator[str]:
+def _about_built_in(at: str, tool: dict[str, Any], model: str) -> Iterator[str]:
     kind = tool["type"]
-    if not _BUILT_IN.match(kind):
-        yield f"{at}: Input tag '{kind}' found using 'type' does not match any of the expected tags"
     expected = kind_of(tool)
+    is_known = not expected or kind.rpartition("_")[2] in _VERSIONS[expected]
+    if not _BUILT_IN.match(kind) or not is_known:
+        yield f"{at}: Input tag '{kind}' found using 'type' does not match any of the expected tags"
     name = tool.get("name")
     if "toolset" not in kind and not isinstance(name, str):
         yield f"{at}.{kind}.name: Field required"
     elif expected and name != expected:
         yield f"{at}.{kind}.name: Input should be '{expected}'"
     yield from mistyped(f"{at}.{kind}.", tool, citations=dict, strict=bool)
+    if expected:
+        yield from _about_settings(f"{at}.{kind}", tool, expected)
+        yield from _about_version(tool, expected, model)
+
+
+def _about_settings(at: str, tool: dict[str, Any], name: str) -> Iterator[str]:
+    """Look at the settings of a tool that the API runs ("Web search tool", "Web fetch tool")."""
+    for setting in tool:
+        if setting not in _SETTINGS[name]:
+            yield f"{at}.{setting}: Extra inputs are not permitted"
+    numbers = dict.fromkeys(("max_uses", "max_content_tokens"), int)
+    lists = dict.fromkeys(("allowed_domains", "blocked_domains"), list)
+    lists_and_more = {**lists, "allowed_callers": list, "user_location": dict}
+    yield from mistyped(f"{at}.", tool, **numbers, **lists_and_more)
+    for setting in numbers:
+        if (value := tool.get(setting)) is not None and value < 1:
+            yield f"{at}.{setting}: Input should be greater than 0"
+    named = [setting for setting in lists if tool.get(setting)]
+    if len(named) > 1:
+        yield f"{at}: Cannot specify both allowed_domains and blocked_domains"
+    for domain in tool[named[0]] if named else []:
+        if not isinstance(domain, str) or "://" in domain:
+            yield f"{at}.{named[0]}: {domain!r} is not a valid domain"
+    if (location := tool.get("user_location")) is not None:
+        yield from _about_location(f"{at}.user_location", location)
+
+
+def _about_location(at: str, location: dict[str, Any]) -> Iterator[str]:
+    if location.get("type") != "approximate":
+        yield f"{at}.type: Input should be 'approximate'"
+    for part in location:
+        if part not in _LOCATION:
+            yield f"{at}.{part}: Extra inputs are not permitted"
+    yield from mistyped(f"{at}.", location, **dict.fromkeys(_LOCATION, str))
+    if not re.fullmatch("[A-Za-z]{2}", location.get("country") or "XX"):
+        yield f"{at}.country: Input should be a country code of two letters"
+
+
+def _about_version(tool: dict[str, Any], name: str, model: str) -> Iterator[str]:
+    """Refuse versions of the web's tools that filter by code, where the model cannot write it."""
+    filters = name != "code_execution" and tool["type"].rpartition("_")[2] >= "20260209"
+    is_direct = "direct" in (tool.get("allowed_callers") or ())
+    if filters and not is_direct and not catalogue.filters_by_code(model):
+        yield f"'{model}' does not support programmatic tool calling: {tool['type']}"
 
 
 def _about_choice(request: dict[str, Any], names: list[str]) -> Iterator[str]:

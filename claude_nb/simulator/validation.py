@@ -10,11 +10,18 @@ from itertools import chain
 from typing import Any
 
 from claude_nb.cost.models import ModelFacts, facts
-from claude_nb.simulator import catalogue, documents, schemarules, signatures, toolrules
+from claude_nb.simulator import (
+    catalogue,
+    compaction,
+    documents,
+    schemarules,
+    signatures,
+    toolrules,
+)
 from claude_nb.simulator.cache import TTLS, automatic_place, breakpoints, cites, files, markable
 from claude_nb.simulator.refusals import invalid, mistyped, not_found, required
 from claude_nb.simulator.replies import Error
-from claude_nb.simulator.tokens import Part, blocks, parts
+from claude_nb.simulator.tokens import Part, blocks, of_request, parts
 
 _MOST_BREAKPOINTS = 4
 _SAMPLING = ("temperature", "top_p", "top_k")
@@ -111,6 +118,7 @@ def problem(
         return not_found(f"model: {model}")
     try:
         flaws = chain(
+            compaction.about_header(request, betas),
             _about_fields(request, betas, counting=counting),
             _complaints(request, known, counting=counting, batched=batched),
         )
@@ -135,13 +143,18 @@ def _complaints(
     yield from schemarules.about_constraints(request)
     yield from _about_messages(request)
     yield from _about_system_messages(request)
+    yield from compaction.complaints(request, known)
     yield from documents.complaints(request)
     yield from toolrules.about_calls(request)
-    yield from _about_prefill(request, known)
+    if not request.get("compaction"):
+        yield from _about_prefill(request, known)
     yield from _about_caching(request)
     if catalogue.output_format(request) and cites(files(request)):
         yield "output_config.format: cannot be combined with citations"
     yield from signatures.complaints(request, bound=not batched)
+    count = 0 if counting else of_request(request)
+    if known.context_window is not None and count > known.context_window:
+        yield f"prompt is too long: {count} tokens > {known.context_window} maximum"
 
 
 def betas(header: str | None) -> list[str]:
@@ -170,7 +183,10 @@ def _about_fields(
 
 def _about_shapes(request: dict[str, Any]) -> Iterator[str]:
     """Check the types of the fields that the rest of the simulator reads."""
-    objects = ("thinking", "output_config", "tool_choice", "cache_control", "diagnostics")
+    objects = (
+        *("thinking", "output_config", "tool_choice", "cache_control", "diagnostics"),
+        "compaction",
+    )
     lists = dict.fromkeys(("tools", "stop_sequences"), list)
     yield from mistyped("", request, **dict.fromkeys(objects, dict), **lists)
     output = request.get("output_config") or {}

@@ -55,6 +55,7 @@ class Answer:
         stop_sequence: The one that was met, if one was.
         stop_details: Of a refusal.
         container: Where code was run.
+        declined: What a model wrote that declined, where another one went on.
     """
 
     content: list[Written] = field(default_factory=list)
@@ -62,6 +63,7 @@ class Answer:
     stop_sequence: str | None = None
     stop_details: dict[str, Any] | None = None
     container: dict[str, Any] | None = None
+    declined: list[Written] = field(default_factory=list)
 
 
 def text(written: str, *citations: dict[str, Any]) -> Written:
@@ -139,7 +141,8 @@ def events(
     """
     begun, done = usage
     start = {**head, "content": [], "stop_reason": None, "stop_sequence": None}
-    start["usage"] = {k: v for k, v in begun.items() if k != "output_tokens_details"}
+    later = ("output_tokens_details", "iterations")
+    start["usage"] = {k: v for k, v in begun.items() if k not in later}
     yield rng.uniform(0.3, 0.6), {"type": "message_start", "message": start}
     count = 0
     for index, written in enumerate(answer.content):

@@ -53,6 +53,8 @@ class Block:
         breaks: Where its text was broken off and continued by another request.
         lost: Whether it was half-written when the connection was lost, and is not part of the
             answer.
+        declined: Whether it is not sent back: the model that wrote it declined, and another one,
+            which went on, has no use for it.
         run: The newest that is known of a call's run, or None.
     """
 
@@ -67,6 +69,7 @@ class Block:
     encrypted_content: str | None = None
     breaks: list[Break] = field(default_factory=list)
     lost: bool = False
+    declined: bool = False
     run: ToolAsked | ToolStarted | ToolRan | None = None
     _joined: tuple[int, str] = (0, "")
 

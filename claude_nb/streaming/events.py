@@ -225,6 +225,18 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Unthought:
+    """The server refused the thinking of earlier turns: the request is sent again without it.
+
+    Attributes:
+        error: What the server said, in our words.
+    """
+
+    error: ClaudeError
+    type: ClassVar[str] = "unthought"
+
+
+@dataclass(frozen=True, slots=True)
 class Resumed:
     """The next request goes on from the text that came before the failure.
 

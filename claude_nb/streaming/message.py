@@ -10,11 +10,11 @@ missing here too, never an exception.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from claude_nb.characters import clean
 from claude_nb.cost.models import facts
-from claude_nb.cost.usage import Usage
+from claude_nb.cost.usage import TERMS, Usage, add, is_billed, known
 from claude_nb.streaming import sdk
 from claude_nb.streaming.block import TOOL_CALLS, Block, as_dict, as_string
 from claude_nb.streaming.continuation import Continuation
@@ -27,8 +27,30 @@ CUMULATIVE = (
     "cache_read_input_tokens",
     "server_tool_use",
     "output_tokens_details",
+    "iterations",
 )
 """What ``message_delta`` counts at the top of its ``usage``; what is not named here is dropped."""
+
+
+_DECLINED = frozenset({"tool_use", "thinking", "redacted_thinking"})
+"""Blocks that are not sent back where the model declined that wrote them (documentation, "Refusals
+and fallback")."""
+
+
+class Attempt(NamedTuple):
+    """What one model did for a request; with a fallback, there are several.
+
+    Attributes:
+        model: The model.
+        usage: Its tokens.
+        cost: In USD, or None where it is not known.
+        stop_reason: Why it stopped; None if it did not say.
+    """
+
+    model: str
+    usage: Usage
+    cost: float | None
+    stop_reason: str | None
 
 
 @dataclass(eq=False)
@@ -136,8 +158,21 @@ class Message:
             if self.first_text is None and kind == "text_delta":
                 self.first_text = time
 
+    def _fall_back(self, time: float, start: dict[str, Any]) -> None:
+        """Another model goes on from here; some of the blocks so far are not sent back to it."""
+        self.model = clean(as_string(as_dict(start.get("to")).get("model"))) or self.model
+        self._base["model"] = self.model
+        answered = {block.answers for block in self.content}
+        for block in self.content:
+            unanswered = block.type in TOOL_CALLS and block.id not in answered
+            block.declined = unanswered or block.type in _DECLINED
+            if block.ended is None:
+                self._close(block, time)
+
     def _open(self, index: Any, time: float, start: dict[str, Any]) -> Block:
         """Begin a block. One that had the same index keeps its place, and what came for it."""
+        if start.get("type") == "fallback":
+            self._fall_back(time, start)
         block = Block(len(self.content), time, self._with_own_id(start))
         if block.type == "text" and self._resumed is not None and self._resumed.text is None:
             block = self._resumed.begin(block)
@@ -243,7 +278,12 @@ class Message:
         """The calls that are to be run; none as long as it is not certain that all have come."""
         if not (self.complete and self.request.runs_tools and self.stop_reason == "tool_use"):
             return []
-        return [block for block in self.content if block.type == "tool_use"]
+        return [b for b in self.content if b.type == "tool_use" and not b.declined]
+
+    @property
+    def id(self) -> str | None:
+        """The id by which the server knows the message, or None."""
+        return as_string(self._base.get("id")) or None
 
     @property
     def container(self) -> str | None:
@@ -261,32 +301,102 @@ class Message:
     def usage(self) -> Usage:
         """The tokens, as far as they are known: the output once the finished stream counted it.
 
-        A request that the server did not take used none.
+        A request that the server did not take used none. What models used that declined before the
+        one that answered is in ``attempts``.
+        """
+        return sum(self._usages, Usage())
+
+    @property
+    def _usages(self) -> list[Usage]:
+        """What the counts at the top of ``usage`` say, and what each compaction took beside them.
+
+        These are counted in ``iterations`` alone (documentation, "Compaction on demand", "Count
+        compaction usage").
         """
         if not self.accepted and self.ended is not None:
-            return Usage()
-        return Usage.from_api(self._usage, complete=self.complete and self._counted)
+            return []
+        listed = self._usage.get("iterations")
+        steps = map(as_dict, listed if isinstance(listed, list) else ())
+        compactions = [step for step in steps if step.get("type") == "compaction"]
+        reply = Usage.from_api(self._usage, complete=self.complete and self._counted)
+        return [reply, *(Usage.from_api(step, complete=True) for step in compactions)]
+
+    @property
+    def context_tokens(self) -> int | None:
+        """How many tokens of the context window are taken with this message; None if not known.
+
+        With tools of the server the prompt was read, and counted, several times.
+        """
+        if not self._usages or any(block.type == "server_tool_use" for block in self.content):
+            return None
+        reply = self._usages[0]
+        return add(reply.total_input_tokens, reply.output_tokens)
+
+    @property
+    def compaction(self) -> dict[str, Any] | None:
+        """The block with the summary of a conversation, as it is sent back; None if none came."""
+        blocks = [block.to_dict() for block in self.content if block.type == "compaction"]
+        whole = self.complete and self.stop_reason == "compaction"
+        return blocks[0] if whole and blocks and as_string(blocks[0].get("content")) else None
 
     @property
     def cost(self) -> float | None:
         """What it cost in USD by the price list, or None if that is not known.
 
-        A refusal before any output is not billed (documentation, "Handling stop reasons"). It is a
-        lower bound where ``unpriced`` names something.
+        It is a lower bound where ``unpriced`` names something.
         """
-        if self.stop_reason == "refusal" and not self.content:
-            return 0.0
-        return self.usage.cost(facts(self.model))
+        return known(sum, [attempt.cost for attempt in self.attempts])
+
+    @property
+    def attempts(self) -> list[Attempt]:
+        """The models that were tried for it, the last of which answered, or declined for good.
+
+        ``usage.iterations`` records each; they are priced by their own rates, and one that declined
+        before any output is only billed in some categories (documentation, "Refusals and
+        fallback").
+        """
+        iterations = self._usage.get("iterations")
+        entries = [as_dict(e) for e in (iterations if isinstance(iterations, list) else ())]
+        used: dict[str, Usage] = {}
+        for entry in entries if self.fell_back else ():
+            model = clean(as_string(entry.get("model"))) or self.request.model
+            if entry.get("type") == "message" and model != self.model:
+                counts = {name: self._usage.get(name) for name in TERMS} | entry
+                used[model] = used.get(model, Usage()) + Usage.from_api(counts, complete=True)
+        handovers = [as_dict(b.to_dict().get("trigger")) for b in self.content if _is_fallback(b)]
+        categories = [trigger.get("category") for trigger in handovers]
+        found = []
+        for number, (model, usage) in enumerate(used.items()):
+            category = categories[number] if number < len(categories) else None
+            free = usage.output_tokens == 0 and not is_billed(category)
+            cost = 0.0 if free else usage.cost(facts(model))
+            found.append(Attempt(model, usage, cost, "refusal"))
+        wrote = bool(self.content) and not _is_fallback(self.content[-1])
+        declined = self.stop_reason == "refusal" and not wrote
+        free = declined and not is_billed(self.stop_details.get("category"))
+        costs = [usage.cost(facts(self.model)) for usage in self._usages]
+        cost = 0.0 if free else known(sum, costs)
+        return [*found, Attempt(self.model, self.usage, cost, self.stop_reason)]
+
+    @property
+    def fell_back(self) -> bool:
+        """Whether another model than the one that was asked answers, because that declined."""
+        iterations = self._usage.get("iterations")
+        return any(map(_is_fallback, self.content)) or any(
+            as_dict(entry).get("type") == "fallback_message"
+            for entry in (iterations if isinstance(iterations, list) else ())
+        )
 
     @property
     def unpriced(self) -> tuple[str, ...]:
         """What usage names and the price list does not: see ``Usage.unpriced``."""
         if not self.cost:
             return ()
-        # Free beside searches and fetches (documentation, "Code execution tool", pricing).
-        tools = as_dict(self._usage.get("server_tool_use"))
-        time = ("the time of code execution",) if self.container and not any(tools.values()) else ()
-        return self.usage.unpriced(facts(self.model)) + time
+        # Free beside the newer versions of search and fetch ("Code execution tool", pricing).
+        used, known = as_dict(self._usage.get("server_tool_use")), facts(self.model)
+        is_free = any(used.values()) and known is not None and known.web_tools is not None
+        time = ("the time of code execution",) if self.container and not is_free else ()
+        return self.usage.unpriced(known) + time
 
     @property
     def cache_miss_reason(self) -> str | None:
@@ -308,3 +418,7 @@ class Message:
             return None
         content = [block.to_dict() for block in self.content if not block.lost]
         return sdk.message(self.fields() | {"content": content})
+
+
+def _is_fallback(block: Block) -> bool:
+    return block.type == "fallback"

@@ -10,19 +10,23 @@ from typing import Any
 from claude_nb.characters import clean
 from claude_nb.cost.models import facts
 from claude_nb.cost.savings import Savings
-from claude_nb.cost.usage import Usage, add
+from claude_nb.cost.usage import Usage, add, known
 from claude_nb.errors import ClaudeError, DroppedError
 from claude_nb.request.cache_miss import CacheMiss, CachePrediction
 from claude_nb.streaming import events
 from claude_nb.streaming.block import TOOL_CALLS, Block, Break
 from claude_nb.streaming.continuation import Continuation
 from claude_nb.streaming.events import Delta, StreamEvent
-from claude_nb.streaming.message import Message
+from claude_nb.streaming.message import Attempt, Message
 
 _TRUNCATED = frozenset({"max_tokens", "model_context_window_exceeded"})
 
 _OF_TOOLS = frozenset({"container_upload", "mcp_tool_listing"})
 """Blocks that belong to calls of tools, beside their results."""
+
+
+THINKING_REFUSED = "earlier thinking left out: the server refused it and was asked again"
+"""The note on a reply whose request was sent again without the thinking of earlier turns."""
 
 
 class Outcome(StrEnum):
@@ -69,6 +73,8 @@ class Progress:
         is_json: Whether its text is JSON.
         parse_error: Why there is no object although one was asked for; empty otherwise.
         notes: Lines about the request, shown above the reply.
+        unthought: Whether the server refused the thinking of earlier turns, so that it was asked
+            again without.
         expectation: What its request could find in the cache; None where it is not cached.
         option: Names an option as it is written where this was asked: see ``Request.option``.
         pending: Says what is being waited for before its first request can be sent; empty for
@@ -86,6 +92,7 @@ class Progress:
         self.is_json = False
         self.parse_error = ""
         self.notes: tuple[str, ...] = ()
+        self.unthought = False
         self.expectation: CachePrediction | None = None
         self.option: Callable[[str], str] = str
         self.pending: Callable[[], str] = str
@@ -110,11 +117,8 @@ class Progress:
         data = event.data
         if isinstance(data, events.RequestSent):
             self._begin(event.time, data)
-        elif isinstance(data, events.Waiting):
-            self.waiting = data
-            if self.messages:
-                self.messages[-1].fail(event.time, data.error.label)
-                self._unmask(data.error)
+        elif isinstance(data, (events.Waiting, events.Unthought)):
+            self._ask_again(event.time, data)
         elif isinstance(data, events.Resumed):
             self._resume(data)
         elif isinstance(data, (events.ToolAsked, events.ToolStarted, events.ToolRan)):
@@ -125,6 +129,17 @@ class Progress:
             self._break_off(event.time, data)
         elif self.messages:
             self._message(self.messages[-1], event.time, data)
+
+    def _ask_again(self, time: float, data: events.Waiting | events.Unthought) -> None:
+        """The newest request failed, and another one follows."""
+        if isinstance(data, events.Waiting):
+            self.waiting = data
+        else:
+            self.unthought = True
+            self.notes = (*self.notes, THINKING_REFUSED)
+        if self.messages:
+            self.messages[-1].fail(time, data.error.label)
+            self._unmask(data.error)
 
     def _begin(self, time: float, data: events.RequestSent) -> None:
         if self._continuation is None:
@@ -248,9 +263,14 @@ class Progress:
         return self.last.stop_reason if self.last else None
 
     @property
+    def attempts(self) -> list[Attempt]:
+        """What each model did that was asked: one for a request, or several with a fallback."""
+        return [attempt for message in self.messages for attempt in message.attempts]
+
+    @property
     def usage(self) -> Usage:
         """The tokens of all requests; a count that no finished stream gave is None: unknown."""
-        return sum((message.usage for message in self.messages), Usage())
+        return sum((attempt.usage for attempt in self.attempts), Usage())
 
     @property
     def cost(self) -> float | None:
@@ -258,8 +278,7 @@ class Progress:
 
         It is a lower bound where ``unpriced`` names something.
         """
-        costs = [message.cost for message in self.messages]
-        return None if None in costs else sum(cost for cost in costs if cost is not None)
+        return known(sum, [attempt.cost for attempt in self.attempts])
 
     @property
     def unpriced(self) -> tuple[str, ...]:
@@ -269,7 +288,7 @@ class Progress:
     @property
     def savings(self) -> Savings:
         """What of it went through the cache, and what that was worth."""
-        parts = (Savings.of(m.usage, facts(m.model)) for m in self.messages)
+        parts = (Savings.of(a.usage, facts(a.model)) for a in self.attempts)
         return sum(parts, Savings())
 
     @property
@@ -281,8 +300,8 @@ class Progress:
     def cache_miss(self) -> CacheMiss | None:
         """Why less was read from the cache than there could have been; None if nothing is amiss."""
         message = self.accepted
-        if message is None or self.expectation is None:
-            return None
+        if message is None or self.expectation is None or message.fell_back:
+            return None  # another model has a cache of its own
         return self.expectation.miss(message.usage, message.cache_miss_reason)
 
     @property

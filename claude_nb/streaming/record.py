@@ -46,7 +46,7 @@ MAX_ID = 100
 USAGE_IF_ANY: dict[str, Any] = {"web_searches": 0, "terms": ()}
 """What of a usage is saved only if it is something else."""
 
-_OF_TURN_IF_ANY = ("instruct", "cite")
+_OF_TURN_IF_ANY = ("instruct", "cite", "compaction")
 
 _IF_ANY = ("replayed", "cache", "sources", "turn")
 
@@ -123,6 +123,8 @@ class TurnRecord(TurnId):
         content: What was sent for them: content blocks; those of a file are not checked. Of what
             was uploaded there are path and digest, without an id.
         text: The answer.
+        compaction: Of a summary of the turns before it, the tokens ``before`` and ``after``; absent
+            for a question.
         instruct: The instruction that holds from it on; absent if there is none.
         cite: Whether its answer could cite documents; absent if not.
     """
@@ -130,6 +132,7 @@ class TurnRecord(TurnId):
     prompt: str
     content: Sequence[Any]
     text: str
+    compaction: dict[str, Any] | None = None
     instruct: str = ""
     cite: bool = False
 
@@ -175,9 +178,17 @@ class TurnRecord(TurnId):
             prompt=checked_text(turn.get("prompt"), "its prompt"),
             content=content if isinstance(content, list) else (),
             text=checked_text(answer, "its answer").rstrip(),
+            compaction=_compaction(turn.get("compaction")),
             instruct=wellformed(as_string(turn.get("instruct"))),
             cite=turn.get("cite") is True,
         )
+
+
+def _compaction(value: Any) -> dict[str, Any] | None:
+    """What a turn's record says that a summary took; None for a question."""
+    if value is None:
+        return None
+    return {name: _number(as_dict(value).get(name), int) for name in ("before", "after")}
 
 
 def checked_text(value: Any, what: str) -> str:

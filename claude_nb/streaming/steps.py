@@ -142,7 +142,7 @@ class Steps:
         if message is not self._message or blocks[: len(seen)] != seen:
             return self._whole_message(message, blocks)
         changes: list[Change] = []
-        if not kind.startswith("content_block_"):
+        if kind not in ("content_block_delta", "content_block_stop"):
             fields = redacted(message.fields())
             fields.pop("content", None)
             new = {k: v for k, v in fields.items() if k not in self._fields or self._fields[k] != v}

@@ -22,6 +22,9 @@ from claude_nb.streaming.message import Message
 from claude_nb.streaming.progress import Outcome, Progress
 
 THINKING = frozenset({"thinking", "redacted_thinking"})
+FALLBACK = "fallback"
+"""The block at which another model goes on: only a request that may fall back can bring it back."""
+
 _NUMBER = attrgetter("round")
 _WHOLE = (Outcome.COMPLETE, Outcome.TRUNCATED)
 
@@ -82,8 +85,9 @@ def sendable(block: Block) -> dict[str, Any]:
 
 
 def is_blank(block: Block) -> bool:
-    """Whether the API would refuse it."""
-    return block.lost or (block.type == "text" and not block.text.strip())
+    """Whether it is not sent: the API would refuse it."""
+    blank = block.type == "text" and not block.text.strip()
+    return block.lost or block.declined or blank
 
 
 def results(calls: Iterable[Block]) -> Content:
@@ -131,7 +135,7 @@ def turns(reply: Progress) -> tuple[list[MessageParam], Content]:
 
 def _round(messages: list[Message], reply: Progress) -> tuple[Content, Content, bool]:
     """The content of a round, the results that came of it, and whether it was broken off."""
-    broken = any(message.failure for message in messages)
+    broken = any(message.failure and message.content for message in messages)
     found = dict.fromkeys(b for message in messages for b in message.content if not b.lost)
     came = results(messages[-1].calls)
     if not came and (broken or reply.outcome not in _WHOLE):
@@ -153,7 +157,7 @@ def _is_valid(block: dict[str, Any], whole: set[Any]) -> bool:
         return block.get("id") in whole
     if kind.endswith("_tool_result"):
         return block.get("tool_use_id") in whole
-    return kind == "text" or kind in THINKING
+    return kind in ("text", FALLBACK) or kind in THINKING
 
 
 def _ended(content: Content) -> Content:
@@ -170,6 +174,8 @@ def unthought(content: Iterable[dict[str, Any]]) -> Content:
 
 def without_thinking(turn: MessageParam) -> MessageParam:
     """A turn without its thinking."""
+    if isinstance(turn["content"], str):
+        return turn
     return _turn(turn["role"], unthought(turn["content"]))
 
 

@@ -16,6 +16,7 @@ OWN: dict[str, Any] = {
     kind.type: kind
     for kind in (
         *(events.RequestSent, events.ResponseStarted, events.Waiting, events.Resumed),
+        events.Unthought,
         *(events.ToolAsked, events.ToolStarted, events.ToolRan, events.Stopped, events.Failed),
     )
 }

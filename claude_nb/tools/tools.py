@@ -10,7 +10,7 @@ import inspect
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from types import FunctionType, MethodType
@@ -18,17 +18,7 @@ from typing import Any
 
 from claude_nb.client.connection import function_tool
 from claude_nb.errors import InputError, nearest
-
-SERVER_TOOLS: dict[str, dict[str, Any]] = {
-    "web_search": {"type": "web_search_20250305"},
-    "web_fetch": {"type": "web_fetch_20250910", "citations": {"enabled": True}},
-    "code_execution": {"type": "code_execution_20250825"},
-}
-"""The tools that the server runs, by name: the versions that every model takes.
-
-Their results are blocks of their own (platform.claude.com/docs, pages on each, read 2026-08-22). A
-later version, or one with settings, is given as its definition.
-"""
+from claude_nb.request.server_tools import SERVER_TOOLS, check_numbers, kind, web_tool
 
 MAX_TURNS = 25
 """How often tools are run for one reply by default."""
@@ -40,10 +30,9 @@ _NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _PARAMETER = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 """What the API takes as a tool's name, and as the name of a parameter: both are its own errors'."""
 
-_SERVER_TYPES = (
-    *("web_search_", "web_fetch_", "code_execution_", "tool_search_tool_"),
-    "mcp_toolset",  # whose servers are named in ``extra``
-)
+_OTHER_TYPES = ("tool_search_tool_", "mcp_toolset")
+"""Of tools that the server runs; the servers of the second are named in ``extra``."""
+
 _OPTIONS = ("eager", "confirm", "timeout", "max_turns")
 _EXAMPLE = "def look_up(city: str, days: int = 3) -> str:"
 
@@ -72,8 +61,10 @@ class Tools:
     goes back as it would into a prompt: text, JSON, a table, an image.
 
     Args:
-        *tools: Functions, asynchronous ones too; names of what the server runs itself
-            (``"web_search"``, ``"web_fetch"``, ``"code_execution"``), or its definitions (dicts).
+        *tools: Functions, asynchronous ones too; and what the server runs itself: by name
+            (``"web_search"``, ``"web_fetch"``, ``"code_execution"``), with settings, as
+            ``Tools.web_search(max_uses=3)``, or as the API's definition with its ``type``. Without
+            a ``type`` it is sent in the newest version that the model takes.
         eager: Stream tool input as it is written, unchecked. The model learns where it is invalid.
         confirm: Ask before each call.
         timeout: Seconds that a call may take, or None for as long as it takes.
@@ -125,6 +116,57 @@ class Tools:
         for name in names:
             if name is not None and names.count(name) > 1:
                 raise InputError(f"There are two tools of the name {name}.", "Rename one of them.")
+
+    @staticmethod
+    def web_search(
+        *,
+        max_uses: int | None = None,
+        allowed_domains: Sequence[str] | None = None,
+        blocked_domains: Sequence[str] | None = None,
+        user_location: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """The server's search, with settings: one of the tools that ``Tools`` takes.
+
+        Args:
+            max_uses: The most searches for one request, each of which is paid for.
+            allowed_domains: The only domains that results come from, such as ``"example.com"``.
+            blocked_domains: Domains that no result comes from; not together with the others.
+            user_location: Where the user is: ``city``, ``region``, ``country`` (two letters) and
+                ``timezone``, or some of them.
+
+        Raises:
+            InputError: A setting is none that the API takes.
+        """
+        return web_tool("web_search", **locals())
+
+    @staticmethod
+    def web_fetch(
+        *,
+        max_uses: int | None = None,
+        allowed_domains: Sequence[str] | None = None,
+        blocked_domains: Sequence[str] | None = None,
+        citations: bool = True,
+        max_content_tokens: int | None = None,
+    ) -> dict[str, Any]:
+        """What fetches pages on the server, with settings: one of the tools that ``Tools`` takes.
+
+        Args:
+            max_uses: The most pages for one request; they cost their tokens.
+            allowed_domains: The only domains that pages are fetched from.
+            blocked_domains: Domains that no page is fetched from; not together with the others.
+            citations: Whether the answer cites the pages.
+            max_content_tokens: How many tokens of a page are taken at most, roughly.
+
+        Raises:
+            InputError: A setting is none that the API takes.
+        """
+        settings = {**locals(), "citations": {"enabled": True} if citations else None}
+        return web_tool("web_fetch", **settings)
+
+    @staticmethod
+    def code_execution() -> dict[str, Any]:
+        """What runs code on the server: one of the tools that ``Tools`` takes."""
+        return {"name": "code_execution"}
 
     @classmethod
     def of(cls, tools: Any) -> Tools:
@@ -191,20 +233,22 @@ def _server_tool(value: Any) -> dict[str, Any] | None:
     """The definition of a tool that the server runs; None for what is a function."""
     if isinstance(value, str):
         if value in SERVER_TOOLS:
-            return {**SERVER_TOOLS[value], "name": value}
+            made: dict[str, Any] = getattr(Tools, value)()
+            return made
         near = nearest(value, SERVER_TOOLS)
         hint = f"Did you mean {near}?" if near else f"There are {', '.join(SERVER_TOOLS)}."
         raise InputError(f"The server has no tool {value!r}.", hint)
     if not isinstance(value, dict):
         return None
-    kind = str(value.get("type") or "")
-    if kind.startswith(_SERVER_TYPES):
+    named = str(value.get("type") or "")
+    if kind(value) or named.startswith(_OTHER_TYPES):
         if not _is_json(value):
-            what = f"The definition of {kind} cannot be written as JSON."
+            what = f"The definition of {named or value['name']} cannot be written as JSON."
             raise InputError(what, f"It holds inf, nan, or an object of Python's: {value!r:.200}")
+        check_numbers(kind(value), value)
         return value
     raise InputError(
-        f"The definition of {value.get('name') or kind or 'a tool'} alone cannot be run.",
+        f"The definition of {value.get('name') or named or 'a tool'} alone cannot be run.",
         f"Pass a function: {_EXAMPLE}",
     )
 

@@ -50,6 +50,7 @@ class Frames:
         self._seen: list[int] = []  # how many blocks of each message have been looked at
         self._sources = Sources()
         self._notes: list[Op] = []
+        self._noted: tuple[str, ...] = ()
         self._below: list[Op] = []
         self._doing: tuple[str, object] = ("", "")
 
@@ -71,10 +72,11 @@ class Frames:
             now: ``time.monotonic()``, for the clock of the status line.
         """
         ops: list[Op] = []
-        if progress.notes and not self._notes:
-            notes = html.notes(progress.notes)
-            self._notes = [protocol.pane(0, ""), protocol.patch(0, 0, 0, notes)]
-            ops += self._notes
+        if progress.notes != self._noted and (self._notes or not self._panes):
+            self._noted = progress.notes
+            patch = protocol.patch(0, 0, 0, html.notes(progress.notes))
+            ops += [patch] if self._notes else [protocol.pane(0, ""), patch]
+            self._notes = [protocol.pane(0, ""), patch]
         self._add_panes(progress)
         in_order = True  # sources are numbered in reading order, whatever arrived first
         for pane in self._panes:
@@ -166,7 +168,7 @@ class Frames:
         end = now if progress.ended is None else progress.ended
         wait = progress.waiting
         return protocol.status(
-            html.text(self._name or progress.model),
+            html.text(labels.title(progress, self._name)),
             labels.status(progress) if wait is None else labels.waiting(progress, "{}"),
             end - started,
             simulated=progress.simulated,

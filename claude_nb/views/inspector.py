@@ -54,6 +54,7 @@ ABOUT = {
     "message_delta": "The stop reason and the usage; only now are the counts final.",
     "message_stop": "The message is complete. A stream without this event broke off.",
     "waiting": "The request failed and will be sent again after a pause.",
+    "unthought": "The server refused earlier thinking; the request is sent again without it.",
     "resumed": "The next request continues the text so far.",
     "stopped": "The reply was stopped.",
     "failed": "The reply failed for good.",

@@ -13,9 +13,12 @@ import pytest
 import claude_nb
 from claude_nb import CachedSystem, Conversation
 from claude_nb.asking import asking, cached_system
+from claude_nb.client.connection import Connection
 from claude_nb.client.engine import call
 from claude_nb.errors import InputError, RequestError
 from claude_nb.magics import options
+from claude_nb.recording.recording import Recording
+from claude_nb.recording.replay import recorded_requests
 from claude_nb.render import caching
 from claude_nb.render.markdown.markdown import ROOT_CLASSES
 from claude_nb.request.request import Request
@@ -319,6 +322,60 @@ def test_what_happened_and_why(user, scenario, used, reason, line):
     bundle, metadata = reply._repr_mimebundle_()
     assert all(line in form for form in bundle.values())
     assert metadata["claude_nb"]["cache"]["miss"] == reason
+
+
+@pytest.fixture
+def diagnosed(user, session):
+    """A user whose server is asked why it reads no more: the simulator, as such."""
+    session._api = Connection(base_url=user.simulator.base_url, simulated=True)
+    return user
+
+
+_DIAGNOSED = ("model_changed", "tools_changed", "system_changed")
+
+
+@pytest.mark.parametrize(
+    ("scenario", "used", "reason", "line"), [pytest.param(*s, id=s[0].__name__) for s in SCENARIOS]
+)
+def test_the_reason_is_the_server_s_where_it_has_one(diagnosed, scenario, used, reason, line):
+    """It compares the same two requests as we do, and what it says comes first; a hit stays one."""
+    reply = scenario(diagnosed)
+
+    by_server = reason in _DIAGNOSED
+    says = "the server says that " if by_server and scenario is not told else ""
+    line = line.replace("not read · ", f"not read · {says}")
+    miss = reply.cache_miss
+    shown = [found for found in caching.lines(reply) if found != caching.worth(reply)]
+    assert (miss and miss.reason, bool(miss and miss.by_server)) == (reason, by_server)
+    assert shown == ([f"cache: {line}"] if line else [])
+
+
+def test_the_server_is_given_the_message_that_has_most_in_common(diagnosed):
+    """Null where there is none; a conversation's own turn rather than what was asked last."""
+    one = diagnosed.say("One").message.id
+    diagnosed.ask("Else")
+    diagnosed.say("Two")
+
+    asked = [request.body["diagnostics"] for request in diagnosed.simulator.requests]
+    previous = [None, one, one]
+    assert asked == [{"previous_message_id": message_id} for message_id in previous]
+
+
+def test_no_other_server_is_asked_for_a_diagnosis(user):
+    """A gateway may refuse the field, and knows nothing of the message."""
+    hit(user)
+
+    assert not any("diagnostics" in request.body for request in user.simulator.requests)
+
+
+def test_a_diagnosis_is_no_part_of_a_recording(diagnosed):
+    """The id is another one each time, and what was recorded has to be found again."""
+    reply = hit(diagnosed)
+
+    assert "diagnostics" in diagnosed.simulator.requests[-1].body
+    recorded = Recording.of(reply)
+    assert "diagnostics" not in recorded.request
+    assert recorded_requests(recorded)[0].sent.data.params == reply.request.params()
 
 
 def test_many_blocks_read_all_that_the_turn_before_had_left(user):

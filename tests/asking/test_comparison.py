@@ -318,6 +318,16 @@ def test_a_dry_run_counts_each(api, shell, monkeypatch):
     assert {r.path for r in api.requests[-2:]} == {"/v1/messages/count_tokens"}
 
 
+def test_a_dry_run_says_that_it_cannot_see_what_is_found(api, shell, monkeypatch):
+    """The API counts what is sent, before its own tools add anything."""
+    shown = []
+    monkeypatch.setattr(cell, "display", shown.append)
+
+    ask(shell, "--tools web_search,code_execution --dry-run", "hello")
+
+    assert "Not counted: what web_search and code_execution would add." in shown[0].note
+
+
 def test_an_address_that_nobody_answers_fails_all(shell, monkeypatch):
     """As a single reply does."""
     monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")

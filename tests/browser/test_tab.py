@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from claude_nb.cost.models import known_models
+from claude_nb.cost.models import models_by_use
 from claude_nb.magics.commands import COMMANDS
 
 ITEM = ".jp-Completer:not(.lm-mod-hidden) .jp-Completer-item"
@@ -49,7 +49,7 @@ def test_only_what_fits_is_offered(offered):
     assert offered("%claude_nb ")[0] == list(COMMANDS)
     assert offered("%claude_nb usage by ")[0] == ["model", "conversation", "cell"]
     # In the front end's own order: it puts in "claude-" by itself, and sorts what begins so.
-    assert sorted(offered("%%claude -m ")[0]) == sorted(known_models())
+    assert sorted(offered("%%claude -m ")[0]) == sorted(models_by_use())
     names, kinds = offered("%%claude\nWhat is in {{ta")
     assert names == ["table", "table_of_two"]
     assert kinds == ["list 3", "str 2"]

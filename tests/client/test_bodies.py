@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, NotRequired, Required, Union, get_ar
 import pytest
 import typing_extensions
 from anthropic.types import message_count_tokens_params
+from anthropic.types.beta import message_create_params as beta_params
 from anthropic.types.message_create_params import (
     MessageCreateParamsNonStreaming,
     MessageCreateParamsStreaming,
@@ -90,15 +91,19 @@ def adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(strict(kind))
 
 
-def check(path: str, body: Any) -> None:
-    """Hold a body against the type that the SDK has for it."""
+def check(path: str, body: Any, *, beta: bool = False) -> None:
+    """Hold a body against the type that the SDK has for it: that of a beta, if one is named."""
     kind: Any = {
         "/v1/messages": MessageCreateParamsStreaming,
         "/v1/messages/count_tokens": message_count_tokens_params.MessageCountTokensParams,
         "/v1/messages/batches": batch_create_params.BatchCreateParams,
     }[path]
-    if path == "/v1/messages" and not body.get("stream"):
+    if "fallbacks" in body:
+        kind = beta_params.MessageCreateParamsStreaming
+    elif path == "/v1/messages" and not body.get("stream"):
         kind = MessageCreateParamsNonStreaming
+    if beta and path == "/v1/messages":
+        kind = getattr(beta_params, kind.__name__)
     adapter(kind).validate_python(body)
 
 
@@ -146,6 +151,10 @@ def tools():
         ["web_search"],
         ["web_fetch", "code_execution"],
         [weather, "web_search"],
+        [Tools.web_search(max_uses=3, allowed_domains=["example.com"])],
+        [Tools.web_search(blocked_domains=["a.org"], user_location={"country": "PT"})],
+        [Tools.web_fetch(max_uses=2, max_content_tokens=5000), Tools.code_execution()],
+        [Tools.web_fetch(citations=False)],
     ):
         ask("Weather, and search the web, please.", tools=used)
     ask("Weather?", tools=Tools(weather, eager=True))
@@ -193,6 +202,15 @@ def conversations(api):
     talk.ask("In a form.", output=City, show=False)
     talk.system = "Another."
     talk.ask("Go on.", show=False)
+    talk.compact(show=False)
+    talk.ask("And on.", show=False)
+
+
+def fallbacks():
+    """Turns after another model has answered, by the beta and without it."""
+    talk = Conversation("fell back")
+    for options in ({"fallback": True}, {"fallback": True}, {}):
+        talk.ask("Please refuse, then think.", show=False, **options)
 
 
 def batches():
@@ -209,9 +227,10 @@ def batches():
     [
         ("models", 70),
         ("content", 15),
-        ("tools", 10),
+        ("tools", 14),
         ("fields", 16),
-        ("conversations", 8),
+        ("conversations", 10),
+        ("fallbacks", 3),
         ("batches", 3),
     ],
 )
@@ -223,15 +242,16 @@ def test_what_is_sent_is_what_the_sdk_s_types_allow(api, kind, least, tmp_path, 
         "tools": tools,
         "fields": fields,
         "conversations": lambda: conversations(api),
+        "fallbacks": fallbacks,
         "batches": batches,
     }
     kinds[kind]()
     posts = [found for found in api.requests if found.method == "POST"]
-    sent = [(found.path, found.body) for found in posts if found.path != "/v1/files"]
+    sent = [found for found in posts if found.path != "/v1/files"]
 
     assert len(sent) >= least
-    for path, body in sent:
-        check(path, body)
+    for found in sent:
+        check(found.path, found.body, beta="anthropic-beta" in found.headers)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import datetime as dt
 import gc
 import json
 import sys
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import format_datetime
 
@@ -38,6 +39,7 @@ from claude_nb.errors import (
 )
 from claude_nb.session.session import Session
 from claude_nb.simulator import Error, Raw, Simulator, Stream
+from claude_nb.simulator.faults import FAULTS
 from claude_nb.simulator.wire import sse
 from tests.played import end, start, text
 
@@ -65,7 +67,7 @@ def sse_error(kind):
 REFUSED = [
     (400, "invalid_request_error", RequestError, "ask again"),
     (401, "authentication_error", RequestError, "%claude_nb key"),
-    (402, "billing_error", RequestError, "credit"),
+    (402, "billing_error", SpendLimitError, "credit"),
     (403, "permission_error", RequestError, "another key"),
     (404, "not_found_error", RequestError, "%claude_nb models"),
     (409, "conflict_error", RequestError, ""),
@@ -89,6 +91,62 @@ def test_status_before_the_stream(api, status, kind, expected, advice):
     assert advice in error.advice
     assert (error.detail, error.request_id) == ("The server's words.", request_id(api))
     assert (str(error.reply.outcome), error.reply.blocks) == ("failed", [])
+
+
+MONEY = [
+    (FAULTS["own-limit"].reply, "Your own spend limit is reached.", "settings/limits"),
+    (FAULTS["no-credit"].reply, "The credit is used up.", "settings/billing"),
+    (
+        FAULTS["billing"].reply,
+        "The server refused the request because of billing.",
+        "settings/billing",
+    ),
+    (
+        Error(429, "rate_limit_error", "Spent. Spend limit reached."),
+        "A usage limit is reached.",
+        "settings/limits",
+    ),
+]
+
+
+@pytest.mark.parametrize(("reply", "what", "advice"), MONEY, ids=[what for _, what, _ in MONEY])
+def test_money_is_no_fault_of_the_request(api, reply, what, advice):
+    """Neither a limit of one's own nor missing credit: they say where to look, whatever status."""
+    api.enqueue(reply)
+
+    error = failure()
+
+    assert (type(error), error.what, error.detail) == (SpendLimitError, what, reply.message)
+    assert f"https://platform.claude.com/{advice}" in error.advice
+
+
+def test_words_about_limits_elsewhere_are_no_spend_limit(api):
+    """A bad request that speaks of credit in passing stays a bad request."""
+    api.enqueue(Error(400, "invalid_request_error", "messages: the credit of a photo is too long"))
+
+    assert type(failure()) is RequestError
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "note"),
+    [
+        ("claude-opus-4-5", {}, "claude-opus-4-5 retires on 2027-01-22"),
+        (
+            "claude-opus-4-6",
+            {"thinking": 2000},
+            "a thinking budget is deprecated on claude-opus-4-6",
+        ),
+    ],
+)
+def test_the_sdk_s_warnings_are_said_in_a_note(api, model, options, note):
+    """Nothing is printed, whatever filters there are: these tests turn warnings into errors."""
+    for stream in (True, False):
+        with warnings.catch_warnings(record=True) as raised:
+            warnings.simplefilter("always")
+            reply = claude_nb.ask("Hi", model=model, stream=stream, show=False, **options)
+
+        assert (str(reply.outcome), raised) == ("complete", [])
+        assert any(line.startswith(note) for line in reply.notes)
 
 
 PAGES = [

@@ -12,6 +12,7 @@ import httpx2
 import pytest
 
 import claude_nb
+from claude_nb import Conversation
 from claude_nb.client.engine import engine
 from claude_nb.client.retry import Policy
 from claude_nb.cost.usage import Usage
@@ -27,8 +28,10 @@ from claude_nb.errors import (
     UnreachableError,
 )
 from claude_nb.simulator import Error, Raw, Scripted, Stream
+from claude_nb.simulator.faults import FAULTS
 from claude_nb.simulator.validation import problem
 from claude_nb.simulator.wire import sse
+from claude_nb.streaming.progress import THINKING_REFUSED
 from tests.played import end, said, start, text, thinking, tool_use
 
 AT_ONCE = Policy(base=0.0)
@@ -213,7 +216,7 @@ def test_a_stream_that_falls_silent_is_continued(api, whole, impatient):
 REFUSED = {
     "400": (Error(400, "invalid_request_error", "No."), RequestError),
     "401": (Error(401, "authentication_error", "No."), RequestError),
-    "402": (Error(402, "billing_error", "No."), RequestError),
+    "402": (Error(402, "billing_error", "No."), SpendLimitError),
     "403": (Error(403, "permission_error", "No."), RequestError),
     "404": (Error(404, "not_found_error", "No."), RequestError),
     "413": (Error(413, "request_too_large", "No."), RequestError),
@@ -233,6 +236,45 @@ def test_what_waiting_does_not_change_is_not_asked_again(api, fault, error):
 
     assert (type(reply.error), str(reply.outcome), len(bodies)) == (error, "failed", 1)
     assert failures(reply) == []
+
+
+BOUND = FAULTS["bound-thinking"].reply
+
+
+def kinds(body):
+    """The types of the blocks of each message of a request."""
+    contents = [message["content"] for message in body["messages"]]
+    return [[b["type"] for b in c] if isinstance(c, list) else ["text"] for c in contents]
+
+
+@pytest.mark.parametrize("options", [{}, {"max_cost": 1.0}, {"policy": Policy(tries=1)}])
+def test_refused_thinking_is_left_out_once_and_stays_out(api, options):
+    """Asked again without it, under a limit too, with a note; later thinking is sent as ever."""
+    talk = Conversation("bound")
+    talk.ask("hello", show=False)
+    number = len(api.requests)
+    api.enqueue(BOUND)
+
+    reply = talk.ask("hello", show=False, **options)
+    talk.ask("hello", show=False)
+
+    sent = [kinds(r.body) for r in api.requests[number:] if r.path == "/v1/messages"]
+    whole = ["thinking", "text"]
+    assert sent == [
+        [["text"], whole, ["text"]],
+        [["text"], ["text"], ["text"]],
+        [["text"], ["text"], ["text"], whole, ["text"]],
+    ]
+    assert str(reply.outcome) == "complete"
+    assert reply.notes[-1] == THINKING_REFUSED
+    assert [m.failure for m in reply.messages] == ["refused", ""]
+
+
+def test_refused_thinking_is_an_error_where_there_is_none(api):
+    """Nothing could be left out, so nothing is asked again."""
+    reply, bodies = asked(api, BOUND)
+
+    assert (type(reply.error), len(bodies)) == (RequestError, 1)
 
 
 @pytest.mark.parametrize(

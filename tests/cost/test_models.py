@@ -5,6 +5,7 @@ import typing
 from datetime import date
 from importlib import resources
 
+import pytest
 from anthropic.types import Model
 
 from claude_nb.cost.models import (
@@ -107,6 +108,21 @@ def test_models_that_can_and_cannot_be_forced_to_call_a_tool():
         "claude-opus-5-5": False,
         "claude-mythos-5-1": False,
     }
+
+
+def test_models_that_compact():
+    """Those that the pages on compaction list; of newer ones it is not known."""
+    found = {model: facts(model).compaction for model in known_models()}
+
+    assert [model for model, compacts in found.items() if compacts is None] == [
+        "claude-fable-5-2",
+        "claude-mythos-5-2",
+    ]
+    assert [model for model, compacts in found.items() if compacts is False] == [
+        "claude-haiku-4-5",
+        "claude-opus-4-5",
+        "claude-sonnet-4-5",
+    ]
 
 
 def test_table_of_prices():
@@ -215,17 +231,26 @@ def test_a_price_is_a_plain_value():
     assert Price(None, 4, 20, 5, 8, 0.2) == facts("claude-opus-5-5").price_for(10)
 
 
-def test_models_are_offered_in_the_order_of_their_use():
-    """Those that are named, then the newest; those without a price last; each once."""
-    found = models_by_use("qwen3", "", DEFAULT_MODEL, "qwen3")
+def test_models_are_offered_in_the_order_of_their_use(monkeypatch):
+    """Those that are named, then the newest, deprecated ones last; retired ones only if named."""
+    monkeypatch.setattr("claude_nb.cost.models.today", lambda: "2026-11-30")
+    retired = ["claude-mythos-preview", "claude-sonnet-4-5"]
+    found = models_by_use("qwen3", "", DEFAULT_MODEL, "qwen3", retired[0])
 
-    assert found[:2] == ["qwen3", DEFAULT_MODEL]
-    assert sorted(found[1:]) == sorted(known_models())
-    priced = [bool(facts(model).prices) for model in found[1:]]
-    assert priced == sorted(priced, reverse=True)
-    assert [m for m in known_models() if facts(m).prices and m != DEFAULT_MODEL] == [
-        model for model in found[2:] if facts(model).prices
-    ]
+    assert found[:3] == ["qwen3", DEFAULT_MODEL, retired[0]]
+    others = [m for m in known_models() if m not in (*retired, DEFAULT_MODEL, "claude-opus-4-5")]
+    assert found[3:] == [*others, "claude-opus-4-5"]
+    assert set(models_by_use()) == set(known_models()) - set(retired)
+
+
+@pytest.mark.parametrize(
+    ("day", "stage"),
+    [("2026-11-22", "active"), ("2026-11-23", "deprecated"), ("2027-01-22", "retired")],
+)
+def test_a_model_is_deprecated_and_retired_on_its_days(day, stage):
+    """From the first moment of each, in UTC."""
+    assert facts("claude-opus-4-5").lifecycle(day) == stage
+    assert facts("claude-opus-5-5").lifecycle(day) == "active"
 
 
 EVERY = ("low", "medium", "high", "xhigh", "max")
@@ -250,6 +275,14 @@ def test_table_of_efforts():
         "claude-haiku-5-5",
         "claude-sonnet-5-5",
         "claude-opus-5",
+    }
+
+
+def test_table_of_the_web_s_tools():
+    """Claude 4.6 and later, and Mythos Preview, take the versions that filter by code."""
+    old = {"claude-haiku-4-5", "claude-opus-4-5", "claude-sonnet-4-5"}
+    assert {m: facts(m).web_tools for m in known_models()} == {
+        m: None if m in old else "20260318" for m in known_models()
     }
 
 

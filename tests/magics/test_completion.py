@@ -7,7 +7,7 @@ from IPython.core.completer import Completion, IPCompleter, provisionalcompleter
 
 import claude_nb
 from claude_nb import CachedSystem, Conversation
-from claude_nb.cost.models import known_models
+from claude_nb.cost.models import models_by_use
 from claude_nb.magics.commands import COMMANDS
 from claude_nb.magics.completion import matcher
 from claude_nb.session.session import Session
@@ -53,13 +53,12 @@ def test_options(offered, start):
 
 @pytest.mark.parametrize("flag", ["-m ", "--model ", "--model="])
 def test_model_ids(offered, flag):
-    """The default first, then those that were asked here, then the newest; no price, no hurry."""
+    """The default first, then those that were asked here, then the newest; no retired ones."""
     found = offered(f"%%claude {flag}")
 
     assert found[0] == "claude-haiku-5-5"
-    assert sorted(found) == sorted(known_models())
-    assert found.index("claude-opus-5-5") < found.index("claude-opus-4-5")
-    assert found[-1] == "claude-mythos-preview"
+    assert sorted(found) == sorted(models_by_use())
+    assert found.index("claude-opus-5-5") < found.index("claude-opus-4-6")
     assert offered(f"%%claude {flag}claude-opus-5-") == ["claude-opus-5-5"]
 
 

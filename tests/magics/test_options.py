@@ -33,6 +33,7 @@ VARIABLES = {
         ("--thinking on x", {"thinking": "on"}, "x"),
         ("-t 2000 x", {"thinking": 2000}, "x"),
         ("--hide-thinking x", {"hide_thinking": True}, "x"),
+        ("--fallback x", {"fallback": True}, "x"),
         ("--system brief x", {"system": ("Be brief.",)}, "x"),
         ('-s "It\'s short." x', {"system": ("It's short.",)}, "x"),
         ("--system='a \"b\"' x", {"system": ('a "b"',)}, "x"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import takewhile
 
 import pytest
 
@@ -167,19 +168,29 @@ def test_what_a_server_said_is_text(session):
 
 
 def rows(table):
-    """A table's rows by their first cell, as dicts by its heads."""
-    table_rows = [(row[0].removesuffix(" (default)"), *row[1:]) for row in table.rows]
-    return {row[0]: dict(zip(table.heads, row, strict=True)) for row in table_rows if row[0]}
+    """A table's rows by their first cell, as dicts by its heads; without lines of their own."""
+    named = [row for row in table.rows if not row[0].startswith("·")]
+    return {row[0]: dict(zip(table.heads, row, strict=True)) for row in named}
+
+
+def below(table, model):
+    """The lines of its own that a model has, without what is empty in them."""
+    names = [row[0] for row in table.rows]
+    after = table.rows[names.index(model) + 1 :]
+    return [tuple(filter(None, r)) for r in takewhile(lambda row: row[0].startswith("·"), after)]
 
 
 def test_models_without_a_key_are_our_own_list(session):
-    """It says so, and leaves out what only the API could say."""
-    prices, limits = reports.models().parts
+    """It says so; the default comes first, deprecated models last, retired ones not at all."""
+    table = reports.models(default_model="claude-sonnet-5")
 
-    assert list(rows(prices)) == models_by_use("claude-opus-5-5") == list(rows(limits))
-    assert prices.rows[0][0] == "claude-opus-5-5 (default)"
-    assert re.match(r"The API could not be asked \(.+\): this is our own list\. ", prices.note)
-    assert ("offered" in prices.heads, "effort" in limits.heads) == (False, False)
+    shown = list(rows(table))
+    assert shown == models_by_use("claude-sonnet-5")
+    assert (shown[:2], shown[-1]) == (["claude-sonnet-5", "claude-fable-5-2"], "claude-opus-4-5")
+    assert below(table, "claude-sonnet-5") == [("· the default",)]
+    assert not {"claude-sonnet-4-5", "claude-mythos-preview"}.intersection(shown)
+    why = r"The API could not be asked \(.+\): these are the models that claude_nb knows\.\n"
+    assert re.match(why, table.note)
 
 
 def test_models_are_not_asked_of_the_simulator(monkeypatch):
@@ -188,53 +199,52 @@ def test_models_are_not_asked_of_the_simulator(monkeypatch):
     session = Session()
     monkeypatch.setattr(reports, "session", session)
 
-    assert reports.models().parts[0].note.startswith("The simulator answers")
+    assert reports.models().note.startswith("The simulator answers")
 
 
 def test_models_as_the_api_lists_them(api, session):
-    """With what it says of them, and our prices with their dates."""
-    prices, limits = map(rows, reports.models().parts)
+    """With what it says of them, and our prices; what is not known is left empty."""
+    table = reports.models()
+    found = rows(table)
 
-    assert prices["claude-opus-5-5"] == {
-        "model": "claude-opus-5-5",
-        "offered": "active",
-        "prompt": "any size",
-        "input": "$4.00",
-        "output": "$20.00",
-        "write 5 min": "$5.00",
-        "write 1 h": "$8.00",
-        "read": "$0.20",
-        "batch": "−50 %",
-        "as of": "2026-10-08",
-    }
-    assert limits["claude-sonnet-5-5"] == {
+    assert found["claude-sonnet-5-5"] == {
         "model": "claude-sonnet-5-5",
-        "context": "1,000,000",
-        "max output": "128,000",
-        "cached from": "512",
-        "thinking": "adaptive, between_tools",
-        "effort": "low to max",
-        "takes": "images, PDF, citations, structured outputs, batches",
+        "input": "2",
+        "output": "10",
+        "write": "2.50/4",
+        "read": "0.10",
+        "limits": "1M/128k",
+        "thinks": "on",
+        "effort": "to max",
     }
+    assert [found[f"claude-{m}"]["effort"] for m in ("opus-4-6", "opus-4-5", "haiku-4-5")] == [
+        *("no xhigh", "to high", "none"),
+    ]
+    assert below(table, "claude-opus-4-5") == [("· retires 2027-01-22",)]
+    assert "unknown" not in repr(table)
+
+
+def test_no_cell_is_taken_for_a_formula(session):
+    """JupyterLab typesets what stands between two dollar signs."""
+    assert "$" not in repr(reports.models())
+
+
+def test_the_source_of_the_prices_is_one_line(session):
+    """That of most of them first; what comes from others is named."""
+    assert reports.models().note.split("\n")[-1] == (
+        "Prices as of 2026-11-30, platform.claude.com; claude-fable-5-2, claude-mythos-5-2:"
+        " release notes, cache prices from third parties."
+    )
 
 
 def test_a_price_that_depends_on_the_prompt_has_two_rows(session):
     """The second one below the first."""
-    table = reports.models().parts[0]
-    (at,) = [number for number, row in enumerate(table.rows) if row[0] == "claude-haiku-5-5"]
+    table = reports.models()
 
-    assert [row[1:5] for row in table.rows[at : at + 2]] == [
-        ("to 100,000", "$0.10", "$0.50", "$0.125"),
-        ("above", "$0.50", "$2.50", "$0.625"),
+    assert rows(table)["claude-haiku-5-5"]["input"] == "0.10"
+    assert below(table, "claude-haiku-5-5") == [
+        ("· above 100k", "0.50", "2.50", "0.625/1", "0.05"),
     ]
-
-
-def test_prices_that_nobody_published_are_unknown_and_hearsay_is_named(session):
-    """Neither is passed off as what it is not."""
-    table = reports.models().parts[0]
-
-    assert rows(table)["claude-mythos-preview"]["input"] == "unknown"
-    assert "third parties quoting" in table.note
 
 
 def listing(monkeypatch, *models: dict):
@@ -246,59 +256,85 @@ def listing(monkeypatch, *models: dict):
     monkeypatch.setattr(reports, "list_models", listed)
 
 
-def test_a_model_that_only_the_api_knows_is_listed_without_prices(session, monkeypatch):
-    """And our own that it does not list follow, as not listed."""
+def test_what_the_api_lists_is_what_is_shown(session, monkeypatch):
+    """Its new models too, without prices; deprecated and retired ones last, with their date."""
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "not-a-key")
+    only_adaptive = {"types": {"adaptive": {"supported": True}, "disabled": {"supported": False}}}
     listing(
         monkeypatch,
-        {"id": "claude-opus-9", "lifecycle": "active", "max_input_tokens": 5, "max_tokens": 3},
         {
             "id": "claude-sonnet-4-5-20250929",
             "lifecycle": "deprecated",
-            "retires_at": "2026-11-30T",
+            "retires_at": "2027-03-04T00:00:00Z",
         },
+        {"id": "claude-3", "lifecycle": "retired", "retires_at": None},
+        {
+            "id": "claude-opus-9",
+            "lifecycle": "active",
+            "max_input_tokens": 4_096,
+            "max_tokens": 3,
+            "capabilities": {"thinking": only_adaptive, "effort": {"supported": False}},
+        },
+        {"id": "claude-opus-5-5", "lifecycle": "active"},
     )
-    prices, limits = map(rows, reports.models().parts)
 
-    assert list(prices)[1:3] == ["claude-opus-9", "claude-sonnet-4-5-20250929"]
-    assert "claude-sonnet-4-5" not in prices
-    assert (prices["claude-opus-9"]["input"], prices["claude-opus-9"]["as of"]) == ("unknown", "–")
-    assert limits["claude-opus-9"]["context"] == "5"
-    assert prices["claude-sonnet-4-5-20250929"]["offered"] == "deprecated, until 2026-11-30"
-    assert prices["claude-sonnet-4-5-20250929"]["input"] == "$3.00"
-    assert prices["claude-opus-5-5"]["offered"] == "not listed"
+    table = reports.models()
+
+    dated = "claude-sonnet-4-5-20250929"
+    assert list(rows(table)) == ["claude-opus-5-5", "claude-opus-9", dated, "claude-3"]
+    assert rows(table)["claude-opus-9"] == {
+        **dict.fromkeys(table.heads, ""),
+        "model": "claude-opus-9",
+        "limits": "4,096/3",
+        "thinks": "always",
+        "effort": "none",
+    }
+    assert rows(table)[dated]["input"] == "3"
+    assert below(table, dated) == [("· retires 2027-03-04",)]
+    assert below(table, "claude-3") == [("· retired",)]
+    missing = table.note.split("\n")[0]
+    assert missing.startswith("Not offered with this key: claude-fable-5-2, claude-mythos-5-2, ")
+
+
+def test_columns_of_which_nothing_is_known_are_left_out(session, monkeypatch):
+    """As for a server with models of its own, whose list is not compared with ours."""
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://localhost:8080")
+    listing(monkeypatch, {"id": "qwen3"})
+
+    table = reports.models()
+
+    assert (table.heads, table.rows) == (("model",), [("qwen3",)])
+    assert "Prices" not in table.note
 
 
 @pytest.mark.parametrize("odd", [None, [], "yes", 4, {"effort": 3, "thinking": {"types": []}}])
-def test_a_gateway_s_nonsense_is_unknown(session, monkeypatch, odd):
+def test_a_gateway_s_nonsense_is_not_shown(session, monkeypatch, odd):
     """What is not as documented is not read, and breaks nothing."""
     listing(monkeypatch, {"id": "m", "capabilities": odd, "max_tokens": odd, "lifecycle": odd}, {})
 
-    limits = rows(reports.models().parts[1])
-
-    assert limits["m"]["effort"] == limits["m"]["takes"] == limits["m"]["thinking"] == "unknown"
+    assert reports.models().rows == [("m", "4")] if odd == 4 else [("m",)]
 
 
 def test_an_empty_list_is_no_list(session, monkeypatch):
     """Then ours is shown."""
     listing(monkeypatch)
 
-    assert reports.models().parts[0].note.startswith("The API lists no models")
+    assert reports.models().note.startswith("The API lists no models")
 
 
 def test_a_user_s_own_prices_are_marked(session, tmp_path, monkeypatch):
-    """With their date and their file."""
+    """With their file."""
     path = tmp_path / "prices.json"
     tier = {"up_to_input_tokens": None, "input": 3.6, "output": 18}
-    own = {"prices": [tier], "read": "2026-11-23"}
-    path.write_text(json.dumps({"models": {"claude-opus-5-5": own}}))
+    path.write_text(json.dumps({"models": {"claude-opus-5-5": {"prices": [tier]}}}))
     monkeypatch.setenv("CLAUDE_NB_PRICES", str(path))
 
-    table = reports.models().parts[0]
+    table = reports.models()
     session.ledger.entries.append(entry())
 
     row = rows(table)["claude-opus-5-5"]
-    assert (row["input"], row["read"], row["as of"]) == ("$3.60", "unknown", "yours, 2026-11-23")
-    assert f"claude-opus-5-5: {path}." in table.note
+    assert (row["input"], row["write"], row["read"]) == ("3.60", "", "")
+    assert f"claude-opus-5-5: {path}" in table.note
     assert f"and from {path}." in reports.usage("").parts[0].note
 
 
@@ -321,7 +357,7 @@ def test_a_server_that_lists_nothing_in_time_is_given_up(session, monkeypatch):
         monkeypatch.setenv("ANTHROPIC_BASE_URL", simulator.base_url)
         monkeypatch.setenv("ANTHROPIC_API_KEY", "not-a-key")
 
-        note = reports.models().parts[0].note
+        note = reports.models().note
 
     assert note.startswith("The API could not be asked (The server did not list its models in time")
 

@@ -56,6 +56,15 @@ def test_another_question_about_the_same_system_prompt_reads_that_much():
     assert miss(sent("Two", talk=None), sent("One", talk=None), read=1_900) is None
 
 
+def test_a_setting_may_be_why_not_even_the_system_prompt_was_read():
+    """On some models a change of effort empties that too; nothing else explains it."""
+    found = CacheMiss("settings_changed", "effort", "the default", "low")
+
+    assert miss(sent("Two", talk=None, effort="low"), sent("One", talk=None)) == found
+    late = sent("Two", talk=None, effort="low", at=301.0)
+    assert miss(late, sent("One", talk=None)) == CacheMiss("expired", "5m", before=301.0)
+
+
 @pytest.mark.parametrize(
     ("fields", "found"),
     [

@@ -17,7 +17,7 @@ MODEL = "claude-opus-5-5"
 
 def request(max_tokens=10_000, **fields: object):
     """A request to the model whose prices stand above."""
-    return Request("Why?", model=MODEL, max_tokens=max_tokens, **fields)
+    return Request("Why?", max_tokens=max_tokens, **{"model": MODEL, **fields})
 
 
 @pytest.mark.parametrize(
@@ -110,6 +110,17 @@ def test_what_nothing_bounds_is_refused_under_a_limit(tool, limit, what):
     assert caught.value.what.startswith(what)
     assert "Nothing was sent." in caught.value.advice
     assert within_limit(request(tools=(tool,), uses_tools=False), [100], 1.0, "--max-cost")
+
+
+def test_code_that_the_price_of_searches_covers_is_no_obstacle():
+    """Beside the newer versions it is free; definitions without a version are bounded too."""
+    free = ({"name": "web_search", "max_uses": 1}, {"name": "code_execution"})
+
+    fitted, _ = within_limit(request(tools=free), [100], 1.0, "--max-cost")
+
+    assert fitted.notes == (BOUND.format(1).replace("searches", "search"),)
+    with pytest.raises(InputError, match="Nothing bounds what code_execution can cost"):
+        within_limit(request(model="claude-haiku-4-5", tools=free), [100], 1.0, "--max-cost")
 
 
 def test_output_is_lowered_to_what_is_affordable():

@@ -13,6 +13,31 @@ TEXT = {"type": "text", "text": "x"}
 PNG = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA=="}}
 
 
+SETTINGS = [
+    ({"max_uses": 0}, ".max_uses: Input should be greater than 0"),
+    ({"max_uses": "3"}, ".max_uses: Input should be a valid integer"),
+    ({"uses": 3}, ".uses: Extra inputs are not permitted"),
+    ({"citations": {"enabled": True}}, ".citations: Extra inputs are not permitted"),
+    (
+        {"allowed_domains": ["a.org"], "blocked_domains": ["b.org"]},
+        ": Cannot specify both allowed_domains and blocked_domains",
+    ),
+    (
+        {"allowed_domains": ["https://a.org"]},
+        ".allowed_domains: 'https://a.org' is not a valid domain",
+    ),
+    ({"user_location": {"city": "Lisbon"}}, ".user_location.type: Input should be 'approximate'"),
+    (
+        {"user_location": {"type": "approximate", "planet": "Earth"}},
+        ".user_location.planet: Extra inputs are not permitted",
+    ),
+    (
+        {"user_location": {"type": "approximate", "country": "Portugal"}},
+        ".user_location.country: Input should be a country code of two letters",
+    ),
+]
+
+
 def call(identifier="a", **changes: Any):
     return {"type": "tool_use", "id": identifier, "name": "f", "input": {}, **changes}
 
@@ -115,6 +140,8 @@ NAME = "tools.0.custom.name: String should match pattern '^[a-zA-Z0-9_-]{1,128}$
             "tools.0.web_search_20260318.name: Input should be 'web_search'",
         ),
         ("f", "tools.0: Input should be an object"),
+        *((SEARCH | wrong, f"tools.0.web_search_20260318{what}") for wrong, what in SETTINGS),
+        (SEARCH | {"type": "web_search_20990101"}, "tools.0: Input tag 'web_search_20990101'"),
     ],
 )
 def test_bad_tools_are_refused_with_a_reason(tool, message):
@@ -123,6 +150,16 @@ def test_bad_tools_are_refused_with_a_reason(tool, message):
     The pattern of property keys: beautyfree/appstore-connect-mcp#2, twilio-labs/mcp#58.
     """
     assert refused(tools=[tool])[: len(message)] == message
+
+
+def test_versions_that_filter_by_code_need_a_model_that_writes_it():
+    """Claude 4.6 and later do; others take them for direct calls alone ("Web search tool")."""
+    what = "'claude-haiku-4-5' does not support programmatic tool calling: web_search_20260318"
+    direct = SEARCH | {"allowed_callers": ["direct"]}
+
+    assert refused(tools=[SEARCH], model="claude-haiku-4-5") == what
+    assert refused(tools=[direct], model="claude-haiku-4-5") is None
+    assert refused(tools=[SEARCH], model="claude-opus-4-6") is None
 
 
 def test_names_are_unique():
@@ -164,6 +201,7 @@ FORCED = 'tool_choice: type "tool" and "any" are not supported for this model.'
             {"type": "any"},
             {
                 "model": "claude-haiku-4-5",
+                "tools": [F],
                 "thinking": {"type": "enabled", "budget_tokens": 1024},
             },
             "Thinking may not be enabled when tool_choice forces tool use.",

@@ -8,6 +8,7 @@ from claude_nb.cost.usage import Usage
 from claude_nb.streaming.block import TOOL_CALLS
 from claude_nb.streaming.events import DELTAS, RequestSent
 from claude_nb.streaming.message import Message
+from claude_nb.streaming.turns import is_blank
 from tests.played import block, end, said, start, text, thinking, tool_use
 
 
@@ -51,6 +52,18 @@ def test_usage_is_cumulative_and_later_counts_overwrite():
     )
 
     assert made.usage == Usage(30, 0, 0, 7, 15, None)
+
+
+@pytest.mark.parametrize(
+    ("model", "searches", "lower_bound"),
+    [("claude-opus-5-5", 0, True), ("claude-opus-5-5", 1, False), ("claude-haiku-4-5", 1, True)],
+)
+def test_the_time_of_code_is_paid_for_unless_newer_searches_cover_it(model, searches, lower_bound):
+    """No usage names that time, so it makes the cost a lower bound."""
+    used = {"server_tool_use": {"web_search_requests": searches}}
+    made = message(start(model=model, container={"id": "c"}), *text("3"), *end(**used))
+
+    assert made.unpriced == (("the time of code execution",) if lower_bound else ())
 
 
 def test_output_count_is_unknown_before_the_end():
@@ -209,3 +222,90 @@ def test_what_is_asked_for_again_is_lost_as_a_whole():
     broken.discard(text=True)
 
     assert lost(broken) == ["server_tool_use", "web_search_tool_result", "text"]
+
+
+FABLE, OPUS = "claude-fable-5-1", "claude-opus-4-8"
+
+
+def handover(category=None, index=0):
+    """The block at which another model goes on."""
+    trigger = {"type": "refusal", "category": category}
+    models = {"from": {"model": FABLE}, "to": {"model": OPUS}}
+    return block(index, type="fallback", **models, trigger=trigger)
+
+
+def fell_back(*events: object, output_tokens: int = 0, reason: str = "end_turn", model: str = OPUS):
+    """A message that another model answered, with the usage of the documentation's example."""
+    tried = {"type": "message", "model": FABLE, "input_tokens": 535, "output_tokens": output_tokens}
+    served = {"type": "fallback_message", "model": OPUS, "input_tokens": 412, "output_tokens": 264}
+    iterations = [tried, served] if events[0]["type"] == "content_block_start" else [served]
+    counts = {"input_tokens": 412, "iterations": iterations}
+    reduced = Message(0.0, RequestSent(FABLE, runs_tools=True))
+    reduced.accepted = True
+    for data in (start(model=model), *events, *end(reason, 264, **counts)):
+        reduced.apply(1.0, data)
+    return reduced
+
+
+@pytest.mark.parametrize(
+    ("category", "output_tokens", "cost"),
+    [
+        (None, 0, 0.0),
+        ("cyber", 0, 0.0),
+        ("general_harms", 0, 0.0),
+        ("bio", 0, 535 * 10e-6),
+        ("frontier_llm", 0, 535 * 10e-6),
+        ("reasoning_extraction", 0, 535 * 10e-6),
+        ("cyber", 7, 535 * 10e-6 + 7 * 50e-6),
+    ],
+)
+def test_each_model_of_a_fallback_has_its_own_price(category, output_tokens, cost):
+    """One that declined before any output is billed in some categories; who answered, always."""
+    made = fell_back(*handover(category), *text("Hi", index=1), output_tokens=output_tokens)
+
+    answered = 412 * 5e-6 + 264 * 25e-6
+    assert [(a.model, a.stop_reason) for a in made.attempts] == [
+        (FABLE, "refusal"),
+        (OPUS, "end_turn"),
+    ]
+    assert [a.cost for a in made.attempts] == pytest.approx([cost, answered])
+    assert made.cost == pytest.approx(cost + answered)
+    assert (made.model, made.fell_back, made.usage.input_tokens) == (OPUS, True, 412)
+
+
+def test_a_turn_that_goes_to_the_other_model_at_once_has_one_attempt():
+    """The API does so where a conversation fell back before; no block marks it."""
+    made = fell_back({"type": "ping"}, *text("Hi"))
+
+    assert made.fell_back
+    assert [(a.model, a.cost) for a in made.attempts] == [(OPUS, pytest.approx(0.00866))]
+
+
+def test_what_the_model_that_declined_began_is_not_called_nor_sent_back():
+    """Its calls and thinking are out; those of the model that goes on are in."""
+    made = fell_back(
+        *thinking("Hm.", index=0),
+        *tool_use("{}", index=1, call="first"),
+        *block(2, type="server_tool_use", id="s1", name="web_search", input={}),
+        *handover(index=3),
+        *thinking("Well.", index=4),
+        *tool_use("{}", index=5, call="second"),
+        output_tokens=9,
+        reason="tool_use",
+        model=FABLE,
+    )
+
+    assert [call.id for call in made.calls] == ["second"]
+    assert [b.type for b in made.content if not is_blank(b)] == ["fallback", "thinking", "tool_use"]
+
+
+@pytest.mark.parametrize(
+    ("category", "cost"),
+    [(None, 0.0), ("cyber", 0.0), ("bio", 412 * 5e-6 + 264 * 25e-6)],
+)
+def test_a_refusal_of_all_models_is_billed_by_its_category(category, cost):
+    """Nothing was written behind the last handover."""
+    made = fell_back(*handover(), reason="refusal")
+    made.stop_details = {"type": "refusal", "category": category}
+
+    assert made.attempts[-1].cost == pytest.approx(cost)

@@ -488,7 +488,9 @@ def test_a_loop(api, name):
     bodies = [request.body for request in api.requests[seen:]]
     assert [body["messages"] for body in bodies] == loop.sent
     assert [problem(body) for body in bodies] == [None] * len(bodies)
-    assert {str(body["tools"]) for body in bodies} == {str(list(Tools(*FUNCTIONS).definitions))}
+    *functions, search = Tools(*FUNCTIONS).definitions
+    sent = [*functions, {"type": "web_search_20260318", **search}]
+    assert {str(body["tools"]) for body in bodies} == {str(sent)}
     assert (str(reply.outcome), reply.text) == (loop.outcome, loop.text)
     assert talk.messages() == loop.history
 

@@ -87,16 +87,16 @@ def test_a_function_without_a_docstring_has_no_description():
 
 
 def test_server_tools_by_name_and_by_definition():
-    """Among functions; a definition is sent as it is."""
+    """Among functions; a definition stays as it is."""
     search = {"type": "web_search_20260318", "name": "search", "max_uses": 2}
 
     tools = Tools("web_search", look_up, search)
 
-    assert [d.get("type") for d in tools.definitions] == [
-        "web_search_20250305",
-        None,
-        "web_search_20260318",
-    ]
+    assert tools.definitions == (
+        {"name": "web_search"},
+        *Tools(look_up).definitions,
+        search,
+    )
     assert tools.names == ["look_up"]
     assert repr(tools) == "Tools(web_search, look_up, search)"
 
