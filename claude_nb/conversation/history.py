@@ -386,7 +386,8 @@ class History:
     def add(self, exchanges: Iterable[Exchange], head: Exchange | None) -> int:
         """Add exchanges from elsewhere, as from an earlier kernel; those that are here stay.
 
-        The conversation goes on from ``head`` only if it was empty.
+        The conversation goes on from ``head`` if it was empty, or if ``head`` is new and follows
+        what it would go on from.
 
         Args:
             exchanges: The exchanges, each after the one that it follows.
@@ -403,8 +404,10 @@ class History:
                     parent = known[exchange.parent.id] if exchange.parent else None
                     known[exchange.id] = replace(exchange, parent=parent)
                     self.exchanges.append(known[exchange.id])
-            if not before:
-                self._move(known[head.id] if head else None)
+            here = known[head.id] if head else None
+            is_later = here in self.exchanges[before:] and self.head in here.branch
+            if not before or is_later:
+                self._move(here)
         self._changed()
         return len(known) - before
 
