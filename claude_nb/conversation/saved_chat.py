@@ -129,7 +129,7 @@ def _chat(
     snapshot: Snapshot, file: NotebookFile | None, name: str, cell: str, *, shared: bool
 ) -> SavedChat | None:
     saved = file.saved if file is not None and file.saved is not None else SavedNotebook((), (), ())
-    chats = [c for c in saved.chats if c.conversation == name and (shared or c.cell == cell)]
+    chats = [c for c in saved.chats if c.conversation == name and (shared or cell in ("", c.cell))]
     in_chats = frozenset[str]().union(*(chat.turns for chat in chats))
     in_file = [
         record
