@@ -386,8 +386,8 @@ class History:
     def add(self, exchanges: Iterable[Exchange], head: Exchange | None) -> int:
         """Add exchanges from elsewhere, as from an earlier kernel; those that are here stay.
 
-        The conversation goes on from ``head`` if it was empty, or if ``head`` is new and follows
-        what it would go on from.
+        The conversation goes on from ``head`` if it was empty, or if what leads there from where it
+        would go on is new.
 
         Args:
             exchanges: The exchanges, each after the one that it follows.
@@ -405,8 +405,10 @@ class History:
                     known[exchange.id] = replace(exchange, parent=parent)
                     self.exchanges.append(known[exchange.id])
             here = known[head.id] if head else None
-            is_later = here in self.exchanges[before:] and self.head in here.branch
-            if not before or is_later:
+            added, goes_on_from = set(self.exchanges[before:]), here
+            while goes_on_from in added:
+                goes_on_from = goes_on_from.parent
+            if not before or (here in added and self.head and goes_on_from is self.head):
                 self._move(here)
         self._changed()
         return len(known) - before
