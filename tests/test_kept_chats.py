@@ -413,3 +413,63 @@ def test_backups_are_listed_restored_and_deleted(notebook, simulator):
     assert "A question → One." in restored
     assert (one, rest) == ("Deleted: the backups of 1 turn.\n",) * 2
     assert (gone["ename"], "no backups of n.ipynb" in gone["evalue"]) == ("InputError", True)
+
+
+def test_a_chat_on_a_conversation_of_its_own_goes_on(notebook, simulator):
+    """Each chat with what was said in its own cell, although the conversations have one name."""
+    simulator.enqueue(*(Stream(said("So.")) for _ in range(3)))
+    notebook.cells[1].source = "import claude_nb"
+    for name in "ab":
+        made = f"{name} = claude_nb.Chat(claude_nb.Conversation())\ndisplay({name})"
+        notebook.add(f"{made}\n{name}._page.cover()", name)
+    notebook.add("%%claude\nFrom a cell", "cell")
+    notebook.save()
+    notebook.restart()
+    notebook.run_all()
+    notebook.silent("a.ask('A'); b.ask('B')")
+    held = "[[e.prompt for e in c.conversation.exchanges] for c in (a, b)]"
+
+    notebook.run("a")
+    again = notebook.value(held)
+    notebook.run("b")
+    notebook.save()
+    notebook.silent(DELETE_BACKUPS)
+    simulator.enqueue(Stream(said("So.")))
+    notebook.restart_and_run_all()
+
+    assert again == notebook.value(held) == "[['A'], ['B']]"
+
+
+def test_a_chat_of_another_notebook_goes_on_from_what_was_said_here(notebook, simulator, tmp_path):
+    """And is not mixed with a chat of this notebook that was given no name either."""
+    other = Notebook(notebook.kernel, tmp_path / "other.ipynb")
+    chat = "chat = claude_nb.Chat()\ndisplay(chat)\nchat._page.cover()"
+    other.add("import claude_nb\n" + chat, "chat")
+    other.restart()
+    simulator.enqueue(*(Stream(said(text)) for text in ("Old.", "Mine.", "New.")))
+    other.run_all()
+    other.silent("chat.ask('Old')")
+    other.run("chat")
+    other.save()
+    cost = other.value("chat.cost")
+
+    notebook.cells[1].source = "import claude_nb\nmine = claude_nb.Chat()\nmine"
+    restored = f"claude_nb.Chat.restore({str(other.path)!r})"
+    notebook.add(chat.replace("claude_nb.Chat()", restored), "restored")
+    notebook.save()
+    notebook.restart()
+    notebook.run("load", "chat")
+    notebook.silent("mine.ask('Mine')")
+    notebook.run("restored")
+    assert notebook.value(PROMPTS) == "['Old']"
+    assert notebook.value("chat.cost") == cost
+    notebook.silent("chat.ask('New')")
+    notebook.run("restored")
+    notebook.save()
+    notebook.silent(DELETE_BACKUPS)
+
+    for _ in range(2):
+        notebook.restart_and_run_all()
+        assert notebook.value(PROMPTS) == "['Old', 'New']"
+        notebook.save()
+    assert notebook.value("chat.conversation.name, mine.conversation.name") == "chat 2 chat"

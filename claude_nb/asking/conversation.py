@@ -85,6 +85,11 @@ class Conversation(History):
         """The names of the conversations that the notebook shares, oldest first."""
         return list(cls._named)
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether the whole notebook shares it by its name."""
+        return self._named.get(self.name) is self
+
     def ask(self, prompt: str, **arguments: Any) -> Reply:
         """``claude_nb.ask`` with the exchanges so far, to which the answer is added.
 

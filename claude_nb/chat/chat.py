@@ -22,7 +22,7 @@ from claude_nb.asking.conversation import Conversation
 from claude_nb.asking.question import Question
 from claude_nb.characters import clean, wellformed
 from claude_nb.chat.messages import Messages
-from claude_nb.chat.naming import unnamed
+from claude_nb.chat.naming import named_anew, unnamed
 from claude_nb.chat.outputs import NO_WIDGET
 from claude_nb.chat.page import Page
 from claude_nb.chat.questions import Questions
@@ -117,14 +117,13 @@ class Chat(PageWidget):
         model = Question.of(
             "hello", history=History(), **asked_with
         ).request.model  # it may have tools
-        place, by_name = current_place(), not isinstance(conversation, Conversation)
+        place = current_place()
         if not isinstance(conversation, Conversation):
             name = conversation or unnamed(place, Conversation.names())
             conversation = Conversation.named(name)
         self._transcript = Transcript(conversation, place.cell)
         self._page = Page(self._transcript, self.send)
-        if by_name:
-            self._page.restored.look(system)
+        self._page.restored.look(system)
         self._questions = Questions(self._transcript, self._page, self._arguments, self._announce)
         self._messages = Messages(self._transcript, self._page, self._questions)
         super().__init__(
@@ -153,6 +152,9 @@ class Chat(PageWidget):
     def restore(cls, path: str | Path, conversation: str | None = None, **arguments: Any) -> Self:
         """Go on with a chat of another notebook; one of this notebook goes on by itself.
 
+        A chat that had no name gets one of its own here too. When its cell is run again, it goes on
+        from what was said here.
+
         Args:
             path: The notebook.
             conversation: The name of its conversation; by default that of the notebook's last chat.
@@ -172,10 +174,9 @@ class Chat(PageWidget):
             raise InputError(f"There is no {which} in {path}.", there)
         for note in notes:
             warnings.warn(clean(f"{path}: {note}"), stacklevel=2)
-        shared = Conversation.named(name)
-        shared.add(found[name].exchanges, found[name].head)
-        chat = cls(shared, **arguments)
-        chat._transcript.take_over(saved.records)
+        chat = cls(named_anew(name, current_place(), Conversation.names()), **arguments)
+        chat._transcript.take_over(saved.records, name)
+        chat.conversation.add(found[name].exchanges, found[name].head)
         chat._changed()
         return chat
 

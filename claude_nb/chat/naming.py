@@ -35,6 +35,17 @@ def unnamed(place: Place, taken: Collection[str]) -> str:
     return names[number]
 
 
+def named_anew(name: str, place: Place, taken: Collection[str]) -> str:
+    """The name of a chat of another notebook: one that had none there gets one of this notebook.
+
+    Args:
+        name: What it is called there.
+        place: As of ``unnamed``.
+        taken: As of ``unnamed``.
+    """
+    return unnamed(place, taken) if place.cell and _UNNAMED.fullmatch(name) else name
+
+
 def numbered(name: str) -> Iterator[str]:
     """The name, then the name with 2, 3, … behind it, to choose the first that is free."""
     return chain([name], (f"{name} {number}" for number in count(2)))

@@ -49,11 +49,13 @@ class Restored:
                 conversation go on with it.
         """
         self._system = system
-        name = self._transcript.conversation.name
-        if name in snapshot.restored:
+        conversation = self._transcript.conversation
+        if conversation in snapshot.restored:
             return
         snapshot.take()
-        found = saved_chat.find(snapshot, name, self._transcript.cell)
+        found = saved_chat.find(
+            snapshot, conversation.name, self._transcript.cell, shared=conversation.is_shared
+        )
         if len(found) == 1:
             self._take(found[0])
         elif found:
@@ -63,7 +65,7 @@ class Restored:
             self.undecided = True
             self._said = f"An earlier chat may be saved, but was not found: {clean(snapshot.error)}"
         else:
-            snapshot.restored.add(name)
+            snapshot.restored.add(conversation)
 
     def choose(self, number: object) -> None:
         """Go on with one of the choices.
@@ -96,10 +98,10 @@ class Restored:
         self._decide(f"Restored {clean(saved.source)}.{skipped and f' Note: {skipped}.'}")
         conversation = self._transcript.conversation
         with conversation.lock:
-            self._transcript.take_over(saved.records)
+            self._transcript.take_over(saved.records, conversation.name)
             conversation.add((replace(e, system=self._system) for e in saved.exchanges), saved.head)
             self._head = conversation.head
 
     def _decide(self, said: str) -> None:
-        snapshot.restored.add(self._transcript.conversation.name)
+        snapshot.restored.add(self._transcript.conversation)
         self.undecided, self.choices, self._said = False, [], said

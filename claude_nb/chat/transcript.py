@@ -304,16 +304,22 @@ class Transcript:
             end = following[end][-1]
         self.conversation.go_to(end)
 
-    def take_over(self, records: Iterable[saved_notebook.Record]) -> None:
-        """Keep the records of a saved notebook, to save them again."""
+    def take_over(self, records: Iterable[saved_notebook.Record], name: str) -> None:
+        """Keep the records of a saved notebook, to save them again.
+
+        Args:
+            records: The records.
+            name: What the conversation is called in them.
+        """
         with self.lock:
             for record in records:
                 turn = as_dict(record.data.get("turn"))
-                name, id_ = turn.get("conversation"), as_string(turn.get("id"))
+                id_ = as_string(turn.get("id"))
                 # A turn may be shown twice.
-                if not id_ or name != self.conversation.name or id_ in self._records:
+                if not id_ or turn.get("conversation") != name or id_ in self._records:
                     continue
-                self._records[id_] = record.data
+                renamed = {"turn": turn | {"conversation": self.conversation.name}}
+                self._records[id_] = record.data | renamed
                 self._charge_recorded(record.data)
 
     def _charge_recorded(self, record: dict[str, Any]) -> None:

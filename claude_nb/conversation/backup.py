@@ -41,6 +41,11 @@ _CHECK_EVERY = 0.01
 _PREFIX = 16
 """Characters of a file's name that tell its cell."""
 
+_FOLDER = "[0-9a-f]" * 32
+_TURN = "[0-9a-f]" * 48 + ".json"
+_HALF_WRITTEN = "claude_nb-*.part"
+"""The names of a notebook's folder and of the files in it; whatever else is there is left alone."""
+
 _FULL = 0.9
 """The part of ``MAX_BYTES`` above which old ones are removed: ten kernels may write at once."""
 
@@ -158,7 +163,7 @@ class BackupStore:
         wanted = {_digest(id_)[:_PREFIX]: id_ for id_ in ids}
         found: list[Backup] = []
         for place in self._places():
-            cells = {wanted.get(path.name[:_PREFIX], "") for path in self._files("*.json", place)}
+            cells = {wanted.get(path.name[:_PREFIX], "") for path in self._files(_TURN, place)}
             turns = list(self._read(place)) if cells - {""} else []
             # A copy has the same ids: then the original is still there, and these are its own.
             if turns and not any(holds(Path(turns[0].notebook), cell) for cell in cells if cell):
@@ -206,13 +211,13 @@ class BackupStore:
 
     def _places(self) -> list[Path]:
         with suppress(OSError):
-            return [path for path in self.folder.iterdir() if path.is_dir()]
+            return [path for path in self.folder.glob(_FOLDER) if path.is_dir()]
         return []
 
     def _read(self, place: Path) -> Iterator[Backup]:
         """The turns in the folder of a notebook; what is damaged or too old is passed over."""
         oldest = time.time() - self.max_age
-        for path in self._files("*.json", place):
+        for path in self._files(_TURN, place):
             try:
                 data = path.read_bytes()
                 facts = path.stat()
@@ -236,7 +241,9 @@ class BackupStore:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        number, beside = tempfile.mkstemp(dir=path.parent, suffix=".part")  # for the user alone
+        number, beside = tempfile.mkstemp(  # for the user alone
+            dir=path.parent, prefix="claude_nb-", suffix=".part"
+        )
         try:
             with os.fdopen(number, "wb") as opened:
                 opened.write(content)
@@ -253,7 +260,7 @@ class BackupStore:
         now = time.time()
         self._unchecked, self._checked = 0, now
         found: list[tuple[float, int, Path]] = []
-        for path in self._files("*"):
+        for path in (*self._files(_TURN), *self._files(_HALF_WRITTEN)):
             with suppress(OSError):  # another kernel has removed it
                 facts = path.stat()
                 found.append((facts.st_mtime, facts.st_size, path))

@@ -452,7 +452,8 @@ class History:
     def add(self, exchanges: Iterable[Exchange], head: Exchange | None) -> int:
         """Add exchanges from elsewhere, as from an earlier kernel; those that are here stay.
 
-        The conversation goes on from ``head`` only if it was empty.
+        The conversation goes on from ``head`` if it was empty, or if what leads there from where it
+        would go on is new.
 
         Args:
             exchanges: The exchanges, each after the one that it follows.
@@ -469,8 +470,12 @@ class History:
                     parent = known[exchange.parent.id] if exchange.parent else None
                     known[exchange.id] = replace(exchange, parent=parent)
                     self.exchanges.append(known[exchange.id])
-            if not before:
-                self._move(known[head.id] if head else None)
+            here = known[head.id] if head else None
+            added, goes_on_from = set(self.exchanges[before:]), here
+            while goes_on_from in added:
+                goes_on_from = goes_on_from.parent
+            if not before or (here in added and self.head and goes_on_from is self.head):
+                self._move(here)
         self._changed()
         return len(known) - before
 

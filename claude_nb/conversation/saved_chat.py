@@ -61,13 +61,15 @@ class SavedChat:
         return f"{self.file.path.name} · {turns} · {saved:%Y-%m-%d %H:%M}"
 
 
-def find(snapshot: Snapshot, name: str, cell: str) -> list[SavedChat]:
+def find(snapshot: Snapshot, name: str, cell: str, *, shared: bool = True) -> list[SavedChat]:
     """What was saved of a chat.
 
     Args:
         snapshot: The notebook.
         name: The name of its conversation.
         cell: The id of the cell in which it is made, or an empty string.
+        shared: Whether the notebook shares the conversation by its name. Of another one, only what
+            the chats of this cell hold is taken: several may have one name.
 
     Returns:
         Nothing, one chat, or one for each copy of the notebook if they differ: nobody knows which
@@ -76,7 +78,7 @@ def find(snapshot: Snapshot, name: str, cell: str) -> list[SavedChat]:
     found: dict[frozenset[str], SavedChat] = {}
     files = [file for file in snapshot.files if cell in file.ids] or snapshot.files or (None,)
     for file in files:
-        chat = _chat(snapshot, file, name, cell)
+        chat = _chat(snapshot, file, name, cell, shared=shared)
         if chat is not None:
             found.setdefault(frozenset(exchange.id for exchange in chat.exchanges), chat)
     return list(found.values())
@@ -123,16 +125,25 @@ def whole(snapshot: Snapshot) -> tuple[Path, SavedNotebook]:
     return path, replace(now, records=(*records.values(), *now.records), labels=labels)
 
 
-def _chat(snapshot: Snapshot, file: NotebookFile | None, name: str, cell: str) -> SavedChat | None:
+def _chat(
+    snapshot: Snapshot, file: NotebookFile | None, name: str, cell: str, *, shared: bool
+) -> SavedChat | None:
     saved = file.saved if file is not None and file.saved is not None else SavedNotebook((), (), ())
-    in_file = [record for record in saved.records if _turn(record)["conversation"] == name]
+    chats = [c for c in saved.chats if c.conversation == name and (shared or cell in ("", c.cell))]
+    in_chats = frozenset[str]().union(*(chat.turns for chat in chats))
+    in_file = [
+        record
+        for record in saved.records
+        if _turn(record)["conversation"] == name and (shared or _turn(record)["id"] in in_chats)
+    ]
     ids = {_turn(record)["id"] for record in in_file}
-    cells = (file.ids if file is not None else frozenset()) | {cell, ""}
+    cells = (file.ids if file is not None and shared else frozenset()) | {cell, ""}
     backups = [backup for backup in _backups(snapshot, file) if backup.conversation == name]
     more = {_turn(backup.record)["id"]: backup.record for backup in backups}
     # A new notebook may have the path of one that was deleted: then their cells differ.
     parents = {_turn(one)["id"]: _turn(one)["parent"] for one in (*in_file, *more.values())}
-    own = {_turn(backup.record)["id"] for backup in backups if backup.cell in cells} | ids
+    belong = [one for one in backups if one.cell in cells and (shared or one.chat)]
+    own = {_turn(one.record)["id"] for one in belong} | ids
     roots = {_root(id_, parents) for id_ in own}
     more = {id_: one for id_, one in more.items() if _root(id_, parents) in roots}
     records = (*in_file, *(record for id_, record in more.items() if id_ not in ids))
@@ -142,7 +153,7 @@ def _chat(snapshot: Snapshot, file: NotebookFile | None, name: str, cell: str) -
     if not found:
         return None
     head: Exchange | None = found[0].head
-    told = next((c.head for c in reversed(saved.chats) if c.conversation == name), None)
+    told = chats[-1].head if chats else None
     if told is not None and (head is None or head.id in ids):  # nothing newer is backed up
         by_id = {exchange.id: exchange for exchange in found[0].exchanges}
         head = by_id.get(told) if told in by_id or not told else head

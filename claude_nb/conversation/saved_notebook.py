@@ -55,11 +55,13 @@ class ChatRecord:
         cell: The id of the cell in which it was made, or an empty string.
         head: The id of the turn that it goes on from, an empty string for the beginning, or None
             where the record does not say.
+        turns: The ids of its turns.
     """
 
     conversation: str
     cell: str
     head: str | None
+    turns: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +89,11 @@ class SavedNotebook:
 
     def in_chats(self) -> Iterator[tuple[str, Record]]:
         """The records of the replies in chats, each with the cell in which its chat was made."""
-        cells = {chat.conversation: chat.cell for chat in self.chats}
+        cells = {turn: chat.cell for chat in self.chats for turn in chat.turns}
         for found in self.records:
-            name = as_string(as_dict(found.data.get("turn")).get("conversation"))
-            if not found.cell and name in cells:
-                yield cells[name], found
+            id_ = _turn_id(found.data)
+            if not found.cell and id_ in cells:
+                yield cells[id_], found
 
 
 def current_path() -> Path:
@@ -217,9 +219,14 @@ def _records(cell: dict[str, Any], chats: list[ChatRecord]) -> Iterator[tuple[st
         name = as_string(chat.get("conversation"))
         if name:
             head = as_string(chat["head"]) if "head" in chat else None
-            chats.append(ChatRecord(name, as_string(chat.get("cell")) or id_, head))
+            turns = frozenset(map(_turn_id, replies)) - {""}
+            chats.append(ChatRecord(name, as_string(chat.get("cell")) or id_, head, turns))
         for reply in replies:
             yield "" if name else id_, reply
+
+
+def _turn_id(record: Any) -> str:
+    return as_string(as_dict(as_dict(record).get("turn")).get("id"))
 
 
 def _label(number: int, cell: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from claude_nb.conversation.notebook_file import has_records, ids, read
 from claude_nb.errors import InputError
@@ -53,14 +54,14 @@ class Snapshot:
 
     Attributes:
         backup: Whether turns are backed up.
-        restored: The names of the chats of which nothing more is to be restored in this kernel.
+        restored: The conversations of chats of which nothing more is to be restored in this kernel.
         unnamed: Of each cell that made chats without a name: in which execution, how many of them
             in that one, and their names.
     """
 
     def __init__(self) -> None:
         self.backup = True
-        self.restored: set[str] = set()
+        self.restored: WeakSet[object] = WeakSet()
         self.unnamed: dict[str, tuple[int, int, list[str]]] = {}
         self._lock = threading.Lock()
         self._store: BackupStore | None = None

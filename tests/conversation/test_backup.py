@@ -142,7 +142,7 @@ def test_nothing_that_is_left_of_a_crash_stays(tmp_path):
     """A file that was half written is removed like an old turn."""
     store = BackupStore(tmp_path)
     store.keep(NOTEBOOK, "c", turn("A"), chat=False)
-    part = files(store)[0].with_name("x.part")
+    part = files(store)[0].with_name("claude_nb-x.part")
     part.write_text("{")
     os.utime(part, (0, 0))
 
@@ -150,6 +150,22 @@ def test_nothing_that_is_left_of_a_crash_stays(tmp_path):
 
     assert prompts(store.all()) == ["A"]
     assert not part.exists()
+
+
+def test_files_of_others_are_left_alone(tmp_path):
+    """Whoever put them there, and however old they are: the folder may be a link to another."""
+    store = BackupStore(tmp_path, max_bytes=1)
+    store.keep(NOTEBOOK, "c", turn("A"), chat=False)
+    own = store.folder / ("0" * 32)
+    others = [tmp_path / "mine" / "a.txt", tmp_path / "mine" / "a.json", own / "notes.txt"]
+    for path in others:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("precious")
+        os.utime(path, (0, 0))
+
+    store.remove_old()
+
+    assert files(store) == sorted(others)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +180,7 @@ def test_what_is_damaged_costs_none_of_the_others(store, content):
     """It is passed over, and it can be deleted and removed."""
     store.keep(NOTEBOOK, "c", turn("A"), chat=False)
     data = content if isinstance(content, bytes) else content.encode()
-    files(store)[0].with_name("damaged.json").write_bytes(data)
+    files(store)[0].with_name("0" * 48 + ".json").write_bytes(data)
 
     assert "A" in [backup.turn.get("prompt") for backup in store.of(NOTEBOOK)]
     store.delete(store.all())

@@ -379,6 +379,21 @@ def test_thinking_and_system_prompts_stay_behind():
     assert request.before[1]["content"] == [{"type": "text", "text": "Answer A."}]
 
 
+def test_what_is_new_after_the_head_is_gone_on_from():
+    """But not after one that was taken back, or when the conversation has begun anew."""
+    more = restored(turn("A"), turn("B", "a", 1), turn("C", "b", 2))[0]
+    history, undone, begun = (
+        restored(turn("A"), *also)[0] for also in ((), (turn("B", "a", 1),), ())
+    )
+    undone.undo()
+    begun.new()
+    for each in (history, undone, begun):
+        each.add(more.exchanges, more.head)
+
+    heads = [each.head and each.head.prompt for each in (history, undone, begun)]
+    assert heads == ["C", "A", None]
+
+
 def test_what_is_there_already_stays():
     """Restoring twice adds nothing, and restoring late loses nothing."""
     history, _ = restored(turn("A"), turn("B", "a", 1))
