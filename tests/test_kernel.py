@@ -93,6 +93,17 @@ def test_a_line_and_its_traps(kernel, simulator, cell, prompt):
     assert len(kernel.shown) == 1
 
 
+@pytest.mark.parametrize("cell", ["%claude --help", "%%claude -h\nWhy?", "x = %claude -h"])
+def test_the_manual_is_shown(kernel, simulator, cell):
+    """Of a line too, whose value is not shown; nothing is asked."""
+    assert kernel.run(cell)["status"] == "ok"
+
+    (shown,) = kernel.shown.values()
+    assert "--model ID" in shown["data"]["text/plain"]
+    assert "<table" in shown["data"]["text/html"]
+    assert simulator.requests == ()
+
+
 @pytest.mark.parametrize(
     ("cell", "name", "said"),
     [

@@ -32,7 +32,7 @@ _OF_TOOLS = ("eager", "confirm", "tool_timeout", "max_turns")
 
 def run(
     shell: InteractiveShell, line: str, cell: str | None, defaults: Mapping[str, Any]
-) -> Reply | Comparison | manual.Manual | None:
+) -> Reply | Comparison | None:
     """Ask the question of a cell or a line.
 
     Args:
@@ -42,8 +42,8 @@ def run(
         defaults: Arguments of ``Question.of`` that apply unless an option is given.
 
     Returns:
-        The reply to a line, or several that were asked side by side; None for a cell. For
-        ``--help`` the manual.
+        The reply to a line, or several that were asked side by side; None for a cell, and for
+        ``--help``, which shows the manual.
 
     Raises:
         InputError: The question cannot be sent; nothing was sent.
@@ -51,7 +51,8 @@ def run(
     """
     given, prompt = options.parse(line, shell.user_ns)
     if "help" in given:
-        return manual.of_cell()
+        display(manual.of_cell())  # not returned: nothing that a line returns is shown
+        return None
     if cell is not None:
         if prompt:
             word = prompt if len(prompt) <= 30 else prompt[:29] + "…"

@@ -59,7 +59,8 @@ def matcher(
         else:
             fragment, candidates = _of_cell(before, word, shown, default_model())
         fitting = [c for c in dict.fromkeys(candidates) if c.startswith(fragment)]
-        return _result(fragment, [(text, "claude") for text in fitting])
+        # Where nothing fits, what is there already: without it, IPython would offer Python's names.
+        return _result(fragment, [(text, "claude") for text in fitting or [fragment]])
 
     made: Callable[[CompletionContext], SimpleMatcherResult] = match
     return made
