@@ -15,6 +15,7 @@ from typing import Any
 
 from claude_nb.batches.row_store import RowStore
 from claude_nb.client.batch_service import MAX_BYTES, MAX_REQUESTS
+from claude_nb.client.connection import remember_ambient
 from claude_nb.errors import InputError
 from claude_nb.request.attachments.interpolation import Filled, fill, names
 from claude_nb.request.request import Request
@@ -228,6 +229,7 @@ class Requests:
         Raises:
             InputError: They cannot be read, or none of them can be sent.
         """
+        remember_ambient()
         self.labels, self.index, contents = read(prompts, template, cite=self.request.cite)
         self.count = len(self.labels)
         for row, content in enumerate(contents):

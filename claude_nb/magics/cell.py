@@ -14,6 +14,7 @@ from claude_nb.asking.cached_system import CachedSystem
 from claude_nb.asking.comparison import COMPARED, Comparison, Variant, ask_each, variants
 from claude_nb.asking.conversation import Conversation
 from claude_nb.asking.question import Question
+from claude_nb.client.connection import remember_ambient
 from claude_nb.conversation.history import NOTEBOOK
 from claude_nb.cost.models import as_of
 from claude_nb.errors import ClaudeError, InputError
@@ -49,6 +50,7 @@ def run(
         InputError: The question cannot be sent; nothing was sent.
         ClaudeError: It failed, was dropped or was stopped.
     """
+    remember_ambient()
     given, prompt = options.parse(line, shell.user_ns)
     if "help" in given:
         display(manual.of_cell())  # not returned: nothing that a line returns is shown
