@@ -110,10 +110,11 @@ class Question:
             TypeError: There is no such argument, or it is of another type.
         """
         check_types(prompt=prompt, attach=attach, **arguments)
-        remember_ambient()
         for_request = (*REQUEST_OPTIONS, *_COMPOSED)
         options = {name: arguments.pop(name) for name in for_request if name in arguments}
         values = [*named, *((f"attachment {number}", v) for number, v in enumerate(attach, 1))]
+        if values or "{{" in prompt:
+            remember_ambient()
         filled = compose(
             prompt,
             variables=None if raw else variables,

@@ -50,7 +50,6 @@ def run(
         InputError: The question cannot be sent; nothing was sent.
         ClaudeError: It failed, was dropped or was stopped.
     """
-    remember_ambient()
     given, prompt = options.parse(line, shell.user_ns)
     if "help" in given:
         display(manual.of_cell())  # not returned: nothing that a line returns is shown
@@ -152,6 +151,8 @@ def _question(
 ) -> Question:
     """The question of a cell; its options override the defaults."""
     cells, failed = given.pop("cells", None), given.pop("error", False)
+    if cells or failed:
+        remember_ambient()
     included = [context.cells(shell, cells)] if cells else []
     included += [context.error(shell)] if failed else []
     if given.pop("no_stream", False):
