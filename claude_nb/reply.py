@@ -181,7 +181,7 @@ class Reply(Progress):
     def __repr__(self) -> str:
         text = redact(self.text)
         shown = text if len(text) <= 60 else text[:59] + "…"
-        return f"<Reply {self.outcome} · {self.model} · {shown!r}>"
+        return f"<Reply {self.outcome} · {redact(self.model)} · {shown!r}>"
 
 
 def _attached(reply: Reply, name: str) -> str:

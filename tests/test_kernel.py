@@ -93,6 +93,33 @@ def test_a_line_and_its_traps(kernel, simulator, cell, prompt):
     assert len(kernel.shown) == 1
 
 
+def test_a_key_that_was_just_set_is_not_sent_with_cells_and_values(kernel, simulator):
+    """Not in the first question after it either."""
+    secret = "my-gateway-" + "secret"
+    kernel.run(f"import claude_nb; conf = {{'token': '{secret}'}}")
+    cells = {
+        "": "%%claude --cells all\nHello {{conf}}",
+        "an-other-": "claude_nb.ask('Hello', attach=['{}'])",
+        "a-third-": "claude_nb.batch([['{}']], max_tokens=9, dry_run=True)",
+    }
+    for begin, cell in cells.items():
+        kernel.run(f"import os; os.environ['ANTHROPIC_AUTH_TOKEN'] = '{begin}{secret}'")
+        assert kernel.run(cell.replace("{}", begin + secret))["status"] == "ok"
+        assert "[redacted]" in str(simulator.requests[-1].body)
+    assert not [sent for sent in simulator.requests if secret in str(sent.body)]
+
+
+@pytest.mark.parametrize("cell", ["%claude --help", "%%claude -h\nWhy?", "x = %claude -h"])
+def test_the_manual_is_shown(kernel, simulator, cell):
+    """Of a line too, whose value is not shown; nothing is asked."""
+    assert kernel.run(cell)["status"] == "ok"
+
+    (shown,) = kernel.shown.values()
+    assert "--model ID" in shown["data"]["text/plain"]
+    assert "<table" in shown["data"]["text/html"]
+    assert simulator.requests == ()
+
+
 @pytest.mark.parametrize(
     ("cell", "name", "said"),
     [

@@ -137,11 +137,12 @@ def test_output_count_of_message_start_is_never_shown(api):
 def test_representation_is_short_and_holds_no_key(api):
     """``repr`` says how it ended, who answered and how it begins."""
     key = "sk-" + "ant-0123"
-    api.enqueue(Stream(said(f"Your key is {key}. " + "word " * 50)))
+    words = text(f"Your key is {key}. " + "word " * 50)
+    api.enqueue(Stream([start(model=f"m {key}"), *words, *end()]))
 
     shown = repr(claude_nb.ask("Hello", show=False))
 
-    assert shown.startswith("<Reply complete · claude-opus-5-5 · 'Your key is sk-ant-…. word")
+    assert shown.startswith("<Reply complete · m sk-ant-… · 'Your key is sk-ant-…. word")
     assert len(shown) < 110
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from inspect import signature
 from typing import Any, Literal
 
+from claude_nb.client.connection import remember_ambient
 from claude_nb.client.output import Output
 from claude_nb.client.retry import Policy
 from claude_nb.conversation.history import Exchange, History
@@ -115,6 +116,8 @@ class Question:
         for_request = (*REQUEST_OPTIONS, *_COMPOSED)
         options = {name: arguments.pop(name) for name in for_request if name in arguments}
         values = [*named, *((f"attachment {number}", v) for number, v in enumerate(attach, 1))]
+        if values or "{{" in prompt:
+            remember_ambient()
         filled = compose(
             prompt,
             variables=None if raw else variables,

@@ -15,9 +15,10 @@ from typing import Any
 
 from claude_nb.batches.row_store import RowStore
 from claude_nb.client.batch_service import MAX_BYTES, MAX_REQUESTS
+from claude_nb.client.connection import remember_ambient
 from claude_nb.errors import InputError
 from claude_nb.request import documents, uploads
-from claude_nb.request.attachments.interpolation import Filled, compose, names
+from claude_nb.request.attachments.interpolation import Filled, fill, names
 from claude_nb.request.request import Request
 
 LASTING = 25 * 3600
@@ -84,13 +85,19 @@ def _used(template: str, columns: Sequence[str]) -> list[str]:
     Raises:
         InputError: It uses none, others, or several where the rows are single values.
     """
-    used = names(template)
-    example = columns[0] if columns else "text"
+    usable = [name for name in columns if name.isidentifier()]
+    advice = f"For example: {{{{{usable[0] if usable else 'text'}}}}}."
+    if len(usable) < len(columns):
+        odd = ", ".join(repr(name) for name in columns if name not in usable)
+        advice = f"Rename what is no word, as a template cannot name it: {odd}."
+    try:
+        used = names(template)
+    except InputError as error:
+        if len(usable) < len(columns):
+            raise InputError(error.what, advice) from None
+        raise
     if not used:
-        raise InputError(
-            "The template has no {{name}} in it: all rows would be the same.",
-            f"For example: {{{{{example}}}}}.",
-        )
+        raise InputError("The template has no {{name}} in it: all rows would be the same.", advice)
     if not columns and len(used) > 1:
         shown = " and ".join(f"{{{{{name}}}}}" for name in used)
         raise InputError(
@@ -136,7 +143,12 @@ def _values(prompts: Any) -> tuple[list[Any], list[str], Any]:
             return *_named(prompts.to_list(), prompts.name), index
     if isinstance(prompts, Mapping) or not isinstance(prompts, Iterable):
         raise InputError(
-            f"batch() takes a list of prompts or a table; this is of type {type(prompts).__name__}."
+            f"batch() takes a list of prompts or a table; this is of type"
+            f" {type(prompts).__name__}.",
+            "Of a dict, pass list(prompts.values()), or pandas.DataFrame(prompts) if its values"
+            " are columns."
+            if isinstance(prompts, Mapping)
+            else "",
         )
     values = list(prompts)
     if values and all(isinstance(value, Mapping) for value in values):
@@ -166,7 +178,7 @@ def _content(value: Any, *, template: str | None, upload: bool | int, cite: bool
     for name in names(template):
         if _missing(value.get(name)):
             raise InputError(f"{name} is missing.")
-    return compose(template, variables=value, upload=upload, cite=cite)
+    return fill(template, value, upload=upload, cite=cite)
 
 
 def _missing(value: Any) -> bool:
@@ -227,6 +239,7 @@ class Requests:
         Raises:
             InputError: They cannot be read, or none of them can be sent.
         """
+        remember_ambient()
         if upload is True:
             upload = 2 * uploads.DAY
         elif 0 < upload < LASTING:

@@ -14,6 +14,7 @@ from claude_nb.asking.question import Question
 from claude_nb.characters import wellformed
 from claude_nb.chat.page import Page
 from claude_nb.chat.transcript import ChatTurn, LiveTurn, Transcript
+from claude_nb.client.connection import remember_ambient
 from claude_nb.conversation.history import Exchange, instruction_note
 from claude_nb.errors import ClaudeError
 from claude_nb.render import chat as render
@@ -67,6 +68,7 @@ class Questions:
             InputError: It cannot be sent so.
         """
         prompt, here = wellformed(prompt), shell()
+        remember_ambient()
         filled = compose(
             prompt,
             variables=here.user_ns if here else {},

@@ -200,8 +200,7 @@ class Connection:
                 "Recordings are being replayed, so nothing is sent.",
                 "%claude_nb replay off asks the API again.",
             )
-        ambient = tuple(sorted(kv for kv in os.environ.items() if _AMBIENT.match(kv[0])))
-        remember_environment(ambient)  # also what is not sent: a connected server is to have none
+        ambient = remember_ambient()  # also what is not sent: a connected server is to have none
         if self.own_client is not None:
             url = str(getattr(self.own_client, "base_url", _API))
             check_address(url, "The base_url of client=", "For example: http://localhost:8080")
@@ -265,6 +264,16 @@ def _silence() -> None:
 
 _CALLERS = r"claude_nb\.client\."
 _SILENT = ("ignore", None, Warning, re.compile(_CALLERS), 0)
+
+
+def remember_ambient() -> tuple[tuple[str, str], ...]:
+    """What the SDK and its network library read of the environment; credentials are redacted.
+
+    It is called before values and cells are put into a prompt, which may hold them.
+    """
+    found = tuple(sorted(kv for kv in os.environ.items() if _AMBIENT.match(kv[0])))
+    remember_environment(found)
+    return found
 
 
 def named_address() -> str:

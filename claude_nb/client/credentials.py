@@ -14,7 +14,8 @@ from claude_nb.redaction import remember
 
 _NAMED = re.compile(
     r"(?:api|access|subscription|signing)[-_]?key\b|apikey\b|\bkey\b|token\b|secret\b|password\b"
-    r"|credentials?\b|cookie\b|\bauth\b|authorization\b|authentication\b",
+    r"|credentials?\b|cookie\b|\bauth\b|authorization\b|authentication\b"
+    r"|\bjwt\b|assertion\b|passwd\b|\bpwd\b|passphrase\b",
     re.IGNORECASE,
 )
 """The names of headers, of arguments in an address and of variables that hold a credential."""
@@ -31,8 +32,8 @@ def remember_environment(variables: Iterable[tuple[str, str]]) -> None:
     for name, value in variables:
         if name.upper() == "ANTHROPIC_CUSTOM_HEADERS":
             remember_headers(custom_headers(value))
-        elif "://" in value:
-            remember_address(value)
+        elif "://" in value or name.upper().endswith("_PROXY"):
+            remember_address(value if "://" in value else f"//{value}")
         elif _NAMED.search(name.replace("_", "-")) and not name.upper().endswith("_FILE"):
             remember(value)
 

@@ -52,6 +52,9 @@ _MOST = 100_000
 
 _TAGS = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 
+_NOT_FOUND = re.compile(r"\W*(?:not found)?\W*", re.IGNORECASE)
+"""What a server says of an address that it does not know; of a model it says which."""
+
 _ADVICE = {
     "invalid_request_error": "Change what the message names, and ask again.",
     "authentication_error": "Check the key. To enter another one: %claude_nb key; that of a server"
@@ -260,7 +263,8 @@ def _status_error(error: APIStatusError) -> ClaudeError:
         return errors.RateLimitError(
             f"Rate limited until {when}.", advice, retry_after=wait, **facts
         )
-    if status in (404, 405, 501) and not isinstance(error.type, str):
+    says_nothing = _NOT_FOUND.fullmatch(facts["detail"]) is not None
+    if status in (404, 405, 501) and (says_nothing or not isinstance(error.type, str)):
         advice = "Check the server's address, and the model's id: %claude_nb models"
         url = shown(error.request.url)
         return errors.RequestError(f"Nothing is at {url} ({status}).", advice, **facts)

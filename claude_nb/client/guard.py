@@ -82,7 +82,7 @@ async def _on_response(advice: str, response: Any) -> None:
     request = response.request
     here, there = request.url, request.url.join(response.headers["location"])
     keeps = request.method in ("GET", "HEAD") or response.status_code in _KEEPS_METHOD
-    if keeps and here.origin == there.origin:
+    if keeps and there.host and here.origin == there.origin:
         return
     base = _address(there.copy_with(path=there.path.removesuffix(_endpoint(here.path))))
     raise RequestError(

@@ -57,11 +57,14 @@ def check_address(url: str, what: str, example: str) -> None:
     else:
         is_port = found.port is None or 0 < found.port <= _MAX_PORT
         is_host = found.host and "%" not in found.host  # which stands for what no name has
-        if found.scheme in ("http", "https") and is_host and is_port:
+        has_rest = found.query or found.fragment  # the SDK's path would stand behind it
+        if found.scheme in ("http", "https") and is_host and is_port and not has_rest:
             return
         wrong = "It begins with http:// or https://, and then comes the name of a server."
         if not is_port:
             wrong = f"There is no port {found.port}."
+        elif has_rest:
+            wrong = "It has no ? and no #: leave out what is behind them."
     raise InputError(f"{what} is not the address of a server.", example, detail=wrong)
 
 

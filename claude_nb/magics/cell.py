@@ -14,6 +14,7 @@ from claude_nb.asking.cached_system import CachedSystem
 from claude_nb.asking.comparison import COMPARED, Comparison, Variant, ask_each, variants
 from claude_nb.asking.conversation import Conversation
 from claude_nb.asking.question import Question
+from claude_nb.client.connection import remember_ambient
 from claude_nb.conversation.history import NOTEBOOK
 from claude_nb.cost.models import as_of
 from claude_nb.errors import ClaudeError, InputError
@@ -32,7 +33,7 @@ _OF_TOOLS = ("eager", "confirm", "tool_timeout", "max_turns")
 
 def run(
     shell: InteractiveShell, line: str, cell: str | None, defaults: Mapping[str, Any]
-) -> Reply | Comparison | manual.Manual | None:
+) -> Reply | Comparison | None:
     """Ask the question of a cell or a line.
 
     Args:
@@ -42,8 +43,8 @@ def run(
         defaults: Arguments of ``Question.of`` that apply unless an option is given.
 
     Returns:
-        The reply to a line, or several that were asked side by side; None for a cell. For
-        ``--help`` the manual.
+        The reply to a line, or several that were asked side by side; None for a cell, and for
+        ``--help``, which shows the manual.
 
     Raises:
         InputError: The question cannot be sent; nothing was sent.
@@ -51,7 +52,8 @@ def run(
     """
     given, prompt = options.parse(line, shell.user_ns)
     if "help" in given:
-        return manual.of_cell()
+        display(manual.of_cell())  # not returned: nothing that a line returns is shown
+        return None
     if cell is not None:
         if prompt:
             word = prompt if len(prompt) <= 30 else prompt[:29] + "…"
@@ -149,6 +151,8 @@ def _question(
 ) -> Question:
     """The question of a cell; its options override the defaults."""
     cells, failed = given.pop("cells", None), given.pop("error", False)
+    if cells or failed:
+        remember_ambient()
     included = [context.cells(shell, cells)] if cells else []
     included += [context.error(shell)] if failed else []
     if given.pop("no_stream", False):

@@ -49,17 +49,19 @@ def matcher(
         names = _in_prompt(context, variables, hidden)
         if names is not None:
             return names
-        found = _LINE.fullmatch(context.text_until_cursor)
-        if found is None:
+        line = _LINE.fullmatch(context.text_until_cursor)
+        if line is None:
             return {"completions": []}
-        before, word = found["before"].split(), found["word"]
+        before, word = line["before"].split(), line["word"]
         shown = {n: v for n, v in variables.items() if n not in hidden and not n.startswith("_")}
-        if found["command"]:
+        if line["command"]:
             fragment, candidates = _of_command(before, word)
         else:
             fragment, candidates = _of_cell(before, word, shown, default_model())
-        fitting = [c for c in dict.fromkeys(candidates) if c.startswith(fragment)]
-        return _result(fragment, [(text, "claude") for text in fitting])
+        fitting = [c for c in dict.fromkeys(candidates) if c and c.startswith(fragment)]
+        # Where nothing fits, what is there already: IPython would offer Python's names otherwise.
+        found = [(text, "claude") for text in fitting] or [(fragment, "nothing fits")]
+        return _result(fragment, found)
 
     made: Callable[[CompletionContext], SimpleMatcherResult] = match
     return made

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from claude_nb.asking.comparison import Comparison
-    from claude_nb.magics.manual import Manual
     from claude_nb.render.timeline import Timeline
     from claude_nb.reply import Reply
 
@@ -81,7 +80,7 @@ class ClaudeMagics(Magics):
 
     @no_var_expand
     @line_cell_magic
-    def claude(self, line: str, cell: str | None = None) -> Reply | Comparison | Manual | None:
+    def claude(self, line: str, cell: str | None = None) -> Reply | Comparison | None:
         """Ask Claude."""
         from claude_nb.magics.cell import run
 

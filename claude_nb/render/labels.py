@@ -228,7 +228,7 @@ def card(progress: Progress) -> Card | None:
     error = progress.error
     if error is not None:
         ids = f"Request id: {error.request_id}." if error.request_id else ""
-        tries = len(progress.messages)
+        tries = 1 + sum(not message.complete for message in progress.messages[:-1])
         tried = f"It was tried {tries} times." if tries > 1 else ""
         parts = [error.detail, kept, tried, error.advice, ids]
         return Card(error.what, _lines(parts), serious=True)

@@ -118,10 +118,10 @@ def _usage_line(progress: Progress) -> str:
     used = progress.usage
     timing = progress.timing
     facts = [
-        clean(redact(brief(labels.title(progress)))),
+        brief(labels.title(progress)),
         *(["simulated"] if progress.simulated else []),
         *(["replayed"] if progress.replayed else []),
-        labels.stop_reason(progress.messages[-1], progress.outcome),
+        brief(labels.stop_reason(progress.messages[-1], progress.outcome)),
         f"{labels.count(used.total_input_tokens)} in",
         *([f"{labels.count(used.cache_read_tokens)} cached"] if used.cache_read_tokens else []),
         f"{labels.count(used.output_tokens)} out",
@@ -130,7 +130,7 @@ def _usage_line(progress: Progress) -> str:
         f"first text {labels.seconds(timing.first_text)}",
         f"total {labels.seconds(timing.total)}",
     ]
-    return " · ".join(facts)
+    return clean(redact(" · ".join(facts)))
 
 
 def markdown(progress: Progress) -> str:

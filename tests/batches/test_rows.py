@@ -45,6 +45,7 @@ def texts(prompts, template=None):
         (pl.DataFrame({"a": ["x"], "b": [1]}), "{{a}}{{b}}", ["x1"]),
         (pl.Series("a", ["x", "y"]), "{{a}}?", ["x?", "y?"]),
         ([{"a": 1}, {"a": 2}], "{{a}}!", ["1!", "2!"]),
+        (["{{text}}", "x"], "{{text}}", ["{{text}}", "x"]),
     ],
     ids=str,
 )
@@ -58,7 +59,7 @@ def test_what_can_be_passed(prompts, template, expected):
     [
         ("one text", None, "many prompts"),
         ([], None, "no prompts"),
-        ({"a": 1}, None, "of type dict"),
+        ({"a": 1}, None, r"of type dict.*list\(prompts.values\(\)\), or pandas.DataFrame"),
         (7, None, "of type int"),
         (TABLE, None, "template is needed"),
         (["one"], "Always the same", "no {{name}}"),
@@ -68,6 +69,8 @@ def test_what_can_be_passed(prompts, template, expected):
         (TABLE["body"], "{{text}}", "The rows have no column text; there is: body"),
         (TABLE, "{{titel}}", "no column titel; there are: title, body text, body"),
         ([{"a": 1}], "{{a}} {{b}}", "The rows have no column b; there is: a"),
+        (TABLE, "{{body text}}", "{{body text}} is not the name .*Rename .*: 'body text'"),
+        (pd.DataFrame([["x", "y"]]), "{{0}}: {{1}}", "no {{name}} in it.*Rename .*: '0', '1'"),
     ],
     ids=str,
 )

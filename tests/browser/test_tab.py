@@ -53,3 +53,5 @@ def test_only_what_fits_is_offered(offered):
     names, kinds = offered("%%claude\nWhat is in {{ta")
     assert names == ["table", "table_of_two"]
     assert kinds == ["list 3", "str 2"]
+    for typed in ("%claude_nb undo ", "%%claude -o "):
+        assert offered(typed) == ([""], ["nothing fits"])

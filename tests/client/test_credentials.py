@@ -16,6 +16,7 @@ import pytest
 import claude_nb
 from claude_nb.asking import asking
 from claude_nb.client.connection import Connection, list_models
+from claude_nb.client.credentials import remember_environment
 from claude_nb.client.engine import call, engine
 from claude_nb.errors import (
     ClaudeError,
@@ -25,6 +26,7 @@ from claude_nb.errors import (
     UnreachableError,
 )
 from claude_nb.recording.recording import Recording
+from claude_nb.redaction import redact
 from claude_nb.session.session import Session
 from tests.local_server import LocalServer, stream
 from tests.local_server import quote as quoting
@@ -164,6 +166,7 @@ SOURCES = {
     "API key": by_variable("ANTHROPIC_API_KEY", SECRET),
     "token": by_variable("ANTHROPIC_AUTH_TOKEN", SECRET),
     "custom header, by name": by_variable("ANTHROPIC_CUSTOM_HEADERS", f"X-Api-Key: {SECRET}"),
+    "custom header, JWT": by_variable("ANTHROPIC_CUSTOM_HEADERS", f"X-Iap-Jwt-Assertion: {SECRET}"),
     "custom header, by scheme": by_variable("ANTHROPIC_CUSTOM_HEADERS", f"X-Me: Bearer {SECRET}"),
     "basic": by_variable("ANTHROPIC_CUSTOM_HEADERS", f"Authorization: Basic {BASIC}"),
     "cookie": by_variable("ANTHROPIC_CUSTOM_HEADERS", f"Cookie: a=b; session={SECRET}"),
@@ -179,6 +182,16 @@ SOURCES = {
     "own network client, auth": by_client(http={"auth": ("me", SECRET)}),
     "own network client, flow": by_client(http={"auth": Bearer()}),
 }
+
+
+@pytest.mark.parametrize("address", [f"http://me:{SECRET}@proxy:8080", f"me:{SECRET}@proxy:8080"])
+def test_the_password_of_a_proxy_is_redacted(address):
+    """Whether its address has a scheme or not, as the network library takes both."""
+    remember_environment([("HTTPS_PROXY", address), ("NO_PROXY", "localhost,.example.com")])
+
+    assert redact(f"me:{SECRET}, localhost") == "me:[redacted], localhost"
+    assert SECRET not in redact(SECRET)
+    assert BASIC not in redact(BASIC)
 
 
 @pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)

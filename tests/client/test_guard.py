@@ -161,6 +161,17 @@ def test_a_redirect_without_encryption_is_another_server(asked, other):
         claude_nb.ask("Hello", show=False)
 
 
+@pytest.mark.parametrize("location", ["javascript:alert(1)", "data:text/html,x"])
+def test_a_redirect_to_no_server_is_refused(asked, location):
+    """At once: it is no network that failed, and asking again would not help."""
+    asked.answer = redirect(307, location)
+
+    with pytest.raises(RequestError, match=f"redirects to {location[:4]}"):
+        claude_nb.ask("Hello", show=False)
+
+    assert len(asked.received) == 1
+
+
 def test_a_redirect_within_the_server_is_followed(asked, other):
     """As gateways add a slash; the request stays what it was."""
     answer = stream(*said("Hello."))

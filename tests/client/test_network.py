@@ -100,6 +100,8 @@ ADDRESSES = [
     ("http://gateway.example:99999", "no port 99999"),
     ("http://gateway.example:0", "no port 0"),
     ("http://gateway.example:abc", "Invalid port: 'abc'"),
+    ("http://gateway.example/v1?code=1234567890", "no ? and no #"),
+    ("http://gateway.example/v1#top", "no ? and no #"),
     ("http://☃.invalid", "Invalid IDNA hostname"),
 ]
 
@@ -145,6 +147,13 @@ def test_a_server_without_the_api_is_named(failure, ports):
     assert type(error) is RequestError
     assert error.what == f"Nothing is at http://127.0.0.1:{ports['http']}/v1/messages (404)."
     assert error.detail == "no such path"
+
+
+def test_a_path_that_the_server_has_not_is_named(api, failure):
+    """Where the server's "Not found" says no more, the cause may be the address."""
+    error = failure({"ANTHROPIC_BASE_URL": f"{api.base_url}/V1"})
+
+    assert error.what == f"Nothing is at {api.base_url}/V1/v1/messages (404)."
 
 
 def test_blanks_around_an_address_and_an_empty_one_do_no_harm(monkeypatch):

@@ -75,7 +75,7 @@ def test_values(offered):
     assert offered("%%claude --thinking o") == ["on", "off"]
     assert offered("%%claude --effort=x") == ["xhigh"]
     assert offered("%%claude --effort x") == ["xhigh"]
-    assert offered("%%claude --system ta") == []
+    assert offered("%%claude --system ta") == ["ta"]  # and no table
     assert offered("%%claude --system to") == ["tone"]
     assert offered("%%claude --system ma") == ["manual"]
     assert offered("%%claude --system ") == ["tone", "manual"]
@@ -126,6 +126,20 @@ def test_what_commands_take(offered, monkeypatch, line, words):
     monkeypatch.setenv("MY_KEY", "secret")
 
     assert offered(f"%claude_nb {line}") == words
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("%claude_nb undo ", "%claude_nb fork ", "%claude_nb status --", "%claude_nb help co"),
+        *("%claude_nb nope ", "%claude_nb connect http://h --model ", "%%claude -o ", "%claude i"),
+        *("%%claude --max-tokens ", "%%claude --tool-timeout ", "%%claude --tools lo,im"),
+    ],
+)
+def test_where_nothing_fits_nothing_else_is_offered(offered, line):
+    """No names of Python, and no other magics: what was typed stays as it is."""
+    assert "".join(offered(line)) in line
+    assert len(offered(line)) == 1
 
 
 def test_files_and_folders_for_commands(offered, monkeypatch, tmp_path):

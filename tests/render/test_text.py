@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from claude_nb.characters import clean
+from claude_nb.redaction import remember
 from claude_nb.render.markdown.host_math import taken_out
 from claude_nb.render.markdown.markdown import INLINE_LIMIT
 from claude_nb.render.text import (
@@ -30,6 +31,7 @@ from tests.played import block, citation, cited, end, said, start, text, thinkin
 from tests.render.samples import texts
 from tests.streaming.test_progress import ACCEPTED, SENT, progress
 
+SECRET = "my-gateway-secret"
 USAGE = "claude-opus-5-5 · end turn · 25 in · 15 out · $0.0004 · first text"
 
 
@@ -46,6 +48,15 @@ def test_plain_text():
     )
 
     assert plain(made).startswith(f"Hello\n\n{USAGE} ")
+
+
+def test_what_a_server_says_in_the_usage_line_is_redacted():
+    """The model, and a stop reason that is none of the API's."""
+    remember(SECRET)
+    made = progress(SENT, ACCEPTED, start(model=f"m-{SECRET}"), *text("Hello"), *end(SECRET))
+
+    for shown in (usage_lines(made), plain(made), markdown(made)):
+        assert SECRET not in shown
 
 
 def test_a_stopped_reply_says_so():

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
+import claude_nb
 from claude_nb import ClaudeError, Conversation, Tools
 from claude_nb.client.retry import Policy
 from claude_nb.errors import StoppedError
+from claude_nb.render import labels
 from claude_nb.simulator import Error, Stream
 from claude_nb.simulator.validation import problem
 from tests.played import block, end, said, start, text, thinking, tool_use
@@ -468,6 +471,22 @@ LOOPS = {
         {"max_turns": 1},
     ),
 }
+
+
+@pytest.mark.parametrize(
+    ("name", "tried"), [("too many turns", []), ("overloaded for good after the call", ["5 times"])]
+)
+def test_requests_with_results_are_no_tries(api, name, tried):
+    """The card counts how often the same was sent."""
+    loop = LOOPS[name]
+    api.enqueue(*loop.replies)
+
+    with pytest.raises(ClaudeError) as raised:
+        claude_nb.ask(
+            "Q", tools=Tools(*FUNCTIONS, **loop.options), show=False, policy=Policy(base=0.0)
+        )
+
+    assert re.findall(r"It was tried (.*)\.", labels.card(raised.value.reply).text) == tried
 
 
 @pytest.mark.parametrize("name", LOOPS)
