@@ -35,11 +35,7 @@ def test_message_is_what_the_sdk_makes_of_the_same_stream(api, sdk, name):
     api.enqueue(Stream(recorded(name)), Stream(recorded(name)))
     asked = {"model": "claude-opus-5-5", "messages": [{"role": "user", "content": "Hello"}]}
     # The helper for the stable API leaves these blocks empty.
-    messages = (
-        sdk.beta.messages
-        if name in ("beta_mcp", "beta_compaction", "beta_fallback")
-        else sdk.messages
-    )
+    messages = sdk.beta.messages if name.startswith("beta_") else sdk.messages
     with messages.stream(**asked, max_tokens=100) as stream:
         expected = stream.get_final_message().to_dict(warnings=False)
 

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import threading
 import time
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import aclosing, contextmanager, suppress
 from dataclasses import replace
@@ -309,6 +310,7 @@ class Stream:
                         take = held.append
                     (take if type(data) is dict else self._append)(data)
         except Exception as error:  # noqa: BLE001 - whatever it is, the reply must say so
+            _release(error)
             return explain(error)
         finally:
             for data in held:
@@ -423,3 +425,19 @@ def _check_pause(pauses: int, *, paid: bool) -> None:
         raise ClaudeError("The server paused this turn.", "To go on is paid for anew.")
     if pauses > _PAUSES:
         raise ClaudeError(f"The server paused this turn {_PAUSES} times.")
+
+
+def _release(error: BaseException) -> None:
+    """Let go of what the frames of an exception hold: the SDK's generators, which end here then.
+
+    Kept in a traceback, they would be collected later, by whatever thread that happens on, while
+    this one's loop closes them too.
+    """
+    found: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while found:
+        each = found.pop()
+        if each is not None and id(each) not in seen:
+            seen.add(id(each))
+            traceback.clear_frames(each.__traceback__)
+            found += [each.__cause__, each.__context__]
