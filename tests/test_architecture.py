@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 SIMULATOR_USES = {"errors", "cost"}
 SDK = {"anthropic", "httpx2"}
 SDK_CALLERS = {
-    *("client.batch_service", "client.connection", "client.decoding", "client.explain"),
-    "client.file_service",
+    *("client.batch_service", "client.connection", "client.explain", "client.file_service"),
     *("client.network", "client.source", "streaming.sdk"),
 }
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import re
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -139,7 +138,6 @@ FOUND = block(2, type="web_search_tool_result", tool_use_id="s1", content=[])
 PING = {"type": "ping"}
 WORDS = {"type": "text_delta", "text": "?"}
 NO_USAGE = [{"type": "message_delta", "delta": {"stop_reason": "end_turn"}}, *end()[1:]]
-NAMES = re.compile(rb"event: .*\n")
 HALF = b'event: content_block_delta\ndata: {"type": "content_block_del'
 
 BEFORE_THE_STREAM = {
@@ -213,27 +211,8 @@ NO_STREAM = {
         whole(raw(*said("Hello world.")), "Text/Event-Stream; charset=utf-8"),
         *("complete", "Hello world.", (HELLO,)),
     ),
-    "a message called a stream": lasting(
-        whole(as_json(MESSAGE), STREAM), "complete", "Hello world.", (HELLO,)
-    ),
-    "a message of several lines called a stream": lasting(
-        whole(json.dumps(MESSAGE, indent=1).encode(), STREAM), "complete", "Hello world.", (HELLO,)
-    ),
-    "a page called a stream": lasting(whole(b"<h1>Log in</h1>", STREAM), "failed"),
-    "an error called a stream": lasting(whole(b'{"error": "No such model."}', STREAM), "failed"),
-    "a stream of another API": lasting(
-        whole(b'data: {"choices": []}\n\ndata: [DONE]\n\n', STREAM), "failed"
-    ),
-    "events without names": lasting(
-        whole(NAMES.sub(b"", raw(*said("Hello world."))), STREAM),
-        *("complete", "Hello world.", (HELLO,)),
-    ),
 }
 CHARACTERS = {
-    "half a character in bytes": lasting(
-        whole(raw(*said("Hello world.")).replace(b" world", b"\xf0\x9f world"), STREAM),
-        *("complete", "Hello\ufffd world.", ({**YES, "text": "Hello\ufffd world."},)),
-    ),
     "half a character in the text": lasting(
         whole(escaped(start(), *text("Hello \ud83d", " wor"), *end()), STREAM),
         *("complete", "Hello \ufffd wor", ({**YES, "text": "Hello \ufffd wor"},)),

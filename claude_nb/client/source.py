@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,9 +18,7 @@ from claude_nb.streaming.events import RequestSent, ResponseStarted
 
 if TYPE_CHECKING:
     import httpx2
-    from anthropic import AsyncAnthropic
-
-    from claude_nb.client.decoding import DecodedStream
+    from anthropic import AsyncAnthropic, AsyncStream
 
 
 _LINGER = 1.0
@@ -145,13 +143,14 @@ async def _streamed(connection: Connection, params: dict[str, Any]) -> AsyncGene
     JSON is bad.
     """
     client = await _client(connection)
-    from claude_nb.client.decoding import DecodedStream
+    from anthropic import AsyncStream
 
     response = await client.messages.with_raw_response.create(**params, stream=True)
     headers = response.headers
     yield ResponseStarted(headers.get("request-id"), is_simulator(headers))
     if _is_stream(headers):
-        events = _of_stream(await response.parse(to=DecodedStream))
+        stream = await response.parse(to=AsyncStream[object])
+        events = _of_stream(stream)
     else:
         await response.read()
         events = _of_body(client, response.http_response)
@@ -187,12 +186,8 @@ def _is_stream(headers: Mapping[str, str]) -> bool:
     return "eventstream" in kind.lower().replace("-", "")
 
 
-async def _of_stream(stream: DecodedStream) -> AsyncGenerator[dict[str, Any], None]:
-    """The events of a stream, until ``message_stop``, or of a message that is called one.
-
-    Raises:
-        ClaudeError: It ended too early, or is no stream of the API.
-    """
+async def _of_stream(stream: AsyncStream[object]) -> AsyncGenerator[dict[str, Any], None]:
+    """The events of a stream, until ``message_stop``."""
     try:
         empty, complete = True, False
         while not complete:
@@ -201,10 +196,6 @@ async def _of_stream(stream: DecodedStream) -> AsyncGenerator[dict[str, Any], No
             except StopAsyncIteration:  # the SDK finds nothing wrong with an early clean end
                 if not empty:
                     raise DroppedError("The stream ended before the reply did.") from None
-                if stream.strange:
-                    for event in _of_message(_as_whole(stream)):
-                        yield event
-                    return
                 raise DroppedError(
                     "The server accepted the request, but sent no reply.",
                     "If a gateway or proxy stands between, it may not pass streams on.",
@@ -230,31 +221,13 @@ async def _of_body(
         ClaudeError: It is neither; the error says what came.
     """
     if _LIKE_A_STREAM.match(response.content):
-        from claude_nb.client.decoding import DecodedStream
+        from anthropic import AsyncStream
 
-        stream = DecodedStream(cast_to=object, response=response, client=client)
+        stream = AsyncStream[object](cast_to=object, response=response, client=client)
         async with aclosing(_of_stream(stream)) as events:
             async for event in events:
                 yield event
         return
-    for event in _of_message(response):
-        yield event
-
-
-def _as_whole(stream: DecodedStream) -> httpx2.Response:
-    """What came that is no stream, as a response that is not called one."""
-    import httpx2
-
-    kept = {k: v for k, v in stream.response.headers.items() if k in ("request-id", "retry-after")}
-    return httpx2.Response(200, headers=kept, text=stream.strange, request=stream.response.request)
-
-
-def _of_message(response: httpx2.Response) -> Iterator[dict[str, Any]]:
-    """The events of a message that came as a whole.
-
-    Raises:
-        ClaudeError: It is none; the error says what came.
-    """
     message = json_of(response, "a reply", "content", list)
     yield {"type": "message_start", "message": message | {"content": []}}
     for index, block in enumerate(message["content"]):
