@@ -35,6 +35,9 @@ QUIET = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": Tru
 PANEL = "window.jupyterapp?.shell?.currentWidget"
 CELLS = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook .jp-Cell"
 
+# Nobody takes a page's messages while a cell runs, as with ipykernel 6.
+DEAF = "from claude_nb.views.busy_kernel import busy_kernel\nbusy_kernel._kernel = False\n"
+
 SET_UP = "%load_ext claude_nb\nimport claude_nb"
 
 # Of what a test has used, only modules that are not claude_nb's stay: importing the SDK takes long.

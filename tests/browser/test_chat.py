@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from claude_nb.simulator import Error, Stream
-from tests.browser.lab import FRONT_ENDS, PANEL, SET_UP, NotebookPage
+from tests.browser.lab import DEAF, FRONT_ENDS, PANEL, SET_UP, NotebookPage
 from tests.conversation.test_restore import PNG
 from tests.played import end, said, start, text, thinking, tool_use
 
@@ -510,7 +510,7 @@ def test_a_busy_kernel_is_said(open_chat, simulator):
     """Where messages wait for the cell to end, the reader is told, and nothing is lost."""
     simulator.enqueue(Stream(said("Hello.")))
     chat = open_chat(
-        "chat = claude_nb.Chat()\nchat", "import time\ntime.sleep(60)", subshells=False
+        f"{DEAF}chat = claude_nb.Chat()\nchat", "import time\ntime.sleep(60)", subshells=False
     )
     chat.notebook.run(2)
     expect(chat.notebook.cell(2)).to_contain_text("[*]")

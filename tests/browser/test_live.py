@@ -76,13 +76,13 @@ def test_thinking_is_open_while_it_is_written(open_cells, simulator):
 
 def test_tool_input_is_seen_growing_and_thinking_is_folded(open_cells, simulator):
     """Half-written JSON is readable: indented, with the line breaks of its strings."""
-    call = tool_use('{"by": "growth", "code": "a = 1\\nb', index=1)[:-1]
+    call = tool_use('{"by": "growth", "code": "a = 1\\nx', index=1)[:-1]
     simulator.enqueue(Stream([start(), *thinking("Count."), *call], end="hang"))
     notebook = open_cells("%%claude\nhello")
     notebook.run(1)
     panes = notebook.output(1).locator(f"{LIVE} details")
     expect(panes.nth(1)).to_contain_text('"by": "growth"')
-    assert '{\n  "by": "growth",\n  "code": "a = 1\nb' in panes.nth(1).text_content()
+    assert '{\n  "by": "growth",\n  "code": "a = 1\nx' in panes.nth(1).text_content()
     assert [panes.nth(i).get_attribute("open") for i in (0, 1)] == [None, ""]
     expect(panes.nth(0).locator("summary")).to_contain_text("Thought for")
     notebook.output(1).get_by_role("button", name="Stop").click()

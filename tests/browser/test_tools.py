@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from claude_nb.simulator import Stream
+from tests.browser.lab import DEAF
 from tests.browser.test_live import LIVE, SETTLED
 from tests.played import end, said, start, text, tool_use
 
@@ -145,10 +146,10 @@ def test_a_hidden_call_is_seen_while_it_is_asked_about(open_cells, simulator):
 
 
 def test_where_no_click_arrives_the_cell_asks(open_cells, simulator):
-    """With subshells off a busy kernel hears no widget, so the question is an input."""
+    """Where a busy kernel hears no widget, the question is an input."""
     simulator.enqueue(call(), ANSWER)
     notebook = open_cells(
-        TOOLS, "%%claude --tools top_customers --confirm\nWho grew?", subshells=False
+        DEAF + TOOLS, "%%claude --tools top_customers --confirm\nWho grew?", subshells=False
     )
     notebook.run(1)
     notebook.wait_idle()
