@@ -7,7 +7,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from claude_nb.simulator import Stream
-from tests.played import said
+from tests.played import said, start, text
 
 pytestmark = pytest.mark.kernel
 
@@ -213,6 +213,39 @@ def test_cells_ask_the_same_again_after_a_restart(notebook, simulator):
         assert notebook.value(PROMPTS) == "['From a cell', 'From a claude cell']"
         texts = notebook.value("[e.text for e in chat.conversation.exchanges]")
         assert "To what was typed." in texts
+
+
+@pytest.mark.parametrize("anew", ["%%claude -c second --new\nB", "%claude_nb undo 1 -c second"])
+def test_cells_before_a_new_beginning_ask_the_same_again(notebook, simulator, anew):
+    """They are not sent after the branch that the chat goes on with, which begins further down."""
+    for number, source in enumerate(("%%claude -c second\nA", anew, "%%claude -c second\nC")):
+        notebook.add(source, f"cell{number}")
+    simulator.enqueue(*(Stream(said("So.")) for _ in range(3)))
+    notebook.run_all()
+    first = [request.body["messages"] for request in simulator.requests]
+
+    for _ in range(2):
+        simulator.drain()
+        simulator.forget()
+        simulator.enqueue(*(Stream(said("So.")) for _ in range(3)))
+        notebook.restart_and_run_all()
+        notebook.save()
+        assert [request.body["messages"] for request in simulator.requests] == first
+
+
+def test_an_answer_under_way_stays_on_the_branch(saved_talk, simulator):
+    """A chat of its conversation that is made meanwhile restores what was said, as another one."""
+    saved_talk.restart()
+    saved_talk.run("load")
+    simulator.enqueue(Stream([start(), *text("Half")[:-1]], end="hang"))
+    saved_talk.silent("%%claude -c second --background --out live\nNew")
+    saved_talk.silent("while not live.text: await __import__('asyncio').sleep(0)")
+    saved_talk.run("chat")
+    restored = saved_talk.value(PROMPTS)
+    saved_talk.silent("%claude_nb jobs stop all")
+    saved_talk.silent("%claude_nb jobs wait")
+
+    assert (restored, saved_talk.value(PROMPTS)) == ("['First', 'Second']", "['New']")
 
 
 def test_a_cell_goes_on_with_the_system_prompt_of_the_chat(notebook, simulator):

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, Literal, NoReturn
 from uuid import uuid4
 
@@ -192,6 +192,7 @@ class History:
         self._asking = threading.Lock()
         self._moved = False  # whether the user moved the head since a question was asked
         self._begun: str | System | None = None  # the system prompt of a branch without an answer
+        self._resumed: Exchange | None = None  # the head that ``add`` has set
         self._tools: dict[str, Tools] = {}
         self._listeners: list[Callable[[], object]] = []
 
@@ -475,7 +476,8 @@ class History:
             while goes_on_from in added:
                 goes_on_from = goes_on_from.parent
             if not before or (here in added and self.head and goes_on_from is self.head):
-                self._move(here)
+                # What is being answered becomes the head all the same: no user has moved it.
+                self.head, self._begun, self._resumed = here, None, here
         self._changed()
         return len(known) - before
 
@@ -533,9 +535,16 @@ class History:
     def parent_of(self, place: Place) -> Exchange | None:
         """What a question that is asked there follows.
 
-        The head, or what precedes the first turn that an earlier run of the same cell asked.
+        The head, or what precedes the first turn that an earlier run of the same cell asked. As
+        long as the head is where exchanges were added, other branches count too: in a notebook
+        that begins anew further down, the cells above that asked there.
         """
-        for e in self.branch if place.cell else ():
+        if not place.cell:
+            return self.head
+        branches = [self.branch]
+        if self.head is not None and self.head is self._resumed:
+            branches += [e.branch for e in self.exchanges[::-1] if e.place.cell == place.cell][:1]
+        for e in chain.from_iterable(branches):
             if e.place.cell == place.cell and e.place.execution != place.execution:
                 return e.parent
         return self.head
