@@ -188,10 +188,8 @@ async def _upload(
     )
 
 
-def gone(
-    explained: ClaudeError, raised: BaseException | None, files: Files
-) -> FileGoneError | None:
-    """The error for files that the server does not have any more; they are forgotten.
+def lost(explained: ClaudeError, raised: BaseException | None, files: Files) -> Files:
+    """Those of the files that the server does not have any more; they are forgotten.
 
     Args:
         explained: The error of a request with their ids.
@@ -199,27 +197,35 @@ def gone(
         files: The files.
 
     Returns:
-        None if the error is about something else.
+        None of them if the error is about something else.
     """
     if explained.status not in (400, 404):
-        return None
+        return {}
     expired = getattr(raised, "error_code", None) == "file_expired"
-    named = [file for file in files.values() if file.id in explained.detail]
-    lost = named or (list(files.values()) if expired else [])
-    for file in lost:
+    named = {sha256: file for sha256, file in files.items() if file.id in explained.detail}
+    missing = named or (files if expired else {})
+    for file in missing.values():
         file_registry.forget(file)
-    if not lost:
-        return None
-    names = " and ".join(dict.fromkeys(file.name for file in lost))
-    missing = FileGoneError(
-        f"{names} {'is' if len(lost) == 1 else 'are'} not on the server any more.",
+    return missing
+
+
+def gone(explained: ClaudeError, missing: Files) -> FileGoneError:
+    """The error for files that the server does not have any more.
+
+    Args:
+        explained: The error of the request.
+        missing: The files, one at least.
+    """
+    names = " and ".join(dict.fromkeys(file.name for file in missing.values()))
+    error = FileGoneError(
+        f"{names} {'is' if len(missing) == 1 else 'are'} not on the server any more.",
         "Ask again: what is missing is sent anew.",
         detail=explained.detail,
         request_id=explained.request_id,
         status=explained.status,
     )
-    missing.simulated = explained.simulated
-    return missing
+    error.simulated = explained.simulated
+    return error
 
 
 async def count_tokens(connection: Connection, request: Request) -> int:
@@ -254,7 +260,7 @@ async def count_params(
         try:
             return await connections.count_tokens(connection, params(ids(files)))
         except ClaudeError as error:
-            if gone(error, error.__cause__, files) is None:
+            if not lost(error, error.__cause__, files):
                 raise
 
 

@@ -101,10 +101,10 @@ class ApiSource:
                     yield event
         except Exception as error:
             explained = explain(error, connection.advice, began=began)
-            missing = file_service.gone(explained, error, files)
-            if missing is not None and not self._gone >= files.keys():
-                self._gone.update(files)  # a file that is sent anew and refused again is there
-                raise missing from error
+            missing = file_service.lost(explained, error, files)
+            if not self._gone >= missing.keys():
+                self._gone.update(missing)  # a file that is sent anew and refused again is there
+                raise file_service.gone(explained, missing) from error
             raise explained from error
 
     def _tell(self, uploading: str) -> None:

@@ -317,7 +317,8 @@ class Message:
             return []
         listed = self._usage.get("iterations")
         steps = map(as_dict, listed if isinstance(listed, list) else ())
-        compactions = [step for step in steps if step.get("type") == "compaction"]
+        terms = {name: self._usage.get(name) for name in TERMS}  # of the whole request
+        compactions = [terms | step for step in steps if step.get("type") == "compaction"]
         reply = Usage.from_api(self._usage, complete=self.complete and self._counted)
         return [reply, *(Usage.from_api(step, complete=True) for step in compactions)]
 

@@ -106,6 +106,16 @@ def test_it_costs_what_its_iteration_says(api, talk, session):
     assert entry.conversation == "trains"
 
 
+def test_a_region_multiplies_the_price_of_a_summary_too(api, talk):
+    """What usage names beside counts holds for all of the request."""
+    counts = NOTHING | {"inference_geo": "us"}
+    api.enqueue(Stream([start(usage=counts), *SUMMARY[1:]]))
+
+    reply = talk.compact(show=False)
+
+    assert reply.cost == pytest.approx(1.1 * (12_000 * 4e-6 + 900 * 20e-6))
+
+
 def test_undo_and_fork_go_back_to_the_turns(api, talk):
     """Nothing leaves the tree: the summary is a node of it, which can be left and returned to."""
     compacted(api, talk)

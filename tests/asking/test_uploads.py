@@ -182,6 +182,21 @@ def test_a_file_that_is_gone_from_the_server_is_sent_anew(api, pdf, how):
     assert [found.id for found in file_registry.listed()] != [file.id]
 
 
+def test_several_files_that_are_gone_are_sent_anew_one_by_one(api, pdf):
+    """The server names the first that it misses; the next one is missed by the next request."""
+    talk = Conversation()
+    ask(talk=talk, attach=[pdf], upload=True)
+    pdf.write_bytes(pdf.read_bytes() + b"more")
+    ask(talk=talk, attach=[pdf], upload=True)
+    with anthropic.Anthropic(base_url=api.base_url, api_key="not-a-key") as client:
+        for file in file_registry.listed():
+            client.files.delete(file.id)
+
+    ask(talk=talk, policy=Policy(tries=3, base=0.0))
+
+    assert posts(api)[4:] == ["messages", "files", "messages", "files", "messages"]
+
+
 def test_an_expired_file_is_known_by_the_error_s_code(api, pdf):
     """The message need not name it."""
     details = {"error_code": "file_expired"}
