@@ -487,4 +487,19 @@ def output_schema(schema: dict[str, Any]) -> dict[str, Any]:
     """
     from anthropic import transform_schema
 
-    return transform_schema(schema)
+    return transform_schema(_one_type_each(schema))
+
+
+def _one_type_each(schema: Any) -> Any:
+    """A schema with ``anyOf`` for each list of types, which ``transform_schema`` does not know."""
+    if isinstance(schema, list):
+        return list(map(_one_type_each, schema))
+    if not isinstance(schema, dict):
+        return schema
+    made = {name: _one_type_each(part) for name, part in schema.items()}
+    types = made.get("type")
+    if not isinstance(types, list) or "enum" in made or "const" in made:
+        return made
+    about = {name: made.pop(name) for name in ("title", "description", "$defs") if name in made}
+    forms = [{"type": kind} if kind == "null" else {**made, "type": kind} for kind in types]
+    return {**about, "anyOf": forms}

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from claude_nb.characters import clean
 from claude_nb.cost.models import facts
 from claude_nb.cost.usage import TERMS, Usage, add, is_billed, known
+from claude_nb.request.server_tools import includes_code
 from claude_nb.streaming import sdk
 from claude_nb.streaming.block import TOOL_CALLS, Block, as_dict, as_string
 from claude_nb.streaming.continuation import Continuation
@@ -393,11 +394,9 @@ class Message:
         """What usage names and the price list does not: see ``Usage.unpriced``."""
         if not self.cost:
             return ()
-        # Free beside the newer versions of search and fetch ("Code execution tool", pricing).
-        used, known = as_dict(self._usage.get("server_tool_use")), facts(self.model)
-        is_free = any(used.values()) and known is not None and known.web_tools is not None
+        is_free = includes_code(self.request.params.get("tools") or ())
         time = ("the time of code execution",) if self.container and not is_free else ()
-        return self.usage.unpriced(known) + time
+        return self.usage.unpriced(facts(self.model)) + time
 
     @property
     def cache_miss_reason(self) -> str | None:

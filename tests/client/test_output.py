@@ -232,6 +232,24 @@ def test_what_is_no_form_is_said(kind):
     assert "pydantic model" in raised.value.advice
 
 
+def test_a_schema_may_list_types(api):
+    """The API is told the same as ``anyOf``, as the SDK knows no such list."""
+    note = {"type": ["string", "null"], "description": "If any."}
+    rows = {"type": ["array", "null"], "items": {"type": ["integer", "string"]}}
+    fields = {"note": note, "rows": rows, "kind": {"type": ["string", "null"], "enum": ["a", None]}}
+    schema = {"type": "object", "properties": fields, "required": list(fields)}
+
+    reply = ask(api, *said('{"note": null, "rows": [1], "kind": "a"}'), output=schema)
+
+    assert reply.parsed == {"note": None, "rows": [1], "kind": "a"}
+    sent = api.requests[-1].body["output_config"]["format"]["schema"]["properties"]
+    text_or_null = [{"type": "string"}, {"type": "null"}]
+    assert sent["note"] == {"anyOf": text_or_null, "description": "If any."}
+    assert sent["kind"] == {"enum": ["a", None]}
+    items = {"anyOf": [{"type": "integer"}, {"type": "string"}]}
+    assert sent["rows"] == {"anyOf": [{"type": "array", "items": items}, {"type": "null"}]}
+
+
 def test_half_a_character_is_no_obstacle(api):
     """It is U+FFFD in the object, and two halves are one character."""
     answer = r'{"to": "A\ud83d \\ud83d \ud83d\ude00", "minutes": 5}'

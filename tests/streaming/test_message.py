@@ -55,13 +55,17 @@ def test_usage_is_cumulative_and_later_counts_overwrite():
 
 
 @pytest.mark.parametrize(
-    ("model", "searches", "lower_bound"),
-    [("claude-opus-5-5", 0, True), ("claude-opus-5-5", 1, False), ("claude-haiku-4-5", 1, True)],
+    ("search", "lower_bound"),
+    [(None, True), ("web_search_20250305", True), ("web_search_20260318", False)],
 )
-def test_the_time_of_code_is_paid_for_unless_newer_searches_cover_it(model, searches, lower_bound):
-    """No usage names that time, so it makes the cost a lower bound."""
-    used = {"server_tool_use": {"web_search_requests": searches}}
-    made = message(start(model=model, container={"id": "c"}), *text("3"), *end(**used))
+def test_the_time_of_code_is_paid_for_unless_newer_searches_cover_it(search, lower_bound):
+    """No usage names that time, so it makes the cost a lower bound; searched or not."""
+    tools = [{"type": "code_execution_20250825", "name": "code_execution"}]
+    tools += [{"type": search, "name": "web_search"}] if search else []
+    made = Message(0.0, RequestSent("claude-opus-5-5", params={"tools": tools}))
+    made.accepted = True
+    for data in (start(container={"id": "c"}), *text("3"), *end()):
+        made.apply(1.0, data)
 
     assert made.unpriced == (("the time of code execution",) if lower_bound else ())
 
