@@ -128,7 +128,7 @@ def _usage(paths: list[str]) -> int:
     if any(reply.simulated for reply in everything.values()):
         notes.append("Simulated: what real replies of that length would have cost.")
     if any(cell.endswith("+") for row in rows for cell in row[1:]):
-        notes.append("+: and more, which is not known: replies that broke off, or that no price covers.")
+        notes.append("+: and more, which is not known: a reply broke off, or lacks a price.")
     if again:
         notes.append(f"{again} in more than one notebook: counted once in all.")
     if rows:

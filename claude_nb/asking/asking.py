@@ -315,6 +315,7 @@ def sending(
             tools = history.effective_tools(tools, request)
         request = checked(request, connection)
         request = replace(request, notes=(*request.notes, *_notes(question, request, tools)))
+        kept = request  # what a limit lowers holds for this reply, not for the conversation
         if limits.are_set:
             request = call(limits.within_limits(request, Progress()))
         reply = Reply(request, question.output)
@@ -330,7 +331,7 @@ def sending(
         reply.pending = lambda: connection.pending or api.uploading
         if history is not None:
             stack.callback(_back_up, question, reply)
-            stack.callback(history.keep, request, place, connection.origin, reply)
+            stack.callback(history.keep, kept, place, connection.origin, reply)
         stack.callback(session.keep, reply)
         conversation = request.turn.conversation if request.turn else ""
         stack.callback(session.ledger.charge, reply, place, conversation)

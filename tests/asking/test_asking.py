@@ -224,6 +224,19 @@ def test_a_limit_lowers_the_searches_and_refuses_what_it_cannot_bound(api, sessi
     assert [found.path for found in api.requests] == ["/v1/messages/count_tokens"]
 
 
+def test_searches_that_a_limit_lowers_are_those_of_the_next_turn_again(api, session):
+    """The conversation keeps the tools that it was given, and may call them."""
+    talk = claude_nb.Conversation("weather")
+    api.enqueue(*[Stream(said("Rain."))] * 2)
+
+    talk.ask("Weather?", tools=[SEARCH], max_cost=0.10, show=False)
+    talk.ask("And tomorrow?", show=False)
+
+    lowered, body = [r.body for r in api.requests if r.path == "/v1/messages"]
+    assert lowered["tools"] == [SEARCH | {"max_uses": 4}]
+    assert (body["tools"], "tool_choice" in body) == ([SEARCH], False)
+
+
 def test_what_is_not_priced_makes_the_cost_a_lower_bound(api, session, capsys):
     """It is shown with a plus, and the reason stands below the table."""
     events = [start(), *text("Hi."), *end()]
