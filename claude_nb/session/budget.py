@@ -100,7 +100,8 @@ def within_limit(
             " be kept.",
             "Nothing was sent. Leave it out, or lift the limit.",
         )
-    request, searches = _searches(request, limit_name)
+    uses = _uses(request, limit_name)
+    searches = uses.get("web_search", 0)
     model, wanted = facts(request.model), request.max_tokens
     prices = [model.price_for(tokens) if model else None for tokens in counted]
     inputs = known(sum, [_input(request, tokens)[1].cost(model) for tokens in counted])
@@ -119,8 +120,8 @@ def within_limit(
     each = per_search * len(counted) * MILLION / 1000  # what one search of every request costs
     if wanted * rate + searches * each > left and each:
         # Searches get half of what is left, or one: an answer that cannot be written is no use.
-        fewer = min(searches, max(1, math.floor(left / 2 / each)))
-        request, searches = _with_searches(request, fewer, limit_name), fewer
+        searches = uses["web_search"] = min(searches, max(1, math.floor(left / 2 / each)))
+    request = _with_uses(request, uses, limit_name)
     left -= searches * each
     paid = input_cost + searches * each / MILLION
     if wanted * rate <= left:
@@ -141,14 +142,13 @@ def within_limit(
     return fits, paid + affordable * rate / MILLION
 
 
-def _searches(request: Request, limit_name: str) -> tuple[Request, int]:
-    """The most searches that a request may make, and the request with a note on their results.
+def _uses(request: Request, limit_name: str) -> dict[str, int]:
+    """How often a request may have the server's tools used that are bounded, by their names.
 
     Raises:
         InputError: Nothing bounds how often the server runs a tool.
     """
-    searches = 0
-    bounded: list[str] = []
+    found: dict[str, int] = {}
     tools = (request.tools or ()) if request.uses_tools else ()
     free_code = includes_code([versioned(tool, request.model) for tool in tools])
     for tool in tools:
@@ -161,31 +161,33 @@ def _searches(request: Request, limit_name: str) -> tuple[Request, int]:
         if name not in ("web_search", "web_fetch"):
             continue
         if not isinstance(most, int):
+            bounded = f"Tools.{name}(max_uses=3)"
+            how = f"{name} = claude_nb.{bounded}" if request.in_cell else f"tools=[{bounded}]"
             raise InputError(
                 f"Nothing bounds how often {name} is used, so {limit_name} cannot be kept.",
-                f"Nothing was sent. Set max_uses: tools=[Tools.{name}(max_uses=3)]",
+                f"Nothing was sent. Set max_uses: {how}",
             )
-        if name == "web_search":
-            searches += most
-            bounded.append(labels.searches(most))
-        else:
-            bounded.append(f"{most} fetch{'' if most == 1 else 'es'}")
-    if not bounded:
-        return request, 0
-    note = f"at most {' and '.join(bounded)}; {limit_name} does not bound what their results cost"
-    return replace(request, notes=(*request.notes, note)), searches
+        found[name] = most
+    return found
 
 
-def _with_searches(request: Request, searches: int, limit_name: str) -> Request:
-    """A request that may search so often, with a note if that is less than it asked for."""
+def _with_uses(request: Request, uses: dict[str, int], limit_name: str) -> Request:
+    """A request that may have the server's tools used so often, with notes on that."""
+    words = [labels.searches(uses["web_search"])] if "web_search" in uses else []
+    if (fetches := uses.get("web_fetch")) is not None:
+        words.append(f"{fetches} fetch{'' if fetches == 1 else 'es'}")
+    if not words:
+        return request
+    bound = f"at most {' and '.join(words)}; {limit_name} does not bound what their results cost"
     tools = tuple(
-        {**tool, "max_uses": searches} if kind(tool) == "web_search" else tool
+        {**tool, "max_uses": uses["web_search"]} if kind(tool) == "web_search" else tool
         for tool in request.tools or ()
     )
-    if tools == request.tools:
-        return request
-    note = f"max_uses of web_search lowered to {searches}: that is what {limit_name} pays for"
-    return replace(request, tools=tools, notes=(*request.notes, note))
+    notes = [bound]
+    if tools != request.tools:
+        fewer = uses["web_search"]
+        notes.append(f"max_uses of web_search lowered to {fewer}: {limit_name} pays for no more")
+    return replace(request, tools=tools, notes=(*request.notes, *notes))
 
 
 def _input(request: Request, tokens: int) -> tuple[Usage, Usage]:

@@ -217,7 +217,7 @@ def test_a_limit_lowers_the_searches_and_refuses_what_it_cannot_bound(api, sessi
 
     (tool,) = api.requests[-1].body["tools"]
     assert tool == SEARCH | {"max_uses": 4}
-    assert "at most 20 searches; max_cost does not bound what their results cost" in reply.notes
+    assert "at most 4 searches; max_cost does not bound what their results cost" in reply.notes
     api.forget()
     with pytest.raises(InputError, match="Nothing bounds how often web_search is used"):
         claude_nb.ask("Weather?", tools=["web_search"], max_cost=0.10, show=False)

@@ -74,8 +74,9 @@ def test_searches_are_lowered_to_what_the_limit_pays_for():
     assert fitted.tools == (search(max_uses=5, allowed_domains=["example.org"]),)
     assert fitted.max_tokens in (2_499, 2_500)
     assert cost <= 0.10
-    assert fitted.notes[1:] == (
-        "max_uses of web_search lowered to 5: that is what --max-cost pays for",
+    assert fitted.notes == (
+        BOUND.format(5),
+        "max_uses of web_search lowered to 5: --max-cost pays for no more",
         f"max tokens lowered from 10,000 to {fitted.max_tokens:,}: $0.1000 are left of --max-cost",
     )
 
