@@ -22,6 +22,7 @@ Embeddings, overrides and isolates are visible everywhere. A block's direction i
 
 import json
 import re
+from functools import cache
 from typing import Any, Final
 
 MAX_BLOCK_CHARACTERS: Final = 1_000_000
@@ -62,8 +63,6 @@ _NEEDED: Final = (
     f"|(?<=[©®\u0590-\U0010ffff])(?<![{_HIDDEN}])[{_JOINING}]"
     "|(?<=\ufe0f)\u200d|(?<=[0-9#*])[\ufe0e\ufe0f]"
 )
-_STRICT: Final = re.compile(f"(?P<needed>{_NEEDED})|[{_HIDDEN}]")
-_PROSE: Final = re.compile(f"(?P<needed>{_NEEDED}|[{_IN_PROSE}])|[{_HIDDEN}]")
 _MARK: Final = re.compile(f"(?P<needed>(?!))|[{_IN_PROSE}]")
 
 _UNFINISHED: Final = re.compile(f"(?:[\r\ud800-\udbff]|\U0001f3f4{_TAG}{{0,6}})\\Z")
@@ -178,8 +177,15 @@ def _encodable(text: str) -> str:
 def _seen(text: str, *, prose: bool) -> str:
     if text.isascii():
         return text
-    return (_PROSE if prose else _STRICT).sub(_number, text)
+    return _hidden(prose).sub(_number, text)
 
 
 def _number(hidden: re.Match[str]) -> str:
     return hidden[0] if hidden["needed"] else f"‹U+{ord(hidden[0]):04X}›"
+
+
+@cache
+def _hidden(prose: bool) -> re.Pattern[str]:  # noqa: FBT001 - as a key of the cache
+    """Finds hidden characters. It takes milliseconds to compile, which ``%load_ext`` saves."""
+    needed = f"{_NEEDED}|[{_IN_PROSE}]" if prose else _NEEDED
+    return re.compile(f"(?P<needed>{needed})|[{_HIDDEN}]")
