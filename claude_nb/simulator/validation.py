@@ -1,7 +1,8 @@
 """The API's rules, as far as a user of a notebook meets them; for tools see ``toolrules``.
 
 The rules are those of platform.claude.com/docs ("Errors", "Thinking", "Versioning",
-"Prompt caching", read 2026-10-08); the wording is ours, except where a program may look for it.
+"Prompt caching", read 2026-10-08; "Data residency", read 2026-11-30); the wording is ours, except
+where a program may look for it.
 """
 
 import re
@@ -137,6 +138,8 @@ def _complaints(
         yield from _about_max_tokens(request, known)
     for name in filter(request.__contains__, _SAMPLING):
         yield f"{name}: sampling parameters are not accepted; leave it out"
+    if request.get("inference_geo") is not None and "inference_geo us" not in known.factors:
+        yield f"inference_geo: {known.id} does not support it"
     yield from _about_thinking(request, known)
     yield from _about_effort(request)
     yield from toolrules.about_definitions(request)

@@ -286,6 +286,16 @@ def test_table_of_the_web_s_tools():
     }
 
 
+def test_table_of_factors():
+    """A region costs a tenth more from Claude 4.6 on, and Fable 5.2 is known to cost twice fast."""
+    old = {"claude-haiku-4-5", "claude-opus-4-5", "claude-sonnet-4-5"}
+    us = {"inference_geo us": 1.1}
+    assert {m: facts(m).factors for m in known_models()} == {
+        **{m: {} if m in old else us for m in known_models()},
+        "claude-fable-5-2": {**us, "speed fast": 2},
+    }
+
+
 def test_table_of_life_cycles():
     """The days on which models are deprecated, and retire."""
     assert {
@@ -304,7 +314,8 @@ def test_every_kind_of_fact_has_a_source_and_a_day():
     text = resources.files("claude_nb.cost").joinpath("models.json").read_text(encoding="utf-8")
     data = json.loads(text)
     named = ", ".join(data["sources"])
-    kinds = {"web_search_per_1000", *data["models"]["claude-opus-5-5"]} - {"source", "read"}
+    kinds = {*data, *data["models"]["claude-opus-5-5"]} - {"as_of", "units", "sources", "models"}
+    kinds -= {"source", "read"}  # of each model, which "sources" point to
 
     assert [kind for kind in sorted(kinds) if kind not in named] == []
     own = ("each model's own", "anthropic 2.14.0")

@@ -217,6 +217,8 @@ def test_searches_are_paid_for_beside_the_tokens():
         ({"speed": "fast"}, "claude-fable-5-2", 0.8, ()),
         ({"speed": "fast", "inference_geo": "us"}, "claude-fable-5-2", 0.88, ()),
         ({"speed": "fast"}, "claude-opus-5-5", 0.2, ("speed fast",)),
+        ({"speed": "fast"}, "claude-mythos-5-2", 0.4, ("speed fast",)),
+        ({"inference_geo": "us"}, "claude-haiku-4-5", 0.05, ("inference_geo us",)),
         ({"inference_geo": "mars"}, "claude-opus-5-5", 0.2, ("inference_geo mars",)),
         ({"service_tier": "priority"}, "claude-opus-5-5", 0.2, ("service_tier priority",)),
         ({"server_tool_use": {"dives": 2}}, "claude-opus-5-5", 0.2, ("dives",)),

@@ -202,6 +202,9 @@ def test_a_row_is_refused_as_a_request_is(simulator, batches):
         "schema": {"output_config": {"format": FORM}},
         "thinking": {"thinking": {"type": "enabled", "budget_tokens": 1024}},
         "blank": {"messages": [{"role": "user", "content": " "}]},
+        "fast": {"speed": "fast", "model": "claude-fable-5-2"},
+        "fallback": {"fallbacks": "default"},
+        "warming": {"max_tokens": 0},
         "junk": {"tool_choice": {"type": []}, "messages": [[]]},
         "good": {},
     }

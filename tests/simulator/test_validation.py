@@ -48,6 +48,7 @@ def request(**changes: Any):
         {"thinking": {"type": "adaptive", "display": "summarized"}},
         {"thinking": {"type": "enabled", "budget_tokens": 1024}, "model": "claude-haiku-4-5"},
         {"thinking": {"type": "disabled"}, "model": "claude-sonnet-5"},
+        {"inference_geo": "us", "model": "claude-sonnet-4-6"},
         {"system": [MARKED] * 4},
         {"max_tokens": 0},
         {"container": "container_1"},
@@ -133,6 +134,14 @@ def test_every_beta_about_messages_is_known():
         ({"service_tier": "best"}, "service_tier: Input should be 'auto' or 'standard_only'"),
         ({"speed": "slow"}, "speed: Input should be 'standard' or 'fast'"),
         ({"inference_geo": 1}, "inference_geo: Input should be a valid string"),
+        (
+            {"inference_geo": "us", "model": "claude-haiku-4-5"},
+            "inference_geo: claude-haiku-4-5 does not support it",
+        ),
+        (
+            {"inference_geo": "global", "model": "claude-opus-4-5"},
+            "inference_geo: claude-opus-4-5 does not support it",
+        ),
         ({"model": ...}, "model: Field required"),
         ({"max_tokens": ...}, "max_tokens: Field required"),
         ({"max_tokens": "many"}, "max_tokens: Input should be a whole number"),
