@@ -112,7 +112,8 @@ def ask(
         events: Whether to show the timeline of its events below it.
         policy: How patient to be with failures; by default ``Policy()``.
         max_cost: The most that it may cost, in USD: its input is counted before it is sent, and
-            ``max_tokens`` lowered if need be. What broke off is then not asked for again.
+            ``max_tokens`` lowered if need be. What broke off is then not asked for again. What
+            ``web_search`` and ``web_fetch`` find is input that no limit bounds.
         **options: ``model``, ``max_tokens``, ``system``, ``thinking``, ``effort``, ``instruct``,
             ``cite``, ``hide_thinking``, ``hide_tools`` and ``fallback`` (whether another model may
             answer where this one declines), as the options of ``%%claude``;

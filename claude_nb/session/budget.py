@@ -1,7 +1,7 @@
 """What a request may cost, found out before it is sent: its input counted, its output at most.
 
 A running stream is never stopped on an estimate: no count in mid-stream is true. So a limit holds
-because nothing is sent that could go beyond it.
+because nothing is sent that could go beyond it, but for what the server's tools find on the web.
 """
 
 from __future__ import annotations

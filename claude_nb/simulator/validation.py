@@ -28,6 +28,9 @@ _MOST_BREAKPOINTS = 4
 _SAMPLING = ("temperature", "top_p", "top_k")
 _TIERS = ("auto", "standard_only")
 _SPEEDS = ("standard", "fast")
+_FAST = {"claude-fable-5-2", "claude-mythos-5-2", "claude-opus-5-5", "claude-opus-5"}
+"""Models with a fast mode; Opus 4.8 lost it on 2026-11-30 ("Fast mode", read 2026-11-30)."""
+
 _LEAST_BUDGET = 1024
 _THINKING: dict[str, tuple[str, ...]] = {
     "adaptive": ("display", "block_binding"),
@@ -140,6 +143,8 @@ def _complaints(
         yield f"{name}: sampling parameters are not accepted; leave it out"
     if request.get("inference_geo") is not None and "inference_geo us" not in known.factors:
         yield f"inference_geo: {known.id} does not support it"
+    if request.get("speed") == "fast" and known.id not in _FAST:
+        yield f"speed: {known.id} has no fast mode"
     yield from _about_thinking(request, known)
     yield from _about_effort(request)
     yield from toolrules.about_definitions(request)

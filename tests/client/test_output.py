@@ -222,6 +222,23 @@ def test_what_is_just_within_the_limits_is_a_form(kind):
     assert list(about_constraints(request)) == []
 
 
+def test_limits_that_the_api_refuses_move_into_descriptions():
+    """Lengths and ranges are 400s, as is an object that is open; of a dict as of a model."""
+    limits = {"n": {"type": "integer", "minimum": 7}, "s": {"type": "string", "minLength": 5}}
+    given = {"type": "object", "properties": limits, "required": ["n", "s"]}
+    schema = Output.of(given).schema
+    request = {"model": "claude-opus-5-5"}
+    refused, taken = (
+        [*about_constraints({**request, "output_config": {"format": {"schema": form}}})]
+        for form in (given, schema)
+    )
+
+    assert (len(refused), taken) == (3, [])
+    parts = schema["properties"]
+    assert "minimum: 7" in parts["n"]["description"]
+    assert "minLength: 5" in parts["s"]["description"]
+
+
 @pytest.mark.parametrize("kind", ["Train", 3, {}, {"title": "x"}, object])
 def test_what_is_no_form_is_said(kind):
     """With what to give instead."""

@@ -49,6 +49,7 @@ def request(**changes: Any):
         {"thinking": {"type": "enabled", "budget_tokens": 1024}, "model": "claude-haiku-4-5"},
         {"thinking": {"type": "disabled"}, "model": "claude-sonnet-5"},
         {"inference_geo": "us", "model": "claude-sonnet-4-6"},
+        {"speed": "fast", "model": "claude-fable-5-2"},
         {"system": [MARKED] * 4},
         {"max_tokens": 0},
         {"container": "container_1"},
@@ -133,6 +134,8 @@ def test_every_beta_about_messages_is_known():
         ({"metadata": {"user_id": 1}}, "metadata.user_id: Input should be a valid string"),
         ({"service_tier": "best"}, "service_tier: Input should be 'auto' or 'standard_only'"),
         ({"speed": "slow"}, "speed: Input should be 'standard' or 'fast'"),
+        ({"speed": "fast", **SONNET}, "speed: claude-sonnet-5-5 has no fast mode"),
+        ({"speed": "fast", "model": "claude-opus-4-8"}, "speed: claude-opus-4-8 has no fast mode"),
         ({"inference_geo": 1}, "inference_geo: Input should be a valid string"),
         (
             {"inference_geo": "us", "model": "claude-haiku-4-5"},
