@@ -14,6 +14,7 @@ from claude_nb.client.retry import Policy
 from claude_nb.conversation.history import Exchange, History
 from claude_nb.errors import InputError, nearest
 from claude_nb.request.attachments.interpolation import compose
+from claude_nb.request.extra import REFUSED
 from claude_nb.request.place import Place, current_place
 from claude_nb.request.request import Request
 from claude_nb.request.system import System
@@ -172,9 +173,9 @@ def check_names(
     for name in options:
         if name not in known:
             near = nearest(name, known)
-            there = f"There are {', '.join(known)}."
-            field = f"Another field of the API goes into extra={{{name!r}: …}}."
-            hint = f"Did you mean {near}?" if near else f"{there} {field}"
+            hint = f"Did you mean {near}?" if near else f"There are {', '.join(known)}."
+            if not near and name not in REFUSED:
+                hint += f" Another field of the API goes into extra={{{name!r}: …}}."
             raise TypeError(f"There is no option {name!r}. {hint}")
 
 

@@ -45,6 +45,9 @@ _SET_HERE = {
 }
 """Fields that this package sets by itself, and when."""
 
+REFUSED = (*_OWN, *_SET_HERE)
+"""Fields that ``extra`` cannot hold."""
+
 _CELL_OPTIONS = {"output": "--json", "stream": "--no-stream"}
 
 _SECRET = re.compile(

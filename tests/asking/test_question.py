@@ -104,6 +104,15 @@ def test_what_is_known_is_named(api):
         claude_nb.Batch.resume("msgbatch_1", modle="a")
 
 
+def test_extra_is_named_for_what_it_takes_alone():
+    """It would refuse the tools of a batch, and what this package sets by itself."""
+    calls = [(claude_nb.ask, "service_tier"), (claude_nb.ask, "cache_control")]
+    for call, name in [*calls, (claude_nb.batch, "tools")]:
+        with pytest.raises(TypeError) as raised:
+            call(passed(call), **{name: 1})
+        assert ("goes into extra" in str(raised.value)) == (name == "service_tier")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
