@@ -150,10 +150,10 @@ class Chat(PageWidget):
 
     @classmethod
     def restore(cls, path: str | Path, conversation: str | None = None, **arguments: Any) -> Self:
-        """Go on with a chat of another notebook; one of this notebook goes on by itself.
+        """Continue a chat of another notebook; one of this notebook continues by itself.
 
-        A chat that had no name gets one of its own here too. When its cell is run again, it goes on
-        from what was said here.
+        A chat that had no name gets one of its own here too. When its cell runs again, it continues
+        with the turns that were added here.
 
         Args:
             path: The notebook.

@@ -47,6 +47,7 @@ COMPACTED = " compacted: "
 
 _SUMMARY = "The summary of the conversation so far:\n\n<summary>\n{}\n</summary>"
 """How a summary is sent where its signature is not valid, or not taken: as the user's words."""
+
 INSTRUCTED = "instruction added from here on"
 REPLACED = "system prompt replaced"
 """The notes on a turn with another instruction, or with another system prompt."""

@@ -148,7 +148,7 @@ class Request:
         blocks = [{"type": "text", "text": text} for text in prompts]
         if self.system and not "".join(texts(self.system)).strip():
             raise InputError("The system prompt is blank.", "Give it a text, or leave it out.")
-        check([*blocks, *self.blocks], facts(self.model))
+        check([*blocks, *self.blocks], self._facts)
         if not self.model.strip():
             raise InputError("The model id is empty.", "For example: claude-opus-5-5")
         if self.max_tokens < 1:
@@ -167,6 +167,11 @@ class Request:
         for note in self._own_notes(thinking):
             if note not in self.notes:
                 object.__setattr__(self, "notes", (*self.notes, note))
+
+    @property
+    def _facts(self) -> ModelFacts | None:
+        """What is known of the model: of its server where that was asked, or of our own data."""
+        return self.model_facts or facts(self.model)
 
     def option(self, name: str) -> str:
         """The name of an option where this was asked: ``--max-tokens`` or ``max_tokens``."""
@@ -307,7 +312,7 @@ class Request:
         if self.instruct is not None and not self.instruct.strip():
             raise InputError("The instruction is blank.", "Give it a text, or leave it out.")
         earlier = any(message["role"] == "system" for message in self.before)
-        model = facts(self.model)
+        model = self._facts
         if model is None or model.system_messages is not False:
             return
         takers = [name for name in known_models() if getattr(facts(name), "system_messages", None)]
@@ -326,7 +331,7 @@ class Request:
 
     def _thinking(self) -> dict[str, Any] | None:
         """The ``thinking`` parameter in the form that the model takes, or None to send none."""
-        model = self.model_facts or facts(self.model)
+        model = self._facts
         wanted = self.thinking
         if wanted is None:
             # Readable thinking has to be asked for, or only a signature comes. A model that does
@@ -360,7 +365,7 @@ class Request:
 
     def _check_effort(self, thinking: dict[str, Any] | None) -> None:
         """Refuse an effort, or a fallback, that the model is known not to take."""
-        model = self.model_facts or facts(self.model)
+        model = self._facts
         if self.fallback and model is not None and not model.falls_back:
             raise InputError(
                 f"The API has no fallback for {model.id}.",
@@ -404,7 +409,7 @@ class Request:
         """Refuse to force a tool where that is known not to be possible."""
         if choice["type"] not in extra.FORCING:
             return
-        name, model = self.option("tool_choice"), facts(self.model)
+        name, model = self.option("tool_choice"), self._facts
         if model is not None and model.accepts_forced_tools is False:
             advice = f"Leave {name} out, and ask for the call in the prompt."
             raise InputError(f"{model.id} cannot be forced to call a tool.", advice)
@@ -418,7 +423,7 @@ class Request:
 
     def _check_compaction(self) -> None:
         """Refuse to have a conversation compacted by a model that is known not to do it."""
-        model = facts(self.model)
+        model = self._facts
         if self.compacts and model is not None and model.compaction is False:
             raise InputError(
                 f"{model.id} does not compact conversations.",
@@ -427,7 +432,7 @@ class Request:
 
     def _own_notes(self, thinking: dict[str, Any] | None) -> Iterator[str]:
         """What the reader of the reply should know of the request."""
-        model = self.model_facts or facts(self.model)
+        model = self._facts
         if thinking == {"type": "between_tools"}:
             yield f"{self.model} cannot turn its thinking off: it thinks between tools only"
         enabled = thinking is not None and thinking["type"] == "enabled"
