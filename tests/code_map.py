@@ -18,6 +18,8 @@ ORDER = [
     *("chat", "batches", "magics", "__main__", "__init__"),
 ]
 
+EXTENSION = "**`labextension/static/`**: The extension for JupyterLab and Notebook 7.\n"
+
 
 def first_sentence(path: Path) -> str:
     """The first line of a file's docstring, or of the comment that it begins with."""
@@ -38,14 +40,20 @@ def code_map() -> str:
             parts.append(f"**`{name}.py`**: {first_sentence(folder.with_suffix('.py'))}\n")
             continue
         files = sorted([*folder.rglob("*.py"), *folder.rglob("*.js"), *folder.rglob("*.css")])
-        parts.append(f"**`{name}/`**: {first_sentence(folder / '__init__.py')}\n")
-        rows = [
-            f"| `{path.relative_to(folder)}` | {first_sentence(path)} |"
-            for path in files
-            if path != folder / "__init__.py"
+        files.remove(folder / "__init__.py")
+        parts += [
+            f"**`{name}/`**: {first_sentence(folder / '__init__.py')}\n",
+            table(files, folder),
         ]
-        parts.append("\n".join(["| | |", "| --- | --- |", *rows]) + "\n")
+    folder = PACKAGE / "labextension" / "static"
+    parts += [EXTENSION, table(sorted(folder.glob("*.js")), folder)]
     return "\n".join(parts)
+
+
+def table(files: list[Path], folder: Path) -> str:
+    """Files with their first sentences."""
+    rows = [f"| `{path.relative_to(folder)}` | {first_sentence(path)} |" for path in files]
+    return "\n".join(["| | |", "| --- | --- |", *rows]) + "\n"
 
 
 def main() -> None:

@@ -45,13 +45,14 @@ class Kernel:
         reply = self.finish()
         assert reply["status"] == "ok", reply
 
-    def start(self, code, cell="", *, asks=False):
+    def start(self, code, cell="", *, asks=False, page=None):
         """Send a cell, with its id if it has one, without waiting for it.
 
-        ``asks`` says that there is somebody to give input, as there is not under nbclient.
+        ``asks`` says that there is somebody to give input, as there is not under nbclient; ``page``
+        is what a page with the JupyterLab extension tells.
         """
         content = {"code": code, "silent": False, "store_history": True, "allow_stdin": asks}
-        metadata = {"cellId": cell} if cell else {}
+        metadata = ({"cellId": cell} if cell else {}) | ({"claude_nb": page} if page else {})
         request = self.client.session.msg("execute_request", content, metadata=metadata)
         self.client.shell_channel.send(request)
         self.asked, self.shown, self.printed = request["header"]["msg_id"], {}, ""
@@ -78,9 +79,9 @@ class Kernel:
             if reply["parent_header"]["msg_id"] == self.asked:
                 return reply["content"]
 
-    def run(self, code, cell="", *, asks=False):
+    def run(self, code, cell="", *, asks=False, page=None):
         """Run a cell to its end."""
-        self.start(code, cell, asks=asks)
+        self.start(code, cell, asks=asks, page=page)
         return self.finish()
 
     def last_shown(self):

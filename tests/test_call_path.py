@@ -109,7 +109,7 @@ def steps(api, monkeypatch):
 
 
 def test_few_modules_stand_between_a_cell_and_the_source(steps):
-    """Fourteen, in the order in which each is first called."""
+    """These, in the order in which each is first called."""
     assert list(dict.fromkeys(called for _, called in steps)) == WAY, steps
 
 

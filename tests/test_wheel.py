@@ -23,10 +23,24 @@ def test_the_wheel_holds_every_file_of_the_package_and_the_quickstart(names):
     package = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "claude_nb").rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and not {"__pycache__", "labextension"} & {*path.parts}
     }
     quickstart = "claude_nb/data/00_quickstart.ipynb"
-    assert {name for name in names if not name.startswith(METADATA)} == package | {quickstart}
+    ours = {name for name in names if name.startswith("claude_nb/")}
+    assert ours == package | {quickstart}
+
+
+def test_the_extension_is_installed_where_jupyter_looks(names):
+    """Each file of it is in the wheel once, and nothing else goes beside the package."""
+    folder = ROOT / "claude_nb" / "labextension"
+    place = "claude_nb-0.1.0.data/data/share/jupyter/labextensions/claude-nb"
+    extension = {
+        f"{place}/{path.relative_to(folder).as_posix()}"
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    beside = {name for name in names if not name.startswith(("claude_nb/", METADATA))}
+    assert beside == extension
 
 
 def test_the_package_says_that_it_is_typed(names):

@@ -38,6 +38,7 @@ from claude_nb.magics.options import Option, Value
 from claude_nb.recording.matching import PARTS
 from claude_nb.recording.replay import Recorder, RecordingStore
 from claude_nb.render import labels
+from claude_nb.request.page import Page
 from claude_nb.session.budget import Budget
 from claude_nb.simulator.faults import fault
 from claude_nb.views.terminal import TerminalView, say
@@ -131,6 +132,9 @@ def _status(*, default_model: str) -> None:
     asked = asking.session.model or default_model
     say(f"claude_nb {__version__} · model {asked}", end=" · ")
     _print_key()
+    page = Page()
+    if page.version:
+        say(page.difference(__version__) or f"JupyterLab extension {page.version}")
     if about := backups.summary():
         say(about)
 

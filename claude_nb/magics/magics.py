@@ -14,12 +14,15 @@ from IPython.core.magic import (
 )
 from traitlets import Bool, Enum, Float, Int, Unicode, Union, observe
 
+from claude_nb import __version__
 from claude_nb.client import preload
 from claude_nb.conversation.snapshot import snapshot
 from claude_nb.cost.models import DEFAULT_MODEL
 from claude_nb.errors import InputError
 from claude_nb.magics import completion, manual, options
 from claude_nb.magics.input_transform import rewrite
+from claude_nb.request.page import Page
+from claude_nb.views.terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +39,8 @@ class ClaudeMagics(Magics):
     """The magics, and their defaults as traits."""
 
     shell: InteractiveShell
+    _compared = False
+    """Whether the versions of page and kernel were compared."""
 
     model = Unicode(DEFAULT_MODEL, help="The model to ask.").tag(config=True)
     max_tokens = Int(16_000, help="The most tokens to generate, thinking too.").tag(config=True)
@@ -84,19 +89,24 @@ class ClaudeMagics(Magics):
         """Ask Claude."""
         from claude_nb.magics.cell import run
 
-        return run(self.shell, line, cell, self._defaults())
+        page = Page()
+        if page.version and not self._compared:
+            self._compared = True
+            if difference := page.difference(__version__):
+                say(difference)
+        return run(self.shell, line, cell, self._defaults(page))
 
-    def _defaults(self) -> dict[str, Any]:
+    def _defaults(self, page: Page) -> dict[str, Any]:
         from claude_nb.client.retry import Policy
         from claude_nb.session.session import session
 
         thinking = self.thinking
         return {
-            "model": session.model or self.model,
+            "model": session.model or self._default("model", page),
             "max_tokens": self.max_tokens,
             "system": self.system or None,
             "thinking": int(thinking) if thinking.isdecimal() else thinking or None,
-            "effort": self.effort or None,
+            "effort": self._default("effort", page) or None,
             "hide_thinking": self.hide_thinking,
             "tools": self._tools(),
             "hide_tools": self.hide_tools,
@@ -104,6 +114,11 @@ class ClaudeMagics(Magics):
             "view": self.view,
             "policy": Policy(tries=self.tries, max_wait=self.max_wait),
         }
+
+    def _default(self, name: str, page: Page) -> str:
+        """A default that the page's settings may set where no configuration does."""
+        configured = name in self.config[type(self).__name__]
+        return ("" if configured else page.settings.get(name)) or str(getattr(self, name))
 
     def _tools(self) -> tuple[Any, ...]:
         if not self.tools:
@@ -119,7 +134,7 @@ class ClaudeMagics(Magics):
         """Status, usage, models, history, …: ``%claude_nb help`` lists the commands."""
         from claude_nb.magics import commands
 
-        return commands.execute(line, self.model)
+        return commands.execute(line, self._default("model", Page()))
 
 
 ClaudeMagics.claude.__doc__ = manual.of_cell().text(79)

@@ -25,7 +25,7 @@ class Place:
 
 def current_place() -> Place:
     """Where the code that runs now stands in the notebook."""
-    cell = (_execute_request().get("metadata") or {}).get("cellId")
+    cell = execution_metadata().get("cellId")
     return Place(str(cell or ""), execution())
 
 
@@ -81,6 +81,12 @@ def kernel_id() -> str:
     except RuntimeError:
         return ""
     return found[1] if found else ""
+
+
+def execution_metadata() -> dict[str, Any]:
+    """What the front end sent along with the code that runs now."""
+    metadata = _execute_request().get("metadata")
+    return metadata if isinstance(metadata, dict) else {}
 
 
 def _execute_request() -> dict[str, Any]:

@@ -14,15 +14,17 @@ import sys
 import time
 import urllib.request
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import nbformat
 from nbformat.sign import NotebookNotary
 from nbformat.v4 import new_notebook
 
+import claude_nb
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
     from playwright.sync_api import Locator, Page
 
@@ -76,6 +78,7 @@ class Server:
         folder: where it keeps everything; made if it is not there.
         *options: more options of its command line.
         api: the address that its kernels ask, or an empty string for a simulator of their own.
+        extension: whether its pages have claude_nb's extension, as the package's folder has it.
 
     Attributes:
         root: the folder that it serves.
@@ -83,7 +86,7 @@ class Server:
         token: what it wants in ``?token=`` or in the Authorization header.
     """
 
-    def __init__(self, folder: Path, *options: str, api: str = "") -> None:
+    def __init__(self, folder: Path, *options: str, api: str = "", extension: bool = False) -> None:
         self.root = folder / "notebooks"
         self.data_dir = folder / "data"
         self.log = folder / "server.log"
@@ -93,6 +96,14 @@ class Server:
         quiet = settings / "apputils-extension" / "notification.jupyterlab-settings"
         quiet.parent.mkdir(parents=True)
         quiet.write_text(json.dumps(QUIET), encoding="utf-8")
+        (labconfig := folder / "config" / "labconfig").mkdir()
+        disabled = {"disabledExtensions": {"claude-nb": not extension}}
+        (labconfig / "page_config.json").write_text(json.dumps(disabled), encoding="utf-8")
+        extensions = folder / "share" / "labextensions"
+        if extension:
+            extensions.mkdir(parents=True)
+            source = Path(claude_nb.__file__).parent / "labextension"
+            (extensions / "claude-nb").symlink_to(source, target_is_directory=True)
         environment = {
             name: value
             for name, value in os.environ.items()
@@ -102,6 +113,7 @@ class Server:
             "JUPYTER_CONFIG_DIR": str(folder / "config"),
             "JUPYTER_DATA_DIR": str(self.data_dir),
             "JUPYTER_RUNTIME_DIR": str(self._runtime),
+            "JUPYTER_PATH": str(extensions.parent),
             "IPYTHONDIR": str(folder / "ipython"),
             **(
                 {"ANTHROPIC_BASE_URL": api, "ANTHROPIC_API_KEY": "not-a-key"}

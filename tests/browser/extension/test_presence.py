@@ -1,0 +1,47 @@
+"""The extension is loaded in both front ends, and each execution says so to the kernel."""
+
+from __future__ import annotations
+
+import pytest
+
+import claude_nb
+from tests.browser.lab import FRONT_ENDS
+
+SHOW = "from claude_nb.request.page import Page\nprint(vars(Page()))"
+
+
+@pytest.mark.parametrize("front_end", FRONT_ENDS)
+def test_the_kernel_knows_of_the_extension_in_each_execution(open_cells, front_end):
+    """Also after a restart of the kernel, which makes a new connection; with the settings."""
+    notebook = open_cells(SHOW, "%claude_nb status", front_end=front_end)
+    for _ in range(2):
+        notebook.run(1)
+        notebook.wait_idle()
+        assert (
+            notebook.text(1).strip()
+            == f"{{'version': {claude_nb.__version__!r}, 'settings': {{}}}}"
+        )
+        notebook.restart_kernel()
+        notebook.run(0)
+        notebook.wait_idle()
+    notebook.run(2)
+    notebook.wait_idle()
+    assert f"JupyterLab extension {claude_nb.__version__}" in notebook.text(2)
+    assert not notebook.errors
+
+
+def test_a_setting_is_the_default_of_cells(open_cells, request):
+    """What the settings editor saves is what the next cell asks."""
+    notebook = open_cells("%%claude\nhello")
+
+    def save(text):
+        notebook.page.evaluate(
+            "text => window.jupyterapp.serviceManager.settings.save('claude-nb:plugin', text)", text
+        )
+        notebook.reload()
+
+    request.addfinalizer(lambda: save("{}"))
+    save('{"model": "claude-haiku-4-5"}')
+    notebook.run(1)
+    notebook.wait_idle()
+    assert "claude-haiku-4-5" in notebook.text(1)
