@@ -1,6 +1,8 @@
 // The plugin: what the host gives it, and the parts that it starts.
 
+import { Buttons } from "./buttons.js";
 import { shared } from "./host.js";
+import { addStyle } from "./page.js";
 import { announce } from "./presence.js";
 import { Settings } from "./settings.js";
 
@@ -8,12 +10,14 @@ const ID = "claude-nb:plugin";
 
 /**
  * Make the plugin from the packages that the host shares.
- * @returns {Promise<object>} A JupyterFrontEndPlugin; one that does nothing on a host that is too old.
+ * @returns {Promise<object>} A JupyterFrontEndPlugin.
  */
 export async function plugin(scope) {
-  const [notebook, settingregistry] = await shared(scope, [
+  const [notebook, settingregistry, icons, widgets] = await shared(scope, [
     "@jupyterlab/notebook",
     "@jupyterlab/settingregistry",
+    "@jupyterlab/ui-components",
+    "@lumino/widgets",
   ]);
   return {
     id: ID,
@@ -21,9 +25,22 @@ export async function plugin(scope) {
     autoStart: true,
     requires: [notebook.INotebookTracker],
     optional: [settingregistry.ISettingRegistry],
-    async activate(_app, tracker, registry) {
+    async activate(app, tracker, registry) {
+      addStyle();
       const settings = new Settings();
-      announce(tracker, settings);
+      const buttons = new Buttons(app, { notebook, icons, widgets });
+      const parts = [(panel) => announce(panel, settings), (panel) => buttons.follow(panel)];
+      const follow = (panel) => parts.forEach((part) => part(panel));
+      tracker.forEach(follow);
+      tracker.widgetAdded.connect((_, panel) => follow(panel));
+      app.commands.addCommand("claude-nb:ask-model", {
+        label: ({ model }) => model,
+        execute: ({ model, cell, panel: id }) => {
+          const panel = tracker.find((each) => each.id === id);
+          return panel && buttons.askModel(panel, cell, model);
+        },
+        describedBy: { args: { type: "object", properties: { model: { type: "string" } } } },
+      });
       await settings.load(registry, ID);
     },
   };

@@ -1,0 +1,55 @@
+// Elements, buttons and announcements.
+
+/** Make an element with these attributes. */
+export function make(tag, attributes) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  return element;
+}
+
+/**
+ * Make a button.
+ * @param {string} label What it does; shown where there is no icon.
+ * @param {(button: HTMLElement) => unknown} act What it does when it is pressed.
+ * @param {object} [icon] A LabIcon of the host.
+ */
+export function button(label, act, icon) {
+  // The notebook's keys (b, a, m, …) do nothing while it is focused.
+  const element = make("button", { type: "button", "data-lm-suppress-shortcuts": "true" });
+  if (icon) {
+    element.setAttribute("aria-label", label);
+    element.title = label;
+    icon.element({ container: element, tag: "span", stylesheet: "menuItem" });
+  } else {
+    element.textContent = label;
+  }
+  element.addEventListener("click", (event) => {
+    event.stopPropagation(); // the cell keeps its place, and the notebook its active cell
+    act(element);
+  });
+  return element;
+}
+
+/** Load the style sheet. */
+export function addStyle() {
+  const href = new URL("style.css", import.meta.url);
+  document.head.append(Object.assign(make("link", { rel: "stylesheet" }), { href }));
+}
+
+/** Put a text on the clipboard. Returns whether that worked. */
+export async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const give = (event) => {
+      event.clipboardData.setData("text/plain", text);
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    };
+    document.addEventListener("copy", give, { capture: true, once: true });
+    const copied = document.execCommand("copy");
+    document.removeEventListener("copy", give, { capture: true });
+    return copied;
+  }
+  return true;
+}
