@@ -154,7 +154,8 @@ def _question(
     if cells or failed:
         remember_ambient()
     included = [context.cells(shell, cells)] if cells else []
-    included += [context.error(shell)] if failed else []
+    error = context.error(shell, None if failed is True else failed) if failed else None
+    included += [error] if error else []
     if given.pop("no_stream", False):
         given["stream"] = False
     if "upload" in given:  # for as long as the trait says
@@ -166,6 +167,7 @@ def _question(
         named=arguments.pop("attach", ()),
         included=[part.text for part in included],
         notes=[part.note for part in included],
+        error_of=error and error.place,
         in_cell=True,
         limit_name="--max-cost",
         **arguments,

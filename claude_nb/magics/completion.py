@@ -187,7 +187,7 @@ def _of_option(
     if not (equals and flag in known):
         flag, value = before[-1] if before else "", word
     option = known.get(flag)
-    if option is None or not option.metavar:
+    if option is None or not option.needs_value:
         return None
     candidates = values.get(option.name, tuple)()
     if option.metavar != "NAMES" and not option.several:
@@ -201,9 +201,9 @@ def _ends_option(options: Iterable[Option], before: Sequence[str]) -> bool:
     known = flags(options)
     flag, equals, _ = before[-1].partition("=")
     if flag in known:
-        return bool(equals) or not known[flag].metavar
+        return bool(equals) or not known[flag].needs_value
     option = known.get(before[-2]) if len(before) > 1 else None
-    return option is not None and bool(option.metavar)
+    return option is not None and option.needs_value
 
 
 def _flags(options: Iterable[Option]) -> list[str]:

@@ -29,6 +29,8 @@ from claude_nb.characters import clean
 from claude_nb.errors import ClaudeError, InputError
 from claude_nb.redaction import redact
 from claude_nb.reply import Reply
+from claude_nb.request.page import Page
+from claude_nb.request.place import Place
 
 BUDGET = 60_000
 """Characters of cells at most (about 15,000 tokens); the newest come first, and one always does."""
@@ -54,10 +56,12 @@ class Included:
             recommends ("Use XML tags to structure your prompts"), no line end after the last.
             It holds no ANSI escapes, and nothing that looks like an API key.
         note: What was included and what was not, in a line for the output.
+        place: Of an error, where it was raised, if that is known.
     """
 
     text: str
     note: str
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,30 +115,52 @@ def cells(shell: InteractiveShell, which: str) -> Included:
     return Included(text, _note(included, numbers[: -len(included)], in_kernel=in_kernel))
 
 
-def error(shell: InteractiveShell) -> Included:
-    """Give the last exception to the model, with the source of the cell that failed.
+def error(shell: InteractiveShell, number: int | None = None) -> Included:
+    """Give an exception to the model, with the source of the cell that failed.
 
-    A slip on a ``%claude`` line is passed over as long as something else has failed before: it may
-    be the one that has just been corrected.
+    Without a number it is the one that the reader chose on the page, or the last. A slip on a
+    ``%claude`` line is passed over as long as something else has failed before: it may be the one
+    that has just been corrected.
 
     Args:
         shell: The shell in which it was raised.
+        number: The number of the execution that failed.
 
     Raises:
-        InputError: Nothing has failed yet.
+        InputError: Nothing has failed yet, or not that execution.
     """
+    chosen = Page().error if number is None else None
+    if chosen is not None:
+        return _included(chosen.name, chosen.source, chosen.traceback, chosen.place)
+    failures = getattr(shell.history_manager, "exceptions", {})
+    if number is not None:
+        if number not in failures:
+            there = f"There are errors of {_ranges(sorted(failures))}." if failures else ""
+            raise InputError(f"Cell [{number}] did not fail in this kernel.", there)
+        return _failure(shell, number)
     # IPython sets it for every exception that it shows, one in a script of `%run` too.
     value = getattr(sys, "last_value", None)
     if value is None:
         raise InputError("Nothing has failed yet: there is no error to include.")
-    name, report, number = type(value).__name__, _report(shell, value), _failing(shell, value)
-    if isinstance(value, InputError) and "%claude" in _source(shell, number):
-        failures = getattr(shell.history_manager, "exceptions", {})
+    name, found = type(value).__name__, _failing(shell, value)
+    if isinstance(value, InputError) and "%claude" in _source(shell, found):
         for earlier, failure in reversed(failures.items()):
             if failure["ename"] != name:
-                name, report, number = failure["ename"], "\n".join(failure["traceback"]), earlier
-                break
-    source, report = _plain(_source(shell, number)), _plain(report)
+                return _failure(shell, earlier)
+    place = Place(execution=found) if found else None
+    return _included(name, _source(shell, found), _report(shell, value), place)
+
+
+def _failure(shell: InteractiveShell, number: int) -> Included:
+    """The exception that ended an execution, as IPython showed it."""
+    failure = shell.history_manager.exceptions[number]  # type: ignore[union-attr]
+    report, place = "\n".join(failure["traceback"]), Place(execution=number)
+    return _included(failure["ename"], _source(shell, number), report, place)
+
+
+def _included(name: str, source: str, report: str, place: Place | None) -> Included:
+    source, report = _plain(source), _plain(report)
+    number = place.execution if place else 0
     begin, where = (
         (f'<error cell="{number}">', f" of cell [{number}]") if number else ("<error>", "")
     )
@@ -143,6 +169,7 @@ def error(shell: InteractiveShell) -> Included:
     return Included(
         "\n".join([begin, *tags, _tag("traceback", report), "</error>"]),
         f"The error{where} included: {name}{cut}.",
+        place,
     )
 
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from claude_nb.errors import InputError, nearest
 from claude_nb.request.attachments.variables import user_names
@@ -43,7 +43,7 @@ class Option:
     Attributes:
         name: Its long name, without dashes; with underscores, it is the name of what it sets.
         short: Its short form, without the dash, or an empty string.
-        metavar: What to write after it; empty for a switch.
+        metavar: What to write after it; empty for a switch, in brackets if it may be left out.
         help: What it does, in a line.
         read: Makes the value out of what was typed and the user's variables.
         several: Whether it takes a list, in which a space may follow each comma.
@@ -55,6 +55,11 @@ class Option:
     help: str
     read: Callable[[Value, Mapping[str, Any]], Any]
     several: bool = False
+
+    @property
+    def needs_value(self) -> bool:
+        """Whether something has to follow it."""
+        return bool(self.metavar) and not self.metavar.startswith("[")
 
     @property
     def usage(self) -> str:
@@ -207,6 +212,11 @@ def read_switch(_value: Value, _variables: Mapping[str, Any]) -> bool:
     return True
 
 
+def _optional(value: Value, variables: Mapping[str, Any]) -> int | Literal[True]:
+    """A number of an execution, or True."""
+    return read_number(value, variables) if value.text else True
+
+
 CELL_OPTIONS = (
     Option("model", "m", "ID", "the model to ask, any id; twice or more: side by side", _each),
     Option("max-tokens", "", "N", "the most tokens to generate, thinking included", read_number),
@@ -241,9 +251,7 @@ CELL_OPTIONS = (
     ),
     Option("cite", "", "", "cite files and values that are sent along, with places", read_switch),
     Option("cells", "", "3-5|all", "send earlier cells along, with their results", read_text),
-    Option(
-        "error", "", "", "send the last exception along, and the cell that raised it", read_switch
-    ),
+    Option("error", "", "[N]", "send the last exception along, or that of cell [N]", _optional),
     Option(
         "tools",
         "",
@@ -345,6 +353,9 @@ def parse_command(line: str, options: Iterable[Option]) -> tuple[list[str], dict
     return words, given
 
 
+# A number before another option or the end of the line: `%claude --error 3 cells fail` has none.
+_NUMBER = re.compile(r"\s*(\d+)(?=\s*$|\s+-)", re.ASCII)
+
 _WORD = Option("", "", "", "", read_text)
 
 
@@ -365,9 +376,13 @@ def _read(
         advice = f"Did you mean {near}?" if near else there
         raise InputError(f"There is no option {flag}.", f"{advice}{hint}")
     value = Value("", quoted=False)
-    if option.metavar:
+    if option.needs_value:
         # `--system="a b"`: the value begins where the equals sign ends, quotes and all.
         value, rest = _value(option, f"{inline} {rest}")
+    elif option.metavar:
+        number = None if equals else _NUMBER.match(rest)
+        value = Value(number[1] if number else inline, quoted=False)
+        rest = rest[number.end() :].lstrip() if number else rest
     elif equals:
         raise InputError(f"{flag} is a switch: it takes no value.")
     name = option.name.replace("-", "_")

@@ -94,5 +94,6 @@ def record(progress: Progress, request: Request | None = None) -> dict[str, Any]
         replayed=progress.replayed,
         cache=cache,
         sources=Sources.of(progress).record(),
+        error_of=request.error_of if request else None,
         turn=turn,
     ).to_dict()

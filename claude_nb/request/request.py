@@ -13,6 +13,7 @@ from claude_nb.cost.models import DEFAULT_MODEL, ModelFacts, facts, known_models
 from claude_nb.errors import InputError
 from claude_nb.request import documents, extra, uploads
 from claude_nb.request.attachments.limits import check
+from claude_nb.request.place import Place
 from claude_nb.request.server_tools import versioned
 from claude_nb.request.system import CONVERSATION_TTL, System, control, marked, texts
 
@@ -77,6 +78,7 @@ class Request:
         before: The turns before the prompt, as the API's dicts.
         after: Turns that follow the prompt, as the API's dicts, to continue a reply.
         notes: Lines about the request, shown above the reply; they change nothing that is sent.
+        error_of: Where the error was raised that is sent along, or None.
         turn: Its place in a conversation, or None.
         tools: The definitions of the tools that may be called, as the API's dicts (what the server
             runs may lack its version); None for those of its conversation, if it has one.
@@ -118,6 +120,7 @@ class Request:
     before: tuple[dict[str, Any], ...] = ()
     after: tuple[dict[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
+    error_of: Place | None = None
     turn: TurnId | None = None
     tools: tuple[dict[str, Any], ...] | None = None
     uses_tools: bool = True

@@ -28,6 +28,7 @@ from claude_nb.cost.usage import COUNTS, Usage
 from claude_nb.errors import InputError
 from claude_nb.redaction import redacted
 from claude_nb.request import uploads
+from claude_nb.request.place import Place
 from claude_nb.request.request import TurnId
 from claude_nb.streaming.block import as_dict, as_string
 from claude_nb.streaming.progress import Timing
@@ -48,7 +49,7 @@ USAGE_IF_ANY: dict[str, Any] = {"web_searches": 0, "terms": ()}
 
 _OF_TURN_IF_ANY = ("instruct", "cite", "compaction")
 
-_IF_ANY = ("replayed", "cache", "sources", "turn")
+_IF_ANY = ("replayed", "cache", "sources", "error_of", "turn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ class ReplyRecord:
         cache: Absent where nothing went through the cache: ``saved_usd``; ``miss``, the reason of
             a miss; and ``said``, the lines that the reader sees.
         sources: What it cites; absent if nothing.
+        error_of: The cell whose error it was asked about: its id, or an empty text, as ``cell`` and
+            the number of its execution; absent if there is none.
         turn: A ``TurnRecord``; absent outside a conversation.
     """
 
@@ -84,6 +87,7 @@ class ReplyRecord:
     replayed: bool = False
     cache: dict[str, Any] | None = None
     sources: Sequence[dict[str, Any]] = ()
+    error_of: Place | None = None
     turn: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:

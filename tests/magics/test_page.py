@@ -70,3 +70,53 @@ def test_a_difference_of_versions_is_said_once(kernel, simulator):
     assert f"JupyterLab extension {claude_nb.__version__}" in kernel.printed
     kernel.run("%claude_nb status")
     assert "extension" not in kernel.printed
+
+
+ERROR = {
+    "cell": "a1b2",
+    "execution": 7,
+    "name": "NameError",
+    "source": "print(price)",
+    "traceback": "\x1b[31mNameError\x1b[0m: name 'price' is not defined",
+}
+
+
+def test_an_error_that_the_page_hands_over_is_sent_and_recorded(kernel, simulator):
+    """It is the one that the reader chose, although the kernel's newest is another."""
+    simulator.enqueue(Stream(said("Give it a value.")))
+    kernel.run("1 / 0")
+
+    kernel.run("%%claude --once --error\nWhy?", page=page({"error": ERROR}))
+
+    (prompt,) = simulator.requests[-1].body["messages"][-1]["content"]
+    assert prompt["text"] == (
+        '<error cell="7">\n<input>\nprint(price)\n</input>\n<traceback>\n'
+        "NameError: name 'price' is not defined\n</traceback>\n</error>\n\nWhy?"
+    )
+    record = kernel.last_shown()["metadata"]["claude_nb"]
+    assert record["error_of"] == {"cell": "a1b2", "execution": 7}
+
+
+def test_an_error_is_chosen_by_its_cell(kernel, simulator):
+    """``--error N``; a number without an error is refused with those that there are."""
+    simulator.enqueue(Stream(said("Give it a value.")), Stream(said("Divide by another.")))
+    kernel.run("print(price)")
+    kernel.run("1 / 0")
+
+    kernel.run("%%claude --once --error 1 --effort low\nWhy?")
+    assert "name 'price'" in simulator.requests[-1].body["messages"][-1]["content"][0]["text"]
+    assert kernel.last_shown()["metadata"]["claude_nb"]["error_of"] == {"cell": "", "execution": 1}
+    kernel.run("%claude --once --error 2 cells failed?")  # of the prompt: no number of a cell
+    assert "ZeroDivision" in simulator.requests[-1].body["messages"][-1]["content"][0]["text"]
+
+    assert kernel.run("%%claude --error 3\nWhy?")["evalue"] == (
+        "Cell [3] did not fail in this kernel. There are errors of [1]–[2]."
+    )
+
+
+@pytest.mark.parametrize("wrong", ["x", {"cell": 1}, ERROR | {"traceback": None}])
+def test_an_error_of_another_shape_is_not_read(kernel, wrong):
+    """Then it is the kernel's own, of which there is none."""
+    kernel.run("import sys; vars(sys).pop('last_value', None)")
+    told = page({"error": wrong})
+    assert "Nothing has failed yet" in kernel.run("%%claude --error\nWhy?", page=told)["evalue"]

@@ -55,9 +55,9 @@ export class Buttons {
       const next = panel.content.widgets[indexOf(panel, bar.node) + 1];
       this.replace(panel, bar, pre, next, source(), element);
     });
-    if (record.about_cell) {
+    if (record.error_of) {
       bar.add("Replace the cell that failed", bugIcon, (element) => {
-        const failed = panel.content.widgets[placeOf(panel, record.about_cell)];
+        const failed = failedCell(panel, record.error_of);
         this.replace(panel, bar, pre, failed, source(), element);
       });
     }
@@ -131,6 +131,13 @@ export class Buttons {
 }
 
 const GONE = "The cell is not there any more.";
+
+/** The cell whose error a reply is about: by its id, or by the number of its execution. */
+function failedCell(panel, { cell: id, execution }) {
+  const cells = panel.content.widgets;
+  const byNumber = ({ model }) => model.type === "code" && model.executionCount === execution;
+  return id ? cells[placeOf(panel, id)] : cells.find(byNumber);
+}
 
 async function copied(text) {
   return (await copy(text)) ? "Copied" : "The page may not copy; select the text.";

@@ -21,10 +21,10 @@ export function readOnly(panel, cell) {
  * @returns {{id: string, undo: () => boolean}} Its id, and what takes it out again: false if it was
  *   changed since, and stays.
  */
-export function insertBelow(panel, index, source) {
+export function insertBelow(panel, index, source, metadata = {}) {
   const { sharedModel } = panel.content.model;
-  const metadata = { trusted: false };
-  const cell = { cell_type: "code", source, metadata, outputs: [], execution_count: null };
+  const own = { trusted: false, ...metadata };
+  const cell = { cell_type: "code", source, metadata: own, outputs: [], execution_count: null };
   const { id } = sharedModel.insertCell(index + 1, cell);
   const undo = () => {
     const place = sharedModel.cells.findIndex((each) => each.getId() === id);

@@ -1,6 +1,7 @@
 // The plugin: what the host gives it, and the parts that it starts.
 
 import { Buttons } from "./buttons.js";
+import { Errors } from "./errors.js";
 import { shared } from "./host.js";
 import { addStyle } from "./page.js";
 import { announce } from "./presence.js";
@@ -28,9 +29,13 @@ export async function plugin(scope) {
     async activate(app, tracker, registry) {
       addStyle();
       const settings = new Settings();
-      const buttons = new Buttons(app, { notebook, icons, widgets });
-      const parts = [(panel) => announce(panel, settings), (panel) => buttons.follow(panel)];
-      const follow = (panel) => parts.forEach((part) => part(panel));
+      const host = { notebook, icons, widgets };
+      const [buttons, errors] = [new Buttons(app, host), new Errors(host)];
+      const follow = (panel) => {
+        announce(panel, settings);
+        buttons.follow(panel);
+        errors.follow(panel);
+      };
       tracker.forEach(follow);
       tracker.widgetAdded.connect((_, panel) => follow(panel));
       app.commands.addCommand("claude-nb:ask-model", {

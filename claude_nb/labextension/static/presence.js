@@ -1,5 +1,7 @@
 // Tells the kernel, with each execution, that this page has the extension, and its settings.
 
+import { errorOf } from "./errors.js";
+
 const PROTOCOL = 1; // Python reads it: claude_nb/request/page.py
 const VERSION = "0.1.0";
 
@@ -10,13 +12,15 @@ const announced = new WeakSet(); // kernel connections
  * @param {object} panel The host's NotebookPanel.
  * @param {import("./settings.js").Settings} settings
  */
-export function announce({ sessionContext }, settings) {
+export function announce(panel, settings) {
+  const { sessionContext } = panel;
   const wrap = (kernel) => {
     if (!kernel || announced.has(kernel)) return;
     announced.add(kernel);
     const request = kernel.requestExecute.bind(kernel);
     kernel.requestExecute = (content, disposeOnDone, metadata) => {
-      const page = { protocol: PROTOCOL, version: VERSION, settings: settings.values };
+      const error = errorOf(panel, metadata);
+      const page = { protocol: PROTOCOL, version: VERSION, settings: settings.values, error };
       return request(content, disposeOnDone, { ...metadata, claude_nb: page });
     };
   };

@@ -13,6 +13,7 @@ export class Settings {
     const settings = await registry?.load(id);
     const read = () => {
       this.values = settings.composite;
+      document.body.classList.toggle("claude-nb-no-error-button", !this.values.errorButton);
     };
     settings?.changed.connect(read);
     if (settings) read();
