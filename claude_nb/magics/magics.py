@@ -94,13 +94,13 @@ class ClaudeMagics(Magics):
             self._compared = True
             if difference := page.difference(__version__):
                 say(difference)
-        return run(self.shell, line, cell, self._defaults(page))
+        return run(self.shell, line, cell, self._defaults())
 
-    def _defaults(self, page: Page) -> dict[str, Any]:
+    def _defaults(self) -> dict[str, Any]:
         from claude_nb.client.retry import Policy
         from claude_nb.session.session import session
 
-        thinking = self.thinking
+        thinking, page = self.thinking, Page()
         return {
             "model": session.model or self._default("model", page),
             "max_tokens": self.max_tokens,
