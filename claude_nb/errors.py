@@ -5,7 +5,7 @@ ClaudeError
 ├── CredentialsError      there is no key to send
 ├── RequestError          the server refused the request (400, 401, 403, 404, 413, …)
 ├── FileGoneError         a file that was uploaded is not on the server any more
-├── RateLimitError        too many requests or tokens for now (429 with ``retry_after``)
+├── RateLimitError        too many requests or tokens for now (429 with ``retry-after``)
 ├── SpendLimitError       no money: a limit of spending or of the plan, no credit (400, 402, 429)
 ├── OverloadedError       the service is busy, whoever asks (529, or inside a stream)
 ├── ServerError           the server failed (5xx, or inside a stream)

@@ -45,7 +45,7 @@ STATES = {
 }
 WAITS = {
     "overloaded": ([OVERLOADED], "overloaded, trying again in", ""),
-    "rate limited": ([LIMITED], "rate limited until", ""),
+    "rate limited": ([LIMITED], "rate limited, trying again at", ""),
     "to go on": ([DROPPED], "connection lost, continuing in", "Half of it"),
 }
 WAYS = ["button", "interrupt"]

@@ -244,21 +244,20 @@ def _status_error(error: APIStatusError) -> ClaudeError:
     limits = "spend_limit" in str(error.error_code) or said is None
     if (spent := _about_money(kind, is_limit=status == 429 and limits, **facts)) is not None:
         return spent
+    wait = _seconds(said or "")
+    asks = (
+        "" if wait is None else "The server asks to wait until {}, {} from now.".format(*_end(wait))
+    )
     if kind == "overloaded_error" or status == 529:
-        return errors.OverloadedError(
-            "Claude is overloaded.", "This is not your limit: try again in a moment.", **facts
-        )
+        advice = f"This is not your limit. {asks or 'Try again in a moment.'}"
+        return errors.OverloadedError("Claude is overloaded.", advice, retry_after=wait, **facts)
     if kind == "rate_limit_error" or status == 429:
-        wait = _seconds(said or "")
         if wait is None:
             unread = f" The server's retry-after is no time: {said[:40]!r}." if said else ""
             return errors.RateLimitError(
                 f"Rate limited.{unread}", "Try again in a minute.", **facts
             )
-        now = datetime.now().astimezone()
-        until = now + timedelta(seconds=wait)
-        when = f"{until:%H:%M:%S}" if until.date() == now.date() else f"{until:%Y-%m-%d %H:%M}"
-        left = f"{wait:.0f} s" if wait < 120 else str(timedelta(seconds=round(wait)))
+        when, left = _end(wait)
         advice = f"That is in {left}; then it can be sent again."
         return errors.RateLimitError(
             f"Rate limited until {when}.", advice, retry_after=wait, **facts
@@ -277,7 +276,15 @@ def _status_error(error: APIStatusError) -> ClaudeError:
             f"The server refused the request{code}.", _ADVICE.get(kind, ""), **facts
         )
     what = f"The server failed ({status})." if status >= 400 else "The server failed."
-    return errors.ServerError(what, "Try again in a moment.", **facts)
+    return errors.ServerError(what, asks or "Try again in a moment.", retry_after=wait, **facts)
+
+
+def _end(wait: float) -> tuple[str, str]:
+    """When a wait of so many seconds ends, and how long it is, as text."""
+    now = datetime.now().astimezone()
+    until = now + timedelta(seconds=wait)
+    when = f"{until:%H:%M:%S}" if until.date() == now.date() else f"{until:%Y-%m-%d %H:%M}"
+    return when, f"{wait:.0f} s" if wait < 120 else str(timedelta(seconds=round(wait)))
 
 
 def _about_money(

@@ -1,7 +1,7 @@
 """What to do after a failure: wait so long and ask again, go on from the partial, or give up.
 
-Pure: nothing here sleeps or sends. Overload is everybody's trouble and answered by backing off; a
-rate limit is this organisation's own and answered by waiting exactly as long as the server says.
+Pure: nothing here sleeps or sends. Where the server says how long to wait, it is waited that long
+and a little longer; otherwise a random time, which grows with each failure.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from claude_nb import errors
 from claude_nb.cost.models import facts
-from claude_nb.errors import ClaudeError, InputError, RateLimitError, RequestError
+from claude_nb.errors import ClaudeError, InputError, RequestError
 from claude_nb.request.request import Request
 from claude_nb.streaming import turns
 from claude_nb.streaming.progress import Progress
@@ -32,6 +32,10 @@ _QUOTED = (
 )
 _BAD_SIGNATURE = re.compile(r"invalid\W+signature\W+in\W+thinking", re.IGNORECASE)
 
+_SPREAD = 0.2
+"""The most that is added to a wait that the server asked for, as a share of it: it told everybody
+the same, and all of them would come back in the same second."""
+
 _QUOTE = 4000
 """Characters of the partial that are quoted where it cannot be sent as the assistant's own turn."""
 
@@ -42,7 +46,8 @@ class Policy:
 
     Attributes:
         tries: Requests for one reply at most, the first included.
-        max_wait: The longest wait that a server may ask for, in seconds.
+        max_wait: The longest wait that a server may ask for (``retry-after``), in seconds: what it
+            asks for is waited, and up to a fifth more; beyond it the error is raised at once.
         base: The upper end of the first backoff, in seconds; it doubles with each failure.
         cap: The upper end of any backoff, in seconds.
         pays_again: Whether to go on after a request that the server had accepted: the next one is
@@ -77,8 +82,9 @@ class Policy:
         """
         if failures >= self.tries or not isinstance(error, _PASSING):
             return None
-        if isinstance(error, RateLimitError) and error.retry_after is not None:
-            return error.retry_after / self.speed if error.retry_after <= self.max_wait else None
+        if told := error.retry_after:  # 0 is no guidance, to the SDK neither
+            longer = random.uniform(1.0, 1.0 + _SPREAD)  # noqa: S311
+            return told * longer / self.speed if told <= self.max_wait else None
         if isinstance(error, errors.FileGoneError):
             return 0.0
         # Full jitter: a crowd that failed together does not come back together.

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from claude_nb.characters import brief, clean
 from claude_nb.cost.models import facts
-from claude_nb.errors import CONTEXT_FULL, RateLimitError
+from claude_nb.errors import CONTEXT_FULL
 from claude_nb.render import partial_json
 from claude_nb.streaming.block import TOOL_CALLS, Block, Break, as_dict
 from claude_nb.streaming.events import ToolAsked, ToolRan, ToolStarted
@@ -153,10 +153,10 @@ def waiting(progress: Progress, left: str) -> str:
     if wait is None:
         return ""
     turn = f"({wait.number} of {wait.tries})"
-    if isinstance(wait.error, RateLimitError) and wait.error.retry_after is not None:
-        until = datetime.fromtimestamp(wait.until).astimezone()
-        return f"rate limited until {until:%H:%M:%S}, {left} left {turn}"
     again = "continuing" if progress.text.strip() else "trying again"
+    if wait.error.retry_after:
+        until = datetime.fromtimestamp(wait.until).astimezone()
+        return f"{wait.error.label}, {again} at {until:%H:%M:%S}, {left} left {turn}"
     return f"{wait.error.label}, {again} in {left} {turn}"
 
 

@@ -456,7 +456,7 @@ def test_waits_seams_and_cards(open_chat, simulator):
     simulator.enqueue(Error(400, "invalid_request_error", "No."), overloaded)
     chat = open_chat()
     chat.send("Go")
-    expect(chat.turns.last).to_contain_text("rate limited until")
+    expect(chat.turns.last).to_contain_text("rate limited, trying again at")
     expect(chat.turns.last).to_contain_text("and the second.", timeout=40_000)
     expect(chat.turns.last).to_contain_text("connection lost after")
     expect(chat.button("Send (Enter)")).to_be_visible()

@@ -42,7 +42,9 @@ def test_a_wait_counts_down_and_can_be_stopped(open_cells, simulator):
     notebook = open_cells("%%claude\nhello")
     notebook.run(1)
     status = notebook.output(1).locator(".claude-nb-status")
-    expect(status).to_contain_text(re.compile(r"rate limited until \d\d:\d\d:\d\d, \d+ s left"))
+    expect(status).to_contain_text(
+        re.compile(r"rate limited, trying again at \d\d:\d\d:\d\d, \d+ s left")
+    )
     seen = int(re.search(r"(\d+) s left", status.text_content())[1])
     expect(status).to_contain_text(f"{seen - 2} s left")
     status.get_by_role("button", name="Stop").click()

@@ -316,7 +316,7 @@ def test_stop_while_waiting_to_try_again(api, monkeypatch, fault, kept):
     number = len(api.requests)
     api.enqueue(fault)
     stream = claude_nb.stream("hello", model="claude-sonnet-4-6", policy=PATIENT)
-    seen(stream, 1, "rate limited until" if not kept else "overloaded, continuing in")
+    seen(stream, 1, "rate limited, trying again at" if not kept else "overloaded, continuing in")
 
     reply = stopped(stream)
 

@@ -27,11 +27,12 @@ from claude_nb.errors import (
     SpendLimitError,
     UnreachableError,
 )
+from claude_nb.render import labels
 from claude_nb.simulator import Error, Raw, Scripted, Stream
 from claude_nb.simulator.faults import FAULTS
 from claude_nb.simulator.validation import problem
 from claude_nb.simulator.wire import sse
-from claude_nb.streaming.progress import THINKING_REFUSED
+from claude_nb.streaming.progress import THINKING_REFUSED, Progress
 from tests.played import end, said, start, text, thinking, tool_use
 
 AT_ONCE = Policy(base=0.0)
@@ -465,14 +466,60 @@ def test_backoff_has_a_cap(monkeypatch):
     assert policy.wait(OverloadedError("Busy."), 1999) <= 30
 
 
-@pytest.mark.parametrize(
-    ("said_to_wait", "expected"), [(0.0, 0.0), (2.5, 2.5), (60.0, 60.0), (60.5, None)]
-)
-def test_a_rate_limit_is_waited_for_exactly(said_to_wait, expected):
-    """As the server says, or not at all."""
-    error = RateLimitError("Slow.", retry_after=said_to_wait)
+PASSING = (RateLimitError, OverloadedError, ServerError)
 
-    assert Policy(max_wait=60.0).wait(error, 1) == expected
+
+@pytest.mark.parametrize("kind", PASSING)
+@pytest.mark.parametrize("told", [2.5, 60.0])
+def test_the_time_that_a_server_asks_for_is_waited_and_up_to_a_fifth_more(monkeypatch, kind, told):
+    """Never sooner, and spread: those who were told the same do not all come back at once."""
+    monkeypatch.setattr("claude_nb.client.retry.random", random.Random(7))
+    waits = [Policy(max_wait=60.0).wait(kind("No.", retry_after=told), 1) for _ in range(1000)]
+
+    assert told <= min(waits) < 1.002 * told
+    assert 1.198 * told < max(waits) <= 1.2 * told
+
+
+@pytest.mark.parametrize("kind", PASSING)
+def test_a_time_of_nothing_is_no_guidance(monkeypatch, kind):
+    """It is backed off from, as where no time is named; to come back at once would fail again."""
+    monkeypatch.setattr("claude_nb.client.retry.random", random.Random(7))
+    waits = [Policy().wait(kind("No.", retry_after=0.0), 1) for _ in range(1000)]
+
+    assert max(waits) > 0.98
+
+
+LATER_TODAY = {"retry-after": "61"}
+TOO_LONG = {
+    "429": (Error(429, "rate_limit_error", "No.", LATER_TODAY), RateLimitError),
+    "503": (Error(503, "api_error", "No.", LATER_TODAY), ServerError),
+    "529": (Error(529, "overloaded_error", "No.", LATER_TODAY), OverloadedError),
+}
+
+
+@pytest.mark.parametrize(("fault", "error"), TOO_LONG.values(), ids=TOO_LONG)
+def test_a_time_beyond_max_wait_is_an_error_at_once_that_says_until_when(api, fault, error):
+    """Whatever the status is: nothing is asked again, and the end of the wait is named."""
+    reply, bodies = asked(api, fault, policy=Policy())
+
+    assert (type(reply.error), len(bodies), failures(reply)) == (error, 1, [])
+    assert reply.error.retry_after == 61
+    assert re.search(r"until [\d:-]+", str(reply.error))
+    assert "61 s" in reply.error.advice
+
+
+@pytest.mark.parametrize("status", [429, 503, 529])
+def test_a_wait_that_the_server_asked_for_says_until_when(api, status):
+    """The line that counts down names the hour at which it will be asked again."""
+    kind = {429: "rate_limit_error", 503: "api_error", 529: "overloaded_error"}[status]
+    reply, _ = asked(api, Error(status, kind, "No.", {"retry-after": "0.01"}), policy=Policy())
+
+    (wait,) = (event.data for event in reply.events if event.type == "waiting")
+    assert 0.01 <= wait.seconds <= 0.012
+    at_wait = Progress()
+    at_wait.waiting = wait
+    named = rf"{wait.error.label}, trying again at \d\d:\d\d:\d\d, 1 s left \(2 of 5\)"
+    assert re.fullmatch(named, labels.waiting(at_wait, "1 s"))
 
 
 @pytest.mark.parametrize(
