@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any, Self
 
+from claude_nb.client.engine import Stream
 from claude_nb.client.output import Output
 from claude_nb.errors import InputError, StoppedError
 from claude_nb.redaction import redact
@@ -50,6 +51,7 @@ class Reply(Progress):
         """Be a reply that nothing in this process adds to."""
         self.pending = str
         self._stop: Callable[[], object] = str
+        self._requests: Callable[[], list[dict[str, Any]]] = list
         self._over = threading.Event()
         self._over.set()
         self._process = os.getpid()
@@ -65,7 +67,7 @@ class Reply(Progress):
                 "This reply is still being written: it cannot be pickled or copied yet.",
                 "Wait for its end: reply.wait()",
             )
-        of_process = ("pending", "_stop", "_over", "_process", "_output")
+        of_process = ("pending", "_stop", "_requests", "_over", "_process", "_output")
         return {name: value for name, value in vars(self).items() if name not in of_process}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -73,9 +75,10 @@ class Reply(Progress):
         self._output = None  # what it describes is in ``parsed``
         self._detach()
 
-    def attach_stop(self, stop: Callable[[], object], over: threading.Event) -> None:
-        """Set what ``stop`` calls, and the event that is set once the reply is over and charged."""
-        self._stop, self._over, self._process = stop, over, os.getpid()
+    def attach(self, stream: Stream, over: threading.Event) -> None:
+        """Be the reply of a stream; ``over`` is set once it has ended and its cost is recorded."""
+        self._stop, self._over, self._process = stream.stop, over, os.getpid()
+        self._requests = lambda: stream.requests
 
     def wait(self, timeout: float | None = None) -> Self:
         """Wait until the reply has ended, as one that is written in the background will.
@@ -152,6 +155,22 @@ class Reply(Progress):
     def message(self) -> Any:
         """The SDK's ``Message`` of the last request, or None if none began."""
         return self.last.to_sdk() if self.last else None
+
+    @property
+    def requests(self) -> list[dict[str, Any]]:
+        """The bodies of all its requests, in the order in which they were sent, as plain dicts.
+
+        There are several where one was tried again, where a text that broke off was continued, and
+        where tools were run. Credentials are redacted, and headers (such as the names of betas) are
+        not in it; an uploaded file is there by its id. They are made anew each time, and are never
+        saved: a reply that was pickled, copied, recorded or replayed has none.
+
+        Example:
+            >>> reply = claude_nb.ask("Hello")
+            >>> reply.requests[-1]["messages"]
+            [{'role': 'user', 'content': 'Hello'}]
+        """
+        return self._requests()
 
     def timeline(self) -> Timeline:
         """Its events, made visible: when each came, in which block, and what it changed.

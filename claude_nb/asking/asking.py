@@ -352,7 +352,7 @@ def sending(
             runner=calls,
             within_limits=limits.within_limits if limits.are_set else None,
         )
-        reply.attach_stop(stream.stop, over)
+        reply.attach(stream, over)
         if painted and source is None:
             session.last = reply
         yield Sent(question, stream, reply, calls, cleanup)

@@ -17,7 +17,7 @@ from claude_nb.batches.row_store import RowStore
 from claude_nb.client.batch_service import MAX_BYTES, MAX_REQUESTS
 from claude_nb.client.connection import remember_ambient
 from claude_nb.errors import InputError
-from claude_nb.request import documents, uploads
+from claude_nb.request import documents, extra, uploads
 from claude_nb.request.attachments.interpolation import Filled, fill, names
 from claude_nb.request.request import Request
 
@@ -225,7 +225,7 @@ class Requests:
         self.common = request.params()
         del self.common["messages"]
         self.headers: dict[str, str] = self.common.get("extra_headers", {})
-        empty = {"custom_id": "", "params": _body(self._params(""))}
+        empty = {"custom_id": "", "params": extra.body(self._params(""))}
         self._overhead = len(_json(empty)) - len(b'""') + len(b",")
 
     def fill(self, prompts: Any, template: str | None, *, upload: bool | int = False) -> None:
@@ -376,20 +376,13 @@ class Requests:
         """
         piece = bytearray(_OPENING)
         for sent, row in enumerate(rows, start=1):
-            params = _body(self.params(row, self.file_ids))
+            params = extra.body(self.params(row, self.file_ids))
             piece += _json({"custom_id": self.custom_id(row), "params": params})
             piece += b"," if sent < len(rows) else _CLOSING
             if len(piece) > _PIECE or sent == len(rows):
                 yield bytes(piece)
                 piece.clear()
                 progress(sent, len(rows))
-
-
-def _body(params: dict[str, Any]) -> dict[str, Any]:
-    """The body of a row, into which the SDK merges nothing: it is not asked to send one."""
-    body = {name: value for name, value in params.items() if not name.startswith("extra_")}
-    body |= params.get("extra_body", {})
-    return body
 
 
 def _json(value: Any) -> bytes:

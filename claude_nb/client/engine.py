@@ -23,6 +23,8 @@ from claude_nb.client.explain import explain
 from claude_nb.client.retry import Policy
 from claude_nb.client.source import Source
 from claude_nb.errors import ClaudeError
+from claude_nb.redaction import redacted
+from claude_nb.request.extra import body, without_secrets
 from claude_nb.request.request import Request
 from claude_nb.streaming import turns
 from claude_nb.streaming.block import Block, as_dict
@@ -183,6 +185,11 @@ class Stream:
         self._runner = runner
         self._within_limits = within_limits
         self._cancel = engine().spawn(self._run())
+
+    @property
+    def requests(self) -> list[dict[str, Any]]:
+        """The bodies of all requests so far, as ``Reply.requests`` has them."""
+        return [redacted(body(without_secrets(sent))) for sent in self._source.sent]
 
     @property
     def done(self) -> bool:

@@ -40,7 +40,14 @@ _ENDS = ("stop_reason", "stop_sequence", "stop_details", "container")
 
 
 class Source(Protocol):
-    """Where events come from: the API, or a recording."""
+    """Where events come from: the API, or a recording.
+
+    Attributes:
+        sent: The arguments of each ``messages.create`` so far; their messages are the turns
+            themselves, in no copy.
+    """
+
+    sent: list[dict[str, Any]]
 
     def params(self, request: Request) -> dict[str, Any]:
         """What is sent for ``request``: the arguments of the SDK's ``messages.create``."""
@@ -56,7 +63,7 @@ class Source(Protocol):
         """
 
 
-class ApiSource:
+class ApiSource(Source):
     """The Messages API, or the simulator, as a stream.
 
     Args:
@@ -73,6 +80,7 @@ class ApiSource:
     ) -> None:
         self.uploading = ""
         """What is being uploaded before the request is sent, in words; empty for nothing."""
+        self.sent = []
         self._connection = connection
         self._asked = {} if diagnostics is None else {"diagnostics": diagnostics}
         self._gone: set[str] = set()
@@ -85,17 +93,21 @@ class ApiSource:
         """Upload what has to be uploaded, send the request once, and yield what comes."""
         params = self.params(request)
         connection = self._connection
-        await asyncio.to_thread(connection.prepare)
+        # Made before the clock starts: importing the SDK and reading certificates takes seconds.
+        client = await _client(connection)
         files = await file_service.uploaded(connection, request, self._tell)
         shown = without_secrets(params)
         yield RequestSent(request.model, connection.simulated, whole=self.whole, params=shown)
         most = params["max_tokens"]
-        send = _whole if most == 0 or (self.whole and most < LONG) else _streamed
+        is_whole = most == 0 or (self.whole and most < LONG)
         if files:
             params = request.params(file_service.ids(files))
+        sent = params | self._asked | ({} if is_whole else {"stream": True})
+        self.sent.append(sent)
         began = False
         try:
-            async with aclosing(send(connection, params | self._asked)) as events:
+            come = _whole(connection, client, sent) if is_whole else _streamed(client, sent)
+            async with aclosing(come) as events:
                 async for event in events:
                     began = True
                     yield event
@@ -134,7 +146,7 @@ class Warming(ApiSource):
         return {**kept, "messages": messages, "max_tokens": 0}
 
 
-async def _streamed(connection: Connection, params: dict[str, Any]) -> AsyncGenerator[Any, None]:
+async def _streamed(client: AsyncAnthropic, params: dict[str, Any]) -> AsyncGenerator[Any, None]:
     """Send a request and yield what comes: ``ResponseStarted``, then the wire's events.
 
     The SDK decodes them and hands them out as the dicts that came; its typed events would cost
@@ -142,10 +154,9 @@ async def _streamed(connection: Connection, params: dict[str, Any]) -> AsyncGene
     each delta twice, parses a tool's input again at each delta, and loses the stream when that
     JSON is bad.
     """
-    client = await _client(connection)
     from anthropic import AsyncStream
 
-    response = await client.messages.with_raw_response.create(**params, stream=True)
+    response = await client.messages.with_raw_response.create(**params)
     headers = response.headers
     yield ResponseStarted(headers.get("request-id"), is_simulator(headers))
     if _is_stream(headers):
@@ -159,9 +170,10 @@ async def _streamed(connection: Connection, params: dict[str, Any]) -> AsyncGene
             yield event
 
 
-async def _whole(connection: Connection, params: dict[str, Any]) -> AsyncGenerator[Any, None]:
+async def _whole(
+    connection: Connection, client: AsyncAnthropic, params: dict[str, Any]
+) -> AsyncGenerator[Any, None]:
     """Send a request whose message comes at once, and yield it as ``_streamed`` would."""
-    client = await _client(connection)
     timeout: dict[str, Any] = {}
     if connection.own_client is None:  # whose time-outs are its owner's
         import httpx2

@@ -14,8 +14,10 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from itertools import chain, pairwise
 from typing import Any, Literal, NoReturn
 from uuid import uuid4
@@ -70,9 +72,12 @@ class Compaction:
     after: int | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Exchange:
     """A question and its answer: a node of the tree. A compaction is one too, without a question.
+
+    Its turns are made once, and all requests that bring them share them: a conversation of n turns
+    whose replies are kept would otherwise hold n² of them.
 
     Attributes:
         id: Its name in saved notebooks.
@@ -121,11 +126,18 @@ class Exchange:
     context_tokens: int | None = None
     compaction: Compaction | None = None
 
-    @property
-    def turns(self) -> list[dict[str, Any]]:
+    @cached_property
+    def question(self) -> tuple[dict[str, Any], ...]:
+        """The user's turn, and the instruction that follows it."""
+        content = self.content if isinstance(self.content, str) else list(self.content)
+        instruct = [{"role": "system", "content": self.instruct}] if self.instruct else []
+        return ({"role": "user", "content": content}, *instruct)
+
+    @cached_property
+    def turns(self) -> tuple[dict[str, Any], ...]:
         """What follows the question: calls of tools and their results, and the answer."""
         last = [turns.assistant(list(self.answer))] if self.answer else []
-        return [*self.steps, *last]
+        return (*self.steps, *last)
 
     @property
     def text(self) -> str:
@@ -250,7 +262,7 @@ class History:
         messages = _messages(self.questions, bound, head.origin, head.model)
         if any(e.cite for e in head.branch):
             messages = documents.citable(messages)
-        return [turn | {"content": uploads.resolved(turn["content"], {})} for turn in messages]
+        return deepcopy([uploads.resolved_turn(turn, {}) for turn in messages])
 
     @contextmanager
     def asking(self, *, in_cell: bool = False) -> Iterator[None]:
@@ -659,11 +671,7 @@ def _messages(
     refused = (number for number, exchange in enumerate(branch) if exchange.unthought)
     changed = max(changed, *refused, 0)
     for position, exchange in enumerate(branch):
-        content = exchange.content
-        user = content if isinstance(content, str) else list(content)
-        messages.append({"role": "user", "content": user})
-        if exchange.instruct:
-            messages.append({"role": "system", "content": exchange.instruct})
+        messages += exchange.question
         if exchange.origin != origin:
             messages += map(turns.plain, exchange.steps)
             answer = turns.text_only(exchange.answer)

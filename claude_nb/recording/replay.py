@@ -174,7 +174,7 @@ class RecordingStore:
         return replace(policy or Policy(), speed=self.speed)
 
 
-class ReplaySource:
+class ReplaySource(Source):
     """A ``Source`` of recorded events; nothing is sent.
 
     Args:
@@ -183,6 +183,7 @@ class ReplaySource:
     """
 
     def __init__(self, store: RecordingStore, source: Source) -> None:
+        self.sent = []
         self._store = store
         self._source = source
 

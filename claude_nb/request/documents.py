@@ -30,7 +30,7 @@ def citable(messages: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Messages in which the text of every document can be cited; they are not changed."""
     return [
         message
-        if isinstance(message["content"], str)
+        if isinstance(message["content"], str) or not are_in(message["content"])
         else message | {"content": list(map(_citable, message["content"]))}
         for message in messages
     ]

@@ -210,6 +210,17 @@ def without_secrets(params: dict[str, Any]) -> dict[str, Any]:
     return params | {"extra_body": shown(params["extra_body"])}
 
 
+def body(params: dict[str, Any]) -> dict[str, Any]:
+    """The body that the SDK makes of the arguments of ``messages.create``.
+
+    Args:
+        params: The arguments; they stay as they are.
+    """
+    made = {name: value for name, value in params.items() if not name.startswith("extra_")}
+    made |= params.get("extra_body", {})
+    return made
+
+
 def shown(extra: Any) -> Any:
     """``extra`` without its secrets."""
     return _shown(extra, secret=False)

@@ -194,6 +194,8 @@ class Request:
     def params(self, file_ids: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
         """The arguments of the SDK's ``messages.create``.
 
+        A turn that is sent as it is stands in them itself, not in a copy.
+
         Args:
             file_ids: The ids of uploaded files by the digests of their content; what has none is
                 sent itself.
@@ -212,10 +214,7 @@ class Request:
                 params["cache_control"] = control(CONVERSATION_TTL)
         elif self.system:
             params["system"] = self.system
-        params["messages"] = [
-            turn | {"content": uploads.resolved(turn["content"], file_ids)}
-            for turn in params["messages"]
-        ]
+        params["messages"] = [uploads.resolved_turn(turn, file_ids) for turn in params["messages"]]
         if thinking := self._thinking():
             params["thinking"] = thinking
         if self.tools:

@@ -154,15 +154,14 @@ def marked(
         before: The turns before the prompt, as the API's dicts; they are not changed.
         asked: The prompt and what follows it.
     """
-    turns = [turn | {"content": _unmarked(turn["content"])} for turn in (*before, *asked)]
-    earlier = (turn for turn in reversed(turns[: len(before)]) if turn["role"] == "user")
-    newest = next(earlier, None)
-    if newest is not None:
-        blocks = as_blocks(newest["content"])
+    turns = [_unmarked(turn) for turn in (*before, *asked)]
+    earlier = [n for n, turn in enumerate(before) if turn["role"] == "user"]
+    for newest in earlier[-1:]:
+        blocks = as_blocks(turns[newest]["content"])
         last = [n for n, block in enumerate(blocks) if _can_be_marked(block)][-1:]
         for number in last:
             blocks[number] = blocks[number] | {"cache_control": control(CONVERSATION_TTL)}
-        newest["content"] = blocks
+        turns[newest] = turns[newest] | {"content": blocks}
     return turns
 
 
@@ -176,8 +175,11 @@ def without_mark(block: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in block.items() if name != "cache_control"}
 
 
-def _unmarked(content: str | list[dict[str, Any]]) -> str | list[dict[str, Any]]:
-    return content if isinstance(content, str) else [without_mark(block) for block in content]
+def _unmarked(turn: dict[str, Any]) -> dict[str, Any]:
+    content = turn["content"]
+    if isinstance(content, str) or not any("cache_control" in block for block in content):
+        return turn
+    return turn | {"content": [without_mark(block) for block in content]}
 
 
 def _can_be_marked(block: dict[str, Any]) -> bool:

@@ -115,6 +115,12 @@ def resolved(content: Content, ids: Mapping[str, str]) -> Content:
     return type(content)(blocks)
 
 
+def resolved_turn(turn: dict[str, Any], ids: Mapping[str, str]) -> dict[str, Any]:
+    """A turn with its content as ``resolved`` has it; the turn itself if nothing is uploaded."""
+    content = resolved(turn["content"], ids)
+    return turn if content is turn["content"] else turn | {"content": content}
+
+
 def _resolved(block: dict[str, Any], ids: Mapping[str, str]) -> dict[str, Any]:
     source = block["source"]
     if file_id := ids.get(source["sha256"]):

@@ -173,8 +173,8 @@ def unthought(content: Iterable[dict[str, Any]]) -> Content:
 
 
 def without_thinking(turn: MessageParam) -> MessageParam:
-    """A turn without its thinking."""
-    if isinstance(turn["content"], str):
+    """A turn without its thinking; the turn itself if there is none in it."""
+    if not holds_thinking([turn]):
         return turn
     return _turn(turn["role"], unthought(turn["content"]))
 
