@@ -1,0 +1,244 @@
+"""`check` and `hint`: a student's function is run on the cases of the exercise of its name."""
+
+from __future__ import annotations
+
+import json
+import linecache
+import marshal
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import zip_longest
+from pathlib import Path
+from threading import Timer
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+from claude_nb.errors import InputError, nearest
+from claude_nb.teaching.exercises import EXERCISES
+from claude_nb.teaching.exercises.exercise import Case, Exercise
+
+_SECONDS = 5
+"""How long the function may take for all cases together."""
+
+_START = 60
+"""How long the process may take to start, on a machine where thirty start one."""
+
+_PACKAGE_PARENT = Path(__file__).resolve().parents[2]
+
+_hints_given: Counter[str] = Counter()
+
+
+def check(function: Callable[..., Any]) -> None:
+    """Run a function on the cases of its exercise, and print which are right.
+
+    Args:
+        function: The function itself, by the name that the exercise gave it.
+
+    Raises:
+        InputError: It is no function, or there is no exercise of its name.
+    """
+    if not isinstance(function, FunctionType):
+        raise InputError(
+            f"This is a {type(function).__name__}, not a function.",
+            "Pass the function itself, by its name and without parentheses: check(collect_text)",
+        )
+    exercise = _exercise(function.__name__)
+    print(report(exercise, list(_results(function, exercise))))  # noqa: T201
+
+
+def hint(function: Callable[..., Any] | str) -> None:
+    """Print a hint for an exercise; the next call prints the next one.
+
+    Args:
+        function: The function, or its name.
+
+    Raises:
+        InputError: There is no exercise of that name.
+    """
+    exercise = _exercise(function if isinstance(function, str) else function.__name__)
+    number = min(_hints_given[exercise.name], len(exercise.hints) - 1)
+    _hints_given[exercise.name] += 1
+    print(f"Hint {number + 1} of {len(exercise.hints)}: {exercise.hints[number]}")  # noqa: T201
+
+
+def report(exercise: Exercise, results: list[dict[str, Any]]) -> str:
+    """Say of each case whether it is right, and of one that is not, what was expected.
+
+    Args:
+        exercise: The exercise.
+        results: Those of its cases, in their order; fewer if the process ended early.
+    """
+    lines: list[str] = []
+    right = 0
+    for case, result in zip_longest(exercise.cases, results):
+        if result is None:
+            lines.append(f"– {case.about} (not run)")
+            continue
+        problem = list(_problem(case, result))
+        right += not problem
+        lines.append(f"{'✗' if problem else '✓'} {case.about}")
+        notes = [f"    {line}" for line in problem[1:]]
+        lines += [f"    {line}" for line in problem[:1]]
+        lines += [note for note in notes if _differs(note) or note not in lines]
+    total = len(exercise.cases)
+    if right == total:
+        lines.insert(0, f"{exercise.name}: all {total} cases are right.")
+    else:
+        lines.insert(0, f"{exercise.name}: {right} of {total} cases are right.")
+        lines.append(f"Stuck? hint({exercise.name})")
+    return "\n".join(lines)
+
+
+def _differs(note: str) -> bool:
+    """Whether a line is about one case; others need no second reading."""
+    return note.split(maxsplit=1)[0] in {"expected", "got", "printed"}
+
+
+def _exercise(name: str) -> Exercise:
+    if name not in EXERCISES:
+        near = nearest(name, EXERCISES)
+        raise InputError(
+            f"There is no exercise {name!r}.",
+            f"Did you mean {near}?" if near else f"There are {', '.join(EXERCISES)}.",
+        )
+    return EXERCISES[name]
+
+
+def _results(function: FunctionType, exercise: Exercise) -> Iterator[dict[str, Any]]:
+    """Run the cases in a child process, and yield what each did; then, what ended it early."""
+    packed = _Packed(function)
+    job = {"exercise": exercise.name, "function": packed.function, "names": packed.names}
+    paths = [str(_PACKAGE_PARENT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "claude_nb.teaching"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        start_new_session=True,  # an interrupt of the kernel ends the wait, and so the process
+    )
+    assert process.stdin is not None  # noqa: S101
+    assert process.stdout is not None  # noqa: S101
+    timer = Timer(_START, process.kill)
+    timer.start()
+    running = timed_out = False
+    try:
+        process.stdin.write(marshal.dumps(job))
+        process.stdin.close()
+        for line in process.stdout:
+            event = json.loads(line)
+            if event["event"] == "ready":
+                timer.cancel()
+                timer = Timer(_SECONDS, process.kill)
+                timer.start()
+            running = event["event"] == "begun"
+            if event["event"] == "ended":
+                yield event | {"missing": packed.missing.get(event.get("name", ""))}
+        timed_out = timer.finished.is_set()
+    finally:
+        timer.cancel()
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    if running:
+        yield {"timed_out": timed_out}
+
+
+def _problem(case: Case, result: dict[str, Any]) -> Iterator[str]:
+    """Say what is wrong with a result, line by line; nothing if it is right."""
+    if "timed_out" in result:
+        yield (
+            f"It was still running after {_SECONDS} seconds. Is there a loop without an end?"
+            if result["timed_out"]
+            else "It ended the Python process."
+        )
+        return
+    if "error" in result:
+        yield from _raised(result)
+    elif not result["right"]:
+        kinds = type(case.expected).__name__, result["kind"]
+        is_plain = kinds[0] == kinds[1] or "NoneType" in kinds
+        expected, got = ("" if is_plain else f" ({kind})" for kind in kinds)
+        yield f"expected  {case.expected!r}{expected}"
+        yield f"got       {result['got']}{got}"
+        if result["got"] == "None":
+            yield "A function without `return` returns None."
+    elif result["changed"]:
+        yield "The result is right, but the function changed what it was given."
+    else:
+        return
+    if result["printed"]:
+        yield f"printed   {result['printed']!r}"
+
+
+def _raised(result: dict[str, Any]) -> Iterator[str]:
+    if result["error"] == "SystemExit":
+        yield "It called exit(); use `return` instead."
+    else:
+        yield f"{result['error']}: {result['message']}".rstrip(": ")
+    source = linecache.getline(result.get("file", ""), result.get("line", 0)).strip()
+    if source:
+        yield f"in line {result['line']} of the cell:  {source}"
+    if result["missing"]:
+        yield (
+            "check runs the function in another process, which gets the functions, modules and"
+            f" plain values that it uses, but not {result['name']} (of type {result['missing']})."
+        )
+
+
+class _Packed:
+    """A function and what it uses, as data that ``marshal`` takes to another process.
+
+    Attributes:
+        function: The function.
+        names: The functions, modules and plain values of the notebook that it uses.
+        missing: What it uses and cannot be sent: the names, each with its type.
+    """
+
+    def __init__(self, function: FunctionType) -> None:
+        self.names: dict[str, Any] = {}
+        self.missing: dict[str, str] = {}
+        self._globals = function.__globals__
+        self.function = self._pack_function(function)
+
+    def _pack_function(self, function: FunctionType) -> tuple[str, Any]:
+        self._add_names(function.__code__)
+        cells = [self._pack(cell.cell_contents) for cell in function.__closure__ or ()]
+        return "function", (
+            function.__code__,
+            function.__defaults__,
+            function.__kwdefaults__,
+            cells,
+        )
+
+    def _add_names(self, code: CodeType) -> None:
+        for name in code.co_names:
+            if name in self._globals and name not in self.names and name not in self.missing:
+                self.names[name] = ("value", None)  # it may use itself
+                packed = self._pack(self._globals[name])
+                if packed is None:
+                    del self.names[name]
+                    self.missing[name] = type(self._globals[name]).__name__
+                else:
+                    self.names[name] = packed
+        for constant in code.co_consts:
+            if isinstance(constant, CodeType):
+                self._add_names(constant)
+
+    def _pack(self, value: Any) -> tuple[str, Any] | None:
+        if isinstance(value, ModuleType):
+            return "import", (value.__name__, "")
+        if isinstance(value, FunctionType) and value.__globals__ is self._globals:
+            return self._pack_function(value)
+        module = getattr(value, "__module__", None)
+        path = getattr(value, "__qualname__", "")
+        if module != "__main__" and getattr(sys.modules.get(module or ""), path, None) is value:
+            return "import", (module, path)
+        try:
+            marshal.dumps(value)
+        except ValueError:
+            return None
+        return "value", value

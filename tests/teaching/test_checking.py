@@ -1,0 +1,138 @@
+"""What `check` tells of a function, right, wrong or never ending."""
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+from claude_nb.errors import InputError
+from claude_nb.teaching import check, checking, hint
+
+RIGHT = """
+import json
+from json import loads as read
+
+EMPTY = "{}"
+
+def pieces(events):
+    for event in events:
+        if event.type == "content_block_delta" and event.delta.type == "input_json_delta":
+            yield event.delta.partial_json
+
+def tool_input(events):
+    try:
+        return read("".join(pieces(events)) or EMPTY)
+    except json.JSONDecodeError:
+        return None
+"""
+
+
+@pytest.fixture
+def checked(capsys):
+    """Run a cell in IPython, check the function that it defines, and return what is printed."""
+    shell = InteractiveShell()
+
+    def run(cell, name="collect_text"):
+        shell.run_cell(cell).raise_error()
+        check(shell.user_ns[name])
+        return capsys.readouterr().out
+
+    return run
+
+
+def test_a_right_function_may_use_what_its_cell_defines(checked):
+    """Modules, names imported from them, other functions and plain values come along."""
+    assert checked(RIGHT, "tool_input").startswith("tool_input: all 4 cases are right.\n✓ ")
+
+
+def test_a_wrong_value_is_shown_beside_the_expected_one(checked):
+    """Each case has a mark, and one that fails has both values."""
+    cell = "def whole(message):\n    return message.stop_reason is not None"
+    assert checked(cell, "whole").splitlines() == [
+        "whole: 3 of 5 cases are right.",
+        "✓ the model had finished (end_turn)",
+        "✗ it reached max_tokens",
+        "    expected  False",
+        "    got       True",
+        "✓ a silent end: no stop reason",
+        "✗ the model declined (refusal)",
+        "    expected  False",
+        "    got       True",
+        "✓ finished, in two words without a full stop",
+        "Stuck? hint(whole)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("...", "got       None\n    A function without `return` returns None."),
+        (
+            "return ['Blue ', 'sky.']",
+            "expected  'Blue sky.' (str)\n    got       ['Blue ', 'sky.'] (list)",
+        ),
+        (
+            "return 1 / 0",
+            "ZeroDivisionError: division by zero\n    in line 2 of the cell:  return 1 / 0",
+        ),
+        ("print('Blue sky.')", "printed   'Blue sky.\\n'"),
+        ("return 'x' * 10_000_000", "xxx… (10,000,002 characters)"),
+        ("exit()", "It called exit(); use `return` instead."),
+        ("import os; os._exit(0)", "It ended the Python process."),
+        ("return input()", "EOFError"),
+        ("return missing", "NameError: name 'missing' is not defined"),
+        ("return get_ipython()", "but not get_ipython"),
+        (
+            "events.clear(); return 'Blue sky.'",
+            "The result is right, but the function changed what",
+        ),
+        ("return collect_text(events)", "RecursionError"),
+    ],
+)
+def test_what_went_wrong_is_told(checked, body, told):
+    """A student reads what happened in the first case that fails, in which line."""
+    assert told in checked(f"def collect_text(events):\n    {body}")
+
+
+@pytest.mark.parametrize("body", ["pass", "print('x' * 10_000)"])
+def test_an_endless_loop_ends(checked, monkeypatch, body):
+    """It costs a few seconds, prints nothing, and the cases behind it are named as not run."""
+    monkeypatch.setattr(checking, "_SECONDS", 0.3)
+    shown = checked(f"def collect_text(events):\n    while True:\n        {body}").splitlines()
+    assert shown[1:4] == [
+        "✗ three pieces of text",
+        "    It was still running after 0.3 seconds. Is there a loop without an end?",
+        "– thinking first, then text (not run)",
+    ]
+
+
+def test_a_list_that_grows_without_end_takes_no_memory(checked):
+    """The process is not given what the machine has."""
+    cell = "def collect_text(events):\n    while True:\n        events += ['x' * 10_000_000]"
+    assert "MemoryError" in checked(cell)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ("Blue sky.", "This is a str, not a function."),  # check(collect_text(events))
+        (None, "This is a NoneType, not a function."),
+        (len, "This is a builtin_function_or_method, not a function."),
+        (lambda: "Blue sky.", "There is no exercise '<lambda>'. There are collect_text, "),
+    ],
+)
+def test_what_is_no_exercise(wrong, told):
+    """The error says what it is, and what to pass."""
+    with pytest.raises(InputError) as raised:
+        check(wrong)
+    assert told in str(raised.value)
+
+
+def test_hints_come_one_by_one(capsys, monkeypatch):
+    """Each call says a little more, and the last one stays."""
+    monkeypatch.setattr(checking, "_hints_given", checking.Counter())
+    for _ in range(4):
+        hint("whole")
+    with pytest.raises(InputError, match="There is no exercise 'hole'") as raised:
+        hint("hole")
+    assert raised.value.advice == "Did you mean whole?"
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[:11] for line in lines] == [f"Hint {n} of 3" for n in (1, 2, 3, 3)]

@@ -1,0 +1,161 @@
+"""The exercises: solutions in the notebooks pass, and the wrong answers that are known fail."""
+
+import json
+import re
+
+import pytest
+
+from claude_nb.teaching import check
+from claude_nb.teaching.exercises import EXERCISES
+from tests.refresh_notebooks import NOTEBOOKS
+
+SOLUTION = re.compile(r"<summary>Solution</summary>\s+```python\n(.*?)```", re.DOTALL)
+
+
+def solutions():
+    """The functions in the folded solutions of all notebooks: name and source."""
+    for path in NOTEBOOKS:
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            for source in SOLUTION.findall("".join(cell["source"])):
+                for name in re.findall(r"^def (\w+)", source, re.MULTILINE):
+                    if name in EXERCISES:
+                        yield pytest.param(name, source, id=f"{path.stem}-{name}")
+
+
+WRONG = {
+    "collect_text": {
+        "every event is text": """
+def collect_text(events):
+    return "".join(event.delta.text for event in events)
+""",
+        "every delta is text": """
+def collect_text(events):
+    return "".join(e.delta.text for e in events if e.type == "content_block_delta")
+""",
+        "whatever has a delta": """
+def collect_text(events):
+    deltas = [vars(e.delta) for e in events if e.type == "content_block_delta"]
+    return "".join(str(value) for d in deltas for key, value in d.items() if key != "type")
+""",
+        "thinking is text": """
+def collect_text(events):
+    deltas = [e.delta for e in events if e.type == "content_block_delta"]
+    return "".join(getattr(d, "text", getattr(d, "thinking", "")) for d in deltas)
+""",
+        "only the last piece": """
+def collect_text(events):
+    for event in events:
+        if event.type == "content_block_delta" and event.delta.type == "text_delta":
+            text = event.delta.text
+    return text
+""",
+        "words with spaces between": """
+def collect_text(events):
+    deltas = [e.delta for e in events if e.type == "content_block_delta"]
+    return " ".join(d.text for d in deltas if d.type == "text_delta")
+""",
+        "returned in the loop": """
+def collect_text(events):
+    text = ""
+    for event in events:
+        if event.type == "content_block_delta" and event.delta.type == "text_delta":
+            text += event.delta.text
+        return text
+""",
+        "the stream is read twice": """
+def collect_text(events):
+    count = len(list(events))
+    deltas = [e.delta for e in events if e.type == "content_block_delta"]
+    return "".join(d.text for d in deltas if d.type == "text_delta")
+""",
+        "printed": """
+def collect_text(events):
+    for event in events:
+        if event.type == "content_block_delta" and event.delta.type == "text_delta":
+            print(event.delta.text, end="")
+""",
+    },
+    "whole": {
+        test: f"def whole(message):\n    return {test}"
+        for test in (
+            "message.stop_reason is not None",
+            "bool(message.content)",
+            "message.content[-1].text.endswith('.')",
+            "message.stop_reason != 'max_tokens'",
+            "message.stop_reason not in (None, 'max_tokens')",
+            "message.usage.output_tokens > 1",
+            "message.stop_reason",
+            "True",
+        )
+    },
+    "tool_input": {
+        "each piece is JSON": """
+import json
+def tool_input(events):
+    result = {}
+    for event in events:
+        if event.type == "content_block_delta" and event.delta.type == "input_json_delta":
+            result.update(json.loads(event.delta.partial_json))
+    return result
+""",
+        "an empty text is read as JSON": """
+import json
+def tool_input(events):
+    deltas = [e.delta for e in events if e.type == "content_block_delta"]
+    return json.loads("".join(d.partial_json for d in deltas if d.type == "input_json_delta"))
+""",
+        "half of it is mended": """
+import json
+def tool_input(events):
+    deltas = [e.delta for e in events if e.type == "content_block_delta"]
+    text = "".join(d.partial_json for d in deltas if d.type == "input_json_delta") or "{}"
+    try:
+        return json.loads(text)
+    except ValueError:
+        return json.loads(text + '"}')
+""",
+        "the text, not the object": """
+def tool_input(events):
+    deltas = [e.delta for e in events if e.type == "content_block_delta"]
+    return "".join(d.partial_json for d in deltas if d.type == "input_json_delta")
+""",
+        "text is joined too": """
+import json
+def tool_input(events):
+    deltas = [e.delta for e in events if e.type == "content_block_delta"]
+    text = "".join(getattr(d, "partial_json", getattr(d, "text", "")) for d in deltas)
+    try:
+        return json.loads(text or "{}")
+    except ValueError:
+        return None
+""",
+    },
+}
+"""By exercise: what is wrong, and the function."""
+
+
+def first_line(name, source, capsys):
+    """What `check` says first of a function, which is defined as a cell would define it."""
+    names = {"__name__": "__main__"}
+    exec(source, names)
+    check(names[name])
+    return capsys.readouterr().out.partition("\n")[0]
+
+
+@pytest.mark.parametrize(("name", "source"), list(solutions()))
+def test_a_solution_passes_its_check(name, source, capsys):
+    """Whoever opens the answer can paste it."""
+    assert first_line(name, source, capsys).startswith(f"{name}: all ")
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        pytest.param(name, source, id=f"{name}-{what}")
+        for name, answers in WRONG.items()
+        for what, source in answers.items()
+    ],
+)
+def test_a_wrong_answer_fails(name, source, capsys):
+    """The slips that students make are found."""
+    assert re.fullmatch(rf"{name}: \d of \d cases are right\.", first_line(name, source, capsys))
