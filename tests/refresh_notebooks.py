@@ -29,12 +29,13 @@ _CLOCK = re.compile(r"\b\d\d:\d\d:\d\d\b")
 _REQUEST_ID = re.compile(r"req_sim_\w+")
 
 
-def execute(path: Path, *, speed: float = 1.0) -> nbformat.NotebookNode:
+def execute(path: Path, *, speed: float = 1.0, **environment: str) -> nbformat.NotebookNode:
     """Run a notebook without a key and without a front end.
 
     Args:
         path: The notebook; the file is not changed.
         speed: Factor on the pace of the simulator's replies.
+        **environment: Variables that its kernel finds, beside or instead of those set here.
 
     Returns:
         The notebook with the outputs of this run.
@@ -52,12 +53,17 @@ def execute(path: Path, *, speed: float = 1.0) -> nbformat.NotebookNode:
             "CLAUDE_NB_SIMULATE": "1",
             "CLAUDE_NB_SIMULATE_SPEED": str(speed),
             "IPYTHONDIR": home,
+            **environment,
         }
         prefixes = ("ANTHROPIC_", "CLAUDE_NB_")
         kept = {k: v for k, v in os.environ.items() if not k.startswith(prefixes)}
         with patch.dict(os.environ, kept | ours, clear=True):  # what the kernel inherits
             client = NotebookClient(
-                notebook, timeout=120, record_timing=False, store_widget_state=False
+                notebook,
+                timeout=120,
+                record_timing=False,
+                store_widget_state=False,
+                coalesce_streams=True,  # GitHub would begin a line with each piece that is printed
             )
             client.execute(cwd=str(path.parent))
     # The version of this Python is not worth a difference in a saved notebook.

@@ -16,7 +16,7 @@ SIMULATOR_USES = {"errors", "cost"}
 SDK = {"anthropic", "httpx2"}
 SDK_CALLERS = {
     *("client.batch_service", "client.connection", "client.explain", "client.file_service"),
-    *("client.network", "client.source", "streaming.sdk"),
+    *("client.network", "client.source", "streaming.sdk", "teaching.exercises.chat"),
 }
 
 

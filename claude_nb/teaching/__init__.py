@@ -18,5 +18,6 @@ To add an exercise:
 """
 
 from claude_nb.teaching.checking import check, hint
+from claude_nb.teaching.lesson import first_seen, simulator_address
 
-__all__ = ["check", "hint"]
+__all__ = ["check", "first_seen", "hint", "simulator_address"]

@@ -24,7 +24,7 @@ from claude_nb.teaching.exercises.exercise import Case
 _SHOWN = 300
 """Characters of a value or of what was printed."""
 
-_MEMORY = 2 * 1024**3
+_MEMORY = 1024**3
 """Bytes of addresses: a list that grows without end must not take the machine's memory."""
 
 
@@ -51,8 +51,11 @@ def main() -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    cases = EXERCISES[job["exercise"]].cases
+    for case in cases:
+        case.prepare()
     print(json.dumps({"event": "ready"}), file=report, flush=True)
-    for case in EXERCISES[job["exercise"]].cases:
+    for case in cases:
         print(json.dumps({"event": "begun"}), file=report, flush=True)
         ended = {"event": "ended", **_result(function, case)}
         print(json.dumps(ended), file=report, flush=True)
@@ -95,7 +98,7 @@ def _result(function: FunctionType, case: Case) -> dict[str, Any]:
     before = repr(case.given)
     try:
         with redirect_stdout(printed), redirect_stderr(printed):
-            got = function(*case.given)
+            got = case.call(function)
             result = {
                 "right": _is_right(got, case.expected),
                 "got": _shown(got),

@@ -26,6 +26,9 @@ _SECONDS = 5
 _START = 60
 """How long the process may take to start, on a machine where thirty start one."""
 
+_PRINTED = 80
+"""Characters of what was printed that a report shows."""
+
 _PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 
 _hints_given: Counter[str] = Counter()
@@ -71,6 +74,11 @@ def report(exercise: Exercise, results: list[dict[str, Any]]) -> str:
         exercise: The exercise.
         results: Those of its cases, in their order; fewer if the process ended early.
     """
+    if len(results) == len(exercise.cases) and all(r.get("got") == "None" for r in results):
+        return (
+            f"{exercise.name}: it returned None in all {len(results)} cases. Is there a `return`?\n"
+            f"Stuck? hint({exercise.name})"
+        )
     lines: list[str] = []
     right = 0
     for case, result in zip_longest(exercise.cases, results):
@@ -164,14 +172,12 @@ def _problem(case: Case, result: dict[str, Any]) -> Iterator[str]:
         expected, got = ("" if is_plain else f" ({kind})" for kind in kinds)
         yield f"expected  {case.expected!r}{expected}"
         yield f"got       {result['got']}{got}"
-        if result["got"] == "None":
-            yield "A function without `return` returns None."
     elif result["changed"]:
         yield "The result is right, but the function changed what it was given."
     else:
         return
-    if result["printed"]:
-        yield f"printed   {result['printed']!r}"
+    if printed := result["printed"]:
+        yield f"printed   {printed[:_PRINTED]!r}{'…' * (len(printed) > _PRINTED)}"
 
 
 def _raised(result: dict[str, Any]) -> Iterator[str]:

@@ -64,7 +64,7 @@ def test_a_wrong_value_is_shown_beside_the_expected_one(checked):
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        ("...", "got       None\n    A function without `return` returns None."),
+        ("...", "collect_text: it returned None in all 5 cases. Is there a `return`?"),
         (
             "return ['Blue ', 'sky.']",
             "expected  'Blue sky.' (str)\n    got       ['Blue ', 'sky.'] (list)",
@@ -73,7 +73,7 @@ def test_a_wrong_value_is_shown_beside_the_expected_one(checked):
             "return 1 / 0",
             "ZeroDivisionError: division by zero\n    in line 2 of the cell:  return 1 / 0",
         ),
-        ("print('Blue sky.')", "printed   'Blue sky.\\n'"),
+        ("print('Blue sky.'); return 0", "printed   'Blue sky.\\n'"),
         ("return 'x' * 10_000_000", "xxx… (10,000,002 characters)"),
         ("exit()", "It called exit(); use `return` instead."),
         ("import os; os._exit(0)", "It ended the Python process."),
@@ -106,7 +106,7 @@ def test_an_endless_loop_ends(checked, monkeypatch, body):
 
 def test_a_list_that_grows_without_end_takes_no_memory(checked):
     """The process is not given what the machine has."""
-    cell = "def collect_text(events):\n    while True:\n        events += ['x' * 10_000_000]"
+    cell = "def collect_text(events):\n    while True:\n        events += [bytearray(10**8)]"
     assert "MemoryError" in checked(cell)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +22,13 @@ class Case:
     about: str
     given: tuple[Any, ...]
     expected: Any
+
+    def prepare(self) -> None:
+        """Get ready what takes time, before the student's time begins."""
+
+    def call(self, function: Callable[..., Any]) -> Any:
+        """Call the function, and return what is compared."""
+        return function(*self.given)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,98 @@
+"""The exercise of the second hour: a chat that streams, and survives what goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from claude_nb.redaction import DUMMY_KEY
+from claude_nb.simulator import Simulator
+from claude_nb.simulator.faults import fault
+from claude_nb.teaching.exercises.exercise import Case, Exercise
+
+
+@cache
+def _simulator() -> Simulator:
+    """The server that the cases ask, which ends with this process."""
+    return Simulator(speed=float("inf")).start()
+
+
+@cache
+def _client() -> Any:
+    import anthropic
+
+    return anthropic.Anthropic(base_url=_simulator().base_url, api_key=DUMMY_KEY, max_retries=0)
+
+
+@dataclass(frozen=True)
+class _Talk(Case):
+    """Questions to the student's chat, one after the other.
+
+    Attributes:
+        faults: What the server does to each; an empty name for an answer that is whole.
+    """
+
+    faults: tuple[str, ...] = ()
+
+    def prepare(self) -> None:
+        _client()
+
+    def call(self, function: Callable[..., Any]) -> str:
+        """Describe what the function returned, what it sent, and what it remembers."""
+        simulator, history = _simulator(), list[dict[str, Any]]()
+        returned = []
+        for name in self.faults:
+            simulator.drain()
+            if name:
+                simulator.enqueue(fault(name).reply)
+            returned.append(str(function(_client(), history, "Hello!")))
+        bodies = [request.body for request in simulator.requests]
+        sent = len(bodies[-1]["messages"]) if bodies else 0
+        streamed = bool(bodies) and all(body.get("stream") for body in bodies)
+        roles = [str(turn["role"]) for turn in history]
+        return _described(", ".join(returned), sent, roles, streamed=streamed)
+
+
+def _described(returned: str, sent: int, roles: list[str], *, streamed: bool = True) -> str:
+    way = "" if streamed else ", not streamed"
+    history = ", ".join(roles) or "nothing"
+    return f"returned {returned}; last sent: {sent} messages{way}; history: {history}"
+
+
+def _talk(about: str, *faults: str, returns: str, sent: int, turns: int) -> _Talk:
+    return _Talk(about, (), _described(returns, sent, ["user", "assistant"] * turns), faults)
+
+
+EXERCISES = (
+    Exercise(
+        "say",
+        hints=(
+            (
+                "Begin with the six lines of the lesson. What is sent is the history and the new"
+                " question; keep the history as it is until you know that the answer is whole."
+            ),
+            (
+                "Which errors? What the server says is an anthropic.APIError; a connection that is"
+                " lost is an httpx2.TransportError. And the silent end is no error at all: look at"
+                " message.stop_reason."
+            ),
+            (
+                "Only where message.stop_reason is 'end_turn': append the question to the history,"
+                " and {'role': 'assistant', 'content': message.content}, and return True. In all"
+                " other cases return False."
+            ),
+        ),
+        cases=(
+            _talk("a whole answer", "", returns="True", sent=1, turns=1),
+            _talk("a second question", "", "", returns="True, True", sent=3, turns=2),
+            _talk("a silent end", "silent-end", returns="False", sent=1, turns=0),
+            _talk("asked again after it", "silent-end", "", returns="False, True", sent=1, turns=1),
+            _talk("a lost connection", "drop", returns="False", sent=1, turns=0),
+            _talk("an overload (529)", "overloaded", returns="False", sent=1, turns=0),
+            _talk("an overload later", "overloaded-inside", returns="False", sent=1, turns=0),
+            _talk("the model declines", "refusal", returns="False", sent=1, turns=0),
+        ),
+    ),
+)
