@@ -14,9 +14,7 @@ from pathlib import Path
 from claude_nb.client.connection import Connection
 from claude_nb.conversation.saved_notebook import load
 from claude_nb.errors import ClaudeError, CredentialsError, InputError
-from claude_nb.render import labels
-from claude_nb.render.table import Table
-from claude_nb.render.usage import IN_SUMS, sums, without_empty
+from claude_nb.render.usage import Row, table
 from claude_nb.request import files
 from claude_nb.streaming.record import RecordedUsage, spendings
 from claude_nb.views.terminal import say
@@ -104,7 +102,7 @@ def _without_key() -> str:
 
 
 def _usage(paths: list[str]) -> int:
-    rows: list[tuple[str, ...]] = []
+    rows: list[Row] = []
     everything: dict[str, RecordedUsage] = {}
     again = failed = 0
     for path in paths:
@@ -127,17 +125,16 @@ def _usage(paths: list[str]) -> int:
     notes = ["Each cost is by the price list of its day."]
     if any(reply.simulated for reply in everything.values()):
         notes.append("Simulated: what real replies of that length would have cost.")
-    if any(cell.endswith("+") for row in rows for cell in row[1:]):
+    if any(cell.endswith("+") for cells in table("notebook", rows).rows for cell in cells[1:]):
         notes.append("+: and more, which is not known: a reply broke off, or lacks a price.")
     if again:
         notes.append(f"{again} in more than one notebook: counted once in all.")
     if rows:
-        heads, *rows = without_empty([("notebook", "requests", *IN_SUMS), *rows])
-        say(repr(Table(heads, rows, " ".join(notes))))
+        say(repr(table("notebook", rows, " ".join(notes))))
     return failed
 
 
-def _rows(name: str, replies: Collection[RecordedUsage]) -> list[tuple[str, ...]]:
+def _rows(name: str, replies: Collection[RecordedUsage]) -> list[Row]:
     """What replies took: those of the API, and, where there are any, those of the simulator."""
     real = [reply for reply in replies if not reply.simulated]
     simulated = [reply for reply in replies if reply.simulated]
@@ -145,11 +142,14 @@ def _rows(name: str, replies: Collection[RecordedUsage]) -> list[tuple[str, ...]
     return rows + ([_row(f"{name} (simulated)", simulated)] if simulated else [])
 
 
-def _row(name: str, replies: list[RecordedUsage]) -> tuple[str, ...]:
-    used, costs = [reply.usage for reply in replies], [reply.cost for reply in replies]
-    requests = labels.count(sum(reply.requests for reply in replies))
-    at_least = any(reply.unpriced for reply in replies)
-    return name, requests, *sums(used, costs, at_least=at_least)
+def _row(name: str, replies: list[RecordedUsage]) -> Row:
+    return Row(
+        name,
+        [reply.usage for reply in replies],
+        [reply.cost for reply in replies],
+        any(reply.unpriced for reply in replies),
+        requests=sum(reply.requests for reply in replies),
+    )
 
 
 def _quickstart() -> Path:

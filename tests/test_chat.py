@@ -713,7 +713,7 @@ def test_what_it_costs(api, page, chat):
     assert seen == [0.0004, 0.0008]
     assert page.ops("about")[-1]["cost"] == "$0.0008"
     answer = page.turns()[0]["answer"]
-    assert answer["line"] == "25 in · 15 out · $0.0004"
+    assert answer["line"] == "$0.0004 · 15 out · 25 in"
     assert "<table" in answer["usage"]
 
 

@@ -207,11 +207,11 @@ def test_usage_sums_what_notebooks_record(tmp_path, capsys):
     table, notes, reported = rows(capsys)
     assert (code, reported) == (0, "")
     assert table == [
-        f"{one} 2 2,000 600 60 20 $1.0000",
-        f"{one} (simulated) 1 1,000 300 30 10 $0.5000",
-        f"{two} 1 1,000 300 30 10 $0.5000",
-        "all 3 3,000 900 90 30 $1.5000",
-        "all (simulated) 1 1,000 300 30 10 $0.5000",
+        f"{one} $1.0000 2 20 2,000 600 60",
+        f"{one} (simulated) $0.5000 1 10 1,000 300 30",
+        f"{two} $0.5000 1 10 1,000 300 30",
+        "all $1.5000 3 30 3,000 900 90",
+        "all (simulated) $0.5000 1 10 1,000 300 30",
     ]
     assert notes.endswith("Simulated: what real replies of that length would have cost.")
 
@@ -226,8 +226,8 @@ def test_usage_of_what_broke_off_is_unknown(tmp_path, capsys):
 
     table, notes, _ = rows(capsys)
     assert table[:2] == [
-        f"{some} 2 2,000 600 60 10+ $0.5000+",
-        f"{none} 1 1,000 300 30 unknown unknown",
+        f"{some} $0.5000+ 2 10+ 2,000 600 60",
+        f"{none} unknown 1 unknown 1,000 300 30",
     ]
     assert "+: and more, which is not known" in notes
 
@@ -240,7 +240,7 @@ def test_usage_counts_a_reply_once(tmp_path, capsys):
     assert main(["usage", str(one), str(two)]) == 0
 
     table, notes, _ = rows(capsys)
-    assert [line.split()[1] for line in table] == ["1", "2", "2"]
+    assert [line.split()[2] for line in table] == ["1", "2", "2"]
     assert "1 in more than one notebook: counted once in all." in notes
 
 
@@ -266,8 +266,8 @@ def test_usage_counts_a_batch_once(tmp_path, capsys):
     assert main(["usage", str(one), str(two), str(three)]) == 0
 
     table, notes, _ = rows(capsys)
-    assert [line.split()[1] for line in table] == ["3", "6", "2", "10"]
-    assert [line.split()[-1] for line in table] == ["$1.0000", "$1.0000", "$0.5000", "$2.0000"]
+    assert [line.split()[2] for line in table] == ["3", "6", "2", "10"]
+    assert [line.split()[1] for line in table] == ["$1.0000", "$1.0000", "$0.5000", "$2.0000"]
     assert "1 in more than one notebook: counted once in all." in notes
 
 
@@ -276,7 +276,7 @@ def test_usage_of_a_notebook_without_replies_is_nothing(tmp_path, capsys):
     empty = save(tmp_path / "empty.ipynb", cell(source="1 + 1"))
 
     assert main(["usage", str(empty)]) == 0
-    assert rows(capsys)[0] == [f"{empty} 0 0 0 0 0 $0.0000"]
+    assert rows(capsys)[0] == [f"{empty} $0.0000 0"]
 
 
 def test_usage_says_what_it_passed_over(tmp_path, capsys):
@@ -286,7 +286,7 @@ def test_usage_says_what_it_passed_over(tmp_path, capsys):
     assert main(["usage", str(mixed)]) == 0
 
     table, _, reported = rows(capsys)
-    assert [line.split()[1] for line in table] == ["1"]
+    assert [line.split()[2] for line in table] == ["1"]
     assert (
         reported
         == f"{mixed}: cell 1 (without a number): its record is of a newer version of claude_nb\n"
@@ -302,7 +302,7 @@ def test_usage_goes_on_after_a_file_that_cannot_be_read(tmp_path, capsys, name):
     assert main(["usage", str(tmp_path / name), str(good)]) == 1
 
     table, _, reported = rows(capsys)
-    assert [line.split()[1] for line in table] == ["1", "1"]
+    assert [line.split()[2] for line in table] == ["1", "1"]
     assert str(tmp_path / name) in reported
 
 

@@ -19,7 +19,7 @@ from claude_nb.cost.savings import payback
 from claude_nb.cost.usage import MILLION
 from claude_nb.redaction import redact
 from claude_nb.render import labels
-from claude_nb.render.caching import KEPT, changed
+from claude_nb.render.caching import KEPT, changed, for_price
 from claude_nb.render.html import notes
 from claude_nb.render.markdown.markdown import ROOT_CLASSES
 from claude_nb.render.table import Table
@@ -145,8 +145,9 @@ class CachedSystem(System):
             write = price.cache_write_1h if self.ttl == "1h" else price.cache_write_5m
             rates = (write, price.cache_read, price.input)
             costs = [rate if rate is None else rate * tokens / MILLION for rate in rates]
-            written, read, uncached = map(labels.money, costs)
-            lines += [f"written for {written}", f"read for {read} instead of {uncached}"]
+            written, read = for_price(costs[0]), for_price(costs[1], costs[2])
+            lines += [f"written{written}"] if written else []
+            lines += [f"read{read}"] if read else []
             if reads := payback(price, self.ttl):
                 lines.append(f"pays for itself after {labels.counted(reads, 'read')}")
         return " · ".join(lines)

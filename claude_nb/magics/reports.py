@@ -25,7 +25,7 @@ from claude_nb.errors import ClaudeError, InputError, nearest
 from claude_nb.render import labels
 from claude_nb.render.chart import Chart
 from claude_nb.render.table import Table
-from claude_nb.render.usage import IN_SUMS, sums, unpriced_note, without_empty
+from claude_nb.render.usage import Row, table, unpriced_note
 from claude_nb.request.request import EFFORTS
 from claude_nb.session.ledger import Entry
 from claude_nb.session.session import session
@@ -72,7 +72,7 @@ def usage(*words: str) -> Report:
         hint = f"Did you mean by {near}?" if near else f"It takes by {', '.join(BY)}."
         raise InputError(f"%claude_nb usage cannot be grouped by {by!r}.", hint)
     entries = list(session.ledger.entries)
-    rows: list[tuple[str, ...]] = []
+    rows: list[Row] = []
     for simulated in (False, True):
         mark = " (simulated)" if simulated else ""
         chosen = [entry for entry in entries if entry.simulated is simulated]
@@ -82,9 +82,8 @@ def usage(*words: str) -> Report:
         rows += [_used(_name(group[-1], by) + mark, group) for group in groups.values()]
         if len(groups) > 1:
             rows.append(_used(f"all{mark}", chosen))
-    heads, *rows = without_empty([(by, "requests", *IN_SUMS), *rows])
-    table = Table(heads, rows, _usage_note(entries) if rows else "No requests yet.")
-    return Report((table, Chart([(entry.when, entry.usage) for entry in entries])))
+    shown = table(by, rows, _usage_note(entries) if rows else "No requests yet.")
+    return Report((shown, Chart([(entry.when, entry.usage) for entry in entries])))
 
 
 def _group(entry: Entry, by: str) -> str | int:
@@ -103,11 +102,14 @@ def _name(entry: Entry, by: str) -> str:
     return entry.model
 
 
-def _used(name: str, entries: Sequence[Entry]) -> tuple[str, ...]:
-    used, costs = [entry.usage for entry in entries], [entry.cost for entry in entries]
-    requests = labels.count(sum(entry.requests for entry in entries))
-    at_least = any(entry.unpriced for entry in entries)
-    return name, requests, *sums(used, costs, at_least=at_least)
+def _used(name: str, entries: Sequence[Entry]) -> Row:
+    return Row(
+        name,
+        [entry.usage for entry in entries],
+        [entry.cost for entry in entries],
+        any(entry.unpriced for entry in entries),
+        requests=sum(entry.requests for entry in entries),
+    )
 
 
 def _usage_note(entries: Iterable[Entry]) -> str:

@@ -8,10 +8,10 @@ from claude_nb.characters import brief, clean
 from claude_nb.cost.models import facts
 from claude_nb.cost.usage import Usage
 from claude_nb.redaction import redact
-from claude_nb.render import colours, labels
+from claude_nb.render import colours, labels, usage
 from claude_nb.render.html import QUIET, notes, pane, root, status_line, text
 from claude_nb.render.table import Table
-from claude_nb.render.usage import IN_SUMS, sums, unpriced_note, without_empty
+from claude_nb.render.usage import Row, unpriced_note
 from claude_nb.streaming.progress import Outcome
 
 _WIDTH = 320
@@ -150,14 +150,18 @@ def _counts(picture: Picture) -> str:
 
 
 def _usage(picture: Picture) -> Table:
-    lines = [("model", *IN_SUMS, "one by one")]
-    for model, usage, cost, full in picture.spent:
-        at_least = bool(usage.unpriced(facts(model)))
-        cells = sums([usage], [cost], at_least=at_least)
-        lines.append((clean(brief(model)), *cells, labels.money(full)))
-    heads, *rows = without_empty(lines)
-    terms = sorted({t for model, usage, *_ in picture.spent for t in usage.unpriced(facts(model))})
-    return Table(heads, rows, unpriced_note(terms))
+    rows = [
+        Row(
+            clean(brief(model)),
+            [used],
+            [cost],
+            bool(used.unpriced(facts(model))),
+            one_by_one=full,
+        )
+        for model, used, cost, full in picture.spent
+    ]
+    terms = {t for model, used, *_ in picture.spent for t in used.unpriced(facts(model))}
+    return usage.table("model", rows, unpriced_note(sorted(terms)))
 
 
 def _reasons(picture: Picture) -> str:

@@ -35,11 +35,11 @@ def worth(progress: Progress) -> str:
         return ""
     parts = []
     if read:
-        instead = f"{labels.money(used.read_cost)} instead of {labels.money(used.read_uncached)}"
-        parts.append(f"{labels.counted(read, 'token')} read for {instead}")
+        cost = for_price(used.read_cost, used.read_uncached)
+        parts.append(f"{labels.counted(read, 'token')} read{cost}")
     if written:
         tokens = labels.count(written) if read else labels.counted(written, "token")
-        parts.append(f"{tokens} written for {labels.money(used.written_cost)}")
+        parts.append(f"{tokens} written{for_price(used.written_cost)}")
     if used.saved is None:
         parts.append("what it saved is unknown")
     elif used.saved > 0:
@@ -49,6 +49,19 @@ def worth(progress: Progress) -> str:
         if not read and (reads := _payback(progress)):
             parts.append(f"pays for itself after {labels.counted(reads, 'read')}")
     return f"cache: {' · '.join(parts)}"
+
+
+def for_price(cost: float | None, instead_of: float | None = None) -> str:
+    """What is paid, as the end of a phrase: `` for $0.0001 instead of $0.0010``.
+
+    Args:
+        cost: In USD; None where it is unknown, which gives an empty text.
+        instead_of: What it would cost otherwise; None where that is unknown.
+    """
+    if cost is None:
+        return ""
+    otherwise = "" if instead_of is None else f" instead of {labels.money(instead_of)}"
+    return f" for {labels.money(cost)}{otherwise}"
 
 
 def why(miss: CacheMiss) -> str:

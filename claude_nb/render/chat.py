@@ -109,16 +109,16 @@ def question(prompt: str, notes: Iterable[str]) -> str:
 
 
 def _tokens(progress: Progress) -> str:
-    """Tokens and money in one short line: ``1,940 in · 18,204 cached · 318 out · $0.0180``."""
+    """Tokens and money in one short line: ``$0.0180 · 318 out · 1,940 in · 18,204 cached``."""
     if not any(message.accepted for message in progress.messages):
         return ""
     used = progress.usage
-    parts = [f"{labels.count(used.input_tokens)} in"]
-    if used.cache_write_tokens:
-        parts.append(f"{labels.count(used.cache_write_tokens)} to cache")
-    if used.cache_read_tokens:
-        parts.append(f"{labels.count(used.cache_read_tokens)} cached")
-    parts.append(f"{labels.count(used.output_tokens)} out")
-    if used.web_searches:
-        parts.append(labels.searches(used.web_searches))
-    return " · ".join([*parts, price(progress)])
+    tokens = {
+        "out": used.output_tokens,
+        "in": used.input_tokens,
+        "to cache": used.cache_write_tokens,
+        "cached": used.cache_read_tokens,
+    }
+    parts = [f"{labels.count(number)} {name}" for name, number in tokens.items() if number]
+    searches = [labels.searches(used.web_searches)] if used.web_searches else []
+    return " · ".join([price(progress), *parts, *searches])

@@ -7,13 +7,14 @@ ask for the page's width.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from claude_nb.cost.models import as_of
 from claude_nb.render import html, saved_output, text
 from claude_nb.render.table import Table
-from claude_nb.render.usage import OF_REPLY, SEARCHES, of_reply, unpriced_note, without_empty
+from claude_nb.render.usage import table as usage_table
+from claude_nb.render.usage import unpriced_note, whole
 from claude_nb.streaming.progress import Outcome, Progress
 from claude_nb.streaming.record import of_several
 
@@ -59,7 +60,7 @@ def mimebundle(sides: Sequence[Side], drawn: html.Drawn = html.NOTHING) -> dict[
     marked = [f"**{html.text(side.name)}**\n\n{text.markdown(side.reply)}" for side in sides]
     plain = [f"{side.name}\n\n{text.plain(side.reply)}" for side in sides]
     # Checked as a whole: a link in one part may be defined in another.
-    joined = text.harmless("\n\n---\n\n".join([*marked, _marked(rows)]))
+    joined = text.harmless("\n\n---\n\n".join([*marked, rows.to_markdown()]))
     return {
         "text/html": page(sides, drawn),
         "text/markdown": joined,
@@ -79,28 +80,15 @@ def have_ended(sides: Sequence[Side]) -> bool:
 
 
 def table(sides: Sequence[Side]) -> Table:
-    """The table that compares them; it has columns for the cache if any of them used it."""
-    lines = [("", *OF_REPLY, "tokens/s")]
-    for side in sides:
-        reply, timing = side.reply, side.reply.timing
-        rate, at_least = timing.tokens_per_second, bool(reply.unpriced)
-        times = (timing.first_text, timing.total)
-        cells = of_reply(reply.usage, reply.cost, *times, at_least=at_least)
-        lines.append((side.name, *cells, "–" if rate is None else f"{rate:,.0f}"))
+    """The table that compares them."""
+    rows = [
+        replace(whole(side.name, side.reply), rate=side.reply.timing.tokens_per_second)
+        for side in sides
+    ]
     notes = [f"Prices as of {as_of()}."]
     if any(side.reply.simulated for side in sides):
         notes.append("Simulated: what real replies of that length would have cost.")
     if any(side.reply.unpriced for side in sides):
         terms = sorted({term for side in sides for term in side.reply.unpriced})
         notes.append(unpriced_note(terms))
-    heads, *rows = without_empty(lines, (SEARCHES, "cache write", "cache read"))
-    return Table(heads, rows, " ".join(notes))
-
-
-def _marked(rows: Table) -> str:
-    """A table as Markdown, with its cells escaped."""
-    lines = [rows.heads, tuple("--:" for _ in rows.heads), *rows.rows]
-    cells = [[html.text(cell).replace("|", "&#124;") for cell in line] for line in lines]
-    cells[1][0] = ":--"
-    shown = "\n".join(f"| {' | '.join(line)} |" for line in cells)
-    return f"{shown}\n\n*{rows.note}*"
+    return usage_table("reply", rows, " ".join(notes))

@@ -13,15 +13,14 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from claude_nb.characters import MAX_BLOCK_CHARACTERS
-from claude_nb.cost.usage import add
 from claude_nb.redaction import redact
-from claude_nb.render import caching, colours, labels, partial_json, results, table, tool_results
+from claude_nb.render import colours, labels, partial_json, results, tool_results
 from claude_nb.render.citations import Sources
 from claude_nb.render.markdown.inline import QUIET as QUIET  # noqa: PLC0414 - shared from here
 from claude_nb.render.markdown.inline import text as text  # noqa: PLC0414 - and this
 from claude_nb.render.markdown.markdown import ROOT_CLASSES, rendered, saved, to_blocks, to_html
 from claude_nb.render.text_runs import breaks, marked, raw, text_runs
-from claude_nb.render.usage import OF_REPLY, of_reply, unpriced_note, without_empty
+from claude_nb.render.usage import of_reply
 from claude_nb.streaming.block import TOOL_CALLS, Block, Break
 from claude_nb.streaming.events import ToolRan
 from claude_nb.streaming.message import Message
@@ -61,9 +60,6 @@ _COLOURS = {
 
 _PANE = "border-left:2px solid #88888866;margin:8px 0 12px;padding:0 0 0 12px"
 _CARD = "border:1px solid #88888844;border-radius:3px;margin:8px 0 12px;padding:6px 12px"
-_CELL = "text-align:left;padding:2px 0;white-space:nowrap"
-_NUMBER = "text-align:right;padding:2px 0 2px 16px;white-space:nowrap"
-_HEAD = f"font-weight:normal;{QUIET}"
 _BADGE = "border:1px solid #888888;border-radius:9px;padding:0 7px;font-size:85%;opacity:0.7"
 
 
@@ -306,41 +302,9 @@ def card(progress: Progress) -> str:
 
 
 def usage(progress: Progress) -> str:
-    """The usage table: a row for each request and their sum; below it notes on cost and cache."""
-    if not any(message.accepted for message in progress.messages):
-        return ""
-    lines = [("stop reason", *OF_REPLY)]
-    several = len(progress.messages) > 1
-    for number, message in enumerate(progress.messages, 1):
-        before = f"{number} · " if several else ""
-        *declined, answered = message.attempts
-        for attempt in declined:
-            cells = of_reply(attempt.usage, attempt.cost, None, None)
-            lines.append((f"{before}{attempt.model} declined", *cells))
-        label = labels.stop_reason(message, progress.outcome)
-        label = f"{answered.model} · {label}" if declined else label
-        times = (add(at, -message.sent) for at in (message.first_text, message.ended))
-        at_least = bool(message.unpriced)
-        cells = of_reply(answered.usage, answered.cost, *times, at_least=at_least)
-        lines.append((f"{before}{label}", *cells))
-    if len(lines) > 2:
-        took = progress.timing
-        sums = of_reply(
-            progress.usage,
-            progress.cost,
-            took.first_text,
-            took.total,
-            at_least=bool(progress.unpriced),
-        )
-        lines.append(("all", *sums))
-    lines = without_empty(lines)
-    styles = [_CELL, *[_NUMBER] * (len(lines[0]) - 1)]
-    shown = table.to_html(lines, styles, head=f";{_HEAD}", style="margin:0;font-size:90%")
-    notes = filter(None, (unpriced_note(progress.unpriced), *caching.lines(progress)))
-    lines_below = "<br>".join(map(text, notes))
-    style = f"margin:6px 0 0;font-size:90%;{QUIET}"
-    below = f'<p style="{style}">{lines_below}</p>' if lines_below else ""
-    return f"{shown}{below}"
+    """The usage table of a reply, and notes on cost and cache; empty where nothing is known."""
+    shown = of_reply(progress)
+    return shown._repr_html_() if shown else ""
 
 
 def badge(name: str = "simulated") -> str:

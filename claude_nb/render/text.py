@@ -12,13 +12,13 @@ from markdown_it.token import Token
 
 from claude_nb.characters import MAX_BLOCK_CHARACTERS, brief, clean, in_code
 from claude_nb.redaction import redact
-from claude_nb.render import caching, labels, results, tool_results
+from claude_nb.render import labels, results, tool_results
 from claude_nb.render.citations import Sources
 from claude_nb.render.markdown import host_math
 from claude_nb.render.markdown.inline import fenced, plain_text
 from claude_nb.render.markdown.markdown import INLINE_LIMIT, open_fence, top_level, with_marks
 from claude_nb.render.text_runs import marked, raw, text_runs
-from claude_nb.render.usage import price
+from claude_nb.render.usage import of_reply
 from claude_nb.streaming.block import TOOL_CALLS, Block
 from claude_nb.streaming.events import ToolRan
 from claude_nb.streaming.progress import Progress
@@ -42,7 +42,7 @@ def plain(progress: Progress) -> str:
     """The reply as plain text: as in Markdown, without our own markup."""
     parts = ["\n".join(f"[{note}]" for note in _notes(progress))]
     parts += [part.strip() for part in _content(progress, str, _plain_block, plain_text)]
-    parts += [_card(progress), usage_lines(progress)]
+    parts += [_card(progress), usage(progress)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -106,31 +106,18 @@ def _card(progress: Progress) -> str:
     return clean(redact(f"[{note.title}] {note.text}")) if note else ""
 
 
-def usage_lines(progress: Progress) -> str:
-    """Model, tokens, cost and time in one line; the notes on the cache below it."""
-    cache = [clean(redact(brief(line))) for line in caching.lines(progress)]
-    return "\n".join([_usage_line(progress), *cache])
+def usage(progress: Progress) -> str:
+    """Who has answered, and the usage table with the notes on the cache."""
+    shown = of_reply(progress)
+    return "\n".join(filter(None, [_answered_by(progress), repr(shown) if shown else ""]))
 
 
-def _usage_line(progress: Progress) -> str:
+def _answered_by(progress: Progress) -> str:
+    simulated = ["simulated"] if progress.simulated else []
     if not any(message.accepted for message in progress.messages):
-        return "simulated" if progress.simulated else ""
-    used = progress.usage
-    timing = progress.timing
-    facts = [
-        brief(labels.title(progress)),
-        *(["simulated"] if progress.simulated else []),
-        *(["replayed"] if progress.replayed else []),
-        brief(labels.stop_reason(progress.messages[-1], progress.outcome)),
-        f"{labels.count(used.total_input_tokens)} in",
-        *([f"{labels.count(used.cache_read_tokens)} cached"] if used.cache_read_tokens else []),
-        f"{labels.count(used.output_tokens)} out",
-        *([labels.searches(used.web_searches)] if used.web_searches else []),
-        price(progress),
-        f"first text {labels.seconds(timing.first_text)}",
-        f"total {labels.seconds(timing.total)}",
-    ]
-    return clean(redact(" · ".join(facts)))
+        return "".join(simulated)
+    replayed = ["replayed"] if progress.replayed else []
+    return clean(redact(" · ".join([brief(labels.title(progress)), *simulated, *replayed])))
 
 
 def markdown(progress: Progress) -> str:
@@ -142,8 +129,9 @@ def markdown(progress: Progress) -> str:
     """
     parts = ["  \n".join(f"*{_escape(note)}*" for note in _notes(progress))]
     parts += [closed(part) for part in _content(progress, _escape, _block, str)]
-    usage = usage_lines(progress).split("\n")
-    parts += [_escape(_card(progress)), "\\\n".join(f"*{_escape(line)}*" for line in usage)]
+    shown = of_reply(progress)
+    parts += [_escape(_card(progress)), f"*{_escape(_answered_by(progress))}*"]
+    parts += [shown.to_markdown()] if shown else []
     return harmless("\n\n".join(part for part in parts if part.strip("*")))
 
 

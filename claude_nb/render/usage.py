@@ -1,97 +1,151 @@
-"""The columns of usage, for every table that has them: tokens by kind, cost and time."""
+"""The columns of usage, for every table that has them: cost and time, tokens by kind."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import compress
+from dataclasses import dataclass
 from typing import Any
 
-from claude_nb.cost.usage import Usage
-from claude_nb.render import labels
+from claude_nb.cost.usage import Usage, add
+from claude_nb.render import caching, labels
+from claude_nb.render.table import Table
 from claude_nb.streaming.progress import Progress
 
 TOKENS: dict[str, Callable[[Usage], int | None]] = {
+    "output": lambda used: used.output_tokens,
+    "thinking": lambda used: used.thinking_tokens,
     "input": lambda used: used.input_tokens,
     "cache write": lambda used: used.cache_write_tokens,
     "cache read": lambda used: used.cache_read_tokens,
-    "output": lambda used: used.output_tokens,
-    "of it thinking": lambda used: used.thinking_tokens,
 }
-"""The kinds of tokens, as they are named above columns, and how many a request used."""
+"""The kinds of tokens, as they are named above columns, and how many a request used. Thinking is
+part of the output."""
 
-SEARCHES = "searches"
-"""The column of searches of the server's ``web_search``; ``without_empty`` leaves it out."""
-
-_COUNTS: dict[str, Callable[[Usage], int | None]] = {
-    **TOKENS,
-    SEARCHES: lambda used: used.web_searches,
-}
-
-IN_SUMS = (*(kind for kind in _COUNTS if kind != "of it thinking"), "cost")
-"""The columns of tables in which a row stands for many requests."""
-
-OF_REPLY = (*_COUNTS, "cost", "first text", "total")
-"""The columns of tables in which a row stands for a reply, or for one of its requests."""
+_DASH = labels.seconds(None)
 
 
-def sums(
-    used: Sequence[Usage], costs: Sequence[float | None], *, at_least: bool = False
-) -> tuple[str, ...]:
-    """The cells of ``IN_SUMS``.
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a row of a usage table stands for: a request, a reply, or many of them.
 
-    Args:
-        used: What each request used.
-        costs: What each cost.
+    Attributes:
+        label: What it is called.
+        used: The tokens of each.
+        costs: What each cost, in USD; None where that is unknown.
         at_least: Whether one of the costs is a lower bound.
+        one_by_one: What a batch would have cost, had its rows been asked one by one.
+        total: Seconds until its end.
+        first_text: Seconds until its first text.
+        requests: How many there were.
+        rate: Tokens per second.
     """
-    counts = (total(list(map(_COUNTS[kind], used)), labels.count) for kind in IN_SUMS[:-1])
-    cost = total(costs, labels.money)
-    return *counts, lower_bound(cost) if at_least else cost
+
+    label: str
+    used: Sequence[Usage]
+    costs: Sequence[float | None]
+    at_least: bool = False
+    one_by_one: float | None = None
+    total: float | None = None
+    first_text: float | None = None
+    requests: int | None = None
+    rate: float | None = None
 
 
-def of_reply(
-    used: Usage,
-    cost: float | None,
-    first: float | None,
-    end: float | None,
-    *,
-    at_least: bool = False,
-) -> tuple[str, ...]:
-    """The cells of ``OF_REPLY``.
+def _cost(row: Row) -> str:
+    cost = total(row.costs, labels.money)
+    return lower_bound(cost) if row.at_least else cost
+
+
+def _tokens(kind: str) -> Callable[[Row], str]:
+    return lambda row: total(list(map(TOKENS[kind], row.used)), labels.count)
+
+
+_COLUMNS: dict[str, Callable[[Row], str]] = {
+    "cost": _cost,
+    "one by one": lambda row: labels.money(row.one_by_one),
+    "total": lambda row: labels.seconds(row.total),
+    "requests": lambda row: labels.count(row.requests),
+    **{kind: _tokens(kind) for kind in TOKENS},
+    "searches": lambda row: total([used.web_searches for used in row.used], labels.count),
+    "first text": lambda row: labels.seconds(row.first_text),
+    "tokens/s": lambda row: _DASH if row.rate is None else f"{row.rate:,.0f}",
+}
+"""All columns of usage in their order, with the cell that a row has in each."""
+
+_ALWAYS = ("cost", "output")
+"""The columns that stand in every table; the others are left out where they tell nothing."""
+
+_NOTHING = ("0", labels.UNKNOWN, _DASH)
+
+
+def table(head: str, rows: Sequence[Row], note: str = "") -> Table:
+    """A usage table.
 
     Args:
-        used: What it used.
-        cost: In USD.
-        first: Seconds until its first text.
-        end: Seconds until its end.
-        at_least: Whether the cost is a lower bound.
+        head: The head of the column of labels.
+        rows: Its rows.
+        note: Lines below it; may be empty.
     """
-    counts = (labels.count(count(used)) for count in _COUNTS.values())
-    price = labels.money(cost)
-    shown = lower_bound(price) if at_least else price
-    return *counts, shown, labels.seconds(first), labels.seconds(end)
+    cells = {name: [cell(row) for row in rows] for name, cell in _COLUMNS.items()}
+    shown = [
+        name for name in cells if name in _ALWAYS or not all(c in _NOTHING for c in cells[name])
+    ]
+    columns = [[row.label for row in rows], *(cells[name] for name in shown)]
+    return Table((head, *shown), list(zip(*columns, strict=True)), note, breaks=True)
+
+
+def of_reply(progress: Progress) -> Table | None:
+    """The usage table of a reply: a row for each request and their sum, and notes on the cache.
+
+    None where no request was accepted, so that nothing is known.
+    """
+    if not any(message.accepted for message in progress.messages):
+        return None
+    rows: list[Row] = []
+    several = len(progress.messages) > 1
+    for number, message in enumerate(progress.messages, 1):
+        before = f"{number} · " if several else ""
+        *declined, answered = message.attempts
+        for attempt in declined:
+            label = f"{before}{attempt.model} declined"
+            rows.append(Row(label, [attempt.usage], [attempt.cost]))
+        label = labels.stop_reason(message, progress.outcome)
+        row = Row(
+            f"{before}{answered.model} · {label}" if declined else f"{before}{label}",
+            [answered.usage],
+            [answered.cost],
+            bool(message.unpriced),
+            total=add(message.ended, -message.sent),
+            first_text=add(message.first_text, -message.sent),
+        )
+        rows.append(row)
+    if len(rows) > 1:
+        rows.append(whole("all", progress))
+    notes = filter(None, (unpriced_note(progress.unpriced), *caching.lines(progress)))
+    return table("stop reason", rows, "\n".join(notes))
+
+
+def whole(label: str, progress: Progress) -> Row:
+    """The row of a whole reply, with all its requests.
+
+    Args:
+        label: What it is called.
+        progress: The reply.
+    """
+    timing = progress.timing
+    return Row(
+        label,
+        [progress.usage],
+        [progress.cost],
+        bool(progress.unpriced),
+        total=timing.total,
+        first_text=timing.first_text,
+    )
 
 
 def lower_bound(price: str) -> str:
     """A price as a lower bound, with a plus."""
     return price if price.endswith("+") or price == labels.UNKNOWN else f"{price}+"
-
-
-def without_empty(
-    lines: Sequence[tuple[str, ...]], columns: Sequence[str] = (SEARCHES,)
-) -> list[tuple[str, ...]]:
-    """The lines of a table without those of the named columns that hold no count above 0.
-
-    Args:
-        lines: The cells, those of the head first.
-        columns: The heads of the columns that may be left out.
-    """
-    heads, *rows = lines
-    kept = [
-        head not in columns or any(row[number] not in ("0", labels.UNKNOWN) for row in rows)
-        for number, head in enumerate(heads)
-    ]
-    return [tuple(compress(line, kept)) for line in lines]
 
 
 def unpriced_note(terms: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from claude_nb.redaction import Redactor, redact
 from claude_nb.render import labels, results
 from claude_nb.render.citations import Sources
 from claude_nb.render.markdown.inline import plain_text
-from claude_nb.render.text import closed, usage_lines
+from claude_nb.render.text import closed, usage
 from claude_nb.render.text_runs import raw, text_runs
 from claude_nb.reply import Reply
 from claude_nb.streaming.block import TOOL_CALLS, Block
@@ -93,7 +93,7 @@ class TerminalView:
             self._line(plain_text(self._sources.to_markdown()))
         if note := labels.card(reply):
             self._line(f"[{note.title}] {note.text}", quiet=False)
-        if lines := usage_lines(reply):
+        if lines := usage(reply):
             self._line(lines)
         self._release()
         self._flush()

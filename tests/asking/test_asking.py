@@ -26,14 +26,14 @@ def session(monkeypatch):
 
 
 def test_ask_returns_the_reply_and_shows_it(api, capsys):
-    """Outside a notebook it is plain text, with a line about its usage."""
+    """Outside a notebook it is plain text, with its usage below."""
     api.enqueue(Stream(said("Hello", " world")))
 
     reply = claude_nb.ask("Hi")
 
     assert (reply.text, str(reply.outcome)) == ("Hello world", "complete")
     printed = capsys.readouterr().out
-    assert printed.startswith("Hello world\nclaude-opus-5-5 · simulated · end turn · 25 in · ")
+    assert printed.startswith("Hello world\nclaude-opus-5-5 · simulated\nstop reason ")
 
 
 def test_ask_can_show_nothing(api, capsys):

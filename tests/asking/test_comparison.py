@@ -208,7 +208,7 @@ def test_it_is_printed_in_a_terminal(api, capsys):
     printed = capsys.readouterr().out
     assert sorted(re.findall(r"── (.*)\n", printed)) == sorted(BOTH)
     assert printed.count("Hello!") == 2
-    assert re.search(r"\n +input +output +of it thinking +cost +first text +total +tok", printed)
+    assert re.search(r"\nreply +cost +total +output +thinking +input +first text +tok", printed)
 
 
 def test_it_becomes_a_table_of_pandas(api):

@@ -349,10 +349,10 @@ def test_pickers_usage_and_total(open_chat, simulator):
     body = simulator.requests[-1].body
     assert (body["model"], body["output_config"]) == ("claude-sonnet-5-5", {"effort": "high"})
     usage = chat.button("Tokens, cost and times")
-    expect(usage).to_contain_text("25 in · 15 out · $0.0004")
+    expect(usage).to_contain_text("$0.0004 · 15 out · 25 in")
     expect(usage).to_have_attribute("aria-expanded", "false")
     usage.press("Enter")
-    expect(chat.turns.last.get_by_role("columnheader", name="of it thinking")).to_be_visible()
+    expect(chat.turns.last.get_by_role("rowheader", name="cost")).to_be_visible()
     chat.ask("Second", "Two.")
     expect(chat.el.locator(".claude-nb-total")).to_have_text("2 turns$0.0008")
 
@@ -641,7 +641,7 @@ def test_a_saved_notebook_shows_it_without_a_kernel(open_chat, simulator, truste
     shown = chat.notebook.output(1)
     expect(shown.locator("strong")).to_have_text("answer")
     expect(shown).to_contain_text("A question")
-    expect(shown).to_contain_text("25 in · 15 out · $0.0004")
+    expect(shown).to_contain_text("$0.0004 · 15 out · 25 in")
     expect(shown).not_to_contain_text("Loading widget")
     expect(shown.locator(".claude-nb-chat")).to_have_count(0)
 

@@ -16,7 +16,7 @@ from claude_nb.session.ledger import Entry
 from claude_nb.session.session import Session
 from claude_nb.simulator import Simulator
 
-HEADS = ["requests", "input", "cache write", "cache read", "output", "cost"]
+HEADS = ["cost", "requests", "output", "thinking", "input", "cache write", "cache read"]
 
 
 @pytest.fixture
@@ -49,14 +49,14 @@ BROKEN = {"usage": Usage(25, 0, 0, 0, None, None), "cost": None, "complete": Fal
 
 
 def run(line):
-    """What a command shows, as the lines of its tables: each cell apart."""
-    shown = repr(commands.execute(line, "claude-opus-5-5"))
-    return [re.split(r"  +", line.strip()) for line in shown.split("\n")]
+    """The table that a command shows: its head, its rows and its note."""
+    table = commands.execute(line, "claude-opus-5-5").parts[0]
+    return [*map(list, (table.heads, *table.rows)), [table.note]]
 
 
 def test_without_requests_it_says_so(session):
     """An empty table, and no chart."""
-    assert run("usage") == [["model", *HEADS], ["No requests yet."]]
+    assert run("usage") == [["model", "cost", "output"], ["No requests yet."]]
 
 
 def test_by_model_with_a_sum(session):
@@ -69,9 +69,9 @@ def test_by_model_with_a_sum(session):
 
     assert run("usage")[:5] == [
         ["model", *HEADS],
-        ["claude-opus-5-5", "2", "50", "1,000", "4,000", "30", "$0.0084"],
-        ["claude-haiku-5-5", "1", "1", "5", "4", "5", "$0.0001"],
-        ["all", "3", "51", "1,005", "4,004", "35", "$0.0085"],
+        ["claude-opus-5-5", "$0.0084", "2", "30", "10", "50", "1,000", "4,000"],
+        ["claude-haiku-5-5", "$0.0001", "1", "5", "0", "1", "5", "4"],
+        ["all", "$0.0085", "3", "35", "10", "51", "1,005", "4,004"],
         ["Prices as of 2026-11-30."],
     ]
     assert run("usage by model") == run("usage")
@@ -94,7 +94,7 @@ def test_what_is_not_known_stays_visible_in_a_sum(session):
     session.ledger.entries += [entry(), entry(**BROKEN)]
 
     assert run("usage")[1:3] == [
-        ["claude-opus-5-5", "2", "50", "500", "2,000", "15+", "$0.0042+"],
+        ["claude-opus-5-5", "$0.0042+", "2", "15+", "5+", "50", "500", "2,000"],
         ["Prices as of 2026-11-30. +: and more, which is not known."],
     ]
 
@@ -103,14 +103,14 @@ def test_what_is_not_known_at_all_is_unknown(session):
     """There is no number to put a plus to."""
     session.ledger.entries.append(entry(**BROKEN))
 
-    assert run("usage")[1] == ["claude-opus-5-5", "1", "25", "0", "0", "unknown", "unknown"]
+    assert run("usage")[1] == ["claude-opus-5-5", "unknown", "1", "unknown", "25"]
 
 
 def test_by_conversation(session):
     """What belongs to none has a row of its own."""
     session.ledger.entries += [entry(), entry(conversation="trains"), entry(conversation="")]
 
-    assert [line[:2] for line in run("usage by conversation")[:5]] == [
+    assert [line[:3:2] for line in run("usage by conversation")[:5]] == [
         ["conversation", "requests"],
         ["notebook", "1"],
         ["trains", "1"],
@@ -128,7 +128,7 @@ def test_by_cell(session):
         entry(cell="", execution=0),
     ]
 
-    assert [line[:2] for line in run("usage by cell")[:5]] == [
+    assert [line[:3:2] for line in run("usage by cell")[:5]] == [
         ["cell", "requests"],
         ["[5]", "2"],
         ["[4]", "1"],

@@ -60,17 +60,16 @@ def test_the_table_shows_the_cache_where_something_went_through_it():
     cached = comparison.table([side("a", "One."), side("b", "Two.", cache_read_input_tokens=900)])
 
     assert plain.heads == (
-        "",
-        "input",
-        "output",
-        "of it thinking",
+        "reply",
         "cost",
-        "first text",
         "total",
+        "output",
+        "input",
+        "first text",
         "tokens/s",
     )
-    assert cached.heads[1:4] == ("input", "cache read", "output")
-    assert cached.rows[1][:4] == ("b", "25", "900", "15")
+    assert cached.heads[3:6] == ("output", "input", "cache read")
+    assert cached.rows[1][3:6] == ("15", "25", "900")
 
 
 def test_the_other_forms_hold_all_of_it():
@@ -81,8 +80,8 @@ def test_the_other_forms_hold_all_of_it():
         assert "One." in bundle[form]
         assert "Two." in bundle[form]
         assert "simulated" in bundle[form]
-    assert "| a&#124;b | 25 | 15 |" in bundle["text/markdown"]
-    assert re.search(r"\na\|b +25 +15 ", bundle["text/plain"])
+    assert "| a&#124;b | &#36;0.0004 | " in bundle["text/markdown"]
+    assert re.search(r"\na\|b +\$0.0004 ", bundle["text/plain"])
 
 
 def test_a_link_of_one_column_is_not_defined_by_another():

@@ -24,7 +24,7 @@ from claude_nb.render.text import (
     harmless,
     markdown,
     plain,
-    usage_lines,
+    usage,
 )
 from claude_nb.streaming.events import Stopped, ToolRan
 from tests.played import block, citation, cited, end, said, start, text, thinking, tool_use
@@ -32,7 +32,10 @@ from tests.render.samples import texts
 from tests.streaming.test_progress import ACCEPTED, SENT, progress
 
 SECRET = "my-gateway-secret"
-USAGE = "claude-opus-5-5 · end turn · 25 in · 15 out · $0.0004 · first text"
+USAGE = """\
+claude-opus-5-5
+stop reason     cost  total  output  input  first text
+end turn     $0.0004   11 s      15     25       8.0 s"""
 
 
 def reply(*pieces: str):
@@ -47,15 +50,15 @@ def test_plain_text():
         SENT, ACCEPTED, start(), *thinking("Hm"), *text("Hello", index=1), *end("end_turn")
     )
 
-    assert plain(made).startswith(f"Hello\n\n{USAGE} ")
+    assert plain(made) == f"Hello\n\n{USAGE}"
 
 
-def test_what_a_server_says_in_the_usage_line_is_redacted():
+def test_what_a_server_says_in_the_usage_is_redacted():
     """The model, and a stop reason that is none of the API's."""
     remember(SECRET)
     made = progress(SENT, ACCEPTED, start(model=f"m-{SECRET}"), *text("Hello"), *end(SECRET))
 
-    for shown in (usage_lines(made), plain(made), markdown(made)):
+    for shown in (usage(made), plain(made), markdown(made)):
         assert SECRET not in shown
 
 
@@ -65,12 +68,12 @@ def test_a_stopped_reply_says_so():
 
     assert "[Stopped] What came before is kept." in plain(made)
     assert "Stopped" in markdown(made)
-    assert "stopped · 25 in · unknown out · cost unknown" in usage_lines(made)
+    assert re.search("stopped +unknown +.* s +unknown +25 ", usage(made))
 
 
 def test_a_request_that_was_not_taken_has_no_usage():
     """Nothing is counted where nothing was used."""
-    assert usage_lines(progress(SENT)) == ""
+    assert usage(progress(SENT)) == ""
 
 
 def test_tool_calls_are_named():
