@@ -55,7 +55,7 @@ def seen(terminal):
 
 
 def test_a_question_is_answered_as_text(api, terminal):
-    """Thinking, text and a line about the usage; the question mark opens no help."""
+    """Thinking, text and usage; the question mark opens no help."""
     api.enqueue(
         Stream([*said("x")[:1], *thinking("Hm."), *text("Blue", "!", index=1), *said()[-2:]])
     )
@@ -63,7 +63,7 @@ def test_a_question_is_answered_as_text(api, terminal):
     terminal.sendline("%claude Why is it?")
     terminal.expect_exact("In [2]: ")
 
-    assert "thinking… Hm.\nBlue!\nclaude-opus-5-5 · simulated · end turn · 25 in" in seen(terminal)
+    assert "thinking… Hm.\nBlue!\nclaude-opus-5-5 · simulated\nstop reason " in seen(terminal)
     assert api.requests[-1].body["messages"][0]["content"] == "Why is it?"
 
 
@@ -120,7 +120,7 @@ def test_the_result_is_one_line(api, terminal):
 
     terminal.sendline("_1")
     terminal.expect_exact("In [3]: ")
-    assert "Out[2]: \nBlue!\n\nclaude-opus-5-5 · simulated · end turn" in seen(terminal)
+    assert "Out[2]: \nBlue!\n\nclaude-opus-5-5 · simulated\nstop reason " in seen(terminal)
 
 
 def test_no_key_is_written_to_the_terminal(api, terminal):
@@ -169,5 +169,7 @@ def test_a_reply_in_the_background_is_not_shown_until_it_is_asked_for(api, termi
     terminal.sendline("%claude_nb jobs wait")
     terminal.expect_exact("In [4]: ")
 
-    assert re.search(r"── 1 · Which\?\nBlue!\nclaude-opus-5-5 · simulated · ", seen(terminal))
+    assert re.search(
+        r"── 1 · Which\?\nBlue!\nclaude-opus-5-5 · simulated\nstop reason ", seen(terminal)
+    )
     assert "1 reply has ended: 1 complete." in seen(terminal)

@@ -128,8 +128,8 @@ def status_line(outcome: Outcome, name: str, status: str, *, simulated: bool) ->
     """The line above a reply or a batch: a dot in the outcome's colour, its name, its status."""
     return (
         f'<p style="{STATUS}"><span style="{_DOT};background:{_COLOURS[outcome]}"></span>'
-        f'<b>{text(name)}</b><span style="{QUIET}"> · {text(status)}</span>'
-        f"{badge() if simulated else ''}</p>"
+        f"<b>{text(name)}</b>{badge() if simulated else ''}"
+        f'<span style="{QUIET}"> · {text(status)}</span></p>'
     )
 
 

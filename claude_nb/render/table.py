@@ -79,7 +79,7 @@ class Table:
             own = f"{style};font-weight:normal" if tag == "th" else style
             rest = "".join(f'<{tag}{scope} style="{own}">{text(cell)}</{tag}>' for cell in cells)
             columns.append(
-                '<tr style="display:inline-block;vertical-align:top;padding:0;background:none">'
+                '<tr style="display:inline-block;vertical-align:top;padding:0 0 6px;background:none">'
                 f"{first}{rest}</tr>"
             )
         return (

@@ -26,6 +26,7 @@ class Frames:
 
     Args:
         name: The title of the reply; by default its model.
+        has_usage: Whether a usage table will stand below it, for which a place is kept.
 
     Attributes:
         number: The number of frames so far.
@@ -36,8 +37,11 @@ class Frames:
         done: The operation that ended the last frame, or None before it.
     """
 
-    def __init__(self, name: str = "") -> None:
+    def __init__(self, name: str = "", *, has_usage: bool = False) -> None:
         self._name = name
+        self._has_usage = has_usage
+        self._usage: list[Op] = []
+        self._counted: list[object] = []  # what the height of the usage table depends on
         self.number = 0
         self.opened: set[Block] = set()
         self.confirming: Block | None = None
@@ -92,6 +96,7 @@ class Frames:
             sources = html.source_list(self._sources)
             self._below = [protocol.pane(number, ""), protocol.patch(number, 0, 0, sources)]
             ops += self._below
+        ops += self._keep_usage(progress)
         doing = (progress.model, progress.waiting or labels.status(progress))
         if doing != self._doing:
             self._doing = doing
@@ -105,6 +110,15 @@ class Frames:
             self.resync = False
             return self.snapshot(progress, now)
         return {"frame": self.number, "ops": ops} if ops else None
+
+    def _keep_usage(self, progress: Progress) -> list[Op]:
+        """The usage table, where it has become higher."""
+        counted: list[object] = [(m.accepted, m.fell_back) for m in progress.messages]
+        if not self._has_usage or counted == self._counted:
+            return []
+        self._counted = counted
+        self._usage = [protocol.usage(html.usage(progress))]
+        return self._usage
 
     def _confirm(self, call: Block | None, progress: Progress) -> list[Op]:
         """Show the buttons for a call, or remove them; a hidden call is shown meanwhile."""
@@ -178,7 +192,7 @@ class Frames:
     def snapshot(self, progress: Progress, now: float) -> dict[str, object]:
         """Everything so far in one frame, for a page that lost one or was opened later."""
         ops = [*self._notes, *(op for pane in self._panes for op in pane.whole()), *self._below]
-        ops.append(self._status(progress, now))
+        ops += [*self._usage, self._status(progress, now)]
         ops += [self._buttons()] if self._confirming else []
         if self.done is not None:
             ops.append(self.done)
@@ -199,6 +213,7 @@ class FramesView(ABC):
     Args:
         lock: Held while a frame is made and sent, so that none overtakes another.
         name: The title of the reply; by default its model.
+        has_usage: As for ``Frames``.
 
     Attributes:
         reply: The reply, or None before there is one.
@@ -207,9 +222,9 @@ class FramesView(ABC):
         confirmation: Asks on the page about calls of tools.
     """
 
-    def __init__(self, lock: threading.RLock, name: str = "") -> None:
+    def __init__(self, lock: threading.RLock, name: str = "", *, has_usage: bool = False) -> None:
         self.reply: Reply | None = None
-        self.frames = Frames(name)
+        self.frames = Frames(name, has_usage=has_usage)
         self.lock = lock
         self.confirmation = Confirmation(self._show_confirmation)
         self._pace = Pace()

@@ -36,7 +36,7 @@ class LiveView(FramesView):
 
     def __init__(self, reply: Reply, output: LiveOutput, name: str = "") -> None:
         self._output = output
-        super().__init__(threading.RLock(), name)
+        super().__init__(threading.RLock(), name, has_usage=output.columns == 1)
         self.reply = reply
         self._output.views.append(self)
 

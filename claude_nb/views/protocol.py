@@ -26,6 +26,8 @@ page that is opened later. The operations:
 ``confirm`` ``{op, pane, call, said}``: ask whether the call in this pane, with this id, may run;
             ``said`` is for a screen reader. ``pane`` and ``call`` are null to ask no longer. A
             hidden call has a pane meanwhile, whose one block holds its ``<details>``
+``usage``   ``{op, html}``: the usage table as high as it will be; its place is kept, and the saved
+            output shows it
 ``done``    ``{op, said}``: the reply has ended; ``said`` is for a screen reader
 ==========  ==================================================================================
 
@@ -165,6 +167,11 @@ def status(
 def confirm(number: int | None = None, call: str | None = None, said: str = "") -> Op:
     """Ask whether the call in a pane may run, or ask no longer."""
     return {"op": "confirm", "pane": number, "call": call, "said": said}
+
+
+def usage(html: str) -> Op:
+    """The usage table, whose place is kept below a reply that grows."""
+    return {"op": "usage", "html": html}
 
 
 def done(said: str) -> Op:

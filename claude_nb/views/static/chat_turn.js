@@ -87,6 +87,7 @@ class TurnView {
   }
 
   draw(op) {
+    if (op.op === "done") this.panes.release();
     if (op.op === "status" || op.op === "done") this.showClock();
     else this.panes.draw(op);
   }

@@ -7,6 +7,7 @@
 
 /** @typedef {{html: string, blocks: string[], breaks: any[], label: string, open: boolean}} Pane */
 
+const GLIDE = { duration: 200, easing: "ease-out" };
 const LINES = 200; // of a part of code that grows; core.css says so too
 
 /** An element with attributes (`on…` are listeners) and children. */
@@ -102,6 +103,7 @@ class Reply {
     this.done = false;
     this.said = "";
     this.asking = null; // the question about a call that waits to be allowed
+    this.usage = "";
     this.frame = 0;
   }
 
@@ -146,6 +148,8 @@ class Reply {
     } else if (op.op === "confirm") {
       if (op.pane !== null && op.call !== this.asking?.call) this.asked(op);
       this.asking = op.pane === null ? null : op;
+    } else if (op.op === "usage") {
+      this.usage = op.html;
     } else if (op.op === "done") {
       this.done = true;
       this.said = op.said;
@@ -168,14 +172,36 @@ class Reply {
   }
 }
 
-/** The panes of a reply in one place on the page, behind what `body` holds already. */
+/** Whether things may glide: the reader has not asked for less motion. */
+function mayGlide() {
+  return !matchMedia("(prefers-reduced-motion: reduce)").matches;
+}
+
+/** Let what stands below an element glide to where it is from `by` pixels further down. */
+function glide(element, by) {
+  if (!mayGlide()) return;
+  for (let next = element.nextElementSibling; next; next = next.nextElementSibling) {
+    next.animate({ transform: [`translateY(${by}px)`, "none"] }, GLIDE);
+  }
+}
+
+/** Let an element that was higher glide to its height. */
+function shrink(element, height) {
+  if (mayGlide()) element.animate({ minHeight: [height, "0px"] }, GLIDE);
+}
+
+/**
+ * The panes of a reply in one place on the page: behind what `body` holds already, and before
+ * `below`, if that is given. While the reply grows, the body does not shrink.
+ */
 class Panes {
-  constructor(reply, body, folded, answered) {
+  constructor(reply, body, folded, answered, below = null) {
     this.reply = reply;
     this.body = body;
     this.folded = folded;
     this.answered = answered;
-    this.above = body.lastChild;
+    this.below = below;
+    this.above = this.last();
     this.clear();
     for (const [pane, { html, blocks, breaks, label, open }] of reply.panes.entries()) {
       this.draw({ op: "pane", pane, html });
@@ -187,8 +213,12 @@ class Panes {
     this.showQuestion();
   }
 
+  last() {
+    return this.below ? this.below.previousSibling : this.body.lastChild;
+  }
+
   clear() {
-    while (this.body.lastChild !== this.above) this.body.lastChild.remove();
+    while (this.last() !== this.above) this.last().remove();
     this.panes = [];
   }
 
@@ -196,16 +226,58 @@ class Panes {
     const pane = this.panes[op.pane];
     if (op.op === "pane") this.addPane(op.pane, op.html);
     else if (op.op === "label" && pane.details) pane.summary.innerHTML = op.html;
-    else if (op.op === "fold" && pane.details) this.fold(pane.details, this.reply.panes[op.pane].open);
+    else if (op.op === "fold" && pane.details) this.fold(op.pane, this.reply.panes[op.pane].open);
     else if (op.op === "patch") this.patch(pane, op);
     else if (op.op === "break") this.addBreak(pane, op);
     else if (op.op === "confirm") this.showQuestion();
   }
 
-  /** Open a pane or fold it, but not over what the reader has selected in it. */
-  fold(details, open) {
+  /** Open a pane or fold it, but not over what the reader has selected or goes back to in it. */
+  fold(number, open) {
+    const { details } = this.panes[number];
+    if (details.open === open) return;
+    if (open) {
+      details.open = true;
+      return;
+    }
     const selection = getSelection();
-    if (open || selection.isCollapsed || !details.contains(selection.anchorNode)) details.open = open;
+    const isSelected = !selection.isCollapsed && details.contains(selection.anchorNode);
+    if (isSelected || this.isReading(this.panes[number])) return this.folded(number, true);
+    const [height, was] = [this.body, details].map((each) => each.getBoundingClientRect().height);
+    details.open = false;
+    this.body.style.minHeight = `${height}px`;
+    glide(details, was - details.getBoundingClientRect().height);
+  }
+
+  /** Whether the reader has scrolled back in a pane that grows. */
+  isReading({ inside, reached }) {
+    return inside.scrollTop < reached - 8;
+  }
+
+  /** Keep the end of a pane that grows in sight; once a frame, when all of it is there. */
+  follow(pane) {
+    if (pane.follows || !pane.inside?.classList.contains("claude-nb-growing")) return;
+    pane.follows = requestAnimationFrame(() => {
+      pane.follows = 0;
+      const { inside } = pane;
+      if (this.isReading(pane) || inside.scrollHeight <= inside.clientHeight) return;
+      inside.tabIndex = 0; // who cannot use a mouse scrolls it by the keyboard
+      inside.scrollTop = inside.scrollHeight;
+      pane.reached = inside.scrollTop;
+    });
+  }
+
+  /** Show all of a pane, however high it is. */
+  unroll({ inside }) {
+    inside?.classList.remove("claude-nb-growing");
+    inside?.removeAttribute("tabindex");
+  }
+
+  /** Let the body shrink to its contents, when the reply has ended. */
+  release() {
+    const from = this.body.style.minHeight;
+    this.body.style.minHeight = "";
+    if (from) shrink(this.body, from);
   }
 
   /** Show the buttons for a call that waits to be allowed, below its pane. */
@@ -214,6 +286,7 @@ class Panes {
     if (this.reply.asking === null) return;
     const { pane, call } = this.reply.asking;
     const { details, end } = this.panes[pane];
+    this.unroll(this.panes[pane]);
     const choice = (label, allow) => {
       const onclick = () => {
         this.question.remove();
@@ -229,15 +302,19 @@ class Panes {
   addPane(number, html) {
     const nodes = nodesOf(html);
     const details = nodes.querySelector("details");
+    const inside = details && make("div", { class: details.open ? "claude-nb-growing" : "" });
     const end = document.createComment("");
-    const pane = { details, summary: details?.querySelector("summary"), blocks: [], end };
-    (details ?? nodes).append(end);
+    const summary = details?.querySelector("summary");
+    const pane = { details, summary, inside, blocks: [], end, reached: 0 };
+    details?.append(inside);
+    (inside ?? nodes).append(end);
     this.panes[number] = pane;
-    pane.summary?.addEventListener("click", () => {
+    summary?.addEventListener("click", () => {
       // The click's own effect comes after this handler, so the state is still the old one.
+      this.unroll(pane);
       this.folded(number, !details.open);
     });
-    this.body.append(nodes);
+    this.body.insertBefore(nodes, this.below);
   }
 
   /** Mark where the text was broken off: behind a block's end, so that the block may go on. */
@@ -250,6 +327,7 @@ class Panes {
 
   /** Make a block what its HTML says, or let the text in its code element grow. */
   patch(pane, op) {
+    this.follow(pane);
     const html = this.reply.panes[this.panes.indexOf(pane)].blocks[op.block];
     let block = pane.blocks[op.block];
     if (op.rest && block) return this.grow(block, op.html);

@@ -5,6 +5,8 @@ const SILENCE = 3000; // ms without a message before the page asks whether somet
 // ms that Stop waits for the kernel's answer before it interrupts it: of 36 answers, a third of them
 // on two cores with six busy processes, the slowest took 136 ms.
 const PATIENCE = 300;
+const TYPESETTING = 1500; // ms that JupyterLab is given to set formulas
+const FORMULA = "math, var, .mathjax_process";
 
 /** What all views of one output share. */
 class Model {
@@ -38,6 +40,7 @@ class Model {
     const was = reply.done;
     reply.receive(message);
     if (reply.done && !was) announce(reply.said);
+    if (this.done && !was) for (const view of this.views) view.handOver();
     for (const view of following) view.follow();
   }
 
@@ -123,9 +126,12 @@ class Column {
       else model.stop();
     });
     // The button floats, so it comes first: behind words that fill the line it would fall below it.
-    const parts = [this.button, dot, this.name, this.doing, this.badge];
+    const parts = [this.button, dot, this.name, this.badge, this.doing];
     this.line = make("p", { class: "claude-nb-status" }, ...parts);
-    this.body = make("div", { class: "claude-nb mathjax_ignore tex2jax_ignore" }, this.line);
+    // The usage table is shown by the saved output; its place is kept from the beginning.
+    this.usage = make("div", { class: "claude-nb-reserved", "aria-hidden": "true" });
+    const kept = { class: "claude-nb mathjax_ignore tex2jax_ignore" };
+    this.body = make("div", kept, this.line, this.usage);
     this.body.addEventListener("click", (event) => {
       const button = event.target.closest(".claude-nb-copy");
       if (button) copyCode(button);
@@ -136,7 +142,9 @@ class Column {
       this.body,
       (pane, open) => model.fold(column, pane, open),
       (call, allow) => model.send(column, { op: "confirm", call, allow }),
+      this.usage,
     );
+    this.usage.innerHTML = this.reply.usage;
     this.reply.views.add(this);
     this.showStatus();
     this.clock = setInterval(() => this.showClock(), 100);
@@ -148,6 +156,7 @@ class Column {
 
   draw(op) {
     if (op.op === "status" || op.op === "done") this.showStatus();
+    else if (op.op === "usage") this.usage.innerHTML = op.html;
     else this.panes.draw(op);
   }
 
@@ -178,9 +187,42 @@ class Column {
   }
 }
 
+/**
+ * Lay a picture of the live view over the saved output until its formulas are set: JupyterLab shows
+ * their source first, and then loads the fonts.
+ */
+async function cover(saved, picture, height) {
+  const output = saved.querySelector(".jp-OutputArea-output");
+  const { left, width } = output.getBoundingClientRect();
+  picture.classList.add("claude-nb-picture");
+  picture.setAttribute("aria-hidden", "true");
+  picture.style.left = `${left - saved.getBoundingClientRect().left}px`;
+  picture.style.width = `${width}px`;
+  saved.classList.add("claude-nb-covered");
+  saved.style.height = `${height}px`;
+  saved.append(picture);
+  await isSet(output);
+  picture.remove();
+  saved.classList.remove("claude-nb-covered");
+  saved.style.height = "";
+  shrink(saved, `${height}px`);
+}
+
+/** Wait until the formulas of an output are set and their fonts are there, but not for long. */
+async function isSet(output) {
+  const formulas = [...output.querySelectorAll(".mathjax_process")];
+  const end = performance.now() + TYPESETTING;
+  while (performance.now() < end && formulas.some((each) => !each.querySelector("mjx-container"))) {
+    await new Promise(requestAnimationFrame);
+  }
+  output.getBoundingClientRect(); // only what is laid out asks for its fonts
+  await Promise.race([document.fonts.ready, new Promise((done) => setTimeout(done, 300))]);
+}
+
 /** One place on the page where the output is shown. */
 class View {
   constructor(model, el) {
+    this.el = el;
     el.classList.add("claude-nb-widget", "claude-nb-live", "jp-RenderedHTMLCommon", "jp-RenderedHTML");
     this.body = el;
     const count = model.replies.length;
@@ -207,6 +249,24 @@ class View {
   follow() {
     const over = this.body.getBoundingClientRect().bottom - this.scroller.getBoundingClientRect().bottom;
     if (over > 0) this.scroller.scrollTop += over + 4;
+  }
+
+  /** The reply has ended, and the saved output will take its place: see to it that nothing moves. */
+  handOver() {
+    const row = this.el.closest(".jp-OutputArea-child");
+    if (!row) return; // another front end than JupyterLab's
+    const height = row.getBoundingClientRect().height;
+    const picture = this.el.querySelector(FORMULA) && this.el.cloneNode(true);
+    const observer = new MutationObserver((changes) => {
+      if (row.isConnected) return;
+      observer.disconnect();
+      const rows = changes.flatMap(({ addedNodes }) => [...addedNodes]);
+      const saved = rows.find((each) => each.querySelector?.(".claude-nb"));
+      if (!saved) return;
+      if (picture) cover(saved, picture, height);
+      else shrink(saved, `${height}px`);
+    });
+    observer.observe(row.parentElement, { childList: true });
   }
 
   close() {
