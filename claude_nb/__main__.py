@@ -1,4 +1,4 @@
-"""The command line: ``claude-nb lab`` opens JupyterLab, ``claude-nb usage`` sums what was spent."""
+"""The command line: ``claude-nb lab`` opens JupyterLab on the notebooks, ``usage`` sums costs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import runpy
 import sys
 from collections.abc import Collection
-from importlib import metadata, resources
+from importlib import metadata
 from pathlib import Path
 
 from claude_nb.client.connection import Connection
@@ -20,6 +20,13 @@ from claude_nb.streaming.record import RecordedUsage, spendings
 from claude_nb.views.terminal import say
 
 QUICKSTART = "00_quickstart.ipynb"
+
+CHECKOUT = Path(__file__).resolve().parents[1] / "notebooks"
+"""Where a checkout of the project has its notebooks."""
+
+IN_CHECKOUT = (CHECKOUT / QUICKSTART).exists()
+
+NOTEBOOKS = CHECKOUT if IN_CHECKOUT else Path(__file__).with_name("notebooks")
 
 NO_LAB = f"""\
 claude-nb lab needs JupyterLab, which this Python does not have. To install it:
@@ -49,11 +56,21 @@ def main(argv: list[str] | None = None) -> int:
         "lab",
         help="open JupyterLab on the quickstart notebook",
         description="Open JupyterLab on the quickstart notebook: in a checkout of the project "
-        f"its own; elsewhere {QUICKSTART} in this folder, put there if it is missing.",
+        "its own; elsewhere the notebooks are copied into this folder first. A file that is there "
+        "already is left as it is.",
         usage="claude-nb lab [-h] [-- arguments for jupyter lab]",
     )
     lab.add_argument("jupyter_args", nargs="*", help="handed to jupyter lab as they are")
     lab.set_defaults(run=lambda given: _lab(given.jupyter_args))
+    notebooks = commands.add_parser(
+        "notebooks",
+        help="copy the notebooks into a folder, where JupyterLab runs already (as on a hub)",
+        description="Copy the notebooks that teach streaming into a folder. A file that is there "
+        "already is left as it is.",
+    )
+    notebooks.add_argument("folder", nargs="?", default=".", help="this folder, if none is named")
+    elsewhere = "claude-nb notebooks ~/streaming"
+    notebooks.set_defaults(run=lambda given: _notebooks(given.folder, elsewhere))
     usage = commands.add_parser(
         "usage",
         help="sum the tokens and the cost that saved notebooks record",
@@ -70,11 +87,9 @@ def _lab(jupyter_args: list[str]) -> int:
     if importlib.util.find_spec("jupyterlab") is None:
         say(NO_LAB, file=sys.stderr)
         return 1
-    try:
-        notebook = _quickstart()
-    except InputError as error:
-        say(str(error), file=sys.stderr)
-        return 1
+    if not IN_CHECKOUT and (failed := _notebooks(".", "cd ~ && claude-nb lab")):
+        return failed
+    notebook = (CHECKOUT if IN_CHECKOUT else Path.cwd()) / QUICKSTART
     if "CLAUDE_NB_SIMULATE" not in os.environ and (why := _without_key()):
         say(SIMULATED.format(why=why))
         sys.stdout.flush()
@@ -87,6 +102,34 @@ def _lab(jupyter_args: list[str]) -> int:
         sys.argv.append("--allow-root")
     # As `python -m jupyterlab`, in this process: signals and the exit code need no handing on.
     runpy.run_module("jupyterlab", run_name="__main__")
+    return 0
+
+
+def _notebooks(folder: str, otherwise: str) -> int:
+    """Copy the notebooks that are missing into a folder, and say where they are.
+
+    Args:
+        folder: Where to.
+        otherwise: What to type if nothing can be written there, for the error.
+
+    Returns:
+        The exit code.
+    """
+    notebooks = sorted(NOTEBOOKS.glob("*.ipynb"))
+    try:
+        target = files.expanded(folder).resolve()
+        missing = [path for path in notebooks if not os.path.lexists(target / path.name)]
+        if missing:
+            advice = f"Choose a folder in which you may write, for example: {otherwise}"
+            files.make_folder(target, advice)
+        for path in missing:
+            files.write(target / path.name, [path.read_text(encoding="utf-8")])
+    except InputError as error:
+        say(str(error), file=sys.stderr)
+        return 1
+    kept = len(notebooks) - len(missing)
+    there = f"; already there and left as they are: {kept}" if kept else ""
+    say(f"The notebooks are in {target}: {len(missing)} copied{there}.")
     return 0
 
 
@@ -150,18 +193,6 @@ def _row(name: str, replies: list[RecordedUsage]) -> Row:
         any(reply.unpriced for reply in replies),
         requests=sum(reply.requests for reply in replies),
     )
-
-
-def _quickstart() -> Path:
-    """The notebook to open, which is copied into the current folder outside a checkout."""
-    in_checkout = Path(__file__).resolve().parents[1] / "notebooks" / QUICKSTART
-    if in_checkout.exists():
-        return in_checkout
-    copy = Path.cwd() / QUICKSTART
-    if not copy.exists():
-        packaged = resources.files("claude_nb").joinpath("data", QUICKSTART)
-        files.write(copy, [packaged.read_text(encoding="utf-8")])
-    return copy
 
 
 if __name__ == "__main__":

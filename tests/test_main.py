@@ -146,19 +146,45 @@ def installed(wheel, tmp_path_factory):
     return {"PYTHONPATH": str(site)}
 
 
-def test_installed_lab_puts_the_quickstart_into_the_folder(folder, installed):
-    """Outside a checkout the packaged notebook is copied to where the user is, and opened."""
-    started, _ = told(folder, env=installed)
-    copy = folder / "00_quickstart.ipynb"
-    assert started["arguments"][0] == str(copy)
-    assert copy.read_bytes() == (ROOT / "notebooks" / "00_quickstart.ipynb").read_bytes()
+def copies(folder):
+    """The notebooks in a folder, by name."""
+    return {path.name: path.read_bytes() for path in folder.glob("*.ipynb")}
 
 
-def test_installed_lab_keeps_the_quickstart_that_is_there(folder, installed):
-    """What the user has written into it is never overwritten."""
+def test_installed_lab_puts_the_notebooks_into_the_folder(folder, installed):
+    """Outside a checkout they are copied to where the user is, which is said, and opened."""
+    started, ran = told(folder, env=installed)
+    assert started["arguments"][0] == str(folder / "00_quickstart.ipynb")
+    assert copies(folder) == copies(ROOT / "notebooks")
+    count = len(copies(folder))
+    assert ran.stdout.startswith(f"The notebooks are in {folder}: {count} copied.\n")
+
+
+def test_installed_lab_keeps_the_files_that_are_there(folder, installed):
+    """What the user has written into one is never overwritten, nor is a link to nowhere."""
     (folder / "00_quickstart.ipynb").write_text("mine")
-    told(folder, env=installed)
+    (folder / "03_tools.ipynb").symlink_to(folder / "nowhere")
+    _, ran = told(folder, env=installed)
     assert (folder / "00_quickstart.ipynb").read_text() == "mine"
+    assert not (folder / "nowhere").exists()
+    assert "; already there and left as they are: 2.\n" in ran.stdout
+
+
+@pytest.mark.skipif(not Path("/sys").is_dir(), reason="there is no read-only folder at hand")
+def test_installed_lab_in_a_read_only_folder_says_what_to_do(installed):
+    """Nothing is started, and the error names the folder and what to type."""
+    ran = run("-P", "-m", "claude_nb", "lab", cwd="/sys", env=installed)
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.startswith("Nothing can be written into the folder /sys: ")
+    assert ran.stderr.endswith(" in which you may write, for example: cd ~ && claude-nb lab\n")
+
+
+def test_notebooks_are_copied_where_jupyterlab_runs_already(folder, installed):
+    """As on a hub: into a folder that is made, from an installation and from a checkout."""
+    for env, name in ((installed, "installed"), ({}, "checkout")):
+        ran = run("-m", "claude_nb", "notebooks", name, cwd=folder, env=env)
+        assert (ran.returncode, ran.stderr) == (0, "")
+        assert copies(folder / name) == copies(ROOT / "notebooks")
 
 
 @pytest.mark.kernel

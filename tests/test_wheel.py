@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
 import zipfile
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+LINK = re.compile(r"""(?:\]\(|\bsrc=["']|\bhref=["'])([^)\s"']+)""")
 METADATA = "claude_nb-0.1.0.dist-info/"
 
 
@@ -18,16 +22,17 @@ def names(wheel):
         return set(archive.namelist())
 
 
-def test_the_wheel_holds_every_file_of_the_package_and_the_quickstart(names):
-    """Modules, widget code, styles, texts, data and the typing marker; no tests, no notebooks."""
+def test_the_wheel_holds_every_file_of_the_package_and_the_notebooks_once(names):
+    """Modules, widget code, styles, texts, data, notebooks and the typing marker; no tests."""
     package = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "claude_nb").rglob("*")
         if path.is_file() and not {"__pycache__", "labextension"} & {*path.parts}
     }
-    quickstart = "claude_nb/data/00_quickstart.ipynb"
+    notebooks = {f"claude_nb/notebooks/{path.name}" for path in NOTEBOOKS}
+    assert len(notebooks) >= 9
     ours = {name for name in names if name.startswith("claude_nb/")}
-    assert ours == package | {quickstart}
+    assert ours == package | notebooks
 
 
 def test_the_extension_is_installed_where_jupyter_looks(names):
@@ -56,8 +61,13 @@ def test_the_licence_and_the_command_are_in_the_metadata(names, wheel):
     assert commands == "[console_scripts]\nclaude-nb = claude_nb.__main__:main\n"
 
 
-def test_the_quickstart_is_the_one_in_the_notebooks_folder(wheel):
-    """There is one quickstart, packaged as it is."""
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_packaged_notebook_needs_no_other_file(wheel, path):
+    """It is the one in ``notebooks``, and links only to notebooks that are packaged beside it."""
     with zipfile.ZipFile(wheel) as archive:
-        packaged = archive.read("claude_nb/data/00_quickstart.ipynb")
-    assert packaged == (ROOT / "notebooks" / "00_quickstart.ipynb").read_bytes()
+        assert archive.read(f"claude_nb/notebooks/{path.name}") == path.read_bytes()
+
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+    links = {link for text in texts for link in LINK.findall(text) if "://" not in link}
+    assert {link.partition("#")[0] for link in links} <= {"", *(each.name for each in NOTEBOOKS)}

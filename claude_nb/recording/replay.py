@@ -218,7 +218,7 @@ class Recorder:
         without: What is left out, as for ``Recording.of``.
 
     Raises:
-        InputError: The folder cannot be made, or there is no such part.
+        InputError: Nothing can be written into the folder, or there is no such part.
     """
 
     def __init__(self, folder: str | Path, without: Collection[str] = ()) -> None:
@@ -226,10 +226,7 @@ class Recorder:
         self.without = checked_parts(without)
         self.count = 0
         self._names: Counter[str] = Counter()
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except (OSError, ValueError) as error:
-            raise InputError(f"{folder} cannot be made.", detail=str(error)) from None
+        files.make_folder(self.folder, f"For example: %claude_nb record ~/{self.folder.name}")
 
     def keep(self, reply: Reply) -> None:
         """Save a reply; one that was replayed, or for which nothing was sent, is not.

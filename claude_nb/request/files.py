@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import stat
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from uuid import uuid4
@@ -101,9 +102,31 @@ def write(
         ) from None
     except OSError as error:
         what = f"{path} cannot be written: {_reason(error)}."
-        raise InputError(what, room(error, target.parent, len(data))) from None
+        advice = room(error, target.parent, len(data))
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            advice = f"Name a file in a folder in which you may write, such as ~/{target.name}"
+        raise InputError(what, advice) from None
     except (ValueError, RuntimeError) as error:
         raise InputError(f"{path} cannot be written: {_reason(error)}.") from None
+
+
+def make_folder(folder: Path, advice: str) -> None:
+    """Make a folder, if it is not there, in which files are going to be written.
+
+    Args:
+        folder: The folder.
+        advice: What to do where that is not possible, for the error.
+
+    Raises:
+        InputError: It cannot be made, or nothing can be written into it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except (OSError, ValueError) as error:
+        what = f"Nothing can be written into the folder {folder.absolute()}: {_reason(error)}."
+        raise InputError(what, advice) from None
 
 
 def room(error: OSError, folder: Path, size: int) -> str:

@@ -119,9 +119,9 @@ async def anext_but_one(events):
 
 @pytest.mark.parametrize("source", [ApiSource, WholeSource, Warming])
 def test_the_clock_starts_when_a_request_can_be_sent(monkeypatch, source):
-    """To import the SDK, or to start the simulator, is no time to first text."""
+    """Importing the SDK, starting the simulator and making a client are no time to first text."""
     order = []
-    monkeypatch.setattr(Connection, "prepare", lambda _: order.append("prepared"))
+    monkeypatch.setattr(Connection, "client", lambda _: order.append("client made"))
 
     async def begin():
         request = Request("Hello", system=claude_nb.CachedSystem("Be brief."))
@@ -130,4 +130,4 @@ def test_the_clock_starts_when_a_request_can_be_sent(monkeypatch, source):
 
     asyncio.run(begin())
 
-    assert order == ["prepared", "request_sent"]
+    assert order == ["client made", "request_sent"]

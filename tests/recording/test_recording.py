@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -555,8 +556,19 @@ def test_a_folder_of_nobody_is_none(api):
         Recorder("~nobody-at-all/talks")
     with pytest.raises(InputError, match="There is no folder ~nobody-at-all"):
         RecordingStore.of("~nobody-at-all/talks")
-    with pytest.raises(InputError, match="cannot be made"):
+    with pytest.raises(InputError, match="Nothing can be written into the folder"):
         Recorder("talks\0")
+
+
+@pytest.mark.skipif(not Path("/sys").is_dir(), reason="there is no read-only folder at hand")
+@pytest.mark.parametrize("name", ["/sys", "/sys/talks"])
+def test_a_read_only_folder_is_refused_before_anything_is_recorded(name):
+    """Also one that is there already: each reply would be asked for, and none kept."""
+    with pytest.raises(InputError) as raised:
+        Recorder(name)
+
+    assert f"Nothing can be written into the folder {name}: " in raised.value.what
+    assert raised.value.advice == f"For example: %claude_nb record ~/{Path(name).name}"
 
 
 def test_what_is_no_file_is_said_to_be_none(tmp_path):
