@@ -1,6 +1,7 @@
 """The notebooks of the repository: each is a test, and holds what a run of it makes today."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 import claude_nb
 from claude_nb.client.connection import Connection
 from claude_nb.session.session import Session
+from tests.kernels import Kernel
 from tests.local_server import LocalServer
 from tests.refresh_notebooks import NOTEBOOKS, comparable, execute
 
@@ -166,3 +168,38 @@ def test_nbconvert_shows_reply_folded_thinking_and_usage(tmp_path, monkeypatch):
     assert "Rayleigh scattering" in replies[0]
     assert '<span class="k">def</span>' in replies[1]
     assert "widget-view" not in json.dumps(replies)
+
+
+@pytest.fixture(scope="module")
+def without_key():
+    """A kernel without a key, and without the simulator."""
+    from jupyter_client.manager import start_new_kernel
+
+    removed = ("ANTHROPIC_", "CLAUDE_NB_")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(removed)}
+    manager, client = start_new_kernel(env=env)
+    yield Kernel(manager, client)
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+@pytest.mark.kernel
+@notebooks
+def test_without_a_key_the_first_question_says_what_to_do(without_key, path):
+    """The error is that of the missing key, and names the command that needs none.
+
+    A notebook that turns the simulator on by itself needs none either.
+    """
+    without_key.clear()
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] != "code":
+            continue
+        if "\n%claude_nb simulate on" in f"\n{source}":
+            return
+        reply = without_key.run(source)
+        if reply["status"] == "error":
+            break
+
+    assert reply["ename"] == "CredentialsError"
+    assert "%claude_nb simulate on" in f"{without_key.shown} {reply['evalue']}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tests.benchmarks import cells
 from tests.benchmarks.browser import page
 from tests.benchmarks.chat import typing
+from tests.benchmarks.classroom import classroom
 from tests.benchmarks.loading import first_text, loading
 from tests.benchmarks.render import rendering
 from tests.benchmarks.report import head
@@ -24,7 +25,7 @@ CELLS = {
     "growth": cells.growth,
     "eight": cells.eight,
 }
-SECTIONS = (*CELLS, "rendering", "loading", "first", "page", "typing")
+SECTIONS = (*CELLS, "rendering", "loading", "first", "page", "typing", "class")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -50,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             page(replies)
         if "typing" in chosen:
             typing(replies)
+        if "class" in chosen:
+            classroom()
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -121,3 +122,15 @@ def test_what_is_no_file_is_left_alone(tmp_path):
             files.write(tmp_path / name, ["x"], overwrite=True)
 
     assert sorted(file.name for file in tmp_path.iterdir()) == ["folder", "pipe"]
+
+
+@pytest.mark.skipif(not Path("/sys").is_dir(), reason="there is no read-only folder at hand")
+def test_a_read_only_folder_is_named_with_what_to_do():
+    """As for a notebook that was opened in a shared folder, beside which a file is to be."""
+    with pytest.raises(InputError) as raised:
+        files.write("/sys/talk.md", ["x"])
+
+    assert raised.value.what.startswith("/sys/talk.md cannot be written: ")
+    assert (
+        raised.value.advice == "Name a file in a folder in which you may write, such as ~/talk.md"
+    )
