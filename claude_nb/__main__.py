@@ -28,6 +28,9 @@ IN_CHECKOUT = (CHECKOUT / QUICKSTART).exists()
 
 NOTEBOOKS = CHECKOUT if IN_CHECKOUT else Path(__file__).with_name("notebooks")
 
+PARTS = ("*.ipynb", "README.md", "images/*.svg")
+"""What is copied of them, as ``pyproject.toml`` packages it: the notebooks, and what they show."""
+
 NO_LAB = f"""\
 claude-nb lab needs JupyterLab, which this Python does not have. To install it:
     {sys.executable} -m pip install "claude-nb[lab]\""""
@@ -106,7 +109,7 @@ def _lab(jupyter_args: list[str]) -> int:
 
 
 def _notebooks(folder: str, otherwise: str) -> int:
-    """Copy the notebooks that are missing into a folder, and say where they are.
+    """Copy the notebooks and what they link to into a folder, and say where they are.
 
     Args:
         folder: Where to.
@@ -115,21 +118,21 @@ def _notebooks(folder: str, otherwise: str) -> int:
     Returns:
         The exit code.
     """
-    notebooks = sorted(NOTEBOOKS.glob("*.ipynb"))
+    parts = [part for pattern in PARTS for part in sorted(NOTEBOOKS.glob(pattern))]
+    names = [part.relative_to(NOTEBOOKS) for part in parts]
+    advice = f"Choose a folder in which you may write, for example: {otherwise}"
     try:
         target = files.expanded(folder).resolve()
-        missing = [path for path in notebooks if not os.path.lexists(target / path.name)]
-        if missing:
-            advice = f"Choose a folder in which you may write, for example: {otherwise}"
-            files.make_folder(target, advice)
-        for path in missing:
-            files.write(target / path.name, [path.read_text(encoding="utf-8")])
+        missing = [name for name in names if not os.path.lexists(target / name)]
+        for name in missing:
+            files.make_folder((target / name).parent, advice)
+            files.write(target / name, [(NOTEBOOKS / name).read_text(encoding="utf-8")])
     except InputError as error:
         say(str(error), file=sys.stderr)
         return 1
-    kept = len(notebooks) - len(missing)
+    kept = len(names) - len(missing)
     there = f"; already there and left as they are: {kept}" if kept else ""
-    say(f"The notebooks are in {target}: {len(missing)} copied{there}.")
+    say(f"The notebooks are in {target}: {len(missing)} files copied{there}.")
     return 0
 
 

@@ -147,8 +147,9 @@ def installed(wheel, tmp_path_factory):
 
 
 def copies(folder):
-    """The notebooks in a folder, by name."""
-    return {path.name: path.read_bytes() for path in folder.glob("*.ipynb")}
+    """The notebooks in a folder and what they show, by name."""
+    found = [*folder.glob("*.ipynb"), folder / "README.md", *folder.glob("images/*.svg")]
+    return {path.name: path.read_bytes() for path in found}
 
 
 def test_installed_lab_puts_the_notebooks_into_the_folder(folder, installed):
@@ -157,7 +158,7 @@ def test_installed_lab_puts_the_notebooks_into_the_folder(folder, installed):
     assert started["arguments"][0] == str(folder / "00_quickstart.ipynb")
     assert copies(folder) == copies(ROOT / "notebooks")
     count = len(copies(folder))
-    assert ran.stdout.startswith(f"The notebooks are in {folder}: {count} copied.\n")
+    assert ran.stdout.startswith(f"The notebooks are in {folder}: {count} files copied.\n")
 
 
 def test_installed_lab_keeps_the_files_that_are_there(folder, installed):

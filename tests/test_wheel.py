@@ -11,6 +11,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+LESSONS = {
+    path.relative_to(ROOT / "notebooks").as_posix()
+    for path in [*NOTEBOOKS, ROOT / "notebooks/README.md", *ROOT.glob("notebooks/images/*.svg")]
+}
 LINK = re.compile(r"""(?:\]\(|\bsrc=["']|\bhref=["'])([^)\s"']+)""")
 METADATA = "claude_nb-0.1.0.dist-info/"
 
@@ -29,7 +33,7 @@ def test_the_wheel_holds_every_file_of_the_package_and_the_notebooks_once(names)
         for path in (ROOT / "claude_nb").rglob("*")
         if path.is_file() and not {"__pycache__", "labextension"} & {*path.parts}
     }
-    notebooks = {f"claude_nb/notebooks/{path.name}" for path in NOTEBOOKS}
+    notebooks = {f"claude_nb/notebooks/{name}" for name in LESSONS}
     assert len(notebooks) >= 9
     ours = {name for name in names if name.startswith("claude_nb/")}
     assert ours == package | notebooks
@@ -63,11 +67,11 @@ def test_the_licence_and_the_command_are_in_the_metadata(names, wheel):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_packaged_notebook_needs_no_other_file(wheel, path):
-    """It is the one in ``notebooks``, and links only to notebooks that are packaged beside it."""
+    """It is the one in ``notebooks``, and links only to what is packaged beside it."""
     with zipfile.ZipFile(wheel) as archive:
         assert archive.read(f"claude_nb/notebooks/{path.name}") == path.read_bytes()
 
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
     links = {link for text in texts for link in LINK.findall(text) if "://" not in link}
-    assert {link.partition("#")[0] for link in links} <= {"", *(each.name for each in NOTEBOOKS)}
+    assert {link.partition("#")[0] for link in links} <= {"", *LESSONS}
