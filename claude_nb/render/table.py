@@ -15,6 +15,7 @@ from claude_nb.render.markdown.inline import QUIET, text
 
 _CELL = "padding:2px 16px 2px 0;white-space:nowrap"
 _QUIET_HEAD = f"font-weight:normal;{QUIET}"
+_COLUMN = "display:inline-block;vertical-align:top;padding:0 0 6px;background:none"
 _LINE = "border-bottom:1px solid #88888866"
 
 _WIDTH = 80
@@ -78,10 +79,7 @@ class Table:
             first = f'<th scope="row" style="{style};{_LINE};{_QUIET_HEAD}">{text(head)}</th>'
             own = f"{style};font-weight:normal" if tag == "th" else style
             rest = "".join(f'<{tag}{scope} style="{own}">{text(cell)}</{tag}>' for cell in cells)
-            columns.append(
-                '<tr style="display:inline-block;vertical-align:top;padding:0 0 6px;background:none">'
-                f"{first}{rest}</tr>"
-            )
+            columns.append(f'<tr style="{_COLUMN}">{first}{rest}</tr>')
         return (
             '<table style="display:block;margin:0;font-size:90%">'
             f'<tbody style="display:block">{"".join(columns)}</tbody></table>'

@@ -111,7 +111,7 @@ def test_quickstart_streams_and_every_reply_settles(open_notebook):
         expect(settled.locator("details > summary")).to_contain_text("Thought for")
         assert settled.locator("details[open]").count() == 0
         expect(settled.get_by_text("simulated", exact=True)).to_have_count(1)
-        expect(settled.locator("th").last).to_have_text("total")
+        expect(settled.locator("th").last).to_have_text("first text")
     saved = notebook.saved()
     outputs = [saved.cells[places[reply]].outputs for reply in ("sky", "function", "line")]
     assert [set(output.data) for (output,) in outputs] == [MIME_TYPES] * 3
@@ -210,13 +210,25 @@ def test_math_is_typeset_and_money_is_not(open_notebook, simulator):
     expect(reply).to_contain_text("It is $5 and $6, and")
 
 
-def test_usage_table_stays_in_one_line_on_a_narrow_page(open_notebook):
-    """Where it does not fit, it scrolls in its own box: numbers keep their columns."""
-    notebook = open_notebook([SET_UP, "%%claude\nhello"], viewport=(500, 900))
+@pytest.mark.parametrize("width", [520, 360])
+def test_usage_table_is_complete_on_a_narrow_page(open_notebook, width):
+    """It breaks into lines of columns: nothing of it is out of sight, nothing scrolls."""
+    notebook = open_notebook([SET_UP, "%%claude\nhello"], viewport=(width, 900))
+    notebook.page.evaluate("window.jupyterapp.shell.collapseLeft()")
     notebook.run_all()
     notebook.wait_idle()
-    row = notebook.output(1).locator(f"{SETTLED} tbody tr").last
-    widths = "row => [row.scrollWidth, row.closest('div').clientWidth, row.clientHeight]"
-    table, box, height = row.evaluate(widths)
-    assert table > box
-    assert height < 30
+    table = notebook.output(1).locator(f"{SETTLED} table").last
+    expect(table.get_by_role("rowheader")).to_have_text(
+        ["stop reason", "cost", "total", "output", "thinking", "input", "first text"]
+    )
+    lines, seen = table.evaluate(
+        """table => {
+            const { left, right } = table.closest(".jp-Cell-outputArea").getBoundingClientRect();
+            const cells = [...table.querySelectorAll("th, td")];
+            const boxes = cells.map(cell => cell.getBoundingClientRect());
+            const tops = [...table.rows].map(row => row.getBoundingClientRect().top);
+            return [new Set(tops).size, boxes.every(box => box.left >= left && box.right <= right)];
+        }"""
+    )
+    assert seen
+    assert lines > 1

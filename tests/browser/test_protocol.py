@@ -65,7 +65,9 @@ SHOWN = """view => {
     while (comments.nextNode()) found.push(comments.currentNode);
     found.forEach(comment => comment.remove());
     panes.querySelectorAll(".claude-nb-copy").forEach(button => button.remove());
-    panes.querySelectorAll("code > div").forEach(part => part.replaceWith(...part.childNodes));
+    panes.querySelector(".claude-nb-reserved").remove();
+    const parts = panes.querySelectorAll("code > div, .claude-nb-inside");
+    parts.forEach(part => part.replaceWith(...part.childNodes));
     panes.normalize();
     return panes.innerHTML;
 }"""
@@ -212,7 +214,7 @@ def test_a_reader_s_fold_is_kept_and_told(page):
 
 
 def test_a_pane_is_not_folded_over_a_selection(page):
-    """What the reader has selected in a pane stays in sight when the reply goes on below it."""
+    """What the reader has selected in a pane stays in sight, and in the saved output too."""
     frames = example("thinking")["frames"]
     for frame in frames[:2]:
         page.evaluate("receive", frame)
@@ -221,7 +223,84 @@ def test_a_pane_is_not_folded_over_a_selection(page):
     for frame in frames[2:]:
         page.evaluate("receive", frame)
     panes = page.locator("details").all()
-    assert [pane.get_attribute("open") for pane in panes] == ["", None]
+    assert [pane.get_attribute("open") for pane in panes] == ["", ""]
+    assert page.evaluate("sent") == [{"op": "fold", "pane": 0, "open": True}]
+
+
+PANE = [
+    {"op": "pane", "pane": 0, "html": "<details open><summary></summary></details>"},
+    {"op": "label", "pane": 0, "html": "Thinking"},
+]
+LINES = "".join(f"<p>Line {number}.</p>" for number in range(40))
+
+
+def thought(block: int) -> dict[str, object]:
+    """More of what is in the pane than it shows at once."""
+    return {"op": "patch", "pane": 0, "block": block, "keep": 0, "html": LINES}
+
+
+FOLD = {"op": "fold", "pane": 0, "open": False}
+ANSWERED = [
+    {"op": "pane", "pane": 1, "html": ""},
+    {"op": "patch", "pane": 1, "block": 0, "keep": 0, "html": "<p>Answer.</p>"},
+]
+
+# The end of the pane is in sight; or how many pixels of it are below what is.
+AT_END = """() => {
+    const pane = document.querySelector(".claude-nb-inside");
+    return pane.scrollTop > 0 && pane.scrollHeight - pane.scrollTop - pane.clientHeight < 1;
+}"""
+
+
+def test_a_pane_that_grows_is_low_and_shows_its_end(page):
+    """So folding it moves little; the reader who scrolls back in it is left where they are."""
+    page.add_style_tag(content=style("live"))
+    page.evaluate("receive", {"frame": 1, "ops": [*PANE, thought(0)]})
+    page.wait_for_function(AT_END)
+    assert page.locator("details").bounding_box()["height"] < 250
+    page.locator(".claude-nb-inside").evaluate("pane => { pane.scrollTop = 40; }")
+    page.evaluate("receive", {"frame": 2, "ops": [thought(1)]})
+    page.evaluate("new Promise(requestAnimationFrame)")
+    assert page.locator(".claude-nb-inside").evaluate("pane => pane.scrollTop") == 40
+    page.evaluate("receive", {"frame": 3, "ops": [FOLD]})
+    assert page.locator("details").get_attribute("open") == ""
+    assert page.evaluate("sent") == [{"op": "fold", "pane": 0, "open": True}]
+
+
+def test_a_pane_that_the_reader_opens_shows_all_of_itself(page):
+    """Also while it grows."""
+    page.add_style_tag(content=style("live"))
+    page.evaluate("receive", {"frame": 1, "ops": [*PANE, thought(0)]})
+    page.locator("summary").press("Enter")
+    page.locator("summary").press("Enter")
+    assert page.locator("details").bounding_box()["height"] > 600
+
+
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_folding_a_pane_keeps_the_height_of_the_reply(page, motion):
+    """What is below the output stays; what is below the pane glides, unless that is unwanted."""
+    page.emulate_media(reduced_motion=motion)
+    page.add_style_tag(content=style("live"))
+    page.evaluate("receive", {"frame": 1, "ops": [*PANE, thought(0), *ANSWERED]})
+    before = page.locator(".claude-nb").bounding_box()["height"]
+    page.evaluate("receive", {"frame": 2, "ops": [FOLD]})
+    assert page.locator(".claude-nb").bounding_box()["height"] == before
+    assert page.locator("details").bounding_box()["height"] < 50
+    glides = "p => p.getAnimations().map(each => each.effect.getKeyframes()[0].transform)"
+    moved = page.locator("p", has_text="Answer.").evaluate(glides)
+    assert len(moved) == (motion == "no-preference")
+
+
+def test_the_place_of_the_usage_table_is_kept(page):
+    """It is below what grows, as high as the table will be, and neither seen nor read out."""
+    page.add_style_tag(content=style("live"))
+    table = {"op": "usage", "html": "<table><tr><td>cost</td></tr></table>"}
+    page.evaluate("receive", {"frame": 1, "ops": [table, *PANE, thought(0), *ANSWERED]})
+    place = page.locator(".claude-nb > :last-child")
+    assert place.bounding_box()["height"] > 10
+    assert not place.locator("table").is_visible()
+    page.evaluate("addView()")
+    assert page.locator("table").count() == 2
 
 
 def test_one_announcement(page):

@@ -64,7 +64,7 @@ def test_the_settled_output_shows_call_and_result_folded(open_cells, simulator):
     assert pane.get_attribute("open") is None
     label.click()
     expect(pane.locator("td", has_text="Birch")).to_be_visible()
-    assert settled.locator("td", has_text="1 · tool use").count() == 1
+    assert settled.locator("th", has_text="1 · tool use").count() == 1
     assert "looking at growth" in notebook.text(2)
     assert notebook.errors == []
     notebook.reopen_without_kernel(trusted=False)

@@ -192,6 +192,26 @@ def test_a_hidden_call_is_shown_while_it_is_asked_about():
     assert "look_up" not in str(frames.snapshot(reply, 9.0))
 
 
+def test_a_place_is_kept_for_the_usage_table():
+    """It is as high as the requests so far need; a page that comes later has it too."""
+    frames = Frames(has_usage=True)
+    _, _, _, reply = play([])
+
+    def rows(*events: dict[str, Any]) -> list[int]:
+        at = len(reply.events)
+        data = (OURS.get(event["type"], event) for event in events)
+        reply.advance([StreamEvent(at + n, 9.0, 1, event) for n, event in enumerate(data)])
+        ops = (frames.next(reply, 9.0) or {"ops": []})["ops"]
+        return [op["html"].count('scope="col"') for op in ops if op["op"] == "usage"]
+
+    sent = {"type": "request_sent, tools"}
+    assert rows(start(), *text("One.")[:2]) == [1]
+    assert rows(*text("One.")[2:]) == []
+    assert rows(*end("tool_use"), sent, start(), *text("Two.")) == [3]
+    usage = [op for op in frames.snapshot(reply, 9.0)["ops"] if op["op"] == "usage"]
+    assert len(usage) == 1
+
+
 def test_nothing_new_is_no_frame():
     """Without an event there is nothing to send."""
     _, _, frames, reply = play(example("text")["events"][:2])

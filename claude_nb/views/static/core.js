@@ -302,10 +302,11 @@ class Panes {
   addPane(number, html) {
     const nodes = nodesOf(html);
     const details = nodes.querySelector("details");
-    const inside = details && make("div", { class: details.open ? "claude-nb-growing" : "" });
+    const inside = details && make("div", { class: "claude-nb-inside" });
     const end = document.createComment("");
     const summary = details?.querySelector("summary");
     const pane = { details, summary, inside, blocks: [], end, reached: 0 };
+    inside?.classList.toggle("claude-nb-growing", details.open);
     details?.append(inside);
     (inside ?? nodes).append(end);
     this.panes[number] = pane;
