@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from claude_nb.cost.models import as_of
+from claude_nb.cost.usage import Usage
 from claude_nb.render import html, saved_output, text
 from claude_nb.render.table import Table
+from claude_nb.render.usage import Row, unpriced_note, whole
 from claude_nb.render.usage import table as usage_table
-from claude_nb.render.usage import unpriced_note, whole
 from claude_nb.streaming.progress import Outcome, Progress
 from claude_nb.streaming.record import of_several
 
@@ -52,6 +53,12 @@ def page(
         f'<div style="{_COLUMNS}">{columns}</div>',
         table(sides)._repr_html_() if have_ended(sides) else "",
     )
+
+
+def place(names: Sequence[str]) -> str:
+    """A table as high as the one that will compare so many replies, before anything is known."""
+    rows = [Row(name, [Usage()], [None], total=0.0, first_text=0.0, rate=0.0) for name in names]
+    return usage_table("reply", rows, f"Prices as of {as_of()}.")._repr_html_()
 
 
 def mimebundle(sides: Sequence[Side], drawn: html.Drawn = html.NOTHING) -> dict[str, str]:

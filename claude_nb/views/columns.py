@@ -66,7 +66,10 @@ class _LiveColumns(Columns):
 
     def column(self, _stream: Stream, reply: Reply) -> View:
         self._output = self._output or LiveOutput(
-            len(self.names), stop=self.stop, interrupts=self.waits
+            len(self.names),
+            stop=self.stop,
+            interrupts=self.waits,
+            below=render.place(self.names),
         )
         return LiveView(reply, self._output, self.sides()[-1].name)
 

@@ -80,6 +80,7 @@ class LiveOutput(PageWidget):
         stop: Ends all of them; by default each is ended by itself.
         interrupts: Whether Stop interrupts the kernel where nothing else reaches it: only if the
             cell waits for what it stops.
+        below: HTML as high as what the saved output has below several replies; its place is kept.
 
     Attributes:
         views: The views in it, a column each.
@@ -89,6 +90,7 @@ class LiveOutput(PageWidget):
     _css = style("live")
     kernel_id = traitlets.Unicode().tag(sync=True)
     columns = traitlets.Int(1).tag(sync=True)
+    below = traitlets.Unicode().tag(sync=True)
     answered = False
     """Whether a front end has answered a widget in this process."""
     _unclosed: ClassVar[deque[LiveOutput]] = deque()
@@ -99,6 +101,7 @@ class LiveOutput(PageWidget):
         *,
         stop: Callable[[], object] | None = None,
         interrupts: bool = True,
+        below: str = "",
     ) -> None:
         self._stop = stop
         self.views: list[LiveView] = []
@@ -106,7 +109,8 @@ class LiveOutput(PageWidget):
         self._gone = False
         self._later: set[object] = set()  # pages that show it and were loaded since
         self._output = SyncedOutput()
-        super().__init__(columns=columns, kernel_id=kernel_id() if interrupts else "")
+        kernel = kernel_id() if interrupts else ""
+        super().__init__(columns=columns, below=below, kernel_id=kernel)
         self._output.show(self.bundle("Claude is answering…"))
 
     def send_frame(self, view: LiveView, frame: dict[str, object]) -> None:

@@ -16,7 +16,7 @@ PAGE = """async source => {
     const widget = (await import(url)).default();
     window.sent = [];
     window.handlers = {};
-    window.state = { snapshot: {}, kernel_id: "", columns: 1 };
+    window.state = { snapshot: {}, kernel_id: "", columns: 1, below: "" };
     const model = {
         get: name => state[name],
         on: (name, handler) => { handlers[name] = handler; },

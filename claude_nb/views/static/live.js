@@ -111,6 +111,13 @@ function stopButton(label, title, stop) {
   return make("button", { type: "button", class: "claude-nb-stop", title, onclick }, label);
 }
 
+/** What only the saved output shows: its place is kept from the beginning. */
+function reserved(html) {
+  const place = make("div", { class: "claude-nb-reserved", "aria-hidden": "true" });
+  place.innerHTML = html;
+  return place;
+}
+
 /** A reply in one place on the page: its status line, and its panes below. */
 class Column {
   constructor(model, column, el) {
@@ -128,8 +135,7 @@ class Column {
     // The button floats, so it comes first: behind words that fill the line it would fall below it.
     const parts = [this.button, dot, this.name, this.badge, this.doing];
     this.line = make("p", { class: "claude-nb-status" }, ...parts);
-    // The usage table is shown by the saved output; its place is kept from the beginning.
-    this.usage = make("div", { class: "claude-nb-reserved", "aria-hidden": "true" });
+    this.usage = reserved(this.reply.usage);
     const kept = { class: "claude-nb mathjax_ignore tex2jax_ignore" };
     this.body = make("div", kept, this.line, this.usage);
     this.body.addEventListener("click", (event) => {
@@ -144,7 +150,6 @@ class Column {
       (call, allow) => model.send(column, { op: "confirm", call, allow }),
       this.usage,
     );
-    this.usage.innerHTML = this.reply.usage;
     this.reply.views.add(this);
     this.showStatus();
     this.clock = setInterval(() => this.showClock(), 100);
@@ -232,7 +237,8 @@ class View {
       });
       const doing = make("span", { class: "claude-nb-doing" }, `${count} side by side`);
       this.body = make("div", { class: "claude-nb-columns" });
-      el.append(make("p", { class: "claude-nb-status" }, stop, doing), this.body);
+      const line = make("p", { class: "claude-nb-status" }, stop, doing);
+      el.append(line, this.body, reserved(model.model.get("below")));
     }
     this.columns = model.replies.map((_, column) => new Column(model, column, this.body));
   }
