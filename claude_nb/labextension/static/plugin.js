@@ -5,6 +5,7 @@ import { Errors } from "./errors.js";
 import { shared } from "./host.js";
 import { addStyle } from "./page.js";
 import { announce } from "./presence.js";
+import { addPrompts } from "./prompts.js";
 import { Settings } from "./settings.js";
 
 const ID = "claude-nb:plugin";
@@ -14,19 +15,28 @@ const ID = "claude-nb:plugin";
  * @returns {Promise<object>} A JupyterFrontEndPlugin.
  */
 export async function plugin(scope) {
-  const [notebook, settingregistry, icons, widgets] = await shared(scope, [
-    "@jupyterlab/notebook",
-    "@jupyterlab/settingregistry",
-    "@jupyterlab/ui-components",
-    "@lumino/widgets",
-  ]);
+  const [notebook, settingregistry, icons, widgets, codemirror, view, state, completer] =
+    await shared(scope, [
+      "@jupyterlab/notebook",
+      "@jupyterlab/settingregistry",
+      "@jupyterlab/ui-components",
+      "@lumino/widgets",
+      "@jupyterlab/codemirror",
+      "@codemirror/view",
+      "@codemirror/state",
+      "@jupyterlab/completer",
+    ]);
   return {
     id: ID,
     description: "Claude in notebooks.",
     autoStart: true,
-    requires: [notebook.INotebookTracker],
-    optional: [settingregistry.ISettingRegistry],
-    async activate(app, tracker, registry) {
+    requires: [
+      notebook.INotebookTracker,
+      codemirror.IEditorExtensionRegistry,
+      codemirror.IEditorLanguageRegistry,
+    ],
+    optional: [settingregistry.ISettingRegistry, completer.ICompletionProviderManager],
+    async activate(app, tracker, editors, languages, registry, completion) {
       addStyle();
       const settings = new Settings();
       const host = { notebook, icons, widgets };
@@ -36,6 +46,8 @@ export async function plugin(scope) {
         buttons.follow(panel);
         errors.follow(panel);
       };
+      const complete = () => completion?.invoke(tracker.currentWidget?.id);
+      addPrompts({ codemirror, view, state }, editors, languages, settings, complete);
       tracker.forEach(follow);
       tracker.widgetAdded.connect((_, panel) => follow(panel));
       app.commands.addCommand("claude-nb:ask-model", {
