@@ -40,7 +40,7 @@ from claude_nb.recording.replay import Recorder, RecordingStore
 from claude_nb.render import labels
 from claude_nb.request.page import Page
 from claude_nb.session.budget import Budget
-from claude_nb.simulator.faults import fault
+from claude_nb.simulator.faults import FAULTS, NOTHING, fault
 from claude_nb.views.terminal import TerminalView, say
 
 MAX_NOTES = 20
@@ -151,6 +151,12 @@ def _backups(command: str = "", *name: str) -> object:
 
 def _print_key() -> None:
     say(asking.session.describe_key())
+    try:
+        about = asking.session.describe_simulator()
+    except InputError as error:
+        about = str(error)
+    if about:
+        say(about)
 
 
 def _key(*words: str) -> None:
@@ -214,16 +220,36 @@ def _choose_model() -> str:
     return f"It has {shown or 'no models'}. Cells ask one of them with --model ID, or -m ID."
 
 
-def _simulate(state: str = "on", *faults: str, speed: float = 1.0, seed: int = 0) -> None:
+def _simulate(
+    state: str = "", *faults: str, speed: float | None = None, seed: int | None = None
+) -> None:
+    """Turn the simulator on or off, or say whether it is on."""
+    session = asking.session
     if state == "next":
-        found = [fault(name) for name in faults or ("",)]
-        asking.session.simulate_next(*(one.reply for one in found))
-        say("\n".join(f"Next: {one.does}." for one in found))
+        _simulate_next(*faults)
         return
-    if state not in ("on", "off") or faults:
+    if state not in ("", "on", "off") or faults:
         raise _misused("simulate")
-    asking.session.simulate(state == "on", speed=speed, seed=seed)
+    if state:
+        session.simulate(state == "on", speed=speed, seed=seed)
+    if not session.simulated:
+        say("The simulator is off.")
     _print_key()
+
+
+def _simulate_next(*names: str) -> None:
+    """Queue faults, list them, or empty the queue."""
+    simulator = asking.session.simulator()
+    if names == (NOTHING,):
+        simulator.drain()
+    found = [fault(name) for name in names if names != (NOTHING,)]
+    simulator.enqueue(*(one.reply for one in found))
+    for one in found:
+        say(f"Next: {one.describe(simulator.speed)}.")
+    if not found:
+        queued = asking.session.queued_faults()
+        say(f"Next: {', '.join(queued) or NOTHING}.")
+        say(f"Faults: {', '.join(FAULTS)}.")
 
 
 _SPEED = Option("speed", "", "FACTOR", "how fast replies come: 0.2 is a fifth", options.read_factor)
@@ -463,7 +489,9 @@ def _files(command: str = "", which: str = "") -> object:
 _HOW_TO_NAME = "A conversation other than the notebook's is named with -c: -c talk"
 
 COMMANDS = {
-    "status": Command("", "the model, and where the key comes from", _status),
+    "status": Command(
+        "", "the model, where the key comes from, and what the simulator does next", _status
+    ),
     "usage": Command(
         "[by model|by conversation|by cell]",
         "the tokens and the cost of this kernel's requests",
@@ -486,10 +514,11 @@ COMMANDS = {
         "For example: %claude_nb connect http://localhost:8080 --model qwen3",
     ),
     "simulate": Command(
-        "on|off|next FAULT",
+        "[on|off|next FAULT|next nothing]",
         "answer from fixed scripts on this machine, without a key, or fail as a server can",
         _simulate,
         (_SPEED, _SEED),
+        "on again keeps speed and seed, and forgets the faults that were queued; next lists them.",
     ),
     "budget": Command(
         "[USD|off]",

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from claude_nb.reply import Reply
     from claude_nb.session.budget import Budget
     from claude_nb.simulator import Simulator
-    from claude_nb.simulator.replies import Reply as SimulatedReply
 
 
 class Session:
@@ -51,6 +50,8 @@ class Session:
         self._server: Connection | None = None  # another one, which was connected
         self._server_model = ""
         self._simulator: Simulator | None = None
+        self._speed: float | None = None  # of the simulator, where they are not the environment's
+        self._seed: int | None = None
         self._simulate = os.environ.get("CLAUDE_NB_SIMULATE", "") not in ("", "0")
         self._simulate_later = False  # when the server is disconnected
         self._lock = threading.Lock()
@@ -60,37 +61,67 @@ class Session:
         """Whether requests go to the simulator."""
         return self._simulate
 
-    def simulate(self, on: bool, *, speed: float = 1.0, seed: int = 0) -> None:  # noqa: FBT001
+    def simulate(
+        self,
+        on: bool,  # noqa: FBT001
+        *,
+        speed: float | None = None,
+        seed: int | None = None,
+    ) -> None:
         """Send requests to the simulator, or to the API again.
+
+        One that is running goes on, with its prompt cache, and fails only when it is asked to
+        again: the faults that were queued are forgotten.
 
         Args:
             on: Which of the two.
-            speed: Factor on the pace of its replies.
-            seed: The same seed and prompt give the same stream.
+            speed: Factor on the pace of its replies; None for the one that was set before since it
+                was turned on, or else the environment's.
+            seed: The same seed and prompt give the same stream; None as for the pace.
+
+        Raises:
+            InputError: The environment names a pace or a seed that is none.
         """
+        if on:
+            self._speed = self._speed if speed is None else speed
+            self._seed = self._seed if seed is None else seed
+        else:
+            self._speed = self._seed = None
+        pace = self.pace() if on else {}
         with self._lock:
             self._answer(self._server, simulate=on)
+            if on and self._simulator is not None and self._simulator.is_running:
+                self._simulator.drain()
+                self._simulator.adjust(**pace)
+                return
             if self._simulator is not None:
                 self._simulator.stop()
                 self._simulator = None
             if on:
-                self._simulator = self._start(speed, seed)
+                self._simulator = self._start()
 
-    def simulate_next(self, *replies: SimulatedReply) -> None:
-        """Set what the next simulated replies are, instead of scripts.
-
-        Args:
-            *replies: One for each request, tried again or not.
+    def simulator(self) -> Simulator:
+        """The simulator that answers; it is started if it is not running.
 
         Raises:
             InputError: The simulator is off.
         """
         if not self._simulate:
             raise InputError("The simulator is off.", "Turn it on: %claude_nb simulate on")
-        self.connection()
         with self._lock:
-            if self._simulator is not None:
-                self._simulator.enqueue(*replies)
+            if self._simulator is None:
+                self._simulator = self._start()
+            return self._simulator
+
+    def pace(self) -> dict[str, Any]:
+        """The speed and the seed of the simulator: those that were set, or the environment's.
+
+        Raises:
+            InputError: The environment names one that is none.
+        """
+        speed = _of_environment(_SPEED, float) if self._speed is None else self._speed
+        seed = _of_environment(_SEED, int) if self._seed is None else self._seed
+        return {"speed": speed or math.inf, "seed": seed}
 
     def connect(self, server: Connection, *, model: str = "") -> None:
         """Send requests to another server, until ``disconnect``.
@@ -139,6 +170,26 @@ class Session:
         except ClaudeError as error:
             return str(error)
 
+    def describe_simulator(self) -> str:
+        """The pace, the seed and the queued faults of the simulator; empty if it does not answer.
+
+        Raises:
+            InputError: The environment names a pace or a seed that is none.
+        """
+        if self.library is not None or not self._simulate:
+            return ""
+        pace = self.pace()
+        queued = ", ".join(self.queued_faults())
+        return f"speed {pace['speed']:g} · seed {pace['seed']}{queued and f' · next: {queued}'}"
+
+    def queued_faults(self) -> list[str]:
+        """The names of the faults that no request has met yet."""
+        if self._simulator is None or not self._simulator.is_running:
+            return []
+        from claude_nb.simulator.faults import name_of
+
+        return [name_of(reply) for reply in self._simulator.queued()]
+
     def connection(self, client: Any = None) -> Connection:
         """Where the next request goes; nowhere while recordings are replayed.
 
@@ -146,7 +197,7 @@ class Session:
             client: The user's own ``anthropic.AsyncAnthropic``, or None for the session's server.
 
         Raises:
-            InputError: The environment names a pace for the simulator that is none.
+            InputError: The environment names a pace or a seed for the simulator that is none.
         """
         if self.library is not None:
             return Connection(replayed=True)
@@ -154,10 +205,7 @@ class Session:
             return Connection(own_client=client)
         if not self._simulate:
             return self._server or self._api
-        with self._lock:
-            if self._simulator is None:
-                self._simulator = self._start(_speed(), 0)
-            return Connection(simulated=True, simulator=self._simulator)
+        return Connection(simulated=True, simulator=self.simulator())
 
     def source(self, live: Source) -> Source:
         """Where events come from: ``live``, or recordings in its place."""
@@ -168,12 +216,17 @@ class Session:
         return ReplaySource(self.library, live)
 
     def keep(self, reply: Reply) -> None:
-        """Save a reply that has ended, if replies are recorded."""
+        """Save a reply that has ended, if replies are recorded; say which faults did not apply."""
         if self.recorder is not None:
             try:
                 self.recorder.keep(reply)
             except InputError as error:  # the reply itself is there, and paid for
                 warnings.warn(f"The reply was not recorded: {error}", stacklevel=2)
+        if self._simulate and self._simulator is not None and self._simulator.is_running:
+            from claude_nb.simulator.faults import name_of
+
+            for unused, why in self._simulator.take_unused():
+                warnings.warn(f"{name_of(unused)} made nothing fail: {why}.", stacklevel=2)
 
     def warm_up(self) -> Iterator[None]:
         """Make ready what the first request needs, in steps; the import of the SDK is the longest.
@@ -189,11 +242,10 @@ class Session:
         with suppress(ClaudeError):
             self.connection().client()
 
-    def _start(self, speed: float, seed: int) -> Simulator:
+    def _start(self) -> Simulator:
         from claude_nb.simulator import Simulator
 
-        pace = speed if speed > 0 else math.inf
-        return Simulator(speed=pace, seed=seed, record=False).launch()
+        return Simulator(**self.pace(), record=False).launch()
 
     def renew(self) -> None:
         """In a forked process: ask the parent's simulator, unless it was still starting."""
@@ -203,16 +255,22 @@ class Session:
             self._simulator = None
 
 
-_SPEED = "CLAUDE_NB_SIMULATE_SPEED"
+_SPEED, _SEED = "CLAUDE_NB_SIMULATE_SPEED", "CLAUDE_NB_SIMULATE_SEED"
+_DEFAULTS = {_SPEED: "1", _SEED: "0"}
+_SHOULD_BE = {
+    _SPEED: ("a factor from 0", "0.5"),
+    _SEED: ("a whole number from 0", "7"),
+}
 
 
-def _speed() -> float:
-    """The pace of the simulator that the environment names."""
-    named = os.environ.get(_SPEED) or "1"
+def _of_environment(name: str, read: type[float | int]) -> float:
+    """A number of the simulator that the environment names."""
+    named = os.environ.get(name) or _DEFAULTS[name]
     with suppress(ValueError):
-        if (speed := float(named)) >= 0:
-            return speed
-    raise InputError(f"{_SPEED} is {named!r}, not a factor.", f"For example: %env {_SPEED}=0.5")
+        if (number := read(named)) >= 0:
+            return number
+    kind, example = _SHOULD_BE[name]
+    raise InputError(f"{name} is {named!r}, not {kind}.", f"For example: %env {name}={example}")
 
 
 session = Session()

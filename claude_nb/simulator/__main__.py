@@ -16,7 +16,7 @@ from typing import Any
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
-from claude_nb.simulator.replies import from_json
+from claude_nb.simulator.replies import from_json, to_json
 from claude_nb.simulator.server import State, application
 from claude_nb.simulator.uploads import LARGEST_FILE
 
@@ -53,13 +53,18 @@ async def _serve(state: State) -> None:
 
 
 def _obey(state: State, command: dict[str, Any]) -> None:
+    done: dict[str, Any] = {"event": "done"}
     if command["do"] == "enqueue":
         state.queues[command["at"]].extend(map(from_json, command["replies"]))
     elif command["do"] == "drain":
         state.queues.clear()
+    elif command["do"] == "list":
+        done["replies"] = [to_json(reply) for reply in state.queues[command["at"]]]
+    elif command["do"] == "adjust":
+        state.speed, state.seed = command["speed"], command["seed"]
     elif command["do"] == "advance":
         state.ahead += command["seconds"]
-    _report({"event": "done"})
+    _report(done)
 
 
 def _report(event: dict[str, Any]) -> None:

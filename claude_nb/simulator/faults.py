@@ -1,13 +1,9 @@
 """The faults that can be asked for by name: ``%claude_nb simulate next NAME``."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from claude_nb.errors import InputError, nearest
-from claude_nb.simulator.replies import Error, Reply, Scripted
-
-_SOME = 40
-"""Events after which a scripted reply fails, in the middle of its text."""
+from claude_nb.simulator.replies import Ended, Error, Reply, Scripted
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,40 +13,52 @@ class Fault:
     Attributes:
         does: What the server does, in short.
         reply: The reply that is enqueued.
+        waits: Seconds until a client goes on, where they are many and no pace changes them.
+        writes: Seconds that a page takes at speed 1, where they are many.
     """
 
     does: str
     reply: Reply
+    waits: float = 0.0
+    writes: float = 0.0
+
+    def describe(self, speed: float) -> str:
+        """Return what it does, and how long that takes at a pace, if it is long."""
+        seconds = self.waits + self.writes / speed
+        return f"{self.does}; this takes some {seconds:.0f} s" if seconds >= 1 else self.does
 
 
-def _ends(reason: str, *before: dict[str, Any]) -> Scripted:
-    """A reply that ends as HTTP expects, with a stop reason that is bad news."""
-    delta = {"stop_reason": reason, "stop_sequence": None}
-    counted = {"type": "message_delta", "delta": delta, "usage": {"output_tokens": _SOME}}
-    return Scripted(_SOME, [*before, counted, {"type": "message_stop"}], "close")
-
+NOTHING = "nothing"
+"""In place of a fault's name: no fault is queued."""
 
 _OVERLOADED = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
-_CALL = {"type": "tool_use", "id": "toolu_sim_broken", "name": "look_up", "input": {}}
-_HALF = {"type": "input_json_delta", "partial_json": '{"city": "Lisb'}
 
 FAULTS = {
-    "drop": Fault("the connection is closed in the middle of a text", Scripted(_SOME)),
-    "reset": Fault("the connection is reset in the middle of a text", Scripted(_SOME, end="reset")),
-    "stall": Fault("the stream falls silent in the middle of a text", Scripted(_SOME, end="hang")),
+    "drop": Fault("the connection is closed in the middle of a text", Scripted("middle")),
+    "reset": Fault(
+        "the connection is reset in the middle of a text", Scripted("middle", end="reset")
+    ),
+    "stall": Fault(
+        "the stream falls silent in the middle of a text",
+        Scripted("middle", end="hang"),
+        waits=90.0,  # claude_nb's own time-out
+        writes=2.0,
+    ),
     "silent-end": Fault(
-        "the stream ends in the middle of a text, as if it were whole", Scripted(_SOME, end="close")
+        "the stream ends in the middle of a text, as if it were whole",
+        Scripted("middle", end="close"),
     ),
     "overloaded": Fault(
         "the service is overloaded (529)", Error(529, "overloaded_error", "Overloaded")
     ),
     "overloaded-inside": Fault(
         "the service is overloaded in the middle of a text",
-        Scripted(_SOME, [_OVERLOADED], "close"),
+        Scripted("middle", [_OVERLOADED], "close"),
     ),
     "rate-limit": Fault(
-        "there were too many requests: wait 5 seconds (429)",
+        "there were too many requests (429, with a time to wait)",
         Error(429, "rate_limit_error", "Number of requests has exceeded", {"retry-after": "5"}),
+        waits=5.0,
     ),
     "spend-limit": Fault(
         "a limit on spending is reached (429, with no time to wait)",
@@ -94,18 +102,16 @@ FAULTS = {
     "bad-key": Fault(
         "the key is refused (401)", Error(401, "authentication_error", "invalid x-api-key")
     ),
-    "refusal": Fault("the model declines in the middle of a text", _ends("refusal")),
-    "truncated": Fault("the reply reaches max_tokens", _ends("max_tokens")),
+    "refusal": Fault("the model declines in the middle of a text", Ended("refusal")),
+    "truncated": Fault("the reply reaches max_tokens", Ended("max_tokens")),
     "bad-tool-json": Fault(
-        "the input of a tool call is not complete JSON",
-        _ends(
-            "tool_use",
-            {"type": "content_block_start", "index": 9, "content_block": _CALL},
-            {"type": "content_block_delta", "index": 9, "delta": _HALF},
-            {"type": "content_block_stop", "index": 9},
-        ),
+        "the input of a tool call is not complete JSON", Ended("tool_use", '{"city": "Lisb')
     ),
-    "slow": Fault("the reply comes at a tenth of its pace", Scripted(None, end="close", pace=0.1)),
+    "slow": Fault(
+        "the reply comes at a tenth of its pace",
+        Scripted(None, end="close", pace=0.1),
+        writes=30.0,
+    ),
 }
 """By name."""
 
@@ -121,3 +127,9 @@ def fault(name: str) -> Fault:
         hint = f"Did you mean {near}? " if near else ""
         raise InputError(f"There is no fault {name!r}.", f"{hint}There are {', '.join(FAULTS)}.")
     return FAULTS[name]
+
+
+def name_of(reply: Reply) -> str:
+    """Return the name of a fault's reply; of another reply, that of its kind."""
+    names = (name for name, found in FAULTS.items() if found.reply == reply)
+    return next(names, type(reply).__name__)

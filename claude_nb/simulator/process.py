@@ -11,9 +11,11 @@ import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, Literal, Self
+from typing import IO, Any, Literal, Self, TypeAlias
 
-from claude_nb.simulator.replies import Received, Reply, to_json
+from claude_nb.simulator.replies import Received, Reply, from_json, to_json
+
+Endpoint: TypeAlias = Literal["messages", "batches", "results", "files"]
 
 _PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 
@@ -60,6 +62,8 @@ class Simulator:
         self._port = 0
         self._commands = 0
         self._answered = 0
+        self._listed: dict[int, list[Reply]] = {}  # by the number of the command that asked
+        self._unused: list[tuple[Reply, str]] = []
         self._ended = False
         self._requests: dict[int, Received] = {}  # by number
 
@@ -83,6 +87,12 @@ class Simulator:
     def listens(self) -> bool:
         """Whether the server takes connections, or did until it was stopped."""
         return bool(self._port)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started by this process and has not ended."""
+        process = self._process
+        return process is not None and self._starter == os.getpid() and process.poll() is None
 
     @property
     def requests(self) -> tuple[Received, ...]:
@@ -163,9 +173,7 @@ class Simulator:
             self._reader.join()
         process.stdout.close()
 
-    def enqueue(
-        self, *replies: Reply, at: Literal["messages", "batches", "results", "files"] = "messages"
-    ) -> None:
+    def enqueue(self, *replies: Reply, at: Endpoint = "messages") -> None:
         """Set what the next ``POST /v1/messages`` get, one reply each, instead of a script.
 
         Args:
@@ -188,6 +196,44 @@ class Simulator:
             RuntimeError: If the simulator is not running.
         """
         self._command({"do": "drain"})
+
+    def queued(self, at: Endpoint = "messages") -> list[Reply]:
+        """The replies that no request has got yet.
+
+        Args:
+            at: The endpoint.
+
+        Raises:
+            RuntimeError: If the simulator is not running.
+        """
+        number = self._command({"do": "list", "at": at})
+        return self._listed.pop(number)
+
+    def take_unused(self) -> list[tuple[Reply, str]]:
+        """Return the replies that did not apply to the request that got them, each with the reason.
+
+        Each is returned once. The request was answered as if none had been enqueued.
+
+        Raises:
+            RuntimeError: If the simulator is not running.
+        """
+        self._command({"do": "sync"})
+        with self._changed:
+            found, self._unused = self._unused, []
+        return found
+
+    def adjust(self, *, speed: float, seed: int) -> None:
+        """Set the pace and the seed; replies that are being written go on at the new pace.
+
+        Args:
+            speed: As for the class.
+            seed: As for the class.
+
+        Raises:
+            RuntimeError: If the simulator is not running.
+        """
+        self.speed, self.seed = speed, seed
+        self._command({"do": "adjust", "speed": speed, "seed": seed})
 
     def forget(self) -> None:
         """Forget the requests received so far: ``requests`` and ``wait_for`` begin anew.
@@ -254,14 +300,14 @@ class Simulator:
             raise RuntimeError("the process that started the simulator alone can command it")
         return self._process
 
-    def _command(self, command: dict[str, Any]) -> None:
-        """Send a command and wait until the child has carried it out.
+    def _command(self, command: dict[str, Any]) -> int:
+        """Send a command and wait until the child has carried it out; return its number.
 
         All events that the child sent before have been read then.
         """
         process = self._running()
         if process.stdin is None:
-            return
+            raise RuntimeError("the simulator's process takes no commands")
         with self._writing:
             self._commands += 1
             number = self._commands
@@ -274,6 +320,7 @@ class Simulator:
             self._changed.wait_for(lambda: self._answered >= number or self._ended)
             if self._answered < number:
                 raise RuntimeError("the simulator's process has ended")
+        return number
 
     def _read(self, output: IO[str]) -> None:
         """Read the child's events, on a thread of its own."""
@@ -285,6 +332,10 @@ class Simulator:
                         self._port = event["port"]
                     case "done":
                         self._answered += 1
+                        if "replies" in event:
+                            self._listed[self._answered] = [*map(from_json, event["replies"])]
+                    case "unused":
+                        self._unused.append((from_json(event["reply"]), event["why"]))
                     case "received" if self.record:
                         received = Received(**event["request"])
                         self._requests[received.number] = received

@@ -78,21 +78,39 @@ class Scripted:
     A request without ``stream`` gets its whole message all the same.
 
     Attributes:
-        events: How many of the scripted events are sent, pings included; ``None``: all.
+        events: How many of the scripted events are sent, pings included; ``None``: all; ``middle``:
+            those up to the middle of the text, in a sentence if there is one, and never the last
+            piece of it; where there is no text, those up to the middle of what there is.
         then: Events that follow them, such as an ``error``.
         end: What happens after these.
         pace: Factor on the simulator's own pace.
     """
 
-    events: int | None
+    events: int | Literal["middle"] | None
     then: list[dict[str, Any]] = field(default_factory=list)
     end: End = "drop"
     pace: float = 1.0
 
 
-Reply: TypeAlias = Stream | Raw | Error | Scripted
-_KINDS: dict[str, type[Stream | Raw | Error | Scripted]] = {
-    kind.__name__: kind for kind in (Stream, Raw, Error, Scripted)
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The message that the simulator would have sent by itself, ended in the middle of its text.
+
+    The stream of it is whole: the model has written no more.
+
+    Attributes:
+        stop_reason: Why it ended, such as ``max_tokens``.
+        half_call: The beginning of a tool's input as JSON, which follows the text in a call; empty
+            for none.
+    """
+
+    stop_reason: str
+    half_call: str = ""
+
+
+Reply: TypeAlias = Stream | Raw | Error | Scripted | Ended
+_KINDS: dict[str, type[Stream | Raw | Error | Scripted | Ended]] = {
+    kind.__name__: kind for kind in (Stream, Raw, Error, Scripted, Ended)
 }
 
 

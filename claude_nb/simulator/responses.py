@@ -3,14 +3,19 @@
 import random
 from typing import Any
 
-from claude_nb.simulator import compaction, fallbacks, signatures, tokens
+from claude_nb.simulator import breaking, compaction, fallbacks, signatures, tokens
 from claude_nb.simulator.cache import Found, PromptCache
+from claude_nb.simulator.replies import Ended
 from claude_nb.simulator.scripts import answer_to
 from claude_nb.simulator.wire import Answer
 
 
 def respond(
-    request: dict[str, Any], rng: random.Random, cache: PromptCache, now: float
+    request: dict[str, Any],
+    rng: random.Random,
+    cache: PromptCache,
+    now: float,
+    end: Ended | None = None,
 ) -> tuple[dict[str, Any], Answer, Found]:
     """Return the head of the message, the answer, and what the cache has of the prompt.
 
@@ -19,11 +24,14 @@ def respond(
         rng: Gives the message and its calls their ids.
         cache: Where the prompt is looked up; nothing is written yet.
         now: Seconds of its clock.
+        end: How the model is to end its answer too early, if it has a text.
     """
     if request.get("compaction"):
         answer = compaction.answer(request)
     else:
-        answer = fallbacks.handed_over(answer_to(request, rng), request)
+        answer = answer_to(request, rng)
+        answer = (end and breaking.ended(answer, end, request)) or answer
+        answer = fallbacks.handed_over(answer, request)
         answer = signatures.signed(tokens.limited(answer, request), request)
     first = answer.content[0].block if answer.content else {}
     head = {

@@ -5,6 +5,7 @@ first line of the table that fits wins)::
 
     refuse, refusal                          a refusal in mid-sentence; with *once*, before any text
     several blocks                           a message of four text blocks
+    three words                              three words, in three pieces and without thinking
     long                                     some 25 kB of mixed Markdown
     streaming, stream                        how streaming works
     caching, cache                           how prompt caching works
@@ -16,7 +17,7 @@ first line of the table that fits wins)::
     code                                     the same in four languages
     math, equation, formula                  a proof with formulas
     story, tale                              a story
-    hello, hi, hey                           a greeting, and what can be asked
+    hello, hi, hey                           a greeting, and in the same conversation a shorter one
 
 Where the request has tools, their names and these words choose first (but for a refusal)::
 
@@ -36,10 +37,11 @@ Input fits the schema of its tool: see :mod:`claude_nb.simulator.schema`. The re
 text that quotes them. A user message of its own behind results is a new prompt. ``tool_choice`` is
 obeyed.
 
-Before all this, a request to continue an answer that was interrupted gets its rest. In the end,
-instead of a text, ``output_config.format`` with a JSON schema gets a value that fits it, made like
-the input of tools. What nothing fits is a call of the first tool, if there are tools; and without
-them a reply that says so. Only what the user typed is looked at, not what goes along with it.
+Before all this, a request to continue an answer that was interrupted gets its rest, in slightly
+other words (:mod:`claude_nb.simulator.rewording`), as it would from a model. In the end, instead
+of a text, ``output_config.format`` with a JSON schema gets a value that fits it, made like the
+input of tools. What nothing fits is a call of the first tool, if there are tools; and without them
+a reply that says so. Only what the user typed is looked at, not what goes along with it.
 
 The texts are in ``texts/``: parts that begin with ``<!-- thinking -->`` or ``<!-- text -->``, one
 for each content block.
@@ -51,9 +53,10 @@ import re
 from dataclasses import replace
 from functools import cache
 from importlib import resources
+from itertools import islice
 from typing import Any
 
-from claude_nb.simulator import calls, documents, servertools, toolturns
+from claude_nb.simulator import calls, documents, rewording, servertools, toolturns
 from claude_nb.simulator.catalogue import output_format, thinks
 from claude_nb.simulator.quoting import inline
 from claude_nb.simulator.schema import sample
@@ -64,6 +67,7 @@ from claude_nb.simulator.wire import Answer, Written, text, thinking
 _TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("refusal", ("refuse", "refusal")),
     ("blocks", ("several blocks",)),
+    ("words", ("three words",)),
     ("long", ("long",)),
     ("streaming", ("streaming", "stream")),
     ("caching", ("caching", "cache")),
@@ -78,6 +82,13 @@ _TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("hello", ("hello", "hi", "hey")),
 )
 """Names of scripts, each with the words that choose it; of two words both must be there."""
+
+_EXAMPLES = (
+    "*Explain how streaming works*, *Why is the sky blue?*, *Write a Python function*,"
+    " *Show me a tour of Markdown*, *Think about it*, *Say three words*, *Tell me a story*"
+)
+
+_HINT = "Prompts that have a script:"
 
 _SHOWN = 200
 """Characters of an unknown prompt that are shown."""
@@ -94,11 +105,10 @@ def answer_to(request: dict[str, Any], rng: random.Random) -> Answer:
     """
     now = exchange(request)
     answer = _continued(request, rng) or _chosen(request, now, rng)
-    content = answer.content
-    if not thinks(request, between_calls=bool(now.results)):
-        content = [written for written in content if written.block["type"] != "thinking"]
-    elif content and not any(written.block["type"] == "thinking" for written in content):
-        content = [thinking(_NO_THOUGHT), *content]
+    content = [w for w in answer.content if w.block["type"] != "thinking"]
+    if thinks(request, between_calls=bool(now.results)) and answer is not _script("words"):
+        thought = len(content) < len(answer.content)
+        content = answer.content if thought or not content else [thinking(_NO_THOUGHT), *content]
     return replace(answer, content=content)
 
 
@@ -117,7 +127,10 @@ def _chosen(request: dict[str, Any], now: Exchange, rng: random.Random) -> Answe
         return Answer([typed])
     if quoted := documents.answer(request, now.prompt):
         return quoted
-    return _script(name) if name else _unknown(now)
+    if name == "hello" and (earlier := request["messages"][:-1]):
+        held = f"{len(earlier)} earlier message{'s' if len(earlier) > 1 else ''}"
+        return Answer([text(f"Hello again! This request holds {held} of our conversation.")])
+    return _script(name) if name else _unknown(request, now)
 
 
 def _named(prompt: str) -> str:
@@ -127,18 +140,19 @@ def _named(prompt: str) -> str:
     return next(fits, "")
 
 
-def _unknown(now: Exchange) -> Answer:
-    """Say that no script fits, with the beginning of what the user typed, and what to try."""
+def _unknown(request: dict[str, Any], now: Exchange) -> Answer:
+    """Say that no script fits, with the beginning of what the user typed; once, what to try."""
     prompt = now.prompt or now.asked.text
     more = len(now.asked.text) - len(prompt[:_SHOWN])
     others = [block["type"] for block in now.asked.blocks if block["type"] != "text"]
     shown = [inline(prompt[:_SHOWN])] if prompt.strip() else []
     shown += [f"{more:,} more characters"] if more else []
     shown += [f"{others.count(kind)} × {kind}" for kind in dict.fromkeys(others)]
-    examples = re.findall(r"^- (.+)$", _script("hello").content[-1].text, re.MULTILINE)
+    heard = " and ".join(shown)
+    if any(_HINT in text_of(blocks(turn["content"])) for turn in request["messages"][:-1]):
+        return Answer([text(f"No script fits this either: {heard}.")])
     label = "This is a **simulated reply**; no model has read your prompt, and no script fits it"
-    hint = f"Prompts that have a script: {', '.join(examples)}."
-    return Answer([text(f"{label}: {' and '.join(shown)}.\n\n{hint}")])
+    return Answer([text(f"{label}: {heard}.\n\n{_HINT} {_EXAMPLES}.")])
 
 
 def _typed(request: dict[str, Any]) -> Written | None:
@@ -157,6 +171,8 @@ def _script(name: str) -> Answer:
     _, *parts = re.split(r"^<!-- (text|thinking) -->\n", written, flags=re.MULTILINE)
     makers = {"text": text, "thinking": thinking}
     found = [makers[k](v.strip("\n")) for k, v in zip(parts[::2], parts[1::2], strict=True)]
+    if name == "words":
+        found = [replace(one, by_word=True) for one in found]
     if name != "refusal":
         return Answer(found)
     explanation = "The simulator refuses when it is asked to refuse."
@@ -190,14 +206,38 @@ def _continued(request: dict[str, Any], rng: random.Random) -> Answer | None:
     earlier = {**request, "messages": before}
     whole = _chosen(earlier, exchange(earlier), rng)
     full = _joined([w.block | {"text": w.text} for w in whole.content])
-    ending = partial.removeprefix("…")
-    at = 0 if ending == partial else full.find(ending)
-    if not partial or not full.startswith(ending, max(at, 0)):
+    found = _found(full, partial.removeprefix("…"), anywhere=partial.startswith("…"))
+    if not partial or found is None:
         return None
-    whole_already = at + len(ending) >= len(full.rstrip())
+    at, owed = found
+    whole_already = at >= len(full.rstrip()) and not owed
     if whole_already and instruction and "interrupted" not in instruction:
         return None
-    return replace(whole, content=_behind(whole.content, at + len(ending)))
+    first, *others = _behind(whole.content, at)
+    if first.block["type"] == "text" and not first.citations and not output_format(request):
+        first = replace(first, text=owed + rewording.reworded(full[:at], first.text))
+    return replace(whole, content=[first, *others])
+
+
+def _found(full: str, partial: str, *, anywhere: bool) -> tuple[int, str] | None:
+    """Return where in a text a part of it ends, which may have some words of a continuation.
+
+    Args:
+        full: The text.
+        partial: The part.
+        anywhere: Whether it need not begin where the text does.
+    """
+    found = rewording.followed(full, partial)
+    if found or not anywhere:
+        return found
+    # The beginning of a quotation may lie within a phrase that was replaced.
+    begins = [0, *(space.end() for space in islice(re.finditer(r"\s", partial), 8))]
+    for part in (partial[begin:] for begin in begins if begin < len(partial)):
+        starts = (place.start() for place in re.finditer(re.escape(part[0]), full))
+        tried = (rewording.followed(full, part, start) for start in starts)
+        if found := next(filter(None, tried), None):
+            return found
+    return None
 
 
 def _behind(content: list[Written], length: int) -> list[Written]:

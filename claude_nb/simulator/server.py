@@ -20,14 +20,25 @@ from tornado.httputil import HTTPServerRequest
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.web import Application, RequestHandler
 
-from claude_nb.simulator import catalogue, fallbacks, paging, tokens, validation, wire
+from claude_nb.simulator import breaking, catalogue, fallbacks, paging, tokens, validation, wire
 from claude_nb.simulator.batches import LARGEST_BODY as _LARGEST_BATCH
 from claude_nb.simulator.batches import Batch, Batches
 from claude_nb.simulator.cache import Diagnostics, PromptCache
 from claude_nb.simulator.refusals import RefusalError, invalid, not_found
-from claude_nb.simulator.replies import End, Error, Raw, Received, Reply, Scripted, Stream
+from claude_nb.simulator.replies import (
+    End,
+    Ended,
+    Error,
+    Raw,
+    Received,
+    Reply,
+    Scripted,
+    Stream,
+    to_json,
+)
 from claude_nb.simulator.responses import respond
 from claude_nb.simulator.uploads import LARGEST_FILE, File, Files
+from claude_nb.simulator.wire import Event
 
 _UNRECORDED = {"authorization", "x-api-key", "cookie", "proxy-authorization"}
 _LARGEST_BODY = 32 * 2**20
@@ -95,6 +106,7 @@ class _Handler(RequestHandler):
 
     largest_body = _LARGEST_BODY
     cut = _WHOLE
+    ended: Ended | None = None
 
     def initialize(self, state: State) -> None:
         self.state = state
@@ -201,7 +213,8 @@ class _Handler(RequestHandler):
     async def replaced(self, endpoint: str, headers: dict[str, str] = _JSON) -> bool:
         """Answer with the next reply in an endpoint's queue; return whether the answer is complete.
 
-        A ``Scripted`` is kept as ``cut``, for the endpoint's own answer.
+        A ``Scripted`` is kept as ``cut`` and an ``Ended`` as ``ended``, for the endpoint's own
+        answer.
         """
         queue = self.state.queues[endpoint]
         match queue.popleft() if queue else None:
@@ -216,6 +229,8 @@ class _Handler(RequestHandler):
                 await self.send(((raw.delay, chunk) for chunk in raw.chunks), raw.end)
             case Scripted() as cut:
                 self.cut = cut
+            case Ended() as ended:
+                self.ended = ended
         return self._finished or self.over
 
     async def send(self, timed: Iterable[tuple[float, bytes]], end: End) -> None:
@@ -280,15 +295,12 @@ class _Messages(_Handler):
     async def post(self) -> None:
         if await self.replaced("messages", _EVENT_STREAM):
             return
-        request: dict[str, Any] = self.resolved(self.json)
-        error = validation.problem(request, self.betas)
-        error = error or fallbacks.problem(request, self.betas)
-        if error is not None:
-            raise RefusalError(error)
+        request = self.valid_request()
         state, now = self.state, self.state.now()
-        fingerprint = json.dumps(request, sort_keys=True)
-        rng = random.Random(f"{state.seed} {fingerprint}")  # noqa: S311  (not a secret)
-        head, answer, found = respond(request, rng, state.cache, now)
+        rng = random.Random(f"{state.seed} {_fingerprint(request)}")  # noqa: S311  (not a secret)
+        head, answer, found = respond(request, rng, state.cache, now, self.ended)
+        if self.ended and breaking.ended(answer, self.ended, request) is None:
+            self.unused("the reply had no text")
         head["diagnostics"] = state.diagnostics.compare(request, now)
         started, usage = fallbacks.usages(request, answer, found)
         display = catalogue.thinking_display(request)
@@ -299,13 +311,15 @@ class _Messages(_Handler):
             state.diagnostics.remember(head["id"], request, now)
 
         if not request.get("stream"):
+            if self.cut.events is not None:
+                self.unused("the request was not streamed")
             with contextlib.suppress(StreamClosedError):  # it takes as long as to stream it
-                await self.pause(sum(gap for gap, _ in timed) / state.speed)
+                await self.pause(sum(gap for gap, _ in timed) / (state.speed * self.cut.pace))
                 begun()
                 self.finish(wire.message(head, answer, usage, display))
             return
         self.start(200, _EVENT_STREAM)
-        timed = chain(islice(timed, self.cut.events), ((0.0, event) for event in self.cut.then))
+        timed = self.cut_short(timed)
 
         def paced() -> Iterator[tuple[float, bytes]]:
             for gap, event in timed:
@@ -314,6 +328,46 @@ class _Messages(_Handler):
                     begun()
 
         await self.send(paced(), self.cut.end)
+
+    def valid_request(self) -> dict[str, Any]:
+        """Return the request, if the API would take it.
+
+        Raises:
+            RefusalError: It would not.
+        """
+        request: dict[str, Any] = self.resolved(self.json)
+        error = validation.problem(request, self.betas)
+        error = error or fallbacks.problem(request, self.betas)
+        if error is not None:
+            self.unused("the request was refused")
+            raise RefusalError(error)
+        return request
+
+    def cut_short(self, timed: Iterator[tuple[float, Event]]) -> Iterator[tuple[float, Event]]:
+        """Return the timed events that are sent: all, or those that ``cut`` leaves."""
+        kept = self.cut.events
+        if kept == "middle":
+            every = list(timed)
+            timed = iter(every)
+            kept = breaking.events_before([event for _, event in every])
+            if kept is None:
+                self.unused("the reply had no content")
+                self.cut = _WHOLE
+        return chain(islice(timed, kept), ((0.0, event) for event in self.cut.then))
+
+    def unused(self, why: str) -> None:
+        """Report that what was queued does not apply to this request, if something was."""
+        queued = self.ended or self.cut
+        if queued is not _WHOLE:
+            self.state.report({"event": "unused", "reply": to_json(queued), "why": why})
+
+
+def _fingerprint(request: dict[str, Any]) -> str:
+    """Return what a reply's variation depends on: whether thinking is shown changes no more."""
+    thinking = request.get("thinking")
+    if thinking:
+        request = request | {"thinking": {**thinking, "display": None}}
+    return json.dumps(request, sort_keys=True)
 
 
 class _CountTokens(_Handler):
@@ -419,7 +473,8 @@ class _BatchResults(_Batch):
         lines = batch.results(self.state.cache, self.state.now())
         at_once = _LINES_AT_ONCE if self.cut.events is None else 1
         pieces = iter(lambda: b"".join(islice(lines, at_once)), b"")
-        await self.send(((0.0, line) for line in islice(pieces, self.cut.events)), self.cut.end)
+        kept = None if self.cut.events == "middle" else self.cut.events
+        await self.send(((0.0, line) for line in islice(pieces, kept)), self.cut.end)
 
 
 class _Files(_Handler):

@@ -2,11 +2,21 @@
 
 The order and the shapes of the events are those of the Messages API's streaming documentation
 (platform.claude.com/docs, "Streaming messages", read 2026-09-02) and of the SDK's types.
+
+The delays are made up, so that what is sooner with the API is sooner here. Two have a source:
+
+- Reading a prompt: 100,000 tokens took 11.5 s to the first token, and 2.4 s from the cache; 10,000
+  took 1.6 s, and 1.1 s (Anthropic, "Prompt caching with Claude", 2024-08-14). So 1,000 tokens take
+  0.09 s here, and 0.02 s from the cache.
+- Thinking that is not shown: its text is not streamed, so the answer begins sooner, by how much is
+  not published (platform.claude.com/docs, "Thinking", ``display``). It takes half of the time here
+  that writing its summary takes, and all else takes as long as with it.
 """
 
 import contextlib
 import json
 import random
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -20,6 +30,19 @@ _SIZES = (1, 2, 2, 3, 3, 4, 4, 4, 5, 5, 6, 7, 9, 14, 20)
 _EVENTS_BETWEEN_PINGS = 250
 _SILENCE = 10.0
 """Seconds without an event, at speed 1, after which there is a ping. The API's own is not known."""
+
+_READING = {
+    "input_tokens": 0.09,
+    "cache_creation_input_tokens": 0.09,
+    "cache_read_input_tokens": 0.02,
+}
+"""Seconds before the first event for 1,000 tokens of the prompt, at speed 1."""
+
+_LONGEST_READING = 20.0
+"""Seconds. A silence before the stream has no pings, and clients have time-outs."""
+
+_OMITTED = 0.5
+"""The time of thinking that is not shown, as a share of the time that writing it takes."""
 
 _ENDING = ("stop_reason", "stop_sequence", "stop_details", "container")
 _CALLS = {"tool_use", "server_tool_use"}
@@ -36,6 +59,7 @@ class Written:
         citations: Of a text, the citations.
         signature: Of thinking, the signature.
         eager: Of a call, whether its input is sent as it is written (``eager_input_streaming``).
+        by_word: Of a text, whether each word is a delta; they are cut at random otherwise.
     """
 
     block: dict[str, Any]
@@ -43,6 +67,7 @@ class Written:
     citations: tuple[dict[str, Any], ...] = ()
     signature: str = ""
     eager: bool = False
+    by_word: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +168,10 @@ def events(
     start = {**head, "content": [], "stop_reason": None, "stop_sequence": None}
     later = ("output_tokens_details", "iterations")
     start["usage"] = {k: v for k, v in begun.items() if k not in later}
-    yield rng.uniform(0.3, 0.6), {"type": "message_start", "message": start}
+    reading = sum(begun[kind] / 1000 * seconds for kind, seconds in _READING.items())
+    # Little of it is chance: a hit is sooner than a miss, also of a prompt that is not long.
+    waited = rng.uniform(0.4, 0.43) + min(reading, _LONGEST_READING)
+    yield waited, {"type": "message_start", "message": start}
     count = 0
     for index, written in enumerate(answer.content):
         opened = {"type": "content_block_start", "index": index, "content_block": written.block}
@@ -215,15 +243,18 @@ def _deltas(
         # The API sends citations before the text that they support.
         for citation in written.citations:
             yield _pace(rng), {"type": "citations_delta", "citation": citation}
-        for piece in pieces(written.text, rng):
+        words = re.findall(r"\s*\S+(?:\s+$)?", written.text)
+        for piece in words if written.by_word else pieces(written.text, rng):
             yield _pace(rng), {"type": "text_delta", "text": piece}
     elif kind == "thinking":
-        hidden = display == "omitted"
-        for piece in pieces("" if hidden else written.text, rng):
-            yield _pace(rng), {"type": "thinking_delta", "thinking": piece}
-        # Thinking that is not shown is a silence, shorter than writing it would be.
-        gap = rng.uniform(1.0, 2.0) if hidden else 0.0
-        yield gap, {"type": "signature_delta", "signature": written.signature}
+        timed = [(_pace(rng), piece) for piece in pieces(written.text, rng)]
+        silence = 0.0
+        if display == "omitted":
+            silence = _OMITTED * sum(gap for gap, _ in timed)
+            timed = []
+        for gap, piece in timed:
+            yield gap, {"type": "thinking_delta", "thinking": piece}
+        yield silence, {"type": "signature_delta", "signature": written.signature}
     elif kind in _CALLS:
         yield 0.0, {"type": "input_json_delta", "partial_json": ""}
         for gap, piece in _input(written, rng):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from claude_nb.request.attachments.interpolation import compose
-from claude_nb.simulator import calls, scripts, servertools
+from claude_nb.simulator import calls, rewording, scripts, servertools, wire
 from claude_nb.simulator.scripts import answer_to
 
 TOOL = {
@@ -62,6 +62,7 @@ def said(given):
         ("Hello!", "Hello! 👋 You are talking to a simulator"),
         ("Give me a long answer", "# The first numbers, taken apart"),
         ("several blocks", "This is the **first** of several content blocks"),
+        ("Say three words", "Piece by piece."),
     ],
 )
 def test_words_choose_the_script(prompt, beginning):
@@ -187,7 +188,7 @@ def test_every_example_has_a_script():
     """What an answer says to try does not end in the same answer again."""
     examples = re.findall(r"\*(.*?)\*", said(answer("Anything")).partition("\n\n")[2])
 
-    assert len(examples) == 6
+    assert len(examples) == 7
     assert [example for example in examples if "script fits it" in said(answer(example))] == []
 
 
@@ -302,29 +303,65 @@ def test_structured_output_can_be_refused():
     assert (refusal.stop_reason, said(refusal)) == ("refusal", said(answer("Please refuse")))
 
 
+def is_followed(whole, text):
+    """Whether a text is the whole one, but for the wording of its continuations."""
+    return rewording.followed(whole, text) == (len(whole), "")
+
+
+def continued(prompt, partial):
+    """Return a partial answer and what a request to continue it gets."""
+    turn = {"role": "assistant", "content": partial.rstrip()}
+    return turn["content"] + said(answer(prompt, turn, "You were interrupted. Continue."))
+
+
 @pytest.mark.parametrize("kept", [1, 100, 1500])
 def test_an_interrupted_answer_is_continued(kept):
-    """The partial turn and a request to continue get exactly the rest."""
+    """The partial turn and a request to continue get the rest, in other words at its beginning."""
     whole = said(answer("Tell me a story"))
-    partial = {"role": "assistant", "content": whole[:kept].rstrip()}
-    rest = said(answer("Tell me a story", partial, "You were interrupted. Continue."))
+    joined = continued("Tell me a story", whole[:kept])
 
-    assert partial["content"] + rest == whole
+    assert joined.startswith(whole[:kept].rstrip())
+    assert joined != whole
+    assert is_followed(whole, joined)
+    assert joined == continued("Tell me a story", whole[:kept])
+
+
+@pytest.mark.parametrize("prompt", ["Tell me a story", "sky", "https", "code", "math", "function"])
+def test_an_answer_can_be_interrupted_anywhere_and_again(prompt):
+    """Also within the words that stand in a continuation for those that were lost."""
+    prompt = f"{prompt} blue"
+    whole = said(answer(prompt))
+    joined = continued(prompt, whole[:20])
+
+    for kept in range(21, len(joined), 7):
+        again = continued(prompt, joined[:kept])
+        assert again.startswith(joined[:kept].rstrip())
+        assert is_followed(whole, again)
+
+
+def test_only_prose_is_reworded():
+    """Code, formulas, tables and headings are as they were."""
+    kept = "# cannot\n\n| cannot |\n\n`cannot` $cannot$\n\n```\ncannot\n```\n\n$$\ncannot\n$$\n\n"
+    rest = f" and\n\n{kept}Cannot, cannot, cannot, cannot."
+
+    assert rewording.reworded("can", rest) == f" and\n\n{kept}Can't, can't, can't, cannot."
 
 
 def test_a_prefill_is_continued():
     """A last turn of the assistant is gone on with, where the model takes that."""
     whole = said(answer("Tell me a story"))
     partial = {"role": "assistant", "content": whole[:99]}
+    rest = said(answer("Tell me a story", partial, model="claude-haiku-4-5"))
 
-    assert whole[:99] + said(answer("Tell me a story", partial, model="claude-haiku-4-5")) == whole
+    assert is_followed(whole, whole[:99] + rest)
 
 
 @pytest.mark.parametrize(("first", "last"), [(0, 9), (0, 1500), (500, 1500)])
 def test_an_answer_whose_end_is_quoted_is_continued(first, last):
     """All of what came, or the end of it behind an ellipsis."""
     whole = said(answer("Tell me a story"))
-    ending = ("…" if first else "") + whole[first:last].rstrip()
+    before = continued("Tell me a story", whole[:30])
+    ending = ("…" if first else "") + before[first:last].rstrip()
     rest = said(
         answer(
             "Tell me a story",
@@ -336,17 +373,37 @@ def test_an_answer_whose_end_is_quoted_is_continued(first, last):
         )
     )
 
-    assert whole[:last].rstrip() + rest == whole
+    assert is_followed(whole, before[:last].rstrip() + rest)
 
 
 def test_nothing_stands_between_the_blocks_of_an_answer_that_is_continued():
     """A client that shows them one after another has only their text."""
     blocks = [w.text for w in answer("several blocks").content if w.block["type"] == "text"]
-    partial = {"role": "assistant", "content": blocks[0] + blocks[1][:5].rstrip()}
+    joined = continued("several blocks", blocks[0] + blocks[1][:5])
 
-    rest = said(answer("several blocks", partial, "You were interrupted. Continue."))
+    assert is_followed("".join(blocks), joined)
 
-    assert partial["content"] + rest == "".join(blocks)
+
+def test_three_words_are_three_deltas_and_no_thinking():
+    """So that all events of a reply fit on a screen, also of a model that thinks."""
+    given = answer("Say three words", model="claude-opus-5-5")
+    usage = {"input_tokens": 1, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0}
+    timed = wire.events({}, given, (usage, usage), "summarized", random.Random(0))
+    deltas = [event["delta"] for _, event in timed if event["type"] == "content_block_delta"]
+
+    assert deltas == [{"type": "text_delta", "text": t} for t in ("Piece", " by", " piece.")]
+
+
+def test_a_conversation_gets_no_long_answer_twice():
+    """A second greeting, and a second prompt that no script fits, are answered in a line."""
+    hello, unknown = said(answer("Hello!")), said(answer("What?"))
+    greeted = {"role": "assistant", "content": hello}
+    told = {"role": "assistant", "content": unknown}
+
+    assert said(answer("Hello!", greeted, "Hello, you!")) == (
+        "Hello again! This request holds 2 earlier messages of our conversation."
+    )
+    assert said(answer("What?", told, "And now?")) == "No script fits this either: `And now?`."
 
 
 def test_calls_behind_the_text_that_came_are_part_of_the_rest():

@@ -257,6 +257,20 @@ def test_a_connection_breaks_as_told(simulator: Simulator, events_of, reply, end
         events_of(**HELLO)
 
 
+def test_text_does_not_depend_on_whether_thinking_is_shown(simulator: Simulator, events_of):
+    """It comes in the same pieces, so that the two can be compared."""
+    texts = [
+        [
+            event.delta.text
+            for event in events_of(**HELLO, thinking={"type": "adaptive", "display": display})
+            if event.type == "content_block_delta" and event.delta.type == "text_delta"
+        ]
+        for display in ("summarized", "omitted")
+    ]
+
+    assert texts[0] == texts[1] != []
+
+
 def test_a_body_can_end_before_the_message_does(simulator: Simulator, events_of):
     """``close`` ends the body as HTTP says, wherever the stream is; the SDK sees no error."""
     simulator.enqueue(Scripted(4, end="close"))

@@ -175,8 +175,38 @@ def test_omitted_thinking_is_a_silence_and_a_signature():
 
     assert deltas(events, "thinking_delta") == []
     ((gap, delta),) = [(g, e["delta"]) for g, e in events if e["type"] == "content_block_delta"]
-    assert 1 <= gap <= 2
+    assert gap > 0
     assert delta["signature"] == "c2lnbmVk"
+
+
+@pytest.mark.parametrize("thought", ["Hm.", "First this, then that. " * 40])
+def test_omitted_thinking_is_sooner(thought):
+    """The text begins sooner than below thinking that is shown, and goes on as it would there."""
+    content = [replace(SIGNED, text=thought), wire.text("And so it is. " * 9)]
+    shown, hidden = written(content), written(content, "omitted")
+
+    def until_text(events):
+        return sum(gap for gap, _ in itertools.takewhile(lambda timed: not is_text(timed), events))
+
+    def is_text(timed):
+        return timed[1].get("delta", {}).get("type") == "text_delta"
+
+    assert until_text(hidden) < until_text(shown)
+    assert [timed for timed in hidden if is_text(timed)] == list(filter(is_text, shown))
+
+
+def test_a_prompt_in_the_cache_is_read_sooner():
+    """By less than chance can make up for, at the shortest prompt that any model caches."""
+
+    def waits(seed, **usage: int):
+        used = dict.fromkeys(STARTED, 0) | usage
+        answer = wire.Answer([wire.text("Hello")])
+        return next(wire.events(HEAD, answer, (used, used), "omitted", random.Random(seed)))[0]
+
+    hits = [waits(seed, cache_read_input_tokens=512) for seed in range(99)]
+    misses = [waits(seed, cache_creation_input_tokens=512) for seed in range(99)]
+    assert max(hits) < min(misses)
+    assert waits(0, input_tokens=10**7) <= 21
 
 
 def test_first_event_counts_the_input_and_the_last_everything():
