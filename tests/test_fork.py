@@ -173,12 +173,12 @@ def _batches():
 def _simulated():
     text = asked()
     try:
-        session.simulate_next(Stream(said("x")))
+        session.simulator().enqueue(Stream(said("x")))
     except RuntimeError as error:
         refused = str(error)
     session.simulate(on=False)  # nothing of the parent's ends
     session.simulate(on=True, speed=0)
-    session.simulate_next(Stream(said("Own")))
+    session.simulator().enqueue(Stream(said("Own")))
     return text, refused, asked()
 
 
@@ -189,7 +189,7 @@ def test_the_simulator_answers_a_child():
         used_connections()
         with ProcessPoolExecutor(1, FORK) as pool:
             text, refused, own = pool.submit(_simulated).result(60)
-        session.simulate_next(Stream(said("Still here")))
+        session.simulator().enqueue(Stream(said("Still here")))
         still = asked()
     finally:
         session.simulate(on=False)

@@ -254,7 +254,7 @@ def _simulate_next(*names: str) -> None:
 
 _SPEED = Option("speed", "", "FACTOR", "how fast replies come: 0.2 is a fifth", options.read_factor)
 _SEED = Option(
-    "seed", "", "N", "replies with the same one come at the same pace", options.read_number
+    "seed", "", "N", "the same seed and prompt give the same pieces", options.read_number
 )
 _WITHOUT = Option(
     "without", "", ",".join(PARTS), "leave these out of the files", options.read_names, several=True

@@ -196,7 +196,7 @@ def test_the_record_holds_every_reply(api):
     assert (record["version"], record["simulated"]) == (1, True)
     assert record["comparison"] == list(BOTH)
     assert [one["model"] for one in record["replies"]] == list(BOTH)
-    assert [one["usage"]["output_tokens"] for one in record["replies"]] == [140, 140]
+    assert [one["usage"]["output_tokens"] for one in record["replies"]] == [76, 76]
     costs = [entry.cost for entry in asking.session.ledger.entries[-2:]]
     assert sorted(costs) == sorted(one["cost_usd"] for one in record["replies"])
 
@@ -216,7 +216,7 @@ def test_it_becomes_a_table_of_pandas(api):
     frame = compare("hello", efforts=["low", "high"]).to_pandas()
 
     assert list(frame["effort"]) == ["low", "high"]
-    assert list(frame["output_tokens"]) == [140, 140]
+    assert list(frame["output_tokens"]) == [76, 76]
     assert frame["cost_usd"].sum() > 0
 
 
