@@ -36,7 +36,7 @@ export class Buttons {
   }
 
   decorate(panel, node, model, record) {
-    node.querySelectorAll(".claude-nb-bar").forEach((bar) => bar.remove());
+    node.querySelectorAll(".claude-nb-actions").forEach((bar) => bar.remove());
     const root = node.querySelector(".claude-nb");
     if (!root) return;
     const blocks = [...node.querySelectorAll(CODE)].filter((code) => !code.closest("details"));
@@ -67,7 +67,7 @@ export class Buttons {
   addToReply(panel, root, model, record) {
     const { copyIcon, refreshIcon, kernelIcon } = this.host.icons;
     const bar = new Bar("Reply");
-    bar.node.classList.add("claude-nb-bar-reply");
+    bar.node.classList.add("claude-nb-actions-reply");
     const text = () => model.data["text/markdown"] ?? root.innerText;
     bar.add("Copy as Markdown", copyIcon, async () => bar.say(await copied(text())));
     bar.add("Ask again", refreshIcon, () => this.askAgain(panel, bar));
@@ -159,9 +159,9 @@ async function expression(kernel, code) {
 /** A group of buttons in a corner, with a place for what came of the last one. */
 class Bar {
   constructor(label) {
-    this.node = make("div", { class: "claude-nb-bar" });
+    this.node = make("div", { class: "claude-nb-actions" });
     this.buttons = make("div", { role: "toolbar", "aria-label": label });
-    this.status = make("span", { class: "claude-nb-bar-status", role: "status" });
+    this.status = make("span", { class: "claude-nb-actions-status", role: "status" });
     this.buttons.append(this.status);
     this.node.append(this.buttons);
   }

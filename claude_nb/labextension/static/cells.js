@@ -35,6 +35,13 @@ export function insertBelow(panel, index, source, metadata = {}) {
   return { id, undo };
 }
 
+/** Add a code cell at the notebook's end. */
+export function appendCell(panel, source, metadata) {
+  const { sharedModel } = panel.content.model;
+  const cell = { cell_type: "code", source, metadata, outputs: [], execution_count: null };
+  sharedModel.insertCell(sharedModel.cells.length, cell);
+}
+
 /**
  * Replace the text of a cell.
  * @returns {() => boolean} What brings the old text back: false if the new one was changed since.

@@ -4,28 +4,39 @@ import { Buttons } from "./buttons.js";
 import { Errors } from "./errors.js";
 import { shared } from "./host.js";
 import { addStyle } from "./page.js";
+import { ChatPanel } from "./panel.js";
 import { announce } from "./presence.js";
 import { addPrompts } from "./prompts.js";
 import { Settings } from "./settings.js";
 
 const ID = "claude-nb:plugin";
 
+const ICON = `<svg xmlns="http://www.w3.org/2000/svg" width="16" height="16" viewBox="0 0 16 16">
+  <path class="jp-icon3" fill="#616161" d="M3 2h10a1.5 1.5 0 0 1 1.5 1.5v6A1.5 1.5 0 0 1 13 11H8.5L5
+    14.2V11H3a1.5 1.5 0 0 1-1.5-1.5v-6A1.5 1.5 0 0 1 3 2zm1.5 2.5v1h7v-1zm0 2.5v1h5V7z"/>
+</svg>`;
+
 /**
  * Make the plugin from the packages that the host shares.
  * @returns {Promise<object>} A JupyterFrontEndPlugin.
  */
 export async function plugin(scope) {
-  const [notebook, settingregistry, icons, widgets, codemirror, view, state, completer] =
+  const [notebook, settingregistry, icons, widgets, cells, outputarea, ...editor] =
     await shared(scope, [
       "@jupyterlab/notebook",
       "@jupyterlab/settingregistry",
       "@jupyterlab/ui-components",
       "@lumino/widgets",
+      "@jupyterlab/cells",
+      "@jupyterlab/outputarea",
       "@jupyterlab/codemirror",
       "@codemirror/view",
       "@codemirror/state",
       "@jupyterlab/completer",
+      "@jupyterlab/apputils",
     ]);
+  const [codemirror, view, state, completer, apputils] = editor;
+  const icon = new icons.LabIcon({ name: "claude-nb:chat", svgstr: ICON });
   return {
     id: ID,
     description: "Claude in notebooks.",
@@ -35,8 +46,12 @@ export async function plugin(scope) {
       codemirror.IEditorExtensionRegistry,
       codemirror.IEditorLanguageRegistry,
     ],
-    optional: [settingregistry.ISettingRegistry, completer.ICompletionProviderManager],
-    async activate(app, tracker, editors, languages, registry, completion) {
+    optional: [
+      settingregistry.ISettingRegistry,
+      completer.ICompletionProviderManager,
+      apputils.ICommandPalette,
+    ],
+    async activate(app, tracker, editors, languages, registry, completion, palette) {
       addStyle();
       const settings = new Settings();
       const host = { notebook, icons, widgets };
@@ -50,6 +65,24 @@ export async function plugin(scope) {
       addPrompts({ codemirror, view, state }, editors, languages, settings, complete);
       tracker.forEach(follow);
       tracker.widgetAdded.connect((_, panel) => follow(panel));
+      const chat = new ChatPanel(app, tracker, { widgets, cells, outputarea, icon });
+      app.commands.addCommand("claude-nb:chat", {
+        label: "Claude: Chat Beside the Notebook",
+        caption: "Open a chat with Claude beside the notebook",
+        icon,
+        isEnabled: () => tracker.currentWidget !== null,
+        execute: () => chat.open(),
+        describedBy: { args: { type: "object", properties: {} } },
+      });
+      app.commands.addCommand("claude-nb:move-chat", {
+        label: "Claude: Move the Chat",
+        caption: "Move the chat between the side and the main area",
+        execute: () => chat.move(),
+        describedBy: { args: { type: "object", properties: {} } },
+      });
+      for (const command of ["claude-nb:chat", "claude-nb:move-chat"]) {
+        palette?.addItem({ command, category: "Claude" });
+      }
       app.commands.addCommand("claude-nb:ask-model", {
         label: ({ model }) => model,
         execute: ({ model, cell, panel: id }) => {

@@ -103,6 +103,6 @@ def test_another_model_is_asked_in_a_cell_below(answered, simulator):
 def test_the_buttons_are_there_after_a_reload_and_not_in_the_file(answered):
     """They belong to the page."""
     notebook = answered("lab")
-    assert "claude-nb-bar" not in str(notebook.saved())
+    assert "claude-nb-actions" not in str(notebook.saved())
     notebook.reload()
     expect(notebook.output(1).get_by_role("toolbar", name="Code block 1")).to_be_attached()

@@ -1,0 +1,152 @@
+// A chat beside the notebook: the output of one of its cells, shown in the side panel.
+//
+// The cell holds claude_nb.Chat("panel"), folded, at the notebook's end. So what is said is saved,
+// restored and forgotten as every chat is, and anybody who opens the notebook sees that it is there.
+
+import { appendCell } from "./cells.js";
+import { button, make } from "./page.js";
+
+const ID = "claude-nb-chat";
+const SOURCE = 'import claude_nb\nclaude_nb.Chat("panel")';
+const IS_CHAT = /^\s*(claude_nb\.)?Chat\(\s*["']panel["']/m;
+const INSTALL = "This notebook's kernel does not have claude_nb. In a cell: %pip install claude-nb";
+
+/** The panel, and what it shows of each notebook. */
+export class ChatPanel {
+  /**
+   * @param {object} app The host's JupyterFrontEnd.
+   * @param {object} tracker The host's INotebookTracker.
+   * @param {object} host The host's packages: {outputarea, widgets, cells}, and the icon.
+   */
+  constructor(app, tracker, host) {
+    this.app = app;
+    this.tracker = tracker;
+    this.host = host;
+    this.views = new WeakMap(); // NotebookPanel -> View
+    tracker.currentChanged.connect(() => this.show());
+  }
+
+  /** Open the chat of the active notebook. */
+  async open() {
+    if (!this.panel || this.panel.isDisposed) {
+      const { Panel } = this.host.widgets;
+      this.panel = Object.assign(new Panel(), { id: ID });
+      this.panel.addClass("claude-nb-panel");
+      this.panel.title.icon = this.host.icon;
+      this.panel.title.caption = "Claude";
+      this.panel.node.setAttribute("aria-label", "Claude");
+      this.app.shell.add(this.panel, "right", { rank: 900, type: "Claude" });
+    }
+    this.app.shell.activateById(ID);
+    const view = this.show();
+    await view?.start();
+    view?.focus();
+  }
+
+  /** Move it to the main area, or back. */
+  move() {
+    if (!this.panel || this.panel.isDisposed) return;
+    const area = this.panel.node.closest(".jp-SidePanel, .lm-StackedPanel.jp-mod-right") ? "main" : "right";
+    this.app.shell.add(this.panel, area, { mode: "split-right" });
+    this.app.shell.activateById(ID);
+  }
+
+  /** Show the active notebook's chat; returns its view. */
+  show() {
+    const notebook = this.tracker.currentWidget;
+    if (!this.panel || this.panel.isDisposed || !notebook) return undefined;
+    let view = this.views.get(notebook);
+    if (!view) {
+      view = new View(notebook, this.host);
+      this.views.set(notebook, view);
+      this.panel.addWidget(view.widget);
+      notebook.disposed.connect(() => view.widget.dispose());
+    }
+    for (const widget of this.panel.widgets) widget.setHidden(widget !== view.widget);
+    return view;
+  }
+}
+
+/** The chat of one notebook. */
+class View {
+  constructor(notebook, host) {
+    this.notebook = notebook;
+    this.host = host;
+    this.widget = new host.widgets.Panel();
+    this.widget.addClass("claude-nb-panel-view");
+    this.message = make("div", { class: "claude-nb-panel-message", role: "status" });
+    this.widget.node.append(this.message);
+    notebook.sessionContext.statusChanged.connect((_, status) => this.follow(status));
+    notebook.sessionContext.kernelChanged.connect(() => this.offer());
+  }
+
+  /** The cell with the chat, or undefined. */
+  get cell() {
+    return this.notebook.content.widgets.find(
+      ({ model }) => model.type === "code" && IS_CHAT.test(model.sharedModel.getSource()),
+    );
+  }
+
+  /** Show the chat, which is made in the kernel if it is not there. */
+  async start() {
+    const { sessionContext, context } = this.notebook;
+    await Promise.all([context.ready, sessionContext.ready]);
+    if (this.running || this.live) return;
+    const { kernel } = sessionContext.session ?? {};
+    if (!kernel) return this.say("This notebook has no kernel.");
+    const { language_info: language } = await kernel.info;
+    if (language.name !== "python") return this.say("The chat needs a Python kernel.");
+    const content = { code: "import claude_nb", silent: true, store_history: false };
+    this.say(kernel.status === "idle" ? "" : "The chat comes when the kernel is free.");
+    const found = await kernel.requestExecute(content).done;
+    if (found.content.status !== "ok") return this.say(INSTALL);
+    this.running = true;
+    try {
+      const cell = this.cell ?? this.added();
+      if (!cell) return void this.say("This notebook is read-only.");
+      await this.host.cells.CodeCell.execute(cell, sessionContext);
+      cell.outputHidden = true; // it was unfolded when it ran
+      this.live = true;
+      this.draw(cell);
+    } finally {
+      this.running = false;
+    }
+    this.say("");
+  }
+
+  /** A new cell with the chat, folded, at the notebook's end; undefined if nothing may be written. */
+  added() {
+    const { context, content } = this.notebook;
+    if (context.model.readOnly) return undefined;
+    appendCell(this.notebook, SOURCE, { jupyter: { source_hidden: true, outputs_hidden: true } });
+    return content.widgets.at(-1);
+  }
+
+  draw(cell) {
+    this.area?.dispose();
+    const { rendermime } = this.notebook.content;
+    const { SimplifiedOutputArea } = this.host.outputarea;
+    this.area = new SimplifiedOutputArea({ model: cell.model.outputs, rendermime });
+    this.widget.addWidget(this.area);
+  }
+
+  follow(status) {
+    if (["restarting", "autorestarting", "terminating", "dead"].includes(status)) this.offer();
+  }
+
+  /** After a restart: offer to go on from what is saved. */
+  offer() {
+    if (!this.live) return;
+    this.live = false;
+    this.say("The kernel was restarted. ");
+    this.message.append(button("Go on from what is saved", () => this.start()));
+  }
+
+  say(words) {
+    this.message.textContent = words;
+  }
+
+  focus() {
+    this.widget.node.querySelector("textarea")?.focus();
+  }
+}
