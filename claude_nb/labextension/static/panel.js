@@ -46,7 +46,7 @@ export class ChatPanel {
   /** Move it to the main area, or back. */
   move() {
     if (!this.panel || this.panel.isDisposed) return;
-    const area = this.panel.node.closest(".jp-SidePanel, .lm-StackedPanel.jp-mod-right") ? "main" : "right";
+    const area = [...this.app.shell.widgets("main")].includes(this.panel) ? "right" : "main";
     this.app.shell.add(this.panel, area, { mode: "split-right" });
     this.app.shell.activateById(ID);
   }
@@ -138,6 +138,7 @@ class View {
   offer() {
     if (!this.live) return;
     this.live = false;
+    this.area.dispose(); // nobody would get what is typed there
     this.say("The kernel was restarted. ");
     this.message.append(button("Go on from what is saved", () => this.start()));
   }
@@ -146,7 +147,16 @@ class View {
     this.message.textContent = words;
   }
 
+  /** Put the caret into the chat, as soon as its widget is drawn. */
   focus() {
-    this.widget.node.querySelector("textarea")?.focus();
+    const area = () => this.widget.node.querySelector("textarea");
+    if (area()) return area().focus();
+    const observer = new MutationObserver(() => {
+      if (!area()) return;
+      observer.disconnect();
+      area().focus();
+    });
+    observer.observe(this.widget.node, { childList: true, subtree: true });
+    setTimeout(() => observer.disconnect(), 10_000);
   }
 }

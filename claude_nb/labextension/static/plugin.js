@@ -77,6 +77,7 @@ export async function plugin(scope) {
       app.commands.addCommand("claude-nb:move-chat", {
         label: "Claude: Move the Chat",
         caption: "Move the chat between the side and the main area",
+        isVisible: () => app.name === "JupyterLab", // Notebook 7 shows one document
         execute: () => chat.move(),
         describedBy: { args: { type: "object", properties: {} } },
       });
