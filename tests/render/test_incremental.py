@@ -216,7 +216,7 @@ def test_a_half_received_definition_does_not_fix_a_wrong_link():
 
 def test_a_block_that_turns_out_to_be_none_is_removed():
     """A paragraph that becomes a definition goes, by an empty patch."""
-    patches, blocks = stream(["[r]: http://x 't", "'"])
+    patches, blocks = stream(["[r]:\n", "http://x\n"])
     assert patches[1] == [Patch(0, 0, "")]
     assert blocks == []
 

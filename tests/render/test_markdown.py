@@ -23,7 +23,8 @@ ATTRIBUTES = {
     "title", "type",
 }  # fmt: skip
 BOX = code_open("").partition('style="')[2].partition('"')[0]
-STYLES = {"text-align:left", "text-align:center", "text-align:right", BOX, "background:none"}
+CODE = code_open("").rpartition('style="')[2].partition('"')[0]
+STYLES = {"text-align:left", "text-align:center", "text-align:right", "list-style:none", BOX, CODE}
 FORMULA = '<span class="mathjax_process tex2jax_process">'
 
 

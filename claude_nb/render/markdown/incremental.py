@@ -19,9 +19,9 @@ order:
 - A block that is closed is patched again only if a link that it refers to is defined later.
 
 The concatenation of all blocks is, at every frame, ``to_html(text, live=True)`` of the text so
-far, except that the unfinished last line of an open fence is held back while it may still close the
-fence, and so is what `Cleaner` holds back. After `Incremental.finish`, `saved` turns it into
-``to_html(text)``.
+far, which heals its end (see `healing`), except that the unfinished last line of an open fence is
+held back while it may still close the fence, and so is what `Cleaner` holds back. After
+`Incremental.finish`, `saved` turns it into ``to_html(text)``.
 
 The cost is linear in the text: only what may still change is parsed again. That is the last
 block, and of a list or table only its last item or row.
@@ -37,7 +37,7 @@ from typing import Any, Final, NamedTuple
 from markdown_it.common.utils import escapeHtml
 
 from claude_nb.characters import Cleaner, in_code
-from claude_nb.render.markdown import citation_marks
+from claude_nb.render.markdown import citation_marks, nested_fence
 from claude_nb.render.markdown.blocks import (
     MarkdownBlock,
     OpenPart,
@@ -52,7 +52,7 @@ from claude_nb.render.markdown.code_box import CODE_END
 from claude_nb.render.markdown.markdown import parse, render
 from claude_nb.streaming.continuation import common_prefix
 
-_FENCE: Final = re.compile(r"(`{3,}|~{3,})[^\n]*\n")
+_FENCE: Final = re.compile(r"(`{3,}|~{3,})([^\n]*)\n")
 _MARKER: Final = re.compile(r" {0,3}(?:[-+*]|\d{1,9}[.)])")
 _MISSING_CELLS: Final = 0x10000
 """markdown-it ends a table that lacks more cells than this."""
@@ -83,9 +83,32 @@ class _Definitions(dict[str, Any]):
 class _Fence:
     """An open fence whose text is appended without being parsed."""
 
-    end: re.Pattern[str]
     may_end: re.Pattern[str]
-    in_line: bool  # the last line has begun to be shown, so it is not the end
+    lines: re.Pattern[str]  # those that end it, and those that begin another in it (a group)
+    nests: bool
+    depth: int = 0  # how many are open in it
+    in_line: bool = False  # the last line has begun to be shown, so it is not the end
+
+    @classmethod
+    def opened(cls, markup: str, info: str) -> "_Fence":
+        """A fence that such a line opens."""
+        nests = nested_fence.holds_fences(info)
+        line = nested_fence.line_pattern(markup)
+        marker = re.escape(markup[0])
+        may_end = rf" {{0,3}}(?:{line}|{marker}*[ \t]*)" if nests else rf" {{0,3}}{marker}*[ \t]*"
+        lines = re.compile(rf"^ {{0,3}}{line}\n", re.MULTILINE)
+        return cls(re.compile(rf"{may_end}|[ \t]*"), lines, nests)
+
+    def ends_in(self, text: str, begin: int) -> bool:
+        """Whether it ends in the complete lines of a text from a place on."""
+        for line in self.lines.finditer(text, begin):
+            if line[1]:
+                self.depth += self.nests
+            elif self.depth:
+                self.depth -= 1
+            else:
+                return True
+        return False
 
 
 class Incremental:
@@ -180,7 +203,7 @@ class Incremental:
         text = held + citation_marks.unmarked(new)
         newline = text.rfind("\n") + 1
         first = text.find("\n") + 1 if fence.in_line else 0
-        if newline and fence.end.search(text, first):
+        if newline and fence.ends_in(text, first):
             self._tail = held + new
             self._reopen()
             return None
@@ -198,7 +221,7 @@ class Incremental:
 
     def _parse(self, *, finished: bool = False) -> list[Patch]:
         definitions = _Definitions(self._defined)
-        blocks = split(parse(self._tail, {"references": definitions}))
+        blocks = split(parse(self._tail, {"references": definitions}, growing=not finished))
         tentative = {
             label: (found["href"], found["title"])
             for label, found in definitions.items()
@@ -262,18 +285,16 @@ class Incremental:
         opening = _FENCE.match(tail, begin)
         if not opening:
             return None
-        marker = re.escape(opening[1][0])
-        end = re.compile(rf"^ {{0,3}}{marker}{{{len(opening[1])},}}[ \t]*\n", re.MULTILINE)
-        may_end = re.compile(rf" {{0,3}}{marker}*[ \t]*|[ \t]*")
-        if end.search(tail, opening.end()):
+        fence = _Fence.opened(opening[1], opening[2])
+        if fence.ends_in(tail, opening.end()):
             return None
         newline = tail.rfind("\n") + 1
-        held = tail[newline:] if may_end.fullmatch(tail, newline) else ""
+        held = tail[newline:] if fence.may_end.fullmatch(tail, newline) else ""
         token = blocks[-1].opening
         token.content = tail[opening.end() : len(tail) - len(held)]
         token.map = None  # so that it is not taken for closed
-        in_line = bool(token.content) and not token.content.endswith("\n")
-        return _Fence(end, may_end, in_line), held
+        fence.in_line = bool(token.content) and not token.content.endswith("\n")
+        return fence, held
 
     def _close(self, blocks: list[MarkdownBlock], definitions: _Definitions) -> None:
         """Close the blocks that are final, and settle the final items or rows of the last one."""

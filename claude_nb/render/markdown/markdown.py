@@ -26,6 +26,7 @@ import functools
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Final
 
 from markdown_it import MarkdownIt
@@ -38,8 +39,9 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
 from claude_nb.characters import clean, in_code
-from claude_nb.render.markdown import citation_marks
+from claude_nb.render.markdown import citation_marks, healing, nested_fence
 from claude_nb.render.markdown.code_box import code_box
+from claude_nb.render.markdown.inline_parser import InlineParser, address
 
 ROOT_CLASSES: Final = "mathjax_ignore tex2jax_ignore"
 """Classes that the root element must have: the first for MathJax 3, the second for MathJax 2."""
@@ -78,24 +80,44 @@ _INLINE_MATH: Final = re.compile(
     r"|\\\[(?P<square>(?:[^\\]|\\[^\[\]])++)\\\]",
     re.DOTALL,
 )
+_BREAK: Final = re.compile(r"<br ?/?>", re.IGNORECASE)
 _DISPLAY_END: Final = {"$$": "$$", r"\[": r"\]"}
 
 
-def parse(text: str, env: EnvType) -> list[Token]:
+def parse(text: str, env: EnvType, *, growing: bool = False) -> list[Token]:
     """Parse cleaned Markdown.
 
     Args:
         text: prose that is `clean`; it may have citation marks.
         env: known link definitions; those in `text` are added.
+        growing: whether the text may still grow; then its end is healed.
 
     Returns:
         The block tokens, their inline tokens as children.
     """
-    if not citation_marks.has_marks(text):
-        return _parser().parse(text, env)
-    source, found = citation_marks.take(text)
-    env.update(found)
-    return _parser(marks=True).parse(source, env)
+    marks = citation_marks.has_marks(text)
+    if marks:
+        text, found = citation_marks.take(text)
+        env.update(found)
+    parser = _parser(marks=marks, growing=growing)
+    if not growing:
+        return parser.parse(text, env)
+    env[nested_fence.GROWING] = True
+    shown = healing.held_back(text)
+    tokens = parser.parse(shown, env)
+    if shown is text or not _in_fence(tokens):
+        return tokens
+    # In code markers are text, but for half of what may end it.
+    code = parser.parse(text, env)
+    fence = _in_fence(code)
+    half = fence.content[fence.content.rfind("\n") + 1 :] if fence else ""
+    return tokens if fence and not half.strip(f" \t{fence.markup[0]}") else code
+
+
+def _in_fence(tokens: Sequence[Token]) -> Token | None:
+    """The fence that the text ends in, if it is not closed; in lists and quotes too."""
+    last = next((token for token in reversed(tokens) if token.nesting >= 0), None)
+    return last if last and last.type == "fence" and not _is_closed(last) else None
 
 
 def render(tokens: Sequence[Token], *, growing: bool = True) -> str:
@@ -129,7 +151,7 @@ def to_html(text: str, *, live: bool = False) -> str:
 
     Args:
         text: Markdown from the model; nothing in it is trusted.
-        live: whether in the live form, for a text that is still growing.
+        live: whether in the live form, for a text that is still growing and is healed.
 
     Returns:
         HTML without a root element, safe to put into a trusted cell.
@@ -144,7 +166,7 @@ def to_blocks(text: str, *, live: bool = False) -> list[str]:
 
 def rendered(text: str, *, live: bool = False) -> list[str]:
     """Render `clean` Markdown, which may have marks, each top-level block by itself."""
-    blocks = list(top_level(parse(text, {})))
+    blocks = list(top_level(parse(text, {}, growing=live)))
     html = [render(block, growing=live or block is not blocks[-1]) for block in blocks]
     return html if live else list(map(saved, html))
 
@@ -189,6 +211,12 @@ def web_address(url: str) -> str:
 class _Parser(MarkdownIt):
     """markdown-it with the links that are allowed here."""
 
+    def __init__(self) -> None:
+        super().__init__(renderer_cls=_Renderer)
+        self.inline = InlineParser()
+        options = {"html": False, "xhtmlOut": False, "maxNesting": NESTING + 8, "tasklists": True}
+        self.configure("commonmark", options)
+
     def validateLink(self, url: str) -> bool:  # noqa: N802 - markdown-it's name
         # Data is let through so that its text can be dropped: see `_links`.
         return bool(_FOLLOWED.match(url) or _DATA.match(url))
@@ -205,6 +233,13 @@ class _Renderer(RendererHTML):
         token = tokens[idx]
         plain = env["growing"] and not _is_closed(token)
         return code_box(token.content, language_of(token), coloured=not plain)
+
+    def list_item_open(
+        self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
+    ) -> str:
+        if "checked" in tokens[idx].meta:  # the box stands for the bullet
+            tokens[idx].attrs["style"] = "list-style:none"
+        return super().list_item_open(tokens, idx, options, env)
 
     def code_block(self, tokens: Sequence[Token], idx: int, _: OptionsDict, __: EnvType) -> str:
         return code_box(tokens[idx].content)
@@ -223,25 +258,26 @@ class _Renderer(RendererHTML):
 
 
 @functools.cache
-def _parser(*, marks: bool = False) -> _Parser:
-    """The parser, or another one for text with marks, because they make parsing slower."""
-    parser = _Parser(
-        "commonmark",
-        {"html": False, "xhtmlOut": False, "maxNesting": NESTING + 8, "tasklists": True},
-        renderer_cls=_Renderer,
-    )
+def _parser(*, marks: bool = False, growing: bool = False) -> _Parser:
+    """The parser; others for text with marks and for text that grows: those make it slower."""
+    parser = _Parser()
     parser.enable(["table", "strikethrough"])
     parser.disable(["html_block", "html_inline"])
     block, inline, core = parser.block.ruler, parser.inline.ruler, parser.core.ruler
     interrupted = ["paragraph", "reference", "blockquote", "list"]
     block.before("fence", "math", _math_block, {"alt": interrupted})
+    block.at("fence", nested_fence.fence, {"alt": interrupted})
     block.at("blockquote", _bounded(blockquote), {"alt": interrupted})
     block.at("list", _bounded(list_block), {"alt": interrupted[:3]})
     inline.before("escape", "math", _math_inline)
+    inline.push("address", address)
     core.before("inline", "limit", _limit)
     core.push("entities", _entities)
+    core.push("breaks", _breaks)
     core.push("links", _links)
     core.push("direction", _direction)
+    if growing:
+        healing.install(parser)
     if marks:
         citation_marks.install(parser)
     return parser
@@ -278,6 +314,24 @@ def _reveal(tokens: Sequence[Token]) -> None:
         elif "title" in token.attrs:
             token.attrs["title"] = clean(str(token.attrs["title"]))
         _reveal(token.children or [])
+
+
+def _breaks(state: StateCore) -> None:
+    """Make `<br>` in a table's cell a line break: there is no other way to write one there."""
+    for opening, token in pairwise(state.tokens):
+        if opening.tag in ("td", "th") and token.children and "<" in token.content:
+            token.children = [part for child in token.children for part in _broken(child)]
+
+
+def _broken(token: Token) -> Iterator[Token]:
+    pieces = _BREAK.split(token.content) if token.type == "text" else []
+    if len(pieces) < 2:
+        yield token
+        return
+    for number, piece in enumerate(pieces):
+        if number:
+            yield Token("hardbreak", "br", 0)
+        yield Token("text", "", 0, content=piece.strip() if number else piece.rstrip())
 
 
 def _math_inline(state: StateInline, silent: bool) -> bool:  # noqa: FBT001
