@@ -16,7 +16,13 @@ from claude_nb.render import labels, results, tool_results
 from claude_nb.render.citations import Sources
 from claude_nb.render.markdown import host_math
 from claude_nb.render.markdown.inline import fenced, plain_text
-from claude_nb.render.markdown.markdown import INLINE_LIMIT, open_fence, top_level, with_marks
+from claude_nb.render.markdown.markdown import (
+    BREAK,
+    INLINE_LIMIT,
+    open_fence,
+    top_level,
+    with_marks,
+)
 from claude_nb.render.text_runs import marked, raw, text_runs
 from claude_nb.render.usage import of_reply
 from claude_nb.streaming.block import TOOL_CALLS, Block
@@ -192,6 +198,8 @@ def _with_children(tokens: Iterable[Token]) -> list[Token]:
 
 def _is_dangerous(tokens: Iterable[Token]) -> bool:
     for token in tokens:
+        if token.type == "html_inline" and BREAK.fullmatch(token.content):
+            continue
         if token.type in ("html_block", "html_inline", "image", _OVERLONG):
             return True
         if token.type == "text" and clean(token.content, prose=True) != token.content:

@@ -10,7 +10,7 @@ from tests.benchmarks.browser import page
 from tests.benchmarks.chat import typing
 from tests.benchmarks.classroom import classroom
 from tests.benchmarks.loading import first_text, loading
-from tests.benchmarks.render import rendering
+from tests.benchmarks.render import healing, rendering
 from tests.benchmarks.report import head
 from tests.benchmarks.server import Replies
 
@@ -25,7 +25,7 @@ CELLS = {
     "growth": cells.growth,
     "eight": cells.eight,
 }
-SECTIONS = (*CELLS, "rendering", "loading", "first", "page", "typing", "class")
+SECTIONS = (*CELLS, "rendering", "healing", "loading", "first", "page", "typing", "class")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -43,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     CELLS[name](kernels, options.repeats)
         if "rendering" in chosen:
             rendering()
+        if "healing" in chosen:
+            healing()
         if "loading" in chosen:
             loading(options.repeats)
         if "first" in chosen:

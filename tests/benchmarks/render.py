@@ -1,4 +1,4 @@
-"""What incremental rendering costs by itself, as if deltas came at 200 a second.
+"""What incremental rendering costs by itself, as if deltas came at 200 a second; and what it shows.
 
 Frames are taken 30 times a second of that time, without waiting for it.
 """
@@ -11,6 +11,7 @@ import time
 from claude_nb.render.markdown.incremental import Incremental
 from tests.benchmarks.report import exponent, table
 from tests.benchmarks.texts import deltas
+from tests.render.answers import ANSWERS, streamed
 
 _DELTAS_PER_FRAME = 200 / 30
 
@@ -50,3 +51,15 @@ def rendering(lengths: tuple[int, ...] = (4_000, 16_000, 64_000)) -> None:
     heads = ("µs per delta", *(f"{n:,}" for n in lengths))
     more = ("CPU exponent", "bytes exponent", "bytes per character")
     table("Rendering at 200 deltas/s of 8 characters", (*heads, *more), rows)
+
+
+def healing() -> None:
+    """Print how many frames of the fifty answers show what the end does not."""
+    rows = []
+    for size in (1, 4, 12):
+        found = [streamed(text, size) for text in ANSWERS.values()]
+        frames = sum(each.frames for each in found)
+        raw, phantoms = (sum(map(len, each)) for each in list(zip(*found, strict=True))[1:])
+        rows.append((f"{size}", f"{frames:,}", f"{raw / frames:.2%}", f"{phantoms}"))
+    heads = ("characters a delta", "frames", "raw", "with a phantom heading")
+    table(f"Frames of {len(ANSWERS)} answers that show raw markers", heads, rows)

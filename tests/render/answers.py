@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from html import unescape
 from pathlib import Path
 from typing import NamedTuple
@@ -38,11 +39,13 @@ class Found(NamedTuple):
     phantoms: list[str]
 
 
+@cache
 def visible(html: str) -> str:
     """The text of HTML without code, formulas and white space."""
     return "".join(unescape(_TAG.sub("", _NOT_TEXT.sub("", html))).split())
 
 
+@cache
 def headings(html: str) -> list[tuple[str, str]]:
     """Each heading's level and text."""
     return [(level, visible(inside)) for level, inside in _HEADING.findall(html)]
@@ -54,22 +57,28 @@ def streamed(text: str, size: int) -> Found:
     for begin in range(0, len(text), size):
         incremental.feed(text[begin : begin + size])
         incremental.frame()
-        frames.append("".join(incremental.blocks))
+        frames.append(incremental.blocks)
     incremental.finish()
-    end = "".join(incremental.blocks)
-    whole, final = visible(end), headings(end)
-    raw = [frame for frame in frames if not whole.startswith(_shown(frame, whole))]
-    return Found(len(frames), raw, [frame for frame in frames if _is_phantom(frame, final)])
+    whole, titles = _text(incremental.blocks), _titles(incremental.blocks)
+    raw = [_text(frame) for frame in frames if not _begins(_text(frame), whole)]
+    phantoms = [_text(frame) for frame in frames if _has_phantom(_titles(frame), titles)]
+    return Found(len(frames), raw, phantoms)
 
 
-def _shown(frame: str, whole: str) -> str:
-    shown = visible(frame)
-    return shown if whole.startswith(shown) or "$" in whole else _FORMULA.sub("", shown)
+def _text(blocks: list[str]) -> str:
+    return "".join(map(visible, blocks))
 
 
-def _is_phantom(frame: str, final: list[tuple[str, str]]) -> bool:
-    found = headings(frame)
-    return len(found) > len(final) or any(
-        level != is_level or not is_text.startswith(text)
-        for (level, text), (is_level, is_text) in zip(found, final, strict=False)
+def _titles(blocks: list[str]) -> list[tuple[str, str]]:
+    return [title for block in blocks for title in headings(block)]
+
+
+def _begins(text: str, whole: str) -> bool:
+    return whole.startswith(text if "$" in whole else _FORMULA.sub("", text))
+
+
+def _has_phantom(titles: list[tuple[str, str]], final: list[tuple[str, str]]) -> bool:
+    return len(titles) > len(final) or any(
+        level != final_level or not whole.startswith(text)
+        for (level, text), (final_level, whole) in zip(titles, final, strict=False)
     )

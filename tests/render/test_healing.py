@@ -4,12 +4,12 @@ import re
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from claude_nb.render.markdown.incremental import Incremental
-from claude_nb.render.markdown.markdown import to_html
+from claude_nb.render.markdown.markdown import saved, to_html
 from tests.render.answers import ANSWERS, streamed, visible
 from tests.render.samples import texts
+from tests.render.test_markdown import assert_safe
 from tests.work import calls
 
 HEALED = {
@@ -230,6 +230,36 @@ def test_frames_show_what_the_end_shows(size):
     assert not [frame for each in found for frame in each.phantoms]
     raw = [frame for each in found for frame in each.raw]
     assert len(raw) <= 0.01 * sum(each.frames for each in found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- **a *b `c ~~d [e](http://x",
+        "> - ```py\n>   def f(",
+        "1. > ```md\n   > ```py\n   > x",
+        "[" * 200 + "a",
+        "see [the docs](https://e.x/" + "a" * 5_000,
+        "| a " * 300 + "|\n" + "|-" * 300 + "|\n" + "| **b " * 299,
+        "| a | b |\n|---|",
+        "**\U0001f469\u200d\U0001f4bb",
+        "text\n-",
+        "&#",
+        "\\",
+        "***",
+    ],
+)
+def test_what_is_never_closed_is_shown_as_written_at_the_end(text):
+    """Every frame on the way is safe, half an emoji at the edge of a delta among them."""
+    units = text.encode("utf-16-le")
+    size = 2 if len(text) < 400 else 200
+    incremental = Incremental()
+    for begin in range(0, len(units), size):
+        incremental.feed(units[begin : begin + size].decode("utf-16-le", "surrogatepass"))
+        incremental.frame()
+        assert_safe("".join(incremental.blocks))
+    incremental.finish()
+    assert saved("".join(incremental.blocks)) == to_html(text)
 
 
 def test_little_is_held_back():

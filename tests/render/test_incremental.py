@@ -41,11 +41,17 @@ def stream(pieces):
         incremental.feed(piece)
         patches.append(incremental.frame())
     patches.append(incremental.finish())
+    blocks = apply_all(patches)
+    assert blocks == incremental.blocks
+    return patches, blocks
+
+
+def apply_all(patches):
+    """The blocks that the patches of all frames make."""
     blocks = []
     for frame in patches:
         apply(blocks, frame)
-    assert blocks == incremental.blocks
-    return patches, blocks
+    return blocks
 
 
 def renders(text):
@@ -191,6 +197,24 @@ def test_a_fence_does_not_end_within_a_line():
     assert blocks == [f"{code_open('')}a```\nb```\n</code></pre>\n"]
     assert [len(frame) for frame in patches] == [1, 1, 1, 1, 0]
     assert [patch.rest for frame in patches for patch in frame] == [0, 14, 14, 14]
+
+
+def test_a_fence_of_markdown_grows_with_the_fences_in_it():
+    """By appended text alone; a line that may begin or end one is held back."""
+    text = "```md\na\n```py\nb\n```\nc\n"
+    patches, blocks = stream([*text, "```\n", "d"])
+    grown = [patch for frame in patches[: len(text)] for patch in frame]
+    assert [patch.rest for patch in grown] == [0, *[14] * (len(grown) - 1)]
+    assert "```py\n" in [patch.html for patch in grown]
+    assert blocks == [to_html(f"{text}```"), "<p>d</p>\n"]
+
+
+def test_a_fence_of_markdown_that_does_not_end_is_made_anew_at_the_end():
+    """Then it ended with the first bare fence."""
+    text = "```md\n```py\n```\n\n**b**\n"
+    patches, blocks = stream(text)
+    assert len(apply_all(patches[:-1])) == 1
+    assert "".join(blocks) == to_html(text)
 
 
 def test_a_closed_fence_is_coloured():

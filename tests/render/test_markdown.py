@@ -209,6 +209,92 @@ def test_task_list_boxes_cannot_be_pressed():
     assert html.count("checked") == 1
 
 
+def test_a_box_of_a_task_stands_for_the_bullet():
+    """An item with a box has no second bullet; other items keep theirs."""
+    html = to_html("- [x] a\n- b")
+    assert '<li class="task-list-item" style="list-style:none"><input' in html
+    assert "<li>b</li>" in html
+
+
+def test_code_is_not_wrapped():
+    """A long line scrolls in its box: where a line of Python begins has a meaning."""
+    for text in ("```python\nx\n```", "```\nx", "    x"):
+        assert "overflow-x:auto" in to_html(text)
+        assert "white-space:pre" in to_html(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("**「雨」**でした", "<strong>「雨」</strong>でした"),
+        ("これは**「雨」**でした", "これは<strong>「雨」</strong>でした"),
+        ("**手順：**次に", "<strong>手順：</strong>次に"),
+        ("用*（注）*吧", "用<em>（注）</em>吧"),
+        ("说**“好”**的", "说<strong>“好”</strong>的"),
+        ('**"정렬된"**이라는', "<strong>&quot;정렬된&quot;</strong>이라는"),
+        ("是**`x`**的", "是<strong><code>x</code></strong>的"),
+        ("~~「雨」~~です", "<s>「雨」</s>です"),
+        ("**a.**b", "**a.**b"),
+        ("*(a)*b", "*(a)*b"),
+    ],
+)
+def test_emphasis_works_beside_cjk_punctuation(text, html):
+    """Where no spaces are written a run of asterisks has letters and punctuation beside it."""
+    assert to_html(text) == f"<p>{html}</p>\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "address", "rest"),
+    [
+        ("https://e.x", "https://e.x", ""),
+        ("https://e.x/a_b_c?d=1#e.", "https://e.x/a_b_c?d=1#e", "."),
+        ("https://e.x/a_(b))", "https://e.x/a_(b)", ")"),
+        ("http://localhost:8888/lab!", "http://localhost:8888/lab", "!"),
+        ("https://e.x/aを見る", "https://e.x/a", "を見る"),
+        ("https://e.x/a。", "https://e.x/a", "。"),
+        ("https://e.x获取", "https://e.x", "获取"),
+    ],
+)
+def test_a_bare_address_is_a_link(text, address, rest):
+    """Without the punctuation behind it, and without the letters of Japanese and Chinese."""
+    linked = link(address, address).removeprefix("<p>").removesuffix("</p>\n")
+    assert to_html(f"see {text}") == f"<p>see {linked}{rest}</p>\n"
+
+
+def test_only_bare_addresses_of_the_web_are_links():
+    """Code, links, other schemes and half an address stay as they are."""
+    for text in ("`https://e.x`", "ftp://e.x", "xhttps://e.x", "https://", "https:/e.x", "e.x"):
+        assert "<a " not in to_html(text)
+    assert to_html("[https://e.x](https://e.x/b)") == link("https://e.x/b", "https://e.x")
+    bold = link("https://e.x", "https://e.x").replace("<p>", "<p><strong>")
+    assert to_html("**https://e.x**") == bold.replace("</p>", "</strong></p>")
+
+
+def test_a_break_in_a_cell_is_one():
+    """There is no other way to write it; elsewhere it is text, as all HTML."""
+    html = to_html("|a|\n|-|\n|b<br>c<BR/>`<br>`<b>|")
+    assert "<td>b<br>\nc<br>\n<code>&lt;br&gt;</code>&lt;b&gt;</td>" in html
+    assert to_html("a<br>b") == "<p>a&lt;br&gt;b</p>\n"
+
+
+NESTED = "```markdown\n# a\n```python\nb\n```\nc\n```\n\nd\n"
+
+
+def test_a_fence_of_markdown_may_hold_other_fences():
+    """It ends with the bare fence that is its own, in a list too."""
+    box = code_open("markdown")
+    assert to_html(NESTED).endswith("</code></pre>\n<p>d</p>\n")
+    assert to_html(NESTED).count(box) == to_html(NESTED).count("<pre") == 1
+    assert to_html(f"- {NESTED}".replace("\n", "\n  ")).count("<pre") == 1
+    assert to_html(NESTED.replace("markdown", "text")).count("<pre") == 2
+
+
+def test_a_fence_of_markdown_ends_with_the_first_if_there_is_no_other():
+    """The text behind it is not swallowed by a fence in it that is not closed."""
+    html = to_html("```md\n```python\n```\n\n**b**")
+    assert html.endswith("</code></pre>\n<p><strong>b</strong></p>\n")
+
+
 def test_a_block_that_runs_right_to_left_says_so():
     """Direction is given where it differs from the surrounding one, and nowhere else."""
     assert to_html("אב a\n\nb") == '<p dir="rtl">אב a</p>\n<p>b</p>\n'

@@ -165,17 +165,15 @@ def _open_link(state: StateInline, silent: bool) -> bool:  # noqa: FBT001
 
 def _is_half_link(state: StateInline, bracket: int) -> bool:
     """Whether a link may begin here that is not complete."""
-    before, label = state.src[bracket - 1 : bracket], state.src[bracket + 1 :]
-    if (
-        (before.isascii() and before.isalnum())
-        or (before and before in "])")
-        or label[:1].isspace()
-    ):
+    src, begin = state.src, bracket + 1
+    before = src[bracket - 1 : bracket]
+    if (before.isascii() and before.isalnum()) or (before and before in "])"):
         return False  # an index
-    if _NUMBERS.match(label):
-        return False  # several sources, an interval
-    if "]" not in label or label.startswith("!["):
-        return "[" not in label.removeprefix("![")
+    if src[begin : begin + 1].isspace() or _NUMBERS.match(src, begin):
+        return False  # a box, several sources, an interval
+    is_image = src.startswith("![", begin)
+    if is_image or src.find("]", begin) < 0:
+        return src.find("[", begin + 2 * is_image) < 0
     end = state.md.helpers.parseLinkLabel(state, bracket, disableNested=True)
     return end > 0 and _is_half_target(state, end)
 

@@ -3,7 +3,7 @@
 The model's text is hostile input, and the front end does not sanitise the output of a cell that
 has just run. So all HTML from this module is safe:
 
-- raw HTML is shown as text;
+- raw HTML is shown as text, but for `<br>` in a table's cell;
 - links lead only to ``http``, ``https`` and ``mailto``, in a new tab; other links are shown as
   text, relative ones too (on a Jupyter server they lead to the user's own files and settings);
 - nothing is loaded: an image becomes a link to it, or its alternative text if it is inside a link
@@ -12,7 +12,9 @@ has just run. So all HTML from this module is safe:
 - no construct takes more than about linear time; beyond `NESTING`, `INLINE_LIMIT`,
   `HIGHLIGHT_LIMIT` and `FORMULA_LINES` the rendering is plainer.
 
-The syntax is CommonMark with tables, strikethrough, task lists and math. The caller puts the
+The syntax is CommonMark with tables, strikethrough, task lists, bare addresses and math, and with
+emphasis beside CJK punctuation (`inline_parser`) and fences in fences (`nested_fence`) as models
+write them. The caller puts the
 result into a root element with the classes `ROOT_CLASSES`. The notebook's theme colours code by its
 Pygments classes (`code_box`). A formula is a span that MathJax 2 and 3 typeset; the root's classes
 keep MathJax off everything else, so that money stays money.
@@ -55,6 +57,9 @@ INLINE_LIMIT: Final = 20_000
 FORMULA_LINES: Final = 100
 """Lines of one display formula; a longer one is text, so that the search for its end is bounded."""
 
+BREAK: Final = re.compile(r"<br ?/?>", re.IGNORECASE)
+"""A line break in the cell of a table, the only HTML that is obeyed."""
+
 _BlockRule = Callable[[StateBlock, int, int, bool], bool]
 
 _FORMULA_OPEN: Final = '<span class="mathjax_process tex2jax_process">'
@@ -80,7 +85,6 @@ _INLINE_MATH: Final = re.compile(
     r"|\\\[(?P<square>(?:[^\\]|\\[^\[\]])++)\\\]",
     re.DOTALL,
 )
-_BREAK: Final = re.compile(r"<br ?/?>", re.IGNORECASE)
 _DISPLAY_END: Final = {"$$": "$$", r"\[": r"\]"}
 
 
@@ -107,11 +111,14 @@ def parse(text: str, env: EnvType, *, growing: bool = False) -> list[Token]:
     tokens = parser.parse(shown, env)
     if shown is text or not _in_fence(tokens):
         return tokens
-    # In code markers are text, but for half of what may end it.
+    # In code markers are text, but for half of what may end it. (`Incremental` sees to that for a
+    # fence at the top level.)
     code = parser.parse(text, env)
     fence = _in_fence(code)
-    half = fence.content[fence.content.rfind("\n") + 1 :] if fence else ""
-    return tokens if fence and not half.strip(f" \t{fence.markup[0]}") else code
+    if not fence or not fence.level:
+        return code
+    half = fence.content.rpartition("\n")[2]
+    return tokens if half and not half.strip(f" \t{fence.markup[0]}") else code
 
 
 def _in_fence(tokens: Sequence[Token]) -> Token | None:
@@ -324,7 +331,7 @@ def _breaks(state: StateCore) -> None:
 
 
 def _broken(token: Token) -> Iterator[Token]:
-    pieces = _BREAK.split(token.content) if token.type == "text" else []
+    pieces = BREAK.split(token.content) if token.type == "text" else []
     if len(pieces) < 2:
         yield token
         return
