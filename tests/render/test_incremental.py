@@ -141,6 +141,7 @@ def test_words_that_only_lengthen_a_line_are_shown_as_if_all_were_parsed(pieces)
         "````py\n```\n````x\n````\nb\n",  # fences that do not end it
         "1. a\n\n   ```py\n   def",  # a fence in a list, open at the end
         "  ```\n  a\n ```\nb\n",  # an indented fence
+        "`\n\n`\n",  # two that are the same, of which only the last is open
         "- a\n- א\n- b\n\n> א\n\n|a|\n|-|\n|א|\n",
     ],
 )

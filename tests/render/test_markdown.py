@@ -22,9 +22,10 @@ ATTRIBUTES = {
     "align", "checked", "class", "dir", "disabled", "href", "rel", "start", "style", "target",
     "title", "type",
 }  # fmt: skip
-BOX = code_open("").partition('style="')[2].partition('"')[0]
-CODE = code_open("").rpartition('style="')[2].partition('"')[0]
-STYLES = {"text-align:left", "text-align:center", "text-align:right", "list-style:none", BOX, CODE}
+STYLES = {
+    *("text-align:left", "text-align:center", "text-align:right", "list-style:none"),
+    *re.findall('style="([^"]*)"', code_open("") + code_open("json")),
+}
 FORMULA = '<span class="mathjax_process tex2jax_process">'
 
 
@@ -217,10 +218,11 @@ def test_a_box_of_a_task_stands_for_the_bullet():
 
 
 def test_code_is_not_wrapped():
-    """A long line scrolls in its box: where a line of Python begins has a meaning."""
+    """A long line scrolls in its box, as where a line begins matters in Python; JSON is wrapped."""
     for text in ("```python\nx\n```", "```\nx", "    x"):
         assert "overflow-x:auto" in to_html(text)
         assert "white-space:pre" in to_html(text)
+    assert "white-space" not in to_html("```json\n1\n```")
 
 
 @pytest.mark.parametrize(

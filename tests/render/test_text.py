@@ -146,6 +146,7 @@ def test_plain_text_hides_nothing():
         "```python\nx = 1\n```\n\n",
         "~~~~\nx\n~~~~~~",
         "```\n```",
+        "| a |\n|---|\n| b<br>c<br/>d |",
         "A `code` span and **bold**\n\n- a\n- b",
         "$5 & [a link](https://example.org) and <https://example.org>",
     ],

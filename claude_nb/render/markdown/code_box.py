@@ -10,10 +10,7 @@ from claude_nb.characters import in_code
 
 CODE_END: Final = "</code></pre>\n"
 
-_BOX: Final = (
-    "background:#8888881a;border-radius:3px;margin:0 0 1em;padding:8px 12px;overflow-x:auto"
-)
-_CODE: Final = "background:none;white-space:pre"
+_BOX: Final = "background:#8888881a;border-radius:3px;margin:0 0 1em;padding:8px 12px"
 
 HIGHLIGHT_LIMIT: Final = 20_000
 """Characters of a code block; a longer one is not coloured (60 kB took 0.17 s)."""
@@ -50,9 +47,12 @@ def code_open(language: str) -> str:
     both styles in a notebook that is not trusted.
     """
     attribute = f' class="language-{escapeHtml(language)}"' if language else ""
-    # JupyterLab gives code the page's background, which would show as stripes in the box, and wraps
-    # its lines, whose beginnings matter in Python.
-    return f'<pre class="highlight" style="{_BOX}"><code{attribute} style="{_CODE}">'
+    # JupyterLab gives code the page's background, which would show as stripes in the box. It also
+    # wraps lines; where they begin matters in Python, but not in JSON, whose strings can be long.
+    box, style = _BOX, "background:none"
+    if language != "json":
+        box, style = f"{box};overflow-x:auto", f"{style};white-space:pre"
+    return f'<pre class="highlight" style="{box}"><code{attribute} style="{style}">'
 
 
 @functools.lru_cache(256)

@@ -24,7 +24,7 @@ from markdown_it.rules_inline import StateInline, backtick
 from markdown_it.rules_inline.state_inline import Delimiter
 from markdown_it.token import Token
 
-from claude_nb.render.markdown.inline_parser import OPEN, InlineState
+from claude_nb.render.markdown.inline_parser import InlineState, OpenText, open_text
 
 _MARKERS: Final = r"[-+*>|:=_~#`!<&\[\]\\ \t]*"
 _HELD: Final = re.compile(
@@ -53,12 +53,6 @@ _AUTOLINK: Final = re.compile(r"<(?:https?:|mailto:)[^\s<>]*\Z", re.IGNORECASE)
 _ALLOWED: Final = ("https://", "http://", "mailto:", "data:")
 _TICKS: Final = re.compile("`+")
 _TILDE: Final = ord("~")
-
-ENDED: Final = "ended"
-"""In the environment: whether the text ends with a complete line, ..."""
-
-BRACKET: Final = "bracket"
-"""... and whether a link that is not complete has begun in it."""
 
 
 def held_back(text: str) -> str:
@@ -111,21 +105,17 @@ def _last_cell(text: str) -> str:
 
 
 def _open(state: StateCore, token: Token) -> None:
-    state.env[ENDED] = state.src.endswith("\n")
+    line_ended = state.src.endswith("\n")
     content = _ESCAPE.sub(lambda found: found[0][:-1], token.content)
-    if not state.env[ENDED]:
+    if not line_ended:
         content = _HALF.sub("", content)
-    token.content = state.env[OPEN] = content.rstrip()
-
-
-def _is_at_end(state: StateInline) -> bool:
-    """Whether what is parsed reaches to the end of the text."""
-    return cast("InlineState", state).is_open and state.posMax == len(state.src)
+    token.content = text = OpenText(content.rstrip())
+    text.line_ended = line_ended
 
 
 def _code(state: StateInline, silent: bool) -> bool:  # noqa: FBT001
     """A code span, which may not be closed yet."""
-    if silent or state.src[state.pos] != "`" or not _is_at_end(state):
+    if silent or state.src[state.pos] != "`" or open_text(state) is None:
         return backtick(state, silent)
     ticks = _TICKS.match(state.src, state.pos)[0]  # type: ignore[index]  # there is one
     begin = state.pos + len(ticks)
@@ -145,10 +135,10 @@ def _code(state: StateInline, silent: bool) -> bool:  # noqa: FBT001
 def _open_link(state: StateInline, silent: bool) -> bool:  # noqa: FBT001
     """The marks of a link or an image that is not complete: all of it but its text."""
     src, at = state.src, state.pos
-    if silent or src[at] not in "[]!<" or not _is_at_end(state):
+    if silent or src[at] not in "[]!<" or open_text(state) is None:
         return False
     if src[at] == "]":
-        if not state.env.get(BRACKET) or not _is_half_target(state, at):
+        if not cast("InlineState", state).in_link or not _is_half_target(state, at):
             return False
         state.pos = state.posMax
         return True
@@ -158,7 +148,7 @@ def _open_link(state: StateInline, silent: bool) -> bool:  # noqa: FBT001
     bracket = at + (src[at] == "!")
     if src[bracket : bracket + 1] != "[" or not _is_half_link(state, bracket):
         return False
-    state.env[BRACKET] = True
+    cast("InlineState", state).in_link = True
     state.pos = bracket + 1
     return True
 
@@ -181,7 +171,8 @@ def _is_half_link(state: StateInline, bracket: int) -> bool:
 def _is_half_target(state: StateInline, at: int) -> bool:
     """Whether a link's text ends here whose address is not complete, and may be allowed."""
     if at + 1 == len(state.src):
-        return not state.env[ENDED]
+        text = open_text(state)
+        return text is not None and not text.line_ended
     found = _TARGET.match(state.src, at)
     address = found["address"].lower() if found else "?"
     return any(each.startswith(address) or address.startswith(each) for each in _ALLOWED)
@@ -189,10 +180,11 @@ def _is_half_target(state: StateInline, at: int) -> bool:
 
 def _open_pairs(state: StateInline) -> None:
     """Emphasis and strikethrough that are not closed yet."""
-    if not _is_at_end(state):
+    text = open_text(state)
+    if text is None:
         return
     pairs = state.delimiters
-    if not state.env[ENDED]:
+    if not text.line_ended:
         _drop_half(state.tokens, pairs)
     closed = {pair.end: number for number, pair in enumerate(pairs) if pair.end >= 0}
     number = len(pairs) - 1
@@ -212,9 +204,14 @@ def _open_pairs(state: StateInline) -> None:
 
 def _drop_half(tokens: Sequence[Token], pairs: list[Delimiter]) -> None:
     """Drop markers at the end of the text: whatever they are half of."""
-    last = len(tokens) - 1
+    last = len(tokens)
     closed = {pair.end: pair for pair in pairs if pair.end >= 0}
-    while pairs and pairs[-1].token == last:
+    while pairs:
+        last -= 1
+        if tokens[last].type == "mark":  # of a citation
+            continue
+        if pairs[-1].token != last:
+            return
         opening = closed.get(len(pairs) - 1)
         if opening:
             # One of two that close what two have opened: the other one is still to come.
@@ -226,7 +223,6 @@ def _drop_half(tokens: Sequence[Token], pairs: list[Delimiter]) -> None:
             opening.open = True
         pairs.pop()
         tokens[last].content = ""
-        last -= 1
 
 
 def _adjoin(pairs: Sequence[Delimiter], number: int) -> bool:
@@ -241,5 +237,8 @@ def _is_in_word(tokens: Sequence[Token], pairs: Sequence[Delimiter], number: int
         return False
     while _adjoin(pairs, number):
         number -= 1
-    before = tokens[pairs[number].token - 1].content[-1:] if pairs[number].token else ""
+    at = pairs[number].token - 1
+    while at > 0 and tokens[at].type == "mark":
+        at -= 1
+    before = tokens[at].content[-1:] if at >= 0 else ""
     return before.isascii() and before.isalnum()

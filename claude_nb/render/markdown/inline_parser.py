@@ -12,9 +12,6 @@ from markdown_it.rules_inline.state_inline import Scanned
 from markdown_it.token import Token
 from markdown_it.utils import EnvType
 
-OPEN: Final = "open"
-"""In the environment: the inline text that may still grow (see `healing`)."""
-
 # Up to a space, a character that no address has, or what follows an address in Chinese and
 # Japanese: punctuation (U+3000 to U+303F, full-width forms) and Hiragana.
 _ADDRESS: Final = re.compile(
@@ -27,16 +24,29 @@ _BEHIND: Final = re.compile(r"(?:[?!.,:;_~'\"]|&\w+;)+\Z")
 """Punctuation that ends the sentence, not the address, as in GitHub's Markdown."""
 
 
+class OpenText(str):
+    """Inline text in which all that has come so far ends (see `healing`).
+
+    Attributes:
+        line_ended: Whether its last line is complete.
+    """
+
+    __slots__ = ("line_ended",)
+    line_ended: bool
+
+
 class InlineState(StateInline):
     """Inline text being parsed.
 
     Attributes:
-        is_open: Whether it is the text in which all that has come so far ends.
+        open_text: The text, if it may still grow.
+        in_link: Whether a link has begun in it that is not complete.
     """
 
     def __init__(self, src: str, md: MarkdownIt, env: EnvType, tokens: list[Token]) -> None:
-        super().__init__(src, md, env, tokens)
-        self.is_open = env.get(OPEN) is src
+        super().__init__(str(src), md, env, tokens)
+        self.open_text = src if isinstance(src, OpenText) else None
+        self.in_link = False
 
     def scanDelims(self, start: int, canSplitWord: bool) -> Scanned:  # noqa: FBT001, N802, N803
         """What a run of markers can do, such as `**`: beside CJK punctuation the same as in words.
@@ -63,6 +73,12 @@ class InlineState(StateInline):
             right and (canSplitWord or not left or mark[1]),
             scanned.length,
         )
+
+
+def open_text(state: StateInline) -> OpenText | None:
+    """The text being parsed, if it may still grow and is parsed up to its end."""
+    text = cast("InlineState", state).open_text
+    return text if state.posMax == len(state.src) else None
 
 
 def _is_punctuation(character: str) -> bool:
@@ -94,7 +110,9 @@ def address(state: StateInline, silent: bool) -> bool:  # noqa: FBT001
     scheme = _SCHEME.search(state.src[max(0, state.pos - 6) : state.pos])
     begin = state.pos - len(scheme[0]) if scheme else 0
     found = _ADDRESS.match(state.src, begin, state.posMax) if scheme else None
-    if not found or (found.end() == len(state.src) and cast("InlineState", state).is_open):
+    if not found or (
+        found.end() == len(state.src) and cast("InlineState", state).open_text is not None
+    ):
         return False
     url = _BEHIND.sub("", found[0])
     while url.endswith(")") and url.count(")") > url.count("("):
