@@ -154,6 +154,103 @@ def say(client, history, prompt):
     return True
 """,
     },
+    "whole_words": {
+        what: f"def whole_words(text):\n    return {result}"
+        for what, result in {
+            "a line break ends no word": "text.rfind(' ') + 1",
+            "without the space": "max(text.rfind(' '), text.rfind('\\n'))",
+            "the earlier of the two": "min(text.rfind(' '), text.rfind('\\n')) + 1",
+            "all of it": "len(text)",
+            "the text, not how much of it": "text[: max(text.rfind(' '), text.rfind('\\n')) + 1]",
+            "words, not characters": "len(text.split()[:-1])",
+        }.items()
+    },
+    "first_text": {
+        "the first event": """
+def first_text(events):
+    return events[0][0]
+""",
+        "the first delta": """
+def first_text(events):
+    for seconds, event in events:
+        if event.type == "content_block_delta":
+            return seconds
+""",
+        "the block, not its text": """
+def first_text(events):
+    for seconds, event in events:
+        if event.type == "content_block_start" and event.content_block.type == "text":
+            return seconds
+""",
+        "the last text": """
+def first_text(events):
+    found = None
+    for seconds, event in events:
+        if event.type == "content_block_delta" and event.delta.type == "text_delta":
+            found = seconds
+    return found
+""",
+        "0 for no text": """
+def first_text(events):
+    for seconds, event in events:
+        if event.type == "content_block_delta" and event.delta.type == "text_delta":
+            return seconds
+    return 0
+""",
+    },
+    "pause": {
+        what: f"def pause(status, kind, retry_after, failures):\n    {body}"
+        for what, body in {
+            "one way for all errors": "return 0, min(30, 2 ** (failures - 1))",
+            "every 429 passes": """
+    if status == 429:
+        return (retry_after, retry_after * 1.2) if retry_after else (0, 30)
+    return (0, min(30, 2 ** (failures - 1))) if kind == "overloaded_error" else None""",
+            "by the status alone": """
+    if retry_after:
+        return retry_after, retry_after * 1.2
+    return (0, min(30, 2 ** (failures - 1))) if status == 529 else None""",
+            "all of them at once": """
+    if retry_after:
+        return retry_after, retry_after
+    return (0, min(30, 2 ** (failures - 1))) if kind == "overloaded_error" else None""",
+            "sooner than told": """
+    if retry_after:
+        return 0, retry_after
+    return (0, min(30, 2 ** (failures - 1))) if kind == "overloaded_error" else None""",
+            "no limit": """
+    if retry_after:
+        return retry_after, retry_after * 1.2
+    return (0, 2 ** (failures - 1)) if kind == "overloaded_error" else None""",
+            "retry_after of a 429 alone": """
+    if status == 429 and retry_after:
+        return retry_after, retry_after * 1.2
+    return (0, min(30, 2 ** (failures - 1))) if kind == "overloaded_error" else None""",
+        }.items()
+    },
+    "way": {
+        what: f"def way(watched, hours, max_tokens):\n    return {result}"
+        for what, result in {
+            "always": "'stream'",
+            "who watches, and nothing else": "'stream' if watched else 'plain'",
+            "long requests are plain": "'stream' if watched else 'batch' if hours >= 24 else"
+            " 'plain'",
+            "a batch for who watches": "'batch' if hours >= 24 else 'stream' if watched or"
+            " max_tokens > 21_333 else 'plain'",
+            "long ones never in a batch": "'stream' if watched or max_tokens > 21_333 else 'batch'"
+            " if hours >= 24 else 'plain'",
+        }.items()
+    },
+    "price": {
+        what: f"def price(tokens_in, tokens_out, batched):\n    return {result}"
+        for what, result in {
+            "a batch costs the same": "(tokens_in * 0.10 + tokens_out * 0.50) / 1e6",
+            "always a batch": "(tokens_in * 0.10 + tokens_out * 0.50) / 2e6",
+            "only the input is cheaper": "(tokens_in / (1 + batched) + tokens_out * 5) * 1e-7",
+            "by the thousand": "(tokens_in * 0.10 + tokens_out * 0.50) / 1e3 / (1 + batched)",
+            "one price for both": "(tokens_in + tokens_out) * 0.10 / 1e6 / (1 + batched)",
+        }.items()
+    },
 }
 """By exercise: what is wrong, and the function."""
 
