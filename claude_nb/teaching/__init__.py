@@ -19,5 +19,6 @@ To add an exercise:
 
 from claude_nb.teaching.checking import check, hint
 from claude_nb.teaching.lesson import first_seen, simulator_address
+from claude_nb.teaching.sdk import sdk_client
 
-__all__ = ["check", "first_seen", "hint", "simulator_address"]
+__all__ = ["check", "first_seen", "hint", "sdk_client", "simulator_address"]

@@ -1,0 +1,30 @@
+"""`sdk_client`: the SDK's own client, for the server and with the key of ``%%claude``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from claude_nb.teaching.lesson import simulator_address
+
+if TYPE_CHECKING:
+    from anthropic import Anthropic
+
+
+def sdk_client() -> Anthropic:
+    """Return a client of the SDK that asks the server that ``%%claude`` asks.
+
+    It gets the key that is meant for that server: the simulator, or a server that was connected,
+    never gets the API's.
+
+    Raises:
+        ClaudeError: No request can be sent, for example because there is no key; the error says
+            what to do.
+    """
+    import anthropic
+
+    from claude_nb.session.session import session  # not in the process that checks
+
+    connection = session.connection()
+    connection.client()  # checks the key and the address
+    address = simulator_address() if session.simulated else connection.base_url
+    return anthropic.Anthropic(base_url=address, api_key=connection.key())
