@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import claude_nb
 from claude_nb.client.connection import Connection
+from claude_nb.errors import CredentialsError
 from claude_nb.session.session import Session
 from tests.kernels import Kernel
 from tests.local_server import LocalServer
@@ -100,28 +102,94 @@ def session(monkeypatch):
     mine.simulate(on=False)
 
 
+def code_cells(path):
+    """The code cells of a notebook: source and what is saved of its printed output."""
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        if cell["cell_type"] == "code":
+            printed = ("".join(output.get("text", "")) for output in cell["outputs"])
+            yield "".join(cell["source"]), "".join(printed)
+
+
 def code(name, words):
-    """The source of the first code cell of a notebook in which these words stand."""
+    """The first code cell of a notebook in which these words stand: source and output."""
     (path,) = (path for path in NOTEBOOKS if path.stem == name)
+    return next(cell for cell in code_cells(path) if words in cell[0])
+
+
+def figures(name, words):
+    """The numbers that a cell has printed, as they are saved: those of each line."""
+    found = (re.findall(r"\d+(?:\.\d+)?", line) for line in code(name, words)[1].splitlines())
+    return [[float(figure) for figure in line] for line in found]
+
+
+@notebooks
+def test_a_notebook_without_a_key_says_what_to_do(path, session, monkeypatch):
+    """In a plain kernel the error of the first request has the line that turns the simulator on."""
+    monkeypatch.setenv("ANTHROPIC_CONFIG_DIR", "")
+    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+    sources = [source for source, _ in code_cells(path)]
+    if "\n%claude_nb simulate on" in sources[0]:  # it asks the simulator alone
+        return
+    shell = InteractiveShell()
+    results = (shell.run_cell(source) for source in sources)
+    error = next(result.error_in_exec for result in results if not result.success)
+    assert "# %claude_nb simulate on" in sources[0]
+    assert isinstance(error, CredentialsError)
+    assert "%claude_nb simulate on" in str(error)
+
+
+def test_what_is_saved_about_latency_is_in_the_order_that_the_text_claims():
+    """The times are those of one run; which is sooner and which is later holds for each."""
+    (plain_first, plain_total), (first, total) = figures("06_latency", '"plain": plain')
+    assert plain_first == plain_total
+    assert first < total / 2
+
+    (readable, tokens), (hidden, same) = figures("06_latency", '"hidden": hidden')
+    assert hidden < readable
+    assert same == tokens
+
+    piece, line, paragraph, block, end = (
+        row[-2:] for row in figures("06_latency", "for name, visible in ways")[1:]
+    )
+    assert piece[0] <= line[0] <= paragraph[0] < block[0] < end[0]  # when it is first seen
+    assert 0 == piece[1] < line[1] < paragraph[1] < block[1] < end[1]  # how long it is held back
+    assert line[0] < total / 2 < block[0]
+
+    (without,), (flushed,) = figures("06_latency", "flush={flush")
+    assert flushed < 1 <= without
+
+
+def test_a_batch_is_half_the_price():
+    """The table that is saved has the figure of the exercise below it."""
+    (path,) = (path for path in NOTEBOOKS if path.stem == "08_when_not_to_stream")
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    sources = ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
-    return next(source for source in sources if words in source)
+    (table,) = (
+        "".join(output["data"]["text/plain"])
+        for cell in cells
+        if "wait()" in "".join(cell["source"])
+        for output in cell.get("outputs", [])
+    )
+    batch, one_by_one = map(float, re.findall(r"\$(\d\.\d+)", table))
+    assert batch == one_by_one / 2
 
 
-def test_the_raw_sdk_gets_the_key_that_is_meant_for_its_server(api, session, monkeypatch):
+@pytest.mark.parametrize("name", ["05_streaming_events", "08_when_not_to_stream"])
+def test_the_raw_sdk_gets_the_key_that_is_meant_for_its_server(api, session, monkeypatch, name):
     """A server that was connected never sees the key of the environment."""
     monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("ANTHROPIC_API_KEY", "the owner's")
     monkeypatch.setenv("THEIR_KEY", "theirs")
-    cell = code("05_streaming_events", "client = anthropic.Anthropic")
+    cell, _ = code(name, "client = sdk_client()")
     keys = []
     for key_env in ("", "THEIR_KEY"):
         session.connect(Connection(base_url=api.base_url, key_env=key_env))
-        names = {}
-        exec(cell, names)
-        with names["client"] as client:
+        shell = InteractiveShell()
+        shell.run_cell(cell).raise_error()
+        with shell.user_ns["client"] as client:
             keys.append(str(client.auth_headers))
-        assert names["text"].startswith("Hello!")
+            asked = {"model": "claude-haiku-5-5", "max_tokens": 10}
+            message = client.messages.create(**asked, messages=[{"role": "user", "content": "hi"}])
+        assert message.content
 
     assert "the owner's" not in str(keys)
     assert "theirs" in keys[1]
@@ -134,9 +202,9 @@ def test_the_notebook_of_failures_leaves_the_simulator_as_it_was(api, session, b
     session.simulate(on=before)
     shell = InteractiveShell()
 
-    shell.run_cell(code("07_failures", "simulate on")).raise_error()
+    shell.run_cell(code("07_failures", "simulate on")[0]).raise_error()
     during = session.simulated
-    shell.run_cell(code("07_failures", "simulate off")).raise_error()
+    shell.run_cell(code("07_failures", "simulate off")[0]).raise_error()
 
     assert (during, session.simulated) == (True, before)
     assert claude_nb.ask("hello", show=False).outcome == "complete"
