@@ -25,6 +25,7 @@ _PACE = re.compile(r"[\d,]+ (?=(?:tokens|characters)/s)")
 _BARS = re.compile(r" *[▁-█░][ ▁-█░]*")
 _TIMELINE = re.compile(r"<[^>]+>|\d+\.\d{3}\b(?! s\b)(?: to \d+\.\d{3})?|\bmax [\d,]+")
 """What depends on times in a timeline's HTML: where its marks stand, and what it says of them."""
+_SPEED = re.compile(r"\bspeed \S+(?= · seed)")
 _CLOCK = re.compile(r"\b\d\d:\d\d:\d\d\b")
 _REQUEST_ID = re.compile(r"req_sim_\w+")
 
@@ -107,7 +108,7 @@ def _without_times(value: Any) -> Any:
     if isinstance(value, str):
         if "claude-nb-timeline" in value:
             value = " ".join(_TIMELINE.sub(" ", value).split())
-        timeless = _SECONDS.sub(" 0 s", _CLOCK.sub("00:00:00", value))
+        timeless = _SECONDS.sub(" 0 s", _CLOCK.sub("00:00:00", _SPEED.sub("speed 1", value)))
         # Of an axis, the number of its figures depends on times too.
         timeless = re.sub(r"(?: 0 s\b)+", " 0 s", _BARS.sub(" ", _PACE.sub("", timeless)))
         return _REQUEST_ID.sub("req_sim", timeless)
