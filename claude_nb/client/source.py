@@ -27,8 +27,8 @@ read to its end serves the next request too, but a gateway may hold it open for 
 
 
 LONG = 21_334
-"""``max_tokens`` from which on the API wants a message to be streamed, as the SDK reckons: an hour
-for 128,000 tokens, ten minutes at most (``_calculate_nonstreaming_timeout``)."""
+"""``max_tokens`` from which on the SDK refuses to ask for a message as a whole: it reckons with an
+hour for 128,000 tokens, and ten minutes at most (``_calculate_nonstreaming_timeout``)."""
 
 _WHOLE_TIMEOUT = 600.0
 """Seconds that a message may take which comes as a whole: the SDK's own limit."""
@@ -126,7 +126,7 @@ class ApiSource(Source):
 class WholeSource(ApiSource):
     """The Messages API without streaming: one plain request, its message as events.
 
-    A message that may be so long that the API wants it streamed is streamed.
+    A message that may be so long that the SDK refuses to ask for it as a whole is streamed.
     """
 
     whole = True
