@@ -39,7 +39,7 @@ class _Talk(Case):
     def prepare(self) -> None:
         _client()
 
-    def call(self, function: Callable[..., Any]) -> str:
+    def call(self, function: Callable[..., Any]) -> _Described | None:
         """Describe what the function returned, what it sent, and what it remembers."""
         simulator, history = _simulator(), list[dict[str, Any]]()
         returned = []
@@ -49,20 +49,27 @@ class _Talk(Case):
                 simulator.enqueue(fault(name).reply)
             returned.append(str(function(_client(), history, "Hello!")))
         bodies = [request.body for request in simulator.requests]
-        sent = len(bodies[-1]["messages"]) if bodies else 0
-        streamed = bool(bodies) and all(body.get("stream") for body in bodies)
-        roles = [str(turn["role"]) for turn in history]
-        return _described(", ".join(returned), sent, roles, streamed=streamed)
+        if not bodies and set(returned) == {"None"}:
+            return None  # not written yet
+        sent = [len(body["messages"]) for body in bodies if body.get("stream")]
+        return _described(", ".join(returned), sent[-1:], [str(turn["role"]) for turn in history])
 
 
-def _described(returned: str, sent: int, roles: list[str], *, streamed: bool = True) -> str:
-    way = "" if streamed else ", not streamed"
-    history = ", ".join(roles) or "nothing"
-    return f"returned {returned}; last sent: {sent} messages{way}; history: {history}"
+class _Described(str):
+    """A text that a report shows without quotes."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
+def _described(returned: str, sent: list[int], roles: list[str]) -> _Described:
+    turns = sent[0] if sent else "none as a stream"
+    history = ", ".join(roles) or "empty"
+    return _Described(f"returned {returned} · turns sent: {turns} · history: {history}")
 
 
 def _talk(about: str, *faults: str, returns: str, sent: int, turns: int) -> _Talk:
-    return _Talk(about, (), _described(returns, sent, ["user", "assistant"] * turns), faults)
+    return _Talk(about, (), _described(returns, [sent], ["user", "assistant"] * turns), faults)
 
 
 EXERCISES = (
