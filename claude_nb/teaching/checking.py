@@ -10,13 +10,14 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import zip_longest
 from pathlib import Path
 from threading import Timer
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from claude_nb.errors import InputError, nearest
+from claude_nb.errors import ClaudeError, InputError, nearest
 from claude_nb.teaching.exercises import EXERCISES
 from claude_nb.teaching.exercises.exercise import Case, Exercise
 
@@ -132,13 +133,15 @@ def _results(function: FunctionType, exercise: Exercise) -> Iterator[dict[str, A
     assert process.stdout is not None  # noqa: S101
     timer = Timer(_START, process.kill)
     timer.start()
-    running = timed_out = False
+    started = running = timed_out = False
     try:
-        process.stdin.write(marshal.dumps(job))
-        process.stdin.close()
+        with suppress(BrokenPipeError):  # it has ended
+            process.stdin.write(marshal.dumps(job))
+            process.stdin.close()
         for line in process.stdout:
             event = json.loads(line)
             if event["event"] == "ready":
+                started = True
                 timer.cancel()
                 timer = Timer(_SECONDS, process.kill)
                 timer.start()
@@ -151,6 +154,8 @@ def _results(function: FunctionType, exercise: Exercise) -> Iterator[dict[str, A
         process.kill()
         process.wait()
         process.stdout.close()
+    if not started:
+        raise ClaudeError("The process that runs the check did not start.", "Run the cell again.")
     if running:
         yield {"timed_out": timed_out}
 

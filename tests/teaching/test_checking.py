@@ -1,9 +1,11 @@
 """What `check` tells of a function, right, wrong or never ending."""
 
+import shutil
+
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from claude_nb.errors import InputError
+from claude_nb.errors import ClaudeError, InputError
 from claude_nb.teaching import check, checking, hint
 
 RIGHT = """
@@ -124,6 +126,13 @@ def test_what_is_no_exercise(wrong, told):
     with pytest.raises(InputError) as raised:
         check(wrong)
     assert told in str(raised.value)
+
+
+def test_a_process_that_does_not_start(checked, monkeypatch):
+    """Is no answer of the student's that is wrong."""
+    monkeypatch.setattr(checking.sys, "executable", shutil.which("false"))
+    with pytest.raises(ClaudeError, match="The process that runs the check did not start"):
+        checked("def whole(message):\n    return True", "whole")
 
 
 def test_hints_come_one_by_one(capsys, monkeypatch):
