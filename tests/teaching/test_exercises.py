@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from claude_nb.teaching import check
+from claude_nb.teaching import check, checking
 from claude_nb.teaching.exercises import EXERCISES
 from tests.refresh_notebooks import NOTEBOOKS
 
@@ -253,6 +253,12 @@ def first_text(events):
     },
 }
 """By exercise: what is wrong, and the function."""
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """None of these functions runs for ever, and the machine may be busy."""
+    monkeypatch.setattr(checking, "_SECONDS", 60)
 
 
 def first_line(name, source, capsys):
