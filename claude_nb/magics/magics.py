@@ -22,7 +22,6 @@ from claude_nb.errors import InputError
 from claude_nb.magics import completion, manual, options
 from claude_nb.magics.input_transform import rewrite
 from claude_nb.request.page import Page
-from claude_nb.views.terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,6 +92,8 @@ class ClaudeMagics(Magics):
         if page.version and not self._compared:
             self._compared = True
             if difference := page.difference(__version__):
+                from claude_nb.views.terminal import say
+
                 say(difference)
         return run(self.shell, line, cell, self._defaults())
 
