@@ -39,7 +39,7 @@ def ask(prompt="hello", talk=claude_nb, **options: Any):
 
 def test_what_was_tried_again_and_continued_is_there_as_it_was_sent(api):
     """An overload, a drop and the request that goes on from the text, which nobody else shows."""
-    api.enqueue(Error(529, "overloaded_error", "Busy."), Scripted(60))
+    api.enqueue(Error(529, "overloaded_error", "Busy."), Scripted("middle"))
 
     reply = ask(thinking="on", system="Be brief.", stop_sequences=["END"])
 
