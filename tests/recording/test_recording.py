@@ -530,7 +530,7 @@ def test_a_count_that_nobody_could_have_counted_is_unknown(lines):
         [line.replace('"output_tokens": 15', f'"output_tokens": {10**400}') for line in good]
     ).reply
     assert (str(reply.outcome), reply.usage.output_tokens, reply.cost) == ("complete", None, None)
-    assert re.search(r"\n.* unknown$|unknown", reply._repr_mimebundle_()[0]["text/plain"])
+    assert "unknown" in reply._repr_mimebundle_()[0]["text/plain"]
     assert reply.timeline().to_html()
 
 
