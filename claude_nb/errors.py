@@ -45,8 +45,8 @@ def nearest(name: str, known: Iterable[str], most: int = 1) -> str:
 
 
 CONTEXT_FULL = (
-    "%claude_nb compact has the turns of a conversation summarised, and --new begins anew; or send"
-    " less."
+    "%claude_nb compact has the turns of a conversation summarised; or begin a new conversation, or"
+    " send less."
 )
 """What to do where the context window is full."""
 

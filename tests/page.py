@@ -73,6 +73,11 @@ class Page:
             )
         assert asked, f"nobody has asked about {call}"
 
+    def wait_for(self, op: str) -> None:
+        """Wait until it was sent an operation of this name."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.ops(op), 20), f"nothing was {op}"
+
     def turns(self) -> list[dict[str, Any]]:
         """The turns as the page has them now."""
         shown: list[dict[str, Any]] = []

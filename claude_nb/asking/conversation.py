@@ -81,6 +81,11 @@ class Conversation(History):
         return cls._named[name]
 
     @classmethod
+    def find(cls, name: str) -> Conversation | None:
+        """The conversation of that name that the notebook shares, or None if there is none yet."""
+        return cls._named.get(name)
+
+    @classmethod
     def names(cls) -> list[str]:
         """The names of the conversations that the notebook shares, oldest first."""
         return list(cls._named)

@@ -21,6 +21,7 @@ from claude_nb.asking.asking import fitting
 from claude_nb.asking.conversation import Conversation
 from claude_nb.asking.question import Question
 from claude_nb.characters import clean, wellformed
+from claude_nb.chat.chat_tools import ChatTools
 from claude_nb.chat.messages import Messages
 from claude_nb.chat.naming import named_anew, unnamed
 from claude_nb.chat.outputs import NO_WIDGET
@@ -69,7 +70,8 @@ class Chat(PageWidget):
             ``claude_nb.ask`` takes them; and a ``layout``. Functions run on a thread of their own.
 
     Attributes:
-        conversation: The conversation: ``.messages()``, ``.to_notebook(path)``, ``.branch``, …
+        conversation: The conversation that is shown: ``.messages()``, ``.to_notebook(path)``,
+            ``.branch``, …
         reply: The newest reply of this chat, or None.
         draft: What is written and not sent.
         busy: Whether an answer is under way.
@@ -122,10 +124,11 @@ class Chat(PageWidget):
             name = conversation or unnamed(place, Conversation.names())
             conversation = Conversation.named(name)
         self._transcript = Transcript(conversation, place.cell)
-        self._page = Page(self._transcript, self.send)
+        given = lambda: self._options.get("tools", self.conversation.tools)  # noqa: E731
+        self._page = Page(self._transcript, ChatTools(given), self.send)
         self._page.restored.look(system)
         self._questions = Questions(self._transcript, self._page, self._arguments, self._announce)
-        self._messages = Messages(self._transcript, self._page, self._questions)
+        self._messages = Messages(self._transcript, self._page, self._questions, self._open)
         super().__init__(
             model=model,
             effort=effort or "",
@@ -140,7 +143,7 @@ class Chat(PageWidget):
 
     @property
     def conversation(self) -> Conversation:
-        """The conversation, with all its branches."""
+        """The conversation that is shown, with all its branches."""
         return self._transcript.conversation
 
     @property
@@ -269,7 +272,22 @@ class Chat(PageWidget):
     def _arguments(self) -> dict[str, Any]:
         """The arguments of ``ask`` for a question that is asked now."""
         own = {"model": self.model, "effort": self.effort or None, "system": self.system}
-        return {**own, **self._options}
+        tools = self._page.tools.on()
+        return {**own, **self._options, **({} if tools is None else {"tools": tools})}
+
+    def _open(self, conversation: Conversation) -> None:
+        """Show another conversation; this one's cell shows its own again when it is run again.
+
+        Raises:
+            InputError: An answer is under way.
+        """
+        with self._transcript.lock:
+            self._transcript.check_idle()
+            self._unlisten()
+            self._transcript.show(conversation)
+            self._unlisten = conversation.listen(self._changed)
+        self._page.open(self.system)
+        self._announce()
 
     def _announce(self) -> None:
         """Set the traits that are observed, once an answer is saved.

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-from claude_nb.characters import clean
+from claude_nb.asking.conversation import Conversation
+from claude_nb.chat import chats
+from claude_nb.chat.files import File
 from claude_nb.chat.naming import numbered
 from claude_nb.chat.page import Page
 from claude_nb.chat.questions import Questions
 from claude_nb.chat.transcript import Transcript
 from claude_nb.conversation import export
 from claude_nb.errors import ClaudeError, InputError
+from claude_nb.render import previews
 from claude_nb.request.attachments.attachment import attach as attached
-from claude_nb.request.attachments.variables import BEGUN, variables
+from claude_nb.request.attachments.interpolation import values
+from claude_nb.request.attachments.variables import BEGUN, about, variables
 from claude_nb.request.place import shell
 
 Content = dict[str, Any]
+
+MAX_PREVIEWS = 20
+"""Variables in one question of which a preview is shown."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +37,13 @@ class Messages:
         transcript: The turns.
         page: Where they are shown.
         questions: Asks them.
+        open: Shows another conversation.
     """
 
     transcript: Transcript
     page: Page
     questions: Questions
+    open: Callable[[Conversation], object]
 
     def answer(self, content: Content, buffers: Sequence[Any]) -> Content | None:
         """Handle a message, on any of the kernel's threads, at any time.
@@ -57,13 +65,34 @@ class Messages:
         return {"ack": content["n"], **result} if "n" in content else None
 
     def on_send(self, content: Content) -> None:
-        """Ask a question, with the files that were attached."""
-        files = [(name, data) for name, data, _ in list(self.page.files.values())]
-        turn = self.questions.write(str(content.get("text", "")), files, self.transcript.after)
-        live = self.questions.put(turn, _picked(content))
-        self.page.files.clear()
-        self.page.show_files()
-        self.questions.start(live)
+        """Ask a question, with the files that were attached; it waits while another is answered."""
+        files = tuple(self.page.files.values())
+        named = [(file.name, file.data) for file in files]
+        turn = self.questions.write(str(content.get("text", "")), named, self.transcript.after)
+        self.questions.ask(turn, _picked(content), files)
+        for file in files:
+            self.page.files.pop(file.key, None)
+        self.page.show_facts()
+
+    def on_send_queued(self, content: Content) -> None:
+        """Send a message that waits for the user, or let it wait for the end of the answer."""
+        with self.transcript.lock:
+            self.questions.queue.release(content.get("message"))
+        self.questions.send_next()
+
+    def on_take_back(self, content: Content) -> Content:
+        """Hand out a message that waits, to be changed; its files are attached again."""
+        with self.transcript.lock:
+            message = self.questions.queue.take(content.get("message"))
+            self.page.files.update({file.key: file for file in message.files})
+            self.page.show_facts()
+        return {"text": message.turn.prompt}
+
+    def on_discard(self, content: Content) -> None:
+        """Do not send a message that waits."""
+        with self.transcript.lock:
+            self.questions.queue.take(content.get("message"))
+            self.page.show_facts()
 
     def on_retry(self, content: Content) -> None:
         """Ask the same again."""
@@ -124,18 +153,15 @@ class Messages:
 
     def on_attach(self, content: Content) -> None:
         """Send a file along with the next question."""
-        name = clean(str(content.get("name") or "file"))[:100]
         data = bytes(content["buffers"][0]) if content["buffers"] else b""
-        made = attached(data, name)
-        if made.is_blank:
-            raise InputError(f"{name} is empty.")
-        self.page.files[uuid4().hex] = name, data, made.note or name
-        self.page.show_files()
+        file = File.of(str(content.get("name") or "file"), data)
+        self.page.files[file.key] = file
+        self.page.show_facts()
 
     def on_detach(self, content: Content) -> None:
         """Do not send this file."""
         self.page.files.pop(str(content.get("file")), None)
-        self.page.show_files()
+        self.page.show_facts()
 
     def on_complete(self, content: Content) -> Content:
         """Complete the name of a variable before the cursor."""
@@ -145,6 +171,30 @@ class Messages:
         found = variables(here.user_ns, begun[1], here.user_ns_hidden)
         return {"matches": [{"name": name, "about": about} for name, about in found]}
 
+    def on_preview(self, content: Content) -> Content:
+        """Show what the variables that are named so far will put in."""
+        here, places = shell(), content.get("places")
+        if here is None or not isinstance(places, list):
+            return {"previews": []}
+        return {"previews": [_preview(str(p), here.user_ns) for p in places[:MAX_PREVIEWS]]}
+
+    def on_switch(self, content: Content) -> None:
+        """Switch a tool on or off."""
+        self.page.tools.switch(str(content.get("tool")), on=content.get("on") is True)
+        self.page.show_facts()
+
+    def on_chats(self, _content: Content) -> Content:
+        """List the notebook's chats."""
+        return {"chats": chats.listed(self.transcript)}
+
+    def on_open(self, content: Content) -> None:
+        """Show another chat of the notebook."""
+        self.open(chats.opened(self.transcript, str(content.get("name"))))
+
+    def on_new_chat(self, _content: Content) -> None:
+        """Show a new chat."""
+        self.open(chats.new(self.transcript))
+
     def on_resync(self, _content: Content) -> None:
         """Send all of it to a page that has missed a message."""
         self.page.send_whole()
@@ -152,6 +202,18 @@ class Messages:
     def on_covered(self, _content: Content) -> None:
         """The page can show the chat over its saved form, which may be put there."""
         self.page.cover()
+
+
+def _preview(place: str, variables: Mapping[str, Any]) -> Content:
+    """What a ``{{name}}`` puts in, as ``views.protocol`` describes it."""
+    name = place.strip("{} ")
+    try:
+        name, value = next(values(place, variables), (name, ""))
+        made = attached(value, name, upload=True)  # what is too large otherwise has one, too
+    except InputError as error:
+        return {"name": name, "about": "", "note": "", "preview": "", "error": str(error)}
+    found = {"name": name, "about": about(value), "note": made.note, "error": ""}
+    return {**found, "preview": previews.preview(made.blocks)}
 
 
 def _picked(content: Content) -> dict[str, str | None]:

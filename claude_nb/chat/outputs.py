@@ -29,7 +29,7 @@ def saved(
 
     Args:
         transcript: What is shown: the turns on the current branch. The metadata holds the records
-            of the replies on every branch.
+            of the replies on every branch, and those of the other conversations that were shown.
         classes: More classes for the root element.
         note: A line below the turns, in plain text.
         undecided: Why it is not known what is saved of the chat, if it is not. Until something is
@@ -37,11 +37,12 @@ def saved(
     """
     with transcript.lock:
         shown, records = transcript.shown(), transcript.records()
-        head = transcript.conversation.head
+        own = transcript.conversations[0]  # what is shown when the cell is run again
+        head = own.head
     turns = [(turn, turn.answer, at) for turn, at in shown if turn.answer is not None]
     name, count = transcript.conversation.name, len(turns)
     title = name.capitalize() if name.startswith("chat") else f"Chat · {name}"
-    about = {"conversation": name, "turns": count, "head": head and head.id}
+    about = {"conversation": own.name, "turns": count, "head": head and head.id}
     record = of_several(records, chat={**about, "cell": transcript.cell})
     if undecided and not records:
         return _forms([], f"{title} · {undecided}", classes, note), {}
@@ -81,7 +82,7 @@ def _html(turn: ChatTurn, answer: render.Answer, at: At) -> str:
     if answer.usage:
         summary = f'<summary style="{html.QUIET}">{line}</summary>'
         below = f'<details style="{_BELOW}">{summary}{answer.usage}</details>'
-    asked = render.question(turn.prompt, turn.notes)
+    asked = render.question(turn.prompt, turn.notes, turn.thumbnails)
     bubble = f'<div dir="auto" style="{_BUBBLE}">{asked}</div>'
     return f"{bubble}{answer.html}{answer.below}{below}"
 

@@ -7,16 +7,21 @@ over it. So the file is right at any moment, whoever saves it, and whatever happ
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
 from claude_nb.chat import outputs
+from claude_nb.chat.chat_tools import ChatTools
+from claude_nb.chat.files import File
+from claude_nb.chat.queued import queue_of
 from claude_nb.chat.restored import Restored
 from claude_nb.chat.transcript import At, ChatTurn, Transcript
 from claude_nb.render import chat as render
 from claude_nb.render import labels
+from claude_nb.request.system import System
 from claude_nb.views import protocol
 from claude_nb.views.displayed_output import DisplayedOutput
 from claude_nb.views.protocol import Op
@@ -37,15 +42,18 @@ class Page:
 
     Attributes:
         restored: What was saved of the chat when it was made.
-        files: What is sent along with the next question, by its name on the page: its name, data
-            and description. Any thread may change it.
+        files: What is sent along with the next question, by its name on the page. Any thread may
+            change it.
+        tools: The tools of the chat, and the names of those that are switched off.
     """
 
-    def __init__(self, transcript: Transcript, send: Callable[[dict[str, Any]], object]) -> None:
+    def __init__(
+        self, transcript: Transcript, tools: ChatTools, send: Callable[[dict[str, Any]], object]
+    ) -> None:
         self.restored = Restored(transcript)
-        self.files: dict[str, tuple[str, bytes, str]] = {}
+        self.files: dict[str, File] = {}
+        self.tools = tools
         self._transcript = transcript
-        self._lock = transcript.lock
         self._send = send
         self._number = 0
         self._posted: list[tuple[Any, ...]] = []
@@ -53,6 +61,10 @@ class Page:
         self._covered = False
         self._coverable = False
         self._outputs: deque[DisplayedOutput] = deque(maxlen=MAX_OUTPUTS)
+
+    @property
+    def _lock(self) -> threading.RLock:
+        return self._transcript.lock
 
     def post(self, *ops: Op) -> None:
         """Send operations of ``views.protocol``, as the next message."""
@@ -70,9 +82,10 @@ class Page:
             turns = [_for_page(turn, at) for turn, at in shown[keep:]]
             self.post(protocol.turns(keep, turns), self._about())
 
-    def show_files(self) -> None:
-        """Send the list of files that are sent along with the next question."""
-        self.post(self._about())
+    def show_facts(self) -> None:
+        """Send the facts around the turns: files, tools, messages that wait."""
+        with self._lock:
+            self.post(self._about())
 
     def whole(self) -> dict[str, object]:
         """All that is on the page, in one message."""
@@ -90,6 +103,19 @@ class Page:
         """Send all of it, to a page that has missed something."""
         with self._lock:
             self._send(self.whole())
+
+    def open(self, system: str | System | None) -> None:
+        """Show the conversation that the transcript shows now, with what is saved of it.
+
+        Args:
+            system: The system prompt of the chat.
+        """
+        with self._lock:
+            self.restored = Restored(self._transcript)
+            self.restored.look(system)
+            self._number += 1
+            self.send_whole()
+        self.settle()
 
     # What is saved.
 
@@ -129,16 +155,31 @@ class Page:
         return shown
 
     def _about(self) -> Op:
-        conversation = self._transcript.conversation
+        transcript = self._transcript
+        conversation = transcript.conversation
         cost = labels.money(self._transcript.spent) if self._transcript.spent else ""
         return protocol.about(
             self._mark,
             conversation.name,
+            transcript.cell,
             cost + ("+" if cost and self._transcript.unknown_cost else ""),
             cleared=conversation.head is None and bool(conversation.exchanges),
             saved=self.restored.said,
             choices=[choice.label for choice in self.restored.choices],
-            files=[{"file": key, "note": note} for key, (_, _, note) in list(self.files.items())],
+            files=[
+                {"file": key, "note": file.note, "preview": file.preview}
+                for key, file in list(self.files.items())
+            ],
+            queue=[
+                {
+                    "message": message.turn.key,
+                    "text": message.turn.prompt,
+                    "notes": list(message.turn.notes),
+                    "held": message.held,
+                }
+                for message in queue_of(conversation)
+            ],
+            tools=self.tools.shown(),
         )
 
 
@@ -147,7 +188,7 @@ def _for_page(turn: ChatTurn, at: At) -> dict[str, Any]:
     answer = turn.answer
     return {
         "key": turn.key,
-        "prompt": render.question(turn.prompt, turn.notes),
+        "prompt": render.question(turn.prompt, turn.notes, turn.thumbnails),
         "source": turn.prompt,
         "asked_in": turn.asked_in,
         "at": list(at),

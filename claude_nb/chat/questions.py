@@ -12,16 +12,19 @@ from typing import Any
 from claude_nb.asking.asking import begin
 from claude_nb.asking.question import Question
 from claude_nb.characters import wellformed
+from claude_nb.chat.files import File
 from claude_nb.chat.page import Page
+from claude_nb.chat.queued import Queue, Queued, queue_of
 from claude_nb.chat.transcript import ChatTurn, LiveTurn, Transcript
 from claude_nb.client.connection import remember_ambient
 from claude_nb.conversation.history import Exchange, instruction_note
 from claude_nb.errors import ClaudeError
 from claude_nb.render import chat as render
-from claude_nb.render import html, saved_output
+from claude_nb.render import html, previews, saved_output
 from claude_nb.reply import Reply
 from claude_nb.request.attachments.interpolation import compose
 from claude_nb.request.place import Place, shell
+from claude_nb.streaming.progress import Outcome
 from claude_nb.views import protocol
 
 _PAGE = Place()
@@ -78,7 +81,47 @@ class Questions:
         )
         instruct = self.instruct if instruct is None else instruct
         notes = (*filled.notes, *([instruction_note(instruct)] if instruct else ()))
-        return ChatTurn(prompt, after, filled.blocks, notes, tuple(files), instruct)
+        thumbnails = previews.thumbnails(filled.blocks)
+        return ChatTurn(
+            *(prompt, after, filled.blocks, notes, tuple(files), instruct), thumbnails=thumbnails
+        )
+
+    def ask(self, turn: ChatTurn, picked: Mapping[str, Any], files: tuple[File, ...] = ()) -> None:
+        """Ask a question of the page, or let it wait for the end of the answer under way.
+
+        Args:
+            turn: The question.
+            picked: As for ``put``.
+            files: What goes along, to be attached again if it is taken back while it waits.
+
+        Raises:
+            InputError: It cannot be sent so.
+        """
+        self._asked(turn, picked, _PAGE)  # what cannot be sent is refused now
+        with self.transcript.lock:
+            if self.transcript.answering:
+                self.queue.add(Queued(turn, picked, files))
+                self.page.show_facts()
+                return
+        self.start(self.put(turn, picked))
+
+    @property
+    def queue(self) -> Queue:
+        """The messages that wait."""
+        return queue_of(self.transcript.conversation)
+
+    def send_next(self) -> None:
+        """Send the next message that waits, unless another is being answered."""
+        with self.transcript.lock:
+            message = None if self.transcript.answering else self.queue.next()
+            self.page.show_facts()
+        if message is None:
+            return
+        try:
+            turn = replace(message.turn, after=self.transcript.after)
+            self.start(self.put(turn, message.picked), message)
+        except ClaudeError as error:  # a tool or a model is not there any more
+            self._refuse(message, str(error))
 
     def put(
         self, turn: ChatTurn, picked: Mapping[str, Any] = _NOTHING, place: Place = _PAGE
@@ -93,14 +136,7 @@ class Questions:
         Raises:
             InputError: It cannot be sent so, or another one is being answered.
         """
-        asked = Question.of(
-            turn.prompt,
-            history=self.transcript.conversation,
-            instruct=turn.instruct or None,
-            **{**self.arguments(), **picked, "content": turn.content},
-        )
-        cell = self.transcript.cell
-        asked = replace(asked, after=turn.after or "beginning", place=place, chat_cell=cell)
+        asked = self._asked(turn, picked, place)
         with self.transcript.lock:
             self.transcript.check_idle()
             live = LiveTurn(turn, asked, self.transcript.lock, self.page.post)
@@ -108,6 +144,16 @@ class Questions:
             self.page.show()
         self.notify()
         return live
+
+    def _asked(self, turn: ChatTurn, picked: Mapping[str, Any], place: Place) -> Question:
+        asked = Question.of(
+            turn.prompt,
+            history=self.transcript.conversation,
+            instruct=turn.instruct or None,
+            **{**self.arguments(), **picked, "content": turn.content},
+        )
+        cell = self.transcript.cell
+        return replace(asked, after=turn.after or "beginning", place=place, chat_cell=cell)
 
     def send(self, live: LiveTurn) -> Reply:
         """Send a question that was put, and return its reply, which grows from now on.
@@ -122,6 +168,7 @@ class Questions:
         except BaseException:  # an interrupt too: the chat must not stay busy for ever
             with self.transcript.lock:
                 self.transcript.live = None
+                self.queue.hold()
                 self.page.show()
             try:
                 self.notify()
@@ -129,18 +176,34 @@ class Questions:
                 live.ended.set()
             raise
 
-    def start(self, live: LiveTurn) -> None:
-        """Send a question from the page, on a thread of its own; the page gets its error."""
+    def start(self, live: LiveTurn, queued: Queued | None = None) -> None:
+        """Send a question from the page, on a thread of its own; the page gets its error.
+
+        Args:
+            live: The question.
+            queued: The message that had waited, if it is one; it waits again if it is not sent.
+        """
 
         def send() -> None:
             try:
                 self.send(live)
             except Exception as error:  # noqa: BLE001 - the page is the only one to tell
                 bug = "" if isinstance(error, ClaudeError) else f"{type(error).__name__}: "
-                self.page.post(protocol.refused(live.turn.prompt, f"{bug}{error}"))
+                if queued is not None:
+                    self._refuse(queued, f"{bug}{error}")
+                else:
+                    self.page.post(protocol.refused(live.turn.prompt, f"{bug}{error}"))
 
         # Not on the thread of the page's messages: to count what a budget allows takes a while.
         threading.Thread(target=send, daemon=True).start()
+
+    def _refuse(self, message: Queued, error: str) -> None:
+        """A message that had waited cannot be sent: it waits for the user, with all behind it."""
+        with self.transcript.lock:
+            self.queue.hold()
+            self.queue.put_back(message)
+            self.page.show_facts()
+            self.page.post(protocol.refused("", error))
 
     def _end(self, live: LiveTurn, reply: Reply, bug: Exception | None) -> None:
         """Show and save an answer that has ended and is in the conversation and the ledger."""
@@ -153,6 +216,8 @@ class Questions:
             with self.transcript.lock:
                 self.reply = reply
                 self.transcript.end(live, answer, record)
+                if reply.outcome is not Outcome.COMPLETE:
+                    self.queue.hold()
                 if live.turn.instruct == self.instruct and self.transcript.live is not live:
                     self.instruct = ""  # it is in the conversation
                 self.page.show()
@@ -163,6 +228,7 @@ class Questions:
             with self.transcript.lock:
                 if self.transcript.answering is live:
                     self.transcript.live = None
+            self.send_next()
             if not live.awaited:
                 self.notify()
             live.ended.set()

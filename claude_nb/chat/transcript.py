@@ -25,6 +25,7 @@ from claude_nb.conversation.history import (
 )
 from claude_nb.errors import InputError
 from claude_nb.render import chat as render
+from claude_nb.render import previews
 from claude_nb.reply import Reply
 from claude_nb.request.place import Place
 from claude_nb.request.request import CONTEXT
@@ -50,6 +51,7 @@ class ChatTurn:
         files: Names and values that are sent along, to be sent again when it is edited.
         instruct: The instruction that holds from it on; empty for none.
         asked_in: The cell in which it was asked, as ``[3]``, or an empty text.
+        thumbnails: The pictures among the content, as HTML.
         answer: The answer in all its forms, or None while there is none.
         key: Its name on the page.
     """
@@ -61,19 +63,22 @@ class ChatTurn:
     files: tuple[tuple[str, Any], ...] = ()
     instruct: str = ""
     asked_in: str = ""
+    thumbnails: tuple[str, ...] = ()
     answer: render.Answer | None = None
     key: str = field(default_factory=lambda: uuid4().hex)
 
     @classmethod
     def of(cls, exchange: Exchange) -> Self:
         """A turn that was asked elsewhere: in a cell, another chat or an earlier kernel."""
+        content = () if isinstance(exchange.content, str) else exchange.content
         return cls(
             exchange.prompt,
             exchange.parent,
-            () if isinstance(exchange.content, str) else exchange.content,
+            content,
             tuple(export.along(exchange)),
             instruct=exchange.instruct,
             asked_in=label(exchange) if exchange.place.execution else "",
+            thumbnails=previews.thumbnails(content),
             answer=render.answer_of_text(exchange.text, simulated=exchange.simulated),
         )
 
@@ -116,10 +121,10 @@ class LiveTurn(FramesView):
 
     def begin(self, stream: Stream, reply: Reply) -> Self:
         """Show this reply from now on."""
+        # The tools that the chat was given are shown where one writes.
+        kept = (THINKING_LEFT_OUT, CONTEXT, *(() if self.asked.tools is not None else (NOTE,)))
         reply.notes = tuple(
-            note
-            for note in reply.notes
-            if note.startswith((THINKING_LEFT_OUT, NOTE, CONTEXT)) or COMPACTED in note
+            note for note in reply.notes if note.startswith(kept) or COMPACTED in note
         )
         with self.lock:
             self._stream, self.reply = stream, reply
@@ -148,7 +153,8 @@ class Transcript:
         cell: The id of the cell in which the chat is made, or an empty string.
 
     Attributes:
-        conversation: The same.
+        conversation: The one that is shown.
+        conversations: All that were shown, the chat's own first.
         cell: The same.
         lock: The conversation's lock: a chat changes under it as well. Traits are set without it.
         live: The question that is being answered, or the last one if it failed; else None.
@@ -157,8 +163,15 @@ class Transcript:
     """
 
     def __init__(self, conversation: Conversation, cell: str = "") -> None:
-        self.conversation = conversation
         self.cell = cell
+        self.conversations: list[Conversation] = []
+        self.show(conversation)
+
+    def show(self, conversation: Conversation) -> None:
+        """Show this conversation from now on, in place of another that is not being answered."""
+        if conversation not in self.conversations:
+            self.conversations.append(conversation)
+        self.conversation = conversation
         self.lock = conversation.lock
         self.live: LiveTurn | None = None
         self.spent = 0.0
@@ -216,15 +229,21 @@ class Transcript:
         raise InputError("That message is not there any more.")
 
     def records(self) -> list[dict[str, Any]]:
-        """The records of the replies on all branches, then of those that failed or were refused."""
-        with self.lock:
-            name = self.conversation.name
-            found = [
-                self._records.get(exchange.id) or export.record(exchange, name, exchange.place.cell)
-                for exchange in self.conversation.exchanges
+        """The records of the replies of each conversation that was shown.
+
+        Of each those on all branches, then those that failed or were refused.
+        """
+        found = []
+        for conversation in self.conversations:
+            # Copies instead of their locks: two chats may have shown the same two.
+            records, exchanges = dict(_records[conversation]), list(conversation.exchanges)
+            found += [
+                records.get(one.id) or export.record(one, conversation.name, one.place.cell)
+                for one in exchanges
             ]
-            kept = {exchange.id for exchange in self.conversation.exchanges}
-            return found + [record for id_, record in self._records.items() if id_ not in kept]
+            kept = {exchange.id for exchange in exchanges}
+            found += [record for id_, record in records.items() if id_ not in kept]
+        return found
 
     # One question at a time.
 

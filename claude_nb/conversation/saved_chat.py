@@ -91,11 +91,13 @@ def names(snapshot: Snapshot, cell: str) -> tuple[list[str], set[str]]:
         for chat in file.saved.chats if file.saved else ():
             known.add(chat.conversation)
             made += [chat.conversation] * (chat.cell == cell)
+        for _, record in file.saved.in_chats() if file.saved else ():
+            known.add(_turn(record)["conversation"])
     for backup in _backups(snapshot, None):
         if backup.chat:
             known.add(backup.conversation)
             made += [backup.conversation] * (backup.cell == cell)
-    return list(dict.fromkeys(made)) if cell else [], known
+    return list(dict.fromkeys(made)) if cell else [], known - {""}
 
 
 def whole(snapshot: Snapshot) -> tuple[Path, SavedNotebook]:

@@ -25,6 +25,9 @@ _CHIP = (
 )
 
 
+_PICTURES = "display:flex;flex-wrap:wrap;gap:6px;margin:2px 0 6px"
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """An answer in all the forms in which it is needed.
@@ -98,14 +101,22 @@ def answer_of_text(source: str, *, simulated: bool) -> Answer:
     )
 
 
-def question(prompt: str, notes: Iterable[str]) -> str:
-    """A question as HTML, without its frame: its text, and what was inserted or attached."""
+def question(prompt: str, notes: Iterable[str], thumbnails: Iterable[str] = ()) -> str:
+    """A question as HTML, without its frame: its text, and what was inserted or attached.
+
+    Args:
+        prompt: The user's words.
+        notes: What was inserted or attached, a few words each.
+        thumbnails: The pictures among that, as HTML: see ``previews.thumbnails``.
+    """
     plain = clean(redact(prompt[:LONGEST_PROMPT]), prose=True).strip()
     shown = _PLACE.sub(lambda place: f"<code>{place[0]}</code>", escape(plain))
     if (rest := len(prompt) - LONGEST_PROMPT) > 0:
         shown += f"… <i>and {labels.count(rest)} more characters</i>"
     chips = "".join(f' <span style="{_CHIP}">{html.text(note)}</span>' for note in notes)
-    return f'<span style="white-space:pre-wrap">{shown}</span>{chips}'
+    pictures = "".join(thumbnails)
+    above = f'<div style="{_PICTURES}">{pictures}</div>' if pictures else ""
+    return f'{above}<span style="white-space:pre-wrap">{shown}</span>{chips}'
 
 
 def _tokens(progress: Progress) -> str:

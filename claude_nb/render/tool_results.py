@@ -9,19 +9,14 @@ from typing import Any
 
 from claude_nb.characters import clean
 from claude_nb.redaction import redact
-from claude_nb.render import partial_json
+from claude_nb.render import partial_json, previews
 from claude_nb.render.markdown.markdown import to_html
 from claude_nb.streaming.events import ToolRan
 
 SHOWN = 20_000
 """Characters of a result that are shown."""
 
-_SHOWN_IMAGE = 400_000
-"""The largest picture that is shown, in characters of base64: it is saved with the notebook."""
-
 _TABLE = re.compile(r"\| [^\n]*\n\| ?---")
-_IMAGE = re.compile(r"image/(?:png|jpeg|gif|webp)")
-_BASE64 = re.compile(r"[A-Za-z0-9+/=]+")
 _QUIET = "opacity:0.7;font-size:90%"
 
 
@@ -83,11 +78,5 @@ def _line(text: str) -> str:
 
 
 def _image(media_type: str, data: str) -> str:
-    size = len(data) * 3 // 4
-    fits = len(data) <= _SHOWN_IMAGE and _IMAGE.fullmatch(media_type) and _BASE64.fullmatch(data)
-    if not fits:
-        return _line(f"A picture of {size / 1e6:.1f} MB was sent.")
-    return (
-        f'<img alt="The picture that was sent" src="data:{media_type};base64,{data}"'
-        ' style="max-width:100%">'
-    )
+    shown = previews.image(media_type, data, "The picture that was sent", "max-width:100%")
+    return shown or _line(f"A picture of {len(data) * 3 / 4 / 1e6:.1f} MB was sent.")

@@ -10,7 +10,7 @@ import inspect
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from types import FunctionType, MethodType
@@ -199,6 +199,12 @@ class Tools:
         found.confirm, found.is_named = True, False
         return found
 
+    def without(self, names: Container[str]) -> Tools:
+        """The same without those of these names."""
+        pairs = zip(self._values, self.definitions, strict=True)
+        values = [value for value, definition in pairs if tool_name(definition) not in names]
+        return Tools(*values, **self._settings)
+
     def renewed(self, variables: Mapping[str, Any]) -> Tools:
         """The same with the functions of those names that are defined now.
 
@@ -213,8 +219,11 @@ class Tools:
             new if callable(new) and callable(old) else old
             for old, new in zip(self._values, now, strict=True)
         ]
-        options: Any = {name: getattr(self, name) for name in _OPTIONS}
-        return Tools(*values, **options)
+        return Tools(*values, **self._settings)
+
+    @property
+    def _settings(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in _OPTIONS}
 
     def __repr__(self) -> str:
         return f"Tools({', '.join(map(tool_name, self.definitions))})"

@@ -62,16 +62,22 @@ it is everything, as in the model's state ``snapshot``. The operations:
              ``{html, below, usage, line, source, simulated}``, as in ``render.chat.Answer``
 ``frame``    ``{op, turn, frame, ops}``: a frame of that turn's answer, as in a cell; with ``reset``
              everything
-``about``    ``{op, mark, name, cost, cleared, saved, choices, files}``: the class of the output
-             that holds the saved form, the conversation, its cost as text, whether there are turns
-             to bring back, what was restored or could not be, as text, the saved chats to choose
-             from, as texts, and ``[{file, note}]``, the files that are sent with the next question
+``about``    ``{op, mark, name, cell, cost, cleared, saved, choices, files, queue, tools}``: the
+             class of the output that holds the saved form, the conversation, the id of the chat's
+             cell, the cost as text, whether there are turns to bring back, what was restored or
+             could not be, as text, and the saved chats to choose from, as texts;
+             ``[{file, note, preview}]``, the files that are sent with the next question, with their
+             beginning as HTML; ``[{message, text, notes, held}]``, the messages that wait for the
+             end of the answer, or, if ``held``, for the user; and ``[{name, about, on}]``, tools
 ``refused``  ``{op, prompt, error}``: this question was not sent, and why
 ===========  =================================================================================
 
 ``{"ack": n, ...}`` answers a message that carried ``n``, with ``error`` if it was refused.
 
-Page to kernel, each with ``n``: ``{"op": "send", "text", "model", "effort"}``;
+Page to kernel, each with ``n``: ``{"op": "send", "text", "model", "effort"}``, a message that waits
+if one is being answered; ``{"op": "send_queued", "message"}``: one that waits for the user need not
+any longer; ``{"op": "take_back", "message"}``: it is not sent, and answered with its ``text``,
+while its files are attached again; ``{"op": "discard", "message"}``: it is not sent;
 ``{"op": "retry", "turn", "model", "effort"}``;
 ``{"op": "edit", "turn", "text", "model", "effort"}``; ``{"op": "stop", "turn"}``: stop the answer
 in that turn; ``{"op": "pick", "turn", "by"}``, ``by`` -1 or 1: go to the version before or after;
@@ -79,7 +85,11 @@ in that turn; ``{"op": "pick", "turn", "by"}``, ``by`` -1 or 1: go to the versio
 ``{"op": "choose", "choice": i}``, where ``about`` has something saved;
 ``{"op": "attach", "name"}`` with the file as a buffer; ``{"op": "detach", "file"}``;
 ``{"op": "complete", "text"}``, the text before the cursor, answered with
-``{"matches": [{name, about}]}``; ``{"op": "export", "form"}``, ``copy`` (answered with ``text``),
+``{"matches": [{name, about}]}``; ``{"op": "preview", "places"}``, each ``{{name}}`` in what is
+written, answered with ``{"previews": [{name, about, note, preview, error}]}``;
+``{"op": "switch", "tool", "on"}``; ``{"op": "chats"}``, answered with ``{"chats": [{name, turns,
+begins, shown}]}``; ``{"op": "open", "name"}`` shows one of them, ``{"op": "new_chat"}`` a new one;
+``{"op": "export", "form"}``, ``copy`` (answered with ``text``),
 ``markdown`` or ``notebook`` (with ``said``). Without ``n``: ``asked`` and ``confirm``, as in a
 cell; ``{"op": "resync"}``; ``{"op": "covered"}``: the page can show the chat over its saved form,
 so that replaces the widget.
@@ -193,16 +203,20 @@ def frame(turn: str, message: dict[str, object]) -> Op:
 def about(
     mark: str,
     name: str,
+    cell: str,
     cost: str,
     *,
     cleared: bool,
     saved: str,
     choices: list[str],
     files: list[dict[str, str]],
+    queue: list[dict[str, Any]],
+    tools: list[dict[str, Any]],
 ) -> Op:
     """The facts around a chat."""
-    facts = {"mark": mark, "name": name, "cost": cost, "cleared": cleared}
-    return {"op": "about", **facts, "saved": saved, "choices": choices, "files": files}
+    facts = {"mark": mark, "name": name, "cell": cell, "cost": cost, "cleared": cleared}
+    more = {"saved": saved, "choices": choices, "files": files, "queue": queue, "tools": tools}
+    return {"op": "about", **facts, **more}
 
 
 def refused(prompt: str, error: str) -> Op:

@@ -18,7 +18,11 @@ from claude_nb.views.busy_kernel import busy_kernel
 
 _HERE = Path(__file__).parent / "static"
 _COMMENT = re.compile(r"^\s*(?:/\*(?:[^*]|\*(?!/))*\*/|//.*)$\n?|^ +", re.MULTILINE)
-_PARTS = {"chat": ("chat_controls", "chat_turn", "chat_view", "chat")}
+_CHAT = ("controls", "bar", "queue", "composer", "turn", "view")
+_PARTS = {
+    "chat": ("icons", *(f"chat_{part}" for part in _CHAT), "chat"),
+    "inspector": ("icons", "inspector"),
+}
 
 
 def source(name: str) -> str:
@@ -28,7 +32,8 @@ def source(name: str) -> str:
 
 def style(name: str) -> str:
     """The style sheet of a widget, with the one that all share before it."""
-    return "\n".join(_text(file) for file in ("core.css", f"{name}.css"))
+    parts = ("core", name, "chat_composer") if name == "chat" else ("core", name)
+    return "\n".join(_text(f"{part}.css") for part in parts)
 
 
 def _text(file: str) -> str:

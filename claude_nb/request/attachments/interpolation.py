@@ -73,6 +73,17 @@ def names(prompt: str) -> list[str]:
     return list(dict.fromkeys(used))
 
 
+def values(prompt: str, variables: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The values that a prompt uses, each once, in its order, by what stands in the braces.
+
+    Raises:
+        InputError: A name is unknown, or it is not clear what is meant.
+    """
+    used = {found["name"] + found["steps"]: found for found in _places(prompt) if found["name"]}
+    for path, found in used.items():
+        yield path, _value(found["name"], found["steps"], variables, in_cell=False)
+
+
 def fill(
     prompt: str,
     variables: Mapping[str, Any],

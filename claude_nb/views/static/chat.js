@@ -6,6 +6,8 @@
 
 const BUSY = 1500; // ms without an answer after which the reader is told that the kernel is busy
 
+const DRAFT = "claude-nb draft "; // of the cell with the id behind it, while the page's tab is open
+
 const GONE =
   "The kernel that held this chat has ended. To go on, run its cell again.";
 
@@ -18,7 +20,8 @@ class Chat {
     this.pending = new Map();
     this.turns = [];
     this.replies = new Map();
-    this.about = { name: "", cost: "", mark: "", cleared: false, saved: "", choices: [], files: [] };
+    const lists = { choices: [], files: [], queue: [], tools: [] };
+    this.about = { name: "", cell: "", cost: "", mark: "", cleared: false, saved: "", ...lists };
     this.number = 0;
     this.gone = false;
     this.sending = false;
@@ -32,6 +35,7 @@ class Chat {
     }
     this.on("comm_live_update", () => this.end()); // it goes one way: a comm does not live again
     this.receive(model.get("snapshot"));
+    this.restoreDraft();
     this.observer = new MutationObserver(() => this.cover());
     this.observer.observe(document.body, { childList: true, subtree: true });
     this.watch = setInterval(() => this.check(), 1000);
@@ -106,14 +110,16 @@ class Chat {
   }
 
   /**
-   * Send a message to the kernel, and return its answer. While the kernel is busy, a notice shows.
+   * Send a message to the kernel, and return its answer. While the kernel is busy, a notice shows,
+   * unless the reader did not ask for it (`quiet`).
    * @returns {Promise<{error?: string}>}
    */
-  call(op, more = {}, buffers = undefined) {
+  call(op, more = {}, buffers = undefined, { quiet = false } = {}) {
     if (this.gone) return Promise.resolve({ error: GONE });
     return new Promise((resolve) => {
       const n = Math.random();
       const late = setTimeout(() => {
+        if (quiet) return;
         this.each((view) =>
           view.notice("The kernel is busy. This is done as soon as it can answer.", { waits: true }),
         );
@@ -152,6 +158,8 @@ class Chat {
   end() {
     if (this.gone) return;
     this.gone = true;
+    const kept = [this.model.get("draft"), ...this.about.queue.map(({ text }) => text)];
+    if (!this.closed) this.store(kept.filter((text) => text?.trim()).join("\n\n"));
     for (const resolve of this.pending.values()) resolve({ error: GONE });
     this.pending.clear();
     this.each((view) => view.end());
@@ -200,8 +208,29 @@ class Chat {
   /** Keep what is written: at once for a view that takes another's place, soon in the kernel. */
   keepDraft(text) {
     this.model.set("draft", text);
+    if (!this.gone) this.store(text);
     clearTimeout(this.saving);
     this.saving = setTimeout(() => this.model.save_changes(), 400);
+  }
+
+  /** Keep a text for the chat that its cell makes when it is run again: a kernel may end. */
+  store(text) {
+    if (!this.about.cell) return;
+    try {
+      if (text) sessionStorage.setItem(`${DRAFT}${this.about.cell}`, text);
+      else sessionStorage.removeItem(`${DRAFT}${this.about.cell}`);
+    } catch {
+      // a page that may not store anything
+    }
+  }
+
+  restoreDraft() {
+    try {
+      const text = this.about.cell && sessionStorage.getItem(`${DRAFT}${this.about.cell}`);
+      if (text && !this.model.get("draft")) this.set("draft", text);
+    } catch {
+      // as in `store`
+    }
   }
 
   close() {

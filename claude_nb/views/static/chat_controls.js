@@ -132,34 +132,73 @@ class Names {
   }
 }
 
-/** A button with a menu, which the keys walk. */
+/**
+ * @typedef {object} Item an entry of a menu
+ * @property {Node | string} label
+ * @property {string} [about] a few words below it
+ * @property {string} [icon]
+ * @property {boolean} [checked] whether it is switched on, of one that can be
+ * @property {boolean} [chosen] whether it is the one of several that is shown
+ * @property {() => void} act
+ */
+
+/** A button with a menu, which the keys walk. It is filled each time that it opens. */
 class Menu {
-  /** @param {[string, () => void][]} items what stands in it, and what each does */
-  constructor(title, items) {
-    this.list = make("div", { class: "claude-nb-menu", role: "menu", hidden: true });
-    for (const [label, action] of items) {
-      const does = () => {
-        this.close();
-        action();
-      };
-      const look = { type: "button", role: "menuitem", tabindex: -1, onclick: does };
-      this.list.append(make("button", look, label));
-    }
-    this.opener = button("⋯", title, () => this.toggle(), {
+  /**
+   * @param {Node[]} label what stands on the button
+   * @param {string} title
+   * @param {() => Item[] | Promise<Item[]>} fill
+   */
+  constructor(label, title, fill) {
+    this.fill = fill;
+    this.list = make("div", { class: "claude-nb-menu", role: "menu", hidden: true, "aria-label": title });
+    this.opener = button("", title, () => this.toggle(), {
       class: "claude-nb-quiet",
       "aria-haspopup": "menu",
       "aria-expanded": "false",
     });
+    this.opener.replaceChildren(...label);
     this.list.addEventListener("keydown", (event) => this.key(event));
     this.list.addEventListener("focusout", ({ relatedTarget }) => {
       if (!this.list.contains(relatedTarget) && relatedTarget !== this.opener) this.close();
     });
   }
 
-  toggle() {
-    this.list.hidden = !this.list.hidden;
-    this.opener.setAttribute("aria-expanded", String(!this.list.hidden));
-    if (!this.list.hidden) this.list.firstChild.focus();
+  async toggle() {
+    if (!this.list.hidden) return this.close();
+    const items = await this.fill();
+    if (!items.length) return;
+    this.list.replaceChildren(...items.map((item) => this.entry(item)));
+    this.list.hidden = false;
+    this.opener.setAttribute("aria-expanded", "true");
+    this.list.firstChild.focus();
+  }
+
+  /** @param {Item} item */
+  entry({ label, about, icon: name, checked, chosen, act }) {
+    const state = checked ?? chosen;
+    let [role, mark] = ["menuitem", name];
+    if (checked !== undefined) [role, mark] = ["menuitemcheckbox", checked ? "boxed" : "box"];
+    else if (chosen !== undefined) [role, mark] = ["menuitemradio", chosen ? "check" : undefined];
+    const entry = make(
+      "button",
+      { type: "button", role, tabindex: -1, "aria-checked": state === undefined ? undefined : String(state) },
+      make("span", { class: "claude-nb-mark" }, mark ? icon(mark) : null),
+      make("span", {}, label, about ? make("small", {}, about) : null),
+    );
+    entry.addEventListener("click", () => {
+      if (checked === undefined) {
+        this.close();
+        this.opener.focus();
+        return act();
+      }
+      act(); // a switch: the menu stays open
+      const now = this.entry({ label, about, checked: !checked, act });
+      entry.before(now);
+      now.focus(); // before the old one goes: a menu that loses the focus closes
+      entry.remove();
+    });
+    return entry;
   }
 
   close() {

@@ -16,8 +16,9 @@ class TurnView {
     this.view = view;
     this.chat = view.chat;
     this.bubble = make("div", { class: "claude-nb-you", dir: "auto" });
-    this.edit = button("Edit", "Edit this question, and ask it anew", () => this.startEdit());
-    this.edit.className = "claude-nb-quiet";
+    this.edit = button(icon("edit"), "Edit this question, and ask it anew", () => this.startEdit(), {
+      class: "claude-nb-quiet",
+    });
     this.asked = make("div", { class: "claude-nb-asked" }, this.edit, this.bubble);
     this.body = make("div", { class: "claude-nb mathjax_ignore tex2jax_ignore" });
     const answer = make("div", { class: "claude-nb-answer jp-RenderedHTMLCommon jp-RenderedHTML" });
@@ -99,7 +100,7 @@ class TurnView {
     const parts = [];
     if (answer?.simulated) parts.push(make("span", { class: "claude-nb-badge" }, "simulated"));
     if (answer?.usage) {
-      this.more ??= button(answer.line, "Tokens, cost and times", () => this.toggleUsage(), quiet);
+      this.more ??= button(answer.line, `${answer.line}: tokens, cost and times`, () => this.toggleUsage(), quiet);
       this.more.setAttribute("aria-expanded", String(!this.usage.hidden));
       parts.push(this.more);
     } else if (answer?.line) {
@@ -109,18 +110,18 @@ class TurnView {
       parts.push(button("Copy", "Copy this answer as Markdown", () => this.copy(), quiet));
     }
     if (answer) {
-      parts.push(button("Retry", "Ask this again", () => this.retry(), quiet));
+      parts.push(button("Retry", "Retry: ask this again", () => this.retry(), quiet));
     }
     if (count > 1) {
-      const pick = (by, sign, title, off) =>
-        button(sign, title, () => this.pick(by), { ...quiet, disabled: off });
+      const pick = (by, name, title, off) =>
+        button(icon(name), title, () => this.pick(by), { ...quiet, disabled: off });
       parts.push(
         make(
           "span",
           { class: "claude-nb-branch", role: "group", "aria-label": `Version ${number} of ${count}` },
-          pick(-1, "‹", "The version before", number === 1),
+          pick(-1, "left", "The version before", number === 1),
           `${number}/${count}`,
-          pick(1, "›", "The next version", number === count),
+          pick(1, "right", "The next version", number === count),
         ),
       );
     }
@@ -136,6 +137,7 @@ class TurnView {
   toggleUsage() {
     this.usage.hidden = !this.usage.hidden;
     this.more.setAttribute("aria-expanded", String(!this.usage.hidden));
+    if (!this.usage.hidden) this.usage.scrollIntoView({ block: "nearest" });
   }
 
   async copy() {
@@ -185,7 +187,7 @@ class TurnView {
       make(
         "div",
         {},
-        button("Cancel", "Leave the question as it was", () => this.endEdit(), { class: "claude-nb-stop" }),
+        button("Cancel", "Cancel: leave the question as it was", () => this.endEdit(), { class: "claude-nb-stop" }),
         button("Ask", "Ask this instead; the first version is kept", send, { class: "claude-nb-stop" }),
       ),
     );

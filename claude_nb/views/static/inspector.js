@@ -85,10 +85,10 @@ function write(out, value, places, path = "", indent = "", marked = false) {
     const cut = old.length > LONG;
     say(`"${quoted(cut ? old.slice(0, 120) : old)}`);
     if (cut) {
-      out.append(element("i", "", ` ⋯ ${(old.length - 520).toLocaleString("en")} characters ⋯ `));
+      out.append(element("i", "", ` … ${(old.length - 520).toLocaleString("en")} characters … `));
       say(quoted(old.slice(-400)));
     }
-    say(quoted(fresh.length > LONG ? `${fresh.slice(0, LONG)}⋯` : fresh), true);
+    say(quoted(fresh.length > LONG ? `${fresh.slice(0, LONG)}…` : fresh), true);
     say('"');
   } else if (value !== null && typeof value === "object") {
     const list = Array.isArray(value);
@@ -184,7 +184,7 @@ class View {
     this.pointer = element("div", "playhead claude-nb-pointer");
 
     const bar = element("div", "controls");
-    this.play = this.button("▶", "Play", () => this.toggle());
+    this.play = this.button("play", "Play (space)", () => this.toggle());
     const oninput = () => this.step(Number(this.slider.value) - this.at);
     this.slider = make("input", { type: "range", "aria-label": "Event", oninput });
     this.speed = make("select", { "aria-label": "Speed" });
@@ -192,11 +192,11 @@ class View {
       this.speed.append(new Option(speed < 1 ? `1/${1 / speed} ×` : `${speed} ×`, String(speed)));
     }
     bar.append(
-      this.button("⏮", "To the first event (Home)", () => this.step(-Infinity)),
-      this.button("◂", "One event back (left arrow)", () => this.step(-1)),
+      this.button("first", "To the first event (Home)", () => this.step(-Infinity)),
+      this.button("back", "One event back (left arrow)", () => this.step(-1)),
       this.play,
-      this.button("▸", "One event on (right arrow)", () => this.step(1)),
-      this.button("⏭", "To the last event (End)", () => this.step(Infinity)),
+      this.button("on", "One event on (right arrow)", () => this.step(1)),
+      this.button("last", "To the last event (End)", () => this.step(Infinity)),
       this.slider,
       this.speed,
     );
@@ -212,9 +212,9 @@ class View {
     }
   }
 
-  button(sign, label, act) {
+  button(name, label, act) {
     const look = { type: "button", class: "claude-nb-control", title: label, "aria-label": label };
-    return make("button", { ...look, onclick: act }, sign);
+    return make("button", { ...look, onclick: act }, icon(name));
   }
 
   pane(panes, label) {
@@ -384,7 +384,7 @@ class View {
 
   showPlaying() {
     const label = this.playing ? "Pause (space)" : "Play (space)";
-    this.play.textContent = this.playing ? "❚❚" : "▶";
+    this.play.replaceChildren(icon(this.playing ? "pause" : "play"));
     this.play.title = label;
     this.play.setAttribute("aria-label", label);
   }
