@@ -62,10 +62,14 @@ class Notebook:
             cell = next(cell for cell in self.cells if cell.id == id_)
             reply = self.kernel.run(cell.source, id_)
             assert reply["status"] == "ok", reply
-            cell.outputs = [
-                new_output("display_data", shown["data"], metadata=shown["metadata"])
-                for shown in self.kernel.shown.values()
-            ]
+            self.take_outputs(id_)
+
+    def take_outputs(self, id_):
+        """Give a cell the outputs of the kernel as they are now."""
+        next(cell for cell in self.cells if cell.id == id_).outputs = [
+            new_output("display_data", shown["data"], metadata=shown["metadata"])
+            for shown in self.kernel.shown.values()
+        ]
 
     def run_all(self):
         self.run(*(cell.id for cell in self.cells))
@@ -506,3 +510,25 @@ def test_a_chat_of_another_notebook_goes_on_from_what_was_said_here(notebook, si
         assert notebook.value(PROMPTS) == "['Old', 'New']"
         notebook.save()
     assert notebook.value("chat.conversation.name, mine.conversation.name") == "chat 2 chat"
+
+
+@pytest.mark.parametrize("kept", ["backups", "notebook"])
+def test_another_chat_that_was_shown_is_in_the_list_after_a_restart(saved_talk, simulator, kept):
+    """The cell shows its own again; the other one can be gone back to, from wherever it is kept."""
+    simulator.enqueue(Stream(said("Three.")))
+    saved_talk.silent("chat._messages.on_new_chat({})\nchat.ask('Third')\nchat._page.settle()")
+    saved_talk.run("chat") if kept == "backups" else saved_talk.take_outputs("chat")
+    saved_talk.save()
+    if kept == "notebook":
+        saved_talk.silent(DELETE_BACKUPS)
+
+    saved_talk.restart_and_run_all()
+    own = saved_talk.value(PROMPTS)
+    listed = "[(c['name'], c['turns']) for c in chat._messages.on_chats({})['chats']]"
+    found = saved_talk.value(listed)
+    saved_talk.silent("chat._messages.on_open({'name': 'chat'})")
+
+    assert own == "['First', 'Second']"
+    assert found == "[('chat', 1), ('second', 2)]"
+    assert saved_talk.value(PROMPTS) == "['Third']"
+    assert "Restored 1 turn" in saved_talk.says()

@@ -244,7 +244,7 @@ PASTE = """([selector, name, type, data, event]) => {
 
 
 def test_files_are_pasted_and_dropped(open_chat, simulator):
-    """Each is named above the box; one of a wrong type is refused, a long text becomes a file."""
+    """Each is shown above the box; one of a wrong type is refused, a long text becomes a file."""
     simulator.enqueue(Stream(said("A picture.")))
     chat = open_chat()
     selector = ".claude-nb-chat textarea"
@@ -257,6 +257,7 @@ def test_files_are_pasted_and_dropped(open_chat, simulator):
     chat.box.focus()
     give("a.png", "image/png", base64.b64decode(PNG), "paste")
     expect(files).to_contain_text(["a.png: image"])
+    expect(files.get_by_role("img", name="Image 1")).to_be_visible()
     give("notes.txt", "text/plain", b"Buy milk.", "drop")
     expect(files).to_have_count(2)
     give("a.xlsx", "application/zip", b"PK\x03\x04\x00\xff", "drop")
@@ -268,6 +269,7 @@ def test_files_are_pasted_and_dropped(open_chat, simulator):
     expect(files).to_have_count(2)
     chat.ask("What is this?", "A picture.")
     expect(files).to_have_count(0)
+    expect(chat.turns.last.get_by_role("img", name="Image 1")).to_be_visible()
     content = simulator.requests[-1].body["messages"][0]["content"]
     assert [block["type"] for block in content] == ["text", "image", "text"]
 
@@ -465,21 +467,70 @@ def test_waits_seams_and_cards(open_chat, simulator):
 
 
 def test_what_is_refused_is_said_and_kept(open_chat, simulator):
-    """An empty message, an unknown name, a second question while the first is answered."""
-    simulator.enqueue(Stream(OPEN, end="hang"))
+    """An empty message, an unknown name."""
     chat = open_chat()
     chat.box.press("Enter")
     expect(chat.notice).to_have_text("There is nothing to send yet.")
     chat.send("What is {{nope}}?")
     expect(chat.notice).to_contain_text("There is no variable nope.")
     expect(chat.box).to_have_value("What is {{nope}}?")
-    chat.send("Go")
+
+
+def test_messages_are_queued_while_it_answers(open_chat, simulator):
+    """They are sent after a complete answer; after Stop they wait, and can be changed."""
+    words = [start(), *text(*WORDS), *end()]
+    simulator.enqueue(Stream(words, delay=0.02), Stream(said("Two.")), Stream(OPEN, end="hang"))
+    chat = open_chat()
+    queue = chat.el.get_by_role("group", name="Queued messages")
+    chat.send("One")
+    expect(chat.turns.last).to_contain_text("word2 ")
+    chat.send("Two")
+    expect(queue.get_by_role("listitem")).to_have_count(1)
+    expect(chat.box).to_have_value("")
+    expect(chat.turns.last).to_contain_text("Two.")
+    expect(queue).to_be_hidden()
+    assert chat.turns.count() == 2
+
+    chat.send("Three")
     expect(chat.turns.last).to_contain_text("The first words")
-    chat.send("And now?")
-    expect(chat.notice).to_contain_text("Claude is still answering.")
-    expect(chat.box).to_have_value("And now?")
+    chat.send("Four")
+    chat.send("Five")
+    expect(queue.get_by_role("listitem")).to_have_count(2)
+    chat.box.press("ArrowUp")
+    expect(chat.box).to_have_value("Five")
     chat.button("Stop the answer").click()
-    expect(chat.notice).to_be_hidden()
+    expect(chat.turns.last).to_contain_text("Stopped")
+    expect(queue).to_contain_text("Not sent, because the answer before was not complete")
+    simulator.enqueue(Stream(said("At last.")))
+    queue.get_by_role("button", name="Send now: Four").press("Enter")
+    expect(chat.turns.last).to_contain_text("At last.")
+    expect(chat.box).to_have_value("Five")
+
+
+def test_the_notebook_s_chats(open_chat, simulator):
+    """The name opens a list of them, by keyboard; each is shown as it was, a new one empty."""
+    simulator.enqueue(Stream(said("One.")), Stream(said("Two.")))
+    chat = open_chat("claude_nb.Chat('one')")
+    name = chat.button("chats of this notebook")
+    expect(name).to_have_text("one")
+    chat.ask("First", "One.")
+    name.press("Enter")
+    expect(chat.el.get_by_role("menuitemradio", name="1 turn · First")).to_be_focused()
+    chat.page.keyboard.press("End")
+    chat.page.keyboard.press("Enter")
+    expect(name).to_have_text(re.compile(r"chat( \d+)?"))
+    expect(chat.box).to_be_focused()
+    chat.ask("Second", "Two.")
+    chat.wait_saved("Two.")
+    name.press("Enter")
+    expect(chat.el.get_by_role("menuitemradio", checked=True)).to_contain_text("Second")
+    chat.page.keyboard.press("Home")
+    chat.page.keyboard.press("Enter")
+    expect(name).to_have_text("one")
+    expect(chat.turns.last).to_contain_text("One.")
+    chat.wait_saved("One.")
+    kept = [r["turn"]["text"] for r in chat.saved_output()["metadata"]["claude_nb"]["replies"]]
+    assert kept == ["One.", "Two."]
 
 
 def test_the_kernel_stays_free(open_chat, simulator):
@@ -526,19 +577,25 @@ def test_a_busy_kernel_is_said(open_chat, simulator):
 
 
 def test_a_restarted_kernel_is_said_and_the_chat_comes_back(open_chat, simulator):
-    """The draft is kept; when its cell is run again, it goes on where it was."""
-    simulator.enqueue(Stream(said("One.")), Stream(said("Two.")))
+    """What was written and not answered is kept; run again, the cell goes on where it was."""
+    simulator.enqueue(Stream(said("One.")), Stream(OPEN, end="hang"), Stream(said("Two.")))
     chat = open_chat("claude_nb.Chat()")
     chat.ask("First", "One.")
     chat.wait_saved("One.")
     chat.notebook.saved()
+    chat.send("Under way")
+    expect(chat.turns.last).to_contain_text("The first words")
+    chat.send("Queued")
+    expect(chat.box).to_have_value("")
     chat.box.fill("my draft")
     chat.notebook.restart_kernel()
     expect(chat.notice).to_contain_text("The kernel that held this chat has ended.")
-    expect(chat.box).to_have_value("my draft")
-    expect(chat.turns.last).to_contain_text("One.")
+    written = "Under way\n\nQueued\n\nmy draft"
+    expect(chat.box).to_have_value(written)
+    expect(chat.turns.first).to_contain_text("One.")
     chat.notebook.run_all()
     chat.notebook.wait_idle()
+    expect(chat.box).to_have_value(written)
     expect(chat.el.locator(".claude-nb-saved")).to_contain_text("Restored 1 turn from shared-")
     expect(chat.turns.last).to_contain_text("One.")
     chat.ask("Second", "Two.")

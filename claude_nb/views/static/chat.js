@@ -158,8 +158,7 @@ class Chat {
   end() {
     if (this.gone) return;
     this.gone = true;
-    const kept = [this.model.get("draft"), ...this.about.queue.map(({ text }) => text)];
-    if (!this.closed) this.store(kept.filter((text) => text?.trim()).join("\n\n"));
+    if (!this.closed) this.keepAll();
     for (const resolve of this.pending.values()) resolve({ error: GONE });
     this.pending.clear();
     this.each((view) => view.end());
@@ -208,8 +207,9 @@ class Chat {
   /** Keep what is written: at once for a view that takes another's place, soon in the kernel. */
   keepDraft(text) {
     this.model.set("draft", text);
-    if (!this.gone) this.store(text);
+    this.store(text);
     clearTimeout(this.saving);
+    if (this.gone) return;
     this.saving = setTimeout(() => this.model.save_changes(), 400);
   }
 
@@ -222,6 +222,20 @@ class Chat {
     } catch {
       // a page that may not store anything
     }
+  }
+
+  /** Put what the kernel takes with it into the box: what it was answering, and what waits. */
+  keepAll() {
+    const open = this.turns.filter(({ answer }) => !answer).map(({ source }) => source);
+    const queued = this.about.queue.map(({ text }) => text);
+    const lost = [...open, ...queued].filter((text) => text !== this.model.get("draft"));
+    if (!lost.length) return;
+    this.keepDraft([...lost, this.model.get("draft")].filter((text) => text.trim()).join("\n\n"));
+    this.about = { ...this.about, queue: [] };
+    this.each((view) => {
+      view.composer.put(this.model.get("draft"));
+      view.show("about");
+    });
   }
 
   restoreDraft() {
