@@ -529,6 +529,6 @@ def test_another_chat_that_was_shown_is_in_the_list_after_a_restart(saved_talk, 
     saved_talk.silent("chat._messages.on_open({'name': 'chat'})")
 
     assert own == "['First', 'Second']"
-    assert found == "[('chat', 1), ('second', 2)]"
+    assert found == "[('second', 2), ('chat', 1)]"
     assert saved_talk.value(PROMPTS) == "['Third']"
     assert "Restored 1 turn" in saved_talk.says()

@@ -21,7 +21,7 @@ _LONGEST = 80
 def listed(transcript: Transcript) -> list[dict[str, Any]]:
     """The chats to go to, as ``views.protocol`` describes them: those in which something was asked.
 
-    They are the conversations of this kernel but that of the cells, and the saved ones.
+    They are the conversations of this kernel but that of the cells, oldest first, then saved ones.
 
     Args:
         transcript: That of the chat in which they are listed.
@@ -63,7 +63,7 @@ def new(transcript: Transcript) -> Conversation:
 def _known(transcript: Transcript) -> dict[str, Conversation | None]:
     """The conversations by name; None for one that is saved and was not made in this kernel."""
     _, saved = saved_chat.names(snapshot, "")
-    names = [*sorted(saved), *Conversation.names()]
+    names = [*Conversation.names(), *sorted(saved)]
     known = {name: Conversation.find(name) for name in names if name != NOTEBOOK}
     return known | {one.name: one for one in transcript.conversations}
 
