@@ -53,8 +53,9 @@ class Chat(PageWidget):
     """A chat with Claude in a widget. It streams in the background: the kernel stays free.
 
     In the text ``{{name}}`` is replaced by that variable, as in a ``%%claude`` cell; files are
-    dropped on it, pasted or chosen. The conversation is saved with the notebook, and is read
-    without a kernel. When its cell is run again, after a restart too, it goes on from there.
+    dropped on it, pasted or chosen. What is sent from the page while it answers is queued, and sent
+    after a complete answer. The conversation is saved with the notebook, and is read without a
+    kernel. When its cell is run again, after a restart too, it goes on from there.
 
     Args:
         conversation: The conversation that it goes on with: its name, as ``%%claude -c NAME`` takes

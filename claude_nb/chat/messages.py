@@ -78,6 +78,7 @@ class Messages:
         """Send a message that waits for the user, or let it wait for the end of the answer."""
         with self.transcript.lock:
             self.questions.queue.release(content.get("message"))
+            self.page.show_facts()
         self.questions.send_next()
 
     def on_take_back(self, content: Content) -> Content:

@@ -114,7 +114,6 @@ class Questions:
         """Send the next message that waits, unless another is being answered."""
         with self.transcript.lock:
             message = None if self.transcript.answering else self.queue.next()
-            self.page.show_facts()
         if message is None:
             return
         try:

@@ -78,7 +78,7 @@ def preview(content: Iterable[Mapping[str, Any]]) -> str:
         return pictures[0]
     text = next((str(block["text"]) for block in content if block.get("type") == "text"), "")
     text = clean(redact(text[: 20 * _CHARACTERS]), prose=True).strip("\n")
-    if not text:
+    if not text.strip():
         return ""
     if _TABLE.match(text):
         lines = text.split("\n\n")[0].splitlines()[: _LINES + 1]

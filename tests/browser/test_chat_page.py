@@ -120,7 +120,7 @@ def test_variables_are_previewed_while_they_are_written(page):
 def test_tools_are_switched_with_the_keys(page, receive):
     """Their menu stays open meanwhile, says which are on, and Esc goes back to its button."""
     receive(ABOUT | {"tools": TOOLS})
-    opener = page.get_by_role("button", name="1 of 2 tools")
+    opener = page.get_by_role("button", name="1 of 2 tools: which of them")
     opener.press("Enter")
     first, second = page.get_by_role("menuitemcheckbox").all()
     expect(first).to_be_focused()

@@ -6,7 +6,6 @@
 
 const BUSY = 1500; // ms without an answer after which the reader is told that the kernel is busy
 
-const DRAFT = "claude-nb draft "; // of the cell with the id behind it, while the page's tab is open
 
 const GONE =
   "The kernel that held this chat has ended. To go on, run its cell again.";
@@ -84,7 +83,9 @@ class Chat {
       reply.receive(op);
       if (reply.done && !was) announce(reply.said);
     } else if (op.op === "about") {
+      const isOther = this.about.name && this.about.name !== op.name;
       this.about = op;
+      if (isOther) this.restoreDraft();
       this.each((view) => view.show("about"));
       this.cover();
     } else if (op.op === "refused") {
@@ -213,12 +214,17 @@ class Chat {
     this.saving = setTimeout(() => this.model.save_changes(), 400);
   }
 
+  /** Under which name the page keeps what is written in this chat, while its tab is open. */
+  get draftName() {
+    return `claude-nb draft ${this.about.cell} ${this.about.name}`;
+  }
+
   /** Keep a text for the chat that its cell makes when it is run again: a kernel may end. */
   store(text) {
     if (!this.about.cell) return;
     try {
-      if (text) sessionStorage.setItem(`${DRAFT}${this.about.cell}`, text);
-      else sessionStorage.removeItem(`${DRAFT}${this.about.cell}`);
+      if (text) sessionStorage.setItem(this.draftName, text);
+      else sessionStorage.removeItem(this.draftName);
     } catch {
       // a page that may not store anything
     }
@@ -240,7 +246,7 @@ class Chat {
 
   restoreDraft() {
     try {
-      const text = this.about.cell && sessionStorage.getItem(`${DRAFT}${this.about.cell}`);
+      const text = this.about.cell && sessionStorage.getItem(this.draftName);
       if (text && !this.model.get("draft")) this.set("draft", text);
     } catch {
       // as in `store`

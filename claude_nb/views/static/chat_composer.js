@@ -19,7 +19,7 @@ class Composer {
     this.files = make("div", { class: "claude-nb-files" });
     this.previews = make("div", { class: "claude-nb-files" });
     this.cards.append(this.files, this.previews);
-    this.wrong = make("ul", { class: "claude-nb-wrong" });
+    this.wrong = make("ul", { class: "claude-nb-wrong", "aria-live": "polite" });
     this.el = make("div", { class: "claude-nb-foot" });
     this.field = make("div", { class: "claude-nb-composer" });
     this.field.append(this.wrong, this.cards, this.box.area, this.row);
@@ -132,7 +132,8 @@ class Composer {
     const count = on === tools.length ? `${on}` : `${on} of ${tools.length}`;
     this.tools.opener.hidden = !tools.length;
     this.toolCount.textContent = `${count} tool${tools.length === 1 ? "" : "s"}`;
-    this.tools.opener.setAttribute("aria-label", `${count} tools: which of them Claude may call`);
+    const label = `${this.toolCount.textContent}: which of them Claude may call`;
+    this.tools.opener.setAttribute("aria-label", label);
   }
 
   async switch(tool) {
