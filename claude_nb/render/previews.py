@@ -103,6 +103,7 @@ def _smaller(media_type: str, data: str) -> tuple[str, str]:
         with Image.open(io.BytesIO(base64.b64decode(data))) as opened:
             if opened.width * opened.height > _MAX_PIXELS:
                 return media_type, data
+            opened.draft(None, (EDGE, EDGE))  # a JPEG is read at a fraction of its size
             made = opened.convert("RGBA" if "A" in opened.mode or opened.mode == "P" else "RGB")
             made.thumbnail((EDGE, EDGE))
             file = io.BytesIO()

@@ -328,7 +328,7 @@ class Request:
             raise InputError(
                 f"{model.id} takes no instructions in the middle of a conversation, and this one"
                 " has some.",
-                f"Begin anew with {'--new' if self.in_cell else 'new=True'}, or {ask}.",
+                f"Begin {'anew with --new' if self.in_cell else 'a new conversation'}, or {ask}.",
             )
 
     def _thinking(self) -> dict[str, Any] | None:
