@@ -203,12 +203,12 @@ async function cover(saved, picture, height) {
   picture.setAttribute("aria-hidden", "true");
   picture.style.left = `${left - saved.getBoundingClientRect().left}px`;
   picture.style.width = `${width}px`;
-  saved.classList.add("claude-nb-covered");
+  saved.classList.add("claude-nb-typesetting");
   saved.style.height = `${height}px`;
   saved.append(picture);
   await isSet(output);
   picture.remove();
-  saved.classList.remove("claude-nb-covered");
+  saved.classList.remove("claude-nb-typesetting");
   saved.style.height = "";
   shrink(saved, `${height}px`);
 }
