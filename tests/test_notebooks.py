@@ -233,7 +233,7 @@ def test_nbconvert_shows_reply_folded_thinking_and_usage(tmp_path, monkeypatch):
         assert "<b>Thought</b>" in reply
         assert ">simulated</span>" in reply
         assert ">thinking</th>" in reply
-    assert "Rayleigh scattering" in replies[0]
+    assert "server-sent events" in replies[0]
     assert '<span class="k">def</span>' in replies[1]
     assert "widget-view" not in json.dumps(replies)
 

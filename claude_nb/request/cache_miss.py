@@ -187,12 +187,9 @@ class CachePrediction:
     def _best(self) -> Earlier | None:
         """The earlier request that has most in common with this one."""
         related = [e for e in self.earlier if self._is_related(e.sent)]
-        # Of several that have as much in common, first one with the same settings, then the newest.
-        return max(
-            related,
-            key=lambda e: (self._shared(e.sent), self._same_settings(e.sent)),
-            default=None,
-        )
+        # Of several that have as much in common, one of the same model; then one with the same
+        # settings; then the newest.
+        return max(related, key=lambda e: (self._shared(e.sent), *self._same(e.sent)), default=None)
 
     def _uncached(self, total: int) -> CacheMiss:
         known = facts(self.sent.model)
@@ -249,9 +246,9 @@ class CachePrediction:
         same = self.sent.conversation is not None and self.sent.conversation == other.conversation
         return same or system.alike(self.sent.system, other.system)
 
-    def _same_settings(self, other: CacheKey) -> bool:
-        now = self.sent
-        return (now.model, now.settings) == (other.model, other.settings)
+    def _same(self, other: CacheKey) -> tuple[bool, bool]:
+        """Whether another request has the same model, and the same settings."""
+        return self.sent.model == other.model, self.sent.settings == other.settings
 
     def _shared(self, other: CacheKey) -> int:
         """How many blocks the longest prefix has that ``other`` has marked, and this begins with.

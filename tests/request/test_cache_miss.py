@@ -56,6 +56,15 @@ def test_another_question_about_the_same_system_prompt_reads_that_much():
     assert miss(sent("Two", talk=None), sent("One", talk=None), read=1_900) is None
 
 
+def test_a_request_is_compared_with_one_of_the_same_model():
+    """Although another effort was asked for, and another model was asked later."""
+    opus = sent("One", talk=None, effort="low")
+    sonnet = sent("One", talk=None, model="claude-sonnet-5-5")
+    newest_first = (Earlier(sonnet, CACHED, True, "b"), Earlier(opus, CACHED, True, "a"))
+
+    assert CachePrediction(sent("Two", talk=None), newest_first).previous_message == "a"
+
+
 def test_a_setting_may_be_why_not_even_the_system_prompt_was_read():
     """On some models a change of effort empties that too; nothing else explains it."""
     found = CacheMiss("settings_changed", "effort", "the default", "low")

@@ -25,6 +25,178 @@ def solutions():
 
 
 WRONG = {
+    "cost": {
+        "one price for both": """
+def cost(input_tokens, output_tokens):
+    return (input_tokens + output_tokens) * 4 / 1_000_000
+""",
+        "the prices change places": """
+def cost(input_tokens, output_tokens):
+    return (input_tokens * 20 + output_tokens * 4) / 1_000_000
+""",
+        "for each token": "def cost(input_tokens, output_tokens):\n"
+        "    return input_tokens * 4 + output_tokens * 20",
+        "rounded to cents": """
+def cost(input_tokens, output_tokens):
+    return round((input_tokens * 4 + output_tokens * 20) / 1_000_000, 2)
+""",
+        "the input is free": "def cost(input_tokens, output_tokens):\n"
+        "    return output_tokens * 20 / 1_000_000",
+    },
+    "messages": {
+        "only the question": """
+def messages(exchanges, question):
+    return [{"role": "user", "content": question}]
+""",
+        "only the questions": """
+def messages(exchanges, question):
+    asked = [each[0] for each in exchanges]
+    return [{"role": "user", "content": text} for text in [*asked, question]]
+""",
+        "the question is forgotten": """
+def messages(exchanges, question):
+    found = []
+    for asked, answered in exchanges:
+        found.append({"role": "user", "content": asked})
+        found.append({"role": "assistant", "content": answered})
+    return found
+""",
+        "only the last exchange": """
+def messages(exchanges, question):
+    found = []
+    for asked, answered in exchanges[-1:]:
+        found.append({"role": "user", "content": asked})
+        found.append({"role": "assistant", "content": answered})
+    return [*found, {"role": "user", "content": question}]
+""",
+        "returned in the loop": """
+def messages(exchanges, question):
+    found = []
+    for asked, answered in exchanges:
+        found.append({"role": "user", "content": asked})
+        found.append({"role": "assistant", "content": answered})
+        return [*found, {"role": "user", "content": question}]
+""",
+        "everything is by the user": """
+def messages(exchanges, question):
+    texts = [text for exchange in exchanges for text in exchange]
+    return [{"role": "user", "content": text} for text in [*texts, question]]
+""",
+    },
+    "read_from_cache": {
+        "equal parts at any place": """
+def read_from_cache(before, now):
+    return sum(old == new for old, new in zip(before, now))
+""",
+        "parts that both have": """
+def read_from_cache(before, now):
+    return len(set(before) & set(now))
+""",
+        "all or nothing": """
+def read_from_cache(before, now):
+    return len(now) if before == now else 0
+""",
+        "nothing returned where all is the same": """
+def read_from_cache(before, now):
+    for number, (old, new) in enumerate(zip(before, now)):
+        if old != new:
+            return number
+""",
+        "the index is past the end": """
+def read_from_cache(before, now):
+    count = 0
+    while now[count] == before[count]:
+        count += 1
+    return count
+""",
+        "characters are counted": """
+def read_from_cache(before, now):
+    count = 0
+    for old, new in zip("".join(before), "".join(now)):
+        if old != new:
+            break
+        count += 1
+    return count
+""",
+    },
+    "run_calls": {
+        "every block is a call": """
+def run_calls(content, functions):
+    return [
+        {"type": "tool_result", "tool_use_id": b.id, "content": str(functions[b.name](**b.input))}
+        for b in content
+    ]
+""",
+        "nothing can fail": """
+def run_calls(content, functions):
+    return [
+        {"type": "tool_result", "tool_use_id": b.id, "content": str(functions[b.name](**b.input))}
+        for b in content
+        if b.type == "tool_use"
+    ]
+""",
+        "only the last block": """
+def run_calls(content, functions):
+    block = content[-1]
+    result = {"type": "tool_result", "tool_use_id": block.id}
+    try:
+        return [result | {"content": str(functions[block.name](**block.input))}]
+    except Exception as error:
+        return [result | {"content": str(error), "is_error": True}]
+""",
+        "an error is not marked": """
+def run_calls(content, functions):
+    results = []
+    for block in content:
+        if block.type == "tool_use":
+            try:
+                result = functions[block.name](**block.input)
+            except Exception as error:
+                result = error
+            results.append(
+                {"type": "tool_result", "tool_use_id": block.id, "content": str(result)}
+            )
+    return results
+""",
+        "a failed call gets no result": """
+def run_calls(content, functions):
+    results = []
+    for block in content:
+        if block.type == "tool_use":
+            try:
+                text = str(functions[block.name](**block.input))
+            except Exception:
+                continue
+            results.append({"type": "tool_result", "tool_use_id": block.id, "content": text})
+    return results
+""",
+        "the result is no text": """
+def run_calls(content, functions):
+    results = []
+    for block in content:
+        if block.type == "tool_use":
+            result = {"type": "tool_result", "tool_use_id": block.id}
+            try:
+                result["content"] = functions[block.name](**block.input)
+            except Exception as error:
+                result |= {"content": str(error), "is_error": True}
+            results.append(result)
+    return results
+""",
+        "the input is one argument": """
+def run_calls(content, functions):
+    results = []
+    for block in content:
+        if block.type == "tool_use":
+            result = {"type": "tool_result", "tool_use_id": block.id}
+            try:
+                result["content"] = str(functions[block.name](block.input))
+            except Exception as error:
+                result |= {"content": str(error), "is_error": True}
+            results.append(result)
+    return results
+""",
+    },
     "collect_text": {
         "every event is text": """
 def collect_text(events):
