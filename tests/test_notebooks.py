@@ -118,8 +118,8 @@ def code(name, words):
 
 def figures(name, words):
     """The numbers that a cell has printed, as they are saved: those of each line."""
-    found = (re.findall(r"\d+(?:\.\d+)?", line) for line in code(name, words)[1].splitlines())
-    return [[float(figure) for figure in line] for line in found]
+    lines = re.sub(r"(?<=\d),(?=\d{3})", "", code(name, words)[1]).splitlines()
+    return [[float(figure) for figure in re.findall(r"\d+(?:\.\d+)?", line)] for line in lines]
 
 
 @notebooks
@@ -157,6 +157,22 @@ def test_what_is_saved_about_latency_is_in_the_order_that_the_text_claims():
 
     (without,), (flushed,) = figures("06_latency", "flush={flush")
     assert flushed < 1 <= without
+
+
+def test_what_is_saved_about_caching_is_in_the_order_that_the_text_claims():
+    """Only what is read from the cache is sooner and cheaper, or what is too short for it."""
+    first, second = (row[-4:] for row in figures("02_prompt_caching", 'show("first"'))
+    question, model, tiny, nine, later = (
+        row[-4:] for row in figures("02_prompt_caching", "five.items()")
+    )
+    for written, read, cost, seen in (second, question):
+        assert written == 0 < read
+        assert cost < first[2]
+        assert seen < first[3]
+    for written, read, _, seen in (model, nine, later):
+        assert read == 0 < written
+        assert seen > second[3]
+    assert tiny[:2] == [0, 0]
 
 
 def test_a_batch_is_half_the_price():
