@@ -101,19 +101,19 @@ def test_quickstart_streams_and_every_reply_settles(open_notebook):
     notebook.page.wait_for_function(
         """index => {
             const shown = document.querySelectorAll(".jp-Notebook .jp-Cell")[index].textContent;
-            return shown.includes("Sunlight holds") && !shown.includes("On Mars");
+            return shown.includes("On the wire") && !shown.includes("What to keep in mind");
         }""",
-        arg=places["sky"],
+        arg=places["streams"],
     )
     notebook.wait_idle(timeout=60)
-    for reply in ("sky", "function", "line"):
+    for reply in ("streams", "function", "again"):
         settled = notebook.output(places[reply]).locator(SETTLED)
         expect(settled.locator("details > summary")).to_contain_text("Thought for")
         assert settled.locator("details[open]").count() == 0
         expect(settled.get_by_text("simulated", exact=True)).to_have_count(1)
         expect(settled.locator("th").last).to_have_text("first text")
     saved = notebook.saved()
-    outputs = [saved.cells[places[reply]].outputs for reply in ("sky", "function", "line")]
+    outputs = [saved.cells[places[reply]].outputs for reply in ("streams", "function", "again")]
     assert [set(output.data) for (output,) in outputs] == [MIME_TYPES] * 3
     assert "widgets" not in saved.metadata
     assert notebook.errors == []
