@@ -11,7 +11,7 @@ from claude_nb.characters import MAX_BLOCK_CHARACTERS, clean
 from claude_nb.redaction import redact
 from claude_nb.render import html, labels, text
 from claude_nb.render.markdown.inline import fenced
-from claude_nb.render.markdown.markdown import to_html
+from claude_nb.render.markdown.markdown import to_blocks
 from claude_nb.render.usage import price
 from claude_nb.streaming.progress import Progress
 
@@ -33,7 +33,7 @@ class Answer:
     """An answer in all the forms in which it is needed.
 
     Attributes:
-        html: The answer as HTML.
+        html: The answer as HTML in the live form.
         markdown: The answer as Markdown.
         plain: The answer as plain text.
         source: Its text as the model wrote it, for the clipboard.
@@ -93,7 +93,7 @@ def answer_of_text(source: str, *, simulated: bool) -> Answer:
     source = redact(source)
     plain = clean(source, prose=True)
     return Answer(
-        html=to_html(source[:MAX_BLOCK_CHARACTERS]),
+        html="".join(to_blocks(source[:MAX_BLOCK_CHARACTERS])),
         markdown=text.harmless(text.closed(plain)),
         plain=plain,
         source=source,

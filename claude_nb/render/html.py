@@ -18,7 +18,7 @@ from claude_nb.render import colours, labels, partial_json, results, tool_result
 from claude_nb.render.citations import Sources
 from claude_nb.render.markdown.inline import QUIET as QUIET  # noqa: PLC0414 - shared from here
 from claude_nb.render.markdown.inline import text as text  # noqa: PLC0414 - and this
-from claude_nb.render.markdown.markdown import ROOT_CLASSES, rendered, saved, to_blocks, to_html
+from claude_nb.render.markdown.markdown import ROOT_CLASSES, rendered, saved, to_blocks
 from claude_nb.render.text_runs import breaks, marked, raw, text_runs
 from claude_nb.render.usage import of_reply
 from claude_nb.streaming.block import TOOL_CALLS, Block, Break
@@ -79,11 +79,11 @@ def reply(progress: Progress, drawn: Drawn = NOTHING, *, now: float | None = Non
 
 
 def root(*parts: str, classes: str = "") -> str:
-    """The root element of an output, with its parts."""
+    """The root element of an output, with its parts in the saved form."""
     # The classes keep MathJax off everything but the formulas, so that money stays money.
     # The padding keeps it clear of the collapser, which Notebook 7 puts at a narrow page's edge.
     names = " ".join(filter(None, ["claude-nb", classes, ROOT_CLASSES]))
-    return f'<div class="{names}" style="padding-left:5px">{"".join(parts)}</div>'
+    return f'<div class="{names}" style="padding-left:5px">{saved("".join(parts))}</div>'
 
 
 def body(
@@ -149,7 +149,7 @@ def block(
         label = thinking_label(item, message)
         if not item.text:
             return line(label)
-        shown = prose(item, live=growing) if done is None else "".join(map(saved, done))
+        shown = prose(item, live=growing) if done is None else "".join(done)
         return pane(label, shown + rest_line(item.text), is_open=is_open)
     if item.type in TOOL_CALLS:
         inside = tool_input(item, done) + tool_result(item)
@@ -184,7 +184,7 @@ def text_run(blocks: Sequence[Block], sources: Sources, done: Rendered | None = 
     else:
         for item in blocks:
             sources.mark(item)
-        shown = list(map(saved, done))
+        shown = list(done)
     for at, found in reversed(breaks(blocks)):
         shown.insert(break_place(blocks, at), break_line(found))
     return "".join(shown) + rest_line(raw(blocks))
@@ -265,7 +265,7 @@ def _other(item: Block, *, is_open: bool) -> str:
 
 def prose(item: Block, *, live: bool) -> str:
     """The text of a block as Markdown."""
-    return to_html(redact(item.text[:MAX_BLOCK_CHARACTERS]), live=live)
+    return "".join(to_blocks(redact(item.text[:MAX_BLOCK_CHARACTERS]), live=live))
 
 
 def source_list(sources: Sources) -> str:

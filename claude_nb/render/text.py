@@ -21,6 +21,7 @@ from claude_nb.render.markdown.markdown import (
     INLINE_LIMIT,
     open_fence,
     top_level,
+    with_dollars,
     with_marks,
 )
 from claude_nb.render.text_runs import marked, raw, text_runs
@@ -163,8 +164,10 @@ def closed(source: str) -> str:
 def harmless(source: str) -> str:
     """Markdown with the blocks escaped that hold raw HTML, images, unsafe links or hidden text.
 
-    A suspicious block that is too long to be checked is escaped too.
+    A suspicious block that is too long to be checked is escaped too. Formulas stand between
+    dollars, as every front end takes them.
     """
+    source = with_dollars(source)
     if _SUSPICIOUS.search(source):
         source = _change_blocks(source, _is_dangerous, _escape)
     parsed = host_math.taken_out(source)

@@ -10,7 +10,7 @@ from typing import Any
 from claude_nb.characters import clean
 from claude_nb.redaction import redact
 from claude_nb.render import partial_json, previews
-from claude_nb.render.markdown.markdown import to_html
+from claude_nb.render.markdown.markdown import to_blocks
 from claude_nb.streaming.events import ToolRan
 
 SHOWN = 20_000
@@ -56,7 +56,7 @@ def _text_html(text: str, *, plain: bool) -> str:
     below = _line(f"{rest:,} more characters were sent.") if rest > 0 else ""
     text = text[:SHOWN]
     if not plain and _TABLE.match(text):
-        return to_html(redact(text)) + below
+        return "".join(to_blocks(redact(text))) + below
     if not plain and _is_json(text):
         return partial_json.to_html(text) + below
     return _code(text) + below

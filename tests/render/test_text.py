@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 from claude_nb.characters import clean
 from claude_nb.redaction import remember
 from claude_nb.render.markdown.host_math import taken_out
-from claude_nb.render.markdown.markdown import INLINE_LIMIT
+from claude_nb.render.markdown.markdown import INLINE_LIMIT, with_dollars
 from claude_nb.render.text import (
     _change_blocks,
     _escape,
@@ -172,7 +172,7 @@ def test_a_fence_that_was_cut_off_is_closed(source):
 @example("x" * (INLINE_LIMIT + 1))
 def test_what_is_not_suspicious_needs_no_parsing(source):
     """Parsed or not, the same is escaped."""
-    source = clean(source, prose=True)
+    source = with_dollars(clean(source, prose=True))
     assert harmless(source) == _change_blocks(source, _is_dangerous, _escape)
 
 

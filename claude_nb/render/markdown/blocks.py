@@ -1,15 +1,14 @@
 """The top-level blocks of Markdown that is still being written, and what may yet change in them."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from markdown_it.token import Token
 
-from claude_nb.render.markdown.markdown import FORMULA_LINES, top_level
+from claude_nb.render.markdown import formulas
+from claude_nb.render.markdown.markdown import top_level
 
-_FORMULA: Final = re.compile(r"^ {0,3}(?:\$\$|\\\[)", re.MULTILINE)
 _TABLE_END: Final = "</tbody>\n</table>\n"
 
 
@@ -113,9 +112,9 @@ def formula_line(text: str) -> int:
     """The first line of `text` that a display formula may yet claim, with all that follow it."""
     paragraph = text.rfind("\n\n") + 1
     lines = text.count("\n")
-    for match in _FORMULA.finditer(text, paragraph):
+    for match in formulas.FIRST_LINE.finditer(text, paragraph):
         line = text.count("\n", 0, match.start())
-        if lines - line < FORMULA_LINES:
+        if lines - line < formulas.LINES:
             return line
     return lines + 1
 

@@ -110,15 +110,34 @@ def places(tokens: Iterable[Token]) -> Iterator[tuple[int, str]]:
         spans: list[_Span] = token.meta.get("spans", [])
         for child in token.children or []:
             if child.type == "mark":
-                at = child.meta["at"]
-                # Right behind the character before it, not before the next line.
-                yield (_source(spans, at - 1) + 1 if at else spans[0].source), child.content
+                yield _place_of(spans, child.meta["at"]), child.content
+
+
+def formulas(tokens: Sequence[Token], text: str) -> Iterator[tuple[int, int]]:
+    """Where each formula of a text without marks begins and ends in it."""
+    lines, starts = _lines(text)
+    for _ in _spans(tokens, lines, starts):
+        pass  # the tokens keep them
+    for token in tokens:
+        if token.type == "math_block" and token.map:
+            first, end = token.map
+            begin = starts[first] + lines[first].index(token.markup.partition("\n")[0])
+            yield begin, starts[end - 1] + len(lines[end - 1].rstrip())
+        for child in token.children or []:
+            if child.type == "math_inline":
+                spans, at = token.meta["spans"], child.meta["at"]
+                begin = _source(spans, at)
+                yield begin, _place_of(spans, at + len(child.markup))
+
+
+def _place_of(spans: Sequence[_Span], at: int) -> int:
+    """The place in the text of a place in the content: not before the next line."""
+    return _source(spans, at - 1) + 1 if at else spans[0].source
 
 
 def _place(state: StateCore) -> None:
     """Give each inline token the marks that stand in it."""
-    lines = state.src.split("\n")
-    starts = list(accumulate((len(line) + 1 for line in lines), initial=0))
+    lines, starts = _lines(state.src)
     spans = list(_spans(state.tokens, lines, starts))
     waiting: _Waiting = state.env[_KEY]
     for found in waiting.found:
@@ -133,6 +152,12 @@ def _place(state: StateCore) -> None:
         span = spans[number]
         at = span.at + min(max(found.at - span.source, 0), span.length)
         span.token.meta.setdefault("marks", []).append(_Mark(at, found.html))
+
+
+def _lines(text: str) -> tuple[list[str], list[int]]:
+    """The lines of a text, and where each begins."""
+    lines = text.split("\n")
+    return lines, list(accumulate((len(line) + 1 for line in lines), initial=0))
 
 
 def _spans(tokens: Iterable[Token], lines: list[str], starts: list[int]) -> Iterator[_Span]:

@@ -10,7 +10,7 @@ has just run. So all HTML from this module is safe:
   or a data URL;
 - hidden characters are made visible, also those behind an entity (`characters`);
 - no construct takes more than about linear time; beyond `NESTING`, `INLINE_LIMIT`,
-  `HIGHLIGHT_LIMIT` and `FORMULA_LINES` the rendering is plainer.
+  `HIGHLIGHT_LIMIT` and the limits of `formulas` and `mathml` the rendering is plainer.
 
 The syntax is CommonMark with tables, strikethrough, task lists, bare addresses and math, and with
 emphasis beside CJK punctuation (`inline_parser`) and fences in fences (`nested_fence`) as models
@@ -19,8 +19,8 @@ result into a root element with the classes `ROOT_CLASSES`. The notebook's theme
 Pygments classes (`code_box`). A formula is a span that MathJax 2 and 3 typeset; the root's classes
 keep MathJax off everything else, so that money stays money.
 
-In the *live* form, for a page that shows the growing reply, a formula is shown as its source;
-`saved` turns it into the saved form. In a text that is still *growing*, an open code fence is not
+In the *live* form, for a page of ours, a formula is MathML; `saved` turns it into the saved form.
+In a text that is still *growing*, an open code fence is not
 coloured.
 """
 
@@ -36,13 +36,13 @@ from markdown_it.common.utils import MD_TRIM_RE, escapeHtml, mdTrim, unescapeAll
 from markdown_it.renderer import RendererHTML
 from markdown_it.rules_block import StateBlock, blockquote, list_block
 from markdown_it.rules_core import StateCore
-from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
 from claude_nb.characters import clean, in_code
-from claude_nb.render.markdown import citation_marks, healing, nested_fence
+from claude_nb.render.markdown import citation_marks, formulas, healing, nested_fence
 from claude_nb.render.markdown.code_box import code_box
+from claude_nb.render.markdown.formulas import saved as saved  # noqa: PLC0414 - shared from here
 from claude_nb.render.markdown.inline_parser import InlineParser, address
 
 ROOT_CLASSES: Final = "mathjax_ignore tex2jax_ignore"
@@ -54,17 +54,10 @@ NESTING: Final = 20
 INLINE_LIMIT: Final = 20_000
 """Characters of one paragraph, heading or cell; a longer one is shown as plain text."""
 
-FORMULA_LINES: Final = 100
-"""Lines of one display formula; a longer one is text, so that the search for its end is bounded."""
-
 BREAK: Final = re.compile(r"<br ?/?>", re.IGNORECASE)
 """A line break in the cell of a table, the only HTML that is obeyed."""
 
 _BlockRule = Callable[[StateBlock, int, int, bool], bool]
-
-_FORMULA_OPEN: Final = '<span class="mathjax_process tex2jax_process">'
-_SOURCE: Final = re.compile("<var>(.*?)</var>", re.DOTALL)
-"""A formula in the live form. Nothing else is in this element: HTML from the model is escaped."""
 
 # Only with two slashes and a host: browsers read `http:x` and `http:/x` as relative.
 _WEB: Final = re.compile(r"https?://[^/\\?#]", re.IGNORECASE)
@@ -75,17 +68,6 @@ _RIGHT_TO_LEFT: Final = re.compile(
     "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
 )
 
-# A dollar opens a formula unless it follows a word or precedes a space, and closes one unless
-# it follows a space or precedes a word: `$5 and $6`, `US$5-$6` and `$HOME/bin:$PATH` are not.
-# Possessive quantifiers, because nothing before the closing delimiter could match it anyway.
-_INLINE_MATH: Final = re.compile(
-    r"\$\$(?P<double>(?:[^$\\]|\\.|\$(?!\$))++)\$\$"
-    r"|(?<!\w)\$(?![\s$])(?P<single>(?:[^$\\`]|\\.)++)(?<!\s)\$(?!\w)"
-    r"|\\\((?P<round>(?:[^\\]|\\[^()])++)\\\)"
-    r"|\\\[(?P<square>(?:[^\\]|\\[^\[\]])++)\\\]",
-    re.DOTALL,
-)
-_DISPLAY_END: Final = {"$$": "$$", r"\[": r"\]"}
 
 
 def parse(text: str, env: EnvType, *, growing: bool = False) -> list[Token]:
@@ -139,20 +121,6 @@ def render(tokens: Sequence[Token], *, growing: bool = True) -> str:
     return html
 
 
-def saved(html: str) -> str:
-    """The saved form of HTML in the live form: with formulas for MathJax."""
-    return _SOURCE.sub(_typeset, html)
-
-
-def _typeset(formula: re.Match[str]) -> str:
-    source = formula[1]
-    opening, closing = r"\(", r"\)"
-    if source.startswith(("$$", r"\[")):
-        opening, closing = r"\[", r"\]"
-    end = 1 if source.startswith("$") and not source.startswith("$$") else 2
-    return f"{_FORMULA_OPEN}{opening}{source[end:-end].strip()}{closing}</span>"
-
-
 def to_html(text: str, *, live: bool = False) -> str:
     """Render Markdown.
 
@@ -163,19 +131,19 @@ def to_html(text: str, *, live: bool = False) -> str:
     Returns:
         HTML without a root element, safe to put into a trusted cell.
     """
-    return "".join(to_blocks(text, live=live))
+    html = "".join(to_blocks(text, live=live))
+    return html if live else saved(html)
 
 
 def to_blocks(text: str, *, live: bool = False) -> list[str]:
-    """Render Markdown like `to_html`, each top-level block by itself."""
+    """Render Markdown in the live form, each top-level block by itself."""
     return rendered(clean(text, prose=True), live=live)
 
 
 def rendered(text: str, *, live: bool = False) -> list[str]:
-    """Render `clean` Markdown, which may have marks, each top-level block by itself."""
+    """Render `clean` Markdown, which may have marks, like `to_blocks`."""
     blocks = list(top_level(parse(text, {}, growing=live)))
-    html = [render(block, growing=live or block is not blocks[-1]) for block in blocks]
-    return html if live else list(map(saved, html))
+    return [render(block, growing=live or block is not blocks[-1]) for block in blocks]
 
 
 def top_level(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
@@ -204,6 +172,18 @@ def with_marks(text: str) -> str:
         parts += [source[begin:place], mark]
         begin = place
     return "".join([*parts, source[begin:]])
+
+
+def with_dollars(text: str) -> str:
+    """Markdown in which each formula stands between dollars, for whoever knows no other form."""
+    if not formulas.may_change(text):
+        return text
+    parts = []
+    end = 0
+    for begin, after in citation_marks.formulas(parse(text, {}), text):
+        parts += [text[end:begin], formulas.in_dollars(text[begin:after])]
+        end = after
+    return "".join([*parts, text[end:]])
 
 
 def web_address(url: str) -> str:
@@ -258,7 +238,7 @@ class _Renderer(RendererHTML):
         return tokens[idx].content
 
     def math_inline(self, tokens: Sequence[Token], idx: int, _: OptionsDict, __: EnvType) -> str:
-        return f"<var>{escapeHtml(in_code(tokens[idx].markup))}</var>"
+        return formulas.to_html(tokens[idx])
 
     def math_block(self, tokens: Sequence[Token], idx: int, _: OptionsDict, env: EnvType) -> str:
         return f"<p>{self.math_inline(tokens, idx, _, env)}</p>\n"
@@ -270,13 +250,12 @@ def _parser(*, marks: bool = False, growing: bool = False) -> _Parser:
     parser = _Parser()
     parser.enable(["table", "strikethrough"])
     parser.disable(["html_block", "html_inline"])
+    formulas.install(parser, growing=growing)
     block, inline, core = parser.block.ruler, parser.inline.ruler, parser.core.ruler
     interrupted = ["paragraph", "reference", "blockquote", "list"]
-    block.before("fence", "math", _math_block, {"alt": interrupted})
     block.at("fence", nested_fence.fence, {"alt": interrupted})
     block.at("blockquote", _bounded(blockquote), {"alt": interrupted})
     block.at("list", _bounded(list_block), {"alt": interrupted[:3]})
-    inline.before("escape", "math", _math_inline)
     inline.push("address", address)
     core.before("inline", "limit", _limit)
     core.push("entities", _entities)
@@ -339,51 +318,6 @@ def _broken(token: Token) -> Iterator[Token]:
         if number:
             yield Token("hardbreak", "br", 0)
         yield Token("text", "", 0, content=piece.strip() if number else piece.rstrip())
-
-
-def _math_inline(state: StateInline, silent: bool) -> bool:  # noqa: FBT001
-    if state.src[state.pos] not in "$\\":
-        return False
-    match = _INLINE_MATH.match(state.src, state.pos, state.posMax)
-    if not match or not match[match.lastgroup or 0].strip():
-        return False
-    if not silent:
-        token = state.push("math_inline", "", 0)
-        token.markup = match[0]
-    state.pos = match.end()
-    return True
-
-
-def _math_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
-    r"""A formula from a line that begins with `$$` or `\[` to the line that ends it.
-
-    Without this rule, a line `+ b` inside a formula would be a list.
-    """
-    first = state.bMarks[start] + state.tShift[start]
-    closing = _DISPLAY_END.get(state.src[first : first + 2])
-    if closing is None or state.is_code_block(start):
-        return False
-    for line in range(start, min(end, start + FORMULA_LINES)):
-        begin = first + 2 if line == start else state.bMarks[line] + state.tShift[line]
-        text = state.src[begin : state.eMarks[line]].rstrip()
-        if line > start and (not text or state.sCount[line] < state.blkIndent):
-            return False
-        if closing in text:
-            break
-    else:
-        return False
-    if not text.endswith(closing) or text.count(closing) > 1:
-        return False
-    source = state.getLines(start, line + 1, state.blkIndent, False).strip()  # noqa: FBT003
-    if not source[2:-2].strip():
-        return False
-    if not silent:
-        state.line = line + 1
-        token = state.push("math_block", "", 0)
-        token.markup = source
-        token.map = [start, state.line]
-        token.block = True
-    return True
 
 
 def _links(state: StateCore) -> None:

@@ -1,15 +1,5 @@
 // One turn in a view of the chat: a question with its answer.
 
-/** Formulas as their source, as in a reply that grows: nothing typesets them on a live page. */
-function sourced(nodes) {
-  for (const formula of nodes.querySelectorAll(".mathjax_process")) {
-    const [, opening, source] = formula.textContent.match(/^\\([([])(.*)\\[)\]]$/s) ?? [];
-    const sign = opening === "[" ? "$$" : "$";
-    if (opening) formula.textContent = `${sign}${source}${sign}`;
-  }
-  return nodes;
-}
-
 /** A question with its answer, in one view. */
 class TurnView {
   constructor(view, turn) {
@@ -48,7 +38,7 @@ class TurnView {
     }
     this.showReply();
     if (turn.answer && !before?.answer) {
-      if (!this.panes) this.body.replaceChildren(sourced(nodesOf(turn.answer.html)));
+      if (!this.panes) this.body.replaceChildren(nodesOf(turn.answer.html));
       this.below.innerHTML = turn.answer.below;
       this.usage.innerHTML = turn.answer.usage;
     }
