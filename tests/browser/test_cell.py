@@ -190,23 +190,35 @@ def test_nothing_in_a_reply_runs_or_is_fetched(open_notebook, simulator):
 
 
 def test_math_is_typeset_and_money_is_not(open_notebook, simulator):
-    """A formula is its source while it streams, and typeset from then on. $5 and $6 never are."""
-    message = said("It is $5 and $6, and $x^2$ is math.\n\n$$y^2$$\n\nDone.\n\n")
+    """A formula is drawn while the reply streams, and typeset by the notebook from then on.
+
+    $5 and $6 never are, and what the typesetter refuses is its source as long as the reply streams.
+    """
+    planted = r"$\text{<img src=planted-9.png>}$ and $\href{javascript:alert(1)}{y}$"
+    message = said(f"It is $5 and $6, and $x^2$ is {planted}.\n\n$$y^2$$\n\nDone.\n\n$$\\frac{{a")
     simulator.enqueue(Stream(message[:3], end="hang"))
     notebook = open_notebook([SET_UP, "%%claude\nGo on"])
     reply = notebook.output(1)
     notebook.run(0)
     notebook.run(1)
-    expect(reply).to_contain_text("It is $5 and $6, and $x^2$ is math.")
+    expect(reply).to_contain_text("It is $5 and $6, and")
     expect(reply).to_contain_text("Done.")
-    assert reply.locator("mjx-container").count() == 0
+    assert reply.locator("math").count() == 3
+    drawn = reply.locator("math msup").evaluate_all("all => all.map(e => e.namespaceURI)")
+    assert drawn == ["http://www.w3.org/1998/Math/MathML"] * 2
+    assert reply.locator("code").all_inner_texts() == [
+        r"$\href{javascript:alert(1)}{y}$",
+        r"\frac{a",
+    ]
+    assert reply.locator("mjx-container, img").count() == 0
 
     notebook.interrupt()
     notebook.wait_idle()
-    expect(reply.locator(f"{SETTLED} mjx-container")).to_have_count(2)
+    expect(reply.locator(f"{SETTLED} mjx-container")).to_have_count(4)
     expect(reply).to_contain_text("It is $5 and $6, and")
+    assert reply.locator("a[href^=javascript], img, math[alttext]").count() == 0
     notebook.reopen_without_kernel(trusted=False)
-    expect(reply.locator(f"{SETTLED} mjx-container")).to_have_count(2)
+    expect(reply.locator(f"{SETTLED} mjx-container")).to_have_count(4)
     expect(reply).to_contain_text("It is $5 and $6, and")
 
 

@@ -304,13 +304,14 @@ w.VBox([w.{holder}, text])""",
 
 def test_markdown_panes_and_copying(open_chat, simulator):
     """Markdown as it comes, thinking and tool input in panes; code and answers can be copied."""
-    answer = "Some **bold** words.\n\n```python\nx = 1\n```\n"
+    answer = "Some **bold** words, and $x^2$.\n\n```python\nx = 1\n```\n"
     events = [start(), *thinking("Count."), *text(answer, index=1), *tool_use('{"a": 1}', index=2)]
     simulator.enqueue(Stream([*events, *end()]))
     chat = open_chat()
     chat.send("Go")
     turn = chat.turns.last
     expect(turn.locator("strong")).to_have_text("bold")
+    expect(turn.locator("math msup")).to_have_count(1)
     expect(turn.locator("details > summary")).to_contain_text(["Thought for", "look_up"])
     expect(chat.button("Send (Enter)")).to_be_visible()
     turn.get_by_label("Copy this code").first.click()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import Final, cast
+from typing import Final
 
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import escapeHtml
@@ -19,7 +19,7 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
 from claude_nb.characters import in_code
-from claude_nb.render.markdown.inline_parser import InlineState
+from claude_nb.render.markdown.inline_parser import open_text
 from claude_nb.render.markdown.mathml import LONGEST, is_within_limits, mathml
 from claude_nb.render.markdown.nested_fence import GROWING
 
@@ -37,9 +37,10 @@ _OPENING: Final = re.compile(rf"\$\$?|\\[(\[]|{_BEGIN}")
 # closes one unless it follows a space or precedes a digit: `$5 and $6` and `US$5-$6` are not.
 # Possessive quantifiers, because nothing before the closing delimiter could match it anyway.
 _DOLLAR: Final = r"(?<![A-Za-z0-9_\u00c0-\u024f])\$(?![\s$])"
+_TEXT: Final = r"\\(?:text\w*|mbox)\{[^{}]*\}"  # may have dollars in it
 _INLINE: Final = re.compile(
     r"\$\$(?P<double>(?:[^$\\]|\\.|\$(?!\$))++)\$\$"
-    rf"|{_DOLLAR}(?P<single>(?:[^$\\`]|\\.)++)(?<!\s)\$(?!\d)"
+    rf"|{_DOLLAR}(?P<single>(?:[^$\\`]|{_TEXT}|\\.)++)(?<!\s)\$(?!\d)"
     r"|\\\((?P<round>(?:[^\\]|\\[^()])++)\\\)"
     r"|\\\[(?P<square>(?:[^\\]|\\[^\[\]])++)\\\]"
     rf"|\\begin\{{(?P<name>{_NAMES})\}}(?P<lines>.{{0,{LONGEST}}}?)\\end\{{(?P=name)\}}",
@@ -47,7 +48,7 @@ _INLINE: Final = re.compile(
 )
 _HALF: Final = re.compile(
     r"\$\$(?P<double>(?:[^$\\]|\\.|\$(?!\$))*+)[$\\]?\Z"
-    rf"|{_DOLLAR}(?P<single>(?:[^$\\`]|\\.)*+)\\?\Z"
+    rf"|{_DOLLAR}(?P<single>(?:[^$\\`]|{_TEXT}|\\.)*+)\\?\Z"
     r"|\\\((?P<round>(?:[^\\]|\\[^()])*+)\\?\Z"
     r"|\\\[(?P<square>(?:[^\\]|\\[^\[\]])*+)\\?\Z"
     rf"|{_BEGIN}(?P<lines>(?!.*\\end\{{).{{0,{LONGEST}}})\Z",
@@ -179,8 +180,7 @@ def _is_formula(tex: str, after: str) -> bool:
 
 def _open(state: StateInline, silent: bool) -> bool:  # noqa: FBT001
     """A formula that is being written."""
-    is_end = cast("InlineState", state).is_open and state.posMax == len(state.src)
-    if silent or not is_end or state.src[state.pos] not in "$\\":
+    if silent or state.src[state.pos] not in "$\\" or not open_text(state):
         return False
     found = _HALF.match(state.src, state.pos)
     if not found:

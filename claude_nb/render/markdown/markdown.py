@@ -69,7 +69,6 @@ _RIGHT_TO_LEFT: Final = re.compile(
 )
 
 
-
 def parse(text: str, env: EnvType, *, growing: bool = False) -> list[Token]:
     """Parse cleaned Markdown.
 

@@ -10,11 +10,13 @@ only elements and attributes of formulas leave this module.
 from __future__ import annotations
 
 import functools
+import os
 import re
 import threading
 import unicodedata
 from collections.abc import Callable
 from contextlib import suppress
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ _OPEN: Final = re.compile(
     r"|l(?:[aA]ng(?:le)?|Angle|[bB]race|brack|ceil|floor|group|l?angle|lbracket|lcorner|moustache"
     r"|lparenthesis|paren|[vV]ert))(?![A-Za-z])"
 )
+_MAY_OPEN: Final = re.compile(r"[(\[]|\\[lumbB{]")
 _CLOSE: Final = re.compile(
     r"\\\}|\\(?:[bB]igg?r|r(?:ang(?:le)?|brace|brack|ceil|floor|[vV]ert))(?![A-Za-z])"
 )
@@ -138,19 +141,36 @@ def mathml(tex: str, *, display: bool) -> str:
     return safe[1] if safe and not _FAR.search(safe[1]) else ""
 
 
-_one_at_a_time = threading.Lock()
+_starting = threading.Lock()
 
 
 def _on_own_stack(work: Callable[[], None]) -> None:
-    """Call a function on a thread whose stack is large on every system."""
-    with _one_at_a_time:  # the size holds for all threads that are started meanwhile
-        thread = threading.Thread(target=work, name="claude_nb formula", daemon=True)
-        before = threading.stack_size(_STACK)
-        try:
-            thread.start()
-        finally:
-            threading.stack_size(before)
-        thread.join()
+    """Call a function on our thread, whose stack is large on every system, and wait for it."""
+    with _starting:
+        jobs = _thread(os.getpid())
+    done = threading.Lock()
+    done.acquire()
+    jobs.put((work, done))
+    done.acquire()
+
+
+@functools.cache
+def _thread(pid: int) -> SimpleQueue[tuple[Callable[[], None], threading.Lock]]:  # noqa: ARG001
+    """What our thread has to do: a process that was forked has none, so it gets another."""
+    jobs: SimpleQueue[tuple[Callable[[], None], threading.Lock]] = SimpleQueue()
+
+    def run() -> None:
+        while True:
+            work, done = jobs.get()
+            work()
+            done.release()
+
+    before = threading.stack_size(_STACK)  # it holds for all threads that are started meanwhile
+    try:
+        threading.Thread(target=run, name="claude_nb formulas", daemon=True).start()
+    finally:
+        threading.stack_size(before)
+    return jobs
 
 
 @functools.cache
@@ -187,6 +207,8 @@ def _split_text(found: re.Match[str]) -> str:
 
 def _is_shallow(tex: str) -> bool:
     """Whether no more is open at once than `DEEPEST`, and left open than `UNCLOSED`."""
+    if len(tex) <= DEEPEST and tex.isascii() and len(_MAY_OPEN.findall(tex)) <= UNCLOSED:
+        return True
     # For each open group: whether braces end it, and how many arguments each command waits for.
     groups: list[tuple[bool, list[int]]] = [(True, [])]
     unclosed = 0
