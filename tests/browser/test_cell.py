@@ -186,7 +186,9 @@ def test_nothing_in_a_reply_runs_or_is_fetched(open_notebook, simulator):
     assert ran == {phase: ["control"] for phase in ran}
     assert {url.rpartition("/")[2] for url in asked if "planted" in url} == {"planted-control.png"}
     targets = reply.locator(f"{SETTLED} a").evaluate_all("all => all.map(a => a.href)")
-    assert set(targets) == {"http://planted.invalid/3.png", "http://planted.invalid/5.png"}
+    # Images and bare addresses: links that a reader sees and may follow.
+    leads = {"http://planted.invalid/" + each for each in ("2", "3.png", "5.png")}
+    assert set(targets) == {*leads, "https://planted.invalid/9$"}
 
 
 def test_math_is_typeset_and_money_is_not(open_notebook, simulator):
@@ -216,7 +218,7 @@ def test_math_is_typeset_and_money_is_not(open_notebook, simulator):
     notebook.wait_idle()
     expect(reply.locator(f"{SETTLED} mjx-container")).to_have_count(4)
     expect(reply).to_contain_text("It is $5 and $6, and")
-    assert reply.locator("a[href^=javascript], img, math[alttext]").count() == 0
+    assert reply.locator(SETTLED).locator("a[href^=javascript], img, math[alttext]").count() == 0
     notebook.reopen_without_kernel(trusted=False)
     expect(reply.locator(f"{SETTLED} mjx-container")).to_have_count(4)
     expect(reply).to_contain_text("It is $5 and $6, and")
