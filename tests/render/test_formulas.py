@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from claude_nb.render.chat import answer_of_text
+from claude_nb.render.html import root
 from claude_nb.render.markdown import formulas
 from claude_nb.render.markdown import mathml as product
 from claude_nb.render.markdown.incremental import Incremental
@@ -206,3 +208,14 @@ def test_a_half_written_formula_is_quiet_code(text, shown):
 def test_in_markdown_formulas_stand_between_dollars(text, written):
     """Code, escapes and all else stay as they are: GitHub and LaTeX know no other delimiters."""
     assert with_dollars(text) == written
+
+
+def test_a_chat_has_the_live_form_for_its_page_and_the_saved_one_for_its_output():
+    """Also where it is restored; its Markdown, as every text that is exported, has dollars."""
+    answer = answer_of_text(r"so \(x^2\)", simulated=False)
+    assert "<math alttext=" in answer.html
+    assert "mathjax_process" not in answer.html
+    output = root(answer.html)
+    assert r"\(x^2\)</span>" in output
+    assert "<math" not in output
+    assert answer.markdown == "so $x^2$"
