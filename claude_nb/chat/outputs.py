@@ -56,7 +56,8 @@ def _forms(
     """Turns as HTML, Markdown and plain text, below a line about all of them."""
     simulated = any(answer.simulated for _, answer, _ in turns)
     badge = html.badge() if simulated else ""
-    above = f'<p style="margin:0 0 4px;{html.QUIET}">{html.text(head)}{badge}</p>'
+    title = f'<span style="{html.QUIET}">{html.text(head)}</span>'
+    above = f'<p style="margin:0 0 4px">{title}{badge}</p>'
     nothing = f'<p style="{html.QUIET}">No messages yet.</p>'
     body = "".join(_html(*turn) for turn in turns) or nothing
     body += f'<p style="{html.QUIET}">{html.text(note)}</p>' if note else ""

@@ -198,7 +198,7 @@ def break_place(blocks: Iterable[Block], at: int) -> int:
 def rest_line(whole: str) -> str:
     """The line below a text of which not all is shown."""
     more = labels.more_characters(len(whole) - MAX_BLOCK_CHARACTERS)
-    return line(more) if more else ""
+    return line(f'<span style="{QUIET}">{more}</span>') if more else ""
 
 
 def break_line(found: Break) -> str:
@@ -245,13 +245,13 @@ def tool_result(item: Block) -> str:
 
 def line(label: str) -> str:
     """A line in the place of a pane that would be empty."""
-    return f'<p style="margin:6px 0;{QUIET}">{label}</p>'
+    return f'<p style="margin:6px 0">{label}</p>'
 
 
 def _other(item: Block, *, is_open: bool) -> str:
     """The result of a server tool; a block of another type as the JSON that came."""
     if item.type == "redacted_thinking":
-        return line("<b>Thought</b> · encrypted by the server")
+        return line(f'<b>Thought</b><span style="{QUIET}"> · encrypted by the server</span>')
     if result := results.read(item):
         label, inside = results.to_html(result)
         return pane(label, inside, is_open=is_open) if inside else empty_pane(label)

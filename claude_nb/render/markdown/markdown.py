@@ -223,9 +223,19 @@ class _Renderer(RendererHTML):
     def list_item_open(
         self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
     ) -> str:
-        if "checked" in tokens[idx].meta:  # the box stands for the bullet
-            tokens[idx].attrs["style"] = "list-style:none"
-        return super().list_item_open(tokens, idx, options, env)
+        if "checked" not in tokens[idx].meta:
+            return super().list_item_open(tokens, idx, options, env)
+        tokens[idx].attrs["style"] = "list-style:none"  # the box stands for the bullet
+        box = super().list_item_open(tokens, idx, options, env)
+        name = "done" if tokens[idx].meta["checked"] else "to do"
+        return box.replace(' type="checkbox"', f' type="checkbox" aria-label="{name}"')
+
+    def th_open(
+        self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
+    ) -> str:
+        if not tokens[idx + 1].content.strip():  # the corner of a table: it is no one's header
+            tokens[idx].tag = tokens[idx + 2].tag = "td"
+        return self.renderToken(tokens, idx, options, env)
 
     def code_block(self, tokens: Sequence[Token], idx: int, _: OptionsDict, __: EnvType) -> str:
         return code_box(tokens[idx].content)

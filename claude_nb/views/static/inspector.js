@@ -335,7 +335,7 @@ class View {
     const place = `event ${(number + 1).toLocaleString("en")} of ${total}${here}`;
     const where = lane ? ` · ${facts.lanes[lane][0]}` : "";
     const when = `${time.toFixed(3)} s (${gap(since)})`;
-    this.line.replaceChildren(element("b", "", kind), element("span", "quiet", `${where} · ${when}`));
+    this.line.replaceChildren(element("b", "", kind), element("span", "when", `${where} · ${when}`));
     if (about[kind]) this.line.append(element("span", "about", about[kind]));
     this.wireHead.textContent = `on the wire · ${place}${hovered ? ", under the pointer" : ""}`;
     this.wire.replaceChildren();
