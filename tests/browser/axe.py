@@ -13,6 +13,7 @@ OURS = (
     ".claude-nb",
     ".claude-nb-widget",
     ".claude-nb-error",
+    ".claude-nb-difference",
     ".jp-OutputArea-output table:not(.dataframe)",
 )
 """What is looked at: our outputs, widgets and buttons, and the tables that commands show."""
@@ -31,8 +32,9 @@ RULES = {
 FIND = """async ([ours, code, rules]) => {
     // JupyterLab's body has no height, and what is outside of it counts as not to be seen.
     document.body.style.height = "100vh";
-    const context = { include: ours.filter((each) => document.querySelector(each)), exclude: [code] };
-    const { violations } = await axe.run(context, { resultTypes: ["violations"], rules });
+    const include = ours.filter((each) => document.querySelector(each));
+    const options = { resultTypes: ["violations"], rules };
+    const { violations } = await axe.run({ include, exclude: [code] }, options);
     return violations.flatMap(({ id, nodes }) =>
         nodes.map(({ html, failureSummary }) => `${id}: ${html}\\n${failureSummary}`),
     );

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from claude_nb.characters import MAX_BLOCK_CHARACTERS
 from claude_nb.errors import DroppedError, RequestError
 from claude_nb.render import html
 from claude_nb.streaming.events import Failed, RequestSent, Stopped
@@ -22,12 +23,23 @@ class Page(HTMLParser):
         self.tags: list[str] = []
         self.attributes: list[tuple[str, str | None]] = []
         self.words = ""
+        self.dimmed_twice: list[str] = []
+        self._open: list[tuple[str, bool]] = []
         self.feed(source)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.attributes += attrs
+        is_dim = "opacity" in (dict(attrs).get("style") or "")
+        if is_dim and any(dim for _, dim in self._open):
+            self.dimmed_twice.append(self.get_starttag_text() or "")
+        if tag not in {"br", "img", "input", "hr"}:
+            self._open.append((tag, is_dim))
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._open.pop()[0] != tag:
+            pass
 
     def handle_data(self, data: str) -> None:
         self.words += data
@@ -64,6 +76,16 @@ def test_nothing_that_came_from_a_server_runs(source, place):
     }
 
     assert_harmless(page(start(model=source), *events[place], *end(source)))
+
+
+def test_no_text_is_dimmed_twice():
+    """Once leaves it a contrast of 5.9 on white, in what is already dim it would be 3.1."""
+    thought = [*thinking(), *block(1, type="redacted_thinking", data="x"), *thinking("A", index=2)]
+    long = text("word " * (MAX_BLOCK_CHARACTERS // 4), index=3)
+    shown = page(start(), *thought, *long, *tool_use('{"a": 1}', index=4), *end("max_tokens"))
+
+    assert "more characters" in shown.words
+    assert shown.dimmed_twice == []
 
 
 def test_blocks_stand_in_their_order():

@@ -208,11 +208,18 @@ def test_tables_keep_their_alignment():
     assert '<td style="text-align:right">1</td>' in to_html("|a|\n|-:|\n|1|")
 
 
+def test_an_empty_corner_of_a_table_is_no_header():
+    """A screen reader would read a header without a word before each cell of its column."""
+    html = to_html("| | b |\n|-|-|\n| 1 | 2 |")
+    assert "<tr>\n<td></td>\n<th>b</th>\n</tr>" in html
+
+
 def test_task_list_boxes_cannot_be_pressed():
-    """A box says whether the task is done, and is disabled."""
+    """A box says whether the task is done, also by its name, and is disabled."""
     html = to_html("- [x] a\n- [ ] b")
     assert html.count("disabled") == 2
     assert html.count("checked") == 1
+    assert re.findall('aria-label="(.*?)"', html) == ["done", "to do"]
 
 
 def test_a_box_of_a_task_stands_for_the_bullet():

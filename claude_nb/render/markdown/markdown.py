@@ -230,9 +230,7 @@ class _Renderer(RendererHTML):
         name = "done" if tokens[idx].meta["checked"] else "to do"
         return box.replace(' type="checkbox"', f' type="checkbox" aria-label="{name}"')
 
-    def th_open(
-        self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
-    ) -> str:
+    def th_open(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
         if not tokens[idx + 1].content.strip():  # the corner of a table: it is no one's header
             tokens[idx].tag = tokens[idx + 2].tag = "td"
         return self.renderToken(tokens, idx, options, env)
