@@ -43,7 +43,7 @@ CALL = tool_use('{"by": "growth", "code": "a = 1\\nx', index=2)[:-1]
 GROWING = Stream([*REPLY, *CALL], end="hang")
 
 CELLS = (
-    "chat = claude_nb.Chat(height=2400)\nchat",
+    "chat = claude_nb.Chat(height=1500)\nchat",
     "%%claude --background -o reply\nReply",
     'rows = claude_nb.batch(["hello"] * 3, model="claude-haiku-5-5", max_tokens=300)',
     "%%claude -m claude-opus-5-5 -m claude-haiku-5-5\nWhich?",
@@ -66,8 +66,7 @@ def test_live_and_settled(open_notebook):
     """Cell, chat, timeline, comparison, batch and tables, in JupyterLab's light and dark theme."""
     with Simulator(speed=0.001) as simulator:
         set_up = f"{SET_UP}\n%claude_nb connect {simulator.base_url}"
-        # All of it is in sight: axe-core passes over the colours of what is scrolled away.
-        notebook = open_notebook([set_up, *CELLS], viewport=(1280, 9000))
+        notebook = open_notebook([set_up, *CELLS])
         for index in (0, 1):
             notebook.run(index)
             notebook.wait_idle()
@@ -89,6 +88,8 @@ def test_live_and_settled(open_notebook):
         expect(notebook.output(3)).to_contain_text("in progress")
         notebook.run(4)
         expect(notebook.output(4).get_by_text("One side")).to_have_count(2)
+        # All has to be in sight: axe-core passes over the colours of what is scrolled away.
+        notebook.page.set_viewport_size({"width": 1280, "height": 5200})
         expect(chat).to_be_visible()
         for theme in THEMES:
             notebook.theme(theme)
