@@ -26,4 +26,4 @@ def test_buttons_differences_and_errors(open_cells, simulator):
     expect(notebook.output(1).get_by_role("group", name="Replace")).to_be_visible()
     for theme in ("light", "dark"):
         notebook.theme(theme)
-        check(notebook.page, theme)
+        check(notebook.page, theme, texts=10)
