@@ -46,7 +46,7 @@ def main() -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nowhere, descriptor)
-    function = _function(job)
+    function, missing = _function(job)
     with suppress(ImportError):  # on Windows
         import resource
 
@@ -54,7 +54,7 @@ def main() -> None:
     cases = EXERCISES[job["exercise"]].cases
     for case in cases:
         case.prepare()
-    print(json.dumps({"event": "ready"}), file=report, flush=True)
+    print(json.dumps({"event": "ready", "missing": missing}), file=report, flush=True)
     for case in cases:
         print(json.dumps({"event": "begun"}), file=report, flush=True)
         ended = {"event": "ended", **_result(function, case)}
@@ -62,34 +62,51 @@ def main() -> None:
     os._exit(0)
 
 
-def _function(job: dict[str, Any]) -> FunctionType:
-    """Make the function again, with the modules, functions and values that it uses."""
+def _function(job: dict[str, Any]) -> tuple[FunctionType, list[str]]:
+    """Make the function again, with the modules, functions and values that it uses.
+
+    Returns:
+        The function, and the names of the modules that were not found.
+    """
+    sys.path += [path for path in job["path"] if path not in sys.path]
     names: dict[str, Any] = {"__builtins__": builtins, "__name__": "__main__"}
-    unpacked = {name: _unpacked(packed, names) for name, packed in job["names"].items()}
+    functions = [_unfilled(packed, names) for packed in job["functions"]]
+    for function, (_, defaults, keyword_defaults, cells) in zip(
+        functions, job["functions"], strict=True
+    ):
+        function.__defaults__ = tuple(_unpacked(packed, functions) for packed in defaults)
+        function.__kwdefaults__ = {k: _unpacked(v, functions) for k, v in keyword_defaults.items()}
+        for cell, packed in zip(function.__closure__ or (), cells, strict=True):
+            if (value := _unpacked(packed, functions)) is not _MISSING:
+                cell.cell_contents = value
+    unpacked = {name: _unpacked(packed, functions) for name, packed in job["names"].items()}
     names |= {name: value for name, value in unpacked.items() if value is not _MISSING}
-    made = _unpacked(job["function"], names)
-    assert isinstance(made, FunctionType)  # noqa: S101
-    return made
+    kinds = {name: kind for name, (kind, _) in job["names"].items()}
+    return functions[0], [n for n, kind in kinds.items() if kind == "import" and n not in names]
 
 
 _MISSING = object()
 
 
-def _unpacked(packed: tuple[str, Any], names: dict[str, Any]) -> Any:
+def _unfilled(packed: tuple[Any, ...], names: dict[str, Any]) -> FunctionType:
+    """Make a function whose defaults and closure are to come: it may be among them."""
+    code = packed[0]
+    closure = tuple(CellType() for _ in code.co_freevars)
+    return FunctionType(code, names, code.co_name, None, closure)
+
+
+def _unpacked(packed: tuple[str, Any], functions: list[FunctionType]) -> Any:
     kind, content = packed
     if kind == "value":
         return content
+    if kind == "function":
+        return functions[content]
     if kind == "import":
         module, path = content
-        with suppress(ImportError, AttributeError):
+        with suppress(Exception):  # whatever a student's file raises
             found = importlib.import_module(module)
             return getattr(found, path) if path else found
-        return _MISSING
-    code, defaults, keyword_defaults, cells = content
-    closure = tuple(CellType(_unpacked(cell, names)) for cell in cells)
-    made = FunctionType(code, names, code.co_name, defaults, closure)
-    made.__kwdefaults__ = keyword_defaults
-    return made
+    return _MISSING
 
 
 def _result(function: FunctionType, case: Case) -> dict[str, Any]:

@@ -6,12 +6,13 @@ import json
 import linecache
 import marshal
 import os
+import signal
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from pathlib import Path
 from threading import Timer
 from types import CodeType, FunctionType, ModuleType
@@ -30,6 +31,12 @@ _START = 60
 _PRINTED = 80
 """Characters of what was printed that a report shows."""
 
+_NO_RESULT = {
+    "generator": "A function with `yield` makes a generator: collect the pieces and `return` them.",
+    "coroutine": "`async def` makes a coroutine, which waits to be awaited: write `def`.",
+}
+"""By the type of what was returned: why it is not the result."""
+
 _PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 
 _hints_given: Counter[str] = Counter()
@@ -42,15 +49,14 @@ def check(function: Callable[..., Any]) -> None:
         function: The function itself, by the name that the exercise gave it.
 
     Raises:
-        InputError: It is no function, or there is no exercise of its name.
+        InputError: It is no function, there is no exercise of its name, or it cannot be sent to
+            another process.
     """
     if not isinstance(function, FunctionType):
-        raise InputError(
-            f"This is a {type(function).__name__}, not a function.",
-            "Pass the function itself, by its name and without parentheses: check(collect_text)",
-        )
+        raise _no_function(function, "check")
     exercise = _exercise(function.__name__)
-    print(report(exercise, list(_results(function, exercise))))  # noqa: T201
+    results = islice(_results(function, exercise), len(exercise.cases))
+    print(report(exercise, list(results)))  # noqa: T201
 
 
 def hint(function: Callable[..., Any] | str) -> None:
@@ -60,9 +66,12 @@ def hint(function: Callable[..., Any] | str) -> None:
         function: The function, or its name.
 
     Raises:
-        InputError: There is no exercise of that name.
+        InputError: It is neither, or there is no exercise of that name.
     """
-    exercise = _exercise(function if isinstance(function, str) else function.__name__)
+    name = function if isinstance(function, str) else getattr(function, "__name__", None)
+    if name is None:
+        raise _no_function(function, "hint")
+    exercise = _exercise(name)
     number = min(_hints_given[exercise.name], len(exercise.hints) - 1)
     _hints_given[exercise.name] += 1
     print(f"Hint {number + 1} of {len(exercise.hints)}: {exercise.hints[number]}")  # noqa: T201
@@ -76,8 +85,10 @@ def report(exercise: Exercise, results: list[dict[str, Any]]) -> str:
         results: Those of its cases, in their order; fewer if the process ended early.
     """
     if len(results) == len(exercise.cases) and all(r.get("got") == "None" for r in results):
+        printed = any(result["printed"] for result in results)
+        why = "It printed something; `return` it instead." if printed else "Is there a `return`?"
         return (
-            f"{exercise.name}: it returned None in all {len(results)} cases. Is there a `return`?\n"
+            f"{exercise.name}: it returned None in all {len(results)} cases. {why}\n"
             f"Stuck? hint({exercise.name})"
         )
     lines: list[str] = []
@@ -106,7 +117,20 @@ def _differs(note: str) -> bool:
     return note.split(maxsplit=1)[0] in {"expected", "got", "printed"}
 
 
+def _no_function(value: object, called: str) -> InputError:
+    return InputError(
+        f"This is a {type(value).__name__}, not a function.",
+        "Define the function with `def`, and pass its name without parentheses:"
+        f" {called}(collect_text)",
+    )
+
+
 def _exercise(name: str) -> Exercise:
+    if name == "<lambda>":
+        raise InputError(
+            "A lambda has no name, and the name says which exercise it is.",
+            "Define the function with `def`: def collect_text(events):",
+        )
     if name not in EXERCISES:
         near = nearest(name, EXERCISES)
         raise InputError(
@@ -119,7 +143,12 @@ def _exercise(name: str) -> Exercise:
 def _results(function: FunctionType, exercise: Exercise) -> Iterator[dict[str, Any]]:
     """Run the cases in a child process, and yield what each did; then, what ended it early."""
     packed = _Packed(function)
-    job = {"exercise": exercise.name, "function": packed.function, "names": packed.names}
+    job = {
+        "exercise": exercise.name,
+        "functions": packed.functions,
+        "names": packed.names,
+        "path": sys.path,
+    }
     paths = [str(_PACKAGE_PARENT), *filter(None, [os.environ.get("PYTHONPATH")])]
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "claude_nb.teaching"],
@@ -131,7 +160,7 @@ def _results(function: FunctionType, exercise: Exercise) -> Iterator[dict[str, A
     )
     assert process.stdin is not None  # noqa: S101
     assert process.stdout is not None  # noqa: S101
-    timer = Timer(_START, process.kill)
+    timer = Timer(_START, _end, [process])
     timer.start()
     started = running = timed_out = False
     try:
@@ -143,21 +172,33 @@ def _results(function: FunctionType, exercise: Exercise) -> Iterator[dict[str, A
             if event["event"] == "ready":
                 started = True
                 timer.cancel()
-                timer = Timer(_SECONDS, process.kill)
+                timer = Timer(_SECONDS, _end, [process])
                 timer.start()
+                packed.missing |= dict.fromkeys(
+                    event["missing"], "a module that is not found there"
+                )
             running = event["event"] == "begun"
             if event["event"] == "ended":
                 yield event | {"missing": packed.missing.get(event.get("name", ""))}
         timed_out = timer.finished.is_set()
     finally:
         timer.cancel()
-        process.kill()
+        _end(process)
         process.wait()
         process.stdout.close()
     if not started:
         raise ClaudeError("The process that runs the check did not start.", "Run the cell again.")
     if running:
         yield {"timed_out": timed_out}
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process that has not been waited for, and what it has started."""
+    if sys.platform == "win32":
+        process.kill()
+        return
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _problem(case: Case, result: dict[str, Any]) -> Iterator[str]:
@@ -176,7 +217,10 @@ def _problem(case: Case, result: dict[str, Any]) -> Iterator[str]:
         is_plain = kinds[0] == kinds[1] or "NoneType" in kinds
         expected, got = ("" if is_plain else f" ({kind})" for kind in kinds)
         yield f"expected  {case.expected!r}{expected}"
-        yield f"got       {result['got']}{got}"
+        note = _NO_RESULT.get(kinds[1])
+        yield f"got       {f'a {kinds[1]}' if note else result['got'] + got}"
+        if note:
+            yield note
     elif result["changed"]:
         yield "The result is right, but the function changed what it was given."
     else:
@@ -196,7 +240,8 @@ def _raised(result: dict[str, Any]) -> Iterator[str]:
     if result["missing"]:
         yield (
             "check runs the function in another process, which gets the functions, modules and"
-            f" plain values that it uses, but not {result['name']} (of type {result['missing']})."
+            f" plain values that it uses, but not {result['name']} ({result['missing']}): make it"
+            " inside the function, or use a parameter."
         )
 
 
@@ -204,40 +249,62 @@ class _Packed:
     """A function and what it uses, as data that ``marshal`` takes to another process.
 
     Attributes:
-        function: The function.
-        names: The functions, modules and plain values of the notebook that it uses.
-        missing: What it uses and cannot be sent: the names, each with its type.
+        functions: The function, and those that it uses.
+        names: The functions, modules and plain values of the notebook that they use.
+        missing: What they use and cannot be sent: the names, each with what it is.
+
+    Raises:
+        InputError: A default of a parameter cannot be sent.
     """
 
     def __init__(self, function: FunctionType) -> None:
-        self.names: dict[str, Any] = {}
+        self.functions: list[Any] = []
+        self.names: dict[str, tuple[str, Any]] = {}
         self.missing: dict[str, str] = {}
+        self._numbers: dict[int, int] = {}  # of the functions, by id
         self._globals = function.__globals__
-        self.function = self._pack_function(function)
+        self._pack_function(function)
 
     def _pack_function(self, function: FunctionType) -> tuple[str, Any]:
-        self._add_names(function.__code__)
-        cells = [self._pack(cell.cell_contents) for cell in function.__closure__ or ()]
-        return "function", (
-            function.__code__,
-            function.__defaults__,
-            function.__kwdefaults__,
-            cells,
-        )
+        if id(function) not in self._numbers:
+            number = self._numbers[id(function)] = len(self.functions)
+            self.functions.append(None)  # it may use itself
+            code = function.__code__
+            self._add_names(code)
+            cells = zip(code.co_freevars, function.__closure__ or (), strict=True)
+            self.functions[number] = (
+                code,
+                [self._pack_default(value) for value in function.__defaults__ or ()],
+                {k: self._pack_default(v) for k, v in (function.__kwdefaults__ or {}).items()},
+                [self._pack_used(name, cell.cell_contents) for name, cell in cells],
+            )
+        return "function", self._numbers[id(function)]
 
     def _add_names(self, code: CodeType) -> None:
         for name in code.co_names:
-            if name in self._globals and name not in self.names and name not in self.missing:
-                self.names[name] = ("value", None)  # it may use itself
-                packed = self._pack(self._globals[name])
-                if packed is None:
-                    del self.names[name]
-                    self.missing[name] = type(self._globals[name]).__name__
-                else:
-                    self.names[name] = packed
+            if name in self._globals and name not in self.names:
+                self.names[name] = ("missing", None)  # a function that uses it may be met again
+                self.names[name] = self._pack_used(name, self._globals[name])
         for constant in code.co_consts:
             if isinstance(constant, CodeType):
                 self._add_names(constant)
+
+    def _pack_used(self, name: str, value: Any) -> tuple[str, Any]:
+        packed = self._pack(value)
+        if packed is None:
+            is_class = isinstance(value, type)
+            self.missing[name] = "a class" if is_class else f"of type {type(value).__name__}"
+        return packed or ("missing", None)
+
+    def _pack_default(self, value: Any) -> tuple[str, Any]:
+        packed = self._pack(value)
+        if packed is None:
+            raise InputError(
+                "check runs the function in another process, which gets no default value of type"
+                f" {type(value).__name__}.",
+                "Give the parameter a plain value, or leave it out.",
+            )
+        return packed
 
     def _pack(self, value: Any) -> tuple[str, Any] | None:
         if isinstance(value, ModuleType):

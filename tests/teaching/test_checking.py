@@ -1,6 +1,7 @@
 """What `check` tells of a function, right, wrong or never ending."""
 
 import shutil
+from functools import partial
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -45,6 +46,56 @@ def test_a_right_function_may_use_what_its_cell_defines(checked):
     assert checked(RIGHT, "tool_input").startswith("tool_input: all 4 cases are right.\n✓ ")
 
 
+DECORATED = """
+from functools import wraps
+
+def named(function):
+    @wraps(function)
+    def wrapper(*arguments):
+        return wrapper.__name__ and function(*arguments)
+    return wrapper
+
+@named
+def collect_text(events):
+    deltas = [e.delta for e in events if e.type == "content_block_delta"]
+    return "".join(d.text for d in deltas if d.type == "text_delta")
+"""
+
+
+def test_a_decorated_function_may_use_itself(checked):
+    """A closure that holds the function that it belongs to comes along."""
+    assert checked(DECORATED).startswith("collect_text: all 5 cases are right.")
+
+
+def test_a_function_from_a_file_may_use_other_files(checked, tmp_path, monkeypatch):
+    """What the notebook can import, the check can."""
+    text = "def text(event):\n    return getattr(getattr(event, 'delta', None), 'text', '')"
+    (tmp_path / "pieces_of_mine.py").write_text(text)
+    answer = "import pieces_of_mine\n\ndef collect_text(events):\n    return ''.join(%s)"
+    answer %= "map(pieces_of_mine.text, events)"
+    (tmp_path / "answer_of_mine.py").write_text(answer)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert checked("from answer_of_mine import collect_text").startswith("collect_text: all 5")
+
+
+def test_a_module_that_is_not_found_in_the_other_process_is_named(checked):
+    """Its name is defined in the notebook; to say no more than that it is not would be untrue."""
+    cell = (
+        "import sys, types\nmade = sys.modules['made_here'] = types.ModuleType('made_here')\n"
+        "def collect_text(events):\n    return made.text"
+    )
+    assert "but not made (a module that is not found there)" in checked(cell)
+
+
+def test_a_copy_of_the_process_is_not_waited_for(checked):
+    """It holds the pipe open, and ends with the check."""
+    cell = (
+        "import os, signal\ndef collect_text(events):\n"
+        "    os.fork() or signal.pause()\n    return ''"
+    )
+    assert checked(cell).startswith("collect_text: 1 of 5 cases are right.")
+
+
 def test_a_wrong_value_is_shown_beside_the_expected_one(checked):
     """Each case has a mark, and one that fails has both values."""
     cell = "def whole(message):\n    return message.stop_reason is not None"
@@ -76,6 +127,15 @@ def test_a_wrong_value_is_shown_beside_the_expected_one(checked):
             "ZeroDivisionError: division by zero\n    in line 2 of the cell:  return 1 / 0",
         ),
         ("print('Blue sky.'); return 0", "printed   'Blue sky.\\n'"),
+        ("print('Blue sky.')", "in all 5 cases. It printed something; `return` it instead."),
+        (
+            "yield events",
+            "got       a generator\n    A function with `yield` makes a generator: collect",
+        ),
+        (
+            "return Local()\nclass Local: pass",
+            "but not Local (a class): make it inside the function, or use a parameter.",
+        ),
         ("return 'x' * 10_000_000", "xxx… (10,000,002 characters)"),
         ("exit()", "It called exit(); use `return` instead."),
         ("import os; os._exit(0)", "It ended the Python process."),
@@ -118,7 +178,8 @@ def test_a_list_that_grows_without_end_takes_no_memory(checked):
         ("Blue sky.", "This is a str, not a function."),  # check(collect_text(events))
         (None, "This is a NoneType, not a function."),
         (len, "This is a builtin_function_or_method, not a function."),
-        (lambda: "Blue sky.", "There is no exercise '<lambda>'. There are collect_text, "),
+        (lambda: "Blue sky.", "A lambda has no name, and the name says which exercise it is."),
+        (partial(print), "This is a partial, not a function."),
     ],
 )
 def test_what_is_no_exercise(wrong, told):
@@ -126,6 +187,20 @@ def test_what_is_no_exercise(wrong, told):
     with pytest.raises(InputError) as raised:
         check(wrong)
     assert told in str(raised.value)
+
+
+@pytest.mark.parametrize("wrong", [None, 3, partial(print)])
+def test_a_hint_for_what_is_no_function(wrong):
+    """It raises the same error as the check: hint(collect_text(events)) is a slip too."""
+    with pytest.raises(InputError, match="not a function") as raised:
+        hint(wrong)
+    assert raised.value.advice.endswith(": hint(collect_text)")
+
+
+def test_a_default_that_cannot_be_sent(checked):
+    """The error names its type."""
+    with pytest.raises(InputError, match="no default value of type object"):
+        checked("def collect_text(events, last=object(), kind=str):\n    return ''")
 
 
 def test_a_process_that_does_not_start(checked, monkeypatch):

@@ -24,6 +24,23 @@ def solutions():
                     yield pytest.param(name, f"{imports}\n{source}", id=f"{path.stem}-{name}")
 
 
+SAY = """
+def say(client, history, prompt):
+    turns = [*history, {{"role": "user", "content": prompt}}]
+    try:
+        with client.messages.stream(model="claude-opus-5-5", max_tokens=999, messages=turns) as run:
+            {shown}
+        message = run.get_final_message()
+    except Exception:
+        {told}
+        return False
+    if message.stop_reason != "end_turn":
+        {told}
+        return False
+    history += [turns[-1], {{"role": "assistant", "content": message.content}}]
+    return True
+"""
+
 WRONG = {
     "cost": {
         "one price for both": """
@@ -325,6 +342,13 @@ def say(client, history, prompt):
     history[:] = [*turns, {"role": "assistant", "content": answer}]
     return True
 """,
+        "printed at the end": SAY.format(
+            shown="print(*run.text_stream, sep='')", told="print('!')"
+        ),
+        "nothing is printed": SAY.format(shown="list(run.text_stream)", told="print('!')"),
+        "no word of the failure": SAY.format(
+            shown="[print(text, end='') for text in run.text_stream]", told="pass"
+        ),
     },
     "whole_words": {
         what: f"def whole_words(text):\n    return {result}"

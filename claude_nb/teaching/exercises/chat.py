@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TextIO
 
 from claude_nb.redaction import DUMMY_KEY
 from claude_nb.simulator import Simulator
@@ -26,6 +29,44 @@ def _client() -> Any:
     return anthropic.Anthropic(base_url=_simulator().base_url, api_key=DUMMY_KEY, max_retries=0)
 
 
+@cache
+def _reply() -> str:
+    """The text of the answer that every question gets."""
+    turns = [{"role": "user", "content": _QUESTION}]
+    reply = _client().messages.create(model="claude-opus-5-5", max_tokens=1000, messages=turns)
+    _simulator().forget()
+    return "".join(block.text for block in reply.content if block.type == "text")
+
+
+class _Printed(io.TextIOBase):
+    """Passes on what is printed, and tells how it was printed."""
+
+    def __init__(self, to: TextIO) -> None:
+        self._to = to
+        self._text = ""
+        self._pieces = 0
+
+    def write(self, text: str) -> int:
+        self._pieces += bool(text.strip())
+        self._text = (self._text + text)[:_MOST]
+        return self._to.write(text)
+
+    def describe(self, *, is_whole: bool) -> str:
+        """How the answer was printed if it is whole; if not, whether a line says so."""
+        if is_whole:
+            found = {0: "nothing", 1: "the answer at once"}
+            return "piece by piece" if self._pieces > _FEW else found[min(self._pieces, 1)]
+        is_answer = _reply().startswith(self._text.strip())
+        return "not that it failed" if is_answer else "that it failed"
+
+
+_QUESTION = "Hello!"
+_FEW = 10
+"""Pieces in which a program that does not stream might print an answer; the stream has some 60."""
+_MOST = 10_000
+"""Characters that are looked at; an endless loop prints more."""
+
+
 @dataclass(frozen=True)
 class _Talk(Case):
     """Questions to the student's chat, one after the other.
@@ -37,22 +78,26 @@ class _Talk(Case):
     faults: tuple[str, ...] = ()
 
     def prepare(self) -> None:
-        _client()
+        _reply()
 
     def call(self, function: Callable[..., Any]) -> _Described | None:
-        """Describe what the function returned, what it sent, and what it remembers."""
+        """Describe what the function returned, sent and printed, and what it remembers."""
         simulator, history = _simulator(), list[dict[str, Any]]()
-        returned = []
+        returned, shown = [], []
         for name in self.faults:
             simulator.drain()
             if name:
                 simulator.enqueue(fault(name).reply)
-            returned.append(str(function(_client(), history, "Hello!")))
+            printed = _Printed(sys.stdout)
+            with redirect_stdout(printed):
+                returned.append(str(function(_client(), history, _QUESTION)))
+            shown.append(printed.describe(is_whole=not name))
         bodies = [request.body for request in simulator.requests]
         if not bodies and set(returned) == {"None"}:
             return None  # not written yet
         sent = [len(body["messages"]) for body in bodies if body.get("stream")]
-        return _described(", ".join(returned), sent[-1:], [str(turn["role"]) for turn in history])
+        roles = [str(turn["role"]) for turn in history]
+        return _described(", ".join(returned), sent[-1:], roles, shown)
 
 
 class _Described(str):
@@ -62,14 +107,19 @@ class _Described(str):
     __repr__ = str.__str__
 
 
-def _described(returned: str, sent: list[int], roles: list[str]) -> _Described:
+def _described(returned: str, sent: list[int], roles: list[str], shown: list[str]) -> _Described:
     turns = sent[0] if sent else "none as a stream"
     history = ", ".join(roles) or "empty"
-    return _Described(f"returned {returned} · turns sent: {turns} · history: {history}")
+    printed = ", ".join(dict.fromkeys(shown))
+    return _Described(
+        f"returned {returned} · turns sent: {turns} · history: {history} · printed: {printed}"
+    )
 
 
 def _talk(about: str, *faults: str, returns: str, sent: int, turns: int) -> _Talk:
-    return _Talk(about, (), _described(returns, [sent], ["user", "assistant"] * turns), faults)
+    shown = ["that it failed" if name else "piece by piece" for name in faults]
+    expected = _described(returns, [sent], ["user", "assistant"] * turns, shown)
+    return _Talk(about, (), expected, faults)
 
 
 EXERCISES = (
