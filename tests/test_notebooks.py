@@ -195,6 +195,7 @@ def test_the_raw_sdk_gets_the_key_that_is_meant_for_its_server(api, session, mon
     monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("ANTHROPIC_API_KEY", "the owner's")
     monkeypatch.setenv("THEIR_KEY", "theirs")
+    monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", "X-Gateway: the owner's too")
     cell, _ = code(name, "client = sdk_client()")
     keys = []
     for key_env in ("", "THEIR_KEY"):
@@ -202,7 +203,7 @@ def test_the_raw_sdk_gets_the_key_that_is_meant_for_its_server(api, session, mon
         shell = InteractiveShell()
         shell.run_cell(cell).raise_error()
         with shell.user_ns["client"] as client:
-            keys.append(str(client.auth_headers))
+            keys.append(f"{client.auth_headers} {client.default_headers}")
             asked = {"model": "claude-haiku-5-5", "max_tokens": 10}
             message = client.messages.create(**asked, messages=[{"role": "user", "content": "hi"}])
         assert message.content

@@ -334,7 +334,7 @@ def _make_client(
             timeout=timeout,
             max_retries=0,
             http_client=http,
-            default_headers=_without_custom(api_key) if connection.base_url else None,
+            default_headers=without_custom(api_key) if connection.base_url else None,
         )
     except anthropic.AnthropicError as error:
         raise unreadable_credentials(error) from None
@@ -383,7 +383,7 @@ async def close_unused() -> None:
                 await _unused.popleft().aclose()
 
 
-def _without_custom(api_key: str | None) -> dict[str, Any]:
+def without_custom(api_key: str | None) -> dict[str, Any]:
     """Headers that remove those of ``ANTHROPIC_CUSTOM_HEADERS``: they are for another server."""
     from anthropic import omit
 

@@ -240,6 +240,7 @@ def _simulate(
 def _simulate_next(*names: str) -> None:
     """Queue faults, list them, or empty the queue."""
     simulator = asking.session.simulator()
+    asking.session.warn_of_unused()  # those that a client of the SDK met
     if names == (NOTHING,):
         simulator.drain()
     found = [fault(name) for name in names if names != (NOTHING,)]

@@ -216,17 +216,21 @@ class Session:
         return ReplaySource(self.library, live)
 
     def keep(self, reply: Reply) -> None:
-        """Save a reply that has ended, if replies are recorded; say which faults did not apply."""
+        """Save a reply that has ended, if replies are recorded; warn of what went wrong."""
         if self.recorder is not None:
             try:
                 self.recorder.keep(reply)
             except InputError as error:  # the reply itself is there, and paid for
-                warnings.warn(f"The reply was not recorded: {error}", stacklevel=2)
+                _warn(f"The reply was not recorded: {error}")
+        self.warn_of_unused()
+
+    def warn_of_unused(self) -> None:
+        """Say which faults did not apply to the request that they met, and why; each once."""
         if self._simulate and self._simulator is not None and self._simulator.is_running:
             from claude_nb.simulator.faults import name_of
 
             for unused, why in self._simulator.take_unused():
-                warnings.warn(f"{name_of(unused)} made nothing fail: {why}.", stacklevel=2)
+                _warn(f"{name_of(unused)} made nothing fail: {why}.")
 
     def warm_up(self) -> Iterator[None]:
         """Make ready what the first request needs, in steps; the import of the SDK is the longest.
@@ -253,6 +257,11 @@ class Session:
         if self._simulator is not None and not self._simulator.listens:
             fork.leave(self._simulator)
             self._simulator = None
+
+
+def _warn(text: str) -> None:
+    """Warn each time: Python's own ``warn`` shows a text once, with a line of this package."""
+    warnings.warn_explicit(text, UserWarning, "claude_nb", 0)
 
 
 _SPEED, _SEED = "CLAUDE_NB_SIMULATE_SPEED", "CLAUDE_NB_SIMULATE_SEED"

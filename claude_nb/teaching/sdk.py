@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from claude_nb.redaction import DUMMY_KEY
 from claude_nb.teaching.lesson import simulator_address
 
 if TYPE_CHECKING:
@@ -14,7 +15,8 @@ def sdk_client() -> Anthropic:
     """Return a client of the SDK that asks the server that ``%%claude`` asks.
 
     It gets the key that is meant for that server: the simulator, or a server that was connected,
-    never gets the API's.
+    never gets the API's, nor the headers that the environment names for it. Where recordings answer
+    ``%%claude``, the simulator answers this client, if it is on.
 
     Raises:
         ClaudeError: No request can be sent, for example because there is no key; the error says
@@ -22,9 +24,15 @@ def sdk_client() -> Anthropic:
     """
     import anthropic
 
+    from claude_nb.client.connection import without_custom
     from claude_nb.session.session import session  # not in the process that checks
 
-    connection = session.connection()
-    connection.client()  # checks the key and the address
-    address = simulator_address() if session.simulated else connection.base_url
-    return anthropic.Anthropic(base_url=address, api_key=connection.key())
+    if session.simulated:
+        address: str | None = simulator_address()
+        key: str | None = DUMMY_KEY
+    else:
+        connection = session.connection()
+        connection.client()  # checks the key and the address
+        address, key = connection.base_url, connection.key()
+    headers = without_custom(key) if address else None
+    return anthropic.Anthropic(base_url=address, api_key=key, default_headers=headers)

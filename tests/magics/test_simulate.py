@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from contextlib import ExitStack
 
 import anthropic
@@ -156,6 +157,25 @@ def test_a_fault_that_cannot_apply_is_dropped_with_a_note(simulate, capsys):
 
     assert str(whole.outcome) == "complete"
     assert str(outcome(Policy(tries=1)).outcome) == "complete"
+
+
+def test_each_fault_that_cannot_apply_is_told(simulate):
+    """A lecture queues the same one again and again, and a client of the SDK meets some too."""
+    asked = {"model": "claude-opus-5-5", "max_tokens": 100}
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("default")
+        for _ in range(2):
+            simulate("next drop")
+            claude_nb.ask("hello", show=False, stream=False)
+        simulate("next drop")
+        address = asking.session.simulator().base_url
+        with anthropic.Anthropic(base_url=address, api_key="not-a-key") as client:
+            client.messages.create(**asked, messages=[{"role": "user", "content": "hello"}])
+        simulate("next")
+    assert len(told) == 3
+    assert {(str(one.message)[:22], one.filename) for one in told} == {
+        ("drop made nothing fail", "claude_nb")
+    }
 
 
 def test_an_error_in_a_stream_has_the_status_of_its_beginning(simulate):

@@ -8,8 +8,9 @@ import pytest
 import claude_nb
 from claude_nb.client.connection import Connection
 from claude_nb.errors import InputError
+from claude_nb.recording.replay import RecordingStore
 from claude_nb.session.session import Session
-from claude_nb.teaching import first_seen, simulator_address
+from claude_nb.teaching import first_seen, sdk_client, simulator_address
 from tests.refresh_notebooks import NOTEBOOKS
 
 LINES = 45
@@ -109,6 +110,26 @@ def test_first_text_is_seen_when_its_batch_is_full(api, session):
     )
     assert piece == pytest.approx(reply.timing.first_text)
     assert piece < line < block < end == more == reply.timing.total
+
+
+@pytest.mark.parametrize("batch", ["word", "", 0, -1, None, [1]])
+def test_a_batch_that_is_none(batch):
+    """Students try other words; the error names those that there are."""
+    with pytest.raises(InputError, match="There is no batch"):
+        first_seen(None, batch)
+
+
+def test_the_simulator_answers_the_sdk_while_recordings_are_replayed(session):
+    """A lecture may play what was recorded; the cells with a client of the SDK go on."""
+    session.simulate(on=True)
+    session.library = RecordingStore([])
+    with sdk_client() as client:
+        question = [{"role": "user", "content": "hello"}]
+        assert client.messages.create(model="claude-opus-5-5", max_tokens=9, messages=question)
+
+    session.simulate(on=False)
+    with pytest.raises(InputError, match="Recordings are being replayed"):
+        sdk_client()
 
 
 def test_the_simulators_address_is_reached_without_a_proxy(session, monkeypatch):
