@@ -72,6 +72,8 @@ class Policy:
             value = getattr(self, name)
             if not isinstance(value, (int, float)) or not value >= 0:
                 raise InputError(f"{name} must be a number from 0, not {value!r}.")
+        if not self.speed:
+            raise InputError("speed must be a number above 0, not 0.")
 
     def wait(self, error: ClaudeError, failures: int) -> float | None:
         """Seconds to wait before the next request, or None to give up.

@@ -545,6 +545,7 @@ def test_the_last_try_is_not_waited_for():
         ({"tries": True}, "tries must be a whole number from 1, not True."),
         ({"max_wait": None}, "max_wait must be a number from 0, not None."),
         ({"base": -1}, "base must be a number from 0, not -1."),
+        ({"speed": 0}, "speed must be a number above 0, not 0."),
         ({"cap": float("nan")}, "cap must be a number from 0, not nan."),
     ],
 )
