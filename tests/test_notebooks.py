@@ -212,6 +212,18 @@ def test_the_raw_sdk_gets_the_key_that_is_meant_for_its_server(api, session, mon
     assert "theirs" in keys[1]
 
 
+def test_a_stream_that_is_left_has_ended_as_the_answer_says(session, capsys):
+    """The code of the answer can be pasted, and prints the type that is named below it."""
+    (path,) = (path for path in NOTEBOOKS if path.stem == "05_streaming_events")
+    cells = {cell["id"]: "".join(cell["source"]) for cell in json.loads(path.read_text())["cells"]}
+    answer, told = re.findall(r"```python\n(.*?)```\s+`(\w+)`", cells["answer-stop"], re.DOTALL)[0]
+    session.simulate(on=True, speed=2)
+    names = {"claude_nb": claude_nb}
+    exec(cells["count"].partition("\n\n\nfor ")[0], names)
+    exec(answer, names)
+    assert capsys.readouterr().out.splitlines()[-1].endswith(told)
+
+
 @pytest.mark.kernel
 @pytest.mark.parametrize("before", [True, False])
 def test_the_notebook_of_failures_leaves_the_simulator_as_it_was(api, session, before):
