@@ -52,7 +52,7 @@ class Session:
         self._simulator: Simulator | None = None
         self._speed: float | None = None  # of the simulator, where they are not the environment's
         self._seed: int | None = None
-        self._simulate = os.environ.get("CLAUDE_NB_SIMULATE", "") not in ("", "0")
+        self._simulate = os.environ.get("CLAUDE_NB_SIMULATE", "").lower() not in _OFF
         self._simulate_later = False  # when the server is disconnected
         self._lock = threading.Lock()
 
@@ -263,6 +263,9 @@ def _warn(text: str) -> None:
     """Warn each time: Python's own ``warn`` shows a text once, with a line of this package."""
     warnings.warn_explicit(text, UserWarning, "claude_nb", 0)
 
+
+_OFF = ("", "0", "off", "no", "false")
+"""What ``CLAUDE_NB_SIMULATE`` is where the simulator is to be off."""
 
 _SPEED, _SEED = "CLAUDE_NB_SIMULATE_SPEED", "CLAUDE_NB_SIMULATE_SEED"
 _DEFAULTS = {_SPEED: "1", _SEED: "0"}

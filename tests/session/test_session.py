@@ -129,6 +129,13 @@ def test_connect_off_goes_back_to_the_simulator(run, monkeypatch, simulator):
     assert claude_nb.ask("hello", show=False).simulated
 
 
+@pytest.mark.parametrize("value", ["", "0", "off", "False", "NO"])
+def test_the_environment_may_turn_the_simulator_off_in_words(monkeypatch, value):
+    """Somebody who writes ``off`` does not mean ``on``."""
+    monkeypatch.setenv("CLAUDE_NB_SIMULATE", value)
+    assert not Session().simulated
+
+
 def test_connect_off_goes_back_to_the_key_that_was_entered(run, monkeypatch):
     """It is not typed twice."""
     typed(monkeypatch, "sk-" + "ant-key")
