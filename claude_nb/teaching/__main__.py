@@ -14,7 +14,9 @@ import marshal
 import os
 import sys
 from contextlib import redirect_stderr, redirect_stdout, suppress
+from decimal import Decimal
 from math import isclose
+from numbers import Real
 from types import CellType, FunctionType
 from typing import Any
 
@@ -131,7 +133,8 @@ def _result(function: FunctionType, case: Case) -> dict[str, Any]:
 
 def _is_right(got: Any, expected: Any) -> bool:
     if isinstance(expected, float):
-        return type(got) in (int, float) and isclose(got, expected, rel_tol=1e-6)
+        is_number = isinstance(got, (Real, Decimal)) and not isinstance(got, bool)
+        return is_number and isclose(got, expected, rel_tol=1e-6)
     return type(got) is type(expected) and bool(got == expected)
 
 

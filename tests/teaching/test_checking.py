@@ -96,6 +96,17 @@ def test_a_copy_of_the_process_is_not_waited_for(checked):
     assert checked(cell).startswith("collect_text: 1 of 5 cases are right.")
 
 
+def test_a_price_may_be_any_kind_of_number(checked):
+    """Whoever counts money in decimals is right too."""
+    cell = """
+from decimal import Decimal
+def price(tokens_in, tokens_out, batched):
+    dollars = tokens_in * Decimal("0.10") + tokens_out * Decimal("0.50")
+    return dollars / 1_000_000 / (2 if batched else 1)
+"""
+    assert checked(cell, "price").startswith("price: all 4 cases are right.")
+
+
 def test_a_wrong_value_is_shown_beside_the_expected_one(checked):
     """Each case has a mark, and one that fails has both values."""
     cell = "def whole(message):\n    return message.stop_reason is not None"
