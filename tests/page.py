@@ -41,6 +41,12 @@ class Page:
 
     def say(self, chat: Chat, op: str, *, buffers: tuple[bytes, ...] = (), **more: Any) -> Any:
         """Say something to a chat, and return its answer; a question names what is picked."""
+        return self.answer(self.begin_to_say(chat, op, buffers=buffers, **more))
+
+    def begin_to_say(
+        self, chat: Chat, op: str, *, buffers: tuple[bytes, ...] = (), **more: Any
+    ) -> int:
+        """Say something to a chat, and return the number of its answer."""
         self._said += 1
         if op in ("send", "retry", "edit"):
             more = {"model": chat.model, "effort": chat.effort, **more}
@@ -52,7 +58,14 @@ class Page:
             "buffers": [memoryview(buffer) for buffer in buffers],
         }
         chat.comm.handle_msg(message)
-        answers = [m for m in self.received if m.get("ack") == self._said]
+        return content["n"]
+
+    def answer(self, number: int) -> Any:
+        """The answer of this number, once it has come."""
+        with self._changed:
+            answers = self._changed.wait_for(
+                lambda: [m for m in self.received if m.get("ack") == number], 20
+            )
         return {k: v for k, v in answers[0].items() if k != "ack"}
 
     def ops(self, *names: str) -> list[dict[str, Any]]:

@@ -465,6 +465,51 @@ def test_what_waits_is_not_sent_after_an_answer_that_is_not_complete(api, page, 
     assert "not waiting any more" in page.say(chat, "discard", message=two)["error"]
 
 
+def test_what_is_written_as_an_answer_ends_comes_after_what_waits(api, page, chat, monkeypatch):
+    """Messages are sent in the order in which they were written, whatever ends meanwhile."""
+    asked = threading.Event()
+    begin, settle = questions.begin, chat._page.settle
+    monkeypatch.setattr(questions, "begin", lambda *args: asked.wait(20) and begin(*args))
+
+    def settling():
+        if not late:
+            late.append(page.say(chat, "send", text="Late"))
+        settle()
+
+    late = []
+    api.enqueue(Stream(said("One.")), Stream(said("Two.")), Stream(said("Three.")))
+    page.say(chat, "send", text="First")
+    page.say(chat, "send", text="Second")
+    monkeypatch.setattr(chat._page, "settle", settling)
+    asked.set()
+    idle(chat)
+
+    assert late == [{}]
+    assert [turn["source"] for turn in page.turns()] == ["First", "Second", "Late"]
+
+
+def test_a_late_stop_stops_what_was_sent_by_itself(api, page, chat):
+    """When the answer ends as Stop is pressed, the next one must not go on unseen."""
+    number = len(api.requests)
+    gate = threading.Event()
+    begin = questions.begin
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(questions, "begin", lambda *args: gate.wait(20) and begin(*args))
+        api.enqueue(Stream(said("One.")), OPEN)
+        page.say(chat, "send", text="First")
+        (first,) = page.turns()
+        page.say(chat, "send", text="Second")
+        page.say(chat, "send", text="Third")
+        gate.set()
+        arrived(api, number + 2)
+
+        page.say(chat, "stop", turn=first["key"])
+        idle(chat)
+
+    assert str(chat.reply.outcome) == "stopped"
+    assert waiting(page) == [("Third", True)]
+
+
 def test_what_waited_and_cannot_be_sent_waits_for_the_user(api, page, chat, monkeypatch):
     """Its error is told, and what stands behind it waits with it; no text is lost."""
     number = len(api.requests)
@@ -540,6 +585,42 @@ def test_previews_show_what_variables_put_in(page, chat):
     assert "There is no variable nope." in shown[2]["error"]
     assert "df.nope" in shown[3]["error"]
     assert page.say(chat, "preview", places="{{df}}") == {"previews": []}
+
+
+def test_a_slow_preview_keeps_nothing_waiting(page, chat):
+    """A variable's own code may take long: meanwhile the chat goes on answering the page."""
+    done = threading.Event()
+    shown = []
+
+    class Slow:
+        def __repr__(self) -> str:
+            shown.append(done.wait(20))
+            return "slow"
+
+    questions.shell().user_ns["slow"] = Slow()
+    first, outdated, last = (
+        page.begin_to_say(chat, "preview", places=[place])
+        for place in ("{{slow}}", "{{blank}}", "{{df}}")
+    )
+    names = page.say(chat, "complete", text="{{d")["matches"]
+    done.set()
+
+    assert [match["name"] for match in names] == ["df", "draft"]
+    assert page.answer(last)["previews"][0]["name"] == "df"
+    assert page.answer(outdated) == {"previews": []}
+    page.answer(first)
+    assert all(shown)
+
+
+def test_what_fails_unexpectedly_is_answered_too(api, page, chat, monkeypatch, tmp_path):
+    """The page would wait for an answer for ever, and could not send anything any more."""
+    api.enqueue(Stream(said("Yes.")))
+    send(page, chat, "Is it?")
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert "FileNotFoundError" in page.say(chat, "export", form="markdown")["error"]
 
 
 def test_images_are_shown_before_and_after_they_are_sent(api, page, chat):

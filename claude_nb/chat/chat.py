@@ -129,7 +129,9 @@ class Chat(PageWidget):
         self._page = Page(self._transcript, ChatTools(given), self.send)
         self._page.restored.look(system)
         self._questions = Questions(self._transcript, self._page, self._arguments, self._announce)
-        self._messages = Messages(self._transcript, self._page, self._questions, self._open)
+        self._messages = Messages(
+            self._transcript, self._page, self._questions, self._open, self.send
+        )
         super().__init__(
             model=model,
             effort=effort or "",
@@ -318,8 +320,7 @@ class Chat(PageWidget):
 
     def receive(self, content: dict[str, Any], buffers: Sequence[Any]) -> None:
         """Handle a message from a page, and answer it."""
-        if (answer := self._messages.answer(content, buffers)) is not None:
-            self.send(answer)
+        self._messages.receive(content, buffers)
 
     def whole(self) -> dict[str, object]:
         """All that is on the page, in one message."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ MAX_PREVIEWS = 20
 """Variables in one question of which a preview is shown."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Messages:
     """Handles the messages of the page: ``on_send`` those with the ``op`` ``send``, and so on.
 
@@ -38,31 +39,45 @@ class Messages:
         page: Where they are shown.
         questions: Asks them.
         open: Shows another conversation.
+        send: Sends the page a message.
     """
 
     transcript: Transcript
     page: Page
     questions: Questions
     open: Callable[[Conversation], object]
+    send: Callable[[Content], object]
+    _previewing: threading.Lock = field(default_factory=threading.Lock)
+    _newest_preview: object = None
 
-    def answer(self, content: Content, buffers: Sequence[Any]) -> Content | None:
-        """Handle a message, on any of the kernel's threads, at any time.
+    def receive(self, content: Content, buffers: Sequence[Any]) -> None:
+        """Handle a message, on any of the kernel's threads, at any time, and send its answer.
 
         Args:
             content: The message.
             buffers: The data that came with it.
-
-        Returns:
-            The answer, or None where the page expects none or there is no such message.
         """
         handle = getattr(self, f"on_{content.get('op')}", None)
         if handle is None:
-            return None
+            return
+        arguments = handle, {**content, "buffers": buffers}
+        if handle == self.on_preview:  # it runs the variables' own code, perhaps for long
+            self._newest_preview = content.get("n")
+            threading.Thread(target=self._answer, args=arguments, daemon=True).start()
+        else:
+            self._answer(*arguments)
+
+    def _answer(self, handle: Callable[[Content], Content | None], content: Content) -> None:
         try:
-            result = handle({**content, "buffers": buffers}) or {}
+            result = handle(content) or {}
         except ClaudeError as error:
             result = {"error": str(error)}
-        return {"ack": content["n"], **result} if "n" in content else None
+        except Exception as error:
+            if "n" not in content:
+                raise
+            result = {"error": f"{type(error).__name__}: {error}"}  # the page waits for an answer
+        if "n" in content:
+            self.send({"ack": content["n"], **result})
 
     def on_send(self, content: Content) -> None:
         """Ask a question, with the files that were attached; it waits while another is answered."""
@@ -108,9 +123,12 @@ class Messages:
         self.questions.start(self.questions.put(turn, _picked(content)))
 
     def on_stop(self, content: Content) -> None:
-        """Stop the answer that the page shows, and not one that has begun since."""
+        """Stop the answer that the page shows, and not one that was asked for since.
+
+        One that has begun by itself since is stopped too: it was not yet to be seen.
+        """
         live = self.transcript.answering
-        if live is not None and live.turn.key == content.get("turn"):
+        if live is not None and (live.turn.key == content.get("turn") or live.by_itself):
             live.stop()
 
     def on_asked(self, content: Content) -> None:
@@ -177,7 +195,10 @@ class Messages:
         here, places = shell(), content.get("places")
         if here is None or not isinstance(places, list):
             return {"previews": []}
-        return {"previews": [_preview(str(p), here.user_ns) for p in places[:MAX_PREVIEWS]]}
+        with self._previewing:
+            if content.get("n") != self._newest_preview:
+                return {"previews": []}  # more was written meanwhile
+            return {"previews": [_preview(str(p), here.user_ns) for p in places[:MAX_PREVIEWS]]}
 
     def on_switch(self, content: Content) -> None:
         """Switch a tool on or off."""

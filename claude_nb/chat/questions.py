@@ -97,13 +97,19 @@ class Questions:
         Raises:
             InputError: It cannot be sent so.
         """
-        self._asked(turn, picked, _PAGE)  # what cannot be sent is refused now
+        asked = self._asked(turn, picked, _PAGE)  # what cannot be sent is refused now
         with self.transcript.lock:
-            if self.transcript.answering:
+            waits = self.transcript.answering is not None or self.queue.goes_on
+            if waits:
                 self.queue.add(Queued(turn, picked, files))
                 self.page.show_facts()
-                return
-        self.start(self.put(turn, picked))
+            else:
+                live = self._show(turn, asked)
+        if waits:
+            self.send_next()  # the answer may have ended since
+        else:
+            self.notify()
+            self.start(live)
 
     @property
     def queue(self) -> Queue:
@@ -114,13 +120,17 @@ class Questions:
         """Send the next message that waits, unless another is being answered."""
         with self.transcript.lock:
             message = None if self.transcript.answering else self.queue.next()
-        if message is None:
-            return
-        try:
+            if message is None:
+                return
             turn = replace(message.turn, after=self.transcript.after)
-            self.start(self.put(turn, message.picked), message)
-        except ClaudeError as error:  # a tool or a model is not there any more
-            self._refuse(message, str(error))
+            try:
+                live = self._show(turn, self._asked(turn, message.picked, _PAGE))
+            except ClaudeError as error:  # a tool or a model is not there any more
+                self._refuse(message, str(error))
+                return
+            live.by_itself = True
+        self.notify()
+        self.start(live, message)
 
     def put(
         self, turn: ChatTurn, picked: Mapping[str, Any] = _NOTHING, place: Place = _PAGE
@@ -135,13 +145,16 @@ class Questions:
         Raises:
             InputError: It cannot be sent so, or another one is being answered.
         """
-        asked = self._asked(turn, picked, place)
+        live = self._show(turn, self._asked(turn, picked, place))
+        self.notify()
+        return live
+
+    def _show(self, turn: ChatTurn, asked: Question) -> LiveTurn:
         with self.transcript.lock:
             self.transcript.check_idle()
             live = LiveTurn(turn, asked, self.transcript.lock, self.page.post)
             self.transcript.live = live
             self.page.show()
-        self.notify()
         return live
 
     def _asked(self, turn: ChatTurn, picked: Mapping[str, Any], place: Place) -> Question:

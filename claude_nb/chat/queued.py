@@ -59,6 +59,11 @@ class Queue:
                 return message
         raise InputError("That message is not waiting any more.")
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether a message will be sent by itself."""
+        return not all(message.held for message in self)
+
     def next(self) -> Queued | None:
         """Take out the first message that does not wait for the user, if there is one."""
         return next((self.take(m.turn.key) for m in self if not m.held), None)

@@ -99,6 +99,7 @@ class LiveTurn(FramesView):
         lock: That of the chat.
         ended: Set when the answer has ended, or the question could not be sent.
         awaited: Whether a cell waits for it: observers then run there, and print into its output.
+        by_itself: Whether it had waited and was sent when the answer before it was complete.
         id: Its name in the conversation, or an empty text before the request is sent.
     """
 
@@ -108,6 +109,7 @@ class LiveTurn(FramesView):
     _post: Callable[[Op], object]
     ended: threading.Event = field(default_factory=threading.Event)
     awaited: bool = False
+    by_itself: bool = False
     id: str = ""
     _stream: Stream | None = None
     _stopped: bool = False

@@ -277,7 +277,15 @@ def test_a_bare_address_is_a_link(text, address, rest):
 
 def test_only_bare_addresses_of_the_web_are_links():
     """Code, links, other schemes and half an address stay as they are."""
-    for text in ("`https://e.x`", "ftp://e.x", "xhttps://e.x", "https://", "https:/e.x", "e.x"):
+    for text in (
+        "`https://e.x`",
+        "ftp://e.x",
+        "xhttps://e.x",
+        "\\https://e.x",
+        "https://",
+        "https:/e.x",
+        "e.x",
+    ):
         assert "<a " not in to_html(text)
     assert to_html("[https://e.x](https://e.x/b)") == link("https://e.x/b", "https://e.x")
     bold = link("https://e.x", "https://e.x").replace("<p>", "<p><strong>")

@@ -19,7 +19,9 @@ _ADDRESS: Final = re.compile(
     r"(?:[/?#][^\s<>\"`*|\\^{}\u3000-\u309f\uff00-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]*)?",
     re.IGNORECASE,
 )
-_SCHEME: Final = re.compile(r"(?<![^\W_])https?\Z", re.IGNORECASE)
+_SCHEME: Final = re.compile(r"(?<![^\W_])(?<!\\)https?\Z", re.IGNORECASE)
+"""Not behind a backslash, which makes its first letter a token of its own."""
+
 _BEHIND: Final = re.compile(r"(?:[?!.,:;_~'\"]|&\w+;)+\Z")
 """Punctuation that ends the sentence, not the address, as in GitHub's Markdown."""
 
