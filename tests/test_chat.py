@@ -560,6 +560,31 @@ def test_a_chat_that_is_made_again_has_what_waits(api, page):
     again.close()
 
 
+def test_what_waits_is_sent_where_it_can_be_seen_and_stopped(api, page):
+    """A cell that is run again while its chat answers: the new chat sends what waits."""
+    gate = threading.Event()
+    begin = questions.begin
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(questions, "begin", lambda *args: gate.wait(20) and begin(*args))
+        number = len(api.requests)
+        api.enqueue(Stream(said("One.")), OPEN)
+        old = Chat("trains")
+        page.say(old, "send", text="First")
+        page.say(old, "send", text="Second")
+        page.say(old, "send", text="Third")
+        again = Chat("trains")
+        gate.set()
+        arrived(api, number + 2)
+
+        page.say(again, "stop")
+        idle(again)
+
+    assert str(again.reply.outcome) == "stopped"
+    assert waiting(page) == [("Third", True)]
+    old.close()
+    again.close()
+
+
 # What goes along, before and after it is sent.
 
 

@@ -129,6 +129,7 @@ class Chat(PageWidget):
         self._page = Page(self._transcript, ChatTools(given), self.send)
         self._page.restored.look(system)
         self._questions = Questions(self._transcript, self._page, self._arguments, self._announce)
+        self._questions.take_queue()
         self._messages = Messages(
             self._transcript, self._page, self._questions, self._open, self.send
         )
@@ -289,6 +290,7 @@ class Chat(PageWidget):
             self._unlisten()
             self._transcript.show(conversation)
             self._unlisten = conversation.listen(self._changed)
+        self._questions.take_queue()
         self._page.open(self.system)
         self._announce()
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any
+from weakref import ref
 
 from claude_nb.asking.asking import begin
 from claude_nb.asking.question import Question
@@ -31,7 +32,7 @@ _PAGE = Place()
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass
+@dataclass(eq=False)
 class Questions:
     """Asks the questions of a chat, shows their answers and saves them.
 
@@ -99,22 +100,25 @@ class Questions:
         """
         asked = self._asked(turn, picked, _PAGE)  # what cannot be sent is refused now
         with self.transcript.lock:
-            waits = self.transcript.answering is not None or self.queue.goes_on
-            if waits:
+            if self.transcript.answering or self.queue.goes_on:
                 self.queue.add(Queued(turn, picked, files))
                 self.page.show_facts()
-            else:
-                live = self._show(turn, asked)
-        if waits:
-            self.send_next()  # the answer may have ended since
-        else:
-            self.notify()
-            self.start(live)
+                return
+            live = self._show(turn, asked)
+        self.notify()
+        self.start(live)
 
     @property
     def queue(self) -> Queue:
         """The messages that wait."""
         return queue_of(self.transcript.conversation)
+
+    def take_queue(self) -> None:
+        """Send what waits from here on: of several chats of a conversation, the newest one does.
+
+        In the others nobody may see it, nor press Stop: the cell of one may have been run again.
+        """
+        self.queue.sender = ref(self)
 
     def send_next(self) -> None:
         """Send the next message that waits, unless another is being answered."""
@@ -240,7 +244,10 @@ class Questions:
             with self.transcript.lock:
                 if self.transcript.answering is live:
                     self.transcript.live = None
-            self.send_next()
+            sender = self.queue.sender() or self
+            sender.send_next()
+            if sender is not self:
+                sender.page.show_facts()
             if not live.awaited:
                 self.notify()
             live.ended.set()

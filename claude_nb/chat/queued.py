@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from claude_nb.asking.conversation import Conversation
 from claude_nb.chat.files import File
 from claude_nb.chat.transcript import ChatTurn
 from claude_nb.errors import InputError
+
+if TYPE_CHECKING:
+    from claude_nb.chat.questions import Questions
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,10 +34,18 @@ class Queued:
 
 
 class Queue:
-    """The messages that wait in a conversation, in their order. The chat's lock guards it."""
+    """The messages that wait in a conversation, in their order. The chat's lock guards it.
+
+    As long as one of them does not wait for the user, somebody is about to send it: whoever ends
+    the answer under way, or has just released it.
+
+    Attributes:
+        sender: Returns what sends them, or None if that is not there any more.
+    """
 
     def __init__(self) -> None:
         self._waiting: list[Queued] = []
+        self.sender: Callable[[], Questions | None] = lambda: None
 
     def __iter__(self) -> Iterator[Queued]:
         return iter(list(self._waiting))
