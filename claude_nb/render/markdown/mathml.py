@@ -72,11 +72,12 @@ _SYMBOL: Final = re.compile(
 
 _COMMAND: Final = re.compile(r"\\[A-Za-z]|[\^_]")
 
-_DEFINES: Final = re.compile(
+_REACHES_FAR: Final = re.compile(
     r"\\(?:[egx]?def|(?:future)?let|global|(?:re)?new(?:command|environment)|providecommand"
-    r"|DeclareMathOperator)(?![A-Za-z])"
+    r"|DeclareMathOperator|require|href|style|class|cssId|data|bbox|mmlToken)(?![A-Za-z])"
 )
-"""A command that defines others: they would hold for all formulas of a page that MathJax sets."""
+"""A command that defines others, which would hold for all formulas of a page that MathJax sets; or
+by which MathJax, where it is not told to be safe, makes links and styles of the model's own."""
 
 _SAFE: Final = re.compile(
     r'<math(?: display="block")?>'
@@ -117,7 +118,7 @@ _TEXT: Final = re.compile(r"\\(?:text|textrm|mbox)\{([^{}]*\$[^{}]*)\}")
 
 def is_within_limits(tex: str) -> bool:
     """Whether a formula is one to typeset, by us or by the notebook."""
-    return len(tex) <= LONGEST and not _DEFINES.search(tex) and _is_shallow(tex)
+    return len(tex) <= LONGEST and not _REACHES_FAR.search(tex) and _is_shallow(tex)
 
 
 def mathml(tex: str, *, display: bool) -> str:

@@ -206,7 +206,6 @@ class Composer {
         error =
           `${file.name} is larger than ${LARGEST / 1e6} MB. Put its path into a variable, as` +
           " path = pathlib.Path(…), and write {{path}}.";
-        this.view.notice(error, { kind: "error" });
         continue;
       }
       const data = new DataView(await file.arrayBuffer());
@@ -214,6 +213,7 @@ class Composer {
       if (!this.view.answered(answer)) return answer.error;
       announce(`${file.name} goes along.`);
     }
+    if (error) this.view.notice(error, { kind: "error" }); // last: each answer takes a notice away
     return error;
   }
 
