@@ -24,7 +24,7 @@ from claude_nb.views.frames import FramesView
 from tests.asking.test_conversation import sent
 from tests.conversation.test_restore import PNG
 from tests.page import Page
-from tests.played import end, said, start, text, tool_use
+from tests.played import end, said, start, text, thinking, tool_use
 from tests.protocol import chat as protocol
 
 OPEN = Stream([start(), *text("The first words")[:-1]], end="hang")
@@ -734,6 +734,28 @@ def test_the_notebooks_chats_are_listed_and_gone_back_to(api, page):
     assert "no chat nope" in page.say(chat, "open", name="nope")["error"]
     for one in (chat, trains):
         one.close()
+
+
+def test_a_chat_gone_back_to_shows_all_that_it_showed(api, page, chat):
+    """Thinking and usage too; it is listed by the words of the version that is shown."""
+    answer = [start(), *thinking("Hm."), *text("Two.", index=1), *end()]
+    api.enqueue(Stream(said("One.")), Stream(answer))
+    send(page, chat, "First")
+    (first,) = page.turns()
+    page.say(chat, "edit", turn=first["key"], text="In other words")
+    idle(chat)
+    shown = page.turns()
+
+    page.say(chat, "new_chat")
+    (listed, _) = page.say(chat, "chats")["chats"]
+    page.say(chat, "open", name="chat")
+
+    assert page.turns() == shown
+    assert "Hm." in shown[0]["answer"]["html"]
+    assert (listed["turns"], listed["begins"]) == (1, "In other words")
+    again = Chat(chat.conversation)
+    assert again.whole()["ops"][0]["turns"] == shown
+    again.close()
 
 
 def test_a_chat_that_shows_another_saves_both(api, page):

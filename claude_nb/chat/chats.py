@@ -29,7 +29,8 @@ def listed(transcript: Transcript) -> list[dict[str, Any]]:
     found = []
     for name, conversation in _known(transcript).items():
         if conversation is not None and (conversation.exchanges or _is_restored(conversation)):
-            exchanges, count = conversation.exchanges, len(conversation.questions)
+            exchanges = conversation.questions or conversation.exchanges
+            count = len(conversation.questions)
         else:
             saved = saved_chat.find(snapshot, name, transcript.cell)
             exchanges = list(saved[0].exchanges) if saved else []

@@ -146,6 +146,9 @@ class LiveTurn(FramesView):
 _records: WeakKeyDictionary[Conversation, dict[str, dict[str, Any]]] = WeakKeyDictionary()
 """The records of the replies of chats, by their turns: a chat that is made again has them too."""
 
+_turns: WeakKeyDictionary[Conversation, dict[str, ChatTurn]] = WeakKeyDictionary()
+"""The turns, made once for each exchange: with all that was shown of the answer while it came."""
+
 
 class Transcript:
     """The turns of a chat, derived from its conversation, and what they have cost.
@@ -179,7 +182,7 @@ class Transcript:
         self.spent = 0.0
         self.unknown_cost = False
         self._head: Exchange | None = None  # of the conversation, when the last question failed
-        self._turns: dict[str, ChatTurn] = {}  # made once for each exchange
+        self._turns = _turns.setdefault(conversation, {})
         self._records = _records.setdefault(conversation, {})
         for record in self._records.values():
             self._charge_recorded(record)
