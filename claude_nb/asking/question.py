@@ -85,7 +85,7 @@ class Question:
         raw: bool = False,
         attach: Iterable[Any] = (),
         named: Iterable[tuple[str, Any]] = (),
-        included: Iterable[str] = (),
+        included: Iterable[dict[str, Any]] = (),
         in_cell: bool = False,
         tools: Any = None,
         output: Any = None,
@@ -102,7 +102,7 @@ class Question:
             raw: Whether ``{{name}}`` is sent as it is all the same.
             attach: Values that are sent along.
             named: The same, with their names.
-            included: Texts that are sent before the prompt.
+            included: Content blocks that are sent before the prompt.
             in_cell: Whether a ``%%claude`` cell asks, whose options errors name.
             tools: Functions or ``Tools``; by default those that the conversation was given.
             output: A type, a JSON schema or None.

@@ -151,9 +151,11 @@ def _question(
 ) -> Question:
     """The question of a cell; its options override the defaults."""
     cells, failed = given.pop("cells", None), given.pop("error", False)
-    if cells or failed:
+    plot = given.pop("plot", False)
+    if cells or failed or plot:
         remember_ambient()
     included = [context.cells(shell, cells)] if cells else []
+    included += [context.figure(shell)] if plot else []
     error = context.error(shell, None if failed is True else failed) if failed else None
     included += [error] if error else []
     if given.pop("no_stream", False):
@@ -165,7 +167,7 @@ def _question(
         prompt,
         variables=shell.user_ns,
         named=arguments.pop("attach", ()),
-        included=[part.text for part in included],
+        included=[block for part in included for block in part.blocks],
         notes=[part.note for part in included],
         error_of=error and error.place,
         in_cell=True,

@@ -3,7 +3,8 @@
 A kernel does not see the notebook. What it knows is each execution, by its number: the source, what
 was written to ``sys.stdout`` and ``sys.stderr`` while it ran, the value that was its result, and
 the exception that ended it. It does not know what was displayed (plots, tables, widgets), nor
-what a cell that awaits at its top level has printed; IPython in a terminal knows both.
+what a cell that awaits at its top level has printed; IPython in a terminal knows both. A page with
+claude_nb's extension is asked for it, and the kernel's own knowledge is for where none answers.
 
 Where that is kept: ``InteractiveShell._tee``, ``DisplayHook.log_output`` and
 ``HistoryManager.exceptions`` of IPython 9.1 and later (before, only source and value);
@@ -16,8 +17,8 @@ from __future__ import annotations
 import re
 import sys
 import traceback
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from reprlib import Repr
 from typing import Any
 
@@ -27,10 +28,15 @@ from claude_nb.asking.asking import last
 from claude_nb.asking.conversation import Conversation
 from claude_nb.characters import clean
 from claude_nb.errors import ClaudeError, InputError
+from claude_nb.magics.outputs import Shown, shown
 from claude_nb.redaction import redact
 from claude_nb.reply import Reply
+from claude_nb.request.attachments.attachment import attach, is_picture
+from claude_nb.request.attachments.limits import MANY_IMAGES
 from claude_nb.request.page import Page
 from claude_nb.request.place import Place
+from claude_nb.views import page_outputs
+from claude_nb.views.page_outputs import DisplayedCell, UnansweredError
 
 BUDGET = 60_000
 """Characters of cells at most (about 15,000 tokens); the newest come first, and one always does."""
@@ -57,25 +63,50 @@ class Included:
             It holds no ANSI escapes, and nothing that looks like an API key.
         note: What was included and what was not, in a line for the output.
         place: Of an error, where it was raised, if that is known.
+        images: Images, as the API's content blocks, by what the text calls them.
     """
 
     text: str
     note: str
     place: Place | None = None
+    images: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def blocks(self) -> list[dict[str, Any]]:
+        """All of it as content blocks, which the prompt may follow at once."""
+        blocks = [_text(f"{self.text}\n\n")] if self.text else []
+        for name, image in self.images.items():
+            blocks += [_text(f"{name}:\n"), image, _text("\n\n")]
+        return blocks
+
+
+def _text(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text}
 
 
 @dataclass(frozen=True, slots=True)
 class _Cell:
-    """One execution: its number, its text in tags, whether a part was cut, what is not known."""
+    """One execution.
+
+    Attributes:
+        number: Its number.
+        text: What is sent of it, in tags.
+        cut: Whether a part of that was cut.
+        images: The images that it displayed, by name.
+        missing: What it displayed and is not sent.
+        unknown: What nobody knows of it.
+    """
 
     number: int
     text: str
     cut: bool
-    unknown: str
+    images: dict[str, dict[str, Any]]
+    missing: list[str]
+    unknown: list[str]
 
 
 def cells(shell: InteractiveShell, which: str) -> Included:
-    """Give earlier cells to the model, by what the kernel knows of them.
+    """Give earlier cells to the model, by what page and kernel know of them.
 
     Every execution counts: a cell that was run twice has two numbers, and both are there.
 
@@ -100,19 +131,79 @@ def cells(shell: InteractiveShell, which: str) -> Included:
     numbers = _numbers(which, list(sources))
     in_kernel = hasattr(shell, "kernel")
     replies = _replies(shell) if in_kernel else {}  # a terminal's output has them
+    on_page: dict[int, DisplayedCell] | None = None
+    unanswered = ""
+    try:
+        found = page_outputs.displayed(numbers)
+        # An earlier kernel gave the same numbers to other cells.
+        on_page = {
+            cell.execution: cell
+            for cell in found
+            if cell.source.rstrip("\n") == sources[cell.execution]
+        }
+    except UnansweredError as reason:
+        unanswered = f" ({reason})" if str(reason) else ""
     included: list[_Cell] = []
+    images: dict[str, dict[str, Any]] = {}
     used = 0
     for number in reversed(numbers):
-        cell = _cell(shell, number, sources[number], replies.get(number, []))
+        displayed = None
+        if on_page and number in on_page:
+            displayed = shown(on_page[number], MANY_IMAGES - len(images))
+        cell = _cell(shell, number, sources[number], replies.get(number, []), displayed)
         used += len(cell.text)
         if included and used > BUDGET:
             break
         included.insert(0, cell)
+        images = cell.images | images
     about = "Earlier cells of this notebook, by the number of their execution."
-    if in_kernel:
+    not_known: list[str] = []
+    if on_page is None and in_kernel:
         about += " What they displayed (plots, tables, widgets) is not included."
+        not_known = [f"what was displayed{unanswered}"]
+    elif on_page is not None:
+        gone = [cell.number for cell in included if cell.number not in on_page]
+        not_known = [f"what was displayed in {_ranges(gone)}"] if gone else []
     text = "\n".join([about, *(cell.text for cell in included)])
-    return Included(text, _note(included, numbers[: -len(included)], in_kernel=in_kernel))
+    note = _note(included, numbers[: -len(included)], not_known)
+    return Included(text, note, images=images)
+
+
+def figure(shell: InteractiveShell) -> Included:
+    """Give the newest figure above the running cell to the model.
+
+    It is the one that the page shows there. Where nobody tells it, it is the newest that was the
+    result of an execution.
+
+    Raises:
+        InputError: There is none, or it cannot be sent.
+    """
+    named = "A figure that is in a variable can be sent by its name: {{fig}}"
+    try:
+        cell = page_outputs.newest_figure()
+    except UnansweredError as reason:
+        return _newest_result(shell, str(reason), named)
+    if cell is None:
+        raise InputError("There is no figure above this cell.", named)
+    where = f"cell [{cell.execution}]" if cell.execution else "a cell above"
+    found = shown(cell, 1)
+    if not found.images:
+        raise InputError(f"The figure of {where} is not sent: it is {found.missing[0]}.", named)
+    name = f"The figure of {where}"
+    return Included("", f"{name} included.", images={name: found.images.popitem()[1]})
+
+
+def _newest_result(shell: InteractiveShell, reason: str, named: str) -> Included:
+    """The newest result of an execution that is a figure or an image, drawn anew."""
+    history: Any = shell.history_manager
+    why = reason or "the page does not tell"
+    for number, value in reversed(history.output_hist.items()):
+        if is_picture(value):
+            name = f"The figure of cell [{number}]"
+            (image,) = attach(value, name).blocks
+            note = f"{name} included, by its result; not known: what was displayed ({why})."
+            return Included("", note, images={name: image})
+    raise InputError(f"It is not known which figure was displayed: {why}.", named)
 
 
 def error(shell: InteractiveShell, number: int | None = None) -> Included:
@@ -231,36 +322,54 @@ def _ranges(numbers: Iterable[int]) -> str:
     return ", ".join("–".join(f"[{number}]" for number in run) for run in runs)
 
 
-def _cell(shell: InteractiveShell, number: int, source: str, replies: list[str]) -> _Cell:
-    parts = [("input", _plain(source)), ("output", _plain(_output(shell, number)))]
-    parts += [("reply", _plain(reply)) for reply in replies]
+def _cell(
+    shell: InteractiveShell, number: int, source: str, replies: list[str], displayed: Shown | None
+) -> _Cell:
+    # What the reader has cleared on the page is still known here.
+    output = displayed.text if displayed else ""
+    output = output or _output(shell, number)
+    dropped = displayed.dropped if displayed else 0
+    parts = [("input", _plain(source), 0), ("output", _plain(output), dropped)]
+    parts += [("reply", _plain(reply), 0) for reply in replies]
     failure = getattr(shell.history_manager, "exceptions", {}).get(number)
     if failure:
-        parts.append(("error", _plain(f"{failure['ename']}: {failure['evalue']}")))
-    unknown = ""
+        parts.append(("error", _plain(f"{failure['ename']}: {failure['evalue']}"), 0))
+    unknown: list[str] = []
     if hasattr(shell, "kernel"):
         if source.lstrip().startswith("%%claude") and not replies and not failure:
-            unknown = "the reply"
-        elif _awaits(shell, source):
-            unknown = "what was printed"
-    tags = [_tag(name, part) for name, part in parts if part]
+            unknown.append("the reply")
+        elif not displayed and _awaits(shell, source):
+            unknown.append("what was printed")
+    tags = [_tag(name, part, dropped) for name, part, dropped in parts if part]
     text = "\n".join([f'<cell number="{number}">', *tags, "</cell>"])
-    return _Cell(number, text, any(len(part) > PART for _, part in parts), unknown)
+    cut = any(len(part) > PART or dropped for _, part, dropped in parts)
+    images, missing = (displayed.images, displayed.missing) if displayed else ({}, [])
+    return _Cell(number, text, cut, images, missing, unknown)
 
 
-def _note(included: list[_Cell], left: list[int], *, in_kernel: bool) -> str:
+def _note(included: list[_Cell], left: list[int], not_known: list[str]) -> str:
     """What was included, what was cut, what was left out and what nobody knows."""
     numbers = [cell.number for cell in included]
     note = f"Cell{'s' * (len(numbers) > 1)} {_ranges(numbers)} included"
+    if images := sum(len(cell.images) for cell in included):
+        note += f" with {images} image{'s' * (images > 1)}"
     if cut := [cell.number for cell in included if cell.cut]:
         note += ", not in full" if cut == numbers else f", {_ranges(cut)} not in full"
     if left:
         note += f", {len(left)} earlier left out"
-    unknown = ["what was displayed"] if in_kernel else []
-    for what in sorted({cell.unknown for cell in included} - {""}):
-        where = _ranges(cell.number for cell in included if cell.unknown == what)
-        unknown.append(f"{what} in {where}")
-    return f"{note}; not known: {', '.join(unknown)}." if unknown else f"{note}."
+    if missing := _by_cell((cell.number, cell.missing) for cell in included):
+        note += f"; not included: {', '.join(missing)}"
+    not_known = [*not_known, *_by_cell((cell.number, cell.unknown) for cell in included)]
+    return f"{note}; not known: {', '.join(not_known)}." if not_known else f"{note}."
+
+
+def _by_cell(found: Iterable[tuple[int, list[str]]]) -> list[str]:
+    """Each thing once, with the numbers of the cells in which it is."""
+    cells_of: dict[str, list[int]] = {}
+    for number, what in found:
+        for each in dict.fromkeys(what):
+            cells_of.setdefault(each, []).append(number)
+    return [f"{what} in {_ranges(cells_of[what])}" for what in sorted(cells_of)]
 
 
 def _output(shell: InteractiveShell, number: int) -> str:
@@ -360,10 +469,10 @@ def _plain(text: str) -> str:
     return redact(clean(text, prose=True)).strip("\n")
 
 
-def _tag(name: str, text: str) -> str:
-    """A text in tags, its middle left out if it is long."""
+def _tag(name: str, text: str, dropped: int = 0) -> str:
+    """A text in tags, its middle left out if it is long, or if some of it was dropped there."""
     if len(text) > PART:
         half = PART // 2
-        dropped = f"[… {len(text) - 2 * half:,} characters left out …]"
-        text = f"{text[:half]}\n{dropped}\n{text[-half:]}"
+        dropped += len(text) - 2 * half
+        text = f"{text[:half]}\n[… {dropped:,} characters left out …]\n{text[-half:]}"
     return f"<{name}>\n{text}\n</{name.partition(' ')[0]}>"

@@ -250,7 +250,8 @@ CELL_OPTIONS = (
         "upload", "", "", "upload large files, once; the whole workspace sees them", read_switch
     ),
     Option("cite", "", "", "cite files and values that are sent along, with places", read_switch),
-    Option("cells", "", "3-5|all", "send earlier cells along, with their results", read_text),
+    Option("cells", "", "3-5|all", "send earlier cells along, with their outputs", read_text),
+    Option("plot", "", "", "send the newest figure above along", read_switch),
     Option("error", "", "[N]", "send the last exception along, or that of cell [N]", _optional),
     Option(
         "tools",

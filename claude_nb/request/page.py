@@ -38,6 +38,7 @@ class Page:
         settings: The user's settings that are not empty, by name: the extension's schema has the
             names.
         error: The error that the cell asks about, where the reader chose one on the page.
+        capabilities: What the page can do beyond that, by name: ``outputs`` tells what cells show.
 
     From a page of another protocol nothing but the version is read.
     """
@@ -54,6 +55,10 @@ class Page:
             if value and isinstance(value, str)
         }
         self.error = _error(told.get("error"))
+        capabilities = told.get("capabilities")
+        self.capabilities: frozenset[str] = frozenset(
+            map(str, capabilities) if isinstance(capabilities, list) else ()
+        )
 
     def difference(self, version: str) -> str:
         """What to do where the kernel has another version of claude_nb; else empty."""

@@ -33,7 +33,15 @@ class BusyKernel:
         self._worker = ThreadPoolExecutor(1, "claude_nb messages")
 
     def reach(self, comm: Any) -> None:
-        """From now on, let pages reach the widget that has this comm."""
+        """From now on, let pages reach whoever listens to this comm.
+
+        Messages whose ``method`` is ``custom`` arrive without the status of the kernel.
+        """
+        # ipykernel 7.4 handles a comm's messages on the shell that last wrote to it: the cell's
+        # own, which is busy until the cell ends, so no click would arrive before. If that routing
+        # exists, this restores the front end's choice.
+        if hasattr(comm, "_reply_subshell_for"):
+            comm._reply_subshell_for = lambda _data, default=None: default  # noqa: SLF001
         self._comms.add(comm)
         kernel: Any = getattr(shell(), "kernel", None)
         thread = getattr(kernel, "shell_channel_thread", None)  # ipykernel 7 has it

@@ -55,11 +55,6 @@ class PageWidget(anywidget.AnyWidget):
     def __init__(self, **state: Any) -> None:
         super().__init__(**state)
         self.on_msg(self._receive)
-        # ipykernel 7.4 handles a comm's messages on the shell that last wrote to it: the cell's
-        # own, which is busy until the cell ends, so no click would arrive before. If that routing
-        # exists, this restores the front end's choice.
-        if hasattr(self.comm, "_reply_subshell_for"):
-            self.comm._reply_subshell_for = lambda _data, default=None: default  # noqa: SLF001
         busy_kernel.reach(self.comm)
 
     def whole(self) -> dict[str, object]:

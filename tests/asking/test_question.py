@@ -34,7 +34,7 @@ def test_the_parts_of_a_prompt_are_put_together_once():
         variables={"n": 4},
         named=[("rows", [1, 2])],
         attach=["text"],
-        included=["<cell/>"],
+        included=[{"type": "text", "text": "<cell/>\n\n"}],
         notes=["Cell 1 included."],
     )
 

@@ -221,6 +221,7 @@ def test_files_in_an_unknown_prompt_are_counted():
 def test_words_of_attachments_choose_nothing(variables, attached, included):
     """Files, cells and fenced text go along with a prompt; the user's own words choose."""
     prompt = "{{code}}\nWhat is this?" if variables else "What is this?"
+    included = [text(f"{each}\n\n") for each in included]
     filled = compose(prompt, variables=variables, attached=attached, included=included)
     chosen = compose(f"{prompt} Hello!", variables=variables, attached=attached, included=included)
 

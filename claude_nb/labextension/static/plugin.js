@@ -3,6 +3,7 @@
 import { Buttons } from "./buttons.js";
 import { Errors } from "./errors.js";
 import { shared } from "./host.js";
+import { answerKernel } from "./outputs.js";
 import { addStyle } from "./page.js";
 import { ChatPanel } from "./panel.js";
 import { announce } from "./presence.js";
@@ -58,6 +59,7 @@ export async function plugin(scope) {
       const [buttons, errors] = [new Buttons(app, host), new Errors(host)];
       const follow = (panel) => {
         announce(panel, settings);
+        answerKernel(panel);
         buttons.follow(panel);
         errors.follow(panel);
       };

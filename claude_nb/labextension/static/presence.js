@@ -1,4 +1,4 @@
-// Tells the kernel, with each execution, that this page has the extension, and its settings.
+// Tells the kernel, with each execution, that this page has the extension, what it can do, and its settings.
 
 import { errorOf } from "./errors.js";
 
@@ -20,7 +20,11 @@ export function announce(panel, settings) {
     const request = kernel.requestExecute.bind(kernel);
     kernel.requestExecute = (content, disposeOnDone, metadata) => {
       const error = errorOf(panel, metadata);
-      const page = { protocol: PROTOCOL, version: VERSION, settings: settings.values, error };
+      const page = {
+        ...{ protocol: PROTOCOL, version: VERSION, settings: settings.values, error },
+        // Without subshells, no message arrives while a cell runs.
+        capabilities: kernel.supportsSubshells ? ["outputs"] : [],
+      };
       return request(content, disposeOnDone, { ...metadata, claude_nb: page });
     };
   };

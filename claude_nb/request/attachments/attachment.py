@@ -115,6 +115,11 @@ def attach(value: Any, name: str, *, upload: bool | int = False) -> Attachment:
     return replace(made, blocks=blocks, note=wellformed(redact(made.note)))
 
 
+def is_picture(value: Any) -> bool:
+    """Whether a value is put in as an image: a figure, axes or an image."""
+    return _form(type(value)) in (_figure, _pil, _FORMS["matplotlib.axes._base._AxesBase"])
+
+
 def describe_error(error: BaseException) -> str:
     """An exception as Python prints it, in one short line; its ``str`` may fail."""
     line = " ".join("".join(traceback.format_exception_only(error)).split())

@@ -240,7 +240,7 @@ def compose(
     *,
     variables: Mapping[str, Any] | None = None,
     attached: Iterable[tuple[str, Any]] = (),
-    included: Iterable[str] = (),
+    included: Iterable[dict[str, Any]] = (),
     in_cell: bool = False,
     upload: bool | int = False,
     cite: bool = False,
@@ -252,7 +252,7 @@ def compose(
         variables: The user's variables by name, to be put in for ``{{name}}``; None leaves the
             prompt as it is.
         attached: Values that go along, with their names.
-        included: Texts that go along.
+        included: Content blocks that go along, before all else.
         in_cell: As for ``fill``.
         upload: As for ``fill``.
         cite: Whether texts that go along are sent as documents, which can be cited.
@@ -266,7 +266,7 @@ def compose(
     filled = Filled((_text(prompt),), ())
     if variables is not None:
         filled = fill(prompt, variables, in_cell=in_cell, upload=upload, cite=cite)
-    along = [_text(f"{text}\n\n") for text in included]
+    along = list(included)
     notes = list(filled.notes)
     for name, value in attached:
         attachment = attach(value, name, upload=upload)
