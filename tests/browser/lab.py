@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import nbformat
 from nbformat.sign import NotebookNotary
-from nbformat.v4 import new_notebook
+from nbformat.v4 import new_code_cell, new_notebook
 
 import claude_nb
 
@@ -391,6 +391,18 @@ class NotebookPage:
                 && {PANEL}.context.isReady && {PANEL}.content?.widgets?.length
                 && !{PANEL}.sessionContext.session""",
             arg=copy.name,
+        )
+
+    def open_beside(self, cells: Iterable[str]) -> None:
+        """Open another notebook in the same page, with the same kernel, and make it the active."""
+        path = self._server.write(f"{self.path.stem}-beside", map(new_code_cell, cells))
+        kernel = self.page.evaluate(f"{PANEL}.sessionContext.session.kernel.id")
+        self.command("docmanager:open", {"path": path.name, "kernelPreference": {"id": kernel}})
+        self.page.wait_for_function(
+            f"""name => !window.unfinished && {PANEL}?.context?.path === name
+                && {PANEL}.context.isReady && {PANEL}.content?.widgets?.length
+                && {PANEL}.sessionContext.session?.kernel?.status === 'idle'""",
+            arg=path.name,
         )
 
     def reload(self) -> None:

@@ -457,6 +457,32 @@ def test_what_a_kernel_knows(kernel):
 
 
 @pytest.mark.kernel
+def test_a_page_that_does_not_answer_is_noted(kernel):
+    """It is waited for a moment, then what the kernel knows is sent."""
+    page = {"protocol": 1, "version": "1", "capabilities": ["outputs"]}
+    kernel.run(GIVEN.format(call="cells(get_ipython(), '1')"), page=page)
+
+    assert "<output>\nout\nerr\n42\n</output>" in kernel.printed
+    assert "not known: what was displayed (the page did not answer in time).\n" in kernel.printed
+
+
+@pytest.mark.kernel
+def test_without_a_page_the_newest_figure_is_the_newest_result_that_is_one(kernel):
+    """Drawn anew; where there is none, nothing is sent."""
+    figure = GIVEN.format(call="figure(get_ipython())").replace("cells,", "cells, figure,")
+    assert kernel.run(figure)["evalue"].startswith("It is not known which figure was displayed: ")
+    kernel.run("import PIL.Image\nPIL.Image.new('RGB', (4, 3))")
+    kernel.run("42")
+    kernel.run(figure + "print([block['type'] for block in given.blocks])")
+
+    assert (
+        "The figure of cell [10] included, by its result;"
+        " not known: what was displayed (the page does not tell)."
+    ) in kernel.printed
+    assert kernel.printed.endswith("['text', 'image', 'text']\n")
+
+
+@pytest.mark.kernel
 def test_replies_that_are_at_hand_are_included(kernel):
     """Those of a conversation, of a variable or the last one; others are said to be missing."""
     kernel.run(GIVEN.format(call="cells(get_ipython(), '5-7')"))

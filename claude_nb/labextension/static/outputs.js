@@ -10,20 +10,25 @@ const TEXTS = ["text/markdown", "text/latex", "text/html", "text/plain"];
  * Answer the kernel of a notebook: {cells: number[]} asks for the outputs of these executions, and
  * {figure_above: id, execution: number} for the newest image above the cell that asks.
  * @param {object} panel The host's NotebookPanel.
+ * @param {object} tracker The host's INotebookTracker.
  */
-export function answerKernel({ context, sessionContext }) {
+export function answerKernel({ sessionContext }, tracker) {
   const register = (kernel) => {
     kernel?.registerCommTarget(TARGET, (comm) => {
-      comm.onMsg = ({ parent_header: parent, content: { data } }) => {
-        // Another page or notebook with the same kernel runs that cell, and answers.
-        if (parent.session !== kernel.clientId) return;
+      comm.onMsg = ({ parent_header: { session }, content: { data } }) => {
+        // Of all notebooks with this kernel, the host lets one receive. Another page may be meant.
+        const asking = tracker.find((panel) => kernelOf(panel)?.clientId === session);
         // Not awaited: the host handles no other message before this one is done.
-        answer(comm, [...context.model.cells], data).catch(console.error);
+        if (asking) answer(comm, [...asking.context.model.cells], data).catch(console.error);
       };
     });
   };
   sessionContext.kernelChanged.connect((_, { newValue }) => register(newValue));
   register(sessionContext.session?.kernel);
+}
+
+function kernelOf({ sessionContext }) {
+  return sessionContext.session?.kernel;
 }
 
 async function answer(comm, cells, { cells: numbers, figure_above: below, execution }) {

@@ -59,7 +59,7 @@ export async function plugin(scope) {
       const [buttons, errors] = [new Buttons(app, host), new Errors(host)];
       const follow = (panel) => {
         announce(panel, settings);
-        answerKernel(panel);
+        answerKernel(panel, tracker);
         buttons.follow(panel);
         errors.follow(panel);
       };
