@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
         description="Open JupyterLab on the quickstart notebook: in a checkout of the project "
         "its own; elsewhere the notebooks are copied into this folder first. A file that is there "
         "already is left as it is.",
-        usage="claude-nb lab [-h] [-- arguments for jupyter lab]",
+        usage="claude-nb lab [-h] [arguments for jupyter lab]",
     )
     lab.add_argument("jupyter_args", nargs="*", help="handed to jupyter lab as they are")
     lab.set_defaults(run=lambda given: _lab(given.jupyter_args))
@@ -82,7 +82,10 @@ def main(argv: list[str] | None = None) -> int:
     )
     usage.add_argument("notebooks", nargs="+", metavar="notebook.ipynb")
     usage.set_defaults(run=lambda given: _usage(given.notebooks))
-    given = parser.parse_args(argv)
+    arguments = sys.argv[1:] if argv is None else argv
+    if arguments[:1] == ["lab"] and not {"-h", "--help", "--"} & set(arguments[1:2]):
+        arguments = ["lab", "--", *arguments[1:]]  # the options are Jupyter's
+    given = parser.parse_args(arguments)
     return int(given.run(given))
 
 

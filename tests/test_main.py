@@ -84,6 +84,14 @@ def test_in_a_checkout_lab_opens_the_checkouts_quickstart(folder):
     assert list(folder.glob("*.ipynb")) == []
 
 
+def test_jupyters_options_need_no_mark(folder):
+    """On a machine without a browser, one types ``claude-nb lab --no-browser``."""
+    started, _ = told(folder, "--no-browser", "--port", "0")
+    assert [a for a in started["arguments"] if a in ("--no-browser", "--port", "0", "--")] == [
+        *("--no-browser", "--port", "0")
+    ]
+
+
 def test_without_credentials_kernels_simulate_and_two_lines_say_so(folder):
     """A newcomer gets a working notebook, and knows that its answers are not real."""
     started, ran = told(folder)
