@@ -83,7 +83,8 @@ def root(*parts: str, classes: str = "") -> str:
     # The classes keep MathJax off everything but the formulas, so that money stays money.
     # The padding keeps it clear of the collapser, which Notebook 7 puts at a narrow page's edge.
     names = " ".join(filter(None, ["claude-nb", classes, ROOT_CLASSES]))
-    return f'<div class="{names}" style="padding-left:5px">{saved("".join(parts))}</div>'
+    style = "padding-left:5px;overflow-wrap:break-word"  # a long address widens nothing
+    return f'<div class="{names}" style="{style}">{saved("".join(parts))}</div>'
 
 
 def body(
