@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any
-from weakref import ref
+from weakref import WeakMethod
 
 from claude_nb.asking.asking import begin
 from claude_nb.asking.question import Question
@@ -118,7 +118,12 @@ class Questions:
 
         In the others nobody may see it, nor press Stop: the cell of one may have been run again.
         """
-        self.queue.sender = ref(self)
+        self.queue.sender = WeakMethod(self._go_on)
+
+    def _go_on(self) -> None:
+        self.send_next()
+        if any(message.held for message in self.queue):
+            self.page.show_facts()  # the answer may have been another chat's
 
     def send_next(self) -> None:
         """Send the next message that waits, unless another is being answered."""
@@ -244,10 +249,8 @@ class Questions:
             with self.transcript.lock:
                 if self.transcript.answering is live:
                     self.transcript.live = None
-            sender = self.queue.sender() or self
-            sender.send_next()
-            if sender is not self:
-                sender.page.show_facts()
+            go_on = self.queue.sender() or self._go_on
+            go_on()
             if not live.awaited:
                 self.notify()
             live.ended.set()

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from claude_nb.asking.conversation import Conversation
 from claude_nb.chat.files import File
 from claude_nb.chat.transcript import ChatTurn
 from claude_nb.errors import InputError
-
-if TYPE_CHECKING:
-    from claude_nb.chat.questions import Questions
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,12 +37,12 @@ class Queue:
     the answer under way, or has just released it.
 
     Attributes:
-        sender: Returns what sends them, or None if that is not there any more.
+        sender: Returns what sends the next one, or None if that is not there any more.
     """
 
     def __init__(self) -> None:
         self._waiting: list[Queued] = []
-        self.sender: Callable[[], Questions | None] = lambda: None
+        self.sender: Callable[[], Callable[[], object] | None] = lambda: None
 
     def __iter__(self) -> Iterator[Queued]:
         return iter(list(self._waiting))
