@@ -19,20 +19,40 @@ export function answerKernel({ sessionContext }, tracker) {
         // Of all notebooks with this kernel, the host lets one receive. Another page may be meant.
         const asking = tracker.find((panel) => kernelOf(panel)?.clientId === session);
         // Not awaited: the host handles no other message before this one is done.
-        if (asking) answer(comm, [...asking.context.model.cells], data).catch(console.error);
+        if (asking) answer(comm, asking, data).catch(console.error);
       };
     });
   };
   sessionContext.kernelChanged.connect((_, { newValue }) => register(newValue));
   register(sessionContext.session?.kernel);
+  sessionContext.iopubMessage.connect((_, { header, content }) => {
+    if (header.msg_type !== "comm_open" || content.target_name !== TARGET) return;
+    opened.set(sessionContext, content.comm_id);
+  });
 }
+
+const opened = new WeakMap(); // session context -> the id of the comm of which it heard last
 
 function kernelOf({ sessionContext }) {
   return sessionContext.session?.kernel;
 }
 
-async function answer(comm, cells, { cells: numbers, figure_above: below, execution }) {
-  const code = cells.filter(({ type }) => type === "code");
+/** Wait until a notebook has heard of the comm on its own connection, and of all outputs before. */
+async function heard({ sessionContext }, id) {
+  if (opened.get(sessionContext) === id) return;
+  await new Promise((resolve) => {
+    const listen = (_, { content }) => {
+      if (content.comm_id !== id) return;
+      sessionContext.iopubMessage.disconnect(listen);
+      resolve();
+    };
+    sessionContext.iopubMessage.connect(listen);
+  });
+}
+
+async function answer(comm, panel, { cells: numbers, figure_above: below, execution }) {
+  await heard(panel, comm.commId);
+  const code = [...panel.context.model.cells].filter(({ type }) => type === "code");
   const found = numbers
     ? code.filter((cell) => numbers.includes(cell.executionCount))
     : newestFigure(code, below, execution);
