@@ -2,6 +2,7 @@
 
 import { Buttons } from "./buttons.js";
 import { Errors } from "./errors.js";
+import { keepHeights } from "./height.js";
 import { shared } from "./host.js";
 import { answerKernel } from "./outputs.js";
 import { addStyle } from "./page.js";
@@ -65,6 +66,7 @@ export async function plugin(scope) {
       };
       const complete = () => completion?.invoke(tracker.currentWidget?.id);
       addPrompts({ codemirror, view, state }, editors, languages, settings, complete);
+      keepHeights(notebook.NotebookActions);
       tracker.forEach(follow);
       tracker.widgetAdded.connect((_, panel) => follow(panel));
       const chat = new ChatPanel(app, tracker, { widgets, cells, outputarea, icon });

@@ -1,7 +1,7 @@
 // Prompts are prose: a cell that begins with %%claude is Markdown to the editor.
 
 const MARKDOWN = "text/x-ipythongfm"; // the host's Markdown, with formulas and coloured fences
-const MAGIC = /^%%claude(?!\w)/;
+export const MAGIC = /^%%claude(?!\w)/;
 const VALUE = /(?<!\\)\{\{[^{}\n]+\}\}/g;
 
 /**
