@@ -126,7 +126,7 @@ def test_every_option_sets_something():
     """An option of a question, or what ``cell`` makes of it: none is accepted and ignored."""
     by_cell = {
         *("background", "cells", "confirm", "conversation", "dry_run", "eager", "error", "help"),
-        *("insert", "json", "max_turns", "no_stream", "once", "out", "tool_timeout"),
+        *("insert", "json", "max_turns", "no_stream", "once", "out", "plot", "tool_timeout"),
     }
     of_question = {field.name for field in dataclasses.fields(Question)} | {
         "attach",
