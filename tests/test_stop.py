@@ -64,9 +64,9 @@ class FrontEnd(Kernel):
         self.client.control_channel.send(request)
         self.subshell = self.client.get_control_msg(timeout=20)["content"]["subshell_id"]
 
-    def start(self, code, cell="a", *, asks=False):
+    def start(self, code, cell="a", *, asks=False, page=None):
         """Send a cell, by an id that says that somebody looks at it."""
-        super().start(code, cell, asks=asks)
+        super().start(code, cell, asks=asks, page=page)
 
     def wait_until_shown(self, words):
         """Wait until these words are sent, as the running cell's output or to its widget."""
