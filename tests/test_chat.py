@@ -439,8 +439,9 @@ def test_what_is_written_meanwhile_is_sent_after_a_complete_answer(api, page, ch
 def test_what_waits_is_not_sent_after_an_answer_that_is_not_complete(api, page, chat, end_):
     """It waits for the user, who sends it, takes it back or discards it."""
     number = len(api.requests)
-    failing = Error(400, "invalid_request_error", "No.")
-    api.enqueue(OPEN if end_ == "stop" else Stream([*OPEN.events, failing]))
+    failing = {"type": "error", "error": {"type": "invalid_request_error", "message": "No."}}
+    # It fails a while after it has begun: what is written in between waits.
+    api.enqueue(OPEN if end_ == "stop" else Stream([*OPEN.events, failing], delay=0.5))
     page.say(chat, "send", text="Hang")
     arrived(api, number + 1)
     for text_ in ("Two", "Three", "Four"):

@@ -216,11 +216,11 @@ def test_math_is_typeset_and_money_is_not(open_notebook, simulator):
 
     notebook.interrupt()
     notebook.wait_idle()
-    expect(reply.locator(f"{SETTLED} mjx-container")).to_have_count(4)
+    expect(reply.locator(f"{SETTLED} mjx-container")).to_have_count(3)
     expect(reply).to_contain_text("It is $5 and $6, and")
     assert reply.locator(SETTLED).locator("a[href^=javascript], img, math[alttext]").count() == 0
     notebook.reopen_without_kernel(trusted=False)
-    expect(reply.locator(f"{SETTLED} mjx-container")).to_have_count(4)
+    expect(reply.locator(f"{SETTLED} mjx-container")).to_have_count(3)
     expect(reply).to_contain_text("It is $5 and $6, and")
 
 

@@ -97,7 +97,7 @@ def test_replies_side_by_side(open_cells, simulator):
     expect(live).to_contain_text("One side")
     expect(live).to_contain_text("Other side")
     live.get_by_role("button", name="Stop all").click()
-    output = wait_settled(notebook, 1, "tokens/s")
+    output = wait_settled(notebook, 1, "Prices as of")
     assert [reply.outcome for reply in output.metadata.claude_nb.replies] == ["stopped"] * 2
 
 
