@@ -141,6 +141,13 @@ REPLY = (
     "- one\n- two\n  - three\n\n| a | b |\n|--:|:-:|\n| 1 | 2 |\n\n> quoted\n\n",
     '```python\ndef f():\n    return "x"\n```\n\nThe end.',
 )
+# Waits until nothing glides; the dot of a reply that is under way pulses without an end.
+AT_REST = """element => Promise.all(
+    element.getAnimations({ subtree: true })
+        .filter(({ effect }) => effect.getTiming().iterations !== Infinity)
+        .map(({ finished }) => finished.catch(() => {}))
+)"""
+
 PLACES = """root => [...root.querySelectorAll("p, h1, li, td, th, pre, summary, blockquote, code")]
     .filter(e => e.offsetParent && !e.closest("table[style]"))
     .map(e => { const r = e.getBoundingClientRect(), s = getComputedStyle(e);
@@ -158,11 +165,13 @@ def test_live_equals_settled(open_cells, simulator, front_end, theme):
     notebook.run(1)
     live = notebook.output(1).locator(LIVE)
     expect(live.locator("details").nth(1)).to_contain_text("(a=1)")
+    live.evaluate(AT_REST)
     before = live.locator(".claude-nb").evaluate(PLACES)
     left_before = live.locator("h1").bounding_box()
     live.get_by_role("button", name="Stop").click()
     settled = notebook.output(1).locator(SETTLED)
     expect(settled).to_contain_text("stopped")
+    notebook.output(1).evaluate(AT_REST)
     after = settled.evaluate(PLACES)
     assert before == after[: len(before)]
     assert left_before == settled.locator("h1").bounding_box()

@@ -11,6 +11,9 @@ from playwright.sync_api import expect
 from tests.browser.lab import PANEL, NotebookPage, Server
 from tests.refresh_notebooks import NOTEBOOKS, comparable
 
+# The lessons remember nothing: each of their requests stands alone.
+CHATTING = [path for path in NOTEBOOKS if not path.stem.startswith("lesson")]
+
 # Runs when a kernel starts: the request of every HTTP client goes to a file too.
 NOTE_REQUESTS = """\
 import os
@@ -151,7 +154,7 @@ def open_whole(browser, own_server):
     server.shutdown_kernels()
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", CHATTING, ids=lambda path: path.stem)
 def test_a_notebook_that_is_run_again_is_the_same(open_whole, path):
     """Run twice, each notebook sends the same requests and shows the same; chats lose nothing."""
     notebook = open_whole(path.stem, nbformat.read(path, as_version=4).cells)
