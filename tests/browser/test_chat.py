@@ -495,6 +495,7 @@ def test_messages_are_queued_while_it_answers(open_chat, simulator):
     chat.send("Three")
     expect(chat.turns.last).to_contain_text("The first words")
     chat.send("Four")
+    expect(chat.box).to_have_value("")
     chat.send("Five")
     expect(queue.get_by_role("listitem")).to_have_count(2)
     chat.box.press("ArrowUp")
