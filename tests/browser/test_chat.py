@@ -498,6 +498,7 @@ def test_messages_are_queued_while_it_answers(open_chat, simulator):
     expect(chat.box).to_have_value("")
     chat.send("Five")
     expect(queue.get_by_role("listitem")).to_have_count(2)
+    expect(chat.box).to_have_value("")
     chat.box.press("ArrowUp")
     expect(chat.box).to_have_value("Five")
     chat.button("Stop the answer").click()
