@@ -148,7 +148,7 @@ function nameOf(cell) {
   return count ? `cell [${count}]` : "the cell";
 }
 
-/** The value of a Python expression that gives JSON; undefined where it cannot be had. */
+/** The value of a Python expression that gives JSON; undefined where the kernel has no claude_nb. */
 async function expression(kernel, code) {
   const content = { code: "", silent: true, store_history: false, user_expressions: { it: code } };
   const reply = await kernel.requestExecute(content).done;
@@ -156,7 +156,7 @@ async function expression(kernel, code) {
   return text && JSON.parse(text.slice(1, -1));
 }
 
-/** A group of buttons in a corner, with a place for what came of the last one. */
+/** A toolbar in a corner, with the status of its last action. */
 class Bar {
   constructor(label) {
     this.node = make("div", { class: "claude-nb-actions" });

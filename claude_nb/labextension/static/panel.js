@@ -1,7 +1,7 @@
 // A chat beside the notebook: the output of one of its cells, shown in the side panel.
 //
-// The cell holds claude_nb.Chat("panel"), folded, at the notebook's end. So what is said is saved,
-// restored and forgotten as every chat is, and anybody who opens the notebook sees that it is there.
+// The cell holds claude_nb.Chat("panel"), folded, at the notebook's end. So the conversation is
+// saved, restored and forgotten as every chat is, and anybody who opens the notebook sees that it is there.
 
 import { appendCell } from "./cells.js";
 import { button, make } from "./page.js";
