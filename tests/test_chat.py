@@ -1466,5 +1466,4 @@ def test_the_example_of_what_is_said_is_true(api, page):
     """The page's tests read it; ``python -m tests.protocol`` writes it anew."""
     made = protocol.talk(page, api)["messages"]
 
-    expected = protocol.without_frames(protocol.example()["messages"])
-    assert protocol.without_frames(made) == expected
+    assert protocol.compared(made) == protocol.compared(protocol.example()["messages"])

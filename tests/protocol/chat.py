@@ -68,11 +68,11 @@ def talk(page: Page, api: Simulator) -> dict[str, Any]:
     return {"says": SAYS, "messages": messages, "shown": SHOWN}
 
 
-def without_frames(messages: list[dict[str, Any]]) -> list[Any]:
-    """The messages in which no frame is, without their numbers."""
-    found = []
-    for message in messages:
-        ops = [op for op in message.get("ops", []) if op["op"] != "frame"]
-        if ops or "ack" in message:
-            found.append({**message, "ops": ops, "chat": 0})
-    return found
+def compared(messages: list[dict[str, Any]]) -> tuple[list[int], list[Any]]:
+    """The numbers of the answers, and the operations but the frames, each in order.
+
+    The thread that answers the page and the thread that paints do not wait for each other.
+    """
+    acks = [message["ack"] for message in messages if "ack" in message]
+    ops = [op for message in messages for op in message.get("ops", []) if op["op"] != "frame"]
+    return acks, ops

@@ -105,8 +105,8 @@ export class Buttons {
   async chooseModel(panel, bar, element) {
     const { kernel } = panel.sessionContext.session ?? {};
     if (!kernel) return bar.say("There is no kernel.");
-    if (kernel.status !== "idle") return bar.say("The kernel is busy.");
-    const models = await expression(kernel, MODELS);
+    const models = await Promise.race([expression(kernel, MODELS), busyAfter(3000)]);
+    if (models === BUSY) return bar.say("The kernel is busy.");
     if (!models) return bar.say("This kernel does not have claude_nb.");
     const menu = new this.host.widgets.Menu({ commands: this.app.commands });
     const cell = panel.content.widgets[indexOf(panel, bar.node)]?.model.id;
@@ -130,6 +130,7 @@ export class Buttons {
   }
 }
 
+const BUSY = "busy";
 const GONE = "The cell is not there any more.";
 
 /** The cell whose error a reply is about: by its id, or by the number of its execution. */
@@ -146,6 +147,10 @@ async function copied(text) {
 function nameOf(cell) {
   const count = cell.model.type === "code" && cell.model.executionCount;
   return count ? `cell [${count}]` : "the cell";
+}
+
+function busyAfter(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds, BUSY));
 }
 
 /** The value of a Python expression that gives JSON; undefined where the kernel has no claude_nb. */
