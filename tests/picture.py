@@ -16,8 +16,11 @@ from nbformat.v4 import new_code_cell
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
+from claude_nb import Simulator
+from claude_nb.simulator import Stream
 from tests.browser.conftest import CHROMIUM_ARGUMENTS, find_chromium
 from tests.browser.lab import NotebookPage, Server
+from tests.played import said
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -31,6 +34,32 @@ claude_nb.ask("hello", show=False);"""
 """Slow enough to be followed, and with a first request, so that all is imported."""
 
 PROMPT = "%%claude\nWrite a function that tells palindromes from other texts."
+NOTEBOOK = (
+    """\
+import pandas as pd
+
+sales = pd.DataFrame({"quarter": ["Q2", "Q3"], "bikes": [120, 169]})""",
+    """\
+growth = sale["bikes"].pct_change()
+growth.round(2)""",
+    "%%claude\nIn one sentence for the board: what does {{growth}} say?",
+)
+CORRECTED = """\
+There is no variable `sale`; the table is called `sales`:
+
+```python
+growth = sales["bikes"].pct_change()
+growth.round(2)
+```
+"""
+EXPLAINED = """\
+From Q2 to Q3 you sold **49 more bikes**, which is 41 %. Two quarters are too few for a trend; \
+to see the months:
+
+```python
+sales.groupby("month")["bikes"].sum().plot.bar()
+```
+"""
 WIDTH, HEIGHT = 760, 700
 PERIOD = 1 / 8
 REST = 2.5
@@ -174,6 +203,58 @@ def step(browser: Browser, server: Server, theme: Literal["light", "dark"], path
         inspector.screenshot(path=path)
 
 
+def extension(
+    browser: Browser, server: Server, simulator: Simulator, theme: Literal["light", "dark"]
+) -> None:
+    """Take a picture of each thing that the extension adds.
+
+    Args:
+        browser: Where to open JupyterLab.
+        server: What serves it, with the extension.
+        simulator: Whom its kernels ask.
+        theme: JupyterLab's.
+    """
+    target = lambda name: IMAGES / f"lab-{name}-{theme}.png"  # noqa: E731
+    file = server.write(f"extension-{theme}", [new_code_cell(source) for source in NOTEBOOK])
+    with browser.new_context(viewport={"width": 1280, "height": 1100}) as context:
+        notebook = NotebookPage(context.new_page(), server, file, "lab")
+        page = notebook.page
+        notebook.theme(theme)
+        page.evaluate("window.jupyterapp.shell.collapseLeft()")
+        for index in (0, 1):
+            notebook.run(index)
+            notebook.wait_idle()
+        notebook.output(1).get_by_role("button", name="Ask Claude about this error").focus()
+        notebook.cell(1).screenshot(path=target("error"))
+        simulator.enqueue(Stream(said(CORRECTED)), Stream(said(EXPLAINED)))
+        page.keyboard.press("Enter")
+        replace = notebook.output(2).get_by_role("button", name="Replace the cell that failed")
+        expect(replace).to_be_attached(timeout=60_000)
+        notebook.wait_idle()
+        replace.focus()
+        page.keyboard.press("Enter")
+        expect(notebook.output(2).get_by_text("1 added, 1 removed")).to_be_visible()
+        notebook.output(2).screenshot(path=target("difference"))
+        page.keyboard.press("Enter")
+        notebook.cell(3).locator(".cm-content").click()
+        page.keyboard.press("Control+End")
+        page.keyboard.type(" Compare it with\n{{")
+        expect(page.locator(".jp-Completer:not(.lm-mod-hidden)")).to_be_visible()
+        x, y, width, height = notebook.cell(3).bounding_box().values()
+        clip = {"x": x, "y": y, "width": width, "height": height + 40}
+        page.screenshot(path=target("prompt"), clip=clip)
+        page.keyboard.press("Escape")
+        page.set_viewport_size({"width": 1280, "height": 860})
+        notebook.command("claude-nb:chat")
+        panel = page.locator(".claude-nb-panel")
+        panel.get_by_role("textbox").fill("What do you make of {{sales}}?")
+        page.keyboard.press("Enter")
+        again = panel.get_by_role("button", name="Ask this again")
+        expect(again).to_be_visible(timeout=60_000)
+        notebook.wait_idle()
+        page.screenshot(path=target("chat"))
+
+
 def save(frames: list[tuple[bytes, float]], path: Path) -> None:
     """Write the frames as an animation without end."""
     pictures = [Image.open(io.BytesIO(shot)).convert("RGB") for shot, _ in frames]
@@ -189,6 +270,8 @@ if __name__ == "__main__":
     with (
         tempfile.TemporaryDirectory() as folder,
         Server(Path(folder) / "jupyter") as running,
+        Simulator() as simulator,
+        Server(Path(folder) / "lab", api=simulator.base_url, extension=True) as extended,
         sync_playwright() as playwright,
         playwright.chromium.launch(
             executable_path=find_chromium(playwright), args=CHROMIUM_ARGUMENTS
@@ -198,5 +281,6 @@ if __name__ == "__main__":
             save(film(chromium, running, name), IMAGES / f"streaming-{name}.gif")
             portrait(chromium, running, name, IMAGES / f"chat-{name}.png")
             step(chromium, running, name, IMAGES / f"timeline-{name}.png")
+            extension(chromium, extended, simulator, name)
         photograph(chromium, running, "rate-limit", " left (2 of 5)", IMAGES / "countdown.png")
         photograph(chromium, running, "drop", "2 · end turn", IMAGES / "seam.png")
