@@ -39,7 +39,7 @@ def test_code_is_copied_inserted_and_put_in_place_and_each_is_undone(answered, f
     """By keyboard alone; only a block with a language has buttons, and nothing runs by itself."""
     notebook = answered(front_end)
     output, keys = notebook.output(1), notebook.page.keyboard
-    assert output.get_by_role("toolbar", name="Code block").count() == 1
+    expect(output.get_by_role("toolbar", name="Code block")).to_have_count(1)
     before = sources(notebook)
 
     def press(name):
@@ -51,6 +51,7 @@ def test_code_is_copied_inserted_and_put_in_place_and_each_is_undone(answered, f
     assert notebook.page.evaluate("navigator.clipboard.readText()") == "x = 1\ny = 2"
 
     press("Insert below")
+    expect(output.get_by_role("button", name="Undo")).to_be_attached()
     assert sources(notebook) == [*before[:2], "x = 1\ny = 2", before[2]]
     for key in ("b", "a", "m", "d", "d"):  # keys of the notebook, where a cell is selected
         keys.press(key)
@@ -59,11 +60,14 @@ def test_code_is_copied_inserted_and_put_in_place_and_each_is_undone(answered, f
 
     press("Replace the next cell")
     lines = output.get_by_role("group", name="Replace the cell: 1 added, 1 removed")
-    assert lines.locator("pre > *").all_inner_texts() == ["  x = 1\n", "- z = 3\n", "+ y = 2\n"]
+    expect(lines.locator("pre > *")).to_have_text(["  x = 1", "- z = 3", "+ y = 2"])
     keys.press("Escape")
+    expect(lines).to_have_count(0)
     assert sources(notebook) == before
     press("Replace the next cell")
+    expect(lines.locator(":focus")).to_have_count(1)
     keys.press("Enter")
+    expect(output.get_by_role("button", name="Undo")).to_be_attached()
     assert sources(notebook) == [*before[:2], "x = 1\ny = 2"]
     press("Undo")
     assert sources(notebook) == before
@@ -74,9 +78,9 @@ def test_an_undo_takes_nothing_away_that_was_written_since(answered):
     """The inserted cell stays if its text was changed."""
     notebook = answered("lab")
     output = notebook.output(1)
-    output.get_by_role("button", name="Insert below").click(force=True)
+    output.get_by_role("button", name="Insert below").press("Enter")
     notebook.page.evaluate(f"{PANEL}.content.model.sharedModel.cells[2].setSource('mine')")
-    output.get_by_role("button", name="Undo").click(force=True)
+    output.get_by_role("button", name="Undo").press("Enter")
     expect(output.get_by_text("It was changed since")).to_be_visible()
     assert sources(notebook)[2] == "mine"
 
@@ -85,7 +89,7 @@ def test_a_read_only_cell_is_left_as_it_is(answered):
     """The button says why."""
     notebook = answered("lab")
     notebook.page.evaluate(f"{PANEL}.content.widgets[2].model.setMetadata('editable', false)")
-    notebook.output(1).get_by_role("button", name="Replace the next cell").click(force=True)
+    notebook.output(1).get_by_role("button", name="Replace the next cell").press("Enter")
     expect(notebook.output(1).get_by_text("That cell is read-only.")).to_be_visible()
 
 
@@ -93,7 +97,7 @@ def test_another_model_is_asked_in_a_cell_below(answered, simulator):
     """With the cell's other options; the models are those that the kernel knows."""
     notebook = answered("lab", "-m claude-opus-5 --effort low")
     simulator.enqueue(Stream(said("Another.")))
-    notebook.output(1).get_by_role("button", name="Ask another model").click(force=True)
+    notebook.output(1).get_by_role("button", name="Ask another model").press("Enter")
     notebook.page.get_by_role("menuitem", name="claude-sonnet-5-5").click()
     expect(notebook.output(2)).to_contain_text("Another.")
     assert sources(notebook)[2] == "%%claude --once --effort low -m claude-sonnet-5-5\nx?"

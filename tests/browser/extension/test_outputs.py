@@ -7,6 +7,7 @@ import io
 
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 from claude_nb.simulator import Stream
 from tests.browser.lab import FRONT_ENDS, PANEL
@@ -67,7 +68,7 @@ def test_displayed_plots_and_tables_arrive_with_the_prompt(ask, simulator, front
     assert "sk-ant-…" in blocks[0]["text"]
     assert KEY not in str(blocks)
     assert blocks[0]["text"].endswith("Image 1 of cell [3]:\n")
-    assert "Cells [3]–[4] included with 1 image." in notebook.text(3)
+    expect(notebook.output(3)).to_contain_text("Cells [3]–[4] included with 1 image.")
     assert not notebook.errors
 
 
@@ -76,19 +77,19 @@ def test_the_newest_figure_above_is_that_of_the_cell_that_was_run_last(ask, simu
     asking = "%%claude --plot --once\nWhat is in it?"
     notebook, blocks = ask(SHOW.format(RED), SHOW.format(BLUE), asking, SHOW.format(RED))
     assert images(blocks) == [BLUE]
-    assert "The figure of cell [4] included." in notebook.text(3)
+    expect(notebook.output(3)).to_contain_text("The figure of cell [4] included.")
 
     simulator.enqueue(Stream(said("I see.")))
     for index in (1, 3):
         notebook.run(index)
         notebook.wait_idle()
     assert images(sent(simulator)) == [RED]
-    assert "The figure of cell [7] included." in notebook.text(3)
+    expect(notebook.output(3)).to_contain_text("The figure of cell [7] included.")
 
     notebook.page.evaluate(f"{PANEL}.content.model.sharedModel.moveCell(3, 1)")
     notebook.run(1)
     notebook.wait_idle()
-    assert "There is no figure above this cell." in notebook.text(1)
+    expect(notebook.output(1)).to_contain_text("There is no figure above this cell.")
 
 
 def test_of_two_notebooks_with_one_kernel_the_one_that_asks_answers(ask, simulator):
@@ -125,10 +126,10 @@ def test_what_is_not_sent_is_noted(ask, simulator):
     assert "<output>\nIntSlider(value=0, description='size')\n</output>" in blocks[0]["text"]
     assert "<output>\nbegin ééé" in blocks[0]["text"]
     assert "\n[… 485,010 characters left out …]\n" in blocks[0]["text"]
-    assert (
+    expect(notebook.output(5)).to_contain_text(
         "Cells [3]–[6] included with 1 image, [6] not in full;"
         " not included: a widget in [5], an output of more than 2 MB in [4]."
-    ) in notebook.text(5)
+    )
 
     notebook.page.evaluate(
         f"""() => {{
@@ -144,4 +145,4 @@ def test_what_is_not_sent_is_noted(ask, simulator):
         f"() => {{ const {{ model }} = {PANEL}.context; model.readOnly = false; }}"
     )
     assert images(sent(simulator)) == []
-    assert "not known: what was displayed in [3]." in notebook.text(4)
+    expect(notebook.output(4)).to_contain_text("not known: what was displayed in [3].")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
 import claude_nb
 from tests.browser.lab import FRONT_ENDS
@@ -17,13 +18,14 @@ def test_the_kernel_knows_of_the_extension_in_each_execution(open_cells, front_e
     for _ in range(2):
         notebook.run(1)
         notebook.wait_idle()
-        assert notebook.text(1).strip() == f"({claude_nb.__version__!r}, 'outputs')"
+        shown = notebook.output(1).locator(".jp-OutputArea-output")
+        expect(shown).to_have_text(f"({claude_nb.__version__!r}, 'outputs')")
         notebook.restart_kernel()
         notebook.run(0)
         notebook.wait_idle()
     notebook.run(2)
     notebook.wait_idle()
-    assert f"JupyterLab extension {claude_nb.__version__}" in notebook.text(2)
+    expect(notebook.output(2)).to_contain_text(f"JupyterLab extension {claude_nb.__version__}")
     assert not notebook.errors
 
 
@@ -41,4 +43,4 @@ def test_a_setting_is_the_default_of_cells(open_cells, request):
     save('{"model": "claude-haiku-4-5"}')
     notebook.run(1)
     notebook.wait_idle()
-    assert "claude-haiku-4-5" in notebook.text(1)
+    expect(notebook.output(1)).to_contain_text("claude-haiku-4-5")
