@@ -110,9 +110,9 @@ BAD_CELLS = {
     "%%claude --once\nHi": "why",
     "%%claude --once --no-stream\nHi": "why",
     "%%claude --once --dry-run\nHi": "why",
-    "import claude_nb\nclaude_nb.ask('Hi', view='terminal')": "why",
+    "import claude_nb\nclaude_nb.ask('Hi', view='terminal', policy=once)": "why",
     "claude_nb.last()": "why",
-    "claude_nb.batch(['a'])": "why",
+    "claude_nb.batch(['a'], policy=once)": "why",
     "%claude_nb batches": "why",
     "%claude_nb models": "The API could not be asked",
 }
@@ -122,7 +122,8 @@ BAD_CELLS = {
 def connected(started_kernel, server):
     """A kernel that asks this server."""
     started_kernel.clear()
-    started_kernel.run(f"%claude_nb connect {server.url} --model m\nimport claude_nb")
+    once = "import claude_nb\nonce = claude_nb.Policy(tries=1)"
+    started_kernel.run(f"%claude_nb connect {server.url} --model m\n{once}")
     yield started_kernel
     started_kernel.run("%claude_nb connect off")
 
