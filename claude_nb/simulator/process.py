@@ -262,7 +262,7 @@ class Simulator:
         self._command({"do": "advance", "seconds": seconds})
 
     def wait_for(
-        self, condition: Callable[[Sequence[Received]], Any], timeout: float = 5.0
+        self, condition: Callable[[Sequence[Received]], Any], timeout: float = 20.0
     ) -> tuple[Received, ...]:
         """Wait until the received requests satisfy a condition.
 

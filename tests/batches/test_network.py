@@ -200,8 +200,12 @@ def test_an_error_between_two_parts_loses_neither(service, monkeypatch):
 def test_an_interrupt_ends_the_waiting_and_not_the_batch(service):
     """As the Stop button of the notebook sends it."""
     made = handed_in(["hello"])
-    interrupt = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
-    interrupt.start()
+
+    def interrupt():
+        service.wait_for(lambda requests: requests[-1].method == "GET")
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
     with pytest.raises(StoppedError, match="goes on"):
         made.wait()
     service.advance(1000)

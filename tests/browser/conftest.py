@@ -152,11 +152,18 @@ class SharedPages:
         notebook.page.context.close()
         self._server.shutdown_kernels(notebook.path)
 
+    def close(self) -> None:
+        """Close all pages."""
+        for notebook in self._pages.values():
+            notebook.page.context.close()
+
 
 @pytest.fixture(scope="session")
-def shared_pages(browser: Browser, server: Server) -> SharedPages:
+def shared_pages(browser: Browser, server: Server) -> Iterator[SharedPages]:
     """The pages that tests share; a test uses ``open_notebook``."""
-    return SharedPages(browser, server)
+    pages = SharedPages(browser, server)
+    yield pages
+    pages.close()
 
 
 @pytest.fixture

@@ -31,8 +31,16 @@ if TYPE_CHECKING:
 FrontEnd = Literal["lab", "notebook"]
 FRONT_ENDS: tuple[FrontEnd, ...] = ("lab", "notebook")
 
-# No news, no check for updates, no pop-ups: they ask the network or cover the page.
-QUIET = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
+SETTINGS = {
+    # No news, no check for updates, no pop-ups: they ask the network or cover the page.
+    "apputils-extension/notification": {
+        "fetchNews": "false",
+        "checkForUpdates": False,
+        "doNotDisturbMode": True,
+    },
+    # What a busy machine offers later than after a second would not be shown.
+    "completer-extension/manager": {"providerTimeout": 20_000},
+}
 
 PANEL = "window.jupyterapp?.shell?.currentWidget"
 CELLS = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook .jp-Cell"
@@ -93,9 +101,10 @@ class Server:
         self._runtime = folder / "runtime"
         self.root.mkdir(parents=True)
         settings = folder / "config" / "lab" / "user-settings" / "@jupyterlab"
-        quiet = settings / "apputils-extension" / "notification.jupyterlab-settings"
-        quiet.parent.mkdir(parents=True)
-        quiet.write_text(json.dumps(QUIET), encoding="utf-8")
+        for name, values in SETTINGS.items():
+            file = settings / f"{name}.jupyterlab-settings"
+            file.parent.mkdir(parents=True)
+            file.write_text(json.dumps(values), encoding="utf-8")
         (labconfig := folder / "config" / "labconfig").mkdir()
         disabled = {"disabledExtensions": {"claude-nb": not extension}}
         (labconfig / "page_config.json").write_text(json.dumps(disabled), encoding="utf-8")

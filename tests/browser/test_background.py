@@ -36,14 +36,19 @@ def by_cell(requests: Sequence[Received]) -> list[int]:
 def test_eight_at_once_each_in_its_own_cell(open_cells, simulator):
     """All stream while later cells run; in no frame is there a word of another, and all end."""
     simulator.enqueue(*map(marked, range(STREAMS)))
-    cells = [f"%%claude --background\nCell {cell}" for cell in range(STREAMS)]
-    notebook = open_cells(*cells, "6 * 7", "%claude_nb jobs wait")
-    # Every word that is ever shown in a cell, also for one frame.
+    names = [f"r{cell}" for cell in range(STREAMS)]
+    cells = [f"%%claude --background -o {name}\nCell {n}" for n, name in enumerate(names)]
+    outcomes = f"print(*{{str(reply.outcome) for reply in ({', '.join(names)})}})"
+    notebook = open_cells(*cells, outcomes, "%claude_nb jobs wait")
+    # Every word that is ever shown in a cell, also for one frame, and which cells show some live.
     notebook.page.evaluate(
         """() => {
             window.seen = {};
+            window.live = new Set();
             const look = () => {
                 document.querySelectorAll(".jp-Notebook .jp-Cell").forEach((cell, n) => {
+                    const words = cell.querySelector(".claude-nb-live")?.textContent;
+                    if (words?.includes("w3 ")) live.add(n);
                     const text = cell.querySelector(".jp-Cell-outputArea")?.textContent ?? "";
                     for (const [, reply] of text.matchAll(/r(\\d+)w/g)) (seen[n] ??= {})[reply] = 1;
                 });
@@ -52,13 +57,9 @@ def test_eight_at_once_each_in_its_own_cell(open_cells, simulator):
             watch.observe(document.body, { subtree: true, childList: true, characterData: true });
         }"""
     )
-    for index in range(1, STREAMS + 2):
+    for index in range(1, STREAMS + 3):
         notebook.run(index)
-    expect(notebook.output(STREAMS + 1)).to_contain_text("42")
-    for index in range(1, STREAMS + 1):
-        assert "complete" not in notebook.text(index)
-        expect(notebook.output(index).locator(LIVE)).to_contain_text("w3 ")
-    notebook.run(STREAMS + 2)
+    expect(notebook.output(STREAMS + 1)).to_have_text("streaming")
     expect(notebook.output(STREAMS + 2)).to_contain_text("8 replies have ended", timeout=60_000)
 
     replies = by_cell(simulator.requests)
@@ -67,7 +68,8 @@ def test_eight_at_once_each_in_its_own_cell(open_cells, simulator):
         expect(settled).to_contain_text("complete")
         whole = " ".join(f"r{reply}w{word}" for word in range(DELTAS))
         assert whole in settled.text_content()
-    seen = notebook.page.evaluate("watch.disconnect(), seen")
+    seen, live = notebook.page.evaluate("watch.disconnect(), [seen, [...live]]")
+    assert sorted(live) == list(range(1, STREAMS + 1))
     assert seen == {str(cell + 1): {str(reply): 1} for cell, reply in enumerate(replies)}
     outputs = [cell.outputs for cell in notebook.saved().cells[1 : STREAMS + 1]]
     assert [len(shown) for shown in outputs] == [1] * STREAMS
@@ -82,7 +84,7 @@ def test_stop_ends_one_while_another_cell_runs(open_cells, simulator, front_end)
     notebook = open_cells(
         "%%claude --background -o a\nhello",
         "%%claude --background -o b\nhello",
-        "import threading\nthreading.Event().wait(60)",
+        "import threading\nprint('waits')\nthreading.Event().wait(600)",
         "b.stop()",
         front_end=front_end,
     )
@@ -91,6 +93,7 @@ def test_stop_ends_one_while_another_cell_runs(open_cells, simulator, front_end)
         expect(notebook.output(index).locator(LIVE)).to_contain_text("The first words")
     notebook.wait_idle()
     notebook.run(3)
+    expect(notebook.output(3)).to_contain_text("waits")
     notebook.output(1).get_by_role("button", name="Stop").click()
     expect(notebook.output(1).locator(SETTLED)).to_contain_text("stopped")
     expect(notebook.cell(3)).to_contain_text("[*]")

@@ -14,6 +14,13 @@ CODE = 'def f(x):\n    return "<é>" if x < 2 else x\n'
 NO_CLIPBOARD = (
     "Object.defineProperty(navigator, 'clipboard', { value: undefined, configurable: true })"
 )
+# The tick after the button is shown by an animation: this stops it in its middle.
+PAUSE = """button => {
+    button.animate = (...given) => {
+        window.tick = Element.prototype.animate.apply(button, given);
+        tick.pause();
+    };
+}"""
 COPIED = "b => getComputedStyle(b, '::after').opacity"
 
 
@@ -39,8 +46,10 @@ def test_a_code_block_can_be_copied(open_cells, simulator, front_end, clipboard)
     expect(button).to_have_css("opacity", "0")
     live.locator("pre").hover()
     expect(button).to_have_css("opacity", "1")
+    button.evaluate(PAUSE)
     button.click()
     expect(page.get_by_role("status").get_by_text("Copied.", exact=True)).to_have_count(1)
+    page.wait_for_function("window.tick")
     assert button.evaluate(COPIED) == "1"
     page.evaluate("delete navigator.clipboard")
     assert page.evaluate("navigator.clipboard.readText()") == CODE.removesuffix("\n")

@@ -46,10 +46,11 @@ def test_a_wait_counts_down_and_can_be_stopped(open_cells, simulator):
         re.compile(r"rate limited, trying again at \d\d:\d\d:\d\d, \d+ s left")
     )
     seen = int(re.search(r"(\d+) s left", status.text_content())[1])
-    expect(status).to_contain_text(f"{seen - 2} s left")
+    fewer = "|".join(map(str, range(seen - 1)))
+    expect(status).to_contain_text(re.compile(rf"\b({fewer}) s left"))
     status.get_by_role("button", name="Stop").click()
     expect(notebook.output(1).locator(SETTLED)).to_contain_text("stopped")
-    notebook.wait_idle(10)
+    notebook.wait_idle()
     assert [r.path for r in simulator.requests].count("/v1/messages") == 1
     assert left(simulator.requests) is None
 

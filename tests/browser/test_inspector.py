@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from playwright.sync_api import expect
@@ -22,6 +23,7 @@ MESSAGE = [
 ]
 TRUTH = """\
 import json
+import re
 from claude_nb.streaming.progress import Progress
 from claude_nb.streaming.steps import view
 progress, seen = Progress(), []
@@ -84,6 +86,7 @@ def test_the_message_is_the_real_one_at_every_step(open_cells, simulator):
     for index in (1, 2):
         notebook.run(index)
         notebook.wait_idle()
+    expect(notebook.output(2)).to_have_text(re.compile(r"\]\s*$"))
     truth = json.loads(notebook.text(2))
     inspector = notebook.output(1).locator(INSPECTOR)
     wire, message = inspector.locator("pre").all()
@@ -175,6 +178,7 @@ def test_the_playhead_is_on_the_axis_of_the_picture(open_cells, simulator, front
     for index in (1, 2):
         notebook.run(index)
         notebook.wait_idle()
+    expect(notebook.output(2)).to_have_text(re.compile(r"\]\s*$"))
     shares = json.loads(notebook.text(2))
     inspector = notebook.output(1).locator(INSPECTOR)
     slider = inspector.get_by_role("slider")

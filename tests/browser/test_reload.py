@@ -61,7 +61,7 @@ def test_the_stream_is_seen_at_once(open_cells, simulator, front_end, saved):
     before = len(live.text_content())
     notebook.page.wait_for_function(f"([s, n]) => ({SHOWN})(s).length > n + 50", arg=[LIVE, before])
     assert notebook.output(1).locator(SETTLED).count() == 0
-    live.get_by_role("button", name="Stop").click()
+    live.get_by_role("button", name="Stop").press("Enter")
     output = wait_settled(notebook, 1, "stopped")
     assert output.metadata.claude_nb.turn.text.startswith("word0 word1 word2 ")
     assert output.metadata.claude_nb.turn.text in output.data["text/markdown"]
@@ -81,7 +81,7 @@ def test_a_question_about_a_call_is_asked_again(open_cells, simulator):
     reload(notebook)
     question.get_by_role("button", name="Run", exact=True).click()
     expect(notebook.output(2).locator(SETTLED)).to_contain_text("Growth is concentrated")
-    assert "→ 3 rows" in notebook.text(2)
+    expect(notebook.output(2)).to_contain_text("→ 3 rows")
     notebook.wait_idle()
 
 

@@ -15,14 +15,17 @@ from tests.refresh_notebooks import NOTEBOOKS, comparable
 # The lessons remember nothing: each of their requests stands alone.
 CHATTING = [path for path in NOTEBOOKS if not path.stem.startswith("lesson")]
 
-# Runs when a kernel starts: the request of every HTTP client goes to a file too.
+# They often wait, for a retry or for a timeout: others run meanwhile, each in a page of its own.
+TOGETHER = [CHATTING[first::3] for first in range(3)]
+
+# Runs when a kernel starts: the request of every HTTP client goes to a file beside its notebook.
 NOTE_REQUESTS = """\
 import os
 os.environ["CLAUDE_NB_SIMULATE_SPEED"] = "inf"
 import httpx2
 def noting(send):
     def noted(self, request, **options):
-        with open({path!r}, "a") as file:
+        with open(os.environ["JPY_SESSION_NAME"] + ".requests", "a") as file:
             body = request.content.decode() if hasattr(request, "_content") else ""
             file.write(json.dumps([request.method, request.url.path, body]) + "\\n")
         return send(self, request, **options)
@@ -41,11 +44,10 @@ LOST = re.compile(
     r'\{"role":"user","content":\[\{"type":"text","text":"Your reply was interrupted)'
 )
 
+CODE = f"{PANEL}.content.widgets.map(c => c.model).filter(model => model.type === 'code')"
+
 # The execution counts of the code cells; null for one that waits or runs.
-COUNTS = (
-    f"{PANEL}.content.widgets.map(cell => cell.model)"
-    ".filter(model => model.type === 'code').map(model => model.executionCount)"
-)
+COUNTS = f"{CODE}.map(model => model.executionCount)"
 
 # Whether a call of a function waits for a click.
 ASKS = "[...document.querySelectorAll('button')].some(b => b.textContent.startsWith('Don'))"
@@ -102,12 +104,11 @@ class Runs:
 
     Args:
         page: The open notebook.
-        requests: The file in which its kernel notes its requests.
     """
 
-    def __init__(self, page, requests) -> None:
+    def __init__(self, page) -> None:
         self.page = page
-        self._requests = requests
+        self._requests = page.path.with_name(f"{page.path.name}.requests")
 
     def again(self):
         """Restart the kernel, run all cells, save after the first and after the last.
@@ -115,12 +116,26 @@ class Runs:
         Returns:
             How often each request was sent, and the saved notebook.
         """
+        self.page.restart_kernel()
+        self.begin()
+        return self.finish()
+
+    def begin(self):
+        """Start all cells, and save after the first."""
         self._requests.write_text("")
         browser_page = self.page.page
-        self.page.restart_kernel()
+        browser_page.evaluate(f"{CODE}.forEach(model => {{ model.executionCount = null; }})")
         self.page.run_all()
         browser_page.wait_for_function(f"() => {COUNTS}[0] !== null")
         browser_page.evaluate(f"{PANEL}.context.save()")
+
+    def finish(self):
+        """Wait for the last cell, and save.
+
+        Returns:
+            How often each request was sent, and the saved notebook.
+        """
+        browser_page = self.page.page
         # The command ends at the first error, also in a cell that may raise one.
         # And a function that a cell does not name is not run before somebody says so.
         browser_page.wait_for_function(f"() => !{COUNTS}.includes(null) || {ASKS}", timeout=120_000)
@@ -144,40 +159,41 @@ def own_server(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run-all")
     startup = folder / "ipython" / "profile_default" / "startup"
     startup.mkdir(parents=True)
-    requests = folder / "requests"
-    (startup / "note.py").write_text(NOTE_REQUESTS.format(path=str(requests)))
+    (startup / "note.py").write_text(NOTE_REQUESTS)
     with Server(folder) as server:
-        yield server, requests
+        yield server
 
 
 @pytest.fixture
 def open_whole(browser, own_server):
     """Opens a notebook, to be run as a whole."""
-    server, requests = own_server
-    contexts = []
+    with browser.new_context() as context:
 
-    def open_(name, cells):
-        path = server.write(name, cells, trusted=True)
-        contexts.append(browser.new_context())
-        return Runs(NotebookPage(contexts[-1].new_page(), server, path, "lab"), requests)
+        def open_(name, cells):
+            path = own_server.write(name, cells, trusted=True)
+            return Runs(NotebookPage(context.new_page(), own_server, path, "lab"))
 
-    yield open_
-    for context in contexts:
-        context.close()
-    server.shutdown_kernels()
+        yield open_
+    own_server.shutdown_kernels()
 
 
-@pytest.mark.parametrize("path", CHATTING, ids=lambda path: path.stem)
-def test_a_notebook_that_is_run_again_is_the_same(open_whole, path):
+@pytest.mark.parametrize("paths", TOGETHER, ids=lambda paths: "+".join(p.stem[:2] for p in paths))
+def test_a_notebook_that_is_run_again_is_the_same(open_whole, paths):
     """Run twice, each notebook sends the same requests and shows the same; chats lose nothing."""
-    notebook = open_whole(path.stem, nbformat.read(path, as_version=4).cells)
+    notebooks = [open_whole(path.stem, nbformat.read(path, as_version=4).cells) for path in paths]
+    for notebook in notebooks:
+        notebook.begin()
+    before = [notebook.finish() for notebook in notebooks]
+    for notebook in notebooks:
+        notebook.page.restart_kernel()
+        notebook.begin()
+    after = [notebook.finish() for notebook in notebooks]
 
-    first, second = notebook.again(), notebook.again()
-
-    assert first[0]
-    assert second[0] == first[0]
-    assert chats(first[1]) <= chats(second[1])
-    assert other_outputs(second[1]) == other_outputs(first[1])
+    for first, second in zip(before, after, strict=True):
+        assert first[0]
+        assert second[0] == first[0]
+        assert chats(first[1]) <= chats(second[1])
+        assert other_outputs(second[1]) == other_outputs(first[1])
 
 
 def test_a_chat_outlives_every_run(open_whole):

@@ -65,7 +65,7 @@ def test_the_settled_output_shows_call_and_result_folded(open_cells, simulator):
     label.click()
     expect(pane.locator("td", has_text="Birch")).to_be_visible()
     assert settled.locator("th", has_text="1 · tool use").count() == 1
-    assert "looking at growth" in notebook.text(2)
+    expect(notebook.output(2)).to_contain_text("looking at growth")
     assert notebook.errors == []
     notebook.reopen_without_kernel(trusted=False)
     expect(notebook.output(2)).to_contain_text("→ 2 rows")
@@ -140,7 +140,7 @@ def test_a_hidden_call_is_seen_while_it_is_asked_about(open_cells, simulator):
     settled = notebook.output(2).locator(SETTLED)
     expect(settled).to_contain_text("Growth is concentrated")
     assert settled.inner_text().count("top_customers") == 1  # in the note that names the tools
-    assert "looking at growth" in notebook.text(2)
+    expect(notebook.output(2)).to_contain_text("looking at growth")
     notebook.wait_idle()
     assert notebook.errors == []
 
@@ -177,7 +177,7 @@ def test_stop_ends_a_function_that_runs(open_cells, simulator, subshells):
     settled = notebook.output(2).locator(SETTLED)
     expect(settled.locator("summary")).to_contain_text("stopped")
     notebook.wait_idle()
-    assert "StoppedError: see above" in notebook.text(2)
+    expect(notebook.output(2)).to_contain_text("StoppedError: see above")
 
 
 def test_a_failing_function_shows_its_traceback_folded(open_cells, simulator):

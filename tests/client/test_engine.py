@@ -343,7 +343,7 @@ def closed_door(monkeypatch):
 def test_stop_while_connecting(closed_door):
     """A server that lets nobody in holds nobody up."""
     stream = claude_nb.stream("Hello")
-    stream.join(0.2)
+    stream.wait(0, 20)
 
     assert [event.type for event in stream.events] == ["request_sent"]
     assert str(stopped(stream).outcome) == "stopped"

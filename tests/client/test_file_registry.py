@@ -14,8 +14,9 @@ from claude_nb.client import file_registry
 from claude_nb.client.file_registry import Account, UploadedFile
 from claude_nb.errors import InputError
 
+DAY = 24 * 3600
 NOW = time.time()
-FILE = UploadedFile("file_1", "https://one", "abc", "d1", "scan.pdf", 5, NOW, NOW + 3600)
+FILE = UploadedFile("file_1", "https://one", "abc", "d1", "scan.pdf", 5, NOW, NOW + DAY)
 
 
 @pytest.fixture
@@ -37,8 +38,8 @@ def test_a_file_is_found_by_server_credential_and_content(noted):
 
 def test_a_file_that_expires_too_soon_is_not_found(noted):
     """A reply, or a batch, takes its time."""
-    assert file_registry.find(FILE.account, "d1", 3_000) == FILE
-    assert file_registry.find(FILE.account, "d1", 4_000) is None
+    assert file_registry.find(FILE.account, "d1", DAY // 2) == FILE
+    assert file_registry.find(FILE.account, "d1", DAY) is None
 
 
 def test_what_has_expired_is_taken_off_the_list(noted):

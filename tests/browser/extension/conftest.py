@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from claude_nb.simulator import Simulator
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory, simulator: Simulator) -> Iterator[Server]:
     """A Jupyter server whose pages have the extension; its kernels ask the simulator."""
     folder = tmp_path_factory.mktemp("jupyter-extension")
@@ -26,7 +26,9 @@ def server(tmp_path_factory: pytest.TempPathFactory, simulator: Simulator) -> It
         yield running
 
 
-@pytest.fixture(scope="session")
-def shared_pages(browser: Browser, server: Server) -> SharedPages:
-    """The pages that these tests share; a test uses ``open_notebook``."""
-    return SharedPages(browser, server)
+@pytest.fixture(scope="package")
+def shared_pages(browser: Browser, server: Server) -> Iterator[SharedPages]:
+    """The pages that these tests share, closed after the last of them."""
+    pages = SharedPages(browser, server)
+    yield pages
+    pages.close()

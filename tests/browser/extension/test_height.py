@@ -42,6 +42,6 @@ def test_the_notebook_does_not_jump_when_a_prompt_is_run_again(open_cells, simul
     go.touch()
     notebook.output(2).get_by_text("First words").wait_for()
     assert min(notebook.page.evaluate("window.heights")) >= height
-    notebook.page.wait_for_function(f"{OUTPUT}.offsetHeight < {height / 2}", timeout=5000)
+    notebook.page.wait_for_function(f"{OUTPUT}.offsetHeight < {height / 2}")
     notebook.interrupt()
     notebook.wait_idle()
