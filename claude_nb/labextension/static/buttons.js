@@ -1,115 +1,115 @@
 // Buttons on finished replies: on each block of code, and on the whole reply.
 
-import { indexOf, insertBelow, placeOf, readOnly, replace, run } from "./cells.js";
+import { GONE, Rendered, cellOf, insertCell, placeOf, readOnly, replace, run } from "./cells.js";
 import { confirm } from "./difference.js";
-import { button, copy, make } from "./page.js";
+import { ask } from "./kernel.js";
+import { afterRender, button, copy, make } from "./page.js";
 
 const CODE = '.claude-nb pre > code[class^="language-"]';
 const KIND = "text/html";
 const MODELS = `__import__("json").dumps(__import__("claude_nb.cost.models", fromlist=["_"]).models_by_use())`;
+const PATIENCE = 3000; // milliseconds that a reader waits for a menu
 
 export class Buttons {
   /**
    * @param {object} app The host's JupyterFrontEnd.
+   * @param {object} tracker The host's INotebookTracker.
    * @param {object} host The host's packages: {notebook, icons, widgets}.
    */
-  constructor(app, host) {
+  constructor(app, tracker, host) {
     this.app = app;
+    this.tracker = tracker;
     this.host = host;
   }
 
   /** Have each reply that this notebook shows decorated, whenever it is rendered. */
-  follow(panel) {
-    const { rendermime } = panel.content;
-    const plain = rendermime.getFactory(KIND);
-    const createRenderer = (options) => {
-      const renderer = plain.createRenderer(options);
-      const render = renderer.renderModel.bind(renderer);
-      renderer.renderModel = async (model) => {
-        await render(model);
-        const record = model.metadata.claude_nb;
-        if (record && !record.chat) this.decorate(panel, renderer.node, model, record);
-      };
-      return renderer;
-    };
-    rendermime.addFactory({ ...plain, createRenderer }, plain.defaultRank);
+  follow(context, rendermime) {
+    afterRender(rendermime, KIND, (node, model) => {
+      const record = model.metadata.claude_nb;
+      if (!record || record.chat) return;
+      this.decorate(new Rendered(this.tracker, context, node, model), record);
+    });
   }
 
-  decorate(panel, node, model, record) {
+  decorate(reply, record) {
+    const { node } = reply;
     node.querySelectorAll(".claude-nb-actions").forEach((bar) => bar.remove());
     const root = node.querySelector(".claude-nb");
     if (!root) return;
     const blocks = [...node.querySelectorAll(CODE)].filter((code) => !code.closest("details"));
-    blocks.forEach((code, i) => this.addToCode(panel, code, i, record));
-    this.addToReply(panel, root, model, record);
+    blocks.forEach((code, i) => this.addToCode(reply, code, i, record));
+    this.addToReply(reply, root);
   }
 
-  addToCode(panel, code, i, record) {
+  addToCode(reply, code, i, record) {
     const { copyIcon, addBelowIcon, pasteIcon, bugIcon } = this.host.icons;
     const bar = new Bar(`Code block ${i + 1}`);
     const pre = code.parentElement;
     const source = () => code.textContent.replace(/\n$/, "");
     bar.add("Copy", copyIcon, async () => bar.say(await copied(source())));
-    bar.add("Insert below", addBelowIcon, () => this.insert(panel, bar, source()));
+    bar.add("Insert below", addBelowIcon, () => this.insert(reply, bar, source()));
     bar.add("Replace the next cell", pasteIcon, (element) => {
-      const next = panel.content.widgets[indexOf(panel, bar.node) + 1];
-      this.replace(panel, bar, pre, next, source(), element);
+      const next = reply.index < 0 ? undefined : reply.context.model.cells.get(reply.index + 1);
+      this.replace(reply, bar, pre, next, source(), element);
     });
     if (record.error_of) {
       bar.add("Replace the cell that failed", bugIcon, (element) => {
-        const failed = failedCell(panel, record.error_of);
-        this.replace(panel, bar, pre, failed, source(), element);
+        const failed = failedCell(reply.context, record.error_of);
+        this.replace(reply, bar, pre, failed, source(), element);
       });
     }
     pre.before(bar.node);
   }
 
-  addToReply(panel, root, model, record) {
+  addToReply(reply, root) {
     const { copyIcon, refreshIcon, kernelIcon } = this.host.icons;
     const bar = new Bar("Reply");
     bar.node.classList.add("claude-nb-actions-reply");
-    const text = () => model.data["text/markdown"] ?? root.innerText;
+    const text = () => reply.model.data["text/markdown"] ?? root.innerText;
     bar.add("Copy as Markdown", copyIcon, async () => bar.say(await copied(text())));
-    bar.add("Ask again", refreshIcon, () => this.askAgain(panel, bar));
-    bar.add("Ask another model", kernelIcon, (element) => this.chooseModel(panel, bar, element));
+    bar.add("Ask again", refreshIcon, () => this.askAgain(reply, bar));
+    bar.add("Ask another model", kernelIcon, (element) => this.chooseModel(reply, bar, element));
     root.prepend(bar.node);
   }
 
-  insert(panel, bar, source) {
-    const index = indexOf(panel, bar.node);
-    const refused = index < 0 ? GONE : readOnly(panel);
+  insert({ context, index }, bar, source) {
+    const refused = index < 0 ? GONE : readOnly(context);
     if (refused) return bar.say(refused);
-    bar.offerUndo("Inserted", insertBelow(panel, index, source).undo);
+    bar.offerUndo("Inserted", insertCell(context, index + 1, source, { trusted: false }).undo);
   }
 
-  async replace(panel, bar, pre, cell, source, element) {
-    const refused = cell ? readOnly(panel, cell) : "There is no such cell.";
+  async replace({ context }, bar, pre, cell, source, element) {
+    const refused = cell ? readOnly(context, cell) : "There is no such cell.";
     if (refused) return bar.say(refused);
-    const before = cell.model.sharedModel.getSource();
+    const { id } = cell;
+    const before = cell.sharedModel.getSource();
     const accepted = before === source || (await confirm(pre, nameOf(cell), before, source));
     element.focus();
     if (before === source) return bar.say("The cell has this code already.");
     if (!accepted) return;
-    if (cell.isDisposed) return bar.say(GONE);
-    if (cell.model.sharedModel.getSource() !== before) return bar.say("The cell was changed meanwhile.");
-    bar.offerUndo("Replaced", replace(cell, source));
+    const now = cellOf(context, id); // another object if it was moved
+    const late = now ? readOnly(context, now) : GONE;
+    if (late) return bar.say(late);
+    if (now.sharedModel.getSource() !== before) return bar.say("The cell was changed meanwhile.");
+    bar.offerUndo("Replaced", replace(context, id, source));
   }
 
-  askAgain(panel, bar) {
-    const cell = panel.content.widgets[indexOf(panel, bar.node)];
+  askAgain({ panel, cell }, bar) {
     if (!cell) return bar.say(GONE);
-    run(panel, cell.model.id, this.host.notebook.NotebookActions);
+    run(panel, cell, this.host.notebook.NotebookActions);
   }
 
   /** Ask the kernel which models there are, and let the reader choose one of them. */
-  async chooseModel(panel, bar, element) {
-    const { kernel } = panel.sessionContext.session ?? {};
-    if (!kernel) return bar.say("There is no kernel.");
-    const models = await Promise.race([expression(kernel, MODELS), busyAfter(3000)]);
-    if (models === BUSY) return bar.say("The kernel is busy.");
-    if (!models) return bar.say("This kernel does not have claude_nb.");
+  async chooseModel({ context, cell, panel }, bar, element) {
+    const refused = cell ? readOnly(context) : GONE;
+    if (refused) return bar.say(refused);
+    bar.say("Looking for models…");
+    const busy = { problem: "The kernel is busy. Choose a model when it is free." };
+    const answer = ask(context.sessionContext, MODELS);
+    const { problem = "", value: models = [] } = await Promise.race([answer, later(PATIENCE, busy)]);
+    bar.say(problem);
+    if (problem || !element.isConnected || panel.isDisposed) return;
     const menu = new this.host.widgets.Menu({ commands: this.app.commands });
-    const cell = panel.content.widgets[indexOf(panel, bar.node)]?.model.id;
     for (const model of models) {
       menu.addItem({ command: "claude-nb:ask-model", args: { model, cell, panel: panel.id } });
     }
@@ -120,45 +120,35 @@ export class Buttons {
 
   /** Ask the prompt of a cell again, in a cell below it, with another model. */
   askModel(panel, id, model) {
-    const index = placeOf(panel, id);
-    if (index < 0 || readOnly(panel)) return;
-    const source = panel.content.widgets[index].model.sharedModel.getSource();
-    const [line, ...prompt] = source.split("\n");
+    const { context } = panel;
+    const place = placeOf(context, id);
+    if (place < 0 || readOnly(context)) return undefined; // it was deleted while the menu was open
+    const [line, ...prompt] = cellOf(context, id).sharedModel.getSource().split("\n");
     const others = line.replace(/\s+(-m|--model)(\s+|=)\S+/g, "");
-    const cell = insertBelow(panel, index, [`${others} -m ${model}`, ...prompt].join("\n"));
-    return run(panel, cell.id, this.host.notebook.NotebookActions);
+    const source = [`${others} -m ${model}`, ...prompt].join("\n");
+    const added = insertCell(context, place + 1, source, { trusted: false });
+    return run(panel, added.id, this.host.notebook.NotebookActions);
   }
 }
 
-const BUSY = "busy";
-const GONE = "The cell is not there any more.";
-
 /** The cell whose error a reply is about: by its id, or by the number of its execution. */
-function failedCell(panel, { cell: id, execution }) {
-  const cells = panel.content.widgets;
-  const byNumber = ({ model }) => model.type === "code" && model.executionCount === execution;
-  return id ? cells[placeOf(panel, id)] : cells.find(byNumber);
+function failedCell(context, { cell: id, execution }) {
+  if (id) return cellOf(context, id);
+  return [...context.model.cells].find(
+    ({ type, executionCount }) => type === "code" && executionCount === execution,
+  );
 }
 
 async function copied(text) {
   return (await copy(text)) ? "Copied" : "The page may not copy; select the text.";
 }
 
-function nameOf(cell) {
-  const count = cell.model.type === "code" && cell.model.executionCount;
-  return count ? `cell [${count}]` : "the cell";
+function nameOf({ type, executionCount: count }) {
+  return type === "code" && count ? `cell [${count}]` : "the cell";
 }
 
-function busyAfter(milliseconds) {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds, BUSY));
-}
-
-/** The value of a Python expression that gives JSON; undefined where the kernel has no claude_nb. */
-async function expression(kernel, code) {
-  const content = { code: "", silent: true, store_history: false, user_expressions: { it: code } };
-  const reply = await kernel.requestExecute(content).done;
-  const text = reply.content.user_expressions?.it?.data?.["text/plain"];
-  return text && JSON.parse(text.slice(1, -1));
+function later(milliseconds, value) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds, value));
 }
 
 /** A toolbar in a corner, with the status of its last action. */

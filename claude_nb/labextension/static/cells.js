@@ -1,31 +1,62 @@
 // What the extension does to a notebook's cells: each change comes with the step that undoes it.
 
-/** The place among the cells of the one that shows an element, or -1. */
-export function indexOf(panel, element) {
-  return panel.content.widgets.findIndex((cell) => cell.node.contains(element));
+export const GONE = "The cell is not there any more.";
+
+/** An output as it is rendered: it finds its cell and its notebook when they are asked for. */
+export class Rendered {
+  /**
+   * @param {object} tracker The host's INotebookTracker.
+   * @param {object} context The notebook's; all its views have the same.
+   * @param {HTMLElement} node Where it is.
+   * @param {object} model The host's IOutputModel.
+   */
+  constructor(tracker, context, node, model) {
+    Object.assign(this, { tracker, context, node, model });
+  }
+
+  /** The view of the notebook that shows it. An output that has a tab of its own is in none. */
+  get panel() {
+    const views = this.tracker.filter(({ context }) => context === this.context);
+    return views.find(({ node }) => node.contains(this.node)) ?? views[0];
+  }
+
+  /** The id of its cell, or undefined if that, or the output, is not there any more. */
+  get cell() {
+    const outputs = ({ outputs: list }) => Array.from(list ?? [], (_, i) => list.get(i));
+    const cells = [...(this.context.model.cells ?? [])];
+    return cells.find((cell) => outputs(cell).includes(this.model))?.id;
+  }
+
+  /** The place of its cell in the notebook, or -1. */
+  get index() {
+    return placeOf(this.context, this.cell);
+  }
 }
 
-/** The cell's place by its id, or -1 if it was deleted. */
-export function placeOf(panel, id) {
-  return panel.content.widgets.findIndex((cell) => cell.model.id === id);
+/** The place of a cell in a notebook by its id, or -1 if it was deleted. */
+export function placeOf({ model }, id) {
+  return model.sharedModel.cells.findIndex((cell) => cell.getId() === id);
 }
 
-/** Why nothing may be written, or an empty string. */
-export function readOnly(panel, cell) {
-  if (panel.context.model.readOnly) return "This notebook is read-only.";
-  return cell?.model.getMetadata("editable") === false ? "That cell is read-only." : "";
+/** A cell of a notebook by its id, or undefined: the host's ICellModel. */
+export function cellOf({ model }, id) {
+  return [...(model.cells ?? [])].find((cell) => cell.id === id);
+}
+
+/** Why nothing may be written into a notebook, or into one of its cells; or an empty string. */
+export function readOnly({ model }, cell) {
+  if (model.readOnly) return "This notebook is read-only.";
+  return cell?.getMetadata("editable") === false ? "That cell is read-only." : "";
 }
 
 /**
- * Insert a code cell below the one at an index.
+ * Insert a code cell into a notebook.
  * @returns {{id: string, undo: () => boolean}} Its id, and what takes it out again: false if it was
  *   changed since, and stays.
  */
-export function insertBelow(panel, index, source, metadata = {}) {
-  const { sharedModel } = panel.content.model;
-  const own = { trusted: false, ...metadata };
-  const cell = { cell_type: "code", source, metadata: own, outputs: [], execution_count: null };
-  const { id } = sharedModel.insertCell(index + 1, cell);
+export function insertCell({ model: { sharedModel } }, index, source, metadata) {
+  const cell = { cell_type: "code", source, metadata, outputs: [], execution_count: null };
+  const { id } = sharedModel.insertCell(index, cell);
   const undo = () => {
     const place = sharedModel.cells.findIndex((each) => each.getId() === id);
     if (place < 0 || sharedModel.cells[place].getSource() !== source) return false;
@@ -35,31 +66,25 @@ export function insertBelow(panel, index, source, metadata = {}) {
   return { id, undo };
 }
 
-/** Add a code cell at the notebook's end. */
-export function appendCell(panel, source, metadata) {
-  const { sharedModel } = panel.content.model;
-  const cell = { cell_type: "code", source, metadata, outputs: [], execution_count: null };
-  sharedModel.insertCell(sharedModel.cells.length, cell);
-}
-
 /**
- * Replace the text of a cell.
+ * Replace the text of the cell with this id.
  * @returns {() => boolean} What brings the old text back: false if the new one was changed since.
  */
-export function replace(cell, source) {
-  const { sharedModel } = cell.model;
+export function replace(context, id, source) {
+  const { sharedModel } = cellOf(context, id);
   const before = sharedModel.getSource();
   sharedModel.setSource(source);
   return () => {
-    if (cell.isDisposed || sharedModel.getSource() !== source) return false;
-    sharedModel.setSource(before);
+    const cell = cellOf(context, id); // another object if the cell was moved
+    if (cell?.sharedModel.getSource() !== source) return false;
+    cell.sharedModel.setSource(before);
     return true;
   };
 }
 
 /** Run the cell with this id, and show it. */
 export async function run(panel, id, NotebookActions) {
-  const index = placeOf(panel, id);
+  const index = placeOf(panel.context, id);
   if (index < 0) return;
   panel.content.activeCellIndex = index;
   panel.content.deselectAll();

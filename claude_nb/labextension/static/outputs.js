@@ -9,7 +9,7 @@ const TEXTS = ["text/markdown", "text/latex", "text/html", "text/plain"];
 /**
  * Answer the kernel of a notebook: {cells: number[]} asks for the outputs of these executions, and
  * {figure_above: id, execution: number} for the newest image above the cell that asks.
- * @param {object} panel The host's NotebookPanel.
+ * @param {object} context The notebook's, from the host.
  * @param {object} tracker The host's INotebookTracker.
  */
 export function answerKernel({ sessionContext }, tracker) {

@@ -30,6 +30,27 @@ export function button(label, act, icon) {
   return element;
 }
 
+/**
+ * Have a function called each time an output of a notebook is rendered.
+ * @param {object} rendermime The notebook's; its views share it.
+ * @param {string} kind The MIME type that the host has rendered.
+ * @param {(node: HTMLElement, model: object) => void} act Gets the element and the host's IMimeModel.
+ */
+export function afterRender(rendermime, kind, act) {
+  const plain = rendermime.getFactory(kind);
+  if (!plain) return;
+  const createRenderer = (options) => {
+    const renderer = plain.createRenderer(options);
+    const render = renderer.renderModel.bind(renderer);
+    renderer.renderModel = async (model) => {
+      await render(model);
+      act(renderer.node, model);
+    };
+    return renderer;
+  };
+  rendermime.addFactory({ ...plain, createRenderer }, plain.defaultRank);
+}
+
 /** Load the style sheet. */
 export function addStyle() {
   const href = new URL("style.css", import.meta.url);

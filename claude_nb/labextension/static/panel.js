@@ -3,13 +3,13 @@
 // The cell holds claude_nb.Chat("panel"), folded, at the notebook's end. So the conversation is
 // saved, restored and forgotten as every chat is, and anybody who opens the notebook sees that it is there.
 
-import { appendCell } from "./cells.js";
+import { GONE, insertCell } from "./cells.js";
+import { ask } from "./kernel.js";
 import { button, make } from "./page.js";
 
 const ID = "claude-nb-chat";
 const SOURCE = 'import claude_nb\nclaude_nb.Chat("panel")';
 const IS_CHAT = /^\s*(claude_nb\.)?Chat\(\s*["']panel["']/m;
-const INSTALL = "This notebook's kernel does not have claude_nb. In a cell: %pip install claude-nb";
 
 /** The panel, and what it shows of each notebook. */
 export class ChatPanel {
@@ -92,33 +92,38 @@ class View {
     const { sessionContext, context } = this.notebook;
     await Promise.all([context.ready, sessionContext.ready]);
     if (this.running || this.live) return;
-    const { kernel } = sessionContext.session ?? {};
-    if (!kernel) return this.say("This notebook has no kernel.");
-    const { language_info: language } = await kernel.info;
-    if (language.name !== "python") return this.say("The chat needs a Python kernel.");
-    const content = { code: "import claude_nb", silent: true, store_history: false };
-    this.say(kernel.status === "idle" ? "" : "The chat comes when the kernel is free.");
-    const found = await kernel.requestExecute(content).done;
-    if (found.content.status !== "ok") return this.say(INSTALL);
     this.running = true;
     try {
-      const cell = this.cell ?? this.added();
-      if (!cell) return void this.say("This notebook is read-only.");
-      await this.host.cells.CodeCell.execute(cell, sessionContext);
-      cell.outputHidden = true; // it was unfolded when it ran
-      this.live = true;
-      this.draw(cell);
+      this.say(await this.run(sessionContext));
+    } catch {
+      this.say("The kernel was restarted or has ended."); // the host rejects what runs in such a kernel
     } finally {
       this.running = false;
     }
-    this.say("");
+  }
+
+  /** Run the cell with the chat, and show what it displays. Returns why that was not possible. */
+  async run(sessionContext) {
+    const free = sessionContext.session?.kernel?.status === "idle";
+    this.say(free ? "" : "The chat comes when the kernel is free.");
+    const { problem } = await ask(sessionContext);
+    if (problem || this.notebook.isDisposed) return problem;
+    const cell = this.cell ?? this.added();
+    if (!cell) return "This notebook is read-only.";
+    await this.host.cells.CodeCell.execute(cell, sessionContext);
+    if (cell.isDisposed) return GONE;
+    cell.outputHidden = true; // it was unfolded when it ran
+    this.live = true;
+    this.draw(cell);
+    return "";
   }
 
   /** A new cell with the chat, folded, at the notebook's end; undefined if nothing may be written. */
   added() {
     const { context, content } = this.notebook;
     if (context.model.readOnly) return undefined;
-    appendCell(this.notebook, SOURCE, { jupyter: { source_hidden: true, outputs_hidden: true } });
+    const folded = { jupyter: { source_hidden: true, outputs_hidden: true } };
+    insertCell(context, context.model.cells.length, SOURCE, folded);
     return content.widgets.at(-1);
   }
 
@@ -143,7 +148,7 @@ class View {
     this.message.append(button("Go on from what is saved", () => this.start()));
   }
 
-  say(words) {
+  say(words = "") {
     this.message.textContent = words;
   }
 

@@ -56,13 +56,20 @@ export async function plugin(scope) {
     async activate(app, tracker, editors, languages, registry, completion, palette) {
       addStyle();
       const settings = new Settings();
-      const host = { notebook, icons, widgets };
-      const [buttons, errors] = [new Buttons(app, host), new Errors(host)];
-      const follow = (panel) => {
-        announce(panel, settings);
-        answerKernel(panel, tracker);
-        buttons.follow(panel);
-        errors.follow(panel);
+      const buttons = new Buttons(app, tracker, { notebook, icons, widgets });
+      const errors = new Errors(tracker, notebook.NotebookActions);
+      const followed = new WeakSet();
+      const isNew = (object) => !followed.has(object) && followed.add(object);
+      // The views of one notebook share its context, and mostly its renderers.
+      const follow = ({ context, content: { rendermime } }) => {
+        if (isNew(context)) {
+          announce(context, settings);
+          answerKernel(context, tracker);
+        }
+        if (isNew(rendermime)) {
+          buttons.follow(context, rendermime);
+          errors.follow(context, rendermime);
+        }
       };
       const complete = () => completion?.invoke(tracker.currentWidget?.id);
       addPrompts({ codemirror, view, state }, editors, languages, settings, complete);

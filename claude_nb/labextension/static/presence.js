@@ -9,17 +9,17 @@ const announced = new WeakSet(); // kernel connections
 
 /**
  * Announce the extension in the metadata of each execution that a notebook starts.
- * @param {object} panel The host's NotebookPanel.
+ * @param {object} context The notebook's, from the host.
  * @param {import("./settings.js").Settings} settings
  */
-export function announce(panel, settings) {
-  const { sessionContext } = panel;
+export function announce(context, settings) {
+  const { sessionContext } = context;
   const wrap = (kernel) => {
     if (!kernel || announced.has(kernel)) return;
     announced.add(kernel);
     const request = kernel.requestExecute.bind(kernel);
     kernel.requestExecute = (content, disposeOnDone, metadata) => {
-      const error = errorOf(panel, metadata);
+      const error = errorOf(context, metadata);
       const page = {
         ...{ protocol: PROTOCOL, version: VERSION, settings: settings.values, error },
         // Without subshells, no message arrives while a cell runs.
