@@ -50,10 +50,13 @@ CHAT = """async source => {
         send: message => { sent.push(message); },
     };
     widget.initialize({ model });
-    const el = document.createElement("div");
-    document.body.append(el);
-    widget.render({ model, el });
+    window.addView = () => {
+        const el = document.createElement("div");
+        document.body.append(el);
+        widget.render({ model, el });
+    };
     window.receive = message => handlers["msg:custom"](message);
+    addView();
 }"""
 
 # The panes of a view, without what the page adds: comments, copy buttons, parts of growing code.
@@ -410,6 +413,15 @@ def write(page, text: str) -> None:
 def acknowledge(page, **answer: str) -> None:
     """Answer the last message of the page."""
     page.evaluate("answer => receive({ ack: sent.at(-1).n, ...answer })", answer)
+
+
+def test_what_is_written_is_kept_where_the_kernel_tells_of_an_older_draft(chat_page):
+    """In this view, in one that takes its place meanwhile, and in what the kernel is told then."""
+    chat_page.get_by_label("Message to Claude").fill("new")
+    chat_page.evaluate("state.draft = 'old'; handlers['change:draft'](); addView()")
+    for box in chat_page.get_by_label("Message to Claude").all():
+        expect(box).to_have_value("new")
+    chat_page.wait_for_function("state.draft === 'new'")
 
 
 def test_a_question_says_what_it_is_asked_with(chat_page):

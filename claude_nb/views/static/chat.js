@@ -6,7 +6,6 @@
 
 const BUSY = 1500; // ms without an answer after which the reader is told that the kernel is busy
 
-
 const GONE =
   "The kernel that held this chat has ended. To go on, run its cell again.";
 
@@ -26,6 +25,7 @@ class Chat {
     this.sending = false;
     this.asking = Promise.resolve(); // the last question, until the kernel has it
     this.attaching = Promise.resolve(""); // files on their way, and what has gone wrong with them
+    this.unsent = null; // what was written since the kernel was last told
     this.writer = null; // the view in whose box the caret is, or was when the page took it away
     this.on("msg:custom", (message) => this.receive(message));
     this.on("change:snapshot", () => this.receive(model.get("snapshot")));
@@ -207,11 +207,21 @@ class Chat {
 
   /** Keep what is written: at once for a view that takes another's place, soon in the kernel. */
   keepDraft(text) {
+    this.unsent = text;
     this.model.set("draft", text);
     this.store(text);
     clearTimeout(this.saving);
     if (this.gone) return;
-    this.saving = setTimeout(() => this.model.save_changes(), 400);
+    this.saving = setTimeout(() => {
+      this.model.set("draft", this.unsent); // the kernel may have told of an older one
+      this.unsent = null;
+      this.model.save_changes();
+    }, 400);
+  }
+
+  /** What is written: what the kernel has, or what it was not told yet. */
+  get draft() {
+    return this.unsent ?? this.model.get("draft");
   }
 
   /** Under which name the page keeps what is written in this chat, while its tab is open. */
@@ -234,12 +244,12 @@ class Chat {
   keepAll() {
     const open = this.turns.filter(({ answer }) => !answer).map(({ source }) => source);
     const queued = this.about.queue.map(({ text }) => text);
-    const lost = [...open, ...queued].filter((text) => text !== this.model.get("draft"));
+    const lost = [...open, ...queued].filter((text) => text !== this.draft);
     if (!lost.length) return;
-    this.keepDraft([...lost, this.model.get("draft")].filter((text) => text.trim()).join("\n\n"));
+    this.keepDraft([...lost, this.draft].filter((text) => text.trim()).join("\n\n"));
     this.about = { ...this.about, queue: [] };
     this.each((view) => {
-      view.composer.put(this.model.get("draft"));
+      view.composer.put(this.draft);
       view.show("about");
     });
   }
@@ -247,7 +257,7 @@ class Chat {
   restoreDraft() {
     try {
       const text = this.about.cell && sessionStorage.getItem(this.draftName);
-      if (text && !this.model.get("draft")) this.set("draft", text);
+      if (text && !this.draft) this.keepDraft(text);
     } catch {
       // as in `store`
     }

@@ -102,7 +102,7 @@ class Composer {
       }
       this.effort.value = model.get("effort");
     } else if (name === "draft") {
-      const draft = model.get("draft");
+      const { draft } = this.chat;
       if (document.activeElement === this.box.area || this.box.value === draft) return;
       this.box.value = draft;
       this.preview();
