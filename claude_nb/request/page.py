@@ -38,7 +38,8 @@ class Page:
         settings: The user's settings that are not empty, by name: the extension's schema has the
             names.
         error: The error that the cell asks about, where the reader chose one on the page.
-        capabilities: What the page can do beyond that, by name: ``outputs`` tells what cells show.
+        capabilities: What the page can do beyond that, by name: ``outputs`` tells what cells show,
+            ``settle`` which settled outputs the page has.
 
     From a page of another protocol nothing but the version is read.
     """

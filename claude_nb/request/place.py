@@ -29,6 +29,11 @@ def current_place() -> Place:
     return Place(str(cell or ""), execution())
 
 
+def current_session() -> str:
+    """The session of the page that sent the code that runs now; empty outside kernels."""
+    return str((_execute_request().get("header") or {}).get("session", ""))
+
+
 def session_name() -> str:
     """The notebook's path as the front end or the server tells it, or an empty string.
 

@@ -2,24 +2,30 @@
 
 An update finds its output by a display id, which a page knows only if it was there when the output
 was displayed. A page that was loaded later finds it by a mark in its metadata instead, and is told
-of each replacement by a widget without a view (``output_sync.js``).
+of each replacement by a widget without a view. What it is told is handled by claude_nb's JupyterLab
+extension (``labextension/static/settle.js``), and where there is none by ``output_sync.js``.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 from weakref import WeakValueDictionary
 
-from claude_nb.request.place import current_place
+from claude_nb.request.page import Page
+from claude_nb.request.place import current_place, current_session, shell
 from claude_nb.views.displayed_output import DisplayedOutput
 from claude_nb.views.widget import PageWidget, source
 
 MARK = "claude_nb_output"
 """Where the metadata of an output that is replaced later has its id and its version."""
 
-_SETTLED = 20
+WIDGET = "claude_nb.outputs"
+"""The id of the widget, by which labextension/static/settle.js finds it."""
+
+_SETTLED = 100
 """Settled outputs that a page may still ask for."""
 
 
@@ -28,13 +34,16 @@ class SyncedOutput(DisplayedOutput):
 
     Args:
         placed: Whether a page that lacks it, because the notebook was not saved since, puts it into
-            its cell while it is not settled.
+            its cell.
 
     Attributes:
         version: How often it was shown.
         given: How often a page was given it.
         place: Where it was displayed.
-        placed: The same.
+        placed: The same. A settled output is placed until a page has it: only pages with the
+            JupyterLab extension say so.
+        session: The session of the page that displayed it.
+        settled: Whether it stays as it is.
     """
 
     def __init__(self, *, placed: bool = True) -> None:
@@ -43,6 +52,9 @@ class SyncedOutput(DisplayedOutput):
         self.given = 0
         self.place = current_place()
         self.placed = placed
+        self.session = current_session()
+        self.settled = False
+        self._is_acknowledged = "settle" in Page().capabilities
         self._sync = output_sync()
 
     def show(self, data: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
@@ -57,9 +69,10 @@ class SyncedOutput(DisplayedOutput):
         """Show it as it stays, without a mark."""
         with self._lock:
             self.version += 1
-            self.placed = False
+            self.settled = True
+            self.placed = self.placed and self._is_acknowledged
             self._show(data, metadata or {})
-        self._sync.announce(self, settled=True)
+        self._sync.announce(self)
 
     def give(self, given: object) -> dict[str, Any]:
         """Give the output to a page that has an older version, to one at a time.
@@ -68,17 +81,31 @@ class SyncedOutput(DisplayedOutput):
         how often it was given when the page last asked. If it was given since, the page has to look
         again whether its output is still old.
 
+        Args:
+            given: How often; None if the page has a notebook of its own, and need not wait.
+
         Returns:
-            How often it was given, as ``given``; and if that was as the page says, the ``output``
-            and the number of its ``execution``.
+            How often it was given, as ``given``; and if that was as the page says, the ``output``,
+            the number of its ``execution``, the ``cell`` into which it may be put, and whether it
+            is ``settled``.
         """
         with self._lock:
-            if given != self.given or self._shown is None:
+            if given not in (None, self.given) or self._shown is None:
                 return {"given": self.given}
             self.given += 1
             data, metadata = self._shown
-            output = {"output_type": "display_data", "data": data, "metadata": metadata}
-            return {"given": self.given, "output": output, "execution": self.place.execution}
+            return {
+                "given": self.given,
+                "output": {"output_type": "display_data", "data": data, "metadata": metadata},
+                "execution": self.place.execution,
+                "cell": self.cell,
+                "settled": self.settled,
+            }
+
+    @property
+    def cell(self) -> str:
+        """The id of the cell into which a page may put it; empty if it may not."""
+        return self.place.cell if self.placed else ""
 
 
 class OutputSync(PageWidget):
@@ -89,31 +116,60 @@ class OutputSync(PageWidget):
     def __init__(self) -> None:
         self._outputs: WeakValueDictionary[str, SyncedOutput] = WeakValueDictionary()
         self._settled: deque[SyncedOutput] = deque(maxlen=_SETTLED)
-        super().__init__()
+        super().__init__(model_id=WIDGET)
+        if here := shell():
+            here.events.register("pre_run_cell", self._leave_cell)
 
-    def announce(self, output: SyncedOutput, *, settled: bool = False) -> None:
+    def announce(self, output: SyncedOutput) -> None:
         """Tell the pages that there is a new version of an output."""
-        if settled:
+        if output.settled:
             self._settled.append(output)
-        if output.id in self._outputs:
-            self.send(_facts(output))
         self._outputs[output.id] = output
+        self.send(_facts(output))
 
     def whole(self) -> dict[str, object]:
         """The outputs that there are, for a page that was loaded later."""
         return {"outputs": [_facts(output) for output in list(self._outputs.values())]}
 
     def receive(self, content: dict[str, Any], _buffers: Sequence[Any]) -> None:
-        """Give a page the output that it asks for."""
-        if content.get("op") == "output":
-            output = self._outputs.get(str(content.get("id")))
-            answer = {} if output is None else output.give(content.get("given"))
-            self.send({"ack": content.get("n"), **answer})
+        """Tell a page of the outputs, give it one, or note that it has one."""
+        op, answer = content.get("op"), {"ack": content.get("n")}
+        output = self._outputs.get(str(content.get("id")))
+        if op == "outputs":
+            self.send(answer | self.whole())
+        elif op == "output":
+            self.send(answer | (output.give(content.get("given")) if output else {}))
+        elif op == "has" and output:
+            output.placed = False
+
+    def _leave_cell(self, info: Any) -> None:
+        """Before a cell is run again: what it displayed earlier has no place in it any more.
+
+        Args:
+            info: IPython's ``ExecutionInfo``. What code runs as a cell is not kept in its history.
+        """
+        cell = current_place().cell if info.store_history else ""
+        for output in list(self._outputs.values()):
+            if cell and output.place.cell == cell:
+                output.placed = False
+
+    def close(self) -> None:
+        """Close the widget, and tell nobody any more."""
+        super().close()
+        if here := shell():
+            with suppress(ValueError):  # it is closed already
+                here.events.unregister("pre_run_cell", self._leave_cell)
 
 
 def _facts(output: SyncedOutput) -> dict[str, object]:
-    cell = output.place.cell if output.placed else ""
-    return {"id": output.id, "version": output.version, "given": output.given, "cell": cell}
+    return {
+        "id": output.id,
+        "version": output.version,
+        "given": output.given,
+        "cell": output.cell,
+        "session": output.session,
+        "settled": output.settled,
+    }
 
 
 def output_sync() -> OutputSync:

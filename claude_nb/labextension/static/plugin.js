@@ -10,6 +10,7 @@ import { ChatPanel } from "./panel.js";
 import { announce } from "./presence.js";
 import { addPrompts } from "./prompts.js";
 import { Settings } from "./settings.js";
+import { settle } from "./settle.js";
 
 const ID = "claude-nb:plugin";
 
@@ -36,8 +37,9 @@ export async function plugin(scope) {
       "@codemirror/state",
       "@jupyterlab/completer",
       "@jupyterlab/apputils",
+      "@jupyterlab/services",
     ]);
-  const [codemirror, view, state, completer, apputils] = editor;
+  const [codemirror, view, state, completer, apputils, services] = editor;
   const icon = new icons.LabIcon({ name: "claude-nb:chat", svgstr: ICON });
   return {
     id: ID,
@@ -65,6 +67,7 @@ export async function plugin(scope) {
         if (isNew(context)) {
           announce(context, settings);
           answerKernel(context, tracker);
+          settle(context, services.KernelMessage);
         }
         if (isNew(rendermime)) {
           buttons.follow(context, rendermime);

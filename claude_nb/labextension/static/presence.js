@@ -23,7 +23,7 @@ export function announce(context, settings) {
       const page = {
         ...{ protocol: PROTOCOL, version: VERSION, settings: settings.values, error },
         // Without subshells, no message arrives while a cell runs.
-        capabilities: kernel.supportsSubshells ? ["outputs"] : [],
+        capabilities: ["settle", ...(kernel.supportsSubshells ? ["outputs"] : [])],
       };
       return request(content, disposeOnDone, { ...metadata, claude_nb: page });
     };

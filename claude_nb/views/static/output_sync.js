@@ -1,5 +1,6 @@
 // Puts into the notebook the outputs that an update of Python does not reach: synced_output.py says
-// which these are. The widget has no view of its own.
+// which these are. The widget has no view of its own. Where claude_nb's JupyterLab extension is, that
+// does it (labextension/static/settle.js), and has said so on the page.
 
 const MARK = "claude_nb_output"; // where an output's metadata has its id and version
 const UPDATED = 1500; // ms after which an output that Python has replaced must have changed
@@ -115,6 +116,7 @@ function putInto(cell, { output, execution }) {
 
 export default () => ({
   initialize({ model }) {
+    if (document.documentElement.dataset.claudeNbSettles) return undefined;
     const sync = new OutputSync(model);
     return () => sync.close();
   },
