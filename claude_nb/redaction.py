@@ -84,6 +84,11 @@ def forget() -> None:
         _forms, _by_value, _by_short_value = (), None, None
 
 
+def state() -> object:
+    """Another object whenever another credential is known, for whoever keeps what is redacted."""
+    return _by_value
+
+
 def redact(text: str) -> str:
     """``text`` without credentials: those that were sent, and what looks like an API key."""
     if _by_value is not None:

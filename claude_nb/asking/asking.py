@@ -27,7 +27,6 @@ from claude_nb.reply import Reply
 from claude_nb.request import documents
 from claude_nb.request.place import can_display, current_place, is_run_by_program
 from claude_nb.request.request import Request
-from claude_nb.request.system import System
 from claude_nb.session import budget
 from claude_nb.session.limits import Limits
 from claude_nb.session.session import session as session  # noqa: PLC0414 - shared from here
@@ -218,10 +217,8 @@ def estimate(question: Question) -> budget.Estimate:
         ClaudeError: The server did not count it.
     """
     own_prices()
-    connection, request = session.connection(question.client), question.request
-    if question.history is not None:
-        place = question.place
-        request = question.history.next(request, place, connection.origin, new=question.new)
+    connection = session.connection(question.client)
+    request = _as_sent(question, connection)
     return budget.estimate(request, call(count_tokens(connection, checked(request, connection))))
 
 
@@ -284,6 +281,16 @@ def shorten(error: ClaudeError) -> None:
     error.in_brief = error.what if fitting() == "updating" else "see above"
 
 
+def _as_sent(question: Question, connection: Connection) -> Request:
+    """A request with what is sent before its prompt: earlier turns, and cells of the notebook."""
+    request, history = question.request, question.history
+    if history is None:
+        return request.with_cells()
+    return history.next(
+        request, question.place, connection.origin, new=question.new, after=question.after
+    )
+
+
 @contextmanager
 def sending(
     question: Question, *, painted: bool = True, source: type[ApiSource] | None = None
@@ -308,12 +315,12 @@ def sending(
         stack.callback(limits.close)
         if history is not None:
             stack.enter_context(history.asking(in_cell=request.in_cell))
-            request = history.next(
-                request, place, connection.origin, new=question.new, after=question.after
-            )
+            request = _as_sent(question, connection)
             if question.new or history.head is None:
                 history.begin(request)
             tools = history.effective_tools(tools, request)
+        else:
+            request = _as_sent(question, connection)
         request = checked(request, connection)
         request = replace(request, notes=(*request.notes, *_notes(question, request, tools)))
         kept = request  # what a limit lowers holds for this reply, not for the conversation
@@ -373,7 +380,7 @@ def _expect_cached(
     request: Request, connection: Connection, reply: Reply
 ) -> dict[str, str | None] | None:
     """Note what a request can find in the cache, and return what the server is asked about it."""
-    if isinstance(request.system, System):
+    if request.is_cached:
         reply.expectation = session.cache.expect(request, connection.cache, reply)
     if reply.expectation is None or not connection.diagnoses_cache:
         return None

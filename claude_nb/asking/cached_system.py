@@ -24,7 +24,7 @@ from claude_nb.render.html import notes
 from claude_nb.render.markdown.markdown import ROOT_CLASSES
 from claude_nb.render.table import Table
 from claude_nb.request.request import Request
-from claude_nb.request.system import LIFETIMES, System, difference
+from claude_nb.request.system import LIFETIMES, System, difference, texts
 from claude_nb.request.textfiles import parts
 from claude_nb.session.budget import MIN_OUTPUT
 from claude_nb.session.session import session
@@ -160,15 +160,15 @@ class CachedSystem(System):
         lines: list[str] = []
         now = session.cache.clock()
         uses = session.cache.uses(self)
-        if uses and uses[0].sent.system.texts != self.texts:
+        if uses and texts(uses[0].sent.system) != self.texts:
             ago = labels.seconds(now - uses[0].sent.at)
             found = changed(difference(uses[0].sent.system, self))
             lines.append(
                 f"changed since it was sent {ago} ago, so it will be written anew: {found}"
             )
-        newest = {e.sent.model: e for e in reversed(uses) if e.sent.system.texts == self.texts}
+        newest = {e.sent.model: e for e in reversed(uses) if texts(e.sent.system) == self.texts}
         for model, use in newest.items():
-            left = use.sent.at + LIFETIMES[use.sent.system.ttl] - now
+            left = use.sent.at + LIFETIMES[use.sent.ttl] - now
             if use.cached and left > 0:
                 lines.append(f"in the cache of {model}: {labels.seconds(left)} left")
             elif use.cached:

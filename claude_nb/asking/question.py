@@ -31,7 +31,7 @@ REQUEST_OPTIONS = (
 )
 """The fields of ``Request`` that whoever asks may set."""
 
-_COMPOSED = ("content", "notes", "error_of", "compacts")
+_COMPOSED = ("content", "notes", "error_of", "compacts", "cells")
 """The fields of ``Request`` that cells, chats and conversations put together themselves."""
 
 
@@ -107,8 +107,8 @@ class Question:
             tools: Functions or ``Tools``; by default those that the conversation was given.
             output: A type, a JSON schema or None.
             upload: Whether large attachments are uploaded, for a day or for so many seconds.
-            **arguments: Other fields of a question, ``REQUEST_OPTIONS``, ``content``, ``notes`` and
-                ``error_of``.
+            **arguments: Other fields of a question, ``REQUEST_OPTIONS``, ``content``, ``notes``,
+                ``error_of`` and ``cells``.
 
         Raises:
             InputError: It cannot be asked so.

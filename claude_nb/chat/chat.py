@@ -12,6 +12,7 @@ import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -32,19 +33,21 @@ from claude_nb.conversation import restore, saved_notebook
 from claude_nb.conversation.history import History
 from claude_nb.cost.models import DEFAULT_MODEL, models_by_use
 from claude_nb.errors import InputError, nearest
+from claude_nb.notebook.context import cells
 from claude_nb.reply import Reply
+from claude_nb.request.cells import CONTEXTS
 from claude_nb.request.place import Place, current_place
 from claude_nb.request.request import EFFORTS
 from claude_nb.request.system import System
 from claude_nb.tools.tools import Tools
-from claude_nb.views import background
+from claude_nb.views import background, page_outputs
 from claude_nb.views.terminal import say
 from claude_nb.views.widget import PageWidget, source, style
 
 CHAT_OPTIONS = (
     *("max_tokens", "thinking", "cite", "hide_thinking", "tools", "hide_tools", "upload"),
     *("stop_sequences", "tool_choice", "metadata", "extra", "betas", "fallback"),
-    *("max_cost", "policy", "client"),
+    *("max_cost", "policy", "client", "context"),
 )
 """The options with which each question is asked, beside model, effort and system prompt."""
 
@@ -68,7 +71,9 @@ class Chat(PageWidget):
         **options: ``tools``, ``max_tokens``, ``thinking``, ``cite``, ``hide_thinking``,
             ``hide_tools``, ``upload``, ``stop_sequences``, ``tool_choice``, ``metadata``,
             ``extra``, ``betas``, ``fallback``, ``max_cost``, ``policy`` and ``client``, as
-            ``claude_nb.ask`` takes them; and a ``layout``. Functions run on a thread of their own.
+            ``claude_nb.ask`` takes them; ``context``, ``"above"`` or ``"notebook"``, for the cells
+            that go along with each question; and a ``layout``. Functions run on a thread of their
+            own.
 
     Attributes:
         conversation: The conversation that is shown: ``.messages()``, ``.to_notebook(path)``,
@@ -115,6 +120,9 @@ class Chat(PageWidget):
         self.system = system
         if "tools" in options:
             options["tools"] = Tools.of(options["tools"])
+        which = options.pop("context", "off")
+        if which not in CONTEXTS:
+            raise InputError(f"context is one of {', '.join(CONTEXTS)}, not {which!r:.60}.")
         self._options = options
         asked_with = {"model": model, "effort": effort or None, "system": system, **options}
         model = Question.of(
@@ -129,6 +137,9 @@ class Chat(PageWidget):
         self._page = Page(self._transcript, ChatTools(given), self.send)
         self._page.restored.look(system)
         self._questions = Questions(self._transcript, self._page, self._arguments, self._announce)
+        if which != "off":
+            asker = Place(place.cell)
+            self._questions.cells = partial(cells, which, asker, told=page_outputs.is_told())
         self._questions.take_queue()
         self._messages = Messages(
             self._transcript, self._page, self._questions, self._open, self.send

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
@@ -20,10 +21,12 @@ from claude_nb.chat.transcript import ChatTurn, LiveTurn, Transcript
 from claude_nb.client.connection import remember_ambient
 from claude_nb.conversation.history import Exchange, instruction_note
 from claude_nb.errors import ClaudeError
+from claude_nb.notebook.variables import with_outputs
 from claude_nb.render import chat as render
 from claude_nb.render import html, previews, saved_output
 from claude_nb.reply import Reply
 from claude_nb.request.attachments.interpolation import compose
+from claude_nb.request.cells import Cells
 from claude_nb.request.place import Place, shell
 from claude_nb.streaming.progress import Outcome
 from claude_nb.views import protocol
@@ -44,6 +47,7 @@ class Questions:
             without the lock.
         reply: The newest reply, or None.
         instruct: The instruction that goes with the next question; empty for none.
+        cells: Tells the cells of the notebook that go along with a question, or None.
     """
 
     transcript: Transcript
@@ -52,6 +56,7 @@ class Questions:
     notify: Callable[[], object]
     reply: Reply | None = None
     instruct: str = ""
+    cells: Callable[[], Cells] | None = None
 
     def write(
         self,
@@ -75,7 +80,7 @@ class Questions:
         remember_ambient()
         filled = compose(
             prompt,
-            variables=here.user_ns if here else {},
+            variables=with_outputs(here) if here else {},
             attached=files,
             upload=self.arguments().get("upload", False),
             cite=bool(self.arguments().get("cite")),
@@ -185,7 +190,7 @@ class Questions:
             InputError: It was not sent.
         """
         try:
-            return begin(live.asked, live.begin, partial(self._end, live))
+            return begin(self._with_cells(live.asked), live.begin, partial(self._end, live))
         except BaseException:  # an interrupt too: the chat must not stay busy for ever
             with self.transcript.lock:
                 self.transcript.live = None
@@ -196,6 +201,13 @@ class Questions:
             finally:
                 live.ended.set()
             raise
+
+    def _with_cells(self, asked: Question) -> Question:
+        """A question with the cells as they are when it is sent: it may have waited."""
+        if self.cells is None:
+            return asked
+        remember_ambient()
+        return replace(asked, request=replace(asked.request, cells=self.cells()))
 
     def start(self, live: LiveTurn, queued: Queued | None = None) -> None:
         """Send a question from the page, on a thread of its own; the page gets its error.
@@ -216,7 +228,8 @@ class Questions:
                     self.page.post(protocol.refused(live.turn.prompt, f"{bug}{error}"))
 
         # Not on the thread of the page's messages: to count what a budget allows takes a while.
-        threading.Thread(target=send, daemon=True).start()
+        # In this context, by which the kernel knows which page has sent the message.
+        threading.Thread(target=copy_context().run, args=(send,), daemon=True).start()
 
     def _refuse(self, message: Queued, error: str) -> None:
         """A message that had waited cannot be sent: it waits for the user, with all behind it."""

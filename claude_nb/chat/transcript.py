@@ -27,6 +27,7 @@ from claude_nb.errors import InputError
 from claude_nb.render import chat as render
 from claude_nb.render import previews
 from claude_nb.reply import Reply
+from claude_nb.request.cells import NOTES, without
 from claude_nb.request.place import Place
 from claude_nb.request.request import CONTEXT
 from claude_nb.streaming.block import as_dict, as_string
@@ -70,7 +71,7 @@ class ChatTurn:
     @classmethod
     def of(cls, exchange: Exchange) -> Self:
         """A turn that was asked elsewhere: in a cell, another chat or an earlier kernel."""
-        content = () if isinstance(exchange.content, str) else exchange.content
+        content = () if isinstance(exchange.content, str) else without(exchange.content)
         return cls(
             exchange.prompt,
             exchange.parent,
@@ -124,7 +125,8 @@ class LiveTurn(FramesView):
     def begin(self, stream: Stream, reply: Reply) -> Self:
         """Show this reply from now on."""
         # The tools that the chat was given are shown where one writes.
-        kept = (THINKING_LEFT_OUT, CONTEXT, *(() if self.asked.tools is not None else (NOTE,)))
+        kept = (THINKING_LEFT_OUT, CONTEXT, *NOTES)
+        kept += () if self.asked.tools is not None else (NOTE,)
         reply.notes = tuple(
             note for note in reply.notes if note.startswith(kept) or COMPACTED in note
         )

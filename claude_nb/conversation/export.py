@@ -26,6 +26,7 @@ from claude_nb.render.code import code_blocks
 from claude_nb.render.markdown import markdown
 from claude_nb.render.text import closed, harmless
 from claude_nb.request import files, uploads
+from claude_nb.request.cells import each, without
 from claude_nb.streaming.block import as_dict
 from claude_nb.streaming.record import VERSION, TurnRecord
 
@@ -188,10 +189,12 @@ def _digest(text: str) -> str:
 
 
 def attached(exchange: Exchange) -> list[str]:
-    """The images and documents of a question, by kind and size: ``image/png, 12 kB``."""
-    blocks = () if isinstance(exchange.content, str) else exchange.content
+    """The cells of a question, and its images and documents by kind and size: ``PDF, 12 kB``."""
+    blocks = () if isinstance(exchange.content, str) else without(exchange.content)
     sources = [item["source"] for item in blocks if item["type"] in ("image", "document")]
-    return [f"{s['media_type']}, {len(uploads.raw(s)) // 1000 + 1:,} kB" for s in sources]
+    cells = len(each(exchange.content))
+    found = [f"{cells} cell{'s' * (cells > 1)} of the notebook"] if cells else []
+    return found + [f"{s['media_type']}, {len(uploads.raw(s)) // 1000 + 1:,} kB" for s in sources]
 
 
 def along(exchange: Exchange) -> list[str]:
@@ -263,7 +266,8 @@ def _source(exchange: Exchange, name: str) -> str:
         options += f" --instruct {_quoted(' '.join(exchange.instruct.split()))}"
     # Sent as it was typed: a variable is not to be put in now.
     plain = (exchange.prompt, ({"type": "text", "text": exchange.prompt},))
-    raw = " --raw" if "{{" in exchange.prompt and exchange.content in plain else ""
+    content = exchange.content if isinstance(exchange.content, str) else without(exchange.content)
+    raw = " --raw" if "{{" in exchange.prompt and content in plain else ""
     return f"%%claude{options}{raw}\n{exchange.prompt}"
 
 

@@ -19,10 +19,14 @@ from claude_nb.conversation.history import NOTEBOOK
 from claude_nb.cost.models import as_of
 from claude_nb.errors import ClaudeError, InputError
 from claude_nb.magics import context, manual, options
+from claude_nb.magics.dry_run import tree
+from claude_nb.notebook.context import cells as notebook_cells
+from claude_nb.notebook.variables import with_outputs
 from claude_nb.render import labels
 from claude_nb.render.code import code_for_cell
 from claude_nb.render.table import Table
 from claude_nb.reply import Reply
+from claude_nb.request.place import current_place
 from claude_nb.request.server_tools import kind
 from claude_nb.tools.tools import Tools
 from claude_nb.views.terminal import say
@@ -54,12 +58,7 @@ def run(
     if "help" in given:
         display(manual.of_cell())  # not returned: nothing that a line returns is shown
         return None
-    if cell is not None:
-        if prompt:
-            word = prompt if len(prompt) <= 30 else prompt[:29] + "…"
-            hint = "The prompt goes on the lines below."
-            raise InputError(f"{word!r} is not an option.", hint)
-        prompt = cell
+    prompt = prompt if cell is None else _below(prompt, cell)
     name, insert = given.pop("out", None), given.pop("insert", False)
     dry, background = given.pop("dry_run", False), given.pop("background", False)
     asked = _variants(given, defaults)
@@ -67,7 +66,7 @@ def run(
         _check_alone("--background" if background else "side by side", given, insert=insert)
     question = _question(shell, prompt, given, defaults)
     if dry:
-        display(_expected(question, asked))
+        display(*_expected(question, asked))
         return None
 
     try:
@@ -81,6 +80,14 @@ def run(
     if insert:
         say(context.insert(shell, code_for_cell(reply.code_blocks)))
     return reply if cell is None else None
+
+
+def _below(rest: str, cell: str) -> str:
+    """The prompt of a cell: the lines below, while none of it may be on the line of the options."""
+    if rest:
+        word = rest if len(rest) <= 30 else rest[:29] + "…"
+        raise InputError(f"{word!r} is not an option.", "The prompt goes on the lines below.")
+    return cell
 
 
 def _ask(question: Question, asked: Sequence[Variant], *, background: bool) -> Any:
@@ -124,26 +131,30 @@ def _check_alone(what: str, given: dict[str, Any], *, insert: bool) -> None:
         given["once"] = True
 
 
-def _expected(question: Question, asked: Sequence[Variant]) -> Table:
-    """What would be sent and what it would cost, as a table."""
+def _expected(question: Question, asked: Sequence[Variant]) -> list[Table]:
+    """What would be sent and what it would cost, as tables."""
     named = [(variant.name, variant.apply(question)) for variant in asked]
     heads = ("model", "input", "output at most", "cost at least", "cost at most")
     rows: list[tuple[str, ...]] = []
     lines = [f"Nothing was sent. Prices as of {as_of()}."]
     also: list[str] = []
+    trees: list[Table] = []
     for name, each in named or [(question.request.model, question)]:
         found = estimate(each)
-        also += map(labels.also_sent, found.also_sent)
-        counts = (f"{labels.count(n)} tokens" for n in (found.input_tokens, found.max_tokens))
+        sent = found.request
+        trees = trees or tree(sent, found.input_tokens)
+        also += map(labels.also_sent, sent.also_sent)
+        counts = (f"{labels.count(n)} tokens" for n in (found.input_tokens, sent.max_tokens))
         rows.append((name, *counts, *map(labels.money, (found.low, found.high))))
         if server := [*filter(None, map(kind, each.request.tools or ()))]:
             lines.append(f"Not counted: what {' and '.join(server)} would add.")
-        if isinstance(found.system, CachedSystem):
-            marked = labels.count(found.system.tokens(found.model, client=question.client))
-            kept = found.system.state() or ["not in the cache yet"]
+        if isinstance(sent.system, CachedSystem):
+            marked = labels.count(sent.system.tokens(sent.model, client=question.client))
+            kept = sent.system.state() or ["not in the cache yet"]
             state = " · ".join(kept)
             lines.append(f"System prompt: {marked} tokens, marked for the cache · {state}.")
-    return Table(heads, rows, "\n".join([" ".join(dict.fromkeys(lines)), *dict.fromkeys(also)]))
+    note = "\n".join([" ".join(dict.fromkeys(lines)), *dict.fromkeys(also)])
+    return [Table(heads, rows, note), *trees]
 
 
 def _question(
@@ -152,7 +163,8 @@ def _question(
     """The question of a cell; its options override the defaults."""
     cells, failed = given.pop("cells", None), given.pop("error", False)
     plot = given.pop("plot", False)
-    if cells or failed or plot:
+    which = given.pop("context", defaults["context"])
+    if cells or failed or plot or which != "off":
         remember_ambient()
     included = [context.cells(shell, cells)] if cells else []
     included += [context.figure(shell)] if plot else []
@@ -163,9 +175,11 @@ def _question(
     if "upload" in given:  # for as long as the trait says
         given["upload"] = defaults["upload"] or True
     arguments = {**defaults, **_history(given, defaults), **_tools(given, defaults), **given}
+    arguments["cells"] = None if which == "off" else notebook_cells(which, current_place())
+    del arguments["context"]
     return Question.of(
         prompt,
-        variables=shell.user_ns,
+        variables=with_outputs(shell),
         named=arguments.pop("attach", ()),
         included=[block for part in included for block in part.blocks],
         notes=[part.note for part in included],

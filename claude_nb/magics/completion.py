@@ -99,6 +99,7 @@ def _of_cell(
     before: Sequence[str], word: str, shown: Mapping[str, Any], default_model: str
 ) -> tuple[str, Iterable[str]]:
     """What can stand on the line of ``%%claude`` where ``word`` does, after ``before``."""
+    from claude_nb.request.cells import CONTEXTS
     from claude_nb.request.request import EFFORTS
     from claude_nb.request.server_tools import SERVER_TOOLS
     from claude_nb.request.system import System
@@ -117,6 +118,7 @@ def _of_cell(
         "instruct": lambda: [n for n, v in shown.items() if isinstance(v, str)],
         "attach": lambda: shown,
         "cells": lambda: ("all",),
+        "context": lambda: CONTEXTS,
         "conversation": _conversations,
         "tools": lambda: [*functions(), *SERVER_TOOLS, NO_TOOLS],
         "tool-choice": lambda: ["auto", "any", "none", *functions(), *SERVER_TOOLS],

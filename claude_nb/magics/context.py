@@ -1,15 +1,7 @@
 """The notebook as context, and a reply's code put back into it.
 
-A kernel does not see the notebook. What it knows is each execution, by its number: the source, what
-was written to ``sys.stdout`` and ``sys.stderr`` while it ran, the value that was its result, and
-the exception that ended it. It does not know what was displayed (plots, tables, widgets), nor
-what a cell that awaits at its top level has printed; IPython in a terminal knows both. A page with
-claude_nb's extension is asked for it, and the kernel's own knowledge is for where none answers.
-
-Where that is kept: ``InteractiveShell._tee``, ``DisplayHook.log_output`` and
-``HistoryManager.exceptions`` of IPython 9.1 and later (before, only source and value);
-``IPythonKernel.do_execute``, which does not go through ``_tee`` when it awaits, and
-``ZMQDisplayPublisher.publish`` of ipykernel 7. Read there and tried, with IPython 9.18.
+A page with claude_nb's extension is asked what cells displayed, and the kernel's own knowledge is
+for where none answers (``notebook.executions``).
 """
 
 from __future__ import annotations
@@ -19,38 +11,26 @@ import sys
 import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from reprlib import Repr
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 
-from claude_nb.asking.asking import last
-from claude_nb.asking.conversation import Conversation
-from claude_nb.characters import clean
 from claude_nb.errors import ClaudeError, InputError
-from claude_nb.magics.outputs import Shown, shown
+from claude_nb.notebook import executions
+from claude_nb.notebook.context import is_hidden
+from claude_nb.notebook.outputs import Shown, shown
+from claude_nb.notebook.tags import PART, plain, tag
 from claude_nb.redaction import redact
-from claude_nb.reply import Reply
 from claude_nb.request.attachments.attachment import attach, is_picture
 from claude_nb.request.attachments.limits import MANY_IMAGES
+from claude_nb.request.cells import BUDGET, by_cell, names
 from claude_nb.request.page import Page
 from claude_nb.request.place import Place
 from claude_nb.views import page_outputs
 from claude_nb.views.page_outputs import DisplayedCell, UnansweredError
 
-BUDGET = 60_000
-"""Characters of cells at most (about 15,000 tokens); the newest come first, and one always does."""
-
-PART = 15_000
-"""Characters of one source, output, reply or error at most; of a longer one both ends are kept."""
-
 _RANGE = re.compile(r"\s*(\d{1,9})(?:-(\d{1,9}))?\s*", re.ASCII)
-# ECMA-48: a control sequence, an operating system command, or a shorter escape.
-_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])")
 _FILE = re.compile(r'(?m)^([ |]*)File "([^"\n]+)"')
-
-_repr = Repr()
-_repr.maxstring = _repr.maxother = _repr.maxlong = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +92,8 @@ def cells(shell: InteractiveShell, which: str) -> Included:
 
     Args:
         shell: The shell in which a cell is running; that cell is never included.
-        which: Numbers of executions, the n of ``In[n]``: ``3``, ``3-5``, ``3,5-7``, or ``all``.
+        which: Numbers of executions, the n of ``In[n]``: ``3``, ``3-5``, ``3,5-7``, or ``all`` that
+            do not ask to be left out.
 
     Returns:
         The cells in their order. If they are more than ``BUDGET`` characters, those from the
@@ -121,16 +102,12 @@ def cells(shell: InteractiveShell, which: str) -> Included:
     Raises:
         InputError: There are no such cells; the error says which there are.
     """
-    # A cell's source is stored before it runs, so the newest number is the running cell's own.
-    # `In` itself is of no use: it leaves out `exit` and `%paste`, and is then off by one.
-    sources = {
-        number: source
-        for number in range(1, shell.execution_count - 1)
-        if isinstance(source := shell.user_ns.get(f"_i{number}"), str)
-    }
-    numbers = _numbers(which, list(sources))
+    sources = executions.sources(shell)
+    sources.pop(shell.displayhook.prompt_count, None)  # a cell's source is stored before it runs
+    visible = [number for number in sources if not is_hidden(sources[number])]
+    numbers = _numbers(which, visible if which == "all" else list(sources))
     in_kernel = hasattr(shell, "kernel")
-    replies = _replies(shell) if in_kernel else {}  # a terminal's output has them
+    replies = executions.replies() if in_kernel else {}  # a terminal's output has them
     on_page: dict[int, DisplayedCell] | None = None
     unanswered = ""
     try:
@@ -250,15 +227,15 @@ def _failure(shell: InteractiveShell, number: int) -> Included:
 
 
 def _included(name: str, source: str, report: str, place: Place | None) -> Included:
-    source, report = _plain(source), _plain(report)
+    source, report = plain(source), plain(report)
     number = place.execution if place else 0
     begin, where = (
         (f'<error cell="{number}">', f" of cell [{number}]") if number else ("<error>", "")
     )
-    tags = [_tag("input", source)] if source else []
+    tags = [tag("input", source)] if source else []
     cut = ", not in full" if max(len(source), len(report)) > PART else ""
     return Included(
-        "\n".join([begin, *tags, _tag("traceback", report), "</error>"]),
+        "\n".join([begin, *tags, tag("traceback", report), "</error>"]),
         f"The error{where} included: {name}{cut}.",
         place,
     )
@@ -312,14 +289,7 @@ def _numbers(which: str, there: list[int]) -> list[int]:
 
 
 def _ranges(numbers: Iterable[int]) -> str:
-    """Numbers in ascending order, in words: ``3–5, 7``."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and runs[-1][-1] == number - 1:
-            runs[-1] = [runs[-1][0], number]
-        else:
-            runs.append([number])
-    return ", ".join("–".join(f"[{number}]" for number in run) for run in runs)
+    return names(Place(execution=number) for number in numbers)
 
 
 def _cell(
@@ -327,20 +297,19 @@ def _cell(
 ) -> _Cell:
     # What the reader has cleared on the page is still known here.
     output = displayed.text if displayed else ""
-    output = output or _output(shell, number)
+    output = output or executions.output(shell, number)
     dropped = displayed.dropped if displayed else 0
-    parts = [("input", _plain(source), 0), ("output", _plain(output), dropped)]
-    parts += [("reply", _plain(reply), 0) for reply in replies]
-    failure = getattr(shell.history_manager, "exceptions", {}).get(number)
-    if failure:
-        parts.append(("error", _plain(f"{failure['ename']}: {failure['evalue']}"), 0))
+    parts = [("input", plain(source), 0), ("output", plain(output), dropped)]
+    parts += [("reply", plain(reply), 0) for reply in replies]
+    failure = executions.failure(shell, number)
+    parts.append(("error", plain(failure), 0))
     unknown: list[str] = []
     if hasattr(shell, "kernel"):
         if source.lstrip().startswith("%%claude") and not replies and not failure:
             unknown.append("the reply")
-        elif not displayed and _awaits(shell, source):
+        elif not displayed and executions.awaits(shell, source):
             unknown.append("what was printed")
-    tags = [_tag(name, part, dropped) for name, part, dropped in parts if part]
+    tags = [tag(name, part, dropped) for name, part, dropped in parts if part]
     text = "\n".join([f'<cell number="{number}">', *tags, "</cell>"])
     cut = any(len(part) > PART or dropped for _, part, dropped in parts)
     images, missing = (displayed.images, displayed.missing) if displayed else ({}, [])
@@ -357,71 +326,10 @@ def _note(included: list[_Cell], left: list[int], not_known: list[str]) -> str:
         note += ", not in full" if cut == numbers else f", {_ranges(cut)} not in full"
     if left:
         note += f", {len(left)} earlier left out"
-    if missing := _by_cell((cell.number, cell.missing) for cell in included):
+    if missing := by_cell((Place(execution=c.number), c.missing) for c in included):
         note += f"; not included: {', '.join(missing)}"
-    not_known = [*not_known, *_by_cell((cell.number, cell.unknown) for cell in included)]
+    not_known = [*not_known, *by_cell((Place(execution=c.number), c.unknown) for c in included)]
     return f"{note}; not known: {', '.join(not_known)}." if not_known else f"{note}."
-
-
-def _by_cell(found: Iterable[tuple[int, list[str]]]) -> list[str]:
-    """Each thing once, with the numbers of the cells in which it is."""
-    cells_of: dict[str, list[int]] = {}
-    for number, what in found:
-        for each in dict.fromkeys(what):
-            cells_of.setdefault(each, []).append(number)
-    return [f"{what} in {_ranges(cells_of[what])}" for what in sorted(cells_of)]
-
-
-def _output(shell: InteractiveShell, number: int) -> str:
-    """What an execution printed, displayed and returned, in that order, as far as it is known."""
-    history: Any = shell.history_manager
-    shown: list[str] = []
-    returned = False
-    # By `get`: it is a defaultdict, and `_tee` fails at an empty list.
-    for output in getattr(history, "outputs", {}).get(number) or []:
-        if output.output_type in ("out_stream", "err_stream"):
-            shown.append("".join(output.bundle["stream"]))
-        elif output.output_type == "execute_result" or not hasattr(shell, "kernel"):
-            # ipykernel, where it is told to store what is displayed, stores it one cell further.
-            text = str(output.bundle.get("text/plain", ""))
-            shown.append(text)
-            returned = returned or (output.output_type == "execute_result" and text != "")
-    if not returned and number in history.output_hist:
-        # Not from `output_hist_reprs`: what `%reset` leaves there is of other cells.
-        shown.append(_safe_repr(history.output_hist[number]))
-    return "\n".join(text.removesuffix("\n") for text in shown if text)
-
-
-def _safe_repr(value: Any) -> str:
-    """A bounded ``repr``, whatever the value's own does."""
-    try:
-        return _repr.repr(value)
-    except Exception:  # noqa: BLE001 - the code of a stranger
-        return f"<{type(value).__name__}: its repr failed>"
-
-
-def _replies(shell: InteractiveShell) -> dict[int, list[str]]:
-    """The replies that are still at hand, by the execution in which they were shown."""
-    found: dict[int, dict[str, None]] = {}
-    for name in Conversation.names():
-        for exchange in Conversation.named(name).exchanges:
-            found.setdefault(exchange.place.execution, {})[exchange.text] = None
-    history: Any = shell.history_manager
-    # By type: `isinstance` asks the value, which may be a stranger's.
-    for value in [*shell.user_ns.values(), *history.output_hist.values(), last()]:
-        if type(value) is Reply and value.text.strip():
-            found.setdefault(value.shown_in, {})[value.text.rstrip()] = None
-    return {number: list(texts) for number, texts in found.items()}
-
-
-def _awaits(shell: InteractiveShell, source: str) -> bool:
-    """Whether a cell awaits at its top level."""
-    if "await" not in source and "async" not in source:
-        return False
-    try:
-        return bool(shell.should_run_async(source, transformed_cell=shell.transform_cell(source)))
-    except Exception:  # noqa: BLE001 - transformations can be a stranger's
-        return False
 
 
 def _source(shell: InteractiveShell, number: int | None) -> str:
@@ -459,20 +367,3 @@ def _report(shell: InteractiveShell, value: BaseException) -> str:
         ),
         "".join(lines),
     )
-
-
-def _plain(text: str) -> str:
-    """Text as a reader sees it: no escapes, overwritten lines as they were last, no keys."""
-    text = _ESCAPE.sub("", text).replace("\r\n", "\n")
-    if "\r" in text:  # a progress bar writes its line again and again
-        text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
-    return redact(clean(text, prose=True)).strip("\n")
-
-
-def _tag(name: str, text: str, dropped: int = 0) -> str:
-    """A text in tags, its middle left out if it is long, or if some of it was dropped there."""
-    if len(text) > PART:
-        half = PART // 2
-        dropped += len(text) - 2 * half
-        text = f"{text[:half]}\n[… {dropped:,} characters left out …]\n{text[-half:]}"
-    return f"<{name}>\n{text}\n</{name.partition(' ')[0]}>"

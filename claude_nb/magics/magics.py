@@ -21,7 +21,9 @@ from claude_nb.cost.models import DEFAULT_MODEL
 from claude_nb.errors import InputError
 from claude_nb.magics import completion, manual, options
 from claude_nb.magics.input_transform import rewrite
+from claude_nb.request.cells import CONTEXTS
 from claude_nb.request.page import Page
+from claude_nb.request.place import cell_ids, note_cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,6 +75,12 @@ class ClaudeMagics(Magics):
         help="How replies are shown; auto: with a widget where a front end answers.",
     ).tag(config=True)
 
+    context = Enum(
+        CONTEXTS,
+        default_value="off",
+        help="Cells that go along with each prompt: those above it, the whole notebook's, or none.",
+    ).tag(config=True)
+
     backup = Bool(
         default_value=True,
         help="Keep each turn of a conversation for 30 days, where a save cannot overwrite it.",
@@ -113,6 +121,7 @@ class ClaudeMagics(Magics):
             "hide_tools": self.hide_tools,
             "upload": self.upload,
             "view": self.view,
+            "context": which if (which := self._default("context", page)) in CONTEXTS else "off",
             "policy": Policy(tries=self.tries, max_wait=self.max_wait),
         }
 
@@ -149,6 +158,7 @@ def load(shell: InteractiveShell) -> None:
         shell.register_magics(magics)
         # Before IPython's own, which would change a prompt: they take out indents and `>>>`.
         shell.input_transformers_cleanup.insert(0, rewrite)
+        shell.events.register("post_run_cell", note_cell)
         shell.Completer.custom_matchers.append(
             completion.matcher(shell.user_ns, shell.user_ns_hidden)
         )
@@ -181,6 +191,8 @@ def unload(shell: InteractiveShell) -> None:
     """Take out what ``load`` put in."""
     if rewrite in shell.input_transformers_cleanup:
         shell.input_transformers_cleanup.remove(rewrite)
+        shell.events.unregister("post_run_cell", note_cell)
+        cell_ids.clear()
     for kind, name in (("line", "claude"), ("cell", "claude"), ("line", "claude_nb")):
         shell.magics_manager.magics[kind].pop(name, None)
     if shell.display_formatter is not None:

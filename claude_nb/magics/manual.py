@@ -107,5 +107,8 @@ Interrupt the kernel to stop a reply: the request ends, and what had come is kep
 
 def of_cell(options: Iterable[Option] = CELL_OPTIONS) -> Manual:
     """The manual of ``%%claude`` and ``%claude``."""
-    rows = [(typed_option(option), option.help) for option in options]
+    typed: dict[str, list[str]] = {}  # by what it does: some are one thing
+    for option in options:
+        typed.setdefault(option.help, []).append(typed_option(option))
+    rows = [(", ".join(several), does) for does, several in typed.items()]
     return Manual(rows, _BEFORE, _AFTER)

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from claude_nb.errors import InputError, nearest
 from claude_nb.request.attachments.variables import user_names
+from claude_nb.request.cells import CONTEXTS
 from claude_nb.request.system import System
 
 NO_TOOLS = "none"
@@ -217,6 +218,19 @@ def _optional(value: Value, variables: Mapping[str, Any]) -> int | Literal[True]
     return read_number(value, variables) if value.text else True
 
 
+def _context(value: Value, _variables: Mapping[str, Any]) -> str:
+    if value.text not in CONTEXTS:
+        raise InputError(f"It takes {', '.join(CONTEXTS)}, not {value.text!r}.")
+    return value.text
+
+
+_WHICH_OUTPUT = (
+    "an output of the notebook: {{Out[5]}} in the prompt puts in what cell [5] returned or"
+    " displayed, --cells 5 sends it along with its code, --plot the newest figure above"
+)
+"""The manual's one entry on all three."""
+
+
 CELL_OPTIONS = (
     Option("model", "m", "ID", "the model to ask, any id; twice or more: side by side", _each),
     Option("max-tokens", "", "N", "the most tokens to generate, thinking included", read_number),
@@ -250,8 +264,16 @@ CELL_OPTIONS = (
         "upload", "", "", "upload large files, once; the whole workspace sees them", read_switch
     ),
     Option("cite", "", "", "cite files and values that are sent along, with places", read_switch),
-    Option("cells", "", "3-5|all", "send earlier cells along, with their outputs", read_text),
-    Option("plot", "", "", "send the newest figure above along", read_switch),
+    Option(
+        "context",
+        "",
+        "WHICH",
+        "send the cells above along (above), all others too (notebook), or none (off); in a"
+        " conversation those that are new or changed",
+        _context,
+    ),
+    Option("cells", "", "3-5|all", _WHICH_OUTPUT, read_text),
+    Option("plot", "", "", _WHICH_OUTPUT, read_switch),
     Option("error", "", "[N]", "send the last exception along, or that of cell [N]", _optional),
     Option(
         "tools",

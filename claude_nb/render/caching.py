@@ -105,7 +105,7 @@ def _payback(progress: Progress) -> int | None:
     known = facts(message.model) if message else None
     total = progress.usage.total_input_tokens
     price = known.price_for(total) if known and total is not None else None
-    return payback(price, expectation.sent.system.ttl) if price and expectation else None
+    return payback(price, expectation.sent.ttl) if price and expectation else None
 
 
 def _expired(miss: CacheMiss) -> str:

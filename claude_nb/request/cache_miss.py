@@ -36,7 +36,8 @@ class CacheKey:
         conversation: The conversation that it belongs to, or None.
         model: The model that was asked.
         tools: A digest of its tools.
-        system: The system prompt.
+        system: The system prompt, or None.
+        is_marked: Whether the system prompt is marked itself.
         settings: Thinking, effort and the choice of a tool: a change of them loses the cached
             messages, and of effort on some models the tools and the system prompt too
             (platform.claude.com/docs, "Troubleshooting thinking", read 2026-08-13). And whether
@@ -51,7 +52,8 @@ class CacheKey:
     conversation: str | None
     model: str
     tools: str
-    system: System
+    system: System | None
+    is_marked: bool
     settings: dict[str, Any]
     blocks: tuple[str, ...]
     message: tuple[int, ...]
@@ -72,7 +74,7 @@ class CacheKey:
             at: When it is sent, as ``time.time()``.
             server: Where to.
         """
-        if not isinstance(request.system, System):
+        if not request.is_cached:
             return None
         params = request.params()
         blocks = [
@@ -89,7 +91,8 @@ class CacheKey:
             conversation=_conversation(request),
             model=request.model,
             tools=_digest(params.get("tools", [])),
-            system=request.system,
+            system=system.as_system(request.system),
+            is_marked=isinstance(request.system, System),
             settings={
                 "thinking": {k: v for k, v in thinking.items() if k != "display"},
                 "effort": output.get("effort"),
@@ -100,6 +103,11 @@ class CacheKey:
             message=tuple(number for number, _ in blocks),
             marks=(*marks, len(blocks)),
         )
+
+    @property
+    def ttl(self) -> str:
+        """How long what is marked first is kept."""
+        return self.system.ttl if self.system else system.CONVERSATION_TTL
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +199,11 @@ class CachePrediction:
         # settings; then the newest.
         return max(related, key=lambda e: (self._shared(e.sent), *self._same(e.sent)), default=None)
 
-    def _uncached(self, total: int) -> CacheMiss:
+    def _uncached(self, total: int) -> CacheMiss | None:
         known = facts(self.sent.model)
         minimum = known.cache_minimum_tokens if known else None
+        if not self.sent.is_marked:
+            return None  # nobody has asked for a cache
         if minimum is not None and total < minimum:
             return CacheMiss("under_minimum", before=minimum, after=total)
         return CacheMiss("not_cached")
@@ -203,6 +213,8 @@ class CachePrediction:
         if best is None:
             return None
         shared = self._shared(best.sent)
+        if not (shared or self.sent.is_marked or self._edited(best.sent)):
+            return None  # nothing that was marked is in it
         whole = shared == best.sent.marks[-1]
         hoped = best.cached if whole and best.cached else 1
         if read >= hoped and not (shared >= 0 and self._edited(best.sent)):
@@ -224,7 +236,7 @@ class CachePrediction:
             return setting
         if edited := self._edited(then):
             return CacheMiss("messages_changed", "message", after=edited)
-        ttl = system.CONVERSATION_TTL if read else now.system.ttl
+        ttl = system.CONVERSATION_TTL if read else now.ttl
         age = now.at - self._used(then, read)
         if age > system.LIFETIMES[ttl]:
             return CacheMiss("expired", ttl, before=age)
@@ -256,7 +268,7 @@ class CachePrediction:
         -1 if not even the system prompt is the same.
         """
         now = self.sent
-        if now.system.texts != other.system.texts:
+        if system.texts(now.system) != system.texts(other.system):
             return -1
         return max((n for n in other.marks if now.blocks[:n] == other.blocks[:n]), default=0)
 
@@ -275,7 +287,8 @@ class CachePrediction:
         """When what was not found was used last: each use keeps it for another ``ttl``."""
         if read:
             return then.at
-        same = (e.sent for e in self.earlier if e.sent.system.texts == self.sent.system.texts)
+        own = system.texts(self.sent.system)
+        same = (e.sent for e in self.earlier if system.texts(e.sent.system) == own)
         return max((s.at for s in same if s.model == self.sent.model), default=then.at)
 
 

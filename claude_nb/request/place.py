@@ -34,6 +34,18 @@ def current_session() -> str:
     return str((_execute_request().get("header") or {}).get("session", ""))
 
 
+cell_ids: dict[int, str] = {}
+"""The front end's ids of the cells that were run, by the numbers of the executions."""
+
+
+def note_cell(result: Any) -> None:
+    """Note the cell of an execution that has ended: IPython calls it."""
+    if result.execution_count:
+        cell_ids.pop(result.execution_count, None)
+        if cell := getattr(result.info, "cell_id", None):
+            cell_ids[result.execution_count] = str(cell)
+
+
 def session_name() -> str:
     """The notebook's path as the front end or the server tells it, or an empty string.
 

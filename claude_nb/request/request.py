@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -13,6 +13,7 @@ from claude_nb.cost.models import DEFAULT_MODEL, ModelFacts, facts, known_models
 from claude_nb.errors import InputError
 from claude_nb.request import documents, extra, uploads
 from claude_nb.request.attachments.limits import check
+from claude_nb.request.cells import Cells, count_cells
 from claude_nb.request.place import Place
 from claude_nb.request.server_tools import versioned
 from claude_nb.request.system import CONVERSATION_TTL, System, control, marked, texts
@@ -75,6 +76,8 @@ class Request:
         hide_tools: Do not show calls of tools and their results; it changes nothing that is sent.
         content: What is sent for the prompt: content blocks, as the API's dicts; an image or
             document that is to be uploaded has a source of its own form (``uploads``).
+        cells: The cells of the notebook that can go along; ``with_cells`` puts into the content
+            what is sent of them.
         before: The turns before the prompt, as the API's dicts.
         after: Turns that follow the prompt, as the API's dicts, to continue a reply.
         notes: Lines about the request, shown above the reply; they change nothing that is sent.
@@ -136,6 +139,7 @@ class Request:
     context_tokens: int | None = None
     compacts: bool = False
     in_cell: bool = False
+    cells: Cells | None = None
     model_facts: ModelFacts | None = None
 
     def __post_init__(self) -> None:
@@ -176,6 +180,28 @@ class Request:
         """What is known of the model: of its server where that was asked, or of our own data."""
         return self.model_facts or facts(self.model)
 
+    @property
+    def is_cached(self) -> bool:
+        """Whether it is marked for the cache: it has a cached system prompt, or cells."""
+        contents = (self.content, *(turn["content"] for turn in self.before))
+        return isinstance(self.system, System) or any(map(count_cells, contents))
+
+    def with_cells(
+        self, before: Sequence[Mapping[str, Any]] = (), asked: Collection[Place] = ()
+    ) -> Request:
+        """The request with its cells in the content, as far as the turns before it lack them.
+
+        Args:
+            before: Those turns, as the API's dicts.
+            asked: Where their questions were asked.
+        """
+        if self.cells is None:
+            return self
+        blocks, note = self.cells.beside(before, asked)
+        content = self.content or ({"type": "text", "text": self.prompt},)
+        content = (*blocks, *content) if blocks else self.content
+        return replace(self, content=content, cells=None, notes=(*self.notes, note))
+
     def option(self, name: str) -> str:
         """The name of an option where this was asked: ``--max-tokens`` or ``max_tokens``."""
         return f"--{name.replace('_', '-')}" if self.in_cell else name
@@ -209,11 +235,12 @@ class Request:
         }
         if isinstance(self.system, System):
             params["system"] = self.system.blocks()
+        elif self.system:
+            params["system"] = self.system
+        if self.is_cached:
             params["messages"] = marked(before, asked)
             if self.turn is not None and not self.compacts:  # or nobody would read what is written
                 params["cache_control"] = control(CONVERSATION_TTL)
-        elif self.system:
-            params["system"] = self.system
         params["messages"] = [uploads.resolved_turn(turn, file_ids) for turn in params["messages"]]
         if thinking := self._thinking():
             params["thinking"] = thinking

@@ -18,6 +18,7 @@ from typing import Any
 
 from claude_nb.characters import wellformed
 from claude_nb.errors import InputError
+from claude_nb.request.cells import count_cells
 
 LIFETIMES = {"5m": 300.0, "1h": 3600.0}
 """How long an entry of the cache lives after it was last used, in seconds, by its ``ttl``."""
@@ -134,6 +135,13 @@ def control(ttl: str) -> dict[str, str]:
     return {"type": "ephemeral"} | ({} if ttl == "5m" else {"ttl": ttl})
 
 
+def as_system(system: str | System | None) -> System | None:
+    """A system prompt of any kind as one with parts; None for an empty one."""
+    if isinstance(system, System) or not system:
+        return system or None
+    return System((SystemPart("system prompt", system),))
+
+
 def texts(system: str | System | None) -> tuple[str, ...]:
     """The texts of a system prompt of any kind, without its marks; none of an empty one."""
     if isinstance(system, System):
@@ -147,8 +155,9 @@ def marked(
     """The messages of a request with a mark at the end of the newest earlier question.
 
     There the last request had its end, so what it wrote is found however many blocks its answer
-    has. The end of the messages is marked by the API itself (top-level ``cache_control``). Marks
-    that blocks bring along are taken out: with them there could be more than four.
+    has. The end of the messages is marked by the API itself (top-level ``cache_control``), and the
+    end of the cells that go along with the prompt, as another prompt may follow them. Marks that
+    blocks bring along are taken out: with them there could be more than four.
 
     Args:
         before: The turns before the prompt, as the API's dicts; they are not changed.
@@ -162,6 +171,14 @@ def marked(
         for number in last:
             blocks[number] = blocks[number] | {"cache_control": control(CONVERSATION_TTL)}
         turns[newest] = turns[newest] | {"content": blocks}
+    for asking in range(len(before), len(before) + min(1, len(asked))):
+        blocks = as_blocks(turns[asking]["content"])
+        end = count_cells(blocks) - 2  # of the last cell: what closes them is no cell
+        # Without earlier turns there is another mark to spare, for what was sent many cells ago.
+        for number in (end, end - LOOKBACK)[: 1 if earlier else 2]:
+            if number > 0:
+                blocks[number] = blocks[number] | {"cache_control": control(CONVERSATION_TTL)}
+                turns[asking] = turns[asking] | {"content": blocks}
     return turns
 
 
@@ -186,9 +203,9 @@ def _can_be_marked(block: dict[str, Any]) -> bool:
     return block["type"] not in _NOT_MARKABLE and block.get("text") != ""
 
 
-def difference(before: System, after: System) -> Difference | None:
+def difference(before: System | None, after: System | None) -> Difference | None:
     """The first line in which two system prompts differ, or None if they send the same."""
-    for old, new in zip_longest(before.parts, after.parts):
+    for old, new in zip_longest(before.parts if before else (), after.parts if after else ()):
         lines = [part.text.split("\n") if part else [] for part in (old, new)]
         if lines[0] == lines[1]:
             continue
@@ -203,11 +220,13 @@ def difference(before: System, after: System) -> Difference | None:
     return None
 
 
-def alike(one: System, other: System) -> bool:
+def alike(one: System | None, other: System | None) -> bool:
     """Whether two system prompts are most likely meant to be the same: most of them is.
 
     One that holds the time of day is made anew with other bytes, and otherwise the same.
     """
+    if one is None or other is None:
+        return one is other
     if [part.name for part in one.parts] != [part.name for part in other.parts]:
         return False
     a, b = "\n".join(one.texts), "\n".join(other.texts)

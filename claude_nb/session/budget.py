@@ -30,24 +30,18 @@ class Estimate:
     """What a request will cost, as far as it can be known before it is sent.
 
     Attributes:
-        model: The model that is asked.
-        system: The system prompt that would be sent.
+        request: What would be sent.
         input_tokens: The whole prompt, as the API counts it: close to what is billed.
-        max_tokens: The most tokens that may come back.
         low: USD if hardly anything comes back, and all that is marked is read from the cache; None
             where the price is not known.
         high: USD if ``max_tokens`` come back, and all that is marked is written to the cache; None
             too where a model may answer that the API chooses.
-        also_sent: What is sent beside prompt, system prompt and tools, for people: a line each.
     """
 
-    model: str
-    system: str | System | None
+    request: Request
     input_tokens: int
-    max_tokens: int
     low: float | None
     high: float | None
-    also_sent: list[str]
 
 
 def estimate(request: Request, input_tokens: int) -> Estimate:
@@ -61,13 +55,10 @@ def estimate(request: Request, input_tokens: int) -> Estimate:
     cheapest, dearest = _input(request, input_tokens)
     highest = replace(dearest, output_tokens=request.max_tokens).cost(model)
     return Estimate(
-        request.model,
-        request.system,
+        request,
         input_tokens,
-        request.max_tokens,
         cheapest.cost(model),
         None if request.fallback else highest,  # another model may answer too
-        request.also_sent,
     )
 
 
@@ -192,9 +183,9 @@ def _with_uses(request: Request, uses: dict[str, int], limit_name: str) -> Reque
 
 def _input(request: Request, tokens: int) -> tuple[Usage, Usage]:
     """The input at its cheapest and at its dearest: what is marked is read, or it is written."""
-    if not isinstance(request.system, System):
+    if not request.is_cached:
         return Usage(input_tokens=tokens), Usage(input_tokens=tokens)
-    if request.system.ttl == "1h":
+    if isinstance(request.system, System) and request.system.ttl == "1h":
         return Usage(cache_read_tokens=tokens), Usage(cache_write_1h_tokens=tokens)
     return Usage(cache_read_tokens=tokens), Usage(cache_write_5m_tokens=tokens)
 

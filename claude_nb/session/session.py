@@ -33,6 +33,7 @@ class Session:
         budget: What may be spent, or None for no limit.
         cache: What was sent with a system prompt that is cached.
         last: The newest reply, complete or not.
+        shown: The texts of the replies that executions have shown, by the numbers of these.
         model: The model that cells ask where a server is connected, or an empty string.
         recorder: What saves replies, or None.
         library: The recordings that are replayed instead of asking, or None.
@@ -43,6 +44,7 @@ class Session:
         self.budget: Budget | None = None
         self.cache = RequestLog()
         self.last: Reply | None = None
+        self.shown: dict[int, dict[str, None]] = {}
         self.model = ""
         self.recorder: Recorder | None = None
         self.library: RecordingStore | None = None
@@ -217,6 +219,8 @@ class Session:
 
     def keep(self, reply: Reply) -> None:
         """Save a reply that has ended, if replies are recorded; warn of what went wrong."""
+        if reply.shown_in and (text := reply.text.rstrip()):
+            self.shown.setdefault(reply.shown_in, {})[text] = None
         if self.recorder is not None:
             try:
                 self.recorder.keep(reply)

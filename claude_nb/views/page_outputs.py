@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from claude_nb.request.attachments.limits import IMAGE_TYPES
 from claude_nb.request.page import Page
 from claude_nb.request.place import can_display, current_place
 from claude_nb.views.busy_kernel import busy_kernel
@@ -14,8 +15,8 @@ from claude_nb.views.busy_kernel import busy_kernel
 TARGET = "claude_nb.page"
 """The target of the comm: labextension/static/outputs.js answers, with at most 2 MB."""
 
-PATIENCE = 0.2
-"""Seconds that the page has to answer."""
+PATIENCE = 1.0
+"""Seconds that the page has to answer: in a Run All it may be drawing plots."""
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -36,6 +37,11 @@ class Output:
     dropped: int = 0
     large: bool = False
 
+    @property
+    def is_image(self) -> bool:
+        """Whether it is one that the API takes."""
+        return any(kind in IMAGE_TYPES for kind in self.data)
+
 
 @dataclass(frozen=True, slots=True)
 class DisplayedCell:
@@ -44,16 +50,29 @@ class DisplayedCell:
     Attributes:
         execution: The number of its execution, which may be one of an earlier kernel.
         source: Its text now.
-        outputs: Its outputs, without errors and the replies of Claude.
+        outputs: Its outputs, without the replies of Claude.
+        error: The exception that it shows, in a line; only where all cells were asked for.
+        id: Its id.
+        kind: Its type: ``code``, ``markdown`` or ``raw``.
+        tags: Its tags.
     """
 
     execution: int
     source: str
-    outputs: tuple[Output, ...]
+    outputs: tuple[Output, ...] = ()
+    error: str = ""
+    id: str = ""
+    kind: str = "code"
+    tags: tuple[str, ...] = ()
 
 
 class UnansweredError(Exception):
     """The page cannot be asked, or did not answer in time: then the text says so, for a note."""
+
+
+def is_told() -> bool:
+    """Whether the page that started the execution that runs now tells what cells display."""
+    return can_display() and "outputs" in Page().capabilities
 
 
 def displayed(executions: Collection[int]) -> list[DisplayedCell]:
@@ -62,7 +81,7 @@ def displayed(executions: Collection[int]) -> list[DisplayedCell]:
     Raises:
         UnansweredError: Nobody has told it.
     """
-    return _ask({"cells": list(executions)})
+    return _cells(_ask({"cells": list(executions)}, told=is_told()))
 
 
 def newest_figure() -> DisplayedCell | None:
@@ -72,12 +91,30 @@ def newest_figure() -> DisplayedCell | None:
         UnansweredError: Nobody has told it.
     """
     place = current_place()
-    found = _ask({"figure_above": place.cell, "execution": place.execution})
+    question = {"figure_above": place.cell, "execution": place.execution}
+    found = _cells(_ask(question, told=is_told()))
     return found[0] if found else None
 
 
-def _ask(question: dict[str, Any]) -> list[DisplayedCell]:
-    if not can_display() or "outputs" not in Page().capabilities:
+def notebook(cell: str, *, above: bool, told: bool) -> tuple[list[DisplayedCell], int]:
+    """The cells of the notebook in its order, without one, and how many there are before those.
+
+    Of more than 2 MB the oldest half is left out, and more if need be.
+
+    Args:
+        cell: The id of the one.
+        above: Whether only those above it.
+        told: Whether there is a page that tells it.
+
+    Raises:
+        UnansweredError: Nobody has told it.
+    """
+    answer = _ask({"around": cell, "above": above}, told=told)
+    return _cells(answer), answer["left"]
+
+
+def _ask(question: dict[str, Any], *, told: bool) -> dict[str, Any]:
+    if not told:
         raise UnansweredError("")
     from comm import create_comm
 
@@ -92,9 +129,14 @@ def _ask(question: dict[str, Any]) -> list[DisplayedCell]:
         raise UnansweredError("the page did not answer in time") from None
     finally:
         comm.close()
+    if answer["cells"] is None:
+        raise UnansweredError("the cell is not in the notebook that the page shows")
+    return answer
+
+
+def _cells(answer: dict[str, Any]) -> list[DisplayedCell]:
     return [
-        DisplayedCell(
-            cell["execution"], cell["source"], tuple(Output(**each) for each in cell["outputs"])
-        )
+        DisplayedCell(**cell | {"outputs": outputs, "tags": tuple(cell.get("tags", ()))})
         for cell in answer["cells"]
+        for outputs in [tuple(Output(**each) for each in cell["outputs"])]
     ]

@@ -125,7 +125,17 @@ def test_only_a_slip_of_the_fingers_is_taken_for_another_name(line, advice):
 def test_every_option_sets_something():
     """An option of a question, or what ``cell`` makes of it: none is accepted and ignored."""
     by_cell = {
-        *("background", "cells", "confirm", "conversation", "dry_run", "eager", "error", "help"),
+        *(
+            "background",
+            "cells",
+            "confirm",
+            "context",
+            "conversation",
+            "dry_run",
+            "eager",
+            "error",
+            "help",
+        ),
         *("insert", "json", "max_turns", "no_stream", "once", "out", "plot", "tool_timeout"),
     }
     of_question = {field.name for field in dataclasses.fields(Question)} | {

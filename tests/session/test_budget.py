@@ -36,7 +36,7 @@ def test_an_estimate_is_a_range(fields, low, high):
     found = estimate(asked, 100_000)
 
     assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high))
-    assert found == Estimate(asked.model, asked.system, 100_000, 10_000, found.low, found.high, [])
+    assert found == Estimate(asked, 100_000, found.low, found.high)
 
 
 def test_what_fits_is_sent_as_it_is():

@@ -308,6 +308,8 @@ def _value(name: str, steps: str, variables: Mapping[str, Any], *, in_cell: bool
     for step in _STEPS.findall(steps):
         try:
             value = _step(value, step)
+        except InputError:
+            raise
         except Exception as error:  # a property or __getitem__ is the user's code
             raise InputError(
                 f"{{{{{path}{step}}}}} raised {describe_error(error)}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from claude_nb.magics.outputs import shown
+from claude_nb.notebook.outputs import shown
 from claude_nb.views.page_outputs import WIDGET, DisplayedCell, Output
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAQAAAADCAIAAAA="
