@@ -107,13 +107,13 @@ def _without_page(
         newest = {id_: number for number, id_ in cell_ids.items() if number in known}
         return [_as_run(cell, newest, known) for cell in saved], ("what is not saved", *displayed)
     found: dict[str | int, DisplayedCell] = {}  # in the order of the first execution of each
+    is_below = False
     for number, source in known.items():
         id_ = cell_ids.get(number, "")
-        if id_ and id_ == place.cell:  # an earlier run of the cell that asks: below it is the rest
-            if which == "above":
-                break
-            continue
-        found[id_ or number] = DisplayedCell(number, source, id=id_)
+        if id_ and id_ == place.cell:
+            is_below = which == "above"  # what is run for the first time after the cell that asks
+        elif id_ in found or not is_below:
+            found[id_ or number] = DisplayedCell(number, source, id=id_)
     return list(found.values()), ("cells that were not run", *displayed)
 
 

@@ -30,8 +30,8 @@ _HEAD = re.compile(r'<(\w+)(?: id="(\w+)")?(?: number="(\d+)")?>')
 """How the text of a cell begins: see ``head``."""
 
 _INTRODUCTION = {
-    "above": "The cells of this notebook above the one that asks, in the notebook's order.",
-    "notebook": "The other cells of this notebook, in its order.",
+    "above": "The cells of this notebook above the one that asks.",
+    "notebook": "The other cells of this notebook.",
 }
 _CHANGED = "Cells of this notebook that are new, or have changed since they were sent."
 _EARLIER = " Earlier ones are left out."

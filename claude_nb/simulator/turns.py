@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from claude_nb.request.cells import without
 from claude_nb.simulator.tokens import Part, parts
 
 
@@ -66,12 +67,14 @@ def text_of(content: list[dict[str, Any]]) -> str:
 def typed(content: list[dict[str, Any]]) -> str:
     """Return what the user typed, without what goes along with it.
 
-    A text that goes along comes first: in tags, in a fence, or under its name. Where one under a
-    name ends cannot be told, so of what follows it only the last paragraph counts. A value that was
-    put in may stand below, under its name, or be a table. Documents, images and results of tools
-    are blocks of their own.
+    Cells of a notebook stand before it, in blocks of their own. A text that goes along comes first:
+    in tags, in a fence, or under its name. Where one under a name ends cannot be told, so of what
+    follows it only the last paragraph counts. A value that was put in may stand below, under its
+    name, or be a table. Documents, images and results of tools are blocks of their own.
     """
-    return "\n".join(t for b in content if b["type"] == "text" and (t := _typed(b["text"])))
+    return "\n".join(
+        t for b in without(content) if b["type"] == "text" and (t := _typed(b["text"]))
+    )
 
 
 def _typed(text: str) -> str:

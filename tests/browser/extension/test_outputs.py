@@ -146,3 +146,75 @@ def test_what_is_not_sent_is_noted(ask, simulator):
     )
     assert images(sent(simulator)) == []
     expect(notebook.output(4)).to_contain_text("not known: what was displayed in [3].")
+
+
+@pytest.mark.parametrize("front_end", FRONT_ENDS)
+def test_the_cells_above_go_along_with_what_they_display(open_cells, simulator, front_end):
+    """In the notebook's order, with Markdown; a later turn has what has changed, and none below."""
+    simulator.enqueue(*[Stream(said("I see."))] * 3)
+    notebook = open_cells(
+        "%config ClaudeMagics.context = 'above'",
+        SHOW.format(RED),
+        f"display({{'text/html': {TABLE!r}, 'text/plain': '<Table>'}}, raw=True)",
+        "print('tagged')",
+        "1 / 1",
+        "%%claude\nWhat is in it?",
+        "%%claude\nAnd now?",
+        front_end=front_end,
+    )
+    notebook.execute("from claude_nb.views import page_outputs\npage_outputs.PATIENCE = 60")
+    notebook.page.evaluate(
+        f"""() => {{
+            const {{ sharedModel }} = {PANEL}.context.model;
+            sharedModel.getCell(4).setMetadata("tags", ["claude-hide"]);
+            sharedModel.insertCell(1, {{ cell_type: "markdown", source: "# Prices" }});
+        }}"""
+    )
+    notebook.run_all()
+    notebook.wait_idle()
+
+    first, second = (request.body["messages"] for request in simulator.requests[-2:])
+    blocks = first[0]["content"]
+    assert images(blocks) == [RED]
+    text = "".join(block.get("text", "") for block in blocks)
+    places = [text.index(part) for part in ("# Prices", "(Image 1: below)", "| Aster | 3 |", "1.0")]
+    assert places == sorted(places)
+    assert "tagged" not in text
+    assert "cells above: 6, with 1 image, 1 hidden" in notebook.text(7)
+    assert second[-1]["content"] == "And now?"
+    assert "cells above: none new or changed, 6 sent before, 1 hidden" in notebook.text(8)
+
+    source = SHOW.format(BLUE)
+    notebook.page.evaluate(
+        f"source => {PANEL}.content.widgets[3].model.sharedModel.setSource(source)", source
+    )
+    for index in (3, 8):
+        notebook.run(index)
+        notebook.wait_idle()
+    blocks = sent(simulator)
+    assert images(blocks) == [BLUE]
+    assert len(blocks) == 5  # between two tags, with its image, and the prompt
+    assert "cells above: 1 new or changed, 5 sent before, with 1 image, 1 hidden" in notebook.text(
+        8
+    )
+    assert not notebook.errors
+
+
+def test_a_chat_sends_what_the_cells_above_it_display(open_cells, simulator):
+    """Asked on the page, while the kernel is idle."""
+    simulator.enqueue(Stream(said("I see.")))
+    notebook = open_cells(
+        SHOW.format(RED), "import claude_nb\nclaude_nb.Chat(context='above')", "print('below')"
+    )
+    notebook.execute("from claude_nb.views import page_outputs\npage_outputs.PATIENCE = 60")
+    notebook.run_all()
+    notebook.wait_idle()
+    chat = notebook.output(2)
+    chat.locator("textarea").fill("What is in it?")
+    chat.locator("textarea").press("Enter")
+    chat.get_by_role("log").get_by_text("I see.").wait_for()
+
+    assert images(sent(simulator)) == [RED]
+    text = "".join(block.get("text", "") for block in sent(simulator))
+    assert "below" not in text.replace("(Image 1: below)", "")
+    assert "cells above: 2, with 1 image" in notebook.text(2)
