@@ -341,6 +341,7 @@ def sending(
             stack.callback(_back_up, question, reply)
             stack.callback(history.keep, kept, place, connection.origin, reply)
         stack.callback(session.keep, reply)
+        stack.callback(limits.settle, reply)
         conversation = request.turn.conversation if request.turn else ""
         stack.callback(session.ledger.charge, reply, place, conversation)
         stack.push(lambda kind, *_: reply.stop() if kind else None)

@@ -21,6 +21,7 @@ from claude_nb.render.table import import_pandas
 from claude_nb.reply import Reply
 from claude_nb.request.place import execution, is_result
 from claude_nb.request.system import System, texts
+from claude_nb.session.reservation import Reservation, budgets
 from claude_nb.streaming.progress import Outcome
 from claude_nb.tools.tools import Tools
 from claude_nb.views import background as painting
@@ -296,13 +297,15 @@ def ask_each(question: Question, asked: Sequence[Variant], *, background: bool) 
 
 
 def _part(question: Question, count: int) -> Question:
-    """A question with the part of the limit, or of the budget, that each of several replies gets.
+    """A question with the part of the limit, or of a budget, that each of several replies gets.
 
     The first to be sent could take all of a budget, and leave nothing to the others.
     """
-    budget, limit, name = asking.session.budget, question.max_cost, question.limit_name
-    if budget is not None and 0 < budget.left < (math.inf if limit is None else limit):
-        limit, name = budget.left, budget.name
+    limit, name = question.max_cost, question.limit_name
+    simulated = asking.session.connection(question.client).simulated
+    tightest = Reservation(budgets(asking.session, simulated=simulated)).tightest
+    if tightest is not None and 0 < tightest.left < (math.inf if limit is None else limit):
+        limit, name = tightest.left, tightest.name
     if limit is None:
         return question
     return replace(question, max_cost=limit / count, limit_name=f"its part of {name}")

@@ -181,14 +181,14 @@ class Batch:
             self._do(self._service.submit())
         except BaseException:  # an interrupt too: what was not taken must not look as if it were
             if any(batch.status or batch.unanswered for batch in batches):
-                limits.reserve(for_rest=True)
+                limits.reserve(state, for_rest=True)
             else:
                 limits.undo()
                 state.batches, state.notes, tokens = before
                 requests.set_max_tokens(tokens)
                 self._view.draw(whole=True)
             raise
-        limits.reserve(for_rest=False)
+        limits.reserve(state, for_rest=False)
         return self
 
     # --- waiting ----------------------------------------------------------------------------
@@ -350,7 +350,7 @@ class Batch:
         finally:
             costs.charge(state)
             if state.ended:
-                self._limits.release()
+                self._limits.settle(state)
 
     # --- results ----------------------------------------------------------------------------
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 
 from claude_nb.asking import asking
 from claude_nb.batches.results import price_factor
@@ -16,7 +15,9 @@ from claude_nb.errors import InputError
 from claude_nb.render import labels
 from claude_nb.render.table import Table
 from claude_nb.request.place import current_place
-from claude_nb.session.budget import Budget, estimate, within_limit
+from claude_nb.session.budget import estimate, within_limit
+from claude_nb.session.reservation import Reservation, budgets
+from claude_nb.session.shared_budget import shared_budget
 
 SAMPLE = 100
 """Rows that are counted where an estimate is enough; they are spread over all sizes."""
@@ -63,7 +64,7 @@ def plan(requests: Requests, counted: Sequence[int]) -> Table:
 
 
 class Limits:
-    """``max_cost``, and the session's budget, of which a part is reserved until all is read.
+    """``max_cost``, and the budgets, of which a part is reserved until all is read.
 
     Args:
         max_cost: The most that all of a batch may cost, in USD, or None.
@@ -71,9 +72,10 @@ class Limits:
 
     def __init__(self, max_cost: float | None) -> None:
         self._max_cost = max_cost
-        self._pending = ExitStack()  # what is reserved for what is not taken yet
-        self._reserved = ExitStack()
-        self._reserved_by: Budget | None = None  # the budget of which enough is reserved already
+        self._pending: Reservation | None = None  # for what is not taken yet
+        self._held: list[tuple[int, Reservation]] = []  # each from this place of ``state.ids`` on
+        self._first = 0  # how many batches the service had before those of ``_pending``
+        self._covered: Sequence[object] = ()  # the budgets of which enough is reserved already
 
     def fit(self, state: BatchState, count: Callable[[], Sequence[int]]) -> None:
         """Lower ``max_tokens`` to what the limits allow, and note it.
@@ -85,10 +87,9 @@ class Limits:
         Raises:
             InputError: It would cost too much, or that is not known.
         """
-        limit, budget = self._max_cost, asking.session.budget
-        if budget is self._reserved_by:
-            budget = None
-        if limit is None and budget is None:
+        limit, holding = self._max_cost, budgets(asking.session, simulated=state.simulated)
+        missing = [budget for budget in holding if budget not in self._covered]
+        if limit is None and not missing:
             return
         counted, fits = count(), state.requests.request
         factor = price_factor(fits.model)
@@ -99,27 +100,58 @@ class Limits:
             if cost is None:
                 raise InputError("What it has cost is not known, so max_cost cannot be kept.")
             fits, _ = within_limit(fits, counted, limit - cost, "max_cost", factor)
-        if budget is not None:
-            fits = self._pending.enter_context(budget.reserve(fits, counted, factor=factor))
+        if missing:
+            self._first, self._pending = len(state.ids), Reservation(missing)
+            fits = self._pending.fit(fits, counted, factor=factor)
         state.notes += fits.notes[len(state.requests.request.notes) :]
         state.requests.set_max_tokens(fits.max_tokens)
 
     def undo(self) -> None:
-        """Give back what ``fit`` reserved of the budget: nothing was taken."""
-        self._pending.close()
+        """Give back what ``fit`` reserved of the budgets: nothing was taken."""
+        if self._pending is not None:
+            self._pending.settle()
+            self._pending = None
 
-    def reserve(self, *, for_rest: bool) -> None:
-        """Hold what ``fit`` reserved of the budget until ``release``.
+    def reserve(self, state: BatchState, *, for_rest: bool) -> None:
+        """Hold what ``fit`` reserved of the budgets until all is read.
+
+        A later kernel, which may read it, finds it by the ids of the batches.
 
         Args:
+            state: The batch.
             for_rest: Whether a part of what it is reserved for is not taken yet.
-        """
-        self._reserved.push(self._pending.pop_all())
-        self._reserved_by = asking.session.budget if for_rest else None
 
-    def release(self) -> None:
-        """Give back what is reserved of the budget."""
-        self._reserved.close()
+        Raises:
+            InputError: The file of the user's budgets cannot be used.
+        """
+        if self._pending is not None:
+            self._held.append((self._first, self._pending))
+            self._pending = None
+        for first, held in self._held[-1:]:
+            if ids := state.ids[first:]:
+                held.rename(",".join(ids))
+        self._covered = budgets(asking.session, simulated=state.simulated) if for_rest else ()
+
+    def settle(self, state: BatchState) -> None:
+        """Put what a batch that was read has cost in the place of what was reserved for it.
+
+        Args:
+            state: The batch, which is in the ledger.
+
+        Raises:
+            InputError: The file of the user's budgets cannot be used.
+        """
+        held, self._held = [reservation for _, reservation in self._held], []
+        if not held and not state.simulated:  # of an earlier kernel
+            names = shared_budget.batches(state.ids)
+            held = [Reservation([shared_budget], name) for name in names]
+        for reservation in held:
+            ids = reservation.name.split(",")
+            own = [batch for batch in state.batches if batch.id in ids]
+            costs = [spent.cost for batch in own for spent in batch.spent.values()]
+            is_exact = bool(own) and all(batch.total.cost is not None for batch in own)
+            known = sum(cost or 0.0 for cost in costs)
+            reservation.settle(known, is_exact=is_exact, simulated=state.simulated)
 
 
 def charge(state: BatchState) -> None:

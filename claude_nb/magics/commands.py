@@ -32,14 +32,13 @@ from claude_nb.conversation.history import (
 from claude_nb.conversation.restore import SavedConversation
 from claude_nb.conversation.snapshot import snapshot
 from claude_nb.errors import ClaudeError, InputError, StoppedError, nearest
-from claude_nb.magics import backups, files, options, reports
+from claude_nb.magics import backups, budgets, files, options, reports
 from claude_nb.magics.manual import Manual, typed_option
-from claude_nb.magics.options import Option, Value
+from claude_nb.magics.options import Option
 from claude_nb.recording.matching import PARTS
 from claude_nb.recording.replay import Recorder, RecordingStore
 from claude_nb.render import labels
 from claude_nb.request.page import Page
-from claude_nb.session.budget import Budget
 from claude_nb.simulator.faults import FAULTS, NOTHING, fault
 from claude_nb.views.terminal import TerminalView, say
 
@@ -59,6 +58,7 @@ class Command:
             returns is shown.
         options: The options that it has.
         hint: What helps whoever wrote something else after its name.
+        bare: The words with which no option changes anything.
     """
 
     takes: str
@@ -66,6 +66,7 @@ class Command:
     run: Callable[..., object]
     options: tuple[Option, ...] = ()
     hint: str = ""
+    bare: tuple[tuple[str], ...] = (("",), ("off",), ("next",))
 
     @property
     def usage(self) -> str:
@@ -101,7 +102,7 @@ def execute(line: str, default_model: str) -> object:
     except TypeError:
         raise _misused(name) from None
     arguments.apply_defaults()
-    for option in given if arguments.args[:1] in (("",), ("off",), ("next",)) else ():
+    for option in given if arguments.args[:1] in command.bare else ():
         what = f"--{option.replace('_', '-')} changes nothing in %claude_nb {line.strip()}."
         raise InputError(what, _misused(name).what)
     return command.run(*arguments.args, **arguments.kwargs)
@@ -315,24 +316,6 @@ def _show() -> None:
     display(reply)
 
 
-def _budget(limit: str = "") -> None:
-    """Set, show or lift the budget."""
-    if limit == "off":
-        asking.session.budget = None
-    elif limit:
-        try:
-            usd = options.read_dollars(Value(limit, quoted=False), {})
-        except InputError:
-            raise _misused("budget") from None
-        asking.session.budget = Budget(usd, asking.session.ledger.spent)
-    budget = asking.session.budget
-    if budget is None:
-        say("No budget set.")
-        return
-    left = labels.money(max(0.0, budget.limit - budget.spent))
-    say(f"budget: {labels.money(budget.limit)} · {left} left")
-
-
 def _jobs(command: str = "", which: str = "") -> object:
     """List, stop or wait for what is written in the background."""
     if not command:
@@ -523,9 +506,11 @@ COMMANDS = {
     ),
     "budget": Command(
         "[USD|off]",
-        "what replies may cost together, from now on",
-        _budget,
-        hint="USD is a sum above 0. For example: %claude_nb budget 2.00",
+        "what replies may cost together: in this kernel from now on, or with --per in all kernels",
+        budgets.command,
+        (budgets.PER,),
+        "USD is a sum above 0. For example: %claude_nb budget 20 --per month",
+        bare=(("",),),
     ),
     "record": Command(
         "[FOLDER|off]", "save each reply into a folder, to be replayed", _record, (_WITHOUT,)

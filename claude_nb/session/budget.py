@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 from claude_nb.cost.models import facts
 from claude_nb.cost.usage import MILLION, Usage, known
@@ -190,8 +191,33 @@ def _input(request: Request, tokens: int) -> tuple[Usage, Usage]:
     return Usage(cache_read_tokens=tokens), Usage(cache_write_5m_tokens=tokens)
 
 
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A budget while nobody else can reserve anything of it.
+
+    Attributes:
+        left: USD that may yet be spent, without what is reserved for others.
+        name: What the budget is called in notes and errors.
+        reserve: Reserves so many USD.
+    """
+
+    left: float
+    name: str
+    reserve: Callable[[float], object]
+
+
+def check_limit(limit: float) -> None:
+    """Check that a budget can be so high.
+
+    Raises:
+        InputError: The limit is not a number above 0.
+    """
+    if not 0 < limit < math.inf:
+        raise InputError(f"A budget is a sum in USD above 0, not {limit:g}.")
+
+
 class Budget:
-    """A limit on what replies cost together.
+    """A limit on what the replies of this kernel cost together.
 
     Args:
         limit: USD.
@@ -202,23 +228,26 @@ class Budget:
     """
 
     def __init__(self, limit: float, spent: Callable[[], float]) -> None:
-        if not 0 < limit < math.inf:
-            raise InputError(f"A budget is a sum in USD above 0, not {limit:g}.")
+        check_limit(limit)
         self.limit = limit
         self._spent = spent
         self._before = spent()
-        self._reserved = 0.0
+        self._unknown = 0.0  # what was reserved where it is not known what was spent
+        self._reserved: dict[str, float] = {}
         self._lock = threading.Lock()
 
     @property
     def spent(self) -> float:
-        """USD that are spent of it; replies that are under way are not counted."""
-        return self._spent() - self._before
+        """USD that are spent of it; replies that are under way are not counted.
+
+        Of a reply that broke off it is not known what it has cost: what it could cost counts.
+        """
+        return self._spent() - self._before + self._unknown
 
     @property
     def left(self) -> float:
         """USD that may yet be spent, without what is reserved for replies that are under way."""
-        return self.limit - self.spent - self._reserved
+        return self.limit - self.spent - sum(self._reserved.values())
 
     @property
     def name(self) -> str:
@@ -226,33 +255,32 @@ class Budget:
         return f"the budget of {labels.money(self.limit)}"
 
     @contextmanager
-    def reserve(
-        self,
-        request: Request,
-        counted: Sequence[int],
-        already: float = 0.0,
-        factor: float | None = 1.0,
-    ) -> Iterator[Request]:
-        """Make requests fit into what is left, and reserve what they can cost meanwhile.
+    def opened(self, reservation: str) -> Iterator[list[Account]]:
+        """Lock the budget, so that something can be reserved of it.
 
         Args:
-            request: As for ``within_limit``, as are ``counted`` and ``factor``.
-            counted: The input of each request.
-            already: USD that their reply has cost by earlier requests, which no ledger has yet.
-            factor: The part of the price that is paid.
+            reservation: The name of what is reserved; an earlier amount of that name is replaced.
 
         Yields:
-            The request that may be sent.
-
-        Raises:
-            InputError: It does not fit.
+            Its account.
         """
         with self._lock:
-            limit = self.left - already
-            fits, cost = within_limit(request, counted, limit, self.name, factor)
-            self._reserved += already + cost
-        try:
-            yield fits
-        finally:
-            with self._lock:
-                self._reserved -= already + cost
+            left = self.left + self._reserved.get(reservation, 0.0)
+            yield [Account(left, self.name, partial(self._reserved.__setitem__, reservation))]
+
+    def rename(self, reservation: str, name: str) -> None:
+        """Give what is reserved another name."""
+        with self._lock:
+            self._reserved[name] = self._reserved.pop(reservation)
+
+    def settle(self, reservation: str, cost: float, *, is_exact: bool) -> None:
+        """Give back what was reserved.
+
+        Args:
+            reservation: Its name.
+            cost: USD that were spent, as the ledger has them.
+            is_exact: Whether that is all; otherwise what was reserved counts as spent.
+        """
+        with self._lock:
+            usd = self._reserved.pop(reservation, 0.0)
+            self._unknown += 0.0 if is_exact else max(0.0, usd - cost)

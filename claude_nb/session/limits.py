@@ -1,19 +1,20 @@
-"""What a reply may cost, with all its requests: ``--max-cost`` and the budget of the session."""
+"""What a reply may cost, with all its requests: ``--max-cost`` and the budgets."""
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import asyncio
 from dataclasses import replace
 
 from claude_nb.client.connection import Connection
 from claude_nb.client.file_service import count_tokens
 from claude_nb.client.retry import Policy
 from claude_nb.cost.models import own_prices
-from claude_nb.errors import ClaudeError, InputError
+from claude_nb.errors import ClaudeError, DroppedError, InputError, UnreachableError
 from claude_nb.request.request import Request
 from claude_nb.session.budget import within_limit
+from claude_nb.session.reservation import Reservation, budgets
 from claude_nb.session.session import Session
-from claude_nb.streaming.progress import Progress
+from claude_nb.streaming.progress import Outcome, Progress
 
 
 class Limits:
@@ -21,7 +22,8 @@ class Limits:
 
     Args:
         connection: Where to have input counted.
-        session: Its budget is what replies may cost together; while it replays, they cost nothing.
+        session: Its budget, and the user's, are what replies may cost together; while it replays,
+            they cost nothing.
         policy: How patient to be with failures, or None for the default.
         max_cost: USD for the whole reply, or None.
         limit_name: What notes and errors call ``max_cost``.
@@ -32,7 +34,8 @@ class Limits:
             reply, which would be paid for anew, is not asked for.
 
     Raises:
-        InputError: ``max_cost`` is no such sum, or the user's price file cannot be used.
+        InputError: ``max_cost`` is no such sum, or the user's price file or the file of the user's
+            budgets cannot be used.
     """
 
     def __init__(
@@ -46,9 +49,10 @@ class Limits:
         if max_cost is not None and not max_cost > 0:
             raise InputError(f"max_cost is a sum in USD above 0, not {max_cost:g}.")
         own_prices()  # a price file that cannot be used is an error before anything is sent
-        self.policy, self._budget = policy, session.budget
-        limited = max_cost is not None or session.budget is not None
-        self.are_set = limited and session.library is None
+        self.policy = policy
+        holding = budgets(session, simulated=connection.simulated)
+        self._reservation = Reservation(holding)
+        self.are_set = bool(holding) or (max_cost is not None and session.library is None)
         if session.library is not None:
             self.policy = session.library.policy(policy)
         elif self.are_set:
@@ -56,7 +60,6 @@ class Limits:
         self._connection = connection
         self._max_cost = max_cost
         self._limit_name = limit_name
-        self._reserved = ExitStack()
 
     async def within_limits(self, request: Request, so_far: Progress) -> Request:
         """Make a request fit into what is left.
@@ -74,7 +77,8 @@ class Limits:
             raise ClaudeError("What the reply has cost so far is not known.", "Lift the limit.")
         if request.fallback:
             option = request.option("fallback")
-            name = self._limit_name if self._budget is None else self._budget.name
+            tightest = await asyncio.to_thread(lambda: self._reservation.tightest)
+            name = self._limit_name if tightest is None else tightest.name
             raise InputError(
                 f"With {option} the API chooses which models answer, so {name} cannot be kept.",
                 f"Nothing was sent. Leave {option} out, or lift the limit.",
@@ -83,12 +87,31 @@ class Limits:
         if self._max_cost is not None:
             left = self._max_cost - spent
             request, _ = within_limit(request, [tokens], left, self._limit_name)
-        self.close()
-        if self._budget is not None:
-            reserved = self._budget.reserve(request, [tokens], spent)
-            request = self._reserved.enter_context(reserved)
-        return request
+        # On a thread of its own: another kernel may hold the file of the user's budgets.
+        return await asyncio.to_thread(self._reservation.fit, request, [tokens], spent)
+
+    def settle(self, reply: Progress) -> None:
+        """Put what a reply has cost in the place of what was reserved for it.
+
+        Where that is not known, because it broke off, what it could cost counts.
+
+        Args:
+            reply: The reply, which is in the ledger.
+        """
+        known = sum(attempt.cost or 0.0 for attempt in reply.attempts)
+        self._reservation.settle(known, is_exact=_is_exact(reply), simulated=reply.simulated)
 
     def close(self) -> None:
-        """Give back what was reserved for requests that are over."""
-        self._reserved.close()
+        """Give back what was reserved for a request that was not sent."""
+        self._reservation.settle()
+
+
+def _is_exact(reply: Progress) -> bool:
+    """Whether it is known what a reply has cost."""
+    last, error = reply.last, reply.error
+    broke_off = reply.outcome in (Outcome.STREAMING, Outcome.STOPPED) or (
+        isinstance(error, DroppedError) or (isinstance(error, UnreachableError) and error.connected)
+    )
+    # A server may go on with a request of which no answer has arrived yet.
+    unanswered = last is not None and not last.accepted and broke_off
+    return reply.cost is not None and not reply.unpriced and not unanswered

@@ -8,9 +8,10 @@ import pytest
 
 from claude_nb.asking import asking
 from claude_nb.batches import rows
-from claude_nb.batches.batch import recent
+from claude_nb.batches.batch import Batch, recent
 from claude_nb.errors import InputError, RequestError
 from claude_nb.session.budget import Budget
+from claude_nb.session.shared_budget import shared_budget
 from claude_nb.simulator import Error, Scripted
 from tests.batches.service import DAY, batches_of, handed_in, sent, texts
 
@@ -183,3 +184,28 @@ def test_no_key_is_saved(service, monkeypatch):
     assert secret not in repr(data) + repr(metadata)
     assert os.environ["ANTHROPIC_API_KEY"] not in repr(data) + repr(metadata)
     assert metadata["claude_nb"]["batch"]["ids"] == made.ids
+
+
+@pytest.fixture
+def real(service, monkeypatch):
+    """The batch service of the simulator, taken for that of the API."""
+    monkeypatch.setattr("claude_nb.batches.state.BatchState.simulated", False)
+    return service
+
+
+def test_a_batch_is_reserved_until_it_is_read(real):
+    """By this kernel, or by a later one, which finds it by its ids."""
+    shared_budget.set(0.02, "month")
+    made = handed_in(["hello"] * 4, max_tokens=8000)
+    (part,) = shared_budget.budgets()[0].reserved
+    assert part.name == made.ids[0]
+    with pytest.raises(InputError, match="per month"):
+        handed_in(["hello"] * 2000, max_tokens=8000)
+    real.advance(DAY)
+
+    read = Batch.resume(*made.ids, show=False)
+
+    (budget,) = shared_budget.budgets()
+    assert (budget.spent, budget.reserved) == (pytest.approx(read.cost), ())
+    made.wait()
+    assert shared_budget.budgets()[0].spent == pytest.approx(read.cost)

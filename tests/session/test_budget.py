@@ -165,16 +165,15 @@ def test_a_budget_counts_from_when_it_was_set():
     assert budget.spent == 0.25
 
 
-def test_requests_at_the_same_time_share_a_budget():
-    """What one may cost is kept for it until it has ended."""
-    budget = Budget(1.0, lambda: 0.0)
+def test_what_broke_off_counts_with_what_it_could_cost():
+    """Of a reply without a count the ledger knows nothing, so what was reserved is spent."""
+    spent = [0.0]
+    budget = Budget(1.0, lambda: sum(spent))
+    for name, cost, is_exact in (("whole", 0.1, True), ("broken", 0.05, False)):
+        with budget.opened(name) as (account,):
+            account.reserve(0.4)
+        spent.append(cost)
+        budget.settle(name, cost, is_exact=is_exact)
 
-    with (
-        budget.reserve(request(), [100_000]) as first,
-        budget.reserve(request(), [50_000]) as second,
-    ):
-        assert (first.max_tokens, second.max_tokens) == (10_000, pytest.approx(10_000, abs=1))
-        with pytest.raises(InputError, match="the budget of"):
-            budget.reserve(request(), [1_000]).__enter__()
-    with budget.reserve(request(), [200_000]) as after:
-        assert after.max_tokens in (9_999, 10_000)
+    assert budget.spent == pytest.approx(0.1 + 0.4)
+    assert budget.left == pytest.approx(0.5)
