@@ -56,8 +56,12 @@ def test_pages_are_told_of_each_version(sync):
     output.show({"text/plain": "2"})
     first, facts = sync.sent
     assert facts == {
-        **{"id": output.id, "version": 2, "given": 0},
-        **{"cell": "", "session": "", "settled": False},
+        "id": output.id,
+        "version": 2,
+        "given": 0,
+        "cell": "",
+        "session": "",
+        "settled": False,
     }
     assert first == {**facts, "version": 1}
     assert sync.get_state()["snapshot"] == {"outputs": [facts]}
