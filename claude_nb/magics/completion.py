@@ -29,6 +29,8 @@ _LINE = re.compile(
 )
 _PROMPT = re.compile(r"\s*%%claude\b.*\n|[^%\n]*%claude\s")
 """The beginning of a text whose end is in a prompt."""
+_CLOSED = re.compile(r"[^{}]*\}\}")
+"""What follows the caret where the braces are closed already."""
 
 
 def matcher(
@@ -89,7 +91,10 @@ def _in_prompt(
     begun = named.BEGUN.search(text)
     if begun is None or _PROMPT.match(text) is None:
         return None
-    return _result(begun[1], named.variables(variables, begun[1], hidden))
+    rest = context.full_text.split("\n")[context.cursor_line][context.cursor_position :]
+    end = "" if _CLOSED.match(rest) else "}}"
+    found = named.variables(variables, begun[1], hidden)
+    return _result(begun[1], [(name + end, about) for name, about in found])
 
 
 # What is imported here inside functions is not needed to load the extension, which stays cheap.

@@ -9,6 +9,7 @@ from tests.benchmarks import cells
 from tests.benchmarks.browser import page
 from tests.benchmarks.chat import typing
 from tests.benchmarks.classroom import classroom
+from tests.benchmarks.extension import extension
 from tests.benchmarks.loading import first_text, loading
 from tests.benchmarks.render import healing, rendering
 from tests.benchmarks.report import head
@@ -25,7 +26,7 @@ CELLS = {
     "growth": cells.growth,
     "eight": cells.eight,
 }
-SECTIONS = (*CELLS, "rendering", "healing", "loading", "first", "page", "typing", "class")
+SECTIONS = (*CELLS, "rendering", "healing", "loading", "first", "page", "typing", "class", "extension")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -55,6 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             typing(replies)
         if "class" in chosen:
             classroom()
+        if "extension" in chosen:
+            extension(options.repeats)
 
 
 if __name__ == "__main__":

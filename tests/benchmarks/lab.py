@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def lab() -> Iterator[tuple[Server, Browser]]:
-    """A Jupyter server in a folder of its own, and a browser."""
+def lab(*, extension: bool = False) -> Iterator[tuple[Server, Browser]]:
+    """A Jupyter server in a folder of its own, with the extension or without, and a browser."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        Server(Path(folder)) as server,
+        Server(Path(folder), extension=extension) as server,
         sync_playwright() as playwright,
         playwright.chromium.launch(
             executable_path=find_chromium(playwright), args=CHROMIUM_ARGUMENTS

@@ -30,9 +30,9 @@ def completions(monkeypatch):
     completer = IPCompleter(namespace=variables, use_jedi=False)
     completer.custom_matchers.append(matcher(variables, {"quit"}, lambda: "claude-haiku-5-5"))
 
-    def complete(text: str) -> list[Completion]:
+    def complete(text: str, rest: str = "") -> list[Completion]:
         with provisionalcompleter():
-            return list(completer.completions(text, len(text)))
+            return list(completer.completions(text + rest, len(text)))
 
     return complete
 
@@ -161,11 +161,19 @@ def test_variables_in_a_prompt(completions, start):
     """Nothing but the user's variables, each with what it is."""
     found = [(one.text, one.type) for one in completions(start + "{{d")]
 
-    assert found == [("df", "Table")]
-    assert ("tone", "str 9") in [(one.text, one.type) for one in completions(start + "{{ ")]
+    assert found == [("df}}", "Table")]
+    assert ("tone}}", "str 9") in [(one.text, one.type) for one in completions(start + "{{ ")]
     names = [one.text for one in completions(start + "{{")]
-    assert "quit" not in names
+    assert "quit}}" not in names
     assert names == [name for name in names if not name.startswith("_")]
+
+
+@pytest.mark.parametrize("rest", ["}}", " }} and {{tone}}", ".index}}\nAnd", "able}}"])
+def test_braces_that_are_closed_are_not_closed_again(completions, rest):
+    """What follows the caret in its line says so."""
+    assert [one.text for one in completions("%%claude\nIn {{df", rest)] == ["df"]
+    assert [one.text for one in completions("%%claude\nIn {{df", "\n}}")] == ["df}}"]
+    assert [one.text for one in completions("%%claude\nIn {{df", " {{tone}}")] == ["df}}"]
 
 
 def test_elsewhere_python_is_completed_as_ever(offered):

@@ -151,7 +151,10 @@ function later(milliseconds, value) {
   return new Promise((resolve) => setTimeout(resolve, milliseconds, value));
 }
 
-/** A toolbar in a corner, with the status of its last action. */
+/**
+ * A toolbar in a corner, with the status of its last action. It is one stop of the Tab key: a reply
+ * may have hundreds of buttons. The arrow keys go from one to the next.
+ */
 class Bar {
   constructor(label) {
     this.node = make("div", { class: "claude-nb-actions" });
@@ -159,10 +162,31 @@ class Bar {
     this.status = make("span", { class: "claude-nb-actions-status", role: "status" });
     this.buttons.append(this.status);
     this.node.append(this.buttons);
+    this.buttons.addEventListener("keydown", (event) => this.move(event));
+    this.buttons.addEventListener("focusin", ({ target }) => this.stop(target));
+  }
+
+  get all() {
+    return [...this.buttons.querySelectorAll("button")];
   }
 
   add(label, icon, act) {
     this.buttons.append(button(label, act, icon));
+    this.stop(this.all[0]);
+  }
+
+  /** Make a button the one that the Tab key reaches. */
+  stop(chosen) {
+    for (const element of this.all) element.tabIndex = element === chosen ? 0 : -1;
+  }
+
+  move(event) {
+    const { all } = this;
+    const place = all.indexOf(event.target);
+    const to = { ArrowRight: place + 1, ArrowLeft: place - 1, Home: 0, End: -1 }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    all.at(to % all.length).focus();
   }
 
   say(words) {

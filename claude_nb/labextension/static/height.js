@@ -10,6 +10,7 @@ export function keepHeights({ executionScheduled, executed }) {
     if (cell.model.type !== "code" || !MAGIC.test(cell.model.sharedModel.getSource())) return;
     const { node } = cell.outputArea;
     const frame = node.parentElement;
+    if (!frame) return; // far from what is in view, a cell is not drawn
     const before = node.querySelector(WORDS);
     frame.style.minHeight = `${node.offsetHeight}px`;
     const release = () => {

@@ -19,7 +19,7 @@ export function button(label, act, icon) {
   if (icon) {
     element.setAttribute("aria-label", label);
     element.title = label;
-    icon.element({ container: element, tag: "span", stylesheet: "menuItem" });
+    element.append(drawing(icon));
   } else {
     element.textContent = label;
   }
@@ -28,6 +28,22 @@ export function button(label, act, icon) {
     act(element);
   });
   return element;
+}
+
+const OURS = ".claude-nb-actions, .claude-nb-error, .claude-nb-difference";
+
+/** Take everything of ours out of an element: the host keeps notebooks that are closed. */
+export function clear(node) {
+  node.querySelectorAll(OURS).forEach((element) => element.remove());
+}
+
+const drawings = new WeakMap(); // icon -> its element: the host parses it each time
+
+function drawing(icon) {
+  if (!drawings.has(icon)) {
+    drawings.set(icon, icon.element({ tag: "span", stylesheet: "menuItem" }));
+  }
+  return drawings.get(icon).cloneNode(true);
 }
 
 /**

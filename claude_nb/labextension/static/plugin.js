@@ -3,9 +3,9 @@
 import { Buttons } from "./buttons.js";
 import { Errors } from "./errors.js";
 import { keepHeights } from "./height.js";
-import { shared } from "./host.js";
+import { major, shared } from "./host.js";
 import { answerKernel } from "./outputs.js";
-import { addStyle } from "./page.js";
+import { addStyle, clear } from "./page.js";
 import { ChatPanel } from "./panel.js";
 import { announce } from "./presence.js";
 import { addPrompts } from "./prompts.js";
@@ -13,6 +13,7 @@ import { Settings } from "./settings.js";
 import { settle } from "./settle.js";
 
 const ID = "claude-nb:plugin";
+const LOWEST = 4; // JupyterLab 4.0 and Notebook 7.0
 
 const ICON = `<svg xmlns="http://www.w3.org/2000/svg" width="16" height="16" viewBox="0 0 16 16">
   <path class="jp-icon3" fill="#616161" d="M3 2h10a1.5 1.5 0 0 1 1.5 1.5v6A1.5 1.5 0 0 1 13 11H8.5L5
@@ -20,25 +21,29 @@ const ICON = `<svg xmlns="http://www.w3.org/2000/svg" width="16" height="16" vie
 </svg>`;
 
 /**
- * Make the plugin from the packages that the host shares.
+ * Make the plugin from the packages that the host shares. In a host that is too old for it, or that
+ * lacks a package, it does nothing.
  * @returns {Promise<object>} A JupyterFrontEndPlugin.
  */
 export async function plugin(scope) {
-  const [notebook, settingregistry, icons, widgets, cells, outputarea, ...editor] =
-    await shared(scope, [
-      "@jupyterlab/notebook",
-      "@jupyterlab/settingregistry",
-      "@jupyterlab/ui-components",
-      "@lumino/widgets",
-      "@jupyterlab/cells",
-      "@jupyterlab/outputarea",
-      "@jupyterlab/codemirror",
-      "@codemirror/view",
-      "@codemirror/state",
-      "@jupyterlab/completer",
-      "@jupyterlab/apputils",
-      "@jupyterlab/services",
-    ]);
+  const idle = { id: ID, activate() {} };
+  if (major(scope, "@jupyterlab/notebook") < LOWEST) return idle;
+  const packages = await shared(scope, [
+    "@jupyterlab/notebook",
+    "@jupyterlab/settingregistry",
+    "@jupyterlab/ui-components",
+    "@lumino/widgets",
+    "@jupyterlab/cells",
+    "@jupyterlab/outputarea",
+    "@jupyterlab/codemirror",
+    "@codemirror/view",
+    "@codemirror/state",
+    "@jupyterlab/completer",
+    "@jupyterlab/apputils",
+    "@jupyterlab/services",
+  ]);
+  if (packages.includes(undefined)) return idle;
+  const [notebook, settingregistry, icons, widgets, cells, outputarea, ...editor] = packages;
   const [codemirror, view, state, completer, apputils, services] = editor;
   const icon = new icons.LabIcon({ name: "claude-nb:chat", svgstr: ICON });
   return {
@@ -63,7 +68,8 @@ export async function plugin(scope) {
       const followed = new WeakSet();
       const isNew = (object) => !followed.has(object) && followed.add(object);
       // The views of one notebook share its context, and mostly its renderers.
-      const follow = ({ context, content: { rendermime } }) => {
+      const follow = ({ context, content: { rendermime }, disposed, node }) => {
+        disposed.connect(() => clear(node));
         if (isNew(context)) {
           announce(context, settings);
           answerKernel(context, tracker);

@@ -2,6 +2,7 @@
 
 const MARKDOWN = "text/x-ipythongfm"; // the host's Markdown, with formulas and coloured fences
 export const MAGIC = /^%%claude(?!\w)/;
+const LENGTH = "%%claude".length + 1; // characters that it looks at
 const VALUE = /(?<!\\)\{\{[^{}\n]+\}\}/g;
 
 /**
@@ -15,18 +16,18 @@ const VALUE = /(?<!\\)\{\{[^{}\n]+\}\}/g;
 export function addPrompts({ codemirror, view, state }, editors, languages, settings, complete) {
   const { EditorView, Decoration, ViewPlugin } = view;
   const { Compartment, EditorState, Prec } = state;
-  const language = new Compartment();
+  const prose = new Compartment(); // in cells of Python it is empty, and costs nothing
   let markdown = []; // the extension, once it is loaded
 
   const isPrompt = (doc) => settings.values.promptColours !== false && MAGIC.test(doc.line(1).text);
-  const languageOf = (doc) => (isPrompt(doc) ? Prec.highest(markdown) : []);
+  const proseOf = (doc) => (isPrompt(doc) ? [Prec.highest(markdown), ...parts] : []);
 
   // In the same transaction in which the first line becomes the magic, or ceases to be.
   const follow = EditorState.transactionExtender.of((transaction) => {
-    if (!transaction.docChanged) return null;
+    if (!transaction.changes.touchesRange(0, LENGTH)) return null;
     const { startState, newDoc } = transaction;
     if (isPrompt(startState.doc) === isPrompt(newDoc)) return null;
-    return { effects: language.reconfigure(languageOf(newDoc)) };
+    return { effects: prose.reconfigure(proseOf(newDoc)) };
   });
 
   const magic = Decoration.line({ class: "claude-nb-magic" });
@@ -42,7 +43,7 @@ export function addPrompts({ codemirror, view, state }, editors, languages, sett
       update(update) {
         if (update.docChanged || update.viewportChanged) this.decorations = decorate(update.view);
         const typed = update.transactions.some((each) => each.isUserEvent("input.type"));
-        if (typed && isPrompt(update.state.doc)) offer(update.state);
+        if (typed) offer(update.state);
       }
 
       destroy() {
@@ -53,7 +54,6 @@ export function addPrompts({ codemirror, view, state }, editors, languages, sett
   );
 
   function decorate({ state: { doc }, visibleRanges }) {
-    if (!isPrompt(doc)) return Decoration.none;
     const found = [magic.range(0)];
     for (const { from, to } of visibleRanges) {
       for (const match of doc.sliceString(from, to).matchAll(VALUE)) {
@@ -69,22 +69,19 @@ export function addPrompts({ codemirror, view, state }, editors, languages, sett
     if (doc.sliceString(head - 3, head).replace(/^[^\\{]/, "") === "{{") setTimeout(complete);
   }
 
-  const attributes = EditorView.contentAttributes.compute(["doc"], ({ doc }) =>
-    isPrompt(doc) ? { class: "cm-lineWrapping", spellcheck: "true" } : {},
-  );
-  // No closing brackets and quotes in prose.
-  const brackets = EditorState.languageData.of((editor) =>
-    isPrompt(editor.doc) ? [{ closeBrackets: { brackets: [] } }] : [],
-  );
+  const parts = [
+    marks,
+    EditorView.contentAttributes.of({ class: "cm-lineWrapping", spellcheck: "true" }),
+    // No closing brackets and quotes in prose.
+    Prec.highest(EditorState.languageData.of(() => [{ closeBrackets: { brackets: [] } }])),
+  ];
 
-  let waiting = new Set(); // editors that were made before the language was there
+  let waiting = new Set(); // editors of prompts that were made before the language was there
   const loaded = async () => {
     const { support } = (await languages.getLanguage(MARKDOWN)) ?? {};
     markdown = support ?? [];
-    for (const editor of waiting) {
-      if (isPrompt(editor.state.doc)) {
-        editor.dispatch({ effects: language.reconfigure(languageOf(editor.state.doc)) });
-      }
+    for (const editor of [...waiting]) {
+      editor.dispatch({ effects: prose.reconfigure(proseOf(editor.state.doc)) });
     }
     waiting = null;
   };
@@ -95,8 +92,8 @@ export function addPrompts({ codemirror, view, state }, editors, languages, sett
     factory: ({ model }) =>
       model.type === "code"
         ? EditorExtensionRegistry.createImmutableExtension([
-            language.of(languageOf(state.Text.of(model.sharedModel.getSource().split("\n")))),
-            ...[follow, marks, attributes, Prec.highest(brackets)],
+            prose.of(proseOf(state.Text.of(model.sharedModel.getSource().split("\n")))),
+            follow,
           ])
         : null,
   });

@@ -33,9 +33,9 @@ def test_a_prompt_is_prose_as_soon_as_its_magic_is_typed(open_cells, front_end):
     notebook.page.keyboard.type("e\nIt's (so) and {{")
     expect(typed).to_have_attribute("data-language", "markdown")
     offered = notebook.page.locator(".jp-Completer:not(.lm-mod-hidden) .jp-Completer-match")
-    expect(offered).to_have_text(["table"])
+    expect(offered).to_have_text(["table}}"])
     notebook.page.keyboard.press("Enter")
-    expect(typed).to_contain_text("It's (so) and {{table")
+    expect(typed).to_contain_text("It's (so) and {{table}}")
 
     typed.press("Control+Home")
     notebook.page.keyboard.press("Delete")
