@@ -26,7 +26,8 @@ CELLS = {
     "growth": cells.growth,
     "eight": cells.eight,
 }
-SECTIONS = (*CELLS, "rendering", "healing", "loading", "first", "page", "typing", "class", "extension")
+REPEATED = {"loading": loading, "first": first_text, "extension": extension}
+SECTIONS = (*CELLS, "rendering", "healing", *REPEATED, "page", "typing", "class")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -46,18 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             rendering()
         if "healing" in chosen:
             healing()
-        if "loading" in chosen:
-            loading(options.repeats)
-        if "first" in chosen:
-            first_text(options.repeats)
+        for name in (name for name in REPEATED if name in chosen):
+            REPEATED[name](options.repeats)
         if "page" in chosen:
             page(replies)
         if "typing" in chosen:
             typing(replies)
         if "class" in chosen:
             classroom()
-        if "extension" in chosen:
-            extension(options.repeats)
 
 
 if __name__ == "__main__":
