@@ -101,21 +101,25 @@ the state.
 The model's other state: ``model``, ``effort``, ``draft``, ``height``, ``busy``, ``turns``,
 ``cost``, ``models`` and ``efforts``.
 
-Outputs (``output_sync.js``)
-============================
+Outputs (``output_sync.js``, ``labextension/static/settle.js``)
+==============================================================
 
 Python replaces an output by its display id, which only a page knows that was there when the output
 was displayed. So until it is settled its metadata have ``claude_nb_output``, ``{"id", "version"}``.
+A page with the JupyterLab extension leaves the rest to that, others to the widget.
 
-Kernel to page: ``{"id", "version", "given", "cell"}``: there is a new version of an output. The
-model's state ``snapshot``, ``{"outputs": [...]}``, has the same of all of them. A page that still
-has an older version a moment later asks for the output, ``{"op": "output", "id", "given", "n"}``,
-and puts it into the notebook. Of several pages one is given it: ``given`` is how often it was
-given, and the page is refused if it was given since. The answer is ``{"ack": n, "given"}``, with
-``output`` and the number of its ``execution`` if the page is given it; another looks a moment later
-whether its output is still old, and asks again. A page that is loaded while an output is not
-settled, and does not have it at all, puts it into the cell with the id ``cell``; that is empty if
-it may not.
+Kernel to page: ``{"id", "version", "given", "cell", "session", "settled"}``: there is a new version
+of an output; the session is that of the page that displayed it. The model's state ``snapshot``,
+``{"outputs": [...]}``, has the same of all of them, as has the answer to
+``{"op": "outputs", "n"}``, with its ``ack``. A page that still has an older version a moment later
+asks for the output, ``{"op": "output", "id", "given", "n"}``, and puts it into the notebook. Of
+several pages one is given it: ``given`` is how often it was given, and the page is refused if it was given since; null
+stands for a page whose notebook is its own. The answer is ``{"ack": n, "given"}``, with ``output``,
+the number of its ``execution``, its ``cell`` and ``settled`` if the page is given it; another looks
+a moment later whether its output is still old, and asks again. A page that is loaded later, and
+does not have the output at all, puts it into the cell with the id ``cell``; that is empty if it may
+not, because the cell was run again, or because the output is settled. With the extension a page
+says ``{"op": "has", "id"}`` when it has a settled output, and until then that may be put in, too.
 
 The inspector (``inspector.js``)
 ================================

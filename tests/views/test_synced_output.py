@@ -55,14 +55,8 @@ def test_pages_are_told_of_each_version(sync):
     output.show({"text/plain": "1"})
     output.show({"text/plain": "2"})
     first, facts = sync.sent
-    assert facts == {
-        "id": output.id,
-        "version": 2,
-        "given": 0,
-        "cell": "",
-        "session": "",
-        "settled": False,
-    }
+    about = {"cell": "", "session": "", "settled": False}
+    assert facts == {"id": output.id, "version": 2, "given": 0, **about}
     assert first == {**facts, "version": 1}
     assert sync.get_state()["snapshot"] == {"outputs": [facts]}
     sync.sent.clear()
@@ -86,3 +80,32 @@ def test_a_settled_output_can_be_asked_for_though_nothing_else_keeps_it(sync):
     known = [facts["id"] for facts in sync.whole()["outputs"]]
     assert known == kept
     assert gone not in known
+
+
+SHOW = """\
+from claude_nb.views.synced_output import SyncedOutput, output_sync
+output = SyncedOutput()
+output.show({"text/plain": "live"})
+output.settle({"text/plain": "settled"})
+"""
+PAGE = {"protocol": 1, "capabilities": ["settle"]}
+
+
+@pytest.mark.kernel
+def test_a_settled_output_is_placed_until_a_page_has_it_or_its_cell_runs_again(kernel):
+    """Where the page that displayed it says when it has it, as the extension does."""
+
+    def cell():
+        kernel.run("output.cell", "other")
+        return kernel.last_shown()["data"]["text/plain"]
+
+    kernel.run(SHOW, "a", page=PAGE)
+    assert cell() == "'a'"
+    kernel.run("1", "a", page=PAGE)
+    assert cell() == "''"
+    kernel.run(SHOW, "a", page=PAGE)
+    assert cell() == "'a'"
+    kernel.run("output_sync().receive({'op': 'has', 'id': output.id}, [])")
+    assert cell() == "''"
+    kernel.run(SHOW, "a")
+    assert cell() == "''"

@@ -4,8 +4,12 @@
 // messages. They are sent here without a comm of the host: of several notebooks with one kernel it
 // lets only one have comms.
 
+import { make } from "./page.js";
+
 const WIDGET = "claude_nb.outputs";
+const VIEW = "application/vnd.jupyter.widget-view+json";
 const MARK = "claude_nb_output"; // in the metadata of an output that is not settled: {id, version}
+const GONE = ".claude-nb-status, .claude-nb-reserved, .claude-nb-question, button"; // of a live view
 const OTHERS = 1500; // ms that other pages of a shared notebook have, before this one does it
 const KEY = "claude_nb.sessions";
 
@@ -29,9 +33,11 @@ function stored() {
  * @param {object} context The notebook's, from the host.
  * @param {object} messages KernelMessage of the host's @jupyterlab/services.
  */
-export function settle(context, messages) {
-  const { sessionContext } = context;
-  const outputs = new Outputs(context, messages);
+export function settle(panel, messages) {
+  const { context, sessionContext } = panel;
+  if (followed.has(context)) return; // it is shown twice
+  followed.add(context);
+  const outputs = new Outputs(panel, messages);
   sessionContext.kernelChanged.connect(() => outputs.ask());
   sessionContext.connectionStatusChanged.connect((_, status) => {
     if (status === "connected") outputs.ask(); // what came while it was not may be lost
@@ -43,9 +49,20 @@ export function settle(context, messages) {
   outputs.ask();
 }
 
+/** The comms of a kernel's widgets by their id; undefined where it does not tell. */
+async function openComms(kernel) {
+  try {
+    return (await kernel.requestCommInfo({ target_name: "jupyter.widget" })).content.comms;
+  } catch {
+    return undefined; // its connection was closed
+  }
+}
+
 class Outputs {
-  constructor(context, messages) {
-    this.context = context;
+  constructor(panel, messages) {
+    this.panel = panel;
+    this.context = panel.context;
+    this.sessionContext = panel.sessionContext;
     this.messages = messages;
     this.answers = new Map();
     this.newest = new Map(); // id -> the last that Python has told of an output
@@ -64,15 +81,16 @@ class Outputs {
     sessions.add(kernel.clientId);
     for (const answer of this.answers.values()) answer({}); // it may have been lost
     this.answers.clear();
-    try {
-      await this.context.ready;
-      const { content } = await kernel.requestCommInfo({ target_name: "jupyter.widget" });
-      if (!(WIDGET in (content.comms ?? {}))) return;
-    } catch {
-      return; // the kernel or the notebook is gone
-    }
-    const { outputs = [] } = await this.request({ op: "outputs" });
+    await this.context.ready;
+    const before = new Set(this.marked().map(({ id }) => id));
+    const comms = await openComms(kernel);
+    if (!comms) return;
+    const { outputs } = WIDGET in comms ? await this.request({ op: "outputs" }) : { outputs: [] };
+    if (!outputs) return; // it was asked again
     for (const output of outputs) await this.take(output, true);
+    for (const place of this.marked()) {
+      if (place.widget && before.has(place.id) && !(place.widget in comms)) this.leave(place);
+    }
   }
 
   receive(message) {
@@ -114,23 +132,38 @@ class Outputs {
     this.taking.delete(id);
   }
 
-  /** Where an output belongs: each {cell, index} that has an older version, or the {cell} of its own. */
-  places(id, placed) {
+  /** The notebook's cells with code. */
+  get cells() {
     if (this.context.isDisposed) return [];
-    const { version, cell: own } = this.newest.get(id);
-    const cells = [...this.context.model.cells].filter(({ type }) => type === "code");
+    return [...this.context.model.cells].filter(({ type }) => type === "code");
+  }
+
+  /** The outputs that are not settled: each {cell, index, id, version, widget}. */
+  marked() {
     const found = [];
-    for (const cell of cells) {
+    for (const cell of this.cells) {
       for (let index = 0; index < cell.outputs.length; index++) {
-        const mark = cell.outputs.get(index).metadata?.[MARK];
-        if (mark?.id === id) found.push({ cell, index, version: mark.version });
+        const output = cell.outputs.get(index);
+        const { [MARK]: mark, claude_nb: record } = output.metadata ?? {};
+        if (!mark) continue;
+        // What has a record is saved as it is, such as a chat.
+        const widget = record ? undefined : output.data[VIEW]?.model_id;
+        found.push({ cell, index, ...mark, widget });
       }
     }
+    return found;
+  }
+
+  /** Where an output belongs: each place that has an older version, or the {cell} of its own. */
+  places(id, placed) {
+    const { version, cell: own } = this.newest.get(id);
+    const found = this.marked().filter((place) => place.id === id);
     if (found.length || !placed || this.taken.has(id)) {
       return found.filter((place) => place.version < version);
     }
     // What runs now is another execution of the cell.
-    return cells.filter((cell) => cell.id === own && cell.executionState !== "running").map((cell) => ({ cell }));
+    const here = this.cells.find((cell) => cell.id === own && cell.executionState !== "running");
+    return here ? [{ cell: here }] : [];
   }
 
   put({ cell, index }, { output, execution }) {
@@ -138,10 +171,36 @@ class Outputs {
       cell.outputs.set(index, output);
       cell.executionCount ??= execution; // the page does not learn it from the cell's reply
     } else {
-      if (![null, execution].includes(cell.executionCount)) cell.outputs.clear(); // of an earlier execution
+      // Those of an earlier execution go.
+      if (![null, execution].includes(cell.executionCount)) cell.outputs.clear();
       cell.executionCount = execution;
       cell.outputs.add(output);
     }
+    this.context.model.dirty = true;
+  }
+
+  /** Mark what was being written when its kernel ended; what the page shows of it stays. */
+  leave({ cell, index }) {
+    const widget = this.panel.content.widgets.find(({ model }) => model === cell);
+    const shown = widget?.outputArea.widgets[index]?.node;
+    const parts = [...(shown?.querySelectorAll(".claude-nb-live .claude-nb") ?? [])];
+    for (const [n, live] of (parts.length ? parts : [make("div", { class: "claude-nb" })]).entries()) {
+      const part = live.cloneNode(true);
+      const name = part.querySelector(".claude-nb-status b")?.textContent;
+      for (const each of part.querySelectorAll(GONE)) each.remove();
+      part.prepend(make("p", {}));
+      part.firstChild.textContent = `${name ? `${name} · not` : "Not"} finished: the kernel ended.`;
+      part.removeAttribute("style");
+      part.removeAttribute("aria-busy");
+      parts[n] = part;
+    }
+    const html = parts.map(({ outerHTML }) => outerHTML).join("\n");
+    const plain = parts.map(({ textContent }) => textContent).join("\n");
+    cell.outputs.set(index, {
+      output_type: "display_data",
+      data: { "text/html": html, "text/plain": plain },
+      metadata: {},
+    });
     this.context.model.dirty = true;
   }
 

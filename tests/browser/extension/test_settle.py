@@ -60,6 +60,7 @@ def test_replies_are_in_the_notebook_though_its_page_was_gone(
     notebook.run(3)
     notebook.run(4)
     expect(notebook.output(3).locator(LIVE)).to_contain_text("gate()")
+    expect(notebook.cell(4)).to_contain_text("[*]")
     # What is not saved is lost: the question is answered by yes.
     notebook.page.once("dialog", lambda dialog: dialog.accept())
     with notebook.closed():
@@ -81,19 +82,26 @@ def test_replies_are_in_the_notebook_though_its_page_was_gone(
 
 
 def test_a_cell_that_is_run_again_keeps_its_new_output(open_cells, simulator, tmp_path):
-    """After a reload, while the reply before it still comes."""
-    simulator.enqueue(call("gate", "{}"), *(Stream(said(words)) for words in ("Old.", "New.")))
-    notebook = open_cells(WAITING.format(path=str(tmp_path / "go")), ASK)
+    """After a reload, while the one before still comes; a cell that waited is shown as well."""
+    simulator.enqueue(
+        call("gate", "{}"), *(Stream(said(words)) for words in ("Old.", "Beside it.", "New."))
+    )
+    waiting = WAITING.format(path=str(tmp_path / "go"))
+    notebook = open_cells(waiting, ASK, "%%claude --once\nhello")
     notebook.run(1)
     notebook.wait_idle()
     notebook.saved()
     notebook.run(2)
+    notebook.run(3)
     expect(notebook.output(2).locator(LIVE)).to_contain_text("gate()")
+    expect(notebook.cell(3)).to_contain_text("[*]")
     notebook.reload()
     expect(notebook.output(2).locator(LIVE)).to_contain_text("gate()")
     notebook.run(2)
     expect(notebook.output(2).locator(LIVE)).to_have_count(0)
     (tmp_path / "go").touch()
     expect(notebook.output(2).locator(SETTLED)).to_contain_text("New.")
+    expect(notebook.output(3).locator(SETTLED)).to_contain_text("Beside it.")
     notebook.wait_idle()
     assert "New." in only(notebook, 2).data["text/markdown"]
+    assert "Beside it." in only(notebook, 3).data["text/markdown"]

@@ -1,0 +1,169 @@
+"""``settle.js`` alone: two pages of a notebook, and Python's side of it as it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from claude_nb.request.place import Place
+from claude_nb.views.synced_output import MARK, WIDGET, SyncedOutput
+from tests.browser.test_output_sync import exchange, marked, outputs
+from tests.code_map import PACKAGE
+from tests.views.test_synced_output import sync as sync  # noqa: PLC0414 - a fixture
+
+STATIC = PACKAGE / "labextension" / "static"
+ADDRESS = "http://settle.test/"
+
+# Two pages, and the notebook that they share or one each; their tab once had the session "old".
+PAGES = """async ([outputs, count, shared, state]) => {
+    sessionStorage.setItem("claude_nb.sessions", '["old"]');
+    const { settle } = await import("/settle.js");
+    const notebook = () => [{ id: "a", type: "code", executionCount: count, executionState: state,
+        outputs: {
+            list: structuredClone(outputs),
+            put: 0,
+            get length() { return this.list.length; },
+            get(i) { return this.list[i]; },
+            set(i, output) { this.list[i] = output; this.put += 1; },
+            add(output) { this.list.push(output); this.put += 1; },
+            clear() { this.list = []; },
+        } }];
+    const one = notebook();
+    const signal = () => ({ connect(handler) { this.emit = (it) => handler(null, it); } });
+    window.pages = ["one", "other"].map((session) => {
+        const cells = shared ? one : notebook();
+        const page = { cells, sent: [], model: { cells, collaborative: shared, dirty: false } };
+        const kernel = {
+            clientId: session,
+            requestCommInfo: async () => ({ content: { comms: { "WIDGET": {} } } }),
+            sendShellMessage: ({ content }) => page.sent.push(content.data.content),
+        };
+        const sessionContext = { session: { kernel }, iopubMessage: signal(),
+            kernelChanged: signal(), connectionStatusChanged: signal() };
+        page.hear = (content) => sessionContext.iopubMessage.emit({
+            header: { msg_type: "comm_msg" },
+            content: { comm_id: "WIDGET", data: { method: "custom", content } },
+        });
+        const context = { ready: Promise.resolve(), model: page.model };
+        const panel = { context, sessionContext, content: { widgets: [] } };
+        settle(panel, { createMessage: (it) => it });
+        return page;
+    });
+    window.receive = (message) => pages.forEach((page) => page.hear(message));
+}""".replace("WIDGET", WIDGET)
+
+
+@pytest.fixture
+def page(browser):
+    """A page whose clock stands still, and that can import the extension's files."""
+    page = browser.new_page()
+    page.route(
+        f"{ADDRESS}**",
+        lambda route: (
+            route.fulfill(path=STATIC / route.request.url.removeprefix(ADDRESS))
+            if route.request.url.endswith(".js")
+            else route.fulfill(body="<!doctype html>", content_type="text/html")
+        ),
+    )
+    page.goto(ADDRESS)
+    page.clock.install()
+    page.clock.pause_at(page.evaluate("Date.now()") + 1000)
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def output(sync, monkeypatch):
+    """An output of a cell that was run from a page with the extension, which is gone."""
+    page = {"protocol": 1, "capabilities": ["settle"]}
+    monkeypatch.setattr("claude_nb.request.page.execution_metadata", lambda: {"claude_nb": page})
+    output = SyncedOutput()
+    output.place = Place("a", 7)
+    output.session = "old"
+    return output
+
+
+def say_all(page, sync) -> None:
+    """Let pages and Python speak until nobody has anything to say."""
+    exchange(page, sync)
+    while any(exchange(page, sync)):
+        pass
+
+
+@pytest.mark.parametrize("shared", [True, False], ids=["shared", "each its own"])
+def test_of_two_pages_one_replaces_an_output(page, sync, output, shared):
+    """At once where each has its own; in a shared notebook one of them, and it is there once."""
+    output.show({"text/plain": "old"})
+    output.settle({"text/plain": "settled"})
+    page.evaluate(PAGES, [[marked(output, 1)], 2, shared, "idle"])
+    say_all(page, sync)
+    if shared:
+        assert outputs(page)[0] == [marked(output, 1)]
+    page.clock.run_for(1500)
+    say_all(page, sync)
+    page.clock.run_for(10_000)
+    say_all(page, sync)
+    settled = {"output_type": "display_data", "data": {"text/plain": "settled"}, "metadata": {}}
+    assert outputs(page) == [[settled], [settled]]
+    assert page.evaluate("pages.map(page => page.cells[0].outputs.put)") == [1, 1]
+    assert True in page.evaluate("pages.map(page => page.model.dirty)")
+
+
+@pytest.mark.parametrize(("count", "kept"), [(None, True), (3, False), (7, True)])
+def test_a_settled_output_that_the_notebook_lacks(page, sync, output, count, kept):
+    """It is put into its cell once, in place of the outputs of an earlier execution."""
+    output.show({"text/plain": "live"})
+    output.settle({"text/plain": "settled"})
+    other = {"output_type": "stream", "name": "stdout", "text": "other"}
+    page.evaluate(PAGES, [[other], count, False, "idle"])
+    say_all(page, sync)
+    settled = {"output_type": "display_data", "data": {"text/plain": "settled"}, "metadata": {}}
+    assert outputs(page)[0] == ([other, settled] if kept else [settled])
+    assert page.evaluate("pages[0].cells[0].executionCount") == 7
+    assert output.cell == ""
+    sync.announce(output)
+    say_all(page, sync)
+    assert page.evaluate("pages[0].cells[0].outputs.put") == 1
+
+
+def test_what_is_displayed_later_is_put_into_the_notebook_of_the_page_that_asked(
+    page, sync, output
+):
+    """Before it was reloaded; a cell that runs again is left alone, and what another page runs."""
+    page.evaluate(PAGES, [[], None, False, "idle"])
+    say_all(page, sync)
+    output.session = "another page's"
+    output.show({"text/plain": "1"})
+    say_all(page, sync)
+    assert outputs(page) == [[], []]
+    output.session = "old"
+    page.evaluate("pages[0].cells[0].executionState = 'running'")
+    output.show({"text/plain": "2"})
+    say_all(page, sync)
+    assert [len(each) for each in outputs(page)] == [0, 1]
+    assert outputs(page)[1][0]["metadata"] == {MARK: {"id": output.id, "version": 2}}
+
+
+def test_the_page_on_which_a_cell_was_run_says_that_it_has_its_output(page, sync, output):
+    """So that no other page puts it in."""
+    page.evaluate(PAGES, [[], 7, False, "idle"])
+    say_all(page, sync)
+    output.session = "one"
+    output.show({"text/plain": "live"})
+    output.settle({"text/plain": "settled"})
+    assert output.cell == "a"
+    say_all(page, sync)
+    assert output.cell == ""
+    assert outputs(page) == [[], []]
+
+
+def test_what_was_being_written_when_the_kernel_ended_says_so(page, sync, output):
+    """Where its widget is not there any more; a chat, which is saved as it is, is left alone."""
+    widget = {"application/vnd.jupyter.widget-view+json": {"model_id": "gone"}}
+    live = {**marked(output, 1), "data": {**widget, "text/plain": "Claude is answering…"}}
+    chat = {**live, "metadata": {**live["metadata"], "claude_nb": {"chat": []}}}
+    page.evaluate(PAGES, [[live, chat], 2, False, "idle"])
+    say_all(page, sync)
+    for left, kept in outputs(page):
+        assert left["data"]["text/plain"] == "Not finished: the kernel ended."
+        assert left["metadata"] == {}
+        assert kept == chat
