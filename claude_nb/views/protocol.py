@@ -113,13 +113,14 @@ of an output; the session is that of the page that displayed it. The model's sta
 ``{"outputs": [...]}``, has the same of all of them, as has the answer to
 ``{"op": "outputs", "n"}``, with its ``ack``. A page that still has an older version a moment later
 asks for the output, ``{"op": "output", "id", "given", "n"}``, and puts it into the notebook. Of
-several pages one is given it: ``given`` is how often it was given, and the page is refused if it was given since; null
-stands for a page whose notebook is its own. The answer is ``{"ack": n, "given"}``, with ``output``,
-the number of its ``execution``, its ``cell`` and ``settled`` if the page is given it; another looks
-a moment later whether its output is still old, and asks again. A page that is loaded later, and
-does not have the output at all, puts it into the cell with the id ``cell``; that is empty if it may
-not, because the cell was run again, or because the output is settled. With the extension a page
-says ``{"op": "has", "id"}`` when it has a settled output, and until then that may be put in, too.
+several pages one is given it: ``given`` is how often it was given, and the page is refused if it
+was given since; null stands for a page whose notebook is its own. The answer is
+``{"ack": n, "given"}``, with ``output``, the number of its ``execution``, its ``cell`` and
+``settled`` if the page is given it; another looks a moment later whether its output is still old,
+and asks again. A page that is loaded later, and does not have the output at all, puts it into the
+cell with the id ``cell``; that is empty if it may not, because the cell was run again, or because
+the output is settled. With the extension a page says ``{"op": "has", "id"}`` when it has a settled
+output, and until then that may be put in, too.
 
 The inspector (``inspector.js``)
 ================================

@@ -9,6 +9,7 @@ from claude_nb.simulator import Stream
 from tests.browser.lab import FRONT_ENDS, PANEL
 from tests.browser.test_comparison import CELL as COMPARISON
 from tests.browser.test_live import LIVE, SETTLED, growing
+from tests.browser.test_reload import reload
 from tests.browser.test_tools import call
 from tests.played import said
 
@@ -90,12 +91,11 @@ def test_a_cell_that_is_run_again_keeps_its_new_output(open_cells, simulator, tm
     notebook = open_cells(waiting, ASK, "%%claude --once\nhello")
     notebook.run(1)
     notebook.wait_idle()
-    notebook.saved()
     notebook.run(2)
     notebook.run(3)
     expect(notebook.output(2).locator(LIVE)).to_contain_text("gate()")
     expect(notebook.cell(3)).to_contain_text("[*]")
-    notebook.reload()
+    reload(notebook)
     expect(notebook.output(2).locator(LIVE)).to_contain_text("gate()")
     notebook.run(2)
     expect(notebook.output(2).locator(LIVE)).to_have_count(0)
