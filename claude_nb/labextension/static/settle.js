@@ -188,13 +188,13 @@ class Outputs {
       const part = live.cloneNode(true);
       const name = part.querySelector(".claude-nb-status b")?.textContent;
       for (const each of part.querySelectorAll(GONE)) each.remove();
-      part.prepend(make("p", {}));
+      part.prepend(make("p", {}), "\n");
       part.firstChild.textContent = `${name ? `${name} · not` : "Not"} finished: the kernel ended.`;
       part.removeAttribute("style");
       part.removeAttribute("aria-busy");
       parts[n] = part;
     }
-    const html = parts.map(({ outerHTML }) => outerHTML).join("\n");
+    const html = parts.map(({ outerHTML }) => outerHTML.replaceAll("<!---->", "")).join("\n");
     const plain = parts.map(({ textContent }) => textContent).join("\n");
     cell.outputs.set(index, {
       output_type: "display_data",

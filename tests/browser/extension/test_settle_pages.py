@@ -13,8 +13,12 @@ from tests.views.test_synced_output import sync as sync  # noqa: PLC0414 - a fix
 STATIC = PACKAGE / "labextension" / "static"
 ADDRESS = "http://settle.test/"
 
+LIVE = """<div class="claude-nb-live"><div class="claude-nb" aria-busy="true"><p
+class="claude-nb-status"><button>Stop</button><b>claude-opus-5-5</b></p><!----><p>The first words</p
+><div class="claude-nb-reserved">usage</div></div></div>"""
+
 # Two pages, and the notebook that they share or one each; their tab once had the session "old".
-PAGES = """async ([outputs, count, shared, state]) => {
+PAGES = """async ([outputs, count, shared, state, shown = ""]) => {
     sessionStorage.setItem("claude_nb.sessions", '["old"]');
     const { settle } = await import("/settle.js");
     const notebook = () => [{ id: "a", type: "code", executionCount: count, executionState: state,
@@ -44,7 +48,10 @@ PAGES = """async ([outputs, count, shared, state]) => {
             content: { comm_id: "WIDGET", data: { method: "custom", content } },
         });
         const context = { ready: Promise.resolve(), model: page.model };
-        const panel = { context, sessionContext, content: { widgets: [] } };
+        const node = document.createElement("div");
+        node.innerHTML = session === "one" ? shown : "";
+        const cell = { model: cells[0], outputArea: { widgets: [{ node }, { node }] } };
+        const panel = { context, sessionContext, content: { widgets: [cell] } };
         settle(panel, { createMessage: (it) => it });
         return page;
     });
@@ -157,13 +164,19 @@ def test_the_page_on_which_a_cell_was_run_says_that_it_has_its_output(page, sync
 
 
 def test_what_was_being_written_when_the_kernel_ended_says_so(page, sync, output):
-    """Where its widget is not there any more; a chat, which is saved as it is, is left alone."""
+    """With what the page shows of it; a chat, which is saved as it is, is left alone."""
     widget = {"application/vnd.jupyter.widget-view+json": {"model_id": "gone"}}
     live = {**marked(output, 1), "data": {**widget, "text/plain": "Claude is answering…"}}
     chat = {**live, "metadata": {**live["metadata"], "claude_nb": {"chat": []}}}
-    page.evaluate(PAGES, [[live, chat], 2, False, "idle"])
+    page.evaluate(PAGES, [[live, chat], 2, False, "idle", LIVE])
     say_all(page, sync)
     for left, kept in outputs(page):
-        assert left["data"]["text/plain"] == "Not finished: the kernel ended."
         assert left["metadata"] == {}
         assert kept == chat
+    shown, blank = [each["data"] for each, _ in outputs(page)]
+    line = "claude-opus-5-5 · not finished: the kernel ended."
+    assert shown["text/plain"] == f"{line}\nThe first words"
+    assert (
+        shown["text/html"] == f'<div class="claude-nb"><p>{line}</p>\n<p>The first words</p></div>'
+    )
+    assert blank["text/plain"].strip() == "Not finished: the kernel ended."
