@@ -73,7 +73,7 @@ export async function plugin(scope) {
         if (isNew(context)) {
           announce(context, settings);
           answerKernel(context, tracker);
-          settle(context, services.KernelMessage);
+          settle(panel, services.KernelMessage);
         }
         if (isNew(rendermime)) {
           buttons.follow(context, rendermime);

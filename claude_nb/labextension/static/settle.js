@@ -35,8 +35,6 @@ function stored() {
  */
 export function settle(panel, messages) {
   const { context, sessionContext } = panel;
-  if (followed.has(context)) return; // it is shown twice
-  followed.add(context);
   const outputs = new Outputs(panel, messages);
   sessionContext.kernelChanged.connect(() => outputs.ask());
   sessionContext.connectionStatusChanged.connect((_, status) => {
@@ -62,7 +60,6 @@ class Outputs {
   constructor(panel, messages) {
     this.panel = panel;
     this.context = panel.context;
-    this.sessionContext = panel.sessionContext;
     this.messages = messages;
     this.answers = new Map();
     this.newest = new Map(); // id -> the last that Python has told of an output

@@ -22,7 +22,8 @@ def test_the_kernel_knows_of_the_extension_in_each_execution(open_cells, front_e
     for _ in range(2):
         notebook.run(1)
         notebook.wait_idle()
-        assert notebook.text(1).strip() == f"({claude_nb.__version__!r}, 'outputs', 'settle')"
+        shown = notebook.output(1).locator(".jp-OutputArea-output")
+        expect(shown).to_have_text(f"({claude_nb.__version__!r}, 'outputs', 'settle')")
         notebook.restart_kernel()
         notebook.run(0)
         notebook.wait_idle()
