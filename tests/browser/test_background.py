@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from claude_nb.simulator import Error, Stream
 from tests.browser.lab import FRONT_ENDS
-from tests.browser.test_live import LIVE, SETTLED, growing
+from tests.browser.test_live import LIVE, SETTLED, growing, shown_live
 from tests.played import end, said, start, text, tool_use
 
 if TYPE_CHECKING:
@@ -124,9 +124,10 @@ def test_a_cell_that_is_run_again_begins_anew(open_cells, simulator):
     notebook = open_cells("%%claude --background\nhello", "%claude_nb jobs wait")
     notebook.run(1)
     expect(notebook.output(1).locator(LIVE)).to_contain_text("The old words")
-    notebook.run(1)
-    simulator.wait_for(lambda requests: requests[0].client_left, 20)
-    expect(notebook.output(1).locator(LIVE)).to_contain_text("r1w3 ")
+    with shown_live(notebook) as wait_for_live:
+        notebook.run(1)
+        simulator.wait_for(lambda requests: requests[0].client_left)
+        wait_for_live("r1w3 ")
     notebook.run(2)
     expect(notebook.output(1).locator(SETTLED)).to_contain_text("complete", timeout=30_000)
     assert "The old words" not in notebook.text(1)

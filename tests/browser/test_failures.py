@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from claude_nb.simulator import Error, Raw, Scripted
-from tests.browser.test_live import LIVE, SETTLED, left
+from tests.browser.test_live import SETTLED, left, shown_live
 from tests.played import end, escaped, start, text
 
 OVERLOADED = Error(529, "overloaded_error", "Overloaded")
@@ -20,10 +20,10 @@ def test_a_drop_is_continued_behind_a_seam(open_cells, simulator):
     """The text goes on where it was broken off; the seam is there live, settled, and reopened."""
     simulator.enqueue(Scripted(60, end="drop"))
     notebook = open_cells("%%claude\ntell me a story")
-    notebook.run(1)
-    live = notebook.output(1).locator(LIVE)
-    expect(live).to_contain_text(SEAM)
-    expect(live).to_contain_text("Winter came.")
+    with shown_live(notebook) as wait_for_live:
+        notebook.run(1)
+        wait_for_live(SEAM)
+        wait_for_live("Winter came.")
     settled = notebook.output(1).locator(SETTLED)
     expect(settled).to_contain_text(SEAM)
     expect(settled).to_contain_text("complete")

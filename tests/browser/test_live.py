@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from nbformat.v4 import new_code_cell
@@ -12,6 +13,9 @@ from claude_nb.simulator import Stream
 from tests.browser.lab import FRONT_ENDS, SET_UP, NotebookPage, Server
 from tests.played import end, start, text, thinking, tool_use
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
 LIVE = ".claude-nb-live"
 SETTLED = ".jp-RenderedHTML[data-mime-type='text/html'] .claude-nb"
 WORDS = [f"word{number} " for number in range(40)]
@@ -20,6 +24,25 @@ WORDS = [f"word{number} " for number in range(40)]
 def growing(*pieces: str) -> list[dict[str, Any]]:
     """A message up to the middle of its text."""
     return [start(), *text(*pieces)[:-1]]
+
+
+WATCH = """live => {
+    window.lived = [];
+    window.watch = new MutationObserver(() => {
+        for (const each of document.querySelectorAll(live)) lived.push(each.textContent);
+    });
+    watch.observe(document.body, { subtree: true, childList: true, characterData: true });
+}"""
+
+
+@contextmanager
+def shown_live(notebook: NotebookPage) -> Iterator[Callable[[str], None]]:
+    """Gives what waits until these words have been in a live view, even if it has ended since."""
+    notebook.page.evaluate(WATCH, LIVE)
+    yield lambda words: notebook.page.wait_for_function(
+        "words => lived.some((text) => text.includes(words))", arg=words
+    )
+    notebook.page.evaluate("watch.disconnect()")
 
 
 def left(requests) -> float | None:
@@ -123,8 +146,8 @@ def test_a_reader_who_scrolled_away_is_not_moved(open_cells, simulator, front_en
     notebook.run(1)
     live = notebook.output(1).locator(LIVE)
     expect(live).to_contain_text("Line 40.")
-    bottom = "s => document.querySelector(s).getBoundingClientRect().bottom"
-    assert page.evaluate(bottom, LIVE) < 620, "followed"
+    bottom = "document.querySelector(s).getBoundingClientRect().bottom"
+    page.wait_for_function(f"s => {bottom} < 620", arg=LIVE)  # followed
     scroller = ".jp-WindowedPanel-outer"
     page.evaluate("s => { document.querySelector(s).scrollTop = 0; }", scroller)
     top = "s => document.querySelector(s).getBoundingClientRect().top"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
 from claude_nb.cost.models import models_by_use
 from claude_nb.magics.commands import COMMANDS
@@ -32,6 +33,7 @@ def offered(open_cells):
             }""",
             text,
         )
+        expect(notebook.cell(2).locator(".jp-mod-completer-enabled")).to_have_count(1)
         notebook.page.keyboard.press("Tab")
         items = notebook.page.locator(ITEM)
         items.first.wait_for()

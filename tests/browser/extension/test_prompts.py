@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -23,8 +25,8 @@ def test_a_prompt_is_prose_as_soon_as_its_magic_is_typed(open_cells, front_end):
     notebook.run(1)
     notebook.wait_idle()
     expect(prompt).to_have_attribute("data-language", "markdown")
-    assert "cm-lineWrapping" in prompt.get_attribute("class")
-    assert prompt.locator(".claude-nb-value").all_inner_texts() == ["{{table}}"]
+    expect(prompt).to_have_class(re.compile("cm-lineWrapping"))
+    expect(prompt.locator(".claude-nb-value")).to_have_text(["{{table}}"])
     expect(prompt.locator(".claude-nb-magic")).to_have_text("%%claude --once")
 
     typed.click()
@@ -42,7 +44,7 @@ def test_a_prompt_is_prose_as_soon_as_its_magic_is_typed(open_cells, front_end):
     expect(typed).not_to_have_attribute("data-language", "markdown")
     expect(typed.locator(".claude-nb-magic")).to_have_count(0)
     expect(python).not_to_have_attribute("data-language", "markdown")
-    assert "cm-lineWrapping" not in python.get_attribute("class")
+    expect(python).not_to_have_class(re.compile("cm-lineWrapping"))
     assert not notebook.errors
 
 
