@@ -143,7 +143,9 @@ class SharedPages:
             path = self._server.write(f"shared-{self._opened}", [new_code_cell()])
             context = self._browser.new_context(permissions=["clipboard-read", "clipboard-write"])
             page = context.new_page()
-            self._pages[front_end] = NotebookPage(page, self._server, path, front_end)
+            notebook = NotebookPage(page, self._server, path, front_end)
+            notebook.execute("import anthropic, anywidget")  # here nothing is timed
+            self._pages[front_end] = notebook
         return self._pages[front_end]
 
     def discard(self, notebook: NotebookPage) -> None:

@@ -115,7 +115,7 @@ def test_tool_input_is_seen_growing_and_thinking_is_folded(open_cells, simulator
 @pytest.mark.parametrize("front_end", FRONT_ENDS)
 def test_a_selection_and_an_opened_pane_survive(open_cells, simulator, front_end):
     """What the reader selected and opened stays so while more comes, and after the settle."""
-    paragraphs = ["The first paragraph.\n\n", "The second.\n\n", *WORDS, *WORDS]
+    paragraphs = ["The first paragraph.\n\n", "The second.\n\n", *WORDS * 20]
     events = [start(), *thinking("Count."), *text(*paragraphs, index=1)]
     simulator.enqueue(Stream(events, delay=0.04, end="hang"))
     notebook = open_cells("%%claude\nhello", front_end=front_end)
