@@ -63,7 +63,7 @@ def test_overload_is_waited_out(open_cells, simulator, then):
     notebook.run(1)
     expect(notebook.output(1).locator(SETTLED)).to_contain_text("complete", timeout=60_000)
     notebook.wait_idle()
-    assert "1 · overloaded" in notebook.text(1)
+    expect(notebook.output(1)).to_contain_text("1 · overloaded")
     assert "Error" not in notebook.text(1)
 
 

@@ -180,9 +180,11 @@ def test_the_cells_above_go_along_with_what_they_display(open_cells, simulator, 
     places = [text.index(part) for part in ("# Prices", "(Image 1: below)", "| Aster | 3 |", "1.0")]
     assert places == sorted(places)
     assert "tagged" not in text
-    assert "cells above: 6, with 1 image, 1 hidden" in notebook.text(7)
+    expect(notebook.output(7)).to_contain_text("cells above: 6, with 1 image, 1 hidden")
     assert second[-1]["content"] == "And now?"
-    assert "cells above: none new or changed, 6 sent before, 1 hidden" in notebook.text(8)
+    expect(notebook.output(8)).to_contain_text(
+        "cells above: none new or changed, 6 sent before, 1 hidden"
+    )
 
     source = SHOW.format(BLUE)
     notebook.page.evaluate(
@@ -194,8 +196,8 @@ def test_the_cells_above_go_along_with_what_they_display(open_cells, simulator, 
     blocks = sent(simulator)
     assert images(blocks) == [BLUE]
     assert len(blocks) == 5  # between two tags, with its image, and the prompt
-    assert "cells above: 1 new or changed, 5 sent before, with 1 image, 1 hidden" in notebook.text(
-        8
+    expect(notebook.output(8)).to_contain_text(
+        "cells above: 1 new or changed, 5 sent before, with 1 image, 1 hidden"
     )
     assert not notebook.errors
 
@@ -217,4 +219,4 @@ def test_a_chat_sends_what_the_cells_above_it_display(open_cells, simulator):
     assert images(sent(simulator)) == [RED]
     text = "".join(block.get("text", "") for block in sent(simulator))
     assert "below" not in text.replace("(Image 1: below)", "")
-    assert "cells above: 2, with 1 image" in notebook.text(2)
+    expect(notebook.output(2)).to_contain_text("cells above: 2, with 1 image")
