@@ -138,7 +138,7 @@ class Runs:
         browser_page = self.page.page
         # The command ends at the first error, also in a cell that may raise one.
         # And a function that a cell does not name is not run before somebody says so.
-        browser_page.wait_for_function(f"() => !{COUNTS}.includes(null) || {ASKS}", timeout=120_000)
+        browser_page.wait_for_function(f"() => !{COUNTS}.includes(null) || {ASKS}", timeout=300_000)
         if browser_page.evaluate(ASKS):
             browser_page.get_by_role("button", name="Don’t run").click()
             browser_page.wait_for_function(f"() => !{COUNTS}.includes(null)")
@@ -177,6 +177,7 @@ def open_whole(browser, own_server):
     own_server.shutdown_kernels()
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("paths", TOGETHER, ids=lambda paths: "+".join(p.stem[:2] for p in paths))
 def test_a_notebook_that_is_run_again_is_the_same(open_whole, paths):
     """Run twice, each notebook sends the same requests and shows the same; chats lose nothing."""
