@@ -18,7 +18,7 @@ from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import expect, sync_playwright
 
 from claude_nb.simulator import Simulator
-from tests.browser.lab import PANEL, SET_UP, FrontEnd, NotebookPage, Server
+from tests.browser.lab import PANEL, PATIENCE, SET_UP, FrontEnd, NotebookPage, Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -36,8 +36,7 @@ CHROMIUM_ARGUMENTS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 
-# Two busy cores may take long over what is quick for a reader.
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=PATIENCE * 1000)
 
 # Read here, because in a test the environment is cleared of CLAUDE_NB_*.
 CHROMIUM_OF_USER = os.environ.get("CLAUDE_NB_CHROMIUM")

@@ -42,6 +42,9 @@ SETTINGS = {
     "completer-extension/manager": {"providerTimeout": 20_000},
 }
 
+# Seconds: two busy cores may take long over what is quick for a reader.
+PATIENCE = 60
+
 PANEL = "window.jupyterapp?.shell?.currentWidget"
 CELLS = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook .jp-Cell"
 
@@ -243,6 +246,7 @@ class NotebookPage:
         self.path = path
         self.errors: list[str] = []
         self._server = server
+        page.set_default_timeout(PATIENCE * 1000)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         # A workspace of its own, or Lab would bring back the tabs of the test before.
         where = f"lab/workspaces/{path.stem}/tree" if front_end == "lab" else "notebooks"
@@ -348,7 +352,7 @@ class NotebookPage:
         self.page.evaluate(f"{PANEL}.sessionContext.restartKernel()")
         self.wait_idle()
 
-    def wait_idle(self, timeout: float = 30) -> None:
+    def wait_idle(self, timeout: float = PATIENCE) -> None:
         """Wait until every started command has ended and the kernel is idle.
 
         Args:
@@ -452,7 +456,6 @@ class NotebookPage:
                 const status = panel?.sessionContext?.session?.kernel?.status;
                 return panel?.context?.isReady && panel.content?.widgets?.length
                     && ["idle", "busy"].includes(status);
-            }}""",
-            timeout=60_000,
+            }}"""
         )
         self.errors.clear()  # Notebook 7.6 throws two of its own while it loads

@@ -60,7 +60,7 @@ def test_eight_at_once_each_in_its_own_cell(open_cells, simulator):
     for index in range(1, STREAMS + 3):
         notebook.run(index)
     expect(notebook.output(STREAMS + 1)).to_have_text("streaming")
-    expect(notebook.output(STREAMS + 2)).to_contain_text("8 replies have ended", timeout=60_000)
+    expect(notebook.output(STREAMS + 2)).to_contain_text("8 replies have ended")
 
     replies = by_cell(simulator.requests)
     for cell, reply in enumerate(replies):
@@ -129,7 +129,7 @@ def test_a_cell_that_is_run_again_begins_anew(open_cells, simulator):
         simulator.wait_for(lambda requests: requests[0].client_left)
         wait_for_live("r1w3 ")
     notebook.run(2)
-    expect(notebook.output(1).locator(SETTLED)).to_contain_text("complete", timeout=30_000)
+    expect(notebook.output(1).locator(SETTLED)).to_contain_text("complete")
     assert "The old words" not in notebook.text(1)
     notebook.wait_idle()
 

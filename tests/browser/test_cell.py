@@ -105,7 +105,7 @@ def test_quickstart_streams_and_every_reply_settles(open_notebook):
         }""",
         arg=places["streams"],
     )
-    notebook.wait_idle(timeout=60)
+    notebook.wait_idle()
     for reply in ("streams", "function", "again"):
         settled = notebook.output(places[reply]).locator(SETTLED)
         expect(settled.locator("details > summary")).to_contain_text("Thought for")

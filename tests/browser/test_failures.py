@@ -61,7 +61,7 @@ def test_overload_is_waited_out(open_cells, simulator, then):
     simulator.enqueue(OVERLOADED)
     notebook = open_cells(f"%%claude\n{then}")
     notebook.run(1)
-    expect(notebook.output(1).locator(SETTLED)).to_contain_text("complete", timeout=60_000)
+    expect(notebook.output(1).locator(SETTLED)).to_contain_text("complete")
     notebook.wait_idle()
     expect(notebook.output(1)).to_contain_text("1 · overloaded")
     assert "Error" not in notebook.text(1)

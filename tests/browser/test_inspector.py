@@ -257,7 +257,7 @@ def test_ten_thousand_events_can_be_stepped_through(open_cells, simulator):
     simulator.enqueue(Stream([start(), *text(*pieces), *end()]))
     notebook = open_cells("reply = claude_nb.ask('hello', show=False)\nreply.timeline()")
     notebook.run(1)
-    notebook.wait_idle(60)
+    notebook.wait_idle()
     inspector = notebook.output(1).locator(INSPECTOR)
     slider = inspector.get_by_role("slider")
     expect(slider).to_have_value("10006")

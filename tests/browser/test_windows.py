@@ -21,7 +21,7 @@ def test_the_same_cell_run_again_in_another_window(open_cells, another_window, s
     expect(first.output(1).locator(LIVE)).to_contain_text("word3 ")
     second.run(1)
     settled = second.output(1).locator(SETTLED)
-    expect(settled).to_contain_text("complete", timeout=60_000)
+    expect(settled).to_contain_text("complete")
     expect(settled).to_contain_text("The second reply.")
     whole = first.output(1).locator(SETTLED)
     expect(whole).to_contain_text("complete")
