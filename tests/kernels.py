@@ -58,7 +58,7 @@ class Kernel:
         self.asked, self.shown, self.printed = request["header"]["msg_id"], {}, ""
         self.messages = []
 
-    def finish(self, timeout=20):
+    def finish(self, timeout=60):
         """Wait for the cell; the outputs by display id or number, updates applied."""
         status = None
         while status is None:

@@ -64,7 +64,7 @@ class Page:
         """The answer of this number, once it has come."""
         with self._changed:
             answers = self._changed.wait_for(
-                lambda: [m for m in self.received if m.get("ack") == number], 20
+                lambda: [m for m in self.received if m.get("ack") == number], 60
             )
         return {k: v for k, v in answers[0].items() if k != "ack"}
 
@@ -82,14 +82,14 @@ class Page:
         """Wait for the question about a call."""
         with self._changed:
             asked = self._changed.wait_for(
-                lambda: [op for op in self.questions()[-1:] if op.get("call") == call], 20
+                lambda: [op for op in self.questions()[-1:] if op.get("call") == call], 60
             )
         assert asked, f"nobody has asked about {call}"
 
     def wait_for(self, op: str) -> None:
         """Wait until it was sent an operation of this name."""
         with self._changed:
-            assert self._changed.wait_for(lambda: self.ops(op), 20), f"nothing was {op}"
+            assert self._changed.wait_for(lambda: self.ops(op), 60), f"nothing was {op}"
 
     def turns(self) -> list[dict[str, Any]]:
         """The turns as the page has them now."""

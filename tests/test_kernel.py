@@ -217,7 +217,7 @@ def begun(kernel, simulator, cell, reply):
 def shows(kernel, words):
     """Wait until the running cell shows these words."""
     while True:
-        message = kernel.client.get_iopub_msg(timeout=20)
+        message = kernel.client.get_iopub_msg(timeout=60)
         if words in str(message["content"].get("data", "")):
             kernel.shown["seen"] = message["content"]
             return
@@ -500,7 +500,7 @@ def test_tab_offers_only_what_fits(kernel, code, matches):
     """Beside IPython's own completers, which have much to say about each line."""
     kernel.run("table = [1, 2]")
 
-    found = kernel.client.complete(code, reply=True, timeout=20)["content"]
+    found = kernel.client.complete(code, reply=True, timeout=60)["content"]
 
     assert found["matches"] == matches
     assert found["cursor_end"] == len(code)

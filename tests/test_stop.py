@@ -62,7 +62,7 @@ class FrontEnd(Kernel):
         """Ask for a thread that reads the page's messages while a cell runs, as JupyterLab does."""
         request = self.client.session.msg("create_subshell_request", {})
         self.client.control_channel.send(request)
-        self.subshell = self.client.get_control_msg(timeout=20)["content"]["subshell_id"]
+        self.subshell = self.client.get_control_msg(timeout=60)["content"]["subshell_id"]
 
     def start(self, code, cell="a", *, asks=False, page=None):
         """Send a cell, by an id that says that somebody looks at it."""
@@ -71,7 +71,7 @@ class FrontEnd(Kernel):
     def wait_until_shown(self, words):
         """Wait until these words are sent, as the running cell's output or to its widget."""
         while True:
-            message = self.client.get_iopub_msg(timeout=20)
+            message = self.client.get_iopub_msg(timeout=60)
             if message["msg_type"] == "comm_open":
                 self.widget = message["content"]["comm_id"]
             elif words in str(message["content"]):

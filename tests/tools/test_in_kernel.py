@@ -78,7 +78,7 @@ def test_the_cell_asks_where_there_is_no_widget(kernel, simulator):
 
     kernel.asked = kernel.client.execute("%%claude --once --tools act --confirm\nAct.")
     kernel.shown = {}
-    question = kernel.client.get_stdin_msg(timeout=20)
+    question = kernel.client.get_stdin_msg(timeout=60)
     kernel.client.input("y")
     kernel.finish()
 
@@ -91,7 +91,7 @@ def test_an_interrupt_ends_the_function(kernel, simulator):
     kernel.run("import time\ndef hang() -> str:\n    print('hangs')\n    time.sleep(600)")
     simulator.enqueue(call("hang"))
     kernel.start("%%claude --once --tools hang -o x\nHang.")
-    while kernel.client.get_iopub_msg(timeout=20)["msg_type"] != "stream":
+    while kernel.client.get_iopub_msg(timeout=60)["msg_type"] != "stream":
         pass
     kernel.manager.interrupt_kernel()
 
@@ -111,7 +111,7 @@ def test_a_function_that_is_defined_again_is_the_one_that_is_called(kernel, simu
 
     kernel.asked = kernel.client.execute("%%claude -c versions\nAnd now?")
     kernel.shown = {}
-    kernel.client.get_stdin_msg(timeout=20)
+    kernel.client.get_stdin_msg(timeout=60)
     kernel.client.input("y")
     kernel.finish()
 

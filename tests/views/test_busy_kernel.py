@@ -17,7 +17,7 @@ def running(kernel, simulator):
     kernel.start("%%claude\nhello", cell="a")
     opened = None
     while True:
-        message = kernel.client.get_iopub_msg(timeout=20)
+        message = kernel.client.get_iopub_msg(timeout=60)
         if message["msg_type"] == "comm_open":
             opened = message["content"]
         elif "First words" in str(message["content"]):
@@ -36,7 +36,7 @@ def send(kernel, kind, content, metadata=None):
 
 def published(kernel, is_it):
     """The first message that the kernel publishes and that is it."""
-    while not is_it(message := kernel.client.get_iopub_msg(timeout=20)):
+    while not is_it(message := kernel.client.get_iopub_msg(timeout=60)):
         pass
     return message
 
@@ -46,7 +46,7 @@ def test_who_the_kernel_is(running, kind):
     """With the status messages by which a page knows that this is all."""
     kernel, _ = running
     asked = send(kernel, f"{kind}_request", {})
-    reply = kernel.client.get_shell_msg(timeout=20)
+    reply = kernel.client.get_shell_msg(timeout=60)
     assert (reply["msg_type"], reply["content"]["status"]) == (f"{kind}_reply", "ok")
     assert reply["parent_header"]["msg_id"] == asked
     for state in ("busy", "idle"):
@@ -90,7 +90,7 @@ def test_others_wait_for_the_cell(kernel, simulator):
     first = kernel.asked
     completion = send(kernel, "complete_request", {"code": "impor", "cursor_pos": 5})
     info = send(kernel, "kernel_info_request", {})
-    assert kernel.client.get_shell_msg(timeout=20)["parent_header"]["msg_id"] == info
+    assert kernel.client.get_shell_msg(timeout=60)["parent_header"]["msg_id"] == info
     kernel.manager.interrupt_kernel()
-    replies = [kernel.client.get_shell_msg(timeout=20)["parent_header"]["msg_id"] for _ in range(2)]
+    replies = [kernel.client.get_shell_msg(timeout=60)["parent_header"]["msg_id"] for _ in range(2)]
     assert replies == [first, completion]

@@ -140,14 +140,14 @@ def test_a_page_is_answered_while_the_cell_runs(kernel, simulator):
     """On a thread beside it: a page that missed a message need not wait for the reply's end."""
     client = kernel.client
     client.control_channel.send(client.session.msg("create_subshell_request", {}))
-    subshell = client.get_control_msg(timeout=20)["content"]["subshell_id"]
+    subshell = client.get_control_msg(timeout=60)["content"]["subshell_id"]
     simulator.enqueue(Stream([start(), *text("Hello")[:-1]], end="hang"))
     kernel.start("%%claude --events\nHi", cell="a")
 
     def wait_for(is_it):
         """The first message to or from a widget that is it."""
         while True:
-            message = client.get_iopub_msg(timeout=20)
+            message = client.get_iopub_msg(timeout=60)
             content = message["content"]
             if message["msg_type"].startswith("comm_") and is_it(content["data"]):
                 return content
