@@ -668,7 +668,7 @@ def test_restart_and_run_all_keeps_what_was_said(open_notebook, simulator, front
     assert [len(messages) for messages in sent] == [1, 3, 1, 1]
     for version in ("2/3", "1/3"):
         chat.el.get_by_role("button", name="The version before").press("Enter")
-        expect(chat.turns.last).to_contain_text(version)
+        expect(chat.turns.first).to_contain_text(version)
     expect(chat.turns.last).to_contain_text("Two.")
 
 
