@@ -215,7 +215,7 @@ class Server:
 
     def _wait_for_info(self) -> dict[str, Any]:
         """The file that the server writes once it listens; it chose the port itself."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 150
         while time.monotonic() < deadline:
             for file in self._runtime.glob("jpserver-*.json"):
                 try:
