@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,12 @@ _files: dict[Path, tuple[tuple[int, int], list[DisplayedCell]]] = {}
 """The saved notebook as it was read last, with the time and the size of its file."""
 
 
+def forget() -> None:
+    """Make all cells anew."""
+    _made.clear()
+    _files.clear()
+
+
 def is_hidden(source: str, tags: Iterable[str] = ()) -> bool:
     """Whether a cell asks not to be sent: by its tag, or by a comment in its first line."""
     return HIDDEN in tags or _HIDE.match(source) is not None
@@ -79,11 +85,37 @@ def cells(which: str, place: Place, *, told: bool | None = None) -> Cells:
     except UnansweredError as reason:
         found, unknown = _without_page(here, which, place, known, str(reason))
         is_page = False
+    return of_cells(which, found, known, is_page=is_page, left=left, unknown=unknown)
+
+
+def of_cells(
+    which: str,
+    found: Sequence[DisplayedCell],
+    known: Mapping[int, str],
+    *,
+    is_page: bool,
+    left: int = 0,
+    unknown: tuple[str, ...] = (),
+) -> Cells:
+    """These cells, to go along; none of them is made before it is sent.
+
+    Args:
+        which: As of ``Cells``, as are ``left`` and ``unknown``.
+        found: The cells.
+        known: The sources of this kernel's executions, by their numbers.
+        is_page: Whether a page has told the cells: then they are as it shows them.
+        left: See ``which``.
+        unknown: See ``which``.
+    """
+    here, replies = shell(), executions.replies()
     visible = [cell for cell in found if not is_hidden(cell.source, cell.tags)]
-    replies, sent = executions.replies(), []
+    sent, ids = [], set()
     for cell in visible:
         if cell.kind not in ("code", "markdown") or not cell.source.strip():
             continue
+        if cell.id in ids:  # edited by hand: the other one is known by it
+            cell = replace(cell, id="")  # noqa: PLW2901
+        ids.add(cell.id)
         # An earlier kernel gave the same numbers to other cells.
         is_ours = known.get(cell.execution, "").rstrip("\n") == cell.source.rstrip("\n")
         texts = tuple(replies.get(cell.execution, ())) if is_ours else ()

@@ -9,6 +9,7 @@ from tests.benchmarks import cells
 from tests.benchmarks.browser import page
 from tests.benchmarks.chat import typing
 from tests.benchmarks.classroom import classroom
+from tests.benchmarks.context import putting_together
 from tests.benchmarks.extension import extension
 from tests.benchmarks.loading import first_text, loading
 from tests.benchmarks.render import healing, rendering
@@ -26,7 +27,12 @@ CELLS = {
     "growth": cells.growth,
     "eight": cells.eight,
 }
-REPEATED = {"loading": loading, "first": first_text, "extension": extension}
+REPEATED = {
+    "context": putting_together,
+    "loading": loading,
+    "first": first_text,
+    "extension": extension,
+}
 SECTIONS = (*CELLS, "rendering", "healing", *REPEATED, "page", "typing", "class")
 
 
