@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from claude_nb.request.cells import without
 from claude_nb.simulator.tokens import Part, parts
 
 
@@ -73,8 +72,16 @@ def typed(content: list[dict[str, Any]]) -> str:
     name, or be a table. Documents, images and results of tools are blocks of their own.
     """
     return "\n".join(
-        t for b in without(content) if b["type"] == "text" and (t := _typed(b["text"]))
+        t for b in _own(content) if b["type"] == "text" and (t := _typed(b["text"]))
     )
+
+
+def _own(content: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Content without the cells of a notebook at its beginning."""
+    texts = [block.get("text", "").strip() for block in content]
+    if not texts or not texts[0].startswith("<notebook>") or "</notebook>" not in texts:
+        return content
+    return content[texts.index("</notebook>") + 1 :]
 
 
 def _typed(text: str) -> str:

@@ -76,6 +76,7 @@ if "claude_nb" in sys.modules:
     session.simulate(on=False)
     ipywidgets.Widget.close_all()
     get_ipython().extension_manager.unload_extension("claude_nb")
+    get_ipython().config.pop("ClaudeMagics", None)  # of %config
     for name in [name for name in sys.modules if name.partition(".")[0] == "claude_nb"]:
         del sys.modules[name]
 get_ipython().reset()

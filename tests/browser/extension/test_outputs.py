@@ -148,6 +148,15 @@ def test_what_is_not_sent_is_noted(ask, simulator):
     expect(notebook.output(4)).to_contain_text("not known: what was displayed in [3].")
 
 
+def test_what_a_cell_displayed_is_its_output_by_number(ask, simulator):
+    """It has no result: the plot itself stands in the prompt."""
+    notebook, blocks = ask(SHOW.format(RED), "%%claude --once\nWhat is {{Out[3]}}?")
+
+    assert [block.get("text", "image") for block in blocks] == ["What is ", "image", "?"]
+    assert images(blocks) == [RED]
+    assert "Out[3]: what the cell displayed" in notebook.text(2)
+
+
 @pytest.mark.parametrize("front_end", FRONT_ENDS)
 def test_the_cells_above_go_along_with_what_they_display(open_cells, simulator, front_end):
     """In the notebook's order, with Markdown; a later turn has what has changed, and none below."""
