@@ -26,6 +26,7 @@ WAY = [
     "magics.cell",
     "magics.options",
     "asking.conversation",
+    "notebook.variables",
     "asking.question",
     "request.attachments.interpolation",
     "conversation.history",
@@ -34,6 +35,8 @@ WAY = [
     "client.connection",
     "streaming.turns",
     "client.capabilities",
+    "request.request",
+    "request.cells",
     "client.engine",
     "client.source",
 ]

@@ -327,7 +327,8 @@ class History:
             known = _bytes(tools) in self._tools  # not so in an exchange of another conversation
             uses_tools = request.tools is None and parent.uses_tools and known
         sent = _messages(earlier, _bound(system, tools), origin, request.model)
-        request = request.with_cells(sent, [exchange.place for exchange in earlier])
+        if request.cells is not None:
+            request = request.with_cells(sent, [exchange.place for exchange in earlier])
         notes = self._notes(earlier, request, origin)
         kept = earlier[_compacted_at(earlier, origin) + 1 :]
         came = [turn for exchange in kept for turn in exchange.turns]

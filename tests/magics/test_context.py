@@ -52,6 +52,7 @@ def terminal(tmp_path_factory):
     config = Config()
     config.HistoryManager.hist_file = ":memory:"
     shell = InteractiveShell(config=config, ipython_dir=str(tmp_path_factory.mktemp("ipython")))
+    shell.reset()  # some of the history belongs to the class: other tests may have left it
     gc.freeze()  # its reset collects garbage, each time through all that was ever imported
     yield shell
     gc.unfreeze()
