@@ -4,8 +4,10 @@ import { GONE, Rendered, cellOf, insertCell, placeOf, readOnly, replace, run } f
 import { confirm } from "./difference.js";
 import { ask } from "./kernel.js";
 import { afterRender, button, copy, make } from "./page.js";
+import { Active, InCell } from "./targets.js";
 
-const CODE = '.claude-nb pre > code[class^="language-"]';
+const CODE = 'pre > code[class^="language-"]';
+const ANSWERED = "claude-nb-answer"; // an event of chats: see claude_nb/views/static/chat_turn.js
 const KIND = "text/html";
 const MODELS = `__import__("json").dumps(__import__("claude_nb.cost.models", fromlist=["_"]).models_by_use())`;
 const PATIENCE = 3000; // milliseconds that a reader waits for a menu
@@ -22,43 +24,61 @@ export class Buttons {
     this.host = host;
   }
 
+  /** Have each complete answer of a chat decorated: those that are on the page, and those to come. */
+  followChats() {
+    document.addEventListener(ANSWERED, ({ target }) => this.decorateAnswer(target));
+    document.querySelectorAll(".claude-nb[data-kernel]").forEach((body) => this.decorateAnswer(body));
+  }
+
+  decorateAnswer(body) {
+    const panel = this.tracker.find(({ content }) => content.node.contains(body));
+    const target = panel
+      ? new InCell(this.tracker, panel.context, body)
+      : new Active(this.tracker, body.dataset.kernel);
+    this.decorateCode(body, target);
+  }
+
   /** Have each reply that this notebook shows decorated, whenever it is rendered. */
   follow(context, rendermime) {
     afterRender(rendermime, KIND, (node, model) => {
       const record = model.metadata.claude_nb;
-      if (!record || record.chat) return;
-      this.decorate(new Rendered(this.tracker, context, node, model), record);
+      if (record) this.decorate(new Rendered(this.tracker, context, node, model), record);
     });
   }
 
   decorate(reply, record) {
-    const { node } = reply;
-    node.querySelectorAll(".claude-nb-actions").forEach((bar) => bar.remove());
-    const root = node.querySelector(".claude-nb");
-    if (!root) return;
-    const blocks = [...node.querySelectorAll(CODE)].filter((code) => !code.closest("details"));
-    blocks.forEach((code, i) => this.addToCode(reply, code, i, record));
-    this.addToReply(reply, root);
+    const root = reply.node.querySelector(".claude-nb");
+    if (!root || root.closest(".claude-nb-covered")) return; // a live chat is shown over it
+    this.decorateCode(root, reply, record.error_of);
+    if (!record.chat) this.addToReply(reply, root);
   }
 
-  addToCode(reply, code, i, record) {
+  /** Have buttons on each block of code with a language, and none from before. */
+  decorateCode(root, target, errorOf) {
+    root.querySelectorAll(".claude-nb-actions").forEach((bar) => bar.remove());
+    const blocks = [...root.querySelectorAll(CODE)].filter((code) => !code.closest("details"));
+    blocks.forEach((code, i) => this.addToCode(target, code, i, errorOf));
+  }
+
+  addToCode(target, code, i, errorOf) {
     const { copyIcon, addBelowIcon, pasteIcon, bugIcon } = this.host.icons;
     const bar = new Bar(`Code block ${i + 1}`);
     const pre = code.parentElement;
     const source = () => code.textContent.replace(/\n$/, "");
     bar.add("Copy", copyIcon, async () => bar.say(await copied(source())));
-    bar.add("Insert below", addBelowIcon, () => this.insert(reply, bar, source()));
-    bar.add("Replace the next cell", pasteIcon, (element) => {
-      const next = reply.index < 0 ? undefined : reply.context.model.cells.get(reply.index + 1);
-      this.replace(reply, bar, pre, next, source(), element);
+    bar.add("Insert below", addBelowIcon, () => this.insert(target, bar, source()));
+    bar.add(target.label, pasteIcon, (element) => {
+      this.replace(target, bar, pre, target.replaced, source(), element);
     });
-    if (record.error_of) {
+    if (errorOf) {
       bar.add("Replace the cell that failed", bugIcon, (element) => {
-        const failed = failedCell(reply.context, record.error_of);
-        this.replace(reply, bar, pre, failed, source(), element);
+        const failed = failedCell(target.context, errorOf);
+        this.replace(target, bar, pre, failed, source(), element);
       });
     }
     pre.before(bar.node);
+    const isFocused = pre.firstElementChild === document.activeElement; // a chat's own Copy
+    if (isFocused) bar.buttons.querySelector("button").focus();
   }
 
   addToReply(reply, root) {
@@ -72,14 +92,16 @@ export class Buttons {
     root.prepend(bar.node);
   }
 
-  insert({ context, index }, bar, source) {
+  insert(target, bar, source) {
+    const { context, index } = target;
     const refused = index < 0 ? GONE : readOnly(context);
     if (refused) return bar.say(refused);
-    bar.offerUndo("Inserted", insertCell(context, index + 1, source, { trusted: false }).undo);
+    const { id, undo } = insertCell(context, index + 1, source, { trusted: false });
+    bar.offerUndo("Inserted", target.inserted(id, undo));
   }
 
   async replace({ context }, bar, pre, cell, source, element) {
-    const refused = cell ? readOnly(context, cell) : "There is no such cell.";
+    const refused = cell ? unfit(cell) || readOnly(context, cell) : "There is no such cell.";
     if (refused) return bar.say(refused);
     const { id } = cell;
     const before = cell.sharedModel.getSource();
@@ -137,6 +159,13 @@ function failedCell(context, { cell: id, execution }) {
   return [...context.model.cells].find(
     ({ type, executionCount }) => type === "code" && executionCount === execution,
   );
+}
+
+/** Why code may not take the place of a cell, or an empty string. */
+function unfit({ type, outputs }) {
+  if (type !== "code") return "That cell is not code.";
+  const holdsChat = ({ metadata }) => metadata?.claude_nb?.chat;
+  return outputs.toJSON().some(holdsChat) ? "That cell holds a chat." : "";
 }
 
 async function copied(text) {

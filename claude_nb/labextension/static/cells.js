@@ -2,8 +2,13 @@
 
 export const GONE = "The cell is not there any more.";
 
-/** An output as it is rendered: it finds its cell and its notebook when they are asked for. */
+/**
+ * An output as it is rendered: it finds its cell and its notebook when they are asked for. What is
+ * inserted from it comes below its cell, and the next cell is what it replaces.
+ */
 export class Rendered {
+  label = "Replace the next cell";
+
   /**
    * @param {object} tracker The host's INotebookTracker.
    * @param {object} context The notebook's; all its views have the same.
@@ -30,6 +35,16 @@ export class Rendered {
   /** The place of its cell in the notebook, or -1. */
   get index() {
     return placeOf(this.context, this.cell);
+  }
+
+  /** The cell that is replaced, or undefined. */
+  get replaced() {
+    return this.index < 0 ? undefined : this.context.model.cells.get(this.index + 1);
+  }
+
+  /** Show what was inserted; returns what takes it out again. */
+  inserted(_, undo) {
+    return undo;
   }
 }
 

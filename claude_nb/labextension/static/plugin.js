@@ -82,6 +82,7 @@ export async function plugin(scope) {
       };
       const complete = () => completion?.invoke(tracker.currentWidget?.id);
       addPrompts({ codemirror, view, state }, editors, languages, settings, complete);
+      buttons.followChats();
       keepHeights(notebook.NotebookActions);
       tracker.forEach(follow);
       tracker.widgetAdded.connect((_, panel) => follow(panel));

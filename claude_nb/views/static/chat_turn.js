@@ -45,6 +45,14 @@ class TurnView {
     this.showMeta();
   }
 
+  /** Tell the page that this answer is complete: the extension has buttons for its code. */
+  tell() {
+    if (this.told || !this.turn.answer) return;
+    this.told = true;
+    this.body.dataset.kernel = this.chat.model.widget_manager?.kernel?.id ?? "";
+    this.body.dispatchEvent(new Event("claude-nb-answer", { bubbles: true }));
+  }
+
   /** Draw the reply that grows here, once there is one. */
   showReply() {
     const reply = this.chat.replies.get(this.turn.key);

@@ -134,6 +134,17 @@ class ChatView {
     }
     this.show("turns");
     this.show("busy");
+    this.tell();
+  }
+
+  /** Tell the page of the answers that are complete, once this view is on it. */
+  tell() {
+    if (this.telling) return;
+    this.telling = true;
+    whenOnPage(this.el, () => {
+      this.telling = false;
+      for (const item of this.items) item.tell();
+    });
   }
 
   showClocks() {
