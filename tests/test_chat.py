@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import io
+import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
@@ -11,6 +13,7 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
+from PIL import Image
 
 import claude_nb
 from claude_nb import Chat, Conversation, Tools
@@ -1338,6 +1341,64 @@ def test_what_comes_back_is_saved_again(api, page, chat, tmp_path, monkeypatch):
 
     assert [record.data for record in again.records] == [record.data for record in first.records]
     assert [RecordedUsage.of(record.data).usage.output_tokens for record in again.records] == [15]
+
+
+def noise(width, height):
+    """A PNG that cannot be compressed, and the number of its bytes in base64."""
+    file = io.BytesIO()
+    Image.frombytes("RGB", (width, height), random.Random(1).randbytes(3 * width * height)).save(
+        file, "PNG"
+    )
+    return file.getvalue(), len(base64.b64encode(file.getvalue()))
+
+
+def test_a_chat_is_saved_with_a_megabyte_of_data_and_tells_what_is_not_saved(api, page, chat):
+    """The newest is saved; of the others there is a note, and the page is told of them."""
+    chat._page.display(chat.bundle(""))
+    chat._page.cover()
+    png, size = noise(500, 330)
+    for name in ("One", "Two"):
+        api.enqueue(Stream(said(f"{name}.")))
+        page.say(chat, "attach", name="a.png", buffers=(png,))
+        send(page, chat, name)
+
+    _, metadata = chat._page.saved()
+    first, second = (reply["turn"]["content"] for reply in metadata["claude_nb"]["replies"])
+    left_out = f"image of {size / 1e6:.1f} MB"
+    assert any(block["type"] == "image" for block in second)
+    assert f"[{left_out}: not saved]" in [block.get("text") for block in first]
+    assert page.ops("about")[-1]["left_out"] == [left_out]
+
+
+def test_a_chat_that_is_forgotten_is_saved_no_more(api, page, chat):
+    """Neither its turns nor what failed in it, in any of its outputs; it begins anew."""
+    api.enqueue(Stream(said("One.")), Error(404, "not_found_error", "No."), Stream(said("Anew.")))
+    other = Chat(chat.conversation)
+    send(page, chat, "First")
+    send(page, chat, "Second")
+
+    assert page.say(chat, "forget") == {}
+
+    for each in (chat, other):
+        data, metadata = each._page.saved()
+        assert metadata["claude_nb"]["replies"] == []
+        assert "First" not in str(data)
+        assert each.turns == 0
+    send(page, chat, "Third")
+    assert sent(api) == ["Third"]
+
+
+def test_a_chat_is_not_forgotten_while_it_answers(api, page, chat):
+    """Or a cell asks in its conversation: what comes would follow what is not there any more."""
+    api.enqueue(Stream(said("One.")), OPEN)
+    send(page, chat, "First")
+    page.say(chat, "send", text="Second")
+    assert "still answering" in page.say(chat, "forget")["error"]
+    chat.stop()
+    idle(chat)
+    with chat.conversation.asking(), pytest.raises(InputError, match="still being answered"):
+        chat.forget()
+    assert prompts(chat) == ["First"]
 
 
 def test_what_failed_or_was_refused_stays_in_the_record(api, page, chat, tmp_path, monkeypatch):

@@ -169,6 +169,28 @@ def test_what_was_never_saved_is_in_the_backups(talk):
     assert talk.says() == "Restored 2 turns from the backup on this computer."
 
 
+def test_what_was_forgotten_is_nowhere(saved_talk, simulator):
+    """Neither in the file, once it is saved, nor in the backups; cells keep what they asked."""
+    simulator.enqueue(Stream(said("Three.")), Stream(said("Four.")))
+    saved_talk.restart()
+    saved_talk.add("%%claude -c second\nThird", "cell")
+    saved_talk.run_all()
+    cell = saved_talk.cells[-1]  # the chat's output was renewed meanwhile, and taken for the cell's
+    cell.outputs = [o for o in cell.outputs if "chat" not in o.metadata.get("claude_nb", ())]
+    saved_talk.silent("chat.ask('Fourth'); chat.forget()")
+    saved_talk.silent("from claude_nb.conversation.snapshot import snapshot")
+    restored = saved_talk.value("(snapshot.files[0].saved.records, chat._page.restored.said)")
+    saved_talk.run("chat")
+    saved_talk.save()
+    text = saved_talk.path.read_text("utf-8")
+    assert restored == "((), '')"
+    assert [answer in text for answer in ("One.", "Two.", "Three.", "Four.")] == [0, 0, 1, 0]
+
+    saved_talk.restart()
+    saved_talk.run("load", "chat")
+    assert saved_talk.value(PROMPTS) == "['Third']"
+
+
 def test_what_was_said_since_the_save_is_added(saved_talk, simulator):
     """And the chat says where each part comes from."""
     simulator.enqueue(Stream(said("Three.")))

@@ -264,6 +264,16 @@ class Chat(PageWidget):
         """
         self._transcript.clear()
 
+    def forget(self) -> None:
+        """Forget the conversation that is shown: its turns, what chats save of it, its backups.
+
+        Replies in the outputs of cells stay. Save the notebook to remove the turns from its file.
+
+        Raises:
+            InputError: An answer is under way, or a backup cannot be deleted.
+        """
+        self._page.forget()
+
     def close(self) -> None:
         """Close the widget, and stop what it is asking; its conversation stays."""
         if self.comm is not None:  # it was made, and is not closed already

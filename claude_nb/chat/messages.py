@@ -158,6 +158,10 @@ class Messages:
         """Begin anew rather than from what is saved."""
         self.page.restored.start_empty()
 
+    def on_forget(self, _content: Content) -> None:
+        """Forget the conversation that is shown, here and in what is saved."""
+        self.page.forget()
+
     def on_export(self, content: Content) -> Content:
         """Save the conversation as a file, or hand it out for the clipboard."""
         conversation = self.transcript.conversation

@@ -60,6 +60,7 @@ class Page:
         self._mark = f"claude-nb-chat-{uuid4().hex}"  # the class of what a page puts the chat over
         self._covered = False
         self._coverable = False
+        self._left_out: list[str] = []  # of what was saved last
         self._outputs: deque[DisplayedOutput] = deque(maxlen=MAX_OUTPUTS)
 
     @property
@@ -117,6 +118,18 @@ class Page:
             self.send_whole()
         self.settle()
 
+    def forget(self) -> None:
+        """Forget the conversation that is shown, here and in what is saved.
+
+        Raises:
+            InputError: An answer is under way, or a backup cannot be deleted.
+        """
+        try:
+            self.restored.forget()
+        finally:
+            self.show_facts()
+            self.settle()
+
     # What is saved.
 
     def display(self, widget: dict[str, Any] | None) -> None:
@@ -141,6 +154,11 @@ class Page:
                 data, metadata = self.saved()
                 for output in self._outputs:
                     output.show(data, metadata)
+                replies = metadata.get("claude_nb", {}).get("replies", ())
+                left_out = self._transcript.left_out(replies)
+                if left_out != self._left_out:
+                    self._left_out = left_out
+                    self.show_facts()
 
     def saved(self, *, note: str = "") -> tuple[dict[str, str], dict[str, Any]]:
         """The chat as it is saved, above a note: its MIME bundle and its metadata."""
@@ -165,6 +183,7 @@ class Page:
             cost + ("+" if cost and self._transcript.unknown_cost else ""),
             cleared=conversation.head is None and bool(conversation.exchanges),
             saved=self.restored.said,
+            left_out=self._left_out,
             choices=[choice.label for choice in self.restored.choices],
             files=[
                 {"file": key, "note": file.note, "preview": file.preview}

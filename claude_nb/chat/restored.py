@@ -91,6 +91,16 @@ class Restored:
         self._decide("")
         self._transcript.clear()
 
+    def forget(self) -> None:
+        """Forget the conversation, what chats hold of it in the notebook, and its backups.
+
+        Raises:
+            InputError: An answer is under way, or a backup cannot be deleted.
+        """
+        self._transcript.forget()
+        self._decide("")
+        saved_chat.forget(snapshot, self._transcript.conversation.name)
+
     def _take(self, saved: SavedChat) -> None:
         skipped = "; ".join(map(clean, saved.notes[:_MAX_NOTES]))
         more = len(saved.notes) - _MAX_NOTES

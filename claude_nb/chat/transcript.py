@@ -31,7 +31,7 @@ from claude_nb.request.cells import NOTES, without
 from claude_nb.request.place import Place
 from claude_nb.request.request import CONTEXT
 from claude_nb.streaming.block import as_dict, as_string
-from claude_nb.streaming.record import RecordedUsage
+from claude_nb.streaming.record import RecordedUsage, describe_data, size, within
 from claude_nb.tools.tools import NOTE
 from claude_nb.views import protocol
 from claude_nb.views.frames import FramesView
@@ -236,7 +236,7 @@ class Transcript:
         raise InputError("That message is not there any more.")
 
     def records(self) -> list[dict[str, Any]]:
-        """The records of the replies of each conversation that was shown.
+        """The records of the replies of each conversation that was shown, with 1 MB of data.
 
         Of each those on all branches, then those that failed or were refused.
         """
@@ -250,6 +250,21 @@ class Transcript:
             ]
             kept = {exchange.id for exchange in exchanges}
             found += [record for id_, record in records.items() if id_ not in kept]
+        return within(found)
+
+    def left_out(self, records: Iterable[dict[str, Any]]) -> list[str]:
+        """The images and documents of the conversation that records do not have: ``image of 2 MB``.
+
+        Args:
+            records: What ``records`` returned.
+        """
+        turns = [as_dict(record.get("turn")) for record in records]
+        contents = {turn.get("id"): turn.get("content", ()) for turn in turns}
+        found = []
+        for exchange in self.conversation.exchanges:
+            if not isinstance(exchange.content, str):
+                blocks = zip(exchange.content, contents.get(exchange.id, ()), strict=False)
+                found += [describe_data(had) for had, has in blocks if size(had) > size(has)]
         return found
 
     # One question at a time.
@@ -293,6 +308,20 @@ class Transcript:
         with self.lock:
             self.check_idle()
             self.live = None
+        self.conversation.new()
+
+    def forget(self) -> None:
+        """Forget the conversation: its turns, and their records.
+
+        Raises:
+            InputError: An answer is under way.
+        """
+        with self.lock:
+            self.check_idle()
+            self.conversation.forget()
+            self.live = None
+            self._turns.clear()
+            self._records.clear()
         self.conversation.new()
 
     def bring_back(self) -> None:

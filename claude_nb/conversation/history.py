@@ -171,7 +171,8 @@ class History:
         betas: Names of betas, likewise.
 
     Attributes:
-        exchanges: Every exchange, in the order in which they were answered. It only ever grows.
+        exchanges: Every exchange, in the order in which they were answered. It grows until all are
+            forgotten.
         head: The newest exchange of the current branch, or None at the beginning.
         lock: Held while any of this changes; hold it to read several parts that have to fit.
 
@@ -542,6 +543,16 @@ class History:
     def new(self) -> None:
         """Begin anew; the exchanges stay in the tree."""
         self.go_to(None)
+
+    def forget(self) -> None:
+        """Forget every exchange; ``new`` then tells the listeners.
+
+        Raises:
+            InputError: A turn of this conversation is being answered.
+        """
+        with self.asking(), self.lock:
+            self.exchanges, self._resumed = [], None
+            self._move(None)
 
     def _move(self, head: Exchange | None) -> None:
         with self.lock:

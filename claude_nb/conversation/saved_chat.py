@@ -100,6 +100,21 @@ def names(snapshot: Snapshot, cell: str) -> tuple[list[str], set[str]]:
     return list(dict.fromkeys(made)) if cell else [], known - {""}
 
 
+def forget(snapshot: Snapshot, name: str) -> None:
+    """Delete the backups of a chat, and forget what the notebook held of it when it was read.
+
+    Args:
+        snapshot: The notebook.
+        name: The name of the chat's conversation. Turns that cells hold are left alone.
+
+    Raises:
+        InputError: A backup cannot be deleted.
+    """
+    backups = _backups(snapshot, None)
+    snapshot.store.delete(one for one in backups if one.chat and one.conversation == name)
+    snapshot.forget_chat(name)
+
+
 def whole(snapshot: Snapshot) -> tuple[Path, SavedNotebook]:
     """The notebook of this kernel: its file as it is now, as it was, and its backups.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,15 @@ class SavedNotebook:
             id_ = _turn_id(found.data)
             if not found.cell and id_ in cells:
                 yield cells[id_], found
+
+    def without_chats(self, conversation: str) -> SavedNotebook:
+        """The same without what chats hold of a conversation."""
+        of_chats = {
+            id(one) for _, one in self.in_chats() if _conversation(one.data) == conversation
+        }
+        records = (one for one in self.records if id(one) not in of_chats)
+        chats = (chat for chat in self.chats if chat.conversation != conversation)
+        return replace(self, records=tuple(records), chats=tuple(chats))
 
 
 def current_path() -> Path:
@@ -227,6 +236,10 @@ def _records(cell: dict[str, Any], chats: list[ChatRecord]) -> Iterator[tuple[st
 
 def _turn_id(record: Any) -> str:
     return as_string(as_dict(as_dict(record).get("turn")).get("id"))
+
+
+def _conversation(record: Any) -> str:
+    return as_string(as_dict(as_dict(record).get("turn")).get("conversation"))
 
 
 def _label(number: int, cell: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakSet
@@ -128,6 +128,13 @@ class Snapshot:
         """Take one of several copies for the notebook."""
         self._files = (file,)
         self._keep_chats()
+
+    def forget_chat(self, conversation: str) -> None:
+        """Forget what chats of the notebook held of a conversation."""
+        self._files = tuple(
+            replace(file, saved=file.saved and file.saved.without_chats(conversation))
+            for file in self.files
+        )
 
     def finish(self) -> None:
         """Wait until what is being read is read."""

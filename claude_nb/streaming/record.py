@@ -36,7 +36,7 @@ from claude_nb.streaming.progress import Timing
 VERSION = 1
 
 MAX_CONTENT = 1_000_000
-"""Bytes of base64 in one turn that are saved with it; an image or document beyond is left out."""
+"""Bytes of base64 that are saved with a turn, and with a chat: what is beyond is left out."""
 
 MAX_COUNT = 10**12
 """Tokens that a record may name at most: a larger number is no count of tokens."""
@@ -116,6 +116,29 @@ def of_several(records: Sequence[dict[str, Any]], **kind: Any) -> dict[str, Any]
     return {"version": VERSION, "simulated": simulated, **redacted(kind), "replies": list(records)}
 
 
+def within(records: Sequence[dict[str, Any]], most: float = MAX_CONTENT) -> list[dict[str, Any]]:
+    """Records of replies, with a note in place of data beyond ``most`` bytes: the newest have some.
+
+    Args:
+        records: The records.
+        most: Bytes of base64.
+    """
+    found = list(records)
+    turns = [as_dict(record.get("turn")) for record in records]
+    for i in sorted(range(len(turns)), key=lambda i: as_string(turns[i].get("asked")))[::-1]:
+        content = turns[i].get("content")
+        if isinstance(content, list) and any(map(size, content)):
+            kept = list(_within(content, most))
+            most -= sum(map(size, kept))
+            found[i] = {**records[i], "turn": {**turns[i], "content": kept}}
+    return found
+
+
+def size(block: Any) -> int:
+    """Bytes of base64 in a content block, which may come from anybody."""
+    return len(as_string(as_dict(as_dict(block).get("source")).get("data")))
+
+
 @dataclass(frozen=True, slots=True)
 class TurnRecord(TurnId):
     """What restoring a turn of a conversation needs, beside its place in it.
@@ -146,7 +169,7 @@ class TurnRecord(TurnId):
         Args:
             most: Bytes of base64 that are saved.
         """
-        content = list(_within(self.content, most))
+        content = list(_within(map(uploads.saved, self.content), most))
         data = asdict(self) | {"content": content}
         made: dict[str, Any] = redacted(
             {name: value for name, value in data.items() if value or name not in _OF_TURN_IF_ANY}
@@ -212,13 +235,18 @@ def checked_text(value: Any, what: str) -> str:
 
 def _within(content: Iterable[dict[str, Any]], most: float) -> Iterator[dict[str, Any]]:
     """Content blocks, with a note in place of data beyond ``most`` bytes."""
-    for block in map(uploads.saved, content):
-        size = len(block.get("source", {}).get("data", ""))
-        if size <= most:
-            most -= size
+    for block in content:
+        length = size(block)
+        if length <= most:
+            most -= length
             yield block
         else:
-            yield {"type": "text", "text": f"[{block['type']} of {size / 1e6:.1f} MB: not saved]"}
+            yield {"type": "text", "text": f"[{describe_data(block)}: not saved]"}
+
+
+def describe_data(block: dict[str, Any]) -> str:
+    """A content block with data in a few words: ``image of 2.3 MB``."""
+    return f"{block.get('type')} of {size(block) / 1e6:.1f} MB"
 
 
 @dataclass(frozen=True, slots=True)

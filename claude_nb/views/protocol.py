@@ -62,10 +62,11 @@ it is everything, as in the model's state ``snapshot``. The operations:
              ``{html, below, usage, line, source, simulated}``, as in ``render.chat.Answer``
 ``frame``    ``{op, turn, frame, ops}``: a frame of that turn's answer, as in a cell; with ``reset``
              everything
-``about``    ``{op, mark, name, cell, cost, cleared, saved, choices, files, queue, tools}``: the
-             class of the output that holds the saved form, the conversation, the id of the chat's
-             cell, the cost as text, whether there are turns to bring back, what was restored or
-             could not be, as text, and the saved chats to choose from, as texts;
+``about``    ``{op, mark, name, cell, cost, cleared, saved, left_out, choices, files, queue,
+             tools}``: the class of the output that holds the saved form, the conversation, the id
+             of the chat's cell, the cost as text, whether there are turns to bring back, what was
+             restored or could not be, as text, the images and documents that are too large to be
+             saved, and the saved chats to choose from, as texts;
              ``[{file, note, preview}]``, the files that are sent with the next question, with their
              beginning as HTML; ``[{message, text, notes, held}]``, the messages that wait for the
              end of the answer, or, if ``held``, for the user; and ``[{name, about, on}]``, tools
@@ -81,7 +82,8 @@ while its files are attached again; ``{"op": "discard", "message"}``: it is not 
 ``{"op": "retry", "turn", "model", "effort"}``;
 ``{"op": "edit", "turn", "text", "model", "effort"}``; ``{"op": "stop", "turn"}``: stop the answer
 in that turn; ``{"op": "pick", "turn", "by"}``, ``by`` -1 or 1: go to the version before or after;
-``{"op": "clear"}``; ``{"op": "bring_back"}``; ``{"op": "start_empty"}`` and
+``{"op": "clear"}``; ``{"op": "bring_back"}``; ``{"op": "forget"}``: the conversation is forgotten,
+here and in what is saved; ``{"op": "start_empty"}`` and
 ``{"op": "choose", "choice": i}``, where ``about`` has something saved;
 ``{"op": "attach", "name"}`` with the file as a buffer; ``{"op": "detach", "file"}``;
 ``{"op": "complete", "text"}``, the text before the cursor, answered with
@@ -213,6 +215,7 @@ def about(
     *,
     cleared: bool,
     saved: str,
+    left_out: list[str],
     choices: list[str],
     files: list[dict[str, str]],
     queue: list[dict[str, Any]],
@@ -220,8 +223,8 @@ def about(
 ) -> Op:
     """The facts around a chat."""
     facts = {"mark": mark, "name": name, "cell": cell, "cost": cost, "cleared": cleared}
-    more = {"saved": saved, "choices": choices, "files": files, "queue": queue, "tools": tools}
-    return {"op": "about", **facts, **more}
+    restored = {"saved": saved, "left_out": left_out, "choices": choices}
+    return {"op": "about", **facts, **restored, "files": files, "queue": queue, "tools": tools}
 
 
 def refused(prompt: str, error: str) -> Op:

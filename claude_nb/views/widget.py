@@ -18,7 +18,7 @@ from claude_nb.views.busy_kernel import busy_kernel
 
 _HERE = Path(__file__).parent / "static"
 _COMMENT = re.compile(r"^\s*(?:/\*(?:[^*]|\*(?!/))*\*/|//.*)$\n?|^ +", re.MULTILINE)
-_CHAT = ("controls", "bar", "queue", "composer", "turn", "view")
+_CHAT = ("controls", "kept", "bar", "queue", "composer", "turn", "view")
 _PARTS = {
     "chat": ("icons", *(f"chat_{part}" for part in _CHAT), "chat"),
     "inspector": ("icons", "inspector"),

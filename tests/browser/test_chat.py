@@ -750,6 +750,32 @@ def test_two_views_of_one_chat(open_chat, simulator):
     chat.wait_saved("Two.")
 
 
+@front_ends
+def test_a_chat_is_forgotten_after_a_question(open_chat, simulator, front_end):
+    """By keyboard; Escape keeps it. Then it is neither on the page nor in the notebook."""
+    simulator.enqueue(Stream(said("One.")))
+    chat = open_chat(front_end=front_end)
+    forget = chat.button("Forget this chat")
+    expect(forget).to_be_hidden()
+    chat.ask("First", "One.")
+    chat.wait_saved("One.")
+    expect(chat.el).to_contain_text("saved in this notebook · Forget")
+    question = chat.el.get_by_role("group", name="Forget this chat?")
+    forget.press("Enter")
+    expect(chat.button("Keep this chat")).to_be_focused()
+    chat.page.keyboard.press("Escape")
+    expect(question).to_be_hidden()
+    expect(forget).to_be_focused()
+    forget.press("Enter")
+    question.get_by_role("button", name="Forget it now").press("Enter")
+    expect(chat.notice.first).to_contain_text("Forgotten. Save the notebook")
+    expect(chat.turns).to_have_count(0)
+    expect(chat.box).to_be_focused()
+    expect(forget).to_be_hidden()
+    chat.wait_saved("No messages yet.")
+    assert "One." not in str(chat.saved_output())
+
+
 def test_cells_and_chats_share_a_conversation(open_chat, simulator):
     """What a cell asks appears in the chat."""
     simulator.enqueue(Stream(said("From a cell.")), Stream(said("From the chat.")))

@@ -10,7 +10,14 @@ from claude_nb.views.widget import source, style
 from tests.browser.test_protocol import ANSWER, CHAT, TURN, TURNS, acknowledge
 
 ABOUT = about(
-    *("", "chat", "", "$0.02"), cleared=False, saved="", choices=[], files=[], queue=[], tools=[]
+    *("", "chat", "", "$0.02"),
+    cleared=False,
+    saved="",
+    left_out=[],
+    choices=[],
+    files=[],
+    queue=[],
+    tools=[],
 )
 QUEUE = [
     {"message": "a", "text": "Two", "notes": ["df: 3 rows"], "held": False},

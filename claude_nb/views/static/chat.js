@@ -18,7 +18,7 @@ class Chat {
     this.pending = new Map();
     this.turns = [];
     this.replies = new Map();
-    const lists = { choices: [], files: [], queue: [], tools: [] };
+    const lists = { left_out: [], choices: [], files: [], queue: [], tools: [] };
     this.about = { name: "", cell: "", cost: "", mark: "", cleared: false, saved: "", ...lists };
     this.number = 0;
     this.gone = false;
@@ -173,6 +173,7 @@ class Chat {
       view.close();
       this.views.delete(view);
       this.hosts.delete(wrapper);
+      this.each((other) => other.bar.show());
     }
     if (!this.about.mark || this.closed) return;
     for (const saved of document.getElementsByClassName(this.about.mark)) {
@@ -187,6 +188,7 @@ class Chat {
       const view = new ChatView(this, host);
       this.hosts.set(wrapper, { view, host, area });
       this.views.add(view);
+      this.each((other) => other.bar.show());
       this.writeOn(view);
     }
   }

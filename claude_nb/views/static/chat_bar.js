@@ -17,7 +17,8 @@ class Bar {
     this.chats.opener.classList.add("claude-nb-name");
     const space = make("span", { class: "claude-nb-space" });
     this.el = make("div", { class: "claude-nb-bar", role: "toolbar", "aria-label": "Chat" });
-    this.el.append(this.chats.opener, this.chats.list, space, this.total);
+    this.kept = new Kept(view);
+    this.el.append(this.chats.opener, this.chats.list, this.kept.label, space, this.total);
     this.el.append(this.menu.opener, this.menu.list);
   }
 
@@ -30,6 +31,7 @@ class Bar {
       make("span", { class: "claude-nb-count" }, count),
       make("span", { title: "What this chat has cost" }, about.cost),
     );
+    this.kept.show();
   }
 
   async listChats() {
@@ -71,5 +73,6 @@ class Bar {
 
   end() {
     this.chats.opener.disabled = true;
+    this.kept.end();
   }
 }

@@ -29,7 +29,7 @@ class ChatView {
     this.composer = new Composer(this);
     this.el = make("div", { class: "claude-nb-widget claude-nb-chat", "data-lm-suppress-shortcuts": "" });
     this.saved = make("div", { class: "claude-nb-saved", role: "region", "aria-label": "Saved chat", hidden: true });
-    this.el.append(this.bar.el, this.saved, middle, this.line, this.composer.el);
+    this.el.append(this.bar.el, this.bar.kept.el, this.saved, middle, this.line, this.composer.el);
     this.el.addEventListener("keydown", (event) => this.keydown(event));
     for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
       this.el.addEventListener(name, (event) => this.drag(event));
