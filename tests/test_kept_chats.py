@@ -188,7 +188,8 @@ def test_what_was_forgotten_is_nowhere(saved_talk, simulator):
 
     saved_talk.restart()
     saved_talk.run("load", "chat")
-    assert saved_talk.value(PROMPTS) == "['Third']"
+    assert saved_talk.value("[e.prompt for e in chat.conversation.exchanges]") == "['Third']"
+    assert saved_talk.value(PROMPTS) == "[]"
 
 
 def test_what_was_said_since_the_save_is_added(saved_talk, simulator):
