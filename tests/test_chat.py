@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ from claude_nb.chat import messages, questions
 from claude_nb.conversation.saved_notebook import load
 from claude_nb.errors import DroppedError, InputError, RequestError, StoppedError
 from claude_nb.render import chat as render
+from claude_nb.render import saved_output
 from claude_nb.simulator import Error, Stream
 from claude_nb.streaming.record import RecordedUsage
 from claude_nb.views.frames import FramesView
@@ -1350,6 +1352,59 @@ def noise(width, height):
         file, "PNG"
     )
     return file.getvalue(), len(base64.b64encode(file.getvalue()))
+
+
+def test_a_chat_goes_on_from_a_reply_of_a_cell(api, page, chat):
+    """In a conversation of its own: cells ask on as before. The second time it is the same one."""
+    api.enqueue(*(Stream(said(f"{name}.")) for name in ("One", "Two", "Three", "On")))
+    cells = Conversation.named("trains")
+    replies = [cells.ask(prompt) for prompt in ("First", "Second", "Third")]
+    records = [saved_output.record(reply, reply.request) for reply in replies[:2]]
+
+    answer = page.say(chat, "continue", records=records, execution=5)
+
+    assert answer == {"model": "claude-opus-5-5"}
+    assert chat.conversation.name == "from [5]"
+    assert [turn["source"] for turn in page.turns()] == ["First", "Second"]
+    assert len(api.requests) == 3
+    send(page, chat, "On")
+    assert sent(api) == ["First", "One.", "Second", "Two.", "On"]
+    assert [exchange.prompt for exchange in cells.branch] == ["First", "Second", "Third"]
+    assert page.say(chat, "open", name="chat") == {}
+    page.say(chat, "continue", records=records, execution=5)
+    assert prompts(chat) == ["First", "Second", "On"]
+    page.say(chat, "continue", records=records[:1], execution=5)
+    assert (chat.conversation.name, prompts(chat)) == ("from [5] 2", ["First"])
+
+
+def test_a_chat_goes_on_from_what_is_saved_of_a_reply(api, page, chat, monkeypatch):
+    """In another kernel, and of a reply that is in no conversation: with what was sent for it."""
+    api.enqueue(*(Stream(said(f"{name}.")) for name in ("One", "Two", "Alone", "On")))
+    cells = Conversation.named("trains")
+    replies = [cells.ask("First"), cells.ask("Second"), claude_nb.ask("Third", attach=[[1, 2]])]
+    records = [saved_output.record(reply, reply.request) for reply in replies]
+    records = json.loads(json.dumps(records))
+    monkeypatch.setattr(Conversation, "_named", {"chat": chat.conversation})
+
+    page.say(chat, "continue", records=records[:2], execution=2)
+    assert [turn["source"] for turn in page.turns()] == ["First", "Second"]
+    page.say(chat, "continue", records=records[2:], execution=3)
+    assert [turn["source"] for turn in page.turns()] == ["Third"]
+    assert len(api.requests) == 3
+    send(page, chat, "On")
+    asked, answered, _ = api.requests[-1].body["messages"]
+    assert "[1, 2]" in str(asked)
+    assert answered == {"role": "assistant", "content": [{"type": "text", "text": "Alone."}]}
+
+
+@pytest.mark.parametrize(
+    "records", [[], [1], [{}], [{"version": 1, "turn": {"id": "x"}}], [{"version": 1, "once": 1}]]
+)
+def test_a_chat_cannot_go_on_from_what_nobody_knows(api, page, chat, records):
+    """It says so, and shows what it showed."""
+    error = page.say(chat, "continue", records=records, execution=None)["error"]
+    assert "not known any more" in error
+    assert chat.conversation.name == "chat"
 
 
 def test_a_chat_is_saved_with_a_megabyte_of_data_and_tells_what_is_not_saved(api, page, chat):

@@ -27,7 +27,7 @@ def listed(transcript: Transcript) -> list[dict[str, Any]]:
         transcript: That of the chat in which they are listed.
     """
     found = []
-    for name, conversation in _known(transcript).items():
+    for name, conversation in known(transcript).items():
         if conversation is not None and (conversation.exchanges or _is_restored(conversation)):
             exchanges = conversation.questions or conversation.exchanges
             count = len(conversation.questions)
@@ -49,24 +49,24 @@ def opened(transcript: Transcript, name: str) -> Conversation:
     Raises:
         InputError: It is not there.
     """
-    known = _known(transcript)
-    if name not in known:
+    there = known(transcript)
+    if name not in there:
         raise InputError(f"There is no chat {clean(name):.100} any more.")
-    return known[name] or Conversation.named(name)
+    return there[name] or Conversation.named(name)
 
 
 def new(transcript: Transcript) -> Conversation:
     """A new conversation, under the first name that is free."""
-    known = _known(transcript)
-    return Conversation.named(next(name for name in numbered("chat") if name not in known))
+    there = known(transcript)
+    return Conversation.named(next(name for name in numbered("chat") if name not in there))
 
 
-def _known(transcript: Transcript) -> dict[str, Conversation | None]:
+def known(transcript: Transcript) -> dict[str, Conversation | None]:
     """The conversations by name; None for one that is saved and was not made in this kernel."""
     _, saved = saved_chat.names(snapshot, "")
     names = [*Conversation.names(), *sorted(saved)]
-    known = {name: Conversation.find(name) for name in names if name != NOTEBOOK}
-    return known | {one.name: one for one in transcript.conversations}
+    found = {name: Conversation.find(name) for name in names if name != NOTEBOOK}
+    return found | {one.name: one for one in transcript.conversations}
 
 
 def _is_restored(conversation: Conversation) -> bool:

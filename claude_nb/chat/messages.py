@@ -11,6 +11,7 @@ from typing import Any
 
 from claude_nb.asking.conversation import Conversation
 from claude_nb.chat import chats
+from claude_nb.chat.continued import continued
 from claude_nb.chat.files import File
 from claude_nb.chat.naming import numbered
 from claude_nb.chat.page import Page
@@ -216,6 +217,15 @@ class Messages:
     def on_open(self, content: Content) -> None:
         """Show another chat of the notebook."""
         self.open(chats.opened(self.transcript, str(content.get("name"))))
+
+    def on_continue(self, content: Content) -> Content:
+        """Show a conversation that goes on from a cell's reply; answered with the reply's model."""
+        records = content.get("records")
+        found = continued(
+            self.transcript, records if isinstance(records, list) else [], content.get("execution")
+        )
+        self.open(found)
+        return {"model": found.head.model if found.head else ""}
 
     def on_new_chat(self, _content: Content) -> None:
         """Show a new chat."""

@@ -12,7 +12,7 @@ from claude_nb.cost.models import as_of
 from claude_nb.redaction import redact
 from claude_nb.render import caching, html, text
 from claude_nb.render.citations import Sources
-from claude_nb.request.request import Request
+from claude_nb.request.request import Request, TurnId
 from claude_nb.streaming.progress import Outcome, Progress
 from claude_nb.streaming.record import ReplyRecord, TurnRecord
 
@@ -60,12 +60,12 @@ def record(progress: Progress, request: Request | None = None) -> dict[str, Any]
         progress: The reply.
         request: What was asked; a turn of a conversation is saved with what restoring it needs.
     """
-    cache, turn = None, None
+    cache, turn, once = None, None, None
     if lines := caching.lines(progress):
         miss = progress.cache_miss and progress.cache_miss.reason
         cache = {"saved_usd": progress.savings.saved, "miss": miss, "said": lines}
-    if request is not None and request.turn is not None:
-        place = asdict(request.turn)
+    if request is not None:
+        place = asdict(request.turn or TurnId("", "", None, "", ""))
         text = "" if progress.outcome is Outcome.REFUSED else progress.text
         compaction = None
         if progress.last is not None and (block := progress.last.compaction) is not None:
@@ -81,6 +81,8 @@ def record(progress: Progress, request: Request | None = None) -> dict[str, Any]
             instruct=request.instruct or "",
             cite=request.cite,
         ).to_dict()
+        if request.turn is None:
+            once, turn = {name: value for name, value in turn.items() if value}, None
     return ReplyRecord(
         model=progress.model,
         simulated=progress.simulated,
@@ -96,4 +98,5 @@ def record(progress: Progress, request: Request | None = None) -> dict[str, Any]
         sources=Sources.of(progress).record(),
         error_of=request.error_of if request else None,
         turn=turn,
+        once=once,
     ).to_dict()

@@ -71,9 +71,7 @@ def typed(content: list[dict[str, Any]]) -> str:
     follows it only the last paragraph counts. A value that was put in may stand below, under its
     name, or be a table. Documents, images and results of tools are blocks of their own.
     """
-    return "\n".join(
-        t for b in _own(content) if b["type"] == "text" and (t := _typed(b["text"]))
-    )
+    return "\n".join(t for b in _own(content) if b["type"] == "text" and (t := _typed(b["text"])))
 
 
 def _own(content: list[dict[str, Any]]) -> list[dict[str, Any]]:

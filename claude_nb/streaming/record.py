@@ -49,7 +49,7 @@ USAGE_IF_ANY: dict[str, Any] = {"web_searches": 0, "terms": ()}
 
 _OF_TURN_IF_ANY = ("instruct", "cite", "compaction")
 
-_IF_ANY = ("replayed", "cache", "sources", "error_of", "turn")
+_IF_ANY = ("replayed", "cache", "sources", "error_of", "turn", "once")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,8 @@ class ReplyRecord:
         error_of: The cell whose error it was asked about: its id, or an empty text, as ``cell`` and
             the number of its execution; absent if there is none.
         turn: A ``TurnRecord``; absent outside a conversation.
+        once: Of a reply outside a conversation, what a chat takes to go on from it, as in a turn:
+            ``prompt``, ``content``, ``text``, ``instruct`` and ``cite``; absent in one.
     """
 
     model: str
@@ -89,6 +91,7 @@ class ReplyRecord:
     sources: Sequence[dict[str, Any]] = ()
     error_of: Place | None = None
     turn: dict[str, Any] | None = None
+    once: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The record, without what looks like an API key."""

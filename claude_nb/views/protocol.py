@@ -91,6 +91,8 @@ here and in what is saved; ``{"op": "start_empty"}`` and
 written, answered with ``{"previews": [{name, about, note, preview, error}]}``;
 ``{"op": "switch", "tool", "on"}``; ``{"op": "chats"}``, answered with ``{"chats": [{name, turns,
 begins, shown}]}``; ``{"op": "open", "name"}`` shows one of them, ``{"op": "new_chat"}`` a new one;
+``{"op": "continue", "records", "execution"}`` shows one that goes on from a reply of the cell with
+that number: the records of its branch, its own last; answered with the reply's ``model``;
 ``{"op": "export", "form"}``, ``copy`` (answered with ``text``),
 ``markdown`` or ``notebook`` (with ``said``). Without ``n``: ``asked`` and ``confirm``, as in a
 cell; ``{"op": "resync"}``; ``{"op": "covered"}``: the page can show the chat over its saved form,

@@ -10,17 +10,20 @@ const CODE = 'pre > code[class^="language-"]';
 const ANSWERED = "claude-nb-answer"; // an event of chats: see claude_nb/views/static/chat_turn.js
 const KIND = "text/html";
 const MODELS = `__import__("json").dumps(__import__("claude_nb.cost.models", fromlist=["_"]).models_by_use())`;
+const LARGEST = 8e6; // characters of what is sent to the kernel in one message
 const PATIENCE = 3000; // milliseconds that a reader waits for a menu
 
 export class Buttons {
   /**
    * @param {object} app The host's JupyterFrontEnd.
    * @param {object} tracker The host's INotebookTracker.
+   * @param {import("./panel.js").ChatPanel} chat
    * @param {object} host The host's packages: {notebook, icons, widgets}.
    */
-  constructor(app, tracker, host) {
+  constructor(app, tracker, chat, host) {
     this.app = app;
     this.tracker = tracker;
+    this.chat = chat;
     this.host = host;
   }
 
@@ -50,7 +53,7 @@ export class Buttons {
     const root = reply.node.querySelector(".claude-nb");
     if (!root || root.closest(".claude-nb-covered")) return; // a live chat is shown over it
     this.decorateCode(root, reply, record.error_of);
-    if (!record.chat) this.addToReply(reply, root);
+    if (!record.chat) this.addToReply(reply, root, record);
   }
 
   /** Have buttons on each block of code with a language, and none from before. */
@@ -81,7 +84,7 @@ export class Buttons {
     if (isFocused) bar.buttons.querySelector("button").focus();
   }
 
-  addToReply(reply, root) {
+  addToReply(reply, root, record) {
     const { copyIcon, refreshIcon, kernelIcon } = this.host.icons;
     const bar = new Bar("Reply");
     bar.node.classList.add("claude-nb-actions-reply");
@@ -89,7 +92,18 @@ export class Buttons {
     bar.add("Copy as Markdown", copyIcon, async () => bar.say(await copied(text())));
     bar.add("Ask again", refreshIcon, () => this.askAgain(reply, bar));
     bar.add("Ask another model", kernelIcon, (element) => this.chooseModel(reply, bar, element));
+    if (record.turn || record.once) {
+      bar.add("Continue in a chat", this.chat.host.icon, () => this.goOn(reply, bar, record));
+    }
     root.prepend(bar.node);
+  }
+
+  /** Go on from a reply in the chat beside the notebook: from what the notebook holds of it. */
+  goOn({ context, cell, panel }, bar, record) {
+    if (!cell) return bar.say(GONE);
+    this.app.shell.activateById(panel.id); // the chat is that of the active notebook
+    const execution = cellOf(context, cell).executionCount;
+    this.chat.open({ records: branchOf(context, record), execution });
   }
 
   insert(target, bar, source) {
@@ -150,6 +164,24 @@ export class Buttons {
     const source = [`${others} -m ${model}`, ...prompt].join("\n");
     const added = insertCell(context, place + 1, source, { trusted: false });
     return run(panel, added.id, this.host.notebook.NotebookActions);
+  }
+}
+
+/** The records of the turns up to the one of a record, as far as outputs hold them; its own last. */
+function branchOf({ model }, record) {
+  const outputs = [...model.cells].flatMap((cell) => cell.outputs?.toJSON() ?? []);
+  const records = outputs.flatMap(({ metadata }) => {
+    const found = metadata?.claude_nb;
+    return found?.replies ?? (found ? [found] : []);
+  });
+  const turns = new Map(records.map((each) => [each.turn?.id, each]));
+  const branch = [record];
+  let size = JSON.stringify(record).length;
+  for (;;) {
+    const before = turns.get(branch[0].turn?.parent);
+    size += JSON.stringify(before)?.length ?? 0;
+    if (!before?.turn || branch.includes(before) || size > LARGEST) return branch;
+    branch.unshift(before);
   }
 }
 

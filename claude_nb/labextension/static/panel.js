@@ -26,8 +26,8 @@ export class ChatPanel {
     tracker.currentChanged.connect(() => this.show());
   }
 
-  /** Open the chat of the active notebook. */
-  async open() {
+  /** Open the chat of the active notebook, and have it go on from a reply if one is given. */
+  async open(reply) {
     if (!this.panel || this.panel.isDisposed) {
       const { Panel } = this.host.widgets;
       this.panel = Object.assign(new Panel(), { id: ID });
@@ -40,7 +40,10 @@ export class ChatPanel {
     this.app.shell.activateById(ID);
     const view = this.show();
     await view?.start();
-    view?.focus();
+    const chat = await view?.drawn();
+    if (!chat) return;
+    chat.querySelector("textarea").focus();
+    if (reply) chat.dispatchEvent(new CustomEvent("claude-nb-continue", { detail: reply }));
   }
 
   /** Move it to the main area, or back. */
@@ -87,11 +90,16 @@ class View {
     );
   }
 
+  /** Whether the cell of the chat that is shown is in the notebook: it can be deleted, or reverted. */
+  get isThere() {
+    return this.cell?.model.outputs === this.area.model;
+  }
+
   /** Show the chat, which is made in the kernel if it is not there. */
   async start() {
     const { sessionContext, context } = this.notebook;
     await Promise.all([context.ready, sessionContext.ready]);
-    if (this.running || this.live) return;
+    if (this.running || (this.live && this.isThere)) return;
     this.running = true;
     try {
       this.say(await this.run(sessionContext));
@@ -152,16 +160,18 @@ class View {
     this.message.textContent = words;
   }
 
-  /** Put the caret into the chat, as soon as its widget is drawn. */
-  focus() {
-    const area = () => this.widget.node.querySelector("textarea");
-    if (area()) return area().focus();
-    const observer = new MutationObserver(() => {
-      if (!area()) return;
-      observer.disconnect();
-      area().focus();
+  /** The element of the chat, as soon as its widget is drawn; undefined where there is none. */
+  drawn() {
+    const chat = () => this.widget.node.querySelector(".claude-nb-chat") ?? undefined;
+    if (chat() || !this.live) return Promise.resolve(chat());
+    return new Promise((resolve) => {
+      const found = () => {
+        observer.disconnect();
+        resolve(chat());
+      };
+      const observer = new MutationObserver(() => chat() && found());
+      observer.observe(this.widget.node, { childList: true, subtree: true });
+      setTimeout(found, 10_000);
     });
-    observer.observe(this.widget.node, { childList: true, subtree: true });
-    setTimeout(() => observer.disconnect(), 10_000);
   }
 }

@@ -63,7 +63,8 @@ export async function plugin(scope) {
     async activate(app, tracker, editors, languages, registry, completion, palette) {
       addStyle();
       const settings = new Settings();
-      const buttons = new Buttons(app, tracker, { notebook, icons, widgets });
+      const chat = new ChatPanel(app, tracker, { widgets, cells, outputarea, icon });
+      const buttons = new Buttons(app, tracker, chat, { notebook, icons, widgets });
       const errors = new Errors(tracker, notebook.NotebookActions);
       const followed = new WeakSet();
       const isNew = (object) => !followed.has(object) && followed.add(object);
@@ -86,7 +87,6 @@ export async function plugin(scope) {
       keepHeights(notebook.NotebookActions);
       tracker.forEach(follow);
       tracker.widgetAdded.connect((_, panel) => follow(panel));
-      const chat = new ChatPanel(app, tracker, { widgets, cells, outputarea, icon });
       app.commands.addCommand("claude-nb:chat", {
         label: "Claude: Chat Beside the Notebook",
         caption: "Open a chat with Claude beside the notebook",

@@ -49,13 +49,21 @@ class Bar {
     return [...items, { label: "New chat", icon: "plus", act: () => this.go("new_chat") }];
   }
 
-  /** Show another chat. */
+  /** Show another chat. Returns the kernel's answer, or undefined if it is not shown. */
   async go(op, more) {
-    if (this.view.isBusy()) return;
+    if (this.view.isBusy()) return undefined;
     this.view.goToEnd();
-    if (!this.view.answered(await this.chat.call(op, more))) return;
+    const answer = await this.chat.call(op, more);
+    if (!this.view.answered(answer)) return undefined;
     this.view.box.area.focus();
     announce(`${this.chat.about.name} is shown.`);
+    return answer;
+  }
+
+  /** Show a chat that goes on from a reply of a cell, with its model. */
+  async goOn(reply) {
+    const answer = await this.go("continue", reply);
+    if (answer?.model) this.chat.set("model", answer.model);
   }
 
   async clear() {

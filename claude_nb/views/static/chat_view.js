@@ -35,6 +35,8 @@ class ChatView {
       this.el.addEventListener(name, (event) => this.drag(event));
     }
     this.el.addEventListener("paste", (event) => this.composer.paste(event));
+    // The extension asks to go on from a reply of a cell.
+    this.el.addEventListener("claude-nb-continue", ({ detail }) => this.bar.goOn(detail));
     this.guarding = (event) => this.guard(event);
     window.addEventListener("keydown", this.guarding, true);
     el.append(this.el);

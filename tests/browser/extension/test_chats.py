@@ -1,4 +1,4 @@
-"""Chats with the extension: buttons on their code."""
+"""Chats with the extension: buttons on their code, and replies of cells that are continued."""
 
 from __future__ import annotations
 
@@ -102,3 +102,34 @@ def test_code_in_a_chat_s_cell_acts_on_the_cells_around_it(open_cells, simulator
     expect(bar).to_have_count(1)
     notebook.reopen_without_kernel(trusted=True)
     expect(output.get_by_role("toolbar", name="Code block")).to_have_count(1)
+
+
+@pytest.mark.parametrize("front_end", FRONT_ENDS)
+def test_a_reply_is_continued_in_the_chat_beside_the_notebook(open_cells, simulator, front_end):
+    """From that turn, also of a cell with --once and after a restart; nothing is sent by itself."""
+    notebook = open_cells(
+        "%%claude\nFirst", "%%claude\nSecond", "%%claude --once\nAlone", front_end=front_end
+    )
+    simulator.enqueue(*(Stream(said(f"{word}.")) for word in ("One", "Two", "Three", "Four")))
+    notebook.run_all()
+    notebook.wait_idle()
+    page, panel = notebook.page, notebook.page.locator(".claude-nb-panel")
+    turns, count = panel.locator(".claude-nb-turn"), len(simulator.requests)
+
+    press(notebook.output(1), "Continue in a chat")
+    expect(turns).to_have_count(1)
+    expect(turns.last).to_contain_text("One.")
+    expect(panel.get_by_role("textbox")).to_be_focused()
+    ask(page, panel, "Third")
+    expect(turns.last).to_contain_text("Four.")
+    sent = simulator.requests[-1].body["messages"]
+    assert [m["content"] for m in sent if m["role"] == "user"] == ["First", "Third"]
+
+    if front_end == "lab":
+        notebook.restart_kernel()
+    press(notebook.output(3), "Continue in a chat")
+    expect(turns).to_have_count(1)
+    expect(turns.last).to_contain_text("Alone")
+    expect(turns.last).to_contain_text("Three.")
+    assert len(simulator.requests) == count + 1
+    assert not notebook.errors
