@@ -7,16 +7,14 @@ import importlib.util
 import os
 import runpy
 import sys
-from collections.abc import Collection
+from datetime import date
 from importlib import metadata
 from pathlib import Path
 
 from claude_nb.client.connection import Connection
-from claude_nb.conversation.saved_notebook import load
+from claude_nb.conversation import spending
 from claude_nb.errors import ClaudeError, CredentialsError, InputError
-from claude_nb.render.usage import Row, table
 from claude_nb.request import files
-from claude_nb.streaming.record import RecordedUsage, spendings
 from claude_nb.views.terminal import say
 
 QUICKSTART = "00_quickstart.ipynb"
@@ -78,10 +76,24 @@ def main(argv: list[str] | None = None) -> int:
         "usage",
         help="sum the tokens and the cost that saved notebooks record",
         description="Sum the tokens and the cost that saved notebooks record. A reply or a batch"
-        " that is saved twice is counted once.",
+        " that is saved twice is counted once. Days are local ones.",
     )
-    usage.add_argument("notebooks", nargs="+", metavar="notebook.ipynb")
-    usage.set_defaults(run=lambda given: _usage(given.notebooks))
+    usage.add_argument(
+        "notebooks",
+        nargs="+",
+        metavar="notebook.ipynb|folder",
+        help="a notebook, or a folder with notebooks",
+    )
+    usage.add_argument(
+        "--by", choices=spending.BY, default="notebook", help="a row for each (notebook)"
+    )
+    usage.add_argument(
+        "--since", type=_day, metavar="DAY", help="only from this day on: 2026-11-01"
+    )
+    usage.add_argument("--json", action="store_true", help="print JSON")
+    usage.set_defaults(
+        run=lambda given: _usage(given.notebooks, given.by, given.since or "", as_json=given.json)
+    )
     arguments = sys.argv[1:] if argv is None else argv
     if arguments[:1] == ["lab"] and not {"-h", "--help", "--"} & set(arguments[1:2]):
         arguments = ["lab", "--", *arguments[1:]]  # the options are Jupyter's
@@ -150,55 +162,23 @@ def _without_key() -> str:
     return ""
 
 
-def _usage(paths: list[str]) -> int:
-    rows: list[Row] = []
-    everything: dict[str, RecordedUsage] = {}
-    again = failed = 0
-    for path in paths:
-        try:
-            notebook = load(path)
-        except InputError as error:
-            say(str(error), file=sys.stderr)
-            failed = 1
-            continue
-        for note in notebook.notes:
-            say(f"{path}: {note}", file=sys.stderr)
-        taken: dict[str, RecordedUsage] = {}
-        for record in notebook.records:
-            taken |= spendings(record.data, record.digest)
-        rows += _rows(path, taken.values())
-        again += len(everything.keys() & taken.keys())
-        everything |= taken
-    if len(paths) > 1:
-        rows += _rows("all", everything.values())
-    notes = ["Each cost is by the price list of its day."]
-    if any(reply.simulated for reply in everything.values()):
-        notes.append("Simulated: what real replies of that length would have cost.")
-    if any(cell.endswith("+") for cells in table("notebook", rows).rows for cell in cells[1:]):
-        notes.append("+: and more, which is not known: a reply broke off, or lacks a price.")
-    if again:
-        notes.append(f"{again} in more than one notebook: counted once in all.")
-    if rows:
-        say(repr(table("notebook", rows, " ".join(notes))))
-    return failed
+def _usage(paths: list[str], by: str, since: str, *, as_json: bool) -> int:
+    found = spending.read(paths, since)
+    for line in (*found.failed, *found.notes):
+        say(line, file=sys.stderr)
+    if as_json:
+        say(spending.to_json(found, by))
+    elif found.notebooks:
+        say(repr(spending.shown(found, by)))
+    return 1 if found.failed else 0
 
 
-def _rows(name: str, replies: Collection[RecordedUsage]) -> list[Row]:
-    """What replies took: those of the API, and, where there are any, those of the simulator."""
-    real = [reply for reply in replies if not reply.simulated]
-    simulated = [reply for reply in replies if reply.simulated]
-    rows = [_row(name, real)] if real or not simulated else []
-    return rows + ([_row(f"{name} (simulated)", simulated)] if simulated else [])
+def _day(text: str) -> str:
+    """A day as it is typed; ``argparse`` says what is wrong with another text."""
+    return date.fromisoformat(text).isoformat()
 
 
-def _row(name: str, replies: list[RecordedUsage]) -> Row:
-    return Row(
-        name,
-        [reply.usage for reply in replies],
-        [reply.cost for reply in replies],
-        any(reply.unpriced for reply in replies),
-        requests=sum(reply.requests for reply in replies),
-    )
+_day.__name__ = "day, such as 2026-11-01"
 
 
 if __name__ == "__main__":

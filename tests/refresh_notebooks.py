@@ -98,8 +98,10 @@ def _joined(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _without_times(value: Any) -> Any:
     if isinstance(value, dict):
-        if "asked" in value:  # a turn: its name and its parent's are made anew
-            value = value | {"id": "", "parent": value["parent"] is not None, "asked": ""}
+        if "asked" in value:
+            value = value | {"asked": ""}
+        if "parent" in value:  # a turn: its name and its parent's are made anew
+            value = value | {"id": "", "parent": value["parent"] is not None}
         if "head" in value:  # of a chat
             value = value | {"head": value["head"] is not None}
         return {k: {} if k == "timing" else _without_times(v) for k, v in value.items()}

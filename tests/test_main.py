@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from importlib.metadata import version
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -337,7 +338,7 @@ def test_usage_goes_on_after_a_file_that_cannot_be_read(tmp_path, capsys, name):
     assert main(["usage", str(tmp_path / name), str(good)]) == 1
 
     table, _, reported = rows(capsys)
-    assert [line.split()[2] for line in table] == ["1", "1"]
+    assert [line.split()[2] for line in table] == ["1"]
     assert str(tmp_path / name) in reported
 
 
@@ -358,3 +359,91 @@ def test_usage_needs_a_notebook(folder):
     ran = run("-m", "claude_nb", "usage", cwd=folder)
     assert ran.returncode == 2
     assert "notebook.ipynb" in ran.stderr
+
+
+def on(day, number, model="claude-opus-5-5", **fields: object):
+    """A record of a reply that was asked on that day, at noon in UTC."""
+    return taken(number, **fields) | {"model": model, "asked": f"{day}T12:00:00+00:00"}
+
+
+@pytest.fixture
+def notebooks(tmp_path):
+    """A folder with two notebooks, which share a reply, and a copy that Jupyter has made."""
+    (tmp_path / "deep" / ".ipynb_checkpoints").mkdir(parents=True)
+    first, second = on("2026-10-31", 1), on("2026-11-02", 2, "claude-haiku-5-5", cost=0.25)
+    undated, simulated = taken(3, cost=0.125), on("2026-11-02", 4, simulated=True)
+    save(tmp_path / "one.ipynb", cell(first), cell(second))
+    save(tmp_path / "deep" / "two.ipynb", cell(second), cell(undated), cell(simulated))
+    save(tmp_path / "deep" / ".ipynb_checkpoints" / "two.ipynb", cell(on("2026-11-03", 5)))
+    (tmp_path / "deep" / "notes.txt").write_text("no notebook")
+    return tmp_path
+
+
+def test_usage_by_day_across_the_notebooks_of_a_folder(notebooks, capsys):
+    """A reply that two of them hold was paid for once; the checkpoints are no notebooks."""
+    assert main(["usage", "--by", "day", str(notebooks)]) == 0
+
+    table, notes, reported = rows(capsys)
+    # The terminal is too narrow for all columns: the others stand below.
+    assert [line.split()[:3] for line in takewhile(bool, table)] == [
+        ["2026-10-31", "$0.5000", "1"],
+        ["2026-11-02", "$0.2500", "1"],
+        ["2026-11-02", "(simulated)", "$0.5000"],
+        ["no", "date", "$0.1250"],
+        ["all", "$0.8750", "3"],
+        ["all", "(simulated)", "$0.5000"],
+    ]
+    assert "Days are local ones (UTC" in notes
+    assert "1 in more than one notebook: counted once here." in notes
+    assert reported == ""
+
+
+def test_usage_since_a_day_leaves_out_what_has_no_date(notebooks, capsys):
+    """And says how much that is."""
+    assert main(["usage", "--since", "2026-11-01", "--by", "model", str(notebooks)]) == 0
+
+    table, notes, _ = rows(capsys)
+    assert [line.split()[:2] for line in takewhile(bool, table)] == [
+        ["claude-haiku-5-5", "$0.2500"],
+        ["claude-opus-5-5", "(simulated)"],
+        ["all", "$0.2500"],
+        ["all", "(simulated)"],
+    ]
+    assert "1 without a date: left out." in notes
+
+
+def test_usage_as_json(notebooks, capsys):
+    """Numbers instead of a table, each sum with what is known of it."""
+    broken = on("2026-11-04", 9, output=None, cost=None)
+    save(notebooks / "three.ipynb", cell(broken))
+
+    assert main(["usage", "--json", "--by", "day", "--since", "2026-11-01", str(notebooks)]) == 0
+
+    found = json.loads(capsys.readouterr().out)
+    assert found["by"] == "day"
+    by_day = {(row["day"], row["simulated"]): row for row in found["rows"]}
+    assert by_day["2026-11-02", False]["cost_usd"] == 0.25
+    assert by_day["2026-11-02", False]["input_tokens"] == 1_000
+    assert by_day["2026-11-04", False]["cost_usd"] is None
+    assert by_day["2026-11-04", False]["output_tokens"] is None
+    assert by_day["all", False]["known_cost_usd"] == 0.25
+    assert "1 without a date: left out." in found["notes"]
+
+
+def test_usage_names_what_cannot_be_used(notebooks, capsys):
+    """A day that is none is an error of the command; a folder without notebooks is a note."""
+    with pytest.raises(SystemExit):
+        main(["usage", "--since", "yesterday", str(notebooks)])
+    assert "--since: invalid day, such as 2026-11-01 value: 'yesterday'" in capsys.readouterr().err
+
+    empty = notebooks / "empty"
+    empty.mkdir()
+    assert main(["usage", str(empty)]) == 0
+    assert capsys.readouterr().err == f"{empty}: there is no notebook in it\n"
+
+
+def test_usage_runs_as_a_module(notebooks):
+    """Where scripts are not on the path."""
+    ran = run("-m", "claude_nb", "usage", "--by", "model", ".", cwd=notebooks)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "claude-haiku-5-5" in ran.stdout

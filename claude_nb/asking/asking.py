@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from claude_nb.asking.question import Question, check_names
@@ -327,6 +328,7 @@ def sending(
         if limits.are_set:
             request = call(limits.within_limits(request, Progress()))
         reply = Reply(request, question.output)
+        reply.asked = datetime.now(UTC).isoformat(timespec="seconds")
         diagnostics = _expect_cached(request, connection, reply)
         calls = None
         if tools:

@@ -8,7 +8,7 @@ from typing import Any
 
 from claude_nb.batches.results import Result, RowOutcome, Spent
 from claude_nb.batches.resume import options_record
-from claude_nb.batches.state import BatchState
+from claude_nb.batches.state import BatchState, ServiceBatch
 from claude_nb.cost.models import as_of
 from claude_nb.errors import StoppedError
 from claude_nb.redaction import redact
@@ -107,7 +107,7 @@ def record(state: BatchState) -> dict[str, Any]:
             "rows": state.requests.count,
             "counts": state.counts(),
             **({} if options is None else {"options": options}),
-            "spent": {batch.id: _figures(batch.total) for batch in read},
+            "spent": {batch.id: _figures(batch.total) | _asked(batch) for batch in read},
         },
     }
     if state.ended:
@@ -118,3 +118,9 @@ def record(state: BatchState) -> dict[str, Any]:
 def _figures(spent: Spent) -> dict[str, Any]:
     """What was spent, as it is saved."""
     return {"requests": spent.replies, "usage": usage_to_dict(spent.usage), "cost_usd": spent.cost}
+
+
+def _asked(batch: ServiceBatch) -> dict[str, str]:
+    """When a batch was submitted, where the server says so."""
+    created = batch.status.created if batch.status else None
+    return {"asked": created.isoformat()} if created else {}

@@ -477,7 +477,7 @@ COMMANDS = {
         "", "the model, where the key comes from, and what the simulator does next", _status
     ),
     "usage": Command(
-        "[by model|by conversation|by cell]",
+        "[by model|by conversation|by cell|by day]",
         "the tokens and the cost of this kernel's requests",
         reports.usage,
     ),

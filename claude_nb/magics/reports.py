@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import attrgetter
 from typing import Any
 
 from claude_nb.client.capabilities import part, supported
 from claude_nb.client.connection import list_models
 from claude_nb.client.engine import call
+from claude_nb.cost import days
 from claude_nb.cost.models import (
     DEFAULT_MODEL,
     ModelFacts,
@@ -30,7 +32,7 @@ from claude_nb.request.request import EFFORTS
 from claude_nb.session.ledger import Entry
 from claude_nb.session.session import session
 
-BY = ("model", "conversation", "cell")
+BY = ("model", "conversation", "cell", "day")
 """What ``%claude_nb usage`` can be grouped by."""
 
 _HEADS = ("model", "input", "output", "write", "read", "limits", "thinks", "effort")
@@ -77,12 +79,13 @@ def usage(*words: str) -> Report:
         mark = " (simulated)" if simulated else ""
         chosen = [entry for entry in entries if entry.simulated is simulated]
         groups: dict[str | int, list[Entry]] = {}
-        for entry in chosen:
+        for entry in sorted(chosen, key=attrgetter("when")) if by == "day" else chosen:
             groups.setdefault(_group(entry, by), []).append(entry)
         rows += [_used(_name(group[-1], by) + mark, group) for group in groups.values()]
         if len(groups) > 1:
             rows.append(_used(f"all{mark}", chosen))
-    shown = table(by, rows, _usage_note(entries) if rows else "No requests yet.")
+    note = _usage_note(entries) if rows else "No requests yet."
+    shown = table(by, rows, f"{note} {days.note()}" if rows and by == "day" else note)
     return Report((shown, Chart([(entry.when, entry.usage) for entry in entries])))
 
 
@@ -90,6 +93,8 @@ def _group(entry: Entry, by: str) -> str | int:
     """What the entries of a group have in common; a cell is the same one when it runs again."""
     if by == "cell":
         return entry.cell or entry.execution
+    if by == "day":
+        return days.local_day(entry.when)
     return entry.conversation if by == "conversation" else entry.model
 
 
@@ -99,7 +104,7 @@ def _name(entry: Entry, by: str) -> str:
         return f"[{entry.execution}]" if entry.execution else "outside a notebook"
     if by == "conversation":
         return entry.conversation or "no conversation"
-    return entry.model
+    return days.local_day(entry.when) if by == "day" else entry.model
 
 
 def _used(name: str, entries: Sequence[Entry]) -> Row:

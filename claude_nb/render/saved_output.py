@@ -93,6 +93,7 @@ def record(progress: Progress, request: Request | None = None) -> dict[str, Any]
         cost_usd=progress.cost,
         price_list_date=as_of(),
         timing=progress.timing,
+        asked="" if turn else progress.asked,
         replayed=progress.replayed,
         cache=cache,
         sources=Sources.of(progress).record(),

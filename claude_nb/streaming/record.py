@@ -9,9 +9,9 @@ Every record has ``version`` and ``simulated``, and one of these:
   of the turn that it goes on from, or null for the beginning; and ``cell``, the id of the cell in
   which it was made.
 - ``batch``: ``ids``, ``rows`` (how many), ``counts`` (by outcome), ``options`` (what all rows are
-  asked with) and ``spent`` (by id: ``requests``, ``usage`` and ``cost_usd``); beside it ``model``
-  and ``outcome``, and, once it has ended, ``requests``, ``usage``, ``cost_usd`` and
-  ``price_list_date``.
+  asked with) and ``spent`` (by id: ``requests``, ``usage``, ``cost_usd`` and ``asked``: when it
+  was submitted); beside it ``model`` and ``outcome``, and, once it has ended, ``requests``,
+  ``usage``, ``cost_usd`` and ``price_list_date``.
 
 A file may come from anybody and may have been edited by hand: what is read is checked here.
 """
@@ -49,7 +49,7 @@ USAGE_IF_ANY: dict[str, Any] = {"web_searches": 0, "terms": ()}
 
 _OF_TURN_IF_ANY = ("instruct", "cite", "compaction")
 
-_IF_ANY = ("replayed", "cache", "sources", "error_of", "turn", "once")
+_IF_ANY = ("asked", "replayed", "cache", "sources", "error_of", "turn", "once")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,7 @@ class ReplyRecord:
         cost_usd: In USD, by the price list of ``price_list_date``.
         price_list_date: An ISO 8601 date.
         timing: In seconds, to the millisecond.
+        asked: When it was asked, as ISO 8601; absent where its turn says so.
         replayed: Whether it comes from a recording, so that nothing was spent; absent if not.
         cache: Absent where nothing went through the cache: ``saved_usd``; ``miss``, the reason of
             a miss; and ``said``, the lines that the reader sees.
@@ -86,6 +87,7 @@ class ReplyRecord:
     cost_usd: float | None
     price_list_date: str
     timing: Timing
+    asked: str = ""
     replayed: bool = False
     cache: dict[str, Any] | None = None
     sources: Sequence[dict[str, Any]] = ()
@@ -261,6 +263,8 @@ class RecordedUsage:
         simulated: Whether the simulator answered.
         usage: The tokens of all of them; None is unknown.
         cost: In USD by the price list of that day, or None where it is not known.
+        model: The model that answered; empty if it is not known.
+        asked: When it was asked, as ISO 8601; empty if it is not known.
         unpriced: What its usage names and the price list does not: the cost is then a lower bound.
     """
 
@@ -268,6 +272,8 @@ class RecordedUsage:
     simulated: bool
     usage: Usage
     cost: float | None
+    model: str = ""
+    asked: str = ""
     unpriced: tuple[str, ...] = ()
 
     @classmethod
@@ -284,13 +290,17 @@ class RecordedUsage:
         ids = record.get("request_ids")
         # A request that a server took has an id, except with a gateway that gives none.
         some = replace(usage, thinking_tokens=0) != Usage()
+        model = as_string(record.get("model"))
+        asked = record.get("asked") or as_dict(record.get("turn")).get("asked")
         return cls(
             requests=_number(record.get("requests"), int)  # of a batch
             or max(len(ids) if isinstance(ids, list) else 0, int(some)),
             simulated=record.get("simulated") is True,
             usage=usage,
             cost=_number(record.get("cost_usd"), int, float),
-            unpriced=usage.unpriced(facts(as_string(record.get("model")))),
+            model=model,
+            asked=as_string(asked),
+            unpriced=usage.unpriced(facts(model)),
         )
 
 
@@ -298,9 +308,9 @@ def spendings(record: dict[str, Any], digest: str) -> dict[str, RecordedUsage]:
     """What a record says was spent, by what is paid for once: a batch's id, or a reply's digest."""
     parts = as_dict(as_dict(record.get("batch")).get("spent"))
     if parts and all(isinstance(part, dict) for part in parts.values()):
-        simulated = record.get("simulated")
+        shared = {name: record.get(name) for name in ("simulated", "model")}
         found = {
-            name: RecordedUsage.of({"usage": None, **part, "simulated": simulated})
+            name: RecordedUsage.of({"usage": None, **part, **shared})
             for name, part in parts.items()
         }
     else:

@@ -9,10 +9,13 @@ import pytest
 
 import claude_nb
 from claude_nb.asking import asking
+from claude_nb.cost import days
 from claude_nb.errors import DroppedError, InputError
+from claude_nb.render import saved_output
 from claude_nb.session.budget import Budget
 from claude_nb.session.session import Session
 from claude_nb.simulator import Error, Stream
+from claude_nb.streaming.record import RecordedUsage
 from tests.played import end, said, start, text
 
 
@@ -259,3 +262,15 @@ def test_a_refusal_before_any_output_costs_nothing(api, session):
     reply = claude_nb.ask("Hi", show=False)
 
     assert (str(reply.outcome), reply.cost, session.ledger.spent()) == ("refused", 0.0, 0.0)
+
+
+def test_a_record_says_when_it_was_asked(api):
+    """Once: where a turn of a conversation says so, the reply's own record does not."""
+    alone = claude_nb.ask("Hi", show=False)
+    turn = claude_nb.Conversation("talk").ask("Hi", show=False)
+    record, of_turn = (saved_output.record(reply, reply.request) for reply in (alone, turn))
+
+    assert RecordedUsage.of(record).asked == alone.asked
+    assert days.local_day(alone.asked) == str(days.local_now().date())
+    assert "asked" not in of_turn
+    assert RecordedUsage.of(of_turn).asked == of_turn["turn"]["asked"]

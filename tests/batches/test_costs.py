@@ -9,6 +9,7 @@ import pytest
 from claude_nb.asking import asking
 from claude_nb.batches import rows
 from claude_nb.batches.batch import Batch, recent
+from claude_nb.cost import days
 from claude_nb.errors import InputError, RequestError
 from claude_nb.session.budget import Budget
 from claude_nb.session.shared_budget import shared_budget
@@ -209,3 +210,5 @@ def test_a_batch_is_reserved_until_it_is_read(real):
     assert (budget.spent, budget.reserved) == (pytest.approx(read.cost), ())
     made.wait()
     assert shared_budget.budgets()[0].spent == pytest.approx(read.cost)
+    (spent,) = read._repr_mimebundle_()[1]["claude_nb"]["batch"]["spent"].values()
+    assert days.local_day(spent["asked"])

@@ -108,7 +108,7 @@ def test_commands(offered):
     ("line", "words"),
     [
         ("usage ", ["by"]),
-        ("usage by ", ["model", "conversation", "cell"]),
+        ("usage by ", ["model", "conversation", "cell", "day"]),
         ("usage by c", ["conversation", "cell"]),
         ("simulate ", ["on", "off", "next"]),
         ("simulate next dr", ["drop"]),

@@ -77,6 +77,20 @@ def test_by_model_with_a_sum(session):
     assert run("usage by model") == run("usage")
 
 
+def test_by_day(session):
+    """Local days in their order, whichever reply ended first, and which days they are."""
+    session.ledger.entries += [entry(when="2026-11-24T12:00:00.000+00:00"), entry(), entry()]
+
+    _, *rows, (note,) = run("usage by day")
+
+    assert [row[:3] for row in rows] == [
+        ["2026-11-23", "$0.0084", "2"],
+        ["2026-11-24", "$0.0042", "1"],
+        ["all", "$0.0126", "3"],
+    ]
+    assert "Days are local ones (UTC" in note
+
+
 def test_simulated_requests_stand_apart(session):
     """They cost nothing, and no sum holds both."""
     session.ledger.entries += [entry(simulated=True), entry(simulated=False)]
