@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from claude_nb.client.engine import Stream
@@ -79,6 +80,7 @@ class Reply(Progress):
         """Be the reply of a stream; ``over`` is set once it has ended and its cost is recorded."""
         self._stop, self._over, self._process = stream.stop, over, os.getpid()
         self._requests = lambda: stream.requests
+        self.asked_at = datetime.now(UTC).isoformat(timespec="seconds")
 
     def wait(self, timeout: float | None = None) -> Self:
         """Wait until the reply has ended, as one that is written in the background will.

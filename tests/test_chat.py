@@ -1583,3 +1583,45 @@ def test_the_example_of_what_is_said_is_true(api, page):
     made = protocol.talk(page, api)["messages"]
 
     assert protocol.compared(made) == protocol.compared(protocol.example()["messages"])
+
+
+def test_an_answer_is_edited(api, chat, page):
+    """It is another version of its turn, marked on the page and in what is saved, and is sent."""
+    api.enqueue(Stream(said("Yes.")), Stream(said("So it is.")))
+    send(page, chat, "Really?")
+    (shown,) = page.turns()
+    assert page.say(chat, "edit_answer", turn=shown["key"], text="**No.**").get("error") is None
+
+    (now,) = page.turns()
+    answer = now["answer"]
+    assert (now["at"], answer["edited"], answer["source"]) == ([2, 2], True, "**No.**")
+    assert "<strong>No.</strong>" in answer["html"]
+    send(page, chat, "Why not?")
+    assert api.requests[-1].body["messages"][1]["content"] == [{"type": "text", "text": "**No.**"}]
+
+    data, metadata = chat._page.saved()
+    assert "edited" in data["text/html"]
+    assert "**No.**\n\n*edited*" in data["text/markdown"]
+    came, edited, _ = metadata["claude_nb"]["replies"]
+    assert (came["turn"]["text"], "edited" in came["turn"]) == ("Yes.", False)
+    assert edited["turn"]["edited"] == came["turn"]["id"]
+    assert "usage" not in edited  # it cost nothing
+
+    page.say(chat, "pick", turn=now["key"], by=-1)
+    assert page.turns()[0]["answer"]["source"] == "Yes."
+
+
+def test_an_answer_that_cannot_be_edited_says_why(api, chat, page):
+    """While another one comes, and of a question that failed; an empty text is no answer."""
+    api.enqueue(Stream(said("Yes.")), Error(400, "invalid_request_error", "No"))
+    send(page, chat, "Really?")
+    send(page, chat, "And?")
+    first, failed = page.turns()
+
+    for turn, words, error in (
+        (first, " ", "An answer cannot be empty."),
+        (failed, "Yes.", "This answer is not sent with the next question: it failed."),
+    ):
+        said_error = page.say(chat, "edit_answer", turn=turn["key"], text=words)["error"]
+        assert said_error.startswith(error)
+    assert len(chat.conversation.exchanges) == 1

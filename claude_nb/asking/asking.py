@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from claude_nb.asking.question import Question, check_names
@@ -328,7 +327,6 @@ def sending(
         if limits.are_set:
             request = call(limits.within_limits(request, Progress()))
         reply = Reply(request, question.output)
-        reply.asked = datetime.now(UTC).isoformat(timespec="seconds")
         diagnostics = _expect_cached(request, connection, reply)
         calls = None
         if tools:
@@ -369,14 +367,11 @@ def sending(
 
 
 def _back_up(question: Question, reply: Reply) -> None:
-    """Back up a turn that has an answer, where the kernel knows its notebook."""
-    if not snapshot.backup or not (paths := snapshot.paths):
-        return
+    """Back up a turn that has an answer."""
+    chat = question.chat_cell
     record = saved_output.record(reply, reply.request)
-    if record.get("turn", {}).get("text"):
-        is_chat = question.chat_cell is not None
-        cell = question.chat_cell if question.chat_cell is not None else question.place.cell
-        snapshot.store.keep(paths[0], cell, record, chat=is_chat)
+    cell = question.place.cell if chat is None else chat
+    snapshot.back_up(cell, record, chat=chat is not None)
 
 
 def _expect_cached(

@@ -18,6 +18,7 @@ from claude_nb.chat.page import Page
 from claude_nb.chat.questions import Questions
 from claude_nb.chat.transcript import Transcript
 from claude_nb.conversation import export
+from claude_nb.conversation.snapshot import snapshot
 from claude_nb.errors import ClaudeError, InputError
 from claude_nb.render import previews
 from claude_nb.request.attachments.attachment import attach as attached
@@ -122,6 +123,12 @@ class Messages:
         text = str(content.get("text", ""))
         turn = self.questions.write(text, old.files, old.after, old.instruct)
         self.questions.start(self.questions.put(turn, _picked(content)))
+
+    def on_edit_answer(self, content: Content) -> None:
+        """Go on from the answer in other words."""
+        made = self.transcript.edit_answer(content.get("turn"), str(content.get("text", "")))
+        record = export.record(made, self.transcript.conversation.name, made.place.cell)
+        snapshot.back_up(self.transcript.cell, record, chat=True)
 
     def on_stop(self, content: Content) -> None:
         """Stop the answer that the page shows, and not one that was asked for since.

@@ -78,7 +78,8 @@ def _forms(
 def _html(turn: ChatTurn, answer: render.Answer, at: At) -> str:
     number, count = at
     which = f"{number} of {count}" if count > 1 else ""
-    line = html.text(" · ".join(filter(None, [answer.line, which])))
+    edited = "edited" if answer.edited else ""
+    line = html.text(" · ".join(filter(None, [answer.line, edited, which])))
     below = f'<p style="{_BELOW};{html.QUIET}">{line}</p>' if line else ""
     if answer.usage:
         summary = f'<summary style="{html.QUIET}">{line}</summary>'

@@ -30,7 +30,7 @@ from claude_nb.views.synced_output import SyncedOutput
 MAX_OUTPUTS = 8
 """Outputs of one chat that are kept up to date; of one that is displayed more often, the last."""
 
-_OF_ANSWER = ("html", "below", "usage", "line", "source", "simulated")
+_OF_ANSWER = ("html", "below", "usage", "line", "source", "simulated", "edited")
 
 
 class Page:

@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 from claude_nb.asking import question
 from claude_nb.asking.conversation import Conversation
 from claude_nb.client.engine import Stream
-from claude_nb.conversation import export, saved_notebook
+from claude_nb.conversation import editing, export, saved_notebook
 from claude_nb.conversation.history import (
     COMPACTED,
     THINKING_LEFT_OUT,
@@ -80,7 +80,9 @@ class ChatTurn:
             instruct=exchange.instruct,
             asked_in=label(exchange) if exchange.place.execution else "",
             thumbnails=previews.thumbnails(content),
-            answer=render.answer_of_text(exchange.text, simulated=exchange.simulated),
+            answer=render.answer_of_text(
+                exchange.text, simulated=exchange.simulated, edited=bool(exchange.edited)
+            ),
         )
 
     def again(self) -> Self:
@@ -358,6 +360,33 @@ class Transcript:
         while following[end]:  # the newest turns of that branch
             end = following[end][-1]
         self.conversation.go_to(end)
+
+    def edit_answer(self, key: object, text: str) -> Exchange:
+        """Go on from an answer in other words, as another version of its turn.
+
+        Args:
+            key: The turn's.
+            text: The answer.
+
+        Returns:
+            The exchange with it.
+
+        Raises:
+            InputError: An answer is under way, there is no such turn in the conversation, or the
+                text cannot be an answer.
+        """
+        with self.lock:
+            self.check_idle()
+            turn = self.turn(key)
+            found = [e for e in self.conversation.exchanges if self._turns.get(e.id) is turn]
+            if not found:
+                raise InputError("This answer is not sent with the next question: it failed.")
+            made = editing.edited(found[0], text)
+            answer = ChatTurn.of(made).answer
+            self._turns[made.id] = replace(turn, answer=answer, key=uuid4().hex)
+            self.live = None
+        editing.go_on(self.conversation, made)
+        return made
 
     def take_over(self, records: Iterable[saved_notebook.Record], name: str) -> None:
         """Keep the records of a saved notebook, to save them again.

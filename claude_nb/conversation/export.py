@@ -34,7 +34,6 @@ PROMPTS = ("cells", "markdown")
 """How prompts can stand in an exported notebook: see ``to_notebook``."""
 
 _PYTHON = frozenset({"python", "python3", "py", "ipython", "ipython3"})
-_SIMULATED = "\n\n*simulated*"
 _MARK = re.compile(r"\n<!-- exported by claude_nb: (\w+) -->\n\Z")
 
 
@@ -66,7 +65,7 @@ def to_notebook(history: History, prompts: str) -> str:
         if prompts == "cells":
             asked = v4.new_code_cell(_source(exchange, history.name))
             left = record(exchange, history.name, asked.id)
-            mark = _SIMULATED if exchange.simulated else ""
+            mark = "".join(f"\n\n*{mark}*" for mark in marks(exchange))
             answer = {
                 "text/markdown": _shown(exchange.text) + mark,
                 "text/plain": clean(exchange.text, prose=True) + mark,
@@ -215,6 +214,8 @@ def _title(history: History) -> str:
     lines[1] += "." if count == 1 else "s."
     if any(exchange.simulated for exchange in history.branch):
         lines.append("**Simulated answers are marked: they are fixed texts, not Claude's.**")
+    if any(exchange.edited for exchange in history.branch):
+        lines.append("**Edited answers are marked: the user changed their words.**")
     return "\n\n".join(lines)
 
 
@@ -233,7 +234,12 @@ def _prompt(exchange: Exchange) -> str:
 
 
 def _head(exchange: Exchange) -> str:
-    return "**Claude** · *simulated*" if exchange.simulated else "**Claude**"
+    return " · ".join(["**Claude**", *(f"*{mark}*" for mark in marks(exchange))])
+
+
+def marks(exchange: Exchange) -> list[str]:
+    """What is to be known of who wrote an answer: ``simulated``, ``edited``."""
+    return ["simulated"] * exchange.simulated + ["edited"] * bool(exchange.edited)
 
 
 def _parts(exchange: Exchange) -> Iterator[tuple[bool, str]]:
@@ -298,5 +304,6 @@ def record(exchange: Exchange, conversation: str, cell: str) -> dict[str, Any]:
         compaction=None if found is None else {"before": found.before, "after": found.after},
         instruct=exchange.instruct,
         cite=exchange.cite,
+        edited=exchange.edited,
     )
     return {"version": VERSION, "simulated": exchange.simulated, "turn": turn.to_dict(math.inf)}

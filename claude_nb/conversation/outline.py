@@ -40,7 +40,8 @@ def tree(history: History) -> str:
         exchange, depth = waiting.popleft()
         mark = "●" if exchange in branch else "○"
         where = f"{label(exchange)} " if exchange.place.execution else ""
-        here = "  ← here" if exchange is history.head else ""
+        here = " (edited)" if exchange.edited else ""
+        here += "  ← here" if exchange is history.head else ""
         indent = "  " * min(depth, MAX_INDENT)
         beside = "".join(f" [{item}]" for item in along(exchange))
         asked = first_words(exchange.prompt, 40)

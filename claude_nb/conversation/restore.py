@@ -188,7 +188,7 @@ def _turn(record: Record, label: str, notes: list[str]) -> _SavedTurn | None:
     exchange = Exchange(
         id=turn.id,
         parent=None,
-        place=Place(record.cell or turn.cell),
+        place=Place(turn.cell if turn.edited else record.cell or turn.cell),
         prompt=turn.prompt,
         content=tuple(content) or turn.prompt,
         answer=({"type": "text", "text": turn.text},),
@@ -197,6 +197,7 @@ def _turn(record: Record, label: str, notes: list[str]) -> _SavedTurn | None:
         compaction=None if turn.compaction is None else Compaction(None, **turn.compaction),
         instruct=turn.instruct if turn.instruct.strip() else "",
         cite=turn.cite,
+        edited=turn.edited,
     )
     name, is_own = History(turn.conversation).name, turn.cell == record.cell
     return _SavedTurn(name, exchange, turn.parent, when, label, is_own)

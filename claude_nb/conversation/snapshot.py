@@ -12,7 +12,7 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from claude_nb.conversation.notebook_file import has_records, ids, read
@@ -123,6 +123,17 @@ class Snapshot:
 
             self._store = BackupStore(default_folder())
         return self._store
+
+    def back_up(self, cell: str, record: dict[str, Any], *, chat: bool) -> None:
+        """Back up a turn that has an answer, where the kernel knows its notebook.
+
+        Args:
+            cell: The id of the cell that it belongs to: see ``backup.Backup``.
+            record: Its record.
+            chat: Whether it is in a chat.
+        """
+        if self.backup and record.get("turn", {}).get("text") and (paths := self.paths):
+            self.store.keep(paths[0], cell, record, chat=chat)
 
     def choose(self, file: NotebookFile) -> None:
         """Take one of several copies for the notebook."""

@@ -32,7 +32,7 @@ from claude_nb.conversation.history import (
 from claude_nb.conversation.restore import SavedConversation
 from claude_nb.conversation.snapshot import snapshot
 from claude_nb.errors import ClaudeError, InputError, StoppedError, nearest
-from claude_nb.magics import backups, budgets, files, options, reports
+from claude_nb.magics import backups, budgets, edits, files, options, reports
 from claude_nb.magics.manual import Manual, typed_option
 from claude_nb.magics.options import Option
 from claude_nb.recording.matching import PARTS
@@ -54,8 +54,8 @@ class Command:
         takes: What is written after its name; empty if it takes nothing.
         does: What it does, in a line.
         run: Does it, with the words that were typed as arguments and the options by name; a
-            parameter ``default_model`` gets the model that ``%%claude`` asks by default. What it
-            returns is shown.
+            parameter ``default_model`` gets the model that ``%%claude`` asks by default, and
+            ``body`` the text of a ``%%claude_nb`` cell. What it returns is shown.
         options: The options that it has.
         hint: What helps whoever wrote something else after its name.
         bare: The words with which no option changes anything.
@@ -75,12 +75,13 @@ class Command:
         return " ".join(filter(None, (self.takes, *flags)))
 
 
-def execute(line: str, default_model: str) -> object:
+def execute(line: str, default_model: str, body: str | None = None) -> object:
     """Run a command.
 
     Args:
         line: What was typed after ``%claude_nb``.
         default_model: The model that ``%%claude`` asks by default.
+        body: The text below ``%%claude_nb``; None for ``%claude_nb``.
 
     Raises:
         InputError: There is no such command, or it does not take what was typed after it.
@@ -96,7 +97,10 @@ def execute(line: str, default_model: str) -> object:
         return Manual(_rows(name), after=command.hint)
     words, given = options.parse_command(rest, command.options)
     signature = inspect.signature(command.run)
-    ours = {"default_model": default_model} if "default_model" in signature.parameters else {}
+    given_here = {"default_model": default_model, "body": body}
+    ours = {key: value for key, value in given_here.items() if key in signature.parameters}
+    if body is not None and "body" not in ours:
+        raise InputError(f"%%claude_nb {name} takes no text.", f"Type %claude_nb {line.strip()}")
     try:
         arguments = signature.bind(*words, **given, **ours)
     except TypeError:
@@ -382,6 +386,14 @@ def _fork(number: str, *, conversation: str = "") -> None:
     say(f"{history.name}: {_goes_on(history)}")
 
 
+def _edit(turn: str = "", *, conversation: str = "", body: str | None = None) -> object:
+    """Put an answer into the cell, to be changed; or send a text in its place from now on."""
+    if turn and not turn.isdecimal():
+        raise _misused("edit")
+    history = _named(conversation)
+    return edits.edit(history, int(turn or len(history.questions)), body)
+
+
 def _restore(*words: str) -> None:
     if words:
         path = Path(" ".join(words))
@@ -551,6 +563,13 @@ COMMANDS = {
         _compact,
         (_CONVERSATION,),
         _HOW_TO_NAME,
+    ),
+    "edit": Command(
+        "[N]",
+        "change the answer of turn N, or the last one, as it is sent from now on",
+        _edit,
+        (_CONVERSATION,),
+        f"N is the number of a turn, as the notes on replies have it. {_HOW_TO_NAME}",
     ),
     "fork": Command(
         "N",

@@ -15,11 +15,7 @@ import tokenize
 _LINE_MAGIC = re.compile(
     r"(?P<indent>[ \t]*)(?P<target>[A-Za-z_][\w.\[\]'\", ]*=[ \t]*)?%claude[ \t]+(?P<rest>\S.*)"
 )
-_CELL_MAGIC = re.compile(r"[ \t]*%%claude(?:[ \t]+(?P<options>.*?))?\s*")
-_MISPLACED = (
-    "%%claude must be the first line of its cell.",
-    "Put the code above it into a cell of its own.",
-)
+_CELL_MAGIC = re.compile(r"[ \t]*%%(?P<name>claude(?:_nb)?)(?:[ \t]+(?P<options>.*?))?\s*")
 
 
 def rewrite(lines: list[str]) -> list[str]:
@@ -30,9 +26,9 @@ def rewrite(lines: list[str]) -> list[str]:
             none was typed.
 
     Returns:
-        A ``%%claude`` cell as the call that IPython would make of it, with the prompt as it was
-        typed, and without the comments above; in another cell each ``%claude …`` line as the call
-        that IPython would make of it if it did not end in ``?``.
+        A ``%%claude`` or ``%%claude_nb`` cell as the call that IPython would make of it, with the
+        text as it was typed, and without the comments above; in another cell each ``%claude …``
+        line as the call that IPython would make of it if it did not end in ``?``.
     """
     code = [i for i, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("#")]
     if not code:
@@ -44,13 +40,15 @@ def rewrite(lines: list[str]) -> list[str]:
             prompt = prompt.removesuffix("\n")
         # Not empty in any case: IPython would say that a cell magic needs a body, and go on.
         prompt = prompt or "\n"
-        return [f"get_ipython().run_cell_magic('claude', {magic['options'] or ''!r}, {prompt!r})\n"]
+        name, options = magic["name"], magic["options"] or ""
+        return [f"get_ipython().run_cell_magic({name!r}, {options!r}, {prompt!r})\n"]
     if first.lstrip().startswith("%%"):
         return lines
     done: list[str] = []
     for line in lines:
-        if _CELL_MAGIC.fullmatch(line) and not _inside_string(done):
-            what, advice = _MISPLACED
+        if (magic := _CELL_MAGIC.fullmatch(line)) and not _inside_string(done):
+            what = f"%%{magic['name']} must be the first line of its cell."
+            advice = "Put the code above it into a cell of its own."
             error = "__import__('claude_nb.errors').errors.InputError"
             return [f"raise {error}({what!r}, {advice!r})\n"]
         done.append(_call(line, done))

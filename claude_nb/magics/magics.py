@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import (
     Magics,
     line_cell_magic,
-    line_magic,
     magics_class,
     no_var_expand,
 )
@@ -139,12 +139,12 @@ class ClaudeMagics(Magics):
             raise InputError(f"ClaudeMagics.tools: {error.what}", error.advice) from None
 
     @no_var_expand
-    @line_magic
-    def claude_nb(self, line: str) -> object:
+    @line_cell_magic
+    def claude_nb(self, line: str, cell: str | None = None) -> object:
         """Status, usage, models, history, …: ``%claude_nb help`` lists the commands."""
         from claude_nb.magics import commands
 
-        return commands.execute(line, self._default("model", Page()))
+        return commands.execute(line, self._default("model", Page()), cell)
 
 
 ClaudeMagics.claude.__doc__ = manual.of_cell().text(79)
@@ -193,7 +193,7 @@ def unload(shell: InteractiveShell) -> None:
         shell.input_transformers_cleanup.remove(rewrite)
         shell.events.unregister("post_run_cell", note_cell)
         cell_ids.clear()
-    for kind, name in (("line", "claude"), ("cell", "claude"), ("line", "claude_nb")):
+    for kind, name in product(("line", "cell"), ("claude", "claude_nb")):
         shell.magics_manager.magics[kind].pop(name, None)
     if shell.display_formatter is not None:
         shell.display_formatter.ipython_display_formatter.pop(".".join(_TIMELINE), None)

@@ -42,6 +42,7 @@ class Answer:
         line: The tokens in a few words.
         cost: In USD, or None where that is not known.
         simulated: Whether the simulator wrote it.
+        edited: Whether the user has changed it since.
     """
 
     html: str
@@ -53,6 +54,7 @@ class Answer:
     line: str = ""
     cost: float | None = None
     simulated: bool = False
+    edited: bool = False
 
 
 def answer(progress: Progress, drawn: html.Drawn = html.NOTHING) -> Answer:
@@ -88,16 +90,18 @@ def unrendered(progress: Progress) -> Answer:
     )
 
 
-def answer_of_text(source: str, *, simulated: bool) -> Answer:
+def answer_of_text(source: str, *, simulated: bool, edited: bool = False) -> Answer:
     """Make all forms of an answer of which only the text is known."""
+    mark = "\n\n*edited*" if edited else ""
     source = redact(source)
     plain = clean(source, prose=True)
     return Answer(
         html="".join(to_blocks(source[:MAX_BLOCK_CHARACTERS])),
-        markdown=text.harmless(text.closed(plain)),
-        plain=plain,
+        markdown=text.harmless(text.closed(plain)) + mark,
+        plain=plain + mark,
         source=source,
         simulated=simulated,
+        edited=edited,
     )
 
 

@@ -75,7 +75,7 @@ class Progress:
         notes: Lines about the request, shown above the reply.
         unthought: Whether the server refused the thinking of earlier turns, so that it was asked
             again without.
-        asked: When it was asked, as ISO 8601 in UTC; empty where that is not known.
+        asked_at: When it was asked, as ISO 8601 in UTC; empty where that is not known.
         expectation: What its request could find in the cache; None where it is not cached.
         option: Names an option as it is written where this was asked: see ``Request.option``.
         pending: Says what is being waited for before its first request can be sent; empty for
@@ -94,7 +94,7 @@ class Progress:
         self.parse_error = ""
         self.notes: tuple[str, ...] = ()
         self.unthought = False
-        self.asked = ""
+        self.asked_at = ""
         self.expectation: CachePrediction | None = None
         self.option: Callable[[str], str] = str
         self.pending: Callable[[], str] = str

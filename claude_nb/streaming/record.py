@@ -47,7 +47,7 @@ MAX_ID = 100
 USAGE_IF_ANY: dict[str, Any] = {"web_searches": 0, "terms": ()}
 """What of a usage is saved only if it is something else."""
 
-_OF_TURN_IF_ANY = ("instruct", "cite", "compaction")
+_OF_TURN_IF_ANY = ("instruct", "cite", "compaction", "edited")
 
 _IF_ANY = ("asked", "replayed", "cache", "sources", "error_of", "turn", "once")
 
@@ -159,6 +159,8 @@ class TurnRecord(TurnId):
             for a question.
         instruct: The instruction that holds from it on; absent if there is none.
         cite: Whether its answer could cite documents; absent if not.
+        edited: The id of the turn with the answer that came, where the user wrote another one;
+            absent if not.
     """
 
     prompt: str
@@ -167,6 +169,7 @@ class TurnRecord(TurnId):
     compaction: dict[str, Any] | None = None
     instruct: str = ""
     cite: bool = False
+    edited: str = ""
 
     def to_dict(self, most: float = MAX_CONTENT) -> dict[str, Any]:
         """The turn as JSON, without what looks like an API key.
@@ -213,6 +216,7 @@ class TurnRecord(TurnId):
             compaction=_compaction(turn.get("compaction")),
             instruct=wellformed(as_string(turn.get("instruct"))),
             cite=turn.get("cite") is True,
+            edited=wellformed(as_string(turn.get("edited")))[:MAX_ID],
         )
 
 

@@ -59,7 +59,8 @@ it is everything, as in the model's state ``snapshot``. The operations:
              turn is ``{key, prompt, source, asked_in, at, answer}``: the question as HTML and as it
              was written, the cell in which it was asked or ``""``, which of how many versions it
              is (``[2, 3]``), and the answer or null while there is none:
-             ``{html, below, usage, line, source, simulated}``, as in ``render.chat.Answer``
+             ``{html, below, usage, line, source, simulated, edited}``, as in
+             ``render.chat.Answer``
 ``frame``    ``{op, turn, frame, ops}``: a frame of that turn's answer, as in a cell; with ``reset``
              everything
 ``about``    ``{op, mark, name, cell, cost, cleared, saved, left_out, choices, files, queue,
@@ -80,8 +81,9 @@ if one is being answered; ``{"op": "send_queued", "message"}``: one that waits f
 any longer; ``{"op": "take_back", "message"}``: it is not sent, and answered with its ``text``,
 while its files are attached again; ``{"op": "discard", "message"}``: it is not sent;
 ``{"op": "retry", "turn", "model", "effort"}``;
-``{"op": "edit", "turn", "text", "model", "effort"}``; ``{"op": "stop", "turn"}``: stop the answer
-in that turn; ``{"op": "pick", "turn", "by"}``, ``by`` -1 or 1: go to the version before or after;
+``{"op": "edit", "turn", "text", "model", "effort"}``; ``{"op": "edit_answer", "turn", "text"}``:
+this is sent in the place of the answer from now on; ``{"op": "stop", "turn"}``: stop the answer in
+that turn; ``{"op": "pick", "turn", "by"}``, ``by`` -1 or 1: go to the version before or after;
 ``{"op": "clear"}``; ``{"op": "bring_back"}``; ``{"op": "forget"}``: the conversation is forgotten,
 here and in what is saved; ``{"op": "start_empty"}`` and
 ``{"op": "choose", "choice": i}``, where ``about`` has something saved;

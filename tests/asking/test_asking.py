@@ -270,7 +270,7 @@ def test_a_record_says_when_it_was_asked(api):
     turn = claude_nb.Conversation("talk").ask("Hi", show=False)
     record, of_turn = (saved_output.record(reply, reply.request) for reply in (alone, turn))
 
-    assert RecordedUsage.of(record).asked == alone.asked
-    assert days.local_day(alone.asked) == str(days.local_now().date())
+    assert RecordedUsage.of(record).asked == alone.asked_at
+    assert days.local_day(alone.asked_at) == str(days.local_now().date())
     assert "asked" not in of_turn
     assert RecordedUsage.of(of_turn).asked == of_turn["turn"]["asked"]

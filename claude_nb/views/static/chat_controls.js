@@ -4,7 +4,7 @@ let ids = 0;
 
 /** A text box that grows, in which Enter sends. */
 class Box {
-  /** @param {{label: string, send: () => void, escape?: () => boolean}} does */
+  /** @param {{label: string, send: () => void, lines?: boolean}} does `lines`: Enter begins one */
   constructor(does) {
     this.does = does;
     this.area = make("textarea", {
@@ -39,9 +39,10 @@ class Box {
 
   key(event) {
     if (event.isComposing || event.keyCode === 229) return; // the Enter that ends a composition
+    const ends = this.does.lines ? event.ctrlKey || event.metaKey : !event.shiftKey && !event.altKey;
     if (this.does.key?.(event)) {
       event.preventDefault();
-    } else if (event.key === "Enter" && !event.shiftKey && !event.altKey) {
+    } else if (event.key === "Enter" && ends) {
       event.preventDefault();
       this.does.send();
     }

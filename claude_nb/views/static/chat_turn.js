@@ -11,8 +11,8 @@ class TurnView {
     });
     this.asked = make("div", { class: "claude-nb-asked" }, this.edit, this.bubble);
     this.body = make("div", { class: "claude-nb mathjax_ignore tex2jax_ignore" });
-    const answer = make("div", { class: "claude-nb-answer jp-RenderedHTMLCommon jp-RenderedHTML" });
-    answer.append(this.body);
+    this.answer = make("div", { class: "claude-nb-answer jp-RenderedHTMLCommon jp-RenderedHTML" });
+    this.answer.append(this.body);
     this.status = make("p", { class: "claude-nb-status", hidden: true });
     this.doing = make("span", { class: "claude-nb-doing" });
     this.status.append(make("span", { class: "claude-nb-dot" }), this.doing);
@@ -21,7 +21,7 @@ class TurnView {
     this.usage = make("div", { class: "claude-nb-usage jp-RenderedHTMLCommon jp-RenderedHTML" });
     this.usage.hidden = true;
     this.el = make("article", { class: "claude-nb-turn" });
-    this.el.append(this.asked, answer, this.status, this.below, this.meta, this.usage);
+    this.el.append(this.asked, this.answer, this.status, this.below, this.meta, this.usage);
     this.body.addEventListener("click", (event) => {
       const copying = event.target.closest(".claude-nb-copy");
       if (copying) copyCode(copying);
@@ -96,7 +96,9 @@ class TurnView {
     const quiet = { class: "claude-nb-quiet" };
     const [number, count] = at;
     const parts = [];
-    if (answer?.simulated) parts.push(make("span", { class: "claude-nb-badge" }, "simulated"));
+    for (const mark of ["simulated", "edited"]) {
+      if (answer?.[mark]) parts.push(make("span", { class: "claude-nb-badge" }, mark));
+    }
     if (answer?.usage) {
       this.more ??= button(answer.line, `${answer.line}: tokens, cost and times`, () => this.toggleUsage(), quiet);
       this.more.setAttribute("aria-expanded", String(!this.usage.hidden));
@@ -106,6 +108,10 @@ class TurnView {
     }
     if (answer?.source) {
       parts.push(button("Copy", "Copy this answer as Markdown", () => this.copy(), quiet));
+    }
+    if (answer?.source) {
+      const title = "Edit this answer: what is sent of it from now on";
+      parts.push(button("Edit", title, () => this.startAnswer(), { class: "claude-nb-quiet claude-nb-change" }));
     }
     if (answer) {
       parts.push(button("Retry", "Retry: ask this again", () => this.retry(), quiet));
@@ -164,43 +170,62 @@ class TurnView {
       const answer = await this.chat.ask("edit", { turn: this.turn.key, text });
       if (this.view.answered(answer)) this.endEdit();
     };
-    const box = new Box({
+    const ask = button("Ask", "Ask this instead; the first version is kept", send, { class: "claude-nb-stop" });
+    const names = new Names(this.openBox(this.asked, this.turn.source, ask, {
       label: "Edit the question",
       send,
+      key: (event) => names.key(event),
+      changed: () => names.update(),
+    }), this.chat);
+    this.editing.area.after(names.list);
+  }
+
+  /** Change what is sent of an answer from now on; the answer that came is kept. */
+  startAnswer() {
+    if (this.editing || this.view.isBusy()) return;
+    const save = async () => {
+      if (this.view.isBusy()) return;
+      const text = this.editing.value;
+      const answer = await this.chat.call("edit_answer", { turn: this.turn.key, text });
+      if (!this.view.answered(answer)) return;
+      this.endEdit();
+      this.view.notice("The edited answer is sent from now on.", { brief: true });
+    };
+    const title = "Save: this is sent from now on; the answer that came is kept. Ctrl+Enter";
+    const keep = button("Save", title, save, { class: "claude-nb-stop" });
+    this.openBox(this.answer, this.turn.answer.source, keep, { label: "Edit the answer", send: save, lines: true });
+  }
+
+  /** Show a box in the place of an element, with a text to be changed, and return its text area. */
+  openBox(hidden, text, end, does) {
+    const box = new Box({
+      ...does,
       key: (event) => {
-        if (names.key(event)) return true;
+        if (does.key?.(event)) return true;
         if (event.key !== "Escape") return false;
         this.endEdit();
         return true;
       },
-      changed: () => names.update(),
     });
-    const names = new Names(box.area, this.chat);
+    const cancel = button("Cancel", "Cancel: leave it as it was", () => this.endEdit(), { class: "claude-nb-stop" });
+    this.form = make("div", { class: "claude-nb-edit" }, box.area, make("div", {}, cancel, end));
     this.editing = box;
-    this.form = make(
-      "div",
-      { class: "claude-nb-edit" },
-      box.area,
-      names.list,
-      make(
-        "div",
-        {},
-        button("Cancel", "Cancel: leave the question as it was", () => this.endEdit(), { class: "claude-nb-stop" }),
-        button("Ask", "Ask this instead; the first version is kept", send, { class: "claude-nb-stop" }),
-      ),
-    );
-    this.asked.hidden = true;
-    this.asked.after(this.form);
-    box.value = this.turn.source;
+    this.hidden = hidden;
+    hidden.hidden = true;
+    hidden.after(this.form);
+    box.value = text;
     box.area.focus();
+    return box.area;
   }
 
   endEdit() {
     this.form?.remove();
-    this.editing = this.form = null;
-    this.asked.hidden = false;
-    if (this.el.isConnected) this.edit.focus();
-    else this.view.box.area.focus();
+    const was = this.hidden;
+    this.editing = this.form = this.hidden = null;
+    if (was) was.hidden = false;
+    if (!this.el.isConnected) this.view.box.area.focus();
+    else if (was === this.answer) this.meta.querySelector(".claude-nb-change")?.focus();
+    else this.edit.focus();
   }
 
   close() {
