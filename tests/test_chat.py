@@ -40,7 +40,9 @@ def page(monkeypatch):
     """A page that writes down what it is sent; conversations and variables of the test's own."""
     monkeypatch.setattr(Conversation, "_named", {})
     here = SimpleNamespace(
-        user_ns={"df": [1, 2], "draft": "x", "blank": " ", "In": []}, user_ns_hidden={"In"}
+        user_ns={"df": [1, 2], "draft": "x", "blank": " ", "In": []},
+        user_ns_hidden={"In"},
+        history_manager=SimpleNamespace(output_hist={}),
     )
     for module in (questions, messages):
         monkeypatch.setattr(module, "shell", lambda: here)

@@ -446,6 +446,37 @@ def test_a_question_says_what_it_is_asked_with(chat_page):
     ]
 
 
+EDITED = {"html": "<p>Yes.</p>", "source": "Yes.", "edited": True}
+
+
+def test_an_answer_is_edited_by_key(chat_page):
+    """Enter begins a line, Ctrl+Enter saves, Escape leaves it as it was; the focus goes along."""
+    turns = TURNS | {"turns": [TURN | {"answer": ANSWER | EDITED}]}
+    chat_page.evaluate("receive", {"chat": 1, "ops": [turns]})
+    expect(chat_page.get_by_text("edited", exact=True)).to_be_visible()
+    edit = chat_page.get_by_role("button", name="Edit this answer")
+    box = chat_page.get_by_label("Edit the answer")
+
+    edit.press("Enter")
+    expect(box).to_be_focused()
+    expect(chat_page.locator(".claude-nb-answer")).to_be_hidden()
+    box.press("Escape")
+    expect(edit).to_be_focused()
+    expect(chat_page.locator(".claude-nb-answer")).to_be_visible()
+
+    edit.press("Enter")
+    box.press("End")
+    box.press("Enter")
+    box.press_sequentially("No.")
+    box.press("Control+Enter")
+    assert chat_page.evaluate("sent.map(({ n, ...message }) => message)") == [
+        {"op": "edit_answer", "turn": "a", "text": "Yes.\nNo."}
+    ]
+    acknowledge(chat_page)
+    expect(box).to_have_count(0)
+    expect(chat_page.get_by_text("The edited answer is sent from now on.")).to_be_visible()
+
+
 def test_a_stop_names_its_answer(chat_page):
     """And the next answer, which may begin before the page hears of the end, can be stopped too."""
     chat_page.evaluate("receive", {"chat": 1, "ops": [TURNS]})
