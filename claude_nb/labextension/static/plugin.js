@@ -74,7 +74,7 @@ export async function plugin(scope) {
         if (isNew(context)) {
           announce(context, settings);
           answerKernel(context, tracker);
-          settle(panel, services.KernelMessage);
+          settle(context, tracker, services.KernelMessage);
         }
         if (isNew(rendermime)) {
           buttons.follow(context, rendermime);

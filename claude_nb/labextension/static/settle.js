@@ -31,11 +31,12 @@ function stored() {
 /**
  * Keep the outputs of a notebook up to date.
  * @param {object} context The notebook's, from the host.
+ * @param {object} tracker The host's INotebookTracker.
  * @param {object} messages KernelMessage of the host's @jupyterlab/services.
  */
-export function settle(panel, messages) {
-  const { context, sessionContext } = panel;
-  const outputs = new Outputs(panel, messages);
+export function settle(context, tracker, messages) {
+  const { sessionContext } = context;
+  const outputs = new Outputs(context, tracker, messages);
   sessionContext.kernelChanged.connect(() => outputs.ask());
   sessionContext.connectionStatusChanged.connect((_, status) => {
     if (status === "connected") outputs.ask(); // what came while it was not may be lost
@@ -57,9 +58,9 @@ async function openComms(kernel) {
 }
 
 class Outputs {
-  constructor(panel, messages) {
-    this.panel = panel;
-    this.context = panel.context;
+  constructor(context, tracker, messages) {
+    this.context = context;
+    this.tracker = tracker;
     this.messages = messages;
     this.answers = new Map();
     this.newest = new Map(); // id -> the last that Python has told of an output
@@ -178,7 +179,8 @@ class Outputs {
 
   /** Mark what was being written when its kernel ended; what the page shows of it stays. */
   leave({ cell, index }) {
-    const widget = this.panel.content.widgets.find(({ model }) => model === cell);
+    const panel = this.tracker.find(({ context }) => context === this.context);
+    const widget = panel?.content.widgets.find(({ model }) => model === cell);
     const shown = widget?.outputArea.widgets[index]?.node;
     const parts = [...(shown?.querySelectorAll(".claude-nb-live .claude-nb") ?? [])];
     for (const [n, live] of (parts.length ? parts : [make("div", { class: "claude-nb" })]).entries()) {

@@ -47,12 +47,12 @@ PAGES = """async ([outputs, count, shared, state, shown = ""]) => {
             header: { msg_type: "comm_msg" },
             content: { comm_id: "WIDGET", data: { method: "custom", content } },
         });
-        const context = { ready: Promise.resolve(), model: page.model };
+        const context = { ready: Promise.resolve(), model: page.model, sessionContext };
         const node = document.createElement("div");
         node.innerHTML = session === "one" ? shown : "";
         const cell = { model: cells[0], outputArea: { widgets: [{ node }, { node }] } };
-        const panel = { context, sessionContext, content: { widgets: [cell] } };
-        settle(panel, { createMessage: (it) => it });
+        const panels = [{ context, content: { widgets: [cell] } }];
+        settle(context, panels, { createMessage: (it) => it });
         return page;
     });
     window.receive = (message) => pages.forEach((page) => page.hear(message));
