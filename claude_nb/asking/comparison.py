@@ -13,10 +13,10 @@ from claude_nb.asking import asking
 from claude_nb.asking.jobs import check_tools, jobs
 from claude_nb.asking.question import Question, check_names, check_types
 from claude_nb.client.engine import Stream
-from claude_nb.conversation.history import first_words
 from claude_nb.cost.models import DEFAULT_MODEL
 from claude_nb.errors import InputError, StoppedError
 from claude_nb.render import comparison as render
+from claude_nb.render import labels
 from claude_nb.render.table import import_pandas
 from claude_nb.reply import Reply
 from claude_nb.request.place import execution, is_result
@@ -62,7 +62,7 @@ def variants(
     """
     for name, values in zip(COMPARED, (models, efforts, systems), strict=True):
         if isinstance(values, str) or not isinstance(values, Sequence):
-            one = f'"{first_words(values, 24)}"' if isinstance(values, str) else "…"
+            one = f'"{labels.first_words(values, 24)}"' if isinstance(values, str) else "…"
             raise InputError(f"{name}s is a list: write {name}s=[{one}].")
         if not values:
             raise InputError(f"{name}s is empty, so there is nothing to compare.")
@@ -80,7 +80,7 @@ def variants(
         if len(efforts) > 1:
             parts.append(effort or "default effort")
         if len(systems) > 1:
-            words = first_words(" ".join(texts(system)), 24)
+            words = labels.first_words(" ".join(texts(system)), 24)
             parts.append(f"“{words}”" if words else "no system prompt")
         options = dict(zip(COMPARED, (model, effort, system), strict=True))
         found.append(Variant(" · ".join(parts), options))

@@ -19,7 +19,6 @@ from claude_nb.asking import asking
 from claude_nb.asking.question import Question
 from claude_nb.client import fork
 from claude_nb.client.engine import Stream
-from claude_nb.conversation.history import first_words
 from claude_nb.errors import InputError
 from claude_nb.render import labels
 from claude_nb.render.table import Table
@@ -256,5 +255,5 @@ def _row(job: Job) -> tuple[str, ...]:
         reply.model,
         labels.status(reply),
         labels.seconds(elapsed),
-        first_words(job.prompt, 40),
+        labels.first_words(job.prompt, 40),
     )

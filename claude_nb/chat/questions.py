@@ -19,11 +19,11 @@ from claude_nb.chat.page import Page
 from claude_nb.chat.queued import Queue, Queued, queue_of
 from claude_nb.chat.transcript import ChatTurn, LiveTurn, Transcript
 from claude_nb.client.connection import remember_ambient
-from claude_nb.conversation.history import Exchange, instruction_note
+from claude_nb.conversation.history import Exchange
 from claude_nb.errors import ClaudeError
 from claude_nb.notebook.variables import with_outputs
 from claude_nb.render import chat as render
-from claude_nb.render import html, previews, saved_output
+from claude_nb.render import html, labels, previews, saved_output
 from claude_nb.reply import Reply
 from claude_nb.request.attachments.interpolation import compose
 from claude_nb.request.cells import Cells
@@ -86,7 +86,7 @@ class Questions:
             cite=bool(self.arguments().get("cite")),
         )
         instruct = self.instruct if instruct is None else instruct
-        notes = (*filled.notes, *([instruction_note(instruct)] if instruct else ()))
+        notes = (*filled.notes, *([labels.instruction_note(instruct)] if instruct else ()))
         thumbnails = previews.thumbnails(filled.blocks)
         return ChatTurn(
             *(prompt, after, filled.blocks, notes, tuple(files), instruct), thumbnails=thumbnails

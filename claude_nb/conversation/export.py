@@ -18,10 +18,10 @@ from claude_nb.conversation.history import (
     Exchange,
     History,
     describe_compaction,
-    instruction_note,
 )
 from claude_nb.errors import InputError
 from claude_nb.redaction import redact
+from claude_nb.render import labels
 from claude_nb.render.code import code_blocks
 from claude_nb.render.markdown import markdown
 from claude_nb.render.text import closed, harmless
@@ -198,7 +198,7 @@ def attached(exchange: Exchange) -> list[str]:
 
 def along(exchange: Exchange) -> list[str]:
     """What stands beside the words of a question: its files, and an instruction."""
-    instruction = [instruction_note(exchange.instruct)] if exchange.instruct else []
+    instruction = [labels.instruction_note(exchange.instruct)] if exchange.instruct else []
     return [*attached(exchange), *instruction]
 
 

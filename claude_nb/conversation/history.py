@@ -9,6 +9,7 @@ platform documentation, "Extended thinking".)
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,14 +18,14 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any, Literal, NoReturn
 from uuid import uuid4
 
-from claude_nb.conversation.branch import bound_to, compacted_at, sent_messages, tools_key
+from claude_nb.cost.models import facts
 from claude_nb.cost.usage import Usage
 from claude_nb.errors import InputError
-from claude_nb.redaction import redact
+from claude_nb.render import labels
 from claude_nb.request import documents, uploads
 from claude_nb.request.extra import checked_betas, checked_extra
 from claude_nb.request.place import Place
@@ -46,9 +47,14 @@ THINKING_LEFT_OUT = "earlier thinking left out: signed for another prompt, tools
 COMPACTED = " compacted: "
 """What stands in the note on turns of which a summary is sent."""
 
+_SUMMARY = "The summary of the conversation so far:\n\n<summary>\n{}\n</summary>"
+"""How a summary is sent where its signature is not valid, or not taken: as the user's words."""
+
 INSTRUCTED = "instruction added from here on"
 REPLACED = "system prompt replaced"
 """The notes on a turn with another instruction, or with another system prompt."""
+
+Bound = tuple[tuple[str | None, ...], tuple[dict[str, Any], ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,8 +262,8 @@ class History:
         head = self.head
         if head is None:
             return []
-        bound = bound_to(head.system, head.tools)
-        messages = sent_messages(self.questions, bound, head.origin, head.model)
+        bound = _bound(head.system, head.tools)
+        messages = _messages(self.questions, bound, head.origin, head.model)
         if any(e.cite for e in head.branch):
             messages = documents.citable(messages)
         return deepcopy([uploads.resolved_turn(turn, {}) for turn in messages])
@@ -322,18 +328,18 @@ class History:
         uses_tools = bool(tools)
         if not tools and parent is not None:  # what was called before must stay defined
             tools = parent.tools
-            known = tools_key(tools) in self._tools  # not so in that of another conversation
+            known = _bytes(tools) in self._tools  # not so in that of another conversation
             uses_tools = request.tools is None and parent.uses_tools and known
-        sent = sent_messages(earlier, bound_to(system, tools), origin, request.model)
+        sent = _messages(earlier, _bound(system, tools), origin, request.model)
         if request.cells is not None:
             request = request.with_cells(sent, [exchange.place for exchange in earlier])
         notes = self._notes(earlier, request, origin)
-        kept = earlier[compacted_at(earlier, origin) + 1 :]
+        kept = earlier[_compacted_at(earlier, origin) + 1 :]
         came = [turn for exchange in kept for turn in exchange.turns]
         if turns.holds_thinking(came) and not turns.holds_thinking(sent):
             notes.append(THINKING_LEFT_OUT)
         if parent is not None and request.system is not None:
-            notes += [REPLACED] * (bound_to(request.system, ()) != bound_to(begun, ()))
+            notes += [REPLACED] * (_bound(request.system, ()) != _bound(begun, ()))
         notes += [INSTRUCTED] * (request.instruct is not None)
         if left_out:
             notes.append(f"{left_out} of earlier turns left out: given for another server")
@@ -363,7 +369,7 @@ class History:
         about = [self.name] if self.name != NOTEBOOK else []
         if request.compacts:
             return about
-        at = compacted_at(earlier, origin)
+        at = _compacted_at(earlier, origin)
         asked = [exchange for exchange in earlier if exchange.compaction is None]
         whole = sum(exchange.compaction is None for exchange in earlier[at + 1 :])
         if asked:
@@ -402,9 +408,9 @@ class History:
             return None
         with self.lock:
             if tools is not None:
-                self._tools[tools_key(tools.definitions)] = tools
+                self._tools[_bytes(tools.definitions)] = tools
                 return tools
-            return self._tools[tools_key(request.tools or ())].unnamed()
+            return self._tools[_bytes(request.tools or ())].unnamed()
 
     def rebind(self, variables: Mapping[str, Any]) -> None:
         """Rebind tools to their functions as they are now, where the model sees the same schema.
@@ -416,7 +422,7 @@ class History:
             for schema, tools in self._tools.items():
                 with suppress(InputError):  # no tool can be made of it now: the old one stays
                     now = tools.renewed(variables)
-                    if tools_key(now.definitions) == schema:
+                    if _bytes(now.definitions) == schema:
                         self._tools[schema] = now
 
     def keep(self, request: Request, place: Place, origin: str | None, reply: Progress) -> None:
@@ -602,18 +608,7 @@ def label(exchange: Exchange) -> str:
     """How an exchange is named to people: by its cell, or else by its first words."""
     if exchange.place.execution:
         return f"[{exchange.place.execution}]"
-    return f"“{first_words(exchange.prompt, 24)}”"
-
-
-def first_words(text: str, width: int) -> str:
-    """The beginning of a text, in one line of at most ``width`` characters, without credentials."""
-    line = " ".join(redact(text[: 4 * width]).split())
-    return line if len(line) <= width else line[: width - 1] + "…"
-
-
-def instruction_note(text: str) -> str:
-    """An instruction in a few words."""
-    return f"instruction from here on: “{first_words(text, 60)}”"
+    return f"“{labels.first_words(exchange.prompt, 24)}”"
 
 
 def numbers(branch: Sequence[Exchange]) -> str:
@@ -637,3 +632,69 @@ def _compaction(reply: Progress) -> Compaction | None:
         return None
     used = reply.last.usage if reply.last is not None else Usage.unknown()
     return Compaction(block, used.total_input_tokens, used.output_tokens)
+
+
+def _compacted_at(branch: Sequence[Exchange], origin: str | None) -> int:
+    """The place of the newest compaction that is sent to a server; -1 if there is none.
+
+    A simulated summary says nothing of the turns, so no other server gets it in their place.
+    """
+    places = [
+        place
+        for place, exchange in enumerate(branch)
+        if exchange.compaction is not None and (exchange.origin == origin or not exchange.simulated)
+    ]
+    return places[-1] if places else -1
+
+
+def _summary(exchange: Exchange, origin: str | None, model: str) -> dict[str, Any]:
+    """The message that stands for all turns up to a compaction.
+
+    The block goes back to the server that signed it, for a model that is not known to refuse it.
+    """
+    found, known = exchange.compaction, facts(model)
+    refused = known is not None and known.compaction is False
+    if found is not None and found.block and exchange.origin == origin and not refused:
+        return turns.assistant([found.block])
+    return turns.user(_SUMMARY.format(exchange.text))
+
+
+def _messages(
+    branch: Sequence[Exchange], to: Bound, origin: str | None, model: str
+) -> list[dict[str, Any]]:
+    """A branch as the messages before a turn with that system prompt, those tools and that model.
+
+    The turns up to a compaction are left out: its summary stands for them.
+    """
+    at = _compacted_at(branch, origin)
+    messages = [_summary(branch[at], origin, model)] if at >= 0 else []
+    branch = [exchange for exchange in branch[at + 1 :] if exchange.compaction is None]
+    # Thinking is valid as long as nothing before it has changed: back to the last change of the
+    # system prompt or the tools, and never further, even if an earlier one comes back.
+    bounds = [*(_bound(exchange.system, exchange.tools) for exchange in branch), to]
+    pairs = enumerate(pairwise(bounds), 1)
+    changed = max((number for number, (one, other) in pairs if one != other), default=0)
+    # What a server refused once is never sent again: the thinking since then does not know of it.
+    refused = (number for number, exchange in enumerate(branch) if exchange.unthought)
+    changed = max(changed, *refused, 0)
+    for position, exchange in enumerate(branch):
+        messages += exchange.question
+        if exchange.origin != origin:
+            messages += map(turns.plain, exchange.steps)
+            answer = turns.text_only(exchange.answer)
+            messages += [turns.assistant(answer)] if answer else []
+        elif position < changed:
+            messages += map(turns.without_thinking, exchange.turns)
+        else:
+            messages += exchange.turns
+    return messages
+
+
+def _bytes(definitions: Sequence[dict[str, Any]]) -> str:
+    """The definitions of tools as a text, which is the same where they are."""
+    return json.dumps(definitions, sort_keys=True)
+
+
+def _bound(system: str | System | None, tools: tuple[dict[str, Any], ...]) -> Bound:
+    """What thinking is bound to beside the messages: the texts of the system prompt, and tools."""
+    return system.texts if isinstance(system, System) else (system,), tools

@@ -6,7 +6,7 @@ import re
 from collections import deque
 
 from claude_nb.conversation.export import along
-from claude_nb.conversation.history import Exchange, History, first_words, label
+from claude_nb.conversation.history import Exchange, History, label
 from claude_nb.render import labels
 
 MAX_INDENT = 20
@@ -44,8 +44,8 @@ def tree(history: History) -> str:
         here += "  ← here" if exchange is history.head else ""
         indent = "  " * min(depth, MAX_INDENT)
         beside = "".join(f" [{item}]" for item in along(exchange))
-        asked = first_words(exchange.prompt, 40)
-        answer = first_words(_MARKS.sub("", exchange.text), 28)
+        asked = labels.first_words(exchange.prompt, 40)
+        answer = labels.first_words(_MARKS.sub("", exchange.text), 28)
         lines.append(f"{indent}{mark} {numbers[exchange]}  {where}{asked}{beside} → {answer}{here}")
         follow = _order(following[exchange], branch)
         # The last one goes on below its parent; those before it were left, and stand aside.

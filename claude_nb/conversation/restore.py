@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from claude_nb.conversation.history import Compaction, Exchange, History, first_words
+from claude_nb.conversation.history import Compaction, Exchange, History
 from claude_nb.conversation.saved_notebook import Record, SavedNotebook
 from claude_nb.errors import InputError
+from claude_nb.render import labels
 from claude_nb.request import documents
 from claude_nb.request.attachments.attachment import Attachment, attach
 from claude_nb.request.place import Place
@@ -241,7 +242,7 @@ def _tree(name: str, turns: list[_SavedTurn], notes: list[str]) -> SavedConversa
 
 
 def _quote(turn: _SavedTurn) -> str:
-    return f"“{first_words(turn.exchange.prompt, 24)}”"
+    return f"“{labels.first_words(turn.exchange.prompt, 24)}”"
 
 
 def _block(value: Any) -> dict[str, Any]:

@@ -27,7 +27,6 @@ from claude_nb.conversation.history import (
     Exchange,
     History,
     describe_compaction,
-    first_words,
 )
 from claude_nb.conversation.restore import SavedConversation
 from claude_nb.conversation.snapshot import snapshot
@@ -342,7 +341,7 @@ def _jobs(command: str = "", which: str = "") -> object:
     kind = asking.fitting()
     for job in [job for job in ended if job.view is None]:
         if kind == "terminal":
-            TerminalView(f"{job.number} · {first_words(job.prompt, 60)}").settle(job.reply)
+            TerminalView(f"{job.number} · {labels.first_words(job.prompt, 60)}").settle(job.reply)
         else:
             asking.make_view(kind, job.reply).settle(job.reply)
     say(jobs.summary(ended) if ended else "No reply is being written in the background.")
@@ -469,7 +468,7 @@ def _goes_on(history: History) -> str:
 
 
 def _quoted(exchange: Exchange) -> str:
-    return f"“{first_words(exchange.prompt, 40)}”"
+    return f"“{labels.first_words(exchange.prompt, 40)}”"
 
 
 def _files(command: str = "", which: str = "") -> object:

@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from claude_nb.conversation.history import first_words
 from claude_nb.render import labels
 from claude_nb.render.table import Table
 from claude_nb.request import system
@@ -72,7 +71,11 @@ def _asked(request: Request) -> Iterator[Part]:
         yield "cells of the notebook", 0, cells
     blocks = without(request.content) or ({"type": "text", "text": request.prompt},)
     rest = [(_first([block]), _size([block])) for block in blocks] if len(blocks) > 1 else []
-    yield f"prompt: {first_words(request.prompt, _WORDS)}", 0 if rest else _size(blocks), rest
+    yield (
+        f"prompt: {labels.first_words(request.prompt, _WORDS)}",
+        0 if rest else _size(blocks),
+        rest,
+    )
     if request.instruct:
         yield "instruction", len(request.instruct) / _PER_TOKEN, []
 
@@ -80,7 +83,7 @@ def _asked(request: Request) -> Iterator[Part]:
 def _cell(blocks: list[dict[str, Any]]) -> str:
     images = len(blocks) - 1
     more = f" · {images} image{'s' * (images > 1)}" if images else ""
-    return f"{first_words(label(blocks[0]['text']), _WORDS)}{more}"
+    return f"{labels.first_words(label(blocks[0]['text']), _WORDS)}{more}"
 
 
 def _with_cells(blocks: list[dict[str, Any]]) -> str:
@@ -91,7 +94,7 @@ def _with_cells(blocks: list[dict[str, Any]]) -> str:
 def _first(blocks: Iterable[dict[str, Any]]) -> str:
     found = next(iter(blocks), {"type": "nothing"})
     if found["type"] == "text":
-        return first_words(found["text"], _WORDS)
+        return labels.first_words(found["text"], _WORDS)
     return str(found.get("title") or found["type"])
 
 

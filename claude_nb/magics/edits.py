@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +78,11 @@ def edit(history: History, number: int, text: str | None) -> EditedAnswer | None
     place = current_place()
     record = export.record(made, history.name, made.place.cell)
     snapshot.back_up(place.cell, record, chat=False)
+    if "claude_nb.views.synced_output" in sys.modules:
+        from claude_nb.views import synced_output
+
+        where = f" in [{place.execution}]" if place.execution else ""
+        synced_output.mark(made.edited, f"edited{where}: another text is sent in its place")
     return EditedAnswer(_note(history, number, exchange, left), _shown(made), record)
 
 

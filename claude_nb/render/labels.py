@@ -11,6 +11,7 @@ from datetime import datetime
 from claude_nb.characters import brief, clean
 from claude_nb.cost.models import facts
 from claude_nb.errors import CONTEXT_FULL
+from claude_nb.redaction import redact
 from claude_nb.render import partial_json
 from claude_nb.streaming.block import TOOL_CALLS, Block, Break, as_dict
 from claude_nb.streaming.events import ToolAsked, ToolRan, ToolStarted
@@ -285,3 +286,14 @@ _TRUNCATED = {
         f"Prompt and reply together are as long as the model can take. {CONTEXT_FULL}",
     ),
 }
+
+
+def first_words(text: str, width: int) -> str:
+    """The beginning of a text, in one line of at most ``width`` characters, without credentials."""
+    line = " ".join(redact(text[: 4 * width]).split())
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def instruction_note(text: str) -> str:
+    """An instruction in a few words."""
+    return f"instruction from here on: “{first_words(text, 60)}”"

@@ -31,6 +31,21 @@ def mimebundle(progress: Progress, drawn: html.Drawn = html.NOTHING) -> dict[str
     }
 
 
+def marked(data: dict[str, str], line: str) -> dict[str, str]:
+    """The forms of a reply below a line about it.
+
+    Args:
+        data: What ``mimebundle`` returned.
+        line: The line.
+    """
+    above = {
+        "text/html": html.root(html.notes([line])),
+        "text/markdown": f"*{line}*\n\n",
+        "text/plain": f"[{line}]\n\n",
+    }
+    return {form: above.get(form, "") + content for form, content in data.items()}
+
+
 @contextmanager
 def shown(
     show: Callable[[dict[str, str], dict[str, Any]], object], progress: Progress

@@ -14,8 +14,10 @@ from contextlib import suppress
 from typing import Any
 from weakref import WeakValueDictionary
 
+from claude_nb.render import saved_output
 from claude_nb.request.page import Page
 from claude_nb.request.place import current_place, current_session, shell
+from claude_nb.streaming.block import as_dict
 from claude_nb.views.displayed_output import DisplayedOutput
 from claude_nb.views.widget import PageWidget, source
 
@@ -55,6 +57,7 @@ class SyncedOutput(DisplayedOutput):
         self.session = current_session()
         self.settled = False
         self._is_acknowledged = "settle" in Page().capabilities
+        self._is_marked = False
         self._sync = output_sync()
 
     def show(self, data: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
@@ -102,6 +105,18 @@ class SyncedOutput(DisplayedOutput):
                 "settled": self.settled,
             }
 
+    def mark(self, line: str) -> None:
+        """Show a line above what was settled, once; its record stays as it is."""
+        if self._shown is not None and not self._is_marked:
+            self._is_marked = True
+            data, metadata = self._shown
+            self.settle(saved_output.marked(data, line), metadata)
+
+    def holds(self, turn: str) -> bool:
+        """Whether it is the settled output of the reply of this turn."""
+        record = as_dict(self._shown[1].get("claude_nb")) if self._shown else {}
+        return self.settled and as_dict(record.get("turn")).get("id") == turn
+
     @property
     def cell(self) -> str:
         """The id of the cell into which a page may put it; empty if it may not."""
@@ -142,6 +157,11 @@ class OutputSync(PageWidget):
         elif op == "has" and output:
             output.placed = False
 
+    def mark(self, turn: str, line: str) -> None:
+        """Show a line above the reply of a turn, where it is one of the last that were settled."""
+        for output in [output for output in self._settled if output.holds(turn)][-1:]:
+            output.mark(line)
+
     def _leave_cell(self, info: Any) -> None:
         """Before a cell is run again: what it displayed earlier has no place in it any more.
 
@@ -178,6 +198,12 @@ def output_sync() -> OutputSync:
     if _sync is None or _sync.comm is None:
         _sync = OutputSync()
     return _sync
+
+
+def mark(turn: str, line: str) -> None:
+    """Show a line above the reply of a turn, where a page shows it and it came not long ago."""
+    if _sync is not None:
+        _sync.mark(turn, line)
 
 
 _sync: OutputSync | None = None

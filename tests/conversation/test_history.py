@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from claude_nb.conversation.history import History, first_words
+from claude_nb.conversation.history import History
 from claude_nb.conversation.outline import tree
 from claude_nb.errors import DroppedError, InputError
+from claude_nb.render import labels
 from claude_nb.request.place import Place
 from claude_nb.request.request import Request
 from claude_nb.streaming.events import Failed, Resumed, Stopped, Waiting
@@ -413,7 +414,7 @@ def test_the_messages_are_those_of_the_api():
 )
 def test_first_words(words, shown):
     """One line, cut where it is too long."""
-    assert shown == first_words(words, 11)
+    assert shown == labels.first_words(words, 11)
 
 
 def test_a_place_that_was_chosen():

@@ -109,3 +109,24 @@ def test_a_settled_output_is_placed_until_a_page_has_it_or_its_cell_runs_again(k
     assert cell() == "''"
     kernel.run(SHOW, "a")
     assert cell() == "''"
+
+
+def test_the_reply_of_a_turn_gets_a_line_above_it(sync):
+    """Once, however often it is edited; its record stays as it was, and so do other replies."""
+    outputs = [SyncedOutput(), SyncedOutput()]
+    for number, output in enumerate(outputs):
+        output.show({"text/plain": "live"})
+        data = {"text/html": "<p>Yes.</p>", "text/markdown": "Yes.", "text/plain": "Yes."}
+        output.settle(data, {"claude_nb": {"turn": {"id": f"turn {number}", "text": "Yes."}}})
+    before = ask(sync, outputs[0], 0)["output"]
+
+    for _ in range(2):
+        synced_output.mark("turn 0", "edited in [4]")
+    synced_output.mark("another", "edited in [5]")
+
+    after = ask(sync, outputs[0], 1)["output"]
+    assert after["metadata"] == before["metadata"]
+    assert after["data"]["text/plain"] == "[edited in [4]]\n\nYes."
+    assert after["data"]["text/markdown"] == "*edited in [4]*\n\nYes."
+    assert after["data"]["text/html"].endswith("edited in [4]</p></div><p>Yes.</p>")
+    assert ask(sync, outputs[1], 0)["output"]["data"]["text/plain"] == "Yes."
