@@ -171,7 +171,7 @@ def test_targets_are_in_sight_and_large_enough(page, receive, width):
         assert float(control.evaluate("e => getComputedStyle(e).opacity")) >= 0.4, name
         assert 0 <= box["x"] <= box["x"] + box["width"] <= width, (name, box)
     assert "Edit this question, and ask it anew" in names
-    assert len(names) == 17
+    assert len(names) == 18
 
 
 def test_the_usage_table_opens_in_view(page, receive):
