@@ -436,8 +436,6 @@ CELLS = [
 ]  # fmt: skip
 
 GIVEN = """
-import gc
-gc.collect()  # a reply that nobody has any more may else still be there
 from claude_nb.magics.context import cells, error, insert
 given = {call}
 print(given.text); print(given.note)
