@@ -69,9 +69,8 @@ def _show() -> None:
         say(_line(budget))
     if not shared:
         return
-    for part in sorted(
-        {part for budget in shared for part in budget.reserved}, key=attrgetter("at")
-    ):
+    reserved = dict.fromkeys(part for budget in shared for part in budget.reserved)
+    for part in sorted(reserved, key=attrgetter("at")):
         what = f"for batch {part.name}" if part.name.startswith("msgbatch") else "for a reply"
         say(
             f"{labels.money(part.usd)} of it is reserved {what}, by process {part.process}"

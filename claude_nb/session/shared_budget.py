@@ -258,7 +258,7 @@ class SharedBudget:
             ).fetchone()
             reserved = file.execute(
                 "SELECT name, usd, process, at FROM reserved WHERE day >= ? AND name != ?"
-                " ORDER BY at",
+                " ORDER BY at, rowid",
                 (str(first), without),
             ).fetchall()
             try:
