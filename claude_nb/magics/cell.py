@@ -66,7 +66,7 @@ def run(
         _check_alone("--background" if background else "side by side", given, insert=insert)
     question = _question(shell, prompt, given, defaults)
     if dry:
-        display(*_expected(question, asked))
+        _show_expected(question, asked)
         return None
 
     try:
@@ -131,8 +131,8 @@ def _check_alone(what: str, given: dict[str, Any], *, insert: bool) -> None:
         given["once"] = True
 
 
-def _expected(question: Question, asked: Sequence[Variant]) -> list[Table]:
-    """What would be sent and what it would cost, as tables."""
+def _show_expected(question: Question, asked: Sequence[Variant]) -> None:
+    """Show what would be sent and what it would cost, as tables."""
     named = [(variant.name, variant.apply(question)) for variant in asked]
     heads = ("model", "input", "output at most", "cost at least", "cost at most")
     rows: list[tuple[str, ...]] = []
@@ -154,7 +154,8 @@ def _expected(question: Question, asked: Sequence[Variant]) -> list[Table]:
             state = " · ".join(kept)
             lines.append(f"System prompt: {marked} tokens, marked for the cache · {state}.")
     note = "\n".join([" ".join(dict.fromkeys(lines)), *dict.fromkeys(also)])
-    return [Table(heads, rows, note), *trees]
+    for table in (Table(heads, rows, note), *trees):
+        display(table)
 
 
 def _question(

@@ -37,8 +37,9 @@ def with_outputs(shell: Any) -> Mapping[str, Any]:
     Also where ``Out`` was deleted; another value that the user has given to it stays.
     """
     variables: dict[str, Any] = shell.user_ns
-    results: dict[int, Any] = shell.history_manager.output_hist
-    if variables.get("Out", results) is not results:
+    history = getattr(shell, "history_manager", None)  # a shell may be without
+    results: dict[int, Any] = {} if history is None else history.output_hist
+    if history is None or variables.get("Out", results) is not results:
         return variables
     return ChainMap({"Out": _Outputs(shell, results)}, variables)
 
