@@ -225,7 +225,6 @@ def extension(
             notebook.run(index)
             notebook.wait_idle()
         notebook.output(1).get_by_role("button", name="Ask Claude about this error").focus()
-        notebook.cell(1).screenshot(path=target("error"))
         simulator.enqueue(Stream(said(CORRECTED)), Stream(said(EXPLAINED)))
         page.keyboard.press("Enter")
         replace = notebook.output(2).get_by_role("button", name="Replace the cell that failed")
