@@ -213,7 +213,8 @@ def _code(
     parts.append(("error", plain(cell.error), 0))
     unknown = []
     if hasattr(here, "kernel"):
-        if asks and cell.execution and not replies and not cell.error:
+        sends = asks and "--dry-run" not in cell.source.lstrip().partition("\n")[0]
+        if sends and cell.execution and not replies and not cell.error:
             unknown.append("the reply")
         elif not is_page and not cell.outputs and executions.awaits(here, cell.source):
             unknown.append("what was printed")
