@@ -122,6 +122,7 @@ def test_a_reply_is_continued_in_the_chat_beside_the_notebook(open_cells, simula
     expect(panel.get_by_role("textbox")).to_be_focused()
     ask(page, panel, "Third")
     expect(turns.last).to_contain_text("Four.")
+    expect(panel.get_by_role("button", name="Send (Enter)")).to_be_visible()  # it is complete
     sent = simulator.requests[-1].body["messages"]
     assert [m["content"] for m in sent if m["role"] == "user"] == ["First", "Third"]
 
