@@ -49,7 +49,7 @@ def offered(open_cells):
 def test_only_what_fits_is_offered(offered):
     """Commands, what they take, models, and variables with what they are; nothing of Python's."""
     assert offered("%claude_nb ")[0] == list(COMMANDS)
-    assert offered("%claude_nb usage by ")[0] == ["model", "conversation", "cell"]
+    assert offered("%claude_nb usage by ")[0] == ["model", "conversation", "cell", "day"]
     # In the front end's own order: it puts in "claude-" by itself, and sorts what begins so.
     assert sorted(offered("%%claude -m ")[0]) == sorted(models_by_use())
     names, kinds = offered("%%claude\nWhat is in {{ta")
