@@ -53,7 +53,7 @@ def test_only_what_fits_is_offered(offered):
     # In the front end's own order: it puts in "claude-" by itself, and sorts what begins so.
     assert sorted(offered("%%claude -m ")[0]) == sorted(models_by_use())
     names, kinds = offered("%%claude\nWhat is in {{ta")
-    assert names == ["table", "table_of_two"]
-    assert kinds == ["list 3", "str 2"]
+    found = dict(zip(names, kinds, strict=True))
+    assert found == {"table}}": "list 3", "table_of_two}}": "str 2"}
     for typed in ("%claude_nb undo ", "%%claude -o "):
         assert offered(typed) == ([""], ["nothing fits"])
