@@ -19,6 +19,7 @@ from claude_nb.render.timeline import Timeline
 from claude_nb.request.attachments.attachment import register_attachment
 from claude_nb.request.place import execution, is_result
 from claude_nb.request.request import Request
+from claude_nb.streaming.compact import compact
 from claude_nb.streaming.events import EventLog, StreamEvent
 from claude_nb.streaming.progress import Outcome, Progress
 
@@ -31,6 +32,7 @@ class Reply(Progress):
         events: Everything that happened, in order, as a sequence of ``StreamEvent``.
         parsed: The object that was asked for with ``output``; None while or where there is none,
             and ``parse_error`` says why.
+        asked: What was asked, by digests, and when, where its answer may be kept; else None.
         shown_in: The execution in whose output it was shown while it streamed, the n of ``In[n]``;
             0 for none.
     """
@@ -46,6 +48,8 @@ class Reply(Progress):
         self.notes = request.notes
         self.events = EventLog()
         self.shown_in = 0
+        self.asked: dict[str, Any] | None = None
+        self._saved: dict[str, Any] | None = None
         self._detach()
 
     def _detach(self) -> None:
@@ -152,6 +156,19 @@ class Reply(Progress):
     def model(self) -> str:
         """The model that answers, or is going to be asked."""
         return super().model or self.request.model
+
+    def saved_answer(self) -> dict[str, Any] | None:
+        """What is saved so that the same request need not be sent again.
+
+        Only of an answer that is complete and has the form that was asked for.
+        """
+        is_answer = self.text.strip() or (self.last is not None and self.last.compaction)
+        whole = self.outcome is Outcome.COMPLETE and not self.parse_error
+        if self.asked is None or not (whole and is_answer):
+            return None
+        if self._saved is None:
+            self._saved = self.asked | {"events": compact(self.events.entries(0))}
+        return self._saved
 
     @property
     def message(self) -> Any:

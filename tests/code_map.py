@@ -14,8 +14,8 @@ CONTRIBUTING = Path(__file__).resolve().parents[1] / "CONTRIBUTING.md"
 # The modules and packages at the top: each may import from those before it.
 ORDER = [
     *("characters", "redaction", "errors", "cost", "request", "streaming", "simulator", "client"),
-    *("render", "reply", "recording", "tools", "session", "conversation", "views", "asking"),
-    *("notebook", "chat", "batches", "teaching", "magics", "__main__", "__init__"),
+    *("render", "reply", "recording", "tools", "session", "conversation", "keeping", "views"),
+    *("asking", "notebook", "chat", "batches", "teaching", "magics", "__main__", "__init__"),
 ]
 
 EXTENSION = "**`labextension/static/`**: The extension for JupyterLab and Notebook 7.\n"

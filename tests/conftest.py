@@ -15,6 +15,7 @@ import pytest
 from claude_nb import redaction
 from claude_nb.client.retry import Policy
 from claude_nb.conversation.snapshot import snapshot
+from claude_nb.keeping.keeper import keeper
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,8 +80,9 @@ def no_known_credentials() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def own_notebook() -> None:
-    """No test finds the notebook of another."""
+    """No test finds the notebook of another, nor its kept answers."""
     snapshot.__init__()  # type: ignore[misc]
+    keeper.__init__()  # type: ignore[misc]
 
 
 @pytest.fixture(autouse=True)

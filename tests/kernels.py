@@ -13,6 +13,7 @@ import claude_nb
 from claude_nb.asking.conversation import Conversation
 from claude_nb.asking.jobs import jobs
 from claude_nb.conversation.snapshot import snapshot
+from claude_nb.keeping.keeper import keeper
 from claude_nb.session.session import session
 jobs.close(); jobs.wait()
 session.simulate(on=False)
@@ -20,6 +21,7 @@ environment = vars(sys).setdefault("environment_at_first", dict(os.environ))
 os.environ.clear(); os.environ.update(environment)
 session.__init__()
 snapshot.__init__()
+keeper.__init__()
 Conversation._named.clear()
 claude_nb.unload_ipython_extension(get_ipython())
 get_ipython().config.pop("ClaudeMagics", None)  # of %config

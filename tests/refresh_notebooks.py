@@ -27,6 +27,7 @@ _TIMELINE = re.compile(r"<[^>]+>|\d+\.\d{3}\b(?! s\b)(?: to \d+\.\d{3})?|\bmax [
 """What depends on times in a timeline's HTML: where its marks stand, and what it says of them."""
 _SPEED = re.compile(r"\bspeed \S+(?= · seed)")
 _CLOCK = re.compile(r"\b\d\d:\d\d:\d\d\b")
+_DAY = re.compile(r"(?<=answered )\d{4}(\\?-\d\d){2}")
 _REQUEST_ID = re.compile(r"req_sim_\w+")
 
 
@@ -102,9 +103,11 @@ def _without_times(value: Any) -> Any:
             value = value | {"asked": ""}
         if "parent" in value:  # a turn: its name and its parent's are made anew
             value = value | {"id": "", "parent": value["parent"] is not None}
+        if "kept" in value:
+            value = value | {"kept": ""}
         if "head" in value:  # of a chat
             value = value | {"head": value["head"] is not None}
-        return {k: {} if k == "timing" else _without_times(v) for k, v in value.items()}
+        return {k: {} if k in ("timing", "answer") else _without_times(v) for k, v in value.items()}
     if isinstance(value, list):
         return [_without_times(item) for item in value]
     if isinstance(value, str):
@@ -113,7 +116,7 @@ def _without_times(value: Any) -> Any:
         timeless = _SECONDS.sub(" 0 s", _CLOCK.sub("00:00:00", _SPEED.sub("speed 1", value)))
         # Of an axis, the number of its figures depends on times too.
         timeless = re.sub(r"(?: 0 s\b)+", " 0 s", _BARS.sub(" ", _PACE.sub("", timeless)))
-        return _REQUEST_ID.sub("req_sim", timeless)
+        return _DAY.sub("2026-11-28", _REQUEST_ID.sub("req_sim", timeless))
     return value
 
 

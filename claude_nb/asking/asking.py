@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from claude_nb.asking.question import Question, check_names
@@ -21,11 +22,14 @@ from claude_nb.conversation.history import History
 from claude_nb.conversation.snapshot import snapshot
 from claude_nb.cost.models import own_prices
 from claude_nb.errors import ClaudeError
+from claude_nb.keeping import fingerprint
+from claude_nb.keeping.answer import KeptSource
+from claude_nb.keeping.keeper import Asked, Found, keeper
 from claude_nb.render import saved_output
 from claude_nb.render.timeline import Timeline
 from claude_nb.reply import Reply
 from claude_nb.request import documents
-from claude_nb.request.place import can_display, current_place, is_run_by_program
+from claude_nb.request.place import Place, can_display, current_place, is_run_by_program
 from claude_nb.request.request import Request
 from claude_nb.session import budget
 from claude_nb.session.limits import Limits
@@ -52,7 +56,7 @@ def stream(prompt: str, **options: Any) -> Stream:
         prompt: The user's words.
         **options: As for ``ask``, but those for showing it: ``attach``, ``upload``, ``tools``
             (which run on a thread of their own), ``output``, ``history``, ``new``, ``client``,
-            ``policy``, ``max_cost``, ``model``, ``max_tokens``, ``system``, ``thinking``,
+            ``policy``, ``max_cost``, ``keep``, ``model``, ``max_tokens``, ``system``, ``thinking``,
             ``effort``, ``instruct``, ``cite``, ``stop_sequences``, ``tool_choice``, ``metadata``,
             ``extra``, ``betas`` and ``fallback``.
 
@@ -84,6 +88,7 @@ def ask(
     events: bool = False,
     policy: Policy | None = None,
     max_cost: float | None = None,
+    keep: bool | None = None,
     **options: Any,
 ) -> Reply:
     """Send a prompt, show the reply as it streams, and return it when it is done.
@@ -113,6 +118,9 @@ def ask(
         max_cost: The most that it may cost, in USD: its input is counted before it is sent, and
             ``max_tokens`` lowered if need be. What broke off is then not asked for again. What
             ``web_search`` and ``web_fetch`` find is input that no limit bounds.
+        keep: Whether a kept answer is shown, and nothing sent, where the same was answered before:
+            True also with tools, whose functions do not run again; False to ask anew; None as
+            ``%claude_nb keep`` says.
         **options: ``model``, ``max_tokens``, ``system``, ``thinking``, ``effort``, ``instruct``,
             ``cite``, ``hide_thinking``, ``hide_tools`` and ``fallback`` (whether another model may
             answer where this one declines), as the options of ``%%claude``;
@@ -321,24 +329,24 @@ def sending(
             tools = history.effective_tools(tools, request)
         else:
             request = _as_sent(question, connection)
-        request = checked(request, connection)
-        request = replace(request, notes=(*request.notes, *_notes(question, request, tools)))
-        kept = request  # what a limit lowers holds for this reply, not for the conversation
-        if limits.are_set:
+        found = Found() if source else _find_kept(question, request, tools, connection)
+        request = request if found.answer else checked(request, connection)
+        # What a limit lowers holds for this reply, not for the conversation.
+        kept = request = _with_notes(question, request, tools, found)
+        if limits.are_set and not found.answer:
             request = call(limits.within_limits(request, Progress()))
         reply = Reply(request, question.output)
-        diagnostics = _expect_cached(request, connection, reply)
+        reply.asked = found.data
+        stack.callback(keeper.remember, found, reply)
+        diagnostics = None if found.answer else _expect_cached(request, connection, reply)
         calls = None
         if tools:
             most = request.option("max_turns")
             calls = Calls(tools, is_painted=painted, limit_name=most)
-        # In a stream, an object that one model began would stand before that of another.
-        unstreamed = request.fallback and request.output is not None
-        by_default = ApiSource if question.stream and not unstreamed else WholeSource
-        api = (source or by_default)(connection, diagnostics)
+        api = (source or _kind_of_source(question))(connection, diagnostics)
         reply.pending = lambda: connection.pending or api.uploading
+        stack.callback(_back_up, question, reply)
         if history is not None:
-            stack.callback(_back_up, question, reply)
             stack.callback(history.keep, kept, place, connection.origin, reply)
         stack.callback(session.keep, reply)
         stack.callback(limits.settle, reply)
@@ -353,7 +361,7 @@ def sending(
             cleanup.close()
 
         stream = Stream(
-            session.source(api),
+            session.source(api) if found.answer is None else KeptSource(found.answer, api),
             request,
             limits.policy,
             ended=None if painted else ended,
@@ -364,6 +372,34 @@ def sending(
         if painted and source is None:
             session.last = reply
         yield Sent(question, stream, reply, calls, cleanup)
+
+
+def _kind_of_source(question: Question) -> type[ApiSource]:
+    """What sends a question: streamed, or as a whole."""
+    # In a stream, an object that one model began would stand before that of another.
+    unstreamed = question.request.fallback and question.request.output is not None
+    return ApiSource if question.stream and not unstreamed else WholeSource
+
+
+def _find_kept(
+    question: Question, request: Request, tools: Tools | None, connection: Connection
+) -> Found:
+    """What is kept of the same question, and whether it is shown.
+
+    What is typed in a chat is never asked again, and recordings answer for themselves.
+    """
+    is_typed = question.chat_cell is not None and question.place == Place()
+    if is_typed or connection.replayed:
+        return Found()
+    values, history = question.values, question.history
+    digests = {one.name: fingerprint.of_value(one.attachment.blocks) for one in values}
+    sources = tools.sources if tools is not None else {}
+    found = fingerprint.Fingerprint(request, connection.origin, digests, sources)
+    answered = datetime.now(UTC).isoformat(timespec="seconds")
+    data = {"id": found.id, "request": found.parts, "answered": answered}
+    option = "--keep" if request.in_cell else "keep=True"
+    place, keep = question.place, question.keep
+    return keeper.find(Asked(place, request.prompt, data, keep, option, values, history))
 
 
 def _back_up(question: Question, reply: Reply) -> None:
@@ -383,6 +419,12 @@ def _expect_cached(
     if reply.expectation is None or not connection.diagnoses_cache:
         return None
     return {"previous_message_id": reply.expectation.previous_message}
+
+
+def _with_notes(question: Question, request: Request, tools: Tools | None, found: Found) -> Request:
+    """A request with what the reader should know of its answer."""
+    notes = (*request.notes, *found.notes, *_notes(question, request, tools))
+    return replace(request, notes=notes)
 
 
 def _notes(question: Question, request: Request, tools: Tools | None) -> Iterator[str]:

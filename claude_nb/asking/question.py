@@ -13,7 +13,7 @@ from claude_nb.client.output import Output
 from claude_nb.client.retry import Policy
 from claude_nb.conversation.history import Exchange, History
 from claude_nb.errors import InputError, nearest
-from claude_nb.request.attachments.interpolation import compose
+from claude_nb.request.attachments.interpolation import PutIn, compose
 from claude_nb.request.extra import REFUSED
 from claude_nb.request.place import Place, current_place
 from claude_nb.request.request import Request
@@ -57,6 +57,9 @@ class Question:
         view: How, one of ``VIEWS``.
         stream: Whether the reply comes as it is written.
         events: Whether the timeline of its events is shown below it.
+        keep: Whether a kept answer may be shown instead of asking; None where only the notebook
+            and the configuration say it.
+        values: What was put in.
     """
 
     request: Request
@@ -75,6 +78,8 @@ class Question:
     view: str = "auto"
     stream: bool = True
     events: bool = False
+    keep: bool | None = None
+    values: tuple[PutIn, ...] = ()
 
     @classmethod
     def of(
@@ -145,7 +150,7 @@ class Question:
             upload=upload,
             **{"content": filled.blocks, **options},
         )
-        question = cls(request, offered, form, **arguments)
+        question = cls(request, offered, form, values=filled.values, **arguments)
         if question.view not in VIEWS:
             raise InputError(
                 f"There is no view {question.view!r}.", f"It is one of {', '.join(VIEWS)}."
@@ -201,6 +206,7 @@ _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "policy": ((Policy, _NONE), "a claude_nb.Policy or None"),
     "max_cost": ((int, float, _NONE), "a sum in USD or None"),
     "upload": ((bool, int), "True, False or a whole number of seconds"),
+    "keep": ((bool, _NONE), "True, False or None"),
 }
 """What the arguments of a question must be: their types, and the same in words."""
 

@@ -341,10 +341,13 @@ class Stream:
         return self._progress
 
     def _append(self, data: Any) -> None:
+        moment = time.monotonic()
+        if isinstance(data, StreamEvent):  # of a kept answer, at a time of its own
+            moment, data = data.time, data.data
         if isinstance(data, RequestSent):
             self._attempt += 1
             data = replace(data, runs_tools=self._runner is not None)
-        self.events.record(time.monotonic(), self._attempt, data)
+        self.events.record(moment, self._attempt, data)
         if self._waiting:
             self.wake()
 

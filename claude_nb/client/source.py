@@ -56,7 +56,8 @@ class Source(Protocol):
         """What happens after ``request`` is sent, as it happens.
 
         Yields:
-            ``RequestSent``, ``ResponseStarted``, then the wire's events, as dicts.
+            ``RequestSent``, ``ResponseStarted``, then the wire's events, as dicts; a kept answer
+            each as a ``StreamEvent``, with its own time.
 
         Raises:
             Exception: What ended the stream early; ``explain`` makes a ``ClaudeError`` of it.

@@ -119,7 +119,7 @@ class BackupStore:
         Args:
             notebook: The path of its notebook.
             cell: As of ``Backup``.
-            data: The record of its reply; without a turn it is not kept.
+            data: The record of its reply; without a turn and an answer it is not kept.
             chat: As of ``Backup``.
         """
         if not _turn_id(data):
@@ -157,6 +157,11 @@ class BackupStore:
     def of(self, notebook: str) -> list[Backup]:
         """The turns of a notebook, oldest first."""
         return sorted(self._read(self._place(notebook)), key=lambda backup: backup.time)
+
+    def of_cell(self, notebook: str, cell: str) -> list[Backup]:
+        """The turns of a cell of a notebook, newest first; the others are not read."""
+        found = self._read(self._place(notebook), _digest(cell)[:_PREFIX])
+        return sorted(found, key=lambda backup: backup.time, reverse=True)
 
     def moved(self, ids: frozenset[str]) -> list[Backup]:
         """The turns of notebooks that are not at their path any more and had cells of these ids."""
@@ -214,10 +219,10 @@ class BackupStore:
             return [path for path in self.folder.glob(_FOLDER) if path.is_dir()]
         return []
 
-    def _read(self, place: Path) -> Iterator[Backup]:
+    def _read(self, place: Path, prefix: str = "") -> Iterator[Backup]:
         """The turns in the folder of a notebook; what is damaged or too old is passed over."""
         oldest = time.time() - self.max_age
-        for path in self._files(_TURN, place):
+        for path in self._files(f"{prefix}{_TURN[len('[0-9a-f]') * len(prefix) :]}", place):
             try:
                 data = path.read_bytes()
                 facts = path.stat()
@@ -275,7 +280,9 @@ class BackupStore:
 
 
 def _turn_id(data: dict[str, Any]) -> str:
-    return as_string(as_dict(data.get("turn")).get("id"))
+    """The id of a turn, or of an answer outside of any conversation."""
+    turn, answer = as_dict(data.get("turn")), as_dict(data.get("answer"))
+    return as_string(turn.get("id")) or as_string(answer.get("id"))
 
 
 def _digest(name: str) -> str:

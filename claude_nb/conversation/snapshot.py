@@ -125,14 +125,15 @@ class Snapshot:
         return self._store
 
     def back_up(self, cell: str, record: dict[str, Any], *, chat: bool) -> None:
-        """Back up a turn that has an answer, where the kernel knows its notebook.
+        """Back up a turn, or an answer in no conversation, where the kernel knows its notebook.
 
         Args:
             cell: The id of the cell that it belongs to: see ``backup.Backup``.
             record: Its record.
             chat: Whether it is in a chat.
         """
-        if self.backup and record.get("turn", {}).get("text") and (paths := self.paths):
+        is_answer = record.get("turn", {}).get("text") or "answer" in record
+        if self.backup and is_answer and (paths := self.paths):
             self.store.keep(paths[0], cell, record, chat=chat)
 
     def choose(self, file: NotebookFile) -> None:

@@ -13,7 +13,7 @@ from claude_nb.cost import days
 from claude_nb.cost.usage import Usage, known
 from claude_nb.errors import InputError
 from claude_nb.render.table import Table
-from claude_nb.render.usage import Row, table
+from claude_nb.render.usage import Row, not_paid_again, table
 from claude_nb.streaming.record import RecordedUsage, spendings, usage_to_dict
 
 BY = ("notebook", "day", "model")
@@ -137,6 +137,8 @@ def notes(found: Spending, by: str) -> list[str]:
         made.append(days.note())
     if any(reply.simulated for reply in replies):
         made.append("Simulated: what real replies of that length would have cost.")
+    if kept := [reply.cost for reply in replies if reply.kept]:
+        made.append(not_paid_again(kept))
     if found.again:
         once = "in all" if by == "notebook" else "here"
         made.append(f"{found.again} in more than one notebook: counted once {once}.")

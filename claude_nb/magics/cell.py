@@ -173,6 +173,7 @@ def _question(
     included += [error] if error else []
     if given.pop("no_stream", False):
         given["stream"] = False
+    given |= _keep(given)
     if "upload" in given:  # for as long as the trait says
         given["upload"] = defaults["upload"] or True
     arguments = {**defaults, **_history(given, defaults), **_tools(given, defaults), **given}
@@ -189,6 +190,14 @@ def _question(
         limit_name="--max-cost",
         **arguments,
     )
+
+
+def _keep(given: dict[str, Any]) -> dict[str, bool]:
+    """Whether a kept answer may be shown; the options that say so are taken out of ``given``."""
+    keep, fresh = given.pop("keep", False), given.pop("fresh", False)
+    if keep and fresh:
+        raise InputError("--keep and --fresh exclude each other.", "Leave one of them out.")
+    return {"keep": keep} if keep or fresh else {}
 
 
 def _tools(given: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,7 +31,8 @@ from claude_nb.conversation.history import (
 from claude_nb.conversation.restore import SavedConversation
 from claude_nb.conversation.snapshot import snapshot
 from claude_nb.errors import ClaudeError, InputError, StoppedError, nearest
-from claude_nb.magics import backups, budgets, edits, files, options, reports
+from claude_nb.keeping.keeper import keeper
+from claude_nb.magics import backups, budgets, edits, files, options, reports, stale
 from claude_nb.magics.manual import Manual, typed_option
 from claude_nb.magics.options import Option
 from claude_nb.recording.matching import PARTS
@@ -139,7 +140,7 @@ def _status(*, default_model: str) -> None:
     page = Page()
     if page.version:
         say(page.difference(__version__) or f"JupyterLab extension {page.version}")
-    if about := backups.summary():
+    for about in filter(None, (backups.summary(), stale.summary())):
         say(about)
 
 
@@ -310,6 +311,20 @@ def _replay(folder: str = "", *, speed: float = 1.0) -> None:
     count = len(session.library.requests)
     recorded = f"{count:,} recorded request{'s' if count != 1 else ''}"
     say(f"Replaying {recorded} from {session.library.name}; nothing is sent.")
+
+
+def _keep(*words: str) -> None:
+    """Show kept answers, or no more, or keep them in a folder too."""
+    chosen = " ".join(words)
+    if chosen in ("on", "off"):
+        keeper.notebook = chosen == "on"
+    elif chosen:
+        keeper.use(chosen)
+    if not keeper.is_on:
+        say("Answers are not kept: each cell asks anew.")
+        return
+    folder = f", and in {keeper.folder.path}" if keeper.folder is not None else ""
+    say(f"Answers are kept in this notebook{folder}: what was answered before is not sent again.")
 
 
 def _show() -> None:
@@ -532,6 +547,13 @@ COMMANDS = {
         _replay,
         (_SPEED,),
     ),
+    "keep": Command(
+        "[on|off|FOLDER]",
+        "show what was answered before again, and send nothing; FOLDER keeps recordings too",
+        _keep,
+        hint="In a cell, --keep and --fresh are stronger.",
+    ),
+    "stale": Command("", "the answers that are out of date, and why", stale.table),
     "show": Command("", "show the last reply again", _show),
     "jobs": Command(
         "[stop N|stop all|wait]",

@@ -86,6 +86,18 @@ class ClaudeMagics(Magics):
         help="Keep each turn of a conversation for 30 days, where a save cannot overwrite it.",
     ).tag(config=True)
 
+    keep = Bool(
+        default_value=None,
+        allow_none=True,
+        help="Show kept answers, and send nothing; None: as CLAUDE_NB_KEEP says.",
+    ).tag(config=True)
+
+    @observe("keep")
+    def _set_keep(self, change: dict[str, Any]) -> None:
+        from claude_nb.keeping.keeper import keeper
+
+        keeper.configured = change["new"]
+
     @observe("backup")
     def _set_backup(self, change: dict[str, Any]) -> None:
         snapshot.backup = change["new"]

@@ -305,6 +305,8 @@ CELL_OPTIONS = (
         "send nothing that could cost more, but for what web_search and web_fetch find",
         read_dollars,
     ),
+    Option("keep", "", "", "show the kept answer if there is one, and send nothing", read_switch),
+    Option("fresh", "", "", "ask anew, where answers are kept", read_switch),
     Option("dry-run", "", "", "count what would be sent, and what it could cost", read_switch),
     Option("out", "o", "NAME", "keep the reply in this variable", _identifier),
     Option("events", "", "", "show the events of the stream below, as they come", read_switch),

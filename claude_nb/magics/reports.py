@@ -27,7 +27,7 @@ from claude_nb.errors import ClaudeError, InputError, nearest
 from claude_nb.render import labels
 from claude_nb.render.chart import Chart
 from claude_nb.render.table import Table
-from claude_nb.render.usage import Row, table, unpriced_note
+from claude_nb.render.usage import Row, not_paid_again, table, unpriced_note
 from claude_nb.request.request import EFFORTS
 from claude_nb.session.ledger import Entry
 from claude_nb.session.session import session
@@ -84,8 +84,11 @@ def usage(*words: str) -> Report:
         rows += [_used(_name(group[-1], by) + mark, group) for group in groups.values()]
         if len(groups) > 1:
             rows.append(_used(f"all{mark}", chosen))
-    note = _usage_note(entries) if rows else "No requests yet."
-    shown = table(by, rows, f"{note} {days.note()}" if rows and by == "day" else note)
+    notes = [_usage_note(entries) if rows else "No requests yet."]
+    notes += [days.note()] if rows and by == "day" else []
+    if kept := list(session.ledger.kept):
+        notes.append(not_paid_again([entry.cost for entry in kept]))
+    shown = table(by, rows, " ".join(notes))
     return Report((shown, Chart([(entry.when, entry.usage) for entry in entries])))
 
 

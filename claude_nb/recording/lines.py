@@ -50,6 +50,7 @@ class Lines:
             return {"wire": self._without_thinking(event)}
         if isinstance(data, RequestSent):
             event.pop("replayed")
+            event.pop("kept")
             params = canonical(data.params or self._before, self.parts)
             if params == self._before:
                 event.pop("params")

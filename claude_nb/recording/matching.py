@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Collection
@@ -10,6 +9,7 @@ from typing import Any
 
 from claude_nb.errors import InputError
 from claude_nb.redaction import redacted
+from claude_nb.streaming.compact import digest
 from claude_nb.streaming.continuation import common_prefix
 
 PARTS = ("attachments", "request", "thinking")
@@ -167,9 +167,3 @@ def _without_data(value: Any) -> Any:
     if value.get("type") in ("image", "document") and isinstance(source, dict):
         return value | {"source": _fingerprinted(source)}
     return {name: _without_data(item) for name, item in value.items()}
-
-
-def digest(value: Any) -> str:
-    """A hash of a JSON value."""
-    text = json.dumps(value, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,15 +1,17 @@
 """Recordings: a reply as a file of timed events.
 
 A file has one JSON object a line, its keys sorted. The first line names the format and holds the
-request. Each line after it is an event: ``at``, the seconds since the first one, and ``wire``, an
-event of the API, or ``event``, one of ours. It holds no API key.
+request and, of a complete answer, digests of what was asked (``keeping.fingerprint``). Each line
+after it is an event: ``at``, the seconds since the first one, and ``wire``, an event of the API, or
+``event``, one of ours. It holds no API key.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from claude_nb.reply import Reply
 from claude_nb.request import files
 from claude_nb.request.extra import without_secrets
 from claude_nb.request.request import Request
+from claude_nb.streaming.block import as_dict
 from claude_nb.streaming.events import EventLog, Failed, RequestSent, StreamEvent
 from claude_nb.streaming.progress import Outcome
 
@@ -46,6 +49,9 @@ class Recording:
         left_out: Which of ``PARTS`` are not in it.
         path: The file that it was read from, or None.
         cut: Whether it ends before the reply does: the file was cut off.
+        asked: What was asked, by digests, and when, if the reply is a complete answer, so that it
+            may be shown where the same is asked again (``keeping``); else None.
+        edited: Whether the file was changed by hand: it is no such answer then.
 
     Example:
         >>> reply = claude_nb.ask("Why is the sky blue?")
@@ -58,6 +64,8 @@ class Recording:
     left_out: tuple[str, ...] = ()
     path: Path | None = None
     cut: bool = False
+    asked: dict[str, Any] | None = None
+    edited: bool = False
 
     @classmethod
     def of(cls, reply: Reply, without: Collection[str] = ()) -> Recording:
@@ -81,7 +89,8 @@ class Recording:
             for e, line in zip(reply.events, written, strict=True)
         )
         request = canonical(sent or without_secrets(reply.request.params()), left_out)
-        return cls(request, taken, left_out)
+        is_answer = not left_out and reply.saved_answer() is not None
+        return cls(request, taken, left_out, asked=reply.asked if is_answer else None)
 
     @classmethod
     def load(cls, path: str | Path) -> Recording:
@@ -119,7 +128,10 @@ class Recording:
             found.record(float(at), attempt, data)
         count = head.get("events")
         cut = cut or (isinstance(count, int) and len(found) < count)
-        return cls(head["request"], tuple(found), read.parts, path, cut)
+        asked = as_dict(head.get("asked"))
+        edited = bool(asked) and asked.pop("digest", None) != _digest(lines[1:])
+        kept = None if edited or cut else asked or None
+        return cls(head["request"], tuple(found), read.parts, path, cut, kept, edited)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write it to a file: one event a line, the same text for the same recording.
@@ -142,10 +154,15 @@ class Recording:
             "left_out": list(self.left_out),
             "request": self.request,
         }
+        written = Lines(self.left_out, self.request).write_all(self.events)
+        lines = [
+            to_line({"at": event.time, **line})
+            for event, line in zip(self.events, written, strict=True)
+        ]
+        if self.asked is not None:
+            head["asked"] = self.asked | {"digest": _digest(lines)}
         yield to_line(head)
-        lines = Lines(self.left_out, self.request)
-        for event, line in zip(self.events, lines.write_all(self.events), strict=True):
-            yield to_line({"at": event.time, **line})
+        yield from lines
 
     @property
     def reply(self) -> Reply:
@@ -185,6 +202,26 @@ class Recording:
 def unfinished() -> ClaudeError:
     """The error of a recording that ends before its reply does."""
     return MalformedError("The recording ends here, before the reply does.", "It was cut off.")
+
+
+def read_head(path: Path) -> dict[str, Any]:
+    """The first line of a recording, without reading its events.
+
+    Raises:
+        InputError: It is not there, or is not a recording.
+    """
+    try:
+        with path.open(encoding="utf-8") as opened:
+            return _head(path, opened.readline())
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read: {error}.") from None
+
+
+def _digest(lines: Iterable[str]) -> str:
+    whole = sha256()
+    for line in lines:
+        whole.update(f"{line}\n".encode())
+    return whole.hexdigest()
 
 
 def _read(path: Path) -> list[str]:

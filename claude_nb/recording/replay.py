@@ -13,7 +13,7 @@ from typing import Any
 from claude_nb.client.retry import Policy
 from claude_nb.client.source import Source
 from claude_nb.errors import InputError
-from claude_nb.recording.matching import canonical, checked_parts, differences, digest, distance
+from claude_nb.recording.matching import canonical, checked_parts, differences, distance
 from claude_nb.recording.recording import SUFFIX, Recording, unfinished
 from claude_nb.redaction import redact
 from claude_nb.reply import Reply
@@ -21,6 +21,7 @@ from claude_nb.request import files
 from claude_nb.request.extra import without_secrets
 from claude_nb.request.request import Request
 from claude_nb.streaming import events
+from claude_nb.streaming.compact import digest
 from claude_nb.streaming.events import StreamEvent
 
 _LONGEST = 90.0
@@ -234,16 +235,27 @@ class Recorder:
         Raises:
             InputError: It cannot be written.
         """
-        if reply.replayed or not reply.messages:
+        if reply.replayed or reply.kept or not reply.messages:
             return
         recording = Recording.of(reply, self.without)
-        slug = "" if "request" in self.without else _slug(reply.request.prompt)
-        name = f"{slug}{digest(recording.request)[:8]}"
+        prompt = "" if "request" in self.without else reply.request.prompt
+        id_ = reply.asked["id"] if reply.asked else digest(recording.request)
+        name = file_name(prompt, id_)
         self._names[name] += 1
-        number = self._names[name]
-        last = f"-{number}" if number > 1 else ""
-        recording.save(self.folder / f"{name}{last}{SUFFIX}", overwrite=True)
+        path = self.folder / file_name(prompt, id_, self._names[name])
+        recording.save(path, overwrite=True)
         self.count += 1
+
+
+def file_name(prompt: str, id_: str, number: int = 1) -> str:
+    """The name of a recording's file.
+
+    Args:
+        prompt: The user's words, some of which are in it; empty for none.
+        id_: The digest of what was asked.
+        number: Which of several recordings of that it is, from 1.
+    """
+    return f"{slug(prompt)}{id_[:8]}{f'-{number}' if number > 1 else ''}{SUFFIX}"
 
 
 def _order(path: Path) -> tuple[str, int]:
@@ -252,6 +264,7 @@ def _order(path: Path) -> tuple[str, int]:
     return (match[1], int(match[2] or 1)) if match else (path.stem, 1)
 
 
-def _slug(prompt: str) -> str:
+def slug(prompt: str) -> str:
+    """The first words of a prompt, as files are named."""
     words = re.findall(r"[a-z0-9]+", redact(prompt).lower())[:5]
     return "".join(f"{word[:20]}-" for word in words)

@@ -13,6 +13,7 @@ from claude_nb.redaction import redact
 from claude_nb.render import caching, html, text
 from claude_nb.render.citations import Sources
 from claude_nb.request.request import Request, TurnId
+from claude_nb.streaming.compact import sealed
 from claude_nb.streaming.progress import Outcome, Progress
 from claude_nb.streaming.record import ReplyRecord, TurnRecord
 
@@ -110,9 +111,11 @@ def record(progress: Progress, request: Request | None = None) -> dict[str, Any]
         timing=progress.timing,
         asked="" if turn else progress.asked_at,
         replayed=progress.replayed,
+        kept=progress.kept,
         cache=cache,
         sources=Sources.of(progress).record(),
         error_of=request.error_of if request else None,
         turn=turn,
         once=once,
+        answer=sealed(progress.saved_answer(), turn or once),
     ).to_dict()

@@ -155,6 +155,16 @@ def unpriced_note(terms: Sequence[str]) -> str:
     return f"+: the cost is a lower bound; the price list does not cover {', '.join(terms)}."
 
 
+def not_paid_again(costs: Sequence[float | None]) -> str:
+    """The line below a usage table on kept answers.
+
+    Args:
+        costs: What each had cost when it was given, in USD; None for what is not known.
+    """
+    kept = labels.counted(len(costs), "kept answer")
+    return f"{total(costs, labels.money)} not paid again: {kept}."
+
+
 def price(progress: Progress) -> str:
     """What a reply cost, with a plus if that is a lower bound, for a line of text."""
     if progress.cost is None:

@@ -82,15 +82,18 @@ class Ledger:
 
     Attributes:
         entries: One ``Entry`` for each request, in the order in which their replies ended.
+        kept: The same for what was not sent again, as kept answers were shown: what it had cost.
     """
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
+        self.kept: list[Entry] = []
 
     def charge(self, progress: Progress, place: Place, conversation: str = "") -> None:
         """Write down the requests of a finished reply that a server accepted.
 
-        A reply that was replayed cost nothing: it is not written down.
+        A reply that was replayed cost nothing: it is not written down. What a kept answer had cost
+        is written down apart.
 
         Args:
             progress: The reply.
@@ -101,7 +104,8 @@ class Ledger:
         for message in progress.messages:
             if message.accepted and not message.request.replayed:
                 sent = now - timedelta(seconds=clock - message.sent)
-                self.entries += [
+                entries = self.kept if message.request.kept else self.entries
+                entries += [
                     Entry(
                         when=sent.isoformat(timespec="milliseconds"),
                         conversation=conversation,

@@ -98,6 +98,8 @@ class Limits:
         Args:
             reply: The reply, which is in the ledger.
         """
+        if reply.kept:  # nothing was sent
+            return
         known = sum(attempt.cost or 0.0 for attempt in reply.attempts)
         self._reservation.settle(known, is_exact=_is_exact(reply), simulated=reply.simulated)
 

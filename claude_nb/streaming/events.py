@@ -177,6 +177,8 @@ class RequestSent:
         runs_tools: Whether the calls of tools in its reply are going to be run.
         whole: Whether the message will come as a whole, at the end.
         replayed: Whether it goes nowhere: a recording answers.
+        kept: Of a request that was answered before, so that it goes nowhere, when that was, as
+            ISO 8601; empty for all others.
         params: What is sent: the arguments of ``messages.create``. An uploaded file stands here
             with its content, as it did not change with its id.
     """
@@ -186,6 +188,7 @@ class RequestSent:
     runs_tools: bool = False
     whole: bool = False
     replayed: bool = False
+    kept: str = ""
     params: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
     type: ClassVar[str] = "request_sent"
 

@@ -260,6 +260,15 @@ class Progress:
         return any(message.request.replayed for message in self.messages)
 
     @property
+    def kept(self) -> str:
+        """Of a kept answer, for which nothing was sent, when it was given, as ISO 8601."""
+        return self.messages[0].request.kept if self.messages else ""
+
+    def saved_answer(self) -> dict[str, Any] | None:
+        """What is saved so that the same request need not be sent again; None for nothing."""
+        return None
+
+    @property
     def stop_reason(self) -> str | None:
         """Why the server stopped: ``end_turn``, ``max_tokens``, …; None if it did not say."""
         return self.last.stop_reason if self.last else None

@@ -49,7 +49,9 @@ USAGE_IF_ANY: dict[str, Any] = {"web_searches": 0, "terms": ()}
 
 _OF_TURN_IF_ANY = ("instruct", "cite", "compaction", "edited")
 
-_IF_ANY = ("asked", "replayed", "cache", "sources", "error_of", "turn", "once")
+_IF_ANY = (
+    *("asked", "replayed", "kept", "cache", "sources", "error_of", "turn", "once", "answer"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ class ReplyRecord:
         timing: In seconds, to the millisecond.
         asked: When it was asked, as ISO 8601; absent where its turn says so.
         replayed: Whether it comes from a recording, so that nothing was spent; absent if not.
+        kept: Of a kept answer, for which nothing was spent when it was shown: when it was given;
+            absent for others. What it records was spent then.
         cache: Absent where nothing went through the cache: ``saved_usd``; ``miss``, the reason of
             a miss; and ``said``, the lines that the reader sees.
         sources: What it cites; absent if nothing.
@@ -76,6 +80,9 @@ class ReplyRecord:
         turn: A ``TurnRecord``; absent outside a conversation.
         once: Of a reply outside a conversation, what a chat takes to go on from it, as in a turn:
             ``prompt``, ``content``, ``text``, ``instruct`` and ``cite``; absent in one.
+        answer: What it takes to show the answer again where the same is asked: ``id`` and
+            ``request``, which say what was asked; ``answered``, when; ``events``; and ``digest``,
+            by which an edited one is found. Absent for what is not complete.
     """
 
     model: str
@@ -89,11 +96,13 @@ class ReplyRecord:
     timing: Timing
     asked: str = ""
     replayed: bool = False
+    kept: str = ""
     cache: dict[str, Any] | None = None
     sources: Sequence[dict[str, Any]] = ()
     error_of: Place | None = None
     turn: dict[str, Any] | None = None
     once: dict[str, Any] | None = None
+    answer: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The record, without what looks like an API key."""
@@ -270,6 +279,7 @@ class RecordedUsage:
         model: The model that answered; empty if it is not known.
         asked: When it was asked, as ISO 8601; empty if it is not known.
         unpriced: What its usage names and the price list does not: the cost is then a lower bound.
+        kept: Whether it is shown as a kept answer, so that it was not paid for again.
     """
 
     requests: int
@@ -279,6 +289,7 @@ class RecordedUsage:
     model: str = ""
     asked: str = ""
     unpriced: tuple[str, ...] = ()
+    kept: bool = False
 
     @classmethod
     def of(cls, record: dict[str, Any]) -> RecordedUsage | None:
@@ -295,7 +306,9 @@ class RecordedUsage:
         # A request that a server took has an id, except with a gateway that gives none.
         some = replace(usage, thinking_tokens=0) != Usage()
         model = as_string(record.get("model"))
-        asked = record.get("asked") or as_dict(record.get("turn")).get("asked")
+        asked = (
+            record.get("kept") or record.get("asked") or as_dict(record.get("turn")).get("asked")
+        )
         return cls(
             requests=_number(record.get("requests"), int)  # of a batch
             or max(len(ids) if isinstance(ids, list) else 0, int(some)),
@@ -305,11 +318,16 @@ class RecordedUsage:
             model=model,
             asked=as_string(asked),
             unpriced=usage.unpriced(facts(model)),
+            kept=bool(record.get("kept")),
         )
 
 
 def spendings(record: dict[str, Any], digest: str) -> dict[str, RecordedUsage]:
-    """What a record says was spent, by what is paid for once: a batch's id, or a reply's digest."""
+    """What a record says was spent, by what is paid for once.
+
+    That is a batch's id, or a reply's digest: of one that may be kept that of its answer, which is
+    the same wherever it is shown again.
+    """
     parts = as_dict(as_dict(record.get("batch")).get("spent"))
     if parts and all(isinstance(part, dict) for part in parts.values()):
         shared = {name: record.get(name) for name in ("simulated", "model")}
@@ -318,7 +336,8 @@ def spendings(record: dict[str, Any], digest: str) -> dict[str, RecordedUsage]:
             for name, part in parts.items()
         }
     else:
-        found = {digest: RecordedUsage.of(record)}
+        own = as_string(as_dict(record.get("answer")).get("digest"))
+        found = {own or digest: RecordedUsage.of(record)}
     return {name: spent for name, spent in found.items() if spent is not None}
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from claude_nb.client.connection import function_tool
 from claude_nb.errors import InputError, nearest
+from claude_nb.request.attachments.definitions import source
 from claude_nb.request.server_tools import SERVER_TOOLS, check_numbers, kind, web_tool
 
 MAX_TURNS = 25
@@ -184,6 +185,12 @@ class Tools:
     def names(self) -> list[str]:
         """The names of the functions."""
         return list(self._functions)
+
+    @property
+    def sources(self) -> dict[str, str | None]:
+        """The source of each function, by its name; None where it is not known."""
+        plain = (getattr(v, "func", v) for v in self._values if not isinstance(v, str | dict))
+        return dict(zip(self._functions, map(source, plain), strict=True))
 
     @property
     def note(self) -> str:

@@ -96,7 +96,7 @@ def test_an_unknown_option_is_refused(api, call):
 
 def test_what_is_known_is_named(api):
     """Its own options too."""
-    with pytest.raises(TypeError, match=r"There are model, max_tokens, system, .*, max_cost\."):
+    with pytest.raises(TypeError, match=r"There are model, max_tokens, system, .*, keep\."):
         claude_nb.ask("Hi", temperature=1)
     with pytest.raises(TypeError, match=r"Did you mean models\?"):
         claude_nb.compare("Hi", modle="a")

@@ -10,10 +10,11 @@ from nbformat.v4 import new_code_cell
 from playwright.sync_api import expect
 
 from tests.browser.lab import PANEL, NotebookPage, Server
+from tests.keeping.test_run_all import without_note
 from tests.refresh_notebooks import NOTEBOOKS, comparable
 
-# The lessons remember nothing: each of their requests stands alone.
-CHATTING = [path for path in NOTEBOOKS if not path.stem.startswith("lesson")]
+# The lessons remember nothing: each of their requests stands alone. And 09 sends no request twice.
+CHATTING = [path for path in NOTEBOOKS if not path.stem.startswith(("lesson", "09"))]
 
 # They often wait, for a retry or for a timeout: others run meanwhile, each in a page of its own.
 TOGETHER = [CHATTING[first::3] for first in range(3)]
@@ -73,6 +74,23 @@ MINE = [
     "%%claude\nAnd tomorrow?",
     "print(ran)",
     "done = claude_nb.batch(['Lovely', 'Awful'], 'Is this positive? {{text}}')\ndone.wait()",
+]
+
+
+KEPT = [
+    "%load_ext claude_nb",
+    "%claude_nb keep on\nran = []",
+    f"import pydantic\nfrom PIL import Image\n{WEATHER}",
+    "df = __import__('pandas').DataFrame({'sales': [3, 4]})\nred = Image.new('RGB', (8, 8), 'red')",
+    "class Sum(pydantic.BaseModel):\n    total: int",
+    *(f"%%claude\nThink about it: {number}" for number in range(10)),
+    "%%claude\nWhat sells?\n\n{{df}}",
+    "%%claude --once --json Sum -o total\nSum up:\n\n{{df}}",
+    "%%claude --once -a red\nWhat is it?",
+    *(f"%%claude --once\nAlone {number}" for number in range(5)),
+    "%%claude -m claude-opus-5-5 -m claude-haiku-5-5\nSay three words",
+    "%%claude --once --tools weather --keep\nWhat is the weather in Oslo?",
+    "print(ran, total.parsed is not None)",
 ]
 
 
@@ -212,3 +230,27 @@ def test_a_chat_outlives_every_run(open_whole):
         assert sent == requests
         assert {prompt for prompt, _ in chats(saved)} == {"Why is the sky blue?", "Tell me a joke."}
         assert saved.cells[7].outputs[0]["text"] == "['example']\n"
+
+
+def test_kept_answers_are_shown_again_and_nothing_is_sent(open_whole):
+    """Twenty prompts, with a save right after the first cell, which overwrites their outputs."""
+    notebook = open_whole("kept", [new_code_cell(cell) for cell in KEPT])
+    notebook.begin()
+    sent, before = notebook.finish()
+    notebook.page.restart_kernel()
+    notebook.begin()
+    again, after = notebook.finish()
+
+    assert sum(sent.values()) == 22
+    assert not again
+    assert before.cells[-1].outputs[0]["text"] == "['example'] True\n"
+    assert after.cells[-1].outputs[0]["text"] == "[] True\n"
+    prompts = [str(cell.outputs) for cell in after.cells if cell.source.startswith("%%claude")]
+    assert len(prompts) == 20
+    assert all("kept · $0 · answered 20" in shown for shown in prompts)
+    books = (comparable(book)[:-1] for book in (before, after))
+    for first, second in zip(*books, strict=True):
+        shown = [json.dumps(without_note(cell)) for cell in (first, second)]
+        if "-m" in first["source"]:  # a rate of a stream that took no time
+            shown = [re.sub(r"\d[\d,.]*", "", text) for text in shown]
+        assert shown[1] == shown[0]

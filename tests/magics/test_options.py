@@ -135,6 +135,7 @@ def test_every_option_sets_something():
             "eager",
             "error",
             "help",
+            "fresh",
         ),
         *("insert", "json", "max_turns", "no_stream", "once", "out", "plot", "tool_timeout"),
     }

@@ -61,6 +61,7 @@ class Attachment:
             Markdown, such as a table, which needs none.
         file: The name of the file that it is all of; empty if it is another value.
         path: Where that file is, as the user wrote it; empty for none.
+        is_whole: Whether all of the value is in it.
     """
 
     blocks: tuple[dict[str, Any], ...]
@@ -68,6 +69,7 @@ class Attachment:
     language: str | None = ""
     file: str = ""
     path: str = ""
+    is_whole: bool = True
 
     @property
     def is_blank(self) -> bool:
@@ -104,7 +106,8 @@ def attach(value: Any, name: str, *, upload: bool | int = False) -> Attachment:
         text = "".join(block.get("text", "") for block in blocks)
         if bounded.NOT_INCLUDED in text:
             why = bounded.NOT_INCLUDED
-            made = replace(made, note=f"{made.note} {why}" if made.note else f"{name}: {why[1:-1]}")
+            note = f"{made.note} {why}" if made.note else f"{name}: {why[1:-1]}"
+            made = replace(made, note=note, is_whole=False)
     except InputError:
         raise
     except Exception as error:  # a form calls the value's own code
@@ -180,7 +183,7 @@ def _text(text: str, note: str = "") -> Attachment:
 
 def _beginning(text: str, name: str, shown: str) -> Attachment:
     """A text that is not all: it says so to the model, and the note to the user."""
-    return _text(f"{text}\n({shown})", f"{name}: {shown}")
+    return replace(_text(f"{text}\n({shown})", f"{name}: {shown}"), is_whole=False)
 
 
 def _count(number: int, noun: str) -> str:
@@ -256,9 +259,10 @@ def _one_by_one(value: Any, name: str) -> Attachment:
     """Each item below its place; a picture that comes again, as of axes of one figure, once."""
     blocks: list[dict[str, Any]] = []
     notes: list[str] = []
-    leaves = _leaves(value, name)
+    leaves, is_whole = _leaves(value, name), True
     for place, item in islice(leaves, MAX_ITEMS):
         made = _made(item, place) if _is_more(item) else _written(item, place)
+        is_whole = is_whole and made.is_whole
         new = [block for block in made.blocks if block["type"] == "text" or block not in blocks]
         notes += [made.note.removeprefix(f"{place}: ")] if new and made.note else []
         above = "" if new else " the same as above"
@@ -266,11 +270,12 @@ def _one_by_one(value: Any, name: str) -> Attachment:
         if new[-1:] and new[-1]["type"] == "text":
             blocks[-1] = new[-1] | {"text": f"{new[-1]['text']}\n\n"}
     if next(leaves, None) is not None:
-        cut = f"first {MAX_ITEMS} items"
+        cut, is_whole = f"first {MAX_ITEMS} items", False
         notes.insert(0, cut)
         blocks.append({"type": "text", "text": f"({cut})"})
     more = ["…"] if len(notes) > _NOTED else []
-    return Attachment(tuple(blocks), f"{name}: {', '.join([*notes[:_NOTED], *more])}")
+    note = f"{name}: {', '.join([*notes[:_NOTED], *more])}"
+    return Attachment(tuple(blocks), note, is_whole=is_whole)
 
 
 def _pandas(value: Any, name: str) -> Attachment:
@@ -338,7 +343,7 @@ def _array(value: Any, name: str) -> Attachment:
         places = ", ".join(f":{place.stop}" if isinstance(place, slice) else "0" for place in index)
         about = f"{name}[{places}] of an {about}"
     note = about if index else f"{name}: {about}"
-    return _text(f"{about}:\n{text[:MAX_CHARACTERS]}", note)
+    return replace(_text(f"{about}:\n{text[:MAX_CHARACTERS]}", note), is_whole=False)
 
 
 def _figure(value: Any, name: str) -> Attachment:

@@ -50,6 +50,23 @@ _QUOTES = frozenset({'""', "''", "“”", "„“", "‘’", "«»"})
 
 
 @dataclass(frozen=True, slots=True)
+class PutIn:
+    """A value that is sent.
+
+    Attributes:
+        name: How the user wrote it: ``{{df}}`` in a prompt, ``df`` where it goes along.
+        value: The value.
+        attachment: The form in which it is sent.
+        upload: Whether it was to be uploaded, as for ``attach``.
+    """
+
+    name: str
+    value: Any
+    attachment: Attachment
+    upload: bool | int
+
+
+@dataclass(frozen=True, slots=True)
 class Filled:
     """A prompt with the values in it.
 
@@ -57,10 +74,12 @@ class Filled:
         blocks: Content blocks, as the API's dicts, in the prompt's order; at least one. Text that
             is not interrupted by an image or a document is one block.
         notes: What was put in and what was cut, a short line for each value that needs one.
+        values: The values that were put in, each once.
     """
 
     blocks: tuple[dict[str, Any], ...]
     notes: tuple[str, ...]
+    values: tuple[PutIn, ...] = ()
 
 
 def names(prompt: str) -> list[str]:
@@ -82,6 +101,18 @@ def values(prompt: str, variables: Mapping[str, Any]) -> Iterator[tuple[str, Any
     used = {found["name"] + found["steps"]: found for found in _places(prompt) if found["name"]}
     for path, found in used.items():
         yield path, _value(found["name"], found["steps"], variables, in_cell=False)
+
+
+def value_of(name: str, variables: Mapping[str, Any]) -> Any:
+    """A value by what the user wrote for it, as in ``PutIn``.
+
+    Raises:
+        InputError: There is none now.
+    """
+    for found in _FOUND.finditer(name if name.startswith("{{") else f"{{{{{name}}}}}"):
+        if found["name"]:
+            return _value(found["name"], found["steps"], variables, in_cell=False)
+    raise InputError(f"There is no variable {name}.")
 
 
 def fill(
@@ -107,6 +138,7 @@ def fill(
     """
     parts: list[dict[str, Any]] = []
     made: dict[str, Attachment] = {}  # each value once: a figure takes its time
+    values: list[PutIn] = []
     layout = _Layout(prompt)
     end = 0
     for found in _places(prompt, in_cell=in_cell):
@@ -120,6 +152,7 @@ def fill(
             if path not in made:
                 value = _value(found["name"], found["steps"], variables, in_cell=in_cell)
                 made[path] = attach(value, path, upload=upload)
+                values.append(PutIn(f"{{{{{path}}}}}", value, made[path], upload))
                 if cite and isinstance(value, Path):
                     blocks = documents.document(made[path].blocks, value.name)
                     made[path] = replace(made[path], blocks=blocks)
@@ -136,7 +169,7 @@ def fill(
         are = "is" if len(made) == 1 else "are"
         raise InputError(f"There is nothing to send: {blank} {are} blank.")
     notes = tuple(attachment.note for attachment in made.values() if attachment.note)
-    return Filled(blocks, notes)
+    return Filled(blocks, notes, tuple(values))
 
 
 def _places(prompt: str, *, in_cell: bool = False) -> Iterator[re.Match[str]]:
@@ -267,17 +300,18 @@ def compose(
     if variables is not None:
         filled = fill(prompt, variables, in_cell=in_cell, upload=upload, cite=cite)
     along = list(included)
-    notes = list(filled.notes)
+    notes, values = list(filled.notes), list(filled.values)
     for name, value in attached:
         attachment = attach(value, name, upload=upload)
+        values.append(PutIn(name, value, attachment, upload))
         title = value.name if isinstance(value, Path) else name
         sent = documents.document(attachment.blocks, title) if cite else attachment.blocks
         along += [_text(f"{name}:\n"), *sent, _text("\n\n")]
         note = attachment.note or f"{name}: attached"
         notes.append(f"{name}: blank" if attachment.is_blank else note)
     if not along and filled.blocks == (_text(prompt),):
-        return Filled((), tuple(notes))
-    return Filled(_merged([*along, *filled.blocks]), tuple(notes))
+        return Filled((), tuple(notes), tuple(values))
+    return Filled(_merged([*along, *filled.blocks]), tuple(notes), tuple(values))
 
 
 def _text(text: str) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Kept answers: what was answered before is shown again, and nothing is sent."""
