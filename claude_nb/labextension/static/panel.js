@@ -9,6 +9,8 @@ import { button, make } from "./page.js";
 
 const ID = "claude-nb-chat";
 const SOURCE = 'import claude_nb\nclaude_nb.Chat("panel")';
+const RESTARTED = "The kernel was restarted or has ended.";
+const GO_ON = "Go on from what is saved";
 const IS_CHAT = /^\s*(claude_nb\.)?Chat\(\s*["']panel["']/m;
 
 /** The panel, and what it shows of each notebook. */
@@ -75,36 +77,35 @@ class View {
   constructor(notebook, host) {
     this.notebook = notebook;
     this.host = host;
+    this.live = false; // whether the chat is shown, and its cell and its kernel are there
     this.widget = new host.widgets.Panel();
     this.widget.addClass("claude-nb-panel-view");
     this.message = make("div", { class: "claude-nb-panel-message", role: "status" });
     this.widget.node.append(this.message);
     notebook.sessionContext.statusChanged.connect((_, status) => this.follow(status));
-    notebook.sessionContext.kernelChanged.connect(() => this.offer());
+    notebook.sessionContext.kernelChanged.connect(() => this.leave(RESTARTED, GO_ON));
+    notebook.context.model.cells.changed.connect(() => this.changed());
+    this.offer("", "Open the chat of this notebook");
   }
 
-  /** The cell with the chat, or undefined. */
+  /** The cell with the chat, or undefined: the host's ICellModel. */
   get cell() {
-    return this.notebook.content.widgets.find(
-      ({ model }) => model.type === "code" && IS_CHAT.test(model.sharedModel.getSource()),
+    return [...this.notebook.context.model.cells].find(
+      ({ type, sharedModel }) => type === "code" && IS_CHAT.test(sharedModel.getSource()),
     );
-  }
-
-  /** Whether the cell of the chat that is shown is in the notebook: it can be deleted, or reverted. */
-  get isThere() {
-    return this.cell?.model.outputs === this.area.model;
   }
 
   /** Show the chat, which is made in the kernel if it is not there. */
   async start() {
     const { sessionContext, context } = this.notebook;
     await Promise.all([context.ready, sessionContext.ready]);
-    if (this.running || (this.live && this.isThere)) return;
+    if (this.running || this.live) return;
     this.running = true;
     try {
-      this.say(await this.run(sessionContext));
+      const problem = await this.run(sessionContext);
+      if (problem) this.offer(problem, "Try again");
     } catch {
-      this.say("The kernel was restarted or has ended."); // the host rejects what runs in such a kernel
+      this.offer(RESTARTED, GO_ON); // the host rejects what runs in such a kernel
     } finally {
       this.running = false;
     }
@@ -116,47 +117,76 @@ class View {
     this.say(free ? "" : "The chat comes when the kernel is free.");
     const { problem } = await ask(sessionContext);
     if (problem || this.notebook.isDisposed) return problem;
-    const cell = this.cell ?? this.added();
-    if (!cell) return "This notebook is read-only.";
+    const model = this.cell ?? this.added();
+    if (!model) return "This notebook is read-only.";
+    const cell = this.notebook.content.widgets.find((each) => each.model === model);
     await this.host.cells.CodeCell.execute(cell, sessionContext);
     if (cell.isDisposed) return GONE;
     cell.outputHidden = true; // it was unfolded when it ran
+    this.say("");
     this.live = true;
-    this.draw(cell);
+    this.draw(model);
     return "";
   }
 
   /** A new cell with the chat, folded, at the notebook's end; undefined if nothing may be written. */
   added() {
-    const { context, content } = this.notebook;
+    const { context } = this.notebook;
     if (context.model.readOnly) return undefined;
     const folded = { jupyter: { source_hidden: true, outputs_hidden: true } };
     insertCell(context, context.model.cells.length, SOURCE, folded);
-    return content.widgets.at(-1);
+    return this.cell;
   }
 
-  draw(cell) {
+  draw({ outputs }) {
     this.area?.dispose();
+    outputs.changed.connect(this.changed, this);
     const { rendermime } = this.notebook.content;
     const { SimplifiedOutputArea } = this.host.outputarea;
-    this.area = new SimplifiedOutputArea({ model: cell.model.outputs, rendermime });
+    this.area = new SimplifiedOutputArea({ model: outputs, rendermime });
     this.widget.addWidget(this.area);
   }
 
   follow(status) {
-    if (["restarting", "autorestarting", "terminating", "dead"].includes(status)) this.offer();
+    if (["restarting", "autorestarting", "terminating", "dead"].includes(status)) {
+      this.leave(RESTARTED, GO_ON);
+    }
   }
 
-  /** After a restart: offer to go on from what is saved. */
-  offer() {
+  /** Look at the notebook when it is changed: a cell that is moved is taken out first. */
+  changed() {
+    setTimeout(() => this.keep());
+  }
+
+  /** Show the chat of the cell that the notebook has now: it was moved, deleted, cleared or reverted. */
+  keep() {
+    if (!this.live || this.running || this.notebook.isDisposed) return;
+    const { cell } = this;
+    if (!cell) return this.leave("The cell with the chat is not in the notebook any more.", "Open it again");
+    if (cell.outputs !== this.area.model) this.draw(cell);
+    const isCleared = !cell.outputs.length && cell.executionState === "idle";
+    if (isCleared) this.leave("The output of the chat's cell was cleared.", GO_ON);
+  }
+
+  /** Show the chat no more, nothing of what is typed there would be answered or saved. */
+  leave(words, label) {
     if (!this.live) return;
     this.live = false;
-    this.area.dispose(); // nobody would get what is typed there
-    this.say("The kernel was restarted. ");
-    this.message.append(button("Go on from what is saved", () => this.start()));
+    const isFocused = this.widget.node.contains(document.activeElement);
+    this.area.dispose();
+    const again = this.offer(words, label);
+    if (isFocused) again.focus();
   }
 
-  say(words = "") {
+  /** Say something, with a button that starts the chat. Returns the button. */
+  offer(words, label) {
+    const start = button(label, () => this.start());
+    this.say(words && `${words} `);
+    this.message.append(start);
+    return start;
+  }
+
+  say(words) {
     this.message.textContent = words;
   }
 

@@ -45,6 +45,7 @@ export function settle(context, tracker, messages) {
     if (header.msg_type !== "comm_msg" || content.comm_id !== WIDGET) return;
     if (content.data.method === "custom") outputs.receive(content.data.content);
   });
+  context.model.cells.changed.connect(() => setTimeout(() => outputs.renew()));
   outputs.ask();
 }
 
@@ -96,11 +97,20 @@ class Outputs {
     if (ack !== undefined) {
       this.answers.get(ack)?.(message);
       this.answers.delete(ack);
-    } else if (session !== this.kernel?.clientId) {
-      // What another window runs meanwhile is that window's.
-      this.take(message, sessions.has(session));
-    } else if (settled) {
-      this.send({ op: "has", id }); // the host put it in: the cell was run here
+    } else {
+      // The host puts in what was run here; not if the cell was moved since, or reverted. What
+      // another window runs meanwhile is that window's.
+      const isOwn = session === this.kernel?.clientId;
+      this.take(message, !isOwn && sessions.has(session));
+      if (isOwn && settled) this.send({ op: "has", id });
+    }
+  }
+
+  /** Bring up to date what has come into the notebook with an old version, such as a reverted one. */
+  renew() {
+    for (const { id, version } of this.marked()) {
+      const newest = this.newest.get(id);
+      if (newest?.version > version) this.take(newest, false);
     }
   }
 

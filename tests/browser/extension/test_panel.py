@@ -60,3 +60,46 @@ def test_a_chat_beside_the_notebook_goes_on_after_a_restart(open_notebook, simul
         notebook.command("claude-nb:move-chat")
         page.wait_for_function("document.querySelector('.claude-nb-panel').clientWidth <= 300")
     assert not notebook.errors
+
+
+def test_the_panel_shows_the_chat_only_while_the_notebook_saves_it(open_notebook, simulator):
+    """A moved or reverted cell is followed; without it or its output, a button brings it."""
+    notebook = open_notebook(["x = 1"])
+    page, panel = notebook.page, notebook.page.locator(".claude-nb-panel")
+    box, log = panel.get_by_role("textbox"), panel.get_by_role("log")
+    simulator.enqueue(*(Stream(said(word)) for word in ("One.", "Two.", "Three.")))
+
+    def ask(answer):
+        box.fill("And?")
+        box.press("Enter")
+        expect(log.get_by_text(answer)).to_be_visible()
+        page.wait_for_function(f"JSON.stringify({OUTPUTS}).includes('{answer}')")
+
+    notebook.command("claude-nb:chat")
+    ask("One.")
+    notebook.saved()
+    page.evaluate(f"{PANEL}.content.moveCell(1, 0)")
+    page.evaluate(f"{PANEL}.content.moveCell(0, 1)")
+    ask("Two.")
+    notebook.revert()
+    page.wait_for_function(f"JSON.stringify({OUTPUTS}).includes('Two.')")
+    ask("Three.")
+
+    box.focus()
+    page.evaluate(f"{PANEL}.content.model.sharedModel.deleteCell(1)")
+    again = panel.get_by_role("button", name="Open it again")
+    expect(again).to_be_focused()
+    expect(log).to_have_count(0)
+    page.keyboard.press("Enter")
+    expect(log.get_by_text("Three.")).to_be_visible()
+    assert sources(notebook) == ["x = 1", CHAT]
+
+    notebook.command("notebook:clear-all-cell-outputs")
+    panel.get_by_role("button", name="Go on from what is saved").press("Enter")
+    expect(log.get_by_text("Three.")).to_be_visible()
+
+    notebook.open_beside(["y = 2"])
+    expect(log).to_have_count(0)
+    panel.get_by_role("button", name="Open the chat of this notebook").press("Enter")
+    expect(log.get_by_text("Three.")).to_be_visible()
+    assert not notebook.errors

@@ -21,7 +21,9 @@ class="claude-nb-status"><button>Stop</button><b>claude-opus-5-5</b></p><!----><
 PAGES = """async ([outputs, count, shared, state, shown = ""]) => {
     sessionStorage.setItem("claude_nb.sessions", '["old"]');
     const { settle } = await import("/settle.js");
-    const notebook = () => [{ id: "a", type: "code", executionCount: count, executionState: state,
+    const signal = () => ({ connect(handler) { this.emit = (it) => handler(null, it); } });
+    const notebook = () => Object.assign([{
+        id: "a", type: "code", executionCount: count, executionState: state,
         outputs: {
             list: structuredClone(outputs),
             put: 0,
@@ -30,9 +32,8 @@ PAGES = """async ([outputs, count, shared, state, shown = ""]) => {
             set(i, output) { this.list[i] = output; this.put += 1; },
             add(output) { this.list.push(output); this.put += 1; },
             clear() { this.list = []; },
-        } }];
+        } }], { changed: signal() });
     const one = notebook();
-    const signal = () => ({ connect(handler) { this.emit = (it) => handler(null, it); } });
     window.pages = ["one", "other"].map((session) => {
         const cells = shared ? one : notebook();
         const page = { cells, sent: [], model: { cells, collaborative: shared, dirty: false } };
@@ -161,6 +162,23 @@ def test_the_page_on_which_a_cell_was_run_says_that_it_has_its_output(page, sync
     say_all(page, sync)
     assert output.cell == ""
     assert outputs(page) == [[], []]
+
+
+def test_an_output_with_an_old_version_is_brought_up_to_date_where_it_was_run(page, sync, output):
+    """The host does not: the cell was moved, or the notebook was reverted, also after the last."""
+    output.show({"text/plain": "1"})
+    page.evaluate(PAGES, [[marked(output, 0)], 7, False, "idle"])
+    say_all(page, sync)
+    output.session = "one"
+    for text in ("2", "3"):
+        output.show({"text/plain": text})
+        say_all(page, sync)
+        assert outputs(page)[0][0]["data"] == {"text/plain": text}
+    page.evaluate("old => { pages[0].cells[0].outputs.list = [old]; }", marked(output, 1))
+    page.evaluate("pages[0].cells.changed.emit()")
+    page.clock.run_for(10)
+    say_all(page, sync)
+    assert outputs(page)[0][0]["data"] == {"text/plain": "3"}
 
 
 def test_what_was_being_written_when_the_kernel_ended_says_so(page, sync, output):
