@@ -92,7 +92,7 @@ export class Buttons {
     bar.add("Copy as Markdown", copyIcon, async () => bar.say(await copied(text())));
     bar.add("Ask again", refreshIcon, () => this.askAgain(reply, bar));
     bar.add("Ask another model", kernelIcon, (element) => this.chooseModel(reply, bar, element));
-    if (record.turn || record.once) {
+    if (record.turn || record.once?.text) {
       bar.add("Continue in a chat", this.chat.host.icon, () => this.goOn(reply, bar, record));
     }
     root.prepend(bar.node);
