@@ -91,6 +91,8 @@ def is_run_by_program() -> bool:
 
 def kernel_id() -> str:
     """The server's id of this kernel, for its REST interface; empty where it cannot be known."""
+    if getattr(shell(), "kernel", None) is None:
+        return ""
     from ipykernel.connect import get_connection_file
 
     try:
@@ -98,6 +100,12 @@ def kernel_id() -> str:
     except RuntimeError:
         return ""
     return found[1] if found else ""
+
+
+def process_id() -> str:
+    """What the headers of this kernel's messages have as their session, until it is restarted."""
+    session = getattr(getattr(shell(), "kernel", None), "session", None)
+    return str(getattr(session, "session", ""))
 
 
 def execution_metadata() -> dict[str, Any]:

@@ -111,7 +111,8 @@ Outputs (``output_sync.js``, ``labextension/static/settle.js``)
 ==============================================================
 
 Python replaces an output by its display id, which only a page knows that was there when the output
-was displayed. So until it is settled its metadata have ``claude_nb_output``, ``{"id", "version"}``.
+was displayed. So until it is settled its metadata have ``claude_nb_output``, ``{"id", "version",
+"kernel", "process"}``.
 A page with the JupyterLab extension leaves the rest to that, others to the widget.
 
 Kernel to page: ``{"id", "version", "given", "cell", "session", "settled"}``: there is a new version

@@ -16,13 +16,13 @@ from weakref import WeakValueDictionary
 
 from claude_nb.render import saved_output
 from claude_nb.request.page import Page
-from claude_nb.request.place import current_place, current_session, shell
+from claude_nb.request.place import current_place, current_session, kernel_id, process_id, shell
 from claude_nb.streaming.block import as_dict
 from claude_nb.views.displayed_output import DisplayedOutput
 from claude_nb.views.widget import PageWidget, source
 
 MARK = "claude_nb_output"
-"""Where the metadata of an output that is replaced later has its id and its version."""
+"""Where the metadata of an output that is replaced later has its id, its version and its kernel."""
 
 WIDGET = "claude_nb.outputs"
 """The id of the widget, by which labextension/static/settle.js finds it."""
@@ -64,9 +64,13 @@ class SyncedOutput(DisplayedOutput):
         """Display it, or replace it on every page; it has a mark until it is settled."""
         with self._lock:
             self.version += 1
-            mark = {MARK: {"id": self.id, "version": self.version}}
-            self._show(data, {**(metadata or {}), **mark})
+            self._show(data, {**(metadata or {}), MARK: self.mark_of_version()})
         self._sync.announce(self)
+
+    def mark_of_version(self) -> dict[str, object]:
+        """What the metadata has of it until it is settled."""
+        kernel = {"kernel": kernel_id(), "process": process_id()}
+        return {"id": self.id, "version": self.version, **kernel}
 
     def settle(self, data: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
         """Show it as it stays, without a mark."""

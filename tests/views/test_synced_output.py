@@ -44,7 +44,7 @@ def test_only_an_output_that_may_change_has_a_mark(sync):
     output = SyncedOutput()
     output.show({"text/plain": "live"}, {"claude_nb": 1})
     shown = ask(sync, output, 0)["output"]
-    assert shown["metadata"] == {"claude_nb": 1, MARK: {"id": output.id, "version": 1}}
+    assert shown["metadata"] == {"claude_nb": 1, MARK: output.mark_of_version()}
     output.settle({"text/plain": "settled"}, {"claude_nb": 2})
     assert ask(sync, output, 1)["output"]["metadata"] == {"claude_nb": 2}
 

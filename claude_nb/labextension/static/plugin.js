@@ -74,7 +74,7 @@ export async function plugin(scope) {
         if (isNew(context)) {
           announce(context, settings);
           answerKernel(context, tracker);
-          settle(context, tracker, services.KernelMessage);
+          settle(context, tracker, services.KernelMessage, app.serviceManager.kernels);
         }
         if (isNew(rendermime)) {
           buttons.follow(context, rendermime);

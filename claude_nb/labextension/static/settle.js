@@ -8,7 +8,8 @@ import { make } from "./page.js";
 
 const WIDGET = "claude_nb.outputs";
 const VIEW = "application/vnd.jupyter.widget-view+json";
-const MARK = "claude_nb_output"; // in the metadata of an output that is not settled: {id, version}
+// In the metadata of an output that is not settled: {id, version, kernel, process}.
+const MARK = "claude_nb_output";
 const GONE = ".claude-nb-status, .claude-nb-reserved, .claude-nb-question, button"; // of a live view
 const OTHERS = 1500; // ms that other pages of a shared notebook have, before this one does it
 const KEY = "claude_nb.sessions";
@@ -33,10 +34,11 @@ function stored() {
  * @param {object} context The notebook's, from the host.
  * @param {object} tracker The host's INotebookTracker.
  * @param {object} messages KernelMessage of the host's @jupyterlab/services.
+ * @param {object} kernels The host's Kernel.IManager.
  */
-export function settle(context, tracker, messages) {
+export function settle(context, tracker, messages, kernels) {
   const { sessionContext } = context;
-  const outputs = new Outputs(context, tracker, messages);
+  const outputs = new Outputs(context, tracker, messages, kernels);
   sessionContext.kernelChanged.connect(() => outputs.ask());
   sessionContext.connectionStatusChanged.connect((_, status) => {
     if (status === "connected") outputs.ask(); // what came while it was not may be lost
@@ -49,20 +51,29 @@ export function settle(context, tracker, messages) {
   outputs.ask();
 }
 
-/** The comms of a kernel's widgets by their id; undefined where it does not tell. */
+/** The comms of a kernel's widgets by their id, and its process; nothing where it does not tell. */
 async function openComms(kernel) {
   try {
-    return (await kernel.requestCommInfo({ target_name: "jupyter.widget" })).content.comms;
+    const { content, header } = await kernel.requestCommInfo({ target_name: "jupyter.widget" });
+    return { comms: content.comms, process: header.session };
   } catch {
-    return undefined; // its connection was closed
+    return {}; // its connection was closed
+  }
+}
+
+/** The ids of the server's kernels; undefined where it does not tell. */
+async function running(kernels) {
+  try {
+    await kernels.refreshRunning();
+    return [...kernels.running()].map(({ id }) => id);
+  } catch {
+    return undefined; // it is not reached
   }
 }
 
 class Outputs {
-  constructor(context, tracker, messages) {
-    this.context = context;
-    this.tracker = tracker;
-    this.messages = messages;
+  constructor(context, tracker, messages, kernels) {
+    Object.assign(this, { context, tracker, messages, kernels });
     this.answers = new Map();
     this.newest = new Map(); // id -> the last that Python has told of an output
     this.taking = new Set(); // ids
@@ -82,14 +93,18 @@ class Outputs {
     this.answers.clear();
     await this.context.ready;
     const before = new Set(this.marked().map(({ id }) => id));
-    const comms = await openComms(kernel);
+    const { comms, process } = await openComms(kernel);
     if (!comms) return;
     const { outputs } = WIDGET in comms ? await this.request({ op: "outputs" }) : { outputs: [] };
     if (!outputs) return; // it was asked again
     for (const output of outputs) await this.take(output, true);
-    for (const place of this.marked()) {
-      if (place.widget && before.has(place.id) && !(place.widget in comms)) this.leave(place);
-    }
+    const isLost = (place) =>
+      place.widget && before.has(place.id) && !(place.widget in comms) && place.process !== process;
+    if (!this.marked().some(isLost)) return;
+    const others = (await running(this.kernels))?.filter((id) => id !== kernel.id);
+    // A copy of a notebook has what another kernel still writes.
+    const hasEnded = (place) => isLost(place) && others && !others.includes(place.kernel);
+    if (kernel === this.kernel) this.marked().filter(hasEnded).forEach((place) => this.leave(place));
   }
 
   receive(message) {
@@ -146,7 +161,7 @@ class Outputs {
     return [...this.context.model.cells].filter(({ type }) => type === "code");
   }
 
-  /** The outputs that are not settled: each {cell, index, id, version, widget}. */
+  /** The outputs that are not settled: each {cell, index, widget}, and its mark. */
   marked() {
     const found = [];
     for (const cell of this.cells) {

@@ -39,7 +39,10 @@ PAGES = """async ([outputs, count, shared, state, shown = ""]) => {
         const page = { cells, sent: [], model: { cells, collaborative: shared, dirty: false } };
         const kernel = {
             clientId: session,
-            requestCommInfo: async () => ({ content: { comms: { "WIDGET": {} } } }),
+            id: "here",
+            requestCommInfo: async () => ({
+                header: { session: "now" }, content: { comms: { "WIDGET": {} } },
+            }),
             sendShellMessage: ({ content }) => page.sent.push(content.data.content),
         };
         const sessionContext = { session: { kernel }, iopubMessage: signal(),
@@ -53,7 +56,9 @@ PAGES = """async ([outputs, count, shared, state, shown = ""]) => {
         node.innerHTML = session === "one" ? shown : "";
         const cell = { model: cells[0], outputArea: { widgets: [{ node }, { node }] } };
         const panels = [{ context, content: { widgets: [cell] } }];
-        settle(context, panels, { createMessage: (it) => it });
+        const running = () => [{ id: "here" }, { id: "other" }];
+        const kernels = { refreshRunning: async () => {}, running };
+        settle(context, panels, { createMessage: (it) => it }, kernels);
         return page;
     });
     window.receive = (message) => pages.forEach((page) => page.hear(message));
@@ -148,7 +153,7 @@ def test_what_is_displayed_later_is_put_into_the_notebook_of_the_page_that_asked
     output.show({"text/plain": "2"})
     say_all(page, sync)
     assert [len(each) for each in outputs(page)] == [0, 1]
-    assert outputs(page)[1][0]["metadata"] == {MARK: {"id": output.id, "version": 2}}
+    assert outputs(page)[1][0]["metadata"] == {MARK: output.mark_of_version()}
 
 
 def test_the_page_on_which_a_cell_was_run_says_that_it_has_its_output(page, sync, output):
@@ -198,3 +203,26 @@ def test_what_was_being_written_when_the_kernel_ended_says_so(page, sync, output
         shown["text/html"] == f'<div class="claude-nb"><p>{line}</p>\n<p>The first words</p></div>'
     )
     assert blank["text/plain"].strip() == "Not finished: the kernel ended."
+
+
+@pytest.mark.parametrize(
+    ("kernel", "process", "left"),
+    [
+        ("here", "now", False),
+        ("other", "its", False),
+        ("here", "before", True),
+        ("no more", "", True),
+    ],
+    ids=["the same", "of another notebook", "restarted", "shut down"],
+)
+def test_only_a_kernel_that_has_ended_has_left_its_outputs(
+    page, sync, output, kernel, process, left
+):
+    """Not one that does not know of them any more, nor that of the notebook that was copied."""
+    live = marked(output, 1)
+    live["metadata"][MARK] |= {"id": "unknown", "kernel": kernel, "process": process}
+    live["data"]["application/vnd.jupyter.widget-view+json"] = {"model_id": "gone"}
+    page.evaluate(PAGES, [[live], 7, False, "idle"])
+    say_all(page, sync)
+    page.clock.run_for(10)
+    assert outputs(page)[0] != [live] if left else outputs(page)[0] == [live]
