@@ -52,6 +52,7 @@ def execute(path: Path, *, speed: float = 1.0, **environment: str) -> nbformat.N
     with tempfile.TemporaryDirectory() as home:
         ours = {
             "ANTHROPIC_CONFIG_DIR": home,
+            "CLAUDE_NB_KEEP": "0",  # what it takes to show answers again would make them larger
             "CLAUDE_NB_SIMULATE": "1",
             "CLAUDE_NB_SIMULATE_SPEED": str(speed),
             "IPYTHONDIR": home,

@@ -336,7 +336,7 @@ def sending(
         if limits.are_set and not found.answer:
             request = call(limits.within_limits(request, Progress()))
         reply = Reply(request, question.output)
-        reply.asked = found.data
+        reply.asked = found.data if keeper.saves or question.keep else None
         stack.callback(keeper.remember, found, reply)
         diagnostics = None if found.answer else _expect_cached(request, connection, reply)
         calls = None

@@ -28,6 +28,7 @@ from claude_nb.request.attachments.interpolation import PutIn
 from claude_nb.request.place import Place
 from claude_nb.streaming.block import as_dict, as_string
 from claude_nb.streaming.compact import is_unedited
+from claude_nb.streaming.progress import Outcome
 
 MAX_CHARACTERS = 100_000_000
 """Characters of this kernel's answers that are kept in memory; the oldest are dropped first."""
@@ -154,11 +155,22 @@ class Keeper:
     @property
     def is_on(self) -> bool:
         """Whether a question that says nothing of it gets a kept answer."""
+        return bool(self._chosen)
+
+    @property
+    def saves(self) -> bool:
+        """Whether what it takes to show an answer again is saved: unless it was turned off."""
+        return self._chosen is not False
+
+    @property
+    def _chosen(self) -> bool | None:
+        """What the notebook, the configuration or the environment says; None for nothing."""
         for chosen in (self.notebook, self.configured):
             if chosen is not None:
                 return chosen
-        named = os.environ.get(ON)
-        return self.folder is not None if named is None else named.strip().lower() not in _OFF
+        if (named := os.environ.get(ON)) is not None:
+            return named.strip().lower() not in _OFF
+        return True if self.folder is not None else None
 
     def wants(self, asked: Asked) -> bool:
         """Whether a question is to get a kept answer where there is one."""
@@ -198,10 +210,11 @@ class Keeper:
             found: What ``find`` returned.
             reply: The reply.
         """
-        data, asked = reply.saved_answer(), found.asked
-        if data is None or asked is None:
+        asked, data = found.asked, reply.saved_answer()
+        if asked is not None and reply.outcome is Outcome.COMPLETE:
+            self.shown.add(asked.place, reply.request, asked.values, asked.history)
+        if asked is None or data is None:
             return
-        self.shown.add(asked.place, reply.request, asked.values, asked.history)
         self._add(_Given(asked.place, data, len(reply.text) + len(reply.thinking)))
         if self.folder is not None and self.is_on and not reply.kept:
             try:

@@ -486,3 +486,14 @@ def test_what_was_not_paid_again_is_summed(at, api, capsys):
     assert f"${first.cost:.4f} not paid again: 1 kept answer." in printed
     assert "1 in more than one notebook: counted once in all." in printed
     assert "not paid again: " in repr(reports.usage())
+
+
+def test_nothing_is_saved_for_it_where_it_was_turned_off(at, api):
+    """Unless the cell itself asks for it; what is out of date is known all the same."""
+    say(api, "One.", "Two.", "Three.")
+    keeper.notebook = False
+    assert "answer" not in metadata(at.ask("a", "Hi"))["claude_nb"]
+    assert len(list(keeper.shown)) == 1
+    assert "answer" in metadata(at.ask("a", "Hi", keep=True))["claude_nb"]
+    keeper.notebook = None
+    assert "answer" in metadata(at.ask("b", "Hi"))["claude_nb"]

@@ -29,6 +29,7 @@ def session(monkeypatch):
     mine = Session()
     monkeypatch.setattr(asking, "session", mine)
     monkeypatch.setattr("claude_nb.asking.cached_system.session", mine)
+    monkeypatch.setattr("claude_nb.magics.budgets.session", mine)
     return mine
 
 
