@@ -67,7 +67,7 @@ def outputs(page) -> list[list[dict]]:
 
 def marked(output: SyncedOutput, version: int) -> dict:
     """The output as it was, in a notebook."""
-    metadata = {MARK: {"id": output.id, "version": version}}
+    metadata = {MARK: {**output.mark_of_version(), "version": version}}
     return {"output_type": "display_data", "data": {"text/plain": "old"}, "metadata": metadata}
 
 
