@@ -138,9 +138,10 @@ class View {
     return this.cell;
   }
 
-  draw({ outputs }) {
+  draw({ outputs, stateChanged }) {
     this.area?.dispose();
     outputs.changed.connect(this.changed, this);
+    stateChanged.connect(this.changed, this); // a run that is aborted changes nothing else
     const { rendermime } = this.notebook.content;
     const { SimplifiedOutputArea } = this.host.outputarea;
     this.area = new SimplifiedOutputArea({ model: outputs, rendermime });
