@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 IDENTIFIER = "claude_nb"
 """What IPython's configuration calls the matcher."""
 
+NOTHING = "nothing fits"
+"""Offered where nothing else is, with what is typed: IPython would offer names of Python's."""
+
 _LINE = re.compile(
     r"(?P<cell>%%)?(?(cell)|[^%]*%)claude(?P<command>_nb)?\s(?P<before>(?:.*\s)?)(?P<word>\S*)"
 )
@@ -61,8 +64,7 @@ def matcher(
         else:
             fragment, candidates = _of_cell(before, word, shown, default_model())
         fitting = [c for c in dict.fromkeys(candidates) if c and c.startswith(fragment)]
-        # Where nothing fits, what is there already: IPython would offer Python's names otherwise.
-        found = [(text, "claude") for text in fitting] or [(fragment, "nothing fits")]
+        found = [(text, "claude") for text in fitting] or [(fragment, NOTHING)]
         return _result(fragment, found)
 
     made: Callable[[CompletionContext], SimpleMatcherResult] = match
@@ -83,18 +85,22 @@ def _result(fragment: str, found: Iterable[tuple[str, str]]) -> SimpleMatcherRes
 def _in_prompt(
     context: CompletionContext, variables: Mapping[str, Any], hidden: Container[str]
 ) -> SimpleMatcherResult | None:
-    """The variables, where the name of one is being written in a prompt; None elsewhere."""
+    """The variables, where a word is being written in a prompt; None elsewhere.
+
+    Nothing else is offered there: IPython would parse the prose as Python, which takes seconds.
+    """
     from claude_nb.request.attachments import variables as named  # loaded late: see below
 
     lines = context.full_text.split("\n")[: context.cursor_line]
     text = "\n".join([*lines, context.text_until_cursor])
-    begun = named.BEGUN.search(text)
-    if begun is None or _PROMPT.match(text) is None:
+    prompt, begun = _PROMPT.match(text), named.BEGUN.search(text)
+    if prompt is None or (begun is None and not prompt[0].endswith("\n")):
         return None
     rest = context.full_text.split("\n")[context.cursor_line][context.cursor_position :]
-    end = "" if _CLOSED.match(rest) else "}}"
-    found = named.variables(variables, begun[1], hidden)
-    return _result(begun[1], [(name + end, about) for name, about in found])
+    end = "" if begun is None or _CLOSED.match(rest) else "}}"
+    word = begun[1] if begun else re.split(r"\W", context.text_until_cursor)[-1]
+    found = named.variables(variables, word, hidden)
+    return _result(word, [(name + end, about) for name, about in found] or [(word, NOTHING)])
 
 
 # What is imported here inside functions is not needed to load the extension, which stays cheap.

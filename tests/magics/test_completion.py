@@ -177,8 +177,14 @@ def test_braces_that_are_closed_are_not_closed_again(completions, rest):
 
 
 def test_elsewhere_python_is_completed_as_ever(offered):
-    """A prompt and other code are left alone."""
-    assert offered("%%claude\n--th") == []
-    assert offered("%%claude\nwhy --th") == []
+    """Outside of prompts."""
     assert "del" in offered("{{de")
     assert "tone" in offered("ton")
+
+
+@pytest.mark.parametrize("prompt", ["de", "Why? de", "{{de", "long\n" * 20 + "de"])
+def test_in_a_prompt_nothing_of_python_is_offered(completions, prompt):
+    """Variables are, also without braces; nothing else is looked for, and prose is not parsed."""
+    found = completions(f"%%claude\n{prompt}")
+    assert [(one.text, one.type) for one in found] == [("de", "nothing fits")]
+    assert [one.text for one in completions("%%claude\nIs to")] == ["tone"]
