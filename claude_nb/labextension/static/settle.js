@@ -199,6 +199,8 @@ class Outputs {
       cell.executionCount = execution;
       cell.outputs.add(output);
     }
+    // As a cell that is run here; now all that it shows is this kernel's.
+    if (cell.outputs.length === 1) cell.trusted = true;
     this.context.model.dirty = true;
   }
 

@@ -131,6 +131,8 @@ def test_a_settled_output_that_the_notebook_lacks(page, sync, output, count, kep
     say_all(page, sync)
     settled = {"output_type": "display_data", "data": {"text/plain": "settled"}, "metadata": {}}
     assert outputs(page)[0] == ([other, settled] if kept else [settled])
+    is_trusted = page.evaluate("pages[0].cells[0].trusted === true")
+    assert is_trusted is not kept, "as a cell that is run; not what came with the file"
     assert page.evaluate("pages[0].cells[0].executionCount") == 7
     assert output.cell == ""
     sync.announce(output)
