@@ -16,7 +16,6 @@ const KEY = "claude_nb.sessions";
 
 const sessions = new Set(stored()); // of this tab with kernels, those before a reload too
 
-document.documentElement.dataset.claudeNbSettles = "true"; // so views/static/output_sync.js does not
 addEventListener("pagehide", () => {
   sessionStorage.setItem(KEY, JSON.stringify([...sessions].slice(-100)));
 });
@@ -37,6 +36,8 @@ function stored() {
  * @param {object} kernels The host's Kernel.IManager.
  */
 export function settle(context, tracker, messages, kernels) {
+  // views/static/output_sync.js then does not. The host imports this file where it is disabled, too.
+  document.documentElement.dataset.claudeNbSettles = "true";
   const { sessionContext } = context;
   const outputs = new Outputs(context, tracker, messages, kernels);
   sessionContext.kernelChanged.connect(() => outputs.ask());
