@@ -175,10 +175,10 @@ def _usage(paths: list[str], by: str, since: str, *, as_json: bool) -> int:
 
 def _day(text: str) -> str:
     """A day as it is typed; ``argparse`` says what is wrong with another text."""
-    return date.fromisoformat(text).isoformat()
-
-
-_day.__name__ = "day, such as 2026-11-01"
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day; one is 2026-11-01") from None
 
 
 if __name__ == "__main__":

@@ -24,6 +24,9 @@ from typing import Any
 from claude_nb.characters import clean
 from claude_nb.redaction import redact_error
 
+_ENDS = (".", "!", "?", "…", ":", ";", ",", '."', ".'", ".)")
+"""How a sentence ends that another one can follow."""
+
 _NEAR = 0.7
 """How alike two names have to be, from 0 to 1, to take one for a slip of the other."""
 
@@ -93,10 +96,12 @@ class ClaudeError(Exception):
         super().__init__(self.what)
 
     def __str__(self) -> str:
-        parts = [self.what, self.detail, self.advice]
+        parts = [part for part in (self.what, self.detail, self.advice) if part]
         if self.request_id:
             parts.append(f"Request id: {self.request_id}.")
-        return " ".join(part for part in parts if part)
+        # Not of ours are a server's words, and those of an exception in the user's code.
+        ended = [part if part.endswith(_ENDS) else f"{part}." for part in parts[:-1]]
+        return " ".join((*ended, *parts[-1:]))
 
     def _render_traceback_(self) -> list[str]:
         """One line, or a few, instead of a traceback: IPython calls this method."""

@@ -32,6 +32,15 @@ def test_it_says_everything_in_one_string():
     assert (error.request_id, error.retry_after, error.reply) == ("req_1", 2.0, None)
 
 
+@pytest.mark.parametrize(("words", "ended"), [("no", "no."), ("No!", "No!"), ("'x'", "'x'.")])
+def test_the_words_of_a_stranger_end_where_the_next_sentence_begins(words, ended):
+    """Of a server or an exception: they may have no full stop."""
+    error = ClaudeError("It broke.", "Do this.", detail=words)
+    assert str(error) == f"It broke. {ended} Do this."
+    assert str(InputError(f"Bad: {words}", "Do this.")) == f"Bad: {ended} Do this."
+    assert str(InputError(f"Bad: {words}")) == f"Bad: {words}"
+
+
 def test_traceback_is_what_to_do_where_nothing_else_is_shown():
     """A request that was not sent has no card on the screen, so the traceback says it all."""
     error = InputError("That cannot be.", "Do this.")

@@ -434,7 +434,7 @@ def test_usage_names_what_cannot_be_used(notebooks, capsys):
     """A day that is none is an error of the command; a folder without notebooks is a note."""
     with pytest.raises(SystemExit):
         main(["usage", "--since", "yesterday", str(notebooks)])
-    assert "--since: invalid day, such as 2026-11-01 value: 'yesterday'" in capsys.readouterr().err
+    assert "--since: 'yesterday' is no day; one is 2026-11-01" in capsys.readouterr().err
 
     empty = notebooks / "empty"
     empty.mkdir()

@@ -591,6 +591,7 @@ COMMANDS = {
         _edit,
         (_CONVERSATION,),
         f"N is the number of a turn, as the notes on replies have it. {_HOW_TO_NAME}",
+        bare=(),
     ),
     "fork": Command(
         "N",

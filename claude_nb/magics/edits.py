@@ -63,7 +63,9 @@ def edit(history: History, number: int, text: str | None) -> EditedAnswer | None
     """
     turns = history.questions
     if not 1 <= number <= len(turns):
-        there_are = f"There are turns 1 to {len(turns)}." if turns else "Nothing has been said yet."
+        if not turns:
+            raise InputError(f"{history.name}: there is no answer to edit yet.")
+        there_are = f"There are turns 1 to {len(turns)}." if turns[1:] else "There is turn 1."
         raise InputError(f"There is no turn {number} in {history.name}.", there_are)
     exchange = turns[number - 1]
     if text is None:

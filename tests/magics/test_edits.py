@@ -39,8 +39,10 @@ def test_without_a_text_the_answer_is_put_into_the_cell(talk, capsys, monkeypatc
     monkeypatch.setattr("claude_nb.magics.edits.shell", Shell)
     assert run("edit 1") is None
     assert run("edit") is None
+    assert run("edit -c notebook") is None
 
-    assert put == [("%%claude_nb edit 1\nOne.", True), ("%%claude_nb edit 2\nTwo.", True)]
+    edits = ["%%claude_nb edit 1\nOne.", *["%%claude_nb edit 2\nTwo."] * 2]
+    assert put == [(text, True) for text in edits]
     assert "The answer of turn 2 is in this cell: change it, and run" in capsys.readouterr().out
     assert len(talk.exchanges) == 2
 
@@ -91,6 +93,7 @@ def test_it_is_backed_up(talk, monkeypatch, tmp_path):
     [
         ("edit 3", None, "There is no turn 3 in notebook. There are turns 1 to 2."),
         ("edit 0", "x", "There is no turn 0 in notebook."),
+        ("edit -c empty", None, "empty: there is no answer to edit yet."),
         ("edit two", None, r"%claude_nb edit takes \[N\] \[-c NAME\]."),
         ("edit 1", " \n", "An answer cannot be empty."),
         ("edit 1 -c other", "x", "There is no conversation 'other'."),
@@ -99,6 +102,7 @@ def test_it_is_backed_up(talk, monkeypatch, tmp_path):
 )
 def test_a_mistake_is_named(talk, line, body, error):
     """And nothing is changed."""
+    Conversation.named("empty")
     with pytest.raises(InputError, match=error):
         run(line, body)
     assert len(talk.exchanges) == 2
