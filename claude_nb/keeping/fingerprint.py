@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from claude_nb.recording.matching import canonical
 from claude_nb.request import uploads
+from claude_nb.request.cells import lasting
 from claude_nb.request.extra import without_secrets
 from claude_nb.request.request import Request
 from claude_nb.streaming.block import as_dict
@@ -61,6 +62,9 @@ class Fingerprint:
     ) -> None:
         params = _unmarked(canonical(without_secrets(request.params())))
         messages, before = params.pop("messages"), len(request.before)
+        for message in messages:
+            if isinstance(message["content"], list):
+                message["content"] = lasting(message["content"])
         output = params.pop("output_config", {})
         rest = {"effort": output.get("effort"), **params}
         named = ("model", "system", "tools", *_DECIDES_NOTHING)

@@ -29,6 +29,9 @@ _BEGIN, _END = "<notebook>\n", "</notebook>\n\n"
 _HEAD = re.compile(r'<(\w+)(?: id="(\w+)")?(?: number="(\d+)")?>')
 """How the text of a cell begins: see ``head``."""
 
+_NUMBER = re.compile(r'^(<\w+ id="\w+") number="\d+"')
+_ADDRESS = re.compile(r"(?<= at )0x[0-9a-fA-F]+(?=[^<>\n]*>)")
+
 _INTRODUCTION = {
     "above": "The cells of this notebook above the one that asks.",
     "notebook": "The other cells of this notebook.",
@@ -182,6 +185,16 @@ def each(content: str | Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     return found
 
 
+def lasting(content: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The content of a turn, and of the cells in it what another kernel has too, run in any order.
+
+    That is neither the number of an execution, where the cell has an id, nor where in memory an
+    object was: ``<Line2D at 0x7f278bffb510>``.
+    """
+    count = count_cells(content)
+    return [*map(_lasting, content[:count]), *content[count:]]
+
+
 def head(kind: str, place: Place) -> str:
     """The tag with which the text of a cell begins: with a short id, and its number if it has one.
 
@@ -252,6 +265,13 @@ def _is_turn(place: Place, asked: Collection[Place]) -> bool:
 def _sent(before: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
     """The newest version of each cell that turns have sent, by what it is known by."""
     return dict(_version(cell) for turn in before for cell in each(turn["content"]))
+
+
+def _lasting(block: dict[str, Any]) -> dict[str, Any]:
+    if block["type"] != "text":
+        return block
+    text = _NUMBER.sub(r"\1", block["text"])
+    return block | {"text": _ADDRESS.sub("", text)}
 
 
 def _version(cell: Sequence[dict[str, Any]]) -> tuple[str, tuple[str, ...]]:

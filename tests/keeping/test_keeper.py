@@ -24,6 +24,7 @@ from claude_nb.keeping.keeper import Asked, _Given, keeper
 from claude_nb.magics import reports
 from claude_nb.magics.cell import run
 from claude_nb.magics.magics import ClaudeMagics
+from claude_nb.request.cells import Cell, Cells, SentCell, head
 from claude_nb.request.place import Place
 from claude_nb.simulator import Error, Stream
 from tests import work
@@ -350,6 +351,29 @@ def test_two_cells_of_one_id_are_told_apart_by_what_they_ask(at, api):
 
     assert [at.ask("a", "Hello").text, at.ask("a", "Hi").text] == ["Two.", "One."]
     assert len(api.requests) == 2
+
+
+def test_cells_that_go_along_are_the_same_whatever_their_numbers_and_addresses(at, api):
+    """Cells had run out of order, and the objects are elsewhere in memory; what they say counts."""
+
+    def cells(number, output):
+        text = f"{head('cell', Place('x', number))}\n<output>\n{output}\n</output>\n</cell>\n"
+        made = SentCell(Place("x", number), text)
+        return Cells("above", (Cell(made.place, len(text), lambda: made),))
+
+    say(api, "One.", "Two.", "Three.")
+    talk = Conversation.named()
+    first = at.ask("a", "Hi", history=talk, cells=cells(7, "[<Line2D at 0x7f27>]"))
+    at.ask("b", "And?", history=talk)
+    at.save(a=metadata(first))
+    at.restart(backups=True)
+    talk = Conversation.named()
+
+    at.ask("a", "Hi", history=talk, cells=cells(2, "[<Line2D at 0x7f99>]"))
+    at.ask("b", "And?", history=talk)
+    assert len(api.requests) == 2
+    at.ask("a", "Hi", history=talk, cells=cells(2, "at 0x7f99"))
+    assert len(api.requests) == 3
 
 
 def test_what_changed_is_named(at, api):
