@@ -294,8 +294,8 @@ class Keeper:
         )
         if not wanted:
             before = [name for name in before if name in asked.request["values"]]
-        elif not before and (outcome := self._incomplete(asked)):
-            return f"asked again: the saved answer is not complete ({outcome})"
+        elif not before and (why := self._not_kept(asked)):
+            return f"asked again: {why}"
         return f"asked again: {_listed(before)} changed" if before else ""
 
     def _before(self, asked: Asked) -> Iterable[dict[str, Any]]:
@@ -315,11 +315,16 @@ class Keeper:
             requests = [request for request in found if request.get("words") == words]
         return filter(None, requests)
 
-    def _incomplete(self, asked: Asked) -> str:
-        """How the answer ended that the notebook has in this cell, if it is not complete."""
+    def _not_kept(self, asked: Asked) -> str:
+        """Why the answer that the notebook has in this cell cannot be shown again."""
         records = self._in_cells.get(asked.place.cell, ()) if asked.place.cell else ()
-        outcomes = [as_string(one.data.get("outcome")) for one in records]
-        return next((o for o in outcomes if o not in ("", "complete")), "")
+        for outcome in (as_string(one.data.get("outcome")) for one in records):
+            if outcome not in ("", "complete"):
+                return f"the saved answer is not complete ({outcome})"
+        turns = (one.data.get("turn") or one.data.get("once") for one in records)
+        if any(as_dict(turn).get("prompt") == asked.prompt for turn in turns):
+            return "the saved answer is of an earlier version, or was not to be kept"
+        return ""
 
 
 def _of_record(record: Record) -> Answer:

@@ -74,7 +74,7 @@ class Input:
             return "", False
         if self.sample and sample(value) != self.sample:
             return f"{self.name} changed", True
-        return f"{self.name} not checked: only a part of it was sent", False
+        return f"{self.name} not checked: it was not sent in full", False
 
 
 @dataclass(frozen=True, slots=True)

@@ -324,7 +324,14 @@ def _keep(*words: str) -> None:
         say("Answers are not kept: each cell asks anew.")
         return
     folder = f", and in {keeper.folder.path}" if keeper.folder is not None else ""
-    say(f"Answers are kept in this notebook{folder}: what was answered before is not sent again.")
+    say(
+        f"Answers are kept in this notebook{folder}: what was answered before is not sent again;"
+        " --fresh on a cell asks anew."
+    )
+    if snapshot.error:
+        say(f"Those that it holds cannot be read: {snapshot.error}")
+        if not folder:
+            say("A folder keeps answers as well: %claude_nb keep ~/answers")
 
 
 def _show() -> None:

@@ -335,6 +335,35 @@ def test_an_edited_answer_is_not_kept(at, api, part):
     assert ("asked again: the saved answer was edited" in again.notes) == (part != "id")
 
 
+def test_an_answer_that_was_saved_without_what_keeping_takes_is_asked_again(at, api):
+    """By a version that kept none, or where keeping was off; the note says so."""
+    say(api, "One.", "Two.", "Three.")
+    found = metadata(at.ask("a", "Hi"))
+    del found["claude_nb"]["answer"]
+    at.save(a=found)
+
+    at.restart()
+    (note,) = at.ask("a", "Hi").notes
+    assert note == "asked again: the saved answer is of an earlier version, or was not to be kept"
+    at.restart()
+    assert at.ask("a", "Another").notes == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "why"), [(None, "There is no file {}"), ("{", "{} is not a notebook")]
+)
+def test_a_notebook_that_cannot_be_read_is_named(at, capsys, content, why):
+    """As one that was moved since the kernel began: its answers would be asked for and paid."""
+    if content is not None:
+        at.path.write_text(content)
+
+    ClaudeMagics().claude_nb("keep on")
+
+    printed = capsys.readouterr().out
+    assert f"Those that it holds cannot be read: {why.format(at.path)}" in printed
+    assert "%claude_nb keep ~/answers" in printed
+
+
 def test_two_cells_of_one_id_are_told_apart_by_what_they_ask(at, api):
     """As after a merge of two versions of the notebook."""
     say(api, "One.", "Two.")

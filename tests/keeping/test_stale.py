@@ -120,7 +120,7 @@ def test_a_large_value_is_never_called_unchanged(cells):
     run = cells
     run("import pandas as pd; df = pd.DataFrame({'x': range(1000)})")
     run("%%claude --once\nQ {{df}}", "cell")
-    assert why(run) == {"Q {{df}}": "{{df}} not checked: only a part of it was sent"}
+    assert why(run) == {"Q {{df}}": "{{df}} not checked: it was not sent in full"}
 
     run("df = df.copy(); df['x'] = df['x'].where(df['x'] < 500, 0)")
     assert why(run) == {"Q {{df}}": "{{df}} changed"}
@@ -132,7 +132,7 @@ def test_a_generator_is_not_consumed(cells):
     run("g = (n for n in range(3))")
     run("%%claude --once\nQ {{g}}", "cell")
 
-    assert why(run) == {"Q {{g}}": "{{g}} not checked: only a part of it was sent"}
+    assert why(run) == {"Q {{g}}": "{{g}} not checked: it was not sent in full"}
     assert list(run("1").user_ns["g"]) == [0, 1, 2]
 
 
