@@ -15,7 +15,7 @@ import os
 import platform
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import partial
@@ -165,12 +165,18 @@ class SharedBudget:
         """
         check_limit(limit)
         self._seen.discard(self.path)
-        with self._changing(create=not self.exists) as file:
-            file.execute(
-                "INSERT INTO budget VALUES (?, ?, ?)"
-                " ON CONFLICT (per) DO UPDATE SET usd = excluded.usd",
-                (per, limit, self._now().isoformat()),
-            )
+        is_new = not self.exists
+        try:
+            with self._changing(create=is_new) as file:
+                file.execute(
+                    "INSERT INTO budget VALUES (?, ?, ?)"
+                    " ON CONFLICT (per) DO UPDATE SET usd = excluded.usd",
+                    (per, limit, self._now().isoformat()),
+                )
+        except InputError:
+            if is_new:  # on a full disk SQLite leaves an empty one, which would refuse requests
+                self._remove_empty()
+            raise
         self._seen.add(self.path)
 
     def lift(self, per: str) -> None:
@@ -329,6 +335,12 @@ class SharedBudget:
         (result,) = file.execute("PRAGMA quick_check(1)").fetchone()
         if result != "ok":
             raise self._unusable(str(result))
+
+    def _remove_empty(self) -> None:
+        """Remove the file if nothing could be written into it."""
+        with suppress(OSError):
+            if not self.path.stat().st_size:
+                self.path.unlink()
 
     def _unusable(self, reason: str) -> InputError:
         forget = f"import os; os.remove({str(self.path)!r})"

@@ -303,6 +303,26 @@ def test_a_file_that_is_not_what_it_should_be_refuses(shared, spoil, why):
         assert caught.value.advice.startswith("Nothing was sent.")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such limit")
+def test_a_budget_that_cannot_be_written_leaves_no_file():
+    """On a full disk: an empty file would refuse requests until it is deleted."""
+    import resource
+    import signal
+
+    limit, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, most))
+    try:
+        with pytest.raises(InputError, match="cannot be used"):
+            SharedBudget().set(1.0, "month")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, most))
+        signal.signal(signal.SIGXFSZ, before)
+
+    assert SharedBudget().budgets() == []
+    assert not SharedBudget().path.exists()
+
+
 def test_a_file_that_is_gone_can_be_done_without(shared):
     """By lifting the budget; a new one counts anew."""
     spend(shared, 0.4)
