@@ -277,9 +277,10 @@ def _lasting(block: dict[str, Any]) -> dict[str, Any]:
 def _version(cell: Sequence[dict[str, Any]]) -> tuple[str, tuple[str, ...]]:
     """What a cell is known by, and all else of it that can change.
 
-    With an id, its number is neither: run again, with the same output, it has not changed.
+    With an id, its number is neither: run again, with the same output, it has not changed. Neither
+    has it where an object is elsewhere in memory.
     """
-    text, *images = cell
+    text, *images = map(_lasting, cell)
     found = _HEAD.match(text["text"])
     data = (image["source"].get("data", "") for image in images)
     if found is None or not found[2]:

@@ -45,9 +45,12 @@ def test_each_cell_is_a_block_before_the_prompt():
 
 
 def test_a_later_turn_has_only_what_is_new_or_changed():
-    """By the id: run again with the same output, a cell is the same whatever its number."""
-    first, _ = turn([cell(1, "a", id_="a"), cell(2, "b", id_="b")])
-    later = [cell(7, "a", id_="a"), cell(8, "b2", id_="b"), cell(9, "c", id_="c")]
+    """By the id: run again with the same output, a cell is the same, whatever its number.
+
+    The same is an output in which an object is elsewhere in memory.
+    """
+    first, _ = turn([cell(1, "a <A at 0x1f>", id_="a"), cell(2, "b", id_="b")])
+    later = [cell(7, "a <A at 0x2f>", id_="a"), cell(8, "b2", id_="b"), cell(9, "c", id_="c")]
 
     second, note = turn(later, [first])
     third, unchanged = turn(later, [first, second])
