@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from claude_nb.recording.matching import canonical
+from claude_nb.redaction import redact, redacted
 from claude_nb.request import uploads
 from claude_nb.request.cells import lasting
 from claude_nb.request.extra import without_secrets
@@ -74,7 +75,7 @@ class Fingerprint:
             "system": _short(params.get("system")),
             "turns": _short(messages[:before]),
             "asked": _short(messages[before:]),
-            "words": _short(request.prompt),
+            "words": _short(redact(request.prompt)),
             "values": dict(values),
             "tools": _short(params.get("tools")),
             "functions": {name: _of_source(text) for name, text in sources.items()},
@@ -90,8 +91,11 @@ class Fingerprint:
 
 
 def of_value(blocks: Iterable[dict[str, Any]]) -> str:
-    """The digest of a value as it is put in: content blocks, uploaded or not."""
-    return _short(uploads.resolved(list(blocks), {}))
+    """The digest of a value as it is put in: content blocks, uploaded or not, without credentials.
+
+    It is saved, and a short password could be guessed by its digest.
+    """
+    return _short(redacted(uploads.resolved(list(blocks), {})))
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

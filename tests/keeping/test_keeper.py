@@ -14,7 +14,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from pydantic import BaseModel
 
 import claude_nb
-from claude_nb import Conversation
+from claude_nb import Conversation, redaction
 from claude_nb.__main__ import main
 from claude_nb.asking.asking import answer
 from claude_nb.asking.question import Question
@@ -362,6 +362,19 @@ def test_a_notebook_that_cannot_be_read_is_named(at, capsys, content, why):
     printed = capsys.readouterr().out
     assert f"Those that it holds cannot be read: {why.format(at.path)}" in printed
     assert "%claude_nb keep ~/answers" in printed
+
+
+def test_no_digest_of_a_credential_is_saved(at, api):
+    """By which a short password could be guessed; not even that of the prompt that it stands in."""
+    say(api, "One.", "Two.")
+    saved = []
+    for password in ("hunter-22", "hunter-23"):
+        redaction.remember(password)
+        at.variables["login"] = {"password": password}
+        reply = at.ask("a", f"Why is {password} weak? {{{{login}}}}", keep=False)
+        saved.append(metadata(reply)["claude_nb"]["answer"]["request"])
+
+    assert saved[0] == saved[1]
 
 
 def test_two_cells_of_one_id_are_told_apart_by_what_they_ask(at, api):
