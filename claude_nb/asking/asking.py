@@ -316,11 +316,9 @@ def sending(
     request, tools = question.request, question.tools
     history, place = question.history, question.place
     connection = session.connection(question.client)
-    limits = Limits(connection, session, question.policy, question.max_cost, question.limit_name)
     over = threading.Event()
     with ExitStack() as stack:
         stack.callback(over.set)  # the first in is the last out: all else is done by then
-        stack.callback(limits.close)
         if history is not None:
             stack.enter_context(history.asking(in_cell=request.in_cell))
             request = _as_sent(question, connection)
@@ -330,10 +328,15 @@ def sending(
         else:
             request = _as_sent(question, connection)
         found = Found() if source else _find_kept(question, request, tools, connection)
+        limits = Limits(
+            *(connection, session, question.policy, question.max_cost, question.limit_name),
+            sends=found.answer is None,
+        )
+        stack.callback(limits.close)
         request = request if found.answer else checked(request, connection)
         # What a limit lowers holds for this reply, not for the conversation.
         kept = request = _with_notes(question, request, tools, found)
-        if limits.are_set and not found.answer:
+        if limits.are_set:
             request = call(limits.within_limits(request, Progress()))
         reply = Reply(request, question.output)
         reply.asked = found.data if keeper.saves or question.keep else None

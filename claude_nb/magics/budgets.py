@@ -44,6 +44,9 @@ def command(limit: str = "", *, per: str = "") -> None:
     if limit == "off" and per:
         shared_budget.lift(per)
     elif limit == "off":
+        if session.budget is None and (shared := shared_budget.budgets()):
+            lift = f"To lift a shared one: %claude_nb budget off --per {shared[0].per}"
+            say(f"This kernel has no budget of its own. {lift}")
         session.budget = None
     elif limit:
         try:

@@ -27,6 +27,7 @@ class Limits:
         policy: How patient to be with failures, or None for the default.
         max_cost: USD for the whole reply, or None.
         limit_name: What notes and errors call ``max_cost``.
+        sends: Whether anything is sent: of a kept answer nothing is, so that it costs nothing.
 
     Attributes:
         are_set: Whether there is a limit; a replay spends nothing.
@@ -45,14 +46,17 @@ class Limits:
         policy: Policy | None,
         max_cost: float | None,
         limit_name: str,
+        *,
+        sends: bool = True,
     ) -> None:
         if max_cost is not None and not max_cost > 0:
             raise InputError(f"max_cost is a sum in USD above 0, not {max_cost:g}.")
         own_prices()  # a price file that cannot be used is an error before anything is sent
         self.policy = policy
-        holding = budgets(session, simulated=connection.simulated)
+        holding = budgets(session, simulated=connection.simulated) if sends else []
         self._reservation = Reservation(holding)
-        self.are_set = bool(holding) or (max_cost is not None and session.library is None)
+        costs = sends and session.library is None
+        self.are_set = bool(holding) or (max_cost is not None and costs)
         if session.library is not None:
             self.policy = session.library.policy(policy)
         elif self.are_set:
@@ -98,8 +102,6 @@ class Limits:
         Args:
             reply: The reply, which is in the ledger.
         """
-        if reply.kept:  # nothing was sent
-            return
         known = sum(attempt.cost or 0.0 for attempt in reply.attempts)
         self._reservation.settle(known, is_exact=_is_exact(reply), simulated=reply.simulated)
 

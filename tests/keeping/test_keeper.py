@@ -19,13 +19,14 @@ from claude_nb.__main__ import main
 from claude_nb.asking.asking import answer
 from claude_nb.asking.question import Question
 from claude_nb.conversation.snapshot import snapshot
-from claude_nb.errors import ClaudeError
+from claude_nb.errors import ClaudeError, InputError
 from claude_nb.keeping.keeper import Asked, _Given, keeper
 from claude_nb.magics import reports
 from claude_nb.magics.cell import run
 from claude_nb.magics.magics import ClaudeMagics
 from claude_nb.request.cells import Cell, Cells, SentCell, head
 from claude_nb.request.place import Place
+from claude_nb.session.shared_budget import shared_budget
 from claude_nb.simulator import Error, Stream
 from tests import work
 from tests.played import end, said, start, text, tool_use
@@ -164,6 +165,18 @@ def test_nothing_at_all_is_sent(kept):
     ask(model="some-model", max_cost=0.0000001)
 
     assert len(kept.requests) == seen
+
+
+def test_a_budget_that_cannot_be_read_refuses_no_kept_answer(kept):
+    """It costs nothing; what is sent is refused."""
+    say(kept, "One.")
+    ask()
+    shared_budget.path.parent.mkdir(parents=True, exist_ok=True)
+    shared_budget.path.write_text("spoiled " * 100)
+
+    assert ask().text == "One."
+    with pytest.raises(InputError, match="is not a database"):
+        ask("Another")
 
 
 def look_up(word: str) -> str:
