@@ -329,6 +329,19 @@ def test_usage_says_what_it_passed_over(tmp_path, capsys):
     )
 
 
+def test_usage_of_a_folder_names_a_notebook_and_not_a_link_to_it(tmp_path, capsys):
+    """Nor is a folder a notebook, whatever it is called."""
+    path = save(tmp_path / "notebook.ipynb", cell(taken(1)))
+    (tmp_path / "link.ipynb").symlink_to(path)
+    (tmp_path / "folder.ipynb").mkdir()
+
+    assert main(["usage", str(tmp_path)]) == 0
+
+    table, _, reported = rows(capsys)
+    assert [line.split()[0] for line in table] == [str(path)]
+    assert reported == ""
+
+
 @pytest.mark.parametrize("name", ["missing.ipynb", "*.ipynb", ".", "text.ipynb"])
 def test_usage_goes_on_after_a_file_that_cannot_be_read(tmp_path, capsys, name):
     """It is reported, also by the exit code; a pattern may be one that no shell has expanded."""

@@ -175,10 +175,12 @@ def _notebooks(paths: Iterable[str], found: Spending) -> Iterator[str]:
     for path in paths:
         inside = [path]
         if Path(path).is_dir():
+            # A link last: its notebook has a name of its own.
+            every = sorted(Path(path).rglob("*.ipynb"), key=lambda one: (one.is_symlink(), one))
             inside = [
                 str(inner)
-                for inner in sorted(Path(path).rglob("*.ipynb"))
-                if _CHECKPOINTS not in inner.parts
+                for inner in every
+                if _CHECKPOINTS not in inner.parts and not inner.is_dir()
             ]
             if not inside:
                 found.notes.append(f"{path}: there is no notebook in it")
