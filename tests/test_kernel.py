@@ -491,9 +491,9 @@ def test_connect_off_goes_back_to_the_simulator_of_claude_nb_lab(kernel):
 @pytest.mark.parametrize(
     ("code", "matches"),
     [
-        ("%claude_nb usage by ", ["model", "conversation", "cell"]),
+        ("%claude_nb usage by ", ["model", "conversation", "cell", "day"]),
         ("%%claude --effort=x", ["xhigh"]),
-        ("%%claude\nWhy {{tab", ["table"]),
+        ("%%claude\nWhy {{tab", ["table}}"]),
     ],
 )
 def test_tab_offers_only_what_fits(kernel, code, matches):

@@ -608,10 +608,10 @@ def test_a_restarted_kernel_is_said_and_the_chat_comes_back(open_chat, simulator
     chat.notebook.run_all()
     chat.notebook.wait_idle()
     expect(chat.box).to_have_value(written)
-    expect(chat.el.locator(".claude-nb-saved")).to_contain_text("Restored 1 turn from shared-")
+    expect(chat.el.get_by_role("region", name="Saved chat", include_hidden=True)).to_contain_text("Restored 1 turn from shared-")
     expect(chat.turns.last).to_contain_text("One.")
     chat.ask("Second", "Two.")
-    expect(chat.el.locator(".claude-nb-saved")).to_be_hidden()
+    expect(chat.el.get_by_role("region", name="Saved chat", include_hidden=True)).to_be_hidden()
     sent = [m["content"] for m in simulator.requests[-1].body["messages"]]
     assert [sent[0], sent[2]] == ["First", "Second"]
 
@@ -686,7 +686,7 @@ def test_a_kernel_that_is_killed_loses_no_answer(open_chat, simulator):
     chat.notebook.wait_idle()
 
     expect(chat.notebook.output(1).locator(".claude-nb-covered")).to_have_count(1)
-    strip = chat.el.locator(".claude-nb-saved")
+    strip = chat.el.get_by_role("region", name="Saved chat", include_hidden=True)
     expect(strip).to_contain_text("Restored 1 turn from the backup on this computer.")
     expect(chat.turns.last).to_contain_text("One.")
     strip.get_by_role("button", name="Start empty").press("Enter")

@@ -20,9 +20,10 @@ CHATTING = [path for path in NOTEBOOKS if not path.stem.startswith(("lesson", "0
 TOGETHER = [CHATTING[first::3] for first in range(3)]
 
 # Runs when a kernel starts: the request of every HTTP client goes to a file beside its notebook.
+# Keeping is off, or the notes of a second run would tell of the answers of the first.
 NOTE_REQUESTS = """\
 import os
-os.environ["CLAUDE_NB_SIMULATE_SPEED"] = "inf"
+os.environ |= {"CLAUDE_NB_SIMULATE_SPEED": "inf", "CLAUDE_NB_KEEP": "0"}
 import httpx2
 def noting(send):
     def noted(self, request, **options):

@@ -61,7 +61,8 @@ def test_both_budgets_hold(server, monkeypatch):
     monkeypatch.setattr(asking.session, "budget", budget)
 
     assert "of the budget of $0.5500" in asked().notes[-1]
-    assert (budget.spent, shared_budget.budgets()[0].spent) == (0.5, 0.5)
+    spent = [budget.spent, shared_budget.budgets()[0].spent]
+    assert spent == pytest.approx([0.5, 0.5])
     with pytest.raises(InputError, match=r"the budget of \$0.5500: \$0.0500 are left"):
         asked()
 
