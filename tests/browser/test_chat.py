@@ -608,10 +608,11 @@ def test_a_restarted_kernel_is_said_and_the_chat_comes_back(open_chat, simulator
     chat.notebook.run_all()
     chat.notebook.wait_idle()
     expect(chat.box).to_have_value(written)
-    expect(chat.el.get_by_role("region", name="Saved chat", include_hidden=True)).to_contain_text("Restored 1 turn from shared-")
+    strip = chat.el.get_by_role("region", name="Saved chat", include_hidden=True)
+    expect(strip).to_contain_text("Restored 1 turn from shared-")
     expect(chat.turns.last).to_contain_text("One.")
     chat.ask("Second", "Two.")
-    expect(chat.el.get_by_role("region", name="Saved chat", include_hidden=True)).to_be_hidden()
+    expect(strip).to_be_hidden()
     sent = [m["content"] for m in simulator.requests[-1].body["messages"]]
     assert [sent[0], sent[2]] == ["First", "Second"]
 
