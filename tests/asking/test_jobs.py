@@ -297,6 +297,9 @@ def test_a_view_that_fails_costs_no_reply(api):
         def frame(self, reply, now):
             raise ZeroDivisionError
 
+        def settle(self, reply):  # a reply that has ended by then gets no frame
+            raise ZeroDivisionError
+
     api.enqueue(Stream(said("Hello")))
     own, bugs = Jobs(), []
 

@@ -49,6 +49,7 @@ class TurnView {
   tell() {
     if (this.told || !this.turn.answer) return;
     this.told = true;
+    for (const code of this.body.querySelectorAll("pre > code")) code.tabIndex = 0; // it scrolls
     this.body.dataset.kernel = this.chat.model.widget_manager?.kernel?.id ?? "";
     this.body.dispatchEvent(new Event("claude-nb-answer", { bubbles: true }));
   }
