@@ -122,7 +122,7 @@ def call(coroutine: Coroutine[Any, Any, T]) -> T:
     future = asyncio.run_coroutine_threadsafe(coroutine, engine().loop)
     try:
         return future.result()
-    except BaseException:  # an interrupt too
+    except BaseException:  # an interrupt too: what nobody waits for must not go on
         future.cancel()
         raise
 

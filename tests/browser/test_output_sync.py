@@ -9,19 +9,22 @@ from claude_nb.views.synced_output import MARK, SyncedOutput
 from claude_nb.views.widget import source
 from tests.views.test_synced_output import sync as sync  # noqa: PLC0414 - a fixture
 
+# The outputs of a cell, as the host has them, and how often one was put there.
+OUTPUTS = """{
+    list: structuredClone(outputs),
+    put: 0,
+    get length() { return this.list.length; },
+    get(i) { return this.list[i]; },
+    set(i, output) { this.list[i] = output; this.put += 1; },
+    add(output) { this.list.push(output); this.put += 1; },
+    clear() { this.list = []; },
+}"""
+
 # Two pages, each with a model of the same widget, and the notebook that they share or one each.
 PAGES = """async ([source, snapshot, outputs, shared, count]) => {
     const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
     const { default: widget } = await import(url);
-    const notebook = () => [{ id: "a", executionCount: count, outputs: {
-        list: structuredClone(outputs),
-        put: 0,
-        get length() { return this.list.length; },
-        get(i) { return this.list[i]; },
-        set(i, output) { this.list[i] = output; this.put += 1; },
-        add(output) { this.list.push(output); this.put += 1; },
-        clear() { this.list = []; },
-    } }];
+    const notebook = () => [{ id: "a", executionCount: count, outputs: OUTPUTS }];
     const one = notebook();
     window.pages = [one, shared ? one : notebook()].map((cells) => {
         const page = { cells, sent: [], handlers: {} };
@@ -36,7 +39,7 @@ PAGES = """async ([source, snapshot, outputs, shared, count]) => {
     window.receive = (message) => {
         for (const page of pages) page.handlers["msg:custom"](message);
     };
-}"""
+}""".replace("OUTPUTS", OUTPUTS)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from claude_nb.request.place import Place
 from claude_nb.views.synced_output import MARK, WIDGET, SyncedOutput
-from tests.browser.test_output_sync import exchange, marked, outputs
+from tests.browser.test_output_sync import OUTPUTS, exchange, marked, outputs
 from tests.code_map import PACKAGE
 from tests.views.test_synced_output import sync as sync  # noqa: PLC0414 - a fixture
 
@@ -24,15 +24,7 @@ PAGES = """async ([outputs, count, shared, state, shown = ""]) => {
     const signal = () => ({ connect(handler) { this.emit = (it) => handler(null, it); } });
     const notebook = () => Object.assign([{
         id: "a", type: "code", executionCount: count, executionState: state,
-        outputs: {
-            list: structuredClone(outputs),
-            put: 0,
-            get length() { return this.list.length; },
-            get(i) { return this.list[i]; },
-            set(i, output) { this.list[i] = output; this.put += 1; },
-            add(output) { this.list.push(output); this.put += 1; },
-            clear() { this.list = []; },
-        } }], { changed: signal() });
+        outputs: OUTPUTS }], { changed: signal() });
     const one = notebook();
     window.pages = ["one", "other"].map((session) => {
         const cells = shared ? one : notebook();
@@ -62,7 +54,7 @@ PAGES = """async ([outputs, count, shared, state, shown = ""]) => {
         return page;
     });
     window.receive = (message) => pages.forEach((page) => page.hear(message));
-}""".replace("WIDGET", WIDGET)
+}""".replace("WIDGET", WIDGET).replace("OUTPUTS", OUTPUTS)
 
 
 @pytest.fixture
