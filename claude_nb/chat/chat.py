@@ -99,7 +99,7 @@ class Chat(PageWidget):
     effort = traitlets.Unicode("").tag(sync=True)
     height = traitlets.Int(520, min=200).tag(sync=True)
     draft = traitlets.Unicode("").tag(sync=True)
-    busy = traitlets.Bool().tag(sync=True)
+    busy = traitlets.Bool()
     turns = traitlets.Int(0).tag(sync=True)
     cost = traitlets.Float(0.0).tag(sync=True)
     models = traitlets.List(traitlets.Unicode()).tag(sync=True)

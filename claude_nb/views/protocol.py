@@ -104,8 +104,8 @@ A question names its model and effort because messages may overtake changes of t
 holds a change back until the kernel has acknowledged the one before it. So no message may depend on
 the state.
 
-The model's other state: ``model``, ``effort``, ``draft``, ``height``, ``busy``, ``turns``,
-``cost``, ``models`` and ``efforts``.
+The model's other state: ``model``, ``effort``, ``draft``, ``height``, ``turns``, ``cost``,
+``models`` and ``efforts``.
 
 Outputs (``output_sync.js``, ``labextension/static/settle.js``)
 ==============================================================

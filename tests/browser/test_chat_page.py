@@ -92,10 +92,18 @@ def test_what_waits_is_shown_and_taken_back(page, receive):
     ]
 
 
+def test_a_complete_answer_can_be_retried(page, receive):
+    """At once: also before the model's state says that the kernel is done."""
+    page.evaluate("state.busy = true")
+    receive(TURNS)
+    receive(TURNS | {"turns": [TURN | {"answer": ANSWER}]})
+    page.get_by_role("button", name="Retry").click()
+    assert [message["op"] for message in ops(page)] == ["retry"]
+
+
 def test_while_it_answers_enter_queues(page, receive):
     """Stop is always there, and beside it what queues, as soon as something is written."""
     receive(TURNS)
-    page.evaluate("state.busy = true; handlers['change:busy']()")
     stop, queue = (page.get_by_role("button", name=name) for name in ("Stop the answer", "Queue"))
     expect(stop).to_be_visible()
     expect(queue).to_be_hidden()

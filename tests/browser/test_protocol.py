@@ -40,7 +40,7 @@ CHAT = """async source => {
     window.handlers = {};
     window.state = {
         snapshot: {}, model: "m", models: ["m", "n"], efforts: ["low", "high"], effort: "",
-        height: 500, draft: "", busy: false, turns: 0, cost: 0,
+        height: 500, draft: "", turns: 0, cost: 0,
     };
     const model = {
         get: name => state[name],
@@ -480,7 +480,6 @@ def test_an_answer_is_edited_by_key(chat_page):
 def test_a_stop_names_its_answer(chat_page):
     """And the next answer, which may begin before the page hears of the end, can be stopped too."""
     chat_page.evaluate("receive", {"chat": 1, "ops": [TURNS]})
-    chat_page.evaluate("state.busy = true; handlers['change:busy']()")
     stop = chat_page.get_by_role("button", name="Stop the answer")
     stop.click()
     expect(stop).to_be_disabled()

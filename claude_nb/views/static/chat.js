@@ -29,7 +29,7 @@ class Chat {
     this.writer = null; // the view in whose box the caret is, or was when the page took it away
     this.on("msg:custom", (message) => this.receive(message));
     this.on("change:snapshot", () => this.receive(model.get("snapshot")));
-    for (const name of ["model", "effort", "models", "busy", "turns", "height", "draft"]) {
+    for (const name of ["model", "effort", "models", "turns", "height", "draft"]) {
       this.on(`change:${name}`, () => this.each((view) => view.show(name)));
     }
     this.on("comm_live_update", () => this.end()); // it goes one way: a comm does not live again
@@ -49,8 +49,9 @@ class Chat {
     for (const view of this.views) action(view);
   }
 
+  /** Whether an answer is under way: as the turns have it, which may be ahead of the model's state. */
   get busy() {
-    return this.model.get("busy");
+    return this.turns.some((turn) => !turn.answer);
   }
 
   receive(message) {
