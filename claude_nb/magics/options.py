@@ -24,6 +24,10 @@ _NONE = "none"
 """What ``--extra`` and ``--betas`` take to clear those of the conversation."""
 
 
+class MisusedError(Exception):
+    """A command does not take what was typed after it: its error says what it takes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Value:
     """What was typed after an option.

@@ -14,7 +14,7 @@ import claude_nb
 from claude_nb.asking import asking
 from claude_nb.client.engine import call
 from claude_nb.errors import CredentialsError, InputError, RequestError, ServerError
-from claude_nb.magics import commands, magics
+from claude_nb.magics import commands, connections, magics
 from claude_nb.session.session import session as the_session
 from claude_nb.simulator import wire
 from tests.played import block, end, said, start
@@ -135,7 +135,7 @@ def test_connect_off_goes_back(server, capsys):
 
 def test_what_is_typed_for_a_key_looks_like_one(server, capsys, monkeypatch):
     """Where it goes to Anthropic: the one in use stays. A gateway's key may look as it likes."""
-    monkeypatch.setattr(commands, "getpass", lambda _: "hello")
+    monkeypatch.setattr(connections, "getpass", lambda _: "hello")
     with pytest.raises(InputError, match="not look like an Anthropic key"):
         commands.execute("key", "claude-opus-5-5")
     assert "ANTHROPIC_API_KEY" in the_session.describe_key()
@@ -162,7 +162,7 @@ def test_a_key_on_the_line_is_refused_and_not_repeated():
 )
 def test_addresses_are_taken_as_people_copy_them(typed, there):
     """The SDK puts the path behind it itself."""
-    assert commands._address(typed) == there
+    assert connections._address(typed) == there
 
 
 @pytest.mark.parametrize(
