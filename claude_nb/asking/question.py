@@ -138,7 +138,7 @@ class Question:
         history = arguments.get("history")
         if tools is None and history is not None:
             tools = history.tools
-        offered = None if tools is None else Tools.of(tools)
+        offered = None if tools is None else Tools.of(tools).current()
         form = None if output is None else Output.of(output)
         own = () if history is None else None  # None: those that its conversation has
         request = Request(

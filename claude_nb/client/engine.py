@@ -67,6 +67,15 @@ class Engine:
         """Run a coroutine on this thread, awaited on another; cancelling the wait cancels it."""
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self.loop))
 
+    def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on this thread and wait for it; an interrupt cancels it."""
+        future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        try:
+            return future.result()
+        except BaseException:  # an interrupt too: what nobody waits for must not go on
+            future.cancel()
+            raise
+
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> Callable[[], None]:
         """Start a coroutine on the engine's thread.
 
@@ -119,12 +128,7 @@ def engine() -> Engine:
 
 def call(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine on the engine's thread and return its result; an interrupt cancels it."""
-    future = asyncio.run_coroutine_threadsafe(coroutine, engine().loop)
-    try:
-        return future.result()
-    except BaseException:  # an interrupt too: what nobody waits for must not go on
-        future.cancel()
-        raise
+    return engine().call(coroutine)
 
 
 class Runner(Protocol):

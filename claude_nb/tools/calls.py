@@ -14,10 +14,9 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from typing import Any, NoReturn
 
-from claude_nb.client.engine import Engine
 from claude_nb.errors import ClaudeError, StoppedError
 from claude_nb.streaming.block import Block
 from claude_nb.streaming.events import ToolAsked, ToolRan, ToolStarted
@@ -29,6 +28,7 @@ from claude_nb.tools.main_thread import (
     contained,
     in_time,
 )
+from claude_nb.tools.side_loop import side_loop
 from claude_nb.tools.tools import Tool, Tools
 
 
@@ -191,16 +191,10 @@ class _Run:
         else:
             made = await self._on_thread(called, self._begin, limit)
         if inspect.isawaitable(made):
-            value = await in_time(_loop().run(_awaited(made)), limit)
+            value = await in_time(side_loop().run(_awaited(made)), limit)
             made = await asyncio.to_thread(contained, results.content, value)
         content, note = made
         return content, note
-
-
-@cache
-def _loop() -> Engine:
-    """Where asynchronous functions run: one thread for all, as what they share may belong to it."""
-    return Engine("claude_nb tools")
 
 
 async def _awaited(running: Awaitable[Any]) -> Any:

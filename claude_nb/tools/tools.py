@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -20,6 +20,7 @@ from claude_nb.client.connection import function_tool
 from claude_nb.errors import InputError, nearest
 from claude_nb.request.attachments.definitions import source
 from claude_nb.request.server_tools import SERVER_TOOLS, check_numbers, kind, web_tool
+from claude_nb.tools.mcp.server import Confirm, McpServer
 
 MAX_TURNS = 25
 """How often tools are run for one reply by default."""
@@ -47,12 +48,14 @@ class Tool:
         definition: Its definition, as the API's dict.
         call: Calls it with a call's input (a dict), which is checked against the type hints.
         is_async: Whether its value has to be awaited.
+        server: The MCP server whose tool it is, or None.
     """
 
     name: str
     definition: dict[str, Any]
     call: Callable[[dict[str, Any]], Any]
     is_async: bool
+    server: McpServer | None = None
 
 
 class Tools:
@@ -104,16 +107,18 @@ class Tools:
         self.is_named = True
         self._values = tools
         self._functions: dict[str, Tool] = {}
-        definitions: list[dict[str, Any]] = []
+        self._parts: list[tuple[Any, list[dict[str, Any]]]] = []
         for value in tools:
             definition = _server_tool(value)
-            if definition is None:
-                tool = _function(value)
-                definition = tool.definition | ({"eager_input_streaming": True} if eager else {})
-                self._functions[tool.name] = tool
-            definitions.append(definition)
-        self.definitions = tuple(definitions)
-        names = [definition.get("name") for definition in definitions]
+            if definition is not None:
+                self._parts.append((value, [definition]))
+                continue
+            own = _of_server(value) if isinstance(value, McpServer) else [_function(value)]
+            more = {"eager_input_streaming": True} if eager else {}
+            self._parts.append((value, [tool.definition | more for tool in own]))
+            self._functions |= {tool.name: tool for tool in own}
+        self.definitions = tuple(d for _, definitions in self._parts for d in definitions)
+        names = [definition.get("name") for definition in self.definitions]
         for name in names:
             if name is not None and names.count(name) > 1:
                 raise InputError(f"There are two tools of the name {name}.", "Rename one of them.")
@@ -169,12 +174,36 @@ class Tools:
         """What runs code on the server: one of the tools that ``Tools`` takes."""
         return {"name": "code_execution"}
 
+    @staticmethod
+    def mcp(
+        where: str,
+        *,
+        name: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        env: Mapping[str, str] | None = None,
+        confirm: Confirm = "always",
+    ) -> McpServer:
+        """A server that speaks MCP, all of whose tools are taken: one of what ``Tools`` takes.
+
+        Args:
+            where: A command line, which is started without a shell, or an address.
+            name: What its tools are called by; by default made of ``where``.
+            headers: Sent with each request to an address; they are treated as secrets.
+            env: Variables of the environment of a command, beside a few that programs need.
+            confirm: When a call asks first: ``"always"``, ``"session"`` for once a tool, or
+                ``"never"``.
+
+        Raises:
+            InputError: It can be no server.
+        """
+        return McpServer(where, name=name, headers=headers, env=env, confirm=confirm)
+
     @classmethod
     def of(cls, tools: Any) -> Tools:
         """Tools as they are, or made of one function or several."""
         if isinstance(tools, Tools):
             return tools
-        several = isinstance(tools, Iterable) and not isinstance(tools, (str, dict))
+        several = isinstance(tools, Iterable) and not isinstance(tools, (str, dict, McpServer))
         return cls(*tools) if several else cls(tools)
 
     def get(self, name: str) -> Tool | None:
@@ -189,16 +218,18 @@ class Tools:
     @property
     def sources(self) -> dict[str, str | None]:
         """The source of each function, by its name; None where it is not known."""
-        plain = (getattr(v, "func", v) for v in self._values if not isinstance(v, str | dict))
-        return dict(zip(self._functions, map(source, plain), strict=True))
+        plain = [v for v in self._values if not isinstance(v, str | dict | McpServer)]
+        names = [name for name, tool in self._functions.items() if tool.server is None]
+        return dict(zip(names, (source(getattr(v, "func", v)) for v in plain), strict=True))
 
     @property
     def note(self) -> str:
         """Which of them a reply may call, in a line for the user."""
-        functions = ", ".join(self._functions)
+        functions = ", ".join(n for n, tool in self._functions.items() if tool.server is None)
         asks = " (asks first)" if functions and self.confirm else ""
         server = [tool_name(d) for d in self.definitions if tool_name(d) not in self._functions]
-        return NOTE + ", ".join(filter(None, (f"{functions}{asks}", *server)))
+        mcp = [_in_short(v, d) for v, d in self._parts if isinstance(v, McpServer)]
+        return NOTE + ", ".join(filter(None, (f"{functions}{asks}", *mcp, *server)))
 
     def unnamed(self) -> Tools:
         """The same for a question that does not name them: each call asks first."""
@@ -208,9 +239,29 @@ class Tools:
 
     def without(self, names: Container[str]) -> Tools:
         """The same without those of these names."""
-        pairs = zip(self._values, self.definitions, strict=True)
-        values = [value for value, definition in pairs if tool_name(definition) not in names]
+        values = []
+        for value, definitions in self._parts:
+            left = [d for d in definitions if tool_name(d) not in names]
+            if left and isinstance(value, McpServer):
+                values.append(value.without(names))
+            elif left:
+                values.append(value)
         return Tools(*values, **self._settings)
+
+    def current(self) -> Tools:
+        """The same with the tools that its MCP servers have now; one that has ended is restarted.
+
+        Raises:
+            ClaudeError: A server cannot be reached.
+        """
+        servers = [value for value in self._values if isinstance(value, McpServer)]
+        for server in servers:
+            server.connect()
+        if not servers:
+            return self
+        found = Tools(*self._values, **self._settings)
+        found.is_named = self.is_named
+        return found
 
     def renewed(self, variables: Mapping[str, Any]) -> Tools:
         """The same with the functions of those names that are defined now.
@@ -234,6 +285,30 @@ class Tools:
 
     def __repr__(self) -> str:
         return f"Tools({', '.join(map(tool_name, self.definitions))})"
+
+
+def _of_server(server: McpServer) -> list[Tool]:
+    """The tools of an MCP server, which is connected if it is not."""
+    if not server.is_connected:
+        server.connect()
+    return [
+        Tool(
+            str(tool.definition["name"]),
+            tool.definition,
+            partial(server.call, tool),
+            is_async=True,
+            server=server,
+        )
+        for tool in server.tools
+    ]
+
+
+def _in_short(server: McpServer, definitions: Sequence[dict[str, Any]]) -> str:
+    """An MCP server with how many tools it has, and how much of a request they are."""
+    number = len(definitions)
+    size = len(json.dumps(definitions))
+    tokens = f", about {size // 4_000:,},000 tokens" if size >= 8_000 else ""
+    return f"{server.name} ({number:,} tool{'s' * (number != 1)}{tokens})"
 
 
 def tool_name(definition: Mapping[str, Any]) -> str:
@@ -301,7 +376,8 @@ def _function(value: Any) -> Tool:
         ) from error
     if not definition.get("description"):
         definition.pop("description", None)
-    _check_definition(definition, function)
+    _check_defaults(definition, function)
+    check_definition(definition)
     is_async = inspect.iscoroutinefunction(function)
     return Tool(str(definition["name"]), definition, made.call, is_async)
 
@@ -335,21 +411,38 @@ def _without_form(function: Any) -> str:
     return f"the argument{'s' * (len(found) > 1)} {', '.join(found)}" if found else "it"
 
 
-def _check_definition(definition: Mapping[str, Any], function: Any) -> None:
-    """Refuse what the API is known to refuse, and what cannot be sent as JSON."""
+def check_definition(definition: Mapping[str, Any]) -> None:
+    """Refuse what the API is known to refuse, and what cannot be sent as JSON.
+
+    Raises:
+        InputError: It is refused; the error says what.
+    """
     name, schema = definition["name"], definition["input_schema"]
     if not _NAME.fullmatch(name):
         raise InputError(
             f"A tool cannot be called {name}.",
             "Take letters from a to z, digits, _ and -, at most 128.",
         )
-    described = schema.get("properties", {})
-    for parameter in described:
+    if schema.get("type") != "object":
+        raise InputError(f"The input of {name} is no object.", "Its schema has another type.")
+    if found := [key for key in ("oneOf", "allOf", "anyOf") if key in schema]:
+        raise InputError(f"The schema of {name} has {found[0]} at its top level.")
+    for parameter in schema.get("properties", {}):
         if not _PARAMETER.fullmatch(parameter):
             raise InputError(
                 f"{name} has a parameter {parameter}, a name that the API does not take.",
                 "Rename it: letters from a to z, digits and underscores, at most 64.",
             )
+    if not _is_json(definition):
+        raise InputError(
+            f"The definition of {name} cannot be written as JSON.",
+            "It holds inf, nan or half a character: look at its docstring and its type hints.",
+        )
+
+
+def _check_defaults(definition: Mapping[str, Any], function: Any) -> None:
+    """Refuse defaults that JSON cannot express."""
+    name, described = definition["name"], definition["input_schema"].get("properties", {})
     for parameter, about in inspect.signature(function).parameters.items():
         if about.default is about.empty or parameter not in described:
             continue
@@ -363,11 +456,6 @@ def _check_definition(definition: Mapping[str, Any], function: Any) -> None:
                 " express.",
                 f"Let None stand for it: def {name}({parameter}: {hint} | None = None): …",
             )
-    if not _is_json(definition):
-        raise InputError(
-            f"The definition of {name} cannot be written as JSON.",
-            "It holds inf, nan or half a character: look at its docstring and its type hints.",
-        )
 
 
 def _is_json(value: Any, **how: Any) -> bool:

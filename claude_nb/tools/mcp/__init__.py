@@ -1,0 +1,1 @@
+"""MCP servers, whose tools Claude may call: started or reached, listed, approved, called."""

@@ -1,0 +1,83 @@
+"""What a server lists, as tools that the API takes: names, descriptions, schemas, digests."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from anthropic.lib.tools.mcp import async_mcp_tool
+
+from claude_nb.characters import wellformed_json
+from claude_nb.errors import InputError
+from claude_nb.tools.tools import check_definition
+
+_LONGEST = 128
+"""Characters of a tool's name at most."""
+
+_OTHER = re.compile(r"[^a-zA-Z0-9_-]")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTool:
+    """A tool of a server.
+
+    Attributes:
+        name: What the server calls it.
+        description: What it says that it does.
+        definition: What is sent of it, as the API's dict; its name begins with the server's.
+        digest: Another one whenever its description or its schema is another.
+    """
+
+    name: str
+    description: str
+    definition: dict[str, Any]
+    digest: str
+
+
+def definitions(server: str, listed: list[Any]) -> tuple[list[ServerTool], dict[str, str]]:
+    """The tools that can be used, and why others cannot.
+
+    Args:
+        server: The server's name.
+        listed: What it lists, as the ``mcp`` package has it.
+    """
+    found: dict[str, ServerTool] = {}
+    left_out: dict[str, str] = {}
+    for tool in listed:
+        if tool.name in found:
+            left_out[tool.name] = "It is listed twice: the first is used."
+            continue
+        try:
+            found[tool.name] = _server_tool(server, tool)
+        except InputError as error:
+            left_out[tool.name] = error.what
+    return list(found.values()), left_out
+
+
+def _server_tool(server: str, tool: Any) -> ServerTool:
+    made = dict(async_mcp_tool(tool, None).to_dict())  # type: ignore[arg-type]
+    made = wellformed_json(made)
+    description = str(made.get("description") or "")
+    if not description:
+        made.pop("description", None)
+    digest = _digest([description, made["input_schema"]])
+    made["name"] = sent_name(server, tool.name)
+    check_definition(made)
+    return ServerTool(tool.name, description, made, digest)
+
+
+def sent_name(server: str, tool: str) -> str:
+    """What the model calls a tool: a name that the API takes, with the server's before it."""
+    whole = f"{server}__{tool}"
+    name = _OTHER.sub("_", whole)
+    if name == whole and len(name) <= _LONGEST:
+        return name
+    return f"{name[: _LONGEST - 9]}_{_digest(tool)[:8]}"
+
+
+def _digest(value: Any) -> str:
+    written = json.dumps(value, sort_keys=True, ensure_ascii=True, default=str)
+    return hashlib.sha256(written.encode()).hexdigest()

@@ -1,0 +1,264 @@
+"""`McpServer`: a server of tools, by its command line or its address."""
+
+from __future__ import annotations
+
+import atexit
+import re
+import shlex
+import weakref
+from collections.abc import Container, Iterable, Mapping
+from contextlib import suppress
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Literal, get_args
+from urllib.parse import urlsplit
+
+from claude_nb.client.credentials import remember_address, remember_headers
+from claude_nb.errors import ClaudeError, InputError, nearest
+from claude_nb.redaction import redact_error
+from claude_nb.tools.side_loop import side_loop
+
+if TYPE_CHECKING:
+    from claude_nb.tools.mcp.connection import Connection
+    from claude_nb.tools.mcp.definitions import ServerTool
+
+Confirm = Literal["always", "session", "never"]
+
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,40}")
+_RUNNERS = ("uvx", "uv", "run", "npx", "bunx", "pipx", "docker", "node", "deno", "bun", "py")
+_RUNNER = re.compile(r"python[0-9.]*(\.exe)?|.*/python[0-9.]*")
+_EXAMPLE = 'Tools.mcp("uvx mcp-server-time")'
+
+
+class McpServer:
+    """A server that speaks MCP, whose tools Claude may call.
+
+    Args:
+        where: A command line, which is started without a shell, or an address
+            (``"http://localhost:8000/mcp"``).
+        name: What its tools are called by: ``NAME.tool``; by default made of ``where``.
+        headers: Sent with each request to an address; they are treated as secrets.
+        env: Variables of its environment, beside a few that programs need. It gets no others.
+        confirm: When a call asks first: ``"always"``, ``"session"`` for once a tool, ``"never"``.
+
+    Attributes:
+        name: Its name.
+        where: Its command line or address.
+        confirm: When a call asks first.
+
+    Raises:
+        InputError: It can be no server; the error says why.
+    """
+
+    def __init__(
+        self,
+        where: str,
+        *,
+        name: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        env: Mapping[str, str] | None = None,
+        confirm: Confirm = "always",
+    ) -> None:
+        if not isinstance(where, str) or not where.strip():
+            raise InputError(f"{where!r:.80} is no MCP server.", f"For example: {_EXAMPLE}")
+        where = where.strip()
+        if confirm not in get_args(Confirm):
+            raise InputError(
+                f"There is no confirm={confirm!r}.", f"It is one of {', '.join(get_args(Confirm))}."
+            )
+        self.where = where
+        self.confirm = confirm
+        remember_address(where)
+        remember_headers(headers or {})
+        self._parts = _parts(where)
+        if isinstance(self._parts, str) and env:
+            raise InputError("An address has no environment.", "Leave env out, or pass headers.")
+        if not isinstance(self._parts, str) and headers:
+            raise InputError("A command has no headers.", "Leave headers out, or pass env.")
+        self.name = name if name is not None else _name_of(self._parts)
+        if not _NAME.fullmatch(self.name):
+            raise InputError(
+                f"A server cannot be called {self.name!r:.80}.",
+                "Take letters from a to z, digits, _ and -, at most 40.",
+            )
+        self._link = _Link(self, headers or {}, env or {})
+        self._only: frozenset[str] | None = None
+
+    def connect(self) -> McpServer:
+        """Start or reach it, unless that is done, and read the list of its tools.
+
+        Raises:
+            ClaudeError: It could not be started or reached, or did not answer.
+        """
+        self._link.connect()
+        self._check_only()
+        return self
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether it runs, as far as is known."""
+        return self._link.is_open
+
+    @property
+    def tools(self) -> list[ServerTool]:
+        """Its tools, after ``connect``."""
+        return [tool for tool in self._link.tools if self._only is None or tool.name in self._only]
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """The tools that it lists and that cannot be used, with the reasons."""
+        return self._link.left_out
+
+    def only(self, names: Iterable[str]) -> McpServer:
+        """The same server with some of its tools.
+
+        Args:
+            names: What the server calls them.
+        """
+        names = [names] if isinstance(names, str) else names
+        found = object.__new__(McpServer)
+        found.__dict__.update(self.__dict__)
+        found._only = frozenset(names)
+        if self._link.tools:
+            found._check_only()
+        return found
+
+    def without(self, names: Container[str]) -> McpServer:
+        """The same server without tools of these names, as they are sent."""
+        left = [tool.name for tool in self.tools if tool.definition["name"] not in names]
+        return self if len(left) == len(self.tools) else self.only(left)
+
+    def close(self) -> None:
+        """End its process, or the session with it."""
+        self._link.close()
+
+    async def call(self, tool: ServerTool, arguments: dict[str, Any]) -> Any:
+        """Call a tool; on the side loop.
+
+        Returns:
+            Its result, as content blocks of the API.
+
+        Raises:
+            ClaudeError: The server ended, refused the call, or sent what cannot be read.
+        """
+        return await self._link.call(tool, arguments)
+
+    def _check_only(self) -> None:
+        there = [tool.name for tool in self._link.tools]
+        for name in self._only or ():
+            if name not in there and name not in self._link.left_out:
+                near = nearest(name, there)
+                hint = f"Did you mean {self.name}.{near}?" if near else f"It has {_some(there)}."
+                raise InputError(f"The server {self.name} has no tool {name!r:.80}.", hint)
+
+    def __repr__(self) -> str:
+        return f"McpServer({redact_error(self.where)!r}, name={self.name!r})"
+
+
+class _Link:
+    """What a server and its ``only`` share: the connection, and the list of its tools."""
+
+    def __init__(
+        self, server: McpServer, headers: Mapping[str, str], env: Mapping[str, str]
+    ) -> None:
+        self._name, self._parts = server.name, server._parts  # noqa: SLF001 - its own
+        self._where = redact_error(server.where)
+        self._headers, self._env = dict(headers), dict(env)
+        self._connection: Connection | None = None
+        self.tools: list[ServerTool] = []
+        self.left_out: dict[str, str] = {}
+
+    @property
+    def is_open(self) -> bool:
+        return self._connection is not None and self._connection.is_open
+
+    def connect(self) -> None:
+        _require_mcp()
+        side_loop().call(self._connect())
+
+    async def _connect(self) -> None:
+        from claude_nb.tools.mcp.connection import Connection, ConnectionLostError
+        from claude_nb.tools.mcp.definitions import definitions
+        from claude_nb.tools.mcp.stdio import environment
+
+        try:
+            if self._connection is None or not self._connection.is_open:
+                self._connection = Connection(self._parts, self._headers, environment(self._env))
+                _open.add(self)
+                await self._connection.open()
+            listed = await self._connection.tools()
+        except ConnectionLostError as error:
+            self._connection = None
+            raise self._failed("cannot be used", str(error)) from None
+        self.tools, self.left_out = definitions(self._name, listed)
+
+    async def call(self, tool: ServerTool, arguments: dict[str, Any]) -> Any:
+        from claude_nb.tools.mcp.connection import ConnectionLostError
+        from claude_nb.tools.mcp.content import content
+
+        connection = self._connection
+        if connection is None:
+            raise self._failed("is not running", "")
+        try:
+            return content(await connection.call(tool.name, arguments))
+        except ConnectionLostError as error:
+            raise self._failed("has ended", str(error)) from None
+
+    def _failed(self, what: str, detail: str) -> ClaudeError:
+        return ClaudeError(
+            f"The MCP server {self._name} ({self._where}) {what}.",
+            "The next question starts it again.",
+            detail=detail,
+        )
+
+    def close(self) -> None:
+        if self._connection is not None:
+            side_loop().call(self._connection.close())
+            self._connection = None
+
+
+_open: weakref.WeakSet[_Link] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    for link in list(_open):
+        with suppress(Exception):
+            link.close()
+
+
+def _require_mcp() -> None:
+    try:
+        import mcp  # noqa: F401
+    except ModuleNotFoundError:
+        raise InputError(
+            "MCP servers need the package mcp, which is not installed here.",
+            '%pip install "claude-nb[mcp]"',
+        ) from None
+
+
+def _parts(where: str) -> str | tuple[str, ...]:
+    """The address, or the words of the command line as a shell would split it."""
+    if re.match(r"https?://", where, re.IGNORECASE):
+        return where
+    try:
+        words = tuple(shlex.split(where))
+    except ValueError as error:
+        raise InputError(f"The command line {where!r:.200} has an open quote.") from error
+    if not words:
+        raise InputError(f"{where!r:.80} is no MCP server.", f"For example: {_EXAMPLE}")
+    return words
+
+
+def _name_of(parts: str | tuple[str, ...]) -> str:
+    """A name for a server: its host, or the first word of its command that is no runner's."""
+    if isinstance(parts, str):
+        found = urlsplit(parts).hostname or "server"
+    else:
+        words = [word for word in parts if not word.startswith("-")]
+        own = [w for w in words if w not in _RUNNERS and not _RUNNER.fullmatch(w)] or words
+        found = PurePath(own[0].partition("@")[0] or own[0]).stem
+    return re.sub(r"[^a-zA-Z0-9_-]+", "_", found).strip("_")[:40] or "server"
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
