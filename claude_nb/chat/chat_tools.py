@@ -53,7 +53,8 @@ class ChatTools:
 
 
 def _about(tools: Tools, definition: dict[str, Any]) -> str:
-    if tools.get(tool_name(definition)) is None:
+    tool = tools.get(tool_name(definition))
+    if tool is None:
         return "runs on the server"
     line = clean(str(definition.get("description") or "").strip().partition("\n")[0])[:_LONGEST]
-    return " · ".join(filter(None, (line, "asks first" if tools.confirm else "")))
+    return " · ".join(filter(None, (line, "asks first" if tools.asks(tool) else "")))

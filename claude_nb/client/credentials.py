@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -70,6 +71,23 @@ def remember_address(address: str) -> None:
     for value in found:
         remember(unquote(value))
         remember(value)
+
+
+def remember_command(words: Sequence[str]) -> None:
+    """Redact what a command line holds behind an option, or in a variable, of a credential's name.
+
+    Args:
+        words: Its words: ``--token=VALUE``, ``--token VALUE``, ``-e TOKEN=VALUE``.
+    """
+    for word, after in pairwise((*words, "")):
+        name, equals, value = word.partition("=")
+        if "://" in word:
+            remember_address(value if "://" in value else word)
+        if _NAMED.search(name.replace("_", "-")):
+            if equals:
+                remember(value)
+            elif name.startswith("-") and not after.startswith("-"):
+                remember(after)
 
 
 def remember_client(client: Any) -> None:

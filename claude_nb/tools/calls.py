@@ -28,6 +28,7 @@ from claude_nb.tools.main_thread import (
     contained,
     in_time,
 )
+from claude_nb.tools.permission import Answer, PermissionRequest
 from claude_nb.tools.side_loop import side_loop
 from claude_nb.tools.tools import Tool, Tools
 
@@ -42,15 +43,15 @@ class Calls:
 
     Attributes:
         main_thread: Runs functions and questions, on the main thread if that waits.
-        confirm: Asks whether a call may run, and returns None if nobody can be asked; None here
-            says so of all.
+        confirm: Asks whether a call may run, and returns the answer, or None if nobody can be
+            asked; None here says so of all.
     """
 
     def __init__(
         self, tools: Tools, *, is_painted: bool = True, limit_name: str = "max_turns"
     ) -> None:
         self.main_thread = MainThreadRunner(expects_thread=is_painted)
-        self.confirm: Callable[[Block], bool | None] | None = None
+        self.confirm: Callable[[PermissionRequest], Answer | None] | None = None
         self._tools = tools
         self._limit_name = limit_name
         self._turns = 0
@@ -91,8 +92,8 @@ class Calls:
             await asyncio.wait(tasks)  # until each has reported its end
             raise
 
-    def _allowed(self, call: Block) -> bool | None:
-        return None if self.confirm is None else self.confirm(call)
+    def _allowed(self, asked: PermissionRequest) -> Answer | None:
+        return None if self.confirm is None else self.confirm(asked)
 
 
 class _NotRunError(Exception):
@@ -109,13 +110,13 @@ class _Run:
     _on_thread: Callable[..., Awaitable[Any]]
     _started: float = 0.0
 
-    async def run(self, allowed: Callable[[Block], bool | None]) -> None:
+    async def run(self, allowed: Callable[[PermissionRequest], Answer | None]) -> None:
         """Run it, and report its result, whatever it is."""
         call = self._call.id
         try:
             tool, arguments = self._checked()
-            if self._tools.confirm:
-                await self._confirm(allowed)
+            if self._tools.asks(tool):
+                await self._confirm(tool, allowed)
             content, note = await self._value(tool, arguments)
             ran = ToolRan(call, content, note=note, seconds=self._seconds)
         except _NotRunError as reason:
@@ -160,21 +161,33 @@ class _Run:
             raise _NotRunError(broken, "not run: its input is not valid JSON")
         return tool, arguments
 
-    async def _confirm(self, allowed: Callable[[Block], bool | None]) -> None:
+    async def _confirm(
+        self, tool: Tool, allowed: Callable[[PermissionRequest], Answer | None]
+    ) -> None:
         """Ask whether it may run.
 
         Raises:
             _NotRunError: It may not.
         """
-        tell = partial(self._tell, ToolAsked(self._call.id))
-        answer = await self._on_thread(partial(allowed, self._call), tell)
+
+        def ask() -> Answer | None:
+            if not self._tools.asks(tool):  # an answer to the call before was for this one too
+                return "once"
+            consent = tool.consent
+            asked = PermissionRequest(self._call) if consent is None else consent.ask(self._call)
+            answer = allowed(asked)
+            if consent is not None and answer is not None:
+                consent.record(answer)
+            return answer
+
+        answer = await self._on_thread(ask, partial(self._tell, ToolAsked(self._call.id)))
         if answer is None:
             why = "" if self._tools.is_named else "not named here, and "
             raise _NotRunError(
                 "This was not run: nobody could be asked to allow it.",
                 f"not run: {why}nobody could be asked",
             )
-        if not answer:
+        if answer == "no":
             raise _NotRunError("The user did not allow this call.", "not allowed")
 
     async def _value(self, tool: Tool, arguments: dict[str, Any]) -> tuple[results.Content, str]:

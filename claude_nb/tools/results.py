@@ -41,6 +41,21 @@ _FILE = re.compile(r'^( *)File "([^"\n]+)"', re.MULTILINE)
 Content = tuple[dict[str, Any], ...]
 
 
+class CallFailedError(Exception):
+    """A call that an MCP server did not run, or that failed there.
+
+    Args:
+        message: Why, for the model.
+        note: Why, in two or three words, for the user.
+        details: More of it for the user.
+    """
+
+    def __init__(self, message: str, note: str, details: str = "") -> None:
+        super().__init__(message)
+        self.note = note
+        self.details = details
+
+
 def content(value: Any) -> tuple[Content, str]:
     """A function's value as content blocks, and as a short note.
 
@@ -52,15 +67,18 @@ def content(value: Any) -> tuple[Content, str]:
         InputError: It cannot be sent.
     """
     if isinstance(value, list) and value and all(map(_is_block, value)):
-        blocks = tuple(_attached_block(block) for block in value)
+        whole = value
+        blocks = tuple(_attached_block(_cut(block)) for block in value)
         kinds = [block["type"] for block in blocks]
-        note = _in_short(None, blocks) if set(kinds) == {"text"} else ", ".join(kinds)
+        note = _in_short(None, whole) if set(kinds) == {"text"} else ", ".join(kinds)
     else:
         attached = attach(value, "result")
-        blocks, note = attached.blocks, attached.note.removeprefix("result: ")
-        note = note or _in_short(value, blocks)
+        whole, note = list(attached.blocks), attached.note.removeprefix("result: ")
+        blocks = tuple(map(_cut, whole))
+        note = note or _in_short(value, whole)
+    pairs = zip(blocks, whole, strict=True)
     # A result may be empty, but a text in it may not be blank.
-    return tuple(_cut(block) for block in blocks if block.get("text", "…").strip()), note
+    return tuple(_noted(*pair) for pair in pairs if pair[0].get("text", "…").strip()), note
 
 
 def _attached_block(block: dict[str, Any]) -> dict[str, Any]:
@@ -91,11 +109,18 @@ def _is_block(value: Any) -> bool:
 
 
 def _cut(block: dict[str, Any]) -> dict[str, Any]:
+    """The beginning of a text that is too long, before anything else is made of it."""
     text = block.get("text", "")
-    if len(text) <= MAX_RESULT:
+    return block if len(text) <= MAX_RESULT else block | {"text": text[:MAX_RESULT]}
+
+
+def _noted(block: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
+    """A text that was cut, with a note of how long it was."""
+    size = len(whole.get("text", ""))
+    if size <= MAX_RESULT:
         return block
-    shown = f"(first {MAX_RESULT:,} of {len(text):,} characters)"
-    return block | {"text": f"{text[:MAX_RESULT]}\n{shown}"}
+    shown = f"(first {MAX_RESULT:,} of {size:,} characters)"
+    return block | {"text": f"{block['text']}\n{shown}"}
 
 
 def failed(
@@ -122,6 +147,8 @@ def failed(
 
 def raised(call: str, error: BaseException, seconds: float) -> ToolRan:
     """A call that raised: the model gets the error, the user the traceback too."""
+    if isinstance(error, CallFailedError):
+        return failed(call, str(error), error.note, seconds=seconds, details=error.details)
     cause = error.__cause__
     invalid = type(cause).__name__ == "ValidationError" and type(error) is ValueError
     if cause is not None and invalid and _theirs(cause.__traceback__) is not None:

@@ -9,7 +9,6 @@ import copy
 import inspect
 import json
 import math
-import re
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, wraps
@@ -20,7 +19,9 @@ from claude_nb.client.connection import function_tool
 from claude_nb.errors import InputError, nearest
 from claude_nb.request.attachments.definitions import source
 from claude_nb.request.server_tools import SERVER_TOOLS, check_numbers, kind, web_tool
-from claude_nb.tools.mcp.server import Confirm, McpServer
+from claude_nb.tools.definition import TOOL_NAME, check_definition, is_json
+from claude_nb.tools.mcp.consent import Confirm, Consent
+from claude_nb.tools.mcp.server import McpServer
 
 MAX_TURNS = 25
 """How often tools are run for one reply by default."""
@@ -28,12 +29,11 @@ MAX_TURNS = 25
 NOTE = "tools: "
 """How the note on a reply begins that names the tools which it may call."""
 
-_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
-_PARAMETER = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
-"""What the API takes as a tool's name, and as the name of a parameter: both are its own errors'."""
-
 _OTHER_TYPES = ("tool_search_tool_", "mcp_toolset")
 """Of tools that the server runs; the servers of the second are named in ``extra``."""
+
+_LARGE = 8_000
+"""Characters of the definitions of an MCP server from which on their tokens are told."""
 
 _OPTIONS = ("eager", "confirm", "timeout", "max_turns")
 _EXAMPLE = "def look_up(city: str, days: int = 3) -> str:"
@@ -48,14 +48,14 @@ class Tool:
         definition: Its definition, as the API's dict.
         call: Calls it with a call's input (a dict), which is checked against the type hints.
         is_async: Whether its value has to be awaited.
-        server: The MCP server whose tool it is, or None.
+        consent: What the user allowed of it, if it is an MCP server's, or None.
     """
 
     name: str
     definition: dict[str, Any]
     call: Callable[[dict[str, Any]], Any]
     is_async: bool
-    server: McpServer | None = None
+    consent: Consent | None = None
 
 
 class Tools:
@@ -219,17 +219,38 @@ class Tools:
     def sources(self) -> dict[str, str | None]:
         """The source of each function, by its name; None where it is not known."""
         plain = [v for v in self._values if not isinstance(v, str | dict | McpServer)]
-        names = [name for name, tool in self._functions.items() if tool.server is None]
+        names = [name for name, tool in self._functions.items() if tool.consent is None]
         return dict(zip(names, (source(getattr(v, "func", v)) for v in plain), strict=True))
 
     @property
     def note(self) -> str:
         """Which of them a reply may call, in a line for the user."""
-        functions = ", ".join(n for n, tool in self._functions.items() if tool.server is None)
+        functions = ", ".join(n for n, tool in self._functions.items() if tool.consent is None)
         asks = " (asks first)" if functions and self.confirm else ""
         server = [tool_name(d) for d in self.definitions if tool_name(d) not in self._functions]
-        mcp = [_in_short(v, d) for v, d in self._parts if isinstance(v, McpServer)]
+        mcp = [self._in_short(v, d) for v, d in self._parts if isinstance(v, McpServer)]
         return NOTE + ", ".join(filter(None, (f"{functions}{asks}", *mcp, *server)))
+
+    def _in_short(self, server: McpServer, definitions: Sequence[dict[str, Any]]) -> str:
+        """An MCP server: how many tools it has, what they add to a request, whether one asks."""
+        number, size = len(definitions), len(json.dumps(definitions))
+        asks = any(self.asks(self._functions[tool_name(each)]) for each in definitions)
+        about = (
+            f"{number:,} tool{'s' * (number != 1)}",
+            f"about {size // 4_000:,},000 tokens" if size >= _LARGE else "",
+            f"{len(server.left_out)} left out" if server.left_out else "",
+            "asks first" if asks else "",
+        )
+        return f"{server.name} ({', '.join(filter(None, about))})"
+
+    def asks(self, tool: Tool) -> bool:
+        """Whether a call of one of them asks first."""
+        return self.confirm if tool.consent is None else tool.consent.asks(always=self.confirm)
+
+    @property
+    def ask_first(self) -> bool:
+        """Whether a call of any of them asks first."""
+        return any(map(self.asks, self._functions.values()))
 
     def unnamed(self) -> Tools:
         """The same for a question that does not name them: each call asks first."""
@@ -297,18 +318,10 @@ def _of_server(server: McpServer) -> list[Tool]:
             tool.definition,
             partial(server.call, tool),
             is_async=True,
-            server=server,
+            consent=server.consent(tool),
         )
         for tool in server.tools
     ]
-
-
-def _in_short(server: McpServer, definitions: Sequence[dict[str, Any]]) -> str:
-    """An MCP server with how many tools it has, and how much of a request they are."""
-    number = len(definitions)
-    size = len(json.dumps(definitions))
-    tokens = f", about {size // 4_000:,},000 tokens" if size >= 8_000 else ""
-    return f"{server.name} ({number:,} tool{'s' * (number != 1)}{tokens})"
 
 
 def tool_name(definition: Mapping[str, Any]) -> str:
@@ -333,7 +346,7 @@ def _server_tool(value: Any) -> dict[str, Any] | None:
         return None
     named = str(value.get("type") or "")
     if kind(value) or named.startswith(_OTHER_TYPES):
-        if not _is_json(value):
+        if not is_json(value):
             what = f"The definition of {named or value['name']} cannot be written as JSON."
             raise InputError(what, f"It holds inf, nan, or an object of Python's: {value!r:.200}")
         check_numbers(kind(value), value)
@@ -352,7 +365,7 @@ def _function(value: Any) -> Tool:
         hint = "Pass it without a list around it." if alone else f"A tool is one: {_EXAMPLE}"
         raise InputError(f"{_short(value)} is no function.", hint)
     name = getattr(function, "__name__", "")
-    if function is value and not _NAME.fullmatch(name):
+    if function is value and not TOOL_NAME.fullmatch(name):
         raise InputError(
             f"{_short(value)} has no name that a tool can have.",
             "Give it one with def: letters from a to z, digits and underscores, at most 128.",
@@ -411,35 +424,6 @@ def _without_form(function: Any) -> str:
     return f"the argument{'s' * (len(found) > 1)} {', '.join(found)}" if found else "it"
 
 
-def check_definition(definition: Mapping[str, Any]) -> None:
-    """Refuse what the API is known to refuse, and what cannot be sent as JSON.
-
-    Raises:
-        InputError: It is refused; the error says what.
-    """
-    name, schema = definition["name"], definition["input_schema"]
-    if not _NAME.fullmatch(name):
-        raise InputError(
-            f"A tool cannot be called {name}.",
-            "Take letters from a to z, digits, _ and -, at most 128.",
-        )
-    if schema.get("type") != "object":
-        raise InputError(f"The input of {name} is no object.", "Its schema has another type.")
-    if found := [key for key in ("oneOf", "allOf", "anyOf") if key in schema]:
-        raise InputError(f"The schema of {name} has {found[0]} at its top level.")
-    for parameter in schema.get("properties", {}):
-        if not _PARAMETER.fullmatch(parameter):
-            raise InputError(
-                f"{name} has a parameter {parameter}, a name that the API does not take.",
-                "Rename it: letters from a to z, digits and underscores, at most 64.",
-            )
-    if not _is_json(definition):
-        raise InputError(
-            f"The definition of {name} cannot be written as JSON.",
-            "It holds inf, nan or half a character: look at its docstring and its type hints.",
-        )
-
-
 def _check_defaults(definition: Mapping[str, Any], function: Any) -> None:
     """Refuse defaults that JSON cannot express."""
     name, described = definition["name"], definition["input_schema"].get("properties", {})
@@ -448,7 +432,7 @@ def _check_defaults(definition: Mapping[str, Any], function: Any) -> None:
             continue
         is_field = type(about.default).__name__ == "FieldInfo"  # pydantic's own
         told = is_field or "default" in described[parameter]
-        if not (told and _is_json(about.default, default=str) and _is_json(described[parameter])):
+        if not (told and is_json(about.default, default=str) and is_json(described[parameter])):
             hint = about.annotation
             hint = hint if isinstance(hint, str) else inspect.formatannotation(hint)
             raise InputError(
@@ -456,15 +440,6 @@ def _check_defaults(definition: Mapping[str, Any], function: Any) -> None:
                 " express.",
                 f"Let None stand for it: def {name}({parameter}: {hint} | None = None): …",
             )
-
-
-def _is_json(value: Any, **how: Any) -> bool:
-    """Whether it can be sent."""
-    try:
-        json.dumps(value, ensure_ascii=False, allow_nan=False, **how).encode()
-    except (TypeError, ValueError):
-        return False
-    return True
 
 
 def _check_hints(function: Any, name: str) -> None:

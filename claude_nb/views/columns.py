@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from claude_nb.client.engine import Stream
 from claude_nb.render import comparison as render
 from claude_nb.reply import Reply
-from claude_nb.streaming.block import Block
+from claude_nb.tools.permission import Answer, PermissionRequest
 from claude_nb.views.displayed_output import DisplayedOutput, SparingOutput
 from claude_nb.views.live import LiveOutput, LiveView
 from claude_nb.views.painter import View
@@ -52,7 +52,7 @@ class _WhenEnded:
     def frame(self, _reply: Reply, _now: float) -> float:
         return 1.0
 
-    def confirm(self, _call: Block) -> bool | None:
+    def confirm(self, _asked: PermissionRequest) -> Answer | None:
         return None
 
     def settle(self, reply: Reply) -> None:

@@ -8,10 +8,14 @@ from collections.abc import Callable
 from claude_nb.characters import clean
 from claude_nb.redaction import redact
 from claude_nb.render import labels
-from claude_nb.streaming.block import Block
+from claude_nb.tools.permission import Answer, PermissionRequest
 
 PAGE_TIMEOUT = 10.0
 """Seconds within which a page has to report that it shows the buttons."""
+
+
+_KEYS: dict[Answer, str] = {"once": "y", "session": "s", "always": "a", "no": "N"}
+_WORDS: dict[Answer, str] = {"once": "yes"}
 
 
 class Confirmation:
@@ -21,34 +25,34 @@ class Confirmation:
         show: Shows the buttons for a call on the page, or removes them for None.
     """
 
-    def __init__(self, show: Callable[[Block | None], object]) -> None:
+    def __init__(self, show: Callable[[PermissionRequest | None], object]) -> None:
         self._show = show
         self._news = threading.Condition()
-        self._call: str | None = None
+        self._asked: PermissionRequest | None = None
         self._seen = False
-        self._answer: bool | None = None
+        self._answer: Answer | None = None
         self._withdrawn = False
 
-    def ask(self, call: Block) -> bool | None:
+    def ask(self, asked: PermissionRequest) -> Answer | None:
         """Ask about a call, and wait for the answer; an interrupt ends the wait.
 
         Returns:
-            The answer, False after ``withdraw``; None if no page reports that it can give one.
+            The answer, "no" after ``withdraw``; None if no page reports that it can give one.
         """
         with self._news:
             if self._withdrawn:
-                return False
-            self._call, self._seen, self._answer = call.id, False, None
-        self._show(call)
+                return "no"
+            self._asked, self._seen, self._answer = asked, False, None
+        self._show(asked)
         try:
             with self._news:
                 if not self._news.wait_for(lambda: self._seen or self._over, PAGE_TIMEOUT):
                     return None
                 self._news.wait_for(lambda: self._over)
-                return self._answer is True
+                return self._answer or "no"
         finally:
             with self._news:
-                self._call = None
+                self._asked = None
             self._show(None)
 
     @property
@@ -56,7 +60,7 @@ class Confirmation:
         return self._withdrawn or self._answer is not None
 
     def withdraw(self) -> None:
-        """Answer this and all later calls with False: the reply has ended."""
+        """Answer "no" to this and all later calls: the reply has ended."""
         with self._news:
             self._withdrawn = True
             self._news.notify_all()
@@ -71,16 +75,18 @@ class Confirmation:
         if op not in ("asked", "confirm"):
             return False
         with self._news:
-            if self._call is not None and content.get("call") == self._call:
+            if self._asked is not None and content.get("call") == self._asked.call.id:
                 if op == "asked":
                     self._seen = True
                 elif self._answer is None:
-                    self._answer = content.get("allow") is True
+                    chosen = content.get("answer")
+                    known = (answer for answer, _ in self._asked.answers)
+                    self._answer = next((a for a in known if a == chosen), "no")
                 self._news.notify_all()
         return True
 
 
-def by_input(call: Block) -> bool | None:
+def by_input(asked: PermissionRequest) -> Answer | None:
     """Ask by ``input``, in the cell or in the terminal, whether a call may run.
 
     Returns:
@@ -89,7 +95,17 @@ def by_input(call: Block) -> bool | None:
     if threading.current_thread() is not threading.main_thread():
         return None
     try:
-        answer = input(clean(redact(f"Run {labels.call(call)}? [y/N] ")))
+        answer = input(clean(redact(_question(asked)))).strip().lower()
     except (EOFError, NotImplementedError):  # no terminal, or a kernel without a front end
         return None
-    return answer.strip().lower() in ("y", "yes")
+    keys = {answer: _KEYS[answer] for answer, _ in asked.answers}
+    return next((a for a, key in keys.items() if answer in (key, _WORDS.get(a, a))), "no")
+
+
+def _question(asked: PermissionRequest) -> str:
+    """The question, with the keys to type; of a server's tool with all of its input."""
+    if not asked.source:
+        return f"Run {labels.call(asked.call)}? [y/N] "
+    keys = ", ".join(f"{_KEYS[answer]} = {label.lower()}" for answer, label in asked.answers)
+    called = f"{asked.call.name}({labels.arguments(asked.call)})"
+    return f"{asked.source}\n{called}\nRun it? [{keys}] "

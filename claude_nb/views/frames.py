@@ -14,6 +14,7 @@ from claude_nb.render.text_runs import goes_on
 from claude_nb.reply import Reply
 from claude_nb.streaming.block import Block
 from claude_nb.streaming.progress import Outcome, Progress
+from claude_nb.tools.permission import Answer, PermissionRequest
 from claude_nb.views import protocol
 from claude_nb.views.confirmation import Confirmation
 from claude_nb.views.pace import Pace
@@ -44,10 +45,10 @@ class Frames:
         self._counted: list[object] = []  # what the height of the usage table depends on
         self.number = 0
         self.opened: set[Block] = set()
-        self.confirming: Block | None = None
+        self.confirming: PermissionRequest | None = None
         self.resync = False
         self.done: Op | None = None
-        self._confirming: Block | None = None  # as the page shows it
+        self._confirming: PermissionRequest | None = None  # as the page shows it
         self._hidden: ConfirmedPane | None = None  # of that call, if calls are hidden
         self._panes: list[Pane] = []
         self._pane_of: dict[Block, Pane] = {}
@@ -120,15 +121,15 @@ class Frames:
         self._usage = [protocol.usage(html.usage(progress))]
         return self._usage
 
-    def _confirm(self, call: Block | None, progress: Progress) -> list[Op]:
+    def _confirm(self, asked: PermissionRequest | None, progress: Progress) -> list[Op]:
         """Show the buttons for a call, or remove them; a hidden call is shown meanwhile."""
         ops = self._hidden.hide() if self._hidden else []
         self._hidden = None
-        if call is not None and progress.hides_tools:
-            ops += self._show_hidden(call, progress)
+        if asked is not None and progress.hides_tools:
+            ops += self._show_hidden(asked.call, progress)
         # The tool's thread may ask before the call has a pane.
-        if call is None or any(pane.block.id == call.id for pane in self._panes):
-            self._confirming = call
+        if asked is None or any(pane.block.id == asked.call.id for pane in self._panes):
+            self._confirming = asked
             ops.append(self._buttons())
         return ops
 
@@ -144,13 +145,14 @@ class Frames:
         return []
 
     def _buttons(self) -> Op:
-        call = self._confirming
-        if call is None:
+        asked = self._confirming
+        if asked is None:
             return protocol.confirm()
+        call = asked.call
         pane = next(pane.number for pane in self._panes if pane.block.id == call.id)
-        return protocol.confirm(
-            pane, call.id, clean(redact(f"Claude asks to run {labels.call(call)}."))
-        )
+        said = clean(redact(f"Claude asks to run {labels.call(call)}."))
+        source = clean(redact(asked.source))
+        return protocol.confirm(pane, call.id, said, source=source, answers=asked.answers)
 
     def _add_panes(self, progress: Progress) -> None:
         """Make a pane for each new block, unless it is text that continues the one before it."""
@@ -242,9 +244,9 @@ class FramesView(ABC):
                 self.send_frame(message)
         return self._pace.pause(start, self.frames.open_units)
 
-    def confirm(self, call: Block) -> bool | None:
+    def confirm(self, asked: PermissionRequest) -> Answer | None:
         """Ask by buttons on the page whether a call may run, and wait for the answer."""
-        return self.confirmation.ask(call)
+        return self.confirmation.ask(asked)
 
     def settle(self, reply: Reply) -> None:
         """Send the last frame."""
@@ -256,8 +258,8 @@ class FramesView(ABC):
         with self.lock:
             return self.frames.snapshot(self.reply, time.monotonic()) if self.reply else {}
 
-    def _show_confirmation(self, call: Block | None) -> None:
+    def _show_confirmation(self, asked: PermissionRequest | None) -> None:
         with self.lock:
-            self.frames.confirming = call
+            self.frames.confirming = asked
             if self.reply is not None:
                 self.frame(self.reply, time.monotonic())

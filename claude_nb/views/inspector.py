@@ -22,9 +22,9 @@ from IPython.display import display
 from claude_nb.render.timeline import Timeline
 from claude_nb.reply import Reply
 from claude_nb.request.place import shell
-from claude_nb.streaming.block import Block
 from claude_nb.streaming.events import DELTA_FIELDS, StreamEvent
 from claude_nb.streaming.steps import Step
+from claude_nb.tools.permission import Answer, PermissionRequest
 from claude_nb.views.pace import Pace
 from claude_nb.views.painter import View
 from claude_nb.views.synced_output import SyncedOutput
@@ -176,9 +176,9 @@ class WithTimeline:
             self._due = now + self._pace.pause(start)
         return period
 
-    def confirm(self, call: Block) -> bool | None:
+    def confirm(self, asked: PermissionRequest) -> Answer | None:
         """Ask in the reply's own view."""
-        return self._view.confirm(call)
+        return self._view.confirm(asked)
 
     def settle(self, reply: Reply) -> None:
         """Draw both as they stay."""

@@ -16,6 +16,7 @@ from claude_nb.render.html import Drawn, Rendered
 from claude_nb.reply import Reply
 from claude_nb.request.place import kernel_id
 from claude_nb.streaming.block import Block
+from claude_nb.tools.permission import Answer, PermissionRequest
 from claude_nb.views.confirmation import by_input
 from claude_nb.views.frames import FramesView
 from claude_nb.views.synced_output import SyncedOutput
@@ -44,10 +45,10 @@ class LiveView(FramesView):
         """Send the page a frame, with the number of its column."""
         self._output.send_frame(self, frame)
 
-    def confirm(self, call: Block) -> bool | None:
+    def confirm(self, asked: PermissionRequest) -> Answer | None:
         """Ask by buttons on the page; where no click can reach the kernel, in the cell."""
-        answer = super().confirm(call)
-        return by_input(call) if answer is None else answer
+        answer = super().confirm(asked)
+        return by_input(asked) if answer is None else answer
 
     def settle(self, reply: Reply) -> None:
         """Send the last frame; an output of its own is then replaced by what is saved."""

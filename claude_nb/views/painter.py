@@ -17,9 +17,9 @@ from typing import Protocol
 
 from claude_nb.client.engine import Stream
 from claude_nb.reply import Reply
-from claude_nb.streaming.block import Block
 from claude_nb.tools.calls import Calls
 from claude_nb.tools.main_thread import MainThreadRunner
+from claude_nb.tools.permission import Answer, PermissionRequest
 from claude_nb.views.confirmation import by_input
 
 _TICK = 1.0
@@ -42,7 +42,7 @@ class View(Protocol):
             Seconds to wait before the next frame is worth drawing.
         """
 
-    def confirm(self, call: Block) -> bool | None:
+    def confirm(self, asked: PermissionRequest) -> Answer | None:
         """Ask whether a call of a tool may run, and wait for the answer.
 
         Returns:

@@ -23,9 +23,11 @@ page that is opened later. The operations:
 ``status``  ``{op, model, doing, elapsed, simulated, wait}``: the line above, with seconds elapsed;
             ``wait`` (left out if the reply waits for nothing) is the seconds left, which the page
             counts down in place of ``{}`` in ``doing``
-``confirm`` ``{op, pane, call, said}``: ask whether the call in this pane, with this id, may run;
-            ``said`` is for a screen reader. ``pane`` and ``call`` are null to ask no longer. A
-            hidden call has a pane meanwhile, whose one block holds its ``<details>``
+``confirm`` ``{op, pane, call, said, source, answers}``: ask whether the call in this pane, with
+            this id, may run; ``said`` is for a screen reader, ``source`` the server of its tool or
+            ``""``, and ``answers`` are pairs: what is sent back, and the label of its button.
+            ``pane`` and ``call`` are null to ask no longer. A hidden call has a pane meanwhile,
+            whose one block holds its ``<details>``
 ``usage``   ``{op, html}``: the usage table as high as it will be; its place is kept, and the saved
             output shows it
 ``done``    ``{op, said}``: the reply has ended; ``said`` is for a screen reader
@@ -42,7 +44,7 @@ as the table that the saved output has below them. A ``stop`` without a column s
 Page to kernel: ``{"op": "stop", "n": n}`` stop the reply; ``{"op": "resync"}`` send everything;
 ``{"op": "fold", "pane": i, "open": bool}`` the reader opened or folded a pane;
 ``{"op": "asked", "call": id}`` the page shows the question of ``confirm`` about that call, and
-``{"op": "confirm", "call": id, "allow": bool}`` is its answer;
+``{"op": "confirm", "call": id, "answer": one of answers}`` is its answer;
 ``{"op": "gone", "page": p}`` the page no longer shows the widget, as when the saved output replaced
 it, and ``{"op": "shown", "page": p}`` a page that was loaded later does; ``p`` is a random number.
 
@@ -145,6 +147,7 @@ mean.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from claude_nb.characters import clean
@@ -187,9 +190,17 @@ def status(
     return {"op": "status", **facts} | ({} if wait is None else {"wait": round(wait, 3)})
 
 
-def confirm(number: int | None = None, call: str | None = None, said: str = "") -> Op:
+def confirm(
+    number: int | None = None,
+    call: str | None = None,
+    said: str = "",
+    *,
+    source: str = "",
+    answers: Iterable[tuple[str, str]] = (),
+) -> Op:
     """Ask whether the call in a pane may run, or ask no longer."""
-    return {"op": "confirm", "pane": number, "call": call, "said": said}
+    about = {"said": said, "source": source, "answers": [list(pair) for pair in answers]}
+    return {"op": "confirm", "pane": number, "call": call, **about}
 
 
 def usage(html: str) -> Op:

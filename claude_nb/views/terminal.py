@@ -17,6 +17,7 @@ from claude_nb.render.text_runs import raw, text_runs
 from claude_nb.reply import Reply
 from claude_nb.streaming.block import TOOL_CALLS, Block
 from claude_nb.streaming.events import ToolRan, Waiting
+from claude_nb.tools.permission import Answer, PermissionRequest
 from claude_nb.views.confirmation import by_input
 
 _PERIOD = 1 / 30
@@ -80,11 +81,11 @@ class TerminalView:
         sys.stdout.flush()
         return _PERIOD
 
-    def confirm(self, call: Block) -> bool | None:
+    def confirm(self, asked: PermissionRequest) -> Answer | None:
         """Ask on the terminal."""
         self._newline()
         sys.stdout.flush()
-        return by_input(call)
+        return by_input(asked)
 
     def settle(self, reply: Reply) -> None:
         """Write the rest, the card if there is one, and the usage."""

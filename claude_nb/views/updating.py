@@ -7,7 +7,7 @@ import time
 
 from claude_nb.render import html, saved_output, text
 from claude_nb.reply import Reply
-from claude_nb.streaming.block import Block
+from claude_nb.tools.permission import Answer, PermissionRequest
 from claude_nb.views.confirmation import by_input
 from claude_nb.views.displayed_output import DisplayedOutput
 from claude_nb.views.pace import Pace
@@ -35,9 +35,9 @@ class UpdatingView:
         """The output while the reply grows."""
         return {"text/html": html.reply(reply, now=now), "text/plain": text.plain(reply) or "…"}
 
-    def confirm(self, call: Block) -> bool | None:
+    def confirm(self, asked: PermissionRequest) -> Answer | None:
         """Ask in the cell."""
-        return by_input(call)
+        return by_input(asked)
 
     def settle(self, reply: Reply) -> None:
         """Replace the page with what is saved: three forms and the record."""

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from functools import partial
 from importlib.metadata import version
 from typing import Any, TypeVar
 
 import httpx2
 import mcp
 from mcp.client.streamable_http import streamable_http_client
-from mcp_types import CONNECTION_CLOSED, Implementation
+from mcp_types import CONNECTION_CLOSED, Implementation, ToolListChangedNotification
 
 from claude_nb.characters import brief, clean
-from claude_nb.errors import ClaudeError
 from claude_nb.redaction import redact_error
 from claude_nb.tools.mcp.stdio import MAX_MESSAGE, Output, stdio
 
 T = TypeVar("T")
 
-CONNECTING = 60.0
-"""Seconds that a server has for its beginning: ``uvx`` and ``npx`` download it first."""
+BEGINNING = 60.0
+"""Seconds that a server has to begin: ``uvx`` and ``npx`` download it first."""
 
 LISTING = 20.0
-"""Seconds that a running server has to list its tools."""
+"""Seconds that a server has to list its tools."""
+
+_ENDING = 5.0
+"""Seconds for a connection to end in good order."""
 
 _MOST_PAGES = 200
 
@@ -34,8 +35,20 @@ for _name in ("mcp", "client"):  # its own; what nobody handles, Python prints a
     logging.getLogger(_name).addHandler(logging.NullHandler())
 
 
-class ConnectionLostError(Exception):
-    """The server has ended or cannot be reached; the message says what is known of that."""
+class ServerError(Exception):
+    """A server cannot be started or reached, has ended, or failed.
+
+    Args:
+        brief: What happened, in a sentence.
+        more: What else is known of it: several lines, or none.
+        advice: What to do about it.
+    """
+
+    def __init__(self, brief: str, more: str = "", advice: str = "") -> None:
+        super().__init__("\n".join(filter(None, (brief, more, advice))))
+        self.brief = brief
+        self.more = more
+        self.advice = advice
 
 
 class Connection:
@@ -45,14 +58,20 @@ class Connection:
         where: Its address, or the words of its command line.
         headers: Sent with each request to an address.
         env: The environment of a command.
+        folder: Where a command is started.
     """
 
     def __init__(
-        self, where: str | tuple[str, ...], headers: Mapping[str, str], env: Mapping[str, str]
+        self,
+        where: str | tuple[str, ...],
+        headers: Mapping[str, str],
+        env: Mapping[str, str],
+        folder: str,
     ) -> None:
-        self._where, self._headers, self._env = where, headers, env
+        self._where, self._headers, self._env, self._folder = where, headers, env, folder
         self._output = Output()
-        self._client: Any = None
+        self._client: mcp.Client | None = None
+        self._has_changed = False
         self._error: BaseException | None = None
         self._task: asyncio.Task[None] | None = None
         self._opened = asyncio.Event()
@@ -60,57 +79,66 @@ class Connection:
 
     @property
     def is_open(self) -> bool:
-        """Whether it can be used."""
-        return self._client is not None
+        """Whether it can be used, as far as is known."""
+        return self._client is not None and not self._output.has_ended
+
+    @property
+    def is_current(self) -> bool:
+        """Whether it is open, and the server has not said that its tools are others now."""
+        return self.is_open and not self._has_changed
 
     async def open(self) -> None:
         """Start or reach the server.
 
         Raises:
-            ConnectionLostError: It could not be started or reached, or did not answer in time.
+            ServerError: It could not be started or reached, or did not answer in time.
         """
         self._task = asyncio.create_task(self._serve())
         try:
-            async with asyncio.timeout(CONNECTING):
+            async with asyncio.timeout(BEGINNING):
                 await self._opened.wait()
         except TimeoutError:
             await self.close()
-            raise self._lost(f"It did not begin to speak MCP within {CONNECTING:g} s.") from None
+            raise self._ended(f"It did not begin to speak MCP within {BEGINNING:g} s.") from None
         except asyncio.CancelledError:
             self._task.cancel()
             raise
-        if self._client is None:
-            await asyncio.wait([self._task])
-            raise self._lost()
+        if not self.is_open:
+            await self.close()
+            raise self._ended("It ended before it spoke MCP.")
 
     async def close(self) -> None:
         """End the session, and the server's process."""
-        self._closing.set()
         if self._task is None:
             return
         if not self._opened.is_set():
             self._task.cancel()
-        await asyncio.wait([self._task])
+        self._closing.set()
+        _, running = await asyncio.wait([self._task], timeout=_ENDING)
+        if running:
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=_ENDING)
 
     async def tools(self) -> list[Any]:
         """The server's tools as it lists them now.
 
         Raises:
-            ConnectionLostError: It did not answer.
+            ServerError: It did not answer, or not with a list of tools.
         """
+        self._has_changed = False
         found: list[Any] = []
-        cursor = None
+        cursor: str | None = None
         try:
             async with asyncio.timeout(LISTING):
                 for _ in range(_MOST_PAGES):
-                    listing = partial(_list, cursor=cursor)
-                    page = await self._ask(listing)
+                    page = await self._ask(_listing(cursor))
                     found += page.tools
                     cursor = page.next_cursor
-                    if cursor is None:
+                    if not cursor:
                         break
         except TimeoutError:
-            raise self._lost(f"It did not list its tools within {LISTING:g} s.") from None
+            await self.close()
+            raise self._ended(f"It did not list its tools within {LISTING:g} s.") from None
         return found
 
     async def call(self, name: str, arguments: dict[str, Any]) -> Any:
@@ -120,30 +148,31 @@ class Connection:
             The result, as the ``mcp`` package has it.
 
         Raises:
-            ConnectionLostError: The server ended.
-            ClaudeError: It refused the call.
+            ServerError: The server ended, or refused the call.
         """
         return await self._ask(lambda client: client.call_tool(name, arguments))
 
-    async def _ask(self, ask: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
+    async def _ask(self, ask: Callable[[mcp.Client], Awaitable[T]]) -> T:
         if self._client is None:
-            raise self._lost()
+            raise self._ended("It is not running.")
         try:
             return await ask(self._client)
         except mcp.MCPError as error:
-            if (error.code, error.message) == (CONNECTION_CLOSED, "Connection closed"):
+            if self._output.has_ended or (error.code, error.message) == _CLOSED:
                 await self.close()
-                raise self._lost() from None
-            raise ClaudeError("The server refused it.", detail=_text(error)) from None
+                raise self._ended("It ended while it was asked.") from None
+            raise ServerError(f"It refused: {_text(error)}") from None
+        except (httpx2.HTTPError, ValueError, RuntimeError) as error:
+            raise ServerError(f"What it sent cannot be used: {_text(error)}") from None
 
     async def _serve(self) -> None:
         """Hold the session: what it enters is left in the same task."""
         try:
             async with AsyncExitStack() as stack:
-                streams = await self._transport(stack)
                 client = mcp.Client(
-                    streams,
+                    await self._transport(stack),
                     client_info=Implementation(name="claude_nb", version=version("claude-nb")),
+                    message_handler=self._take,
                     cache=None,
                 )
                 self._client = await stack.enter_async_context(client)
@@ -155,26 +184,37 @@ class Connection:
             self._client = None
             self._opened.set()
 
+    async def _take(self, message: object) -> None:
+        self._has_changed |= isinstance(message, ToolListChangedNotification)
+
     async def _transport(self, stack: AsyncExitStack) -> Any:
         if isinstance(self._where, tuple):
-            return stdio(self._where, self._env, self._output)
+            return stdio(self._where, self._env, self._folder, self._output)
         timeout = httpx2.Timeout(30, read=None)  # a call may take its time
         http = httpx2.AsyncClient(headers=dict(self._headers), timeout=timeout)
         await stack.enter_async_context(http)
         return streamable_http_client(self._where, http_client=http, max_sse_event_size=MAX_MESSAGE)
 
-    def _lost(self, why: str = "") -> ConnectionLostError:
-        """The error of a connection that ended."""
-        told = self._output.text
-        if not why and not told:
-            why = "Its connection has ended."
-            if self._error is not None and not isinstance(self._error, asyncio.CancelledError):
-                why = _text(self._error)
-        return ConnectionLostError("\n".join(filter(None, (why, told))))
+    def _ended(self, what: str) -> ServerError:
+        """The error of a connection that ended, with all that is known of its end."""
+        error = self._error
+        if isinstance(error, FileNotFoundError):
+            command = clean(redact_error(self._where[0]))
+            return ServerError(
+                f"There is no command {command}.",
+                advice="Look at its name, or install it; its path can be given too.",
+            )
+        known = error is not None and not isinstance(error, asyncio.CancelledError)
+        told = self._output.text or (_text(error) if known and error is not None else "")
+        return ServerError(what, told)
 
 
-def _list(client: mcp.Client, cursor: str | None) -> Coroutine[Any, Any, Any]:
-    return client.list_tools(cursor=cursor, cache_mode="refresh")
+_CLOSED = (CONNECTION_CLOSED, "Connection closed")
+"""What the ``mcp`` package raises for a connection that has ended."""
+
+
+def _listing(cursor: str | None) -> Callable[[mcp.Client], Awaitable[Any]]:
+    return lambda client: client.list_tools(cursor=cursor, cache_mode="refresh")
 
 
 def _text(error: BaseException) -> str:

@@ -12,7 +12,7 @@ from anthropic.lib.tools.mcp import async_mcp_tool
 
 from claude_nb.characters import wellformed_json
 from claude_nb.errors import InputError
-from claude_nb.tools.tools import check_definition
+from claude_nb.tools.definition import check_definition
 
 _LONGEST = 128
 """Characters of a tool's name at most."""

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import re
 import shlex
 import weakref
 from collections.abc import Container, Iterable, Mapping
 from contextlib import suppress
-from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urlsplit
 
-from claude_nb.client.credentials import remember_address, remember_headers
+from claude_nb.client import fork
+from claude_nb.client.credentials import remember_command, remember_environment, remember_headers
 from claude_nb.errors import ClaudeError, InputError, nearest
 from claude_nb.redaction import redact_error
+from claude_nb.tools.mcp import approvals
+from claude_nb.tools.mcp.approvals import Approval
+from claude_nb.tools.mcp.consent import Confirm, Consent
+from claude_nb.tools.results import CallFailedError
 from claude_nb.tools.side_loop import side_loop
 
 if TYPE_CHECKING:
     from claude_nb.tools.mcp.connection import Connection
     from claude_nb.tools.mcp.definitions import ServerTool
-
-Confirm = Literal["always", "session", "never"]
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,40}")
 _RUNNERS = ("uvx", "uv", "run", "npx", "bunx", "pipx", "docker", "node", "deno", "bun", "py")
@@ -43,6 +47,7 @@ class McpServer:
     Attributes:
         name: Its name.
         where: Its command line or address.
+        parts: The words of its command line, or its address.
         confirm: When a call asks first.
 
     Raises:
@@ -67,14 +72,15 @@ class McpServer:
             )
         self.where = where
         self.confirm = confirm
-        remember_address(where)
+        self.parts = _parts(where)
+        remember_command(where.split() if isinstance(self.parts, str) else self.parts)
         remember_headers(headers or {})
-        self._parts = _parts(where)
-        if isinstance(self._parts, str) and env:
+        remember_environment((env or {}).items())
+        if isinstance(self.parts, str) and env:
             raise InputError("An address has no environment.", "Leave env out, or pass headers.")
-        if not isinstance(self._parts, str) and headers:
+        if not isinstance(self.parts, str) and headers:
             raise InputError("A command has no headers.", "Leave headers out, or pass env.")
-        self.name = name if name is not None else _name_of(self._parts)
+        self.name = name if name is not None else _name_of(self.parts)
         if not _NAME.fullmatch(self.name):
             raise InputError(
                 f"A server cannot be called {self.name!r:.80}.",
@@ -89,7 +95,22 @@ class McpServer:
         Raises:
             ClaudeError: It could not be started or reached, or did not answer.
         """
-        self._link.connect()
+        try:
+            from claude_nb.tools.mcp.connection import ServerError
+        except ModuleNotFoundError:
+            raise InputError(
+                "MCP servers need the package mcp, which is not installed here.",
+                '%pip install "claude-nb[mcp]"',
+            ) from None
+        try:
+            side_loop().call(self._link.connect())
+        except ServerError as error:
+            shown = redact_error(self.where)
+            raise ClaudeError(
+                f"The MCP server {self.name} ({shown}) cannot be used: {error.brief}",
+                error.advice,
+                detail=error.more,
+            ) from None
         self._check_only()
         return self
 
@@ -107,6 +128,13 @@ class McpServer:
     def left_out(self) -> dict[str, str]:
         """The tools that it lists and that cannot be used, with the reasons."""
         return self._link.left_out
+
+    def consent(self, tool: ServerTool) -> Consent:
+        """What the user allowed of one of its tools."""
+        key = approvals.key_of(self.parts, self._link.folder, tool.name, tool.digest)
+        shown = redact_error(self.where)
+        approval = Approval(shown, self._link.folder, tool.name, key)
+        return Consent(self.name, approval, self.confirm)
 
     def only(self, names: Iterable[str]) -> McpServer:
         """The same server with some of its tools.
@@ -129,7 +157,7 @@ class McpServer:
 
     def close(self) -> None:
         """End its process, or the session with it."""
-        self._link.close()
+        side_loop().call(self._link.close())
 
     async def call(self, tool: ServerTool, arguments: dict[str, Any]) -> Any:
         """Call a tool; on the side loop.
@@ -138,7 +166,7 @@ class McpServer:
             Its result, as content blocks of the API.
 
         Raises:
-            ClaudeError: The server ended, refused the call, or sent what cannot be read.
+            CallFailedError: The tool failed, or the server ended or sent what cannot be read.
         """
         return await self._link.call(tool, arguments)
 
@@ -160,60 +188,67 @@ class _Link:
     def __init__(
         self, server: McpServer, headers: Mapping[str, str], env: Mapping[str, str]
     ) -> None:
-        self._name, self._parts = server.name, server._parts  # noqa: SLF001 - its own
+        self.tools: list[ServerTool] = []
+        self.left_out: dict[str, str] = {}
+        self.folder = str(Path.cwd()) if isinstance(server.parts, tuple) else ""
+        self._name, self._parts = server.name, server.parts
         self._where = redact_error(server.where)
         self._headers, self._env = dict(headers), dict(env)
         self._connection: Connection | None = None
-        self.tools: list[ServerTool] = []
-        self.left_out: dict[str, str] = {}
+        self._connecting = asyncio.Lock()
 
     @property
     def is_open(self) -> bool:
         return self._connection is not None and self._connection.is_open
 
-    def connect(self) -> None:
-        _require_mcp()
-        side_loop().call(self._connect())
+    async def connect(self) -> Connection:
+        """Open the connection if it is not, and read the list of tools.
 
-    async def _connect(self) -> None:
-        from claude_nb.tools.mcp.connection import Connection, ConnectionLostError
+        Raises:
+            ServerError: It failed.
+        """
+        from claude_nb.tools.mcp.connection import Connection
         from claude_nb.tools.mcp.definitions import definitions
         from claude_nb.tools.mcp.stdio import environment
 
-        try:
-            if self._connection is None or not self._connection.is_open:
-                self._connection = Connection(self._parts, self._headers, environment(self._env))
+        async with self._connecting:
+            connection = self._connection
+            if connection is None or not connection.is_open:
+                env = environment(self._env)
+                connection = Connection(self._parts, self._headers, env, self.folder)
+                self._connection = connection
                 _open.add(self)
-                await self._connection.open()
-            listed = await self._connection.tools()
-        except ConnectionLostError as error:
-            self._connection = None
-            raise self._failed("cannot be used", str(error)) from None
-        self.tools, self.left_out = definitions(self._name, listed)
+                await connection.open()
+            self.tools, self.left_out = definitions(self._name, await connection.tools())
+            return connection
 
-    async def call(self, tool: ServerTool, arguments: dict[str, Any]) -> Any:
-        from claude_nb.tools.mcp.connection import ConnectionLostError
+    async def call(self, tool: ServerTool, arguments: dict[str, Any]) -> list[dict[str, Any]]:
+        from claude_nb.tools.mcp.connection import ServerError
         from claude_nb.tools.mcp.content import content
 
-        connection = self._connection
-        if connection is None:
-            raise self._failed("is not running", "")
         try:
+            connection = self._connection
+            if connection is None or not connection.is_current:
+                connection = await self.connect()
+                if tool not in self.tools:
+                    raise CallFailedError(
+                        "This tool has changed since it was listed, and was not called.",
+                        "not run: the tool has changed",
+                        "The next question is asked with the tool as it is now.",
+                    )
             return content(await connection.call(tool.name, arguments))
-        except ConnectionLostError as error:
-            raise self._failed("has ended", str(error)) from None
+        except ServerError as error:
+            shown = f"The MCP server {self._name} ({self._where}): {error}"
+            raise CallFailedError(error.brief, "failed in the server", shown) from None
 
-    def _failed(self, what: str, detail: str) -> ClaudeError:
-        return ClaudeError(
-            f"The MCP server {self._name} ({self._where}) {what}.",
-            "The next question starts it again.",
-            detail=detail,
-        )
-
-    def close(self) -> None:
+    async def close(self) -> None:
         if self._connection is not None:
-            side_loop().call(self._connection.close())
-            self._connection = None
+            await self._connection.close()
+
+    def leave(self) -> None:
+        """Leave the connection to the process that this one was forked from."""
+        fork.leave(self._connection, self._connecting)
+        self._connection, self._connecting = None, asyncio.Lock()
 
 
 _open: weakref.WeakSet[_Link] = weakref.WeakSet()
@@ -221,19 +256,24 @@ _open: weakref.WeakSet[_Link] = weakref.WeakSet()
 
 @atexit.register
 def _close_all() -> None:
-    for link in list(_open):
+    """End the servers with the kernel; what is killed closes their stdin, which ends them too."""
+    links = list(_open)
+    if links:
         with suppress(Exception):
-            link.close()
+            side_loop().call(_close(links))
 
 
-def _require_mcp() -> None:
-    try:
-        import mcp  # noqa: F401
-    except ModuleNotFoundError:
-        raise InputError(
-            "MCP servers need the package mcp, which is not installed here.",
-            '%pip install "claude-nb[mcp]"',
-        ) from None
+async def _close(links: list[_Link]) -> None:
+    await asyncio.gather(*(link.close() for link in links))
+
+
+def _leave_all() -> None:
+    for link in list(_open):
+        link.leave()
+    _open.clear()
+
+
+fork.in_child(_leave_all)
 
 
 def _parts(where: str) -> str | tuple[str, ...]:

@@ -32,7 +32,7 @@ _LINE = 200
 """Bytes of a line that are kept."""
 
 _CHUNK = 1 << 18
-_GRACE = 2.0
+_GRACE = 1.0
 """Seconds for a server to end by itself, once its stdin is closed; and again after SIGTERM."""
 
 _INHERITED = (
@@ -81,6 +81,11 @@ class Output:
         self._note = self._note or note
 
     @property
+    def has_ended(self) -> bool:
+        """Whether it has ended."""
+        return bool(self._note)
+
+    @property
     def text(self) -> str:
         """All of it in a few lines, without credentials and control characters."""
         stderr = b"".join(self._chunks)[-_STDERR:].decode(errors="replace").strip()
@@ -95,13 +100,14 @@ class Output:
 
 @asynccontextmanager
 async def stdio(
-    words: Sequence[str], env: Mapping[str, str], output: Output
+    words: Sequence[str], env: Mapping[str, str], folder: str, output: Output
 ) -> AsyncIterator[tuple[Any, Any]]:
     """Start a server, and end it with the context.
 
     Args:
         words: Its command line.
         env: Its environment.
+        folder: Where it is started.
         output: Takes what else it writes.
 
     Yields:
@@ -117,6 +123,7 @@ async def stdio(
         stdout=pipe,
         stderr=pipe,
         env=dict(env),
+        cwd=folder,
         limit=_CHUNK,
         start_new_session=True,  # what interrupts the kernel is not for the server
     )

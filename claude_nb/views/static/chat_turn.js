@@ -63,7 +63,7 @@ class TurnView {
         reply,
         this.body,
         (pane, open) => reply.fold(pane, open),
-        (call, allow) => this.chat.model.send({ op: "confirm", call, allow }),
+        (call, answer) => this.chat.model.send({ op: "confirm", call, answer }),
       );
       this.reply = reply;
       reply.views.add(this);

@@ -284,18 +284,19 @@ class Panes {
   showQuestion() {
     this.question?.remove();
     if (this.reply.asking === null) return;
-    const { pane, call } = this.reply.asking;
+    const { pane, call, source, answers } = this.reply.asking;
     const { details, end } = this.panes[pane];
     this.unroll(this.panes[pane]);
-    const choice = (label, allow) => {
+    const buttons = answers.map(([answer, label]) => {
       const onclick = () => {
         this.question.remove();
-        this.answered(call, allow);
+        this.answered(call, answer);
       };
       return make("button", { type: "button", class: "claude-nb-button", onclick }, label);
-    };
+    });
     const look = { class: "claude-nb-question", role: "group", "aria-label": "May this call run?" };
-    this.question = make("div", look, choice("Run", true), choice("Don’t run", false));
+    const from = source ? make("p", { class: "claude-nb-source" }, source) : null;
+    this.question = make("div", look, from, ...buttons);
     (details ?? end).after(this.question);
   }
 

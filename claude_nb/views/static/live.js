@@ -147,7 +147,7 @@ class Column {
       this.reply,
       this.body,
       (pane, open) => model.fold(column, pane, open),
-      (call, allow) => model.send(column, { op: "confirm", call, allow }),
+      (call, answer) => model.send(column, { op: "confirm", call, answer }),
       this.usage,
     );
     this.reply.views.add(this);

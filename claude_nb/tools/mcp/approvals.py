@@ -1,0 +1,125 @@
+"""What the user allowed of the tools of MCP servers: for this session, or for good.
+
+What is allowed for good stands in one file in Jupyter's configuration folder, which only this user
+can read. Nothing is taken from a notebook, nor from anything beside it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from claude_nb.errors import InputError
+
+_session: set[str] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A tool of a server that may be called without a question.
+
+    Attributes:
+        server: The server's command line or address, without credentials.
+        folder: The folder that a command is started in; empty for an address.
+        tool: What the server calls the tool.
+        key: A digest of all that it holds for: command line or address, folder, the tool's name,
+            description and schema.
+        allowed: When, as ISO 8601.
+    """
+
+    server: str
+    folder: str
+    tool: str
+    key: str
+    allowed: str = ""
+
+
+def key_of(where: object, folder: str, tool: str, digest: str) -> str:
+    """What an approval holds for, as a digest: a command line may hold a credential."""
+    written = json.dumps([where, folder, tool, digest])
+    return hashlib.sha256(written.encode(errors="surrogatepass")).hexdigest()
+
+
+def path() -> Path:
+    """The file of what is allowed for good."""
+    from jupyter_core.paths import jupyter_config_dir
+
+    return Path(jupyter_config_dir()) / "claude_nb" / "mcp_approvals.json"
+
+
+def listed() -> list[Approval]:
+    """What is allowed for good, the oldest first; nothing where the file cannot be read."""
+    with suppress(OSError, ValueError):
+        held = json.loads(path().read_text(encoding="utf-8"))
+        rows = held.get("approvals") if isinstance(held, dict) else []
+        names = {field.name for field in fields(Approval)}
+        return [
+            Approval(**row)
+            for row in (rows if isinstance(rows, list) else [])
+            if isinstance(row, dict)
+            and row.keys() == names
+            and all(isinstance(value, str) for value in row.values())
+        ]
+    return []
+
+
+def is_allowed(approval: Approval) -> bool:
+    """Whether it may be called without a question, for this session or for good."""
+    return approval.key in _session or any(one.key == approval.key for one in listed())
+
+
+def allow_for_session(approval: Approval) -> None:
+    """Allow it until the kernel ends."""
+    _session.add(approval.key)
+
+
+def allow(approval: Approval) -> None:
+    """Allow it for good.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    row = Approval(**asdict(approval) | {"allowed": now})
+    _write([*(one for one in listed() if one.key != row.key), row])
+
+
+def revoke(approvals: Iterable[Approval]) -> None:
+    """Ask again, from the next call on: what was allowed for this session too.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    keys = {approval.key for approval in approvals}
+    _session.difference_update(keys)
+    left = [one for one in listed() if one.key not in keys]
+    if len(left) != len(listed()):
+        _write(left)
+
+
+def _write(approvals: list[Approval]) -> None:
+    """Write the file: in its place at once, or not at all."""
+    file = path()
+    beside = file.with_name(f"{file.name}.{os.getpid()}-{threading.get_ident()}")
+    held: dict[str, Any] = {"approvals": [asdict(approval) for approval in approvals]}
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+            json.dump(held, opened, indent=1)
+        beside.replace(file)
+    except OSError as error:
+        with suppress(OSError):
+            beside.unlink()
+        raise InputError(
+            f"{file} cannot be written: {error.strerror or error}.",
+            "Nothing in it was changed.",
+        ) from None
