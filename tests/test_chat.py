@@ -907,7 +907,7 @@ def allow(chat, page):
     """Let the page answer the question about the first call, and wait for the end."""
     page.asks("toolu_1")
     page.say(chat, "asked", call="toolu_1")
-    page.say(chat, "confirm", call="toolu_1", allow=True)
+    page.say(chat, "confirm", call="toolu_1", answer="once")
     idle(chat)
 
 
@@ -971,10 +971,10 @@ def test_an_answer_is_about_one_call(api, page, acting):
     page.asks("toolu_2")
     page.say(chat, "asked", call="toolu_2")
 
-    page.say(chat, "confirm", call="toolu_1", allow=True)
-    page.say(chat, "confirm", allow=True)
-    page.say(chat, "confirm", call="toolu_2", allow=False)
-    page.say(chat, "confirm", call="toolu_2", allow=True)
+    page.say(chat, "confirm", call="toolu_1", answer="once")
+    page.say(chat, "confirm", answer="once")
+    page.say(chat, "confirm", call="toolu_2", answer="no")
+    page.say(chat, "confirm", call="toolu_2", answer="once")
     idle(chat)
 
     assert (acts, chat.reply.tool_calls[0].run.note) == ([], "not allowed")

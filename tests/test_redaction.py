@@ -28,6 +28,7 @@ from claude_nb.redaction import (
 )
 from claude_nb.simulator import Stream
 from claude_nb.streaming.steps import Steps
+from claude_nb.tools.permission import PermissionRequest
 from claude_nb.views.confirmation import by_input
 from tests.played import end, said, start, text, thinking, tool_use
 from tests.views.test_frames import applied, play
@@ -295,6 +296,6 @@ def test_who_is_asked_about_a_call_sees_no_credential(monkeypatch):
     monkeypatch.setattr("builtins.input", lambda line: asked.append(line) or "y")
     (call,) = play([[start(), *tool_use(f'{{"a": "{TOKEN}"}}')]])[3].tool_calls
 
-    assert by_input(call)
+    assert by_input(PermissionRequest(call)) == "once"
     assert REDACTED in asked[0]
     assert TOKEN not in asked[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from claude_nb.views import protocol
 from claude_nb.views.widget import source, style
 from tests.protocol import EXAMPLES, chat, example
 
@@ -322,8 +323,14 @@ def test_one_announcement(page):
     assert page.locator(".claude-nb").get_attribute("aria-busy") == "false"
 
 
-QUESTION = {"op": "confirm", "pane": 0, "call": "toolu_1", "said": "Claude asks to run act()."}
-NO_QUESTION = {"op": "confirm", "pane": None, "call": None, "said": ""}
+QUESTION = protocol.confirm(
+    0,
+    "toolu_1",
+    "Claude asks to run act().",
+    source="act of <b>",
+    answers=[("once", "Run"), ("always", "Always allow"), ("no", "Don’t run")],
+)
+NO_QUESTION = protocol.confirm()
 CALL = [
     {"op": "pane", "pane": 0, "html": "<details open><summary></summary></details>"},
     {"op": "label", "pane": 0, "html": "<b>act</b>()"},
@@ -336,7 +343,7 @@ def test_a_question_is_about_one_call(page):
     page.evaluate("receive", {"frame": 1, "ops": [*CALL, QUESTION]})
     assert page.evaluate("sent") == [{"op": "asked", "call": "toolu_1"}]
     page.get_by_role("button", name="Run", exact=True).last.click()
-    assert page.evaluate("sent")[1:] == [{"op": "confirm", "call": "toolu_1", "allow": True}]
+    assert page.evaluate("sent")[1:] == [{"op": "confirm", "call": "toolu_1", "answer": "once"}]
 
     page.evaluate("receive", {"frame": 2, "ops": [NO_QUESTION]})
     assert page.get_by_role("group", name="May this call run?").count() == 0
@@ -344,7 +351,7 @@ def test_a_question_is_about_one_call(page):
     page.get_by_role("button", name="Don’t run").first.click()
     assert page.evaluate("sent")[2:] == [
         {"op": "asked", "call": "toolu_2"},
-        {"op": "confirm", "call": "toolu_2", "allow": False},
+        {"op": "confirm", "call": "toolu_2", "answer": "no"},
     ]
 
 
@@ -361,7 +368,7 @@ def test_a_question_in_a_chat_is_about_one_call(chat_page):
     page.get_by_role("button", name="Run", exact=True).click()
     assert page.evaluate("sent") == [
         {"op": "asked", "call": "toolu_1"},
-        {"op": "confirm", "call": "toolu_1", "allow": True},
+        {"op": "confirm", "call": "toolu_1", "answer": "once"},
     ]
 
     again = {"op": "frame", "turn": "a", "frame": 2, "ops": [NO_QUESTION, QUESTION]}

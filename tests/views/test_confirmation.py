@@ -8,11 +8,13 @@ from concurrent.futures import Future
 import pytest
 
 from claude_nb.streaming.block import Block
+from claude_nb.tools.permission import Answer, PermissionRequest
 from claude_nb.views.confirmation import Confirmation
 
 
-def block(call: str) -> Block:
-    return Block(0, 0.0, {"type": "tool_use", "id": call, "name": "act", "input": {}})
+def block(call: str) -> PermissionRequest:
+    called = {"type": "tool_use", "id": call, "name": "act", "input": {}}
+    return PermissionRequest(Block(0, 0.0, called))
 
 
 class Shown:
@@ -23,36 +25,39 @@ class Shown:
         self.asked = threading.Event()
         self.confirmation = Confirmation(self._show)
 
-    def _show(self, call: Block | None) -> None:
-        self.calls.append(call and call.id)
-        if call:
+    def _show(self, asked: PermissionRequest | None) -> None:
+        self.calls.append(asked and asked.call.id)
+        if asked:
             self.asked.set()
 
-    def put(self, call: str) -> Future[bool | None]:
+    def put(self, call: str) -> Future[Answer | None]:
         """Ask on a thread of its own, and wait until it is asked."""
         self.asked.clear()
-        answer: Future[bool | None] = Future()
+        answer: Future[Answer | None] = Future()
         threading.Thread(
             target=lambda: answer.set_result(self.confirmation.ask(block(call))), daemon=True
         ).start()
         assert self.asked.wait(20)
         return answer
 
-    def hear(self, op: str, call: str, **more: bool) -> None:
+    def hear(self, op: str, call: str, **more: object) -> None:
         assert self.confirmation.receive({"op": op, "call": call, **more})
 
 
-@pytest.mark.parametrize("allow", [True, False])
-def test_it_is_answered(allow):
-    """And taken away; what is no answer is somebody else's."""
+@pytest.mark.parametrize(
+    ("sent", "answer"),
+    [("once", "once"), ("no", "no"), ("always", "no"), (True, "no"), (None, "no")],
+)
+def test_it_is_answered(sent, answer):
+    """With what it offers, and taken away; what is no answer is somebody else's."""
     shown = Shown()
-    answer = shown.put("a")
+    given = shown.put("a")
 
     assert not shown.confirmation.receive({"op": "stop"})
     shown.hear("asked", "a")
-    shown.hear("confirm", "a", allow=allow)
+    shown.hear("confirm", "a", answer=sent)
 
-    assert (answer.result(20), shown.calls) == (allow, ["a", None])
+    assert (given.result(20), shown.calls) == (answer, ["a", None])
 
 
 def test_only_its_own_answer_counts():
@@ -60,17 +65,17 @@ def test_only_its_own_answer_counts():
     shown = Shown()
     first = shown.put("a")
     shown.hear("asked", "a")
-    shown.hear("confirm", "a", allow=True)
-    assert first.result(20)
+    shown.hear("confirm", "a", answer="once")
+    assert first.result(20) == "once"
 
     second = shown.put("b")
     shown.hear("asked", "b")
-    shown.hear("confirm", "a", allow=True)
+    shown.hear("confirm", "a", answer="once")
     assert not second.done()
-    shown.hear("confirm", "b", allow=False)
-    shown.hear("confirm", "b", allow=True)
+    shown.hear("confirm", "b", answer="no")
+    shown.hear("confirm", "b", answer="once")
 
-    assert second.result(20) is False
+    assert second.result(20) == "no"
 
 
 def test_where_no_page_shows_it_nobody_was_asked(monkeypatch):
@@ -91,6 +96,6 @@ def test_what_is_withdrawn_is_not_allowed(is_seen):
         shown.hear("asked", "a")
     shown.confirmation.withdraw()
 
-    assert answer.result(5) is False
-    assert shown.confirmation.ask(block("b")) is False
+    assert answer.result(5) == "no"
+    assert shown.confirmation.ask(block("b")) == "no"
     assert shown.calls == ["a", None]

@@ -14,6 +14,7 @@ from claude_nb.render.html import Drawn
 from claude_nb.render.saved_output import mimebundle
 from claude_nb.streaming.block import Block
 from claude_nb.streaming.events import StreamEvent
+from claude_nb.tools.permission import PermissionRequest
 from claude_nb.views.frames import Frames
 from tests.played import GOOD, end, recorded, said, start, text, thinking, tool_use
 from tests.protocol import EXAMPLES, OURS, example, play
@@ -172,7 +173,8 @@ def test_a_hidden_call_is_shown_while_it_is_asked_about():
         return applied(made)
 
     # It may be asked about, on another thread, before it has come here.
-    frames.confirming = Block(0, 0.0, {"type": "tool_use", "id": "toolu_1", "name": "look_up"})
+    called = {"type": "tool_use", "id": "toolu_1", "name": "look_up"}
+    frames.confirming = PermissionRequest(Block(0, 0.0, called))
     before = grow(sent, start(), *text("Let me see."))
     *call, stop = tool_use('{"city": "Lisbon"}', index=1)
     half = grow(*call)

@@ -10,6 +10,7 @@ import pytest
 import claude_nb
 from claude_nb.simulator import Stream
 from claude_nb.streaming.block import Block
+from claude_nb.tools.permission import PermissionRequest
 from claude_nb.views.confirmation import by_input
 from claude_nb.views.terminal import say
 from tests.played import said
@@ -50,5 +51,5 @@ def test_a_question_about_a_call_moves_no_cursor(monkeypatch):
     monkeypatch.setattr("builtins.input", lambda prompt: asked.append(prompt) or "y")
     call = Block(0, 0.0, {"type": "tool_use", "name": "to\x1b[2Jol", "input": {"a\u202e": KEY}})
 
-    assert by_input(call) is True
+    assert by_input(PermissionRequest(call)) == "once"
     assert asked == ['Run to␛[2Jol(a‹U+202E›="sk-ant-…")? [y/N] ']

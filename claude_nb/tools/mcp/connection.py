@@ -16,6 +16,7 @@ from mcp_types import CONNECTION_CLOSED, Implementation, ToolListChangedNotifica
 
 from claude_nb.characters import brief, clean
 from claude_nb.redaction import redact_error
+from claude_nb.tools.mcp.screening import screened
 from claude_nb.tools.mcp.stdio import MAX_MESSAGE, Output, stdio
 
 T = TypeVar("T")
@@ -23,7 +24,7 @@ T = TypeVar("T")
 BEGINNING = 60.0
 """Seconds that a server has to begin: ``uvx`` and ``npx`` download it first."""
 
-LISTING = 20.0
+LISTING = 10.0
 """Seconds that a server has to list its tools."""
 
 _ENDING = 5.0
@@ -39,14 +40,14 @@ class ServerError(Exception):
     """A server cannot be started or reached, has ended, or failed.
 
     Args:
-        brief: What happened, in a sentence.
+        what: What it did, as a sentence about it without its subject.
         more: What else is known of it: several lines, or none.
         advice: What to do about it.
     """
 
-    def __init__(self, brief: str, more: str = "", advice: str = "") -> None:
-        super().__init__("\n".join(filter(None, (brief, more, advice))))
-        self.brief = brief
+    def __init__(self, what: str, more: str = "", advice: str = "") -> None:
+        super().__init__(what)
+        self.what = what
         self.more = more
         self.advice = advice
 
@@ -72,6 +73,7 @@ class Connection:
         self._output = Output()
         self._client: mcp.Client | None = None
         self._has_changed = False
+        self._left_out: dict[str, str] = {}
         self._error: BaseException | None = None
         self._task: asyncio.Task[None] | None = None
         self._opened = asyncio.Event()
@@ -99,13 +101,13 @@ class Connection:
                 await self._opened.wait()
         except TimeoutError:
             await self.close()
-            raise self._ended(f"It did not begin to speak MCP within {BEGINNING:g} s.") from None
+            raise self._ended(f"did not begin to speak MCP within {BEGINNING:g} s.") from None
         except asyncio.CancelledError:
             self._task.cancel()
             raise
         if not self.is_open:
             await self.close()
-            raise self._ended("It ended before it spoke MCP.")
+            raise self._ended("ended before it spoke MCP.")
 
     async def close(self) -> None:
         """End the session, and the server's process."""
@@ -119,13 +121,14 @@ class Connection:
             self._task.cancel()
             await asyncio.wait([self._task], timeout=_ENDING)
 
-    async def tools(self) -> list[Any]:
-        """The server's tools as it lists them now.
+    async def tools(self) -> tuple[list[Any], dict[str, str]]:
+        """The server's tools as it lists them now, and those that are none, with the reasons.
 
         Raises:
             ServerError: It did not answer, or not with a list of tools.
         """
         self._has_changed = False
+        self._left_out = {}
         found: list[Any] = []
         cursor: str | None = None
         try:
@@ -138,8 +141,8 @@ class Connection:
                         break
         except TimeoutError:
             await self.close()
-            raise self._ended(f"It did not list its tools within {LISTING:g} s.") from None
-        return found
+            raise self._ended(f"did not list its tools within {LISTING:g} s.") from None
+        return found, self._left_out
 
     async def call(self, name: str, arguments: dict[str, Any]) -> Any:
         """Call a tool; cancelling the call cancels it at the server.
@@ -154,23 +157,23 @@ class Connection:
 
     async def _ask(self, ask: Callable[[mcp.Client], Awaitable[T]]) -> T:
         if self._client is None:
-            raise self._ended("It is not running.")
+            raise self._ended("is not running.")
         try:
             return await ask(self._client)
         except mcp.MCPError as error:
             if self._output.has_ended or (error.code, error.message) == _CLOSED:
                 await self.close()
-                raise self._ended("It ended while it was asked.") from None
-            raise ServerError(f"It refused: {_text(error)}") from None
+                raise self._ended("ended before it answered.") from None
+            raise ServerError(f"refused: {_text(error)}") from None
         except (httpx2.HTTPError, ValueError, RuntimeError) as error:
-            raise ServerError(f"What it sent cannot be used: {_text(error)}") from None
+            raise ServerError(f"sent what cannot be used: {_text(error)}") from None
 
     async def _serve(self) -> None:
         """Hold the session: what it enters is left in the same task."""
         try:
             async with AsyncExitStack() as stack:
                 client = mcp.Client(
-                    await self._transport(stack),
+                    screened(await self._transport(stack), self._left_out_tool),
                     client_info=Implementation(name="claude_nb", version=version("claude-nb")),
                     message_handler=self._take,
                     cache=None,
@@ -187,6 +190,9 @@ class Connection:
     async def _take(self, message: object) -> None:
         self._has_changed |= isinstance(message, ToolListChangedNotification)
 
+    def _left_out_tool(self, name: str, why: str) -> None:
+        self._left_out[name] = why
+
     async def _transport(self, stack: AsyncExitStack) -> Any:
         if isinstance(self._where, tuple):
             return stdio(self._where, self._env, self._folder, self._output)
@@ -201,8 +207,8 @@ class Connection:
         if isinstance(error, FileNotFoundError):
             command = clean(redact_error(self._where[0]))
             return ServerError(
-                f"There is no command {command}.",
-                advice="Look at its name, or install it; its path can be given too.",
+                f"cannot be started: there is no command {command}.",
+                advice="Install it, or pass its path.",
             )
         known = error is not None and not isinstance(error, asyncio.CancelledError)
         told = self._output.text or (_text(error) if known and error is not None else "")

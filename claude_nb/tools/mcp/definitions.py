@@ -37,15 +37,18 @@ class ServerTool:
     digest: str
 
 
-def definitions(server: str, listed: list[Any]) -> tuple[list[ServerTool], dict[str, str]]:
+def definitions(
+    server: str, listed: list[Any], left_out: dict[str, str]
+) -> tuple[list[ServerTool], dict[str, str]]:
     """The tools that can be used, and why others cannot.
 
     Args:
         server: The server's name.
         listed: What it lists, as the ``mcp`` package has it.
+        left_out: What is left out already, with the reasons.
     """
     found: dict[str, ServerTool] = {}
-    left_out: dict[str, str] = {}
+    left_out = dict(left_out)
     for tool in listed:
         if tool.name in found:
             left_out[tool.name] = "It is listed twice: the first is used."
@@ -66,7 +69,26 @@ def _server_tool(server: str, tool: Any) -> ServerTool:
     digest = _digest([description, made["input_schema"]])
     made["name"] = sent_name(server, tool.name)
     check_definition(made)
+    _check_schema(made["input_schema"])
     return ServerTool(tool.name, description, made, digest)
+
+
+def _check_schema(schema: dict[str, Any]) -> None:
+    """Refuse what the API refuses of the schema of a tool's input.
+
+    Raises:
+        InputError: It is refused.
+    """
+    import jsonschema  # of the mcp package's
+
+    if found := [key for key in ("anyOf", "oneOf", "allOf") if key in schema]:
+        raise InputError(
+            f"Its schema has {found[0]} at the top level, which the API does not take."
+        )
+    try:
+        jsonschema.Draft202012Validator.check_schema(schema)
+    except jsonschema.SchemaError as error:
+        raise InputError(f"Its schema is none: {error.message:.200}.") from error
 
 
 def sent_name(server: str, tool: str) -> str:

@@ -107,7 +107,7 @@ class McpServer:
         except ServerError as error:
             shown = redact_error(self.where)
             raise ClaudeError(
-                f"The MCP server {self.name} ({shown}) cannot be used: {error.brief}",
+                f"The MCP server {self.name} ({shown}) {error.what}",
                 error.advice,
                 detail=error.more,
             ) from None
@@ -207,19 +207,23 @@ class _Link:
         Raises:
             ServerError: It failed.
         """
-        from claude_nb.tools.mcp.connection import Connection
+        from claude_nb.tools.mcp.connection import Connection, ServerError
         from claude_nb.tools.mcp.definitions import definitions
         from claude_nb.tools.mcp.stdio import environment
 
         async with self._connecting:
-            connection = self._connection
-            if connection is None or not connection.is_open:
+            connection, listed = self._connection, None
+            if connection is not None and connection.is_open:
+                with suppress(ServerError):  # it hangs or has ended: another is begun
+                    listed = await connection.tools()
+            if connection is None or listed is None:
                 env = environment(self._env)
                 connection = Connection(self._parts, self._headers, env, self.folder)
                 self._connection = connection
                 _open.add(self)
                 await connection.open()
-            self.tools, self.left_out = definitions(self._name, await connection.tools())
+                listed = await connection.tools()
+            self.tools, self.left_out = definitions(self._name, *listed)
             return connection
 
     async def call(self, tool: ServerTool, arguments: dict[str, Any]) -> list[dict[str, Any]]:
@@ -238,8 +242,9 @@ class _Link:
                     )
             return content(await connection.call(tool.name, arguments))
         except ServerError as error:
-            shown = f"The MCP server {self._name} ({self._where}): {error}"
-            raise CallFailedError(error.brief, "failed in the server", shown) from None
+            what = f"The MCP server {self._name} {error.what}"
+            told = filter(None, (self._where, error.more, error.advice))
+            raise CallFailedError(what, "failed in the server", "\n".join(told)) from None
 
     async def close(self) -> None:
         if self._connection is not None:

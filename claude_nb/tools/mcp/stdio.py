@@ -63,7 +63,7 @@ class Output:
         self._chunks: deque[bytes] = deque()
         self._size = 0
         self._line = b""
-        self._note = ""
+        self._note: str | None = None
 
     def take_stderr(self, chunk: bytes) -> None:
         """Keep the end of its stderr."""
@@ -77,13 +77,13 @@ class Output:
         self._line = self._line or line.strip()[:_LINE]
 
     def take_end(self, note: str) -> None:
-        """Keep why it ended."""
-        self._note = self._note or note
+        """Keep why it ended; empty where we end it."""
+        self._note = note if self._note is None else self._note
 
     @property
     def has_ended(self) -> bool:
         """Whether it has ended."""
-        return bool(self._note)
+        return self._note is not None
 
     @property
     def text(self) -> str:
@@ -91,7 +91,7 @@ class Output:
         stderr = b"".join(self._chunks)[-_STDERR:].decode(errors="replace").strip()
         line = self._line.decode(errors="replace")
         told = (
-            self._note,
+            self._note or "",
             f"It wrote this to stdout, which is for messages alone: {line}" if line else "",
             f"It wrote this to stderr: {stderr}" if stderr else "",
         )
@@ -137,6 +137,7 @@ async def stdio(
     try:
         yield messages, answers
     finally:
+        output.take_end("")
         for stream in (messages, answers):
             stream.close()
         ending = asyncio.ensure_future(_end(process))

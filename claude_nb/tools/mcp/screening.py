@@ -1,0 +1,63 @@
+"""Lists of tools, screened: one that is malformed would have the ``mcp`` package refuse them all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import Any
+
+import anyio
+from mcp.shared.message import SessionMessage
+from mcp_types import JSONRPCResponse, Tool
+
+
+@asynccontextmanager
+async def screened(
+    transport: AbstractAsyncContextManager[tuple[Any, Any]], left_out: Callable[[str, str], object]
+) -> AsyncIterator[tuple[Any, Any]]:
+    """A transport whose lists of tools hold only what is a tool.
+
+    Args:
+        transport: One of the ``mcp`` package's, or ``stdio``.
+        left_out: Called with the name of each other one, and why it is none.
+
+    Yields:
+        Its streams.
+    """
+    async with transport as (received, sent):
+        to_us, messages = anyio.create_memory_object_stream[Any](0)
+        passing = asyncio.create_task(_pass_on(received, to_us, left_out))
+        try:
+            yield messages, sent
+        finally:
+            messages.close()
+            passing.cancel()
+            await asyncio.wait([passing])
+            to_us.close()
+
+
+async def _pass_on(received: Any, to_us: Any, left_out: Callable[[str, str], object]) -> None:
+    with to_us, suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+        async for item in received:
+            message = item.message if isinstance(item, SessionMessage) else None
+            if isinstance(message, JSONRPCResponse) and isinstance(
+                message.result.get("tools"), list
+            ):
+                message.result["tools"] = [
+                    tool for tool in message.result["tools"] if _is_tool(tool, left_out)
+                ]
+            await to_us.send(item)
+
+
+def _is_tool(value: Any, left_out: Callable[[str, str], object]) -> bool:
+    name = str(value.get("name") or "?") if isinstance(value, dict) else "?"
+    try:
+        tool = Tool.model_validate(value, by_name=False)
+    except ValueError:
+        left_out(name, "It is not described as MCP has it.")
+        return False
+    if tool.input_schema.get("type") == "object":
+        return True
+    left_out(name, "The schema of its input is not that of an object.")
+    return False
