@@ -1,6 +1,6 @@
 """A server of tools over stdio for tests, in plain Python: it also does what no server should.
 
-Its first argument says what it does at its beginning: see ``BEGINNINGS``. A process of it starts in
+Its first argument says what it does at its beginning. A process of it starts in
 a few hundredths of a second, as it imports next to nothing.
 """
 
@@ -18,7 +18,7 @@ PNG = (  # one red pixel
 )
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 ANYTHING: dict[str, Any] = {"type": "object", "properties": {}}
-EVIL = "<img src=x onerror=alert(1)>\x1b[2J‮"
+EVIL = "<img src=x onerror=alert(1)>\x1b[2J\u202e"
 REFUSED = {
     "no object": {"type": "string"},
     "union": {"type": "object", "anyOf": [{"required": ["a"]}]},
@@ -53,7 +53,9 @@ def text(value: str) -> dict[str, Any]:
     return {"content": [{"type": "text", "text": value}]}
 
 
-def call(number: object, name: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
+def call(  # noqa: C901 - a branch for each tool
+    number: object, name: str, arguments: dict[str, Any]
+) -> dict[str, Any] | None:
     if name == "weather":
         return text(f"Sunny in {arguments['city']}.")
     if name == "picture":
@@ -135,7 +137,7 @@ def answer(beginning: str, message: dict[str, Any]) -> None:
         }
         send(id=number, result=result)
     elif method == "tools/list":
-        if beginning == "no list":
+        if beginning == "nolist":
             return
         at = int((message.get("params") or {}).get("cursor") or 0)
         tools = listed(beginning)

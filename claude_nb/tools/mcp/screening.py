@@ -1,4 +1,4 @@
-"""Lists of tools, screened: one that is malformed would have the ``mcp`` package refuse them all."""
+"""Lists of tools, screened: for a malformed one the ``mcp`` package would refuse them all."""
 
 from __future__ import annotations
 
@@ -41,12 +41,9 @@ async def _pass_on(received: Any, to_us: Any, left_out: Callable[[str, str], obj
     with to_us, suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
         async for item in received:
             message = item.message if isinstance(item, SessionMessage) else None
-            if isinstance(message, JSONRPCResponse) and isinstance(
-                message.result.get("tools"), list
-            ):
-                message.result["tools"] = [
-                    tool for tool in message.result["tools"] if _is_tool(tool, left_out)
-                ]
+            result = message.result if isinstance(message, JSONRPCResponse) else {}
+            if isinstance(tools := result.get("tools"), list):
+                result["tools"] = [tool for tool in tools if _is_tool(tool, left_out)]
             await to_us.send(item)
 
 
