@@ -59,8 +59,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.fixture(scope="session", autouse=True)
 def own_data_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """No test, and no kernel that one starts, writes into the developer's Jupyter data folder."""
+    """No test, and no kernel that one starts, writes into the developer's Jupyter folders."""
     os.environ["JUPYTER_DATA_DIR"] = str(tmp_path_factory.mktemp("jupyter-data"))
+    os.environ["JUPYTER_CONFIG_DIR"] = str(tmp_path_factory.mktemp("jupyter-config"))
 
 
 @pytest.fixture(autouse=True)
@@ -92,8 +93,9 @@ def own_notebook() -> None:
 
 @pytest.fixture(autouse=True)
 def own_uploads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What a test uploads is known to no other test."""
+    """What a test uploads or allows for good is known to no other test."""
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "jupyter-config"))
 
 
 @pytest.fixture(autouse=True)

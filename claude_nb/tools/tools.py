@@ -118,6 +118,7 @@ class Tools:
             self._parts.append((value, [tool.definition | more for tool in own]))
             self._functions |= {tool.name: tool for tool in own}
         self.definitions = tuple(d for _, definitions in self._parts for d in definitions)
+        _check_servers([value for value in tools if isinstance(value, McpServer)])
         names = [definition.get("name") for definition in self.definitions]
         for name in names:
             if name is not None and names.count(name) > 1:
@@ -278,6 +279,7 @@ class Tools:
         servers = [value for value in self._values if isinstance(value, McpServer)]
         for server in servers:
             server.connect()
+            server.introduce()
         if not servers:
             return self
         found = Tools(*self._values, **self._settings)
@@ -306,6 +308,17 @@ class Tools:
 
     def __repr__(self) -> str:
         return f"Tools({', '.join(map(tool_name, self.definitions))})"
+
+
+def _check_servers(servers: Sequence[McpServer]) -> None:
+    """Refuse two servers of one name; of one server there may be several tools."""
+    known: dict[str, McpServer] = {}
+    for server in servers:
+        if not known.setdefault(server.name, server).is_same(server):
+            raise InputError(
+                f"There are two MCP servers of the name {server.name}.",
+                f'Give one another name: Tools.mcp({server.where!r}, name="other")',
+            )
 
 
 def _of_server(server: McpServer) -> list[Tool]:

@@ -169,7 +169,7 @@ def main() -> None:
     elif beginning == "silent":
         time.sleep(600)
     elif beginning == "ends":
-        sys.stderr.write(f"no config {EVIL}\n")
+        sys.stderr.write(f"no config {EVIL} {os.environ.get('TOKEN', '')}\n")
         raise SystemExit(2)
     elif beginning == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

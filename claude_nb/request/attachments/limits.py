@@ -145,7 +145,11 @@ def _check_image(source: dict[str, Any], what: str, max_pixels: int) -> None:
             f" {_megabytes(MAX_IMAGE_BASE64)}.",
             smaller,
         )
-    size = pixels(base64.b64decode(source["data"]))
+    try:
+        image = base64.b64decode(source["data"], validate=True)
+    except ValueError:
+        raise InputError(f"{what} is no base64.", smaller) from None
+    size = pixels(image)
     if size and max(size) > max_pixels:
         many = f" where there are more than {MANY_IMAGES}" if max_pixels < MAX_PIXELS else ""
         raise InputError(

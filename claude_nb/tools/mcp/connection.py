@@ -73,6 +73,7 @@ class Connection:
         self._output = Output()
         self._client: mcp.Client | None = None
         self._has_changed = False
+        self._refused: int | None = None  # the HTTP status
         self._left_out: dict[str, str] = {}
         self._error: BaseException | None = None
         self._task: asyncio.Task[None] | None = None
@@ -107,7 +108,8 @@ class Connection:
             raise
         if not self.is_open:
             await self.close()
-            raise self._ended("ended before it spoke MCP.")
+            is_address = isinstance(self._where, str)
+            raise self._ended("cannot be reached." if is_address else "ended before it spoke MCP.")
 
     async def close(self) -> None:
         """End the session, and the server's process."""
@@ -197,9 +199,17 @@ class Connection:
         if isinstance(self._where, tuple):
             return stdio(self._where, self._env, self._folder, self._output)
         timeout = httpx2.Timeout(30, read=None)  # a call may take its time
-        http = httpx2.AsyncClient(headers=dict(self._headers), timeout=timeout)
+        http = httpx2.AsyncClient(
+            headers=dict(self._headers),
+            timeout=timeout,
+            event_hooks={"response": [self._look_at]},
+        )
         await stack.enter_async_context(http)
         return streamable_http_client(self._where, http_client=http, max_sse_event_size=MAX_MESSAGE)
+
+    async def _look_at(self, response: httpx2.Response) -> None:
+        if response.status_code >= 400:
+            self._refused = response.status_code
 
     def _ended(self, what: str) -> ServerError:
         """The error of a connection that ended, with all that is known of its end."""
@@ -211,9 +221,18 @@ class Connection:
                 advice="Install it, or pass its path.",
             )
         known = error is not None and not isinstance(error, asyncio.CancelledError)
+        if self._refused in _NO_ACCESS:
+            return ServerError(
+                f"{what.rstrip('.')}: it answers with HTTP status {self._refused}.",
+                advice='Pass the header that it takes: headers={"Authorization": "Bearer …"}',
+            )
+        if self._refused is not None:
+            what = f"{what.rstrip('.')}: it answers with HTTP status {self._refused}."
         told = self._output.text or (_text(error) if known and error is not None else "")
         return ServerError(what, told)
 
+
+_NO_ACCESS = (401, 403)
 
 _CLOSED = (CONNECTION_CLOSED, "Connection closed")
 """What the ``mcp`` package raises for a connection that has ended."""

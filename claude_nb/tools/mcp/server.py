@@ -20,16 +20,19 @@ from claude_nb.redaction import redact_error
 from claude_nb.tools.mcp import approvals
 from claude_nb.tools.mcp.approvals import Approval
 from claude_nb.tools.mcp.consent import Confirm, Consent
+from claude_nb.tools.mcp.listing import listing
 from claude_nb.tools.results import CallFailedError
 from claude_nb.tools.side_loop import side_loop
 
 if TYPE_CHECKING:
+    from claude_nb.render.table import Table
     from claude_nb.tools.mcp.connection import Connection
     from claude_nb.tools.mcp.definitions import ServerTool
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,40}")
 _RUNNERS = ("uvx", "uv", "run", "npx", "bunx", "pipx", "docker", "node", "deno", "bun", "py")
 _RUNNER = re.compile(r"python[0-9.]*(\.exe)?|.*/python[0-9.]*")
+_ENDING = re.compile(r"(?<=.)(@.*|==.*|\[.*|\.(py|js|mjs|cjs|ts|exe|sh))$")
 _EXAMPLE = 'Tools.mcp("uvx mcp-server-time")'
 
 
@@ -129,12 +132,29 @@ class McpServer:
         """The tools that it lists and that cannot be used, with the reasons."""
         return self._link.left_out
 
+    def is_same(self, other: McpServer) -> bool:
+        """Whether another one is this server too, perhaps with other tools of it."""
+        return self._link is other._link
+
     def consent(self, tool: ServerTool) -> Consent:
         """What the user allowed of one of its tools."""
         key = approvals.key_of(self.parts, self._link.folder, tool.name, tool.digest)
         shown = redact_error(self.where)
         approval = Approval(shown, self._link.folder, tool.name, key)
         return Consent(self.name, approval, self.confirm)
+
+    def introduce(self) -> None:
+        """Show its tools with their descriptions, unless that was done for the same ones."""
+        from IPython.display import display
+
+        now = frozenset((tool.name, tool.digest) for tool in self.tools)
+        if not now <= self._link.introduced:
+            self._link.introduced |= now
+            display(self.listing())
+
+    def listing(self) -> Table:
+        """Its tools with their descriptions, as a table."""
+        return listing(self.name, redact_error(self.where), self.tools, self.left_out)
 
     def only(self, names: Iterable[str]) -> McpServer:
         """The same server with some of its tools.
@@ -178,6 +198,9 @@ class McpServer:
                 hint = f"Did you mean {self.name}.{near}?" if near else f"It has {_some(there)}."
                 raise InputError(f"The server {self.name} has no tool {name!r:.80}.", hint)
 
+    def _repr_html_(self) -> str | None:
+        return self.listing()._repr_html_() if self.is_connected else None
+
     def __repr__(self) -> str:
         return f"McpServer({redact_error(self.where)!r}, name={self.name!r})"
 
@@ -190,6 +213,7 @@ class _Link:
     ) -> None:
         self.tools: list[ServerTool] = []
         self.left_out: dict[str, str] = {}
+        self.introduced: frozenset[tuple[str, str]] = frozenset()
         self.folder = str(Path.cwd()) if isinstance(server.parts, tuple) else ""
         self._name, self._parts = server.name, server.parts
         self._where = redact_error(server.where)
@@ -301,7 +325,7 @@ def _name_of(parts: str | tuple[str, ...]) -> str:
     else:
         words = [word for word in parts if not word.startswith("-")]
         own = [w for w in words if w not in _RUNNERS and not _RUNNER.fullmatch(w)] or words
-        found = PurePath(own[0].partition("@")[0] or own[0]).stem
+        found = _ENDING.sub("", PurePath(own[0]).name)
     return re.sub(r"[^a-zA-Z0-9_-]+", "_", found).strip("_")[:40] or "server"
 
 
