@@ -34,6 +34,7 @@ _CELLS = 6
 """The most lines, characters and columns of a preview."""
 
 _TYPE = re.compile(r"image/(?:png|jpeg|gif|webp)")
+_SHOWN_TYPE = re.compile(rf"{_TYPE.pattern}|image/svg\+xml")  # in <img> it runs and fetches nothing
 _BASE64 = re.compile(r"[A-Za-z0-9+/=]+")
 _TABLE = re.compile(r"\| [^\n]*\n\| ?---")
 _CELL = re.compile(r"(?<!\\)\|")
@@ -49,7 +50,7 @@ def image(media_type: str, data: str, alt: str, style: str, most: int = MAX_IMAG
         style: CSS declarations.
         most: The most characters of base64.
     """
-    if len(data) > most or not _TYPE.fullmatch(media_type) or not _BASE64.fullmatch(data):
+    if len(data) > most or not _SHOWN_TYPE.fullmatch(media_type) or not _BASE64.fullmatch(data):
         return ""
     return f'<img alt="{escape(alt)}" src="data:{media_type};base64,{data}" style="{style}">'
 
@@ -65,7 +66,7 @@ def thumbnails(content: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
         media_type, data = as_string(source.get("media_type")), as_string(source.get("data"))
         if number > _MAX_PICTURES or not _TYPE.fullmatch(media_type):
             continue
-        media_type, data = _smaller(media_type, data)
+        media_type, data = smaller(media_type, data)
         style = "max-width:160px;max-height:120px;border-radius:6px;vertical-align:top"
         shown.append(image(media_type, data, f"Image {number}", style, _MAX_THUMBNAIL))
     return tuple(filter(None, shown))
@@ -93,8 +94,14 @@ def _first_cells(line: str) -> str:
     return f"|{'|'.join([*cells[:_CELLS], *more])}|"
 
 
-def _smaller(media_type: str, data: str) -> tuple[str, str]:
-    """A picture made smaller, where it is larger than a thumbnail and Pillow is installed."""
+def smaller(media_type: str, data: str, edge: int = EDGE) -> tuple[str, str]:
+    """A picture made smaller, where it is larger than a thumbnail and Pillow is installed.
+
+    Args:
+        media_type: Its media type.
+        data: Its bytes as base64.
+        edge: The longer edge that it gets, in pixels.
+    """
     if len(data) < _MAX_THUMBNAIL // 10:
         return media_type, data
     with suppress(Exception):  # no Pillow, or no picture that it knows: it stays as it is
@@ -103,9 +110,9 @@ def _smaller(media_type: str, data: str) -> tuple[str, str]:
         with Image.open(io.BytesIO(base64.b64decode(data))) as opened:
             if opened.width * opened.height > _MAX_PIXELS:
                 return media_type, data
-            opened.draft(None, (EDGE, EDGE))  # a JPEG is read at a fraction of its size
+            opened.draft(None, (edge, edge))  # a JPEG is read at a fraction of its size
             made = opened.convert("RGBA" if "A" in opened.mode or opened.mode == "P" else "RGB")
-            made.thumbnail((EDGE, EDGE))
+            made.thumbnail((edge, edge))
             file = io.BytesIO()
             made.save(file, "WEBP", quality=80)
         return "image/webp", base64.b64encode(file.getvalue()).decode("ascii")

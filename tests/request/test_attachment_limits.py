@@ -59,7 +59,7 @@ def document(size, media_type="application/pdf"):
         (lambda: [png()] * 100, SMALL),
         (lambda: [png((8000, 1))] * 20, LARGE),
         (lambda: [png((2000, 2000))] * 21, LARGE),
-        (lambda: [block("image", "image/webp", encoded((9000, 1), "WEBP"))], LARGE),
+        (lambda: [block("image", "image/webp", encoded((8000, 1), "WEBP"))], LARGE),
         (lambda: [document(MAX_REQUEST_BYTES - 1000)], LARGE),
         (
             lambda: [
@@ -81,6 +81,11 @@ def test_what_is_within_the_limits_passes(make, model):
         (lambda: [png()] * 601, None, "has 601 images; the API takes at most 600."),
         (lambda: [png()] * 101, SMALL, "has 101 images; claude-haiku-4-5 takes at most 100."),
         (lambda: [png(), png((8001, 1))], LARGE, "Image 2 of 2 is 8,001 × 1 pixels"),
+        (
+            lambda: [block("image", "image/webp", encoded((9000, 1), "WEBP"))],
+            LARGE,
+            "Image 1 of 1 is 9,000 × 1 pixels",
+        ),
         (
             lambda: [*[png()] * 20, png((1, 2001))],
             LARGE,

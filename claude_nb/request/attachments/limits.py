@@ -116,8 +116,19 @@ def check_block(block: dict[str, Any], what: str, max_pixels: int = MAX_PIXELS) 
 
 
 def pixels(image: bytes) -> tuple[int, int] | None:
-    """Width and height as the header of a PNG, a GIF or a JPEG says; None where it does not."""
+    """Width and height as the header of a picture says; None where it does not."""
     try:
+        if image[8:16] == b"WEBPVP8X":
+            width, height = (
+                image[at] | image[at + 1] << 8 | image[at + 2] << 16 for at in (24, 27)
+            )
+            return width + 1, height + 1
+        if image[8:16] == b"WEBPVP8L":
+            (packed,) = struct.unpack_from("<I", image, 21)
+            return (packed & 0x3FFF) + 1, (packed >> 14 & 0x3FFF) + 1
+        if image[8:16] == b"WEBPVP8 ":
+            width, height = struct.unpack_from("<HH", image, 26)
+            return width & 0x3FFF, height & 0x3FFF
         if image.startswith(b"\x89PNG"):
             return struct.unpack_from(">II", image, 16)
         if image.startswith(b"GIF8"):
