@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from claude_nb.request.attachments.attachment import Attachment, register_attachment
     from claude_nb.session.ledger import Ledger
     from claude_nb.simulator import Simulator
+    from claude_nb.tools.results import Result
     from claude_nb.tools.tools import Tools
 
     ledger: Ledger
@@ -43,6 +44,7 @@ __all__ = [
     "Policy",
     "Recording",
     "Reply",
+    "Result",
     "Simulator",
     "Tools",
     "Usage",
@@ -71,6 +73,7 @@ _HOME = {
     "Recording": "recording.recording",
     "Policy": "client.retry",
     "Reply": "reply",
+    "Result": "tools.results",
     "Simulator": "simulator",
     "Tools": "tools.tools",
     "Usage": "cost.usage",

@@ -7,7 +7,7 @@ A ``ChatTurn`` is derived from an exchange, a ``LiveTurn`` shows the answer that
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 from uuid import uuid4
@@ -25,7 +25,7 @@ from claude_nb.conversation.history import (
 )
 from claude_nb.errors import InputError
 from claude_nb.render import chat as render
-from claude_nb.render import previews
+from claude_nb.render import displayed, previews
 from claude_nb.reply import Reply
 from claude_nb.request.cells import NOTES, without
 from claude_nb.request.place import Place
@@ -69,8 +69,13 @@ class ChatTurn:
     key: str = field(default_factory=lambda: uuid4().hex)
 
     @classmethod
-    def of(cls, exchange: Exchange) -> Self:
-        """A turn that was asked elsewhere: in a cell, another chat or an earlier kernel."""
+    def of(cls, exchange: Exchange, record: Mapping[str, Any]) -> Self:
+        """A turn that was asked elsewhere: in a cell, another chat or an earlier kernel.
+
+        Args:
+            exchange: The turn in the conversation.
+            record: The record of its reply, which may come from anybody; empty if there is none.
+        """
         content = () if isinstance(exchange.content, str) else without(exchange.content)
         return cls(
             exchange.prompt,
@@ -81,7 +86,10 @@ class ChatTurn:
             asked_in=label(exchange) if exchange.place.execution else "",
             thumbnails=previews.thumbnails(content),
             answer=render.answer_of_text(
-                exchange.text, simulated=exchange.simulated, edited=bool(exchange.edited)
+                exchange.text,
+                simulated=exchange.simulated,
+                edited=bool(exchange.edited),
+                shown=displayed.checked(record.get("displayed")),
             ),
         )
 
@@ -217,7 +225,8 @@ class Transcript:
             for exchange in last.branch if last else []:
                 if exchange.compaction is not None:
                     continue  # no question of anybody's; the note on the next answer tells of it
-                turn = self._turns.get(exchange.id) or ChatTurn.of(exchange)
+                record = self._records.get(exchange.id, {})
+                turn = self._turns.get(exchange.id) or ChatTurn.of(exchange, record)
                 self._turns[exchange.id] = turn
                 same = versions[exchange.parent]
                 found.append((turn, (same.index(exchange) + 1, len(same))))
@@ -382,7 +391,7 @@ class Transcript:
             if not found:
                 raise InputError("This answer is not sent with the next question: it failed.")
             made = editing.edited(found[0], text)
-            answer = ChatTurn.of(made).answer
+            answer = ChatTurn.of(made, self._records.get(found[0].id, {})).answer
             self._turns[made.id] = replace(turn, answer=answer, key=uuid4().hex)
             self.live = None
         editing.go_on(self.conversation, made)

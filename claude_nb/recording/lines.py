@@ -22,6 +22,9 @@ CHECKS: dict[str, Callable[[Any], bool]] = {
     "int": lambda value: type(value) is int,
     "float": lambda value: type(value) in (int, float) and abs(value) <= sys.float_info.max,
     "dict[str, Any]": lambda value: isinstance(value, dict),
+    "tuple[dict[str, Any], ...]": lambda value: (
+        isinstance(value, list | tuple) and all(isinstance(item, dict) for item in value)
+    ),
 }
 """Checks of our own events' fields, by annotation: an edited file may hold anything."""
 
@@ -59,7 +62,7 @@ class Lines:
         if isinstance(data, ToolRan):  # the next request repeats it
             event["content"] = without_parts(event["content"], self.parts)
             if "request" in self.parts:
-                event |= {"note": "", "details": ""}  # they hold parts of the result
+                event |= {"note": "", "details": "", "display": ()}  # they hold parts of the result
         return {"event": event}
 
     def _without_thinking(self, wire: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from html import escape
 
 from claude_nb.characters import MAX_BLOCK_CHARACTERS, clean
 from claude_nb.redaction import redact
-from claude_nb.render import html, labels, text
+from claude_nb.render import displayed, html, labels, text
+from claude_nb.render.displayed import Part
 from claude_nb.render.markdown.inline import fenced
 from claude_nb.render.markdown.markdown import to_blocks
 from claude_nb.render.usage import price
@@ -90,19 +91,32 @@ def unrendered(progress: Progress) -> Answer:
     )
 
 
-def answer_of_text(source: str, *, simulated: bool, edited: bool = False) -> Answer:
-    """Make all forms of an answer of which only the text is known."""
+def answer_of_text(
+    source: str, *, simulated: bool, edited: bool = False, shown: Iterable[Part] = ()
+) -> Answer:
+    """Make all forms of an answer of which only the text is known.
+
+    Args:
+        source: The text.
+        simulated: Whether the simulator wrote it.
+        edited: Whether the user changed it.
+        shown: What tools showed to the reader, which stands above it.
+    """
     mark = "\n\n*edited*" if edited else ""
     source = redact(source)
     plain = clean(source, prose=True)
     return Answer(
-        html="".join(to_blocks(source[:MAX_BLOCK_CHARACTERS])),
-        markdown=text.harmless(text.closed(plain)) + mark,
-        plain=plain + mark,
+        html=displayed.to_html(shown) + "".join(to_blocks(source[:MAX_BLOCK_CHARACTERS])),
+        markdown=text.harmless(_below(displayed.to_markdown(shown), text.closed(plain))) + mark,
+        plain=_below(displayed.to_plain(shown), plain) + mark,
         source=source,
         simulated=simulated,
         edited=edited,
     )
+
+
+def _below(above: str, source: str) -> str:
+    return f"{above}\n\n{source}" if above else source
 
 
 def question(prompt: str, notes: Iterable[str], thumbnails: Iterable[str] = ()) -> str:

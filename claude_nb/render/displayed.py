@@ -75,7 +75,20 @@ def displayed(value: Any) -> tuple[Part, ...]:
         parts = _parts_of_text(_described(value))
     elif len(several) > MAX_PARTS:
         parts.append(_text(f"and {len(several) - MAX_PARTS:,} more, which are not shown"))
-    return tuple(_within(parts))
+    return within(parts)
+
+
+def within(parts: Iterable[Part]) -> tuple[Part, ...]:
+    """Parts up to ``MAX_SIZE``, with a note in place of the rest."""
+    kept: list[Part] = []
+    left = MAX_SIZE
+    for part in parts:
+        left -= len(json.dumps(part, default=str))
+        if left < 0:
+            kept.append(_text("The rest is too large to be shown.", "note"))
+            break
+        kept.append(wellformed_json(part))
+    return tuple(kept)
 
 
 def to_html(parts: Iterable[Mapping[str, Any]]) -> str:
@@ -96,7 +109,7 @@ def to_plain(parts: Iterable[Mapping[str, Any]]) -> str:
 def checked(value: Any) -> tuple[Part, ...]:
     """The parts of a saved record, as far as they are some."""
     found = value if isinstance(value, (list, tuple)) else ()
-    return tuple(_within([part for part in found[:MAX_PARTS] if isinstance(part, dict)]))
+    return within(part for part in found if isinstance(part, dict))
 
 
 def folded(summary: str, inside: str) -> str:
@@ -141,6 +154,7 @@ def picture(media_type: str, data: str, alt: str, edge: int = EDGE) -> str:
     Returns:
         The HTML; empty if it is too large, or none that a browser may be given.
     """
+    media_type, data = _reduced(media_type, data)
     full = previews.image(media_type, data, alt, "max-width:100%")
     size = _size(media_type, data) if full else None
     if size is None or max(size) <= edge:
@@ -241,27 +255,10 @@ def _image(block: Mapping[str, Any]) -> Part:
     if block.get("type", "image") != "image":
         return redacted(dict(block))  # type: ignore[no-any-return]
     source = block["source"]
-    kind, data = source["media_type"], "".join(str(source["data"]).split())
-    for edge in _EDGES:
-        if len(data) <= previews.MAX_IMAGE:
-            break
-        kind, data = previews.smaller(kind, data, edge)
+    kind, data = _reduced(source["media_type"], "".join(str(source["data"]).split()))
     if len(data) > previews.MAX_IMAGE:
         return _text(f"A picture of {len(data) * 3 / 4e6:.1f} MB, which is too large.", "note")
     return {"type": "image", "source": {"type": "base64", "media_type": kind, "data": data}}
-
-
-def _within(parts: list[Part]) -> list[Part]:
-    """The parts up to ``MAX_SIZE``."""
-    kept: list[Part] = []
-    left = MAX_SIZE
-    for part in parts:
-        left -= len(json.dumps(part, default=str))
-        if left < 0:
-            kept.append(_text("The rest is too large to be shown.", "note"))
-            break
-        kept.append(wellformed_json(part))
-    return kept
 
 
 def _html(part: Mapping[str, Any]) -> str:
@@ -320,7 +317,17 @@ def _size(media_type: str, data: str) -> tuple[int, int] | None:
         return None
 
 
-@lru_cache(32)
+@lru_cache(4)  # of data that may be large
+def _reduced(media_type: str, data: str) -> tuple[str, str]:
+    """A picture made so small that it can be shown and saved, if Pillow is installed."""
+    found = media_type, data
+    for edge in _EDGES:
+        if len(found[1]) > previews.MAX_IMAGE:
+            found = previews.smaller(media_type, data, edge)
+    return found
+
+
+@lru_cache(16)
 def _thumbnail(media_type: str, data: str, edge: int) -> tuple[str, str] | None:
     """A picture made smaller; None if that needs Pillow, which is not installed, or fails."""
     small = previews.smaller(media_type, data, edge)

@@ -154,7 +154,7 @@ def block(
         return pane(label, shown + rest_line(item.text), is_open=is_open)
     if item.type in TOOL_CALLS:
         inside = tool_input(item, done) + tool_result(item)
-        return pane(tool_label(item), inside, is_open=is_open)
+        return pane(tool_label(item), inside, is_open=is_open or displays(item))
     return "" if growing else _other(item, is_open=is_open)
 
 
@@ -237,6 +237,11 @@ def tool_input(item: Block, done: Rendered | None = None) -> str:
     if item.text or done is not None:
         return json_text(item, done)
     return partial_json.to_html(partial_json.write(item.input)[:MAX_BLOCK_CHARACTERS])
+
+
+def displays(item: Block) -> bool:
+    """Whether the function of a tool call shows something to the reader."""
+    return isinstance(item.run, ToolRan) and bool(item.run.display)
 
 
 def tool_result(item: Block) -> str:

@@ -12,8 +12,10 @@ from claude_nb.cost.models import as_of
 from claude_nb.redaction import redact
 from claude_nb.render import caching, html, text
 from claude_nb.render.citations import Sources
+from claude_nb.render.displayed import Part, within
 from claude_nb.request.request import Request, TurnId
 from claude_nb.streaming.compact import sealed
+from claude_nb.streaming.events import ToolRan
 from claude_nb.streaming.progress import Outcome, Progress
 from claude_nb.streaming.record import ReplyRecord, TurnRecord
 
@@ -62,6 +64,12 @@ def shown(
     except Exception:
         show({"text/plain": clean(redact(progress.text), prose=True)}, {})
         raise
+
+
+def shown_by_tools(progress: Progress) -> tuple[Part, ...]:
+    """What the functions that were called in a reply show to the reader, as far as it is saved."""
+    calls = [block.run for block in progress.blocks if progress.shows(block)]
+    return within(part for run in calls if isinstance(run, ToolRan) for part in run.display)
 
 
 def metadata(progress: Progress, request: Request | None = None) -> dict[str, Any]:
@@ -114,6 +122,7 @@ def record(progress: Progress, request: Request | None = None) -> dict[str, Any]
         kept=progress.kept,
         cache=cache,
         sources=Sources.of(progress).record(),
+        displayed=shown_by_tools(progress),
         error_of=request.error_of if request else None,
         turn=turn,
         once=once,

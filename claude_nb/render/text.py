@@ -14,6 +14,7 @@ from claude_nb.characters import MAX_BLOCK_CHARACTERS, brief, clean, in_code
 from claude_nb.redaction import redact
 from claude_nb.render import labels, results, tool_results
 from claude_nb.render.citations import Sources
+from claude_nb.render.displayed import LONG_TEXT
 from claude_nb.render.markdown import host_math
 from claude_nb.render.markdown.inline import fenced, plain_text
 from claude_nb.render.markdown.markdown import (
@@ -57,7 +58,7 @@ def _plain_block(block: Block) -> str:
     if block.type not in TOOL_CALLS:
         return plain_text(_block(block))
     lines = [f"[{brief(block.name)}] {block.text[:MAX_BLOCK_CHARACTERS]}".rstrip()]
-    lines.append(labels.call_outcome(block).strip(" ·"))
+    lines += [labels.call_outcome(block).strip(" ·"), tool_results.display_plain(block.run)]
     for result in tool_results.texts(block.run):
         if isinstance(block.run, ToolRan) and result.strip() != block.run.note:
             rest = len(result) - _RESULT
@@ -146,9 +147,13 @@ def _block(block: Block) -> str:
     if block.type in TOOL_CALLS:
         outcome = _escape(clean(redact(labels.call_outcome(block))))
         head = f"**{_escape(clean(redact(brief(block.name))))}**{outcome}"
-        answers = (answer[: tool_results.SHOWN] for answer in tool_results.texts(block.run))
-        texts = [block.text[:MAX_BLOCK_CHARACTERS], *answers]
-        return "\n\n".join([head, *map(fenced, texts, ("json", *[""] * len(texts)))])
+        parts = [head, fenced(block.text[:MAX_BLOCK_CHARACTERS], "json")]
+        parts += filter(None, [tool_results.display_markdown(block.run)])
+        for answer in tool_results.texts(block.run):
+            rest = len(answer) - LONG_TEXT
+            parts += [fenced(answer[:LONG_TEXT], "")]
+            parts += [f"*{rest:,} more characters*"] if rest > 0 else []
+        return "\n\n".join(parts)
     result = results.read(block)
     return results.to_markdown(result) if result else ""
 

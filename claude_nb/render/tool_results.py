@@ -9,29 +9,36 @@ from typing import Any
 
 from claude_nb.characters import clean
 from claude_nb.redaction import redact
-from claude_nb.render import partial_json, previews
+from claude_nb.render import displayed, partial_json, previews
 from claude_nb.render.markdown.markdown import to_blocks
 from claude_nb.streaming.events import ToolRan
-
-SHOWN = 20_000
-"""Characters of a result that are shown."""
 
 _TABLE = re.compile(r"\| [^\n]*\n\| ?---")
 _QUIET = "opacity:0.7;font-size:90%"
 
 
 def to_pane(run: ToolRan) -> str:
-    """The result of a call, for the pane of the call."""
+    """The result of a call, for the pane of the call; first of all what its function displays."""
     parts = [_block_html(block, is_error=run.is_error) for block in run.content]
     if run.details:
-        shown = _code(run.details)
-        parts.append(
-            '<details style="margin:4px 0 8px"><summary style="cursor:pointer">'
-            f'<span style="{_QUIET}">Traceback, which only you see</span></summary>'
-            f"{shown}</details>"
-        )
+        summary = f'<span style="{_QUIET}">Traceback, which only you see</span>'
+        parts.append(displayed.folded(summary, _code(run.details)))
+    inside = "".join(parts)
+    if run.display:
+        summary = f'<span style="{_QUIET}">result that the model gets</span>'
+        return f"{displayed.to_html(run.display)}{displayed.folded(summary, inside)}"
     head = "error" if run.is_error else "result"
-    return f'<p style="margin:6px 0 2px;{_QUIET}">{head}</p>{"".join(parts)}'
+    return f'<p style="margin:6px 0 2px;{_QUIET}">{head}</p>{inside}'
+
+
+def display_markdown(run: object) -> str:
+    """What the function of a call displays as Markdown; empty if that is nothing."""
+    return displayed.to_markdown(run.display) if isinstance(run, ToolRan) else ""
+
+
+def display_plain(run: object) -> str:
+    """What the function of a call displays as plain text; empty if that is nothing."""
+    return displayed.to_plain(run.display) if isinstance(run, ToolRan) else ""
 
 
 def texts(run: object) -> list[str]:
@@ -48,18 +55,16 @@ def _block_html(block: dict[str, Any], *, is_error: bool) -> str:
     source = block.get("source")
     if kind == "image" and isinstance(source, dict):
         return _image(str(source.get("media_type")), str(source.get("data") or ""))
-    return _line(f"{kind}: {block.get('title') or 'sent to the model'}")
+    return displayed.line(f"{kind}: {block.get('title') or 'sent to the model'}")
 
 
 def _text_html(text: str, *, plain: bool) -> str:
-    rest = len(text) - SHOWN
-    below = _line(f"{rest:,} more characters were sent.") if rest > 0 else ""
-    text = text[:SHOWN]
-    if not plain and _TABLE.match(text):
-        return "".join(to_blocks(redact(text))) + below
-    if not plain and _is_json(text):
-        return partial_json.to_html(text) + below
-    return _code(text) + below
+    shown, beginning = "", text[: displayed.MAX_TEXT]
+    if not plain and _TABLE.match(beginning):
+        shown = "".join(to_blocks(redact(beginning)))
+    elif not plain and _is_json(beginning):
+        shown = partial_json.to_html(beginning)
+    return displayed.text_to_html(text, shown=shown)
 
 
 def _is_json(text: str) -> bool:
@@ -73,10 +78,6 @@ def _code(text: str) -> str:
     return f"<pre>{escape(clean(redact(text)))}</pre>"
 
 
-def _line(text: str) -> str:
-    return f'<p style="margin:2px 0 6px;{_QUIET}">{escape(clean(redact(text)))}</p>'
-
-
 def _image(media_type: str, data: str) -> str:
-    shown = previews.image(media_type, data, "The picture that was sent", "max-width:100%")
-    return shown or _line(f"A picture of {len(data) * 3 / 4 / 1e6:.1f} MB was sent.")
+    shown = displayed.picture(media_type, data, "The picture that was sent", previews.EDGE)
+    return shown or displayed.line(f"A picture of {len(data) * 3 / 4 / 1e6:.1f} MB was sent.")

@@ -286,6 +286,8 @@ class ToolRan:
         note: The result in a few words, for the label; may be empty.
         details: What only the user gets to see, such as a traceback; may be empty.
         seconds: How long it ran; 0 if it did not.
+        display: What the function shows to the reader, as parts (``render.displayed``); it is not
+            sent.
     """
 
     id: str
@@ -294,6 +296,7 @@ class ToolRan:
     note: str = ""
     details: str = ""
     seconds: float = 0.0
+    display: tuple[dict[str, Any], ...] = ()
     type: ClassVar[str] = "tool_ran"
 
 

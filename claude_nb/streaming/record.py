@@ -50,7 +50,8 @@ USAGE_IF_ANY: dict[str, Any] = {"web_searches": 0, "terms": ()}
 _OF_TURN_IF_ANY = ("instruct", "cite", "compaction", "edited")
 
 _IF_ANY = (
-    *("asked", "replayed", "kept", "cache", "sources", "error_of", "turn", "once", "answer"),
+    *("asked", "replayed", "kept", "cache", "sources", "displayed", "error_of", "turn", "once"),
+    "answer",
 )
 
 
@@ -75,6 +76,8 @@ class ReplyRecord:
         cache: Absent where nothing went through the cache: ``saved_usd``; ``miss``, the reason of
             a miss; and ``said``, the lines that the reader sees.
         sources: What it cites; absent if nothing.
+        displayed: What its tools show to the reader, as parts (``render.displayed``), for a chat
+            that goes on from it; absent if nothing.
         error_of: The cell whose error it was asked about: its id, or an empty text, as ``cell`` and
             the number of its execution; absent if there is none.
         turn: A ``TurnRecord``; absent outside a conversation.
@@ -99,6 +102,7 @@ class ReplyRecord:
     kept: str = ""
     cache: dict[str, Any] | None = None
     sources: Sequence[dict[str, Any]] = ()
+    displayed: Sequence[dict[str, Any]] = ()
     error_of: Place | None = None
     turn: dict[str, Any] | None = None
     once: dict[str, Any] | None = None

@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 from claude_nb.errors import ClaudeError, StoppedError
+from claude_nb.render.displayed import Part
 from claude_nb.streaming.block import Block
 from claude_nb.streaming.events import ToolAsked, ToolRan, ToolStarted
 from claude_nb.tools import results
@@ -117,8 +118,8 @@ class _Run:
             tool, arguments = self._checked()
             if self._tools.asks(tool):
                 await self._confirm(tool, allowed)
-            content, note = await self._value(tool, arguments)
-            ran = ToolRan(call, content, note=note, seconds=self._seconds)
+            content, note, shown = await self._value(tool, arguments)
+            ran = ToolRan(call, content, note=note, seconds=self._seconds, display=shown)
         except _NotRunError as reason:
             ran = results.failed(call, *reason.args)
         except TimeUpError:
@@ -190,12 +191,14 @@ class _Run:
         if answer == "no":
             raise _NotRunError("The user did not allow this call.", "not allowed")
 
-    async def _value(self, tool: Tool, arguments: dict[str, Any]) -> tuple[results.Content, str]:
+    async def _value(
+        self, tool: Tool, arguments: dict[str, Any]
+    ) -> tuple[results.Content, str, tuple[Part, ...]]:
         """Call the function, and make a result of what it returns."""
 
         def called() -> Any:
             value = tool.call(arguments)
-            return value if inspect.isawaitable(value) else results.content(value)
+            return value if inspect.isawaitable(value) else results.returned(value)
 
         limit = self._tools.timeout
         if tool.is_async:
@@ -205,9 +208,9 @@ class _Run:
             made = await self._on_thread(called, self._begin, limit)
         if inspect.isawaitable(made):
             value = await in_time(side_loop().run(_awaited(made)), limit)
-            made = await asyncio.to_thread(contained, results.content, value)
-        content, note = made
-        return content, note
+            made = await asyncio.to_thread(contained, results.returned, value)
+        content, note, shown = made
+        return content, note, shown
 
 
 async def _awaited(running: Awaitable[Any]) -> Any:

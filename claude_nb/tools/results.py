@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import traceback
 from collections.abc import Iterable
+from dataclasses import KW_ONLY, dataclass
 from types import TracebackType
 from typing import Any
 
 from claude_nb.characters import wellformed, wellformed_json
-from claude_nb.redaction import redact_error, redacted
+from claude_nb.redaction import redact, redact_error, redacted
+from claude_nb.render.displayed import Part, displayed
 from claude_nb.request.attachments.attachment import attach, describe_error
 from claude_nb.request.attachments.limits import check_block
 from claude_nb.request.place import shell
@@ -54,6 +56,48 @@ class CallFailedError(Exception):
         super().__init__(message)
         self.note = note
         self.details = details
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a tool returns where the reader is to see something else than the model.
+
+    Args:
+        for_model: What the model gets: anything that a tool can return.
+        display: What the reader sees in the pane of the call, and in the saved reply: a figure, a
+            table, an object with a form for notebooks, several in a list. It is never sent. HTML
+            is shown without scripts.
+        note: The result in a few words, for the label of the call; by default made of
+            ``for_model``.
+
+    Example:
+        >>> def plot(column: str) -> claude_nb.Result:
+        ...     '''Plot a column.'''
+        ...     fig, ax = plt.subplots()
+        ...     ax.hist(df[column])
+        ...     return claude_nb.Result(df[column].describe(), display=fig)
+    """
+
+    for_model: Any
+    _: KW_ONLY
+    display: Any = None
+    note: str = ""
+
+
+def returned(value: Any) -> tuple[Content, str, tuple[Part, ...]]:
+    """A function's value as content blocks, as a short note, and as what the reader sees besides.
+
+    Args:
+        value: What it returned: a ``Result``, or what ``content`` takes.
+
+    Raises:
+        InputError: It cannot be sent.
+    """
+    if not isinstance(value, Result):
+        return *content(value), ()
+    blocks, note = content(value.for_model)
+    shown = () if value.display is None else displayed(value.display)
+    return blocks, redact(wellformed(value.note)) or note, shown
 
 
 def content(value: Any) -> tuple[Content, str]:

@@ -316,7 +316,8 @@ class _ToolPane(_JsonPane):
 
     @property
     def is_open(self) -> bool:  # type: ignore[override]
-        return self._known is None or (self._waits and not self.block.lost)
+        waits = self._waits and not self.block.lost
+        return self._known is None or waits or html.displays(self.block)
 
     def html_blocks(self) -> list[str]:
         return [*super().html_blocks(), *self._result]

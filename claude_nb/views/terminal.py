@@ -14,6 +14,7 @@ from claude_nb.render.citations import Sources
 from claude_nb.render.markdown.inline import plain_text
 from claude_nb.render.text import closed, usage
 from claude_nb.render.text_runs import raw, text_runs
+from claude_nb.render.tool_results import display_plain
 from claude_nb.reply import Reply
 from claude_nb.streaming.block import TOOL_CALLS, Block
 from claude_nb.streaming.events import ToolRan, Waiting
@@ -135,6 +136,8 @@ class TerminalView:
         if isinstance(block.run, ToolRan) and number not in self._ran:
             self._ran.add(number)
             self._line(f"[{block.name}]{labels.call_outcome(block)}")
+            if shown := display_plain(block.run):
+                self._line(shown, quiet=False)
 
     def _begin(self, number: int) -> bool:
         """Begin a line for a block, and return whether it is the block's first."""
