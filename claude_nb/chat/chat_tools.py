@@ -8,6 +8,7 @@ from typing import Any
 
 from claude_nb.characters import clean
 from claude_nb.errors import InputError
+from claude_nb.request.server_tools import MEMORY
 from claude_nb.tools.tools import Tools, tool_name
 
 _LONGEST = 100
@@ -56,5 +57,7 @@ def _about(tools: Tools, definition: dict[str, Any]) -> str:
     tool = tools.get(tool_name(definition))
     if tool is None:
         return "runs on the server"
+    if tool_name(definition) == MEMORY:
+        return "files in a folder" + (" · asks first" if tools.confirm else "")
     line = clean(str(definition.get("description") or "").strip().partition("\n")[0])[:_LONGEST]
     return " · ".join(filter(None, (line, "asks first" if tools.asks(tool) else "")))

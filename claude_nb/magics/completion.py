@@ -112,7 +112,7 @@ def _of_cell(
     """What can stand on the line of ``%%claude`` where ``word`` does, after ``before``."""
     from claude_nb.request.cells import CONTEXTS
     from claude_nb.request.request import EFFORTS
-    from claude_nb.request.server_tools import SERVER_TOOLS
+    from claude_nb.request.server_tools import BUILT_IN_TOOLS
     from claude_nb.request.system import System
 
     def dicts() -> list[str]:
@@ -131,8 +131,8 @@ def _of_cell(
         "cells": lambda: ("all",),
         "context": lambda: CONTEXTS,
         "conversation": _conversations,
-        "tools": lambda: [*functions(), *SERVER_TOOLS, NO_TOOLS],
-        "tool-choice": lambda: ["auto", "any", "none", *functions(), *SERVER_TOOLS],
+        "tools": lambda: [*functions(), *BUILT_IN_TOOLS, NO_TOOLS],
+        "tool-choice": lambda: ["auto", "any", "none", *functions(), *BUILT_IN_TOOLS],
         "stop-sequences": lambda: [n for n, v in shown.items() if isinstance(v, (str, list))],
         "extra": lambda: [*dicts(), "none"],
         "metadata": dicts,

@@ -191,17 +191,19 @@ def _identifier(value: Value, _variables: Mapping[str, Any]) -> str:
 def read_tools(value: Value, variables: Mapping[str, Any]) -> tuple[Any, ...]:
     """The functions of those names, and the names of what the server runs; ``none`` for none."""
     # Here: to load the extension stays cheap.
-    from claude_nb.request.server_tools import SERVER_TOOLS
+    from claude_nb.request.server_tools import BUILT_IN_TOOLS
 
     names = read_names(value, {})
     if [name.lower() for name in names] == [NO_TOOLS]:
         return (NO_TOOLS,)
-    server = ", ".join(SERVER_TOOLS)
-    hint = f"It takes names of functions, and of what the server runs ({server}); or {NO_TOOLS}."
+    built_in = ", ".join(BUILT_IN_TOOLS)
+    hint = f"It takes names of functions, and of what is built in ({built_in}); or {NO_TOOLS}."
     if not all(names):
         raise InputError("A name is empty.", hint)
     return tuple(
-        name if name in SERVER_TOOLS and name not in variables else _variable(name, variables, hint)
+        name
+        if name in BUILT_IN_TOOLS and name not in variables
+        else _variable(name, variables, hint)
         for name in names
     )
 

@@ -19,6 +19,7 @@ from claude_nb.characters import clean, wellformed, wellformed_json
 from claude_nb.redaction import redact, redacted
 from claude_nb.render import partial_json, previews
 from claude_nb.render.labels import counted
+from claude_nb.render.markdown.code_box import code_box
 from claude_nb.render.markdown.inline import QUIET, fenced, markdown
 from claude_nb.render.markdown.markdown import to_blocks
 from claude_nb.render.safe_html import safe_html
@@ -28,9 +29,9 @@ from claude_nb.request.attachments.limits import pixels
 from claude_nb.streaming.block import as_dict, as_string
 
 Part = dict[str, Any]
-"""A part of what is shown: ``text``, ``markdown`` and ``json`` have ``text``; ``html`` has ``html``
-and ``text``; ``image`` has ``source``, as the API's block; ``widget`` has ``model_id`` and
-``text``."""
+"""A part of what is shown: ``text``, ``markdown``, ``json`` and ``diff`` have ``text``; ``html``
+has ``html`` and ``text``; ``image`` has ``source``, as the API's block; ``widget`` has ``model_id``
+and ``text``."""
 
 MAX_TEXT = 20_000
 """Characters of a text that are shown."""
@@ -52,6 +53,7 @@ EDGE = 800
 _EDGES = (1_600, 1_024, 640)
 _TYPES = (*("image/png", "image/jpeg", "image/gif", "image/webp"), "image/svg+xml")
 _WIDGET = "application/vnd.jupyter.widget-view+json"
+_DIFFERENCE = "text/x-diff"
 _KINDS = (_WIDGET, "text/html", "text/markdown", *_TYPES, "text/latex", "application/json")
 _LINE = f"margin:2px 0 6px;font-size:90%;{QUIET}"
 _SUMMARY = 80
@@ -221,6 +223,8 @@ def _of_bundle(bundle: Mapping[str, Any], value: Any) -> list[Part]:
     plain = as_string(bundle.get("text/plain")) or _described(value)
     if model := as_dict(bundle.get(_WIDGET)).get("model_id"):
         return [_text(plain, "widget") | {"model_id": str(model)}]
+    if text := as_string(bundle.get(_DIFFERENCE)):
+        return [part | {"type": "diff"} for part in _parts_of_text(text)]
     html = as_string(bundle.get("text/html"))
     kept = safe_html(html, MAX_HTML) if html else None
     if kept and kept.is_whole and kept.has_content:
@@ -278,8 +282,11 @@ def _html(part: Mapping[str, Any]) -> str:
         return line(f"{_first_line(text)}: a widget, which is not saved.")
     if kind == "note":
         return line(text)
+    if kind not in ("text", "diff"):
+        return ""
     rest = part.get("rest")
-    return text_to_html(text, rest=rest if type(rest) is int else 0) if kind == "text" else ""
+    shown = code_box(clean(redact(text[:MAX_TEXT])), "diff") if kind == "diff" else ""
+    return text_to_html(text, shown=shown, rest=rest if type(rest) is int else 0)
 
 
 def _first_line(text: str) -> str:
@@ -290,8 +297,8 @@ def _markdown(part: Mapping[str, Any]) -> str:
     kind, text = part.get("type"), as_string(part.get("text"))
     if kind in ("markdown", "html"):
         return clean(redact(text[:MAX_TEXT]), prose=True)
-    if kind in ("text", "json"):
-        return fenced(text[:MAX_TEXT], "json" if kind == "json" else "")
+    if kind in ("text", "json", "diff"):
+        return fenced(text[:MAX_TEXT], "" if kind == "text" else str(kind))
     plain = _plain(part)
     return markdown(plain) if plain else ""
 

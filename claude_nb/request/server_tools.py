@@ -18,6 +18,12 @@ _FIRST = {
 SERVER_TOOLS = tuple(_FIRST)
 """Their names."""
 
+MEMORY = "memory"
+"""The name of the API's memory tool, which runs here and is named as those are."""
+
+BUILT_IN_TOOLS = (*SERVER_TOOLS, MEMORY)
+"""The names of all tools of which the API knows the schema."""
+
 _WEB = ("web_search", "web_fetch")
 _FILTERS_SINCE = "20260209"
 """The version of the web's tools from which on Claude filters what they find by code of its own."""

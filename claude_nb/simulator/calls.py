@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from claude_nb.simulator import wire
+from claude_nb.simulator import memory, wire
 from claude_nb.simulator.quoting import ending
 from claude_nb.simulator.schema import sample
 from claude_nb.simulator.tokens import blocks
@@ -63,10 +63,7 @@ def steps(request: dict[str, Any], prompt: str, *, otherwise: bool) -> list[list
         order = [[name] for step in order for name in step]
     counts = {name: count() for name in tools}  # calls of one tool differ, if its schema lets them
     return [
-        [
-            Call(name, sample(tools[name]["input_schema"], next(counts[name])), name in eager)
-            for name in step
-        ]
+        [Call(name, _input(tools[name], next(counts[name])), name in eager) for name in step]
         for step in order
     ]
 
@@ -103,7 +100,18 @@ def about_results(now: Exchange) -> str:
 def _callable(request: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the tools that the client runs, by name."""
     tools = request.get("tools") or []
-    return {tool["name"]: tool for tool in tools if isinstance(tool.get("input_schema"), dict)}
+    return {
+        tool["name"]: tool
+        for tool in tools
+        if isinstance(tool.get("input_schema"), dict) or memory.is_memory(tool)
+    }
+
+
+def _input(tool: dict[str, Any], number: int) -> dict[str, Any]:
+    """Return the input of the call of a tool that follows this many others."""
+    if memory.is_memory(tool):
+        return memory.command(number)
+    return sample(tool["input_schema"], number)
 
 
 def _order(prompt: str, tools: dict[str, Any]) -> list[list[str]]:

@@ -11,6 +11,7 @@ from itertools import pairwise, takewhile
 from typing import Any
 
 from claude_nb.simulator import catalogue, schemarules
+from claude_nb.simulator.memory import is_memory
 from claude_nb.simulator.refusals import mistyped, required
 from claude_nb.simulator.servertools import kind_of
 from claude_nb.simulator.tokens import Part, blocks
@@ -29,13 +30,16 @@ _SETTINGS = {
     "web_search": (*_WEB, "user_location"),
     "web_fetch": (*_WEB, "citations", "max_content_tokens", "url_sources", "use_cache"),
     "code_execution": _EVERY,
+    "memory": (*_EVERY, "input_examples"),
 }
-"""The fields of the definitions of the tools that the API runs (the SDK's types of 2.14.0)."""
+"""The fields of the definitions of the tools that the API runs, and of the memory tool (the SDK's
+types of 2.14.0)."""
 
 _VERSIONS = {
     "web_search": ("20250305", "20260209", "20260318"),
     "web_fetch": ("20250910", "20260209", "20260309", "20260318"),
     "code_execution": ("20250522", "20250825", "20260120", "20260521"),
+    "memory": ("20250818",),
 }
 _LOCATION = ("type", "city", "region", "country", "timezone")
 
@@ -92,7 +96,7 @@ def _about_name(at: str, block: dict[str, Any]) -> Iterator[str]:
 
 def _about_built_in(at: str, tool: dict[str, Any], model: str) -> Iterator[str]:
     kind = tool["type"]
-    expected = kind_of(tool)
+    expected = kind_of(tool) or ("memory" if is_memory(tool) else "")
     is_known = not expected or kind.rpartition("_")[2] in _VERSIONS[expected]
     if not _BUILT_IN.match(kind) or not is_known:
         yield f"{at}: Input tag '{kind}' found using 'type' does not match any of the expected tags"
@@ -142,7 +146,7 @@ def _about_location(at: str, location: dict[str, Any]) -> Iterator[str]:
 
 def _about_version(tool: dict[str, Any], name: str, model: str) -> Iterator[str]:
     """Refuse versions of the web's tools that filter by code, where the model cannot write it."""
-    filters = name != "code_execution" and tool["type"].rpartition("_")[2] >= "20260209"
+    filters = name in ("web_search", "web_fetch") and tool["type"].rpartition("_")[2] >= "20260209"
     is_direct = "direct" in (tool.get("allowed_callers") or ())
     if filters and not is_direct and not catalogue.filters_by_code(model):
         yield f"'{model}' does not support programmatic tool calling: {tool['type']}"

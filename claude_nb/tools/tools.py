@@ -12,16 +12,26 @@ import math
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, wraps
+from pathlib import Path
 from types import FunctionType, MethodType
 from typing import Any
 
 from claude_nb.client.connection import function_tool
 from claude_nb.errors import InputError, nearest
 from claude_nb.request.attachments.definitions import source
-from claude_nb.request.server_tools import SERVER_TOOLS, check_numbers, kind, web_tool
+from claude_nb.request.server_tools import (
+    BUILT_IN_TOOLS,
+    MEMORY,
+    SERVER_TOOLS,
+    check_numbers,
+    kind,
+    web_tool,
+)
 from claude_nb.tools.definition import TOOL_NAME, check_definition, is_json
 from claude_nb.tools.mcp.consent import Confirm, Consent
 from claude_nb.tools.mcp.server import McpServer
+from claude_nb.tools.memory.memory import Memory
+from claude_nb.tools.memory.trust import FolderConsent
 
 MAX_TURNS = 25
 """How often tools are run for one reply by default."""
@@ -48,14 +58,14 @@ class Tool:
         definition: Its definition, as the API's dict.
         call: Calls it with a call's input (a dict), which is checked against the type hints.
         is_async: Whether its value has to be awaited.
-        consent: What the user allowed of it, if it is an MCP server's, or None.
+        consent: What the user allowed of it, if it is an MCP server's or the memory, or None.
     """
 
     name: str
     definition: dict[str, Any]
     call: Callable[[dict[str, Any]], Any]
     is_async: bool
-    consent: Consent | None = None
+    consent: Consent | FolderConsent | None = None
 
 
 class Tools:
@@ -68,7 +78,8 @@ class Tools:
         *tools: Functions, asynchronous ones too; and what the server runs itself: by name
             (``"web_search"``, ``"web_fetch"``, ``"code_execution"``), with settings, as
             ``Tools.web_search(max_uses=3)``, or as the API's definition with its ``type``. Without
-            a ``type`` it is sent in the newest version that the model takes.
+            a ``type`` it is sent in the newest version that the model takes. ``"memory"`` is a
+            folder of notes beside the notebook: see ``Tools.memory``.
         eager: Stream tool input as it is written, unchecked. The model learns where it is invalid.
         confirm: Ask before each call.
         timeout: Seconds that a call may take, or None for as long as it takes.
@@ -105,6 +116,7 @@ class Tools:
         self.timeout = timeout
         self.max_turns = max_turns
         self.is_named = True
+        tools = tuple(Memory() if isinstance(v, str) and v == MEMORY else v for v in tools)
         self._values = tools
         self._functions: dict[str, Tool] = {}
         self._parts: list[tuple[Any, list[dict[str, Any]]]] = []
@@ -113,8 +125,13 @@ class Tools:
             if definition is not None:
                 self._parts.append((value, [definition]))
                 continue
-            own = _of_server(value) if isinstance(value, McpServer) else [_function(value)]
             more = {"eager_input_streaming": True} if eager else {}
+            if isinstance(value, McpServer):
+                own = _of_server(value)
+            elif isinstance(value, Memory):
+                own, more = [_memory(value)], {}
+            else:
+                own = [_function(value)]
             self._parts.append((value, [tool.definition | more for tool in own]))
             self._functions |= {tool.name: tool for tool in own}
         self.definitions = tuple(d for _, definitions in self._parts for d in definitions)
@@ -199,6 +216,21 @@ class Tools:
         """
         return McpServer(where, name=name, headers=headers, env=env, confirm=confirm)
 
+    @staticmethod
+    def memory(folder: str | Path | None = None) -> Memory:
+        """A memory: files in a folder that Claude reads and changes, one of what ``Tools`` takes.
+
+        Each change is shown as a difference, and what is overwritten or deleted is kept in
+        ``.old`` in the folder. A folder that was not made here asks before its first use.
+
+        Args:
+            folder: The folder; by default ``claude_memory`` beside the notebook.
+
+        Raises:
+            InputError: There is no such home directory.
+        """
+        return Memory(folder)
+
     @classmethod
     def of(cls, tools: Any) -> Tools:
         """Tools as they are, or made of one function or several."""
@@ -219,7 +251,7 @@ class Tools:
     @property
     def sources(self) -> dict[str, str | None]:
         """The source of each function, by its name; None where it is not known."""
-        plain = [v for v in self._values if not isinstance(v, str | dict | McpServer)]
+        plain = [v for v in self._values if not isinstance(v, str | dict | McpServer | Memory)]
         names = [name for name, tool in self._functions.items() if tool.consent is None]
         return dict(zip(names, (source(getattr(v, "func", v)) for v in plain), strict=True))
 
@@ -230,7 +262,12 @@ class Tools:
         asks = " (asks first)" if functions and self.confirm else ""
         server = [tool_name(d) for d in self.definitions if tool_name(d) not in self._functions]
         mcp = [self._in_short(v, d) for v, d in self._parts if isinstance(v, McpServer)]
-        return NOTE + ", ".join(filter(None, (f"{functions}{asks}", *mcp, *server)))
+        memory = [self._of_memory(v) for v, _ in self._parts if isinstance(v, Memory)]
+        return NOTE + ", ".join(filter(None, (f"{functions}{asks}", *memory, *mcp, *server)))
+
+    def _of_memory(self, memory: Memory) -> str:
+        asks = ", asks first" if self.asks(self._functions[MEMORY]) else ""
+        return f"memory (in {memory.folder.name}{asks})"
 
     def _in_short(self, server: McpServer, definitions: Sequence[dict[str, Any]]) -> str:
         """An MCP server: how many tools it has, what they add to a request, whether one asks."""
@@ -321,6 +358,11 @@ def _check_servers(servers: Sequence[McpServer]) -> None:
             )
 
 
+def _memory(memory: Memory) -> Tool:
+    """The memory tool."""
+    return Tool(MEMORY, memory.definition, memory.call, is_async=False, consent=memory.consent)
+
+
 def _of_server(server: McpServer) -> list[Tool]:
     """The tools of an MCP server, which is connected if it is not."""
     if not server.is_connected:
@@ -352,8 +394,8 @@ def _server_tool(value: Any) -> dict[str, Any] | None:
         if value in SERVER_TOOLS:
             made: dict[str, Any] = getattr(Tools, value)()
             return made
-        near = nearest(value, SERVER_TOOLS)
-        hint = f"Did you mean {near}?" if near else f"There are {', '.join(SERVER_TOOLS)}."
+        near = nearest(value, BUILT_IN_TOOLS)
+        hint = f"Did you mean {near}?" if near else f"There are {', '.join(BUILT_IN_TOOLS)}."
         raise InputError(f"The server has no tool {value!r}.", hint)
     if not isinstance(value, dict):
         return None
