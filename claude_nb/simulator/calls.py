@@ -111,7 +111,8 @@ def _input(tool: dict[str, Any], number: int) -> dict[str, Any]:
     """Return the input of the call of a tool that follows this many others."""
     if memory.is_memory(tool):
         return memory.command(number)
-    return sample(tool["input_schema"], number)
+    made: dict[str, Any] = sample(tool["input_schema"], number)
+    return made
 
 
 def _order(prompt: str, tools: dict[str, Any]) -> list[list[str]]:

@@ -184,9 +184,10 @@ class _Run:
         answer = await self._on_thread(ask, partial(self._tell, ToolAsked(self._call.id)))
         if answer is None:
             why = "" if self._tools.is_named else "not named here, and "
+            reason = tool.consent.reason if tool.consent is not None else ""
             raise _NotRunError(
                 "This was not run: nobody could be asked to allow it.",
-                f"not run: {why}nobody could be asked",
+                f"not run: {why}nobody could be asked{f' ({reason})' if reason else ''}",
             )
         if answer == "no":
             raise _NotRunError("The user did not allow this call.", "not allowed")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from claude_nb.streaming.block import Block
 from claude_nb.tools.mcp import approvals
@@ -22,6 +22,7 @@ class Consent:
     """What the user allowed of one tool of a server.
 
     Attributes:
+        reason: Why it asks, in a few words, where that is not clear.
         name: The name of the server.
         approval: What is noted if the user allows it for good.
         confirm: When a call asks.
@@ -30,6 +31,7 @@ class Consent:
     name: str
     approval: Approval
     confirm: Confirm
+    reason: ClassVar = ""
 
     def asks(self, *, always: bool) -> bool:
         """Whether a call asks first.

@@ -43,6 +43,11 @@ class FolderConsent:
         """
         return always or self._is_foreign()
 
+    @property
+    def reason(self) -> str:
+        """Why it asks, in a few words; empty for a known folder."""
+        return f"the folder {self.folder} was not made here" if self._is_foreign() else ""
+
     def ask(self, call: Block) -> PermissionRequest:
         """The question about a call."""
         if not self._is_foreign():
