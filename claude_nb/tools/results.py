@@ -199,7 +199,7 @@ def raised(call: str, error: BaseException, seconds: float) -> ToolRan:
         error, invalid = cause, False  # of the function's own: the SDK takes it for its arguments'
     kind = type(error).__name__
     try:
-        message = _invalid(cause) if invalid else describe_error(error)
+        message = invalid_arguments(cause) if invalid else describe_error(error)
         lines = traceback.format_exception(type(error), error, _theirs(error.__traceback__))
     except Exception:  # noqa: BLE001 - the error's own code fails too
         message, lines = f"{kind}: <its text cannot be read>", []
@@ -216,7 +216,7 @@ def _cell(found: re.Match[str]) -> str:
     return f"{found[1]}{' '.join(label)}" if label else found[0]
 
 
-def _invalid(cause: Any) -> str:
+def invalid_arguments(cause: Any) -> str:
     """What pydantic found wrong with the arguments: the SDK's own message does not tell."""
     found: list[dict[str, Any]] = cause.errors()
     lines = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in found)

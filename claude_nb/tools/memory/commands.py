@@ -5,22 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 from anthropic.lib.tools import BetaAbstractMemoryTool
-from anthropic.types.beta import BetaMemoryTool20250818Command as Command
 from anthropic.types.beta import BetaMemoryTool20250818CreateCommand as Create
 from anthropic.types.beta import BetaMemoryTool20250818DeleteCommand as Delete
 from anthropic.types.beta import BetaMemoryTool20250818InsertCommand as Insert
 from anthropic.types.beta import BetaMemoryTool20250818RenameCommand as Rename
 from anthropic.types.beta import BetaMemoryTool20250818StrReplaceCommand as Replace
 from anthropic.types.beta import BetaMemoryTool20250818ViewCommand as View
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from claude_nb.render.difference import Difference
 from claude_nb.render.labels import counted
 from claude_nb.tools.memory import trust
 from claude_nb.tools.memory.folder import Folder
-from claude_nb.tools.results import CallFailedError, Result
+from claude_nb.tools.results import CallFailedError, Result, invalid_arguments
 
-_COMMAND: TypeAdapter[Any] = TypeAdapter(Command)
+_COMMANDS: dict[object, Any] = {
+    "view": View,
+    "create": Create,
+    "str_replace": Replace,
+    "insert": Insert,
+    "delete": Delete,
+    "rename": Rename,
+}
 _LINES_AROUND = 2
 
 
@@ -43,12 +49,15 @@ class Commands(BetaAbstractMemoryTool):
 
         Raises:
             CallFailedError: It cannot be run; the model gets to read why.
-            ValueError: It is no command of the tool.
         """
+        name = str(arguments.get("command"))
+        if name not in _COMMANDS:
+            there = ", ".join(map(str, _COMMANDS))
+            raise CallFailedError(f"There is no command {name}. There are: {there}.", "failed")
         try:
-            command = _COMMAND.validate_python(arguments)
+            command = _COMMANDS[name].model_validate(arguments)
         except ValidationError as error:
-            raise ValueError(str(error)) from error
+            raise CallFailedError(invalid_arguments(error), "failed") from None
         if command.command == "create":
             trust.make(self.folder.path)
         if command.command == "view":
