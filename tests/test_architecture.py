@@ -18,6 +18,7 @@ SDK_CALLERS = {
     *("client.batch_service", "client.connection", "client.explain", "client.file_service"),
     *("client.network", "client.source", "streaming.sdk", "teaching.exercises.chat"),
     *("teaching.sdk", "tools.mcp.connection", "tools.mcp.content", "tools.mcp.definitions"),
+    "tools.memory.commands",
 }
 
 
