@@ -161,9 +161,9 @@ def picture(media_type: str, data: str, alt: str, edge: int = EDGE) -> str:
     size = _size(media_type, data) if full else None
     if size is None or max(size) <= edge:
         return full
-    small = _thumbnail(media_type, data, edge)
-    style = f"max-width:min(100%,{edge // 2}px);border-radius:4px"
-    shown = previews.image(*small, alt, style) if small else escape(alt)
+    small = _thumbnail(media_type, data, edge) or (media_type, data)
+    style = f"max-width:min(85%,{edge // 2}px);border-radius:4px"
+    shown = previews.image(*small, alt, style, previews.MAX_THUMBNAIL) or escape(alt)
     about = f"{size[0]:,} × {size[1]:,} px"
     return folded(f'{shown} <span style="font-size:90%;{QUIET}">{about}</span>', full)
 

@@ -21,7 +21,7 @@ EDGE = 320
 MAX_IMAGE = 400_000
 """The largest picture that is shown as it is, in characters of base64: it is saved as well."""
 
-_MAX_THUMBNAIL = 60_000
+MAX_THUMBNAIL = 60_000
 """The same for a picture that cannot be made smaller, because Pillow is not installed."""
 
 _MAX_PIXELS = 50_000_000
@@ -68,7 +68,7 @@ def thumbnails(content: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
             continue
         media_type, data = smaller(media_type, data)
         style = "max-width:160px;max-height:120px;border-radius:6px;vertical-align:top"
-        shown.append(image(media_type, data, f"Image {number}", style, _MAX_THUMBNAIL))
+        shown.append(image(media_type, data, f"Image {number}", style, MAX_THUMBNAIL))
     return tuple(filter(None, shown))
 
 
@@ -102,7 +102,7 @@ def smaller(media_type: str, data: str, edge: int = EDGE) -> tuple[str, str]:
         data: Its bytes as base64.
         edge: The longer edge that it gets, in pixels.
     """
-    if len(data) < _MAX_THUMBNAIL // 10:
+    if len(data) < MAX_THUMBNAIL // 10:
         return media_type, data
     with suppress(Exception):  # no Pillow, or no picture that it knows: it stays as it is
         from PIL import Image

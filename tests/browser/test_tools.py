@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -199,3 +200,54 @@ def test_a_failing_function_shows_its_traceback_folded(open_cells, simulator):
     expect(inner.locator("pre")).to_contain_text("in fail")
     (result,) = simulator.requests[-1].body["messages"][-1]["content"]
     assert result["content"] == [{"type": "text", "text": "KeyError: 'growth'"}]
+
+
+DISPLAYING = """\
+import tempfile, pathlib, claude_nb
+from PIL import Image
+place = pathlib.Path(tempfile.mkdtemp())
+(place / "notes.md").write_text("# Notes\\n\\n- from Lisbon\\n")
+notes = claude_nb.Tools.memory(place)
+
+def plot() -> claude_nb.Result:
+    '''A picture for the reader, a long text for the model.'''
+    picture = Image.linear_gradient("L").resize((1200, 800))
+    return claude_nb.Result("first line\\n" + "word " * 19_000, display=picture, note="drawn")
+"""
+CHANGE = {
+    "command": "str_replace",
+    "path": "/memories/notes.md",
+    "old_str": "from Lisbon",
+    "new_str": "<b onmouseover='window.ran = 1'>from Porto</b>",
+}
+
+
+def test_a_foreign_memory_asks_and_what_tools_display_is_seen(open_cells, simulator):
+    """One question for the folder, then a difference; a picture opens, a long result is folded."""
+    simulator.enqueue(call("memory", json.dumps(CHANGE)), call("plot", "{}", number=2), ANSWER)
+    notebook = open_cells(DISPLAYING, "%%claude --tools notes,plot\nRemember where it leaves.")
+    notebook.run(1)
+    notebook.wait_idle()
+    notebook.run(2)
+    live = notebook.output(2).locator(LIVE)
+    question = live.get_by_role("group", name="May this call run?")
+    expect(question).to_contain_text("(1 file) was not made by you on this computer")
+    question.get_by_role("button", name="Always use it").press("Enter")
+    settled = notebook.output(2).locator(SETTLED)
+    expect(settled).to_contain_text("Growth is concentrated")
+    notebook.wait_idle()
+    memory, plot = settled.locator("> details").all()
+    expect(memory.locator("summary").first).to_contain_text("+1 −1 lines")
+    expect(memory.locator(".gd")).to_have_text("-- from Lisbon\n")
+    expect(memory.locator(".gi")).to_contain_text("<b onmouseover=")
+    expect(plot.locator("img").first).to_be_visible()
+    expect(plot.locator("img").last).not_to_be_visible()
+    plot.locator("details summary").first.press("Enter")
+    expect(plot.locator("img").last).to_be_visible()
+    expect(plot.get_by_text("word word").last).not_to_be_visible()
+    notebook.reopen_without_kernel(trusted=False)
+    saved = notebook.output(2)
+    expect(saved.locator("img").first).to_be_visible()
+    expect(saved.get_by_text("+- <b onmouseover").first).to_be_visible()
+    assert notebook.page.evaluate("window.ran") is None
+    assert notebook.errors == []

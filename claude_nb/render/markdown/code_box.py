@@ -7,10 +7,14 @@ from typing import Any, Final
 from markdown_it.common.utils import escapeHtml
 
 from claude_nb.characters import in_code
+from claude_nb.render.colours import GREEN, RED
 
 CODE_END: Final = "</code></pre>\n"
 
 _BOX: Final = "background:#8888881a;border-radius:3px;margin:0 0 1em;padding:8px 12px"
+
+_OF_LINES: Final = {"gd": f"background:{RED}33", "gi": f"background:{GREEN}33"}
+"""The lines of a difference that came and went, which no theme of JupyterLab colours."""
 
 HIGHLIGHT_LIMIT: Final = 20_000
 """Characters of a code block; a longer one is not coloured (60 kB took 0.17 s)."""
@@ -73,6 +77,8 @@ def _highlight(code: str, language: str) -> str:
     plain = (Token.Name, Token.Text.Whitespace)  # no theme gives these a look of their own
     tokens = ((Token.Text if k in plain else k, part) for k, part in lexer.get_tokens(code))
     html: str = pygments.format(tokens, _formatter())
+    for kind, colour in _OF_LINES.items():
+        html = html.replace(f'<span class="{kind}">', f'<span class="{kind}" style="{colour}">')
     return html.replace("&quot;", '"').replace("&#39;", "'")  # in elements quotes may stay
 
 

@@ -54,8 +54,8 @@ class FolderConsent:
             return PermissionRequest(call)
         files = counted(sum(1 for f in self.folder.rglob("*") if f.is_file()), "file")
         source = (
-            f"the memory in {self.folder} ({files}), which was not made by you on this computer:"
-            " what it holds becomes part of the prompt"
+            f"The memory in {self.folder} ({files}) was not made by you on this computer."
+            " What it holds becomes part of the prompt."
         )
         answers: tuple[tuple[Answer, str], ...] = (
             ("once", "Run once"),
