@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import os
 import re
 from html import escape
@@ -105,6 +106,15 @@ def redact_error(text: str) -> str:
     if _by_short_value is not None:
         text = _by_short_value.sub(rf"\g<before>{REDACTED}", text)
     return _USERINFO.sub(f"//{REDACTED}@", text)
+
+
+class LogFilter(logging.Filter):
+    """Redacts what a logger writes: at its lowest level the SDK's writes whole requests."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let a record pass, with its text redacted."""
+        record.msg, record.args = redact(record.getMessage()), ()
+        return True
 
 
 def redacted(value: Any) -> Any:

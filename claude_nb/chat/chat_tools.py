@@ -8,8 +8,8 @@ from typing import Any
 
 from claude_nb.characters import clean
 from claude_nb.errors import InputError
-from claude_nb.request.server_tools import MEMORY
-from claude_nb.tools.tools import Tools, tool_name
+from claude_nb.request.server_tools import MCP_TOOLSET, MEMORY
+from claude_nb.tools.tools import AT_API, Tools, tool_name
 
 _LONGEST = 100
 """Characters of a description that are shown."""
@@ -56,7 +56,8 @@ class ChatTools:
 def _about(tools: Tools, definition: dict[str, Any]) -> str:
     tool = tools.get(tool_name(definition))
     if tool is None:
-        return "runs on the server"
+        is_mcp = definition.get("type") == MCP_TOOLSET
+        return f"MCP server{AT_API}" if is_mcp else "runs on the server"
     if tool_name(definition) == MEMORY:
         return "files in a folder" + (" · asks first" if tools.confirm else "")
     line = clean(str(definition.get("description") or "").strip().partition("\n")[0])[:_LONGEST]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import os
 import re
 import sys
@@ -39,7 +40,7 @@ from claude_nb.client.explain import (
 from claude_nb.client.guard import guard, guarded_copy
 from claude_nb.client.network import BASE_URL, LOCAL, check_address, shown, unusable
 from claude_nb.errors import ClaudeError, CredentialsError, InputError, UnreachableError
-from claude_nb.redaction import DUMMY_KEY, remember
+from claude_nb.redaction import DUMMY_KEY, LogFilter, remember
 from claude_nb.request.extra import COUNTED
 
 if TYPE_CHECKING:
@@ -67,6 +68,9 @@ _NOT_COUNTED = ("container", "max_tokens", "metadata", "stop_sequences")
 
 _NOT_SUPPORTED = (404, 405, 501)
 """The statuses of servers that do not know an endpoint."""
+
+# With ANTHROPIC_LOG=debug it writes the bodies of requests, to the output of the cell.
+logging.getLogger("anthropic._base_client").addFilter(LogFilter())
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from claude_nb.request import documents, uploads
 from claude_nb.request.extra import checked_betas, checked_extra
 from claude_nb.request.place import Place
 from claude_nb.request.request import Request, TurnId
+from claude_nb.request.server_tools import mcp_parts
 from claude_nb.request.system import System
 from claude_nb.streaming import turns
 from claude_nb.streaming.progress import Progress
@@ -54,7 +55,7 @@ INSTRUCTED = "instruction added from here on"
 REPLACED = "system prompt replaced"
 """The notes on a turn with another instruction, or with another system prompt."""
 
-Bound = tuple[tuple[str | None, ...], tuple[dict[str, Any], ...]]
+Bound = tuple[tuple[str | None, ...], list[dict[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ class Exchange:
     origin: str | None = None
     asked: str = ""
     steps: tuple[dict[str, Any], ...] = ()
-    tools: tuple[dict[str, Any], ...] = ()
+    tools: tuple[dict[str, Any], ...] = field(default=(), repr=False)  # secrets in it
     uses_tools: bool = True
     instruct: str = ""
     cite: bool = False
@@ -327,9 +328,10 @@ class History:
         tools = request.tools or ()
         uses_tools = bool(tools)
         if not tools and parent is not None:  # what was called before must stay defined
-            tools = parent.tools
+            tools, servers = self._tools_after(parent, origin)
+            left_out += servers
             known = _bytes(tools) in self._tools  # not so in that of another conversation
-            uses_tools = request.tools is None and parent.uses_tools and known
+            uses_tools = request.tools is None and parent.uses_tools and known and bool(tools)
         sent = _messages(earlier, _bound(system, tools), origin, request.model)
         if request.cells is not None:
             request = request.with_cells(sent, [exchange.place for exchange in earlier])
@@ -342,7 +344,8 @@ class History:
             notes += [REPLACED] * (_bound(request.system, ()) != _bound(begun, ()))
         notes += [INSTRUCTED] * (request.instruct is not None)
         if left_out:
-            notes.append(f"{left_out} of earlier turns left out: given for another server")
+            names = " and ".join(left_out)
+            notes.append(f"{names} of earlier turns left out: given for another server")
         if left:
             notes.append(f"left behind: {', '.join(map(label, left))}")
         asked = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -582,7 +585,7 @@ class History:
 
     def _rest(
         self, request: Request, parent: Exchange | None, origin: str | None
-    ) -> tuple[dict[str, Any] | None, Sequence[str] | None, str]:
+    ) -> tuple[dict[str, Any] | None, Sequence[str] | None, list[str]]:
         """The extra fields and the betas of a request, and which of earlier turns are left out.
 
         They may hold secrets, which no other server is to get.
@@ -596,7 +599,23 @@ class History:
                 given = type(earlier)()
             values = (given, earlier, getattr(self, name))
             found[name] = next((value for value in values if value is not None), None)
-        return found["extra"], found["betas"], " and ".join(left_out)
+        return found["extra"], found["betas"], left_out
+
+    def _tools_after(
+        self, parent: Exchange, origin: str | None
+    ) -> tuple[tuple[dict[str, Any], ...], list[str]]:
+        """The tools that an earlier turn had, and the MCP servers of it that are left out.
+
+        The API gets tokens to call these, which no other server is to get.
+        """
+        left_out = [d["mcp_server_name"] for d in parent.tools if "mcp_server_name" in d]
+        if parent.origin == origin or not left_out:
+            return parent.tools, []
+        tools = tuple(d for d in parent.tools if "mcp_server_name" not in d)
+        with self.lock:
+            if (offered := self._tools.get(_bytes(parent.tools))) is not None:
+                self._tools[_bytes(tools)] = offered.without(left_out)
+        return tools, left_out
 
     def _left_behind(self, parent: Exchange | None, place: Place) -> list[Exchange]:
         branch = self.branch
@@ -697,4 +716,4 @@ def _bytes(definitions: Sequence[dict[str, Any]]) -> str:
 
 def _bound(system: str | System | None, tools: tuple[dict[str, Any], ...]) -> Bound:
     """What thinking is bound to beside the messages: the texts of the system prompt, and tools."""
-    return system.texts if isinstance(system, System) else (system,), tools
+    return system.texts if isinstance(system, System) else (system,), mcp_parts(tools)[0]

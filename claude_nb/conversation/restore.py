@@ -23,11 +23,12 @@ from claude_nb.request.attachments.attachment import Attachment, attach
 from claude_nb.request.place import Place
 from claude_nb.request.system import as_blocks
 from claude_nb.request.uploads import is_upload
-from claude_nb.streaming.block import as_dict
+from claude_nb.streaming import turns
+from claude_nb.streaming.block import SERVER_CALLS, as_dict
 from claude_nb.streaming.record import TurnRecord, checked_text
 
 _EXAMPLE = '[{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]'
-_LEFT_OUT = frozenset({"thinking", "redacted_thinking", "server_tool_use"})
+_LEFT_OUT = turns.THINKING | SERVER_CALLS | {"mcp_tool_listing"}
 
 
 @dataclass(frozen=True, slots=True)

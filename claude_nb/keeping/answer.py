@@ -14,7 +14,7 @@ from claude_nb.errors import InputError
 from claude_nb.recording.lines import CHECKS, Lines
 from claude_nb.request.extra import without_secrets
 from claude_nb.request.request import Request
-from claude_nb.streaming.block import as_dict, as_string
+from claude_nb.streaming.block import SERVER_CALLS, as_dict, as_string
 from claude_nb.streaming.events import EventLog, RequestSent, StreamEvent, ToolRan
 from claude_nb.streaming.progress import Outcome, Progress
 
@@ -57,7 +57,7 @@ class Answer:
             raise InputError("it is not complete")
         blocks = [block for block in progress.blocks if not block.lost]
         ran = (b.name for b in blocks if b.type == "tool_use" and isinstance(b.run, ToolRan))
-        server = (b.name for b in blocks if b.type in ("server_tool_use", "mcp_tool_use"))
+        server = (b.name for b in blocks if b.type in SERVER_CALLS)
         return cls(
             as_string(saved.get("id")),
             as_dict(saved.get("request")),

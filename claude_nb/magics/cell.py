@@ -146,7 +146,8 @@ def _show_expected(question: Question, asked: Sequence[Variant]) -> None:
         also += map(labels.also_sent, sent.also_sent)
         counts = (f"{labels.count(n)} tokens" for n in (found.input_tokens, sent.max_tokens))
         rows.append((name, *counts, *map(labels.money, (found.low, found.high))))
-        if server := [*filter(None, map(kind, each.request.tools or ()))]:
+        tools = each.request.tools or ()
+        if server := [*filter(None, (kind(t) or t.get("mcp_server_name") for t in tools))]:
             lines.append(f"Not counted: what {' and '.join(server)} would add.")
         if isinstance(sent.system, CachedSystem):
             marked = labels.count(sent.system.tokens(sent.model, client=question.client))

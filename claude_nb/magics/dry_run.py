@@ -7,12 +7,14 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from claude_nb.redaction import redact
 from claude_nb.render import labels
 from claude_nb.render.table import Table
 from claude_nb.request import system
 from claude_nb.request.attachments import limits
 from claude_nb.request.cells import count_cells, each, label, without
 from claude_nb.request.request import Request
+from claude_nb.tools.tools import tool_name
 
 _PER_TOKEN = 4
 """Characters of a token, about."""
@@ -52,7 +54,7 @@ Part = tuple[str, float, list[Row]]
 
 def _before(request: Request) -> Iterator[Part]:
     if request.tools:
-        names = ", ".join(str(tool.get("name", tool.get("type"))) for tool in request.tools)
+        names = ", ".join(map(_tool, request.tools))
         yield f"tools: {names}", len(json.dumps(request.tools)) / _PER_TOKEN, []
     if texts := system.texts(request.system):
         yield "system prompt", sum(map(len, texts)) / _PER_TOKEN, []
@@ -63,6 +65,12 @@ def _before(request: Request) -> Iterator[Part]:
     ]
     if rows:
         yield "earlier turns", 0, rows
+
+
+def _tool(definition: dict[str, Any]) -> str:
+    """What a tool is called, and the address of the MCP server that the API calls for it."""
+    server = definition.get("server")
+    return tool_name(definition) + (f" ({redact(server['url'])})" if server else "")
 
 
 def _asked(request: Request) -> Iterator[Part]:

@@ -10,7 +10,9 @@ import json
 import math
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from claude_nb.characters import wellformed
 from claude_nb.errors import InputError, nearest
@@ -227,9 +229,14 @@ def shown(extra: Any) -> Any:
 
 
 def _secrets(value: Any, *, secret: bool = False) -> Iterator[str]:
-    """The texts in ``extra`` that stand in fields for secrets."""
+    """The texts in ``extra`` that stand in fields for secrets, and in addresses likewise."""
     if isinstance(value, str) and secret:
         yield value
+    elif isinstance(value, str) and "://" in value:
+        with suppress(ValueError):
+            address = urlsplit(value)
+            yield unquote(address.password or "")
+            yield from (text for name, text in parse_qsl(address.query) if _is_secret(name))
     elif isinstance(value, list):
         for item in value:
             yield from _secrets(item, secret=secret)

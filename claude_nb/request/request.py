@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -15,7 +16,13 @@ from claude_nb.request import documents, extra, uploads
 from claude_nb.request.attachments.limits import check
 from claude_nb.request.cells import Cells, count_cells
 from claude_nb.request.place import Place
-from claude_nb.request.server_tools import versioned
+from claude_nb.request.server_tools import (
+    MCP_BETA,
+    holds_mcp,
+    mcp_parts,
+    versioned,
+    without_listings,
+)
 from claude_nb.request.system import CONVERSATION_TTL, System, control, marked, texts
 
 MIN_THINKING_BUDGET = 1024
@@ -84,7 +91,8 @@ class Request:
         error_of: Where the error was raised that is sent along, or None.
         turn: Its place in a conversation, or None.
         tools: The definitions of the tools that may be called, as the API's dicts (what the server
-            runs may lack its version); None for those of its conversation, if it has one.
+            runs may lack its version; the tools of an MCP server hold it, with its token, as
+            ``server``); None for those of its conversation, if it has one.
         uses_tools: Whether they may be called in this reply; if not, they are only sent because
             earlier turns call them.
         output: The JSON schema that the answer has to fit, or None for any text.
@@ -125,7 +133,7 @@ class Request:
     notes: tuple[str, ...] = ()
     error_of: Place | None = None
     turn: TurnId | None = None
-    tools: tuple[dict[str, Any], ...] | None = None
+    tools: tuple[dict[str, Any], ...] | None = field(default=None, repr=False)  # secrets in it
     uses_tools: bool = True
     output: dict[str, Any] | None = None
     fallback: bool = False
@@ -133,7 +141,7 @@ class Request:
     stop_sequences: Sequence[str] = ()
     tool_choice: str | dict[str, Any] | None = None
     metadata: dict[str, Any] | None = None
-    extra: dict[str, Any] | None = field(default=None, repr=False)  # it may hold secrets
+    extra: dict[str, Any] | None = field(default=None, repr=False)
     betas: Sequence[str] | None = None
     upload: bool | int = False
     context_tokens: int | None = None
@@ -244,16 +252,17 @@ class Request:
         params["messages"] = [uploads.resolved_turn(turn, file_ids) for turn in params["messages"]]
         if thinking := self._thinking():
             params["thinking"] = thinking
-        if self.tools:
-            tools = self.tools if self.output is None else map(_uncited, self.tools)
-            params["tools"] = [versioned(tool, self.model) for tool in tools]
+        tools, servers = mcp_parts(self.tools or ())
+        if tools:
+            cited = tools if self.output is None else map(_uncited, tools)
+            params["tools"] = [versioned(tool, self.model) for tool in cited]
             if (choice := self._tool_choice()) is not None:
                 params["tool_choice"] = choice
         if output := self._output_config():
             params["output_config"] = output
-        fields, betas = self._fields_and_betas()
-        if "fallbacks" not in fields:
-            params["messages"] = [_without_handovers(turn) for turn in params["messages"]]
+        fields, betas = self._fields_and_betas(servers)
+        fitting = partial(_fitting, tools=tools, falls_back="fallbacks" in fields)
+        params["messages"] = [fitting(turn) for turn in params["messages"]]
         rest = {
             "container": self.container,
             "stop_sequences": list(self.stop_sequences),
@@ -264,9 +273,19 @@ class Request:
         params |= {name: value for name, value in rest.items() if value}
         return params
 
-    def _fields_and_betas(self) -> tuple[dict[str, Any], list[str]]:
-        """The fields of the body that the SDK has no argument for, and the betas that are named."""
+    def _fields_and_betas(
+        self, servers: Sequence[dict[str, Any]]
+    ) -> tuple[dict[str, Any], list[str]]:
+        """The fields of the body that the SDK has no argument for, and the betas that are named.
+
+        Args:
+            servers: The MCP servers of its tools.
+        """
         fields, betas = self.extra or {}, list(self.betas or ())
+        if servers:
+            fields = {**fields, "mcp_servers": [*fields.get("mcp_servers", ()), *servers]}
+        if servers or (holds_mcp(self.blocks) and not any("mcp-client" in beta for beta in betas)):
+            betas.append(MCP_BETA)
         if self.fallback:
             fields = {"fallbacks": "default", **fields}
             betas.append(FALLBACK_BETA)
@@ -487,12 +506,16 @@ def holds_compaction(messages: Sequence[dict[str, Any]]) -> bool:
     return not isinstance(content, str) and content[0].get("type") == "compaction"
 
 
-def _without_handovers(turn: dict[str, Any]) -> dict[str, Any]:
-    """A turn without the blocks that only a request which may fall back can hold."""
+def _fitting(
+    turn: dict[str, Any], *, tools: Sequence[dict[str, Any]], falls_back: bool
+) -> dict[str, Any]:
+    """A turn without the blocks that only other requests can hold; itself if it has none."""
     content = turn["content"]
-    if isinstance(content, str) or not any(block["type"] == "fallback" for block in content):
+    if isinstance(content, str):
         return turn
-    return {**turn, "content": [block for block in content if block["type"] != "fallback"]}
+    sent = [block for block in content if falls_back or block["type"] != "fallback"]
+    sent = without_listings(sent, tools)
+    return turn if len(sent) == len(content) else {**turn, "content": sent}
 
 
 def _uncited(tool: dict[str, Any]) -> dict[str, Any]:

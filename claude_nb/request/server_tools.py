@@ -93,6 +93,51 @@ def web_tool(name: str, **settings: Any) -> dict[str, Any]:
     return {"name": name, **given}
 
 
+MCP_TOOLSET = "mcp_toolset"
+"""The type of the tools of an MCP server that the API calls."""
+
+MCP_BETA = "mcp-client-2026-09-15"
+"""The beta that they need: documentation, "MCP connector"; the SDK's ``AnthropicBetaParam``."""
+
+_MCP_BLOCKS = ("mcp_tool_use", "mcp_tool_result", "mcp_tool_listing")
+
+
+def mcp_parts(
+    tools: Sequence[dict[str, Any]],
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Definitions as they are sent, and the entries of ``mcp_servers`` that belong to them.
+
+    Args:
+        tools: Definitions; those of an MCP server's tools may hold it as ``server``.
+    """
+    servers = [tool["server"] for tool in tools if "server" in tool]
+    return [{n: v for n, v in tool.items() if n != "server"} for tool in tools], servers
+
+
+def without_listings(
+    content: list[dict[str, Any]], tools: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Content without the lists of tools of those MCP servers that a request does not name.
+
+    Such a list is sent back so that its server is not asked again.
+
+    Args:
+        content: The content blocks of a turn.
+        tools: The definitions of the tools that the request names.
+    """
+    named = {tool.get("mcp_server_name") for tool in tools}
+    return [
+        block
+        for block in content
+        if block["type"] != "mcp_tool_listing" or block.get("mcp_server_name") in named
+    ]
+
+
+def holds_mcp(blocks: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether there are calls of an MCP server by the API among content blocks."""
+    return any(block["type"] in _MCP_BLOCKS for block in blocks)
+
+
 _EXAMPLES = {"max_uses": 3, "max_content_tokens": 50_000}
 
 

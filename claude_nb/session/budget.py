@@ -145,10 +145,13 @@ def _uses(request: Request, limit_name: str) -> dict[str, int]:
     free_code = includes_code([versioned(tool, request.model) for tool in tools])
     for tool in tools:
         name, most = kind(tool), tool.get("max_uses")
+        unbounded = tool.get("mcp_server_name")  # its results are input, as long as they may be
         if name == "code_execution" and not free_code:
+            unbounded = name
+        if unbounded:
             raise InputError(
-                f"Nothing bounds what code_execution can cost, so {limit_name} cannot be kept.",
-                "Nothing was sent. Leave code_execution out, or lift the limit.",
+                f"Nothing bounds what {unbounded} can cost, so {limit_name} cannot be kept.",
+                f"Nothing was sent. Leave {unbounded} out, or lift the limit.",
             )
         if name not in ("web_search", "web_fetch"):
             continue

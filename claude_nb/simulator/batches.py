@@ -173,7 +173,7 @@ class Batch:
             return {"type": kind}
         params = self.resolved(self.requests[place]["params"])
         rng = random.Random(f"{self.id} {place}")  # noqa: S311  (not a secret)
-        head, answer, found = respond(params, rng, cache, now)
+        head, answer, found = respond(params, rng, cache, now, betas=self.betas)
         cache.keep(found)
         usage = tokens.usage(params, answer, found.read, found.written)
         display = catalogue.thinking_display(params)

@@ -1,9 +1,10 @@
 """The response to a request, before it is streamed or sent as a whole."""
 
 import random
+from collections.abc import Collection
 from typing import Any
 
-from claude_nb.simulator import breaking, compaction, fallbacks, signatures, tokens
+from claude_nb.simulator import breaking, compaction, fallbacks, mcp, signatures, tokens
 from claude_nb.simulator.cache import Found, PromptCache
 from claude_nb.simulator.replies import Ended
 from claude_nb.simulator.scripts import answer_to
@@ -16,6 +17,8 @@ def respond(
     cache: PromptCache,
     now: float,
     end: Ended | None = None,
+    *,
+    betas: Collection[str] = (),
 ) -> tuple[dict[str, Any], Answer, Found]:
     """Return the head of the message, the answer, and what the cache has of the prompt.
 
@@ -25,6 +28,7 @@ def respond(
         cache: Where the prompt is looked up; nothing is written yet.
         now: Seconds of its clock.
         end: How the model is to end its answer too early, if it has a text.
+        betas: The names in the ``anthropic-beta`` header.
     """
     if request.get("compaction"):
         answer = compaction.answer(request)
@@ -32,6 +36,7 @@ def respond(
         answer = answer_to(request, rng)
         answer = (end and breaking.ended(answer, end, request)) or answer
         answer = fallbacks.handed_over(answer, request)
+        answer = mcp.listed(answer, request, betas)
         answer = signatures.signed(tokens.limited(answer, request), request)
     first = answer.content[0].block if answer.content else {}
     head = {

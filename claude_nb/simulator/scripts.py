@@ -31,6 +31,8 @@ Where the request has tools, their names and these words choose first (but for a
     pause                                    the API's own tools pause the turn behind one result
     unavailable                              the API's own tools fail
 
+The name of an MCP server that the API calls chooses a call of it.
+
 Where documents can be cited, a sentence of each is quoted in place of a script's text.
 
 Input fits the schema of its tool: see :mod:`claude_nb.simulator.schema`. The results of tools get a
@@ -62,7 +64,7 @@ from claude_nb.simulator.quoting import inline
 from claude_nb.simulator.schema import sample
 from claude_nb.simulator.tokens import blocks
 from claude_nb.simulator.turns import Exchange, exchange, text_of, typed, words
-from claude_nb.simulator.wire import Answer, Written, text, thinking
+from claude_nb.simulator.wire import SERVER_CALLS, Answer, Written, text, thinking
 
 _TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("refusal", ("refuse", "refusal")),
@@ -200,7 +202,7 @@ def _continued(request: dict[str, Any], rng: random.Random) -> Answer | None:
     if not before or (quoted is None and last["role"] != "assistant"):
         return None
     came = blocks(last["content"])
-    if not quoted and any(block["type"] == "server_tool_use" for block in came):
+    if not quoted and any(block["type"] in SERVER_CALLS for block in came):
         return None  # paused, not interrupted
     partial = (quoted[1] if quoted else _joined(came)).rstrip()
     earlier = {**request, "messages": before}

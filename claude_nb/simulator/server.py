@@ -298,7 +298,7 @@ class _Messages(_Handler):
         request = self.valid_request()
         state, now = self.state, self.state.now()
         rng = random.Random(f"{state.seed} {_fingerprint(request)}")  # noqa: S311  (not a secret)
-        head, answer, found = respond(request, rng, state.cache, now, self.ended)
+        head, answer, found = respond(request, rng, state.cache, now, self.ended, betas=self.betas)
         if self.ended and breaking.ended(answer, self.ended, request) is None:
             self.unused("the reply had no text")
         head["diagnostics"] = state.diagnostics.compare(request, now)

@@ -7,11 +7,11 @@ fetch tool", "Code execution tool", "Server tools"). Nothing is looked up and no
 import base64
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from claude_nb.simulator import wire
+from claude_nb.simulator import mcp, wire
 from claude_nb.simulator.quoting import fenced
 from claude_nb.simulator.turns import words
 
@@ -61,8 +61,11 @@ class Use:
         return wire.server_tool_result(identifier, self.name, self.result)
 
 
-def uses(request: dict[str, Any], prompt: str) -> list[Use]:
-    """Return how a prompt has the tools of a request used, in the order of its words."""
+def uses(request: dict[str, Any], prompt: str) -> list[Use | mcp.Use]:
+    """Return how a prompt has the tools of a request used, in the order of its words.
+
+    Those of MCP servers come last.
+    """
     choice, tools = request.get("tool_choice") or {}, request.get("tools") or []
     own = {kind: tool for tool in tools if (kind := kind_of(tool))}
     forced = list(own) if choice.get("type") == "any" and len(own) == len(tools) else []
@@ -80,15 +83,22 @@ def uses(request: dict[str, Any], prompt: str) -> list[Use]:
             found[kind] = min(places)
     chosen = sorted(found, key=found.__getitem__) or forced[:1]
     made = [_MAKERS[kind](own[kind], prompt) for kind in chosen]
+    of_mcp = mcp.uses(request, prompt, failed=FAILURE in spoken)
     if FAILURE in spoken:
-        return [_failed(several[-1]) for several in made]
-    return [use for several in made for use in several]
+        return [*(_failed(several[-1]) for several in made), *of_mcp]
+    return [*(use for several in made for use in several), *of_mcp]
 
 
-def announced(wanted: list[Use]) -> str:
+def announced(wanted: Sequence[Use | mcp.Use]) -> str:
     """Return the text before the first use."""
-    acts = list(dict.fromkeys(_ACTS.get(use.name, "run some code") for use in wanted))
+    acts = list(dict.fromkeys(map(_act, wanted)))
     return f"I will {', then '.join(acts)}. What comes back is simulated."
+
+
+def _act(use: Use | mcp.Use) -> str:
+    if isinstance(use, mcp.Use):
+        return f"ask {use.server}"
+    return _ACTS.get(use.name, "run some code")
 
 
 def container(request: dict[str, Any], rng: random.Random) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from claude_nb.simulator.refusals import mistyped, required
 from claude_nb.simulator.servertools import kind_of
 from claude_nb.simulator.tokens import Part, blocks
 from claude_nb.simulator.turns import Turn, message_of, turns
+from claude_nb.simulator.wire import SERVER_CALLS
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _BUILT_IN = re.compile(
@@ -44,7 +45,7 @@ _VERSIONS = {
 _LOCATION = ("type", "city", "region", "country", "timezone")
 
 _RESULT = re.compile(
-    "(web_search|web_fetch|(bash_|text_editor_)?code_execution|tool_search)_tool_result"
+    "(web_search|web_fetch|(bash_|text_editor_)?code_execution|tool_search|mcp)_tool_result"
 )
 _CHOICES = ("auto", "any", "tool", "none")
 
@@ -251,15 +252,16 @@ def _about_server_tools(request: dict[str, Any], found: list[Turn]) -> Iterator[
             )
         for part in turn.parts:
             kind = part.block["type"]
-            if kind == "server_tool_use":
-                waiting[part.block["id"]] = str(part.block.get("name"))
+            if kind in SERVER_CALLS:
+                name = "mcp" if kind == "mcp_tool_use" else str(part.block.get("name"))
+                waiting[part.block["id"]] = name
             elif _RESULT.fullmatch(kind) and waiting.pop(part.block["tool_use_id"], None) is None:
                 yield (
                     f"{part.path}: unexpected `tool_use_id` found in `{kind}` blocks: "
                     f"{part.block['tool_use_id']}. Each `{kind}` block must have a corresponding "
-                    "`server_tool_use` block before it."
+                    "call before it."
                 )
-    offered = {tool.get("name") for tool in request.get("tools") or []}
+    offered = {tool.get("name") or "mcp" for tool in request.get("tools") or []}
     for identifier, name in waiting.items() if offered else ():
         tool = "code_execution" if name.endswith("code_execution") else name
         if tool not in offered:

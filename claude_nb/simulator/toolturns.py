@@ -7,13 +7,15 @@
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
-from claude_nb.simulator import calls, catalogue, servertools, wire
+from claude_nb.simulator import calls, catalogue, mcp, servertools, wire
 from claude_nb.simulator.turns import Exchange, words
 from claude_nb.simulator.wire import Answer, Written
+
+Use: TypeAlias = servertools.Use | mcp.Use
 
 _BEFORE = "A tool is to be used. Its input only has to fit the schema."
 _AFTER = "The results are there. What is left is to say what they were."
@@ -23,7 +25,7 @@ def answer(
     request: dict[str, Any],
     now: Exchange,
     steps: list[list[calls.Call]],
-    uses: list[servertools.Use],
+    uses: Sequence[Use],
     rng: random.Random,
     *,
     typed: Written | None = None,
@@ -40,7 +42,7 @@ def answer(
     """
     if not (steps or uses or now.results):
         return None
-    called = [block for block in now.done if block["type"] == "server_tool_use"]
+    called = [block for block in now.done if block["type"] in wire.SERVER_CALLS]
     left = uses[len(called) :]
     begun = list(_waiting(now, uses))
     done = sum(any(b["type"] == "tool_use" for b in turn) for turn in now.since)
@@ -64,7 +66,7 @@ def answer(
 
 
 def _before(
-    request: dict[str, Any], now: Exchange, step: list[calls.Call], uses: list[servertools.Use]
+    request: dict[str, Any], now: Exchange, step: list[calls.Call], uses: Sequence[Use]
 ) -> list[Written]:
     """Return what comes before calls: a thought and a text, or between calls a note."""
     if now.results:
@@ -75,16 +77,16 @@ def _before(
     return [wire.thinking(_BEFORE), wire.text(" ".join(texts))]
 
 
-def _waiting(now: Exchange, uses: list[servertools.Use]) -> Iterator[Written]:
+def _waiting(now: Exchange, uses: Sequence[Use]) -> Iterator[Written]:
     """Yield the results of the API's tools that were called and have not run yet."""
     ran = {block.get("tool_use_id") for block in now.done}
-    called = [block for block in now.done if block["type"] == "server_tool_use"]
+    called = [block for block in now.done if block["type"] in wire.SERVER_CALLS]
     for block, use in zip(called, uses, strict=False):
         if block.get("id") not in ran:
             yield use.returned(block["id"])
 
 
-def _ending(now: Exchange, uses: list[servertools.Use]) -> list[Written]:
+def _ending(now: Exchange, uses: Sequence[Use]) -> list[Written]:
     texts = [written for use in uses for written in use.about]
     if now.results:
         texts.insert(0, wire.text(calls.about_results(now) + ("\n\n" if texts else "")))

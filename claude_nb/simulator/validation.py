@@ -15,6 +15,7 @@ from claude_nb.simulator import (
     catalogue,
     compaction,
     documents,
+    mcp,
     schemarules,
     signatures,
     toolrules,
@@ -23,6 +24,7 @@ from claude_nb.simulator.cache import TTLS, automatic_place, breakpoints, cites,
 from claude_nb.simulator.refusals import invalid, mistyped, not_found, required
 from claude_nb.simulator.replies import Error
 from claude_nb.simulator.tokens import Part, blocks, of_request, parts
+from claude_nb.simulator.wire import SERVER_CALLS
 
 _MOST_BREAKPOINTS = 4
 _SAMPLING = ("temperature", "top_p", "top_k")
@@ -81,6 +83,7 @@ _FIELDS = {
     "thinking": ("thinking", "signature"),
     "tool_use": ("id",),
     "server_tool_use": ("id",),
+    "mcp_tool_use": ("id",),
 }
 """Strings that a block must have, by its type; every result must have ``tool_use_id``."""
 
@@ -125,6 +128,7 @@ def problem(
             compaction.about_header(request, betas),
             _about_fields(request, betas, counting=counting),
             _complaints(request, known, counting=counting, batched=batched),
+            mcp.complaints(request, betas),
         )
         complaint = next(flaws, None)
     except RecursionError:
@@ -285,7 +289,7 @@ def _about_prefill(request: dict[str, Any], known: ModelFacts) -> Iterator[str]:
     last = request["messages"][-1]
     content = blocks(last["content"])
     # A turn that the server paused is sent back as it is, and holds calls of the server's tools.
-    if last["role"] != "assistant" or any(b["type"] == "server_tool_use" for b in content):
+    if last["role"] != "assistant" or any(b["type"] in SERVER_CALLS for b in content):
         return
     if known.accepts_prefill is False:
         yield (

@@ -45,7 +45,10 @@ _OMITTED = 0.5
 """The time of thinking that is not shown, as a share of the time that writing it takes."""
 
 _ENDING = ("stop_reason", "stop_sequence", "stop_details", "container")
-_CALLS = {"tool_use", "server_tool_use"}
+SERVER_CALLS = {"server_tool_use", "mcp_tool_use"}
+"""The calls that the API runs itself."""
+
+_CALLS = {"tool_use", *SERVER_CALLS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,13 @@ def tool_use(
 def server_tool_use(identifier: str, name: str, tool_input: dict[str, Any]) -> Written:
     """Make a call of a tool that the API runs itself."""
     block = {"type": "server_tool_use", "id": identifier, "name": name, "input": {}}
+    return Written(block, json.dumps(tool_input, ensure_ascii=False))
+
+
+def mcp_tool_use(identifier: str, server: str, name: str, tool_input: dict[str, Any]) -> Written:
+    """Make a call of a tool of an MCP server."""
+    named = {"id": identifier, "name": name, "server_name": server}
+    block = {"type": "mcp_tool_use", **named, "input": {}}
     return Written(block, json.dumps(tool_input, ensure_ascii=False))
 
 

@@ -13,7 +13,10 @@ from typing import Any
 from claude_nb.characters import clean, wellformed_escapes
 from claude_nb.streaming.events import TEXT_FIELDS, ToolAsked, ToolRan, ToolStarted
 
-TOOL_CALLS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
+SERVER_CALLS = frozenset({"server_tool_use", "mcp_tool_use"})
+"""Calls that the API runs itself: of its own tools, and of those of MCP servers."""
+
+TOOL_CALLS = frozenset({"tool_use", *SERVER_CALLS})
 """The block types whose ``input`` arrives as pieces of JSON."""
 
 
@@ -104,8 +107,12 @@ class Block:
 
     @property
     def name(self) -> str:
-        """The tool's name, for a block that calls one; each character can be seen."""
-        return clean(str(self._start.get("name") or ""))
+        """The tool's name, for a block that calls one; each character can be seen.
+
+        One that the API calls on an MCP server has the server's name before it.
+        """
+        parts = (self._start.get("server_name"), self._start.get("name"))
+        return clean(".".join(str(part) for part in parts if part))
 
     @property
     def id(self) -> str:

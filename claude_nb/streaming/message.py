@@ -17,7 +17,7 @@ from claude_nb.cost.models import facts
 from claude_nb.cost.usage import TERMS, Usage, add, is_billed, known
 from claude_nb.request.server_tools import includes_code
 from claude_nb.streaming import sdk
-from claude_nb.streaming.block import TOOL_CALLS, Block, as_dict, as_string
+from claude_nb.streaming.block import SERVER_CALLS, TOOL_CALLS, Block, as_dict, as_string
 from claude_nb.streaming.continuation import Continuation
 from claude_nb.streaming.events import DELTA_FIELDS, DELTAS, RequestSent
 
@@ -329,7 +329,7 @@ class Message:
 
         With tools of the server the prompt was read, and counted, several times.
         """
-        if not self._usages or any(block.type == "server_tool_use" for block in self.content):
+        if not self._usages or any(block.type in SERVER_CALLS for block in self.content):
             return None
         reply = self._usages[0]
         return add(reply.total_input_tokens, reply.output_tokens)

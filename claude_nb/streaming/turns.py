@@ -22,8 +22,8 @@ from claude_nb.streaming.message import Message
 from claude_nb.streaming.progress import Outcome, Progress
 
 THINKING = frozenset({"thinking", "redacted_thinking"})
-FALLBACK = "fallback"
-"""The block at which another model goes on: only a request that may fall back can bring it back."""
+_BESIDE = frozenset({"text", "fallback", "mcp_tool_listing"}) | THINKING
+"""Blocks that go back beside calls and their results, if the request can bring them back."""
 
 _NUMBER = attrgetter("round")
 _WHOLE = (Outcome.COMPLETE, Outcome.TRUNCATED)
@@ -157,7 +157,7 @@ def _is_valid(block: dict[str, Any], whole: set[Any]) -> bool:
         return block.get("id") in whole
     if kind.endswith("_tool_result"):
         return block.get("tool_use_id") in whole
-    return kind in ("text", FALLBACK) or kind in THINKING
+    return kind in _BESIDE
 
 
 def _ended(content: Content) -> Content:

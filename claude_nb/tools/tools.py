@@ -21,6 +21,7 @@ from claude_nb.errors import InputError, nearest
 from claude_nb.request.attachments.definitions import source
 from claude_nb.request.server_tools import (
     BUILT_IN_TOOLS,
+    MCP_TOOLSET,
     MEMORY,
     SERVER_TOOLS,
     check_numbers,
@@ -29,7 +30,7 @@ from claude_nb.request.server_tools import (
 )
 from claude_nb.tools.definition import TOOL_NAME, check_definition, is_json
 from claude_nb.tools.mcp.consent import Confirm, Consent
-from claude_nb.tools.mcp.server import McpServer
+from claude_nb.tools.mcp.server import CalledBy, McpServer
 from claude_nb.tools.memory.memory import Memory
 from claude_nb.tools.memory.trust import FolderConsent
 
@@ -39,8 +40,11 @@ MAX_TURNS = 25
 NOTE = "tools: "
 """How the note on a reply begins that names the tools which it may call."""
 
-_OTHER_TYPES = ("tool_search_tool_", "mcp_toolset")
-"""Of tools that the server runs; the servers of the second are named in ``extra``."""
+AT_API = " (called by the API, without asking)"
+"""What the note says of the tools of an MCP server that the API calls."""
+
+_OTHER_TYPES = ("tool_search_tool_", MCP_TOOLSET)
+"""Of tools that the server runs; the servers of the second may be named in ``extra``."""
 
 _LARGE = 8_000
 """Characters of the definitions of an MCP server from which on their tokens are told."""
@@ -136,9 +140,9 @@ class Tools:
             self._functions |= {tool.name: tool for tool in own}
         self.definitions = tuple(d for _, definitions in self._parts for d in definitions)
         _check_servers([value for value in tools if isinstance(value, McpServer)])
-        names = [definition.get("name") for definition in self.definitions]
+        names = [*map(tool_name, self.definitions)]
         for name in names:
-            if name is not None and names.count(name) > 1:
+            if names.count(name) > 1:
                 raise InputError(f"There are two tools of the name {name}.", "Rename one of them.")
 
     @staticmethod
@@ -198,8 +202,10 @@ class Tools:
         *,
         name: str | None = None,
         headers: Mapping[str, str] | None = None,
+        token: str | None = None,
         env: Mapping[str, str] | None = None,
         confirm: Confirm = "always",
+        called_by: CalledBy = "kernel",
     ) -> McpServer:
         """A server that speaks MCP, all of whose tools are taken: one of what ``Tools`` takes.
 
@@ -207,14 +213,17 @@ class Tools:
             where: A command line, which is started without a shell, or an address.
             name: What its tools are called by; by default made of ``where``.
             headers: Sent with each request to an address; they are treated as secrets.
+            token: Sent to an address as ``Authorization: Bearer``; a secret.
             env: Variables of the environment of a command, beside a few that programs need.
             confirm: When a call asks first: ``"always"``, ``"session"`` for once a tool, or
                 ``"never"``.
+            called_by: ``"kernel"``, or ``"api"`` for a server on the public net (a beta): the API
+                then gets the token, calls the tools, and asks nobody.
 
         Raises:
             InputError: It can be no server.
         """
-        return McpServer(where, name=name, headers=headers, env=env, confirm=confirm)
+        return McpServer(**locals())
 
     @staticmethod
     def memory(folder: str | Path | None = None) -> Memory:
@@ -260,8 +269,10 @@ class Tools:
         """Which of them a reply may call, in a line for the user."""
         functions = ", ".join(n for n, tool in self._functions.items() if tool.consent is None)
         asks = " (asks first)" if functions and self.confirm else ""
-        server = [tool_name(d) for d in self.definitions if tool_name(d) not in self._functions]
-        mcp = [self._in_short(v, d) for v, d in self._parts if isinstance(v, McpServer)]
+        at_api = (d for d in self.definitions if tool_name(d) not in self._functions)
+        server = [f"{tool_name(d)}{AT_API if d.get('type') == MCP_TOOLSET else ''}" for d in at_api]
+        called = [(v, d) for v, d in self._parts if isinstance(v, McpServer) and v.toolset is None]
+        mcp = [self._in_short(value, definitions) for value, definitions in called]
         memory = [self._of_memory(v) for v, _ in self._parts if isinstance(v, Memory)]
         return NOTE + ", ".join(filter(None, (f"{functions}{asks}", *memory, *mcp, *server)))
 
@@ -381,7 +392,8 @@ def _of_server(server: McpServer) -> list[Tool]:
 
 def tool_name(definition: Mapping[str, Any]) -> str:
     """What a tool is called, by its definition."""
-    return str(definition.get("name") or definition.get("type"))
+    named = (definition.get(field) for field in ("name", "mcp_server_name", "type"))
+    return str(next(filter(None, named)))
 
 
 def _is_number(value: Any) -> bool:
@@ -390,6 +402,8 @@ def _is_number(value: Any) -> bool:
 
 def _server_tool(value: Any) -> dict[str, Any] | None:
     """The definition of a tool that the server runs; None for what is a function."""
+    if isinstance(value, McpServer):
+        return value.toolset
     if isinstance(value, str):
         if value in SERVER_TOOLS:
             made: dict[str, Any] = getattr(Tools, value)()

@@ -33,6 +33,7 @@ MCP = {
         }
     ]
 }
+TOOLSET = {"type": "mcp_toolset", "mcp_server_name": "docs"}
 BETA = "mcp-client-2025-11-20"
 TIER = {"service_tier": "standard_only"}
 
@@ -56,7 +57,9 @@ def look_up(city: str) -> str:
 
 
 def ask(prompt: str = "Why?", **options: Any):
-    """Ask without showing anything."""
+    """Ask without showing anything; a server that ``extra`` names needs its toolset."""
+    if "mcp_servers" in options.get("extra", {}):
+        options = {"tools": [TOOLSET], **options}
     return claude_nb.ask(prompt, show=False, **options)
 
 
@@ -77,16 +80,15 @@ def test_fields_and_betas_reach_the_server(api):
     assert reply.notes == (
         "extra fields: mcp_servers, service_tier",
         f"betas: {BETA}, files-api-2025-04-14",
+        "tools: docs (called by the API, without asking)",
     )
 
 
 def test_the_tools_of_a_server_that_extra_names_can_be_offered(api):
     """As their definition, which holds no function."""
-    toolset = {"type": "mcp_toolset", "mcp_server_name": "docs"}
+    reply = ask(extra=MCP, betas=[BETA], tools=[TOOLSET])
 
-    reply = ask(extra=MCP, betas=[BETA], tools=[toolset])
-
-    assert body(api)["tools"] == [toolset]
+    assert body(api)["tools"] == [TOOLSET]
     assert str(reply.outcome) == "complete"
 
 
@@ -202,13 +204,14 @@ def test_they_hold_in_a_conversation_until_they_are_changed(api):
     def sent(options):
         talk.ask("Why?", show=False, **options)
         found = api.requests[-1]
-        return sorted(found.body.keys() & {"service_tier", "mcp_servers"}), found.headers.get(
+        return sorted(found.body.keys() & {"service_tier", "inference_geo"}), found.headers.get(
             "anthropic-beta"
         )
 
     assert sent({}) == (["service_tier"], None)
-    assert sent({"extra": MCP, "betas": [BETA]}) == (["mcp_servers"], BETA)
-    assert sent({}) == (["mcp_servers"], BETA)
+    geo = {"inference_geo": "us"}
+    assert sent({"extra": geo, "betas": [BETA]}) == (["inference_geo"], BETA)
+    assert sent({}) == (["inference_geo"], BETA)
     assert sent({"extra": {}}) == ([], BETA)
     assert sent({"betas": []}) == ([], None)
     assert sent({}) == ([], None)
@@ -217,7 +220,7 @@ def test_they_hold_in_a_conversation_until_they_are_changed(api):
 def test_another_server_gets_nothing_of_what_was_given_for_one(api, monkeypatch):
     """There may be secrets in it; the note says that it was left out."""
     talk = Conversation("talk")
-    talk.ask("Why?", show=False, extra=MCP, betas=[BETA])
+    talk.ask("Why?", show=False, extra=MCP, betas=[BETA], tools=[TOOLSET])
     with Simulator(speed=float("inf")) as other:
         monkeypatch.setenv("ANTHROPIC_BASE_URL", other.base_url)
         reply = talk.ask("And then?", show=False)
@@ -225,7 +228,10 @@ def test_another_server_gets_nothing_of_what_was_given_for_one(api, monkeypatch)
 
     assert "mcp_servers" not in found.body
     assert "anthropic-beta" not in found.headers
-    assert "extra and betas of earlier turns left out: given for another server" in reply.notes
+    assert "tools" not in found.body
+    assert "extra and betas and docs of earlier turns left out: given for another server" in (
+        reply.notes
+    )
 
 
 def test_under_a_limit_a_field_that_may_cost_is_refused(api, session):
@@ -317,8 +323,8 @@ def test_a_recording_without_the_request_holds_nothing_of_what_the_user_wrote(ap
 
 def test_a_dry_run_shows_what_would_be_sent(api, capsys):
     """Without secrets, and with what the conversation holds."""
-    variables = {"servers": MCP, "who": {"user_id": "a1"}}
-    cell_of(variables, f"-c dry --extra servers --betas {BETA}", "Why?")
+    variables = {"servers": MCP, "docs": TOOLSET, "who": {"user_id": "a1"}}
+    cell_of(variables, f"-c dry --extra servers --betas {BETA} --tools docs", "Why?")
     capsys.readouterr()
 
     cell_of(variables, '-c dry --dry-run --stop-sequences "END" --metadata who', "And then?")
@@ -333,10 +339,10 @@ def test_a_dry_run_shows_what_would_be_sent(api, capsys):
 
 def test_cells_clear_them_by_none(api, capsys):
     """``--extra none`` and ``--betas none``."""
-    cell_of({"servers": MCP}, f"-c cleared --extra servers --betas {BETA}", "Why?")
+    cell_of({"tier": TIER}, f"-c cleared --extra tier --betas {BETA}", "Why?")
     cell_of({}, "-c cleared --extra none --betas none", "Why?")
 
-    assert "mcp_servers" not in body(api)
+    assert "service_tier" not in body(api)
     assert "anthropic-beta" not in api.requests[-1].headers
 
 

@@ -114,7 +114,9 @@ def test_credentials_are_redacted_and_changing_it_changes_nothing(api):
     talk = Conversation("secret")
     server = {"type": "url", "url": "https://m", "name": "m", "authorization_token": "t0ken-of-m"}
     beta = ["mcp-client-2025-11-20"]
-    reply = ask(f"My key is {KEY}.", talk, extra={"mcp_servers": [server]}, betas=beta)
+    tools = [{"type": "mcp_toolset", "mcp_server_name": "m"}]
+    extra = {"mcp_servers": [server]}
+    reply = ask(f"My key is {KEY}.", talk, extra=extra, betas=beta, tools=tools)
 
     (body,) = reply.requests
     assert KEY in str(received(api))

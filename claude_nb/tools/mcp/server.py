@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Container, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from claude_nb.client import fork
@@ -21,6 +21,7 @@ from claude_nb.tools.mcp import approvals
 from claude_nb.tools.mcp.approvals import Approval
 from claude_nb.tools.mcp.consent import Confirm, Consent
 from claude_nb.tools.mcp.listing import listing
+from claude_nb.tools.mcp.toolset import check_public, checked_token, toolset
 from claude_nb.tools.results import CallFailedError
 from claude_nb.tools.side_loop import side_loop
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from claude_nb.render.table import Table
     from claude_nb.tools.mcp.connection import Connection
     from claude_nb.tools.mcp.definitions import ServerTool
+
+CalledBy = Literal["kernel", "api"]
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,40}")
 _RUNNERS = ("uvx", "uv", "run", "npx", "bunx", "pipx", "docker", "node", "deno", "bun", "py")
@@ -44,14 +47,18 @@ class McpServer:
             (``"http://localhost:8000/mcp"``).
         name: What its tools are called by: ``NAME.tool``; by default made of ``where``.
         headers: Sent with each request to an address; they are treated as secrets.
+        token: Sent to an address as ``Authorization: Bearer``; a secret.
         env: Variables of its environment, beside a few that programs need. It gets no others.
         confirm: When a call asks first: ``"always"``, ``"session"`` for once a tool, ``"never"``.
+        called_by: ``"kernel"``, or ``"api"`` for a server on the public net (a beta): the API then
+            gets the token, calls the tools, and asks nobody.
 
     Attributes:
         name: Its name.
         where: Its command line or address.
         parts: The words of its command line, or its address.
-        confirm: When a call asks first.
+        confirm: When a call asks first; ``"never"`` where the API calls.
+        called_by: Who calls its tools.
 
     Raises:
         InputError: It can be no server; the error says why.
@@ -63,8 +70,10 @@ class McpServer:
         *,
         name: str | None = None,
         headers: Mapping[str, str] | None = None,
+        token: str | None = None,
         env: Mapping[str, str] | None = None,
         confirm: Confirm = "always",
+        called_by: CalledBy = "kernel",
     ) -> None:
         if not isinstance(where, str) or not where.strip():
             raise InputError(f"{where!r:.80} is no MCP server.", f"For example: {_EXAMPLE}")
@@ -73,16 +82,29 @@ class McpServer:
             raise InputError(
                 f"There is no confirm={confirm!r}.", f"It is one of {', '.join(get_args(Confirm))}."
             )
+        if called_by not in get_args(CalledBy):
+            raise InputError(
+                f"There is no called_by={called_by!r}.",
+                f"It is one of {', '.join(get_args(CalledBy))}.",
+            )
         self.where = where
-        self.confirm = confirm
+        self.confirm = confirm if called_by == "kernel" else "never"
+        self.called_by = called_by
         self.parts = _parts(where)
         remember_command(where.split() if isinstance(self.parts, str) else self.parts)
         remember_headers(headers or {})
         remember_environment((env or {}).items())
+        self._token = None if token is None else checked_token(token)
+        if called_by == "api":
+            check_public(where)
+            if headers:
+                raise InputError("The API sends no headers of yours.", "Pass a token: token=…")
+        elif self._token is not None:
+            headers = {"Authorization": f"Bearer {self._token}", **(headers or {})}
         if isinstance(self.parts, str) and env:
             raise InputError("An address has no environment.", "Leave env out, or pass headers.")
         if not isinstance(self.parts, str) and headers:
-            raise InputError("A command has no headers.", "Leave headers out, or pass env.")
+            raise InputError("A command takes no headers and no token.", "Pass it env.")
         self.name = name if name is not None else _name_of(self.parts)
         if not _NAME.fullmatch(self.name):
             raise InputError(
@@ -98,6 +120,8 @@ class McpServer:
         Raises:
             ClaudeError: It could not be started or reached, or did not answer.
         """
+        if self.called_by == "api":
+            return self
         try:
             from claude_nb.tools.mcp.connection import ServerError
         except ModuleNotFoundError:
@@ -124,8 +148,15 @@ class McpServer:
 
     @property
     def tools(self) -> list[ServerTool]:
-        """Its tools, after ``connect``."""
+        """Its tools, after ``connect``; of one that the API calls they are not known here."""
         return [tool for tool in self._link.tools if self._only is None or tool.name in self._only]
+
+    @property
+    def toolset(self) -> dict[str, Any] | None:
+        """What is sent of a server that the API calls; None for one that the kernel calls."""
+        if self.called_by == "kernel":
+            return None
+        return toolset(self.name, self.where, self._token, self._only)
 
     @property
     def left_out(self) -> dict[str, str]:
