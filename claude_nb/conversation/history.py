@@ -30,7 +30,6 @@ from claude_nb.request import documents, uploads
 from claude_nb.request.extra import checked_betas, checked_extra
 from claude_nb.request.place import Place
 from claude_nb.request.request import Request, TurnId
-from claude_nb.request.server_tools import mcp_parts
 from claude_nb.request.system import System
 from claude_nb.streaming import turns
 from claude_nb.streaming.progress import Progress
@@ -716,4 +715,5 @@ def _bytes(definitions: Sequence[dict[str, Any]]) -> str:
 
 def _bound(system: str | System | None, tools: tuple[dict[str, Any], ...]) -> Bound:
     """What thinking is bound to beside the messages: the texts of the system prompt, and tools."""
-    return system.texts if isinstance(system, System) else (system,), mcp_parts(tools)[0]
+    sent = [{name: v for name, v in tool.items() if name != "server"} for tool in tools]
+    return system.texts if isinstance(system, System) else (system,), sent
