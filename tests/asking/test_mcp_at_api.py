@@ -198,7 +198,7 @@ def test_its_token_stands_nowhere(api, tmp_path, caplog, capsys, monkeypatch):
     server = Tools.mcp(where, name="docs", called_by="api", token=TOKEN)
     talk = Conversation("talk", tools=server)
     variables = {"docs": server}
-    options = "-c dry --tools docs"
+    options = "-c at-api --tools docs"
     backed_up = []
     monkeypatch.setattr(
         snapshot.snapshot, "back_up", lambda *given, **_: backed_up.append(json.dumps(given))

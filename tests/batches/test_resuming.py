@@ -91,8 +91,10 @@ def test_what_it_was_handed_in_with_is_in_the_notebook(service, tmp_path, monkey
 def test_other_fields_are_saved_as_a_digest_and_betas_as_they_are(service, tmp_path, monkeypatch):
     """What may be secret is not in the notebook, and has to be passed again; a new token may be."""
     prompts = ["hello", "simulate expired"]
-    beta, token = "mcp-client-2025-11-20", "secret-of-mine"
-    servers = [{"type": "url", "url": "https://x.example", "name": "x", "api_key": token}]
+    beta, token = "mcp-client-2025-04-04", "secret-of-mine"
+    servers = [
+        {"type": "url", "url": "https://x.example", "name": "x", "authorization_token": token}
+    ]
     options = {"stop_sequences": ["END"], "metadata": {"user_id": "a1"}, "betas": [beta]}
     made = handed_in(prompts, extra={"mcp_servers": servers}, **options)
     before = sent(service)[1]
@@ -104,7 +106,7 @@ def test_other_fields_are_saved_as_a_digest_and_betas_as_they_are(service, tmp_p
     with pytest.raises(InputError) as caught:
         Batch.resume(*made.ids, **known).resubmit()
     assert "extra=…)" in caught.value.advice
-    renewed = [{**servers[0], "api_key": "another-one"}]
+    renewed = [{**servers[0], "authorization_token": "another-one"}]
     found = Batch.resume(**known, extra={"mcp_servers": renewed})
     found.resubmit()
 

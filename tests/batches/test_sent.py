@@ -60,16 +60,21 @@ def test_other_fields_are_in_each_row_and_betas_in_the_header(service):
 def test_a_dry_run_shows_other_fields_without_secrets(service):
     """As for a single question."""
     servers = [
-        {"type": "url", "url": "https://x.example", "name": "x", "api_key": "secret-of-mine"}
+        {
+            "type": "url",
+            "url": "https://x.example",
+            "name": "x",
+            "authorization_token": "secret-of-mine",
+        }
     ]
-    options = {"betas": ["mcp-client-2025-11-20"], "dry_run": True}
+    options = {"betas": ["mcp-client-2025-04-04"], "dry_run": True}
 
     shown = repr(
         handed_in(["hello"], extra={"mcp_servers": servers}, **options)._repr_mimebundle_()
     )
 
     assert "mcp_servers" in shown
-    assert "mcp-client-2025-11-20" in shown
+    assert "mcp-client-2025-04-04" in shown
     assert "secret-of-mine" not in shown
 
 
