@@ -260,7 +260,7 @@ def test_a_chat_can_switch_it_off(api):
 
 def test_two_servers_of_one_name_are_refused():
     """Calls could not be told apart."""
-    with pytest.raises(InputError, match="two tools of the name docs"):
+    with pytest.raises(InputError, match="two MCP servers of the name docs"):
         Tools(docs(), docs())
 
 
@@ -275,7 +275,7 @@ def test_a_conversation_is_restored_without_the_calls(api):
 
 def test_a_token_goes_to_an_address_that_the_kernel_calls_too():
     """As the header that the API would send; a command takes none."""
-    with pytest.raises(InputError, match="no token"):
+    with pytest.raises(InputError, match="A command has no token"):
         Tools.mcp("uvx mcp-server-time", token=TOKEN)
     server = Tools.mcp("http://localhost:1/mcp", token=TOKEN)
     assert server._link._headers == {"Authorization": f"Bearer {TOKEN}"}

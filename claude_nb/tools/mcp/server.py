@@ -95,24 +95,31 @@ class McpServer:
         remember_headers(headers or {})
         remember_environment((env or {}).items())
         self._token = None if token is None else checked_token(token)
-        if called_by == "api":
-            check_public(where)
-            if headers:
-                raise InputError("The API sends no headers of yours.", "Pass a token: token=…")
-        elif self._token is not None:
-            headers = {"Authorization": f"Bearer {self._token}", **(headers or {})}
+        headers = self._with_token(headers or {})
         if isinstance(self.parts, str) and env:
             raise InputError("An address has no environment.", "Leave env out, or pass headers.")
         if not isinstance(self.parts, str) and headers:
-            raise InputError("A command takes no headers and no token.", "Pass it env.")
+            raise InputError("A command has no headers.", "Leave headers out, or pass env.")
         self.name = name if name is not None else _name_of(self.parts)
         if not _NAME.fullmatch(self.name):
             raise InputError(
                 f"A server cannot be called {self.name!r:.80}.",
                 "Take letters from a to z, digits, _ and -, at most 40.",
             )
-        self._link = _Link(self, headers or {}, env or {})
+        self._link = _Link(self, headers, env or {})
         self._only: frozenset[str] | None = None
+
+    def _with_token(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        """The headers that the kernel sends, the token among them."""
+        if self.called_by == "api":
+            check_public(self.where)
+            if headers:
+                raise InputError("The API sends no headers of yours.", "Pass a token: token=…")
+        elif self._token is not None:
+            if not isinstance(self.parts, str):
+                raise InputError("A command has no token.", "Pass what it needs in env.")
+            return {"Authorization": f"Bearer {self._token}", **headers}
+        return headers
 
     def connect(self) -> McpServer:
         """Start or reach it, unless that is done, and read the list of its tools.
