@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
 
     import nbformat
-    from playwright.sync_api import Browser, BrowserContext, Playwright
+    from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
 
 # What keeps a test's Chromium off the network and off the graphics card.
@@ -105,6 +105,35 @@ def browser() -> Iterator[Browser]:
         )
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def page_without_jupyter(browser: Browser) -> Iterator[Page]:
+    """A page that tests share; a test uses ``empty_page``."""
+    page = browser.new_page()
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def empty_page(page_without_jupyter: Page) -> Page:
+    """An empty page, to load a module of ours into: to open one takes a second of work."""
+    page = page_without_jupyter
+    page.goto("about:blank")
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.emulate_media(reduced_motion="no-preference")
+    page.mouse.move(0, 0)
+    return page
+
+
+@pytest.fixture(scope="session")
+def page_with_clock(browser: Browser) -> Iterator[Page]:
+    """A page whose clock stands still, for the tests that turn it on; each loads it anew."""
+    page = browser.new_page()
+    page.clock.install()
+    page.clock.pause_at(page.evaluate("Date.now()") / 1000 + 1)
+    yield page
+    page.close()
 
 
 @pytest.fixture(scope="session")

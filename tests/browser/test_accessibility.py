@@ -105,7 +105,7 @@ def test_live_and_settled(open_notebook):
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_converted_notebooks(browser, theme):
+def test_converted_notebooks(empty_page, theme):
     """The outputs of all notebooks as nbconvert makes a page of them, their panes unfolded."""
     whole = nbformat.v4.new_notebook()
     for path in NOTEBOOKS:
@@ -113,9 +113,8 @@ def test_converted_notebooks(browser, theme):
         whole.cells += [cell for cell in cells if cell.get("outputs")]
     for number, cell in enumerate(whole.cells):
         cell.id = f"cell-{number}"
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
     html, _ = HTMLExporter(theme=theme, exclude_input=True).from_notebook_node(whole)
+    page = empty_page
     page.set_content(html, wait_until="domcontentloaded")
     page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
     check(page, f"converted, {theme}", texts=500)
-    page.close()

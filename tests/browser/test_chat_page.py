@@ -40,13 +40,12 @@ CODE = "<p>" + "word " * 80 + "</p><pre><code>x = 1</code></pre>"
 
 
 @pytest.fixture
-def page(browser):
+def page(empty_page):
     """A page with a chat, as wide as a notebook's."""
-    page = browser.new_page(viewport={"width": 1200, "height": 700})
-    page.add_style_tag(content=style("chat"))
-    page.evaluate(CHAT, source("chat"))
-    yield page
-    page.close()
+    empty_page.set_viewport_size({"width": 1200, "height": 700})
+    empty_page.add_style_tag(content=style("chat"))
+    empty_page.evaluate(CHAT, source("chat"))
+    return empty_page
 
 
 @pytest.fixture

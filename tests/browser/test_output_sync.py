@@ -43,13 +43,10 @@ PAGES = """async ([source, snapshot, outputs, shared, count]) => {
 
 
 @pytest.fixture
-def page(browser):
-    """A page whose clock stands still."""
-    page = browser.new_page()
-    page.clock.install()
-    page.clock.pause_at(page.evaluate("Date.now()") + 1000)
-    yield page
-    page.close()
+def page(page_with_clock):
+    """An empty page whose clock stands still."""
+    page_with_clock.goto("about:blank")
+    return page_with_clock
 
 
 def exchange(page, sync) -> list[int]:

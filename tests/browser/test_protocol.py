@@ -84,21 +84,17 @@ NORMAL = """html => {
 
 
 @pytest.fixture
-def page(browser):
+def page(empty_page):
     """An empty page with one model and one view."""
-    page = browser.new_page()
-    page.evaluate(PAGE, LIVE)
-    yield page
-    page.close()
+    empty_page.evaluate(PAGE, LIVE)
+    return empty_page
 
 
 @pytest.fixture
-def chat_page(browser):
+def chat_page(empty_page):
     """An empty page with a chat."""
-    page = browser.new_page()
-    page.evaluate(CHAT, source("chat"))
-    yield page
-    page.close()
+    empty_page.evaluate(CHAT, source("chat"))
+    return empty_page
 
 
 def shown(page, view: int = 0) -> str:
@@ -389,17 +385,14 @@ def chat_shown(page) -> list[list[str]]:
     )
 
 
-def test_a_chat_s_example(browser):
+@pytest.mark.parametrize("messages", [slice(None), slice(-2, None)], ids=["all", "last"])
+def test_a_chat_s_example(chat_page, messages):
     """Message by message; and so does a page that has only the last, which is all of it."""
     data = chat.example()
-    for messages in (data["messages"], data["messages"][-2:]):
-        page = browser.new_page()
-        page.evaluate(CHAT, source("chat"))
-        for message in messages:
-            page.evaluate("receive", message)
-        assert chat_shown(page) == data["shown"]
-        assert page.evaluate("sent") == []
-        page.close()
+    for message in data["messages"][messages]:
+        chat_page.evaluate("receive", message)
+    assert chat_shown(chat_page) == data["shown"]
+    assert chat_page.evaluate("sent") == []
 
 
 def test_a_gap_in_a_chat_is_healed(chat_page):

@@ -58,9 +58,9 @@ PAGES = """async ([outputs, count, shared, state, shown = ""]) => {
 
 
 @pytest.fixture
-def page(browser):
+def page(page_with_clock):
     """A page whose clock stands still, and that can import the extension's files."""
-    page = browser.new_page()
+    page = page_with_clock
     page.route(
         f"{ADDRESS}**",
         lambda route: (
@@ -70,10 +70,9 @@ def page(browser):
         ),
     )
     page.goto(ADDRESS)
-    page.clock.install()
-    page.clock.pause_at(page.evaluate("Date.now()") + 1000)
+    page.evaluate("sessionStorage.clear()")
     yield page
-    page.close()
+    page.unroute_all()
 
 
 @pytest.fixture
