@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -43,6 +44,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.is_relative_to(BROWSER):
             item.add_marker("browser")
     items.sort(key=lambda item: 2 * ("browser" in item.keywords) + ("kernel" in item.keywords))
+
+
+def pytest_collection_finish() -> None:
+    """Spare each collection of garbage, some of which tests ask for, what was imported so far."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """Each IPython shell that a test made collects garbage at the exit: leave nothing to look at.
+
+    There are hundreds of them, and each would take a tenth of a second or more.
+    """
+    gc.freeze()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
