@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from jupyter_client.manager import start_new_kernel
 
 CLEAR = """
-import os, sys
+import gc, os, sys
+import anthropic
 import claude_nb
 from claude_nb.asking.conversation import Conversation
 from claude_nb.asking.jobs import jobs
@@ -26,6 +27,9 @@ Conversation._named.clear()
 claude_nb.unload_ipython_extension(get_ipython())
 get_ipython().config.pop("ClaudeMagics", None)  # of %config
 claude_nb.load_ipython_extension(get_ipython())
+if not gc.get_freeze_count():
+    gc.collect()
+    gc.freeze()  # reset() collects garbage: what was imported is none
 get_ipython().reset()
 """
 """Makes IPython as good as new, with the extension loaded: the next cell is its first."""
