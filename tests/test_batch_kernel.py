@@ -1,4 +1,4 @@
-"""A batch outlives the kernel that handed it in: 10,000 rows, killed, resumed, whole, in order."""
+"""A batch outlives the kernel that handed it in: 2,000 rows, killed, resumed, whole, in order."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from nbclient import NotebookClient
 
 from claude_nb import Simulator
 
-ROWS = 10_000
-MOST_MB = 120
-"""What the kernel may grow by while it reads results of some 13 MB into a table."""
+ROWS = 2_000
+MOST_MB = 24
+"""What the kernel may grow by while it reads results of some 3 MB into a table."""
 
 HAND_IN = f"""
 import claude_nb
