@@ -19,6 +19,7 @@ from claude_nb.magics import (
     connections,
     conversations,
     files,
+    mcp,
     options,
     reports,
     stale,
@@ -38,8 +39,9 @@ class Command:
         takes: What is written after its name; empty if it takes nothing.
         does: What it does, in a line.
         run: Does it, with the words that were typed as arguments and the options by name; a
-            parameter ``default_model`` gets the model that ``%%claude`` asks by default, and
-            ``body`` the text of a ``%%claude_nb`` cell. What it returns is shown.
+            parameter ``default_model`` gets the model that ``%%claude`` asks by default,
+            ``body`` the text of a ``%%claude_nb`` cell, and ``line`` what was typed, which is then
+            left as it is. What it returns is shown.
         options: The options that it has.
         hint: What helps whoever wrote something else after its name.
         bare: The words with which no option changes anything.
@@ -77,11 +79,13 @@ def execute(line: str, default_model: str, body: str | None = None) -> object:
         near = nearest(name, COMMANDS)
         hint = f"Did you mean {near}?" if near else f"There are {', '.join(COMMANDS)}."
         raise InputError(f"There is no command {name}.", hint)
-    if not set(_HELP).isdisjoint(rest.split()):
-        return Manual(_rows(name), after=command.hint)
-    words, given = options.parse_command(rest, command.options)
     signature = inspect.signature(command.run)
-    given_here = {"default_model": default_model, "body": body}
+    reads_itself = "line" in signature.parameters
+    if not set(_HELP).isdisjoint(rest.split()[: 1 if reads_itself else None]):
+        return Manual(_rows(name), after=command.hint)
+    parsed = ([], {}) if reads_itself else options.parse_command(rest, command.options)
+    words, given = parsed
+    given_here = {"default_model": default_model, "body": body, "line": rest}
     ours = {key: value for key, value in given_here.items() if key in signature.parameters}
     if body is not None and "body" not in ours:
         raise InputError(f"%%claude_nb {name} takes no text.", f"Type %claude_nb {line.strip()}")
@@ -205,6 +209,7 @@ COMMANDS = {
         _files,
         hint="Without any of these, it lists the files with their ids.",
     ),
+    "mcp": Command(mcp.TAKES, mcp.DOES, mcp.command, mcp.OPTIONS, mcp.HINT),
     "batches": Command("", "your most recent batches, to resume", recent),
     "key": Command("", "enter an API key, unseen; it is kept in memory only", connections.key),
     "connect": Command(

@@ -189,7 +189,7 @@ def _identifier(value: Value, _variables: Mapping[str, Any]) -> str:
 
 
 def read_tools(value: Value, variables: Mapping[str, Any]) -> tuple[Any, ...]:
-    """The functions of those names, and the names of what the server runs; ``none`` for none."""
+    """The functions and MCP servers of those names, and the names of what the API's server runs."""
     # Here: to load the extension stays cheap.
     from claude_nb.request.server_tools import BUILT_IN_TOOLS
 
@@ -197,15 +197,36 @@ def read_tools(value: Value, variables: Mapping[str, Any]) -> tuple[Any, ...]:
     if [name.lower() for name in names] == [NO_TOOLS]:
         return (NO_TOOLS,)
     built_in = ", ".join(BUILT_IN_TOOLS)
-    hint = f"It takes names of functions, and of what is built in ({built_in}); or {NO_TOOLS}."
+    hint = (
+        "It takes names of functions, of MCP servers (NAME or NAME.tool: %claude_nb mcp) and of"
+        f" what is built in ({built_in}); or {NO_TOOLS}."
+    )
     if not all(names):
         raise InputError("A name is empty.", hint)
     return tuple(
         name
         if name in BUILT_IN_TOOLS and name not in variables
-        else _variable(name, variables, hint)
+        else _of_server(name, variables) or _variable(name, variables, hint)
         for name in names
     )
+
+
+def _of_server(name: str, variables: Mapping[str, Any]) -> Any:
+    """The MCP server of that name, or one tool of it for ``NAME.tool``; None if it is no server's.
+
+    A server is named by ``%claude_nb mcp``, or is the value of a variable.
+    """
+    from claude_nb.tools.mcp.named import find
+    from claude_nb.tools.mcp.server import McpServer
+
+    server, dot, tool = name.partition(".")
+    value, found = variables.get(server), find(name)
+    if found is not None and (callable(value) or isinstance(value, McpServer)):
+        raise InputError(
+            f"{server} is a variable and an MCP server.",
+            f"Rename the variable, or end the server: %claude_nb mcp remove {server}",
+        )
+    return value.only([tool]) if dot and isinstance(value, McpServer) else found
 
 
 def _variable_of(value: Value, variables: Mapping[str, Any]) -> Any:
@@ -359,12 +380,15 @@ def parse(line: str, variables: Mapping[str, Any]) -> tuple[dict[str, Any], str]
     return given, rest
 
 
-def parse_command(line: str, options: Iterable[Option]) -> tuple[list[str], dict[str, Any]]:
+def parse_command(
+    line: str, options: Iterable[Option], *, most: int | None = None
+) -> tuple[list[str], dict[str, Any]]:
     """Read what follows a command: words, in quotes or not, and options, in any order.
 
     Args:
         line: What was typed.
         options: Those that the command has.
+        most: How many words there are at most: the last one is then all the rest, as it stands.
 
     Returns:
         The words, and the options that were given.
@@ -378,6 +402,9 @@ def parse_command(line: str, options: Iterable[Option]) -> tuple[list[str], dict
     while rest:
         if rest.startswith("--") or rest.split(maxsplit=1)[0] in known:
             rest = _read(rest, known, given, {})
+        elif len(words) + 1 == most:
+            words.append(rest)
+            break
         else:
             word, rest = _value(_WORD, rest)
             words.append(word.text)

@@ -30,6 +30,7 @@ from claude_nb.request.server_tools import (
 )
 from claude_nb.tools.definition import TOOL_NAME, check_definition, is_json
 from claude_nb.tools.mcp.consent import Confirm, Consent
+from claude_nb.tools.mcp.named import find, servers
 from claude_nb.tools.mcp.server import CalledBy, McpServer
 from claude_nb.tools.memory.memory import Memory
 from claude_nb.tools.memory.trust import FolderConsent
@@ -120,7 +121,7 @@ class Tools:
         self.timeout = timeout
         self.max_turns = max_turns
         self.is_named = True
-        tools = tuple(Memory() if isinstance(v, str) and v == MEMORY else v for v in tools)
+        tools = tuple(map(_named, tools))
         self._values = tools
         self._functions: dict[str, Tool] = {}
         self._parts: list[tuple[Any, list[dict[str, Any]]]] = []
@@ -400,6 +401,14 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+def _named(value: Any) -> Any:
+    """The memory or the MCP server of a name; any other value as it is."""
+    if isinstance(value, str) and value == MEMORY:
+        return Memory()
+    server = find(value) if isinstance(value, str) else None
+    return value if server is None else server
+
+
 def _server_tool(value: Any) -> dict[str, Any] | None:
     """The definition of a tool that the server runs; None for what is a function."""
     if isinstance(value, McpServer):
@@ -408,9 +417,10 @@ def _server_tool(value: Any) -> dict[str, Any] | None:
         if value in SERVER_TOOLS:
             made: dict[str, Any] = getattr(Tools, value)()
             return made
-        near = nearest(value, BUILT_IN_TOOLS)
-        hint = f"Did you mean {near}?" if near else f"There are {', '.join(BUILT_IN_TOOLS)}."
-        raise InputError(f"The server has no tool {value!r}.", hint)
+        known = [*BUILT_IN_TOOLS, *servers]
+        near = nearest(value, known)
+        hint = f"Did you mean {near}?" if near else f"There are {', '.join(known)}."
+        raise InputError(f"There is no tool {value!r}.", hint)
     if not isinstance(value, dict):
         return None
     named = str(value.get("type") or "")

@@ -92,14 +92,30 @@ def by_input(asked: PermissionRequest) -> Answer | None:
     Returns:
         The answer; None if nobody can be asked.
     """
+    answer = _typed(_question(asked))
+    keys = {answer: _KEYS[answer] for answer, _ in asked.answers}
+    found = (a for a, key in keys.items() if answer in (key, _WORDS.get(a, a)))
+    return None if answer is None else next(found, "no")
+
+
+def ask_by_input(question: str) -> bool | None:
+    """Ask by ``input`` for yes or no.
+
+    Returns:
+        The answer; None if nobody can be asked.
+    """
+    answer = _typed(f"{question} [y/N] ")
+    return None if answer is None else answer in ("y", "yes")
+
+
+def _typed(question: str) -> str | None:
+    """What is typed as the answer, in small letters; None if nobody can be asked."""
     if threading.current_thread() is not threading.main_thread():
         return None
     try:
-        answer = input(clean(redact(_question(asked)))).strip().lower()
+        return input(clean(redact(question))).strip().lower()
     except (EOFError, NotImplementedError):  # no terminal, or a kernel without a front end
         return None
-    keys = {answer: _KEYS[answer] for answer, _ in asked.answers}
-    return next((a for a, key in keys.items() if answer in (key, _WORDS.get(a, a))), "no")
 
 
 def _question(asked: PermissionRequest) -> str:

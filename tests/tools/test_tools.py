@@ -190,7 +190,7 @@ SERVER_TOOL = {"type": "web_search_20250305", "name": "web_search"}
     ("tools", "what"),
     [
         ([3], "3 is no function."),
-        ([look_up, "web_serach"], "The server has no tool 'web_serach'."),
+        ([look_up, "web_serach"], "There is no tool 'web_serach'."),
         ([dict], "dict is no function."),
         ([endless], "The default of limit in endless is inf, which JSON cannot express."),
         ([nested_nan], "The default of limits in nested_nan is [nan], which JSON cannot express."),

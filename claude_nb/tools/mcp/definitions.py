@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+import anthropic  # noqa: F401 - all of it first: another thread may be importing it (preload)
 from anthropic.lib.tools.mcp import async_mcp_tool
 
 from claude_nb.characters import wellformed_json
