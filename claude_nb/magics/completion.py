@@ -131,7 +131,7 @@ def _of_cell(
         "cells": lambda: ("all",),
         "context": lambda: CONTEXTS,
         "conversation": _conversations,
-        "tools": lambda: [*functions(), *BUILT_IN_TOOLS, NO_TOOLS],
+        "tools": lambda: [*functions(), *_servers(shown, word), *BUILT_IN_TOOLS, NO_TOOLS],
         "tool-choice": lambda: ["auto", "any", "none", *functions(), *BUILT_IN_TOOLS],
         "stop-sequences": lambda: [n for n, v in shown.items() if isinstance(v, (str, list))],
         "extra": lambda: [*dicts(), "none"],
@@ -172,7 +172,8 @@ def _words(command: Command, before: Sequence[str], word: str) -> Iterable[str]:
     from claude_nb.simulator.faults import FAULTS
 
     values: dict[str, Callable[[], Iterable[str]]] = {
-        "NAME": _conversations,
+        "NAME": lambda: _servers({}, "") if before[0] == "mcp" else _conversations(),
+        "FILE": lambda: _paths(word, (".json",)),
         "FAULT": lambda: FAULTS,
         "PATH": lambda: _paths(word, tuple(FORMS)),
         "FOLDER": lambda: _paths(word, ()),
@@ -237,6 +238,17 @@ def _conversations() -> list[str]:
     from claude_nb.asking.conversation import Conversation
 
     return [name for name in Conversation.names() if name.split() == [name]]
+
+
+def _servers(variables: Mapping[str, Any], word: str) -> list[str]:
+    """The names of MCP servers; behind ``NAME.`` those with their tools."""
+    from claude_nb.tools.mcp.named import servers
+    from claude_nb.tools.mcp.server import McpServer
+
+    found = {n: v for n, v in variables.items() if isinstance(v, McpServer)} | servers
+    if "." not in word:
+        return list(found)
+    return [f"{name}.{tool.name}" for name, server in found.items() for tool in server.tools]
 
 
 def _paths(word: str, endings: tuple[str, ...]) -> list[str]:

@@ -123,13 +123,12 @@ def _add(line: str) -> Listing:
         env={key: project.fill(each) for key, each in given.get("env", ())},
         confirm=given.get("confirm", "always"),
     )
-    server.connect()
-    servers[name] = server
-    if typed := [key for key, each in given.get("header", ()) if project.fill(each) == each]:
+    if redact(line) != line:
         say(
-            f"The header {', '.join(typed)} stands in this cell, and is saved with the notebook."
-            ' A variable is not: --header "Authorization: Bearer ${TOKEN}"'
+            "A key stands in this line, and is saved with the notebook. The name of a variable in"
+            ' its place is not secret: --header "Authorization: Bearer ${TOKEN}"'
         )
+    servers[name] = server.connect()
     return listing([server])
 
 
@@ -167,46 +166,61 @@ def _load(file: str) -> Listing | None:
             "To name one: %claude_nb mcp load FILE",
         )
     entries = project.read(path)
-    say(f"{path} names {labels.counted(len(entries), 'server')}.")
+    count = labels.counted(len(entries), "server")
+    say(f"{path} names {count}. None is started or reached unless you allow it.")
     loaded = []
     for entry in entries:
         try:
-            loaded += _loaded(entry)
+            server = _allowed(entry)
+            if server is not None:
+                servers[entry.name] = server.connect()
+                loaded.append(server)
         except ClaudeError as error:
             say(f"{entry.name}: {error}")
+        except _NobodyError:
+            raise InputError(
+                f"Nothing more of {path} was started or reached: nobody can be asked here.",
+                "Name those that you trust: %claude_nb mcp add NAME COMMAND",
+            ) from None
     return listing(loaded) if loaded else None
 
 
-def _loaded(entry: ServerEntry) -> list[McpServer]:
-    if entry.name in servers and servers[entry.name].where == entry.where:
-        return [servers[entry.name]]
+class _NobodyError(Exception):
+    """Nobody can be asked."""
+
+
+def _allowed(entry: ServerEntry) -> McpServer | None:
+    """The server of an entry, if it is running already or the user allows it.
+
+    Raises:
+        InputError: It can be none, or its name is taken.
+        _NobodyError: Nobody can be asked.
+    """
     if entry.problem is not None:
         raise entry.problem
+    if entry.name in servers and servers[entry.name].where == entry.where:
+        return servers[entry.name]
     _check_name(entry.name)
     server = McpServer(entry.where, name=entry.name, headers=entry.headers, env=entry.env)
-    say(_about(entry))
-    answer = ask_by_input(f"{'Reach' if project.is_address(entry.where) else 'Start'} it? [y/N] ")
+    say("\n".join(f"  {head}: {shown}" for head, shown in _facts(entry)))
+    verb = "Reach" if project.is_address(entry.where) else "Start"
+    answer = ask_by_input(f"{verb} {entry.name}?")
     if answer is None:
-        raise InputError(
-            "It was not started: nobody can be asked here.",
-            f"If you trust it: %claude_nb mcp add {entry.name} {entry.shown}",
-        )
+        raise _NobodyError
     if not answer:
-        say(f"{entry.name} was not started.")
-        return []
-    servers[entry.name] = server.connect()
-    return [server]
+        say(f"{entry.name}: not {'reached' if verb == 'Reach' else 'started'}.")
+    return server if answer else None
 
 
-def _about(entry: ServerEntry) -> str:
-    """What a server would be started with, or sent: names of secrets, never their values."""
-    parts = [
-        f"{entry.name} · {entry.shown}",
-        entry.env and f"its environment: {', '.join(entry.env)}",
-        entry.headers and f"headers: {', '.join(entry.headers)}",
-        entry.variables and f"it gets, of this kernel's environment: {', '.join(entry.variables)}",
-    ]
-    return "\n  ".join(filter(None, map(str, filter(None, parts))))
+def _facts(entry: ServerEntry) -> list[tuple[str, str]]:
+    """What is started or reached, and what it gets: variables by name, never their values."""
+    facts = {
+        "address" if project.is_address(entry.where) else "command": entry.shown,
+        "its environment": ", ".join(entry.env),
+        "headers": ", ".join(entry.headers),
+        "read from this kernel's environment": ", ".join(entry.variables),
+    }
+    return [(head, shown.replace("\n", "␊")) for head, shown in facts.items() if shown]
 
 
 def _folder() -> Path:

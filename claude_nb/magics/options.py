@@ -119,10 +119,13 @@ def read_names(value: Value, _variables: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(name.strip() for name in value.text.split(","))
 
 
-def _variable(name: str, variables: Mapping[str, Any], otherwise: str) -> Any:
+def _variable(
+    name: str, variables: Mapping[str, Any], otherwise: str, others: Iterable[str] = ()
+) -> Any:
     if name in variables:
         return variables[name]
-    near = nearest(name, [n for n in user_names(variables) if not n.startswith("_")])
+    known = [n for n in user_names(variables) if not n.startswith("_")]
+    near = nearest(name, [*known, *others])
     hint = f"Did you mean {near}? " if near else ""
     raise InputError(f"There is no variable {name}.", f"{hint}{otherwise}")
 
@@ -192,6 +195,7 @@ def read_tools(value: Value, variables: Mapping[str, Any]) -> tuple[Any, ...]:
     """The functions and MCP servers of those names, and the names of what the API's server runs."""
     # Here: to load the extension stays cheap.
     from claude_nb.request.server_tools import BUILT_IN_TOOLS
+    from claude_nb.tools.mcp.named import servers
 
     names = read_names(value, {})
     if [name.lower() for name in names] == [NO_TOOLS]:
@@ -206,7 +210,7 @@ def read_tools(value: Value, variables: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(
         name
         if name in BUILT_IN_TOOLS and name not in variables
-        else _of_server(name, variables) or _variable(name, variables, hint)
+        else _of_server(name, variables) or _variable(name, variables, hint, servers)
         for name in names
     )
 
@@ -388,7 +392,8 @@ def parse_command(
     Args:
         line: What was typed.
         options: Those that the command has.
-        most: How many words there are at most: the last one is then all the rest, as it stands.
+        most: How many words there are at most: the last one is then all the rest, as it stands,
+            without a ``--`` before it.
 
     Returns:
         The words, and the options that were given.
@@ -400,10 +405,11 @@ def parse_command(
     given: dict[str, Any] = {}
     known, rest = flags(options), line.strip()
     while rest:
-        if rest.startswith("--") or rest.split(maxsplit=1)[0] in known:
+        begins = rest.split(maxsplit=1)[0]
+        if begins in known or (begins.startswith("--") and not (most and begins == "--")):
             rest = _read(rest, known, given, {})
         elif len(words) + 1 == most:
-            words.append(rest)
+            words.append(rest.removeprefix("-- ").lstrip())
             break
         else:
             word, rest = _value(_WORD, rest)

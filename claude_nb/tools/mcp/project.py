@@ -19,6 +19,9 @@ FILE = ".mcp.json"
 """What the file is called, in Claude Code too."""
 
 _MAX_BYTES = 1_000_000
+_LONGEST = 4_000
+"""Characters of a command line or an address at most: nobody reads a longer one before allowing."""
+
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}", re.ASCII)
 _HTTP = ("http", "streamable-http", "streamableHttp")
 _EXAMPLE = '{"mcpServers": {"trains": {"command": "python", "args": ["-m", "trains"]}}}'
@@ -131,16 +134,16 @@ def _entry(name: str, about: Any) -> ServerEntry:
     shown = ""
     try:
         env, headers = _texts(about, "env"), _texts(about, "headers")
-        parts = _address(about) if _is_http(about) else _command(about)
-        shown = parts[0] if _is_http(about) else shlex.join(parts)
-        filled = [fill(part) for part in parts]
+        shown = (_address if _is_http(about) else _command)(about)
+        where = fill_line(shown)
+        _check_line(where, shown, is_http=_is_http(about))
         return ServerEntry(
             name,
             shown,
-            filled[0] if _is_http(about) else shlex.join(filled),
+            where,
             {key: fill(value) for key, value in env.items()},
             {key: fill(value) for key, value in headers.items()},
-            variables([*parts, *env.values(), *headers.values()]),
+            variables([shown, *env.values(), *headers.values()]),
         )
     except InputError as error:
         return ServerEntry(name, shown, problem=error)
@@ -158,20 +161,29 @@ def _is_http(about: dict[str, Any]) -> bool:
     return bool(kind != "stdio")
 
 
-def _command(about: dict[str, Any]) -> list[str]:
+def _command(about: dict[str, Any]) -> str:
     command, args = about.get("command"), about.get("args", [])
     if not isinstance(command, str) or not command.strip():
         raise InputError("It has no command.", f"It should be like {_EXAMPLE}")
     if not isinstance(args, list) or not all(isinstance(each, str) for each in args):
         raise InputError("args is not a list of texts.", f"It should be like {_EXAMPLE}")
-    return [command, *args]
+    return shlex.join([command, *args])
 
 
-def _address(about: dict[str, Any]) -> list[str]:
+def _address(about: dict[str, Any]) -> str:
     url = about.get("url")
     if not isinstance(url, str) or not url.strip():
         raise InputError("It has neither a command nor a url.", f"It should be like {_EXAMPLE}")
-    return [url.strip()]
+    return url.strip()
+
+
+def _check_line(where: str, shown: str, *, is_http: bool) -> None:
+    """Refuse what is not what it is said to be, or longer than anybody reads before allowing it."""
+    if is_address(where) != is_http:
+        what = "url is no address" if is_http else "command is an address"
+        raise InputError(f"Its {what}: {shown:.200}", "An address begins with http:// or https://")
+    if len(shown) > _LONGEST:
+        raise InputError(f"Its command line or address is longer than {_LONGEST} characters.")
 
 
 def _texts(about: Any, name: str) -> dict[str, str]:

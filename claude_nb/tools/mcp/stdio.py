@@ -38,12 +38,18 @@ _GRACE = 1.0
 _INHERITED = (
     *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "TMPDIR", "TZ", "LANG", "LC_ALL"),
     *("LC_CTYPE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "VIRTUAL_ENV"),
+    *("PYTHONPATH",),
     *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"),
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
     *("APPDATA", "LOCALAPPDATA", "USERPROFILE", "USERNAME", "HOMEDRIVE", "HOMEPATH", "TEMP", "TMP"),
     *("SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "PATHEXT", "PROGRAMDATA", "PROGRAMFILES"),
 )
 """Variables of the environment that a server gets: what programs need to find their files."""
+
+
+_OWN_PYTHON = ("python", "python3", f"python3.{sys.version_info.minor}")
+"""Commands that stand for the Python of this process, as in a kernel's spec: it may not be in the
+path, and it has the packages of the notebook."""
 
 
 def environment(own: Mapping[str, str]) -> dict[str, str]:
@@ -105,7 +111,7 @@ async def stdio(
     """Start a server, and end it with the context.
 
     Args:
-        words: Its command line.
+        words: Its command line; ``python`` is the Python of this process.
         env: Its environment.
         folder: Where it is started.
         output: Takes what else it writes.
@@ -117,8 +123,10 @@ async def stdio(
         OSError: The command cannot be started.
     """
     pipe = asyncio.subprocess.PIPE
+    command, *arguments = words
     process = await asyncio.create_subprocess_exec(
-        *words,
+        sys.executable if command in _OWN_PYTHON else command,
+        *arguments,
         stdin=pipe,
         stdout=pipe,
         stderr=pipe,

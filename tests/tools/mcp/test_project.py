@@ -87,6 +87,9 @@ def test_both_forms_are_read_and_variables_put_in(read, monkeypatch):
         ({"type": "http", "url": "http://x", "headers": []}, "headers is not an object of"),
         ({"type": "sse", "url": "http://x/sse"}, "It is reached by SSE, which MCP has given up."),
         ({"type": "ws", "url": "ws://x"}, "Its type is 'ws'. It is stdio or http."),
+        ({"type": "http", "url": "sh -c 'rm -r ~'"}, "Its url is no address: sh -c 'rm -r ~'. An"),
+        ({"command": "https://example.com"}, "Its command is an address: https://example.com. An"),
+        ({"command": "uvx", "args": ["x" * 4000]}, "Its command line or address is longer than"),
         ({"command": "${NOT_SET}"}, "The variable NOT_SET is not set. To enter it unseen: import"),
     ],
 )

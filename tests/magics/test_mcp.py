@@ -1,0 +1,229 @@
+"""``%claude_nb mcp``: servers are named, listed, loaded from a project's file and ended."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from IPython.core.completer import CompletionContext
+from IPython.core.interactiveshell import InteractiveShell
+
+from claude_nb import Chat, Tools
+from claude_nb.errors import ClaudeError, InputError
+from claude_nb.magics import commands, completion, mcp, options
+from claude_nb.tools.mcp import project
+from claude_nb.tools.mcp.named import servers
+
+TRAINS = "python -m claude_nb.teaching.trains"
+TOKEN = "t0ken-of-the-docs"
+
+
+@pytest.fixture(autouse=True)
+def no_servers():
+    """Servers of one test are not those of another."""
+    yield
+    for server in servers.values():
+        server.close()
+    servers.clear()
+
+
+def mcp_command(line):
+    """What a command shows, as a terminal has it."""
+    return repr(commands.execute(f"mcp {line}", "claude-opus-5-5"))
+
+
+def offered(line):
+    """What Tab offers at the end of a line."""
+    context = CompletionContext(line.rpartition(" ")[2], line, len(line), 0, None)
+    return [each.text for each in completion.matcher({})(context)["completions"]]
+
+
+@pytest.fixture
+def load(tmp_path, monkeypatch, capsys):
+    """Loads a file of these servers in its folder, with these answers; returns what is printed."""
+
+    def load(about, answers=(), *, again=False):
+        if not again:
+            (tmp_path / project.FILE).write_text(
+                json.dumps({"mcpServers": about}), encoding="utf-8"
+            )
+        monkeypatch.chdir(tmp_path)
+        left = list(answers)
+
+        def answer(question):
+            print(question)
+            if not left:
+                raise EOFError
+            return left.pop(0)
+
+        monkeypatch.setattr("builtins.input", answer)
+        shown = commands.execute("mcp load", "claude-opus-5-5")
+        assert left == []
+        return capsys.readouterr().out + (repr(shown) if shown else "")
+
+    return load
+
+
+def test_a_server_is_added_listed_named_in_cells_and_chats_and_removed():
+    """Its tools are shown with their descriptions before any is used; Run All adds it again."""
+    added = mcp_command(f"add --confirm session trains -- {TRAINS}")
+
+    assert re.sub(" +", " ", added).splitlines() == [
+        f"trains · {TRAINS} · running · asks once for each tool",
+        " departures The trains that leave a station, the earliest first.",
+        " stops Where a train stops, and when.",
+    ]
+    assert mcp_command("list") == mcp_command("") == mcp_command("list trains") == added
+    variables = {"look_up": len, "own": servers["trains"]}
+    names = ["trains__departures", "trains__stops"]
+    for typed, expected in [
+        ("trains", names),
+        ("trains.stops,web_search", [names[1], "web_search"]),
+        ("own.departures", ["trains__departures"]),
+    ]:
+        given, _ = options.parse(f"--tools {typed} Hi", variables)
+        found = Tools(*given["tools"]).definitions
+        assert [each["name"] for each in found] == expected
+    assert list(Tools("trains.stops").names) == names[1:]
+    assert [tool["name"] for tool in Chat(tools=["trains"])._page.tools.shown()] == names
+    with pytest.raises(InputError, match=r"The server trains has no tool 'stosp'\. Did you mean"):
+        options.parse("--tools trains.stosp Hi", variables)
+    with pytest.raises(InputError, match=r"There is no variable trians\. Did you mean trains"):
+        options.parse("--tools trians Hi", variables)
+    with pytest.raises(InputError, match="trains is a variable and an MCP server"):
+        options.parse("--tools trains Hi", {"trains": len})
+
+    assert offered("%%claude --tools look_up,tr") == ["trains"]
+    assert offered("%%claude --tools look_up,trains.") == ["trains.departures", "trains.stops"]
+    assert offered("%claude_nb mcp remove ") == ["trains"]
+
+    assert mcp_command(f"add --confirm session trains {TRAINS}") == added
+    with pytest.raises(InputError, match=f"There is an MCP server trains already: {TRAINS}"):
+        mcp_command("add trains python -m trains")
+    mcp_command("remove trains")
+    assert mcp_command("list").startswith("No MCP server is named here.")
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("add", "%claude_nb mcp add takes a name, and a command line or a URL. For example:"),
+        ("add trains", "%claude_nb mcp add takes a name, and a command line or a URL."),
+        ("add docs http://x/mcp more", "%claude_nb mcp add takes a name, and a command line or a"),
+        ("add züge uvx trains", "A server cannot be called 'züge'. Take letters from a to z,"),
+        ("add a.b uvx trains", "A server cannot be called 'a.b'."),
+        ("add web_search uvx trains", "web_search means something else in --tools. Take another"),
+        ("add none uvx trains", "none means something else in --tools."),
+        ("add --header X trains uvx trains", "--header: It takes a name and a value: "),
+        ("add --env X trains uvx trains", "--env: It takes a name and a value: LOG_LEVEL=info"),
+        ("add --confirm no trains uvx t", "--confirm: It takes always, session, never, not 'no'."),
+        ("add --header 'A: b' trains uvx trains", "A command has no headers. Leave headers out"),
+        ("add --env A=b docs http://x/mcp", "An address has no environment."),
+        ("add trains uvx 'trains", 'The command line "uvx \'trains" has an open quote.'),
+        ("add docs http://x/${NOT_SET}", "The variable NOT_SET is not set. To enter it unseen:"),
+        ("remove trains", "There is no MCP server trains. There are none."),
+        ("remove", "%claude_nb mcp takes add NAME COMMAND, add NAME URL, list, "),
+        ("lsit", "%claude_nb mcp takes add NAME COMMAND, add NAME URL, list, "),
+        ("load nowhere.json", "There is no file nowhere.json. Relative paths begin at "),
+    ],
+)
+def test_what_a_command_does_not_take_is_said(line, error):
+    """Nothing is started for it."""
+    with pytest.raises(InputError) as raised:
+        mcp_command(line)
+    assert str(raised.value).startswith(error)
+    assert servers == {}
+
+
+def test_the_name_of_a_function_is_taken():
+    """--tools would mean both."""
+    shell = InteractiveShell.instance()
+    shell.user_ns["trains"] = len
+    try:
+        with pytest.raises(InputError, match="trains is a function of this notebook"):
+            mcp_command(f"add trains {TRAINS}")
+    finally:
+        InteractiveShell.clear_instance()
+
+
+def test_a_key_that_is_typed_is_nowhere_shown(capsys, monkeypatch):
+    """The user is told that it stands in the cell; the value of a variable does not."""
+    where = "http://127.0.0.1:9/mcp"
+    with pytest.raises(ClaudeError) as raised:
+        mcp_command(f'add docs {where}?api_key={TOKEN} --header "Authorization: Bearer {TOKEN}"')
+    shown = capsys.readouterr().out + "".join(raised.value._render_traceback_())
+    assert "A key stands in this line, and is saved with the notebook." in shown
+    assert where in shown
+    assert TOKEN not in shown
+
+    monkeypatch.setenv("DOCS_TOKEN", TOKEN)
+    with pytest.raises(ClaudeError) as raised:
+        mcp_command(f'add docs {where} --header "Authorization: Bearer ${{DOCS_TOKEN}}"')
+    assert capsys.readouterr().out == ""
+    assert servers == {}
+
+
+def test_a_file_starts_nothing_that_is_not_allowed(load):
+    """Each server is asked about, with its command, the names of its variables and no values."""
+    about = {
+        "trains": {"command": "python", "args": TRAINS.split()[1:], "env": {"API_KEY": TOKEN}},
+        "docs": {
+            "url": "http://127.0.0.1:9/mcp",
+            "headers": {"Authorization": f"Bearer ${{TRAVEL:-{TOKEN}}}"},
+        },
+        "broken": {"command": 1},
+    }
+    shown = load(about, ["n", ""])
+    assert shown.splitlines()[1:] == [
+        f"  command: {TRAINS}",
+        "  its environment: API_KEY",
+        "Start trains? [y/N] ",
+        "trains: not started.",
+        "  address: http://127.0.0.1:9/mcp",
+        "  headers: Authorization",
+        "  read from this kernel's environment: TRAVEL",
+        "Reach docs? [y/N] ",
+        "docs: not reached.",
+        f"broken: It has no command. It should be like {project._EXAMPLE}",
+    ]
+    assert TOKEN not in shown
+    assert servers == {}
+
+    shown = load(about, ["y", "n"], again=True)
+    assert f"trains · {TRAINS} · running · each call asks first" in shown
+    assert list(servers) == ["trains"]
+    assert "Start trains?" not in load(about, ["n"], again=True)
+    with pytest.raises(InputError, match=r"nobody can be asked here\. Name those that you trust"):
+        load(about, again=True)
+
+
+def test_without_a_file_the_command_says_where_it_looked(tmp_path, monkeypatch):
+    """And how to name one."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=f"There is no .mcp.json in {tmp_path}, nor above it"):
+        mcp_command("load")
+
+
+def test_words_of_a_server_are_shown_as_text():
+    """Neither HTML nor escape sequences work, and all of a long description can be read."""
+    evil = '<img src=x onerror="alert(1)">\x1b[2J\u202e' + "all of it " * 400 + "the end"
+    listing = mcp.Listing([mcp._Shown("evil", "uvx evil", "running", ((evil[:30], evil),))])
+    html, terminal = listing._repr_html_(), repr(listing)
+
+    assert "<img" not in html
+    assert "the end" in html
+    assert not re.search("[\x00-\x09\x0b-\x1f\u202e]", html + terminal)
+    assert len(terminal) < 400
+    assert "the end" in repr(mcp.Listing(listing.servers, whole=True))
+
+
+def test_many_tools_are_folded():
+    """A server with 500 of them does not fill the page, nor the terminal."""
+    tools = tuple((f"tool_{number}", "What it does.") for number in range(500))
+    listing = mcp.Listing([mcp._Shown("big", "uvx big", "running", tools)])
+
+    assert "<details><summary>500 tools</summary>" in listing._repr_html_()
+    assert "tool_499" in listing._repr_html_()
+    assert repr(listing).splitlines()[-1] == "  and 480 more: %claude_nb mcp list big"
+    assert "tool_499" in repr(mcp.Listing(listing.servers, whole=True))
