@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -16,10 +16,12 @@ from claude_nb.redaction import redact
 from claude_nb.render import labels
 from claude_nb.render.markdown.inline import QUIET, text
 from claude_nb.request.place import possible_paths, session_name, shell
-from claude_nb.tools.mcp import project
+from claude_nb.tools.mcp import approvals, project
+from claude_nb.tools.mcp.approvals import Approval
+from claude_nb.tools.mcp.consent import Confirm
 from claude_nb.tools.mcp.named import check_name, servers
 from claude_nb.tools.mcp.project import ServerEntry
-from claude_nb.tools.mcp.server import Confirm, McpServer
+from claude_nb.tools.mcp.server import McpServer
 from claude_nb.views.confirmation import ask_by_input
 from claude_nb.views.terminal import say
 
@@ -31,7 +33,7 @@ _BRIEF = 200
 
 DOES = "servers of tools: start or reach one, those of a project's .mcp.json, list, end"
 HINT = "Options of add stand before NAME. For example: %claude_nb mcp add time uvx mcp-server-time"
-TAKES = "[add NAME COMMAND|add NAME URL|list|load [FILE]|remove NAME|forget NAME]"
+TAKES = "[add NAME COMMAND|add NAME URL|list|load [FILE]|remove NAME|forget NAME|forget all]"
 
 
 def _pair(value: Value, separator: str, example: str) -> tuple[tuple[str, str]]:
@@ -91,7 +93,7 @@ def command(*, line: str) -> object:
         return _add(rest.strip())
     words, _ = options.parse_command(rest, ())
     if name in ("", "list") and len(words) < 2:
-        return listing(map(_named, words) if words else servers.values(), whole=bool(words))
+        return listing(map(_named, words), whole=True) if words else _all()
     if name == "remove" and len(words) == 1:
         server = servers.pop(_named(*words).name)
         server.close()
@@ -99,6 +101,9 @@ def command(*, line: str) -> object:
         return None
     if name == "load":
         return _load(" ".join(words))
+    if name == "forget" and words:
+        _forget(" ".join(words))
+        return None
     raise InputError(f"%claude_nb mcp takes {TAKES[1:-1].replace('|', ', ')}.", _EXAMPLE)
 
 
@@ -112,12 +117,8 @@ def _add(line: str) -> Listing:
     if len(words) != 2:
         raise InputError("%claude_nb mcp add takes a name, and a command line or a URL.", _EXAMPLE)
     name, where = words
-    filled = project.fill_line(where)
-    if name in servers and servers[name].where == filled:  # the cell is run again
-        servers.pop(name).close()
-    _check_name(name)
     server = McpServer(
-        filled,
+        project.fill_line(where),
         name=name,
         headers={key: project.fill(each) for key, each in given.get("header", ())},
         env={key: project.fill(each) for key, each in given.get("env", ())},
@@ -128,20 +129,25 @@ def _add(line: str) -> Listing:
             "A key stands in this line, and is saved with the notebook. The name of a variable in"
             ' its place is not secret: --header "Authorization: Bearer ${TOKEN}"'
         )
+    server = _known(server) or server
     servers[name] = server.connect()
     return listing([server])
 
 
-def _check_name(name: str) -> None:
-    """Refuse a name that something else has.
+def _known(server: McpServer) -> McpServer | None:
+    """The server itself, if it is known already, as when a cell is run again.
 
     Raises:
-        InputError: It is that of another server, of a function, or of something of ``--tools``.
+        InputError: Something else has its name: another server, a function, a tool of the API.
     """
-    check_name(name)
+    known = servers.get(server.name)
+    if known is not None and known.is_like(server):
+        return known
+    check_name(server.name)
     here = shell()
-    if here is not None and callable(here.user_ns.get(name)):
-        raise InputError(f"{name} is a function of this notebook.", "Take another name.")
+    if here is not None and callable(here.user_ns.get(server.name)):
+        raise InputError(f"{server.name} is a function of this notebook.", "Take another name.")
+    return None
 
 
 def _named(name: str) -> McpServer:
@@ -198,10 +204,9 @@ def _allowed(entry: ServerEntry) -> McpServer | None:
     """
     if entry.problem is not None:
         raise entry.problem
-    if entry.name in servers and servers[entry.name].where == entry.where:
-        return servers[entry.name]
-    _check_name(entry.name)
     server = McpServer(entry.where, name=entry.name, headers=entry.headers, env=entry.env)
+    if (known := _known(server)) is not None:
+        return known
     say("\n".join(f"  {head}: {shown}" for head, shown in _facts(entry)))
     verb = "Reach" if project.is_address(entry.where) else "Start"
     answer = ask_by_input(f"{verb} {entry.name}?")
@@ -223,6 +228,35 @@ def _facts(entry: ServerEntry) -> list[tuple[str, str]]:
     return [(head, shown.replace("\n", "␊")) for head, shown in facts.items() if shown]
 
 
+def _forget(name: str) -> None:
+    """Ask again before calls that were allowed for this session, or for good.
+
+    Args:
+        name: A server, ``NAME.tool``, a command line or address as the list has it, or ``all``.
+    """
+    if name == "all":
+        approvals.revoke_all()
+        say("Each tool of each server asks again.")
+        return
+    of_server, dot, tool = name.partition(".")
+    server = servers.get(of_server)
+    own = [server.consent(each).approval for each in server.tools] if server is not None else []
+    places = {(each.server, each.folder) for each in own}
+    allowed = [*approvals.listed(), *filter(approvals.is_allowed_for_session, own)]
+    chosen = {
+        each.key: each
+        for each in allowed
+        if each.server == name
+        or ((each.server, each.folder) in places and (not dot or each.tool == tool))
+    }
+    if not chosen:
+        raise InputError(
+            f"Nothing of {name} was allowed.", "To see what was allowed: %claude_nb mcp list"
+        )
+    approvals.revoke(chosen.values())
+    say(f"Asks again: {', '.join(dict.fromkeys(each.tool for each in chosen.values()))}.")
+
+
 def _folder() -> Path:
     """The folder of this kernel's notebook, or the working folder."""
     paths = (path for path in possible_paths(session_name()) if path.is_file())
@@ -236,33 +270,36 @@ _ASKS = {
 }
 
 
-def listing(shown: Iterable[McpServer], *, whole: bool = False) -> Listing:
-    """Servers with their tools, as they are now.
+@dataclass(frozen=True, slots=True)
+class ToolRow:
+    """A tool of a server, as it is listed.
 
-    Args:
-        shown: The servers.
-        whole: Whether nothing of them is folded.
+    Attributes:
+        name: Its name.
+        description: What it says that it does; or why it cannot be used.
+        allowed: Whether its calls are allowed, for how long; empty if they ask.
     """
-    return Listing([_Shown.of(server) for server in shown], whole=whole)
+
+    name: str
+    description: str
+    allowed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
-    """What is shown of a server."""
+class ServerRows:
+    """A server, as it is listed.
+
+    Attributes:
+        name: Its name.
+        where: Its command line or address.
+        about: Its state, and when its calls ask.
+        tools: Its tools.
+    """
 
     name: str
     where: str
     about: str
-    tools: tuple[tuple[str, str], ...]
-
-    @classmethod
-    def of(cls, server: McpServer) -> _Shown:
-        state = "running" if server.is_connected else "ended; the next question starts it again"
-        left_out = ((name, f"It cannot be used: {why}") for name, why in server.left_out.items())
-        tools = ((tool.name, tool.description) for tool in server.tools)
-        return cls(
-            server.name, server.where, f"{state} · {_ASKS[server.confirm]}", (*tools, *left_out)
-        )
+    tools: tuple[ToolRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,34 +309,38 @@ class Listing:
     Attributes:
         servers: What is shown of each.
         whole: Whether nothing of them is folded.
+        note: Lines below them.
     """
 
-    servers: Sequence[_Shown]
+    servers: Sequence[ServerRows]
     whole: bool = False
+    note: Sequence[str] = ()
 
     def __repr__(self) -> str:
         lines = [line for server in self.servers for line in self._lines(server)]
-        return clean(redact("\n".join(lines or [_NONE])))
+        return clean(redact("\n".join([*lines, *self.note])))
 
-    def _lines(self, server: _Shown) -> Iterable[str]:
+    def _lines(self, server: ServerRows) -> Iterable[str]:
         yield f"{server.name} · {server.where} · {server.about}"
-        most = len(server.tools) if self.whole else _UNFOLDED
-        shown = server.tools[:most]
-        width = max((len(name) for name, _ in shown), default=0)
-        for name, description in shown:
-            about = " ".join(description.split())
-            if not self.whole:
-                about = labels.first_words(description, _BRIEF)
-            yield f"  {name:<{width}}  {about}".rstrip()
+        shown = server.tools if self.whole else server.tools[:_UNFOLDED]
+        width = max((len(tool.name) for tool in shown), default=0)
+        for tool in shown:
+            brief = labels.first_words(tool.description, _BRIEF)
+            about = " ".join(tool.description.split()) if self.whole else brief
+            allowed = f"[{tool.allowed}]" if tool.allowed else ""
+            yield f"  {tool.name:<{width}}  {' '.join(filter(None, (allowed, about)))}".rstrip()
         if rest := len(server.tools) - len(shown):
             yield f"  and {rest} more: %claude_nb mcp list {server.name}"
         if not server.tools:
             yield "  It has no tools."
 
     def _repr_html_(self) -> str:
-        return "".join(map(self._html, self.servers)) or f"<p>{text(_NONE)}</p>"
+        notes = "".join(
+            f'<p style="margin:6px 0 0;{_SMALL}">{text(line)}</p>' for line in self.note
+        )
+        return "".join(map(self._html, self.servers)) + notes
 
-    def _html(self, server: _Shown) -> str:
+    def _html(self, server: ServerRows) -> str:
         head = (
             f'<p style="margin:6px 0 2px"><b>{text(server.name)}</b>'
             f" · <code>{text(server.where)}</code>"
@@ -308,9 +349,10 @@ class Listing:
         if not server.tools:
             return f"{head}<p>It has no tools.</p>"
         rows = "".join(
-            f'<tr><td style="{_CELL}"><code>{text(name)}</code></td>'
-            f'<td style="{_CELL}">{self._description(description)}</td></tr>'
-            for name, description in server.tools
+            f'<tr><td style="{_CELL}"><code>{text(tool.name)}</code></td>'
+            f'<td style="{_CELL}">{self._description(tool.description)}</td>'
+            f'<td style="{_CELL};{_SMALL}">{text(tool.allowed)}</td></tr>'
+            for tool in server.tools
         )
         table = f'<table style="margin-left:0"><tbody>{rows}</tbody></table>'
         if len(server.tools) <= _UNFOLDED or self.whole:
@@ -327,5 +369,52 @@ class Listing:
         return rest if self.whole else f"<details><summary>{text(brief)}</summary>{rest}</details>"
 
 
-_NONE = "No MCP server is named here. For example: %claude_nb mcp add time uvx mcp-server-time"
 _CELL = "text-align:left;vertical-align:top;padding:2px 12px 2px 0"
+_SMALL = f"font-size:90%;{QUIET}"
+
+
+def listing(
+    shown: Iterable[McpServer], *, whole: bool = False, note: Sequence[str] = ()
+) -> Listing:
+    """Servers with their tools, as they are now.
+
+    Args:
+        shown: The servers.
+        whole: Whether nothing of them is folded.
+        note: Lines below them.
+    """
+    always = {approval.key for approval in approvals.listed()}
+    return Listing([_rows(server, always) for server in shown], whole, note)
+
+
+def _rows(server: McpServer, always: Container[str]) -> ServerRows:
+    state = "running" if server.is_connected else "ended; the next question starts it again"
+    tools = [
+        ToolRow(tool.name, tool.description, _allowed_now(server.consent(tool).approval, always))
+        for tool in server.tools
+    ]
+    tools += [ToolRow(name, f"cannot be used: {why}") for name, why in server.left_out.items()]
+    about = f"{state} · {_ASKS[server.confirm]}"
+    return ServerRows(server.name, server.where, about, tuple(tools))
+
+
+def _allowed_now(approval: Approval, always: Container[str]) -> str:
+    if approval.key in always:
+        return "always allowed"
+    return "allowed for this session" if approvals.is_allowed_for_session(approval) else ""
+
+
+def _all() -> Listing:
+    """All servers, and below them what was allowed of others for good."""
+    here = [
+        server.consent(each).approval.key for server in servers.values() for each in server.tools
+    ]
+    elsewhere: dict[str, list[str]] = {}
+    for approval in approvals.listed():
+        if approval.key not in here:
+            place = f" in {approval.folder}" if approval.folder else ""
+            elsewhere.setdefault(f"{approval.server}{place}", []).append(approval.tool)
+    note = [] if servers else [f"No MCP server is named here. {_EXAMPLE}"]
+    note += [f"Always allowed of {where}: {', '.join(tools)}" for where, tools in elsewhere.items()]
+    note += ["To be asked again: %claude_nb mcp forget all"] if elsewhere else []
+    return listing(servers.values(), note=note)

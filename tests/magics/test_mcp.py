@@ -12,7 +12,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from claude_nb import Chat, Tools
 from claude_nb.errors import ClaudeError, InputError
 from claude_nb.magics import commands, completion, mcp, options
-from claude_nb.tools.mcp import project
+from claude_nb.tools.mcp import approvals, project
+from claude_nb.tools.mcp.approvals import Approval
 from claude_nb.tools.mcp.named import servers
 
 TRAINS = "python -m claude_nb.teaching.trains"
@@ -101,7 +102,10 @@ def test_a_server_is_added_listed_named_in_cells_and_chats_and_removed():
     assert mcp_command(f"add --confirm session trains {TRAINS}") == added
     with pytest.raises(InputError, match=f"There is an MCP server trains already: {TRAINS}"):
         mcp_command("add trains python -m trains")
+    held = Tools("trains")
     mcp_command("remove trains")
+    assert held.renewed({}).names == names  # those of a conversation; and it is not started again
+    assert not variables["own"].is_connected
     assert mcp_command("list").startswith("No MCP server is named here.")
 
 
@@ -208,7 +212,9 @@ def test_without_a_file_the_command_says_where_it_looked(tmp_path, monkeypatch):
 def test_words_of_a_server_are_shown_as_text():
     """Neither HTML nor escape sequences work, and all of a long description can be read."""
     evil = '<img src=x onerror="alert(1)">\x1b[2J\u202e' + "all of it " * 400 + "the end"
-    listing = mcp.Listing([mcp._Shown("evil", "uvx evil", "running", ((evil[:30], evil),))])
+    listing = mcp.Listing(
+        [mcp.ServerRows("evil", "uvx evil", "running", (mcp.ToolRow(evil[:30], evil),))]
+    )
     html, terminal = listing._repr_html_(), repr(listing)
 
     assert "<img" not in html
@@ -218,10 +224,39 @@ def test_words_of_a_server_are_shown_as_text():
     assert "the end" in repr(mcp.Listing(listing.servers, whole=True))
 
 
+def test_what_was_allowed_is_listed_and_can_be_forgotten(tmp_path, monkeypatch):
+    """One tool, a whole server, or everything; a server that is not here too."""
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path))
+    mcp_command(f"add trains {TRAINS}")
+    departures, stops = (
+        servers["trains"].consent(tool).approval for tool in servers["trains"].tools
+    )
+    approvals.allow(departures)
+    approvals.allow_for_session(stops)
+    approvals.allow(Approval("uvx other", "/somewhere", "delete_it", "its key"))
+
+    shown = re.sub(" +", " ", mcp_command("list"))
+    assert " departures [always allowed] The trains that leave" in shown
+    assert " stops [allowed for this session] Where a train" in shown
+    assert "Always allowed of uvx other in /somewhere: delete_it\nTo be asked again:" in shown
+    with pytest.raises(InputError, match=r"Nothing of trains\.x was allowed\."):
+        mcp_command("forget trains.x")
+    mcp_command("forget trains.stops")
+    assert [approvals.is_allowed(each) for each in (departures, stops)] == [True, False]
+    mcp_command("forget trains")
+    assert not approvals.is_allowed(departures)
+    mcp_command("forget uvx other")
+    assert approvals.listed() == []
+    approvals.allow(departures)
+    approvals.allow_for_session(stops)
+    mcp_command("forget all")
+    assert not any(map(approvals.is_allowed, (departures, stops)))
+
+
 def test_many_tools_are_folded():
     """A server with 500 of them does not fill the page, nor the terminal."""
-    tools = tuple((f"tool_{number}", "What it does.") for number in range(500))
-    listing = mcp.Listing([mcp._Shown("big", "uvx big", "running", tools)])
+    tools = tuple(mcp.ToolRow(f"tool_{number}", "What it does.") for number in range(500))
+    listing = mcp.Listing([mcp.ServerRows("big", "uvx big", "running", tools)])
 
     assert "<details><summary>500 tools</summary>" in listing._repr_html_()
     assert "tool_499" in listing._repr_html_()

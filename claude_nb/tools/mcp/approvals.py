@@ -76,6 +76,11 @@ def is_allowed(approval: Approval) -> bool:
     return approval.key in _session or any(one.key == approval.key for one in listed())
 
 
+def is_allowed_for_session(approval: Approval) -> bool:
+    """Whether it may be called without a question until the kernel ends."""
+    return approval.key in _session
+
+
 def allow_for_session(approval: Approval) -> None:
     """Allow it until the kernel ends."""
     _session.add(approval.key)
@@ -103,6 +108,17 @@ def revoke(approvals: Iterable[Approval]) -> None:
     left = [one for one in listed() if one.key not in keys]
     if len(left) != len(listed()):
         _write(left)
+
+
+def revoke_all() -> None:
+    """Ask again about everything.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    _session.clear()
+    if listed():
+        _write([])
 
 
 def _write(approvals: list[Approval]) -> None:

@@ -136,6 +136,7 @@ class McpServer:
                 "MCP servers need the package mcp, which is not installed here.",
                 '%pip install "claude-nb[mcp]"',
             ) from None
+        self._link.is_ended = False
         try:
             side_loop().call(self._link.connect())
         except ServerError as error:
@@ -152,6 +153,19 @@ class McpServer:
     def is_connected(self) -> bool:
         """Whether it runs, as far as is known."""
         return self._link.is_open
+
+    def is_like(self, other: McpServer) -> bool:
+        """Whether another one has the same name, command line or address, and settings."""
+        return self._settings == other._settings
+
+    @property
+    def _settings(self) -> object:
+        return self.name, self.parts, self.confirm, self._link.settings
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether it was closed: no question and no call starts it again."""
+        return self._link.is_ended
 
     @property
     def tools(self) -> list[ServerTool]:
@@ -214,7 +228,8 @@ class McpServer:
         return self if len(left) == len(self.tools) else self.only(left)
 
     def close(self) -> None:
-        """End its process, or the session with it."""
+        """End its process, or the session with it, until it is connected again."""
+        self._link.is_ended = True
         side_loop().call(self._link.close())
 
     async def call(self, tool: ServerTool, arguments: dict[str, Any]) -> Any:
@@ -252,12 +267,17 @@ class _Link:
         self.tools: list[ServerTool] = []
         self.left_out: dict[str, str] = {}
         self.introduced: frozenset[tuple[str, str]] = frozenset()
+        self.is_ended = False
         self.folder = str(Path.cwd()) if isinstance(server.parts, tuple) else ""
         self._name, self._parts = server.name, server.parts
         self._where = redact_error(server.where)
         self._headers, self._env = dict(headers), dict(env)
         self._connection: Connection | None = None
         self._connecting = asyncio.Lock()
+
+    @property
+    def settings(self) -> object:
+        return self._headers, self._env, self.folder
 
     @property
     def is_open(self) -> bool:
@@ -292,6 +312,10 @@ class _Link:
         from claude_nb.tools.mcp.connection import ServerError
         from claude_nb.tools.mcp.content import content
 
+        if self.is_ended:
+            raise CallFailedError(
+                f"The server {self._name} was ended by the user.", "not run: its server was ended"
+            )
         try:
             connection = self._connection
             if connection is None or not connection.is_current:
