@@ -94,6 +94,9 @@ A function of the notebook is a tool by its name, docstring and type hints: --to
 unasked only in a cell that names it. The conversation keeps its tools, but in later cells each call
 asks you first, and fails where nobody can be asked; --tools none puts them away.
 
+An MCP server is named by %claude_nb mcp add time uvx mcp-server-time: --tools time offers all of its
+tools, --tools time.convert_time one. Each of their calls asks first.
+
 The input of a call comes value by value: a long one after a pause, and then all at once. With
 --eager it comes as it is written, and may turn out to be invalid; then it is not run, and Claude is
 told.

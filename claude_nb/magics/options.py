@@ -310,8 +310,8 @@ CELL_OPTIONS = (
         "tools",
         "",
         "NAMES",
-        "let this cell call these functions, or web_search, web_fetch, code_execution of the"
-        " server; none: no tools",
+        "let this cell call these functions and MCP servers (NAME or NAME.tool), or web_search,"
+        " web_fetch, code_execution of the API; none: no tools",
         read_tools,
     ),
     Option("eager", "", "", "stream tool input as it is written, unchecked", read_switch),
