@@ -94,7 +94,7 @@ A function of the notebook is a tool by its name, docstring and type hints: --to
 unasked only in a cell that names it. The conversation keeps its tools, but in later cells each call
 asks you first, and fails where nobody can be asked; --tools none puts them away.
 
-An MCP server is named by %claude_nb mcp add time uvx mcp-server-time: --tools time offers all of its
+%claude_nb mcp add time uvx mcp-server-time starts an MCP server: --tools time offers all of its
 tools, --tools time.convert_time one. Each of their calls asks first.
 
 The input of a call comes value by value: a long one after a pause, and then all at once. With
