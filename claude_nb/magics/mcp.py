@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import get_args
 
+from claude_nb.asking.asking import fitting
 from claude_nb.characters import clean
 from claude_nb.errors import ClaudeError, InputError, nearest
 from claude_nb.magics import options
@@ -22,7 +23,7 @@ from claude_nb.tools.mcp.consent import Confirm
 from claude_nb.tools.mcp.named import check_name, servers
 from claude_nb.tools.mcp.project import ServerEntry
 from claude_nb.tools.mcp.server import McpServer
-from claude_nb.views.confirmation import ask_by_input
+from claude_nb.views.question import ask
 from claude_nb.views.terminal import say
 
 _UNFOLDED = 20
@@ -207,13 +208,10 @@ def _allowed(entry: ServerEntry) -> McpServer | None:
     server = McpServer(entry.where, name=entry.name, headers=entry.headers, env=entry.env)
     if (known := _known(server)) is not None:
         return known
-    say("\n".join(f"  {head}: {shown}" for head, shown in _facts(entry)))
     verb = "Reach" if project.is_address(entry.where) else "Start"
-    answer = ask_by_input(f"{verb} {entry.name}?")
+    answer = ask(f"{verb} {entry.name}?", _facts(entry), verb, on_page=fitting() == "live")
     if answer is None:
         raise _NobodyError
-    if not answer:
-        say(f"{entry.name}: not {'reached' if verb == 'Reach' else 'started'}.")
     return server if answer else None
 
 

@@ -23,3 +23,8 @@ class PermissionRequest:
     call: Block
     source: str = ""
     answers: tuple[tuple[Answer, str], ...] = (("once", "Run"), ("no", "Don’t run"))
+
+    @property
+    def id(self) -> str:
+        """The id of the call, by which a page names the question."""
+        return self.call.id

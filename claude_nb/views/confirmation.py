@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
 
 from claude_nb.characters import clean
 from claude_nb.redaction import redact
@@ -18,22 +19,37 @@ _KEYS: dict[Answer, str] = {"once": "y", "session": "s", "always": "a", "no": "N
 _WORDS: dict[Answer, str] = {"once": "yes"}
 
 
-class Confirmation:
+class Asked(Protocol):
+    """A question with its answers, as pages know it."""
+
+    @property
+    def id(self) -> str:
+        """What the page's messages name it by."""
+
+    @property
+    def answers(self) -> tuple[tuple[Answer, str], ...]:
+        """The answers, each with its label."""
+
+
+AskedT = TypeVar("AskedT", bound=Asked)
+
+
+class Confirmation(Generic[AskedT]):
     """Asks on the page about one call after another; the page answers on other threads.
 
     Args:
         show: Shows the buttons for a call on the page, or removes them for None.
     """
 
-    def __init__(self, show: Callable[[PermissionRequest | None], object]) -> None:
+    def __init__(self, show: Callable[[AskedT | None], object]) -> None:
         self._show = show
         self._news = threading.Condition()
-        self._asked: PermissionRequest | None = None
+        self._asked: AskedT | None = None
         self._seen = False
         self._answer: Answer | None = None
         self._withdrawn = False
 
-    def ask(self, asked: PermissionRequest) -> Answer | None:
+    def ask(self, asked: AskedT) -> Answer | None:
         """Ask about a call, and wait for the answer; an interrupt ends the wait.
 
         Returns:
@@ -75,7 +91,7 @@ class Confirmation:
         if op not in ("asked", "confirm"):
             return False
         with self._news:
-            if self._asked is not None and content.get("call") == self._asked.call.id:
+            if self._asked is not None and content.get("call") == self._asked.id:
                 if op == "asked":
                     self._seen = True
                 elif self._answer is None:

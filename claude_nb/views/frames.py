@@ -228,7 +228,7 @@ class FramesView(ABC):
         self.reply: Reply | None = None
         self.frames = Frames(name, has_usage=has_usage)
         self.lock = lock
-        self.confirmation = Confirmation(self._show_confirmation)
+        self.confirmation: Confirmation[PermissionRequest] = Confirmation(self._show_confirmation)
         self._pace = Pace()
 
     @abstractmethod

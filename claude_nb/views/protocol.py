@@ -48,6 +48,13 @@ Page to kernel: ``{"op": "stop", "n": n}`` stop the reply; ``{"op": "resync"}`` 
 ``{"op": "gone", "page": p}`` the page no longer shows the widget, as when the saved output replaced
 it, and ``{"op": "shown", "page": p}`` a page that was loaded later does; ``p`` is a random number.
 
+A question (``question.js``)
+============================
+
+The model's state ``snapshot`` is ``{call, html, said, answers}``: the id of the question, the facts
+that it is about, the question, and the answers as in ``confirm``. The page sends ``asked`` and
+``confirm``.
+
 A chat (``chat.js``)
 ====================
 

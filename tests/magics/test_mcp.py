@@ -183,12 +183,10 @@ def test_a_file_starts_nothing_that_is_not_allowed(load):
         f"  command: {TRAINS}",
         "  its environment: API_KEY",
         "Start trains? [y/N] ",
-        "trains: not started.",
         "  address: http://127.0.0.1:9/mcp",
         "  headers: Authorization",
         "  read from this kernel's environment: TRAVEL",
         "Reach docs? [y/N] ",
-        "docs: not reached.",
         f"broken: It has no command. It should be like {project._EXAMPLE}",
     ]
     assert TOKEN not in shown
