@@ -219,9 +219,9 @@ def _facts(entry: ServerEntry) -> list[tuple[str, str]]:
     """What is started or reached, and what it gets: variables by name, never their values."""
     facts = {
         "address" if project.is_address(entry.where) else "command": entry.shown,
-        "its environment": ", ".join(entry.env),
+        "environment": ", ".join(entry.env),
         "headers": ", ".join(entry.headers),
-        "read from this kernel's environment": ", ".join(entry.variables),
+        "variables of this kernel": ", ".join(entry.variables),
     }
     return [(head, shown.replace("\n", "␊")) for head, shown in facts.items() if shown]
 
@@ -340,23 +340,23 @@ class Listing:
 
     def _html(self, server: ServerRows) -> str:
         head = (
-            f'<p style="margin:6px 0 2px"><b>{text(server.name)}</b>'
+            f'<p style="margin:6px 0 2px;overflow-wrap:anywhere"><b>{text(server.name)}</b>'
             f" · <code>{text(server.where)}</code>"
             f' · <span style="{QUIET}">{text(server.about)}</span></p>'
         )
         if not server.tools:
             return f"{head}<p>It has no tools.</p>"
-        rows = "".join(
-            f'<tr><td style="{_CELL}"><code>{text(tool.name)}</code></td>'
-            f'<td style="{_CELL}">{self._description(tool.description)}</td>'
-            f'<td style="{_CELL};{_SMALL}">{text(tool.allowed)}</td></tr>'
-            for tool in server.tools
-        )
-        table = f'<table style="margin-left:0"><tbody>{rows}</tbody></table>'
+        rows = "".join(map(self._tool, server.tools))
+        tools = f'<ul style="list-style:none;margin:0;padding:0">{rows}</ul>'
         if len(server.tools) <= _UNFOLDED or self.whole:
-            return head + table
+            return head + tools
         summary = labels.counted(len(server.tools), "tool")
-        return f"{head}<details><summary>{summary}</summary>{table}</details>"
+        return f"{head}<details><summary>{summary}</summary>{tools}</details>"
+
+    def _tool(self, tool: ToolRow) -> str:
+        allowed = f' <span style="{_SMALL}">· {text(tool.allowed)}</span>' if tool.allowed else ""
+        about = self._description(tool.description)
+        return f'<li style="{_TOOL}"><code>{text(tool.name)}</code>{allowed} {about}</li>'
 
     def _description(self, description: str) -> str:
         brief = labels.first_words(description, _BRIEF)
@@ -367,7 +367,7 @@ class Listing:
         return rest if self.whole else f"<details><summary>{text(brief)}</summary>{rest}</details>"
 
 
-_CELL = "text-align:left;vertical-align:top;padding:2px 12px 2px 0"
+_TOOL = "margin:0;padding:2px 0 2px 16px;overflow-wrap:anywhere"
 _SMALL = f"font-size:90%;{QUIET}"
 
 

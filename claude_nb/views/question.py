@@ -10,14 +10,12 @@ from uuid import uuid4
 
 from claude_nb.characters import clean
 from claude_nb.redaction import redact
+from claude_nb.render.markdown.inline import QUIET
 from claude_nb.tools.permission import Answer
 from claude_nb.views.confirmation import Confirmation, ask_by_input
 from claude_nb.views.synced_output import SyncedOutput
 from claude_nb.views.terminal import say
 from claude_nb.views.widget import PageWidget, source, style
-
-_HEAD = "padding:0 12px 2px 0;text-align:left;vertical-align:top;opacity:0.7;font-weight:normal"
-_CELL = "padding:0 0 2px;text-align:left;overflow-wrap:anywhere;white-space:pre-wrap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +110,7 @@ class QuestionOutput(PageWidget):
         line = clean(redact(" ".join(filter(None, (self._question.text, verdict)))))
         facts = self._question.facts
         return {
-            "text/html": f'{_html(facts)}<p style="margin:0 0 8px">{escape(line)}</p>',
+            "text/html": f'{_html(facts)}<p style="margin:2px 0 8px">{escape(line)}</p>',
             "text/plain": clean(redact(f"{_plain(facts)}\n{line}")),
         }
 
@@ -122,9 +120,8 @@ def _plain(facts: Sequence[tuple[str, str]]) -> str:
 
 
 def _html(facts: Sequence[tuple[str, str]]) -> str:
-    rows = "".join(
-        f'<tr><th scope="row" style="{_HEAD}">{escape(name)}</th>'
-        f'<td style="{_CELL}"><code>{escape(clean(redact(value)))}</code></td></tr>'
+    return "".join(
+        f'<div style="overflow-wrap:anywhere"><span style="{QUIET}">{escape(name)}</span>'
+        f" <code>{escape(clean(redact(value)))}</code></div>"
         for name, value in facts
     )
-    return f'<table style="margin:6px 0 2px"><tbody>{rows}</tbody></table>'

@@ -181,11 +181,11 @@ def test_a_file_starts_nothing_that_is_not_allowed(load):
     shown = load(about, ["n", ""])
     assert shown.splitlines()[1:] == [
         f"  command: {TRAINS}",
-        "  its environment: API_KEY",
+        "  environment: API_KEY",
         "Start trains? [y/N] ",
         "  address: http://127.0.0.1:9/mcp",
         "  headers: Authorization",
-        "  read from this kernel's environment: TRAVEL",
+        "  variables of this kernel: TRAVEL",
         "Reach docs? [y/N] ",
         f"broken: It has no command. It should be like {project._EXAMPLE}",
     ]
