@@ -21,7 +21,8 @@ def to_pane(run: ToolRan) -> str:
     """The result of a call, for the pane of the call; first of all what its function displays."""
     parts = [_block_html(block, is_error=run.is_error) for block in run.content]
     if run.details:
-        summary = f'<span style="{_QUIET}">Traceback, which only you see</span>'
+        kind = "Traceback" if run.details.startswith("Traceback") else "Details"
+        summary = f'<span style="{_QUIET}">{kind}, which only you see</span>'
         parts.append(displayed.folded(summary, _code(run.details)))
     inside = "".join(parts)
     if run.display:

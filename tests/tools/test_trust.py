@@ -17,9 +17,9 @@ from claude_nb.render import saved_output
 from claude_nb.simulator import Stream
 from claude_nb.tools.mcp import approvals
 from tests.played import end, said, start, tool_use
-from tests.tools import mcp_server
+from tests.tools.mcp import stdio_server
 
-COMMAND = f"{sys.executable} {mcp_server.__file__}"
+COMMAND = f"{sys.executable} {stdio_server.__file__}"
 
 
 def look_up(city: str) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,21 @@ def listed() -> list[Approval]:
 
 def is_allowed(approval: Approval) -> bool:
     """Whether it may be called without a question, for this session or for good."""
-    return approval.key in _session or any(one.key == approval.key for one in listed())
+    return approval.key in _session or approval.key in _keys()
+
+
+def _keys() -> frozenset[str]:
+    """The keys of what is allowed for good; read again where the file is another one."""
+    try:
+        facts = path().stat()
+    except OSError:
+        return frozenset()
+    return _keys_of(str(path()), facts.st_ino, facts.st_mtime_ns, facts.st_size)
+
+
+@lru_cache(maxsize=1)
+def _keys_of(*_file: object) -> frozenset[str]:
+    return frozenset(approval.key for approval in listed())
 
 
 def is_allowed_for_session(approval: Approval) -> bool:

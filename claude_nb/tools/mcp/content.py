@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import anthropic  # noqa: F401 - all of it first: another thread may be importing it (preload)
 from anthropic.lib.tools.mcp import UnsupportedMCPValueError, mcp_content
 
 from claude_nb.errors import InputError

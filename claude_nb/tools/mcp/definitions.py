@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import anthropic  # noqa: F401 - all of it first: another thread may be importing it (preload)
@@ -17,6 +19,20 @@ from claude_nb.tools.definition import check_definition
 
 _LONGEST = 128
 """Characters of a tool's name at most."""
+
+_TYPES = ("object", "array", "string", "integer", "number", "boolean", "null")
+_KEYWORDS: dict[str, Any] = {
+    **dict.fromkeys(("properties", "patternProperties", "$defs", "definitions"), dict),
+    **dict.fromkeys(("anyOf", "oneOf", "allOf", "prefixItems", "enum", "required"), list),
+    **dict.fromkeys(("$ref", "pattern", "format", "title", "description"), str),
+    **dict.fromkeys(("minimum", "maximum", "minLength", "maxLength", "minItems"), (int, float)),
+}
+_OF_SCHEMAS = _KEYWORDS.keys() & {
+    *("properties", "patternProperties", "$defs", "definitions"),
+    *("anyOf", "oneOf", "allOf", "prefixItems"),
+}
+_SCHEMA = ("items", "additionalProperties", "not", "if", "then", "else", "contains")
+"""Keywords of a schema: what their values are, and which hold schemas."""
 
 _OTHER = re.compile(r"[^a-zA-Z0-9_-]")
 
@@ -58,6 +74,8 @@ def definitions(
             found[tool.name] = _server_tool(server, tool)
         except InputError as error:
             left_out[tool.name] = error.what
+        except RecursionError:
+            left_out[tool.name] = "Its schema is too deep."
     return list(found.values()), left_out
 
 
@@ -80,16 +98,31 @@ def _check_schema(schema: dict[str, Any]) -> None:
     Raises:
         InputError: It is refused.
     """
-    import jsonschema  # of the mcp package's
-
     if found := [key for key in ("anyOf", "oneOf", "allOf") if key in schema]:
-        raise InputError(
-            f"Its schema has {found[0]} at the top level, which the API does not take."
-        )
-    try:
-        jsonschema.Draft202012Validator.check_schema(schema)
-    except jsonschema.SchemaError as error:
-        raise InputError(f"Its schema is none: {error.message:.200}.") from error
+        raise InputError(f"Its schema has {found[0]} at its top level: the API takes none.")
+    if wrong := next(_wrong(schema), ""):
+        raise InputError(f"Its schema is none of JSON Schema: {wrong[:200]}")
+
+
+def _wrong(schema: Any) -> Iterator[str]:
+    """Where a schema is none of draft 2020-12, which the API asks for."""
+    if isinstance(schema, bool):
+        return
+    if not isinstance(schema, dict):
+        yield f"{schema!r} is no schema."
+        return
+    kinds = schema.get("type", [])
+    for kind in kinds if isinstance(kinds, list) else [kinds]:
+        if kind not in _TYPES:
+            yield f"there is no type {kind!r}."
+    for key, value in schema.items():
+        if key in _KEYWORDS and not isinstance(value, _KEYWORDS[key]):
+            yield f"{key} cannot be {value!r}."
+        elif key in _OF_SCHEMAS:
+            parts = value.values() if isinstance(value, dict) else value
+            yield from chain.from_iterable(map(_wrong, parts))
+        elif key in _SCHEMA:
+            yield from _wrong(value)
 
 
 def sent_name(server: str, tool: str) -> str:

@@ -44,6 +44,9 @@ async def _pass_on(received: Any, to_us: Any, left_out: Callable[[str, str], obj
             result = message.result if isinstance(message, JSONRPCResponse) else {}
             if isinstance(tools := result.get("tools"), list):
                 result["tools"] = [tool for tool in tools if _is_tool(tool, left_out)]
+                for tool in result["tools"]:
+                    # Results would be checked against it, by a library that takes seconds to load.
+                    tool.pop("outputSchema", None)
             await to_us.send(item)
 
 

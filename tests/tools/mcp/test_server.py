@@ -24,9 +24,9 @@ from claude_nb.tools.mcp.stdio import environment
 from claude_nb.tools.results import MAX_RESULT
 from claude_nb.tools.side_loop import side_loop
 from tests.played import end, said, start, tool_use
-from tests.tools import mcp_server
+from tests.tools.mcp import stdio_server
 
-COMMAND = f"{sys.executable} {mcp_server.__file__}"
+COMMAND = f"{sys.executable} {stdio_server.__file__}"
 ANSWER = Stream(said("Done."))
 TOKEN = "tok-0123456789abcdef"
 
@@ -103,7 +103,7 @@ def test_its_tools_are_offered_and_called(api, shared, capsys):
 
     (sent,) = [tool for tool in api.requests[0].body["tools"] if tool["name"] == "s__weather"]
     assert sent["description"] == "The weather of a city.\nWith its temperature."
-    assert sent["input_schema"] == mcp_server.CITY
+    assert sent["input_schema"] == stdio_server.CITY
     assert (told(weather), told(half)) == ("Sunny in Rome.", "8")
     assert weather.note == "Sunny in Rome."
 
@@ -127,7 +127,7 @@ def test_names_and_schemas_that_the_api_refuses(api, own, capsys):
     """Such a schema leaves out its tool alone; such a name is sent as another one."""
     odd = own("odd").connect()
 
-    assert set(odd.left_out) == {*mcp_server.REFUSED, "weather"}
+    assert set(odd.left_out) == {*stdio_server.REFUSED, "weather"}
     sent = [tool.definition["name"] for tool in odd.tools]
     assert all(re.fullmatch("[a-zA-Z0-9_-]{1,128}", name) for name in sent)
     assert len(set(sent)) == len(sent)
@@ -212,7 +212,7 @@ def test_results_of_every_kind(api, shared):
     assert "Resource: x · https://example.com/x · A page." in text
     assert text.count("(Left out: ") == 4
     assert json.loads(told(structured)) == {"trains": [1, 2]}
-    assert picture.content[0]["source"]["data"] == mcp_server.PNG
+    assert picture.content[0]["source"]["data"] == stdio_server.PNG
 
 
 def test_a_large_result_is_cut(api, shared):
@@ -228,7 +228,7 @@ def test_a_tool_that_fails_tells_why(api, shared):
     (result,) = ask(api, Tools(shared), ("s__fail", {}))
 
     assert result.is_error
-    assert told(result) == f"No such city: {mcp_server.EVIL}"
+    assert told(result) == f"No such city: {stdio_server.EVIL}"
     assert (result.note, result.details) == ("failed", "")
 
 
@@ -518,9 +518,10 @@ def test_addresses_that_are_none_of_a_server():
 ENDING = """
 import os, sys
 from claude_nb import Tools
-from claude_nb.tools.mcp import connection  # once, for both
+from claude_nb.tools.mcp import connection, content, definitions, stdio  # once, for both
 from claude_nb.tools.side_loop import side_loop
 
+stdio._GRACE = 0.1
 for command, end in (({0!r} + " stubborn", sys.exit), ({0!r}, lambda: os.kill(os.getpid(), 9))):
     if os.fork() == 0:
         server = Tools.mcp(command).connect()
