@@ -46,7 +46,7 @@ class Table:
 
     def _repr_html_(self) -> str:
         lines = "<br>".join(map(text, self.note.split("\n")))
-        style = f"margin:6px 0 0;font-size:90%;{QUIET}"
+        style = f"margin:6px 0 0;font-size:90%;overflow-wrap:anywhere;{QUIET}"
         note = f'<p style="{style}">{lines}</p>' if self.note else ""
         return f"{self._broken() if self.breaks else self._scrolled()}{note}"
 

@@ -376,8 +376,8 @@ def _memory(memory: Memory) -> Tool:
 
 
 def _of_server(server: McpServer) -> list[Tool]:
-    """The tools of an MCP server, which is connected unless it is, or was ended."""
-    if not (server.is_connected or server.is_ended):
+    """The tools of an MCP server, which is connected if that was never done."""
+    if not (server.is_listed or server.is_ended):
         server.connect()
     return [
         Tool(

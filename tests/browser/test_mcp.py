@@ -75,6 +75,31 @@ def question_in(place: Locator) -> Locator:
     return place.get_by_role("group", name="May this call run?")
 
 
+def test_in_a_chat(open_chat, simulator, pictures):  # noqa: F811
+    """Its tools are in the list of tools; Stop in a call cancels it at the server."""
+    chat: ChatPage = open_chat(f"{servers(pictures)}\nclaude_nb.Chat(tools=[time, pics])")
+    simulator.enqueue(calling(("time__get_current_time", TIME)), ANSWER)
+    chat.send("What time is it?")
+    question = question_in(chat.el)
+    expect(question).to_contain_text("get_current_time of the MCP server time: ")
+    question.get_by_role("button", name="Run once").press("Enter")
+    expect(chat.turns.last).to_contain_text("That is all.")
+    expect(chat.button("Send (Enter)")).to_be_visible()
+
+    simulator.enqueue(calling(("pics__hang", {}), number=2))
+    chat.send("Hang")
+    assert pictures.line() == "hangs"
+    chat.button("Stop the answer").press("Enter")
+    expect(chat.turns.last).to_contain_text("Stopped")
+    assert pictures.line() == "cancelled"
+
+    simulator.enqueue(calling(("pics__picture", {"subject": "a dot"}), number=3), ANSWER)
+    chat.ask("A picture", "That is all.")
+    chat.turns.last.locator("summary").first.click()
+    expect(chat.turns.last.locator("details img")).to_be_visible()
+    assert chat.notebook.errors == []
+
+
 def test_in_cells(open_cells, simulator, pictures):
     """Input streams, a call is allowed by its button, a picture comes, a killed server is told."""
     half = [start(), *tool_use('{"timezone": "Europe/Berl', name="time__get_current_time")[:-1]]
@@ -122,28 +147,3 @@ def test_in_cells(open_cells, simulator, pictures):
     assert "Europe/Berlin" in results[0]["content"][0]["text"]  # allowed for this session
     assert results[1]["content"][0]["text"] == "The MCP server pics ended before it answered."
     assert notebook.errors == []
-
-
-def test_in_a_chat(open_chat, simulator, pictures):
-    """Its tools are in the list of tools; Stop in a call cancels it at the server."""
-    chat: ChatPage = open_chat(f"{servers(pictures)}\nclaude_nb.Chat(tools=[time, pics])")
-    simulator.enqueue(calling(("time__get_current_time", TIME)), ANSWER)
-    chat.send("What time is it?")
-    question = question_in(chat.el)
-    expect(question).to_contain_text("get_current_time of the MCP server time: ")
-    question.get_by_role("button", name="Run once").press("Enter")
-    expect(chat.turns.last).to_contain_text("That is all.")
-    expect(chat.button("Send (Enter)")).to_be_visible()
-
-    simulator.enqueue(calling(("pics__hang", {}), number=2))
-    chat.send("Hang")
-    assert pictures.line() == "hangs"
-    chat.button("Stop the answer").press("Enter")
-    expect(chat.turns.last).to_contain_text("Stopped")
-    assert pictures.line() == "cancelled"
-
-    simulator.enqueue(calling(("pics__picture", {"subject": "a dot"}), number=3), ANSWER)
-    chat.ask("A picture", "That is all.")
-    chat.turns.last.locator("summary").first.click()
-    expect(chat.turns.last.locator("details img")).to_be_visible()
-    assert chat.notebook.errors == []

@@ -338,6 +338,9 @@ def test_a_question_is_about_one_call(page):
     page.evaluate("addView()")
     page.evaluate("receive", {"frame": 1, "ops": [*CALL, QUESTION]})
     assert page.evaluate("sent") == [{"op": "asked", "call": "toolu_1"}]
+    question = page.get_by_role("group", name="May this call run?").last
+    assert question.inner_text().split("\n")[0] == "act of <b>"
+    assert question.get_by_role("button").all_inner_texts() == ["Run", "Always allow", "Don’t run"]
     page.get_by_role("button", name="Run", exact=True).last.click()
     assert page.evaluate("sent")[1:] == [{"op": "confirm", "call": "toolu_1", "answer": "once"}]
 

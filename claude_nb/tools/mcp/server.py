@@ -108,6 +108,7 @@ class McpServer:
             )
         self._link = _Link(self, headers, env or {})
         self._only: frozenset[str] | None = None
+        self._off: frozenset[str] = frozenset()
 
     def _with_token(self, headers: Mapping[str, str]) -> Mapping[str, str]:
         """The headers that the kernel sends, the token among them."""
@@ -146,7 +147,7 @@ class McpServer:
                 error.advice,
                 detail=error.more,
             ) from None
-        self._check_only()
+        self._check_known(self._only or ())
         return self
 
     @property
@@ -168,9 +169,16 @@ class McpServer:
         return self._link.is_ended
 
     @property
+    def is_listed(self) -> bool:
+        """Whether it was connected once, so that its tools are known."""
+        return self._link.is_listed
+
+    @property
     def tools(self) -> list[ServerTool]:
         """Its tools, after ``connect``; of one that the API calls they are not known here."""
-        return [tool for tool in self._link.tools if self._only is None or tool.name in self._only]
+        only, off = self._only, self._off
+        tools = [tool for tool in self._link.tools if only is None or tool.name in only]
+        return [tool for tool in tools if tool.definition["name"] not in off]
 
     @property
     def toolset(self) -> dict[str, Any] | None:
@@ -214,18 +222,20 @@ class McpServer:
         Args:
             names: What the server calls them.
         """
-        names = [names] if isinstance(names, str) else names
-        found = object.__new__(McpServer)
-        found.__dict__.update(self.__dict__)
-        found._only = frozenset(names)
-        if self._link.tools:
-            found._check_only()
-        return found
+        names = [names] if isinstance(names, str) else list(names)
+        if self.is_listed:
+            self._check_known(names)
+        return self._with(_only=frozenset(names))
 
     def without(self, names: Container[str]) -> McpServer:
         """The same server without tools of these names, as they are sent."""
-        left = [tool.name for tool in self.tools if tool.definition["name"] not in names]
-        return self if len(left) == len(self.tools) else self.only(left)
+        sent = {tool.definition["name"] for tool in self.tools}
+        return self._with(_off=self._off | {name for name in sent if name in names})
+
+    def _with(self, **chosen: object) -> McpServer:
+        found = object.__new__(McpServer)
+        found.__dict__.update(self.__dict__ | chosen)
+        return found
 
     def close(self) -> None:
         """End its process, or the session with it, until it is connected again."""
@@ -243,9 +253,9 @@ class McpServer:
         """
         return await self._link.call(tool, arguments)
 
-    def _check_only(self) -> None:
+    def _check_known(self, names: Iterable[str]) -> None:
         there = [tool.name for tool in self._link.tools]
-        for name in self._only or ():
+        for name in names:
             if name not in there and name not in self._link.left_out:
                 near = nearest(name, there)
                 hint = f"Did you mean {self.name}.{near}?" if near else f"It has {_some(there)}."
@@ -266,6 +276,7 @@ class _Link:
     ) -> None:
         self.tools: list[ServerTool] = []
         self.left_out: dict[str, str] = {}
+        self.is_listed = False
         self.introduced: frozenset[tuple[str, str]] = frozenset()
         self.is_ended = False
         self.folder = str(Path.cwd()) if isinstance(server.parts, tuple) else ""
@@ -305,6 +316,7 @@ class _Link:
                 _open.add(self)
                 await connection.open()
                 listed = await connection.tools()
+            self.is_listed = True
             self.tools, self.left_out = definitions(self._name, *listed)
             return connection
 

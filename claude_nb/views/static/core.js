@@ -295,7 +295,7 @@ class Panes {
       return make("button", { type: "button", class: "claude-nb-button", onclick }, label);
     });
     const look = { class: "claude-nb-question", role: "group", "aria-label": "May this call run?" };
-    const from = source ? make("p", { class: "claude-nb-source" }, source) : null;
+    const from = source ? make("div", { class: "claude-nb-source" }, source) : null;
     this.question = make("div", look, from, ...buttons);
     (details ?? end).after(this.question);
   }

@@ -548,3 +548,47 @@ def _wait_for_end(pid: int) -> None:
     while Path(f"/proc/{pid}/stat").exists():
         if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
             return
+
+
+def test_without_the_package(own, monkeypatch):
+    """The error is the line that installs it."""
+    monkeypatch.delitem(sys.modules, "claude_nb.tools.mcp.connection")
+    monkeypatch.setitem(sys.modules, "mcp", None)
+
+    with pytest.raises(InputError, match="need the package mcp") as caught:
+        own().connect()
+
+    assert caught.value.advice == '%pip install "claude-nb[mcp]"'
+
+
+def test_importing_claude_nb_does_not_import_it():
+    """It takes long; neither does a server that is only described."""
+    code = "import sys, claude_nb; claude_nb.Tools.mcp('uvx x'); print('mcp' in sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert shown.stdout == "False\n"
+
+
+def test_a_tool_that_is_switched_off_and_one_that_goes(own, monkeypatch):
+    """As in a chat, where tools are switched off by the names that are sent."""
+    running = own()
+    tools = Tools(running).without({"s__die", "s__hang"})
+    gone = [tool for tool in running._link.tools if tool.name not in ("die", "weather")]
+    running._link.tools = gone
+
+    assert [d["name"] for d in Tools(*tools._values).definitions] == [
+        f"s__{tool.name}" for tool in gone if tool.name != "hang"
+    ]
+
+
+def test_a_conversation_goes_on_though_a_server_of_an_earlier_turn_is_gone(api, own):
+    """Which is not started for a question that does not name it."""
+    talk = claude_nb.Conversation("gone")
+    running = own()
+    api.enqueue(ANSWER, ANSWER)
+    talk.ask("One?", tools=Tools(running), show=False)
+    running.close()
+    reply = talk.ask("Two?", show=False)
+
+    assert reply.text == "Done."
+    assert not running.is_connected
