@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import get_args
 
 from claude_nb.asking.asking import fitting
-from claude_nb.characters import clean
 from claude_nb.errors import ClaudeError, InputError, nearest
 from claude_nb.magics import options
 from claude_nb.magics.options import Option, Value
 from claude_nb.redaction import redact
 from claude_nb.render import labels
-from claude_nb.render.markdown.inline import QUIET, text
 from claude_nb.request.place import possible_paths, session_name, shell
 from claude_nb.tools.mcp import approvals, project
-from claude_nb.tools.mcp.approvals import Approval
 from claude_nb.tools.mcp.consent import Confirm
+from claude_nb.tools.mcp.listing import UNFOLDED, Listing
 from claude_nb.tools.mcp.named import check_name, servers
 from claude_nb.tools.mcp.project import ServerEntry
 from claude_nb.tools.mcp.server import McpServer
 from claude_nb.views.question import ask
 from claude_nb.views.terminal import say
-
-_UNFOLDED = 20
-"""So many tools of a server are listed in sight, more of them folded."""
-
-_BRIEF = 200
-"""Characters of a description in sight; the rest is folded."""
 
 DOES = "servers of tools: start or reach one, those of a project's .mcp.json, list, end"
 HINT = "Options of add stand before NAME. For example: %claude_nb mcp add time uvx mcp-server-time"
@@ -94,7 +83,7 @@ def command(*, line: str) -> object:
         return _add(rest.strip())
     words, _ = options.parse_command(rest, ())
     if name in ("", "list") and len(words) < 2:
-        return listing(map(_named, words), whole=True) if words else _all()
+        return Listing([_named(*words).rows()], whole=True) if words else _all()
     if name == "remove" and len(words) == 1:
         server = servers.pop(_named(*words).name)
         server.close()
@@ -132,7 +121,7 @@ def _add(line: str) -> Listing:
         )
     server = _known(server) or server
     servers[name] = server.connect()
-    return listing([server])
+    return server.listing()
 
 
 def _known(server: McpServer) -> McpServer | None:
@@ -189,7 +178,7 @@ def _load(file: str) -> Listing | None:
                 f"Nothing more of {path} was started or reached: nobody can be asked here.",
                 "Name those that you trust: %claude_nb mcp add NAME COMMAND",
             ) from None
-    return listing(loaded) if loaded else None
+    return Listing([server.rows() for server in loaded]) if loaded else None
 
 
 class _NobodyError(Exception):
@@ -261,147 +250,6 @@ def _folder() -> Path:
     return next((path.resolve().parent for path in paths), Path.cwd())
 
 
-_ASKS = {
-    "always": "each call asks first",
-    "session": "asks once for each tool",
-    "never": "calls do not ask",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class ToolRow:
-    """A tool of a server, as it is listed.
-
-    Attributes:
-        name: Its name.
-        description: What it says that it does; or why it cannot be used.
-        allowed: Whether its calls are allowed, for how long; empty if they ask.
-    """
-
-    name: str
-    description: str
-    allowed: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ServerRows:
-    """A server, as it is listed.
-
-    Attributes:
-        name: Its name.
-        where: Its command line or address.
-        about: Its state, and when its calls ask.
-        tools: Its tools.
-    """
-
-    name: str
-    where: str
-    about: str
-    tools: tuple[ToolRow, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """Servers and their tools: tables in a notebook, text in a terminal.
-
-    Attributes:
-        servers: What is shown of each.
-        whole: Whether nothing of them is folded.
-        note: Lines below them.
-    """
-
-    servers: Sequence[ServerRows]
-    whole: bool = False
-    note: Sequence[str] = ()
-
-    def __repr__(self) -> str:
-        lines = [line for server in self.servers for line in self._lines(server)]
-        return clean(redact("\n".join([*lines, *self.note])))
-
-    def _lines(self, server: ServerRows) -> Iterable[str]:
-        yield f"{server.name} · {server.where} · {server.about}"
-        shown = server.tools if self.whole else server.tools[:_UNFOLDED]
-        width = max((len(tool.name) for tool in shown), default=0)
-        for tool in shown:
-            brief = labels.first_words(tool.description, _BRIEF)
-            about = " ".join(tool.description.split()) if self.whole else brief
-            allowed = f"[{tool.allowed}]" if tool.allowed else ""
-            yield f"  {tool.name:<{width}}  {' '.join(filter(None, (allowed, about)))}".rstrip()
-        if rest := len(server.tools) - len(shown):
-            yield f"  and {rest} more: %claude_nb mcp list {server.name}"
-        if not server.tools:
-            yield "  It has no tools."
-
-    def _repr_html_(self) -> str:
-        notes = "".join(
-            f'<p style="margin:6px 0 0;{_SMALL}">{text(line)}</p>' for line in self.note
-        )
-        return "".join(map(self._html, self.servers)) + notes
-
-    def _html(self, server: ServerRows) -> str:
-        head = (
-            f'<p style="margin:6px 0 2px;overflow-wrap:anywhere"><b>{text(server.name)}</b>'
-            f" · <code>{text(server.where)}</code>"
-            f' · <span style="{QUIET}">{text(server.about)}</span></p>'
-        )
-        if not server.tools:
-            return f"{head}<p>It has no tools.</p>"
-        rows = "".join(map(self._tool, server.tools))
-        tools = f'<ul style="list-style:none;margin:0;padding:0">{rows}</ul>'
-        if len(server.tools) <= _UNFOLDED or self.whole:
-            return head + tools
-        summary = labels.counted(len(server.tools), "tool")
-        return f"{head}<details><summary>{summary}</summary>{tools}</details>"
-
-    def _tool(self, tool: ToolRow) -> str:
-        allowed = f' <span style="{_SMALL}">· {text(tool.allowed)}</span>' if tool.allowed else ""
-        about = self._description(tool.description)
-        return f'<li style="{_TOOL}"><code>{text(tool.name)}</code>{allowed} {about}</li>'
-
-    def _description(self, description: str) -> str:
-        brief = labels.first_words(description, _BRIEF)
-        if brief == description.strip():
-            return text(brief)
-        # All of it, as the model gets it.
-        rest = f'<div style="white-space:pre-wrap">{escape(clean(redact(description)))}</div>'
-        return rest if self.whole else f"<details><summary>{text(brief)}</summary>{rest}</details>"
-
-
-_TOOL = "margin:0;padding:2px 0 2px 16px;overflow-wrap:anywhere"
-_SMALL = f"font-size:90%;{QUIET}"
-
-
-def listing(
-    shown: Iterable[McpServer], *, whole: bool = False, note: Sequence[str] = ()
-) -> Listing:
-    """Servers with their tools, as they are now.
-
-    Args:
-        shown: The servers.
-        whole: Whether nothing of them is folded.
-        note: Lines below them.
-    """
-    always = {approval.key for approval in approvals.listed()}
-    return Listing([_rows(server, always) for server in shown], whole, note)
-
-
-def _rows(server: McpServer, always: Container[str]) -> ServerRows:
-    state = "running" if server.is_connected else "ended; the next question starts it again"
-    tools = [
-        ToolRow(tool.name, tool.description, _allowed_now(server.consent(tool).approval, always))
-        for tool in server.tools
-    ]
-    tools += [ToolRow(name, f"cannot be used: {why}") for name, why in server.left_out.items()]
-    about = f"{state} · {_ASKS[server.confirm]}"
-    return ServerRows(server.name, server.where, about, tuple(tools))
-
-
-def _allowed_now(approval: Approval, always: Container[str]) -> str:
-    if approval.key in always:
-        return "always allowed"
-    return "allowed for this session" if approvals.is_allowed_for_session(approval) else ""
-
-
 def _all() -> Listing:
     """All servers, and below them what was allowed of others for good."""
     here = [
@@ -413,6 +261,8 @@ def _all() -> Listing:
             place = f" in {approval.folder}" if approval.folder else ""
             elsewhere.setdefault(f"{approval.server}{place}", []).append(approval.tool)
     note = [] if servers else [f"No MCP server is named here. {_EXAMPLE}"]
+    if any(len(server.tools) > UNFOLDED for server in servers.values()):
+        note.append("All tools of a server: %claude_nb mcp list NAME")
     note += [f"Always allowed of {where}: {', '.join(tools)}" for where, tools in elsewhere.items()]
     note += ["To be asked again: %claude_nb mcp forget all"] if elsewhere else []
-    return listing(servers.values(), note=note)
+    return Listing([server.rows() for server in servers.values()], note=note)

@@ -327,8 +327,9 @@ class Tools:
         """
         servers = [value for value in self._values if isinstance(value, McpServer)]
         for server in servers:
-            server.connect()
-            server.introduce()
+            if not server.is_ended:
+                server.connect()
+                server.introduce()
         if not servers:
             return self
         found = Tools(*self._values, **self._settings)

@@ -11,9 +11,10 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from claude_nb import Chat, Tools
 from claude_nb.errors import ClaudeError, InputError
-from claude_nb.magics import commands, completion, mcp, options
+from claude_nb.magics import commands, completion, options
 from claude_nb.tools.mcp import approvals, project
 from claude_nb.tools.mcp.approvals import Approval
+from claude_nb.tools.mcp.listing import Listing, ServerRows, ToolRow
 from claude_nb.tools.mcp.named import servers
 
 TRAINS = "python -m claude_nb.teaching.trains"
@@ -72,8 +73,8 @@ def test_a_server_is_added_listed_named_in_cells_and_chats_and_removed():
 
     assert re.sub(" +", " ", added).splitlines() == [
         f"trains · {TRAINS} · running · asks once for each tool",
-        " departures The trains that leave a station, the earliest first.",
-        " stops Where a train stops, and when.",
+        " trains.departures The trains that leave a station, the earliest first.",
+        " trains.stops Where a train stops, and when.",
     ]
     assert mcp_command("list") == mcp_command("") == mcp_command("list trains") == added
     variables = {"look_up": len, "own": servers["trains"]}
@@ -210,16 +211,14 @@ def test_without_a_file_the_command_says_where_it_looked(tmp_path, monkeypatch):
 def test_words_of_a_server_are_shown_as_text():
     """Neither HTML nor escape sequences work, and all of a long description can be read."""
     evil = '<img src=x onerror="alert(1)">\x1b[2J\u202e' + "all of it " * 400 + "the end"
-    listing = mcp.Listing(
-        [mcp.ServerRows("evil", "uvx evil", "running", (mcp.ToolRow(evil[:30], evil),))]
-    )
+    listing = Listing([ServerRows("evil", "uvx evil", "running", (ToolRow(evil[:30], evil),))])
     html, terminal = listing._repr_html_(), repr(listing)
 
     assert "<img" not in html
     assert "the end" in html
     assert not re.search("[\x00-\x09\x0b-\x1f\u202e]", html + terminal)
     assert len(terminal) < 400
-    assert "the end" in repr(mcp.Listing(listing.servers, whole=True))
+    assert "the end" in repr(Listing(listing.servers, whole=True))
 
 
 def test_what_was_allowed_is_listed_and_can_be_forgotten(tmp_path, monkeypatch):
@@ -234,8 +233,8 @@ def test_what_was_allowed_is_listed_and_can_be_forgotten(tmp_path, monkeypatch):
     approvals.allow(Approval("uvx other", "/somewhere", "delete_it", "its key"))
 
     shown = re.sub(" +", " ", mcp_command("list"))
-    assert " departures [always allowed] The trains that leave" in shown
-    assert " stops [allowed for this session] Where a train" in shown
+    assert " trains.departures [always allowed] The trains that leave" in shown
+    assert " trains.stops [allowed for this session] Where a train" in shown
     assert "Always allowed of uvx other in /somewhere: delete_it\nTo be asked again:" in shown
     with pytest.raises(InputError, match=r"Nothing of trains\.x was allowed\."):
         mcp_command("forget trains.x")
@@ -253,10 +252,10 @@ def test_what_was_allowed_is_listed_and_can_be_forgotten(tmp_path, monkeypatch):
 
 def test_many_tools_are_folded():
     """A server with 500 of them does not fill the page, nor the terminal."""
-    tools = tuple(mcp.ToolRow(f"tool_{number}", "What it does.") for number in range(500))
-    listing = mcp.Listing([mcp.ServerRows("big", "uvx big", "running", tools)])
+    tools = tuple(ToolRow(f"tool_{number}", "What it does.") for number in range(500))
+    listing = Listing([ServerRows("big", "uvx big", "running", tools)])
 
     assert "<details><summary>500 tools</summary>" in listing._repr_html_()
     assert "tool_499" in listing._repr_html_()
-    assert repr(listing).splitlines()[-1] == "  and 480 more: %claude_nb mcp list big"
-    assert "tool_499" in repr(mcp.Listing(listing.servers, whole=True))
+    assert repr(listing).splitlines()[-1] == "  and 480 more"
+    assert "tool_499" in repr(Listing(listing.servers, whole=True))

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
@@ -89,6 +89,18 @@ def _keys() -> frozenset[str]:
 @lru_cache(maxsize=1)
 def _keys_of(*_file: object) -> frozenset[str]:
     return frozenset(approval.key for approval in listed())
+
+
+def duration(approval: Approval, always: Container[str]) -> str:
+    """For how long it is allowed, in words; empty if its calls ask.
+
+    Args:
+        approval: What is asked about.
+        always: The keys of what is allowed for good.
+    """
+    if approval.key in always:
+        return "always allowed"
+    return "allowed for this session" if is_allowed_for_session(approval) else ""
 
 
 def is_allowed_for_session(approval: Approval) -> bool:

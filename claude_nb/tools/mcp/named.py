@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from claude_nb.errors import InputError
-from claude_nb.request.server_tools import SERVER_TOOLS
+from claude_nb.request.server_tools import BUILT_IN_TOOLS
 from claude_nb.tools.mcp.server import McpServer
 
 servers: dict[str, McpServer] = {}
 """Those of this process, by name."""
 
-_TAKEN = (*SERVER_TOOLS, "memory", "none")
+_TAKEN = (*BUILT_IN_TOOLS, "none")
 """Other things that ``--tools`` takes."""
 
 

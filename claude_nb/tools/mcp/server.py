@@ -20,13 +20,12 @@ from claude_nb.redaction import redact_error
 from claude_nb.tools.mcp import approvals
 from claude_nb.tools.mcp.approvals import Approval
 from claude_nb.tools.mcp.consent import Confirm, Consent
-from claude_nb.tools.mcp.listing import listing
+from claude_nb.tools.mcp.listing import Listing, ServerRows, ToolRow
 from claude_nb.tools.mcp.toolset import check_public, checked_token, toolset
 from claude_nb.tools.results import CallFailedError
 from claude_nb.tools.side_loop import side_loop
 
 if TYPE_CHECKING:
-    from claude_nb.render.table import Table
     from claude_nb.tools.mcp.connection import Connection
     from claude_nb.tools.mcp.definitions import ServerTool
 
@@ -36,6 +35,11 @@ _NAME = re.compile(r"[a-zA-Z0-9_-]{1,40}")
 _RUNNERS = ("uvx", "uv", "run", "npx", "bunx", "pipx", "docker", "node", "deno", "bun", "py")
 _RUNNER = re.compile(r"python[0-9.]*(\.exe)?|.*/python[0-9.]*")
 _ENDING = re.compile(r"(?<=.)(@.*|==.*|\[.*|\.(py|js|mjs|cjs|ts|exe|sh))$")
+_ASKS = {
+    "always": "each call asks first",
+    "session": "asks once for each tool",
+    "never": "calls do not ask",
+}
 _EXAMPLE = 'Tools.mcp("uvx mcp-server-time")'
 
 
@@ -207,14 +211,36 @@ class McpServer:
         """Show its tools with their descriptions, unless that was done for the same ones."""
         from IPython.display import display
 
-        now = frozenset((tool.name, tool.digest) for tool in self.tools)
-        if not now <= self._link.introduced:
-            self._link.introduced |= now
+        if not self._versions <= self._link.introduced:
             display(self.listing())
 
-    def listing(self) -> Table:
-        """Its tools with their descriptions, as a table."""
-        return listing(self.name, redact_error(self.where), self.tools, self.left_out)
+    @property
+    def _versions(self) -> frozenset[tuple[str, str]]:
+        return frozenset((tool.name, tool.digest) for tool in self.tools)
+
+    def listing(self) -> Listing:
+        """Its tools with their descriptions, as they are shown."""
+        return Listing([self.rows()])
+
+    def rows(self) -> ServerRows:
+        """It and its tools, to be shown: ``introduce`` then shows no more."""
+        self._link.introduced |= self._versions
+        always = {approval.key for approval in approvals.listed()}
+        tools = [
+            ToolRow(
+                f"{self.name}.{tool.name}",
+                tool.description,
+                approvals.duration(self.consent(tool).approval, always),
+            )
+            for tool in self.tools
+        ]
+        tools += [
+            ToolRow(f"{self.name}.{name}", f"cannot be used: {why}")
+            for name, why in self.left_out.items()
+        ]
+        state = "running" if self.is_connected else "ended; the next question starts it again"
+        about = f"{state} · {_ASKS[self.confirm]}"
+        return ServerRows(self.name, redact_error(self.where), about, tuple(tools))
 
     def only(self, names: Iterable[str]) -> McpServer:
         """The same server with some of its tools.
