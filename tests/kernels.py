@@ -16,6 +16,7 @@ from claude_nb.asking.jobs import jobs
 from claude_nb.conversation.snapshot import snapshot
 from claude_nb.keeping.keeper import keeper
 from claude_nb.session.session import session
+from claude_nb.tools.mcp.named import servers
 jobs.close(); jobs.wait()
 session.simulate(on=False)
 environment = vars(sys).setdefault("environment_at_first", dict(os.environ))
@@ -24,6 +25,8 @@ session.__init__()
 snapshot.__init__()
 keeper.__init__()
 Conversation._named.clear()
+for server in servers.values(): server.close()
+servers.clear()
 claude_nb.unload_ipython_extension(get_ipython())
 get_ipython().config.pop("ClaudeMagics", None)  # of %config
 claude_nb.load_ipython_extension(get_ipython())

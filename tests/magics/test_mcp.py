@@ -259,3 +259,27 @@ def test_many_tools_are_folded():
     assert "tool_499" in listing._repr_html_()
     assert repr(listing).splitlines()[-1] == "  and 480 more"
     assert "tool_499" in repr(Listing(listing.servers, whole=True))
+
+
+@pytest.mark.kernel
+def test_in_a_kernel_nothing_starts_until_somebody_says_yes(kernel, tmp_path):
+    """Where no input is taken the cell fails; where it is, the question is answered there."""
+    about = {"trains": {"command": "python", "args": TRAINS.split()[1:]}}
+    path = tmp_path / "servers.json"
+    path.write_text(json.dumps({"mcpServers": about}), encoding="utf-8")
+
+    reply = kernel.run(f"%claude_nb mcp load {path}")
+    assert "nobody can be asked here." in reply["evalue"]
+    assert TRAINS in kernel.printed
+    kernel.run("%claude_nb mcp list")
+    assert "No MCP server is named here." in kernel.last_shown()["data"]["text/plain"]
+
+    kernel.start(f"%claude_nb mcp load {path}", asks=True)
+    asked = kernel.client.get_stdin_msg(timeout=60)
+    assert asked["content"]["prompt"] == "Start trains? [y/N] "
+    kernel.client.input("y")
+    assert kernel.finish()["status"] == "ok"
+    shown = kernel.last_shown()["data"]
+    assert f"trains · {TRAINS} · running · each call asks first" in shown["text/plain"]
+    assert "<code>trains.departures</code>" in shown["text/html"]
+    assert kernel.run("%claude_nb mcp remove trains")["status"] == "ok"
