@@ -433,7 +433,9 @@ def _server_tool(value: Any) -> dict[str, Any] | None:
         return value
     raise InputError(
         f"The definition of {value.get('name') or named or 'a tool'} alone cannot be run.",
-        f"Pass a function: {_EXAMPLE}",
+        'Pass "memory", or claude_nb.Tools.memory("folder").'
+        if named.startswith(MEMORY)
+        else f"Pass a function: {_EXAMPLE}",
     )
 
 

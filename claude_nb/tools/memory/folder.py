@@ -14,6 +14,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, NamedTuple
@@ -186,7 +187,7 @@ class Folder:
         parts, data = _file(path), _encoded(path, text)
         with _explained(path), ExitStack() as stack:
             root = _Open.root(self.path, stack)
-            if sum(1 for _ in _files(root)) >= MAX_FILES:
+            if sum(1 for _ in islice(_files(root), MAX_FILES)) >= MAX_FILES:
                 raise _refused(f"There are {MAX_FILES} files. Delete some, or write into others.")
             parent = self._parent(parts, stack, create=True)
             if _is_there(parent, parts[-1]):

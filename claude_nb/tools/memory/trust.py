@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from secrets import token_hex
 
@@ -22,6 +23,9 @@ from claude_nb.tools.mcp.approvals import Approval
 from claude_nb.tools.permission import Answer, PermissionRequest
 
 _MARK = ".owner"
+_COUNTED = 1_000
+"""Files and folders that are counted for the question."""
+
 _UNCOMMITTED = ".owner\n.lock\n.old/\n*.tmp\n"
 
 
@@ -46,13 +50,14 @@ class FolderConsent:
     @property
     def reason(self) -> str:
         """Why it asks, in a few words; empty for a known folder."""
-        return f"the folder {self.folder} was not made here" if self._is_foreign() else ""
+        return f"the folder {self.folder.name} was not made here" if self._is_foreign() else ""
 
     def ask(self, call: Block) -> PermissionRequest:
         """The question about a call."""
         if not self._is_foreign():
             return PermissionRequest(call)
-        files = counted(sum(1 for f in self.folder.rglob("*") if f.is_file()), "file")
+        found = islice(self.folder.rglob("*"), _COUNTED)
+        files = counted(sum(file.is_file() for file in found), "file")
         source = (
             f"The memory in {self.folder} ({files}) was not made by you on this computer."
             " What it holds becomes part of the prompt."
@@ -90,6 +95,7 @@ def make(folder: Path) -> None:
     """
     try:
         folder.mkdir(mode=0o700)
+        (folder / ".gitignore").write_text(_UNCOMMITTED, encoding="utf-8")
     except FileExistsError:
         return
     except OSError as error:
@@ -97,7 +103,6 @@ def make(folder: Path) -> None:
             f"The memory folder {folder} cannot be made: {error.strerror or error}.",
             'Name another one: claude_nb.Tools.memory("folder")',
         ) from None
-    (folder / ".gitignore").write_text(_UNCOMMITTED, encoding="utf-8")
     _mark_anew(folder)
     approvals.allow(_approval(folder))
 

@@ -132,12 +132,14 @@ def foreign(here: Path) -> Path:
 def test_a_folder_of_somebody_else_fails_where_nobody_can_be_asked(api, here, monkeypatch):
     """At once, before anything of it is read, and the label says why."""
     monkeypatch.setattr("sys.stdin", io.StringIO())
-    place = foreign(here)
+    foreign(here)
 
     (result,) = run(api, VIEW)
 
     assert told(result) == "This was not run: nobody could be asked to allow it."
-    assert result.note == f"not run: nobody could be asked (the folder {place} was not made here)"
+    assert (
+        result.note == "not run: nobody could be asked (the folder claude_memory was not made here)"
+    )
 
 
 def consent_of(here: Path):
@@ -222,6 +224,9 @@ def test_a_chat_and_other_functions_have_it_too(here):
         Tools("memory", Tools.memory("mine"))
     with pytest.raises(InputError, match="Did you mean memory"):
         Tools("memry")
+    with pytest.raises(InputError) as alone:
+        Tools({"type": "memory_20250818", "name": "memory"})
+    assert 'claude_nb.Tools.memory("folder")' in alone.value.advice
 
 
 def test_a_folder_that_cannot_be_made_is_named(api, here):
