@@ -245,9 +245,9 @@ def test_a_foreign_memory_asks_and_what_tools_display_is_seen(open_cells, simula
     plot.locator("details summary").first.press("Enter")
     expect(plot.locator("img").last).to_be_visible()
     expect(plot.get_by_text("word word").last).not_to_be_visible()
+    assert notebook.errors == []
     notebook.reopen_without_kernel(trusted=False)
     saved = notebook.output(2)
     expect(saved.locator("img").first).to_be_visible()
     expect(saved.get_by_text("+- <b onmouseover").first).to_be_visible()
     assert notebook.page.evaluate("window.ran") is None
-    assert notebook.errors == []
