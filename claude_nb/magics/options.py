@@ -311,7 +311,7 @@ CELL_OPTIONS = (
         "",
         "NAMES",
         "let this cell call these functions and MCP servers (NAME or NAME.tool), or web_search,"
-        " web_fetch, code_execution of the API; none: no tools",
+        " web_fetch, code_execution of the API, or memory (a folder of notes); none: no tools",
         read_tools,
     ),
     Option("eager", "", "", "stream tool input as it is written, unchecked", read_switch),
