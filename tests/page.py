@@ -91,6 +91,11 @@ class Page:
         with self._changed:
             assert self._changed.wait_for(lambda: self.ops(op), 60), f"nothing was {op}"
 
+    def wait_for_words(self, words: str) -> None:
+        """Wait until a frame has these words."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: words in json.dumps(self.ops("frame")), 60), words
+
     def turns(self) -> list[dict[str, Any]]:
         """The turns as the page has them now."""
         shown: list[dict[str, Any]] = []

@@ -28,6 +28,8 @@ _TIMELINE = re.compile(r"<[^>]+>|\d+\.\d{3}\b(?! s\b)(?: to \d+\.\d{3})?|\bmax [
 _SPEED = re.compile(r"\bspeed \S+(?= · seed)")
 _CLOCK = re.compile(r"\b\d\d:\d\d:\d\d\b")
 _DAY = re.compile(r"(?<=answered )\d{4}(\\?-\d\d){2}")
+_PICTURE = re.compile(r"iVBORw0KGgo[\w+/=]+|(?<=\[picture, )\d+ × \d+")
+"""A PNG that Matplotlib has drawn, and its size, depend on its version and on fonts."""
 _REQUEST_ID = re.compile(r"req_sim_\w+")
 
 
@@ -117,6 +119,7 @@ def _without_times(value: Any) -> Any:
         timeless = _SECONDS.sub(" 0 s", _CLOCK.sub("00:00:00", _SPEED.sub("speed 1", value)))
         # Of an axis, the number of its figures depends on times too.
         timeless = re.sub(r"(?: 0 s\b)+", " 0 s", _BARS.sub(" ", _PACE.sub("", timeless)))
+        timeless = _PICTURE.sub("picture", timeless)
         return _DAY.sub("2026-11-28", _REQUEST_ID.sub("req_sim", timeless))
     return value
 

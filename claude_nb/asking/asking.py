@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from claude_nb.asking.function_source import ORIGIN, FunctionSource, Respond
 from claude_nb.asking.question import Question, check_names
 from claude_nb.client.capabilities import checked
 from claude_nb.client.connection import Connection
-from claude_nb.client.engine import Stream, call
+from claude_nb.client.engine import Stream, begun, call
 from claude_nb.client.file_service import count_tokens
 from claude_nb.client.retry import Policy
 from claude_nb.client.source import ApiSource, WholeSource
@@ -198,7 +199,11 @@ def begin(
     Raises:
         InputError: The request cannot be sent as it is; nothing was sent.
     """
-    with sending(question) as sent:
+    if question.respond is None or question.history is None:
+        asked = sending(question)
+    else:
+        asked = responding(question, question.history, question.respond)
+    with asked as sent:
         view = show(sent.stream, sent.reply)
         if sent.calls is not None:
             sent.calls.confirm = None if view is None else view.confirm
@@ -255,7 +260,7 @@ class Sent:
 
     def paint(self) -> None:
         """Show the reply on this thread until it ends."""
-        show = self.question.show
+        show = self.question.show and begun.get() is None  # a function's answer is in its chat
         self.reply.shown_in = self.question.place.execution if show else 0
         with card_above() if show else nullcontext():
             paint(self.stream, self.reply, self._view if show else None, self.calls)
@@ -375,6 +380,27 @@ def sending(
         if painted and source is None:
             session.last = reply
         yield Sent(question, stream, reply, calls, cleanup)
+
+
+@contextmanager
+def responding(question: Question, history: History, respond: Respond) -> Iterator[Sent]:
+    """``sending`` for a question that a function answers; what that sends is charged by itself."""
+    over = threading.Event()
+    with ExitStack() as stack:
+        stack.callback(over.set)
+        stack.enter_context(history.asking())
+        request = history.next(question.request, question.place, ORIGIN, after=question.after)
+        request = replace(request, notes=())
+        if history.head is None:
+            history.begin(request)
+        reply = Reply(request)
+        reply.pending = lambda: "working"
+        stack.callback(_back_up, question, reply)
+        stack.callback(history.keep, request, question.place, ORIGIN, reply)
+        stack.push(lambda kind, *_: reply.stop() if kind else None)
+        stream = Stream(FunctionSource(respond), request, Policy(tries=1))
+        reply.attach(stream, over)
+        yield Sent(question, stream, reply, None, stack)
 
 
 def _kind_of_source(question: Question) -> type[ApiSource]:

@@ -194,8 +194,8 @@ class Conversation(History):
         """Go on with messages of the Messages API; thinking in them is left out.
 
         Args:
-            messages: The messages, from the user's first to the assistant's last; their content is
-                a text, or a list of content blocks as dicts.
+            messages: The messages, from the user's first to the assistant's last, or none; their
+                content is a text, or a list of content blocks as dicts.
             name: What the conversation is called.
             system: Its system prompt.
 
@@ -203,8 +203,8 @@ class Conversation(History):
             InputError: They are no such messages; the error says which one is not.
         """
         conversation = cls(name, system=system)
-        exchanges = restore.exchanges(messages)
-        conversation.add(exchanges, exchanges[-1])
+        if exchanges := restore.exchanges(messages):
+            conversation.add(exchanges, exchanges[-1])
         return conversation
 
     def to_notebook(

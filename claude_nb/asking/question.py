@@ -60,6 +60,7 @@ class Question:
         keep: Whether a kept answer may be shown instead of asking; None where only the notebook
             and the configuration say it.
         values: What was put in.
+        respond: The function that answers instead of a model, or None.
     """
 
     request: Request
@@ -80,6 +81,7 @@ class Question:
     events: bool = False
     keep: bool | None = None
     values: tuple[PutIn, ...] = ()
+    respond: Callable[[list[dict[str, Any]]], Any] | None = None
 
     @classmethod
     def of(

@@ -20,6 +20,7 @@ import traitlets
 
 from claude_nb.asking.asking import fitting
 from claude_nb.asking.conversation import Conversation
+from claude_nb.asking.function_source import checked, name_of
 from claude_nb.asking.question import Question
 from claude_nb.characters import clean, wellformed
 from claude_nb.chat.chat_tools import ChatTools
@@ -68,18 +69,30 @@ class Chat(PageWidget):
             default.
         system: The system prompt: a text, or a ``CachedSystem``.
         height: The height on the page, in pixels.
+        respond: A function that answers in the place of Claude; no key is needed. It is called with
+            the messages, the newest question last: ``[{"role": "user", "content": "Hi"}]``, as the
+            API has them, where the content is a list of blocks if files or images go along. It
+            returns the answer, or yields it piece by piece: texts (Markdown); figures, tables,
+            widgets and other objects; events of ``claude_nb.stream`` (``yield from``), the stream
+            itself, or a ``Reply``, which bring their thinking, tools and cost along. It may be a
+            coroutine or an asynchronous generator. A function that is not runs on a thread of its
+            own. Stop closes a generator, cancels a coroutine, and stops what it asks Claude;
+            of what runs on all the same nothing is shown.
+        starters: Questions to begin with, offered in an empty chat: a click asks one.
         **options: ``tools``, ``max_tokens``, ``thinking``, ``cite``, ``hide_thinking``,
             ``hide_tools``, ``upload``, ``stop_sequences``, ``tool_choice``, ``metadata``,
             ``extra``, ``betas``, ``fallback``, ``max_cost``, ``policy`` and ``client``, as
             ``claude_nb.ask`` takes them; ``context``, ``"above"`` or ``"notebook"``, for the cells
             that go along with each question; and a ``layout``. Functions run on a thread of their
-            own.
+            own. With ``respond``, which decides all this itself, only a ``layout``.
 
     Attributes:
         conversation: The conversation that is shown: ``.messages()``, ``.to_notebook(path)``,
             ``.branch``, …
         reply: The newest reply of this chat, or None.
         draft: What is written and not sent.
+        starters: The questions to begin with.
+        answerer: Who answers, by name: Claude, or the function.
         busy: Whether an answer is under way.
         turns: How many questions are on the current branch.
         cost: What its replies have cost together, in USD, as far as that is known.
@@ -91,6 +104,7 @@ class Chat(PageWidget):
         >>> chat = Chat(system="You know the timetable.")
         >>> chat  # in a cell of its own
         >>> chat.observe(lambda change: print(change.new), "turns")
+        >>> Chat(respond=lambda messages: messages[-1]["content"].upper(), starters=["Hello"])
     """
 
     _esm = source("chat")
@@ -104,6 +118,8 @@ class Chat(PageWidget):
     cost = traitlets.Float(0.0).tag(sync=True)
     models = traitlets.List(traitlets.Unicode()).tag(sync=True)
     efforts = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    starters = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    answerer = traitlets.Unicode("Claude").tag(sync=True)
 
     def __init__(
         self,
@@ -113,11 +129,19 @@ class Chat(PageWidget):
         effort: str | None = None,
         system: str | System | None = None,
         height: int = 520,
+        respond: Callable[[list[dict[str, Any]]], Any] | None = None,
+        starters: Sequence[str] = (),
         **options: Any,
     ) -> None:
         of_widget = {"layout": options.pop("layout")} if "layout" in options else {}
         _check_names(options)
-        self.system = system
+        of_widget["starters"] = _checked_starters(starters)
+        self.system, self._respond = system, respond
+        if respond is not None:
+            of_model = {"model": model != DEFAULT_MODEL, "effort": effort, "system": system}
+            _check_respond(respond, [*filter(of_model.get, of_model), *options])
+            model = of_widget["answerer"] = name_of(respond)
+            options["respond"] = respond
         if "tools" in options:
             options["tools"] = Tools.of(options["tools"])
         which = options.pop("context", "off")
@@ -134,7 +158,8 @@ class Chat(PageWidget):
             conversation = Conversation.named(name)
         self._transcript = Transcript(conversation, place.cell)
         given = lambda: self._options.get("tools", self.conversation.tools)  # noqa: E731
-        self._page = Page(self._transcript, ChatTools(given), self.send)
+        tools = ChatTools(given if respond is None else lambda: None)
+        self._page = Page(self._transcript, tools, self.send, of_widget.get("answerer", "Claude"))
         self._page.restored.look(system)
         self._questions = Questions(self._transcript, self._page, self._arguments, self._announce)
         if which != "off":
@@ -150,8 +175,8 @@ class Chat(PageWidget):
             height=height,
             turns=len(conversation.questions),
             cost=self._transcript.spent,
-            models=models_by_use(model, DEFAULT_MODEL),
-            efforts=list(EFFORTS),
+            models=models_by_use(model, DEFAULT_MODEL) if respond is None else [],
+            efforts=list(EFFORTS) if respond is None else [],
             **of_widget,
         )
         self._unlisten = conversation.listen(self._changed)
@@ -248,6 +273,8 @@ class Chat(PageWidget):
         """
         if not isinstance(text, str):
             raise TypeError(f"An instruction is a text, not {text!r:.60}.")
+        if self._respond is not None:
+            raise InputError("A chat with respond takes no instruction: its function decides.")
         asked = Question.of("hello", **self._arguments(), instruct=text)
         self._questions.instruct = asked.request.instruct or ""
 
@@ -358,9 +385,33 @@ class Chat(PageWidget):
 
 
 def _check_names(options: Iterable[str]) -> None:
-    known = ["conversation", "model", "effort", "system", "height", *CHAT_OPTIONS, "layout"]
+    known = ["conversation", "model", "effort", "system", "height", "respond", "starters"]
+    known += [*CHAT_OPTIONS, "layout"]
     for name in options:
         if name not in known:
             near = nearest(name, known)
             hint = f"Did you mean {near}? " if near else ""
             raise InputError(f"A chat takes no {name}.", f"{hint}It takes {', '.join(known)}.")
+
+
+def _check_respond(respond: Any, given: Sequence[str]) -> None:
+    checked(respond)
+    if given:
+        name = given[0]
+        raise InputError(
+            f"A chat with respond takes no {name}: its function decides what is asked, and whom.",
+            f"In the function: claude_nb.stream(…, {name}=…).",
+        )
+
+
+def _checked_starters(starters: Any) -> list[str]:
+    if isinstance(starters, str) or not isinstance(starters, Iterable):
+        raise InputError(
+            f"starters are a list of questions, not {starters!r:.60}.",
+            'For example: starters=["When does the first train leave?"]',
+        )
+    found = list(starters)
+    for starter in found:
+        if not isinstance(starter, str) or not starter.strip():
+            raise InputError(f"A starter is a question, not {starter!r:.60}.")
+    return [wellformed(starter) for starter in found]

@@ -23,7 +23,7 @@ NO_WIDGET = (
 
 
 def saved(
-    transcript: Transcript, classes: str, *, note: str = "", undecided: str = ""
+    transcript: Transcript, classes: str, answerer: str, *, note: str = "", undecided: str = ""
 ) -> tuple[dict[str, str], dict[str, Any]]:
     """The MIME bundle and the metadata of an output that shows a chat.
 
@@ -31,6 +31,7 @@ def saved(
         transcript: What is shown: the turns on the current branch. The metadata holds the records
             of the replies on every branch, and those of the other conversations that were shown.
         classes: More classes for the root element.
+        answerer: Who answers, by name.
         note: A line below the turns, in plain text.
         undecided: Why it is not known what is saved of the chat, if it is not. Until something is
             said in it, no record is saved then, which would claim that there is nothing.
@@ -45,13 +46,17 @@ def saved(
     about = {"conversation": own.name, "turns": count, "head": head and head.id}
     record = of_several(records, chat={**about, "cell": transcript.cell})
     if undecided and not records:
-        return _forms([], f"{title} · {undecided}", classes, note), {}
+        return _forms([], f"{title} · {undecided}", classes, answerer, note), {}
     line = f"{title} · {count} turn{'' if count == 1 else 's'}"
-    return _forms(turns, line, classes, note), {"claude_nb": record}
+    return _forms(turns, line, classes, answerer, note), {"claude_nb": record}
 
 
 def _forms(
-    turns: list[tuple[ChatTurn, render.Answer, At]], head: str, classes: str, note: str
+    turns: list[tuple[ChatTurn, render.Answer, At]],
+    head: str,
+    classes: str,
+    answerer: str,
+    note: str,
 ) -> dict[str, str]:
     """Turns as HTML, Markdown and plain text, below a line about all of them."""
     simulated = any(answer.simulated for _, answer, _ in turns)
@@ -64,7 +69,8 @@ def _forms(
     marked = [_markdown(head) + ("\n\n*simulated*" if simulated else "")]
     plain = [head]
     for turn, answer, _ in turns:
-        marked.append(f"**You**\n\n{_markdown(turn.prompt)}\n\n**Claude**\n\n{answer.markdown}")
+        asked = f"**You**\n\n{_markdown(turn.prompt)}"
+        marked.append(f"{asked}\n\n**{_markdown(answerer)}**\n\n{answer.markdown}")
         plain.append(f"You: {clean(redact(turn.prompt), prose=True)}\n\n{answer.plain}")
     marked += [_markdown(note)] if note else []
     plain += [note] if note else []

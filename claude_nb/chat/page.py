@@ -39,6 +39,7 @@ class Page:
     Args:
         transcript: What is shown.
         send: Sends the pages a message.
+        answerer: Who answers, by name.
 
     Attributes:
         restored: What was saved of the chat when it was made.
@@ -48,13 +49,18 @@ class Page:
     """
 
     def __init__(
-        self, transcript: Transcript, tools: ChatTools, send: Callable[[dict[str, Any]], object]
+        self,
+        transcript: Transcript,
+        tools: ChatTools,
+        send: Callable[[dict[str, Any]], object],
+        answerer: str,
     ) -> None:
         self.restored = Restored(transcript)
         self.files: dict[str, File] = {}
         self.tools = tools
         self._transcript = transcript
         self._send = send
+        self._answerer = answerer
         self._number = 0
         self._posted: list[tuple[Any, ...]] = []
         self._mark = f"claude-nb-chat-{uuid4().hex}"  # the class of what a page puts the chat over
@@ -164,7 +170,8 @@ class Page:
         """The chat as it is saved, above a note: its MIME bundle and its metadata."""
         classes = self._mark if self._coverable else ""
         undecided = self.restored.said if self.restored.undecided else ""
-        return outputs.saved(self._transcript, classes, note=note, undecided=undecided)
+        notes = {"note": note, "undecided": undecided}
+        return outputs.saved(self._transcript, classes, self._answerer, **notes)
 
     def _shown(self) -> list[tuple[ChatTurn, At]]:
         """The turns, noted as sent: only what changes later is sent again."""

@@ -31,7 +31,7 @@ from claude_nb.request.cells import NOTES, without
 from claude_nb.request.place import Place
 from claude_nb.request.request import CONTEXT
 from claude_nb.streaming.block import as_dict, as_string
-from claude_nb.streaming.record import RecordedUsage, describe_data, size, within
+from claude_nb.streaming.record import RecordedUsage, describe_data, displayed_content, size, within
 from claude_nb.tools.tools import NOTE
 from claude_nb.views import protocol
 from claude_nb.views.frames import FramesView
@@ -85,12 +85,7 @@ class ChatTurn:
             instruct=exchange.instruct,
             asked_in=label(exchange) if exchange.place.execution else "",
             thumbnails=previews.thumbnails(content),
-            answer=render.answer_of_text(
-                exchange.text,
-                simulated=exchange.simulated,
-                edited=bool(exchange.edited),
-                shown=displayed.checked(record.get("displayed")),
-            ),
+            answer=_answer(exchange, displayed.checked(record.get("displayed"))),
         )
 
     def again(self) -> Self:
@@ -153,6 +148,18 @@ class LiveTurn(FramesView):
             self._stopped = True
             if self._stream is not None:
                 self._stream.stop()
+
+
+def _answer(exchange: Exchange, shown: tuple[displayed.Part, ...]) -> render.Answer:
+    """The answer of a turn that was asked elsewhere, below what tools showed to the reader."""
+    known: dict[str, Any] = {
+        "simulated": exchange.simulated,
+        "edited": bool(exchange.edited),
+        "shown": shown,
+    }
+    if content := displayed_content(exchange.turns):
+        return render.answer_of_content(content, **known)
+    return render.answer_of_text(exchange.text, **known)
 
 
 _records: WeakKeyDictionary[Conversation, dict[str, dict[str, Any]]] = WeakKeyDictionary()
@@ -270,12 +277,16 @@ class Transcript:
             records: What ``records`` returned.
         """
         turns = [as_dict(record.get("turn")) for record in records]
-        contents = {turn.get("id"): turn.get("content", ()) for turn in turns}
+        saved = {turn.get("id"): turn for turn in turns}
         found = []
         for exchange in self.conversation.exchanges:
-            if not isinstance(exchange.content, str):
-                blocks = zip(exchange.content, contents.get(exchange.id, ()), strict=False)
-                found += [describe_data(had) for had, has in blocks if size(had) > size(has)]
+            content = () if isinstance(exchange.content, str) else exchange.content
+            for name, blocks in (
+                ("content", content),
+                ("answer", displayed_content(exchange.turns)),
+            ):
+                pairs = zip(blocks, as_dict(saved.get(exchange.id)).get(name, ()), strict=False)
+                found += [describe_data(had) for had, has in pairs if size(had) > size(has)]
         return found
 
     # One question at a time.
@@ -287,7 +298,7 @@ class Transcript:
             InputError: An answer is under way.
         """
         if self.answering:
-            raise InputError("Claude is still answering.", "Wait for the end, or press Stop.")
+            raise InputError("The chat is still answering.", "Wait for the end, or press Stop.")
 
     def end(self, live: LiveTurn, answer: render.Answer, record: dict[str, Any]) -> None:
         """The answer has ended; a turn that the conversation does not keep has failed."""

@@ -13,6 +13,7 @@ import time
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import aclosing, contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -146,6 +147,10 @@ class Runner(Protocol):
         """
 
 
+begun: ContextVar[list[Stream] | None] = ContextVar("begun", default=None)
+"""The streams that began in this context, where somebody stops them with what began them."""
+
+
 class Stream:
     """The events of one reply, as they come: ``for``, ``async for`` or ``wait``.
 
@@ -189,6 +194,8 @@ class Stream:
         self._runner = runner
         self._within_limits = within_limits
         self._cancel = engine().spawn(self._run())
+        if (streams := begun.get()) is not None:
+            streams.append(self)
 
     @property
     def requests(self) -> list[dict[str, Any]]:
@@ -350,7 +357,8 @@ class Stream:
             moment, data = data.time, data.data
         if isinstance(data, RequestSent):
             self._attempt += 1
-            data = replace(data, runs_tools=self._runner is not None)
+            runs_tools = data.runs_tools or self._runner is not None
+            data = replace(data, runs_tools=runs_tools)
         self.events.record(moment, self._attempt, data)
         if self._waiting:
             self.wake()

@@ -21,14 +21,15 @@ from claude_nb.conversation.history import (
 )
 from claude_nb.errors import InputError
 from claude_nb.redaction import redact
-from claude_nb.render import labels
+from claude_nb.render import html, labels
 from claude_nb.render.code import code_blocks
+from claude_nb.render.display_blocks import of_content
 from claude_nb.render.markdown import markdown
 from claude_nb.render.text import closed, harmless
 from claude_nb.request import files, uploads
 from claude_nb.request.cells import each, without
 from claude_nb.streaming.block import as_dict
-from claude_nb.streaming.record import VERSION, TurnRecord
+from claude_nb.streaming.record import VERSION, TurnRecord, displayed_content
 
 PROMPTS = ("cells", "markdown")
 """How prompts can stand in an exported notebook: see ``to_notebook``."""
@@ -70,6 +71,8 @@ def to_notebook(history: History, prompts: str) -> str:
                 "text/markdown": _shown(exchange.text) + mark,
                 "text/plain": clean(exchange.text, prose=True) + mark,
             }
+            if shown := displayed_content(exchange.turns):
+                answer["text/html"] = html.root(of_content(shown))
             asked.outputs = [v4.new_output("display_data", answer, metadata={"claude_nb": left})]
             codes = [
                 found.code for found in code_blocks(exchange.text) if _is_python(found.language)
@@ -305,5 +308,6 @@ def record(exchange: Exchange, conversation: str, cell: str) -> dict[str, Any]:
         instruct=exchange.instruct,
         cite=exchange.cite,
         edited=exchange.edited,
+        answer=displayed_content(exchange.turns),
     )
     return {"version": VERSION, "simulated": exchange.simulated, "turn": turn.to_dict(math.inf)}

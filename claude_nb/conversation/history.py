@@ -463,7 +463,7 @@ class History:
             extra=request.extra,
             betas=request.betas,
             unthought=reply.unthought,
-            model=request.model,
+            model=request.model if reply.last is None else reply.last.request.model,
             context_tokens=None if reply.last is None else reply.last.context_tokens,
             compaction=compaction,
         )

@@ -14,17 +14,18 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from claude_nb.characters import wellformed
 from claude_nb.conversation.history import Compaction, Exchange, History
 from claude_nb.conversation.saved_notebook import Record, SavedNotebook
 from claude_nb.errors import InputError
-from claude_nb.render import labels
+from claude_nb.render import displayed, labels
 from claude_nb.request import documents
 from claude_nb.request.attachments.attachment import Attachment, attach
 from claude_nb.request.place import Place
 from claude_nb.request.system import as_blocks
 from claude_nb.request.uploads import is_upload
 from claude_nb.streaming import turns
-from claude_nb.streaming.block import SERVER_CALLS, as_dict
+from claude_nb.streaming.block import SERVER_CALLS, TEXTS, as_dict
 from claude_nb.streaming.record import TurnRecord, checked_text
 
 _EXAMPLE = '[{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]'
@@ -100,8 +101,10 @@ def exchanges(messages: Sequence[Mapping[str, Any]]) -> list[Exchange]:
     Raises:
         InputError: They are no such messages, or do not end with an answer.
     """
-    if not isinstance(messages, list | tuple) or not messages:
+    if not isinstance(messages, list | tuple):
         raise InputError("A conversation is made of messages.", f"For example: {_EXAMPLE}")
+    if not messages:
+        return []
     turns = _turns(messages)
     if turns[0].role != "user" or turns[-1].role != "assistant":
         raise InputError(
@@ -193,7 +196,7 @@ def _turn(record: Record, label: str, notes: list[str]) -> _SavedTurn | None:
         place=Place(turn.cell if turn.edited else record.cell or turn.cell),
         prompt=turn.prompt,
         content=tuple(content) or turn.prompt,
-        answer=({"type": "text", "text": turn.text},),
+        answer=_answer(turn),
         simulated=record.data.get("simulated") is True,
         asked=asked,
         compaction=None if turn.compaction is None else Compaction(None, **turn.compaction),
@@ -203,6 +206,20 @@ def _turn(record: Record, label: str, notes: list[str]) -> _SavedTurn | None:
     )
     name, is_own = History(turn.conversation).name, turn.cell == record.cell
     return _SavedTurn(name, exchange, turn.parent, when, label, is_own)
+
+
+def _answer(turn: TurnRecord) -> tuple[dict[str, Any], ...]:
+    """The content blocks of an answer; its text alone where they are not what they should be."""
+    found = []
+    for block in map(as_dict, turn.answer):
+        kind, text = block.get("type"), block.get("text")
+        if kind not in TEXTS or not isinstance(text, str):
+            return ({"type": "text", "text": turn.text},)
+        made: dict[str, Any] = {"type": kind, "text": wellformed(text)}
+        if kind == "display":
+            made["parts"] = list(displayed.checked(block.get("parts")))
+        found.append(made)
+    return tuple(found) or ({"type": "text", "text": turn.text},)
 
 
 def _asked(value: str) -> tuple[str, float]:

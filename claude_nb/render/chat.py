@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from html import escape
+from typing import Any
 
 from claude_nb.characters import MAX_BLOCK_CHARACTERS, clean
 from claude_nb.redaction import redact
-from claude_nb.render import displayed, html, labels, text
+from claude_nb.render import display_blocks, displayed, html, labels, text
 from claude_nb.render.displayed import Part
 from claude_nb.render.markdown.inline import fenced
 from claude_nb.render.markdown.markdown import to_blocks
@@ -117,6 +118,19 @@ def answer_of_text(
 
 def _below(above: str, source: str) -> str:
     return f"{above}\n\n{source}" if above else source
+
+
+def answer_of_content(content: Iterable[Mapping[str, Any]], **known: Any) -> Answer:
+    """Make all forms of an answer of which texts and displays of a function are known.
+
+    Args:
+        content: Its blocks, of the types ``text`` and ``display``.
+        **known: As for ``answer_of_text``.
+    """
+    content = list(content)
+    found = answer_of_text("".join(block["text"] for block in content), **known)
+    above = displayed.to_html(known.get("shown", ()))
+    return replace(found, html=above + display_blocks.of_content(content))
 
 
 def question(prompt: str, notes: Iterable[str], thumbnails: Iterable[str] = ()) -> str:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from claude_nb.characters import MAX_BLOCK_CHARACTERS
 from claude_nb.redaction import redact
-from claude_nb.render import colours, labels, partial_json, results, tool_results
+from claude_nb.render import colours, display_blocks, labels, partial_json, results, tool_results
 from claude_nb.render.citations import Sources
 from claude_nb.render.markdown.inline import QUIET as QUIET  # noqa: PLC0414 - shared from here
 from claude_nb.render.markdown.inline import text as text  # noqa: PLC0414 - and this
@@ -256,6 +256,8 @@ def line(label: str) -> str:
 
 def _other(item: Block, *, is_open: bool) -> str:
     """The result of a server tool; a block of another type as the JSON that came."""
+    if item.type == "display":
+        return display_blocks.to_html(item.to_dict())
     if item.type == "redacted_thinking":
         return line(f'<b>Thought</b><span style="{QUIET}"> · encrypted by the server</span>')
     if result := results.read(item):

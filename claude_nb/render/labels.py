@@ -108,10 +108,10 @@ def _state(progress: Progress) -> str:
         return "waiting for the whole reply"
     if message is None:
         return progress.pending() or "connecting"
-    if not message.accepted:
+    if not (message.accepted or message.request.is_local):
         return "connecting"
     if not message.content:
-        return "waiting for the first words"
+        return "working" if message.request.is_local else "waiting for the first words"
     block = message.content[-1]
     if message.calls:
         return _running(message.calls)
@@ -224,7 +224,8 @@ class Card:
 
 def card(progress: Progress) -> Card | None:
     """The card of a reply, or None if it completed or still streams."""
-    kept = "What came before is kept." if progress.blocks else ""
+    came = any(block.type != "traceback" for block in progress.blocks)
+    kept = "What came before is kept." if came else ""
     message = progress.last
     error = progress.error
     if error is not None:

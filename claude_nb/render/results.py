@@ -318,6 +318,10 @@ def _fallback(_: str, fields: dict[str, Any]) -> Result:
     return Result(f"{before} declined{why}", f"{after} goes on")
 
 
+def _traceback(title: str, fields: dict[str, Any]) -> Result:
+    return Result(title, parts=_code(_field(str, fields, "text"), language="python-traceback"))
+
+
 _READERS: dict[str, tuple[str, Callable[[str, dict[str, Any]], Result]]] = {
     "web_search_tool_result": ("web search", _web_search),
     "web_fetch_tool_result": ("web fetch", _web_fetch),
@@ -330,6 +334,7 @@ _READERS: dict[str, tuple[str, Callable[[str, dict[str, Any]], Result]]] = {
     "mcp_tool_listing": ("MCP server", _mcp_listing),
     "advisor_tool_result": ("advisor", _advice),
     "compaction": ("compaction", _compaction),
+    "traceback": ("Traceback", _traceback),
     "fallback": ("fallback", _fallback),
 }
 """For each type of block a title, and the function that reads the block's fields."""

@@ -14,10 +14,11 @@ from claude_nb.render import caching, html, text
 from claude_nb.render.citations import Sources
 from claude_nb.render.displayed import Part, within
 from claude_nb.request.request import Request, TurnId
+from claude_nb.streaming import turns
 from claude_nb.streaming.compact import sealed
 from claude_nb.streaming.events import ToolRan
 from claude_nb.streaming.progress import Outcome, Progress
-from claude_nb.streaming.record import ReplyRecord, TurnRecord
+from claude_nb.streaming.record import ReplyRecord, TurnRecord, displayed_content
 
 
 def mimebundle(progress: Progress, drawn: html.Drawn = html.NOTHING) -> dict[str, str]:
@@ -96,6 +97,7 @@ def record(progress: Progress, request: Request | None = None) -> dict[str, Any]
             used = progress.last.usage
             compaction = {"before": used.total_input_tokens, "after": used.output_tokens}
             text = block["content"]
+        steps, answer = turns.turns(progress)
         turn = TurnRecord(
             **place,
             prompt=request.prompt,
@@ -104,6 +106,7 @@ def record(progress: Progress, request: Request | None = None) -> dict[str, Any]
             compaction=compaction,
             instruct=request.instruct or "",
             cite=request.cite,
+            answer=displayed_content([*steps, turns.assistant(answer)]),
         ).to_dict()
         if request.turn is None:
             once, turn = {name: value for name, value in turn.items() if value}, None

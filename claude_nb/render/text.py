@@ -12,7 +12,7 @@ from markdown_it.token import Token
 
 from claude_nb.characters import MAX_BLOCK_CHARACTERS, brief, clean, in_code
 from claude_nb.redaction import redact
-from claude_nb.render import labels, results, tool_results
+from claude_nb.render import displayed, labels, results, tool_results
 from claude_nb.render.citations import Sources
 from claude_nb.render.displayed import LONG_TEXT
 from claude_nb.render.markdown import host_math
@@ -55,6 +55,8 @@ def plain(progress: Progress) -> str:
 
 
 def _plain_block(block: Block) -> str:
+    if block.type == "display":
+        return displayed.to_plain(displayed.checked(block.to_dict().get("parts")))
     if block.type not in TOOL_CALLS:
         return plain_text(_block(block))
     lines = [f"[{brief(block.name)}] {block.text[:MAX_BLOCK_CHARACTERS]}".rstrip()]
@@ -154,6 +156,8 @@ def _block(block: Block) -> str:
             parts += [fenced(answer[:LONG_TEXT], "")]
             parts += [f"*{rest:,} more characters*"] if rest > 0 else []
         return "\n\n".join(parts)
+    if block.type == "display":
+        return displayed.to_markdown(displayed.checked(block.to_dict().get("parts")))
     result = results.read(block)
     return results.to_markdown(result) if result else ""
 

@@ -102,16 +102,18 @@ def of_reply(progress: Progress) -> Table | None:
     if not any(message.accepted for message in progress.messages):
         return None
     rows: list[Row] = []
-    several = len(progress.messages) > 1
-    for number, message in enumerate(progress.messages, 1):
+    asked = [message for message in progress.messages if message.attempts]
+    several = len(asked) > 1
+    for number, message in enumerate(asked, 1):
         before = f"{number} · " if several else ""
         *declined, answered = message.attempts
         for attempt in declined:
             label = f"{before}{attempt.model} declined"
             rows.append(Row(label, [attempt.usage], [attempt.cost]))
         label = labels.stop_reason(message, progress.outcome)
+        is_named = declined or len({each.model for each in asked}) > 1
         row = Row(
-            f"{before}{answered.model} · {label}" if declined else f"{before}{label}",
+            f"{before}{answered.model} · {label}" if is_named else f"{before}{label}",
             [answered.usage],
             [answered.cost],
             bool(message.unpriced),

@@ -19,6 +19,11 @@ SERVER_CALLS = frozenset({"server_tool_use", "mcp_tool_use"})
 TOOL_CALLS = frozenset({"tool_use", *SERVER_CALLS})
 """The block types whose ``input`` arrives as pieces of JSON."""
 
+TEXTS = ("text", "display")
+"""The block types whose ``text`` is part of the answer's. ``display`` is no type of the API: it is
+a picture or a widget that a function of the user's has answered with, and ``text`` stands for it
+where only text can be."""
+
 
 def as_dict(value: Any) -> dict[str, Any]:
     """The value if it is a dict, or else an empty one: servers send null for objects."""
@@ -79,7 +84,7 @@ class Block:
     def __post_init__(self) -> None:
         start = self._start
         self.type = str(start.get("type") or "unknown")
-        initial = start.get("text") if self.type == "text" else start.get("thinking")
+        initial = start.get("text") if self.type in TEXTS else start.get("thinking")
         if isinstance(initial, str):
             self.add(initial)
         self.signature = as_string(start.get("signature"))

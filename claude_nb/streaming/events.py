@@ -179,6 +179,8 @@ class RequestSent:
         replayed: Whether it goes nowhere: a recording answers.
         kept: Of a request that was answered before, so that it goes nowhere, when that was, as
             ISO 8601; empty for all others.
+        part: Which part of an answer that a function of the user's gives this is, from 1; 0 for all
+            other answers. Such an answer ends with ``Responded``.
         params: What is sent: the arguments of ``messages.create``. An uploaded file stands here
             with its content, as it did not change with its id.
     """
@@ -189,8 +191,14 @@ class RequestSent:
     whole: bool = False
     replayed: bool = False
     kept: str = ""
+    part: int = 0
     params: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
     type: ClassVar[str] = "request_sent"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the function's own words follow, which come from no server."""
+        return self.part > 0 and not self.model
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +306,13 @@ class ToolRan:
     seconds: float = 0.0
     display: tuple[dict[str, Any], ...] = ()
     type: ClassVar[str] = "tool_ran"
+
+
+@dataclass(frozen=True, slots=True)
+class Responded:
+    """The function that answers has come to its end."""
+
+    type: ClassVar[str] = "responded"
 
 
 @dataclass(frozen=True, slots=True)

@@ -293,8 +293,8 @@ class Message:
 
     @property
     def writing(self) -> float:
-        """Seconds from its first event to its end; 0 while there is no end."""
-        if self.first_event is None or self.ended is None:
+        """Seconds from its first event to its end; 0 while there is no end, or no server."""
+        if self.first_event is None or self.ended is None or self.request.is_local:
             return 0.0
         return self.ended - self.first_event
 
@@ -357,6 +357,8 @@ class Message:
         before any output is only billed in some categories (documentation, "Refusals and
         fallback").
         """
+        if self.request.is_local:
+            return []
         iterations = self._usage.get("iterations")
         entries = [as_dict(e) for e in (iterations if isinstance(iterations, list) else ())]
         used: dict[str, Usage] = {}

@@ -14,7 +14,7 @@ from claude_nb.cost.usage import Usage, add, known
 from claude_nb.errors import ClaudeError, DroppedError
 from claude_nb.request.cache_miss import CacheMiss, CachePrediction
 from claude_nb.streaming import events
-from claude_nb.streaming.block import TOOL_CALLS, Block, Break
+from claude_nb.streaming.block import TEXTS, TOOL_CALLS, Block, Break
 from claude_nb.streaming.continuation import Continuation
 from claude_nb.streaming.events import Delta, StreamEvent
 from claude_nb.streaming.message import Attempt, Message
@@ -127,6 +127,8 @@ class Progress:
             for block in self.messages[-1].content if self.messages else ():
                 if block.id == data.id:
                     block.run = data
+        elif isinstance(data, events.Responded):
+            self._end(event.time, _outcome(self.messages[-1]))
         elif isinstance(data, (events.Stopped, events.Failed)):
             self._break_off(event.time, data)
         elif self.messages:
@@ -149,7 +151,9 @@ class Progress:
                 if not message.complete:  # it is asked for again, from the beginning
                     message.discard(text=True)
         last = self.last
-        number = 0 if last is None else last.round + bool(last.calls)
+        number = 0
+        if last is not None:
+            number = last.round + (bool(last.calls) or data.part != last.request.part)
         taken = frozenset(block.id for block in self.blocks if not block.lost)
         self.messages.append(Message(time, data, self._continuation, number, taken))
         self._continuation = self.waiting = self.error = self.ended = None
@@ -189,7 +193,8 @@ class Progress:
             message.simulated = message.simulated or data.simulated
             return
         message.apply(time, data)
-        if message.complete and message.stop_reason != "pause_turn" and not message.calls:
+        goes_on = message.stop_reason == "pause_turn" or message.calls or message.request.part
+        if message.complete and not goes_on:
             self._end(time, _outcome(message))
 
     def _end(self, time: float, outcome: Outcome, error: ClaudeError | None = None) -> None:
@@ -229,7 +234,7 @@ class Progress:
     def _text_of(self, number: int) -> str:
         """The text of one round."""
         found = dict.fromkeys(b for m in self.messages if m.round == number for b in m.content)
-        return "".join(b.text for b in found if b.type == "text" and not b.lost)
+        return "".join(b.text for b in found if b.type in TEXTS and not b.lost)
 
     @property
     def thinking(self) -> str:
@@ -244,7 +249,7 @@ class Progress:
     @property
     def model(self) -> str:
         """The model that answered, or was asked."""
-        return self.last.model if self.last else ""
+        return next((message.model for message in reversed(self.messages) if message.model), "")
 
     @property
     def simulated(self) -> bool:

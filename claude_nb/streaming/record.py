@@ -30,7 +30,7 @@ from claude_nb.redaction import redacted
 from claude_nb.request import uploads
 from claude_nb.request.place import Place
 from claude_nb.request.request import TurnId
-from claude_nb.streaming.block import as_dict, as_string
+from claude_nb.streaming.block import TEXTS, as_dict, as_string
 from claude_nb.streaming.progress import Timing
 
 VERSION = 1
@@ -47,7 +47,7 @@ MAX_ID = 100
 USAGE_IF_ANY: dict[str, Any] = {"web_searches": 0, "terms": ()}
 """What of a usage is saved only if it is something else."""
 
-_OF_TURN_IF_ANY = ("instruct", "cite", "compaction", "edited")
+_OF_TURN_IF_ANY = ("instruct", "cite", "compaction", "edited", "answer")
 
 _IF_ANY = (
     *("asked", "replayed", "kept", "cache", "sources", "displayed", "error_of", "turn", "once"),
@@ -144,17 +144,21 @@ def within(records: Sequence[dict[str, Any]], most: float = MAX_CONTENT) -> list
     found = list(records)
     turns = [as_dict(record.get("turn")) for record in records]
     for i in sorted(range(len(turns)), key=lambda i: as_string(turns[i].get("asked")))[::-1]:
-        content = turns[i].get("content")
-        if isinstance(content, list) and any(map(size, content)):
-            kept = list(_within(content, most))
-            most -= sum(map(size, kept))
-            found[i] = {**records[i], "turn": {**turns[i], "content": kept}}
+        for name in ("content", "answer"):
+            content = turns[i].get(name)
+            if isinstance(content, list) and any(map(size, content)):
+                kept = list(_within(content, most))
+                most -= sum(map(size, kept))
+                turns[i] = {**turns[i], name: kept}
+                found[i] = {**records[i], "turn": turns[i]}
     return found
 
 
 def size(block: Any) -> int:
     """Bytes of base64 in a content block, which may come from anybody."""
-    return len(as_string(as_dict(as_dict(block).get("source")).get("data")))
+    parts = as_dict(block).get("parts")
+    own = len(as_string(as_dict(as_dict(block).get("source")).get("data")))
+    return own + sum(map(size, parts if isinstance(parts, list) else ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +178,8 @@ class TurnRecord(TurnId):
         cite: Whether its answer could cite documents; absent if not.
         edited: The id of the turn with the answer that came, where the user wrote another one;
             absent if not.
+        answer: The answer's content blocks where a function has displayed something: texts, and
+            blocks of the type ``display``; those of a file are not checked. Absent for others.
     """
 
     prompt: str
@@ -183,6 +189,7 @@ class TurnRecord(TurnId):
     instruct: str = ""
     cite: bool = False
     edited: str = ""
+    answer: Sequence[Any] = ()
 
     def to_dict(self, most: float = MAX_CONTENT) -> dict[str, Any]:
         """The turn as JSON, without what looks like an API key.
@@ -191,7 +198,8 @@ class TurnRecord(TurnId):
             most: Bytes of base64 that are saved.
         """
         content = list(_within(map(uploads.saved, self.content), most))
-        data = asdict(self) | {"content": content}
+        answer = list(_within(map(_saved, self.answer), most))
+        data = asdict(self) | {"content": content, "answer": answer}
         made: dict[str, Any] = redacted(
             {name: value for name, value in data.items() if value or name not in _OF_TURN_IF_ANY}
         )
@@ -230,7 +238,27 @@ class TurnRecord(TurnId):
             instruct=wellformed(as_string(turn.get("instruct"))),
             cite=turn.get("cite") is True,
             edited=wellformed(as_string(turn.get("edited")))[:MAX_ID],
+            answer=turn["answer"] if isinstance(turn.get("answer"), list) else (),
         )
+
+
+def displayed_content(turns: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The texts and displays of an answer, if it displays more than text; none otherwise.
+
+    Args:
+        turns: Its turns, as the API's dicts.
+    """
+    said = [turn["content"] for turn in turns if turn["role"] == "assistant"]
+    found = [block for content in said for block in content if block["type"] in TEXTS]
+    return found if any(block["type"] == "display" for block in found) else []
+
+
+def _saved(block: dict[str, Any]) -> dict[str, Any]:
+    """A block of an answer without the ids of widgets, which end with their kernel."""
+    if block["type"] != "display":
+        return block
+    parts = [{k: v for k, v in part.items() if k != "model_id"} for part in block["parts"]]
+    return block | {"parts": parts}
 
 
 def _compaction(value: Any) -> dict[str, Any] | None:
@@ -263,12 +291,15 @@ def _within(content: Iterable[dict[str, Any]], most: float) -> Iterator[dict[str
             most -= length
             yield block
         else:
-            yield {"type": "text", "text": f"[{describe_data(block)}: not saved]"}
+            note = f"[{describe_data(block)}: not saved]"
+            is_display = block.get("type") == "display"
+            yield {"type": "text", "text": f"\n\n{note}\n\n" if is_display else note}
 
 
 def describe_data(block: dict[str, Any]) -> str:
     """A content block with data in a few words: ``image of 2.3 MB``."""
-    return f"{block.get('type')} of {size(block) / 1e6:.1f} MB"
+    kind = "image" if block.get("type") == "display" else block.get("type")
+    return f"{kind} of {size(block) / 1e6:.1f} MB"
 
 
 @dataclass(frozen=True, slots=True)

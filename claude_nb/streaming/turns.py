@@ -16,13 +16,13 @@ from typing import Any
 
 from claude_nb.errors import RequestError
 from claude_nb.request.request import Request
-from claude_nb.streaming.block import TOOL_CALLS, Block
+from claude_nb.streaming.block import TEXTS, TOOL_CALLS, Block
 from claude_nb.streaming.events import ToolRan
 from claude_nb.streaming.message import Message
 from claude_nb.streaming.progress import Outcome, Progress
 
 THINKING = frozenset({"thinking", "redacted_thinking"})
-_BESIDE = frozenset({"text", "fallback", "mcp_tool_listing"}) | THINKING
+_BESIDE = frozenset({*TEXTS, "fallback", "mcp_tool_listing"}) | THINKING
 """Blocks that go back beside calls and their results, if the request can bring them back."""
 
 _NUMBER = attrgetter("round")
@@ -124,13 +124,22 @@ def turns(reply: Progress) -> tuple[list[MessageParam], Content]:
                 broken = True  # and thinking that followed it would not be taken back
             elif not (broken and block["type"] in THINKING):
                 kept.append(block)
+        kept = _joined(answer, kept)
         if came:
             steps += [assistant(kept), user(came)]
+            answer = []
         else:
             answer = _ended(kept)
     if isinstance(reply.error, RequestError) and not answer:
         del steps[-2:]  # what was refused would be refused again, with every later question
     return steps, answer
+
+
+def _joined(before: Content, content: Content) -> Content:
+    """The parts of an answer that a function has put together, with a blank line between them."""
+    if before and content and before[-1]["type"] == "text":
+        before = [*before[:-1], before[-1] | {"text": f"{before[-1]['text'].rstrip()}\n\n"}]
+    return [*before, *content]
 
 
 def _round(messages: list[Message], reply: Progress) -> tuple[Content, Content, bool]:
@@ -139,6 +148,8 @@ def _round(messages: list[Message], reply: Progress) -> tuple[Content, Content, 
     found = dict.fromkeys(b for message in messages for b in message.content if not b.lost)
     came = results(messages[-1].calls)
     if not came and (broken or reply.outcome not in _WHOLE):
+        if any(block.type == "display" for block in found):
+            return [b.to_dict() for b in found if b.type in TEXTS and b.text.strip()], came, True
         text = "".join(block.text for block in found if block.type == "text")
         return text_only([{"type": "text", "text": text}]), came, True
     content = [sendable(block) for block in found if not is_blank(block)]
@@ -164,7 +175,7 @@ def _ended(content: Content) -> Content:
     """The content of a turn that ends here: the API refuses one that ends in thinking."""
     while content and content[-1]["type"] in THINKING:
         content = content[:-1]
-    return content if any(block["type"] == "text" for block in content) else []
+    return content if any(block["type"] in TEXTS for block in content) else []
 
 
 def unthought(content: Iterable[dict[str, Any]]) -> Content:
@@ -191,7 +202,7 @@ def holds_thinking(messages: Iterable[MessageParam]) -> bool:
 
 def texts(content: Iterable[dict[str, Any]]) -> list[str]:
     """The texts in content."""
-    return [block["text"] for block in content if block["type"] == "text"]
+    return [block["text"] for block in content if block["type"] in TEXTS]
 
 
 def text_only(content: Iterable[dict[str, Any]]) -> Content:

@@ -17,7 +17,8 @@ OWN: dict[str, Any] = {
     for kind in (
         *(events.RequestSent, events.ResponseStarted, events.Waiting, events.Resumed),
         events.Unthought,
-        *(events.ToolAsked, events.ToolStarted, events.ToolRan, events.Stopped, events.Failed),
+        *(events.ToolAsked, events.ToolStarted, events.ToolRan),
+        *(events.Responded, events.Stopped, events.Failed),
     )
 }
 """The classes of our own events, by type."""

@@ -355,4 +355,6 @@ def pane_for(
         return _TextPane(number, block, message, sources)
     if block.type == "thinking":
         return _ThinkingPane(number, block, message)
-    return (_ToolPane if block.type in TOOL_CALLS else _ResultPane)(number, block, message)
+    if block.type in TOOL_CALLS:
+        return _ToolPane(number, block, message)
+    return (Pane if block.type == "display" else _ResultPane)(number, block, message)

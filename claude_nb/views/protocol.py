@@ -114,7 +114,11 @@ holds a change back until the kernel has acknowledged the one before it. So no m
 the state.
 
 The model's other state: ``model``, ``effort``, ``draft``, ``height``, ``turns``, ``cost``,
-``models`` and ``efforts``.
+``models`` and ``efforts`` (both empty where a function of the notebook answers), ``answerer``, who
+answers by name, and ``starters``, the questions that an empty chat offers.
+
+In the HTML of an answer an element with ``data-widget`` stands for the widget with that model,
+which the page shows in its place.
 
 Outputs (``output_sync.js``, ``labextension/static/settle.js``)
 ==============================================================

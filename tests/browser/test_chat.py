@@ -42,7 +42,7 @@ class ChatPage:
 
     @property
     def box(self) -> Locator:
-        return self.el.get_by_label("Message to Claude")
+        return self.el.get_by_label("Message to")
 
     @property
     def notice(self) -> Locator:

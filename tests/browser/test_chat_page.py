@@ -197,3 +197,31 @@ def test_prose_and_code_share_one_measure(page, receive):
     parts = (".claude-nb-answer p", ".claude-nb-answer pre", ".claude-nb-composer")
     found = {page.locator(part).bounding_box()["width"] for part in parts}
     assert found == {720}
+
+
+def test_questions_to_begin_with(page, receive):
+    """They are offered in an empty chat: one click asks one, and the draft stays."""
+    receive(ABOUT)
+    page.evaluate("state.starters = ['When?', '<b>Where?</b>']; handlers['change:starters']()")
+    starters = page.get_by_role("group", name="Questions to begin with")
+    expect(starters.get_by_role("button")).to_have_text(["When?", "<b>Where?</b>"])
+    page.get_by_label("Message to Claude").fill("my draft")
+    starters.get_by_role("button", name="When?").click()
+    acknowledge(page)
+    expect(page.get_by_label("Message to Claude")).to_have_value("my draft")
+    assert [(op["op"], op["text"]) for op in ops(page)] == [("send", "When?")]
+    receive(TURNS)
+    expect(starters).to_be_hidden()
+    receive({"op": "turns", "keep": 0, "turns": []}, ABOUT | {"cleared": True})
+    expect(starters).to_be_visible()
+
+
+def test_a_function_has_no_model_to_choose(page):
+    """What does not apply is not there, and who answers is named."""
+    page.evaluate(
+        "Object.assign(state, { models: [], efforts: [], answerer: 'teacher' }); addView()"
+    )
+    view = page.locator(".claude-nb-chat").last
+    expect(view.get_by_label("Message to teacher")).to_be_visible()
+    expect(view.get_by_role("combobox")).to_have_count(0)
+    expect(view).to_contain_text("A function of this notebook answers.")

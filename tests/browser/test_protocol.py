@@ -41,7 +41,7 @@ CHAT = """async source => {
     window.handlers = {};
     window.state = {
         snapshot: {}, model: "m", models: ["m", "n"], efforts: ["low", "high"], effort: "",
-        height: 500, draft: "", turns: 0, cost: 0,
+        height: 500, draft: "", turns: 0, cost: 0, starters: [], answerer: "Claude",
     };
     const model = {
         get: name => state[name],

@@ -456,6 +456,7 @@ def test_messages_come_back_as_they_were():
 
     assert json.loads(json.dumps(conversation.to_messages())) == MESSAGES
     assert (conversation.name, conversation.system) == ("talk", "Be terse.")
+    assert Conversation.from_messages([]).messages() == []  # before the first question
     conversation.to_messages()[0]["content"] = "changed"
     assert conversation.messages()[0]["content"] == "A"
 
@@ -494,7 +495,6 @@ def test_an_image_alone_has_a_label():
 @pytest.mark.parametrize(
     ("messages", "said"),
     [
-        ([], "is made of messages"),
         ("Hi", "is made of messages"),
         (None, "is made of messages"),
         ({"role": "user"}, "is made of messages"),

@@ -29,7 +29,7 @@ class Chat {
     this.writer = null; // the view in whose box the caret is, or was when the page took it away
     this.on("msg:custom", (message) => this.receive(message));
     this.on("change:snapshot", () => this.receive(model.get("snapshot")));
-    for (const name of ["model", "effort", "models", "turns", "height", "draft"]) {
+    for (const name of ["model", "effort", "models", "turns", "height", "draft", "starters"]) {
       this.on(`change:${name}`, () => this.each((view) => view.show(name)));
     }
     this.on("comm_live_update", () => this.end()); // it goes one way: a comm does not live again
@@ -47,6 +47,16 @@ class Chat {
 
   each(action) {
     for (const view of this.views) action(view);
+  }
+
+  /** Who answers, by name. */
+  get answerer() {
+    return this.model.get("answerer");
+  }
+
+  /** Whether that is a function of the notebook, which has no models to choose from. */
+  get isFunction() {
+    return !this.model.get("models").length;
   }
 
   /** Whether an answer is under way: as the turns have it, which may be ahead of the model's state. */

@@ -63,7 +63,7 @@ class Bar {
   /** Show a chat that goes on from a reply of a cell, with its model. */
   async goOn(reply) {
     const answer = await this.go("continue", reply);
-    if (answer?.model) this.chat.set("model", answer.model);
+    if (answer?.model && !this.chat.isFunction) this.chat.set("model", answer.model);
   }
 
   async clear() {

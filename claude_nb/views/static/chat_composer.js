@@ -28,8 +28,8 @@ class Composer {
 
   makeBox() {
     this.box = new Box({
-      label: "Message to Claude",
-      placeholder: "Message Claude",
+      label: `Message to ${this.chat.answerer}`,
+      placeholder: `Message ${this.chat.answerer}`,
       send: () => this.send(),
       key: (event) => this.names.key(event) || this.recall(event),
       changed: () => this.written(),
@@ -57,6 +57,7 @@ class Composer {
       });
     this.model = choose("model", "Model");
     this.effort = choose("effort", "Effort");
+    this.model.hidden = this.effort.hidden = this.chat.isFunction;
     this.picker = make("input", { type: "file", multiple: true, hidden: true, tabindex: -1 });
     this.picker.addEventListener("change", () => {
       this.attach([...this.picker.files]);
@@ -264,8 +265,7 @@ class Composer {
     return true;
   }
 
-  async send() {
-    const text = this.box.value;
+  async send(text = this.box.value) {
     if (!text.trim()) return this.view.notice("There is nothing to send yet.", { brief: true });
     if (this.chat.sending) return;
     this.chat.sending = true;

@@ -5,6 +5,7 @@ class TurnView {
   constructor(view, turn) {
     this.view = view;
     this.chat = view.chat;
+    this.widgets = new Map(); // by their places: their views, once they are there
     this.bubble = make("div", { class: "claude-nb-you", dir: "auto" });
     this.edit = button(icon("edit"), "Edit this question, and ask it anew", () => this.startEdit(), {
       class: "claude-nb-quiet",
@@ -43,6 +44,15 @@ class TurnView {
       this.usage.innerHTML = turn.answer.usage;
     }
     this.showMeta();
+    this.showWidgets();
+  }
+
+  /** Put each widget in the place of the line that stands for it. */
+  showWidgets() {
+    for (const place of this.body.querySelectorAll("[data-widget]")) {
+      if (this.widgets.has(place)) continue;
+      this.widgets.set(place, showWidget(place, this.chat.model.widget_manager));
+    }
   }
 
   /** Tell the page that this answer is complete: the extension has buttons for its code. */
@@ -67,6 +77,7 @@ class TurnView {
       );
       this.reply = reply;
       reply.views.add(this);
+      this.showWidgets();
     }
     this.status.hidden = Boolean(this.turn.answer);
     if (!this.turn.answer && !this.clock) this.clock = setInterval(() => this.showClock(), 200);
@@ -88,8 +99,9 @@ class TurnView {
 
   draw(op) {
     if (op.op === "done") this.panes.release();
-    if (op.op === "status" || op.op === "done") this.showClock();
-    else this.panes.draw(op);
+    if (op.op === "status" || op.op === "done") return this.showClock();
+    this.panes.draw(op);
+    this.showWidgets();
   }
 
   showMeta() {
@@ -232,6 +244,29 @@ class TurnView {
   close() {
     clearInterval(this.clock);
     this.reply?.views.delete(this);
+    for (const showing of this.widgets.values()) showing.then((widget) => widget && removeWidget(widget));
     this.el.remove();
   }
+}
+
+/** Show a widget; its line stays where its model is gone. Returns its view, if there is one. */
+async function showWidget(place, manager) {
+  try {
+    const widget = await manager.create_view(await manager.get_model(place.dataset.widget));
+    place.replaceChildren(widget.el);
+    tell(widget, "before-attach", "after-attach"); // some draw only then
+    return widget;
+  } catch {
+    return undefined;
+  }
+}
+
+function removeWidget(widget) {
+  tell(widget, "before-detach", "after-detach");
+  widget.remove();
+}
+
+/** Tell a widget what its host tells it where it is an output by itself. */
+function tell(widget, ...types) {
+  for (const type of types) widget.luminoWidget?.processMessage({ type, isConflatable: false });
 }

@@ -1,6 +1,6 @@
 // One view of a chat on the page: its bar, its turns, and where one writes.
 
-const ANSWERING = "Claude is still answering. Wait for the end, or press Stop.";
+const ANSWERING = "The chat is still answering. Wait for the end, or press Stop.";
 
 /** One place on the page where a chat is shown. */
 class ChatView {
@@ -14,7 +14,7 @@ class ChatView {
       class: "claude-nb-log",
       role: "log",
       "aria-live": "off",
-      "aria-label": "Conversation with Claude",
+      "aria-label": `Conversation with ${chat.answerer}`,
       tabindex: 0,
       onscroll: () => this.scrolled(),
     });
@@ -60,6 +60,8 @@ class ChatView {
     } else if (name === "busy") {
       this.log.setAttribute("aria-busy", String(this.chat.busy));
       if (!this.chat.busy && this.line.textContent === ANSWERING) this.notice("");
+    } else if (name === "starters") {
+      this.showEmpty();
     } else if (name === "about" || name === "turns") {
       this.bar.show();
       this.showSaved();
@@ -98,12 +100,15 @@ class ChatView {
     const { tools } = about;
     const names = tools.filter((tool) => tool.on).map((tool) => make("code", {}, tool.name));
     const calls = names.flatMap((name, i) => [i ? ", " : " It may call ", name]);
+    const { answerer, isFunction } = this.chat;
     this.empty.replaceChildren(
-      make("b", {}, about.cleared ? "Cleared." : "Ask Claude"),
+      make("b", {}, about.cleared ? "Cleared." : `Ask ${answerer}`),
       make(
         "p",
         {},
-        "It sees this chat and what you add to it, not the rest of the notebook.",
+        isFunction
+          ? "A function of this notebook answers. It gets this chat and what you add to it."
+          : "It sees this chat and what you add to it, not the rest of the notebook.",
         ...(calls.length ? [...calls, "."] : []),
       ),
       make(
@@ -112,10 +117,25 @@ class ChatView {
         make("code", {}, "{{name}}"),
         " puts in a variable. Images and files can be pasted, dropped or attached.",
       ),
+      this.starters() ?? "",
       about.cleared
         ? button("Bring back", "Bring back the earlier turns", back, { class: "claude-nb-stop" })
         : "",
     );
+  }
+
+  /** Buttons that ask the questions to begin with; null if there are none. */
+  starters() {
+    const starters = this.chat.model.get("starters");
+    if (!starters.length) return null;
+    const look = { class: "claude-nb-starters", role: "group", "aria-label": "Questions to begin with" };
+    const start = (text) => {
+      this.box.area.focus();
+      this.composer.send(text);
+    };
+    const disabled = this.chat.gone;
+    const ask = (text) => make("button", { type: "button", disabled, onclick: () => start(text) }, text);
+    return make("div", look, ...starters.map(ask));
   }
 
   /** Make the list of turns that of the model; turns that stay keep their elements. */
@@ -266,6 +286,7 @@ class ChatView {
     this.el.classList.add("claude-nb-ended");
     this.bar.end();
     this.composer.end();
+    this.showEmpty();
     for (const item of this.items) clearInterval(item.clock);
   }
 

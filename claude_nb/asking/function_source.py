@@ -1,0 +1,443 @@
+"""A function of the user's in the place of a model: a ``Source`` of what it returns or yields."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import sys
+import threading
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from contextlib import aclosing, closing, suppress
+from contextvars import copy_context
+from dataclasses import replace
+from typing import Any
+
+from claude_nb.characters import clean
+from claude_nb.client.engine import Stream, begun
+from claude_nb.client.source import Source
+from claude_nb.errors import ClaudeError, InputError, StoppedError
+from claude_nb.redaction import redact
+from claude_nb.render import display_blocks
+from claude_nb.reply import Reply
+from claude_nb.request.attachments.attachment import is_picture
+from claude_nb.request.request import Request
+from claude_nb.streaming.block import TEXTS
+from claude_nb.streaming.events import Failed, RequestSent, Responded, Stopped, StreamEvent
+from claude_nb.tools import results
+from claude_nb.tools.side_loop import side_loop
+
+Respond = Callable[[list[dict[str, Any]]], Any]
+"""Takes the messages of a chat, and returns or yields the answer: see ``chat.chat.Chat``."""
+
+ORIGIN = "a function"
+"""What stands for the server that answered, in a conversation."""
+
+_WAITING = 64
+"""What a function may yield before it waits for its reader."""
+
+_EXAMPLE = 'def answer(messages): return f"You said: {messages[-1]["content"]}"'
+
+
+def checked(respond: Any) -> Respond:
+    """The function, if it can answer.
+
+    Raises:
+        InputError: It is no function, or does not take the messages alone.
+    """
+    if not callable(respond):
+        raise InputError(f"respond is a function, not {respond!r:.60}.", f"For example: {_EXAMPLE}")
+    try:
+        inspect.signature(respond).bind([])
+    except TypeError:
+        raise InputError(
+            f"respond is called with the messages alone, which {name_of(respond)} does not take.",
+            f"For example: {_EXAMPLE}",
+        ) from None
+    except ValueError:  # a built-in function does not tell what it takes
+        pass
+    made: Respond = respond
+    return made
+
+
+def name_of(respond: Respond) -> str:
+    """What the function is called, for those who read its answers."""
+    function = getattr(respond, "func", respond)  # of a partial
+    name = getattr(function, "__name__", "") or type(function).__name__
+    return clean(redact(str(name)))[:60].strip() or "respond"
+
+
+def messages(request: Request) -> list[dict[str, Any]]:
+    """The messages of a chat as its function gets them, the newest question last.
+
+    They are the API's dicts, made anew: the content is a text, or a list of content blocks where
+    files or images go along. Thinking and calls of tools are left out.
+    """
+    made: list[dict[str, Any]] = []
+    for turn in request.params()["messages"]:
+        if turn["role"] == "system":
+            continue
+        content = turn["content"]
+        if not isinstance(content, str):
+            blocks = [_plain(block) for block in content if block["type"] in _SENT]
+            is_text = all(block["type"] == "text" for block in blocks)
+            content = "".join(block["text"] for block in blocks).strip() if is_text else blocks
+        before = made[-1] if made else {}
+        both = (before.get("content"), content)
+        if content and before.get("role") == turn["role"] and all(isinstance(c, str) for c in both):
+            before["content"] += f"\n\n{content}"  # around calls of tools
+        elif content:
+            made.append({"role": turn["role"], "content": content})
+    return made
+
+
+_SENT = (*TEXTS, "image", "document", "search_result")
+
+
+def _plain(block: dict[str, Any]) -> dict[str, Any]:
+    if block["type"] in TEXTS:
+        return {"type": "text", "text": block["text"]}
+    return {name: value for name, value in block.items() if name != "cache_control"}
+
+
+class FunctionSource(Source):
+    """A ``Source`` of what a function answers; nothing is sent.
+
+    The function runs on a thread of its own, what it awaits on the side loop, both in the context
+    in which this is made.
+
+    Args:
+        respond: The function.
+    """
+
+    def __init__(self, respond: Respond) -> None:
+        self.sent = []
+        self._respond = respond
+        self._streams: list[Stream] = []
+        self._context = copy_context()
+        self._context.run(begun.set, self._streams)
+
+    def params(self, request: Request) -> dict[str, Any]:  # noqa: ARG002 - nothing is sent
+        """Nothing."""
+        return {}
+
+    async def events(self, request: Request) -> AsyncGenerator[Any, None]:
+        """Call the function, and yield what it answers as the events of a reply.
+
+        Raises:
+            ClaudeError: It raised something, or answered nothing; or a reply that it passed on has
+                failed.
+        """
+        items, answer = _Items(), _Answer()
+        run = asyncio.create_task(self._run(messages(request), items), context=self._context)
+        try:
+            async with aclosing(items.all()) as given:
+                async for item in given:
+                    for event in answer.take(item):
+                        yield event
+            for event in answer.end():
+                yield event
+            if not answer.part:
+                what = f"{name_of(self._respond)} returned nothing."
+                raise ClaudeError(what, "Return or yield text.")
+            yield Responded()
+        except _RaisedError as raised:
+            if isinstance(raised.error, ClaudeError):  # of a reply that it asked for
+                raise raised.error from None
+            ran = results.raised("", raised.error, 0.0)
+            for event in answer.traceback(ran.details):
+                yield event
+            what = f"{name_of(self._respond)} raised {ran.content[0]['text']}"
+            advice = "Correct it, then run its cell and the chat's cell again."
+            raise ClaudeError(what, advice) from None
+        except (asyncio.CancelledError, GeneratorExit):
+            for stream in self._streams:
+                stream.stop()
+            raise
+        finally:
+            items.close()
+            run.cancel()
+
+    async def _run(self, asked: list[dict[str, Any]], items: _Items) -> None:
+        """Run the function to its end, and put what it answers among the items."""
+        made: asyncio.Future[Any] = items.loop.create_future()
+
+        def call() -> None:
+            answer: Any = None
+            try:
+                answer = self._respond(asked)
+                if not _is_async(answer):
+                    with closing(_each(answer)) as each:
+                        for item in each:
+                            with closing(_pieces(item)) as pieces:
+                                for piece in pieces:
+                                    items.put(piece)
+                    answer = None
+            except _LeftError:
+                pass
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it is the function's
+                answer = _RaisedError(error)
+            items.loop.call_soon_threadsafe(_set, made, answer)
+
+        context = copy_context()
+        threading.Thread(
+            target=context.run, args=(call,), name="claude_nb respond", daemon=True
+        ).start()
+        answer = await made
+        if _is_async(answer):
+            answer = await side_loop().run(_awaited(answer, items))
+        await items.finish(answer)
+
+
+def _set(future: asyncio.Future[Any], value: Any) -> None:
+    if not future.done():
+        future.set_result(value)
+
+
+def _is_async(value: Any) -> bool:
+    return inspect.isawaitable(value) or (hasattr(value, "__aiter__") and not _is_stream(value))
+
+
+def _is_stream(value: Any) -> bool:
+    return isinstance(value, Stream)
+
+
+def _each(answer: Any) -> Generator[Any, None, None]:
+    """What a function has returned, one by one; a generator is closed in the end."""
+    if isinstance(answer, Iterator):
+        try:
+            yield from answer
+        finally:
+            if close := getattr(answer, "close", None):
+                close()
+    elif isinstance(answer, tuple):
+        yield from answer
+    else:
+        yield answer
+
+
+async def _awaited(answer: Any, items: _Items) -> Any:
+    """Await what a function has returned, on the side loop; return what it raised, or None."""
+    try:
+        while inspect.isawaitable(answer):
+            answer = await answer
+        if not _is_async(answer):
+            for item in await asyncio.to_thread(lambda: list(_each(answer))):
+                await _give(item, items)
+            return None
+        try:
+            async for item in answer:
+                await _give(item, items)
+        finally:
+            if close := getattr(answer, "aclose", None):
+                await close()
+    except _LeftError:
+        return None
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        return _RaisedError(error)
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is the function's
+        return _RaisedError(error)
+    return None
+
+
+async def _give(item: Any, items: _Items) -> None:
+    if isinstance(item, Stream):
+        async for event in item:
+            await items.put_async(event)
+    elif isinstance(item, (str, StreamEvent)):
+        for piece in _pieces(item):
+            await items.put_async(piece)
+    else:
+        for piece in await asyncio.to_thread(lambda: list(_pieces(item))):
+            await items.put_async(piece)
+
+
+def _pieces(item: Any) -> Generator[Any, None, None]:
+    """What a function has yielded as texts, events of replies, and blocks that display it."""
+    if isinstance(item, str):
+        yield str.__str__(item)  # of a subclass, without its own code
+    elif isinstance(item, StreamEvent):
+        yield item
+    elif isinstance(item, Stream):
+        yield from item
+    elif isinstance(item, Reply):
+        with suppress(ClaudeError):  # it is among its events
+            item.wait()
+        yield from item.events
+    elif item is not None:
+        block = display_blocks.to_block(item)
+        if is_picture(item):
+            _close(item)
+        yield block
+
+
+def _close(picture: Any) -> None:
+    """Close a figure that is displayed here: the inline backend would do so in the next cell."""
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    figure = getattr(picture, "figure", None) or picture
+    if pyplot is None or not isinstance(figure, pyplot.Figure):
+        return
+    if "inline" in pyplot.get_backend().lower():
+        pyplot.close(figure)
+
+
+class _RaisedError(Exception):
+    """The function raised ``error``."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(repr(type(error)))
+        self.error = error
+
+
+class _LeftError(BaseException):
+    """Nobody reads any more what a function yields: it ends there."""
+
+
+class _Items:
+    """What a function yields, on its way from any thread to the engine's.
+
+    Attributes:
+        loop: The engine's.
+    """
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._queue: asyncio.Queue[Any] = asyncio.Queue(_WAITING)
+        self._closed = False
+
+    def put(self, item: Any) -> None:
+        """Put an item from another thread, once there is room.
+
+        Raises:
+            _LeftError: Nobody reads any more.
+        """
+        asyncio.run_coroutine_threadsafe(self._put(item), self.loop).result()
+
+    async def put_async(self, item: Any) -> None:
+        """``put`` from another loop."""
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._put(item), self.loop))
+
+    async def finish(self, raised: _RaisedError | None) -> None:
+        """The function has ended, or raised something."""
+        await self._queue.put(raised)
+
+    async def _put(self, item: Any) -> None:
+        if not self._closed:
+            await self._queue.put(item)
+        if self._closed:
+            raise _LeftError
+
+    async def all(self) -> AsyncGenerator[Any, None]:
+        """The items until the function has ended.
+
+        Raises:
+            _RaisedError: It raised something.
+        """
+        while (item := await self._queue.get()) is not None:
+            if isinstance(item, _RaisedError):
+                raise item
+            yield item
+
+    def close(self) -> None:
+        """Take no more, and let go of who waits for room."""
+        self._closed = True
+        while not self._queue.empty():
+            self._queue.get_nowait()
+
+
+class _Answer:
+    """Makes the events of a reply of what a function yields: its own words, and other replies.
+
+    Attributes:
+        part: How many parts there are so far: each reply is one, and the words between are.
+    """
+
+    def __init__(self) -> None:
+        self.part = 0
+        self._is_own = False
+        self._is_open = False  # a message that has no end yet
+        self._index = -1
+        self._in_text = False
+
+    def take(self, item: Any) -> Iterator[Any]:
+        """The events for a text, an event of a reply, or a block.
+
+        Raises:
+            ClaudeError: The reply has failed.
+            CancelledError: It was stopped.
+        """
+        if isinstance(item, StreamEvent):
+            yield from self._pass_on(item)
+        elif isinstance(item, dict):
+            yield from self._begin()
+            yield from self._block(item)
+        elif item:
+            yield from self._begin()
+            if not self._in_text:
+                self._index, self._in_text = self._index + 1, True
+                block = {"type": "text", "text": ""}
+                yield _event("content_block_start", index=self._index, content_block=block)
+            delta = {"type": "text_delta", "text": item}
+            yield _event("content_block_delta", index=self._index, delta=delta)
+
+    def traceback(self, text: str) -> Iterator[Any]:
+        """The events that show a traceback, in a message that does not end."""
+        if text:
+            yield from self._begin()
+            yield from self._block({"type": "traceback", "text": text})
+
+    def end(self) -> Iterator[Any]:
+        """The events that end what is open."""
+        if not self._is_open:
+            return
+        if self._is_own:
+            yield from self._end_text()
+            yield _event("message_delta", delta={"stop_reason": "end_turn"})
+        yield _event("message_stop")
+        self._is_open = False
+
+    def _begin(self) -> Iterator[Any]:
+        if self._is_open and self._is_own:
+            return
+        yield from self.end()
+        self.part += 1
+        self._is_own = self._is_open = True
+        self._index, self._in_text = -1, False
+        yield RequestSent("", part=self.part)
+        yield _event("message_start", message={"type": "message", "role": "assistant"})
+
+    def _block(self, block: dict[str, Any]) -> Iterator[Any]:
+        yield from self._end_text()
+        self._index += 1
+        yield _event("content_block_start", index=self._index, content_block=block)
+        yield _event("content_block_stop", index=self._index)
+
+    def _end_text(self) -> Iterator[Any]:
+        if self._in_text:
+            self._in_text = False
+            yield _event("content_block_stop", index=self._index)
+
+    def _pass_on(self, event: StreamEvent) -> Iterator[Any]:
+        data = event.data
+        if isinstance(data, Failed):
+            raise data.error
+        if isinstance(data, Stopped):
+            raise StoppedError("The reply that was passed on was stopped.")
+        if isinstance(data, RequestSent):
+            if event.seq == 0 or self._is_own:
+                yield from self.end()
+                self.part += 1
+            self._is_own, self._is_open = False, True
+            yield event._replace(data=replace(data, part=self.part))
+            return
+        if isinstance(data, dict):
+            if not self._is_open:  # of a reply of which the beginning was not passed on
+                yield from self._begin()
+            self._is_open = event.type != "message_stop"
+        yield event
+
+
+def _event(kind: str, **fields: Any) -> dict[str, Any]:
+    return {"type": kind, **fields}
