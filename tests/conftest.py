@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import shutil
 import signal
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 BROWSER = ROOT / "tests" / "browser"
+NUMBERS = itertools.count()
 
 
 # A shell ignores it for what runs in the background, and that is inherited; some tests send it.
@@ -108,10 +110,14 @@ def own_notebook() -> None:
 
 
 @pytest.fixture(autouse=True)
-def own_uploads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What a test uploads or allows for good is known to no other test."""
-    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
-    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "jupyter-config"))
+def own_uploads(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What a test uploads or allows for good is known to no other test.
+
+    The folders are made by what writes into them: thousands of tests do not.
+    """
+    folder = tmp_path_factory.getbasetemp() / "jupyter-of-tests" / str(next(NUMBERS))
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(folder / "data"))
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(folder / "config"))
 
 
 @pytest.fixture(autouse=True)

@@ -52,7 +52,11 @@ def run(*command: str, cwd, env=None):
     )
 
 
-def told(folder, *arguments: str, env=None):
+# Then no key is looked for, which takes a second.
+CHOSEN = {"CLAUDE_NB_SIMULATE": "0"}
+
+
+def told(folder, *arguments: str, env):
     """What a JupyterLab tells of how ``claude-nb lab`` started it, and the command that ran."""
     lab = folder / "jupyterlab"  # Python looks here first
     lab.mkdir()
@@ -77,7 +81,7 @@ def test_without_a_command_it_says_how_to_use_it(folder):
 
 def test_in_a_checkout_lab_opens_the_checkouts_quickstart(folder):
     """Nothing is copied; arguments after ``--`` reach JupyterLab; its exit code is handed back."""
-    started, ran = told(folder, "--", "--no-browser", "--port=0")
+    started, ran = told(folder, "--", "--no-browser", "--port=0", env=CHOSEN)
     quickstart = str(ROOT / "notebooks" / "00_quickstart.ipynb")
     first, _, *others = started["arguments"]
     assert [first, *others[:2]] == [quickstart, "--no-browser", "--port=0"]
@@ -87,7 +91,7 @@ def test_in_a_checkout_lab_opens_the_checkouts_quickstart(folder):
 
 def test_jupyters_options_need_no_mark(folder):
     """On a machine without a browser, one types ``claude-nb lab --no-browser``."""
-    started, _ = told(folder, "--no-browser", "--port", "0")
+    started, _ = told(folder, "--no-browser", "--port", "0", env=CHOSEN)
     assert [a for a in started["arguments"] if a in ("--no-browser", "--port", "0", "--")] == [
         *("--no-browser", "--port", "0")
     ]
@@ -95,7 +99,7 @@ def test_jupyters_options_need_no_mark(folder):
 
 def test_without_credentials_kernels_simulate_and_two_lines_say_so(folder):
     """A newcomer gets a working notebook, and knows that its answers are not real."""
-    started, ran = told(folder)
+    started, ran = told(folder, env={})
     assert started["simulate"] == "1"
     assert len(ran.stdout.splitlines()) == 2
     assert "simulat" in ran.stdout
@@ -118,7 +122,7 @@ def test_a_key_that_a_wrong_proxy_keeps_back_is_a_key(folder):
 
 def test_a_folder_of_one_s_own_keeps_jupyter_s_own_address(folder):
     """The notebook may stand anywhere in it."""
-    started, _ = told(folder, "--", "--ServerApp.root_dir=/")
+    started, _ = told(folder, "--", "--ServerApp.root_dir=/", env=CHOSEN)
     assert not any("default_url" in argument for argument in started["arguments"])
 
 
@@ -131,7 +135,7 @@ def test_with_credentials_nothing_is_simulated_and_nothing_is_said(folder):
 
 def test_a_choice_about_the_simulator_is_respected(folder):
     """Who has set CLAUDE_NB_SIMULATE already is neither overruled nor told."""
-    started, ran = told(folder, env={"CLAUDE_NB_SIMULATE": "0"})
+    started, ran = told(folder, env=CHOSEN)
     assert (started["simulate"], ran.stdout) == ("0", "")
 
 
@@ -163,7 +167,7 @@ def copies(folder):
 
 def test_installed_lab_puts_the_notebooks_into_the_folder(folder, installed):
     """Outside a checkout they are copied to where the user is, which is said, and opened."""
-    started, ran = told(folder, env=installed)
+    started, ran = told(folder, env=installed | CHOSEN)
     assert started["arguments"][0] == str(folder / "00_quickstart.ipynb")
     assert copies(folder) == copies(ROOT / "notebooks")
     count = len(copies(folder))
@@ -174,7 +178,7 @@ def test_installed_lab_keeps_the_files_that_are_there(folder, installed):
     """What the user has written into one is never overwritten, nor is a link to nowhere."""
     (folder / "00_quickstart.ipynb").write_text("mine")
     (folder / "03_tools.ipynb").symlink_to(folder / "nowhere")
-    _, ran = told(folder, env=installed)
+    _, ran = told(folder, env=installed | CHOSEN)
     assert (folder / "00_quickstart.ipynb").read_text() == "mine"
     assert not (folder / "nowhere").exists()
     assert "; already there and left as they are: 2.\n" in ran.stdout

@@ -223,8 +223,7 @@ class Server(httpx2.AsyncBaseTransport):
         return said(whole[len(partial) :])
 
 
-@pytest.mark.parametrize("end_of_body", ["drop", "close"])
-@pytest.mark.parametrize("name", ["text", "list"])
+@pytest.mark.parametrize(("name", "end_of_body"), [("text", "drop"), ("list", "close")])
 def test_cut_at_every_byte(name, end_of_body):
     """The text is the text, and the usage is the sum of what is known: wherever it was cut."""
     events = SHAPES[name]

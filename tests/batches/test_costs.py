@@ -201,7 +201,7 @@ def test_a_batch_is_reserved_until_it_is_read(real):
     (part,) = shared_budget.budgets()[0].reserved
     assert part.name == made.ids[0]
     with pytest.raises(InputError, match="per month"):
-        handed_in(["hello"] * 2000, max_tokens=8000)
+        handed_in(["hello"] * 500, max_tokens=8000)
     real.advance(DAY)
 
     read = Batch.resume(*made.ids, show=False)

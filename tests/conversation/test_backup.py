@@ -19,15 +19,13 @@ from tests.conversation.test_restore import turn
 NOTEBOOK = "/home/ada/n.ipynb"
 
 WRITE = """
-import sys
+import json, sys
 from pathlib import Path
 from claude_nb.conversation.backup import BackupStore
-from tests.conversation.test_restore import turn
-store = BackupStore(Path(sys.argv[1]), max_bytes=int(sys.argv[3]))
+store = BackupStore(Path(sys.argv[1]), max_bytes=int(sys.argv[2]))
 print("ready", flush=True)
-sys.stdin.readline()
-for number in range(200):
-    store.keep("/home/ada/n.ipynb", "c", turn(f"{sys.argv[2]}{number}"), chat=False)
+for turn in json.loads(sys.stdin.readline()):
+    store.keep("/home/ada/n.ipynb", "c", turn, chat=False)
 """
 
 
@@ -241,19 +239,20 @@ def test_kernels_write_at_the_same_time(tmp_path):
     root = Path(__file__).parents[2]
     processes = [
         subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", WRITE, str(tmp_path), name, "60000"],
+            [sys.executable, "-W", "error", "-c", WRITE, str(tmp_path), "60000"],
             cwd=root,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        for name in "AB"
+        for _ in "AB"
     ]
     for process in processes:
         assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        process.stdin.write("go\n")
+    for process, name in zip(processes, "AB", strict=True):
+        turns = [turn(f"{name}{number}") for number in range(100)]
+        process.stdin.write(f"{json.dumps(turns)}\n")
         process.stdin.flush()
     for process in processes:
         _, errors = process.communicate(timeout=60)
