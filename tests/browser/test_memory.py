@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
 from playwright.sync_api import expect
 
 from claude_nb.simulator import Stream
-from tests.browser.lab import FRONT_ENDS, SET_UP
+from tests.browser.lab import SET_UP
 from tests.played import said
 
 
@@ -16,11 +15,10 @@ def sent(simulator):
     return [message["content"] for message in messages if message["role"] == "user"]
 
 
-@pytest.mark.parametrize("front_end", FRONT_ENDS)
-def test_a_saved_notebook_goes_on_after_its_kernel_is_gone(open_notebook, simulator, front_end):
+def test_a_saved_notebook_goes_on_after_its_kernel_is_gone(open_notebook, simulator):
     """``restore`` lists what it found; the next cell is sent with it, and an old one forks."""
     cells = [SET_UP, "%%claude\nFirst", "%%claude\nSecond", "%claude_nb restore", "%%claude\nThird"]
-    notebook = open_notebook(cells, front_end)
+    notebook = open_notebook(cells)
     simulator.enqueue(*(Stream(said(words)) for words in ("One.", "Two.", "Three.", "Again.")))
     for cell in (0, 1, 2):
         notebook.run(cell)
