@@ -25,6 +25,7 @@ from claude_nb.session.reservation import Reservation, budgets
 from claude_nb.streaming.progress import Outcome
 from claude_nb.tools.tools import Tools
 from claude_nb.views import background as painting
+from claude_nb.views import choice
 from claude_nb.views.columns import KINDS, Columns
 from claude_nb.views.painter import View, interrupts
 
@@ -279,7 +280,7 @@ def ask_each(question: Question, asked: Sequence[Variant], *, background: bool) 
         asked: How it is asked.
         background: Whether to return at once.
     """
-    kind = asking.fitting(question.view)
+    kind = choice.fitting(question.view)
     check_tools(kind, question.tools)
     part = _part(question, len(asked))
     # All of them, and so their checks, before the first is sent.

@@ -26,7 +26,7 @@ from claude_nb.reply import Reply
 from claude_nb.request.place import Place, current_place, shell
 from claude_nb.streaming.progress import Outcome
 from claude_nb.tools.tools import Tools
-from claude_nb.views import background
+from claude_nb.views import background, choice
 from claude_nb.views.painter import View
 from claude_nb.views.updating import UpdatingView
 
@@ -209,13 +209,13 @@ def start(question: Question) -> Reply:
     Raises:
         InputError: The request cannot be sent as it is; nothing was sent.
     """
-    kind = asking.fitting(question.view)
+    kind = choice.fitting(question.view)
     check_tools(kind, question.tools)
 
     def show(_stream: Stream, reply: Reply) -> View | None:
         if kind in ("sparing", "terminal"):
             return None
-        view = asking.make_view(kind, reply, waits=False)
+        view = choice.make_view(kind, reply, waits=False)
         if kind == "updating":
             view.frame(reply, time.monotonic())  # on this thread: the output is the cell's own
         return view

@@ -29,6 +29,7 @@ from claude_nb.render.table import Table
 from claude_nb.request.extra import NOT_IN_BATCHES
 from claude_nb.request.request import Request
 from claude_nb.request.system import System
+from claude_nb.views import choice
 from claude_nb.views.batches import BatchView
 from claude_nb.views.painter import interrupts
 
@@ -115,7 +116,7 @@ class Batch:
         self._service = service
         self._state = service.state
         self._limits = costs.Limits(max_cost)
-        self._view = BatchView(partial(view.look, self._state), asking.fitting, show=show)
+        self._view = BatchView(partial(view.look, self._state), choice.fitting, show=show)
 
     # --- submitting -------------------------------------------------------------------------
 

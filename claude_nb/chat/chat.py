@@ -18,7 +18,6 @@ from typing import Any, Self
 
 import traitlets
 
-from claude_nb.asking.asking import fitting
 from claude_nb.asking.conversation import Conversation
 from claude_nb.asking.function_source import checked, name_of
 from claude_nb.asking.question import Question
@@ -42,6 +41,7 @@ from claude_nb.request.request import EFFORTS
 from claude_nb.request.system import System
 from claude_nb.tools.tools import Tools
 from claude_nb.views import background, page_outputs
+from claude_nb.views.choice import fitting
 from claude_nb.views.terminal import say
 from claude_nb.views.widget import PageWidget, source, style
 

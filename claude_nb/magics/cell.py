@@ -9,7 +9,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import display
 
 from claude_nb.asking import jobs
-from claude_nb.asking.asking import answer, estimate, fitting
+from claude_nb.asking.asking import answer, estimate
 from claude_nb.asking.cached_system import CachedSystem
 from claude_nb.asking.comparison import COMPARED, Comparison, Variant, ask_each, variants
 from claude_nb.asking.conversation import Conversation
@@ -29,6 +29,7 @@ from claude_nb.reply import Reply
 from claude_nb.request.place import current_place
 from claude_nb.request.server_tools import kind
 from claude_nb.tools.tools import Tools
+from claude_nb.views.choice import fitting
 from claude_nb.views.terminal import say
 
 _OF_TOOLS = ("eager", "confirm", "tool_timeout", "max_turns")

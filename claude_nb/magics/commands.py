@@ -28,6 +28,7 @@ from claude_nb.magics.manual import Manual, typed_option
 from claude_nb.magics.options import Option
 from claude_nb.render import labels
 from claude_nb.request.page import Page
+from claude_nb.views import choice
 from claude_nb.views.terminal import TerminalView, say
 
 
@@ -171,12 +172,12 @@ def _jobs(command: str = "", which: str = "") -> object:
         raise StoppedError(
             "No longer waited for.", f"Still running: {left}. To stop: %claude_nb jobs stop all"
         ) from None
-    kind = asking.fitting()
+    kind = choice.fitting()
     for job in [job for job in ended if job.view is None]:
         if kind == "terminal":
             TerminalView(f"{job.number} · {labels.first_words(job.prompt, 60)}").settle(job.reply)
         else:
-            asking.make_view(kind, job.reply).settle(job.reply)
+            choice.make_view(kind, job.reply).settle(job.reply)
     say(jobs.summary(ended) if ended else "No reply is being written in the background.")
     return None
 

@@ -184,7 +184,7 @@ _TIMELINE = ("claude_nb.render.timeline", "Timeline")
 
 def _show(timeline: Timeline) -> None:
     """Show a timeline where the notebook runs: IPython asks for it."""
-    from claude_nb.asking.asking import show_timeline
+    from claude_nb.views.choice import show_timeline
 
     show_timeline(timeline)
 

@@ -19,7 +19,7 @@ class BatchView:
 
     Args:
         look: Returns the batch as it is at the moment, and the output's metadata.
-        kind: Returns how outputs are shown in the cell that runs: see ``asking.fitting``.
+        kind: Returns how outputs are shown in the cell that runs: see ``choice.fitting``.
         show: Whether to show it at all.
     """
 

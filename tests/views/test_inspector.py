@@ -217,7 +217,7 @@ def test_loading_the_extension_makes_timelines_live(monkeypatch):
     monkeypatch.setattr("claude_nb.magics.magics._warm_up", lambda _: ())
     shell = InteractiveShell()
     shown = []
-    monkeypatch.setattr("claude_nb.asking.asking.show_timeline", shown.append)
+    monkeypatch.setattr("claude_nb.views.choice.show_timeline", shown.append)
     timeline = Timeline(())
     load(shell)
     assert shell.display_formatter.format(timeline) == ({}, {})

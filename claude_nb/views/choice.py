@@ -1,0 +1,64 @@
+"""Which view shows a reply: the one that was asked for, or the one that fits where this runs."""
+
+from __future__ import annotations
+
+import sys
+
+from claude_nb.render.timeline import Timeline
+from claude_nb.reply import Reply
+from claude_nb.request.place import can_display, current_place, is_run_by_program
+from claude_nb.views.painter import View
+
+
+def show_timeline(timeline: Timeline) -> None:
+    """Show a timeline as fits where this runs: to be stepped through where a page can."""
+    from claude_nb.views import inspector
+
+    (inspector.inspect if fitting() == "live" else inspector.static)(timeline)
+
+
+def make_view(kind: str, reply: Reply, *, waits: bool = True) -> View:
+    """Make the view of a reply, as ``fitting`` names it.
+
+    Args:
+        kind: Which.
+        reply: What it shows.
+        waits: Whether the cell waits for the reply.
+    """
+    if kind == "live":
+        from claude_nb.views.live import LiveOutput, LiveView
+
+        return LiveView(reply, LiveOutput(interrupts=waits))
+    if kind in ("updating", "sparing"):
+        from claude_nb.views.displayed_output import DisplayedOutput, SparingOutput
+        from claude_nb.views.updating import UpdatingView
+
+        is_sparing = kind == "sparing"
+        return UpdatingView(SparingOutput(reply.request) if is_sparing else DisplayedOutput())
+    from claude_nb.views.terminal import TerminalView
+
+    return TerminalView()
+
+
+def fitting(view: str = "auto") -> str:
+    """The view that was asked for, or the one that fits where this runs.
+
+    Returns:
+        ``live``, a widget, where a front end can answer it; ``updating`` where outputs are updated,
+        as nbclient does; ``sparing`` where they may not be, as in ``jupyter console`` and in
+        notebooks that a server runs; ``terminal`` where there is no kernel, or this
+        is a process that a kernel has forked.
+    """
+    if view != "auto":
+        return view
+    if not can_display():
+        return "terminal"
+    answered = False
+    if "claude_nb.views.live" in sys.modules:
+        from claude_nb.views.live import LiveOutput
+
+        answered = LiveOutput.answered
+    answers = bool(current_place().cell) or answered or "google.colab" in sys.modules
+    if answers:
+        return "live"
+    return "updating" if is_run_by_program() else "sparing"
