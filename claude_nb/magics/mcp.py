@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import get_args
 
-from claude_nb.asking.asking import fitting
 from claude_nb.errors import ClaudeError, InputError, nearest
 from claude_nb.magics import options
 from claude_nb.magics.options import Option, Value
@@ -18,6 +17,7 @@ from claude_nb.tools.mcp.listing import UNFOLDED, Listing
 from claude_nb.tools.mcp.named import check_name, servers
 from claude_nb.tools.mcp.project import ServerEntry
 from claude_nb.tools.mcp.server import McpServer
+from claude_nb.views.choice import fitting
 from claude_nb.views.question import ask
 from claude_nb.views.terminal import say
 
