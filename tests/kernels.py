@@ -17,12 +17,14 @@ from claude_nb.conversation.snapshot import snapshot
 from claude_nb.keeping.keeper import keeper
 from claude_nb.session.session import session
 from claude_nb.tools.mcp.named import servers
+from claude_nb.views.live import LiveOutput
 jobs.close(); jobs.wait()
 session.simulate(on=False)
 environment = vars(sys).setdefault("environment_at_first", dict(os.environ))
 os.environ.clear(); os.environ.update(environment)
 session.__init__()
 snapshot.__init__()
+LiveOutput.answered = False
 keeper.__init__()
 Conversation._named.clear()
 for server in servers.values(): server.close()
