@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from claude_nb.simulator.replies import Received
 
 STREAMS = 8
-DELTAS = 60
+DELTAS = 30
 
 
 def marked(number: int, deltas: int = DELTAS) -> Stream:
     """A reply whose every word says which one it is; some seconds long."""
     words = [f"r{number}w{word} " for word in range(deltas)]
-    return Stream([start(), *text(*words), *end()], delay=0.1)
+    return Stream([start(), *text(*words), *end()], delay=0.3)
 
 
 def by_cell(requests: Sequence[Received]) -> list[int]:

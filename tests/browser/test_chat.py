@@ -62,8 +62,17 @@ class ChatPage:
     def ask(self, words: str, answer: str) -> None:
         """Ask, and wait for the end of the answer."""
         self.send(words)
-        expect(self.turns.last).to_contain_text(answer)
+        self.answered(answer)
+
+    def answered(self, words: str) -> None:
+        """Wait for the end of an answer: the kernel has it a moment after its last words."""
+        expect(self.turns.last).to_contain_text(words)
         expect(self.button("Send (Enter)")).to_be_visible()
+
+    def stop(self) -> None:
+        """Stop the answer by keyboard, and wait for its end."""
+        self.button("Stop the answer").press("Enter")
+        self.answered("Stopped")
 
     def saved_output(self) -> dict[str, Any]:
         """The one output of the chat's cell, as it is in the file."""
@@ -338,8 +347,10 @@ def test_jump_to_latest(open_chat, simulator):
     assert log.evaluate("e => e.scrollTop") == 0
     latest.click()
     expect(latest).to_be_hidden()
-    expect(chat.turns.last).to_contain_text("word59")
-    assert log.evaluate("e => e.scrollHeight - e.clientHeight - e.scrollTop") < 30
+    chat.answered("word59")
+    chat.page.wait_for_function(
+        "e => e.scrollHeight - e.clientHeight - e.scrollTop < 30", arg=log.element_handle()
+    )
 
 
 def test_pickers_usage_and_total(open_chat, simulator):
@@ -370,8 +381,7 @@ def test_stop_from_the_first_moment(open_chat, simulator, front_end):
         chat.send("Go")
         if reply:
             expect(chat.turns.last).to_contain_text(words)
-        chat.button("Stop the answer").press("Enter")
-        expect(chat.turns.last).to_contain_text("Stopped")
+        chat.stop()
         expect(chat.turns.last).to_contain_text(words)
         expect(chat.box).to_be_focused()
     simulator.wait_for(lambda requests: all(left(requests)), 20)
@@ -386,7 +396,7 @@ def test_retry_edit_and_versions(open_chat, simulator):
     chat.turns.first.get_by_role("button", name="Ask this again").click()
     expect(chat.turns).to_have_count(1)
     expect(chat.turns.last).to_contain_text("2/2")
-    expect(chat.turns.last).to_contain_text("Other.")
+    chat.answered("Other.")
     chat.button("The version before").click()
     expect(chat.turns).to_have_count(2)
     expect(chat.turns.last).to_contain_text("Two.")
@@ -449,6 +459,7 @@ def test_a_screen_reader_hears_each_reply_once(open_chat, simulator):
     expect(chat.turns.last).to_contain_text("word59")
     expect(log).to_have_attribute("aria-busy", "false")
     assert ["true", "off"] in chat.page.evaluate("states")
+    chat.page.wait_for_function("heard.includes('Reply complete.')")
     heard = [words for words in chat.page.evaluate("watch.disconnect(), heard") if words]
     assert list(dict.fromkeys(heard)) == ["Reply complete."]
 
@@ -484,18 +495,31 @@ def test_what_is_refused_is_said_and_kept(open_chat, simulator):
     expect(chat.box).to_have_value("What is {{nope}}?")
 
 
+WAITING = """\
+import threading
+goes_on = threading.Event()
+def wait() -> str:
+    '''Waits.'''
+    goes_on.wait(600)
+    return "done"
+chat = claude_nb.Chat(tools=claude_nb.Tools(wait, confirm=False))
+chat"""
+
+
 def test_messages_are_queued_while_it_answers(open_chat, simulator):
     """They are sent after a complete answer; after Stop they wait, and can be changed."""
-    words = [start(), *text(*WORDS), *end()]
-    simulator.enqueue(Stream(words, delay=0.1), Stream(said("Two.")), Stream(OPEN, end="hang"))
-    chat = open_chat()
+    call = Stream([start(), *tool_use("{}", name="wait"), *end("tool_use")])
+    answers = (Stream(said(words)) for words in ("One.", "Two."))
+    simulator.enqueue(call, *answers, Stream(OPEN, end="hang"))
+    chat = open_chat(WAITING)
     queue = chat.el.get_by_role("group", name="Queued messages")
     chat.send("One")
-    expect(chat.turns.last).to_contain_text("word2 ")
+    expect(chat.turns.last).to_contain_text("wait()")
     chat.send("Two")
     expect(queue.get_by_role("listitem")).to_have_count(1)
     expect(chat.box).to_have_value("")
-    expect(chat.turns.last).to_contain_text("Two.")
+    chat.notebook.execute("goes_on.set()")
+    chat.answered("Two.")
     expect(queue).to_be_hidden()
     expect(chat.turns).to_have_count(2)
 
@@ -508,8 +532,7 @@ def test_messages_are_queued_while_it_answers(open_chat, simulator):
     expect(chat.box).to_have_value("")
     chat.box.press("ArrowUp")
     expect(chat.box).to_have_value("Five")
-    chat.button("Stop the answer").press("Enter")
-    expect(chat.turns.last).to_contain_text("Stopped")
+    chat.stop()
     expect(queue).to_contain_text("Not sent, because the answer before was not complete")
     simulator.enqueue(Stream(said("At last.")))
     queue.get_by_role("button", name="Send now: Four").press("Enter")
@@ -555,14 +578,12 @@ def test_the_kernel_stays_free(open_chat, simulator):
     expect(chat.turns.last).to_contain_text("The first words")
     chat.notebook.run(2)
     expect(chat.notebook.output(2)).to_contain_text("42")
-    chat.button("Stop the answer").click()
-    expect(chat.turns.last).to_contain_text("Stopped")
+    chat.stop()
     chat.notebook.run(3)
     expect(chat.notebook.cell(3)).to_contain_text("[*]")
     chat.send("And now")
     expect(chat.turns.last).to_contain_text("The first words")
-    chat.button("Stop the answer").click()
-    expect(chat.turns.last).to_contain_text("Stopped")
+    chat.stop()
     expect(chat.notebook.cell(3)).to_contain_text("[*]")
     chat.notebook.interrupt()
 
@@ -817,8 +838,7 @@ def test_reduced_motion(open_chat, simulator):
     chat.page.emulate_media(reduced_motion="reduce")
     chat.send("Go")
     expect(chat.turns.last.locator(".claude-nb-dot")).to_have_css("animation-name", "none")
-    chat.button("Stop the answer").click()
-    expect(chat.turns.last).to_contain_text("Stopped")
+    chat.stop()
 
 
 def test_a_chat_calls_functions_and_asks_before(open_chat, simulator):
@@ -840,6 +860,14 @@ def test_a_chat_calls_functions_and_asks_before(open_chat, simulator):
     assert result["content"] == [{"type": "text", "text": "Lisbon: 21 degrees"}]
 
 
+# A thread of a tool ends a moment after the answer: one that waits for the page does not.
+TOOLS_END = """\
+import threading
+tools = [thread for thread in threading.enumerate() if thread.name == "claude_nb tool"]
+[thread.join(30) for thread in tools]
+assert not any(thread.is_alive() for thread in tools)"""
+
+
 def test_stop_takes_a_question_away(open_chat, simulator):
     """Its buttons go, in each view, and the next question has its own."""
     calls = [
@@ -858,14 +886,12 @@ def test_stop_takes_a_question_away(open_chat, simulator):
     questions = [one.el.get_by_role("group", name="May this call run?") for one in (chat, other)]
     for question in questions:
         expect(question).to_be_visible()
-    chat.button("Stop the answer").click()
-    expect(chat.turns.last).to_contain_text("Stopped")
+    chat.stop()
     for question in questions:
         expect(question).to_have_count(0)
 
     chat.send("Act then")
     questions[1].get_by_role("button", name="Run", exact=True).click()
-    expect(chat.turns.last).to_contain_text("It has acted.")
-    threads = "import threading; print([t.name for t in threading.enumerate()])"
-    assert "claude_nb tool" not in chat.notebook.execute(threads)
+    chat.answered("It has acted.")
+    chat.notebook.execute(TOOLS_END)
     assert chat.notebook.errors == []

@@ -114,7 +114,7 @@ def test_the_message_is_the_real_one_at_every_step(open_cells, simulator):
 @pytest.mark.parametrize("front_end", FRONT_ENDS)
 def test_keys_step_play_and_pause(open_cells, simulator, front_end):
     """Arrows, Home, End and space; the notebook's own keys do not hear of it."""
-    simulator.enqueue(Stream(MESSAGE, delay=0.05))
+    simulator.enqueue(Stream(MESSAGE, delay=0.15))
     cell = "reply = claude_nb.ask('hello', show=False)\nreply.timeline()"
     notebook = open_cells(cell, front_end=front_end)
     notebook.run(1)

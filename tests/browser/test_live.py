@@ -171,6 +171,12 @@ AT_REST = """element => Promise.all(
         .map(({ finished }) => finished.catch(() => {}))
 )"""
 
+# Where it is in its cell: the page around the notebook may settle a moment after it was opened.
+IN_CELL = """element => {
+    const [own, cell] = [element, element.closest(".jp-Cell")].map(e => e.getBoundingClientRect());
+    return [own.left - cell.left, own.top - cell.top, own.width, own.height];
+}"""
+
 PLACES = """root => [...root.querySelectorAll("p, h1, li, td, th, pre, summary, blockquote, code")]
     .filter(e => e.offsetParent && !e.closest("table[style]"))
     .map(e => { const r = e.getBoundingClientRect(), s = getComputedStyle(e);
@@ -190,14 +196,14 @@ def test_live_equals_settled(open_cells, simulator, front_end, theme):
     expect(live.locator("details").nth(1)).to_contain_text("(a=1)")
     live.evaluate(AT_REST)
     before = live.locator(".claude-nb").evaluate(PLACES)
-    left_before = live.locator("h1").bounding_box()
+    left_before = live.locator("h1").evaluate(IN_CELL)
     live.get_by_role("button", name="Stop").click()
     settled = notebook.output(1).locator(SETTLED)
     expect(settled).to_contain_text("stopped")
     notebook.output(1).evaluate(AT_REST)
     after = settled.evaluate(PLACES)
     assert before == after[: len(before)]
-    assert left_before == settled.locator("h1").bounding_box()
+    assert left_before == settled.locator("h1").evaluate(IN_CELL)
     notebook.wait_idle()
 
 

@@ -50,7 +50,7 @@ def test_the_stream_is_seen_at_once(open_cells, simulator, front_end, saved):
 
     Also if the notebook was not saved since the cell began.
     """
-    simulator.enqueue(Stream(growing(*ENDLESS), delay=0.05, end="hang"))
+    simulator.enqueue(Stream(growing(*ENDLESS), delay=0.15, end="hang"))
     notebook = open_cells("%%claude\nhello", front_end=front_end)
     notebook.saved()
     notebook.run(1)

@@ -154,7 +154,7 @@ def test_what_a_cell_displayed_is_its_output_by_number(ask, simulator):
 
     assert [block.get("text", "image") for block in blocks] == ["What is ", "image", "?"]
     assert images(blocks) == [RED]
-    assert "Out[3]: what the cell displayed" in notebook.text(2)
+    expect(notebook.output(2)).to_contain_text("Out[3]: what the cell displayed")
 
 
 @pytest.mark.parametrize("front_end", FRONT_ENDS)
