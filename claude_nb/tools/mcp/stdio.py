@@ -163,22 +163,29 @@ async def stdio(
 
 
 async def _read(process: Any, to_us: Any, output: Output) -> None:
+    """Pass the messages on; what comes after the last one is read too, so that nothing blocks."""
+    with to_us, suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+        await _read_lines(process, to_us, output)
+    while await process.stdout.read(_CHUNK):
+        pass
+
+
+async def _read_lines(process: Any, to_us: Any, output: Output) -> None:
     """Pass each line on that is a message; what else a server prints is left out."""
     parts: list[bytes] = []
     size = 0
-    with to_us, suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
-        while chunk := await process.stdout.read(_CHUNK):
-            first, *more = chunk.split(b"\n")
-            parts.append(first)
-            size += len(first)
-            for after in more:
-                await _pass_on(b"".join(parts), to_us, output)
-                parts, size = [after], len(after)
-            if size > MAX_MESSAGE:
-                output.take_end(f"It sent a message of more than {MAX_MESSAGE // 10**6} MB.")
-                return
-        code = await process.wait()
-        output.take_end(f"It ended with exit code {code}." if code >= 0 else _killed(-code))
+    while chunk := await process.stdout.read(_CHUNK):
+        first, *more = chunk.split(b"\n")
+        parts.append(first)
+        size += len(first)
+        for after in more:
+            await _pass_on(b"".join(parts), to_us, output)
+            parts, size = [after], len(after)
+        if size > MAX_MESSAGE:
+            output.take_end(f"It sent a message of more than {MAX_MESSAGE // 10**6} MB.")
+            return
+    code = await process.wait()
+    output.take_end(f"It ended with exit code {code}." if code >= 0 else _killed(-code))
 
 
 def _killed(number: int) -> str:

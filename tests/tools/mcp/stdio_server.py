@@ -31,6 +31,7 @@ TOOLS = {
     "picture": ("A picture.", ANYTHING),
     "everything": ("All kinds of content.", ANYTHING),
     "structured": ("Structured content alone.", ANYTHING),
+    "evil": (EVIL, ANYTHING),
     "fail": ("Fails.", ANYTHING),
     "die": ("Ends the server.", ANYTHING),
     "hang": ("Never answers.", ANYTHING),
@@ -79,6 +80,8 @@ def call(  # noqa: C901 - a branch for each tool
         }
     if name == "structured":
         return {"content": [], "structuredContent": {"trains": [1, 2]}}
+    if name == "evil":
+        return text(EVIL)
     if name == "fail":
         return text(f"No such city: {EVIL}") | {"isError": True}
     if name == "die":
@@ -166,7 +169,12 @@ def main() -> None:
         sys.stdout.buffer.write(b"Welcome! \xff\xfe\n{}\n[1]\n\n" + EVIL.encode() + b"\n")
     elif beginning == "flood":
         sys.stderr.write("noise " * 200_000 + "\n")
+    elif beginning == "endless":
+        while True:
+            sys.stdout.write("x" * 100_000)
     elif beginning == "silent":
+        sys.stderr.write(f"process {os.getpid()}\n")
+        sys.stderr.flush()
         time.sleep(600)
     elif beginning == "ends":
         sys.stderr.write(f"no config {EVIL} {os.environ.get('TOKEN', '')}\n")

@@ -33,7 +33,7 @@ def test_a_cell_asks_before_a_call_and_can_be_interrupted_in_one(kernel, simulat
     kernel.run("%%claude --once --tools s\nHow is it?")
     shown = [output["data"]["text/html"] for output in kernel.shown.values()]
     assert "The weather of a city." in shown[0]
-    assert "s (12 tools, asks first)" in shown[1]
+    assert "s (13 tools, asks first)" in shown[1]
     assert told(simulator) == "This was not run: nobody could be asked to allow it."
 
     simulator.enqueue(call("weather"), ANSWER)

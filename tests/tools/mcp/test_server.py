@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -18,8 +19,9 @@ import pytest
 import claude_nb
 from claude_nb import ClaudeError, Tools
 from claude_nb.errors import InputError
+from claude_nb.render import saved_output
 from claude_nb.simulator import Stream
-from claude_nb.tools.mcp import approvals, connection
+from claude_nb.tools.mcp import approvals, connection, stdio
 from claude_nb.tools.mcp.stdio import environment
 from claude_nb.tools.results import MAX_RESULT
 from claude_nb.tools.side_loop import side_loop
@@ -298,6 +300,44 @@ def test_one_that_never_begins(own, monkeypatch):
         own("silent").connect()
 
 
+def test_stop_while_it_begins(own):
+    """Ends its process."""
+    running = own("silent")
+
+    async def stopped() -> int:
+        connecting = asyncio.ensure_future(running._link.connect())
+        while (begun := running._link._connection) is None or not begun._output.text:
+            await asyncio.sleep(0)
+        connecting.cancel()
+        await asyncio.wait([connecting])
+        assert connecting.cancelled()
+        return int(begun._output.text.split()[-1])
+
+    _wait_for_end(side_loop().call(stopped()))
+
+
+def test_a_message_without_end(own, monkeypatch):
+    """Ends the server: memory has an end too."""
+    monkeypatch.setattr(stdio, "MAX_MESSAGE", 2_000_000)
+
+    with pytest.raises(ClaudeError, match="It sent a message of more than 2 MB"):
+        own("endless").connect()
+
+
+def test_its_words_do_not_act(api, shared, capsys):
+    """Neither in a terminal nor on a page, live or saved: names, descriptions, results, errors."""
+    api.enqueue(call_of(("s__evil", {"<b>": stdio_server.EVIL}), ("s__fail", {})), ANSWER)
+    reply = claude_nb.ask("Go.", tools=Tools(shared), show=True)
+    terminal = capsys.readouterr().out
+    page = saved_output.mimebundle(reply)
+    saved = "".join((*page.values(), shared._repr_html_() or "", repr(shared.listing())))
+
+    assert "[2J" in terminal
+    assert "\x1b[2J" not in terminal + saved
+    assert "\u202e" not in terminal + saved
+    assert "<img src=x" not in page["text/html"] + (shared._repr_html_() or "")
+
+
 def test_one_that_does_not_list_its_tools(own, monkeypatch):
     """Likewise."""
     monkeypatch.setattr(connection, "LISTING", 0.3)
@@ -545,9 +585,9 @@ def test_it_ends_with_the_process_that_started_it():
 
 def _wait_for_end(pid: int) -> None:
     """Wait until there is no such process, or only what is left of it."""
-    while Path(f"/proc/{pid}/stat").exists():
-        if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-            return
+    with suppress(OSError):
+        while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+            pass
 
 
 def test_without_the_package(own, monkeypatch):
