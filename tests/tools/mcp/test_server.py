@@ -306,8 +306,10 @@ def test_stop_while_it_begins(own):
 
     async def stopped() -> int:
         connecting = asyncio.ensure_future(running._link.connect())
-        while (begun := running._link._connection) is None or not begun._output.text:
+        begun = None
+        while begun is None or not begun._output.text:  # noqa: ASYNC110
             await asyncio.sleep(0)
+            begun = running._link._connection
         connecting.cancel()
         await asyncio.wait([connecting])
         assert connecting.cancelled()
