@@ -307,7 +307,7 @@ def test_stop_while_it_begins(own):
     async def stopped() -> int:
         connecting = asyncio.ensure_future(running._link.connect())
         begun = None
-        while begun is None or not begun._output.text:  # noqa: ASYNC110
+        while begun is None or not begun._output.text:
             await asyncio.sleep(0)
             begun = running._link._connection
         connecting.cancel()
