@@ -33,9 +33,14 @@ class Pictures:
         assert self.process.stdout is not None
         return self.process.stdout.readline().strip()
 
+    @property
+    def runs(self) -> bool:
+        return self.process.poll() is None
+
     def kill(self) -> None:
-        self.process.kill()
-        self.process.communicate()
+        if self.runs:
+            self.process.kill()
+            self.process.communicate()
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +53,7 @@ def shared_pictures() -> Iterator[list[Pictures]]:
 @pytest.fixture
 def pictures(shared_pictures: list[Pictures]) -> Pictures:
     """The server over HTTP, started again if a test has killed it."""
-    if shared_pictures[-1].process.poll() is not None:
+    if not shared_pictures[-1].runs:
         shared_pictures.append(Pictures())
     return shared_pictures[-1]
 

@@ -210,6 +210,9 @@ class Connection:
     async def _look_at(self, response: httpx2.Response) -> None:
         if response.status_code >= 400:
             self._refused = response.status_code
+        size = response.headers.get("content-length", "0")
+        if size.isdecimal() and int(size) > MAX_MESSAGE:
+            raise httpx2.RequestError(f"A message of more than {MAX_MESSAGE // 10**6} MB came.")
 
     def _ended(self, what: str) -> ServerError:
         """The error of a connection that ended, with all that is known of its end."""
