@@ -560,6 +560,8 @@ def test_addresses_that_are_none_of_a_server():
 ENDING = """
 import os, sys
 from claude_nb import Tools
+Tools.mcp("uvx some")
+print("mcp" in sys.modules, flush=True)
 from claude_nb.tools.mcp import connection, content, definitions, stdio  # once, for both
 from claude_nb.tools.side_loop import side_loop
 
@@ -574,15 +576,24 @@ for command, end in (({0!r} + " stubborn", sys.exit), ({0!r}, lambda: os.kill(os
 """
 
 
-def test_it_ends_with_the_process_that_started_it():
-    """At its end, though it does not want to; and where that is killed."""
+@pytest.fixture(scope="module")
+def processes() -> list[str]:
+    """What two processes printed that have ended, each of which started a server."""
     run = [sys.executable, "-c", ENDING.format(COMMAND)]
     shown = subprocess.run(run, capture_output=True, text=True, check=True)
-
     assert shown.stderr == ""
-    first, second = shown.stdout.splitlines()
-    _wait_for_end(json.loads(first)["pid"])
-    _wait_for_end(json.loads(second)["pid"])
+    return shown.stdout.splitlines()
+
+
+def test_importing_claude_nb_does_not_import_the_package(processes):
+    """It takes long; neither does a server that is only described."""
+    assert processes[0] == "False"
+
+
+def test_it_ends_with_the_process_that_started_it(processes):
+    """At its end, though it does not want to; and where that is killed."""
+    for line in processes[1:]:
+        _wait_for_end(json.loads(line)["pid"])
 
 
 def _wait_for_end(pid: int) -> None:
@@ -601,14 +612,6 @@ def test_without_the_package(own, monkeypatch):
         own().connect()
 
     assert caught.value.advice == '%pip install "claude-nb[mcp]"'
-
-
-def test_importing_claude_nb_does_not_import_it():
-    """It takes long; neither does a server that is only described."""
-    code = "import sys, claude_nb; claude_nb.Tools.mcp('uvx x'); print('mcp' in sys.modules)"
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-
-    assert shown.stdout == "False\n"
 
 
 def test_a_tool_that_is_switched_off_and_one_that_goes(own, monkeypatch):
