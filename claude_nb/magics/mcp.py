@@ -167,7 +167,7 @@ def _load(file: str) -> Listing | None:
     loaded = []
     for entry in entries:
         try:
-            server = _allowed(entry)
+            server = _allowed(entry, path.expanduser().resolve().parent)
             if server is not None:
                 servers[entry.name] = server.connect()
                 loaded.append(server)
@@ -185,8 +185,12 @@ class _NobodyError(Exception):
     """Nobody can be asked."""
 
 
-def _allowed(entry: ServerEntry) -> McpServer | None:
+def _allowed(entry: ServerEntry, folder: Path) -> McpServer | None:
     """The server of an entry, if it is running already or the user allows it.
+
+    Args:
+        entry: The entry.
+        folder: The folder of its file, where a command is started.
 
     Raises:
         InputError: It can be none, or its name is taken.
@@ -194,20 +198,24 @@ def _allowed(entry: ServerEntry) -> McpServer | None:
     """
     if entry.problem is not None:
         raise entry.problem
-    server = McpServer(entry.where, name=entry.name, headers=entry.headers, env=entry.env)
+    server = McpServer(
+        entry.where, name=entry.name, headers=entry.headers, env=entry.env, folder=folder
+    )
     if (known := _known(server)) is not None:
         return known
     verb = "Reach" if project.is_address(entry.where) else "Start"
-    answer = ask(f"{verb} {entry.name}?", _facts(entry), verb, on_page=fitting() == "live")
+    answer = ask(f"{verb} {entry.name}?", _facts(entry, folder), verb, on_page=fitting() == "live")
     if answer is None:
         raise _NobodyError
     return server if answer else None
 
 
-def _facts(entry: ServerEntry) -> list[tuple[str, str]]:
+def _facts(entry: ServerEntry, folder: Path) -> list[tuple[str, str]]:
     """What is started or reached, and what it gets: variables by name, never their values."""
+    is_address = project.is_address(entry.where)
     facts = {
-        "address" if project.is_address(entry.where) else "command": entry.shown,
+        "address" if is_address else "command": entry.shown,
+        "in the folder": "" if is_address else str(folder),
         "environment": ", ".join(entry.env),
         "headers": ", ".join(entry.headers),
         "variables of this kernel": ", ".join(entry.variables),

@@ -169,7 +169,7 @@ def test_a_key_that_is_typed_is_nowhere_shown(capsys, monkeypatch):
     assert servers == {}
 
 
-def test_a_file_starts_nothing_that_is_not_allowed(load):
+def test_a_file_starts_nothing_that_is_not_allowed(load, tmp_path):
     """Each server is asked about, with its command, the names of its variables and no values."""
     about = {
         "trains": {"command": "python", "args": TRAINS.split()[1:], "env": {"API_KEY": TOKEN}},
@@ -182,6 +182,7 @@ def test_a_file_starts_nothing_that_is_not_allowed(load):
     shown = load(about, ["n", ""])
     assert shown.splitlines()[1:] == [
         f"  command: {TRAINS}",
+        f"  in the folder: {tmp_path}",
         "  environment: API_KEY",
         "Start trains? [y/N] ",
         "  address: http://127.0.0.1:9/mcp",
@@ -195,7 +196,9 @@ def test_a_file_starts_nothing_that_is_not_allowed(load):
 
     shown = load(about, ["y", "n"], again=True)
     assert f"trains · {TRAINS} · running · each call asks first" in shown
-    assert list(servers) == ["trains"]
+    assert [
+        servers["trains"].consent(tool).approval.folder for tool in servers["trains"].tools
+    ] == ([str(tmp_path)] * 2)
     assert "Start trains?" not in load(about, ["n"], again=True)
     with pytest.raises(InputError, match=r"nobody can be asked here\. Name those that you trust"):
         load(about, again=True)

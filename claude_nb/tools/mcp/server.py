@@ -53,6 +53,7 @@ class McpServer:
         headers: Sent with each request to an address; they are treated as secrets.
         token: Sent to an address as ``Authorization: Bearer``; a secret.
         env: Variables of its environment, beside a few that programs need. It gets no others.
+        folder: Where a command is started; by default in the working folder.
         confirm: When a call asks first: ``"always"``, ``"session"`` for once a tool, ``"never"``.
         called_by: ``"kernel"``, or ``"api"`` for a server on the public net (a beta): the API then
             gets the token, calls the tools, and asks nobody.
@@ -76,6 +77,7 @@ class McpServer:
         headers: Mapping[str, str] | None = None,
         token: str | None = None,
         env: Mapping[str, str] | None = None,
+        folder: str | Path | None = None,
         confirm: Confirm = "always",
         called_by: CalledBy = "kernel",
     ) -> None:
@@ -110,7 +112,7 @@ class McpServer:
                 f"A server cannot be called {self.name!r:.80}.",
                 "Take letters from a to z, digits, _ and -, at most 40.",
             )
-        self._link = _Link(self, headers, env or {})
+        self._link = _Link(self, headers, env or {}, Path.cwd() if folder is None else folder)
         self._only: frozenset[str] | None = None
         self._off: frozenset[str] = frozenset()
 
@@ -298,14 +300,18 @@ class _Link:
     """What a server and its ``only`` share: the connection, and the list of its tools."""
 
     def __init__(
-        self, server: McpServer, headers: Mapping[str, str], env: Mapping[str, str]
+        self,
+        server: McpServer,
+        headers: Mapping[str, str],
+        env: Mapping[str, str],
+        folder: str | Path,
     ) -> None:
         self.tools: list[ServerTool] = []
         self.left_out: dict[str, str] = {}
         self.is_listed = False
         self.introduced: frozenset[tuple[str, str]] = frozenset()
         self.is_ended = False
-        self.folder = str(Path.cwd()) if isinstance(server.parts, tuple) else ""
+        self.folder = str(folder) if isinstance(server.parts, tuple) else ""
         self._name, self._parts = server.name, server.parts
         self._where = redact_error(server.where)
         self._headers, self._env = dict(headers), dict(env)
