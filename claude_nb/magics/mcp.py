@@ -167,7 +167,7 @@ def _load(file: str) -> Listing | None:
     loaded = []
     for entry in entries:
         try:
-            server = _allowed(entry, path.expanduser().resolve().parent)
+            server = _allowed(entry, path.expanduser().absolute().parent)
             if server is not None:
                 servers[entry.name] = server.connect()
                 loaded.append(server)
@@ -211,12 +211,12 @@ def _allowed(entry: ServerEntry, folder: Path) -> McpServer | None:
 
 
 def _facts(entry: ServerEntry, folder: Path) -> list[tuple[str, str]]:
-    """What is started or reached, and what it gets: variables by name, never their values."""
+    """What is started or reached, and what it gets: of secrets the names, never the values."""
     is_address = project.is_address(entry.where)
     facts = {
         "address" if is_address else "command": entry.shown,
         "in the folder": "" if is_address else str(folder),
-        "environment": ", ".join(entry.env),
+        "environment": entry.env_shown,
         "headers": ", ".join(entry.headers),
         "variables of this kernel": ", ".join(entry.variables),
     }

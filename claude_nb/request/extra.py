@@ -236,13 +236,13 @@ def _secrets(value: Any, *, secret: bool = False) -> Iterator[str]:
         with suppress(ValueError):
             address = urlsplit(value)
             yield unquote(address.password or "")
-            yield from (text for name, text in parse_qsl(address.query) if _is_secret(name))
+            yield from (text for name, text in parse_qsl(address.query) if is_secret(name))
     elif isinstance(value, list):
         for item in value:
             yield from _secrets(item, secret=secret)
     elif isinstance(value, dict):
         for name, item in value.items():
-            yield from _secrets(item, secret=secret or _is_secret(name))
+            yield from _secrets(item, secret=secret or is_secret(name))
 
 
 def _shown(value: Any, *, secret: bool) -> Any:
@@ -251,11 +251,12 @@ def _shown(value: Any, *, secret: bool) -> Any:
     if isinstance(value, list):
         return [_shown(item, secret=secret) for item in value]
     if isinstance(value, dict):
-        return {n: _shown(item, secret=secret or _is_secret(n)) for n, item in value.items()}
+        return {n: _shown(item, secret=secret or is_secret(n)) for n, item in value.items()}
     return value
 
 
-def _is_secret(name: str) -> bool:
+def is_secret(name: str) -> bool:
+    """Whether a field or a variable of that name holds a secret."""
     return _SECRET.search(re.sub("[-_ ]", "", name).lower()) is not None
 
 

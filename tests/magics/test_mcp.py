@@ -172,7 +172,11 @@ def test_a_key_that_is_typed_is_nowhere_shown(capsys, monkeypatch):
 def test_a_file_starts_nothing_that_is_not_allowed(load, tmp_path):
     """Each server is asked about, with its command, the names of its variables and no values."""
     about = {
-        "trains": {"command": "python", "args": TRAINS.split()[1:], "env": {"API_KEY": TOKEN}},
+        "trains": {
+            "command": "python",
+            "args": TRAINS.split()[1:],
+            "env": {"A": "1", "API_KEY": TOKEN},
+        },
         "docs": {
             "url": "http://127.0.0.1:9/mcp",
             "headers": {"Authorization": f"Bearer ${{TRAVEL:-{TOKEN}}}"},
@@ -183,7 +187,7 @@ def test_a_file_starts_nothing_that_is_not_allowed(load, tmp_path):
     assert shown.splitlines()[1:] == [
         f"  command: {TRAINS}",
         f"  in the folder: {tmp_path}",
-        "  environment: API_KEY",
+        "  environment: A=1 API_KEY",
         "Start trains? [y/N] ",
         "  address: http://127.0.0.1:9/mcp",
         "  headers: Authorization",

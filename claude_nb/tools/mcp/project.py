@@ -13,6 +13,7 @@ from typing import Any
 
 from claude_nb.client.credentials import remember_environment
 from claude_nb.errors import InputError
+from claude_nb.request.extra import is_secret
 from claude_nb.request.files import read_bytes
 
 FILE = ".mcp.json"
@@ -36,6 +37,7 @@ class ServerEntry:
         shown: Its command line or its address as the file has it: variables by their names.
         where: The same with the values of the variables.
         env: The variables of its environment.
+        env_shown: The same as the file has them; of secrets the names alone.
         headers: What is sent with each request, if it is reached by HTTP.
         variables: The names of the variables of this kernel's environment that it gets.
         problem: Why it cannot be used; None if it can.
@@ -45,6 +47,7 @@ class ServerEntry:
     shown: str = ""
     where: str = ""
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    env_shown: str = ""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     variables: tuple[str, ...] = ()
     problem: InputError | None = None
@@ -142,11 +145,17 @@ def _entry(name: str, about: Any) -> ServerEntry:
             shown,
             where,
             {key: fill(value) for key, value in env.items()},
+            " ".join(map(_shown, env, env.values())),
             {key: fill(value) for key, value in headers.items()},
             variables([shown, *env.values(), *headers.values()]),
         )
     except InputError as error:
         return ServerEntry(name, shown, problem=error)
+
+
+def _shown(name: str, value: str) -> str:
+    """A variable, with its value: one such as ``NODE_OPTIONS`` decides what code is run."""
+    return name if is_secret(name) else f"{name}={shlex.quote(value)}"
 
 
 def _is_http(about: dict[str, Any]) -> bool:
