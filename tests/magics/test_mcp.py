@@ -105,7 +105,7 @@ def test_a_server_is_added_listed_named_in_cells_and_chats_and_removed():
         mcp_command("add trains python -m trains")
     held = Tools("trains")
     mcp_command("remove trains")
-    assert held.renewed({}).names == names  # those of a conversation; and it is not started again
+    assert held.renewed({}).current().names == names  # for a conversation
     assert not variables["own"].is_connected
     assert mcp_command("list").startswith("No MCP server is named here.")
 
