@@ -57,8 +57,7 @@ _DIFFERENCE = "text/x-diff"
 _KINDS = (_WIDGET, "text/html", "text/markdown", *_TYPES, "text/latex", "application/json")
 _LINE = f"margin:2px 0 6px;font-size:90%;{QUIET}"
 _SUMMARY = 80
-_ELSEWHERE = "is only seen where display() shows it in a cell."
-_SCRIPT = f"it draws itself with a script, which {_ELSEWHERE}"
+_SCRIPT = "it draws itself with a script, which only runs where display() shows it in a cell."
 _INCOMPLETE = f"Not all of it is shown: {_SCRIPT}"
 
 
@@ -280,7 +279,7 @@ def _html(part: Mapping[str, Any]) -> str:
         media, data = as_string(source.get("media_type")), as_string(source.get("data"))
         return f'<p style="margin:4px 0">{picture(media, data, "Picture")}</p>'
     if kind == "widget":
-        return line(f"{_first_line(text)}: a widget, which {_ELSEWHERE}")
+        return line(f"{_first_line(text)}: a widget, which is not saved; display() shows it.")
     if kind == "note":
         return line(text)
     if kind not in ("text", "diff"):
