@@ -82,9 +82,7 @@ class FolderConsent:
             (approvals.allow if answer == "always" else approvals.allow_for_session)(approval)
 
     def _is_foreign(self) -> bool:
-        return self.folder.exists() and not (
-            _mark(self.folder) and approvals.is_allowed(_approval(self.folder))
-        )
+        return self.folder.exists() and not approvals.is_allowed(_approval(self.folder))
 
 
 def make(folder: Path) -> None:
