@@ -24,9 +24,7 @@ from claude_nb.request.server_tools import (
     without_listings,
 )
 from claude_nb.request.system import CONVERSATION_TTL, System, control, marked, texts
-
-MIN_THINKING_BUDGET = 1024
-"""The smallest ``budget_tokens``: platform documentation, "Extended thinking"."""
+from claude_nb.request.thinking import check_effort, thinking_param
 
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 """The values of ``output_config.effort``: the SDK's ``OutputConfigParam``."""
@@ -176,7 +174,8 @@ class Request:
         self._check_cite()
         self._check_instructions()
         thinking = self._thinking()
-        self._check_effort(thinking)
+        self._check_fallback()
+        check_effort(self.effort, self._facts, thinking)
         self._check_rest(thinking)
         self._check_compaction()
         for note in self._own_notes(thinking):
@@ -378,62 +377,19 @@ class Request:
             )
 
     def _thinking(self) -> dict[str, Any] | None:
-        """The ``thinking`` parameter in the form that the model takes, or None to send none."""
-        model = self._facts
-        wanted = self.thinking
-        if wanted is None:
-            # Readable thinking has to be asked for, or only a signature comes. A model that does
-            # not think by itself, or of which nothing is known, is left alone.
-            if model is None or model.thinking_default not in ("always", "on"):
-                return None
-            wanted = "on"
-        display = "omitted" if self.hide_thinking else "summarized"
-        accepted = (model.thinking_types if model else None) or ()
-        if wanted == "off" and "disabled" not in accepted and "between_tools" in accepted:
-            return {"type": "between_tools"}
-        if wanted == "off":
-            _check_form(model, "disabled", "turn its thinking off")
-            return {"type": "disabled"}
-        if wanted == "on" and "enabled" not in accepted:
-            _check_form(model, "adaptive", "think")
-        if wanted == "on" and (not accepted or "adaptive" in accepted):
-            return {"type": "adaptive", "display": display}
-        if wanted == "on":
-            wanted = max(MIN_THINKING_BUDGET, self.max_tokens // 2)
-        if not isinstance(wanted, int):
-            raise InputError(f"thinking takes on, off or a number of tokens, not {wanted!r}.")
-        _check_form(model, "enabled", "be given a thinking budget")
-        if not MIN_THINKING_BUDGET <= wanted < self.max_tokens:
-            raise InputError(
-                f"A thinking budget of {wanted:,} tokens is not possible.",
-                f"It is at least {MIN_THINKING_BUDGET:,} and less than {self.option('max_tokens')}"
-                f" ({self.max_tokens:,}), which counts thinking too.",
-            )
-        return {"type": "enabled", "budget_tokens": wanted, "display": display}
+        """The ``thinking`` parameter, or None to send none."""
+        hidden, limit = self.hide_thinking, self.option("max_tokens")
+        return thinking_param(
+            self.thinking, self._facts, self.max_tokens, hidden=hidden, limit=limit
+        )
 
-    def _check_effort(self, thinking: dict[str, Any] | None) -> None:
-        """Refuse an effort, or a fallback, that the model is known not to take."""
+    def _check_fallback(self) -> None:
+        """Refuse a fallback where the API is known to have none."""
         model = self._facts
         if self.fallback and model is not None and not model.falls_back:
             raise InputError(
                 f"The API has no fallback for {model.id}.",
                 f"Leave {self.option('fallback')} out, or ask another model.",
-            )
-        if self.effort is None or model is None or model.efforts is None:
-            return
-        if not model.efforts:
-            raise InputError(f"{model.id} takes no effort.", "Leave effort out.")
-        if self.effort not in model.efforts:
-            raise InputError(
-                f"{model.id} does not take the effort {self.effort}.",
-                f"It takes {', '.join(model.efforts)}.",
-            )
-        off = thinking is not None and thinking["type"] in ("disabled", "between_tools")
-        least = model.efforts_without_thinking
-        if off and least is not None and self.effort not in least:
-            raise InputError(
-                f"With thinking off, {model.id} does not take the effort {self.effort}.",
-                f"It takes {', '.join(least)}; or turn thinking on.",
             )
 
     def _check_rest(self, thinking: dict[str, Any] | None) -> None:
@@ -521,18 +477,3 @@ def _fitting(
 def _uncited(tool: dict[str, Any]) -> dict[str, Any]:
     """A tool's definition without citations, which an answer of a form cannot have."""
     return {name: value for name, value in tool.items() if name != "citations"}
-
-
-_INSTEAD = {
-    "adaptive": "thinking on (it decides itself how much; effort guides it)",
-    "enabled": "thinking with a number of tokens",
-    "disabled": "thinking off",
-}
-
-
-def _check_form(model: ModelFacts | None, form: str, wish: str) -> None:
-    """Refuse a form of thinking that the model is known not to take, and name those it takes."""
-    if model is None or not model.thinking_types or form in model.thinking_types:
-        return
-    forms = [text for name, text in _INSTEAD.items() if name in model.thinking_types]
-    raise InputError(f"{model.id} cannot {wish}.", f"It takes {' or '.join(forms)}.")
