@@ -52,7 +52,7 @@ def profile(monkeypatch, tmp_path):
 
 def typed(monkeypatch, key):
     """A user who types this where a key is asked for."""
-    monkeypatch.setattr("claude_nb.magics.commands.getpass", lambda _: key)
+    monkeypatch.setattr("claude_nb.magics.connections.getpass", lambda _: key)
 
 
 def test_without_a_key_status_says_what_to_type(run, monkeypatch, tmp_path):
