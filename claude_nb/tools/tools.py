@@ -34,6 +34,7 @@ from claude_nb.tools.mcp.named import find, servers
 from claude_nb.tools.mcp.server import CalledBy, McpServer
 from claude_nb.tools.memory.memory import Memory
 from claude_nb.tools.memory.trust import FolderConsent
+from claude_nb.tools.side_loop import check_waiting
 
 MAX_TURNS = 25
 """How often tools are run for one reply by default."""
@@ -237,7 +238,7 @@ class Tools:
             folder: The folder; by default ``claude_memory`` beside the notebook.
 
         Raises:
-            InputError: There is no such home directory.
+            InputError: The folder is a link, or there is no such home directory.
         """
         return Memory(folder)
 
@@ -323,8 +324,11 @@ class Tools:
         """The same with the tools that its MCP servers have now; one that has ended is restarted.
 
         Raises:
-            ClaudeError: A server cannot be reached.
+            ClaudeError: A server cannot be reached, or an asynchronous function asks and blocks
+                the thread of these.
         """
+        for name in (name for name, tool in self._functions.items() if tool.is_async):
+            check_waiting(name)
         servers = [value for value in self._values if isinstance(value, McpServer)]
         for server in servers:
             if not server.is_ended:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from claude_nb.errors import InputError
 from claude_nb.request.files import expanded
 from claude_nb.request.place import possible_paths, session_name
 from claude_nb.tools.memory.folder import Folder
@@ -21,6 +22,9 @@ class Memory:
         folder: The folder; by default ``claude_memory`` beside the notebook. It is made when
             something is first written.
 
+    Raises:
+        InputError: The folder is a link, or there is no such home directory.
+
     Attributes:
         folder: The folder.
         definition: The definition of the tool, as the API's dict. The API itself adds to the
@@ -32,6 +36,11 @@ class Memory:
 
     def __init__(self, folder: str | Path | None = None) -> None:
         path = _beside_notebook() / DEFAULT if folder is None else expanded(folder)
+        if path.is_symlink():  # it may have come with a project, and lead to anything of the user's
+            raise InputError(
+                f"The memory folder {path} is a link, which is not followed.",
+                f"Name what it leads to: claude_nb.Tools.memory({str(path.resolve())!r})",
+            )
         self.folder = path.resolve()
         self.consent = FolderConsent(self.folder)
 

@@ -197,14 +197,16 @@ def test_nothing_in_the_folder_allows_it(api, here):
     assert (place / ".owner").read_text() != "0" * 32
 
 
-def test_a_link_to_a_folder_is_the_folder(here, tmp_path):
-    """It is known by its resolved path."""
-    target = tmp_path / "target"
-    target.mkdir()
-    (here / "claude_memory").symlink_to(target, target_is_directory=True)
-
-    assert Tools.memory().folder == target
-    assert consent_of(here).asks(always=False)
+def test_a_link_in_place_of_the_folder_is_refused(here, tmp_path):
+    """Of a cloned project's it could lead to any folder, to one that is not there yet too."""
+    place = here / "claude_memory"
+    for target in (tmp_path / "not there", tmp_path):
+        place.symlink_to(target, target_is_directory=True)
+        for make in (Tools.memory, lambda: Tools.memory("claude_memory")):
+            with pytest.raises(InputError, match="is a link") as caught:
+                make()
+            assert f"claude_nb.Tools.memory({str(target)!r})" in str(caught.value)
+        place.unlink()
 
 
 def test_a_chat_and_other_functions_have_it_too(here):
