@@ -167,7 +167,9 @@ async def ask_async(prompt: str, **arguments: Any) -> Reply:
         CancelledError: The task was cancelled; the request has ended, and what came is shown.
     """
     check_names(arguments, ask)
-    with sending(Question.of(prompt, **arguments)) as sent:
+    # On a thread: an MCP server among its tools may have to be started first.
+    question = await asyncio.to_thread(Question.of, prompt, **arguments)
+    with sending(question) as sent:
         painting = asyncio.ensure_future(asyncio.to_thread(sent.paint))
         try:
             await asyncio.shield(painting)

@@ -64,6 +64,11 @@ class Engine:
             with suppress(SystemExit, KeyboardInterrupt):  # raised in one task: the others go on
                 self.loop.run_forever()
 
+    @property
+    def is_current(self) -> bool:
+        """Whether this is its thread, which cannot wait for what runs on it."""
+        return threading.current_thread() is self._thread
+
     async def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on this thread, awaited on another; cancelling the wait cancels it."""
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self.loop))

@@ -6,6 +6,7 @@ import threading
 
 from claude_nb.client import fork
 from claude_nb.client.engine import Engine
+from claude_nb.errors import InputError
 
 _loops: list[Engine] = []
 _lock = threading.Lock()
@@ -27,3 +28,19 @@ def side_loop() -> Engine:
         if not _loops:
             _loops.append(Engine("claude_nb tools"))
         return _loops[0]
+
+
+def check_waiting(what: str) -> None:
+    """Refuse to wait on the loop's own thread for what runs there: neither would ever end.
+
+    Args:
+        what: What is waited for.
+
+    Raises:
+        InputError: An asynchronous function waits.
+    """
+    if side_loop().is_current:
+        raise InputError(
+            f"An async function that is a tool waits for {what}, which runs on the same thread.",
+            "Let it await the answer: await claude_nb.ask_async(…)",
+        )

@@ -423,6 +423,23 @@ def test_an_asynchronous_function_that_blocks_holds_up_nobody_else(api):
     assert told(*ran(reply)) == "From beside."
 
 
+def test_an_asynchronous_function_can_ask_with_asynchronous_tools(api):
+    """With ``ask_async``; with ``ask`` it would wait for what its own thread has to run."""
+
+    async def inner() -> str:
+        return "from inner"
+
+    async def outer() -> str:
+        return (await claude_nb.ask_async("Inner.", tools=inner, show=False)).text
+
+    async def blocking() -> str:
+        return claude_nb.ask("Inner.", tools=inner, show=False).text
+
+    api.enqueue(call_of("outer"), call_of("inner"), Stream(said("From inner.")), ANSWER)
+    assert told(*ran(claude_nb.ask("Go.", tools=outer, show=False))) == "From inner."
+    assert "waits for inner, which runs on the same thread." in told(*ran(run(api, blocking)))
+
+
 def test_a_function_that_waits_for_its_turn_has_its_whole_time(api):
     """One before it may hold the thread for longer than that."""
     goes_on = threading.Event()

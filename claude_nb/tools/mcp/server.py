@@ -23,7 +23,7 @@ from claude_nb.tools.mcp.consent import Confirm, Consent
 from claude_nb.tools.mcp.listing import Listing, ServerRows, ToolRow
 from claude_nb.tools.mcp.toolset import check_public, checked_token, toolset
 from claude_nb.tools.results import CallFailedError
-from claude_nb.tools.side_loop import side_loop
+from claude_nb.tools.side_loop import check_waiting, side_loop
 
 if TYPE_CHECKING:
     from claude_nb.tools.mcp.connection import Connection
@@ -143,6 +143,7 @@ class McpServer:
                 "MCP servers need the package mcp, which is not installed here.",
                 '%pip install "claude-nb[mcp]"',
             ) from None
+        check_waiting(f"the MCP server {self.name}")
         self._link.is_ended = False
         try:
             side_loop().call(self._link.connect())

@@ -125,6 +125,24 @@ def test_its_tools_are_shown_before_they_are_first_used(api, own, capsys):
     assert capsys.readouterr().out == ""
 
 
+def test_an_asynchronous_tool_asks_with_a_server(api, shared, capsys):
+    """Its call runs on the loop of the function that waits for it."""
+
+    async def outer() -> str:
+        return (await claude_nb.ask_async("Inner.", tools=shared, show=False)).text
+
+    async def blocking() -> str:
+        return claude_nb.ask("Inner.", tools=shared, show=False).text
+
+    weather = call_of(("s__weather", {"city": "Rome"}))
+    api.enqueue(call_of(("outer", {})), weather, ANSWER, ANSWER)
+    reply = claude_nb.ask("Go.", tools=outer, show=False)
+    assert [told(block.run) for block in reply.tool_calls] == ["Done."]
+    (result,) = ask(api, blocking, ("blocking", {}))
+    assert result.is_error
+    assert "waits for" in told(result)
+
+
 def test_names_and_schemas_that_the_api_refuses(api, own, capsys):
     """Such a schema leaves out its tool alone; such a name is sent as another one."""
     odd = own("odd").connect()
