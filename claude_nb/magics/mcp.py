@@ -13,7 +13,7 @@ from claude_nb.render import labels
 from claude_nb.request.place import possible_paths, session_name, shell
 from claude_nb.tools.mcp import approvals, project
 from claude_nb.tools.mcp.consent import Confirm
-from claude_nb.tools.mcp.listing import UNFOLDED, Listing
+from claude_nb.tools.mcp.listing import UNFOLDED, Listing, shown_name
 from claude_nb.tools.mcp.named import check_name, servers
 from claude_nb.tools.mcp.project import ServerEntry
 from claude_nb.tools.mcp.server import McpServer
@@ -249,7 +249,8 @@ def _forget(name: str) -> None:
             f"Nothing of {name} was allowed.", "To see what was allowed: %claude_nb mcp list"
         )
     approvals.revoke(chosen.values())
-    say(f"Asks again: {', '.join(dict.fromkeys(each.tool for each in chosen.values()))}.")
+    tools = dict.fromkeys(shown_name(each.tool) for each in chosen.values())
+    say(f"Asks again: {', '.join(tools)}.")
 
 
 def _folder() -> Path:
@@ -267,7 +268,7 @@ def _all() -> Listing:
     for approval in approvals.listed():
         if approval.key not in here:
             place = f" in {approval.folder}" if approval.folder else ""
-            elsewhere.setdefault(f"{approval.server}{place}", []).append(approval.tool)
+            elsewhere.setdefault(f"{approval.server}{place}", []).append(shown_name(approval.tool))
     note = [] if servers else [f"No MCP server is named here. {_EXAMPLE}"]
     if any(len(server.tools) > UNFOLDED for server in servers.values()):
         note.append("All tools of a server: %claude_nb mcp list NAME")

@@ -12,6 +12,7 @@ from claude_nb.characters import clean
 from claude_nb.errors import InputError
 from claude_nb.redaction import redact
 from claude_nb.render.markdown.inline import QUIET, text
+from claude_nb.render.markdown.markdown import ROOT_CLASSES
 
 _CELL = "padding:2px 16px 2px 0;white-space:nowrap"
 _QUIET_HEAD = f"font-weight:normal;{QUIET}"
@@ -48,7 +49,8 @@ class Table:
         lines = "<br>".join(map(text, self.note.split("\n")))
         style = f"margin:6px 0 0;font-size:90%;overflow-wrap:anywhere;{QUIET}"
         note = f'<p style="{style}">{lines}</p>' if self.note else ""
-        return f"{self._broken() if self.breaks else self._scrolled()}{note}"
+        table = self._broken() if self.breaks else self._scrolled()
+        return f'<div class="{ROOT_CLASSES}">{table}{note}</div>'  # no $ in it begins a formula
 
     def _side(self, number: int) -> str:
         return f"text-align:{'left' if number in self.left else 'right'}"

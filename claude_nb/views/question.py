@@ -11,6 +11,7 @@ from uuid import uuid4
 from claude_nb.characters import clean
 from claude_nb.redaction import redact
 from claude_nb.render.markdown.inline import QUIET
+from claude_nb.render.markdown.markdown import ROOT_CLASSES
 from claude_nb.tools.permission import Answer
 from claude_nb.views.confirmation import Confirmation, ask_by_input
 from claude_nb.views.synced_output import SyncedOutput
@@ -110,7 +111,8 @@ class QuestionOutput(PageWidget):
         line = clean(redact(" ".join(filter(None, (self._question.text, verdict)))))
         facts = self._question.facts
         return {
-            "text/html": f'{_html(facts)}<p style="margin:2px 0 8px">{escape(line)}</p>',
+            "text/html": f'<div class="{ROOT_CLASSES}">{_html(facts)}'
+            f'<p style="margin:2px 0 8px">{escape(line)}</p></div>',
             "text/plain": clean(redact(f"{_plain(facts)}\n{line}")),
         }
 

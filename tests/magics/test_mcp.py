@@ -217,11 +217,12 @@ def test_without_a_file_the_command_says_where_it_looked(tmp_path, monkeypatch):
 
 def test_words_of_a_server_are_shown_as_text():
     """Neither HTML nor escape sequences work, and all of a long description can be read."""
-    evil = '<img src=x onerror="alert(1)">\x1b[2J\u202e' + "all of it " * 400 + "the end"
+    evil = '$x$ <img src=x onerror="alert(1)">\x1b[2J\u202e' + "all of it " * 400 + "the end"
     listing = Listing([ServerRows("evil", "uvx evil", "running", (ToolRow(evil[:30], evil),))])
     html, terminal = listing._repr_html_(), repr(listing)
 
     assert "<img" not in html
+    assert html.startswith('<div class="mathjax_ignore tex2jax_ignore">')
     assert "the end" in html
     assert not re.search("[\x00-\x09\x0b-\x1f\u202e]", html + terminal)
     assert len(terminal) < 400

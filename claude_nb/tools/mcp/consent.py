@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 from claude_nb.streaming.block import Block
 from claude_nb.tools.mcp import approvals
 from claude_nb.tools.mcp.approvals import Approval
+from claude_nb.tools.mcp.listing import shown_name
 from claude_nb.tools.permission import Answer, PermissionRequest
 
 Confirm = Literal["always", "session", "never"]
@@ -57,7 +58,7 @@ class Consent:
         ]
         if self.confirm == "session":
             del answers[0]
-        source = f"{self.approval.tool} of the MCP server {self.name}: {where}{place}"
+        source = f"{shown_name(self.approval.tool)} of the MCP server {self.name}: {where}{place}"
         return PermissionRequest(call, source, tuple(answers))
 
     def record(self, answer: Answer) -> None:

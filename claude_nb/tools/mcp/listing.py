@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -10,12 +12,25 @@ from claude_nb.characters import clean
 from claude_nb.redaction import redact
 from claude_nb.render import labels
 from claude_nb.render.markdown.inline import QUIET, text
+from claude_nb.render.markdown.markdown import ROOT_CLASSES
 
 UNFOLDED = 20
 """So many tools of a server are listed in sight, more of them folded."""
 
 _BRIEF = 200
 """Characters of a description in sight; the rest is folded."""
+
+
+def shown_name(tool: str) -> str:
+    """What a server calls a tool, as it is shown: quoted and cut if it could read as a sentence."""
+    if _PLAIN.fullmatch(tool):
+        return tool
+    return json.dumps(labels.first_words(tool, _LONGEST), ensure_ascii=False)
+
+
+_PLAIN = re.compile(r"[\w./-]{1,128}")
+_LONGEST = 60
+"""Characters of a name in quotes."""
 
 _TOOL = "margin:0;padding:2px 0 2px 16px;overflow-wrap:anywhere"
 _SMALL = f"font-size:90%;{QUIET}"
@@ -89,7 +104,8 @@ class Listing:
         notes = "".join(
             f'<p style="margin:6px 0 0;{_SMALL}">{text(line)}</p>' for line in self.note
         )
-        return "".join(map(self._html, self.servers)) + notes
+        shown = "".join(map(self._html, self.servers))
+        return f'<div class="{ROOT_CLASSES}">{shown}{notes}</div>'  # no $ in it begins a formula
 
     def _html(self, server: ServerRows) -> str:
         head = (

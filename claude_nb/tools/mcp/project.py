@@ -21,7 +21,8 @@ FILE = ".mcp.json"
 
 _MAX_BYTES = 1_000_000
 _LONGEST = 4_000
-"""Characters of a command line or an address at most: nobody reads a longer one before allowing."""
+"""Characters of a command line, an address or an environment at most: nobody reads a longer one
+before allowing it."""
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}", re.ASCII)
 _HTTP = ("http", "streamable-http", "streamableHttp")
@@ -139,13 +140,15 @@ def _entry(name: str, about: Any) -> ServerEntry:
         env, headers = _texts(about, "env"), _texts(about, "headers")
         shown = (_address if _is_http(about) else _command)(about)
         where = fill_line(shown)
+        env_shown = " ".join(map(_shown, env, env.values()))
         _check_line(where, shown, is_http=_is_http(about))
+        _check_length("environment", env_shown)
         return ServerEntry(
             name,
             shown,
             where,
             {key: fill(value) for key, value in env.items()},
-            " ".join(map(_shown, env, env.values())),
+            env_shown,
             {key: fill(value) for key, value in headers.items()},
             variables([shown, *env.values(), *headers.values()]),
         )
@@ -191,8 +194,12 @@ def _check_line(where: str, shown: str, *, is_http: bool) -> None:
     if is_address(where) != is_http:
         what = "url is no address" if is_http else "command is an address"
         raise InputError(f"Its {what}: {shown:.200}", "An address begins with http:// or https://")
+    _check_length("command line or address", shown)
+
+
+def _check_length(what: str, shown: str) -> None:
     if len(shown) > _LONGEST:
-        raise InputError(f"Its command line or address is longer than {_LONGEST} characters.")
+        raise InputError(f"Its {what} is longer than {_LONGEST} characters.")
 
 
 def _texts(about: Any, name: str) -> dict[str, str]:

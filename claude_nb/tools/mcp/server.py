@@ -20,7 +20,7 @@ from claude_nb.redaction import redact_error
 from claude_nb.tools.mcp import approvals
 from claude_nb.tools.mcp.approvals import Approval
 from claude_nb.tools.mcp.consent import Confirm, Consent
-from claude_nb.tools.mcp.listing import Listing, ServerRows, ToolRow
+from claude_nb.tools.mcp.listing import Listing, ServerRows, ToolRow, shown_name
 from claude_nb.tools.mcp.toolset import check_public, checked_token, toolset
 from claude_nb.tools.results import CallFailedError
 from claude_nb.tools.side_loop import check_waiting, side_loop
@@ -231,14 +231,14 @@ class McpServer:
         always = {approval.key for approval in approvals.listed()}
         tools = [
             ToolRow(
-                f"{self.name}.{tool.name}",
+                f"{self.name}.{shown_name(tool.name)}",
                 tool.description,
                 approvals.duration(self.consent(tool).approval, always),
             )
             for tool in self.tools
         ]
         tools += [
-            ToolRow(f"{self.name}.{name}", f"cannot be used: {why}")
+            ToolRow(f"{self.name}.{shown_name(name)}", f"cannot be used: {why}")
             for name, why in self.left_out.items()
         ]
         state = "running" if self.is_connected else "ended; the next question starts it again"

@@ -459,6 +459,17 @@ def test_who_asks_when(api, own, monkeypatch, confirm, answers, results):
         assert 's__weather(city="Rome")\n' in question
 
 
+def test_a_question_cannot_be_taken_for_one_about_another_server(own):
+    """Names with blanks are quoted and cut: one could read like our own words."""
+    odd = own("odd").connect()
+    named = {tool.name: odd.consent(tool) for tool in odd.tools}
+    asked = {name: consent.ask(None).source for name, consent in named.items()}
+
+    assert asked["weather"].startswith("weather of the MCP server s: ")
+    assert asked["a b"].startswith('"a b" of the MCP server s: ')
+    assert asked["x" * 200].startswith(f'"{"x" * 59}…" of the MCP server s: ')
+
+
 def test_calls_of_one_message_ask_once_where_the_first_answer_holds_for_all(api, own, monkeypatch):
     """Though both were to ask."""
     asked = Asked(monkeypatch, "s")
