@@ -28,7 +28,9 @@ def test_columns_wrap_by_themselves():
     columns = re.findall(r'<div style="(flex:[^"]*)">', page)
     assert len(columns) == 2
     assert "flex-wrap:wrap" in page
-    assert not re.search(r"<style|<script|var\(|class=\"(?!claude-nb|highlight)", page)
+    assert not re.search(
+        r"<style|<script|var\(|class=\"(?!claude-nb|highlight|mathjax_ignore)", page
+    )
 
 
 def test_each_column_says_what_it_is():

@@ -12,7 +12,13 @@ from typing import Any, TypeVar
 import httpx2
 import mcp
 from mcp.client.streamable_http import streamable_http_client
-from mcp_types import CONNECTION_CLOSED, Implementation, ToolListChangedNotification
+from mcp_types import (
+    CONNECTION_CLOSED,
+    PARSE_ERROR,
+    Implementation,
+    ToolListChangedNotification,
+)
+from pydantic import ValidationError
 
 from claude_nb.characters import brief, clean
 from claude_nb.redaction import redact_error
@@ -144,6 +150,11 @@ class Connection:
         except TimeoutError:
             await self.close()
             raise self._ended(f"did not list its tools within {LISTING:g} s.") from None
+        except ServerError:
+            if self._client is not None and self._client.server_capabilities.tools is None:
+                return [], {}  # it has others' things alone, such as prompts
+            await self.close()
+            raise
         return found, self._left_out
 
     async def call(self, name: str, arguments: dict[str, Any]) -> Any:
@@ -166,7 +177,8 @@ class Connection:
             if self._output.has_ended or (error.code, error.message) == _CLOSED:
                 await self.close()
                 raise self._ended("ended before it answered.") from None
-            raise ServerError(f"refused: {_text(error)}") from None
+            what = "sent" if error.code == PARSE_ERROR else "refused:"
+            raise ServerError(f"{what} {_text(error)}") from None
         except (httpx2.HTTPError, ValueError, RuntimeError) as error:
             raise ServerError(f"sent what cannot be used: {_text(error)}") from None
 
@@ -249,4 +261,8 @@ def _text(error: BaseException) -> str:
     """What an exception says, the first of several, without secrets and control characters."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return clean(redact_error(brief(str(error) or type(error).__name__)))
+    text = str(error) or type(error).__name__
+    if isinstance(error, ValidationError):  # whose text has a line of pydantic's for each field
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        text = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return clean(redact_error(brief(text)))

@@ -87,8 +87,8 @@ def _server_tool(server: str, tool: Any) -> ServerTool:
         made.pop("description", None)
     digest = _digest([description, made["input_schema"]])
     made["name"] = sent_name(server, tool.name)
-    check_definition(made)
     _check_schema(made["input_schema"])
+    check_definition(made)
     return ServerTool(tool.name, description, made, digest)
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import anyio
 from mcp.shared.message import SessionMessage
-from mcp_types import JSONRPCResponse, Tool
+from mcp_types import JSONRPCResponse, Tool, methods
+from mcp_types.version import LATEST_HANDSHAKE_VERSION
 
 
 @asynccontextmanager
@@ -43,10 +44,12 @@ async def _pass_on(received: Any, to_us: Any, left_out: Callable[[str, str], obj
             message = item.message if isinstance(item, SessionMessage) else None
             result = message.result if isinstance(message, JSONRPCResponse) else {}
             if isinstance(tools := result.get("tools"), list):
+                for tool in tools:
+                    if isinstance(tool, dict):
+                        # Results would be checked against it, by a library that takes seconds to
+                        # load, and with patterns that can take for ever.
+                        tool.pop("outputSchema", None)
                 result["tools"] = [tool for tool in tools if _is_tool(tool, left_out)]
-                for tool in result["tools"]:
-                    # Results would be checked against it, by a library that takes seconds to load.
-                    tool.pop("outputSchema", None)
             await to_us.send(item)
 
 
@@ -54,10 +57,13 @@ def _is_tool(value: Any, left_out: Callable[[str, str], object]) -> bool:
     name = str(value.get("name") or "?") if isinstance(value, dict) else "?"
     try:
         tool = Tool.model_validate(value, by_name=False)
+        if tool.input_schema.get("type") != "object":
+            left_out(name, "The schema of its input is not that of an object.")
+            return False
+        methods.validate_server_result(
+            "tools/list", LATEST_HANDSHAKE_VERSION, {"tools": [value]}
+        )  # which is stricter
     except ValueError:
         left_out(name, "It is not described as MCP has it.")
         return False
-    if tool.input_schema.get("type") == "object":
-        return True
-    left_out(name, "The schema of its input is not that of an object.")
-    return False
+    return True

@@ -7,6 +7,7 @@ logs what the server writes, and takes a time that grows with the square of a me
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -17,9 +18,9 @@ from typing import Any
 
 import anyio
 from mcp.shared.message import SessionMessage
-from mcp_types import jsonrpc_message_adapter
+from mcp_types import PARSE_ERROR, ErrorData, JSONRPCError, jsonrpc_message_adapter
 
-from claude_nb.characters import clean
+from claude_nb.characters import clean, wellformed_escapes
 from claude_nb.redaction import redact_error
 
 MAX_MESSAGE = 100_000_000
@@ -198,9 +199,29 @@ async def _pass_on(line: bytes, to_us: Any, output: Output) -> None:
     try:
         message = jsonrpc_message_adapter.validate_json(line, by_name=False)
     except ValueError:
-        output.take_line(line)
-        return
+        message = _mended(line)
+        if message is None:
+            output.take_line(line)
+            return
     await to_us.send(SessionMessage(message))
+
+
+def _mended(line: bytes) -> Any:
+    """What a line stands for that is nearly a message, so that nobody waits for it in vain.
+
+    Returns:
+        The message with halves of characters replaced; for an answer of another form an error; None
+        for anything else.
+    """
+    with suppress(ValueError, RecursionError):
+        source = wellformed_escapes(line.decode(errors="replace"))
+        with suppress(ValueError):
+            return jsonrpc_message_adapter.validate_json(source, by_name=False)
+        value = json.loads(source)
+        if isinstance(value, dict) and isinstance(value.get("id"), (int, str)):
+            what = ErrorData(code=PARSE_ERROR, message="an answer that is not JSON-RPC")
+            return JSONRPCError(jsonrpc="2.0", id=value["id"], error=what)
+    return None
 
 
 async def _write(stdin: Any, from_us: Any) -> None:

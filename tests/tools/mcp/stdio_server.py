@@ -23,6 +23,8 @@ REFUSED = {
     "no object": {"type": "string"},
     "union": {"type": "object", "anyOf": [{"required": ["a"]}]},
     "bad key": {"type": "object", "properties": {"a key": {"type": "string"}}},
+    "list": {"type": "object", "properties": [1]},
+    "null": {"type": "object", "properties": None},
     "no schema": {"type": "object", "properties": {"a": {"type": "nothing"}}},
     "endless": {"type": "object", "properties": {"a": {"minimum": float("inf")}}},
 }
@@ -35,6 +37,8 @@ TOOLS = {
     "fail": ("Fails.", ANYTHING),
     "die": ("Ends the server.", ANYTHING),
     "hang": ("Never answers.", ANYTHING),
+    "half": ("Answers with half a character.", ANYTHING),
+    "misshapen": ("Answers in a form that JSON-RPC does not have.", ANYTHING),
     "twice": ("Answers twice.", ANYTHING),
     "big": ("Answers with many megabytes.", ANYTHING),
     "ask": ("Asks the client for what it does not offer.", ANYTHING),
@@ -90,6 +94,11 @@ def call(  # noqa: C901 - a branch for each tool
         os._exit(3)
     if name == "hang":
         return None
+    if name == "half":
+        return text("\ud83d is half")
+    if name == "misshapen":
+        send(id=number, result=[1])
+        return None
     if name == "twice":
         send(id=number, result=text("first"))
         return text("second")
@@ -127,12 +136,14 @@ def listed(beginning: str) -> list[dict[str, Any]]:
     return list(tools.values())
 
 
-def answer(beginning: str, message: dict[str, Any]) -> None:
+def answer(beginning: str, message: dict[str, Any]) -> None:  # noqa: C901 - as call
     number, method = message.get("id"), message.get("method")
     if method == "initialize":
         version = message["params"]["protocolVersion"]
         about = {"name": EVIL, "version": "1"}
-        capabilities = {"tools": {"listChanged": True}}
+        capabilities: Any = {"tools": {"listChanged": True}}
+        if beginning == "prompts":
+            capabilities = {"prompts": {}}
         result: Any = {
             "protocolVersion": version,
             "serverInfo": about,
@@ -141,6 +152,9 @@ def answer(beginning: str, message: dict[str, Any]) -> None:
         send(id=number, result=result)
     elif method == "tools/list":
         if beginning == "nolist":
+            return
+        if beginning in ("refuses", "prompts"):
+            send(id=number, error={"code": -32601, "message": "Method not found"})
             return
         at = int((message.get("params") or {}).get("cursor") or 0)
         tools = listed(beginning)

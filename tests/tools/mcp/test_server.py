@@ -119,7 +119,7 @@ def test_its_tools_are_shown_before_they_are_first_used(api, own, capsys):
     ask(api, tools, ("s__weather", {"city": "Rome"}))
 
     assert re.search(r"s\.weather +The weather of a city\. With its temperature\.\n", shown)
-    assert re.search(r"s\.union +cannot be used: Its schema has anyOf", shown)
+    assert re.search(r"s\.\"no object\" +cannot be used: The schema of its input", shown)
     assert "\x1b" not in shown
     assert "\u202e" not in shown
     assert capsys.readouterr().out == ""
@@ -457,6 +457,23 @@ def test_who_asks_when(api, own, monkeypatch, confirm, answers, results):
     for question in asked.questions:
         assert f"weather of the MCP server s: {COMMAND}, in {Path.cwd()}\n" in question
         assert 's__weather(city="Rome")\n' in question
+
+
+def test_answers_that_are_nearly_messages(api, shared):
+    """Half a character is replaced; an answer of another form is an error, not waited for."""
+    half, misshapen = ask(api, shared, ("s__half", {}), ("s__misshapen", {}))
+
+    assert told(half) == "\ufffd is half"
+    assert told(misshapen) == "The MCP server s sent an answer that is not JSON-RPC"
+
+
+def test_a_server_without_tools(own):
+    """One that has only prompts, say, is listed so; one that refuses its list is ended."""
+    assert "It has no tools." in repr(own("prompts").connect().listing())
+    refuses = own("refuses")
+    with pytest.raises(ClaudeError, match="refused: Method not found"):
+        refuses.connect()
+    assert not refuses.is_connected
 
 
 def test_a_question_cannot_be_taken_for_one_about_another_server(own):
