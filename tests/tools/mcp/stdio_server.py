@@ -37,8 +37,6 @@ TOOLS = {
     "fail": ("Fails.", ANYTHING),
     "die": ("Ends the server.", ANYTHING),
     "hang": ("Never answers.", ANYTHING),
-    "half": ("Answers with half a character.", ANYTHING),
-    "misshapen": ("Answers in a form that JSON-RPC does not have.", ANYTHING),
     "twice": ("Answers twice.", ANYTHING),
     "big": ("Answers with many megabytes.", ANYTHING),
     "ask": ("Asks the client for what it does not offer.", ANYTHING),
@@ -61,8 +59,11 @@ def text(value: str) -> dict[str, Any]:
 def call(  # noqa: C901 - a branch for each tool
     number: object, name: str, arguments: dict[str, Any]
 ) -> dict[str, Any] | None:
+    if name == "weather" and arguments["city"] == "a list":
+        send(id=number, result=[1])
+        return None
     if name == "weather":
-        return text(f"Sunny in {arguments['city']}.")
+        return text(f"Sunny in {arguments['city'].replace('half', chr(0xD83D))}.")
     if name == "picture":
         return {"content": [{"type": "image", "data": PNG, "mimeType": "image/png"}]}
     if name == "everything":
@@ -93,11 +94,6 @@ def call(  # noqa: C901 - a branch for each tool
         sys.stderr.flush()
         os._exit(3)
     if name == "hang":
-        return None
-    if name == "half":
-        return text("\ud83d is half")
-    if name == "misshapen":
-        send(id=number, result=[1])
         return None
     if name == "twice":
         send(id=number, result=text("first"))

@@ -119,7 +119,7 @@ def test_its_tools_are_shown_before_they_are_first_used(api, own, capsys):
     ask(api, tools, ("s__weather", {"city": "Rome"}))
 
     assert re.search(r"s\.weather +The weather of a city\. With its temperature\.\n", shown)
-    assert re.search(r"s\.\"no object\" +cannot be used: The schema of its input", shown)
+    assert re.search(r"s\.list +cannot be used: It is not described as MCP has it", shown)
     assert "\x1b" not in shown
     assert "\u202e" not in shown
     assert capsys.readouterr().out == ""
@@ -461,10 +461,12 @@ def test_who_asks_when(api, own, monkeypatch, confirm, answers, results):
 
 def test_answers_that_are_nearly_messages(api, shared):
     """Half a character is replaced; an answer of another form is an error, not waited for."""
-    half, misshapen = ask(api, shared, ("s__half", {}), ("s__misshapen", {}))
+    half, broken = ask(
+        api, shared, ("s__weather", {"city": "half"}), ("s__weather", {"city": "a list"})
+    )
 
-    assert told(half) == "\ufffd is half"
-    assert told(misshapen) == "The MCP server s sent an answer that is not JSON-RPC"
+    assert told(half) == "Sunny in \ufffd."
+    assert told(broken) == "The MCP server s sent an answer that is not JSON-RPC"
 
 
 def test_a_server_without_tools(own):
