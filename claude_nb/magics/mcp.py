@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import get_args
 
+from IPython.display import display
+
 from claude_nb.errors import ClaudeError, InputError, nearest
 from claude_nb.magics import options
 from claude_nb.magics.options import Option, Value
@@ -80,7 +82,8 @@ def command(*, line: str) -> object:
     """
     name, _, rest = line.strip().partition(" ")
     if name == "add":
-        return _add(rest.strip())
+        _add(rest.strip())
+        return None
     words, _ = options.parse_command(rest, ())
     if name in ("", "list") and len(words) < 2:
         return Listing([_named(*words).rows()], whole=True) if words else _all()
@@ -90,7 +93,8 @@ def command(*, line: str) -> object:
         say(f"{server.name} has ended: its tools cannot be called any more.")
         return None
     if name == "load":
-        return _load(" ".join(words))
+        _load(" ".join(words))
+        return None
     if name == "forget" and words:
         _forget(" ".join(words))
         return None
@@ -100,7 +104,7 @@ def command(*, line: str) -> object:
 _EXAMPLE = "For example: %claude_nb mcp add time uvx mcp-server-time"
 
 
-def _add(line: str) -> Listing:
+def _add(line: str) -> None:
     words, given = options.parse_command(line, OPTIONS, most=2)
     if len(words) == 2 and project.is_address(words[1]):
         words, given = options.parse_command(line, OPTIONS)
@@ -121,7 +125,7 @@ def _add(line: str) -> Listing:
         )
     server = _known(server) or server
     servers[name] = server.connect()
-    return server.listing()
+    display(server.listing())  # not returned: of several lines only the last one's is shown
 
 
 def _known(server: McpServer) -> McpServer | None:
@@ -153,7 +157,7 @@ def _named(name: str) -> McpServer:
     raise InputError(f"There is no MCP server {name}.", f"Did you mean {near}?" if near else there)
 
 
-def _load(file: str) -> Listing | None:
+def _load(file: str) -> None:
     """Start or reach the servers of a project's file, each after asking."""
     path = Path(file) if file else project.find(_folder())
     if path is None:
@@ -178,7 +182,8 @@ def _load(file: str) -> Listing | None:
                 f"Nothing more of {path} was started or reached: nobody can be asked here.",
                 "Name those that you trust: %claude_nb mcp add NAME COMMAND",
             ) from None
-    return Listing([server.rows() for server in loaded]) if loaded else None
+    if loaded:
+        display(Listing([server.rows() for server in loaded]))
 
 
 class _NobodyError(Exception):

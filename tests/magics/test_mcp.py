@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+from contextlib import redirect_stdout
 
 import pytest
 from IPython.core.completer import CompletionContext
@@ -30,9 +32,15 @@ def no_servers():
     servers.clear()
 
 
+def execute(line):
+    return commands.execute(f"mcp {line}", "claude-opus-5-5")
+
+
 def mcp_command(line):
     """What a command shows, as a terminal has it."""
-    return repr(commands.execute(f"mcp {line}", "claude-opus-5-5"))
+    with redirect_stdout(io.StringIO()) as printed:
+        shown = execute(line)
+    return printed.getvalue().rstrip("\n") if shown is None else repr(shown)
 
 
 def offered(line):
@@ -60,9 +68,9 @@ def load(tmp_path, monkeypatch, capsys):
             return left.pop(0)
 
         monkeypatch.setattr("builtins.input", answer)
-        shown = commands.execute("mcp load", "claude-opus-5-5")
+        execute("load")
         assert left == []
-        return capsys.readouterr().out + (repr(shown) if shown else "")
+        return capsys.readouterr().out
 
     return load
 
@@ -101,6 +109,7 @@ def test_a_server_is_added_listed_named_in_cells_and_chats_and_removed():
     assert offered("%claude_nb mcp remove ") == ["trains"]
 
     assert mcp_command(f"add --confirm session trains {TRAINS}") == added
+    assert execute(f"add --confirm session trains {TRAINS}") is None  # so several lines show all
     with pytest.raises(InputError, match=f"There is an MCP server trains already: {TRAINS}"):
         mcp_command("add trains python -m trains")
     held = Tools("trains")
@@ -156,7 +165,7 @@ def test_a_key_that_is_typed_is_nowhere_shown(capsys, monkeypatch):
     """The user is told that it stands in the cell; the value of a variable does not."""
     where = "http://127.0.0.1:9/mcp"
     with pytest.raises(ClaudeError) as raised:
-        mcp_command(f'add docs {where}?api_key={TOKEN} --header "Authorization: Bearer {TOKEN}"')
+        execute(f'add docs {where}?api_key={TOKEN} --header "Authorization: Bearer {TOKEN}"')
     shown = capsys.readouterr().out + "".join(raised.value._render_traceback_())
     assert "A key stands in this line, and is saved with the notebook." in shown
     assert where in shown
@@ -164,7 +173,7 @@ def test_a_key_that_is_typed_is_nowhere_shown(capsys, monkeypatch):
 
     monkeypatch.setenv("DOCS_TOKEN", TOKEN)
     with pytest.raises(ClaudeError) as raised:
-        mcp_command(f'add docs {where} --header "Authorization: Bearer ${{DOCS_TOKEN}}"')
+        execute(f'add docs {where} --header "Authorization: Bearer ${{DOCS_TOKEN}}"')
     assert capsys.readouterr().out == ""
     assert servers == {}
 
