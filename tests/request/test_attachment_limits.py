@@ -93,6 +93,12 @@ def test_what_is_within_the_limits_passes(make, model):
         ),
         (lambda: [block("image", "image/bmp", b"BM")], LARGE, "takes JPEG, PNG, GIF and WebP"),
         (
+            lambda: [block("image", "image/png", encoded((1, 1), "JPEG"))],
+            LARGE,
+            "is image/jpeg, and",
+        ),
+        (lambda: [block("image", "image/png", b"aha")], LARGE, "is no image, and not image/png"),
+        (
             lambda: [block("image", "image/png", bytes(MAX_IMAGE_BASE64))],
             LARGE,
             "is 13.3 MB in base64",

@@ -8,7 +8,10 @@ from claude_nb.request.cells import BUDGET, Cell, Cells, SentCell, count_cells, 
 from claude_nb.request.place import Place
 from claude_nb.request.request import Request
 
-IMAGE = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}
+IMAGE = {
+    "type": "image",
+    "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="},
+}
 
 
 def cell(number, source="x = 1", *, id_="", images=(), asks=False):
@@ -72,7 +75,7 @@ def test_what_is_changed_back_is_sent_again():
 
 def test_another_image_is_a_change():
     """Although the text is the same."""
-    other = IMAGE | {"source": IMAGE["source"] | {"data": "BBBB"}}
+    other = IMAGE | {"source": IMAGE["source"] | {"data": "iVBORw0KGgoA"}}
     first, _ = turn([cell(1, id_="a", images=[IMAGE])])
 
     assert turn([cell(2, id_="a", images=[IMAGE])], [first])[0]["content"] == "Why?"

@@ -228,7 +228,7 @@ def _items(value: Any) -> Iterable[tuple[Any, Any]]:
 def _is_more(item: Any) -> bool:
     """Whether an item, as its form puts it in, is more than Python writes of it in a collection."""
     if isinstance(item, bytes):
-        return bool(_media_type(item))
+        return bool(limits.media_type(item))
     return _form(type(item)) not in _AS_WRITTEN
 
 
@@ -389,28 +389,13 @@ def _pil(value: Any, name: str) -> Attachment:
 def _image(data: bytes, name: str, changed: str = "") -> Attachment:
     size = limits.pixels(data)
     about = [f"image {size[0]:,} × {size[1]:,}" if size else "image", changed]
-    block = {"type": "image", "source": _base64(_media_type(data), data)}
+    block = {"type": "image", "source": _base64(limits.media_type(data), data)}
     return Attachment((block,), f"{name}: {', '.join(filter(None, about))}")
 
 
 def _base64(media_type: str, data: bytes) -> dict[str, str]:
     encoded = base64.b64encode(data).decode("ascii")
     return {"type": "base64", "media_type": media_type, "data": encoded}
-
-
-_BEGINNINGS = {
-    b"\x89PNG\r\n\x1a\n": "image/png",
-    b"\xff\xd8\xff": "image/jpeg",
-    b"GIF8": "image/gif",
-    b"%PDF-": "application/pdf",
-}
-
-
-def _media_type(data: bytes) -> str:
-    """What the first bytes say; a file's name may say anything."""
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return "image/webp"
-    return next((kind for start, kind in _BEGINNINGS.items() if data.startswith(start)), "")
 
 
 def _path(value: Path, name: str, most: int) -> Attachment:
@@ -429,7 +414,7 @@ def _file(data: bytes, name: str, most: int, title: str = "") -> Attachment:
         raise InputError(
             f"{name} is larger than {what} may be: {most // 1_000_000} MB.", "Send a part of it."
         )
-    media_type = _media_type(data)
+    media_type = limits.media_type(data)
     if media_type == "application/pdf":
         block = {"type": "document", "source": _base64(media_type, data), "title": title or name}
         return Attachment((block,), f"{name}: PDF, {-(-len(data) // 1000):,} kB")

@@ -115,6 +115,21 @@ def check_block(block: dict[str, Any], what: str, max_pixels: int = MAX_PIXELS) 
     return size
 
 
+_BEGINNINGS = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF8": "image/gif",
+    b"%PDF-": "application/pdf",
+}
+
+
+def media_type(data: bytes) -> str:
+    """What the first bytes say; a file's name may say anything."""
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "image/webp"
+    return next((kind for start, kind in _BEGINNINGS.items() if data.startswith(start)), "")
+
+
 def pixels(image: bytes) -> tuple[int, int] | None:
     """Width and height as the header of a picture says; None where it does not."""
     try:
@@ -160,6 +175,11 @@ def _check_image(source: dict[str, Any], what: str, max_pixels: int) -> None:
         image = base64.b64decode(source["data"], validate=True)
     except ValueError:
         raise InputError(f"{what} is no base64.", smaller) from None
+    found = media_type(image)
+    if found != source["media_type"]:
+        raise InputError(
+            f"{what} is {found or 'no image'}, and not {source['media_type']} as it says.", smaller
+        )
     size = pixels(image)
     if size and max(size) > max_pixels:
         many = f" where there are more than {MANY_IMAGES}" if max_pixels < MAX_PIXELS else ""

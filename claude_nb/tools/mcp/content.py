@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import anthropic  # noqa: F401 - all of it first: another thread may be importing it (preload)
 from anthropic.lib.tools.mcp import UnsupportedMCPValueError, mcp_content
 
 from claude_nb.errors import InputError
-from claude_nb.request.attachments.limits import check_block
+from claude_nb.request.attachments.limits import check_block, media_type
 from claude_nb.tools.results import MAX_RESULT, CallFailedError
 
 _MOST_BLOCKS = 100
@@ -57,12 +59,21 @@ def _block(item: Any) -> dict[str, Any]:
     resource = getattr(item, "resource", None)
     if resource is not None and isinstance(getattr(resource, "text", None), str):
         return _text(f"{resource.uri}\n{resource.text}")
+    if item.type == "image":
+        item = item.model_copy(update={"mime_type": _image_type(item)})
     try:
         block: dict[str, Any] = dict(mcp_content(item))
         check_block(block, f"The {block['type']}")
     except (UnsupportedMCPValueError, InputError, ValueError) as error:
         return _text(f"(Left out: {_what(item)}. {error})")
     return block
+
+
+def _image_type(item: Any) -> str:
+    """What the first bytes of an image say; servers call a JPEG ``image/jpg``, or a PNG."""
+    with suppress(ValueError):
+        return media_type(base64.b64decode(item.data[:24])) or str(item.mime_type)
+    return str(item.mime_type)
 
 
 def _what(item: Any) -> str:

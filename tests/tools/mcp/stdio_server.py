@@ -65,7 +65,7 @@ def call(  # noqa: C901 - a branch for each tool
     if name == "weather":
         return text(f"Sunny in {arguments['city'].replace('half', chr(0xD83D))}.")
     if name == "picture":
-        return {"content": [{"type": "image", "data": PNG, "mimeType": "image/png"}]}
+        return {"content": [{"type": "image", "data": PNG, "mimeType": "image/jpg"}]}
     if name == "everything":
         csv = {"uri": "file:///a.csv", "mimeType": "text/csv", "text": "a,b\n1,2"}
         blob = {"uri": "file:///a.bin", "mimeType": "application/x-thing", "blob": "AAAA"}

@@ -232,7 +232,8 @@ def test_results_of_every_kind(api, shared):
     assert "Resource: x · https://example.com/x · A page." in text
     assert text.count("(Left out: ") == 4
     assert json.loads(told(structured)) == {"trains": [1, 2]}
-    assert picture.content[0]["source"]["data"] == stdio_server.PNG
+    source = picture.content[0]["source"]
+    assert source == {"type": "base64", "media_type": "image/png", "data": stdio_server.PNG}
 
 
 def test_a_large_result_is_cut(api, shared):
