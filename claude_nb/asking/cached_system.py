@@ -188,7 +188,7 @@ class CachedSystem(System):
             rest = self.parts[_SHOWN:]
             characters = sum(len(part.text) for part in rest)
             rows.append((f"{len(rest):,} more", f"{characters:,}"))
-        shown = f"{Table(('part', 'characters'), rows)._repr_html_()}{notes(self._lines())}"
+        shown = f"{Table(('part', 'characters'), rows).to_html()}{notes(self._lines())}"
         return f'<div class="{ROOT_CLASSES}">{shown}</div>'  # money is no formula
 
 

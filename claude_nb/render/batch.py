@@ -79,9 +79,9 @@ def html(picture: Picture) -> str:
     parts = [head, _bar(picture)]
     if picture.counts:
         parts.append(f'<p style="margin:0 0 8px">{text(_counts(picture))}</p>')
-    parts += [picture.plan._repr_html_()] if picture.plan else []
+    parts += [picture.plan.to_html()] if picture.plan else []
     if picture.spent:
-        parts.append(_usage(picture)._repr_html_())
+        parts.append(_usage(picture).to_html())
     if picture.failed:
         count = len(picture.failed) + picture.more
         title = f"<b>{count:,} {'row is' if count == 1 else 'rows are'} not complete</b>"

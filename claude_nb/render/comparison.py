@@ -51,14 +51,14 @@ def page(
     return html.root(
         f'<p style="{html.STATUS};{html.QUIET}">{len(sides)} side by side</p>'
         f'<div style="{_COLUMNS}">{columns}</div>',
-        table(sides)._repr_html_() if have_ended(sides) else "",
+        table(sides).to_html() if have_ended(sides) else "",
     )
 
 
 def place(names: Sequence[str]) -> str:
     """A table as high as the one that will compare so many replies, before anything is known."""
     rows = [Row(name, [Usage()], [None], total=0.0, first_text=0.0, rate=0.0) for name in names]
-    return usage_table("reply", rows, f"Prices as of {as_of()}.")._repr_html_()
+    return usage_table("reply", rows, f"Prices as of {as_of()}.").to_html()
 
 
 def mimebundle(sides: Sequence[Side], drawn: html.Drawn = html.NOTHING) -> dict[str, str]:

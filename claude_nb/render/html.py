@@ -312,7 +312,7 @@ def card(progress: Progress) -> str:
 def usage(progress: Progress) -> str:
     """The usage table of a reply, and notes on cost and cache; empty where nothing is known."""
     shown = of_reply(progress)
-    return shown._repr_html_() if shown else ""
+    return shown.to_html() if shown else ""
 
 
 def badge(name: str = "simulated") -> str:

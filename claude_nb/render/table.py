@@ -46,11 +46,14 @@ class Table:
     breaks: bool = False
 
     def _repr_html_(self) -> str:
+        return f'<div class="{ROOT_CLASSES}">{self.to_html()}</div>'  # no $ in it begins a formula
+
+    def to_html(self) -> str:
+        """The table and its note as HTML, for an output in which nothing is taken for a formula."""
         lines = "<br>".join(map(text, self.note.split("\n")))
         style = f"margin:6px 0 0;font-size:90%;overflow-wrap:anywhere;{QUIET}"
         note = f'<p style="{style}">{lines}</p>' if self.note else ""
-        table = self._broken() if self.breaks else self._scrolled()
-        return f'<div class="{ROOT_CLASSES}">{table}{note}</div>'  # no $ in it begins a formula
+        return f"{self._broken() if self.breaks else self._scrolled()}{note}"
 
     def _side(self, number: int) -> str:
         return f"text-align:{'left' if number in self.left else 'right'}"

@@ -325,7 +325,7 @@ class Timeline:
             rows[MOST_ROWS:-MOST_ROWS] = [("", "…", "", f"{left_out:,} more rows")]
         table = Table(("seconds", "event", "lane", "what it brings"), rows, left=(0, 1, 2, 3))
         label = f'<b>Events</b><span style="{QUIET}"> · {len(self.steps):,}</span>'
-        return pane(label, table._repr_html_(), is_open=False)
+        return pane(label, table.to_html(), is_open=False)
 
     def runs(self) -> Iterator[tuple[str, ...]]:
         """The events in rows: when, what, where, what they bring; pieces of a kind in one row."""
