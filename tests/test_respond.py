@@ -567,3 +567,136 @@ def test_the_page_is_told_who_answers(answered):
     assert "**returns**" in saved(chat)[0]["text/markdown"]
     with pytest.raises(InputError, match="takes no instruction"):
         chat.instruct("Be brief.")
+
+
+def yields_generator(messages):
+    yield (word for word in ("One ", "**two**"))
+
+
+async def yields_generators(messages):
+    yield (word for word in ["One "])
+    yield returns_later("**two**")
+
+
+async def returns_later(value):
+    return value
+
+
+async def returns_generator(messages):
+    return generates(messages)
+
+
+@pytest.mark.parametrize("respond", [yields_generator, yields_generators, returns_generator])
+def test_what_a_function_yields_may_yield_itself(answered, page, respond):
+    """A generator in a generator is part of the answer, and so is what an async one may await."""
+    answered(respond)
+
+    assert page.turns()[0]["answer"]["source"] == "One **two**"
+
+
+def test_a_coroutine_that_nobody_awaits_is_an_error(answered, page):
+    """Its function is told to await it."""
+    answered(lambda messages: iter([returns_later("One")]))
+
+    below = page.turns()[0]["answer"]["below"]
+    assert "A coroutine was yielded, which only an async function can await." in below
+    assert "yield await" in below
+
+
+class Permissive:
+    """An object that has any attribute, as a client that makes its methods up has."""
+
+    def __getattr__(self, name: str) -> object:
+        return lambda *_: self
+
+    def __repr__(self) -> str:
+        return "permissive"
+
+
+def test_an_object_with_any_attribute_is_an_object(answered, page):
+    """It is displayed, not awaited."""
+    answered(lambda messages: Permissive())
+
+    assert "permissive" in page.turns()[0]["answer"]["html"]
+
+
+async def adds(a: int) -> int:
+    """Add one."""
+    return a + 1
+
+
+async def asks_with_tool(messages):
+    return claude_nb.ask("Add.", tools=[adds])
+
+
+def test_an_async_function_may_ask_and_wait(api, page):
+    """Its own asynchronous tools run while it waits for the reply, though it blocks its loop."""
+    api.enqueue(Stream([start(), *tool_use('{"a": 1}', name="adds"), *end("tool_use")]))
+    api.enqueue(Stream(said("Two.")))
+    chat = Chat(respond=asks_with_tool)
+
+    assert send(page, chat, "Add.") == ""
+
+    assert chat.reply.text == "Two."
+    chat.close()
+
+
+def test_an_async_function_that_blocks_is_left_behind(page):
+    """Stop ends its answer, and the next one is answered on another loop."""
+    began, go_on = threading.Event(), threading.Event()
+
+    async def respond(messages):
+        if messages[-1]["content"] == "Hi":
+            began.set()
+            go_on.wait(60)
+        return "Answered"
+
+    chat = Chat(respond=respond)
+    page.say(chat, "send", text="Hi")
+    assert began.wait(60)
+    page.say(chat, "stop")
+    idle(chat)
+    assert send(page, chat, "Again") == ""
+
+    assert chat.reply.text == "Answered"
+    assert not go_on.is_set()
+    go_on.set()
+    chat.close()
+
+
+def test_stop_closes_a_generator_that_a_coroutine_returned(page):
+    """Nothing of it runs on."""
+    closed = threading.Event()
+
+    def endless():
+        try:
+            while True:
+                yield "on and on "
+        finally:
+            closed.set()
+
+    async def respond(messages):
+        return endless()
+
+    chat = Chat(respond=respond)
+    page.say(chat, "send", text="Hi")
+    page.wait_for_words("on and on")
+    page.say(chat, "stop")
+    idle(chat)
+
+    assert closed.wait(60)
+    assert "on and on" in chat.reply.text
+    chat.close()
+
+
+def test_an_image_is_passed_on_to_the_model(api, page):
+    """A function asks Claude with the content that it got, whatever goes along with it."""
+    api.enqueue(Stream(said("A line.")))
+    chat = Chat(respond=lambda messages: claude_nb.stream(messages[-1]["content"]))
+
+    chat.ask("What is it?", attach=[figure()])
+
+    content = api.requests[-1].body["messages"][-1]["content"]
+    assert [block["type"] for block in content] == ["text", "image", "text"]
+    assert content[-1]["text"].strip() == "What is it?"
+    chat.close()

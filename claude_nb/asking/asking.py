@@ -45,7 +45,7 @@ NOTHING_TO_CITE = "nothing to cite: no document or text was sent along"
 """The note on a reply that was to cite documents, of which there are none."""
 
 
-def stream(prompt: str, **options: Any) -> Stream:
+def stream(prompt: str | list[dict[str, Any]], **options: Any) -> Stream:
     """Send a prompt and hand out its events, for people who want the loop themselves.
 
     ``for event in stream("…")`` and ``async for event in stream("…")`` both work; each ``event``
@@ -53,7 +53,7 @@ def stream(prompt: str, **options: Any) -> Stream:
     ``sdk`` is the SDK's typed event. Leaving the loop early ends the request.
 
     Args:
-        prompt: The user's words.
+        prompt: The user's words; or content blocks as the API has them, which end with the text.
         **options: As for ``ask``, but those for showing it: ``attach``, ``upload``, ``tools``
             (which run on a thread of their own), ``output``, ``history``, ``new``, ``client``,
             ``policy``, ``max_cost``, ``keep``, ``model``, ``max_tokens``, ``system``, ``thinking``,
@@ -73,7 +73,7 @@ def stream(prompt: str, **options: Any) -> Stream:
 
 
 def ask(
-    prompt: str,
+    prompt: str | list[dict[str, Any]],
     *,
     attach: Iterable[Any] = (),
     upload: bool | int = False,
@@ -96,7 +96,7 @@ def ask(
     It remembers nothing: for questions that build on each other there is ``Conversation``.
 
     Args:
-        prompt: The user's words.
+        prompt: The user's words; or content blocks as the API has them, which end with the text.
         attach: Values that are sent along: tables, figures, paths, whatever can stand for ``{{x}}``
             in a ``%%claude`` cell.
         upload: Whether files, images and bytes of more than 100 kB are uploaded, once, and sent by
@@ -151,11 +151,11 @@ def answer(question: Question) -> Reply:
     return sent.reply
 
 
-async def ask_async(prompt: str, **arguments: Any) -> Reply:
+async def ask_async(prompt: str | list[dict[str, Any]], **arguments: Any) -> Reply:
     """``ask`` for a top-level ``await``: the notebook's other tasks go on meanwhile.
 
     Args:
-        prompt: The user's words.
+        prompt: The user's words; or content blocks as the API has them, which end with the text.
         **arguments: As for ``ask``.
 
     Returns:

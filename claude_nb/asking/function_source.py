@@ -6,7 +6,14 @@ import asyncio
 import inspect
 import sys
 import threading
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterator,
+)
 from contextlib import aclosing, closing, suppress
 from contextvars import copy_context
 from dataclasses import replace
@@ -24,7 +31,7 @@ from claude_nb.request.request import Request
 from claude_nb.streaming.block import TEXTS
 from claude_nb.streaming.events import Failed, RequestSent, Responded, Stopped, StreamEvent
 from claude_nb.tools import results
-from claude_nb.tools.side_loop import side_loop
+from claude_nb.tools.side_loop import answer_loop
 
 Respond = Callable[[list[dict[str, Any]]], Any]
 """Takes the messages of a chat, and returns or yields the answer: see ``chat.chat.Chat``."""
@@ -102,8 +109,8 @@ def _plain(block: dict[str, Any]) -> dict[str, Any]:
 class FunctionSource(Source):
     """A ``Source`` of what a function answers; nothing is sent.
 
-    The function runs on a thread of its own, what it awaits on the side loop, both in the context
-    in which this is made.
+    The function runs on a thread of its own, what it awaits on the loop of answers, both in the
+    context in which this is made.
 
     Args:
         respond: The function.
@@ -159,33 +166,42 @@ class FunctionSource(Source):
 
     async def _run(self, asked: list[dict[str, Any]], items: _Items) -> None:
         """Run the function to its end, and put what it answers among the items."""
-        made: asyncio.Future[Any] = items.loop.create_future()
 
-        def call() -> None:
-            answer: Any = None
-            try:
-                answer = self._respond(asked)
-                if not _is_async(answer):
-                    with closing(_each(answer)) as each:
-                        for item in each:
-                            with closing(_pieces(item)) as pieces:
-                                for piece in pieces:
-                                    items.put(piece)
-                    answer = None
-            except _LeftError:
-                pass
-            except BaseException as error:  # noqa: BLE001 - whatever it is, it is the function's
-                answer = _RaisedError(error)
-            items.loop.call_soon_threadsafe(_set, made, answer)
+        def call() -> Any:
+            answer = self._respond(asked)
+            return answer if _is_async(answer) else items.put_each(_each(answer))
 
-        context = copy_context()
-        threading.Thread(
-            target=context.run, args=(call,), name="claude_nb respond", daemon=True
-        ).start()
-        answer = await made
+        answer = await _on_thread(call)
         if _is_async(answer):
-            answer = await side_loop().run(_awaited(answer, items))
+            loop = await answer_loop()
+            answer = await loop.run(_awaited(answer, items))
         await items.finish(answer)
+
+
+async def _on_thread(function: Callable[[], Any]) -> Any:
+    """Call a function on a thread of its own, in this context.
+
+    It is left behind when the wait is cancelled, or the process ends.
+
+    Returns:
+        What it returned, or a ``_RaisedError``; None if nobody reads any more.
+    """
+    loop, made = asyncio.get_running_loop(), asyncio.get_running_loop().create_future()
+
+    def run() -> None:
+        value: Any = None
+        try:
+            value = function()
+        except _LeftError:
+            pass
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is the function's
+            value = _RaisedError(error)
+        loop.call_soon_threadsafe(_set, made, value)
+
+    context = copy_context()
+    name = "claude_nb respond"
+    threading.Thread(target=context.run, args=(run,), name=name, daemon=True).start()
+    return await made
 
 
 def _set(future: asyncio.Future[Any], value: Any) -> None:
@@ -194,11 +210,8 @@ def _set(future: asyncio.Future[Any], value: Any) -> None:
 
 
 def _is_async(value: Any) -> bool:
-    return inspect.isawaitable(value) or (hasattr(value, "__aiter__") and not _is_stream(value))
-
-
-def _is_stream(value: Any) -> bool:
-    return isinstance(value, Stream)
+    kinds = (Awaitable, AsyncIterable)  # of its type: an object may have any attribute
+    return isinstance(value, kinds) and not isinstance(value, Stream)
 
 
 def _each(answer: Any) -> Generator[Any, None, None]:
@@ -216,14 +229,12 @@ def _each(answer: Any) -> Generator[Any, None, None]:
 
 
 async def _awaited(answer: Any, items: _Items) -> Any:
-    """Await what a function has returned, on the side loop; return what it raised, or None."""
+    """Await what a function has returned, on this loop; return what it raised, or None."""
     try:
-        while inspect.isawaitable(answer):
+        while isinstance(answer, Awaitable):
             answer = await answer
         if not _is_async(answer):
-            for item in await asyncio.to_thread(lambda: list(_each(answer))):
-                await _give(item, items)
-            return None
+            return await _on_thread(lambda: items.put_each(_each(answer)))
         try:
             async for item in answer:
                 await _give(item, items)
@@ -243,6 +254,7 @@ async def _awaited(answer: Any, items: _Items) -> Any:
 
 
 async def _give(item: Any, items: _Items) -> None:
+    each = lambda: items.put_each(_each((item,)))  # noqa: E731
     if isinstance(item, Stream):
         async for event in item:
             await items.put_async(event)
@@ -250,8 +262,9 @@ async def _give(item: Any, items: _Items) -> None:
         for piece in _pieces(item):
             await items.put_async(piece)
     else:
-        for piece in await asyncio.to_thread(lambda: list(_pieces(item))):
-            await items.put_async(piece)
+        put = _awaited(item, items) if _is_async(item) else _on_thread(each)
+        if (raised := await put) is not None:
+            raise raised.error
 
 
 def _pieces(item: Any) -> Generator[Any, None, None]:
@@ -266,11 +279,30 @@ def _pieces(item: Any) -> Generator[Any, None, None]:
         with suppress(ClaudeError):  # it is among its events
             item.wait()
         yield from item.events
+    elif isinstance(item, Iterator):  # a generator that another one yields
+        with closing(_each(item)) as each:
+            for one in each:
+                yield from _pieces(one)
     elif item is not None:
+        _check_runs(item)
         block = display_blocks.to_block(item)
         if is_picture(item):
             _close(item)
         yield block
+
+
+def _check_runs(item: Any) -> None:
+    """Refuse what only an asynchronous function can await.
+
+    Raises:
+        InputError: It is a coroutine or the like.
+    """
+    if not _is_async(item):
+        return
+    if inspect.iscoroutine(item):
+        item.close()  # or Python warns that it never ran
+    what = f"A {type(item).__name__} was yielded, which only an async function can await."
+    raise InputError(what, "Begin it with async def, and yield what it awaits: yield await …")
 
 
 def _close(picture: Any) -> None:
@@ -314,6 +346,18 @@ class _Items:
             _LeftError: Nobody reads any more.
         """
         asyncio.run_coroutine_threadsafe(self._put(item), self.loop).result()
+
+    def put_each(self, values: Generator[Any, None, None]) -> None:
+        """Put what a function yields, one by one, from a thread that is no loop's; close it.
+
+        Raises:
+            _LeftError: Nobody reads any more.
+        """
+        with closing(values):
+            for value in values:
+                with closing(_pieces(value)) as pieces:
+                    for piece in pieces:
+                        self.put(piece)
 
     async def put_async(self, item: Any) -> None:
         """``put`` from another loop."""

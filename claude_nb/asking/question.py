@@ -18,6 +18,7 @@ from claude_nb.request.extra import REFUSED
 from claude_nb.request.place import Place, current_place
 from claude_nb.request.request import Request
 from claude_nb.request.system import System
+from claude_nb.streaming.block import as_dict, as_string
 from claude_nb.tools.tools import Tools
 
 VIEWS = ("auto", "live", "updating", "terminal")
@@ -86,7 +87,7 @@ class Question:
     @classmethod
     def of(
         cls,
-        prompt: str,
+        prompt: str | list[dict[str, Any]],
         *,
         variables: Mapping[str, Any] | None = None,
         raw: bool = False,
@@ -102,7 +103,8 @@ class Question:
         """Put a question together.
 
         Args:
-            prompt: The user's words.
+            prompt: The user's words; or content blocks as the API has them, of which the last is
+                the text.
             variables: The user's variables: the values of ``{{name}}`` in the prompt, and the
                 functions that the conversation's tools are now. None for a prompt that is sent as
                 it is.
@@ -121,17 +123,18 @@ class Question:
             InputError: It cannot be asked so.
             TypeError: There is no such argument, or it is of another type.
         """
-        check_types(prompt=prompt, attach=attach, upload=upload, **arguments)
+        text, before = _content(prompt)
+        check_types(prompt=text, attach=attach, upload=upload, **arguments)
         for_request = (*REQUEST_OPTIONS, *_COMPOSED)
         options = {name: arguments.pop(name) for name in for_request if name in arguments}
         values = [*named, *((f"attachment {number}", v) for number, v in enumerate(attach, 1))]
-        if values or "{{" in prompt:
+        if values or "{{" in text:
             remember_ambient()
         filled = compose(
-            prompt,
+            text,
             variables=None if raw else variables,
             attached=values,
-            included=included,
+            included=[*included, *before],
             in_cell=in_cell,
             upload=upload,
             cite=bool(options.get("cite")),
@@ -144,7 +147,7 @@ class Question:
         form = None if output is None else Output.of(output)
         own = () if history is None else None  # None: those that its conversation has
         request = Request(
-            prompt,
+            text,
             tools=own if offered is None else offered.definitions,
             output=None if form is None else form.schema,
             notes=notes,
@@ -160,6 +163,16 @@ class Question:
         if question.history is not None and variables is not None:
             question.history.rebind(variables)
         return question
+
+
+def _content(prompt: Any) -> tuple[Any, list[dict[str, Any]]]:
+    """The text of a prompt, and the content blocks before it; what is neither, as it is."""
+    blocks = [as_dict(block) for block in prompt] if isinstance(prompt, list) else []
+    kinds = [as_string(block.get("type")) for block in blocks]
+    texts = [block.get("text") for block in blocks if block.get("type") == "text"]
+    if all(kinds) and kinds[-1:] == ["text"] and all(isinstance(text, str) for text in texts):
+        return texts[-1], blocks[:-1]
+    return prompt, []
 
 
 def check_names(
@@ -189,7 +202,7 @@ def check_names(
 
 _NONE = type(None)
 _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
-    "prompt": ((str,), "a text"),
+    "prompt": ((str,), "a text, or a list of content blocks that ends with one"),
     "name": ((str,), "a text"),
     "template": ((str, _NONE), "a text or None"),
     "attach": ((Sequence, AbstractSet, ValuesView, Iterator), "a list of values"),

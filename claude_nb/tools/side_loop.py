@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 
 from claude_nb.client import fork
@@ -9,13 +10,15 @@ from claude_nb.client.engine import Engine
 from claude_nb.errors import InputError
 
 _loops: list[Engine] = []
+_of_answers: list[Engine] = []
 _lock = threading.Lock()
 
 
 def _renew() -> None:
     global _lock  # noqa: PLW0603 - one that was held when the process was forked stays held
-    fork.leave(*_loops)
+    fork.leave(*_loops, *_of_answers)
     _loops.clear()
+    _of_answers.clear()
     _lock = threading.Lock()
 
 
@@ -44,3 +47,26 @@ def check_waiting(what: str) -> None:
             f"An async function that is a tool waits for {what}, which runs on the same thread.",
             "Let it await the answer: await claude_nb.ask_async(…)",
         )
+
+
+_BLOCKED = 1.0
+"""Seconds in which a loop that nothing blocks runs what it is given."""
+
+
+async def answer_loop() -> Engine:
+    """The loop of the functions that answer in chats.
+
+    It is not the one of tools: a function that blocks it may wait for its own tools. As long as
+    something blocks it, another takes its place.
+    """
+    tried = None
+    while True:
+        with _lock:
+            if not _of_answers or _of_answers[-1] is tried:
+                _of_answers.append(Engine("claude_nb respond"))
+            tried = _of_answers[-1]
+        try:
+            await asyncio.wait_for(tried.run(asyncio.sleep(0)), _BLOCKED)
+        except TimeoutError:
+            continue
+        return tried

@@ -141,8 +141,14 @@ def test_another_type_is_refused(api, call, arguments, words):
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: claude_nb.ask(3), "prompt must be a text, not 3."),
-        (lambda: claude_nb.ask(None), "prompt must be a text, not None."),
+        (
+            lambda: claude_nb.ask(3),
+            "prompt must be a text, or a list of content blocks",
+        ),
+        (
+            lambda: claude_nb.ask(None),
+            "prompt must be a text, or a list of content blocks",
+        ),
         (lambda: claude_nb.ask("Hi", model=None), "model must be the id of a model, such as"),
         (lambda: claude_nb.ask("Hi", system=3), "system must be a text, a CachedSystem or None"),
         (lambda: claude_nb.batch(["Hi"], system=3), "system must be a text, a CachedSystem or"),
