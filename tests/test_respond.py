@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from types import SimpleNamespace
 
+import IPython
 import matplotlib as mpl
 import pytest
 from matplotlib.figure import Figure
@@ -194,6 +196,18 @@ def restored(record, respond):
     talk = Conversation("again")
     talk.add(conversation.exchanges, conversation.head)
     return Chat(talk, respond=respond)
+
+
+def test_a_message_of_a_page_is_not_a_cell(answered, page, monkeypatch):
+    """It triggers none of the events by which Matplotlib closes what is drawn meanwhile."""
+    chat = answered(returns)
+    triggered = []
+    shell = SimpleNamespace(events=SimpleNamespace(trigger=triggered.append))
+    monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
+
+    page.say(chat, "clear")
+
+    assert (triggered, page.turns()) == ([], [])
 
 
 def test_only_a_figure_is_an_answer_too(answered, page):

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakSet, ref
 
 from ipywidgets import Widget
 
@@ -42,6 +44,9 @@ class BusyKernel:
         # exists, this restores the front end's choice.
         if hasattr(comm, "_reply_subshell_for"):
             comm._reply_subshell_for = lambda _data, default=None: default  # noqa: SLF001
+        # comm triggers IPython's events around each message as around a cell: Matplotlib would draw
+        # and close the figures that a cell, a tool or a function of a chat draws on meanwhile.
+        comm.handle_msg = partial(_handle, ref(comm))
         self._comms.add(comm)
         kernel: Any = getattr(shell(), "kernel", None)
         thread = getattr(kernel, "shell_channel_thread", None)  # ipykernel 7 has it
@@ -109,6 +114,13 @@ class BusyKernel:
         if _CONTROL in (content.get("target_name"), getattr(comm, "target_name", "")):
             self._control_comms.add(comm_id)
         return comm_id in self._control_comms or comm in self._comms or method == "request_state"
+
+
+def _handle(comm: Callable[[], Any], message: dict[str, Any]) -> None:
+    """Handle a message to a comm, if that is still there."""
+    callback = getattr(comm(), "_msg_callback", None)
+    if callback is not None:
+        callback(message)
 
 
 def _method(content: dict[str, Any]) -> object:
