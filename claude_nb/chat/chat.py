@@ -71,12 +71,12 @@ class Chat(PageWidget):
         height: The height on the page, in pixels.
         respond: A function that answers in the place of Claude; no key is needed. It is called with
             the messages, the newest question last: ``[{"role": "user", "content": "Hi"}]``, as the
-            API has them, where the content is a list of blocks if files or images go along. It
-            returns the answer, or yields it piece by piece: texts (Markdown); figures, tables,
-            widgets and other objects; events of ``claude_nb.stream`` (``yield from``), the stream
-            itself, or a ``Reply``, which bring their thinking, tools and cost along. It may be a
-            coroutine or an asynchronous generator. A function that is not runs on a thread of its
-            own. Stop closes a generator, cancels a coroutine, and stops what it asks Claude;
+            API has them. The content is a list of blocks if files or images go along;
+            ``claude_nb.stream`` takes that too. The function returns the answer (several parts as
+            a tuple), or yields it piece by piece: texts (Markdown); figures, tables, widgets and
+            other objects; events of ``claude_nb.stream`` (``yield from``), the stream itself, or a
+            ``Reply``, which bring their thinking, tools and cost along. It may be a coroutine or
+            an asynchronous generator. A function that is not runs on a thread of its own. Stop closes a generator, cancels a coroutine, and stops what it asks Claude;
             of what runs on all the same nothing is shown.
         starters: Questions to begin with, offered in an empty chat: a click asks one.
         **options: ``tools``, ``max_tokens``, ``thinking``, ``cite``, ``hide_thinking``,
