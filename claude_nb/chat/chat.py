@@ -76,8 +76,10 @@ class Chat(PageWidget):
             a tuple), or yields it piece by piece: texts (Markdown); figures, tables, widgets and
             other objects; events of ``claude_nb.stream`` (``yield from``), the stream itself, or a
             ``Reply``, which bring their thinking, tools and cost along. It may be a coroutine or
-            an asynchronous generator. A function that is not runs on a thread of its own. Stop closes a generator, cancels a coroutine, and stops what it asks Claude;
-            of what runs on all the same nothing is shown.
+            an asynchronous generator. A function that is not runs on a thread of its own.
+            Stop closes a generator, cancels a coroutine, and stops what it asks Claude; of what
+            runs on all the same nothing is shown. What it prints is in the cell that asks, or in
+            JupyterLab's log console (level Info), not in the chat.
         starters: Questions to begin with, offered in an empty chat: a click asks one.
         **options: ``tools``, ``max_tokens``, ``thinking``, ``cite``, ``hide_thinking``,
             ``hide_tools``, ``upload``, ``stop_sequences``, ``tool_choice``, ``metadata``,
