@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from dataclasses import asdict, replace
 
@@ -55,6 +56,17 @@ def server(tmp_path, monkeypatch):
     yield made
     made.close()
     approvals._session.clear()
+
+
+def test_kernels_that_allow_at_the_same_time_keep_what_each_allowed(tmp_path, monkeypatch):
+    """What is allowed or taken back in one is not undone by another that writes the file."""
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path))
+    allow = "from claude_nb.tools.mcp.approvals import Approval, allow\nimport sys\n"
+    allow += "for n in range(20): allow(Approval('s', '', 't', f'{sys.argv[1]} {n}'))"
+    kernels = [subprocess.Popen([sys.executable, "-c", allow, name]) for name in "ab"]
+
+    assert [kernel.wait(60) for kernel in kernels] == [0, 0]
+    assert len(approvals.listed()) == 40
 
 
 def test_a_notebook_and_its_folder_allow_nothing(api, server, asked, tmp_path):

@@ -10,13 +10,12 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Container, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Container, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from claude_nb.errors import InputError
 
@@ -121,7 +120,7 @@ def allow(approval: Approval) -> None:
     """
     now = datetime.now(UTC).isoformat(timespec="seconds")
     row = Approval(**asdict(approval) | {"allowed": now})
-    _write([*(one for one in listed() if one.key != row.key), row])
+    _change(lambda held: [*(one for one in held if one.key != row.key), row])
 
 
 def revoke(approvals: Iterable[Approval]) -> None:
@@ -132,9 +131,8 @@ def revoke(approvals: Iterable[Approval]) -> None:
     """
     keys = {approval.key for approval in approvals}
     _session.difference_update(keys)
-    left = [one for one in listed() if one.key not in keys]
-    if len(left) != len(listed()):
-        _write(left)
+    if any(one.key in keys for one in listed()):
+        _change(lambda held: [one for one in held if one.key not in keys])
 
 
 def revoke_all() -> None:
@@ -145,20 +143,21 @@ def revoke_all() -> None:
     """
     _session.clear()
     if listed():
-        _write([])
+        _change(lambda _: [])
 
 
-def _write(approvals: list[Approval]) -> None:
-    """Write the file: in its place at once, or not at all."""
+def _change(changed: Callable[[list[Approval]], list[Approval]]) -> None:
+    """Write the file anew: in its place at once, or not at all, and one kernel after another."""
     file = path()
     beside = file.with_name(f"{file.name}.{os.getpid()}-{threading.get_ident()}")
-    held: dict[str, Any] = {"approvals": [asdict(approval) for approval in approvals]}
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-            json.dump(held, opened, indent=1)
-        beside.replace(file)
+        with _locked(file.parent):
+            held = [asdict(approval) for approval in changed(listed())]
+            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+                json.dump({"approvals": held}, opened, indent=1)
+            beside.replace(file)
     except OSError as error:
         with suppress(OSError):
             beside.unlink()
@@ -166,3 +165,16 @@ def _write(approvals: list[Approval]) -> None:
             f"{file} cannot be written: {error.strerror or error}.",
             "Nothing in it was changed.",
         ) from None
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other kernels from changing the file; without effect on Windows and some networks."""
+    with ExitStack() as stack:
+        with suppress(ImportError, OSError):  # NFS locks no folder
+            import fcntl
+
+            descriptor = os.open(folder, os.O_RDONLY)
+            stack.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
