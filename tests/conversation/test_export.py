@@ -211,7 +211,7 @@ def test_no_key_is_in_a_turn_s_record():
 
 def test_markdown_is_for_reading(talk):
     """Turn by turn, attachments by kind and size."""
-    pixels = image("A" * 8_000)
+    pixels = image("iVBORw0KGgoA" + "A" * 7_988)
     ask(talk, "And?", came=answer("A cat."), content=({"type": "text", "text": "And?"}, pixels))
 
     assert talk.to_markdown().split("\n\n---\n\n")[::3] == [

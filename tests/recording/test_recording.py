@@ -238,7 +238,7 @@ def test_no_key_is_in_it(api, tmp_path):
 def test_private_and_large_parts_can_be_left_out(api, tmp_path):
     """A fingerprint stands in their place, by which a replay still finds the recording."""
     api.enqueue(Stream([start(), *thinking("Hm, secret."), *text("Yes.", index=1), *end()]))
-    data = "QUJD" * 1000
+    data = "iVBORw0KGgoA" + "A" * 4000
     source = {"type": "base64", "media_type": "image/png", "data": data}
     request = Request(
         "secret words",
