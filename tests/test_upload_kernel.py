@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 import claude_nb
@@ -15,7 +17,7 @@ def test_another_kernel_knows_what_one_has_uploaded(kernel, api, tmp_path, capsy
     """With the same server and key; here the other kernel is this process."""
     pdf = tmp_path / "scan.pdf"
     pdf.write_bytes(b"%PDF-1.7 " + bytes(100_000))
-    kernel.run(f"import os\nos.environ['JUPYTER_DATA_DIR'] = '{tmp_path}/jupyter'")
+    kernel.run(f"import os\nos.environ['JUPYTER_DATA_DIR'] = '{os.environ['JUPYTER_DATA_DIR']}'")
     kernel.run(f"from pathlib import Path\npdf = Path('{pdf}')")
     kernel.run("%%claude --once --upload -a pdf\nWhat is it?", cell="one")
     html = kernel.last_shown()["data"]["text/html"]
