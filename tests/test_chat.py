@@ -686,7 +686,7 @@ def test_tools_are_shown_and_switched(api, page):
     api.enqueue(*(Stream(said("Yes.")) for _ in range(4)))
     chat = Chat(tools=Tools(look_up, "web_search", confirm=True))
     assert chat.whole()["ops"][1]["tools"] == [
-        {"name": "look_up", "about": "The weather of a city. · asks first", "on": True},
+        {"name": "look_up", "about": "asks first · The weather of a city.", "on": True},
         {"name": "web_search", "about": "runs on the server", "on": True},
     ]
 

@@ -232,7 +232,7 @@ def check_tools(kind: str, tools: Tools | None) -> None:
     if tools is not None and tools.ask_first and kind != "live":
         raise InputError(
             "In the background or side by side, tools can ask before each call only on a page.",
-            "Take tools without confirm, or ask for one reply and wait for it.",
+            "Take tools that do not ask (MCP servers with confirm='never'), or wait for one reply.",
         )
 
 

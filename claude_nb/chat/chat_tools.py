@@ -59,6 +59,6 @@ def _about(tools: Tools, definition: dict[str, Any]) -> str:
         is_mcp = definition.get("type") == MCP_TOOLSET
         return f"MCP server{AT_API}" if is_mcp else "runs on the server"
     if tool_name(definition) == MEMORY:
-        return "files in a folder" + (" · asks first" if tools.confirm else "")
+        return ("asks first · " if tools.confirm else "") + "files in a folder"
     line = clean(str(definition.get("description") or "").strip().partition("\n")[0])[:_LONGEST]
-    return " · ".join(filter(None, (line, "asks first" if tools.asks(tool) else "")))
+    return " · ".join(filter(None, ("asks first" if tools.asks(tool) else "", line)))
