@@ -185,6 +185,8 @@ def test_a_figure_is_shown_saved_and_restored(answered, page):
     html = turn["answer"]["html"]
     assert html.index("Before") < html.index("data:image/png;base64,") < html.index("After")
     assert "data:image/png;base64," in saved(again)[0]["text/html"]
+    exported = chat.conversation.to_markdown()
+    assert again.conversation.to_markdown() == exported.replace("# chat", "# again")
     again.close()
 
 
@@ -225,7 +227,10 @@ def test_only_a_figure_is_an_answer_too(answered, page):
     assert all("data:image/png" in turn["answer"]["html"] for turn in page.turns())
     assert all(turn["answer"]["below"] == "" for turn in page.turns())
     assert "data:image/png;base64," in export.to_notebook(chat.conversation, "cells")
-    assert "[picture, " in chat.conversation.to_markdown()
+    exported = chat.conversation.to_markdown()
+    assert "[picture, " in exported
+    assert "A conversation with `respond`, 2 turns." in exported
+    assert exported.count("**`respond`**") == 2
     assert chat.reply.timeline()._repr_html_()
 
 

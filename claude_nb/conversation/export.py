@@ -213,7 +213,8 @@ def _branch(history: History) -> list[Exchange]:
 
 def _title(history: History) -> str:
     count = len(history.questions)
-    lines = [f"# {_shown(history.name)}", f"A conversation with Claude, {count} turn"]
+    who = " and ".join(dict.fromkeys(map(_answerer, history.questions)))
+    lines = [f"# {_shown(history.name)}", f"A conversation with {who}, {count} turn"]
     lines[1] += "." if count == 1 else "s."
     if any(exchange.simulated for exchange in history.branch):
         lines.append("**Simulated answers are marked: they are fixed texts, not Claude's.**")
@@ -236,8 +237,12 @@ def _prompt(exchange: Exchange) -> str:
     return "\n\n".join(parts)
 
 
+def _answerer(exchange: Exchange) -> str:
+    return _shown(f"`{exchange.answerer}`") if exchange.answerer else "Claude"
+
+
 def _head(exchange: Exchange) -> str:
-    return " · ".join(["**Claude**", *(f"*{mark}*" for mark in marks(exchange))])
+    return " · ".join([f"**{_answerer(exchange)}**", *(f"*{mark}*" for mark in marks(exchange))])
 
 
 def marks(exchange: Exchange) -> list[str]:
@@ -308,6 +313,7 @@ def record(exchange: Exchange, conversation: str, cell: str) -> dict[str, Any]:
         instruct=exchange.instruct,
         cite=exchange.cite,
         edited=exchange.edited,
+        answerer=exchange.answerer,
         answer=displayed_content(exchange.turns),
     )
     return {"version": VERSION, "simulated": exchange.simulated, "turn": turn.to_dict(math.inf)}

@@ -104,6 +104,7 @@ class Exchange:
         compaction: The summary of what came before, whose text is the answer; None for a question.
         edited: The id of the exchange with the answer that came, where the user wrote another one;
             else empty.
+        answerer: The function of the notebook that answered, by name; empty for a model.
     """
 
     id: str
@@ -128,6 +129,7 @@ class Exchange:
     context_tokens: int | None = None
     compaction: Compaction | None = None
     edited: str = ""
+    answerer: str = ""
 
     @cached_property
     def question(self) -> tuple[dict[str, Any], ...]:
@@ -466,6 +468,7 @@ class History:
             model=request.model if reply.last is None else reply.last.request.model,
             context_tokens=None if reply.last is None else reply.last.context_tokens,
             compaction=compaction,
+            answerer=request.model if reply.is_of_function else "",
         )
         with self.lock:
             self.exchanges.append(exchange)

@@ -203,6 +203,7 @@ def _turn(record: Record, label: str, notes: list[str]) -> _SavedTurn | None:
         instruct=turn.instruct if turn.instruct.strip() else "",
         cite=turn.cite,
         edited=turn.edited,
+        answerer=turn.answerer,
     )
     name, is_own = History(turn.conversation).name, turn.cell == record.cell
     return _SavedTurn(name, exchange, turn.parent, when, label, is_own)

@@ -106,6 +106,7 @@ def record(progress: Progress, request: Request | None = None) -> dict[str, Any]
             compaction=compaction,
             instruct=request.instruct or "",
             cite=request.cite,
+            answerer=request.model if progress.is_of_function else "",
             answer=displayed_content([*steps, turns.assistant(answer)]),
         ).to_dict()
         if request.turn is None:

@@ -252,6 +252,11 @@ class Progress:
         return next((message.model for message in reversed(self.messages) if message.model), "")
 
     @property
+    def is_of_function(self) -> bool:
+        """Whether a function of the notebook answers, perhaps with what Claude says to it."""
+        return any(message.request.part for message in self.messages)
+
+    @property
     def simulated(self) -> bool:
         """Whether the simulator wrote this, or refused a file before anything was asked."""
         if self.messages:

@@ -47,7 +47,7 @@ MAX_ID = 100
 USAGE_IF_ANY: dict[str, Any] = {"web_searches": 0, "terms": ()}
 """What of a usage is saved only if it is something else."""
 
-_OF_TURN_IF_ANY = ("instruct", "cite", "compaction", "edited", "answer")
+_OF_TURN_IF_ANY = ("instruct", "cite", "compaction", "edited", "answerer", "answer")
 
 _IF_ANY = (
     *("asked", "replayed", "kept", "cache", "sources", "displayed", "error_of", "turn", "once"),
@@ -178,6 +178,7 @@ class TurnRecord(TurnId):
         cite: Whether its answer could cite documents; absent if not.
         edited: The id of the turn with the answer that came, where the user wrote another one;
             absent if not.
+        answerer: The function of the notebook that answered, by name; absent for a model.
         answer: The answer's content blocks where a function has displayed something: texts, and
             blocks of the type ``display``; those of a file are not checked. Absent for others.
     """
@@ -189,6 +190,7 @@ class TurnRecord(TurnId):
     instruct: str = ""
     cite: bool = False
     edited: str = ""
+    answerer: str = ""
     answer: Sequence[Any] = ()
 
     def to_dict(self, most: float = MAX_CONTENT) -> dict[str, Any]:
@@ -238,6 +240,7 @@ class TurnRecord(TurnId):
             instruct=wellformed(as_string(turn.get("instruct"))),
             cite=turn.get("cite") is True,
             edited=wellformed(as_string(turn.get("edited")))[:MAX_ID],
+            answerer=wellformed(as_string(turn.get("answerer")))[:MAX_ID],
             answer=turn["answer"] if isinstance(turn.get("answer"), list) else (),
         )
 
