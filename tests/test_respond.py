@@ -410,6 +410,17 @@ def test_stop_cancels_a_coroutine(page):
     chat.close()
 
 
+def stopped_and_asked_again(page, respond, began):
+    """A chat in which an answer was stopped while the function blocked, and another was given."""
+    chat = Chat(respond=respond)
+    page.say(chat, "send", text="Hi")
+    assert began.wait(60)
+    page.say(chat, "stop")
+    idle(chat)
+    assert send(page, chat, "Again") == ""
+    return chat
+
+
 def test_a_function_that_never_ends_is_left_behind(page):
     """Stop ends the answer all the same, and another question is answered."""
     go_on = threading.Event()
@@ -421,12 +432,7 @@ def test_a_function_that_never_ends_is_left_behind(page):
             go_on.wait(60)
         return "Answered"
 
-    chat = Chat(respond=respond)
-    page.say(chat, "send", text="Hi")
-    assert began.wait(60)
-    page.say(chat, "stop")
-    idle(chat)
-    assert send(page, chat, "Again") == ""
+    chat = stopped_and_asked_again(page, respond, began)
 
     assert [turn["prompt"] for turn in page.turns()][-1].count("Again") == 1
     assert chat.reply.text == "Answered"
@@ -670,12 +676,7 @@ def test_an_async_function_that_blocks_is_left_behind(page):
             go_on.wait(60)
         return "Answered"
 
-    chat = Chat(respond=respond)
-    page.say(chat, "send", text="Hi")
-    assert began.wait(60)
-    page.say(chat, "stop")
-    idle(chat)
-    assert send(page, chat, "Again") == ""
+    chat = stopped_and_asked_again(page, respond, began)
 
     assert chat.reply.text == "Answered"
     assert not go_on.is_set()

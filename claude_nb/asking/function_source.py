@@ -16,21 +16,22 @@ from collections.abc import (
 )
 from contextlib import aclosing, closing, suppress
 from contextvars import copy_context
-from dataclasses import replace
 from typing import Any
 
+from claude_nb.asking.function_events import Answer
 from claude_nb.characters import clean
 from claude_nb.client.engine import Stream, begun
 from claude_nb.client.source import Source
-from claude_nb.errors import ClaudeError, InputError, StoppedError
+from claude_nb.errors import ClaudeError, InputError
 from claude_nb.redaction import redact
 from claude_nb.render import display_blocks
 from claude_nb.reply import Reply
 from claude_nb.request.attachments.attachment import is_picture
 from claude_nb.request.request import Request
 from claude_nb.streaming.block import TEXTS
-from claude_nb.streaming.events import Failed, RequestSent, Responded, Stopped, StreamEvent
+from claude_nb.streaming.events import Responded, StreamEvent
 from claude_nb.tools import results
+from claude_nb.tools.main_thread import RaisedError
 from claude_nb.tools.side_loop import answer_loop
 
 Respond = Callable[[list[dict[str, Any]]], Any]
@@ -134,7 +135,7 @@ class FunctionSource(Source):
             ClaudeError: It raised something, or answered nothing; or a reply that it passed on has
                 failed.
         """
-        items, answer = _Items(), _Answer()
+        items, answer = _Items(), Answer()
         run = asyncio.create_task(self._run(messages(request), items), context=self._context)
         try:
             async with aclosing(items.all()) as given:
@@ -147,7 +148,7 @@ class FunctionSource(Source):
                 what = f"{name_of(self._respond)} returned nothing."
                 raise ClaudeError(what, "Return or yield text.")
             yield Responded()
-        except _RaisedError as raised:
+        except RaisedError as raised:
             if isinstance(raised.error, ClaudeError):  # of a reply that it asked for
                 raise raised.error from None
             ran = results.raised("", raised.error, 0.0)
@@ -184,7 +185,7 @@ async def _on_thread(function: Callable[[], Any]) -> Any:
     It is left behind when the wait is cancelled, or the process ends.
 
     Returns:
-        What it returned, or a ``_RaisedError``; None if nobody reads any more.
+        What it returned, or a ``RaisedError``; None if the reply has ended.
     """
     loop, made = asyncio.get_running_loop(), asyncio.get_running_loop().create_future()
 
@@ -195,7 +196,7 @@ async def _on_thread(function: Callable[[], Any]) -> Any:
         except _LeftError:
             pass
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is the function's
-            value = _RaisedError(error)
+            value = RaisedError(error)
         loop.call_soon_threadsafe(_set, made, value)
 
     context = copy_context()
@@ -247,9 +248,9 @@ async def _awaited(answer: Any, items: _Items) -> Any:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise
-        return _RaisedError(error)
+        return RaisedError(error)
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is the function's
-        return _RaisedError(error)
+        return RaisedError(error)
     return None
 
 
@@ -315,16 +316,8 @@ def _close(picture: Any) -> None:
         pyplot.close(figure)
 
 
-class _RaisedError(Exception):
-    """The function raised ``error``."""
-
-    def __init__(self, error: BaseException) -> None:
-        super().__init__(repr(type(error)))
-        self.error = error
-
-
 class _LeftError(BaseException):
-    """Nobody reads any more what a function yields: it ends there."""
+    """The reply has ended: no more is taken of what a function yields, which ends there."""
 
 
 class _Items:
@@ -343,7 +336,7 @@ class _Items:
         """Put an item from another thread, once there is room.
 
         Raises:
-            _LeftError: Nobody reads any more.
+            _LeftError: The reply has ended.
         """
         asyncio.run_coroutine_threadsafe(self._put(item), self.loop).result()
 
@@ -351,7 +344,7 @@ class _Items:
         """Put what a function yields, one by one, from a thread that is no loop's; close it.
 
         Raises:
-            _LeftError: Nobody reads any more.
+            _LeftError: The reply has ended.
         """
         with closing(values):
             for value in values:
@@ -363,7 +356,7 @@ class _Items:
         """``put`` from another loop."""
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._put(item), self.loop))
 
-    async def finish(self, raised: _RaisedError | None) -> None:
+    async def finish(self, raised: RaisedError | None) -> None:
         """The function has ended, or raised something."""
         await self._queue.put(raised)
 
@@ -377,10 +370,10 @@ class _Items:
         """The items until the function has ended.
 
         Raises:
-            _RaisedError: It raised something.
+            RaisedError: It raised something.
         """
         while (item := await self._queue.get()) is not None:
-            if isinstance(item, _RaisedError):
+            if isinstance(item, RaisedError):
                 raise item
             yield item
 
@@ -389,99 +382,3 @@ class _Items:
         self._closed = True
         while not self._queue.empty():
             self._queue.get_nowait()
-
-
-class _Answer:
-    """Makes the events of a reply of what a function yields: its own words, and other replies.
-
-    Attributes:
-        part: How many parts there are so far: each reply is one, and the words between are.
-    """
-
-    def __init__(self) -> None:
-        self.part = 0
-        self._is_own = False
-        self._is_open = False  # a message that has no end yet
-        self._index = -1
-        self._in_text = False
-
-    def take(self, item: Any) -> Iterator[Any]:
-        """The events for a text, an event of a reply, or a block.
-
-        Raises:
-            ClaudeError: The reply has failed.
-            CancelledError: It was stopped.
-        """
-        if isinstance(item, StreamEvent):
-            yield from self._pass_on(item)
-        elif isinstance(item, dict):
-            yield from self._begin()
-            yield from self._block(item)
-        elif item:
-            yield from self._begin()
-            if not self._in_text:
-                self._index, self._in_text = self._index + 1, True
-                block = {"type": "text", "text": ""}
-                yield _event("content_block_start", index=self._index, content_block=block)
-            delta = {"type": "text_delta", "text": item}
-            yield _event("content_block_delta", index=self._index, delta=delta)
-
-    def traceback(self, text: str) -> Iterator[Any]:
-        """The events that show a traceback, in a message that does not end."""
-        if text:
-            yield from self._begin()
-            yield from self._block({"type": "traceback", "text": text})
-
-    def end(self) -> Iterator[Any]:
-        """The events that end what is open."""
-        if not self._is_open:
-            return
-        if self._is_own:
-            yield from self._end_text()
-            yield _event("message_delta", delta={"stop_reason": "end_turn"})
-        yield _event("message_stop")
-        self._is_open = False
-
-    def _begin(self) -> Iterator[Any]:
-        if self._is_open and self._is_own:
-            return
-        yield from self.end()
-        self.part += 1
-        self._is_own = self._is_open = True
-        self._index, self._in_text = -1, False
-        yield RequestSent("", part=self.part)
-        yield _event("message_start", message={"type": "message", "role": "assistant"})
-
-    def _block(self, block: dict[str, Any]) -> Iterator[Any]:
-        yield from self._end_text()
-        self._index += 1
-        yield _event("content_block_start", index=self._index, content_block=block)
-        yield _event("content_block_stop", index=self._index)
-
-    def _end_text(self) -> Iterator[Any]:
-        if self._in_text:
-            self._in_text = False
-            yield _event("content_block_stop", index=self._index)
-
-    def _pass_on(self, event: StreamEvent) -> Iterator[Any]:
-        data = event.data
-        if isinstance(data, Failed):
-            raise data.error
-        if isinstance(data, Stopped):
-            raise StoppedError("The reply that was passed on was stopped.")
-        if isinstance(data, RequestSent):
-            if event.seq == 0 or self._is_own:
-                yield from self.end()
-                self.part += 1
-            self._is_own, self._is_open = False, True
-            yield event._replace(data=replace(data, part=self.part))
-            return
-        if isinstance(data, dict):
-            if not self._is_open:  # of a reply of which the beginning was not passed on
-                yield from self._begin()
-            self._is_open = event.type != "message_stop"
-        yield event
-
-
-def _event(kind: str, **fields: Any) -> dict[str, Any]:
-    return {"type": kind, **fields}

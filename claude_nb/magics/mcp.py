@@ -13,7 +13,8 @@ from claude_nb.magics.options import Option, Value
 from claude_nb.redaction import redact
 from claude_nb.render import labels
 from claude_nb.request.place import possible_paths, session_name, shell
-from claude_nb.tools.mcp import approvals, project
+from claude_nb.tools import approvals
+from claude_nb.tools.mcp import project
 from claude_nb.tools.mcp.consent import Confirm
 from claude_nb.tools.mcp.listing import UNFOLDED, Listing, shown_name
 from claude_nb.tools.mcp.named import check_name, servers

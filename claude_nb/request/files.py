@@ -84,17 +84,7 @@ def write(
     try:
         target = target.expanduser().resolve()
         mode = _mode(target, overwrite=overwrite)
-        beside = target.with_name(f".claude_nb-{uuid4().hex}")
-        try:
-            with beside.open("xb") as opened:
-                opened.write(data)
-                opened.flush()
-                os.fsync(opened.fileno())  # some disks say only now that they are full
-            if mode is not None:
-                beside.chmod(mode)
-            beside.replace(target)
-        finally:
-            beside.unlink(missing_ok=True)
+        replace(target, data, mode)
     except FileExistsError:
         raise InputError(
             f"{path} is there already; it was left as it is.",
@@ -108,6 +98,30 @@ def write(
         raise InputError(what, advice) from None
     except (ValueError, RuntimeError) as error:
         raise InputError(f"{path} cannot be written: {_reason(error)}.") from None
+
+
+def replace(target: Path, data: bytes, mode: int | None = None) -> None:
+    """Write a file beside its place and move it there: at any moment it is whole, or as it was.
+
+    Args:
+        target: The file; if it is a symbolic link, that is replaced.
+        data: Its content.
+        mode: Its permissions; by default those of any new file.
+
+    Raises:
+        OSError: It cannot be written, and is as it was.
+    """
+    beside = target.with_name(f".claude_nb-{uuid4().hex}")
+    try:
+        with beside.open("xb") as opened:
+            if mode is not None:
+                beside.chmod(mode)
+            opened.write(data)
+            opened.flush()
+            os.fsync(opened.fileno())  # some disks say only now that they are full
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def make_folder(folder: Path, advice: str) -> None:

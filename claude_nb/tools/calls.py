@@ -22,6 +22,7 @@ from claude_nb.render.displayed import Part
 from claude_nb.streaming.block import Block
 from claude_nb.streaming.events import ToolAsked, ToolRan, ToolStarted
 from claude_nb.tools import results
+from claude_nb.tools.functions import Tool
 from claude_nb.tools.main_thread import (
     MainThreadRunner,
     RaisedError,
@@ -31,7 +32,7 @@ from claude_nb.tools.main_thread import (
 )
 from claude_nb.tools.permission import Answer, PermissionRequest
 from claude_nb.tools.side_loop import side_loop
-from claude_nb.tools.tools import Tool, Tools
+from claude_nb.tools.tools import Tools
 
 
 class Calls:

@@ -6,17 +6,13 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import json
 import math
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial, wraps
+from collections.abc import Container, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from types import FunctionType, MethodType
 from typing import Any
 
-from claude_nb.client.connection import function_tool
 from claude_nb.errors import InputError, nearest
 from claude_nb.request.attachments.definitions import source
 from claude_nb.request.server_tools import (
@@ -28,12 +24,12 @@ from claude_nb.request.server_tools import (
     kind,
     web_tool,
 )
-from claude_nb.tools.definition import TOOL_NAME, check_definition, is_json
-from claude_nb.tools.mcp.consent import Confirm, Consent
+from claude_nb.tools.definition import is_json
+from claude_nb.tools.functions import EXAMPLE, Tool, function, short
+from claude_nb.tools.mcp.consent import Confirm
 from claude_nb.tools.mcp.named import find, servers
 from claude_nb.tools.mcp.server import CalledBy, McpServer
 from claude_nb.tools.memory.memory import Memory
-from claude_nb.tools.memory.trust import FolderConsent
 from claude_nb.tools.side_loop import check_waiting
 
 MAX_TURNS = 25
@@ -52,26 +48,6 @@ _LARGE = 8_000
 """Characters of the definitions of an MCP server from which on their tokens are told."""
 
 _OPTIONS = ("eager", "confirm", "timeout", "max_turns")
-_EXAMPLE = "def look_up(city: str, days: int = 3) -> str:"
-
-
-@dataclass(frozen=True, slots=True)
-class Tool:
-    """A function that the model may call.
-
-    Attributes:
-        name: What the model calls it.
-        definition: Its definition, as the API's dict.
-        call: Calls it with a call's input (a dict), which is checked against the type hints.
-        is_async: Whether its value has to be awaited.
-        consent: What the user allowed of it, if it is an MCP server's or the memory, or None.
-    """
-
-    name: str
-    definition: dict[str, Any]
-    call: Callable[[dict[str, Any]], Any]
-    is_async: bool
-    consent: Consent | FolderConsent | None = None
 
 
 class Tools:
@@ -134,10 +110,13 @@ class Tools:
             more = {"eager_input_streaming": True} if eager else {}
             if isinstance(value, McpServer):
                 own = _of_server(value)
+            elif isinstance(value, Tools):
+                what = f"{short(value)} is no function."
+                raise InputError(what, "Pass it without a list around it.")
             elif isinstance(value, Memory):
                 own, more = [_memory(value)], {}
             else:
-                own = [_function(value)]
+                own = [function(value)]
             self._parts.append((value, [tool.definition | more for tool in own]))
             self._functions |= {tool.name: tool for tool in own}
         self.definitions = tuple(d for _, definitions in self._parts for d in definitions)
@@ -439,119 +418,5 @@ def _server_tool(value: Any) -> dict[str, Any] | None:
         f"The definition of {value.get('name') or named or 'a tool'} alone cannot be run.",
         'Pass "memory", or claude_nb.Tools.memory("folder").'
         if named.startswith(MEMORY)
-        else f"Pass a function: {_EXAMPLE}",
+        else f"Pass a function: {EXAMPLE}",
     )
-
-
-def _function(value: Any) -> Tool:
-    """A function, or what the SDK's ``beta_tool`` has made of one, as a tool."""
-    function = getattr(value, "func", None) if hasattr(value, "to_dict") else value
-    if not callable(function) or isinstance(function, type):
-        alone = isinstance(value, Tools)
-        hint = "Pass it without a list around it." if alone else f"A tool is one: {_EXAMPLE}"
-        raise InputError(f"{_short(value)} is no function.", hint)
-    name = getattr(function, "__name__", "")
-    if function is value and not TOOL_NAME.fullmatch(name):
-        raise InputError(
-            f"{_short(value)} has no name that a tool can have.",
-            "Give it one with def: letters from a to z, digits and underscores, at most 128.",
-        )
-    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise InputError(
-            f"{name} yields its values one by one.", "A tool returns its result: a list of them."
-        )
-    if function is value:
-        _check_hints(function, name)
-    try:
-        made = value if function is not value else function_tool(_plain(function))
-        definition = dict(made.to_dict())
-    except Exception as error:
-        which = _without_form(function)
-        raise InputError(
-            f"{name} cannot be a tool: JSON has no form for {which}.",
-            "Take arguments that can be written down (str, int, float, bool, list, dict, a pydantic"
-            " model), and look the rest up inside.",
-            detail=str(error).split("\n", maxsplit=1)[0][:300],
-        ) from error
-    if not definition.get("description"):
-        definition.pop("description", None)
-    _check_defaults(definition, function)
-    check_definition(definition)
-    is_async = inspect.iscoroutinefunction(function)
-    return Tool(str(definition["name"]), definition, made.call, is_async)
-
-
-def _plain(function: Any) -> Any:
-    """A function as pydantic takes it: of one that is cached, a plain one around it."""
-    if isinstance(function, (FunctionType, MethodType)):
-        return function
-
-    @wraps(function)
-    def plain(**arguments: Any) -> Any:
-        return function(**arguments)
-
-    return plain
-
-
-def _without_form(function: Any) -> str:
-    """Names the arguments of a function that have no form in JSON."""
-    found = []
-    for parameter in inspect.signature(function).parameters.values():
-
-        def alone(_: Any) -> None: ...
-
-        alone.__annotations__ = {"_": parameter.annotation}
-        alone.__defaults__ = None if parameter.default is parameter.empty else (parameter.default,)
-        alone.__module__ = function.__module__
-        try:
-            function_tool(alone)
-        except Exception:  # noqa: BLE001 - pydantic has many
-            found.append(parameter.name)
-    return f"the argument{'s' * (len(found) > 1)} {', '.join(found)}" if found else "it"
-
-
-def _check_defaults(definition: Mapping[str, Any], function: Any) -> None:
-    """Refuse defaults that JSON cannot express."""
-    name, described = definition["name"], definition["input_schema"].get("properties", {})
-    for parameter, about in inspect.signature(function).parameters.items():
-        if about.default is about.empty or parameter not in described:
-            continue
-        is_field = type(about.default).__name__ == "FieldInfo"  # pydantic's own
-        told = is_field or "default" in described[parameter]
-        if not (told and is_json(about.default, default=str) and is_json(described[parameter])):
-            hint = about.annotation
-            hint = hint if isinstance(hint, str) else inspect.formatannotation(hint)
-            raise InputError(
-                f"The default of {parameter} in {name} is {about.default!r:.60}, which JSON cannot"
-                " express.",
-                f"Let None stand for it: def {name}({parameter}: {hint} | None = None): …",
-            )
-
-
-def _check_hints(function: Any, name: str) -> None:
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except ValueError:
-        raise InputError(
-            f"What arguments {name} takes is not known.", f"Write a function around it: {_EXAMPLE}"
-        ) from None
-    for parameter in parameters:
-        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL):
-            raise InputError(
-                f"{name} takes {parameter.name} by its place alone.",
-                f"The model names what it sends: {_EXAMPLE}",
-            )
-        if parameter.annotation is inspect.Parameter.empty and parameter.name == "self":
-            raise InputError(
-                f"{name} is a method without its object.", f"Pass that of an object: table.{name}"
-            )
-        if parameter.annotation is inspect.Parameter.empty:
-            raise InputError(
-                f"The argument {parameter.name} of {name} has no type hint.",
-                f"The model has to know what it may send: {_EXAMPLE}",
-            )
-
-
-def _short(value: Any) -> str:
-    text = getattr(value, "__name__", None) or repr(value)
-    return text if len(text) <= 60 else f"{text[:59]}…"

@@ -14,8 +14,9 @@ from IPython.core.interactiveshell import InteractiveShell
 from claude_nb import Chat, Tools
 from claude_nb.errors import ClaudeError, InputError
 from claude_nb.magics import commands, completion, options
-from claude_nb.tools.mcp import approvals, project
-from claude_nb.tools.mcp.approvals import Approval
+from claude_nb.tools import approvals
+from claude_nb.tools.approvals import Approval
+from claude_nb.tools.mcp import project
 from claude_nb.tools.mcp.listing import Listing, ServerRows, ToolRow
 from claude_nb.tools.mcp.named import servers
 

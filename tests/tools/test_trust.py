@@ -16,7 +16,7 @@ from claude_nb import Conversation, Tools
 from claude_nb.conversation.snapshot import snapshot
 from claude_nb.render import saved_output
 from claude_nb.simulator import Stream
-from claude_nb.tools.mcp import approvals
+from claude_nb.tools import approvals
 from tests.played import end, said, start, tool_use
 from tests.tools.mcp import stdio_server
 
@@ -61,7 +61,7 @@ def server(tmp_path, monkeypatch):
 def test_kernels_that_allow_at_the_same_time_keep_what_each_allowed(tmp_path, monkeypatch):
     """What is allowed or taken back in one is not undone by another that writes the file."""
     monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path))
-    allow = "from claude_nb.tools.mcp.approvals import Approval, allow\nimport sys\n"
+    allow = "from claude_nb.tools.approvals import Approval, allow\nimport sys\n"
     allow += "for n in range(20): allow(Approval('s', '', 't', f'{sys.argv[1]} {n}'))"
     kernels = [subprocess.Popen([sys.executable, "-c", allow, name]) for name in "ab"]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from claude_nb.streaming.block import Block
-from claude_nb.tools.mcp import approvals
-from claude_nb.tools.mcp.approvals import Approval
+from claude_nb.tools import approvals
+from claude_nb.tools.approvals import Approval
 from claude_nb.tools.mcp.listing import shown_name
 from claude_nb.tools.permission import Answer, PermissionRequest
 

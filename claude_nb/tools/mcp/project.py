@@ -21,8 +21,8 @@ FILE = ".mcp.json"
 
 _MAX_BYTES = 1_000_000
 _LONGEST = 4_000
-"""Characters of a command line, an address or an environment at most: nobody reads a longer one
-before allowing it."""
+"""Characters of a command line, an address or an environment at most: a longer one cannot be
+judged."""
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}", re.ASCII)
 _HTTP = ("http", "streamable-http", "streamableHttp")

@@ -17,8 +17,8 @@ from claude_nb.client import fork
 from claude_nb.client.credentials import remember_command, remember_environment, remember_headers
 from claude_nb.errors import ClaudeError, InputError, nearest
 from claude_nb.redaction import redact_error
-from claude_nb.tools.mcp import approvals
-from claude_nb.tools.mcp.approvals import Approval
+from claude_nb.tools import approvals
+from claude_nb.tools.approvals import Approval
 from claude_nb.tools.mcp.consent import Confirm, Consent
 from claude_nb.tools.mcp.listing import Listing, ServerRows, ToolRow, shown_name
 from claude_nb.tools.mcp.toolset import check_public, checked_token, toolset

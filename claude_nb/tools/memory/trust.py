@@ -17,9 +17,10 @@ from secrets import token_hex
 
 from claude_nb.errors import InputError
 from claude_nb.render.labels import counted
+from claude_nb.request.files import replace
 from claude_nb.streaming.block import Block
-from claude_nb.tools.mcp import approvals
-from claude_nb.tools.mcp.approvals import Approval
+from claude_nb.tools import approvals
+from claude_nb.tools.approvals import Approval
 from claude_nb.tools.permission import Answer, PermissionRequest
 
 _MARK = ".owner"
@@ -124,13 +125,9 @@ def _mark_anew(folder: Path) -> None:
     Raises:
         InputError: The folder cannot be written.
     """
-    beside = folder / f".{token_hex(8)}.tmp"
     try:
-        beside.write_text(token_hex(16), encoding="ascii")
-        beside.replace(folder / _MARK)
+        replace(folder / _MARK, token_hex(16).encode())
     except OSError as error:
-        with suppress(OSError):
-            beside.unlink()
         raise InputError(
             f"The memory folder {folder} cannot be written: {error.strerror or error}.",
             'Copy it, and name the copy: claude_nb.Tools.memory("copy")',

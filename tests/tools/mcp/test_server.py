@@ -21,7 +21,8 @@ from claude_nb import ClaudeError, Tools
 from claude_nb.errors import InputError
 from claude_nb.render import saved_output
 from claude_nb.simulator import Stream
-from claude_nb.tools.mcp import approvals, connection, stdio
+from claude_nb.tools import approvals
+from claude_nb.tools.mcp import connection, stdio
 from claude_nb.tools.mcp.stdio import environment
 from claude_nb.tools.results import MAX_RESULT
 from claude_nb.tools.side_loop import side_loop

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from claude_nb.tools.mcp import approvals
+from claude_nb.tools import approvals
 
 
 @pytest.fixture(autouse=True)

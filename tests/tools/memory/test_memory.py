@@ -16,7 +16,7 @@ from claude_nb.render import displayed
 from claude_nb.request.server_tools import MEMORY
 from claude_nb.simulator import Stream
 from claude_nb.streaming.events import ToolRan
-from claude_nb.tools.mcp import approvals
+from claude_nb.tools import approvals
 from tests.played import end, start, tool_use
 from tests.tools.test_calls import ANSWER, ran, told
 

@@ -1,4 +1,4 @@
-"""What the user allowed of the tools of MCP servers: for this session, or for good.
+"""What the user allowed of MCP servers' tools and of memory folders: for a session, or for good.
 
 What is allowed for good stands in one file in Jupyter's configuration folder, which only this user
 can read. Nothing is taken from a notebook, nor from anything beside it.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import threading
 from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
@@ -18,6 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from claude_nb.errors import InputError
+from claude_nb.request.files import replace
 
 _session: set[str] = set()
 
@@ -149,18 +149,12 @@ def revoke_all() -> None:
 def _change(changed: Callable[[list[Approval]], list[Approval]]) -> None:
     """Write the file anew: in its place at once, or not at all, and one kernel after another."""
     file = path()
-    beside = file.with_name(f"{file.name}.{os.getpid()}-{threading.get_ident()}")
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _locked(file.parent):
             held = [asdict(approval) for approval in changed(listed())]
-            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-                json.dump({"approvals": held}, opened, indent=1)
-            beside.replace(file)
+            replace(file, json.dumps({"approvals": held}, indent=1).encode(), 0o600)
     except OSError as error:
-        with suppress(OSError):
-            beside.unlink()
         raise InputError(
             f"{file} cannot be written: {error.strerror or error}.",
             "Nothing in it was changed.",
