@@ -69,6 +69,13 @@ class ChatPage:
         expect(self.turns.last).to_contain_text(words)
         expect(self.button("Send (Enter)")).to_be_visible()
 
+    def covered(self) -> None:
+        """Wait until the widget is replaced by the saved form, which a new view covers.
+
+        Until then the page may take away the view, and with it the focus and an open menu.
+        """
+        expect(self.notebook.output(self.cell).locator(".claude-nb-covered")).to_have_count(1)
+
     def stop(self) -> None:
         """Stop the answer by keyboard, and wait for its end."""
         self.button("Stop the answer").press("Enter")
@@ -107,8 +114,8 @@ def open_chat(open_notebook):
         shown = ChatPage(notebook)
         expect(shown.el).to_have_count(1)
         expect(shown.box).to_be_visible()
-        if covers:  # the widget has been replaced by the saved form, which it covers
-            expect(notebook.output(1).locator(".claude-nb-covered")).to_have_count(1)
+        if covers:
+            shown.covered()
         return shown
 
     return open_
@@ -628,6 +635,7 @@ def test_a_restarted_kernel_is_said_and_the_chat_comes_back(open_chat, simulator
     expect(chat.turns.first).to_contain_text("One.")
     chat.notebook.run_all()
     chat.notebook.wait_idle()
+    chat.covered()
     expect(chat.box).to_have_value(written)
     strip = chat.el.get_by_role("region", name="Saved chat", include_hidden=True)
     expect(strip).to_contain_text("Restored 1 turn from shared-")
@@ -672,6 +680,7 @@ def test_restart_and_run_all_keeps_what_was_said(open_notebook, simulator, front
     (notebook.path.parent / "saved").touch()
     notebook.run_all()
     notebook.wait_idle()
+    chat.covered()
     chat.ask("Typed", "Two.")
     chat.wait_saved("Two.")
     notebook.saved()
@@ -707,7 +716,7 @@ def test_a_kernel_that_is_killed_loses_no_answer(open_chat, simulator):
     chat.notebook.run_all()
     chat.notebook.wait_idle()
 
-    expect(chat.notebook.output(1).locator(".claude-nb-covered")).to_have_count(1)
+    chat.covered()
     strip = chat.el.get_by_role("region", name="Saved chat", include_hidden=True)
     expect(strip).to_contain_text("Restored 1 turn from the backup on this computer.")
     expect(chat.turns.last).to_contain_text("One.")
@@ -763,7 +772,7 @@ def test_two_views_of_one_chat(open_chat, simulator):
     chat = open_chat("chat = claude_nb.Chat()\nchat", "chat")
     chat.notebook.run(2)
     other = ChatPage(chat.notebook, 2)
-    expect(other.box).to_be_visible()
+    other.covered()
     chat.ask("First", "One.")
     expect(other.turns.last).to_contain_text("One.")
     other.ask("Second", "Two.")
@@ -882,6 +891,7 @@ def test_stop_takes_a_question_away(open_chat, simulator):
     )
     chat.notebook.run(2)
     other = ChatPage(chat.notebook, 2)
+    other.covered()
     chat.send("Act")
     questions = [one.el.get_by_role("group", name="May this call run?") for one in (chat, other)]
     for question in questions:

@@ -113,6 +113,7 @@ def test_what_is_written_in_the_background_while_a_cell_runs(open_cells, simulat
     for index in (1, 2):
         notebook.run(index)
     notebook.wait_idle()
+    expect(notebook.output(1).locator(".claude-nb-covered")).to_have_count(1)
     notebook.output(1).get_by_role("textbox").fill("hello")
     notebook.output(1).get_by_role("textbox").press("Enter")
     chat = notebook.output(1).locator(".claude-nb-chat:visible")

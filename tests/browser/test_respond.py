@@ -86,6 +86,7 @@ def test_a_function_answers(open_chat, front_end):  # noqa: F811
     notebook.restart_kernel()
     notebook.run_all()
     notebook.wait_idle()
+    chat.covered()
     expect(chat.turns).to_have_count(5)
     assert image.evaluate(IS_DRAWN)
     expect(chat.turns.first.locator("strong")).to_have_text("first")

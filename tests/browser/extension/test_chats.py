@@ -83,6 +83,7 @@ def test_code_in_a_chat_s_cell_acts_on_the_cells_around_it(open_cells, simulator
     notebook.wait_idle()
     output, page = notebook.output(1), notebook.page
     bar = output.get_by_role("toolbar", name="Code block")
+    expect(output.locator(".claude-nb-covered")).to_have_count(1)  # no view is taken away any more
     ask(page, output)
     expect(output.locator("pre code.language-python")).to_contain_text("y = 2")
     expect(bar).to_have_count(0)

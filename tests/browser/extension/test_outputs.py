@@ -221,6 +221,7 @@ def test_a_chat_sends_what_the_cells_above_it_display(open_cells, simulator):
     notebook.run_all()
     notebook.wait_idle()
     chat = notebook.output(2)
+    expect(chat.locator(".claude-nb-covered")).to_have_count(1)  # no view is taken away any more
     chat.locator("textarea").fill("What is in it?")
     chat.locator("textarea").press("Enter")
     chat.get_by_role("log").get_by_text("I see.").wait_for()

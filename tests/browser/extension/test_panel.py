@@ -44,8 +44,8 @@ def test_a_chat_beside_the_notebook_goes_on_after_a_restart(open_notebook, simul
     panel.get_by_role("button", name="Go on from what is saved").click()
     expect(log.get_by_text("Six.")).to_be_visible()
     assert len(simulator.requests) == sent
-    panel.get_by_role("textbox").fill("And then?")
-    page.keyboard.press("Enter")
+    box.fill("And then?")
+    box.press("Enter")
     expect(log.get_by_text("Seven.")).to_be_visible()
     assert len(simulator.requests[-1].body["messages"]) == 3
     assert sources(notebook) == ["x = 1", CHAT]
