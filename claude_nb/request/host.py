@@ -1,0 +1,33 @@
+"""Which application shows the notebook, where its rules differ from those of Jupyter's own."""
+
+from __future__ import annotations
+
+import sys
+
+from claude_nb.request.place import current_place, shell
+
+VSCODE_CELL = "vscode-notebook-cell:"
+"""What the ids of cells begin with in VS Code and its forks: the addresses of their documents."""
+
+
+def host() -> str:
+    """The application whose rules apply to what runs now.
+
+    Returns:
+        ``vscode``, ``colab``, ``marimo``, or an empty string for all others.
+    """
+    cell = current_place().cell
+    # The page decides, not the machine: VS Code can use a kernel that runs in Colab.
+    if cell.startswith(VSCODE_CELL):
+        return "vscode"
+    if "google.colab" in sys.modules:
+        return "colab"
+    marimo = sys.modules.get("marimo")
+    # A module that is still being imported has no such function yet.
+    if marimo is not None and getattr(marimo, "running_in_notebook", bool)():
+        return "marimo"
+    # VS Code sets the name when it starts a kernel. It tells about code that no cell runs, such as
+    # the handler of a widget's message; a page of JupyterLab on the same kernel sends ids of cells.
+    here = shell()
+    names = here.user_ns if here else {}
+    return "vscode" if not cell and "__vsc_ipynb_file__" in names else ""
