@@ -5,20 +5,19 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from functools import partial
 from inspect import isfunction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.completer import (
-    CompletionContext,
-    SimpleCompletion,
-    SimpleMatcherResult,
-    context_matcher,
-)
+from IPython.core import completer
 
 from claude_nb.magics.options import CELL_OPTIONS, NO_TOOLS, Option, flags
 
 if TYPE_CHECKING:
+    from IPython.core.completer import CompletionContext, SimpleMatcherResult
+    from IPython.core.interactiveshell import InteractiveShell
+
     from claude_nb.magics.commands import Command
 
 IDENTIFIER = "claude_nb"
@@ -36,6 +35,30 @@ _CLOSED = re.compile(r"[^{}]*\}\}")
 """What follows the caret where the braces are closed already."""
 
 
+def install(shell: InteractiveShell) -> None:
+    """Offer completions in a shell.
+
+    Before IPython 8.6 only the lines of the magics are completed: a hook is told no more.
+    """
+    variables, hidden = shell.user_ns, shell.user_ns_hidden
+    hooks: Any = shell.Completer.custom_completers
+    if hasattr(completer, "context_matcher"):
+        shell.Completer.custom_matchers.append(matcher(variables, hidden))
+    else:
+        hooks.add_re(_LINE, partial(_completed, variables, hidden))
+
+
+def uninstall(shell: InteractiveShell) -> None:
+    """Take out what ``install`` put in."""
+    shell.Completer.custom_matchers[:] = [
+        each
+        for each in shell.Completer.custom_matchers
+        if getattr(each, "matcher_identifier", "") != IDENTIFIER
+    ]
+    hooks: Any = shell.Completer.custom_completers
+    hooks.regexs.pop(_LINE, None)
+
+
 def matcher(
     variables: Mapping[str, Any],
     hidden: Container[str] = frozenset(),
@@ -49,7 +72,7 @@ def matcher(
         default_model: Says which model ``%%claude`` asks by default.
     """
 
-    @context_matcher(identifier=IDENTIFIER)  # type: ignore[untyped-decorator]
+    @completer.context_matcher(identifier=IDENTIFIER)  # type: ignore[untyped-decorator]
     def match(context: CompletionContext) -> SimpleMatcherResult:
         names = _in_prompt(context, variables, hidden)
         if names is not None:
@@ -57,23 +80,38 @@ def matcher(
         line = _LINE.fullmatch(context.text_until_cursor)
         if line is None:
             return {"completions": []}
-        before, word = line["before"].split(), line["word"]
-        shown = {n: v for n, v in variables.items() if n not in hidden and not n.startswith("_")}
-        if line["command"]:
-            fragment, candidates = _of_command(before, word)
-        else:
-            fragment, candidates = _of_cell(before, word, shown, default_model())
-        fitting = [c for c in dict.fromkeys(candidates) if c and c.startswith(fragment)]
-        found = [(text, "claude") for text in fitting] or [(fragment, NOTHING)]
-        return _result(fragment, found)
+        fragment, found = _in_line(line, variables, hidden, default_model())
+        return _result(fragment, [(text, "claude") for text in found] or [(fragment, NOTHING)])
 
     made: Callable[[CompletionContext], SimpleMatcherResult] = match
     return made
 
 
+def _completed(variables: Mapping[str, Any], hidden: Container[str], event: Any) -> list[str]:
+    """What IPython before 8.6 offers on a line of ours: it calls this."""
+    line = _LINE.fullmatch(event.text_until_cursor)
+    if line is None:
+        return []
+    fragment, found = _in_line(line, variables, hidden, "")
+    return found or [fragment]
+
+
+def _in_line(
+    line: re.Match[str], variables: Mapping[str, Any], hidden: Container[str], default_model: str
+) -> tuple[str, list[str]]:
+    """What is being written on a line of ours, and what it can become."""
+    before, word = line["before"].split(), line["word"]
+    shown = {n: v for n, v in variables.items() if n not in hidden and not n.startswith("_")}
+    if line["command"]:
+        fragment, candidates = _of_command(before, word)
+    else:
+        fragment, candidates = _of_cell(before, word, shown, default_model)
+    return fragment, [c for c in dict.fromkeys(candidates) if c and c.startswith(fragment)]
+
+
 def _result(fragment: str, found: Iterable[tuple[str, str]]) -> SimpleMatcherResult:
     """Texts with what each is, in this order and alone; they replace ``fragment``."""
-    completions = [SimpleCompletion(text=text, type=about) for text, about in found]
+    completions = [completer.SimpleCompletion(text=text, type=about) for text, about in found]
     return {
         "completions": completions,
         "matched_fragment": fragment,

@@ -171,9 +171,7 @@ def load(shell: InteractiveShell) -> None:
         # Before IPython's own, which would change a prompt: they take out indents and `>>>`.
         shell.input_transformers_cleanup.insert(0, rewrite)
         shell.events.register("post_run_cell", note_cell)
-        shell.Completer.custom_matchers.append(
-            completion.matcher(shell.user_ns, shell.user_ns_hidden)
-        )
+        completion.install(shell)
         if shell.display_formatter is not None:
             shell.display_formatter.ipython_display_formatter.for_type_by_name(*_TIMELINE, _show)
         preload.start(_warm_up(shell))
@@ -209,11 +207,7 @@ def unload(shell: InteractiveShell) -> None:
         shell.magics_manager.magics[kind].pop(name, None)
     if shell.display_formatter is not None:
         shell.display_formatter.ipython_display_formatter.pop(".".join(_TIMELINE), None)
-    shell.Completer.custom_matchers[:] = [
-        matcher
-        for matcher in shell.Completer.custom_matchers
-        if getattr(matcher, "matcher_identifier", "") != completion.IDENTIFIER
-    ]
+    completion.uninstall(shell)
     ours = shell.magics_manager.registry.pop(ClaudeMagics.__name__, None)
     if ours in shell.configurables:
         shell.configurables.remove(ours)

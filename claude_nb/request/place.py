@@ -131,8 +131,9 @@ def execution() -> int:
 def is_result() -> bool:
     """Whether IPython is showing ``Out[n]``, rather than what ``display`` was given."""
     hook = shell().displayhook
-    # A kernel's hook has the message that it is making; a terminal's says that it is at work.
-    return bool(getattr(hook, "msg", hook.is_active))
+    # A kernel's hook has the message that it is making; a terminal's says that it is at work, since
+    # IPython 8. Before, a terminal shows a reply that is a result once more.
+    return bool(getattr(hook, "msg", getattr(hook, "is_active", False)))
 
 
 def shell() -> Any:

@@ -231,7 +231,7 @@ def _step(state: StateInline, silent: bool) -> bool:  # noqa: FBT001
         return False
     begin, count = state.pos, len(state.tokens)
     if not any(rule(state, False) for rule in state.md.inline.ruler.getRules("")[1:]):  # noqa: FBT003
-        state.append_pending(state.src[begin])
+        state.pending += state.src[begin]
         state.pos += 1
     step = state.src[begin : state.pos]
     pending = state.pending

@@ -32,7 +32,7 @@ from itertools import pairwise
 from typing import Final
 
 from markdown_it import MarkdownIt
-from markdown_it.common.utils import MD_TRIM_RE, escapeHtml, mdTrim, unescapeAll
+from markdown_it.common.utils import escapeHtml, unescapeAll
 from markdown_it.renderer import RendererHTML
 from markdown_it.rules_block import StateBlock, blockquote, list_block
 from markdown_it.rules_core import StateCore
@@ -302,7 +302,8 @@ def _entities(state: StateCore) -> None:
 
 def _reveal(tokens: Sequence[Token]) -> None:
     for token in tokens:
-        if token.type == "text":
+        # markdown-it-py 4.2 leaves the entities in an image's text as tokens of their own.
+        if token.type in ("text", "text_special"):
             token.content = clean(token.content, prose=True)
         elif "title" in token.attrs:
             token.attrs["title"] = clean(str(token.attrs["title"]))
@@ -415,8 +416,7 @@ def _first_strong(text: str) -> str:
 
 def language_of(fence: Token) -> str:
     """The language of a fence: the first word of its info string, or nothing."""
-    info = mdTrim(unescapeAll(fence.info))
-    return MD_TRIM_RE.split(info, maxsplit=1)[0] if info else ""
+    return "".join(unescapeAll(fence.info).split(maxsplit=1)[:1])
 
 
 def _is_closed(fence: Token) -> bool:
