@@ -3,7 +3,8 @@
 What is saved in a notebook loses its ``<style>``, its scripts and its CSS variables when the
 notebook is not trusted, so there are none: the host's own styles do the work, and the few inline
 properties used here are among those that JupyterLab's sanitiser keeps. ``opacity`` dims text in
-light and in dark themes alike.
+light and in dark themes alike. Only where the host typesets no formulas in HTML and has no colours
+for code, they bring a style along.
 """
 
 from __future__ import annotations
@@ -18,9 +19,17 @@ from claude_nb.render import colours, display_blocks, labels, partial_json, resu
 from claude_nb.render.citations import Sources
 from claude_nb.render.markdown.inline import QUIET as QUIET  # noqa: PLC0414 - shared from here
 from claude_nb.render.markdown.inline import text as text  # noqa: PLC0414 - and this
-from claude_nb.render.markdown.markdown import ROOT_CLASSES, rendered, saved, to_blocks
+from claude_nb.render.markdown.markdown import (
+    ROOT_CLASSES,
+    rendered,
+    saved,
+    to_blocks,
+    with_source,
+)
+from claude_nb.render.page_style import style_of
 from claude_nb.render.text_runs import breaks, marked, raw, text_runs
 from claude_nb.render.usage import of_reply
+from claude_nb.request.host import typesets
 from claude_nb.streaming.block import TOOL_CALLS, Block, Break
 from claude_nb.streaming.events import ToolRan
 from claude_nb.streaming.message import Message
@@ -84,7 +93,9 @@ def root(*parts: str, classes: str = "") -> str:
     # The padding keeps it clear of the collapser, which Notebook 7 puts at a narrow page's edge.
     names = " ".join(filter(None, ["claude-nb", classes, ROOT_CLASSES]))
     style = "padding-left:5px;overflow-wrap:break-word"  # a long address widens nothing
-    return f'<div class="{names}" style="{style}">{saved("".join(parts))}</div>'
+    inside = "".join(parts)
+    shown = saved(inside) if typesets() else with_source(inside) + style_of(inside)
+    return f'<div class="{names}" style="{style}">{shown}</div>'
 
 
 def body(

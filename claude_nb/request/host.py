@@ -31,3 +31,12 @@ def host() -> str:
     here = shell()
     names = here.user_ns if here else {}
     return "vscode" if not cell and "__vsc_ipynb_file__" in names else ""
+
+
+def typesets() -> bool:
+    """Whether the page typesets the formulas of HTML, and colours the code in it.
+
+    Colab shows each output in a frame without MathJax and style sheets, VS Code and marimo typeset
+    only Markdown.
+    """
+    return not host()

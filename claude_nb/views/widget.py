@@ -6,7 +6,6 @@ has no address from which it could import another.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,10 @@ from typing import Any
 import anywidget
 import traitlets
 
+from claude_nb.render.page_style import file_text, sheet
 from claude_nb.views.busy_kernel import busy_kernel
 
 _HERE = Path(__file__).parent / "static"
-_COMMENT = re.compile(r"^\s*(?:/\*(?:[^*]|\*(?!/))*\*/|//.*)$\n?|^ +", re.MULTILINE)
 _CHAT = ("controls", "kept", "bar", "queue", "composer", "turn", "view")
 _PARTS = {
     "chat": ("icons", *(f"chat_{part}" for part in _CHAT), "chat"),
@@ -31,17 +30,15 @@ def source(name: str) -> str:
 
 
 def style(name: str) -> str:
-    """The style sheet of a widget, with the one that all share before it."""
+    """The style sheet of a widget, with those that all share before it."""
     parts = ("core", name, "chat_composer") if name == "chat" else ("core", name)
-    return "\n".join(_text(f"{part}.css") for part in parts)
+    own = (_text(f"{part}.css") for part in parts)
+    return "\n".join([sheet("formulas"), sheet("code"), *own])
 
 
 def _text(file: str) -> str:
-    """A file without comments and indentation: it is sent again with each widget.
-
-    Read here: given a path, anywidget keeps every widget alive to report changes to the file.
-    """
-    return _COMMENT.sub("", (_HERE / file).read_text(encoding="utf-8"))
+    """A file of ours. Given a path, anywidget keeps every widget alive to report changes to it."""
+    return file_text(_HERE / file)
 
 
 class PageWidget(anywidget.AnyWidget):

@@ -2,8 +2,9 @@ r"""Formulas in Markdown: what is one, and how each form shows it.
 
 A formula stands between dollars, in `\(…\)` or `\[…\]`, or is an environment such as `align`. In
 the live form it is MathML; what is not typeset is its source, as code. In the saved form it is a
-span that MathJax 2 and 3 typeset, as a notebook that is not trusted loses MathML; in Markdown it
-stands between dollars. One that is still being written is shown as code, without its delimiter.
+span that MathJax 2 and 3 typeset, as a notebook that is not trusted loses MathML; where the page
+has no MathJax for HTML, it stays MathML, with its source beside it. In Markdown it stands between
+dollars. One that is still being written is shown as code, without its delimiter.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ _AMOUNT: Final = re.compile(r"\d[^\\^]*\s\W*[A-Za-z]{2}")
 
 _MATHJAX: Final = '<span class="mathjax_process tex2jax_process">'
 _LIVE: Final = re.compile(
-    r'<math alttext="(?P<tex>[^"]*)"(?: display="(?P<display>block)")?>.*?</math>'
+    r'(?P<opening><math alttext="(?P<tex>[^"]*)"(?: display="(?P<display>block)")?>)'
+    r"(?P<shown>.*?)</math>"
     r"|<var><code>(?P<source>.*?)</code></var>",
     re.DOTALL,
 )
@@ -107,6 +109,19 @@ def _to_html(source: str) -> str:
 def saved(html: str) -> str:
     """The saved form of HTML in the live form: with formulas for MathJax."""
     return _LIVE.sub(_for_mathjax, html)
+
+
+def with_source(html: str) -> str:
+    """HTML in the live form for a page without MathJax: each formula has its TeX beside it."""
+    return _LIVE.sub(_annotated, html)
+
+
+def _annotated(found: re.Match[str]) -> str:
+    if found["tex"] is None:
+        return found[0]
+    opening, shown = found["opening"], found["shown"]
+    source = f'<annotation encoding="application/x-tex">{found["tex"]}</annotation>'
+    return f"{opening}<semantics><mrow>{shown}</mrow>{source}</semantics></math>"
 
 
 def _for_mathjax(found: re.Match[str]) -> str:

@@ -19,7 +19,8 @@ result into a root element with the classes `ROOT_CLASSES`. The notebook's theme
 Pygments classes (`code_box`). A formula is a span that MathJax 2 and 3 typeset; the root's classes
 keep MathJax off everything else, so that money stays money.
 
-In the *live* form, for a page of ours, a formula is MathML; `saved` turns it into the saved form.
+In the *live* form, for a page of ours, a formula is MathML; `saved` turns it into the saved form,
+and `with_source` into that for a page without MathJax.
 In a text that is still *growing*, an open code fence is not
 coloured.
 """
@@ -43,6 +44,7 @@ from claude_nb.characters import clean, in_code
 from claude_nb.render.markdown import citation_marks, formulas, healing, nested_fence
 from claude_nb.render.markdown.code_box import code_box
 from claude_nb.render.markdown.formulas import saved as saved  # noqa: PLC0414 - shared from here
+from claude_nb.render.markdown.formulas import with_source as with_source  # noqa: PLC0414 - too
 from claude_nb.render.markdown.inline_parser import InlineParser, address
 
 ROOT_CLASSES: Final = "mathjax_ignore tex2jax_ignore"
