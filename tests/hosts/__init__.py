@@ -1,1 +1,1 @@
-"""Tests of the wheel in other hosts of notebooks, which ``.ci/hosts`` runs, each with its versions."""
+"""Tests of the wheel in other hosts of notebooks: ``.ci/hosts`` runs each with its versions."""
