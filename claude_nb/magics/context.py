@@ -15,7 +15,7 @@ from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 
-from claude_nb.errors import ClaudeError, InputError
+from claude_nb.errors import InputError
 from claude_nb.notebook import executions
 from claude_nb.notebook.context import is_hidden
 from claude_nb.notebook.outputs import Shown, shown
@@ -24,13 +24,13 @@ from claude_nb.redaction import redact
 from claude_nb.request.attachments.attachment import attach, is_picture
 from claude_nb.request.attachments.limits import MANY_IMAGES
 from claude_nb.request.cells import BUDGET, by_cell, names
+from claude_nb.request.executed import failures, number_of, report
 from claude_nb.request.page import Page
 from claude_nb.request.place import Place
 from claude_nb.views import page_outputs
 from claude_nb.views.page_outputs import DisplayedCell, UnansweredError
 
 _RANGE = re.compile(r"\s*(\d{1,9})(?:-(\d{1,9}))?\s*", re.ASCII)
-_FILE = re.compile(r'(?m)^([ |]*)File "([^"\n]+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +200,10 @@ def error(shell: InteractiveShell, number: int | None = None) -> Included:
     chosen = Page().error if number is None else None
     if chosen is not None:
         return _included(chosen.name, chosen.source, chosen.traceback, chosen.place)
-    failures = getattr(shell.history_manager, "exceptions", {})
+    failed = failures(shell)
     if number is not None:
-        if number not in failures:
-            there = f"There are errors of {_ranges(sorted(failures))}." if failures else ""
+        if number not in failed:
+            there = f"There are errors of {_ranges(sorted(failed))}." if failed else ""
             raise InputError(f"Cell [{number}] did not fail in this kernel.", there)
         return _failure(shell, number)
     # IPython sets it for every exception that it shows, one in a script of `%run` too.
@@ -212,30 +212,30 @@ def error(shell: InteractiveShell, number: int | None = None) -> Included:
         raise InputError("Nothing has failed yet: there is no error to include.")
     name, found = type(value).__name__, _failing(shell, value)
     if isinstance(value, InputError) and "%claude" in _source(shell, found):
-        for earlier, failure in reversed(failures.items()):
+        for earlier, failure in reversed(failed.items()):
             if failure["ename"] != name:
                 return _failure(shell, earlier)
     place = Place(execution=found) if found else None
-    return _included(name, _source(shell, found), _report(shell, value), place)
+    return _included(name, _source(shell, found), report(shell, value), place)
 
 
 def _failure(shell: InteractiveShell, number: int) -> Included:
     """The exception that ended an execution, as IPython showed it."""
-    failure = shell.history_manager.exceptions[number]  # type: ignore[union-attr]
-    report, place = "\n".join(failure["traceback"]), Place(execution=number)
-    return _included(failure["ename"], _source(shell, number), report, place)
+    failure = failures(shell)[number]
+    lines, place = "\n".join(failure["traceback"]), Place(execution=number)
+    return _included(failure["ename"], _source(shell, number), lines, place)
 
 
-def _included(name: str, source: str, report: str, place: Place | None) -> Included:
-    source, report = plain(source), plain(report)
+def _included(name: str, source: str, lines: str, place: Place | None) -> Included:
+    source, lines = plain(source), plain(lines)
     number = place.execution if place else 0
     begin, where = (
         (f'<error cell="{number}">', f" of cell [{number}]") if number else ("<error>", "")
     )
     tags = [tag("input", source)] if source else []
-    cut = ", not in full" if max(len(source), len(report)) > PART else ""
+    cut = ", not in full" if max(len(source), len(lines)) > PART else ""
     return Included(
-        "\n".join([begin, *tags, tag("traceback", report), "</error>"]),
+        "\n".join([begin, *tags, tag("traceback", lines), "</error>"]),
         f"The error{where} included: {name}{cut}.",
         place,
     )
@@ -341,29 +341,7 @@ def _failing(shell: InteractiveShell, value: BaseException) -> int | None:
     files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(value.__traceback__)]
     if isinstance(value, SyntaxError) and value.filename:
         files.append(value.filename)
-    number = next(filter(None, (_number(shell, file) for file in files)), None)
+    number = next(filter(None, (number_of(shell, file) for file in files)), None)
     # Code that a cell runs as a cell, as `%%capture` does, has the number of the next one, and
     # a script may call what an earlier one defined: it is that cell only if that cell failed.
-    return number if number in getattr(shell.history_manager, "exceptions", {}) else None
-
-
-def _number(shell: InteractiveShell, filename: str) -> int | None:
-    """The number of the cell that was compiled under a file name, or None for other files."""
-    label = shell.compile.format_code_name(filename)  # ("Cell", "In[3]")
-    return int(label[1][3:-1]) if label else None
-
-
-def _report(shell: InteractiveShell, value: BaseException) -> str:
-    """The traceback without the way to the user's code, the cells in it under their numbers."""
-    if isinstance(value, ClaudeError):  # the way to it is ours, and says nothing to a reader
-        return f"{type(value).__name__}: {value}"
-    begin = value.__traceback__
-    while begin and begin.tb_frame.f_globals.get("__name__", "").startswith("IPython."):
-        begin = begin.tb_next
-    lines = traceback.format_exception(type(value), value, begin)
-    return _FILE.sub(
-        lambda match: (
-            f"{match[1]}Cell In[{number}]" if (number := _number(shell, match[2])) else match[0]
-        ),
-        "".join(lines),
-    )
+    return number if number in failures(shell) else None

@@ -21,9 +21,9 @@ from claude_nb.cost.models import DEFAULT_MODEL
 from claude_nb.errors import InputError
 from claude_nb.magics import completion, manual, options
 from claude_nb.magics.input_transform import rewrite
+from claude_nb.request import executed
 from claude_nb.request.cells import CONTEXTS
 from claude_nb.request.page import Page
-from claude_nb.request.place import cell_ids, note_cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -170,7 +170,7 @@ def load(shell: InteractiveShell) -> None:
         shell.register_magics(magics)
         # Before IPython's own, which would change a prompt: they take out indents and `>>>`.
         shell.input_transformers_cleanup.insert(0, rewrite)
-        shell.events.register("post_run_cell", note_cell)
+        shell.events.register("post_run_cell", executed.note)
         completion.install(shell)
         if shell.display_formatter is not None:
             shell.display_formatter.ipython_display_formatter.for_type_by_name(*_TIMELINE, _show)
@@ -201,8 +201,8 @@ def unload(shell: InteractiveShell) -> None:
     """Take out what ``load`` put in."""
     if rewrite in shell.input_transformers_cleanup:
         shell.input_transformers_cleanup.remove(rewrite)
-        shell.events.unregister("post_run_cell", note_cell)
-        cell_ids.clear()
+        shell.events.unregister("post_run_cell", executed.note)
+        executed.forget()
     for kind, name in product(("line", "cell"), ("claude", "claude_nb")):
         shell.magics_manager.magics[kind].pop(name, None)
     if shell.display_formatter is not None:

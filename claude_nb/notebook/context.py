@@ -22,7 +22,8 @@ from claude_nb.notebook.outputs import Shown, shown
 from claude_nb.notebook.tags import cut, plain, tag
 from claude_nb.request.attachments.limits import IMAGE_TYPES
 from claude_nb.request.cells import Cell, Cells, SentCell, head, size_of
-from claude_nb.request.place import Place, cell_ids, shell
+from claude_nb.request.executed import cell_ids
+from claude_nb.request.place import Place, shell
 from claude_nb.streaming.block import as_dict, as_string
 from claude_nb.views import page_outputs
 from claude_nb.views.page_outputs import DisplayedCell, Output, UnansweredError

@@ -18,6 +18,7 @@ from typing import Any
 
 from claude_nb.asking.asking import session
 from claude_nb.asking.conversation import Conversation
+from claude_nb.request.executed import failures
 
 _repr = Repr()
 _repr.maxstring = _repr.maxother = _repr.maxlong = 2_000
@@ -55,7 +56,7 @@ def output(shell: Any, number: int) -> str:
 
 def failure(shell: Any, number: int) -> str:
     """The exception that ended an execution, in a line; empty if none did."""
-    found = getattr(shell.history_manager, "exceptions", {}).get(number)
+    found = failures(shell).get(number)
     return f"{found['ename']}: {found['evalue']}" if found else ""
 
 

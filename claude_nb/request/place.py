@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import sys
@@ -25,25 +26,14 @@ class Place:
 
 def current_place() -> Place:
     """Where the code that runs now stands in the notebook."""
-    cell = execution_metadata().get("cellId")
+    metadata = execution_metadata()
+    cell = metadata.get("cellId") or (metadata.get("colab") or {}).get("cell_id")
     return Place(str(cell or ""), execution())
 
 
 def current_session() -> str:
     """The session of the page that sent the code that runs now; empty outside kernels."""
     return str((_execute_request().get("header") or {}).get("session", ""))
-
-
-cell_ids: dict[int, str] = {}
-"""The front end's ids of the cells that were run, by the numbers of the executions."""
-
-
-def note_cell(result: Any) -> None:
-    """Note the cell of an execution that has ended: IPython calls it."""
-    if result.execution_count:
-        cell_ids.pop(result.execution_count, None)
-        if cell := getattr(result.info, "cell_id", None):
-            cell_ids[result.execution_count] = str(cell)
 
 
 def session_name() -> str:
@@ -130,10 +120,12 @@ def execution() -> int:
 
 def is_result() -> bool:
     """Whether IPython is showing ``Out[n]``, rather than what ``display`` was given."""
-    hook = shell().displayhook
-    # A kernel's hook has the message that it is making; a terminal's says that it is at work, since
-    # IPython 8. Before, a terminal shows a reply that is a result once more.
-    return bool(getattr(hook, "msg", getattr(hook, "is_active", False)))
+    from IPython.core.displayhook import DisplayHook
+
+    code, frame = DisplayHook.__call__.__code__, inspect.currentframe()
+    while frame and frame.f_code is not code:  # the hook itself says that it is at work since 9.0
+        frame = frame.f_back
+    return frame is not None
 
 
 def shell() -> Any:

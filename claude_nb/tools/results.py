@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import traceback
 from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass
@@ -14,6 +13,7 @@ from claude_nb.redaction import redact, redact_error, redacted
 from claude_nb.render.displayed import Part, displayed
 from claude_nb.request.attachments.attachment import attach, describe_error
 from claude_nb.request.attachments.limits import check_block
+from claude_nb.request.executed import with_cells
 from claude_nb.request.place import shell
 from claude_nb.streaming.events import ToolRan
 
@@ -38,7 +38,6 @@ them has."""
 _OURS = ("claude_nb", "anthropic", "pydantic", "asyncio")
 """Packages whose lines in a traceback say nothing about the user's function."""
 
-_FILE = re.compile(r'^( *)File "([^"\n]+)"', re.MULTILINE)
 
 Content = tuple[dict[str, Any], ...]
 
@@ -203,17 +202,10 @@ def raised(call: str, error: BaseException, seconds: float) -> ToolRan:
         lines = traceback.format_exception(type(error), error, _theirs(error.__traceback__))
     except Exception:  # noqa: BLE001 - the error's own code fails too
         message, lines = f"{kind}: <its text cannot be read>", []
-    report = _FILE.sub(_cell, "".join(lines))
+    report = with_cells(shell(), "".join(lines))
     if len(report) > MAX_DETAILS:
         report = f"{report[: MAX_DETAILS // 2]}\n…\n{report[-MAX_DETAILS // 2 :]}"
     return failed(call, message, f"failed: {kind}", seconds=seconds, details=report)
-
-
-def _cell(found: re.Match[str]) -> str:
-    """A line of a traceback with the number of the cell, instead of the file that it was put in."""
-    here = shell()
-    label = here.compile.format_code_name(found[2]) if here else None  # ("Cell", "In[3]")
-    return f"{found[1]}{' '.join(label)}" if label else found[0]
 
 
 def invalid_arguments(cause: Any) -> str:
