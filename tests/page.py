@@ -5,15 +5,31 @@ from __future__ import annotations
 import copy
 import json
 import threading
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-import comm
-from comm.base_comm import BaseComm
+from ipywidgets.widgets import widget
 
 if TYPE_CHECKING:
     import pytest
 
     from claude_nb.chat.chat import Chat
+
+try:
+    import comm
+    from comm.base_comm import BaseComm as Comm
+
+    PLACE = (comm, "create_comm")
+except ImportError:  # ipywidgets 7
+    from ipykernel.comm import Comm as KernelComm
+
+    class Comm(KernelComm):
+        """One that needs no kernel to be open."""
+
+        _manager = SimpleNamespace(register_comm=id, unregister_comm=id)
+        kernel = SimpleNamespace(comm_manager=_manager, shell=None)
+
+    PLACE = (widget, "Comm")
 
 
 class Page:
@@ -29,7 +45,7 @@ class Page:
         received = self.received
         self._changed = changed = threading.Condition()
 
-        class Recording(BaseComm):
+        class Recording(Comm):
             def publish_msg(self, msg_type: str, data: Any = None, **_: Any) -> None:
                 json.dumps(data, ensure_ascii=False, default=str).encode()  # as Jupyter sends it
                 if msg_type == "comm_msg" and data.get("method") == "custom":
@@ -37,7 +53,9 @@ class Page:
                         received.append(copy.deepcopy(data["content"]))
                         changed.notify_all()
 
-        monkeypatch.setattr(comm, "create_comm", Recording)
+            _publish_msg = publish_msg  # its name in ipykernel 6.17
+
+        monkeypatch.setattr(*PLACE, Recording)
 
     def say(self, chat: Chat, op: str, *, buffers: tuple[bytes, ...] = (), **more: Any) -> Any:
         """Say something to a chat, and return its answer; a question names what is picked."""

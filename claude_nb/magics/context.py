@@ -135,9 +135,9 @@ def cells(shell: InteractiveShell, which: str) -> Included:
         images = cell.images | images
     about = "Earlier cells of this notebook, by the number of their execution."
     not_known: list[str] = []
-    if on_page is None and in_kernel:
-        about += " What they displayed (plots, tables, widgets) is not included."
-        not_known = [f"what was displayed{unanswered}"]
+    if on_page is None and (not_kept := executions.not_kept(shell)):
+        about += f" What they {not_kept} (plots, tables, widgets) is not included."
+        not_known = [f"what was {not_kept}{unanswered}"]
     elif on_page is not None:
         gone = [cell.number for cell in included if cell.number not in on_page]
         not_known = [f"what was displayed in {_ranges(gone)}"] if gone else []

@@ -131,8 +131,8 @@ def _without_page(
 ) -> tuple[list[DisplayedCell], tuple[str, ...]]:
     """The cells by the saved notebook, or by the executions; and what nobody knows of them."""
     because = f" ({reason})" if reason else ""
-    # A terminal knows what was displayed.
-    displayed = [f"what was displayed{because}"] if hasattr(here, "kernel") else []
+    not_kept = executions.not_kept(here)
+    displayed = [f"what was {not_kept}{because}"] if not_kept else []
     saved = _saved(place.cell) if place.cell else None
     if saved is not None:
         at = next(number for number, cell in enumerate(saved) if cell.id == place.cell)

@@ -6,7 +6,8 @@ exception that ended it. It does not know what was displayed (plots, tables, wid
 cell that awaits at its top level has printed; IPython in a terminal knows both.
 
 Where that is kept: ``InteractiveShell._tee``, ``DisplayHook.log_output`` and
-``HistoryManager.exceptions`` of IPython 9.1 and later (before, only source and value);
+``HistoryManager.exceptions`` of IPython 9.1 and later (before, only source and value, and
+``request.executed`` notes the exceptions);
 ``IPythonKernel.do_execute``, which does not go through ``_tee`` when it awaits, and
 ``ZMQDisplayPublisher.publish`` of ipykernel 7. Read there and tried, with IPython 9.18.
 """
@@ -67,6 +68,13 @@ def replies() -> dict[int, list[str]]:
         for exchange in Conversation.named(name).exchanges:
             found.setdefault(exchange.place.execution, {})[exchange.text] = None
     return {number: list(texts) for number, texts in found.items()}
+
+
+def not_kept(shell: Any) -> str:
+    """What nobody but a page knows that cells did with their output; empty where all is kept."""
+    if not hasattr(shell.history_manager, "outputs"):  # before IPython 9.1
+        return "printed or displayed"
+    return "displayed" if hasattr(shell, "kernel") else ""
 
 
 def awaits(shell: Any, source: str) -> bool:

@@ -116,7 +116,10 @@ def notebook(cell: str, *, above: bool, told: bool) -> tuple[list[DisplayedCell]
 def _ask(question: dict[str, Any], *, told: bool) -> dict[str, Any]:
     if not told:
         raise UnansweredError("")
-    from comm import create_comm
+    try:
+        from comm import create_comm
+    except ImportError:  # ipykernel before 6.18 has comms of its own
+        from ipykernel.comm import Comm as create_comm  # noqa: N813
 
     answers: SimpleQueue[dict[str, Any]] = SimpleQueue()
     comm = create_comm(target_name=TARGET)
