@@ -106,8 +106,8 @@ def cells(shell: InteractiveShell, which: str) -> Included:
     sources.pop(shell.displayhook.prompt_count, None)  # a cell's source is stored before it runs
     visible = [number for number in sources if not is_hidden(sources[number])]
     numbers = _numbers(which, visible if which == "all" else list(sources))
-    in_kernel = hasattr(shell, "kernel")
-    replies = executions.replies() if in_kernel else {}  # a terminal's output has them
+    not_kept = executions.not_kept(shell)
+    replies = executions.replies() if not_kept else {}  # what is kept has them
     on_page: dict[int, DisplayedCell] | None = None
     unanswered = ""
     try:
@@ -135,12 +135,12 @@ def cells(shell: InteractiveShell, which: str) -> Included:
         images = cell.images | images
     about = "Earlier cells of this notebook, by the number of their execution."
     not_known: list[str] = []
-    if on_page is None and (not_kept := executions.not_kept(shell)):
+    if on_page is None and not_kept:
         about += f" What they {not_kept} (plots, tables, widgets) is not included."
         not_known = [f"what was {not_kept}{unanswered}"]
     elif on_page is not None:
         gone = [cell.number for cell in included if cell.number not in on_page]
-        not_known = [f"what was displayed in {_ranges(gone)}"] if gone else []
+        not_known = [f"what was {not_kept} in {_ranges(gone)}"] if gone else []
     text = "\n".join([about, *(cell.text for cell in included)])
     note = _note(included, numbers[: -len(included)], not_known)
     return Included(text, note, images=images)
