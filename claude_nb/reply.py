@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, Self
 
+from claude_nb.client import waiting
 from claude_nb.client.engine import Stream
 from claude_nb.client.output import Output
 from claude_nb.errors import InputError, StoppedError
@@ -105,7 +106,7 @@ class Reply(Progress):
             raise InputError(
                 "This reply is written in the process that forked this one.", "Wait for it there."
             )
-        if not self._over.wait(timeout):
+        if not waiting.wait(self._over.wait, timeout):
             raise TimeoutError(f"The reply has not ended after {timeout:g} s; it goes on.")
         self.check()
         return self

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 
+import ipykernel
 from jupyter_client.manager import start_new_kernel
 
 CLEAR = """
@@ -94,6 +95,16 @@ class Kernel:
         """Run a cell to its end."""
         self.start(code, cell, asks=asks, page=page)
         return self.finish()
+
+    def new_subshell(self):
+        """A thread that reads the page's messages while a cell runs, as JupyterLab asks for it.
+
+        None with ipykernel 6, which has no such thread.
+        """
+        if ipykernel.version_info < (7,):
+            return None
+        self.client.control_channel.send(self.client.session.msg("create_subshell_request", {}))
+        return self.client.get_control_msg(timeout=60)["content"]["subshell_id"]
 
     def last_shown(self):
         """The newest output of the last cell."""

@@ -56,13 +56,7 @@ class FrontEnd(Kernel):
 
     def __init__(self, manager, client) -> None:
         super().__init__(manager, client)
-        self.find_subshell()
-
-    def find_subshell(self):
-        """Ask for a thread that reads the page's messages while a cell runs, as JupyterLab does."""
-        request = self.client.session.msg("create_subshell_request", {})
-        self.client.control_channel.send(request)
-        self.subshell = self.client.get_control_msg(timeout=60)["content"]["subshell_id"]
+        self.subshell = self.new_subshell()
 
     def start(self, code, cell="a", *, asks=False, page=None):
         """Send a cell, by an id that says that somebody looks at it."""
@@ -213,4 +207,4 @@ def test_a_restart_in_mid_stream(kernel, simulator, now):
     simulator.wait_for(lambda requests: requests[-1].client_left)
     kernel.client.wait_for_ready(timeout=30)
     assert kernel.run("%load_ext claude_nb")["status"] == "ok"
-    kernel.find_subshell()
+    kernel.subshell = kernel.new_subshell()

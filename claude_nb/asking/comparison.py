@@ -12,6 +12,7 @@ from typing import Any, Self, overload
 from claude_nb.asking import asking
 from claude_nb.asking.jobs import check_tools, jobs
 from claude_nb.asking.question import Question, check_names, check_types
+from claude_nb.client import waiting
 from claude_nb.client.engine import Stream
 from claude_nb.cost.models import DEFAULT_MODEL
 from claude_nb.errors import InputError, StoppedError
@@ -148,7 +149,7 @@ class Comparison(Sequence[Reply]):
             ClaudeError: They were stopped together, or none of them came to its end.
             TimeoutError: The time is up, and they go on.
         """
-        if not self.ended.wait(timeout):
+        if not waiting.wait(self.ended.wait, timeout):
             raise TimeoutError(f"Not all have ended after {timeout:g} s; they go on.")
         if self.stopped:
             error = StoppedError("Stopped.")
@@ -292,7 +293,7 @@ def ask_each(question: Question, asked: Sequence[Variant], *, background: bool) 
         return comparison
     with interrupts(comparison.stop):
         _begin(comparison, shown, questions, asking.begin)
-        comparison.ended.wait()
+        waiting.wait(comparison.ended.wait)
     with asking.card_above():
         return comparison.wait()
 

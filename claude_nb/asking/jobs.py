@@ -17,7 +17,7 @@ from typing import Any
 
 from claude_nb.asking import asking
 from claude_nb.asking.question import Question
-from claude_nb.client import fork
+from claude_nb.client import fork, waiting
 from claude_nb.client.engine import Stream
 from claude_nb.errors import InputError
 from claude_nb.render import labels
@@ -156,7 +156,7 @@ class Jobs:
         """
         waited = self.running
         for job in waited:
-            while not job.ended.wait(1):
+            while not waiting.wait(job.ended.wait, 1):
                 pass  # a signal that comes just before a wait begins is handled when the wait ends
         with self._lock:
             unseen, self._unseen = self._unseen, []

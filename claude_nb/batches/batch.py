@@ -15,7 +15,7 @@ from claude_nb.batches.results import Result, Results, frame
 from claude_nb.batches.rows import Requests
 from claude_nb.batches.service import Service
 from claude_nb.batches.state import ServiceBatch
-from claude_nb.client import batch_service
+from claude_nb.client import batch_service, waiting
 from claude_nb.client.capabilities import checked
 from claude_nb.client.engine import call, engine
 from claude_nb.client.output import Output
@@ -330,10 +330,14 @@ class Batch:
         """
         state, state.error = self._state, None
         future = asyncio.run_coroutine_threadsafe(work, engine().loop)
+
+        def is_done(timeout: float | None) -> bool:
+            return bool(futures.wait([future], timeout).done)
+
         self._view.begin()
         try:
             with interrupts(future.cancel):
-                while not futures.wait([future], _FRAME).done:
+                while not waiting.wait(is_done, _FRAME):
                     self._view.draw()
             return future.result()
         except BaseException as error:  # an interrupt too: nobody waits for it any more

@@ -29,6 +29,7 @@ from claude_nb.chat.outputs import NO_WIDGET
 from claude_nb.chat.page import Page
 from claude_nb.chat.questions import Questions
 from claude_nb.chat.transcript import Transcript
+from claude_nb.client import waiting
 from claude_nb.conversation import restore, saved_notebook
 from claude_nb.conversation.history import History
 from claude_nb.cost.models import DEFAULT_MODEL, models_by_use
@@ -255,10 +256,10 @@ class Chat(PageWidget):
         live.awaited = True
         reply = questions.send(live)
         try:
-            live.ended.wait()
+            waiting.wait(live.ended.wait)
         except KeyboardInterrupt:
             self.stop()
-            live.ended.wait()
+            waiting.wait(live.ended.wait)
         self._announce()
         reply.check()
         return reply

@@ -18,7 +18,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from claude_nb.client import fork, retry
+from claude_nb.client import fork, retry, waiting
 from claude_nb.client.connection import close_unused
 from claude_nb.client.explain import explain
 from claude_nb.client.retry import Policy
@@ -214,7 +214,7 @@ class Stream:
 
     def join(self, timeout: float | None = None) -> None:
         """Block until the stream is done, or ``timeout`` seconds have passed."""
-        self._finished.wait(timeout)
+        waiting.wait(self._finished.wait, timeout)
 
     def stop(self) -> None:
         """End the stream now, from any thread; what came is kept."""
@@ -391,7 +391,7 @@ class Stream:
         arrived = threading.Event()
         self.call_on_news(seen, arrived.set)
         if not ready():
-            arrived.wait(timeout)
+            waiting.wait(arrived.wait, timeout)
         self._waiting.discard(arrived.set)
 
     def call_on_news(self, seen: int, wake: Callable[[], object]) -> None:

@@ -10,17 +10,21 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any
 from weakref import WeakSet, ref
 
 from ipywidgets import Widget
 
+from claude_nb.client import waiting
 from claude_nb.request.place import shell
 
 _REQUESTS = ("kernel_info_request", "comm_info_request")
+_COMM = ("comm_open", "comm_msg")
 _CONTROL = "jupyter.widget.control"
 """The target of the comm by which a page asks for the state of all widgets."""
 
@@ -49,10 +53,40 @@ class BusyKernel:
         comm.handle_msg = partial(_handle, ref(comm))
         self._comms.add(comm)
         kernel: Any = getattr(shell(), "kernel", None)
-        thread = getattr(kernel, "shell_channel_thread", None)  # ipykernel 7 has it
-        if thread is not None and self._kernel is None:
+        if self._kernel is not None:
+            return
+        if thread := getattr(kernel, "shell_channel_thread", None):  # ipykernel 7 has it
             self._kernel = kernel
             thread.io_loop.add_callback(kernel.shell_stream.on_recv, self._receive, copy=False)
+        elif hasattr(kernel, "msg_queue") and hasattr(kernel, "schedule_dispatch"):  # ipykernel 6
+            self._kernel = kernel
+            listen = partial(kernel.shell_stream.on_recv, self._receive_6, copy=False)
+            on_main_thread = threading.current_thread() is threading.main_thread()
+            listen() if on_main_thread else kernel.io_loop.add_callback(listen)
+            waiting.meanwhile.append(kernel.shell_stream.flush)  # receives what has come
+
+    def _receive_6(self, frames: list[Any]) -> None:
+        """Handle a message, on the main thread of ipykernel 6, or leave it to the kernel."""
+        kernel, handled = self._kernel, False
+        try:  # a kernel that waits for no message is busy
+            handled = not kernel.msg_queue._getters and self._handle_6(frames)  # noqa: SLF001
+        except Exception:
+            kernel.log.warning("claude_nb leaves a message to the kernel", exc_info=True)
+        if not handled:
+            kernel.schedule_dispatch(kernel.dispatch_shell, frames)
+
+    def _handle_6(self, frames: list[Any]) -> bool:
+        """Handle a message, or begin to, and return whether it was one of those."""
+        taken = self._taken(frames)
+        if taken is None:
+            return False
+        if taken[1]["header"]["msg_type"] in _REQUESTS:
+            with suppress(StopIteration):  # nothing in it waits
+                self._answer(*taken).send(None)
+            self._kernel.shell_stream.flush()
+        else:
+            self._worker.submit(self._handle_comm, *taken)
+        return True
 
     async def _receive(self, frames: list[Any]) -> None:
         """Handle a message, on the thread that receives all of them, or leave it to the kernel."""
@@ -67,37 +101,51 @@ class BusyKernel:
 
     async def _handle(self, frames: list[Any]) -> bool:
         """Handle a message, and return whether it was one of those."""
-        kernel = self._kernel
-        identities, rest = kernel.session.feed_identities(frames, copy=False)
-        message = kernel.session.deserialize(rest, content=False, copy=False)
+        taken = self._taken(frames)
+        if taken is None:
+            return False
+        if taken[1]["header"]["msg_type"] in _REQUESTS:
+            await self._answer(*taken)
+        else:
+            loop, context = asyncio.get_running_loop(), contextvars.copy_context()
+            await loop.run_in_executor(self._worker, context.run, self._handle_comm, *taken)
+        return True
+
+    def _taken(self, frames: list[Any]) -> tuple[list[Any], dict[str, Any]] | None:
+        """The sender's identities and the message, if it is one to handle."""
+        session = self._kernel.session
+        identities, rest = session.feed_identities(frames, copy=False)
+        message = session.deserialize(rest, content=False, copy=False)
         kind = message["header"]["msg_type"]
         has_subshell = message["header"].get("subshell_id") is not None
-        if kind in _REQUESTS and not has_subshell:
-            message["content"] = kernel.session.unpack(message["content"])
-            kernel._publish_status("busy", "shell", parent=message)  # noqa: SLF001
-            await kernel.shell_handlers[kind](kernel.shell_stream, identities, message)
-            kernel._publish_status("idle", "shell", parent=message)  # noqa: SLF001
-            kernel._publish_status("busy", "shell")  # noqa: SLF001 - with the cell
-            return True
-        if kind not in ("comm_open", "comm_msg"):
-            return False
-        content = message["content"] = kernel.session.unpack(message["content"])
-        if not self._takes(content, has_subshell=has_subshell):
-            return False
+        content = message["content"] = session.unpack(message["content"])
+        if kind in _REQUESTS:
+            takes = not has_subshell
+        else:
+            takes = kind in _COMM and self._takes(content, has_subshell=has_subshell)
+        return (identities, message) if takes else None
 
-        def handle() -> None:
+    async def _answer(self, identities: list[Any], message: dict[str, Any]) -> None:
+        """Say who the kernel is, or which comms it has."""
+        kernel, kind = self._kernel, message["header"]["msg_type"]
+        kernel._publish_status("busy", "shell", parent=message)  # noqa: SLF001
+        await kernel.shell_handlers[kind](kernel.shell_stream, identities, message)
+        kernel._publish_status("idle", "shell", parent=message)  # noqa: SLF001
+        kernel._publish_status("busy", "shell")  # noqa: SLF001 - with the cell
+
+    def _handle_comm(self, identities: list[Any], message: dict[str, Any]) -> None:
+        """Let whoever listens to a comm have a message, on the thread for that."""
+        kernel, content = self._kernel, message["content"]
+        kind = message["header"]["msg_type"]
+        if not hasattr(kernel, "msg_queue"):  # in ipykernel 6 a parent is that of all threads
             kernel.set_parent(identities, message)
-            if content["comm_id"] in self._control_comms and kind == "comm_msg":
-                # ipywidgets answers the page that was loaded last, whichever asks.
-                comm = kernel.comm_manager.comms[content["comm_id"]]
-                Widget._control_comm = comm  # noqa: SLF001
-            kernel.shell_handlers[kind](None, identities, message)
-            if _method(content) == "update":  # the page waits for it, with the next change
-                kernel._publish_status("idle", "shell", parent=message)  # noqa: SLF001
-
-        loop, context = asyncio.get_running_loop(), contextvars.copy_context()
-        await loop.run_in_executor(self._worker, context.run, handle)
-        return True
+        if content["comm_id"] in self._control_comms and kind == "comm_msg":
+            # ipywidgets answers the page that was loaded last, whichever asks.
+            comm = kernel.comm_manager.comms[content["comm_id"]]
+            Widget._control_comm = comm  # noqa: SLF001
+        kernel.shell_handlers[kind](None, identities, message)
+        if _method(content) == "update":  # the page waits for it, with the next change
+            kernel._publish_status("idle", "shell", parent=message)  # noqa: SLF001
 
     def _takes(self, content: dict[str, Any], *, has_subshell: bool) -> bool:
         """Whether to handle a message to a comm, on a thread for that.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 from claude_nb.characters import clean
+from claude_nb.client import waiting
 from claude_nb.redaction import redact
 from claude_nb.render import labels
 from claude_nb.tools.permission import Answer, PermissionRequest
@@ -62,17 +64,19 @@ class Confirmation(Generic[AskedT]):
         self._show(asked)
         try:
             with self._news:
-                if not self._news.wait_for(lambda: self._seen or self._over, PAGE_TIMEOUT):
+                if not waiting.wait(partial(self._news.wait_for, self._is_seen), PAGE_TIMEOUT):
                     return None
-                self._news.wait_for(lambda: self._over)
+                waiting.wait(partial(self._news.wait_for, self._is_over))
                 return self._answer or "no"
         finally:
             with self._news:
                 self._asked = None
             self._show(None)
 
-    @property
-    def _over(self) -> bool:
+    def _is_seen(self) -> bool:
+        return self._seen or self._is_over()
+
+    def _is_over(self) -> bool:
         return self._withdrawn or self._answer is not None
 
     def withdraw(self) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
 from typing import Any
 
+from claude_nb.client import waiting
 from claude_nb.request.attachments.limits import IMAGE_TYPES
 from claude_nb.request.page import Page
 from claude_nb.request.place import can_display, current_place
@@ -121,15 +122,20 @@ def _ask(question: dict[str, Any], *, told: bool) -> dict[str, Any]:
     except ImportError:  # ipykernel before 6.18 has comms of its own
         from ipykernel.comm import Comm as create_comm  # noqa: N813
 
-    answers: SimpleQueue[dict[str, Any]] = SimpleQueue()
+    answer: dict[str, Any] = {}
+    arrived = threading.Event()
+
+    def take(message: dict[str, Any]) -> None:
+        answer.update(message["content"]["data"]["content"])
+        arrived.set()
+
     comm = create_comm(target_name=TARGET)
     try:
         busy_kernel.reach(comm)
-        comm.on_msg(lambda message: answers.put(message["content"]["data"]["content"]))
+        comm.on_msg(take)
         comm.send(question)
-        answer = answers.get(timeout=PATIENCE)
-    except Empty:
-        raise UnansweredError("the page did not answer in time") from None
+        if not waiting.wait(arrived.wait, PATIENCE):
+            raise UnansweredError("the page did not answer in time")
     finally:
         comm.close()
     if answer["cells"] is None:

@@ -1,28 +1,37 @@
-"""What a page that is loaded asks is answered while a cell runs."""
+"""Messages of pages to a kernel that is busy: those of one that is loaded, and clicks."""
 
 from __future__ import annotations
 
 import pytest
 
 from claude_nb.simulator import Stream
-from tests.played import start, text
+from tests.played import end, said, start, text, tool_use
 
 pytestmark = pytest.mark.kernel
 
 
-@pytest.fixture
-def running(kernel, simulator):
-    """A cell whose reply does not end."""
+def begin(kernel, simulator, code):
+    """Run a cell whose reply does not end; the id of its widget."""
     simulator.enqueue(Stream([start(), *text("First words")[:-1]], end="hang"))
-    kernel.start("%%claude\nhello", cell="a")
-    opened = None
+    kernel.start(code, cell="a")
+    return widget_with(kernel, "First words")
+
+
+def widget_with(kernel, words):
+    """The id of the newest widget, when it shows these words."""
+    opened = ""
     while True:
         message = kernel.client.get_iopub_msg(timeout=60)
         if message["msg_type"] == "comm_open":
-            opened = message["content"]
-        elif "First words" in str(message["content"]):
-            break
-    yield kernel, opened["comm_id"]
+            opened = message["content"]["comm_id"]
+        elif words in str(message["content"]):
+            return opened
+
+
+@pytest.fixture
+def running(kernel, simulator):
+    """A cell whose reply does not end, and its widget."""
+    yield kernel, begin(kernel, simulator, "%%claude\nhello")
     kernel.manager.interrupt_kernel()
     assert kernel.finish()["ename"] == "StoppedError"
 
@@ -32,6 +41,12 @@ def send(kernel, kind, content, metadata=None):
     message = kernel.client.session.msg(kind, content, metadata=metadata or {})
     kernel.client.shell_channel.send(message)
     return message["header"]["msg_id"]
+
+
+def say(kernel, widget, content):
+    """Send a message to a widget, as a page does for a click."""
+    data = {"method": "custom", "content": content}
+    return send(kernel, "comm_msg", {"comm_id": widget, "data": data})
 
 
 def published(kernel, is_it):
@@ -76,8 +91,7 @@ def test_the_state_of_all_widgets(running):
 def test_a_message_to_a_widget(running):
     """Before a page has a subshell it is heard as well, and in ipykernel before 7.4."""
     kernel, widget = running
-    data = {"method": "custom", "content": {"op": "resync"}}
-    send(kernel, "comm_msg", {"comm_id": widget, "data": data})
+    say(kernel, widget, {"op": "resync"})
     answer = published(kernel, lambda m: "reset" in str(m["content"].get("data")))
     assert answer["content"]["comm_id"] == widget
 
@@ -94,3 +108,33 @@ def test_others_wait_for_the_cell(kernel, simulator):
     kernel.manager.interrupt_kernel()
     replies = [kernel.client.get_shell_msg(timeout=60)["parent_header"]["msg_id"] for _ in range(2)]
     assert replies == [first, completion]
+
+
+def test_a_click_on_stop_while_a_cell_awaits(kernel, simulator):
+    """It ends the reply also where the cell leaves the kernel's loop free."""
+    kernel.run("import claude_nb")
+    widget = begin(kernel, simulator, "await claude_nb.ask_async('hello')")
+    say(kernel, widget, {"op": "stop", "n": 1})
+    assert kernel.finish()["ename"] == "StoppedError"
+
+
+def test_a_click_on_stop_of_a_reply_in_the_background(kernel, simulator):
+    """It ends the reply for which a later cell waits."""
+    widget = begin(kernel, simulator, "%%claude --background --out answer\nhello")
+    kernel.start("print('waiting', flush=True)\nanswer.wait()", cell="b")
+    published(kernel, lambda m: "waiting" in str(m["content"].get("text")))
+    say(kernel, widget, {"op": "stop", "n": 1})
+    assert kernel.finish()["ename"] == "StoppedError"
+
+
+def test_the_buttons_of_a_question(kernel, simulator):
+    """The answer of the page is heard while the cell waits for it."""
+    kernel.run('def act() -> str:\n    """Act."""\n    return "done"')
+    call = Stream([start(), *tool_use("{}", name="act"), *end("tool_use")])
+    simulator.enqueue(call, Stream(said("It is done.")))
+    kernel.start("%%claude --tools act --confirm\nAct.", cell="a")
+    widget = widget_with(kernel, "'confirm'")
+    say(kernel, widget, {"op": "asked", "call": "toolu_1"})
+    say(kernel, widget, {"op": "confirm", "call": "toolu_1", "answer": "once"})
+    assert kernel.finish()["status"] == "ok"
+    assert "It is done." in str(kernel.last_shown())

@@ -139,8 +139,7 @@ def test_a_page_is_sent_so_many_events(api, monkeypatch):
 def test_a_page_is_answered_while_the_cell_runs(kernel, simulator):
     """On a thread beside it: a page that missed a message need not wait for the reply's end."""
     client = kernel.client
-    client.control_channel.send(client.session.msg("create_subshell_request", {}))
-    subshell = client.get_control_msg(timeout=60)["content"]["subshell_id"]
+    subshell = kernel.new_subshell()
     simulator.enqueue(Stream([start(), *text("Hello")[:-1]], end="hang"))
     kernel.start("%%claude --events\nHi", cell="a")
 
