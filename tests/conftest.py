@@ -10,18 +10,21 @@ import signal
 import subprocess
 import sys
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from claude_nb import redaction
+from claude_nb.client.colab import Secret, secret
 from claude_nb.client.retry import Policy
 from claude_nb.conversation.snapshot import snapshot
 from claude_nb.keeping.keeper import keeper
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import ModuleType
 
     from claude_nb import Simulator
     from tests.gateway import Gateway
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 BROWSER = ROOT / "tests" / "browser"
+STAND_INS = ROOT / "tests" / "stand_ins"
 NUMBERS = itertools.count()
 
 
@@ -151,6 +155,16 @@ def api(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Simulator:
     monkeypatch.setenv("ANTHROPIC_BASE_URL", simulator.base_url)
     monkeypatch.setenv("ANTHROPIC_API_KEY", "not-a-key")
     return simulator
+
+
+@pytest.fixture
+def colab(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """``google.colab.userdata`` of a process in Colab, a stand-in."""
+    monkeypatch.syspath_prepend(STAND_INS)
+    yield import_module("google.colab.userdata")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "google"]:
+        del sys.modules[name]
+    vars(secret).update(vars(Secret()))
 
 
 @pytest.fixture

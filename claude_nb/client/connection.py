@@ -22,7 +22,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from claude_nb.characters import wellformed_json
-from claude_nb.client import fork
+from claude_nb.client import colab, fork
 from claude_nb.client.credentials import (
     custom_headers,
     remember_client,
@@ -30,11 +30,10 @@ from claude_nb.client.credentials import (
     unsendable,
 )
 from claude_nb.client.explain import (
-    ENTER_KEY,
-    NO_KEY,
     detail_of,
     explain,
     json_of,
+    no_key,
     unreadable_credentials,
 )
 from claude_nb.client.guard import guard, guarded_copy
@@ -217,10 +216,10 @@ class Connection:
         """The key to send; None: the SDK finds one in the environment.
 
         Raises:
-            CredentialsError: The variable ``key_env`` is not set.
+            CredentialsError: The variable ``key_env`` is not set, or Colab gives no key.
         """
         if self.base_url is None and self.simulator is None:
-            return self.api_key
+            return self.api_key or colab.secret.get()
         if not self.key_env:
             return DUMMY_KEY
         key = os.environ.get(self.key_env, "").strip()
@@ -246,6 +245,8 @@ class Connection:
             return f"the environment variable {self.key_env}" if self.key_env else "a dummy"
         if self.api_key:
             return "entered with %claude_nb key, in memory only"
+        if colab.secret.key and client.api_key == colab.secret.key:
+            return f"Colab's secret {colab.NAME}"
         variables = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
         name = next((name for name in variables if os.environ.get(name)), None)
         if name is None and client.credentials is not None:
@@ -348,7 +349,7 @@ def _make_client(
     client.api_key = client.api_key and client.api_key.strip()
     client.auth_token = client.auth_token and client.auth_token.strip()
     if not _has_credentials(client):
-        raise CredentialsError(NO_KEY, ENTER_KEY)
+        raise no_key()
     for key, variable in ((client.api_key, "API_KEY"), (client.auth_token, "AUTH_TOKEN")):
         if key and not (key.isascii() and key.isprintable()):
             remember(key)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from claude_nb import errors
 from claude_nb.characters import brief, wellformed_json
+from claude_nb.client import colab
 from claude_nb.client.network import (
     proxy_variable,
     repeated_path,
@@ -23,6 +24,7 @@ from claude_nb.client.network import (
 )
 from claude_nb.errors import ClaudeError, CredentialsError, DroppedError, InputError, MalformedError
 from claude_nb.redaction import redact_exception
+from claude_nb.request.host import host
 
 if TYPE_CHECKING:
     import httpx2
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 SERVER = "claude_nb-simulator"
 """The simulator's ``Server`` header."""
 
-NO_KEY = "No API key found."
 ENTER_KEY = (
     "Type %claude_nb key to enter one (it is kept in memory only), or set ANTHROPIC_API_KEY before"
     " starting Jupyter. To try it without a key: %claude_nb simulate on"
@@ -125,7 +126,7 @@ def explain(error: Exception, advice: str = "", *, began: bool = True) -> Claude
     if isinstance(error, UnicodeEncodeError) and error.encoding == "ascii":
         return unsendable_header()
     if isinstance(error, TypeError) and "authentication" in str(error):
-        return CredentialsError(NO_KEY, ENTER_KEY)
+        return no_key()
     return _unexpected(error, began=began)
 
 
@@ -149,9 +150,20 @@ def _unexpected(error: Exception, *, began: bool) -> ClaudeError:
     return MalformedError(what, detail=detail_of(error))
 
 
+def no_key() -> CredentialsError:
+    """The error for a request without a key."""
+    return CredentialsError("No API key found.", _enter_key())
+
+
+def _enter_key() -> str:
+    return colab.ENTER_KEY if host() == "colab" else ENTER_KEY
+
+
 def unreadable_credentials(error: BaseException) -> CredentialsError:
     """The error for a profile or an identity of which the SDK makes no credentials."""
-    return CredentialsError("The credentials cannot be read.", ENTER_KEY, detail=detail_of(error))
+    return CredentialsError(
+        "The credentials cannot be read.", _enter_key(), detail=detail_of(error)
+    )
 
 
 def _lost(error: Exception) -> ClaudeError | None:

@@ -17,6 +17,7 @@ from typing import Any
 from claude_nb.characters import wellformed_json
 from claude_nb.conversation.notebook_file import read
 from claude_nb.errors import InputError
+from claude_nb.request.host import host
 from claude_nb.request.place import possible_paths, session_name
 from claude_nb.streaming.block import as_dict, as_string
 from claude_nb.streaming.record import VERSION
@@ -115,6 +116,12 @@ def current_path() -> Path:
     for path in possible_paths(name):
         if path.is_file():
             return path
+    if host() == "colab":
+        raise InputError(
+            "Colab keeps the notebook's file where its kernel cannot read it.",
+            "Mount Drive (the folder symbol at the left), or download the notebook and upload it"
+            " there, and give its path: %claude_nb restore /content/analysis.ipynb",
+        )
     raise InputError(
         f"There is no file {name} any more." if name else "This notebook's file is not known.",
         f"{SAVE_FIRST}, or give its path: %claude_nb restore analysis.ipynb",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from claude_nb.client import fork
 from claude_nb.client.connection import Connection
 from claude_nb.errors import ClaudeError, InputError
+from claude_nb.request.host import host
 from claude_nb.session.ledger import Ledger
 from claude_nb.session.request_log import RequestLog
 
@@ -246,6 +247,8 @@ class Session:
         for name in ("pydantic", "httpx2", "anthropic"):  # first what others may need too
             yield
             import_module(name)
+        if host() == "colab":  # its secrets are asked for when something is sent
+            return
         yield
         with suppress(ClaudeError):
             self.connection().client()

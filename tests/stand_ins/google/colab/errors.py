@@ -1,0 +1,5 @@
+"""As ``google.colab.errors``."""
+
+
+class Error(Exception):
+    """The base of Colab's errors."""
