@@ -9,6 +9,7 @@ import pytest
 
 from claude_nb.render.html import root
 from claude_nb.render.markdown.markdown import to_blocks
+from claude_nb.views.widget import style
 
 TEXT = """\
 Half of it is $x^{2}$:
@@ -55,6 +56,18 @@ CONTRASTS = """([color, background]) => {
     }));
 }"""
 
+# A chat on a page that has no colours for it: those of the page and of its text.
+CHAT = """([of_page, of_body]) => {
+    document.documentElement.setAttribute("theme", of_page);
+    document.body.className = of_body;
+    document.body.innerHTML = '<div class="claude-nb-widget claude-nb-chat"></div>';
+    const { backgroundColor, color } = getComputedStyle(document.body.firstChild);
+    return [backgroundColor, color];
+}"""
+
+LIGHT = ["rgb(255, 255, 255)", "rgb(0, 0, 0)"]
+DARK = ["rgb(18, 18, 18)", "rgb(255, 255, 255)"]
+
 COLOURS = """() => new Set([...document.querySelectorAll("pre span:not(.p)")].map(
     span => getComputedStyle(span).color)).size"""
 
@@ -85,3 +98,22 @@ def test_formulas_are_set(frame):
     assert numerator["y"] + numerator["height"] <= denominator["y"]
     assert not frame.locator("annotation").first.is_visible()
     assert "\\frac" not in frame.locator("body").inner_text()
+
+
+@pytest.mark.parametrize(
+    ("of_page", "of_body", "colours"),
+    [
+        ("", "", LIGHT),
+        ("dark", "", DARK),
+        ("", "vscode-light", LIGHT),
+        ("", "vscode-dark", DARK),
+        ("", "vscode-high-contrast", DARK),
+        ("", "vscode-high-contrast vscode-high-contrast-light", LIGHT),
+        ("", "dark", DARK),
+    ],
+)
+def test_a_chat_is_as_light_or_dark_as_the_page(frame, of_page, of_body, colours):
+    """In Colab, VS Code and marimo, each of which says it in its own way."""
+    frame.add_style_tag(content=style("chat"))
+
+    assert frame.evaluate(CHAT, [of_page, of_body]) == colours
