@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import random
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
@@ -94,6 +95,37 @@ def test_questions_build_on_each_other(api, page, chat):
     assert [turn["answer"]["source"] for turn in page.turns()] == ["At six.", "At seven."]
     assert (chat.turns, chat.busy, repr(chat)) == (2, False, "<Chat 'chat' · 2 turns>")
     assert chat.reply.text == "At seven."
+
+
+def test_in_colab_a_message_is_handled_until_its_answer_is_shown(api, page, chat, colab):
+    """What is sent later would not arrive there; what was queued meanwhile is answered too."""
+    api.enqueue(Stream(said("At six.")), Stream(said("At seven.")))
+
+    def queue(change):
+        if change.new:
+            other = threading.Thread(target=page.say, args=(chat, "send"), kwargs={"text": "Then?"})
+            other.start()
+            other.join()
+
+    chat.observe(queue, "busy")
+
+    page.say(chat, "send", text="When?")
+
+    assert not chat.busy
+    assert [turn["answer"]["source"] for turn in page.turns()] == ["At six.", "At seven."]
+
+
+def test_in_colab_stop_ends_what_is_waited_for(api, page, chat, colab):
+    """The page's button, or an interrupt of the kernel."""
+    api.enqueue(OPEN, OPEN)
+    main = threading.main_thread().ident
+    for stop in (chat.stop, lambda: signal.pthread_kill(main, signal.SIGINT)):
+        asked = len(api.requests) + 1
+        threading.Thread(target=lambda: (arrived(api, asked), stop())).start()
+
+        page.say(chat, "send", text="Hi")
+
+        assert chat.reply.outcome == "stopped"
 
 
 def test_python_asks_too(api, page, chat):

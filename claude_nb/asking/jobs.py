@@ -23,11 +23,13 @@ from claude_nb.errors import InputError
 from claude_nb.render import labels
 from claude_nb.render.table import Table
 from claude_nb.reply import Reply
+from claude_nb.request.host import host
 from claude_nb.request.place import Place, current_place, shell
 from claude_nb.streaming.progress import Outcome
 from claude_nb.tools.tools import Tools
 from claude_nb.views import background, choice
 from claude_nb.views.painter import View
+from claude_nb.views.terminal import say
 from claude_nb.views.updating import UpdatingView
 
 _STOP_TIMEOUT = 2.0
@@ -221,6 +223,17 @@ def start(question: Question) -> Reply:
         return view
 
     return jobs.begin(question, show)
+
+
+def returns_at_once(background: bool) -> bool:  # noqa: FBT001
+    """Whether a cell returns at once that is asked to; where it does not, the reader is told.
+
+    Colab shows nothing of what a cell's thread sends when the cell has ended.
+    """
+    if background and host() == "colab":
+        say("In Colab the cell waits for its replies: what comes later would not be shown.")
+        return False
+    return background
 
 
 def check_tools(kind: str, tools: Tools | None) -> None:

@@ -37,6 +37,7 @@ from claude_nb.errors import InputError, nearest
 from claude_nb.notebook.context import cells
 from claude_nb.reply import Reply
 from claude_nb.request.cells import CONTEXTS
+from claude_nb.request.host import host
 from claude_nb.request.place import Place, current_place
 from claude_nb.request.request import EFFORTS
 from claude_nb.request.system import System
@@ -283,8 +284,7 @@ class Chat(PageWidget):
 
     def stop(self) -> None:
         """Stop the answer that is under way, if there is one; what came is kept."""
-        if (live := self._transcript.answering) is not None:
-            live.stop()
+        self._questions.stop()
 
     def clear(self) -> None:
         """Begin anew; the turns so far stay in the conversation, and the page can bring them back.
@@ -374,6 +374,9 @@ class Chat(PageWidget):
     def receive(self, content: dict[str, Any], buffers: Sequence[Any]) -> None:
         """Handle a message from a page, and answer it."""
         self._messages.receive(content, buffers)
+        # What is sent when its message was handled does not reach a page of Colab (colabtools#3373).
+        if host() == "colab" and threading.current_thread() is threading.main_thread():
+            self._questions.wait()
 
     def whole(self) -> dict[str, object]:
         """All that is on the page, in one message."""

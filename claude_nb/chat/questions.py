@@ -18,6 +18,7 @@ from claude_nb.chat.files import File
 from claude_nb.chat.page import Page
 from claude_nb.chat.queued import Queue, Queued, queue_of
 from claude_nb.chat.transcript import ChatTurn, LiveTurn, Transcript
+from claude_nb.client import waiting
 from claude_nb.client.connection import remember_ambient
 from claude_nb.conversation.history import Exchange
 from claude_nb.errors import ClaudeError
@@ -30,6 +31,7 @@ from claude_nb.request.cells import Cells
 from claude_nb.request.place import Place, shell
 from claude_nb.streaming.progress import Outcome
 from claude_nb.views import protocol
+from claude_nb.views.painter import interrupts
 
 _PAGE = Place()
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -57,6 +59,7 @@ class Questions:
     reply: Reply | None = None
     instruct: str = ""
     cells: Callable[[], Cells] | None = None
+    _sender: threading.Thread | None = None
 
     def write(
         self,
@@ -229,7 +232,21 @@ class Questions:
 
         # Not on the thread of the page's messages: to count what a budget allows takes a while.
         # In this context, by which the kernel knows which page has sent the message.
-        threading.Thread(target=copy_context().run, args=(send,), daemon=True).start()
+        self._sender = threading.Thread(target=copy_context().run, args=(send,), daemon=True)
+        self._sender.start()
+
+    def wait(self) -> None:
+        """Wait until nothing is being answered, and nothing waits to be; an interrupt stops it."""
+        with interrupts(self.stop):
+            while (live := self.transcript.live) is not None and not live.ended.is_set():
+                waiting.wait(live.ended.wait)
+        if self._sender is not None:
+            self._sender.join()  # it tells the page what was refused
+
+    def stop(self) -> None:
+        """Stop the answer that is under way, if there is one; what came is kept."""
+        if (live := self.transcript.answering) is not None:
+            live.stop()
 
     def _refuse(self, message: Queued, error: str) -> None:
         """A message that had waited cannot be sent: it waits for the user, with all behind it."""

@@ -9,6 +9,7 @@ import pytest
 
 import claude_nb
 from claude_nb.asking import asking
+from claude_nb.asking.comparison import Comparison
 from claude_nb.asking.conversation import Conversation
 from claude_nb.asking.jobs import Jobs, jobs, start
 from claude_nb.asking.question import Question
@@ -308,3 +309,17 @@ def test_a_view_that_fails_costs_no_reply(api):
     assert reply.wait(20).text == "Hello"
     own.wait()
     assert [type(bug) for bug in bugs] == [ZeroDivisionError]
+
+
+@pytest.mark.parametrize(
+    "line", ["--background -o it", "--background --effort low --effort high -o it"]
+)
+def test_in_colab_the_cell_waits(api, shell, colab, capsys, line):
+    """What a thread sends after the end of a cell is not shown there; the reader is told."""
+    ask(shell, line)
+
+    assert capsys.readouterr().out.count("In Colab the cell waits for its replies") == 1
+    it = shell.user_ns["it"]
+    assert all(
+        reply.outcome == "complete" for reply in (it if isinstance(it, Comparison) else [it])
+    )
