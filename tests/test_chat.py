@@ -120,8 +120,8 @@ def test_in_colab_stop_ends_what_is_waited_for(api, page, chat, colab):
     api.enqueue(OPEN, OPEN)
     main = threading.main_thread().ident
     for stop in (chat.stop, lambda: signal.pthread_kill(main, signal.SIGINT)):
-        asked = len(api.requests) + 1
-        threading.Thread(target=lambda: (arrived(api, asked), stop())).start()
+        after = lambda asked, stop: (arrived(api, asked), stop())  # noqa: E731
+        threading.Thread(target=after, args=(len(api.requests) + 1, stop)).start()
 
         page.say(chat, "send", text="Hi")
 

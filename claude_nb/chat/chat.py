@@ -374,7 +374,7 @@ class Chat(PageWidget):
     def receive(self, content: dict[str, Any], buffers: Sequence[Any]) -> None:
         """Handle a message from a page, and answer it."""
         self._messages.receive(content, buffers)
-        # What is sent when its message was handled does not reach a page of Colab (colabtools#3373).
+        # What is sent after its message was handled reaches no page of Colab (colabtools#3373).
         if host() == "colab" and threading.current_thread() is threading.main_thread():
             self._questions.wait()
 
