@@ -10,7 +10,7 @@ from itertools import product
 from typing import Any, Self, overload
 
 from claude_nb.asking import asking
-from claude_nb.asking.jobs import check_tools, jobs, returns_at_once
+from claude_nb.asking.jobs import can_go_on, check_tools, jobs
 from claude_nb.asking.question import Question, check_names, check_types
 from claude_nb.client import waiting
 from claude_nb.client.engine import Stream
@@ -281,7 +281,7 @@ def ask_each(question: Question, asked: Sequence[Variant], *, background: bool) 
         asked: How it is asked.
         background: Whether to return at once.
     """
-    background = returns_at_once(background)
+    background = background and can_go_on()
     kind = choice.fitting(question.view)
     check_tools(kind, question.tools)
     part = _part(question, len(asked))

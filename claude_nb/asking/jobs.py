@@ -225,15 +225,15 @@ def start(question: Question) -> Reply:
     return jobs.begin(question, show)
 
 
-def returns_at_once(background: bool) -> bool:  # noqa: FBT001
-    """Whether a cell returns at once that is asked to; where it does not, the reader is told.
+def can_go_on() -> bool:
+    """Whether a reply can be shown when its cell has ended; if not, the reader is told.
 
     Colab shows nothing of what a cell's thread sends when the cell has ended.
     """
-    if background and host() == "colab":
+    if host() == "colab":
         say("In Colab the cell waits for its replies: what comes later would not be shown.")
         return False
-    return background
+    return True
 
 
 def check_tools(kind: str, tools: Tools | None) -> None:

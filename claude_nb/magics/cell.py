@@ -95,7 +95,7 @@ def _ask(question: Question, asked: Sequence[Variant], *, background: bool) -> A
     if asked:
         reply: Any = ask_each(question, asked, background=background)
     else:
-        reply = (jobs.start if jobs.returns_at_once(background) else answer)(question)
+        reply = (jobs.start if background and jobs.can_go_on() else answer)(question)
     if background and fitting() in ("sparing", "terminal"):
         say("Written in the background; %claude_nb jobs wait shows it.")
     return reply
