@@ -208,14 +208,12 @@ class Reply(Progress):
         texts = [raw(blocks) for blocks in text_runs(self) if blocks[0].type == "text"]
         return [block for text in texts for block in code.code_blocks(text)]
 
-    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         if self.is_shown_here and is_result():
-            return {"text/plain": repr(self)}, {}  # all of it stands above already
+            return {"text/plain": repr(self)}  # all of it stands above already
         # No record while it is being written: the same requests would be counted again.
         is_over = self.outcome is not Outcome.STREAMING
-        return saved_output.mimebundle(self), saved_output.metadata(
-            self, self.request
-        ) if is_over else {}
+        return saved_output.mimebundle(self, self.request) if is_over else saved_output.forms(self)
 
     def __repr__(self) -> str:
         text = redact(self.text)

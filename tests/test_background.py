@@ -9,6 +9,7 @@ import pytest
 from jupyter_client.manager import start_new_kernel
 
 from claude_nb.simulator import Stream
+from claude_nb.streaming.record import MIME
 from tests.kernels import Kernel
 from tests.played import end, start, text
 
@@ -68,7 +69,7 @@ def test_nbclient_finds_each_reply_in_its_own_cell(api):
     assert [len(one), len(two)] == [1, 1]
     assert between[0]["text"].strip() == words(one[0])
     for (output,) in (one, two):
-        assert output["metadata"]["claude_nb"]["outcome"] == "complete"
+        assert output["data"][MIME]["outcome"] == "complete"
 
 
 def slow(name):
@@ -86,7 +87,7 @@ def test_what_had_come_when_the_notebook_ended_is_in_it(api):
     )
 
     assert words(begun[0]) == "The first words"
-    assert "claude_nb" not in begun[0]["metadata"]
+    assert MIME not in begun[0]["data"]
 
 
 def test_replies_side_by_side_without_a_front_end(api):
@@ -94,7 +95,7 @@ def test_replies_side_by_side_without_a_front_end(api):
     ((output,),) = executed("%%claude --effort low --effort high\nhello")
 
     assert output["data"]["text/html"].count("flex:1 1 280px") == 2
-    assert len(output["metadata"]["claude_nb"]["replies"]) == 2
+    assert len(output["data"][MIME]["replies"]) == 2
 
 
 def test_an_error_is_shown_and_not_raised(kernel, simulator):

@@ -10,6 +10,7 @@ import pytest
 from nbclient import NotebookClient
 
 from claude_nb import Simulator
+from claude_nb.streaming.record import MIME
 
 ROWS = 2_000
 MOST_MB = 24
@@ -67,8 +68,6 @@ def test_killed_and_resumed_from_the_saved_notebook(tmp_path, monkeypatch):
     assert counts == f"{{'complete': {ROWS}}}"
     assert (in_order, parts) == ("True", "1")
     assert int(grown) < MOST_MB
-    record = next(
-        o["metadata"]["claude_nb"] for o in outputs if "claude_nb" in o.get("metadata", {})
-    )
+    record = next(o["data"][MIME] for o in outputs if MIME in o.get("data", {}))
     assert record["batch"]["rows"] == record["requests"] == ROWS
     assert os.environ["ANTHROPIC_API_KEY"] not in nbformat.writes(notebook)

@@ -25,7 +25,7 @@ from claude_nb.errors import DroppedError, InputError, RequestError, StoppedErro
 from claude_nb.render import chat as render
 from claude_nb.render import saved_output
 from claude_nb.simulator import Error, Stream
-from claude_nb.streaming.record import RecordedUsage
+from claude_nb.streaming.record import MIME, RecordedUsage
 from claude_nb.views.frames import FramesView
 from tests.asking.test_conversation import sent
 from tests.conversation.test_restore import PNG
@@ -699,7 +699,7 @@ def test_images_are_shown_before_and_after_they_are_sent(api, page, chat):
     picture = '<img alt="Image 1" src="data:image/png;base64,'
     assert file["preview"].startswith(picture)
     assert picture in page.turns()[0]["prompt"]
-    assert picture in chat._page.saved()[0]["text/html"]
+    assert picture in chat._page.saved()["text/html"]
     other = Chat(chat.conversation)
     assert picture in other.whole()["ops"][0]["turns"][0]["prompt"]
     other.close()
@@ -806,13 +806,13 @@ def test_a_chat_that_shows_another_saves_both(api, page):
     page.say(chat, "new_chat")
     send(page, chat, "Second")
 
-    data, metadata = chat._page.saved()
+    data = chat._page.saved()
 
     assert data["text/markdown"].startswith("Chat 2 · 1 turn")
     assert "Two." in data["text/html"]
     assert "One." not in data["text/html"]
-    assert metadata["claude_nb"]["chat"]["conversation"] == "chat"
-    turns = [record["turn"] for record in metadata["claude_nb"]["replies"]]
+    assert data[MIME]["chat"]["conversation"] == "chat"
+    turns = [record["turn"] for record in data[MIME]["replies"]]
     assert [(turn["conversation"], turn["text"]) for turn in turns] == [
         ("chat", "One."),
         ("chat 2", "Two."),
@@ -1158,7 +1158,7 @@ def test_what_cannot_be_rendered_ends_the_turn(api, page, monkeypatch, broken):
     assert [turn["answer"]["source"] for turn in page.turns()] == ["One <b>.", "Two."]
     assert "One &lt;b&gt;." in page.turns()[0]["answer"]["html"]
     assert (chat.turns, chat.busy) == (2, False)
-    assert "Two." in chat._page.saved()[0]["text/plain"]
+    assert "Two." in chat._page.saved()["text/plain"]
 
 
 def test_a_page_that_cannot_be_reached_ends_the_turn(api, page, monkeypatch, caplog):
@@ -1328,7 +1328,7 @@ def test_what_the_model_writes_is_escaped(api, page, chat):
 
     send(page, chat, f"{hostile} {{{{df}}}}")
 
-    data, _ = chat._page.saved()
+    data = chat._page.saved()
     (turn,) = page.turns()
     for shown in (turn["prompt"], turn["answer"]["html"], data["text/html"]):
         assert "<img" not in shown
@@ -1339,8 +1339,8 @@ def test_what_the_model_writes_is_escaped(api, page, chat):
 
 def notebook(tmp_path, chat, name="chat"):
     """A saved notebook whose one cell shows the chat."""
-    data, metadata = chat._page.saved()
-    output = new_output("display_data", data, metadata=metadata)
+    data = chat._page.saved()
+    output = new_output("display_data", data)
     cell = new_code_cell("claude_nb.Chat()", outputs=[output])
     path = tmp_path / f"{name}.ipynb"
     nbformat.write(new_notebook(cells=[cell]), path)
@@ -1451,8 +1451,8 @@ def test_a_chat_is_saved_with_a_megabyte_of_data_and_tells_what_is_not_saved(api
         page.say(chat, "attach", name="a.png", buffers=(png,))
         send(page, chat, name)
 
-    _, metadata = chat._page.saved()
-    first, second = (reply["turn"]["content"] for reply in metadata["claude_nb"]["replies"])
+    data = chat._page.saved()
+    first, second = (reply["turn"]["content"] for reply in data[MIME]["replies"])
     left_out = f"image of {size / 1e6:.1f} MB"
     assert any(block["type"] == "image" for block in second)
     assert f"[{left_out}: not saved]" in [block.get("text") for block in first]
@@ -1469,8 +1469,8 @@ def test_a_chat_that_is_forgotten_is_saved_no_more(api, page, chat):
     assert page.say(chat, "forget") == {}
 
     for each in (chat, other):
-        data, metadata = each._page.saved()
-        assert metadata["claude_nb"]["replies"] == []
+        data = each._page.saved()
+        assert data[MIME]["replies"] == []
         assert "First" not in str(data)
         assert each.turns == 0
     send(page, chat, "Third")
@@ -1517,8 +1517,8 @@ def test_a_chat_that_was_displayed_twice_is_paid_for_once(api, page, tmp_path, m
     chat = Chat()
     chat.ask("First")
     chat.ask("Second")
-    data, metadata = chat._page.saved()
-    output = new_output("display_data", data, metadata=metadata)
+    data = chat._page.saved()
+    output = new_output("display_data", data)
     cells = [new_code_cell(source, outputs=[output]) for source in ("chat = Chat()\nchat", "chat")]
     nbformat.write(new_notebook(cells=cells), tmp_path / "twice.ipynb")
     monkeypatch.setattr(Conversation, "_named", {})
@@ -1549,10 +1549,8 @@ def test_the_last_chat_is_restored_unless_one_is_named(api, page, tmp_path, monk
     cells = []
     for number, chat in enumerate(chats):
         chat.ask(f"Question {number}")
-        data, metadata = chat._page.saved()
-        cells.append(
-            new_code_cell("x", outputs=[new_output("display_data", data, metadata=metadata)])
-        )
+        data = chat._page.saved()
+        cells.append(new_code_cell("x", outputs=[new_output("display_data", data)]))
     path = tmp_path / "two.ipynb"
     nbformat.write(new_notebook(cells=cells), path)
     monkeypatch.setattr(Conversation, "_named", {})
@@ -1579,10 +1577,10 @@ def test_what_is_saved_says_that_it_is_simulated(api, page, chat):
     api.enqueue(Stream(said("Hello.")))
     send(page, chat, "Hi")
 
-    data, metadata = chat._page.saved()
+    data = chat._page.saved()
 
-    assert metadata["claude_nb"]["simulated"]
-    assert all("simulated" in form for form in data.values())
+    assert data[MIME]["simulated"]
+    assert all("simulated" in str(form) for form in data.values())
 
 
 def test_exports_never_overwrite(api, page, chat, tmp_path, monkeypatch):
@@ -1633,10 +1631,10 @@ def test_an_answer_is_edited(api, chat, page):
     send(page, chat, "Why not?")
     assert api.requests[-1].body["messages"][1]["content"] == [{"type": "text", "text": "**No.**"}]
 
-    data, metadata = chat._page.saved()
+    data = chat._page.saved()
     assert "edited" in data["text/html"]
     assert "**No.**\n\n*edited*" in data["text/markdown"]
-    came, edited, _ = metadata["claude_nb"]["replies"]
+    came, edited, _ = data[MIME]["replies"]
     assert (came["turn"]["text"], "edited" in came["turn"]) == ("Yes.", False)
     assert edited["turn"]["edited"] == came["turn"]["id"]
     assert "usage" not in edited  # it cost nothing

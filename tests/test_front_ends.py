@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 
 from claude_nb.simulator import Stream
+from claude_nb.streaming.record import MIME
 from tests.played import end, said, start, text, tool_use
 
 pytestmark = pytest.mark.kernel
@@ -53,7 +54,7 @@ def test_the_reply_is_the_only_output(kernel, simulator, front_end, code):
 
     (output,) = saved(kernel, front_end)
     assert output["data"]["text/plain"].startswith("Word " * 40 + "end.")
-    assert output["metadata"]["claude_nb"]["outcome"] == "complete"
+    assert output["data"][MIME]["outcome"] == "complete"
 
 
 def test_updates_are_few(kernel, simulator):
@@ -123,7 +124,7 @@ def test_a_batch_ends_in_an_output_of_its_own(kernel, simulator, front_end):
     kernel.run("_ = batch.wait()", asks=True)
     (ended,) = saved(kernel, front_end)
 
-    assert handed_in["metadata"]["claude_nb"]["batch"]
+    assert handed_in["data"][MIME]["batch"]
     assert "2 complete" in ended["data"]["text/plain"]
 
 

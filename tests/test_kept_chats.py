@@ -7,6 +7,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from claude_nb.simulator import Stream
+from claude_nb.streaming.record import MIME
 from tests.played import said, start, text
 
 pytestmark = pytest.mark.kernel
@@ -140,7 +141,7 @@ def test_run_all_after_a_restart_keeps_what_was_said(saved_talk, backup):
         assert saved_talk.value("chat.cost > 0") == "True"
         saved_talk.save()
 
-    record = nbformat.read(saved_talk.path, 4).cells[1].outputs[-1].metadata["claude_nb"]
+    record = nbformat.read(saved_talk.path, 4).cells[1].outputs[-1].data[MIME]
     assert [reply["turn"]["text"] for reply in record["replies"]] == ["One.", "Two."]
     assert all(reply["usage"]["output_tokens"] for reply in record["replies"])
 
@@ -176,7 +177,7 @@ def test_what_was_forgotten_is_nowhere(saved_talk, simulator):
     saved_talk.add("%%claude -c second\nThird", "cell")
     saved_talk.run_all()
     cell = saved_talk.cells[-1]  # the chat's output was renewed meanwhile, and taken for the cell's
-    cell.outputs = [o for o in cell.outputs if "chat" not in o.metadata.get("claude_nb", ())]
+    cell.outputs = [o for o in cell.outputs if "chat" not in o.data.get(MIME, ())]
     saved_talk.silent("chat.ask('Fourth'); chat.forget()")
     saved_talk.silent("from claude_nb.conversation.snapshot import snapshot")
     restored = saved_talk.value("(snapshot.files[0].saved.records, chat._page.restored.said)")
@@ -293,7 +294,7 @@ def test_a_cell_goes_on_with_the_system_prompt_of_the_chat(notebook, simulator):
 def test_a_batch_is_found_after_its_output_was_cleared(notebook):
     """By the ids in the notebook as it was when the kernel began."""
     batch = {"version": 1, "simulated": True, "batch": {"ids": ["msgbatch_1"], "options": {}}}
-    output = new_output("display_data", {"text/plain": "x"}, metadata={"claude_nb": batch})
+    output = new_output("display_data", {"text/plain": "x", MIME: batch})
     notebook.cells.append(new_code_cell("claude_nb.Batch.resume()", id="b", outputs=[output]))
     notebook.save()
     notebook.restart()
@@ -411,7 +412,7 @@ def test_of_several_copies_the_user_chooses(saved_talk, simulator):
     saved_talk.silent(f"restored.choose({number})")
 
     assert choices == "['a copy.ipynb · 2 turns', 'moved.ipynb · 3 turns ']"
-    assert "claude_nb" not in saved.metadata
+    assert MIME not in saved.data
     assert "Several notebooks in this folder hold this chat." in saved.data["text/plain"]
     assert saved_talk.value(PROMPTS) == "['First', 'Second']"
 
@@ -434,9 +435,9 @@ def test_what_cannot_be_read_is_said(saved_talk, damage, why):
 
     assert says.startswith("An earlier chat may be saved, but was not found: ")
     assert why in says
-    assert "claude_nb" not in before.metadata
+    assert MIME not in before.data
     assert why in before.data["text/plain"]
-    assert saved_talk.cells[1].outputs[-1].metadata["claude_nb"]["replies"] == []
+    assert saved_talk.cells[1].outputs[-1].data[MIME]["replies"] == []
 
 
 def test_without_backups_nothing_is_written(notebook, simulator):

@@ -9,6 +9,7 @@ import re
 import pytest
 
 from claude_nb.simulator import Error, Raw, Stream
+from claude_nb.streaming.record import MIME
 from tests.played import block, end, escaped, said, start, text, thinking, tool_use
 
 pytestmark = pytest.mark.kernel
@@ -28,9 +29,9 @@ def test_a_cell_shows_one_output_that_settles(kernel, simulator):
     assert kernel.run("%%claude\nHello")["status"] == "ok"
 
     (shown,) = kernel.shown.values()
-    assert sorted(shown["data"]) == ["text/html", "text/markdown", "text/plain"]
+    assert sorted(shown["data"]) == [MIME, "text/html", "text/markdown", "text/plain"]
     assert "<strong>Hello</strong>" in shown["data"]["text/html"]
-    assert shown["metadata"]["claude_nb"]["outcome"] == "complete"
+    assert shown["data"][MIME]["outcome"] == "complete"
 
 
 def test_new_holds_although_its_request_failed(kernel, simulator):
@@ -235,7 +236,7 @@ def test_interrupt_while_it_streams(kernel, simulator, times):
     assert (reply["ename"], reply["traceback"]) == ("StoppedError", ["StoppedError: Stopped."])
     assert left[number].ended is not None
     shown = kernel.last_shown()
-    assert shown["metadata"]["claude_nb"]["outcome"] == "stopped"
+    assert shown["data"][MIME]["outcome"] == "stopped"
     assert "<b>Stopped</b>" in shown["data"]["text/html"]
     assert re.search("```\n\n\\[?.*Stopped", shown["data"]["text/markdown"])
     kernel.run("print(answer.outcome, answer.text)")
@@ -250,7 +251,7 @@ def test_interrupt_before_the_first_byte(kernel, simulator):
 
     simulator.wait_for(lambda requests: requests[number].client_left)
     assert reply["ename"] == "StoppedError"
-    assert kernel.last_shown()["metadata"]["claude_nb"]["outcome"] == "stopped"
+    assert kernel.last_shown()["data"][MIME]["outcome"] == "stopped"
 
 
 CONNECTING = """

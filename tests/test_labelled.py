@@ -27,7 +27,7 @@ def labelled(reply):
     assert ">simulated</span>" in saved_output.mimebundle(reply)["text/html"]
     assert "simulated" in saved_output.mimebundle(reply)["text/markdown"]
     assert "simulated" in saved_output.mimebundle(reply)["text/plain"]
-    assert saved_output.metadata(reply)["claude_nb"]["simulated"]
+    assert saved_output.record(reply)["simulated"]
     return reply
 
 

@@ -14,6 +14,7 @@ import claude_nb
 from claude_nb.client.connection import Connection
 from claude_nb.errors import CredentialsError
 from claude_nb.session.session import Session
+from claude_nb.streaming.record import MIME, recorded
 from tests.kernels import Kernel
 from tests.local_server import LocalServer
 from tests.refresh_notebooks import NOTEBOOKS, comparable, execute
@@ -88,7 +89,7 @@ def test_saved_notebook_is_small_and_needs_no_widget(path):
         for mime in output.get("data", {})
     }
     assert sorted(saved["metadata"]) == ["kernelspec", "language_info"]
-    assert shown <= {"text/html", "text/markdown", "text/plain"}
+    assert shown <= {MIME, "text/html", "text/markdown", "text/plain"}
     assert path.stat().st_size < BUDGET
 
 
@@ -96,10 +97,10 @@ def test_saved_notebook_is_small_and_needs_no_widget(path):
 def test_saved_replies_are_recorded_as_simulated(path):
     """Nobody's key and nobody's money went into the repository, and each record says so."""
     records = [
-        output["metadata"]["claude_nb"]
+        found
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
         for output in cell.get("outputs", [])
-        if "claude_nb" in output.get("metadata", {})
+        if (found := recorded(output)) is not None
     ]
     assert records or path.stem == "lesson_chat"  # whose replies come from the SDK alone
     replies = [reply for record in records for reply in record.get("replies", [record])]

@@ -19,6 +19,7 @@ from claude_nb.errors import (
 from claude_nb.render.code import CodeBlock
 from claude_nb.simulator import Stream
 from claude_nb.simulator.wire import sse
+from claude_nb.streaming.record import MIME
 from tests.played import BAD, GOOD, end, recorded, said, start, text, thinking, tool_use
 
 
@@ -48,9 +49,9 @@ def test_message_is_what_the_sdk_makes_of_the_same_stream(api, sdk, name):
 
 def shown_and_saved(reply):
     """The outcome in a reply's record, after its three forms were made."""
-    data, metadata = reply._repr_mimebundle_()
-    assert sorted(data) == ["text/html", "text/markdown", "text/plain"]
-    return metadata["claude_nb"]["outcome"]
+    data = reply._repr_mimebundle_()
+    assert sorted(data) == [MIME, "text/html", "text/markdown", "text/plain"]
+    return data[MIME]["outcome"]
 
 
 OUTCOMES = {

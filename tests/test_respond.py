@@ -18,7 +18,7 @@ from claude_nb.conversation import export, restore, saved_notebook
 from claude_nb.errors import ClaudeError, InputError, StoppedError
 from claude_nb.session.session import session
 from claude_nb.simulator import Error, Stream
-from claude_nb.streaming.record import RecordedUsage
+from claude_nb.streaming.record import MIME, RecordedUsage
 from tests.page import Page
 from tests.played import end, said, start, text, thinking, tool_use
 from tests.test_chat import arrived, idle, send
@@ -96,11 +96,11 @@ def test_a_function_answers_in_any_form(answered, page, respond):
     assert turn["answer"]["source"] == "One **two**"
     assert "<strong>two</strong>" in turn["answer"]["html"]
     assert (turn["answer"]["line"], turn["answer"]["usage"]) == ("", "")
-    data, metadata = saved(chat)
+    data = saved(chat)
     assert "<strong>two</strong>" in data["text/html"]
+    (record,) = data.pop(MIME)["replies"]
     assert all("One" in form for form in data.values())
     assert all("$" not in form and "token" not in form for form in data.values())
-    (record,) = metadata["claude_nb"]["replies"]
     assert RecordedUsage.of(record).requests == 0
     assert chat.cost == 0
     assert chat.reply.outcome == "complete"
@@ -174,17 +174,17 @@ def test_a_figure_is_shown_saved_and_restored(answered, page):
     (turn,) = page.turns()
     html = turn["answer"]["html"]
     assert html.index("Before") < html.index("data:image/png;base64,") < html.index("After")
-    data, metadata = saved(chat)
+    data = saved(chat)
     assert "data:image/png;base64," in data["text/html"]
     assert "picture" in data["text/markdown"]
     assert "[picture, " in data["text/plain"]
     assert "After" in data["text/plain"]
-    record = json.loads(json.dumps(metadata["claude_nb"]))["replies"][0]
+    record = json.loads(json.dumps(data[MIME]))["replies"][0]
     again = restored(record, respond)
     (turn,) = again._page.whole()["ops"][0]["turns"]
     html = turn["answer"]["html"]
     assert html.index("Before") < html.index("data:image/png;base64,") < html.index("After")
-    assert "data:image/png;base64," in saved(again)[0]["text/html"]
+    assert "data:image/png;base64," in saved(again)["text/html"]
     exported = chat.conversation.to_markdown()
     assert again.conversation.to_markdown() == exported.replace("# chat", "# again")
     again.close()
@@ -267,7 +267,7 @@ def test_whatever_it_yields_is_shown(answered, page, value, shows):
     chat = answered(lambda _: iter([value, "After"]))
 
     (turn,) = page.turns()
-    forms = [turn["answer"]["html"], *saved(chat)[0].values()]
+    forms = [turn["answer"]["html"], *map(str, saved(chat).values())]
     assert shows in turn["answer"]["html"]
     assert all("After" in form and "\x1b" not in form for form in forms)
     assert all("<script" not in form for form in [forms[0], forms[1], forms[2]])
@@ -280,7 +280,7 @@ def test_a_dataframe_is_a_table(answered, page):
 
     chat = answered(lambda _: pandas.DataFrame({"city": ["Basel"], "km": [12]}))
 
-    data, _ = saved(chat)
+    data = saved(chat)
     assert "<table" in data["text/html"]
     assert "Basel" in data["text/html"]
     assert "Basel" in data["text/plain"]
@@ -295,8 +295,8 @@ def test_a_widget_is_live_on_the_page_alone(answered, page):
 
     (turn,) = page.turns()
     assert f'data-widget="{slider.model_id}"' in turn["answer"]["html"]
-    _, metadata = saved(chat)
-    assert slider.model_id not in json.dumps(metadata)
+    data = saved(chat)
+    assert slider.model_id not in json.dumps(data[MIME])
 
 
 def test_a_key_is_redacted(answered, page):
@@ -589,7 +589,7 @@ def test_the_page_is_told_who_answers(answered):
     state = chat.get_state()
     assert (state["answerer"], state["models"], state["efforts"]) == ("returns", [], [])
     assert state["starters"] == ["One?", "Two?"]
-    assert "**returns**" in saved(chat)[0]["text/markdown"]
+    assert "**returns**" in saved(chat)["text/markdown"]
     with pytest.raises(InputError, match="takes no instruction"):
         chat.instruct("Be brief.")
 

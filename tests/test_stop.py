@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 
 from claude_nb.simulator import Error, Raw, Stream
+from claude_nb.streaming.record import MIME
 from tests.kernels import Kernel, running_kernel
 from tests.played import Event, said, start, text, thinking, tool_use
 from tests.test_kernel import CONNECTING
@@ -120,7 +121,7 @@ def assert_stopped(kernel, state, settled=None):
     """The cell ends as stopped, and what came is kept."""
     result = kernel.finish()
     assert (result["ename"], result["traceback"]) == ("StoppedError", ["StoppedError: see above"])
-    assert (settled or kernel.last_shown())["metadata"]["claude_nb"]["outcome"] == "stopped"
+    assert (settled or kernel.last_shown())["data"][MIME]["outcome"] == "stopped"
     kernel.run("print(answer.outcome, answer.text)")
     assert kernel.printed == f"stopped {state[2]}\n"
 

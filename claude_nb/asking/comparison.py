@@ -182,11 +182,10 @@ class Comparison(Sequence[Reply]):
         """The replies with their names, for rendering."""
         return [render.Side(*side) for side in zip(self.names, self, strict=False)]
 
-    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         if self._is_shown_here and is_result():
-            return {"text/plain": repr(self)}, {}  # all of it stands above already
-        sides = self.sides()
-        return render.mimebundle(sides), render.metadata(sides) if self.ended.is_set() else {}
+            return {"text/plain": repr(self)}  # all of it stands above already
+        return render.mimebundle(self.sides())
 
     def __repr__(self) -> str:
         return f"<Comparison · {' | '.join(self.names)}>"

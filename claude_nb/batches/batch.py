@@ -29,6 +29,7 @@ from claude_nb.render.table import Table
 from claude_nb.request.extra import NOT_IN_BATCHES
 from claude_nb.request.request import Request
 from claude_nb.request.system import System
+from claude_nb.streaming.record import MIME
 from claude_nb.views import choice
 from claude_nb.views.batches import BatchView
 from claude_nb.views.painter import interrupts
@@ -432,11 +433,11 @@ class Batch:
             "Keep batch.results; or find it again by its id, with claude_nb.Batch.resume.",
         )
 
-    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         if self._view.is_above:
-            return {"text/plain": repr(self)}, {}
+            return {"text/plain": repr(self)}
         picture, record = view.look(self._state)
-        return mimebundle(picture), record
+        return mimebundle(picture) | {MIME: record}
 
     def __repr__(self) -> str:
         return f"<Batch of {len(self):,} · {self.state} · {', '.join(self.ids) or 'no id'}>"

@@ -24,7 +24,7 @@ _UNLISTED = (RowOutcome.COMPLETE, RowOutcome.PROCESSING)
 
 
 def look(state: BatchState) -> tuple[Picture, dict[str, Any]]:
-    """What is shown of a batch at the moment, and the metadata of its output."""
+    """What is shown of a batch at the moment, and its record."""
     return picture(state), record(state)
 
 
@@ -94,7 +94,7 @@ def _lines(state: BatchState) -> Iterable[str]:
 
 
 def record(state: BatchState) -> dict[str, Any]:
-    """An output's metadata: what resuming a batch needs, and what it cost; never a key."""
+    """What resuming a batch needs, and what it cost; never a key."""
     options = options_record(state.requests) if state.resumed is None else state.saved
     read = [batch for batch in state.batches if batch.read and not batch.gone]
     saved: dict[str, Any] = {
@@ -112,7 +112,7 @@ def record(state: BatchState) -> dict[str, Any]:
     }
     if state.ended:
         saved |= {**_figures(state.total), "price_list_date": as_of()}
-    return {"claude_nb": saved}
+    return saved
 
 
 def _figures(spent: Spent) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from claude_nb.chat.transcript import At, ChatTurn, Transcript
 from claude_nb.redaction import redact
 from claude_nb.render import chat as render
 from claude_nb.render import html, text
-from claude_nb.streaming.record import of_several
+from claude_nb.streaming.record import MIME, of_several
 
 _BUBBLE = "background:#8888881f;border-radius:8px;margin:22px 0 8px 15%;padding:7px 11px"
 _BELOW = "margin:4px 0 12px;font-size:90%"
@@ -24,11 +24,11 @@ NO_WIDGET = (
 
 def saved(
     transcript: Transcript, classes: str, answerer: str, *, note: str = "", undecided: str = ""
-) -> tuple[dict[str, str], dict[str, Any]]:
-    """The MIME bundle and the metadata of an output that shows a chat.
+) -> dict[str, Any]:
+    """The MIME bundle of an output that shows a chat.
 
     Args:
-        transcript: What is shown: the turns on the current branch. The metadata holds the records
+        transcript: What is shown: the turns on the current branch. The record holds those
             of the replies on every branch, and those of the other conversations that were shown.
         classes: More classes for the root element.
         answerer: Who answers, by name.
@@ -46,9 +46,9 @@ def saved(
     about = {"conversation": own.name, "turns": count, "head": head and head.id}
     record = of_several(records, chat={**about, "cell": transcript.cell})
     if undecided and not records:
-        return _forms([], f"{title} · {undecided}", classes, answerer, note), {}
+        return _forms([], f"{title} · {undecided}", classes, answerer, note)
     line = f"{title} · {count} turn{'' if count == 1 else 's'}"
-    return _forms(turns, line, classes, answerer, note), {"claude_nb": record}
+    return _forms(turns, line, classes, answerer, note) | {MIME: record}
 
 
 def _forms(
@@ -57,7 +57,7 @@ def _forms(
     classes: str,
     answerer: str,
     note: str,
-) -> dict[str, str]:
+) -> dict[str, Any]:
     """Turns as HTML, Markdown and plain text, below a line about all of them."""
     simulated = any(answer.simulated for _, answer, _ in turns)
     badge = html.badge() if simulated else ""

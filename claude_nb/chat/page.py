@@ -22,6 +22,7 @@ from claude_nb.chat.transcript import At, ChatTurn, Transcript
 from claude_nb.render import chat as render
 from claude_nb.render import labels
 from claude_nb.request.system import System
+from claude_nb.streaming.record import MIME
 from claude_nb.views import protocol
 from claude_nb.views.displayed_output import DisplayedOutput
 from claude_nb.views.protocol import Op
@@ -144,8 +145,10 @@ class Page:
         with self._lock:
             self._covered = self._covered or widget is None
             self._coverable = self._coverable or widget is not None
-            data, metadata = self.saved(note="" if widget else outputs.NO_WIDGET)
-            output.show(widget or data, metadata)
+            data = self.saved(note="" if widget else outputs.NO_WIDGET)
+            if widget is not None:
+                data = widget | ({MIME: data[MIME]} if MIME in data else {})
+            output.show(data)
             self._outputs.append(output)
 
     def cover(self) -> None:
@@ -157,17 +160,17 @@ class Page:
         """Replace what is saved by the turns as they are now."""
         with self._lock:
             if self._covered:
-                data, metadata = self.saved()
+                data = self.saved()
                 for output in self._outputs:
-                    output.show(data, metadata)
-                replies = metadata.get("claude_nb", {}).get("replies", ())
+                    output.show(data)
+                replies = data.get(MIME, {}).get("replies", ())
                 left_out = self._transcript.left_out(replies)
                 if left_out != self._left_out:
                     self._left_out = left_out
                     self.show_facts()
 
-    def saved(self, *, note: str = "") -> tuple[dict[str, str], dict[str, Any]]:
-        """The chat as it is saved, above a note: its MIME bundle and its metadata."""
+    def saved(self, *, note: str = "") -> dict[str, Any]:
+        """The chat as it is saved, above a note: its MIME bundle."""
         classes = self._mark if self._coverable else ""
         undecided = self.restored.said if self.restored.undecided else ""
         notes = {"note": note, "undecided": undecided}

@@ -29,7 +29,7 @@ from claude_nb.render.text import closed, harmless
 from claude_nb.request import files, uploads
 from claude_nb.request.cells import each, without
 from claude_nb.streaming.block import as_dict
-from claude_nb.streaming.record import VERSION, TurnRecord, displayed_content
+from claude_nb.streaming.record import MIME, VERSION, TurnRecord, displayed_content
 
 PROMPTS = ("cells", "markdown")
 """How prompts can stand in an exported notebook: see ``to_notebook``."""
@@ -65,15 +65,15 @@ def to_notebook(history: History, prompts: str) -> str:
     for exchange in _branch(history):
         if prompts == "cells":
             asked = v4.new_code_cell(_source(exchange, history.name))
-            left = record(exchange, history.name, asked.id)
             mark = "".join(f"\n\n*{mark}*" for mark in marks(exchange))
-            answer = {
+            answer: dict[str, Any] = {
                 "text/markdown": _shown(exchange.text) + mark,
                 "text/plain": clean(exchange.text, prose=True) + mark,
+                MIME: record(exchange, history.name, asked.id),
             }
             if shown := displayed_content(exchange.turns):
                 answer["text/html"] = html.root(of_content(shown))
-            asked.outputs = [v4.new_output("display_data", answer, metadata={"claude_nb": left})]
+            asked.outputs = [v4.new_output("display_data", answer)]
             codes = [
                 found.code for found in code_blocks(exchange.text) if _is_python(found.language)
             ]

@@ -7,13 +7,15 @@ from pathlib import Path
 
 from claude_nb.errors import InputError
 from claude_nb.request import files
+from claude_nb.streaming.record import MIME
 
 MAX_BYTES = 100_000_000
 """The largest notebook that is read. Jupyter itself gets slow long before."""
 
 _STEP = 1_000_000
 _SPACE = 100
-_MARK = b'"claude_nb"'
+_MARKS = (MIME.encode(), b'"claude_nb"')
+"""What stands before a record: see ``streaming.record``."""
 _KEY = b'"id"'
 _ID = re.compile(rb'"id"\s*:\s*"([\w-]{1,64})"', re.ASCII)
 
@@ -44,7 +46,7 @@ def ids(data: bytes) -> frozenset[str]:
 def has_records(data: bytes) -> bool:
     """Whether there may be a record of a reply in a notebook's content, or it may be damaged."""
     is_whole = data[:_SPACE].lstrip()[:1] == b"{" and data[-_SPACE:].rstrip()[-1:] == b"}"
-    return not is_whole or _find(data, _MARK) >= 0
+    return not is_whole or any(_find(data, mark) >= 0 for mark in _MARKS)
 
 
 def _find(data: bytes, part: bytes, at: int = 0) -> int:

@@ -20,7 +20,7 @@ from claude_nb.errors import InputError
 from claude_nb.request.host import host
 from claude_nb.request.place import possible_paths, session_name
 from claude_nb.streaming.block import as_dict, as_string
-from claude_nb.streaming.record import VERSION
+from claude_nb.streaming.record import VERSION, recorded
 
 MAX_RECORDS = 10_000
 """The most records of a notebook that are read."""
@@ -223,10 +223,8 @@ def _records(cell: dict[str, Any], chats: list[ChatRecord]) -> Iterator[tuple[st
     """
     outputs, id_ = cell.get("outputs"), as_string(cell.get("id"))
     for part in (cell, *(outputs if isinstance(outputs, list) else ())):
-        metadata = part.get("metadata") if isinstance(part, dict) else None
-        if not isinstance(metadata, dict) or "claude_nb" not in metadata:
+        if (found := wellformed_json(recorded(part))) is None:
             continue
-        found = wellformed_json(metadata["claude_nb"])
         replies = found.get("replies") if isinstance(found, dict) else None
         if not isinstance(replies, list):
             yield id_, found

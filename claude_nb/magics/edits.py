@@ -14,6 +14,7 @@ from claude_nb.redaction import redact
 from claude_nb.render import chat as render
 from claude_nb.render import html, labels
 from claude_nb.request.place import current_place, shell
+from claude_nb.streaming.record import MIME
 from claude_nb.views.terminal import say
 
 
@@ -31,7 +32,7 @@ class EditedAnswer:
     answer: render.Answer
     record: dict[str, Any]
 
-    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, Any]]:
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         badge = html.badge("edited") + (html.badge() if self.answer.simulated else "")
         above = f'<p style="margin:0 0 4px;{html.QUIET}">{html.text(self.note)}{badge}</p>'
         simulated = "\n\n*simulated*" if self.answer.simulated else ""
@@ -39,10 +40,11 @@ class EditedAnswer:
             "text/html": html.root(above, self.answer.html),
             "text/markdown": f"*{self.note}*\n\n{self.answer.markdown}{simulated}",
             "text/plain": f"{self.note}\n\n{self.answer.plain}{simulated}",
-        }, {"claude_nb": self.record}
+            MIME: self.record,
+        }
 
     def __repr__(self) -> str:
-        return self._repr_mimebundle_()[0]["text/plain"]
+        return str(self._repr_mimebundle_()["text/plain"])
 
 
 def edit(history: History, number: int, text: str | None) -> EditedAnswer | None:

@@ -25,6 +25,7 @@ from claude_nb.request.cells import Cell, Cells, SentCell, head, size_of
 from claude_nb.request.executed import cell_ids
 from claude_nb.request.place import Place, shell
 from claude_nb.streaming.block import as_dict, as_string
+from claude_nb.streaming.record import recorded
 from claude_nb.views import page_outputs
 from claude_nb.views.page_outputs import DisplayedCell, Output, UnansweredError
 
@@ -279,8 +280,7 @@ def _of_file(cell: dict[str, Any]) -> DisplayedCell:
 
 def _is_output(output: dict[str, Any]) -> bool:
     # The kernel has replies of Claude.
-    is_reply = "claude_nb" in as_dict(output.get("metadata"))
-    return output.get("output_type") != "error" and not is_reply
+    return output.get("output_type") != "error" and recorded(output) is None
 
 
 def _output(output: dict[str, Any]) -> Output:

@@ -17,7 +17,7 @@ from claude_nb.render.table import Table
 from claude_nb.render.usage import Row, unpriced_note, whole
 from claude_nb.render.usage import table as usage_table
 from claude_nb.streaming.progress import Outcome, Progress
-from claude_nb.streaming.record import of_several
+from claude_nb.streaming.record import MIME, of_several
 
 _COLUMNS = "display:flex;flex-wrap:wrap;gap:16px 28px"
 _COLUMN = "flex:1 1 280px;min-width:0;overflow-x:auto"
@@ -61,8 +61,8 @@ def place(names: Sequence[str]) -> str:
     return usage_table("reply", rows, f"Prices as of {as_of()}.").to_html()
 
 
-def mimebundle(sides: Sequence[Side], drawn: html.Drawn = html.NOTHING) -> dict[str, str]:
-    """The replies for a notebook's output; see ``page``."""
+def mimebundle(sides: Sequence[Side], drawn: html.Drawn = html.NOTHING) -> dict[str, Any]:
+    """The replies for a notebook's output, and their records if all have ended; see ``page``."""
     rows = table(sides)
     marked = [f"**{html.text(side.name)}**\n\n{text.markdown(side.reply)}" for side in sides]
     plain = [f"{side.name}\n\n{text.plain(side.reply)}" for side in sides]
@@ -72,13 +72,14 @@ def mimebundle(sides: Sequence[Side], drawn: html.Drawn = html.NOTHING) -> dict[
         "text/html": page(sides, drawn),
         "text/markdown": joined,
         "text/plain": "\n\n".join([*plain, repr(rows)]),
+        **({MIME: record(sides)} if have_ended(sides) else {}),
     }
 
 
-def metadata(sides: Sequence[Side]) -> dict[str, Any]:
-    """The output's metadata: the record of each reply."""
+def record(sides: Sequence[Side]) -> dict[str, Any]:
+    """The record of each reply."""
     records = [saved_output.record(side.reply) for side in sides]
-    return {"claude_nb": of_several(records, comparison=[side.name for side in sides])}
+    return of_several(records, comparison=[side.name for side in sides])
 
 
 def have_ended(sides: Sequence[Side]) -> bool:

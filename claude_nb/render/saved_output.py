@@ -18,10 +18,10 @@ from claude_nb.streaming import turns
 from claude_nb.streaming.compact import sealed
 from claude_nb.streaming.events import ToolRan
 from claude_nb.streaming.progress import Outcome, Progress
-from claude_nb.streaming.record import ReplyRecord, TurnRecord, displayed_content
+from claude_nb.streaming.record import MIME, ReplyRecord, TurnRecord, displayed_content
 
 
-def mimebundle(progress: Progress, drawn: html.Drawn = html.NOTHING) -> dict[str, str]:
+def forms(progress: Progress, drawn: html.Drawn = html.NOTHING) -> dict[str, Any]:
     """The reply as HTML, Markdown and plain text, for a notebook's output.
 
     Args:
@@ -35,8 +35,21 @@ def mimebundle(progress: Progress, drawn: html.Drawn = html.NOTHING) -> dict[str
     }
 
 
-def marked(data: dict[str, str], line: str) -> dict[str, str]:
-    """The forms of a reply below a line about it.
+def mimebundle(
+    progress: Progress, request: Request | None = None, drawn: html.Drawn = html.NOTHING
+) -> dict[str, Any]:
+    """The forms of a reply that has ended, and its record.
+
+    Args:
+        progress: The reply.
+        request: What was asked.
+        drawn: What the page shows of it.
+    """
+    return forms(progress, drawn) | {MIME: record(progress, request)}
+
+
+def marked(data: dict[str, Any], line: str) -> dict[str, Any]:
+    """The forms of a reply below a line about it; its record stays as it is.
 
     Args:
         data: What ``mimebundle`` returned.
@@ -47,23 +60,21 @@ def marked(data: dict[str, str], line: str) -> dict[str, str]:
         "text/markdown": f"*{line}*\n\n",
         "text/plain": f"[{line}]\n\n",
     }
-    return {form: above.get(form, "") + content for form, content in data.items()}
+    return data | {form: head + data[form] for form, head in above.items()}
 
 
 @contextmanager
-def shown(
-    show: Callable[[dict[str, str], dict[str, Any]], object], progress: Progress
-) -> Iterator[None]:
+def shown(show: Callable[[dict[str, Any]], object], progress: Progress) -> Iterator[None]:
     """Where rendering a reply fails, show its text at least, and raise what failed.
 
     Args:
-        show: Shows a MIME bundle with its metadata.
+        show: Shows a MIME bundle.
         progress: The reply.
     """
     try:
         yield
     except Exception:
-        show({"text/plain": clean(redact(progress.text), prose=True)}, {})
+        show({"text/plain": clean(redact(progress.text), prose=True)})
         raise
 
 
@@ -71,11 +82,6 @@ def shown_by_tools(progress: Progress) -> tuple[Part, ...]:
     """What the functions that were called in a reply show to the reader, as far as it is saved."""
     calls = [block.run for block in progress.blocks if progress.shows(block)]
     return within(part for run in calls if isinstance(run, ToolRan) for part in run.display)
-
-
-def metadata(progress: Progress, request: Request | None = None) -> dict[str, Any]:
-    """The output's metadata: ``{"claude_nb": record}``."""
-    return {"claude_nb": record(progress, request)}
 
 
 def record(progress: Progress, request: Request | None = None) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""The records that replies leave in a notebook: JSON in an output's metadata, under ``claude_nb``.
+"""The records that replies leave in a notebook: JSON in an output, with a MIME type of its own.
+
+They stand beside the forms for people, and not in the output's metadata: VS Code keeps the metadata
+that an output had when it was first displayed (see ``tests/vscode.py``).
 
 Every record has ``version`` and ``simulated``, and one of these:
 
@@ -35,6 +38,13 @@ from claude_nb.streaming.progress import Timing
 
 VERSION = 1
 
+MIME = "application/vnd.claude-nb+json"
+"""The MIME type under which an output has its record."""
+
+_OLDER = "claude_nb"
+"""Where the metadata of a cell has the record of a turn that was exported as text; and where the
+metadata of outputs had theirs in earlier versions."""
+
 MAX_CONTENT = 1_000_000
 """Bytes of base64 that are saved with a turn, and with a chat: what is beyond is left out."""
 
@@ -53,6 +63,16 @@ _IF_ANY = (
     *("asked", "replayed", "kept", "cache", "sources", "displayed", "error_of", "turn", "once"),
     "answer",
 )
+
+
+def recorded(part: Any) -> Any:
+    """The record that an output has, or a cell that was exported as text; None if there is none.
+
+    Args:
+        part: The output or the cell, as JSON of a notebook that may come from anybody.
+    """
+    found = as_dict(as_dict(part).get("data")).get(MIME)
+    return as_dict(as_dict(part).get("metadata")).get(_OLDER) if found is None else found
 
 
 @dataclass(frozen=True, slots=True)

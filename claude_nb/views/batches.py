@@ -10,6 +10,7 @@ from typing import Any
 from claude_nb.render import batch
 from claude_nb.render.batch import Picture
 from claude_nb.request.place import execution, is_result
+from claude_nb.streaming.record import MIME
 from claude_nb.views.displayed_output import DisplayedOutput
 from claude_nb.views.terminal import say
 
@@ -18,7 +19,7 @@ class BatchView:
     """Shows a batch in each cell that deals with it, at full length in the newest.
 
     Args:
-        look: Returns the batch as it is at the moment, and the output's metadata.
+        look: Returns the batch as it is at the moment, and its record.
         kind: Returns how outputs are shown in the cell that runs: see ``choice.fitting``.
         show: Whether to show it at all.
     """
@@ -69,7 +70,7 @@ class BatchView:
         """
         if not self._show:
             return
-        picture, metadata = self._look()
+        picture, record = self._look()
         kind = self._kind()
         if kind == "terminal":
             self._print(picture, whole=whole)
@@ -77,16 +78,16 @@ class BatchView:
         data = batch.mimebundle(picture)
         if kind == "sparing":  # an update may be ignored, or appended
             if whole and data != self._last:
-                DisplayedOutput().show(data, metadata)
+                DisplayedOutput().show(data | {MIME: record})
                 self._last = data
             return
         if whole:
             brief = batch.mimebundle(replace(picture, spent=(), failed=(), more=0))
             for output in self._outputs[:-1]:
-                output.settle(brief, metadata)
+                output.settle(brief | {MIME: record})
         if self._outputs and (whole or data != self._last):
             newest = self._outputs[-1]
-            (newest.settle if whole else newest.show)(data, metadata)
+            (newest.settle if whole else newest.show)(data | {MIME: record})
         self._last = data
 
     def leave(self) -> None:

@@ -75,9 +75,7 @@ class _LiveColumns(Columns):
 
     def end(self) -> None:
         if self._output is not None:
-            sides = self.sides()
-            bundle = render.mimebundle(sides, self._output.drawn())
-            self._output.settle(bundle, render.metadata(sides))
+            self._output.settle(render.mimebundle(self.sides(), self._output.drawn()))
 
 
 class _Page(UpdatingView):
@@ -115,8 +113,7 @@ class _UpdatingColumns(Columns):
 
     def end(self) -> None:
         if self._page is not None:
-            sides = self.sides()
-            self._page.output.settle(render.mimebundle(sides), render.metadata(sides))
+            self._page.output.settle(render.mimebundle(self.sides()))
 
 
 class _SparingColumns(_UpdatingColumns):

@@ -16,34 +16,40 @@ from claude_nb.request.request import Request
 class DisplayedOutput:
     """An output that any thread can replace, once the cell's own thread has displayed it.
 
+    Its metadata stay as they are: where they change, VS Code replaces all outputs of the cell.
+
+    Args:
+        metadata: What the front end is told of the output.
+
     Attributes:
         id: Its display id.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, metadata: dict[str, Any] | None = None) -> None:
         self.id = uuid4().hex
+        self._metadata = metadata or {}
         self._lock = threading.Lock()
-        self._shown: tuple[dict[str, Any], dict[str, Any]] | None = None
+        self._shown: dict[str, Any] | None = None
 
-    def show(self, data: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
+    def show(self, data: dict[str, Any]) -> None:
         """Display a MIME bundle in the cell that runs, or put it in place of the one before."""
         with self._lock:
-            self._show(data, metadata or {})
+            self._show(data)
 
-    def settle(self, data: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
+    def settle(self, data: dict[str, Any]) -> None:
         """Show it as it stays."""
-        self.show(data, metadata)
+        self.show(data)
 
     def repeat(self) -> None:
         """Send it again: nbclient drops messages that arrive while no cell runs."""
         with self._lock:
             if self._shown is not None:
-                self._show(*self._shown)
+                self._show(self._shown)
 
-    def _show(self, data: dict[str, Any], metadata: dict[str, Any]) -> None:
+    def _show(self, data: dict[str, Any]) -> None:
         update = self._shown is not None
-        display(data, metadata=metadata, raw=True, display_id=self.id, update=update)
-        self._shown = data, metadata
+        display(data, metadata=self._metadata, raw=True, display_id=self.id, update=update)
+        self._shown = data
 
 
 class SparingOutput(DisplayedOutput):
@@ -63,7 +69,7 @@ class SparingOutput(DisplayedOutput):
         self._pause = 1.0
         self._due = 0.0
 
-    def show(self, data: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
+    def show(self, data: dict[str, Any]) -> None:
         """Show it if its text has changed and the last one was long enough ago."""
         if not self._clears or data["text/plain"] == self._text or time.monotonic() < self._due:
             return
@@ -71,13 +77,13 @@ class SparingOutput(DisplayedOutput):
             waiting = "Claude is answering. The whole reply will be shown here."
             super().show({"text/html": f"<p>{waiting}</p>", "text/plain": waiting})
         else:
-            super().show(data, metadata)
+            super().show(data)
         self._text = data["text/plain"]
         self._due = time.monotonic() + self._pause
         self._pause *= 2
 
-    def settle(self, data: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
+    def settle(self, data: dict[str, Any]) -> None:
         """Display it as an output of its own."""
         if self._shown is not None:
             clear_output(wait=True)
-        display(data, metadata=metadata or {}, raw=True)
+        display(data, metadata=self._metadata, raw=True)

@@ -124,8 +124,7 @@ class LiveOutput(PageWidget):
         if self.columns > 1:
             return
         with saved_output.shown(self.settle, reply):
-            bundle = saved_output.mimebundle(reply, self.drawn())
-            self.settle(bundle, saved_output.metadata(reply, reply.request))
+            self.settle(saved_output.mimebundle(reply, reply.request, self.drawn()))
 
     def drawn(self) -> Drawn:
         """What the page shows of the replies."""
@@ -137,10 +136,10 @@ class LiveOutput(PageWidget):
                 rendered |= view.frames.rendered
         return Drawn(opened, rendered)
 
-    def settle(self, bundle: dict[str, str], metadata: dict[str, Any]) -> None:
+    def settle(self, bundle: dict[str, Any]) -> None:
         """Replace the widget with what is saved; it closes when the pages have removed it."""
         self._settled = True
-        self._output.settle(bundle, metadata)
+        self._output.settle(bundle)
         if self._is_over():
             self.close()
             return

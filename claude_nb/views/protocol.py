@@ -124,8 +124,8 @@ Outputs (``output_sync.js``, ``labextension/static/settle.js``)
 ==============================================================
 
 Python replaces an output by its display id, which only a page knows that was there when the output
-was displayed. So until it is settled its metadata have ``claude_nb_output``, ``{"id", "version",
-"kernel", "process"}``.
+was displayed. So until it is settled it has ``{"id", "version", "kernel", "process"}`` beside its
+forms, under the MIME type ``application/vnd.claude-nb.output+json``.
 A page with the JupyterLab extension leaves the rest to that, others to the widget.
 
 Kernel to page: ``{"id", "version", "given", "cell", "session", "settled"}``: there is a new version

@@ -1,7 +1,7 @@
 """Outputs that stay up to date on pages that ``update_display`` does not reach.
 
 An update finds its output by a display id, which a page knows only if it was there when the output
-was displayed. A page that was loaded later finds it by a mark in its metadata instead, and is told
+was displayed. A page that was loaded later finds it by a mark in it instead, and is told
 of each replacement by a widget without a view. What it is told is handled by claude_nb's JupyterLab
 extension (``labextension/static/settle.js``), and where there is none by ``output_sync.js``.
 """
@@ -18,11 +18,12 @@ from claude_nb.render import saved_output
 from claude_nb.request.page import Page
 from claude_nb.request.place import current_place, current_session, kernel_id, process_id, shell
 from claude_nb.streaming.block import as_dict
+from claude_nb.streaming.record import MIME
 from claude_nb.views.displayed_output import DisplayedOutput
 from claude_nb.views.widget import PageWidget, source
 
-MARK = "claude_nb_output"
-"""Where the metadata of an output that is replaced later has its id, its version and its kernel."""
+MARK = "application/vnd.claude-nb.output+json"
+"""The MIME type under which an output that is replaced later has its id, version and kernel."""
 
 WIDGET = "claude_nb.outputs"
 """The id of the widget, by which labextension/static/settle.js finds it."""
@@ -35,6 +36,7 @@ class SyncedOutput(DisplayedOutput):
     """An output that pages keep up to date, whenever they were loaded.
 
     Args:
+        metadata: What the front end is told of the output.
         placed: Whether a page that lacks it, because the notebook was not saved since, puts it into
             its cell.
 
@@ -48,8 +50,8 @@ class SyncedOutput(DisplayedOutput):
         settled: Whether it stays as it is.
     """
 
-    def __init__(self, *, placed: bool = True) -> None:
-        super().__init__()
+    def __init__(self, metadata: dict[str, Any] | None = None, *, placed: bool = True) -> None:
+        super().__init__(metadata)
         self.version = 0
         self.given = 0
         self.place = current_place()
@@ -60,25 +62,25 @@ class SyncedOutput(DisplayedOutput):
         self._is_marked = False
         self._sync = output_sync()
 
-    def show(self, data: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
+    def show(self, data: dict[str, Any]) -> None:
         """Display it, or replace it on every page; it has a mark until it is settled."""
         with self._lock:
             self.version += 1
-            self._show(data, {**(metadata or {}), MARK: self.mark_of_version()})
+            self._show({**data, MARK: self.mark_of_version()})
         self._sync.announce(self)
 
     def mark_of_version(self) -> dict[str, object]:
-        """What the metadata has of it until it is settled."""
+        """What it has of itself until it is settled."""
         kernel = {"kernel": kernel_id(), "process": process_id()}
         return {"id": self.id, "version": self.version, **kernel}
 
-    def settle(self, data: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
+    def settle(self, data: dict[str, Any]) -> None:
         """Show it as it stays, without a mark."""
         with self._lock:
             self.version += 1
             self.settled = True
             self.placed = self.placed and self._is_acknowledged
-            self._show(data, metadata or {})
+            self._show(data)
         self._sync.announce(self)
 
     def give(self, given: object) -> dict[str, Any]:
@@ -100,10 +102,10 @@ class SyncedOutput(DisplayedOutput):
             if given not in (None, self.given) or self._shown is None:
                 return {"given": self.given}
             self.given += 1
-            data, metadata = self._shown
+            shown = {"data": self._shown, "metadata": self._metadata}
             return {
                 "given": self.given,
-                "output": {"output_type": "display_data", "data": data, "metadata": metadata},
+                "output": {"output_type": "display_data", **shown},
                 "execution": self.place.execution,
                 "cell": self.cell,
                 "settled": self.settled,
@@ -113,12 +115,11 @@ class SyncedOutput(DisplayedOutput):
         """Show a line above what was settled, once; its record stays as it is."""
         if self._shown is not None and not self._is_marked:
             self._is_marked = True
-            data, metadata = self._shown
-            self.settle(saved_output.marked(data, line), metadata)
+            self.settle(saved_output.marked(self._shown, line))
 
     def holds(self, turn: str) -> bool:
         """Whether it is the settled output of the reply of this turn."""
-        record = as_dict(self._shown[1].get("claude_nb")) if self._shown else {}
+        record = as_dict((self._shown or {}).get(MIME))
         return self.settled and as_dict(record.get("turn")).get("id") == turn
 
     @property

@@ -42,5 +42,4 @@ class UpdatingView:
     def settle(self, reply: Reply) -> None:
         """Replace the page with what is saved: three forms and the record."""
         with saved_output.shown(self.output.settle, reply):
-            metadata = saved_output.metadata(reply, reply.request)
-            self.output.settle(saved_output.mimebundle(reply), metadata)
+            self.output.settle(saved_output.mimebundle(reply, reply.request))

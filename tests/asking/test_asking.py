@@ -206,7 +206,7 @@ def test_searches_are_in_the_cost_the_ledger_and_the_budget(api, session):
     assert (reply.cost, reply.usage.web_searches) == (0.4, 20)
     assert session.ledger.spent() == 0.4
     assert session.budget.left == pytest.approx(1.6)
-    table = reply._repr_mimebundle_()[0]["text/html"]
+    table = reply._repr_mimebundle_()["text/html"]
     assert ">searches</th>" in table
     assert ">20</td>" in table
     assert "$0.4000" in table
@@ -251,7 +251,7 @@ def test_what_is_not_priced_makes_the_cost_a_lower_bound(api, session, capsys):
     assert reply.cost == pytest.approx(0.0004 * 1.1)
     assert reply.unpriced == ("service_tier priority",)
     assert "$0.0004+" in capsys.readouterr().out
-    html = reply._repr_mimebundle_()[0]["text/html"]
+    html = reply._repr_mimebundle_()["text/html"]
     assert "lower bound; the price list does not cover service_tier priority." in html
 
 

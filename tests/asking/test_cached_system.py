@@ -25,6 +25,7 @@ from claude_nb.request.request import Request
 from claude_nb.session.budget import Budget
 from claude_nb.session.session import Session
 from claude_nb.simulator import Error, Scripted, Stream
+from claude_nb.streaming.record import MIME
 from tests.played import end, start, text
 
 RULES = "A rule of the house.\n" * 100
@@ -319,9 +320,9 @@ def test_what_happened_and_why(user, scenario, used, reason, line):
     shown = [found for found in caching.lines(reply) if found != caching.worth(reply)]
     assert (happened, miss and miss.reason) == (used, reason)
     assert shown == ([f"cache: {line}"] if line else [])
-    bundle, metadata = reply._repr_mimebundle_()
-    assert all(line in form for form in bundle.values())
-    assert metadata["claude_nb"]["cache"]["miss"] == reason
+    bundle = reply._repr_mimebundle_()
+    assert all(line in form for name, form in bundle.items() if name != MIME)
+    assert bundle[MIME]["cache"]["miss"] == reason
 
 
 @pytest.fixture

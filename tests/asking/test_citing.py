@@ -46,7 +46,7 @@ def test_sources_have_the_documents_name_their_place_and_the_passage(api, notes,
     """A file of text is cited by characters, a PDF by pages; both stand among the sources."""
     reply = claude_nb.ask("What colour is the sky?", attach=[notes, paper], cite=True, show=False)
 
-    shown = reply._repr_mimebundle_()[0]["text/markdown"]
+    shown = reply._repr_mimebundle_()["text/markdown"]
     assert "1. notes.txt  \n   characters 16–40 “The sky is blue at noon.”" in shown
     assert "2. paper.pdf  \n   page 1 “Simulated text of page 1 of paper.pdf.”" in shown
     assert documents(api.requests[-1]) == [("notes.txt", ON), ("paper.pdf", ON)]

@@ -14,6 +14,7 @@ from claude_nb.magics import commands
 from claude_nb.recording.replay import RecordingStore
 from claude_nb.session.session import Session
 from claude_nb.simulator import Stream
+from claude_nb.streaming.record import MIME
 from tests.played import block, end, said, start
 
 SIGNED = {"type": "compaction", "content": "They talked about trains.", "signature": "signed"}
@@ -72,7 +73,7 @@ def test_the_whole_conversation_is_summarised(api, talk):
     assert request.body["system"] == "You know the timetable."
     assert [message["role"] for message in sent(api)] == ["user", "assistant"] * 2
     assert (reply.outcome, reply.stop_reason) == ("complete", "compaction")
-    shown = reply._repr_mimebundle_()[0]["text/plain"]
+    shown = reply._repr_mimebundle_()["text/plain"]
     assert "They talked about trains." in shown
     assert "holds no text" not in shown
 
@@ -161,7 +162,7 @@ def test_a_restored_conversation_is_still_compacted(api, talk, tmp_path):
 
 def test_the_output_of_a_cell_restores_it_too(api, talk):
     """The record of the reply has the text of the summary and what it took."""
-    record = compacted(api, talk)._repr_mimebundle_()[1]["claude_nb"]
+    record = compacted(api, talk)._repr_mimebundle_()[MIME]
 
     assert record["turn"]["text"] == "They talked about trains."
     assert record["turn"]["compaction"] == {"before": 12_000, "after": 900}
@@ -385,6 +386,6 @@ def test_a_full_window_says_what_to_do(api, session):
     with pytest.raises(RequestError) as refused:
         talk.ask("word " * 170_000, model="claude-haiku-4-5", show=False)
 
-    assert "%claude_nb compact" in cut._repr_mimebundle_()[0]["text/plain"]
+    assert "%claude_nb compact" in cut._repr_mimebundle_()["text/plain"]
     assert refused.value.what.startswith("The prompt is longer than the model's context window")
     assert "%claude_nb compact" in refused.value.advice

@@ -21,6 +21,7 @@ from claude_nb.magics.magics import ClaudeMagics
 from claude_nb.session import limits
 from claude_nb.session.budget import Budget
 from claude_nb.simulator import Error, Stream
+from claude_nb.streaming.record import MIME
 from tests.played import said, start, text
 
 OPEN = Stream([start(), *text("The first words")[:-1]], end="hang")
@@ -119,7 +120,7 @@ def test_an_error_leaves_the_others_alone(api):
     replies = compare("Hello", models=BOTH)
 
     assert sorted(str(reply.outcome) for reply in replies) == ["complete", "failed"]
-    page = replies._repr_mimebundle_()[0]["text/html"]
+    page = replies._repr_mimebundle_()["text/html"]
     assert "refused the request (404)" in page
     assert "Hello" in page
 
@@ -179,7 +180,7 @@ def test_stop_while_they_begin_stops_the_rest_too(api, monkeypatch):
     assert counted == list(BOTH)
     assert "claude-sonnet-5-5" not in str(sent(api, number))
     assert len(replies.to_pandas()) == 2
-    assert replies._repr_mimebundle_()[1]["claude_nb"]["comparison"] == list(BOTH)
+    assert replies._repr_mimebundle_()[MIME]["comparison"] == list(BOTH)
     replies.stop()
     with pytest.raises(StoppedError):
         replies.wait()
@@ -189,9 +190,9 @@ def test_the_record_holds_every_reply(api):
     """So that what they cost is summed like everything else."""
     replies = compare("hello", models=BOTH)
 
-    bundle, metadata = replies._repr_mimebundle_()
+    bundle = replies._repr_mimebundle_()
 
-    record = metadata["claude_nb"]
+    record = bundle.pop(MIME)
     assert sorted(bundle) == ["text/html", "text/markdown", "text/plain"]
     assert (record["version"], record["simulated"]) == (1, True)
     assert record["comparison"] == list(BOTH)

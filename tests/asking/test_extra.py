@@ -156,7 +156,7 @@ def test_a_stop_sequence_ends_the_reply_and_is_named(api):
     assert whole.startswith(reply.text)
     assert len(reply.text) == 20
     assert (reply.stop_reason, str(reply.outcome)) == ("stop_sequence", "complete")
-    shown = reply._repr_mimebundle_()[0]
+    shown = reply._repr_mimebundle_()
     assert f"stop sequence “{whole[20:30]}”" in shown["text/html"]
     assert f"stop sequence “{whole[20:30]}”" in shown["text/plain"]
 
@@ -169,7 +169,7 @@ def test_a_reply_that_begins_with_a_stop_sequence_says_so(api):
 
     reply = ask(stop_sequences=["<\n>"])
 
-    assert "It began with the stop sequence “<\\n>”." in reply._repr_mimebundle_()[0]["text/plain"]
+    assert "It began with the stop sequence “<\\n>”." in reply._repr_mimebundle_()["text/plain"]
 
 
 def test_a_forced_tool_is_forced_once(api):
@@ -300,7 +300,7 @@ def test_a_server_that_quotes_a_secret_does_not_make_it_seen(api):
     assert SECRET not in str(raised.value)
     assert "[redacted]" in str(raised.value)
     assert SECRET not in str(reply._repr_mimebundle_())
-    assert "It is [redacted]." in reply._repr_mimebundle_()[0]["text/plain"]
+    assert "It is [redacted]." in reply._repr_mimebundle_()["text/plain"]
 
 
 def test_what_was_never_sent_is_recorded_without_secrets():

@@ -48,7 +48,7 @@ def test_the_model_that_answered_is_named_and_each_has_its_row(api, session, pro
     """In all three saved forms, the record and the ledger, which adds up to the reply's cost."""
     reply = ask(prompt)
 
-    saved = saved_output.mimebundle(reply)
+    saved = saved_output.forms(reply)
     for form in saved.values():
         assert f"{OTHER} in place of {ASKED}" in form
         assert f"{OTHER} goes on" in form

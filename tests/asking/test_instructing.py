@@ -10,7 +10,7 @@ from claude_nb.conversation.outline import tree
 from claude_nb.cost.models import facts, known_models
 from claude_nb.errors import InputError, RequestError
 from claude_nb.magics.magics import ClaudeMagics
-from claude_nb.render.saved_output import metadata
+from claude_nb.render.saved_output import record
 from claude_nb.simulator import Error, Stream
 from tests.played import said, start, text
 
@@ -166,7 +166,7 @@ def test_a_cell_gives_it_and_its_record_keeps_it(api, capsys):
 
     reply = shell.user_ns["reply"]
     assert INSTRUCTED in reply.notes
-    assert metadata(reply, reply.request)["claude_nb"]["turn"]["instruct"] == BRIEF
+    assert record(reply, reply.request)["turn"]["instruct"] == BRIEF
     assert INSTRUCTED in capsys.readouterr().out
 
 

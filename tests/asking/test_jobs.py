@@ -18,6 +18,7 @@ from claude_nb.magics import cell, commands
 from claude_nb.magics.magics import ClaudeMagics
 from claude_nb.request.attachments.interpolation import compose
 from claude_nb.simulator import Stream
+from claude_nb.streaming.record import MIME
 from tests.played import end, said, text, tool_use
 from tests.played import start as started
 
@@ -196,9 +197,9 @@ def test_a_reply_that_is_being_written_leaves_no_record(api):
     reply = start(Question.of("Hello"))
     begun(api, number + 1)
 
-    bundle, metadata = reply._repr_mimebundle_()
+    bundle = reply._repr_mimebundle_()
 
-    assert ("text/html" in bundle, metadata) == (True, {})
+    assert ("text/html" in bundle, MIME in bundle) == (True, False)
 
 
 def test_the_list_says_what_each_is_doing(api, capsys):

@@ -225,7 +225,7 @@ def test_its_token_stands_nowhere(api, tmp_path, caplog, capsys, monkeypatch):
     assert f"docs ({URL}?api_key=[redacted])" in kept[-2]
     assert [text for text in kept if TOKEN in text or "secret-of-address" in text] == []
     assert "mcp_servers" in api.requests[0].body
-    assert "It is [redacted], [redacted]." in reply._repr_mimebundle_()[0]["text/plain"]
+    assert "It is [redacted], [redacted]." in reply._repr_mimebundle_()["text/plain"]
 
 
 def test_a_kept_answer_is_found_with_another_token(api):
@@ -287,7 +287,7 @@ def test_an_error_of_the_server_s_ends_in_the_answer(api):
     reply = talk.ask("Ask docs, which is unavailable.", show=False)
     talk.ask("Why?", show=False)
 
-    shown = reply._repr_mimebundle_()[0]
+    shown = reply._repr_mimebundle_()
     assert "MCP tool" in shown["text/html"]
     assert "docs is unavailable." in shown["text/plain"]
     results = [b for b in sent(api)[0]["messages"][1]["content"] if b["type"] == "mcp_tool_result"]

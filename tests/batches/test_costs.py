@@ -14,6 +14,7 @@ from claude_nb.errors import InputError, RequestError
 from claude_nb.session.budget import Budget
 from claude_nb.session.shared_budget import shared_budget
 from claude_nb.simulator import Error, Scripted
+from claude_nb.streaming.record import MIME
 from tests.batches.service import DAY, batches_of, handed_in, sent, texts
 
 
@@ -133,7 +134,7 @@ def test_what_was_not_handed_in_again_changes_nothing(service):
     with pytest.raises(RequestError):
         made.resubmit(max_tokens=6000)
     assert (texts(made), made.done, made.counts) == (before, True, {"truncated": 2})
-    record = made._repr_mimebundle_()[1]["claude_nb"]
+    record = made._repr_mimebundle_()[MIME]
     assert record["batch"]["options"]["max_tokens"] == 20
     asking.session.budget = Budget(0.02, asking.session.ledger.spent)
     made.resubmit(max_tokens=20_000)
@@ -165,11 +166,11 @@ def test_what_each_part_took_is_saved_by_its_id(service):
     """So that it is counted once, in whichever notebooks it is read."""
     made = handed_in(["hello", "simulate expired"])
     service.advance(DAY)
-    first = made.wait()._repr_mimebundle_()[1]["claude_nb"]["batch"]["spent"]
+    first = made.wait()._repr_mimebundle_()[MIME]["batch"]["spent"]
     made.resubmit()
-    assert made._repr_mimebundle_()[1]["claude_nb"]["batch"]["spent"] == first
+    assert made._repr_mimebundle_()[MIME]["batch"]["spent"] == first
     service.advance(DAY)
-    saved = made.wait()._repr_mimebundle_()[1]["claude_nb"]
+    saved = made.wait()._repr_mimebundle_()[MIME]
     assert list(saved["batch"]["spent"]) == made.ids
     assert [part["requests"] for part in saved["batch"]["spent"].values()] == [1, 0]
     assert saved["batch"]["spent"][made.ids[0]]["cost_usd"] == made.cost == saved["cost_usd"]
@@ -181,10 +182,10 @@ def test_no_key_is_saved(service, monkeypatch):
     made = handed_in([f"my key is {secret}", "simulate an error"])
     service.advance(1000)
     made.wait()
-    data, metadata = made._repr_mimebundle_()
-    assert secret not in repr(data) + repr(metadata)
-    assert os.environ["ANTHROPIC_API_KEY"] not in repr(data) + repr(metadata)
-    assert metadata["claude_nb"]["batch"]["ids"] == made.ids
+    data = made._repr_mimebundle_()
+    assert secret not in repr(data)
+    assert os.environ["ANTHROPIC_API_KEY"] not in repr(data)
+    assert data[MIME]["batch"]["ids"] == made.ids
 
 
 @pytest.fixture
@@ -210,5 +211,5 @@ def test_a_batch_is_reserved_until_it_is_read(real):
     assert (budget.spent, budget.reserved) == (pytest.approx(read.cost), ())
     made.wait()
     assert shared_budget.budgets()[0].spent == pytest.approx(read.cost)
-    (spent,) = read._repr_mimebundle_()[1]["claude_nb"]["batch"]["spent"].values()
+    (spent,) = read._repr_mimebundle_()[MIME]["batch"]["spent"].values()
     assert days.local_day(spent["asked"])

@@ -98,7 +98,7 @@ def test_an_answer_that_was_lost_is_no_second_batch(service, answer):
     made = caught.value.reply
     assert caught.value.advice.startswith("A batch of 1 may have been taken: %claude_nb batches")
     assert made.state == "perhaps handed in"
-    assert caught.value.advice in made._repr_mimebundle_()[0]["text/plain"]
+    assert caught.value.advice in made._repr_mimebundle_()["text/plain"]
     for again in (made.submit, made.wait, made.resubmit):
         with pytest.raises(InputError, match="may have been taken"):
             again()

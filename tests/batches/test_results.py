@@ -54,7 +54,7 @@ def test_half_a_character_in_a_result_is_replaced(service):
     made.wait()
 
     assert [made.results[0].text, made.results[1].error] == ["a😀\ufffd", "api_error: b\ufffd␛[2J"]
-    for shown in (made.to_pandas().to_string(), *made._repr_mimebundle_()[0].values()):
+    for shown in (made.to_pandas().to_string(), *map(str, made._repr_mimebundle_().values())):
         shown.encode()
 
 
@@ -76,7 +76,7 @@ def test_every_outcome_is_named_with_its_reason(service):
     assert "declined" in reasons["2"]
     assert "max_tokens" in reasons["3"]
     assert "24 hours" in reasons["4"]
-    shown = made._repr_mimebundle_()[0]["text/plain"]
+    shown = made._repr_mimebundle_()["text/plain"]
     assert all(reason in shown for reason in reasons.values())
 
 

@@ -13,6 +13,7 @@ from claude_nb.batches import rows
 from claude_nb.batches.batch import recent
 from claude_nb.errors import InputError, RequestError
 from claude_nb.simulator import Error, Scripted
+from claude_nb.streaming.record import MIME
 from tests.batches.service import AT_ONCE, DAY, HAIKU, handed_in, sent, texts
 
 
@@ -53,8 +54,8 @@ def test_resumed_with_the_prompts_it_has_the_index_and_can_be_handed_in_again(se
 
 def in_a_notebook(path, monkeypatch, batch):
     """Save a batch as a notebook does in which this runs."""
-    metadata = batch._repr_mimebundle_()[1]
-    output = {"output_type": "display_data", "data": {}, "metadata": metadata}
+    data = batch._repr_mimebundle_()
+    output = {"output_type": "display_data", "data": data, "metadata": {}}
     cell = {"cell_type": "code", "id": "a", "metadata": {}, "source": "…", "outputs": [output]}
     whole = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]}
     path.write_text(json.dumps(whole), encoding="utf-8")
@@ -121,11 +122,9 @@ def test_a_batch_that_nothing_is_known_of_is_not_handed_in_again_by_guess(servic
     made = handed_in(prompts, system="Be brief.", max_tokens=50)
     assert HAIKU in repr(made._repr_mimebundle_())
     running = Batch.resume(*made.ids, show=False)._repr_mimebundle_()
-    assert "claude-opus" not in running[0]["text/plain"] + running[0]["text/html"]
-    assert (running[1]["claude_nb"]["model"], "options" in running[1]["claude_nb"]["batch"]) == (
-        None,
-        False,
-    )
+    assert "claude-opus" not in running["text/plain"] + running["text/html"]
+    record = running[MIME]
+    assert (record["model"], "options" in record["batch"]) == (None, False)
     service.advance(DAY)
     before, known = len(service.requests), {"prompts": prompts, "policy": AT_ONCE, "show": False}
 
@@ -151,7 +150,7 @@ def test_options_in_a_notebook_that_cannot_be_used_are_passed_over(service, tmp_
     for edited in (None, [], {"model": 7}, {"model": HAIKU, "max_tokens": "many"}):
         in_a_notebook(tmp_path / "a.ipynb", monkeypatch, made)
         saved = json.loads((tmp_path / "a.ipynb").read_text())
-        record = saved["cells"][0]["outputs"][0]["metadata"]["claude_nb"]
+        record = saved["cells"][0]["outputs"][0]["data"][MIME]
         record["batch"]["options"] = edited
         (tmp_path / "a.ipynb").write_text(json.dumps(saved))
         assert Batch.resume(show=False).counts == {"complete": 1}

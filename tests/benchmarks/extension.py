@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbformat.v4 import new_code_cell, new_output
 
+from claude_nb.streaming.record import MIME
 from tests.benchmarks.lab import lab
 from tests.benchmarks.report import table
 from tests.browser.lab import PANEL, NotebookPage
@@ -91,8 +92,10 @@ def _cells() -> list[NotebookNode]:
     outputs = {
         "a reply": new_output(
             "display_data",
-            {"text/html": f'<div class="claude-nb"><p>So:</p>{code}<p>And:</p>{code}</div>'},
-            metadata={"claude_nb": {"version": 1}},
+            {
+                "text/html": f'<div class="claude-nb"><p>So:</p>{code}<p>And:</p>{code}</div>',
+                MIME: {"version": 1},
+            },
         ),
         "an error": new_output(
             "error", ename="ValueError", evalue="no", traceback=["ValueError: no"]

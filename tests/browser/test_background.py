@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from claude_nb.simulator import Error, Stream
+from claude_nb.streaming.record import MIME
 from tests.browser.lab import FRONT_ENDS
 from tests.browser.test_live import LIVE, SETTLED, growing, shown_live
 from tests.played import end, said, start, text, tool_use
@@ -73,7 +74,7 @@ def test_eight_at_once_each_in_its_own_cell(open_cells, simulator):
     assert seen == {str(cell + 1): {str(reply): 1} for cell, reply in enumerate(replies)}
     outputs = [cell.outputs for cell in notebook.saved().cells[1 : STREAMS + 1]]
     assert [len(shown) for shown in outputs] == [1] * STREAMS
-    assert all(shown[0].metadata.claude_nb.outcome == "complete" for shown in outputs)
+    assert all(shown[0].data[MIME].outcome == "complete" for shown in outputs)
     assert notebook.errors == []
 
 

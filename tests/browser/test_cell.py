@@ -151,7 +151,7 @@ def test_nothing_in_a_reply_runs_or_is_fetched(open_notebook, simulator):
     simulator.enqueue(Stream(words[:-1], end="hang"))
     as_markdown = (
         "from IPython.display import Markdown\n"
-        "Markdown(claude_nb.last()._repr_mimebundle_()[0]['text/markdown'])"
+        "Markdown(claude_nb.last()._repr_mimebundle_()['text/markdown'])"
     )
     notebook = open_notebook([SET_UP, "%%claude\nGo on", as_markdown])
     page, reply = notebook.page, notebook.output(1)

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from claude_nb.simulator import Error, Stream
+from claude_nb.streaming.record import MIME
 from tests.browser.lab import DEAF, FRONT_ENDS, PANEL, SET_UP, NotebookPage
 from tests.conversation.test_restore import PNG
 from tests.played import end, said, start, text, thinking, tool_use
@@ -569,7 +570,7 @@ def test_the_notebook_s_chats(open_chat, simulator):
     expect(name).to_have_text("one")
     expect(chat.turns.last).to_contain_text("One.")
     chat.wait_saved("One.")
-    kept = [r["turn"]["text"] for r in chat.saved_output()["metadata"]["claude_nb"]["replies"]]
+    kept = [r["turn"]["text"] for r in chat.saved_output()["data"][MIME]["replies"]]
     assert kept == ["One.", "Two."]
 
 
@@ -693,7 +694,7 @@ def test_restart_and_run_all_keeps_what_was_said(open_notebook, simulator, front
         chat.wait_saved(answer)
         notebook.saved()
 
-    texts = [r["turn"]["text"] for r in chat.saved_output()["metadata"]["claude_nb"]["replies"]]
+    texts = [r["turn"]["text"] for r in chat.saved_output()["data"][MIME]["replies"]]
     assert texts == ["One.", "Two.", "Again.", "And again."]
     sent = [r.body["messages"] for r in simulator.requests if r.path == "/v1/messages"]
     assert [len(messages) for messages in sent] == [1, 3, 1, 1]
@@ -736,7 +737,7 @@ def test_a_saved_notebook_shows_it_without_a_kernel(open_chat, simulator, truste
     chat.wait_saved("answer")
     output = chat.saved_output()
     assert set(output["data"]) == {"text/html", "text/markdown", "text/plain"}
-    (record,) = output["metadata"]["claude_nb"]["replies"]
+    (record,) = output["data"][MIME]["replies"]
     assert record["turn"]["text"] == "An **answer**."
     chat.notebook.reopen_without_kernel(trusted=trusted)
     shown = chat.notebook.output(1)

@@ -8,6 +8,8 @@ import pytest
 from playwright.sync_api import expect
 
 from claude_nb.simulator import Simulator, Stream
+from claude_nb.streaming.record import MIME
+from claude_nb.views.synced_output import MARK
 from tests.browser.lab import FRONT_ENDS, PANEL
 from tests.browser.test_batch import HAND_IN
 from tests.browser.test_comparison import CELL
@@ -39,7 +41,7 @@ def wait_settled(notebook: NotebookPage, index: int, words: str) -> nbformat.Not
     expect(notebook.output(index).locator(LIVE)).to_have_count(0)
     notebook.wait_idle()
     (output,) = notebook.saved().cells[index].outputs
-    assert "claude_nb_output" not in output.metadata
+    assert MARK not in output.data
     return output
 
 
@@ -63,8 +65,8 @@ def test_the_stream_is_seen_at_once(open_cells, simulator, front_end, saved):
     assert notebook.output(1).locator(SETTLED).count() == 0
     live.get_by_role("button", name="Stop").press("Enter")
     output = wait_settled(notebook, 1, "stopped")
-    assert output.metadata.claude_nb.turn.text.startswith("word0 word1 word2 ")
-    assert output.metadata.claude_nb.turn.text in output.data["text/markdown"]
+    assert output.data[MIME].turn.text.startswith("word0 word1 word2 ")
+    assert output.data[MIME].turn.text in output.data["text/markdown"]
     assert notebook.saved().cells[1].execution_count == 2
     assert notebook.errors == []
 
@@ -98,7 +100,7 @@ def test_replies_side_by_side(open_cells, simulator):
     expect(live).to_contain_text("Other side")
     live.get_by_role("button", name="Stop all").click()
     output = wait_settled(notebook, 1, "Prices as of")
-    assert [reply.outcome for reply in output.metadata.claude_nb.replies] == ["stopped"] * 2
+    assert [reply.outcome for reply in output.data[MIME].replies] == ["stopped"] * 2
 
 
 def test_what_is_written_in_the_background_while_a_cell_runs(open_cells, simulator):
@@ -138,7 +140,7 @@ def test_what_is_written_in_the_background_while_a_cell_runs(open_cells, simulat
     saved = notebook.saved().cells
     assert len(saved[1].outputs) == 1
     reply, timeline = saved[3].outputs
-    assert reply.metadata.claude_nb.outcome == "stopped"
+    assert reply.data[MIME].outcome == "stopped"
     assert "stopped" in timeline.data["text/html"]
 
 
@@ -158,7 +160,7 @@ def test_a_batch_that_is_waited_for(open_notebook):
         expect(notebook.output(1)).to_contain_text("50 complete")
         notebook.wait_idle()
         *_, output = notebook.saved().cells[1].outputs
-    assert output.metadata.claude_nb.batch.counts == {"complete": 50}
+    assert output.data[MIME].batch.counts == {"complete": 50}
 
 
 def test_a_notebook_that_was_closed_when_the_reply_ended(open_cells, simulator):

@@ -9,6 +9,7 @@ import pytest
 from nbformat.v4 import new_code_cell
 from playwright.sync_api import expect
 
+from claude_nb.streaming.record import MIME
 from tests.browser.lab import PANEL, NotebookPage, Server
 from tests.keeping.test_run_all import without_note
 from tests.refresh_notebooks import NOTEBOOKS, comparable
@@ -80,7 +81,7 @@ def chats(notebook):
         (reply["turn"]["prompt"], reply["turn"]["text"])
         for cell in notebook.cells
         for output in cell.get("outputs", [])
-        for reply in output.get("metadata", {}).get("claude_nb", {}).get("replies", [])
+        for reply in output.get("data", {}).get(MIME, {}).get("replies", [])
     }
 
 
@@ -92,7 +93,7 @@ def other_outputs(notebook):
             cell["outputs"] = [
                 output
                 for output in cell["outputs"]
-                if "chat" not in output.get("metadata", {}).get("claude_nb", {})
+                if "chat" not in output.get("data", {}).get(MIME, {})
             ]
     return comparable(notebook)
 

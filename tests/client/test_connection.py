@@ -513,7 +513,7 @@ def test_a_simulator_that_does_not_start_is_an_error(monkeypatch):
 
     reply = raised.value.reply
     assert (str(reply.outcome), reply.model, reply.messages) == ("failed", "claude-sonnet-5-5", [])
-    assert "did not start" in reply._repr_mimebundle_()[0]["text/markdown"]
+    assert "did not start" in reply._repr_mimebundle_()["text/markdown"]
 
 
 @pytest.mark.parametrize("kind", [["overloaded_error"], {"a": 1}, 5, None, True])

@@ -96,7 +96,7 @@ def test_why_there_is_no_object(api, events, outcome, why):
     assert (str(reply.outcome), reply.parsed) == (outcome, None)
     assert reply.text
     assert why in reply.parse_error
-    assert why.split()[0] in reply._repr_mimebundle_()[0]["text/plain"]
+    assert why.split()[0] in reply._repr_mimebundle_()["text/plain"]
 
 
 def test_a_reply_that_was_dropped_has_none(api):

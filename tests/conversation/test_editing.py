@@ -12,6 +12,7 @@ from claude_nb.conversation.history import History
 from claude_nb.conversation.outline import tree
 from claude_nb.conversation.saved_notebook import load
 from claude_nb.errors import InputError
+from claude_nb.streaming.record import MIME
 from tests.conversation.test_history import THOUGHT, ask
 from tests.conversation.test_saved_notebook import cell, save
 
@@ -132,9 +133,9 @@ def test_it_is_marked_in_exports(history):
     notebook = json.loads(export.to_notebook(history, "cells"))
     (output,) = notebook["cells"][-1]["outputs"]
     assert "".join(output["data"]["text/markdown"]) == "No.\n\n*edited*"
-    assert output["metadata"]["claude_nb"]["turn"]["edited"] == made.edited
+    assert output["data"][MIME]["turn"]["edited"] == made.edited
     assert "Edited answers are marked" in "".join(notebook["cells"][0]["source"])
-    first = notebook["cells"][2]["outputs"][0]["metadata"]["claude_nb"]["turn"]
+    first = notebook["cells"][2]["outputs"][0]["data"][MIME]["turn"]
     assert "edited" not in first
 
 

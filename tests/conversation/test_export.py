@@ -13,7 +13,7 @@ from claude_nb.conversation.export import record
 from claude_nb.conversation.saved_notebook import load
 from claude_nb.errors import InputError
 from claude_nb.streaming.events import RequestSent
-from claude_nb.streaming.record import RecordedUsage
+from claude_nb.streaming.record import MIME, RecordedUsage
 from tests.conversation.test_history import ACCEPTED, SENT, ask
 from tests.conversation.test_restore import image
 from tests.played import said
@@ -76,6 +76,7 @@ def test_prompts_are_cells_that_can_be_run_again(talk, path):
         ("code", "y = 2"),
     ]
     (output,) = notebook.cells[2].outputs
+    assert output.data.pop(MIME)["turn"]["text"] == "**Because.**"
     assert output.data == {"text/markdown": "**Because.**", "text/plain": "**Because.**"}
     assert {None} == {cell.execution_count for cell in notebook.cells[1:]}
 

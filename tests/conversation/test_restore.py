@@ -18,7 +18,7 @@ from claude_nb.conversation.history import History
 from claude_nb.conversation.restore import conversations, exchanges
 from claude_nb.conversation.saved_notebook import Record, SavedNotebook, load
 from claude_nb.errors import InputError
-from claude_nb.render.saved_output import metadata
+from claude_nb.render import saved_output
 from claude_nb.request.place import Place
 from claude_nb.request.request import Request
 from claude_nb.simulator import Stream
@@ -426,7 +426,7 @@ def test_a_turn_goes_through_the_record_of_its_reply(tmp_path):
     history = History()
     request = history.next(Request("Why?", content=({"type": "text", "text": "Why?"},)), Place("x"))
     history.keep(request, Place("x"), None, progress(*ANSWER))
-    record = metadata(progress(*ANSWER), request)["claude_nb"]
+    record = saved_output.record(progress(*ANSWER), request)
 
     (found,), notes = conversations(load(save(tmp_path / "n.ipynb", cell(record, id="x"))))
 

@@ -12,19 +12,20 @@ from jupyter_server.services.kernels.kernelmanager import MappingKernelManager
 from jupyter_server.services.sessions.sessionmanager import SessionManager
 
 from claude_nb.conversation import notebook_file, saved_notebook
+from claude_nb.conversation.notebook_file import has_records
 from claude_nb.conversation.saved_notebook import current_path, load
 from claude_nb.cost.usage import Usage
 from claude_nb.errors import InputError
-from claude_nb.render.saved_output import metadata
+from claude_nb.render import saved_output
 from claude_nb.request import place
-from claude_nb.streaming.record import RecordedUsage
+from claude_nb.streaming.record import MIME, RecordedUsage
 from tests.played import said, start, text
 from tests.streaming.test_progress import ACCEPTED, SENT, progress
 
 
 def output(record, kind="display_data"):
     """An output with a record."""
-    return {"output_type": kind, "data": {}, "metadata": {"claude_nb": record}}
+    return {"output_type": kind, "data": {MIME: record}, "metadata": {}}
 
 
 def cell(*records: Any, source: Any = "%%claude\nWhy?", **fields: Any):
@@ -149,7 +150,6 @@ def test_a_notebook_in_another_encoding_is_read(path, encoding):
         ({"version": True}, "cell 1 (without a number): its record cannot be read"),
         ({"version": "1"}, "cell 1 (without a number): its record cannot be read"),
         ({}, "cell 1 (without a number): its record cannot be read"),
-        (None, "cell 1 (without a number): its record cannot be read"),
         ([1], "cell 1 (without a number): its record cannot be read"),
         ("1", "cell 1 (without a number): its record cannot be read"),
     ],
@@ -161,6 +161,19 @@ def test_a_record_that_cannot_be_read_is_passed_over(path, record, note):
     assert ((note,), [2]) == (found.notes, [r.number for r in found.records])
 
 
+def test_records_of_earlier_versions_are_read(path):
+    """Theirs stand in an output's metadata; where both places have one, the newer counts."""
+    old, new = {"version": 1, "model": "old"}, {"version": 1, "model": "new"}
+    outputs = [{"data": data, "metadata": {"claude_nb": old}} for data in ({}, {MIME: new})]
+    save(path, cell(outputs=outputs))
+
+    assert [record.data for record in load(path).records] == [old, new]
+    older = path.read_bytes().replace(MIME.encode(), b"")
+    assert has_records(older)
+    assert not has_records(older.replace(b'"claude_nb"', b""))
+    assert has_records(path.read_bytes().replace(b'"claude_nb"', b""))
+
+
 @pytest.mark.parametrize(
     "broken",
     [
@@ -170,7 +183,8 @@ def test_a_record_that_cannot_be_read_is_passed_over(path, record, note):
         {"cell_type": "code"},
         {"cell_type": "code", "source": 7, "outputs": 7, "metadata": 7, "id": 7},
         {"cell_type": "code", "source": [7, None], "outputs": [7, None, {}, {"metadata": []}]},
-        {"cell_type": 7, "outputs": {"metadata": {"claude_nb": {}}}},
+        {"cell_type": 7, "outputs": {"data": {MIME: {}}}},
+        {"cell_type": "code", "outputs": [{"data": [MIME]}, {"data": {MIME: None}}]},
     ],
 )
 def test_a_broken_cell_costs_none_of_the_others(path, broken):
@@ -201,7 +215,7 @@ def test_a_prompt_without_an_answer_is_counted(path, source, is_one):
 def test_what_a_reply_took(path):
     """As its record says it, requests counted by their ids."""
     reply = progress(SENT, ACCEPTED, *said("Hello"))
-    save(path, cell(metadata(reply)["claude_nb"]))
+    save(path, cell(saved_output.record(reply)))
 
     taken = RecordedUsage.of(load(path).records[0].data)
 
@@ -243,8 +257,8 @@ def test_a_request_that_no_server_took_cost_nothing(path):
 
 def test_a_reply_that_is_saved_twice_has_one_digest(path):
     """A copy of it is no second reply; one that broke off is none of the others."""
-    one = metadata(progress(SENT, ACCEPTED, *said("Hello")))["claude_nb"]
-    other = metadata(progress(SENT, ACCEPTED, start(), *text("Hel")))["claude_nb"]
+    one = saved_output.record(progress(SENT, ACCEPTED, *said("Hello")))
+    other = saved_output.record(progress(SENT, ACCEPTED, start(), *text("Hel")))
     records = load(save(path, cell(one, one), cell(other))).records
 
     assert records[0].digest == records[1].digest != records[2].digest

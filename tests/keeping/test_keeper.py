@@ -28,6 +28,7 @@ from claude_nb.request.cells import Cell, Cells, SentCell, head
 from claude_nb.request.place import Place
 from claude_nb.session.shared_budget import shared_budget
 from claude_nb.simulator import Error, Stream
+from claude_nb.streaming.record import MIME
 from tests import work
 from tests.played import end, said, start, text, tool_use
 
@@ -272,9 +273,7 @@ class At:
     def save(self, **records: dict[str, Any]):
         """Save the notebook with the records of its cells."""
         cells = [
-            new_code_cell(
-                "%%claude", id=id_, outputs=[new_output("display_data", {}, metadata=found)]
-            )
+            new_code_cell("%%claude", id=id_, outputs=[new_output("display_data", {MIME: found})])
             for id_, found in records.items()
         ]
         nbformat.write(new_notebook(cells=cells), self.path)
@@ -302,14 +301,14 @@ def at(kept, monkeypatch, tmp_path):
     return At(path)
 
 
-def metadata(reply):
-    return json.loads(json.dumps(reply._repr_mimebundle_()[1]))
+def record(reply):
+    return json.loads(json.dumps(reply._repr_mimebundle_()[MIME]))
 
 
 def test_the_saved_notebook_is_a_source_of_answers(at, api):
     """After a restart the answer of the cell is found in it; that of another cell is not."""
     say(api, "One.", "Two.")
-    at.save(a=metadata(at.ask("a", "Hi")))
+    at.save(a=record(at.ask("a", "Hi")))
     at.restart()
 
     assert at.ask("a", "Hi").text == "One."
@@ -320,7 +319,7 @@ def test_the_saved_notebook_is_a_source_of_answers(at, api):
 def test_where_it_is_off_a_saved_answer_that_fits_is_named(at, api):
     """So that one learns what it would have saved."""
     say(api, "One.", "Two.")
-    at.save(a=metadata(at.ask("a", "Hi")))
+    at.save(a=record(at.ask("a", "Hi")))
     at.restart()
     keeper.notebook = None
 
@@ -335,9 +334,8 @@ def test_an_edited_answer_is_not_kept(at, api, part):
     """Whatever of it was edited in the file; the note says so where it is found at all."""
     say(api, "One.", "Two.")
     first = at.ask("a", "Hi", history=Conversation.named())
-    found = metadata(first)
-    record = found["claude_nb"]
-    holder = record["turn"] if part == "text" else record["answer"]
+    found = record(first)
+    holder = found["turn"] if part == "text" else found["answer"]
     holder[part] = holder[part].replace("One", "Won") if part != "id" else "0" * 64
     at.save(a=found)
     at.restart()
@@ -351,8 +349,8 @@ def test_an_edited_answer_is_not_kept(at, api, part):
 def test_an_answer_that_was_saved_without_what_keeping_takes_is_asked_again(at, api):
     """By a version that kept none, or where keeping was off; the note says so."""
     say(api, "One.", "Two.", "Three.")
-    found = metadata(at.ask("a", "Hi"))
-    del found["claude_nb"]["answer"]
+    found = record(at.ask("a", "Hi"))
+    del found["answer"]
     at.save(a=found)
 
     at.restart()
@@ -385,7 +383,7 @@ def test_no_digest_of_a_credential_is_saved(at, api):
         redaction.remember(password)
         at.variables["login"] = {"password": password}
         reply = at.ask("a", f"Why is {password} weak? {{{{login}}}}", keep=False)
-        saved.append(metadata(reply)["claude_nb"]["answer"]["request"])
+        saved.append(record(reply)["answer"]["request"])
 
     assert saved[0] == saved[1]
 
@@ -394,12 +392,10 @@ def test_two_cells_of_one_id_are_told_apart_by_what_they_ask(at, api):
     """As after a merge of two versions of the notebook."""
     say(api, "One.", "Two.")
     first, second = at.ask("a", "Hi"), at.ask("a", "Hello")
-    at.save(a=metadata(first))
+    at.save(a=record(first))
     book = nbformat.read(at.path, 4)
     book.cells += [
-        new_code_cell(
-            "x", id="a", outputs=[new_output("display_data", {}, metadata=metadata(second))]
-        )
+        new_code_cell("x", id="a", outputs=[new_output("display_data", {MIME: record(second)})])
     ]
     at.path.write_text(json.dumps(book))
     at.restart()
@@ -420,7 +416,7 @@ def test_cells_that_go_along_are_the_same_whatever_their_numbers_and_addresses(a
     talk = Conversation.named()
     first = at.ask("a", "Hi", history=talk, cells=cells(7, "[<Line2D at 0x7f27>]"))
     at.ask("b", "And?", history=talk)
-    at.save(a=metadata(first))
+    at.save(a=record(first))
     at.restart(backups=True)
     talk = Conversation.named()
 
@@ -448,10 +444,10 @@ def test_after_a_crash_in_the_middle_the_backups_have_it(at, api):
     """A save has overwritten the outputs that were cleared, and the kernel's memory is gone."""
     say(api, "One.", "Two.")
     first = at.ask("a", "Hi"), at.ask("b", "Hello")
-    at.save(a=metadata(first[0]), b=metadata(first[1]))
+    at.save(a=record(first[0]), b=record(first[1]))
     at.restart()
     at.ask("a", "Hi")
-    at.save(a=metadata(first[0]))
+    at.save(a=record(first[0]))
     at.restart(backups=True)
 
     assert at.ask("b", "Hello").text == "Two."
@@ -555,9 +551,9 @@ def test_what_was_not_paid_again_is_summed(at, api, capsys):
     say(api, "One.")
     first = at.ask("a", "Hi")
     again = at.ask("a", "Hi")
-    at.save(a=metadata(first))
+    at.save(a=record(first))
     copy = At(at.path.with_name("copy.ipynb"))
-    copy.save(a=metadata(again))
+    copy.save(a=record(again))
 
     assert main(["usage", str(at.path), str(copy.path)]) == 0
 
@@ -571,8 +567,8 @@ def test_nothing_is_saved_for_it_where_it_was_turned_off(at, api):
     """Unless the cell itself asks for it; what is out of date is known all the same."""
     say(api, "One.", "Two.", "Three.")
     keeper.notebook = False
-    assert "answer" not in metadata(at.ask("a", "Hi"))["claude_nb"]
+    assert "answer" not in record(at.ask("a", "Hi"))
     assert len(list(keeper.shown)) == 1
-    assert "answer" in metadata(at.ask("a", "Hi", keep=True))["claude_nb"]
+    assert "answer" in record(at.ask("a", "Hi", keep=True))
     keeper.notebook = None
-    assert "answer" in metadata(at.ask("b", "Hi"))["claude_nb"]
+    assert "answer" in record(at.ask("b", "Hi"))

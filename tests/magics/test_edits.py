@@ -9,6 +9,7 @@ from claude_nb.conversation.snapshot import snapshot
 from claude_nb.errors import InputError
 from claude_nb.magics import commands
 from claude_nb.simulator import Stream
+from claude_nb.streaming.record import MIME
 from tests.played import said
 
 
@@ -50,7 +51,7 @@ def test_without_a_text_the_answer_is_put_into_the_cell(talk, capsys, monkeypatc
 def test_with_a_text_that_is_sent_from_now_on(talk, api):
     """The cell shows it, marked, and saves what restoring it needs, and nothing of a cost."""
     shown = run("edit 2", "Three.\n")
-    data, metadata = shown._repr_mimebundle_()
+    data = shown._repr_mimebundle_()
 
     talk.ask("And?", show=False)
     sent = api.requests[-1].body["messages"]
@@ -59,7 +60,7 @@ def test_with_a_text_that_is_sent_from_now_on(talk, api):
     assert data["text/plain"] == f"{note}\n\nThree.\n\n*edited*\n\n*simulated*"
     assert data["text/markdown"].startswith(f"*{note}*\n\nThree.\n\n*edited*")
     assert ">edited<" in data["text/html"]
-    record = metadata["claude_nb"]
+    record = data[MIME]
     assert record["turn"]["edited"] == talk.exchanges[1].id
     assert set(record) == {"version", "simulated", "turn"}
 

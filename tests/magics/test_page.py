@@ -6,6 +6,7 @@ import pytest
 
 import claude_nb
 from claude_nb.simulator import Stream
+from claude_nb.streaming.record import MIME
 from tests.played import said
 
 pytestmark = pytest.mark.kernel
@@ -93,7 +94,7 @@ def test_an_error_that_the_page_hands_over_is_sent_and_recorded(kernel, simulato
         '<error cell="7">\n<input>\nprint(price)\n</input>\n<traceback>\n'
         "NameError: name 'price' is not defined\n</traceback>\n</error>\n\nWhy?"
     )
-    record = kernel.last_shown()["metadata"]["claude_nb"]
+    record = kernel.last_shown()["data"][MIME]
     assert record["error_of"] == {"cell": "a1b2", "execution": 7}
 
 
@@ -105,7 +106,7 @@ def test_an_error_is_chosen_by_its_cell(kernel, simulator):
 
     kernel.run("%%claude --once --error 1 --effort low\nWhy?")
     assert "name 'price'" in simulator.requests[-1].body["messages"][-1]["content"][0]["text"]
-    assert kernel.last_shown()["metadata"]["claude_nb"]["error_of"] == {"cell": "", "execution": 1}
+    assert kernel.last_shown()["data"][MIME]["error_of"] == {"cell": "", "execution": 1}
     kernel.run("%claude --once --error 2 cells failed?")  # of the prompt: no number of a cell
     assert "ZeroDivision" in simulator.requests[-1].body["messages"][-1]["content"][0]["text"]
 

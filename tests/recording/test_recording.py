@@ -349,7 +349,7 @@ def test_a_picture_that_a_tool_returned_is_an_attachment(api, tmp_path, monkeypa
     again = replayed(monkeypatch, tmp_path / "part", "Hello", tools=[look_up])
     assert again.text == "Ok."
     for shown in (Recording.load(tmp_path / "part").reply, again):
-        assert "image 8 × 8" in shown._repr_mimebundle_()[0]["text/html"]
+        assert "image 8 × 8" in shown._repr_mimebundle_()["text/html"]
 
 
 def test_what_is_called_name_or_id_is_left_out_like_the_rest(api, tmp_path, monkeypatch):
@@ -530,7 +530,7 @@ def test_a_count_that_nobody_could_have_counted_is_unknown(lines):
         [line.replace('"output_tokens": 15', f'"output_tokens": {10**400}') for line in good]
     ).reply
     assert (str(reply.outcome), reply.usage.output_tokens, reply.cost) == ("complete", None, None)
-    assert "unknown" in reply._repr_mimebundle_()[0]["text/plain"]
+    assert "unknown" in reply._repr_mimebundle_()["text/plain"]
     assert reply.timeline().to_html()
 
 

@@ -18,6 +18,7 @@ from claude_nb.recording.recording import Recording
 from claude_nb.recording.replay import RecordingStore
 from claude_nb.session.session import Session
 from claude_nb.simulator import Error, Stream
+from claude_nb.streaming.record import MIME
 from tests.played import end, said, start, tool_use
 
 PATIENT = Policy(base=0.0)
@@ -99,13 +100,13 @@ def test_a_replayed_reply_says_that_it_is_one(api, magic, tmp_path, capsys):
     claude_nb.ask("Hello", show=False)
     magic(f"replay '{tmp_path / 'my talks'}'")
 
-    data, metadata = claude_nb.ask("Hello", show=False)._repr_mimebundle_()
+    data = claude_nb.ask("Hello", show=False)._repr_mimebundle_()
 
     assert "complete · replayed" in data["text/html"]
     assert ">simulated</span>" in data["text/html"]
     assert "simulated · replayed" in data["text/plain"]
-    assert metadata["claude_nb"]["replayed"] is True
-    assert metadata["claude_nb"]["simulated"] is True
+    assert data[MIME]["replayed"] is True
+    assert data[MIME]["simulated"] is True
     magic("status")
     assert "the recordings in" in capsys.readouterr().out
 
@@ -131,7 +132,7 @@ def test_a_request_without_a_recording_is_named_with_what_differs(api, magic, tm
     assert "%claude_nb replay off" in error.advice
     assert len(api.requests) == sent
     assert str(error.reply.outcome) == "failed"
-    assert "messages[0].content" in error.reply._repr_mimebundle_()[0]["text/html"]
+    assert "messages[0].content" in error.reply._repr_mimebundle_()["text/html"]
 
 
 def test_recordings_of_nothing_have_no_nearest():

@@ -65,7 +65,7 @@ def test_a_reply_without_caching_has_no_line_and_no_record():
 
     assert lines(reply) == []
     assert "cache:" not in html.reply(reply) + text.markdown(reply) + text.plain(reply)
-    assert "cache" not in saved_output.metadata(reply)["claude_nb"]
+    assert "cache" not in saved_output.record(reply)
 
 
 def test_all_forms_say_the_same():
@@ -76,7 +76,7 @@ def test_all_forms_say_the_same():
     assert line in html.reply(reply)
     assert f"*{line}*" in text.markdown(reply).replace("&#36;", "$")
     assert text.plain(reply).endswith(f"\n{line}")
-    assert saved_output.metadata(reply)["claude_nb"]["cache"] == {
+    assert saved_output.record(reply)["cache"] == {
         "saved_usd": pytest.approx(0.0456),
         "miss": None,
         "said": [line],

@@ -97,7 +97,7 @@ def test_a_link_of_one_column_is_not_defined_by_another():
 
 def test_the_record_names_them_and_holds_each():
     """A reply that is one of several is recorded as one alone is."""
-    record = comparison.metadata([side("a", "One."), side("b", "Two.")])["claude_nb"]
+    record = comparison.record([side("a", "One."), side("b", "Two.")])
 
     assert record["comparison"] == ["a", "b"]
     assert [reply["outcome"] for reply in record["replies"]] == ["complete", "complete"]

@@ -19,6 +19,7 @@ from claude_nb.keeping.answer import read
 from claude_nb.render import displayed, saved_output
 from claude_nb.streaming.events import ToolRan
 from claude_nb.streaming.progress import Progress
+from claude_nb.streaming.record import MIME
 from tests.tools.test_calls import ANSWER, call_of, ran, run, told
 
 
@@ -32,7 +33,7 @@ def test_what_is_displayed_is_shown_and_not_sent(api):
     reply = run(api, plot)
 
     (result,) = ran(reply)
-    bundle, _ = reply._repr_mimebundle_()
+    bundle = reply._repr_mimebundle_()
     assert told(result) == "21 degrees on average"
     assert result.note == "drawn"
     assert [part["type"] for part in result.display] == ["image"]
@@ -47,7 +48,7 @@ def test_what_is_displayed_is_shown_and_not_sent(api):
 
 def test_its_pane_stays_open(api):
     """A picture for the reader is not folded away with the call; what the model gets is."""
-    html = run(api, plot)._repr_mimebundle_()[0]["text/html"]
+    html = run(api, plot)._repr_mimebundle_()["text/html"]
 
     pane = html[html.index("<details") :]
     assert pane.split("<summary")[0].endswith(" open>")
@@ -116,7 +117,7 @@ def record_of(api, *functions: object) -> dict:
     api.enqueue(call_of(*(function.__name__ for function in functions)), ANSWER)
     talk = Conversation("shown")
     reply = talk.ask("Go.", tools=[*functions], show=False)
-    return saved_output.metadata(reply, reply.request)["claude_nb"]
+    return saved_output.record(reply, reply.request)
 
 
 def test_a_restored_chat_shows_it(api):
@@ -148,7 +149,7 @@ def test_html_of_an_object_never_runs_a_script(api):
     def give() -> Result:
         return Result("x", display=HTML("<b onclick='alert(1)'>bold</b><script>alert(2)</script>"))
 
-    html = run(api, give)._repr_mimebundle_()[0]["text/html"]
+    html = run(api, give)._repr_mimebundle_()["text/html"]
 
     assert "<b>bold</b>" in html
     assert "alert" not in html
@@ -160,7 +161,8 @@ def test_long_results_are_folded(api):
     def give() -> str:
         return "begin\n" + "x" * 99_000
 
-    bundle, _ = run(api, give)._repr_mimebundle_()
+    bundle = run(api, give)._repr_mimebundle_()
+    del bundle[MIME]
 
     result = bundle["text/html"].partition(">result</p>")[2]
     assert result.startswith("<details")
@@ -176,7 +178,7 @@ def test_pictures_that_the_model_gets_are_thumbnails(api):
     def give() -> object:
         return Image.effect_noise((900, 700), 90)
 
-    html = run(api, give)._repr_mimebundle_()[0]["text/html"]
+    html = run(api, give)._repr_mimebundle_()["text/html"]
 
     assert " px</span></summary><img" in html
     assert html.count("<img") == 2

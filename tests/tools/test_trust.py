@@ -16,6 +16,7 @@ from claude_nb import Conversation, Tools
 from claude_nb.conversation.snapshot import snapshot
 from claude_nb.render import saved_output
 from claude_nb.simulator import Stream
+from claude_nb.streaming.record import MIME
 from claude_nb.tools import approvals
 from tests.played import end, said, start, tool_use
 from tests.tools.mcp import stdio_server
@@ -82,7 +83,8 @@ def test_a_notebook_and_its_folder_allow_nothing(api, server, asked, tmp_path):
     planted = {"approvals": [asdict(approval)], "allowed": [approval.key], "confirm": "never"}
     record = saved_output.record(before, before.request) | planted
     metadata = {"claude_nb": record, **planted}
-    outputs = [new_output("display_data", {"text/plain": "Done."}, metadata=metadata)]
+    data = {"text/plain": "Done.", MIME: record}
+    outputs = [new_output("display_data", data, metadata=metadata)]
     cell = new_code_cell("%%claude --tools s\nRome?", metadata=metadata, outputs=outputs)
     nbformat.write(
         new_notebook(cells=[cell], metadata={"claude_nb": planted, **planted}),

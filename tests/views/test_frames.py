@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from claude_nb.render import html
 from claude_nb.render.html import Drawn
-from claude_nb.render.saved_output import mimebundle
+from claude_nb.render.saved_output import forms
 from claude_nb.streaming.block import Block
 from claude_nb.streaming.events import StreamEvent
 from claude_nb.tools.permission import PermissionRequest
@@ -130,7 +130,7 @@ def test_long_input_is_sent_once():
     patches = [op for frame in made for op in frame["ops"] if op["op"] == "patch"]
     assert [op["keep"] == 0 for op in patches] == [True] + [False] * len(pieces)
     assert applied(made) == html == applied([frames.snapshot(reply, 9.0)])
-    assert mimebundle(reply, Drawn(done=frames.rendered)) == mimebundle(reply)
+    assert forms(reply, Drawn(done=frames.rendered)) == forms(reply)
 
 
 def test_input_that_is_not_shown_whole_says_so():
@@ -141,7 +141,7 @@ def test_input_that_is_not_shown_whole_says_so():
 
     assert "more characters" in html
     assert applied(made) == html == applied([frames.snapshot(reply, 9.0)])
-    assert mimebundle(reply, Drawn(done=frames.rendered)) == mimebundle(reply)
+    assert forms(reply, Drawn(done=frames.rendered)) == forms(reply)
 
 
 def test_tools_can_be_hidden():
@@ -153,7 +153,7 @@ def test_tools_can_be_hidden():
     assert "web" not in shown
     assert "encrypted by the server" in shown
     assert "Done." in shown
-    for form in reply._repr_mimebundle_()[0].values():
+    for form in map(str, reply._repr_mimebundle_().values()):
         assert "web" not in form
         assert "Done." in form
 
@@ -225,7 +225,7 @@ def test_what_is_saved_is_made_of_what_was_shown(name):
     """What the page has rendered already is not rendered again, and is the same."""
     _, _, frames, reply = play(example(name)["events"])
 
-    assert mimebundle(reply, Drawn(done=frames.rendered)) == mimebundle(reply)
+    assert forms(reply, Drawn(done=frames.rendered)) == forms(reply)
 
 
 @given(texts, st.randoms(use_true_random=False))
@@ -242,4 +242,4 @@ def test_what_is_saved_is_the_same_for_any_text(source, rng):
     _, _, frames, reply = play(groups)
 
     assert frames.rendered
-    assert mimebundle(reply, Drawn(done=frames.rendered)) == mimebundle(reply)
+    assert forms(reply, Drawn(done=frames.rendered)) == forms(reply)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from claude_nb.streaming.record import MIME
 from claude_nb.views import synced_output
 from claude_nb.views.synced_output import MARK, SyncedOutput
 
@@ -42,11 +43,11 @@ def test_of_two_pages_that_ask_one_is_given_it(sync):
 def test_only_an_output_that_may_change_has_a_mark(sync):
     """A settled output is saved without one."""
     output = SyncedOutput()
-    output.show({"text/plain": "live"}, {"claude_nb": 1})
+    output.show({"text/plain": "live"})
     shown = ask(sync, output, 0)["output"]
-    assert shown["metadata"] == {"claude_nb": 1, MARK: output.mark_of_version()}
-    output.settle({"text/plain": "settled"}, {"claude_nb": 2})
-    assert ask(sync, output, 1)["output"]["metadata"] == {"claude_nb": 2}
+    assert shown["data"] == {"text/plain": "live", MARK: output.mark_of_version()}
+    output.settle({"text/plain": "settled"})
+    assert ask(sync, output, 1)["output"]["data"] == {"text/plain": "settled"}
 
 
 def test_pages_are_told_of_each_version(sync):
@@ -117,7 +118,7 @@ def test_the_reply_of_a_turn_gets_a_line_above_it(sync):
     for number, output in enumerate(outputs):
         output.show({"text/plain": "live"})
         data = {"text/html": "<p>Yes.</p>", "text/markdown": "Yes.", "text/plain": "Yes."}
-        output.settle(data, {"claude_nb": {"turn": {"id": f"turn {number}", "text": "Yes."}}})
+        output.settle(data | {MIME: {"turn": {"id": f"turn {number}", "text": "Yes."}}})
     before = ask(sync, outputs[0], 0)["output"]
 
     for _ in range(2):
@@ -125,7 +126,7 @@ def test_the_reply_of_a_turn_gets_a_line_above_it(sync):
     synced_output.mark("another", "edited in [5]")
 
     after = ask(sync, outputs[0], 1)["output"]
-    assert after["metadata"] == before["metadata"]
+    assert after["data"][MIME] == before["data"][MIME]
     assert after["data"]["text/plain"] == "[edited in [4]]\n\nYes."
     assert after["data"]["text/markdown"] == "*edited in [4]*\n\nYes."
     assert after["data"]["text/html"].endswith("edited in [4]</p></div><p>Yes.</p>")

@@ -3,7 +3,7 @@
 import { GONE, Rendered, cellOf, insertCell, placeOf, readOnly, replace, run } from "./cells.js";
 import { confirm } from "./difference.js";
 import { ask } from "./kernel.js";
-import { afterRender, button, copy, make } from "./page.js";
+import { afterRender, button, copy, make, recordOf } from "./page.js";
 import { Active, InCell } from "./targets.js";
 
 const CODE = 'pre > code[class^="language-"]';
@@ -44,7 +44,7 @@ export class Buttons {
   /** Have each reply that this notebook shows decorated, whenever it is rendered. */
   follow(context, rendermime) {
     afterRender(rendermime, KIND, (node, model) => {
-      const record = model.metadata.claude_nb;
+      const record = recordOf(model);
       if (record) this.decorate(new Rendered(this.tracker, context, node, model), record);
     });
   }
@@ -170,8 +170,8 @@ export class Buttons {
 /** The records of the turns up to the one of a record, as far as outputs hold them; its own last. */
 function branchOf({ model }, record) {
   const outputs = [...model.cells].flatMap((cell) => cell.outputs?.toJSON() ?? []);
-  const records = outputs.flatMap(({ metadata }) => {
-    const found = metadata?.claude_nb;
+  const records = outputs.flatMap((output) => {
+    const found = recordOf(output);
     return found?.replies ?? (found ? [found] : []);
   });
   const turns = new Map(records.map((each) => [each.turn?.id, each]));
@@ -196,7 +196,7 @@ function failedCell(context, { cell: id, execution }) {
 /** Why code may not take the place of a cell, or an empty string. */
 function unfit({ type, outputs }) {
   if (type !== "code") return "That cell is not code.";
-  const holdsChat = ({ metadata }) => metadata?.claude_nb?.chat;
+  const holdsChat = (output) => recordOf(output)?.chat;
   return outputs.toJSON().some(holdsChat) ? "That cell holds a chat." : "";
 }
 

@@ -1,5 +1,7 @@
 // Shows the kernel what cells display, when the cell that runs asks for it.
 
+import { recordOf } from "./page.js";
+
 const TARGET = "claude_nb.page"; // Python opens it: claude_nb/views/page_outputs.py
 const MOST = 2_000_000; // bytes of an answer
 const LONG = 200_000; // characters of a text: of a longer one both ends are sent
@@ -76,7 +78,7 @@ function outputsOf(cell) {
   // Replies of Claude have a record; the kernel has them, and an error too.
   return cell.outputs
     .toJSON()
-    .filter(({ output_type: type, metadata }) => type !== "error" && !metadata?.claude_nb);
+    .filter((output) => output.output_type !== "error" && !recordOf(output));
 }
 
 /** All that is sent of a cell, whatever the others hold. */

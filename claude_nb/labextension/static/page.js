@@ -1,4 +1,14 @@
-// Elements, buttons and announcements.
+// Elements, buttons and announcements; the records of outputs.
+
+const RECORD = "application/vnd.claude-nb+json";
+
+/**
+ * The record that a reply has left in an output; undefined for others.
+ * Earlier versions left it in the metadata.
+ */
+export function recordOf({ data, metadata }) {
+  return data?.[RECORD] ?? metadata?.claude_nb;
+}
 
 /** Make an element with these attributes. */
 export function make(tag, attributes) {

@@ -4,12 +4,12 @@
 // messages. They are sent here without a comm of the host: of several notebooks with one kernel it
 // lets only one have comms.
 
-import { make } from "./page.js";
+import { make, recordOf } from "./page.js";
 
 const WIDGET = "claude_nb.outputs";
 const VIEW = "application/vnd.jupyter.widget-view+json";
-// In the metadata of an output that is not settled: {id, version, kernel, process}.
-const MARK = "claude_nb_output";
+// In an output that is not settled: {id, version, kernel, process}.
+const MARK = "application/vnd.claude-nb.output+json";
 const GONE = ".claude-nb-status, .claude-nb-reserved, .claude-nb-question, button"; // of a live view
 const OTHERS = 1500; // ms that other pages of a shared notebook have, before this one does it
 const KEY = "claude_nb.sessions";
@@ -168,10 +168,10 @@ class Outputs {
     for (const cell of this.cells) {
       for (let index = 0; index < cell.outputs.length; index++) {
         const output = cell.outputs.get(index);
-        const { [MARK]: mark, claude_nb: record } = output.metadata ?? {};
+        const { [MARK]: mark, [VIEW]: view } = output.data ?? {};
         if (!mark) continue;
         // What has a record is saved as it is, such as a chat.
-        const widget = record ? undefined : output.data[VIEW]?.model_id;
+        const widget = recordOf(output) ? undefined : view?.model_id;
         found.push({ cell, index, ...mark, widget });
       }
     }

@@ -2,7 +2,8 @@
 // which these are. The widget has no view of its own. Where claude_nb's JupyterLab extension is, that
 // does it (labextension/static/settle.js), and has said so on the page.
 
-const MARK = "claude_nb_output"; // where an output's metadata has its id and version
+// What an output has of its id and version.
+const MARK = "application/vnd.claude-nb.output+json";
 const UPDATED = 1500; // ms after which an output that Python has replaced must have changed
 
 class OutputSync {
@@ -76,7 +77,7 @@ class OutputSync {
     for (const cell of this.cells) {
       const count = cell.outputs?.length ?? 0;
       for (let i = 0; i < count; i++) {
-        const mark = cell.outputs.get(i).metadata?.[MARK];
+        const mark = cell.outputs.get(i).data?.[MARK];
         if (mark?.id !== id) continue;
         found = true;
         if (mark.version >= (this.newest.get(id) ?? 0)) continue;

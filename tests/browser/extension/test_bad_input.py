@@ -7,6 +7,7 @@ from nbformat.v4 import new_code_cell, new_output
 from playwright.sync_api import expect
 
 from claude_nb.simulator import Stream
+from claude_nb.streaming.record import MIME
 from tests.browser.extension.test_buttons import sources
 from tests.browser.extension.test_errors import ASK
 from tests.browser.lab import PANEL
@@ -45,8 +46,8 @@ def replied(open_cells, simulator):
 def test_a_reply_with_hundreds_of_blocks_has_one_tab_stop_for_each(open_notebook):
     """The arrow keys go from button to button."""
     code = '<pre><code class="language-python">x = 1\n</code></pre>'
-    data = {"text/html": f'<div class="claude-nb">{code * 200}</div>'}
-    reply = new_output("display_data", data, metadata={"claude_nb": {}})
+    data = {"text/html": f'<div class="claude-nb">{code * 200}</div>', MIME: {}}
+    reply = new_output("display_data", data)
     notebook = open_notebook([new_code_cell("%%claude\nx?", outputs=[reply])], trusted=True)
     bars = notebook.output(0).get_by_role("toolbar")
     expect(bars).to_have_count(201)

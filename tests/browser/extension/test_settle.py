@@ -6,6 +6,8 @@ import pytest
 from playwright.sync_api import expect
 
 from claude_nb.simulator import Stream
+from claude_nb.streaming.record import MIME
+from claude_nb.views.synced_output import MARK
 from tests.browser.lab import FRONT_ENDS, PANEL
 from tests.browser.test_comparison import CELL as COMPARISON
 from tests.browser.test_live import LIVE, SETTLED, growing
@@ -34,7 +36,7 @@ def answered(count: int):
 def only(notebook, index: int):
     """The output of a cell in the file, which has no other and is no longer replaced."""
     (output,) = notebook.saved().cells[index].outputs
-    assert "claude_nb_output" not in output.metadata
+    assert MARK not in output.data
     return output
 
 
@@ -71,8 +73,8 @@ def test_replies_are_in_the_notebook_though_its_page_was_gone(
     expect(notebook.output(3).locator(SETTLED)).to_contain_text("Through the gate.")
     expect(notebook.output(4).locator(SETTLED)).to_contain_text("A side.")
     notebook.page.wait_for_function(DIRTY)
-    assert only(notebook, 3).metadata.claude_nb.outcome == "complete"
-    assert len(only(notebook, 4).metadata.claude_nb.replies) == 2
+    assert only(notebook, 3).data[MIME].outcome == "complete"
+    assert len(only(notebook, 4).data[MIME].replies) == 2
     expect(live).to_contain_text("The first words")
     live.get_by_role("button", name="Stop").click()
     expect(notebook.output(2).locator(SETTLED)).to_contain_text("stopped")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from claude_nb.request.place import Place
+from claude_nb.streaming.record import MIME
 from claude_nb.views.synced_output import MARK, WIDGET, SyncedOutput
 from tests.browser.test_output_sync import OUTPUTS, exchange, marked, outputs
 from tests.code_map import PACKAGE
@@ -146,7 +147,7 @@ def test_what_is_displayed_later_is_put_into_the_notebook_of_the_page_that_asked
     output.show({"text/plain": "2"})
     say_all(page, sync)
     assert [len(each) for each in outputs(page)] == [0, 1]
-    assert outputs(page)[1][0]["metadata"] == {MARK: output.mark_of_version()}
+    assert outputs(page)[1][0]["data"][MARK] == output.mark_of_version()
 
 
 def test_the_page_on_which_a_cell_was_run_says_that_it_has_its_output(page, sync, output):
@@ -171,23 +172,24 @@ def test_an_output_with_an_old_version_is_brought_up_to_date_where_it_was_run(pa
     for text in ("2", "3"):
         output.show({"text/plain": text})
         say_all(page, sync)
-        assert outputs(page)[0][0]["data"] == {"text/plain": text}
+        assert outputs(page)[0][0]["data"]["text/plain"] == text
     page.evaluate("old => { pages[0].cells[0].outputs.list = [old]; }", marked(output, 1))
     page.evaluate("pages[0].cells.changed.emit()")
     page.clock.run_for(10)
     say_all(page, sync)
-    assert outputs(page)[0][0]["data"] == {"text/plain": "3"}
+    assert outputs(page)[0][0]["data"]["text/plain"] == "3"
 
 
 def test_what_was_being_written_when_the_kernel_ended_says_so(page, sync, output):
     """With what the page shows of it; a chat, which is saved as it is, is left alone."""
     widget = {"application/vnd.jupyter.widget-view+json": {"model_id": "gone"}}
-    live = {**marked(output, 1), "data": {**widget, "text/plain": "Claude is answering…"}}
-    chat = {**live, "metadata": {**live["metadata"], "claude_nb": {"chat": []}}}
+    live = marked(output, 1)
+    live["data"] |= {**widget, "text/plain": "Claude is answering…"}
+    chat = {**live, "data": {**live["data"], MIME: {"chat": []}}}
     page.evaluate(PAGES, [[live, chat], 2, False, "idle", LIVE])
     say_all(page, sync)
     for left, kept in outputs(page):
-        assert left["metadata"] == {}
+        assert sorted(left["data"]) == ["text/html", "text/plain"]
         assert kept == chat
     shown, blank = [each["data"] for each, _ in outputs(page)]
     line = "claude-opus-5-5 · not finished: the kernel ended."
@@ -213,7 +215,7 @@ def test_only_a_kernel_that_has_ended_has_left_its_outputs(
 ):
     """Not one that does not know of them any more, nor that of the notebook that was copied."""
     live = marked(output, 1)
-    live["metadata"][MARK] |= {"id": "unknown", "kernel": kernel, "process": process}
+    live["data"][MARK] |= {"id": "unknown", "kernel": kernel, "process": process}
     live["data"]["application/vnd.jupyter.widget-view+json"] = {"model_id": "gone"}
     page.evaluate(PAGES, [[live], 7, False, "idle"])
     say_all(page, sync)

@@ -352,7 +352,7 @@ def test_its_words_do_not_act(api, shared, capsys):
     reply = claude_nb.ask("Go.", tools=Tools(shared), show=True)
     terminal = capsys.readouterr().out
     page = saved_output.mimebundle(reply)
-    saved = "".join((*page.values(), shared._repr_html_() or "", repr(shared.listing())))
+    saved = "".join((*map(str, page.values()), shared._repr_html_() or "", repr(shared.listing())))
 
     assert "[2J" in terminal
     assert "\x1b[2J" not in terminal + saved
