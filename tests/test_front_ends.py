@@ -129,12 +129,20 @@ def test_a_batch_ends_in_an_output_of_its_own(kernel, simulator, front_end):
 
 
 @pytest.mark.parametrize("asks", [True, False], ids=["server", "nbclient"])
-def test_a_chat_that_has_no_page_says_what_to_do(kernel, asks):
-    """Without widgets there is no box to write in; its output names two other ways to ask."""
-    kernel.run("import claude_nb\nclaude_nb.Chat()", asks=asks)
+def test_a_chat_is_a_widget_and_beside_it_what_is_saved(kernel, simulator, asks):
+    """Without widgets one reads two other ways to ask, and below that the turns as they come."""
+    simulator.enqueue(Stream(said("Later")))
 
-    shown = kernel.last_shown()["data"]
+    kernel.run("import claude_nb\nchat = claude_nb.Chat()\nchat", asks=asks)
+    widget, beside = kernel.shown.values()
+    kernel.run("_ = chat.ask('When?')", asks=asks)
+    (after,) = kernel.shown.values()
+
+    assert "application/vnd.jupyter.widget-view+json" in widget["data"]
+    for way in ("no box to write in", "%%claude", "chat.ask("):
+        assert way in widget["data"]["text/plain"]
+    assert after["transient"] == beside["transient"]
     for form in ("text/html", "text/markdown", "text/plain"):
-        assert "no box to write in" in shown[form]
-        assert "%%claude" in shown[form]
-        assert "chat.ask(" in shown[form].replace("\\", "")
+        assert "No messages" in beside["data"]["text/html"]
+        assert "Later" in after["data"][form]
+    assert [one["outcome"] for one in after["metadata"]["claude_nb"]["replies"]] == ["complete"]

@@ -387,7 +387,8 @@ class Chat(PageWidget):
         if kind == "terminal":
             say(f"{self!r}\n{NO_WIDGET}")
             return
-        self._page.display(self.bundle(repr(self)) if kind == "live" else None)
+        answers = kind == "live"
+        self._page.display(self.bundle(repr(self) if answers else NO_WIDGET), answers=answers)
 
 
 def _check_names(options: Iterable[str]) -> None:

@@ -242,6 +242,9 @@ class Messages:
         """Send all of it to a page that has missed a message."""
         self.page.send_whole()
 
+    def on_hello(self, _content: Content) -> None:
+        """The page asks whether there is a kernel, and what answers any message is all it needs."""
+
     def on_covered(self, _content: Content) -> None:
         """The page can show the chat over its saved form, which may be put there."""
         self.page.cover()

@@ -16,14 +16,14 @@ _BELOW = "margin:4px 0 12px;font-size:90%"
 
 
 NO_WIDGET = (
-    "There is no box to write in: this front end is not known to show widgets. "
+    "This front end shows no widgets, so there is no box to write in. "
     'Ask in %%claude cells, or from Python: chat.ask("…").'
 )
-"""The note on a chat that is displayed where nobody can write in it."""
+"""What stands in the place of a chat where nobody can write in it."""
 
 
 def saved(
-    transcript: Transcript, classes: str, answerer: str, *, note: str = "", undecided: str = ""
+    transcript: Transcript, classes: str, answerer: str, *, undecided: str = ""
 ) -> dict[str, Any]:
     """The MIME bundle of an output that shows a chat.
 
@@ -32,7 +32,6 @@ def saved(
             of the replies on every branch, and those of the other conversations that were shown.
         classes: More classes for the root element.
         answerer: Who answers, by name.
-        note: A line below the turns, in plain text.
         undecided: Why it is not known what is saved of the chat, if it is not. Until something is
             said in it, no record is saved then, which would claim that there is nothing.
     """
@@ -46,9 +45,9 @@ def saved(
     about = {"conversation": own.name, "turns": count, "head": head and head.id}
     record = of_several(records, chat={**about, "cell": transcript.cell})
     if undecided and not records:
-        return _forms([], f"{title} · {undecided}", classes, answerer, note)
+        return _forms([], f"{title} · {undecided}", classes, answerer)
     line = f"{title} · {count} turn{'' if count == 1 else 's'}"
-    return _forms(turns, line, classes, answerer, note) | {MIME: record}
+    return _forms(turns, line, classes, answerer) | {MIME: record}
 
 
 def _forms(
@@ -56,7 +55,6 @@ def _forms(
     head: str,
     classes: str,
     answerer: str,
-    note: str,
 ) -> dict[str, Any]:
     """Turns as HTML, Markdown and plain text, below a line about all of them."""
     simulated = any(answer.simulated for _, answer, _ in turns)
@@ -65,15 +63,12 @@ def _forms(
     above = f'<p style="margin:0 0 4px">{title}{badge}</p>'
     nothing = f'<p style="{html.QUIET}">No messages yet.</p>'
     body = "".join(_html(*turn) for turn in turns) or nothing
-    body += f'<p style="{html.QUIET}">{html.text(note)}</p>' if note else ""
     marked = [_markdown(head) + ("\n\n*simulated*" if simulated else "")]
     plain = [head]
     for turn, answer, _ in turns:
         asked = f"**You**\n\n{_markdown(turn.prompt)}"
         marked.append(f"{asked}\n\n**{_markdown(answerer)}**\n\n{answer.markdown}")
         plain.append(f"You: {clean(redact(turn.prompt), prose=True)}\n\n{answer.plain}")
-    marked += [_markdown(note)] if note else []
-    plain += [note] if note else []
     return {
         "text/html": html.root(above, body, classes=classes),
         "text/markdown": "\n\n---\n\n".join(marked),

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
+from IPython.display import display
+
 from claude_nb.chat import outputs
 from claude_nb.chat.chat_tools import ChatTools
 from claude_nb.chat.files import File
@@ -67,6 +69,7 @@ class Page:
         self._mark = f"claude-nb-chat-{uuid4().hex}"  # the class of what a page puts the chat over
         self._covered = False
         self._coverable = False
+        self._beside = False
         self._left_out: list[str] = []  # of what was saved last
         self._outputs: deque[DisplayedOutput] = deque(maxlen=MAX_OUTPUTS)
 
@@ -139,16 +142,25 @@ class Page:
 
     # What is saved.
 
-    def display(self, widget: dict[str, Any] | None) -> None:
-        """Display the chat in one more output: as this MIME bundle, or for None as it is saved."""
-        output = DisplayedOutput() if widget is None else SyncedOutput(placed=False)
+    def display(self, widget: dict[str, Any], *, answers: bool) -> None:
+        """Display the chat in one more output.
+
+        Args:
+            widget: The MIME bundle of the widget.
+            answers: Whether a page can answer, which then covers the output. Elsewhere the saved
+                form is an output of its own below the widget, and a page that shows that hides it.
+        """
         with self._lock:
-            self._covered = self._covered or widget is None
-            self._coverable = self._coverable or widget is not None
-            data = self.saved(note="" if widget else outputs.NO_WIDGET)
-            if widget is not None:
-                data = widget | ({MIME: data[MIME]} if MIME in data else {})
-            output.show(data)
+            if answers:
+                self._coverable = True
+                data = self.saved()
+                output: DisplayedOutput = SyncedOutput(placed=False)
+                output.show(widget | ({MIME: data[MIME]} if MIME in data else {}))
+            else:
+                self._covered = self._beside = True
+                display(widget, raw=True)
+                output = DisplayedOutput()
+                output.show(self.saved())
             self._outputs.append(output)
 
     def cover(self) -> None:
@@ -169,12 +181,13 @@ class Page:
                     self._left_out = left_out
                     self.show_facts()
 
-    def saved(self, *, note: str = "") -> dict[str, Any]:
-        """The chat as it is saved, above a note: its MIME bundle."""
-        classes = self._mark if self._coverable else ""
+    def saved(self) -> dict[str, Any]:
+        """The chat as it is saved: its MIME bundle."""
+        classes = [self._mark] * self._coverable + [f"{self._mark}-beside"] * self._beside
         undecided = self.restored.said if self.restored.undecided else ""
-        notes = {"note": note, "undecided": undecided}
-        return outputs.saved(self._transcript, classes, self._answerer, **notes)
+        return outputs.saved(
+            self._transcript, " ".join(classes), self._answerer, undecided=undecided
+        )
 
     def _shown(self) -> list[tuple[ChatTurn, At]]:
         """The turns, noted as sent: only what changes later is sent again."""

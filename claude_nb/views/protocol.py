@@ -105,7 +105,9 @@ begins, shown}]}``; ``{"op": "open", "name"}`` shows one of them, ``{"op": "new_
 ``{"op": "continue", "records", "execution"}`` shows one that goes on from a reply of the cell with
 that number: the records of its branch, its own last; answered with the reply's ``model``;
 ``{"op": "export", "form"}``, ``copy`` (answered with ``text``),
-``markdown`` or ``notebook`` (with ``said``). Without ``n``: ``asked`` and ``confirm``, as in a
+``markdown`` or ``notebook`` (with ``said``); ``{"op": "hello"}``, which only asks for an answer:
+then the widget is shown, and not the output beside it, whose class is ``mark`` and ``-beside``.
+Without ``n``: ``asked`` and ``confirm``, as in a
 cell; ``{"op": "resync"}``; ``{"op": "covered"}``: the page can show the chat over its saved form,
 so that replaces the widget.
 

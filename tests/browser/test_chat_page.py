@@ -225,3 +225,20 @@ def test_a_function_has_no_model_to_choose(page):
     expect(view.get_by_label("Message to teacher")).to_be_visible()
     expect(view.get_by_role("combobox")).to_have_count(0)
     expect(view).to_contain_text("A function of this notebook answers.")
+
+
+def test_the_saved_form_beside_a_chat_is_shown_until_the_kernel_answers(page, receive):
+    """There may be no kernel, so one of the two can be read at any time, and never both."""
+    page.evaluate(
+        "document.body.insertAdjacentHTML('beforeend', '<p class=\"m-beside\">Saved</p>')"
+    )
+    box = page.get_by_label("Message to Claude")
+
+    receive(ABOUT | {"mark": "m"})
+    expect(page.locator("p.m-beside")).to_be_visible()
+    expect(box).to_be_hidden()
+    acknowledge(page)
+
+    expect(page.locator("p.m-beside")).to_be_hidden()
+    expect(box).to_be_visible()
+    assert ops(page) == [{"op": "hello"}]

@@ -15,6 +15,8 @@ class Chat {
     this.model = model;
     this.views = new Set();
     this.hosts = new Map(); // of the outputs that are covered: their wrapper, and its view
+    this.places = new Set(); // where the widget is rendered
+    this.answered = false; // whether the kernel has answered
     this.pending = new Map();
     this.turns = [];
     this.replies = new Map();
@@ -66,6 +68,8 @@ class Chat {
 
   receive(message) {
     if (message?.ack !== undefined) {
+      this.answered = true;
+      this.showOne();
       this.pending.get(message.ack)?.(message);
       this.pending.delete(message.ack);
       return;
@@ -176,8 +180,24 @@ class Chat {
     this.each((view) => view.end());
   }
 
+  /**
+   * Where the saved form is an output of its own beside the widget, show one of the two: the widget
+   * once the kernel has answered, for there may be none.
+   */
+  showOne() {
+    if (!this.about.mark || !this.places.size) return;
+    const saved = [...document.getElementsByClassName(`${this.about.mark}-beside`)];
+    for (const each of saved) each.style.display = this.answered ? "none" : "";
+    for (const each of this.places) each.style.display = this.answered || !saved.length ? "" : "none";
+    if (saved.length && !this.greeted) {
+      this.greeted = true;
+      this.call("hello", {}, undefined, { quiet: true });
+    }
+  }
+
   /** Put a view over each output that holds the saved form of this chat, and forget those gone. */
   cover() {
+    this.showOne();
     for (const [wrapper, { view, host, area }] of this.hosts) {
       if (wrapper.isConnected && host.isConnected) continue;
       area.classList.remove("claude-nb-holds");
@@ -319,12 +339,15 @@ export default () => {
       el.classList.add("claude-nb-part");
       const view = new ChatView(chat, el);
       chat.views.add(view);
+      chat.places.add(el);
       whenOnPage(el, () => {
+        chat.showOne();
         if (isWholeOutput(el)) model.send({ op: "covered" });
       });
       return () => {
         view.close();
         chat.views.delete(view);
+        chat.places.delete(el);
       };
     },
   };
