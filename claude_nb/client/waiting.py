@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from claude_nb.client import fork
 
-_PAUSE = 0.1
+_PAUSE = 0.05
 """Seconds after which the main thread does it again: a click on Stop must not seem ignored."""
 
 meanwhile: list[Callable[[], object]] = []

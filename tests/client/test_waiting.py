@@ -26,9 +26,9 @@ def test_the_main_thread_does_something_meanwhile(calls):
 def test_a_wait_that_is_over_in_time(calls):
     """It lasts as long as it would by itself, and says that what it waits for is not there."""
     waits = []
-    assert not waiting.wait(waits.append, 0.05)
+    assert not waiting.wait(waits.append, 0.02)
     assert len(calls) == len(waits) == 1
-    assert 0 < waits[0] <= 0.05
+    assert 0 < waits[0] <= 0.02
 
 
 def test_other_threads_only_wait(calls):

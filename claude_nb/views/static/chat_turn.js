@@ -12,14 +12,14 @@ class TurnView {
     });
     this.asked = make("div", { class: "claude-nb-asked" }, this.edit, this.bubble);
     this.body = make("div", { class: "claude-nb mathjax_ignore tex2jax_ignore" });
-    this.answer = make("div", { class: "claude-nb-answer jp-RenderedHTMLCommon jp-RenderedHTML" });
+    this.answer = make("div", { class: ["claude-nb-answer", ...RENDERED].join(" ") });
     this.answer.append(this.body);
     this.status = make("p", { class: "claude-nb-status", hidden: true });
     this.doing = make("span", { class: "claude-nb-doing" });
     this.status.append(make("span", { class: "claude-nb-dot" }), this.doing);
-    this.below = make("div", { class: "jp-RenderedHTMLCommon jp-RenderedHTML" });
+    this.below = make("div", { class: RENDERED.join(" ") });
     this.meta = make("div", { class: "claude-nb-meta" });
-    this.usage = make("div", { class: "claude-nb-usage jp-RenderedHTMLCommon jp-RenderedHTML" });
+    this.usage = make("div", { class: ["claude-nb-usage", ...RENDERED].join(" ") });
     this.usage.hidden = true;
     this.el = make("article", { class: "claude-nb-turn" });
     this.el.append(this.asked, this.answer, this.status, this.below, this.meta, this.usage);

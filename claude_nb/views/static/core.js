@@ -8,6 +8,8 @@
 /** @typedef {{html: string, blocks: string[], breaks: any[], label: string, open: boolean}} Pane */
 
 const GLIDE = { duration: 200, easing: "ease-out" };
+// What JupyterLab, and Notebook 6 after it, call an output with HTML: they style what is in one.
+const RENDERED = ["jp-RenderedHTMLCommon", "jp-RenderedHTML", "rendered_html"];
 const LINES = 200; // of a part of code that grows; core.css says so too
 
 /** An element with attributes (`on…` are listeners) and children. */

@@ -90,6 +90,8 @@ class Model {
 
 /** Interrupt the kernel through the server, as the menu does. */
 async function interrupt(kernel) {
+  const classic = globalThis.Jupyter?.notebook?.kernel; // Notebook 6, which has no configuration
+  if (kernel && classic?.id === kernel) return classic.interrupt();
   const element = document.getElementById("jupyter-config-data");
   if (!kernel || !element) return;
   const config = JSON.parse(element.textContent);
@@ -228,7 +230,7 @@ async function isSet(output) {
 class View {
   constructor(model, el) {
     this.el = el;
-    el.classList.add("claude-nb-widget", "claude-nb-live", "jp-RenderedHTMLCommon", "jp-RenderedHTML");
+    el.classList.add("claude-nb-widget", "claude-nb-live", ...RENDERED);
     this.body = el;
     const count = model.replies.length;
     if (count > 1) {

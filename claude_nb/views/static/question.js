@@ -3,7 +3,7 @@
 export default {
   render({ model, el }) {
     const { call, html, said, answers } = model.get("snapshot");
-    el.classList.add("claude-nb-widget", "jp-RenderedHTMLCommon", "jp-RenderedHTML");
+    el.classList.add("claude-nb-widget", ...RENDERED);
     const facts = make("div", { class: "claude-nb-facts" });
     facts.innerHTML = html;
     const buttons = answers.map(([answer, label]) => {
