@@ -145,4 +145,4 @@ def test_a_chat_is_a_widget_and_beside_it_what_is_saved(kernel, simulator, asks)
     for form in ("text/html", "text/markdown", "text/plain"):
         assert "No messages" in beside["data"]["text/html"]
         assert "Later" in after["data"][form]
-    assert [one["outcome"] for one in after["metadata"]["claude_nb"]["replies"]] == ["complete"]
+    assert [one["outcome"] for one in after["data"][MIME]["replies"]] == ["complete"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -265,7 +266,9 @@ def test_a_reply_that_is_saved_twice_has_one_digest(path):
 
 
 class Shell:
-    """What ``current_path`` asks of a shell: the user's variables."""
+    """What ``current_path`` asks of a shell: the user's variables, and which cell runs."""
+
+    displayhook = SimpleNamespace(prompt_count=1)
 
     def __init__(self, **variables: Any) -> None:
         self.user_ns = variables
