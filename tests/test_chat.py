@@ -115,17 +115,21 @@ def test_in_colab_a_message_is_handled_until_its_answer_is_shown(api, page, chat
     assert [turn["answer"]["source"] for turn in page.turns()] == ["At six.", "At seven."]
 
 
-def test_in_colab_stop_ends_what_is_waited_for(api, page, chat, colab):
-    """The page's button, or an interrupt of the kernel."""
-    api.enqueue(OPEN, OPEN)
-    main = threading.main_thread().ident
-    for stop in (chat.stop, lambda: signal.pthread_kill(main, signal.SIGINT)):
-        after = lambda asked, stop: (arrived(api, asked), stop())  # noqa: E731
-        threading.Thread(target=after, args=(len(api.requests) + 1, stop)).start()
+@pytest.mark.parametrize("how", ["the button", "an interrupt"])
+def test_in_colab_what_is_waited_for_can_be_stopped(api, page, chat, colab, how):
+    """By the page's button, and by an interrupt of the kernel."""
+    number, main = len(api.requests) + 1, threading.main_thread().ident
+    api.enqueue(OPEN)
 
-        page.say(chat, "send", text="Hi")
+    def stop():
+        arrived(api, number)
+        chat.stop() if how == "the button" else signal.pthread_kill(main, signal.SIGINT)
 
-        assert chat.reply.outcome == "stopped"
+    threading.Thread(target=stop).start()
+
+    page.say(chat, "send", text="Hi")
+
+    assert chat.reply.outcome == "stopped"
 
 
 def test_python_asks_too(api, page, chat):
