@@ -14,6 +14,7 @@ import traitlets
 from claude_nb.render import saved_output
 from claude_nb.render.html import Drawn, Rendered
 from claude_nb.reply import Reply
+from claude_nb.request.host import host
 from claude_nb.request.place import kernel_id
 from claude_nb.streaming.block import Block
 from claude_nb.tools.permission import Answer, PermissionRequest
@@ -21,6 +22,9 @@ from claude_nb.views.confirmation import by_input
 from claude_nb.views.frames import FramesView
 from claude_nb.views.synced_output import SyncedOutput
 from claude_nb.views.widget import PageWidget, source, style
+
+_UNHEARD = 0.25
+"""Seconds between two frames that hold everything."""
 
 _OPEN = 8
 """Settled outputs that a page may still show: one that is closed does not say that it is gone."""
@@ -40,6 +44,13 @@ class LiveView(FramesView):
         super().__init__(threading.RLock(), name, has_usage=output.columns == 1)
         self.reply = reply
         self._output.views.append(self)
+
+    def frame(self, reply: Reply, now: float) -> float:
+        """Send what is new; everything as long as what is sent before a page is there is lost."""
+        if self._output.is_heard:
+            return super().frame(reply, now)
+        self.frames.resync = True
+        return max(super().frame(reply, now), _UNHEARD)
 
     def send_frame(self, frame: dict[str, object]) -> None:
         """Send the page a frame, with the number of its column."""
@@ -85,6 +96,7 @@ class LiveOutput(PageWidget):
 
     Attributes:
         views: The views in it, a column each.
+        is_heard: Whether a page gets what is sent: in Colab not before it has loaded the widget.
     """
 
     _esm = source("live")
@@ -106,6 +118,7 @@ class LiveOutput(PageWidget):
     ) -> None:
         self._stop = stop
         self.views: list[LiveView] = []
+        self.is_heard = host() != "colab"
         self._settled = False
         self._gone = False
         self._later: set[object] = set()  # pages that show it and were loaded since
@@ -158,7 +171,7 @@ class LiveOutput(PageWidget):
 
     def receive(self, content: dict[str, Any], _buffers: Sequence[Any]) -> None:
         """Handle a message from the page, or let the replies that it is about do so."""
-        LiveOutput.answered = True
+        LiveOutput.answered = self.is_heard = True
         op, page = content.get("op"), content.get("page")
         if op == "shown":
             self._later.add(page)

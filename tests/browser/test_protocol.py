@@ -87,6 +87,7 @@ NORMAL = """html => {
 def page(empty_page):
     """An empty page with one model and one view."""
     empty_page.evaluate(PAGE, LIVE)
+    assert empty_page.evaluate("sent.splice(0)") == [{"op": "here"}]
     return empty_page
 
 

@@ -23,6 +23,7 @@ class Model {
     model.on("msg:custom", (message) => this.receive(message));
     model.on("change:snapshot", () => this.receive(model.get("snapshot")));
     this.watch = setInterval(() => this.check(), 1000);
+    model.send({ op: "here" });
   }
 
   get done() {
