@@ -9,7 +9,7 @@ import pytest
 
 from claude_nb.simulator import Stream
 from tests.conftest import STAND_INS
-from tests.played import end, said, start, text
+from tests.played import said, start, text
 
 pytestmark = pytest.mark.kernel
 
@@ -25,11 +25,13 @@ def kernel(kernel):
     kernel.run(
         "import sys\nsys.path.remove(sys.path[0])\n"
         "for name in [name for name in sys.modules if name.partition('.')[0] == 'google']:\n"
-        "    del sys.modules[name]"
+        "    del sys.modules[name]\n"
+        "import anywidget._util\n"
+        "anywidget._util.enable_custom_widget_manager_once.cache_clear()"
     )
 
 
-def say(kernel, comm, **content):
+def say(kernel, comm, **content: object):
     """Say something to a widget, and return the id of the message."""
     data = {"method": "custom", "content": content}
     message = kernel.client.session.msg("comm_msg", {"comm_id": comm, "data": data})
@@ -68,3 +70,47 @@ def test_nothing_is_lost_before_a_page_has_loaded_the_widget(kernel, simulator):
         pass
     say(kernel, comm, op="stop", n=1)
     kernel.finish()
+
+
+def test_a_cell(kernel, simulator):
+    """Its widget is shown by the manager that loads it there; what is saved has MathML."""
+    simulator.enqueue(Stream(said("It is $x^2$.")))
+    kernel.start("%%claude\nHi")
+    shown = received(kernel, "display_data")
+    saved = received(kernel, "update_display_data")
+
+    assert VIEW in shown["data"]
+    assert shown["metadata"][VIEW]["colab"]["custom_widget_manager"]["url"].startswith("https://")
+    assert '<annotation encoding="application/x-tex">x^2</annotation>' in saved["data"]["text/html"]
+    assert saved["metadata"] == shown["metadata"]
+    kernel.finish()
+
+
+def test_a_chat(kernel, simulator):
+    """Its widget has that manager; an answer is shown before its message is handled."""
+    simulator.enqueue(Stream(said("At six.")))
+    kernel.start("import claude_nb\nchat = claude_nb.Chat()\nchat")
+    shown = received(kernel, "display_data")
+    kernel.finish()
+    assert shown["metadata"][VIEW]["colab"]["custom_widget_manager"]["url"].startswith("https://")
+    kernel.run("print(chat.comm.comm_id)")
+    question = {"op": "send", "n": 1, "text": "When?", "model": "claude-opus-5-5", "effort": ""}
+
+    asked = say(kernel, kernel.printed.strip(), **question)
+
+    answers, state = [], ""
+    while state != "idle":
+        message = kernel.client.get_iopub_msg(timeout=60)
+        if message["parent_header"]["msg_id"] == asked:
+            content = message["content"]
+            state = content.get("execution_state", "")
+            ops = content.get("data", {}).get("content", {}).get("ops", ())
+            answers += [turn["answer"] for op in ops for turn in op.get("turns", ())]
+    assert answers[-1]["source"] == "At six."
+
+
+def test_a_cell_without_a_prompt(kernel):
+    """Colab gives a magic whose cell has no body a blank: the error is the usual one."""
+    reply = kernel.run("get_ipython().run_cell_magic('claude', '', ' ')")
+
+    assert reply["evalue"] == "There is nothing to send: the prompt is empty."

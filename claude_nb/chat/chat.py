@@ -388,7 +388,8 @@ class Chat(PageWidget):
             say(f"{self!r}\n{NO_WIDGET}")
             return
         answers = kind == "live"
-        self._page.display(self.bundle(repr(self) if answers else NO_WIDGET), answers=answers)
+        bundle = self.bundle(repr(self) if answers else NO_WIDGET)
+        self._page.display(bundle, self.view_metadata, answers=answers)
 
 
 def _check_names(options: Iterable[str]) -> None:

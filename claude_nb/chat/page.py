@@ -142,11 +142,12 @@ class Page:
 
     # What is saved.
 
-    def display(self, widget: dict[str, Any], *, answers: bool) -> None:
+    def display(self, widget: dict[str, Any], metadata: dict[str, Any], *, answers: bool) -> None:
         """Display the chat in one more output.
 
         Args:
             widget: The MIME bundle of the widget.
+            metadata: The metadata of the widget's output.
             answers: Whether a page can answer, which then covers the output. Elsewhere the saved
                 form is an output of its own below the widget, and a page that shows that hides it.
         """
@@ -154,11 +155,11 @@ class Page:
             if answers:
                 self._coverable = True
                 data = self.saved()
-                output: DisplayedOutput = SyncedOutput(placed=False)
+                output: DisplayedOutput = SyncedOutput(metadata, placed=False)
                 output.show(widget | ({MIME: data[MIME]} if MIME in data else {}))
             else:
                 self._covered = self._beside = True
-                display(widget, raw=True)
+                display(widget, metadata=metadata, raw=True)
                 output = DisplayedOutput()
                 output.show(self.saved())
             self._outputs.append(output)

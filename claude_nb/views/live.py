@@ -122,9 +122,9 @@ class LiveOutput(PageWidget):
         self._settled = False
         self._gone = False
         self._later: set[object] = set()  # pages that show it and were loaded since
-        self._output = SyncedOutput()
         kernel = kernel_id() if interrupts else ""
         super().__init__(columns=columns, below=below, kernel_id=kernel)
+        self._output = SyncedOutput(self.view_metadata)
         self._output.show(self.bundle("Claude is answering…"))
 
     def send_frame(self, view: LiveView, frame: dict[str, object]) -> None:

@@ -67,9 +67,9 @@ class QuestionOutput(PageWidget):
 
     def __init__(self, question: Question) -> None:
         self._question = question
-        self._output = SyncedOutput()
         self._confirmation: Confirmation[Question] = Confirmation(self._show)
         super().__init__()
+        self._output = SyncedOutput(self.view_metadata)
 
     def ask(self) -> Answer | None:
         """Ask, and wait for the answer.

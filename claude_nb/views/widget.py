@@ -70,6 +70,12 @@ class PageWidget(anywidget.AnyWidget):
         view, _ = self._repr_mimebundle_() or ({}, {})
         return {**view, "text/plain": text}
 
+    @property
+    def view_metadata(self) -> dict[str, Any]:
+        """The metadata of an output that shows the widget: where Colab loads its manager from."""
+        _, metadata = self._repr_mimebundle_() or ({}, {})
+        return metadata
+
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:  # noqa: FBT001, FBT002
         """The synced state, with everything shown so far in ``snapshot``."""
         state = super().get_state(key, drop_defaults)
