@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from IPython.core.completer import Completion, IPCompleter, provisionalcompleter
+from IPython.utils.strdispatch import StrDispatch
 
 import claude_nb
 from claude_nb import CachedSystem, Conversation
 from claude_nb.cost.models import models_by_use
 from claude_nb.magics.commands import COMMANDS
-from claude_nb.magics.completion import matcher
+from claude_nb.magics.completion import install, matcher, uninstall
 from claude_nb.session.session import Session
 
 
@@ -41,6 +44,26 @@ def completions(monkeypatch):
 def offered(completions):
     """The texts alone, in their order."""
     return lambda text: [completion.text for completion in completions(text)]
+
+
+def test_a_shell_offers_them_until_they_are_taken_out():
+    """By the way that its IPython has for that: a matcher, or a hook before 8.6."""
+    completer = IPCompleter(namespace={}, use_jedi=False)
+    completer.custom_completers = StrDispatch()
+    shell = SimpleNamespace(Completer=completer, user_ns={"tone": "Be short."}, user_ns_hidden={})
+
+    def complete(text: str) -> list[str]:
+        with provisionalcompleter():
+            return [each.text for each in completer.completions(text, len(text))]
+
+    install(shell)
+    found = [
+        complete(text) for text in ("%%claude --th", "x = %claude --system t", "%claude_nb us")
+    ]
+    uninstall(shell)
+
+    assert found == [["--thinking"], ["tone"], ["usage"]]
+    assert "--thinking" not in complete("%%claude --th")
 
 
 @pytest.mark.parametrize("start", ["%%claude ", "%claude ", "x = %claude ", "%%claude -m a "])

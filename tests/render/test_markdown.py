@@ -96,6 +96,7 @@ def test_no_text_makes_html_that_is_not_ours(text, live):
         ("[a](HTTPS://e.x/?b=1&c)", link("HTTPS://e.x/?b=1&amp;c", "a")),
         ("<http://e.x/%1b>", link("http://e.x/%1b", "http://e.x/%1b")),
         ("![*a* b](http://e.x/i.png)", link("http://e.x/i.png", "a b")),
+        ("![a&#x202e;](http://e.x/i.png)", link("http://e.x/i.png", "a‹U+202E›")),
         ("![](http://e.x/i.png)", link("http://e.x/i.png", "http://e.x/i.png")),
         ("![a](data:image/png;base64,AAAA)", "<p>a</p>\n"),
         ("[![a](http://e.x/i.png)](http://e.x)", link("http://e.x", "a")),

@@ -12,10 +12,25 @@ from typing import Any
 def source(value: Any) -> str | None:
     """The source of a function, a method or a class, dedented; None if it is not known."""
     try:
-        text = inspect.getsource(value)
+        text = textwrap.dedent(inspect.getsource(value))
     except (OSError, TypeError):
-        text = _class_in_a_cell(value) if isinstance(value, type) else ""
-    return textwrap.dedent(text).rstrip("\n") or None
+        text = ""
+    if isinstance(value, type) and not _defines(text, value.__name__):
+        text = textwrap.dedent(_class_in_a_cell(value))
+    return text.rstrip("\n") or None
+
+
+def _defines(text: str, name: str) -> bool:
+    """Whether a text is the definition of a class.
+
+    From Python 3.13 ``inspect`` returns any lines of the file of ``__main__`` for a class that was
+    written elsewhere.
+    """
+    try:
+        statements = ast.parse(text).body
+    except SyntaxError:
+        return False
+    return any(isinstance(one, ast.ClassDef) and one.name == name for one in statements)
 
 
 def _class_in_a_cell(kind: type) -> str:
