@@ -3,39 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
-import os
-import runpy
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
 from importlib import metadata
-from pathlib import Path
+from typing import Any
 
-from claude_nb.client.connection import Connection
 from claude_nb.conversation import spending
-from claude_nb.errors import ClaudeError, CredentialsError, InputError
-from claude_nb.request import files
+from claude_nb.errors import InputError
+from claude_nb.magics import options
+from claude_nb.simulator.faults import FAULTS, Fault, fault
 from claude_nb.views.terminal import say
-
-QUICKSTART = "00_quickstart.ipynb"
-
-CHECKOUT = Path(__file__).resolve().parents[1] / "notebooks"
-"""Where a checkout of the project has its notebooks."""
-
-IN_CHECKOUT = (CHECKOUT / QUICKSTART).exists()
-
-NOTEBOOKS = CHECKOUT if IN_CHECKOUT else Path(__file__).with_name("notebooks")
-
-PARTS = ("*.ipynb", "README.md", "images/*.svg")
-"""What is copied of them, as ``pyproject.toml`` packages it: the notebooks, and what they show."""
-
-NO_LAB = f"""\
-claude-nb lab needs JupyterLab, which this Python does not have. To install it:
-    {sys.executable} -m pip install "claude-nb[lab]\""""
-
-SIMULATED = """\
-{why} The replies come from a local simulator and are labelled as simulated.
-For real ones set ANTHROPIC_API_KEY and start again, or run %claude_nb key in a notebook."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -53,25 +32,91 @@ def main(argv: list[str] | None = None) -> int:
     version = f"%(prog)s {metadata.version('claude-nb')}"
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(required=True, metavar="command")
+    _add_lab(commands)
+    _add_notebooks(commands)
+    _add_simulator(commands)
+    _add_usage(commands)
+    arguments = sys.argv[1:] if argv is None else argv
+    if arguments[:1] == ["lab"] and not {"-h", "--help", "--"} & set(arguments[1:2]):
+        arguments = ["lab", "--", *arguments[1:]]  # the options are Jupyter's
+    given = parser.parse_args(arguments)
+    try:
+        return int(given.run(given) or 0)
+    except InputError as error:
+        say(str(error), file=sys.stderr)
+        return 1
+
+
+def _add_lab(commands: Any) -> None:
     lab = commands.add_parser(
         "lab",
         help="open JupyterLab on the quickstart notebook",
-        description="Open JupyterLab on the quickstart notebook: in a checkout of the project "
-        "its own; elsewhere the notebooks are copied into this folder first. A file that is there "
-        "already is left as it is.",
+        description="Open JupyterLab on the quickstart notebook: in a checkout of the project its"
+        " own; elsewhere the notebooks are copied first, into the folder claude-nb-notebooks. A"
+        " file that is there already is left as it is.",
         usage="claude-nb lab [-h] [arguments for jupyter lab]",
     )
     lab.add_argument("jupyter_args", nargs="*", help="handed to jupyter lab as they are")
-    lab.set_defaults(run=lambda given: _lab(given.jupyter_args))
-    notebooks = commands.add_parser(
+
+    def run(given: argparse.Namespace) -> int:
+        from claude_nb.command_line import notebooks
+
+        return notebooks.lab(given.jupyter_args)
+
+    lab.set_defaults(run=run)
+
+
+def _add_notebooks(commands: Any) -> None:
+    parser = commands.add_parser(
         "notebooks",
         help="copy the notebooks into a folder, where JupyterLab runs already (as on a hub)",
-        description="Copy the notebooks that teach streaming into a folder. A file that is there "
-        "already is left as it is.",
+        description="Copy the notebooks that teach streaming into a folder.",
     )
-    notebooks.add_argument("folder", nargs="?", default=".", help="this folder, if none is named")
-    elsewhere = "claude-nb notebooks ~/streaming"
-    notebooks.set_defaults(run=lambda given: _notebooks(given.folder, elsewhere))
+    parser.add_argument("folder", nargs="?", default="", help="by default: claude-nb-notebooks")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace the files that are there already"
+    )
+
+    def run(given: argparse.Namespace) -> None:
+        from claude_nb.command_line import notebooks
+
+        elsewhere = "claude-nb notebooks ~/streaming"
+        notebooks.copy(given.folder, overwrite=given.overwrite, otherwise=elsewhere)
+
+    parser.set_defaults(run=run)
+
+
+def _add_simulator(commands: Any) -> None:
+    parser = commands.add_parser(
+        "simulator",
+        help="serve simulated replies to programs in any language",
+        description="Serve the Messages API on this computer, for programs in any language. No key"
+        " is needed: the texts are fixed scripts, which understand nothing.",
+    )
+    parser.add_argument(
+        "--port", type=_port, default=8099, help="0 takes one that is free (default: 8099)"
+    )
+    for option in (options.SPEED, options.SEED):
+        parser.add_argument(
+            f"--{option.name}", type=_reader(option), metavar=option.metavar, help=option.help
+        )
+    parser.add_argument(
+        "--faults",
+        type=_faults,
+        default=(),
+        metavar="NAMES",
+        help=f"let the next requests fail, one each: {','.join(FAULTS)}",
+    )
+
+    def run(given: argparse.Namespace) -> None:
+        from claude_nb.command_line import simulator
+
+        simulator.run(given.port, speed=given.speed, seed=given.seed, faults=given.faults)
+
+    parser.set_defaults(run=run)
+
+
+def _add_usage(commands: Any) -> None:
     usage = commands.add_parser(
         "usage",
         help="sum the tokens and the cost that saved notebooks record",
@@ -94,72 +139,6 @@ def main(argv: list[str] | None = None) -> int:
     usage.set_defaults(
         run=lambda given: _usage(given.notebooks, given.by, given.since or "", as_json=given.json)
     )
-    arguments = sys.argv[1:] if argv is None else argv
-    if arguments[:1] == ["lab"] and not {"-h", "--help", "--"} & set(arguments[1:2]):
-        arguments = ["lab", "--", *arguments[1:]]  # the options are Jupyter's
-    given = parser.parse_args(arguments)
-    return int(given.run(given))
-
-
-def _lab(jupyter_args: list[str]) -> int:
-    if importlib.util.find_spec("jupyterlab") is None:
-        say(NO_LAB, file=sys.stderr)
-        return 1
-    if not IN_CHECKOUT and (failed := _notebooks(".", "cd ~ && claude-nb lab")):
-        return failed
-    notebook = (CHECKOUT if IN_CHECKOUT else Path.cwd()) / QUICKSTART
-    if "CLAUDE_NB_SIMULATE" not in os.environ and (why := _without_key()):
-        say(SIMULATED.format(why=why))
-        sys.stdout.flush()
-        os.environ["CLAUDE_NB_SIMULATE"] = "1"  # kernels inherit the server's environment
-    sys.argv = ["jupyter-lab", str(notebook), *jupyter_args]
-    if not any("dir=" in argument for argument in jupyter_args):  # or it may stand deeper
-        # The address that is printed, for a browser elsewhere, opens the notebook too.
-        sys.argv.insert(2, f"--LabApp.default_url=/lab/tree/{notebook.name}")
-    if sys.platform != "win32" and os.geteuid() == 0:
-        sys.argv.append("--allow-root")
-    # As `python -m jupyterlab`, in this process: signals and the exit code need no handing on.
-    runpy.run_module("jupyterlab", run_name="__main__")
-    return 0
-
-
-def _notebooks(folder: str, otherwise: str) -> int:
-    """Copy the notebooks and what they link to into a folder, and say where they are.
-
-    Args:
-        folder: Where to.
-        otherwise: What to type if nothing can be written there, for the error.
-
-    Returns:
-        The exit code.
-    """
-    parts = [part for pattern in PARTS for part in sorted(NOTEBOOKS.glob(pattern))]
-    names = [part.relative_to(NOTEBOOKS) for part in parts]
-    advice = f"Choose a folder in which you may write, for example: {otherwise}"
-    try:
-        target = files.expanded(folder).resolve()
-        missing = [name for name in names if not os.path.lexists(target / name)]
-        for name in missing:
-            files.make_folder((target / name).parent, advice)
-            files.write(target / name, [(NOTEBOOKS / name).read_text(encoding="utf-8")])
-    except InputError as error:
-        say(str(error), file=sys.stderr)
-        return 1
-    kept = len(names) - len(missing)
-    there = f"; already there and left as they are: {kept}" if kept else ""
-    say(f"The notebooks are in {target}: {len(missing)} files copied{there}.")
-    return 0
-
-
-def _without_key() -> str:
-    """Why there is no key to send; empty if there is one."""
-    try:
-        Connection().key_source()
-    except CredentialsError as error:
-        return f"{error.what} {error.detail}".strip()
-    except ClaudeError:  # of the network: the first cell will say it
-        return ""
-    return ""
 
 
 def _usage(paths: list[str], by: str, since: str, *, as_json: bool) -> int:
@@ -173,12 +152,40 @@ def _usage(paths: list[str], by: str, since: str, *, as_json: bool) -> int:
     return 1 if found.failed else 0
 
 
+# What is typed is read by these; ``argparse`` says what is wrong with another text.
+
+
 def _day(text: str) -> str:
-    """A day as it is typed; ``argparse`` says what is wrong with another text."""
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no day; one is 2026-11-01") from None
+
+
+def _port(text: str) -> int:
+    with suppress(ValueError):
+        if 0 <= (port := int(text)) < 2**16:
+            return port
+    raise argparse.ArgumentTypeError(f"It takes a number from 0 to 65535, not {text!r}.")
+
+
+def _reader(option: options.Option) -> Callable[[str], Any]:
+    """The reader of an option that commands in notebooks have too."""
+
+    def read(text: str) -> Any:
+        try:
+            return option.read(options.Value(text, quoted=True), {})
+        except InputError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read
+
+
+def _faults(text: str) -> tuple[Fault, ...]:
+    try:
+        return tuple(map(fault, options.read_names(options.Value(text, quoted=True), {})))
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ CONTRIBUTING = Path(__file__).resolve().parents[1] / "CONTRIBUTING.md"
 ORDER = [
     *("characters", "redaction", "errors", "cost", "request", "streaming", "simulator", "client"),
     *("render", "reply", "recording", "tools", "session", "conversation", "keeping", "views"),
-    *("asking", "notebook", "chat", "batches", "teaching", "magics", "__main__", "__init__"),
+    *("asking", "notebook", "chat", "batches", "teaching", "magics", "command_line"),
+    *("__main__", "__init__"),
 ]
 
 EXTENSION = "**`labextension/static/`**: The extension for JupyterLab and Notebook 7.\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -82,9 +83,12 @@ def test_without_a_command_it_says_how_to_use_it(folder):
 def test_in_a_checkout_lab_opens_the_checkouts_quickstart(folder):
     """Nothing is copied; arguments after ``--`` reach JupyterLab; its exit code is handed back."""
     started, ran = told(folder, "--", "--no-browser", "--port=0", env=CHOSEN)
-    quickstart = str(ROOT / "notebooks" / "00_quickstart.ipynb")
-    first, _, *others = started["arguments"]
-    assert [first, *others[:2]] == [quickstart, "--no-browser", "--port=0"]
+    assert started["arguments"][:5] == [
+        str(ROOT / "notebooks" / "00_quickstart.ipynb"),
+        f"--ServerApp.root_dir={ROOT / 'notebooks'}",
+        "--LabApp.default_url=/lab/tree/00_quickstart.ipynb",
+        *("--no-browser", "--port=0"),
+    ]
     assert ran.returncode == 7
     assert list(folder.glob("*.ipynb")) == []
 
@@ -123,7 +127,8 @@ def test_a_key_that_a_wrong_proxy_keeps_back_is_a_key(folder):
 def test_a_folder_of_one_s_own_keeps_jupyter_s_own_address(folder):
     """The notebook may stand anywhere in it."""
     started, _ = told(folder, "--", "--ServerApp.root_dir=/", env=CHOSEN)
-    assert not any("default_url" in argument for argument in started["arguments"])
+    ours = ("--ServerApp.root_dir=", "--LabApp.default_url=")
+    assert [a for a in started["arguments"] if a.startswith(ours)] == ["--ServerApp.root_dir=/"]
 
 
 def test_with_credentials_nothing_is_simulated_and_nothing_is_said(folder):
@@ -165,23 +170,51 @@ def copies(folder):
     return {path.name: path.read_bytes() for path in found}
 
 
-def test_installed_lab_puts_the_notebooks_into_the_folder(folder, installed):
-    """Outside a checkout they are copied to where the user is, which is said, and opened."""
+def test_installed_lab_copies_the_notebooks_into_a_folder_and_opens_the_quickstart(
+    folder, installed
+):
+    """They are in a folder of the user's, which is said; JupyterLab shows what is beside it too."""
     started, ran = told(folder, env=installed | CHOSEN)
-    assert started["arguments"][0] == str(folder / "00_quickstart.ipynb")
-    assert copies(folder) == copies(ROOT / "notebooks")
-    count = len(copies(folder))
-    assert ran.stdout.startswith(f"The notebooks are in {folder}: {count} files copied.\n")
+    assert started["arguments"][:3] == [
+        str(folder / "claude-nb-notebooks" / "00_quickstart.ipynb"),
+        f"--ServerApp.root_dir={folder}",
+        "--LabApp.default_url=/lab/tree/claude-nb-notebooks/00_quickstart.ipynb",
+    ]
+    there = folder / "claude-nb-notebooks"
+    assert copies(there) == copies(ROOT / "notebooks")
+    assert ran.stdout == f"The notebooks are in {there}: {len(copies(there))} files copied.\n"
 
 
-def test_installed_lab_keeps_the_files_that_are_there(folder, installed):
-    """What the user has written into one is never overwritten, nor is a link to nowhere."""
+def test_installed_lab_keeps_the_files_that_differ_and_names_them(folder, installed):
+    """What the user has written into one is never overwritten, nor is a link to nowhere.
+
+    In the folder of the notebooks itself no other one is made.
+    """
     (folder / "00_quickstart.ipynb").write_text("mine")
     (folder / "03_tools.ipynb").symlink_to(folder / "nowhere")
-    _, ran = told(folder, env=installed | CHOSEN)
+    started, ran = told(folder, env=installed | CHOSEN)
+    assert started["arguments"][0] == str(folder / "00_quickstart.ipynb")
     assert (folder / "00_quickstart.ipynb").read_text() == "mine"
     assert not (folder / "nowhere").exists()
-    assert "; already there and left as they are: 2.\n" in ran.stdout
+    kept = "differ: 00_quickstart.ipynb, 03_tools.ipynb. To replace them: "
+    assert f"{kept}claude-nb notebooks --overwrite {folder}\n" in ran.stdout
+
+
+def test_notebooks_that_are_there_are_replaced_if_that_is_asked_for(folder, capsys, monkeypatch):
+    """Others stay, those that are as they were are not named, and quotes protect the path."""
+    monkeypatch.chdir(folder)
+    there = folder / "my notebooks"
+    assert main(["notebooks", str(there)]) == 0
+    (there / "00_quickstart.ipynb").write_text("mine")
+    (there / "README.md").unlink()
+    capsys.readouterr()
+
+    assert main(["notebooks", str(there)]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"The notebooks are in {there}: 1 file copied.\n")
+    advice = said.rpartition("To replace them: claude-nb ")[2]
+    assert main(shlex.split(advice)) == 0
+    assert copies(there) == copies(ROOT / "notebooks")
 
 
 @pytest.mark.skipif(not Path("/sys").is_dir(), reason="there is no read-only folder at hand")
@@ -189,7 +222,9 @@ def test_installed_lab_in_a_read_only_folder_says_what_to_do(installed):
     """Nothing is started, and the error names the folder and what to type."""
     ran = run("-P", "-m", "claude_nb", "lab", cwd="/sys", env=installed)
     assert (ran.returncode, ran.stdout) == (1, "")
-    assert ran.stderr.startswith("Nothing can be written into the folder /sys: ")
+    assert ran.stderr.startswith(
+        "Nothing can be written into the folder /sys/claude-nb-notebooks: "
+    )
     assert ran.stderr.endswith(" in which you may write, for example: cd ~ && claude-nb lab\n")
 
 
@@ -202,14 +237,20 @@ def test_notebooks_are_copied_where_jupyterlab_runs_already(folder, installed):
 
 
 @pytest.mark.kernel
-def test_lab_starts_and_ends_with_its_signal(folder):
+def test_lab_starts_and_ends_with_its_signal(folder, installed):
     """A real server prints the address of the notebook, and SIGTERM ends it cleanly."""
     command = [sys.executable, "-m", "claude_nb", "lab", "--", "--no-browser", "--port=0"]
     with subprocess.Popen(
-        command, cwd=folder, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=folder,
+        env=os.environ | installed,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as server:
         assert any("is running at" in line for line in server.stderr)
-        assert "/lab/tree/00_quickstart.ipynb?token=" in server.stderr.readline()
+        address = server.stderr.readline()
+        assert "/lab/tree/claude-nb-notebooks/00_quickstart.ipynb?token=" in address
         server.send_signal(signal.SIGTERM)
         server.communicate(timeout=30)
     assert server.returncode == 0

@@ -224,7 +224,7 @@ COMMANDS = {
         "[on|off|next FAULT|next nothing]",
         "answer from fixed scripts on this machine, without a key, or fail as a server can",
         connections.simulate,
-        (connections.SPEED, connections.SEED),
+        (options.SPEED, options.SEED),
         "on again keeps speed and seed, and forgets the faults that were queued; next lists them.",
     ),
     "budget": Command(
@@ -245,7 +245,7 @@ COMMANDS = {
         "[FOLDER|off]",
         "answer from what was recorded, without a key, a network or a cost",
         connections.replay,
-        (connections.SPEED,),
+        (options.SPEED,),
     ),
     "keep": Command(
         "[on|off|FOLDER]",

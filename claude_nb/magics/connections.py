@@ -33,8 +33,6 @@ KEY_ENV = Option(
     options.read_text,
 )
 MODEL = Option("model", "", "ID", "the model that cells ask there", options.read_text)
-SPEED = Option("speed", "", "FACTOR", "how fast replies come: 0.2 is a fifth", options.read_factor)
-SEED = Option("seed", "", "N", "the same seed and prompt give the same pieces", options.read_number)
 WITHOUT = Option(
     "without", "", ",".join(PARTS), "leave these out of the files", options.read_names, several=True
 )

@@ -262,6 +262,9 @@ _WHICH_OUTPUT = (
 """The manual's one entry on all three."""
 
 
+SPEED = Option("speed", "", "FACTOR", "how fast replies come: 0.2 is a fifth", read_factor)
+SEED = Option("seed", "", "N", "the same seed and prompt give the same pieces", read_number)
+
 CELL_OPTIONS = (
     Option("model", "m", "ID", "the model to ask, any id; twice or more: side by side", _each),
     Option("max-tokens", "", "N", "the most tokens to generate, thinking included", read_number),

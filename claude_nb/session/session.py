@@ -232,10 +232,10 @@ class Session:
     def warn_of_unused(self) -> None:
         """Say which faults did not apply to the request that they met, and why; each once."""
         if self._simulate and self._simulator is not None and self._simulator.is_running:
-            from claude_nb.simulator.faults import name_of
+            from claude_nb.simulator.faults import describe_unused
 
             for unused, why in self._simulator.take_unused():
-                _warn(f"{name_of(unused)} made nothing fail: {why}.")
+                _warn(describe_unused(unused, why))
 
     def warm_up(self) -> Iterator[None]:
         """Make ready what the first request needs, in steps; the import of the SDK is the longest.

@@ -13,12 +13,8 @@ import sys
 import threading
 from typing import Any
 
-from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
-
 from claude_nb.simulator.replies import from_json, to_json
-from claude_nb.simulator.server import State, application
-from claude_nb.simulator.uploads import LARGEST_FILE
+from claude_nb.simulator.server import State, listen
 
 
 def main() -> None:
@@ -33,21 +29,18 @@ def main() -> None:
 
 
 async def _serve(state: State) -> None:
-    sockets = bind_sockets(0, "127.0.0.1")
-    # A little more than the API's own limit, so that it is the handler that answers 413.
-    server = HTTPServer(application(state), max_buffer_size=LARGEST_FILE + 2**24)
-    server.add_sockets(sockets)
-    _report({"event": "listening", "port": sockets[0].getsockname()[1]})
+    server, port = listen(state)
+    _report({"event": "listening", "port": port})
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def listen() -> None:
+    def read_commands() -> None:
         # A thread, because an event loop cannot wait for a pipe on every platform.
         for line in sys.stdin:
             loop.call_soon_threadsafe(_obey, state, json.loads(line))
         loop.call_soon_threadsafe(ended.set)
 
-    threading.Thread(target=listen, name="commands", daemon=True).start()
+    threading.Thread(target=read_commands, name="commands", daemon=True).start()
     await ended.wait()
     server.stop()
 

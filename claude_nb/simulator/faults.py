@@ -129,6 +129,11 @@ def fault(name: str) -> Fault:
     return FAULTS[name]
 
 
+def describe_unused(reply: Reply, why: str) -> str:
+    """Return in a sentence that a fault did not apply to the request that got it."""
+    return f"{name_of(reply)} made nothing fail: {why}."
+
+
 def name_of(reply: Reply) -> str:
     """Return the name of a fault's reply; of another reply, that of its kind."""
     names = (name for name, found in FAULTS.items() if found.reply == reply)

@@ -16,6 +16,7 @@ from itertools import chain, islice
 from typing import Any, cast
 
 from tornado.http1connection import HTTP1Connection
+from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPServerRequest
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.web import Application, RequestHandler
@@ -59,7 +60,7 @@ class State:
     Attributes:
         speed: Factor on the pace.
         seed: Where the variation begins.
-        report: Sends an event to the parent process.
+        report: Gets the events: what is received, how it ends, which fault did not apply.
         queues: Replies that take the place of an endpoint's own, by its name.
         received: How many requests there were.
         cache: The prompt prefixes that were seen.
@@ -524,12 +525,28 @@ class _Unknown(_Handler):
         raise RefusalError(not_found("Not found"))
 
 
-def application(state: State) -> Application:
-    """Make the tornado application that serves the API.
+def listen(state: State, port: int = 0) -> tuple[HTTPServer, int]:
+    """Serve the API to programs on this machine, as long as the event loop runs.
 
     Args:
-        state: Shared by all its handlers.
+        state: Shared by all requests.
+        port: The port; 0 for any that is free.
+
+    Returns:
+        The server, and its port.
+
+    Raises:
+        OSError: The port is in use, or not allowed.
     """
+    listening = socket.create_server(("127.0.0.1", port))
+    listening.setblocking(False)  # noqa: FBT003
+    # A little more than the API's own limit, so that it is the handler that answers 413.
+    server = HTTPServer(_application(state), max_buffer_size=LARGEST_FILE + 2**24)
+    server.add_socket(listening)
+    return server, listening.getsockname()[1]
+
+
+def _application(state: State) -> Application:
     shared = {"state": state}
     return Application(
         [
@@ -547,5 +564,5 @@ def application(state: State) -> Application:
         ],
         default_handler_class=_Unknown,
         default_handler_args=shared,
-        log_function=lambda _: None,  # the parent gets reports
+        log_function=lambda _: None,  # ``report`` gets them
     )

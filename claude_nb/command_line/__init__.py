@@ -1,0 +1,1 @@
+"""What the ``claude-nb`` command does, in a module for each topic."""
