@@ -35,6 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     _add_lab(commands)
     _add_notebooks(commands)
     _add_simulator(commands)
+    _add_strip(commands)
     _add_usage(commands)
     arguments = sys.argv[1:] if argv is None else argv
     if arguments[:1] == ["lab"] and not {"-h", "--help", "--"} & set(arguments[1:2]):
@@ -112,6 +113,42 @@ def _add_simulator(commands: Any) -> None:
         from claude_nb.command_line import simulator
 
         simulator.run(given.port, speed=given.speed, seed=given.seed, faults=given.faults)
+
+    parser.set_defaults(run=run)
+
+
+def _add_strip(commands: Any) -> None:
+    parser = commands.add_parser(
+        "strip",
+        help="copy notebooks without the records of replies and without chats, to be published",
+        description="Copy notebooks without what replies have left in them for programs, and"
+        " without chats. Prompts stay, and answers as they are read. As a filter of Git:"
+        " git config filter.claude-nb.clean 'claude-nb strip -', and *.ipynb filter=claude-nb in"
+        " .gitattributes.",
+    )
+    parser.add_argument(
+        "notebooks",
+        nargs="+",
+        metavar="notebook.ipynb",
+        help="a notebook; -: from the standard input to the standard output",
+    )
+    parser.add_argument(
+        "-o", "--output", default="", metavar="FILE", help="by default NAME-stripped.ipynb"
+    )
+    parser.add_argument("--answers", action="store_true", help="remove the visible answers too")
+    parser.add_argument("--in-place", action="store_true", help="change the notebooks themselves")
+    parser.add_argument("--overwrite", action="store_true", help="replace copies that are there")
+
+    def run(given: argparse.Namespace) -> int:
+        from claude_nb.command_line import strip
+
+        return strip.run(
+            given.notebooks,
+            output=given.output,
+            answers=given.answers,
+            in_place=given.in_place,
+            overwrite=given.overwrite,
+        )
 
     parser.set_defaults(run=run)
 

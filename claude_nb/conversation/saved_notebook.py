@@ -156,7 +156,7 @@ def parse(data: bytes, path: Path) -> SavedNotebook:
     unanswered: list[int] = []
     chats: list[ChatRecord] = []
     labels: dict[int, str] = {}
-    for number, cell in enumerate(_cells(data, path), 1):
+    for number, cell in enumerate(as_notebook(data, path)["cells"], 1):
         if not isinstance(cell, dict):
             notes.append(f"cell {number} is not a cell")
             continue
@@ -177,14 +177,23 @@ def parse(data: bytes, path: Path) -> SavedNotebook:
     return SavedNotebook(tuple(records), tuple(notes), tuple(unanswered), tuple(chats), labels)
 
 
-def _cells(data: bytes, path: Path) -> list[Any]:
+def as_notebook(data: bytes, path: Path) -> dict[str, Any]:
+    """The content of a notebook's file as JSON; its ``cells`` are a list, of anything.
+
+    Args:
+        data: The content.
+        path: The file, for errors.
+
+    Raises:
+        InputError: It is not a notebook.
+    """
     try:
         notebook = json.loads(data)
     except (ValueError, RecursionError):  # not JSON, not text, or nested without end
         raise InputError(f"{path} is not a notebook: it is not JSON.") from None
     found = as_dict(notebook)
     if isinstance(found.get("cells"), list):
-        return list(found["cells"])
+        return found
     if isinstance(found.get("worksheets"), list):  # nbformat 3, of before 2015
         raise InputError(
             f"{path} is a notebook in an old format, which has no place for what is to be read.",
