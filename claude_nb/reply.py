@@ -197,7 +197,7 @@ class Reply(Progress):
 
         In a notebook with the extension loaded it can be stepped through.
         """
-        return Timeline(self.events)
+        return Timeline(self.events, self.request.prompt)
 
     @property
     def code_blocks(self) -> list[CodeBlock]:

@@ -26,9 +26,9 @@ from claude_nb.render.partial_json import to_html as json_to_html
 from claude_nb.render.text import harmless, markdown, plain
 from tests.played import end, start, text, thinking, tool_use
 from tests.protocol import play
+from tests.render.test_frames import applied
 from tests.render.test_text import reply
 from tests.streaming.test_progress import ACCEPTED, SENT, progress
-from tests.views.test_frames import applied
 
 SCOTLAND = "🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f"
 WRITING = {

@@ -26,7 +26,7 @@ from claude_nb.render import chat as render
 from claude_nb.render import saved_output
 from claude_nb.simulator import Error, Stream
 from claude_nb.streaming.record import MIME, RecordedUsage
-from claude_nb.views.frames import FramesView
+from claude_nb.views.frames_view import FramesView
 from tests.asking.test_conversation import sent
 from tests.conversation.test_restore import PNG
 from tests.page import Page

@@ -31,7 +31,7 @@ from claude_nb.streaming.steps import Steps
 from claude_nb.tools.permission import PermissionRequest
 from claude_nb.views.confirmation import by_input
 from tests.played import end, said, start, text, thinking, tool_use
-from tests.views.test_frames import applied, play
+from tests.render.test_frames import applied, play
 
 KEY = "sk-" + "ant-api03-0123456789"
 SECRET = 'my-gate"way/secret+&'

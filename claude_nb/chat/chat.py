@@ -35,6 +35,7 @@ from claude_nb.conversation.history import History
 from claude_nb.cost.models import DEFAULT_MODEL, models_by_use
 from claude_nb.errors import InputError, nearest
 from claude_nb.notebook.context import cells
+from claude_nb.render.scripts import source, style
 from claude_nb.reply import Reply
 from claude_nb.request.cells import CONTEXTS
 from claude_nb.request.host import host
@@ -45,7 +46,7 @@ from claude_nb.tools.tools import Tools
 from claude_nb.views import background, page_outputs
 from claude_nb.views.choice import fitting
 from claude_nb.views.terminal import say
-from claude_nb.views.widget import PageWidget, source, style
+from claude_nb.views.widget import PageWidget
 
 CHAT_OPTIONS = (
     *("max_tokens", "thinking", "cite", "hide_thinking", "tools", "hide_tools", "upload"),

@@ -43,7 +43,7 @@ class ChatTools:
         (self.off.discard if on else self.off.add)(name)
 
     def shown(self) -> list[dict[str, Any]]:
-        """Each of them as ``views.protocol`` describes it."""
+        """Each of them as ``render.protocol`` describes it."""
         if (tools := self.given()) is None:
             return []
         named = [(tool_name(definition), definition) for definition in tools.definitions]

@@ -19,7 +19,7 @@ _LONGEST = 80
 
 
 def listed(transcript: Transcript) -> list[dict[str, Any]]:
-    """The chats to go to, as ``views.protocol`` describes them: those in which something was asked.
+    """The chats to go to, as in ``render.protocol``: those in which something was asked.
 
     They are the conversations of this kernel but that of the cells, oldest first, then saved ones.
 

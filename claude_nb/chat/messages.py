@@ -1,4 +1,4 @@
-"""The messages of the page to a chat, each handled by a method: see ``views.protocol``."""
+"""The messages of the page to a chat, each handled by a method: see ``render.protocol``."""
 
 from __future__ import annotations
 
@@ -251,7 +251,7 @@ class Messages:
 
 
 def _preview(place: str, variables: Mapping[str, Any]) -> Content:
-    """What a ``{{name}}`` puts in, as ``views.protocol`` describes it."""
+    """What a ``{{name}}`` puts in, as ``render.protocol`` describes it."""
     name = place.strip("{} ")
     try:
         name, value = next(values(place, variables), (name, ""))

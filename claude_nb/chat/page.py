@@ -22,12 +22,11 @@ from claude_nb.chat.queued import queue_of
 from claude_nb.chat.restored import Restored
 from claude_nb.chat.transcript import At, ChatTurn, Transcript
 from claude_nb.render import chat as render
-from claude_nb.render import labels
+from claude_nb.render import labels, protocol
+from claude_nb.render.protocol import Op
 from claude_nb.request.system import System
 from claude_nb.streaming.record import MIME
-from claude_nb.views import protocol
 from claude_nb.views.displayed_output import DisplayedOutput
-from claude_nb.views.protocol import Op
 from claude_nb.views.synced_output import SyncedOutput
 
 MAX_OUTPUTS = 8
@@ -78,7 +77,7 @@ class Page:
         return self._transcript.lock
 
     def post(self, *ops: Op) -> None:
-        """Send operations of ``views.protocol``, as the next message."""
+        """Send operations of ``render.protocol``, as the next message."""
         with self._lock:
             self._number += 1
             self._send({"chat": self._number, "ops": list(ops)})
@@ -227,7 +226,7 @@ class Page:
 
 
 def _for_page(turn: ChatTurn, at: At) -> dict[str, Any]:
-    """A turn as ``views.protocol`` describes it."""
+    """A turn as ``render.protocol`` describes it."""
     answer = turn.answer
     return {
         "key": turn.key,

@@ -24,13 +24,12 @@ from claude_nb.conversation.history import Exchange
 from claude_nb.errors import ClaudeError
 from claude_nb.notebook.variables import with_outputs
 from claude_nb.render import chat as render
-from claude_nb.render import html, labels, previews, saved_output
+from claude_nb.render import html, labels, previews, protocol, saved_output
 from claude_nb.reply import Reply
 from claude_nb.request.attachments.interpolation import compose
 from claude_nb.request.cells import Cells
 from claude_nb.request.place import Place, shell
 from claude_nb.streaming.progress import Outcome
-from claude_nb.views import protocol
 from claude_nb.views.painter import interrupts
 
 _PAGE = Place()

@@ -25,7 +25,8 @@ from claude_nb.conversation.history import (
 )
 from claude_nb.errors import InputError
 from claude_nb.render import chat as render
-from claude_nb.render import displayed, previews
+from claude_nb.render import displayed, previews, protocol
+from claude_nb.render.protocol import Op
 from claude_nb.reply import Reply
 from claude_nb.request.cells import NOTES, without
 from claude_nb.request.place import Place
@@ -33,9 +34,7 @@ from claude_nb.request.request import CONTEXT
 from claude_nb.streaming.block import as_dict, as_string
 from claude_nb.streaming.record import RecordedUsage, describe_data, displayed_content, size, within
 from claude_nb.tools.tools import NOTE
-from claude_nb.views import protocol
-from claude_nb.views.frames import FramesView
-from claude_nb.views.protocol import Op
+from claude_nb.views.frames_view import FramesView
 
 At = tuple[int, int]  # the number of a version, from 1, and how many there are
 

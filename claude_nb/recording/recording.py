@@ -9,8 +9,8 @@ after it is an event: ``at``, the seconds since the first one, and ``wire``, an 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from claude_nb.cost.models import DEFAULT_MODEL
 from claude_nb.errors import ClaudeError, InputError, MalformedError
 from claude_nb.recording.lines import CHECKS, Lines, to_line
 from claude_nb.recording.matching import canonical, checked_parts
+from claude_nb.render import page
 from claude_nb.reply import Reply
 from claude_nb.request import files
 from claude_nb.request.extra import without_secrets
@@ -81,16 +82,10 @@ class Recording:
         """
         left_out = checked_parts(without)
         sent = next((e.data.params for e in reply.events if isinstance(e.data, RequestSent)), {})
-        began = reply.events[0].time if reply.events else 0.0
-        lines = Lines(left_out)
-        written = lines.write_all(reply.events)
-        taken = tuple(
-            StreamEvent(e.seq, round(e.time - began, 6), e.attempt, lines.read(line, ""))
-            for e, line in zip(reply.events, written, strict=True)
-        )
         request = canonical(sent or without_secrets(reply.request.params()), left_out)
         is_answer = not left_out and reply.saved_answer() is not None
-        return cls(request, taken, left_out, asked=reply.asked if is_answer else None)
+        asked = reply.asked if is_answer else None
+        return cls(request, _without(reply.events, left_out), left_out, asked=asked)
 
     @classmethod
     def load(cls, path: str | Path) -> Recording:
@@ -145,6 +140,52 @@ class Recording:
         """
         files.write(path, (f"{line}\n" for line in self._lines()), overwrite=overwrite)
 
+    def to_html(
+        self,
+        path: str | Path,
+        *,
+        without: Collection[str] = (),
+        title: str = "",
+        overwrite: bool = False,
+    ) -> None:
+        """Write a page that plays the reply and steps through its events, without a kernel.
+
+        One HTML file, for a web site, a course page (in an ``<iframe>``) or a bug report: it loads
+        nothing from elsewhere.
+
+        Args:
+            path: Where; the usual ending is ``.html``.
+            without: What to leave out, as for ``Recording.of``.
+            title: The heading; by default the beginning of the prompt.
+            overwrite: Whether a file that is there may be replaced.
+
+        Raises:
+            InputError: It is there, or cannot be written, or there is no such part.
+
+        Example:
+            >>> claude_nb.Recording.load("sky.jsonl").to_html("sky.html")
+        """
+        page.save(path, [self.part(without)], title, overwrite=overwrite)
+
+    def part(self, without: Collection[str] = (), prompt: str = "") -> page.Part:
+        """The reply on a page that may have several.
+
+        Args:
+            without: What to leave out, as for ``Recording.of``.
+            prompt: What was asked, if the recording does not say.
+        """
+        left_out = checked_parts({*self.left_out, *checked_parts(without)})
+        shown = self
+        if left_out != self.left_out:
+            request = canonical(self.request, left_out)
+            shown = replace(self, request=request, events=_without(self.events, left_out))
+        reply = shown.reply
+        notes = [f"Left out of this page: {', '.join(left_out)}."] if left_out else []
+        if self.cut:
+            notes.append("The recording was cut off: it ends before the reply does.")
+        asked = "A prompt that was left out" if "request" in left_out else prompt
+        return reply.timeline().part(asked, notes)
+
     def _lines(self) -> Iterator[str]:
         head = {
             "claude_nb": __version__,
@@ -197,6 +238,16 @@ class Recording:
         name = f" {str(self.path)!r}" if self.path else ""
         cut = " · cut off" if self.cut else ""
         return f"<Recording{name} · {count:,} {'event' if count == 1 else 'events'}{cut}>"
+
+
+def _without(events: Sequence[StreamEvent], parts: tuple[str, ...]) -> tuple[StreamEvent, ...]:
+    """Events as they are recorded: without parts and credentials, with times from the first on."""
+    lines = Lines(parts)
+    began = events[0].time if events else 0.0
+    return tuple(
+        StreamEvent(e.seq, round(e.time - began, 6), e.attempt, lines.read(line, ""))
+        for e, line in zip(events, lines.write_all(events), strict=True)
+    )
 
 
 def unfinished() -> ClaudeError:

@@ -13,15 +13,17 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, pairwise
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from claude_nb.characters import clean
-from claude_nb.render import colours, labels
+from claude_nb.render import colours, html, labels, page
 from claude_nb.render.html import QUIET, badge, pane, text
 from claude_nb.render.markdown.markdown import ROOT_CLASSES
+from claude_nb.render.stepping import encode
 from claude_nb.render.table import Table
 from claude_nb.streaming.block import TOOL_CALLS
-from claude_nb.streaming.events import StreamEvent
+from claude_nb.streaming.events import EventLog, StreamEvent
 from claude_nb.streaming.progress import Progress
 from claude_nb.streaming.steps import Lane, Step, Steps
 
@@ -86,15 +88,19 @@ class Timeline:
 
     Args:
         events: The events so far; ``take`` adds more.
+        prompt: What was asked, for a page.
 
     Attributes:
+        events: The events.
         steps: Each event, and what it changed.
         lanes: What events belong to: the request as a whole, and each content block.
         progress: The reply that the events make.
     """
 
-    def __init__(self, events: Iterable[StreamEvent] = ()) -> None:
+    def __init__(self, events: Iterable[StreamEvent] = (), prompt: str = "") -> None:
         self._reader = Steps()
+        self._prompt = prompt
+        self.events = EventLog()
         self.lanes: list[Lane] = self._reader.lanes
         self.progress = self._reader.progress
         self.steps: list[Step] = []
@@ -102,6 +108,8 @@ class Timeline:
 
     def take(self, events: Iterable[StreamEvent]) -> list[Step]:
         """Add the next events, and return their steps."""
+        events = list(events)
+        self.events.extend(events)
         steps = self._reader.take(events)
         self.steps += steps
         return steps
@@ -182,19 +190,79 @@ class Timeline:
         several = self.lanes[-1].attempt > 1
         return f"{name} · {lane.attempt}" if several and number else name
 
+    # --- for a page that steps through it --------------------------------------------------------
+
+    def to_html(self, path: str | Path, *, title: str = "", overwrite: bool = False) -> None:
+        """Write a page that plays the reply and steps through its events, without a kernel.
+
+        One HTML file, for a web site, a course page (in an ``<iframe>``) or a bug report: it loads
+        nothing from elsewhere. It holds what was sent and what came, without what looks like a key;
+        ``Recording.of(reply, without=["request"]).to_html(path)`` leaves out more.
+
+        Args:
+            path: Where; the usual ending is ``.html``.
+            title: The heading; by default the beginning of the prompt.
+            overwrite: Whether a file that is there may be replaced.
+
+        Raises:
+            InputError: It is there, or cannot be written.
+
+        Example:
+            >>> reply = claude_nb.ask("Why is the sky blue?")
+            >>> reply.timeline().to_html("sky.html")
+        """
+        page.save(path, [self.part()], title, overwrite=overwrite)
+
+    def part(self, prompt: str = "", notes: Sequence[str] = ()) -> page.Part:
+        """The timeline and its reply, for a page that may have several.
+
+        Args:
+            prompt: What is shown in the place of the prompt; by default the prompt.
+            notes: What a reader must know of it.
+        """
+        steps = [encode(step) for step in self.steps[: page.MOST]]
+        if len(self.steps) > page.MOST:
+            first = f"The first {page.MOST:,} of {len(self.steps):,} events"
+            notes = [*notes, f"{first} can be played and stepped through here."]
+        return page.Part(
+            prompt or self._prompt,
+            tuple(notes),
+            f"{html.body(self.progress)}{html.usage(self.progress)}",
+            self.output(is_open=True),
+            self.facts(steps, done=True),
+            page.frames(self.events[: page.MOST]),
+        )
+
+    def facts(self, steps: list[list[Any]], *, done: bool) -> dict[str, Any]:
+        """What ``inspector.js`` is told.
+
+        Args:
+            steps: The steps that it does not have yet, encoded.
+            done: Whether no more events will come.
+        """
+        return {
+            "steps": steps,
+            "lanes": [[self.label(lane.number), lane.block] for lane in self.lanes],
+            "picture": self.picture(),
+            "duration": self.duration,
+            "count": len(self.steps),
+            "done": done,
+        }
+
     # --- the picture -------------------------------------------------------------------------
 
     def _repr_html_(self) -> str:
-        return self.to_html()
+        return self.output()
 
-    def to_html(self, mark: str = "") -> str:
+    def output(self, mark: str = "", *, is_open: bool = False) -> str:
         """The timeline as HTML that needs neither a script nor a style sheet.
 
         Args:
             mark: A class by which a page finds it.
+            is_open: Whether the table of the events is unfolded.
         """
         classes = f"claude-nb claude-nb-timeline {ROOT_CLASSES} {mark}".rstrip()
-        table = self._table() if self.steps else ""
+        table = self._table(is_open=is_open) if self.steps else ""
         return f'<div class="{classes}" style="padding:8px 0 0 5px">{self.picture()}{table}</div>'
 
     def picture(self) -> str:
@@ -317,15 +385,15 @@ class Timeline:
 
     # --- the table ---------------------------------------------------------------------------
 
-    def _table(self) -> str:
-        """The events as a table, runs of the same kind in one row; folded."""
+    def _table(self, *, is_open: bool) -> str:
+        """The events as a table, runs of the same kind in one row."""
         rows = list(self.runs())
         left_out = len(rows) - 2 * MOST_ROWS
         if left_out > 0:
             rows[MOST_ROWS:-MOST_ROWS] = [("", "…", "", f"{left_out:,} more rows")]
         table = Table(("seconds", "event", "lane", "what it brings"), rows, left=(0, 1, 2, 3))
         label = f'<b>Events</b><span style="{QUIET}"> · {len(self.steps):,}</span>'
-        return pane(label, table.to_html(), is_open=False)
+        return pane(label, table.to_html(), is_open=is_open)
 
     def runs(self) -> Iterator[tuple[str, ...]]:
         """The events in rows: when, what, where, what they bring; pieces of a kind in one row."""

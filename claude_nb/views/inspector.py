@@ -19,50 +19,21 @@ from uuid import uuid4
 import traitlets
 from IPython.display import display
 
+from claude_nb.render.scripts import source, style
+from claude_nb.render.stepping import ABOUT, MOST, encode
 from claude_nb.render.timeline import Timeline
 from claude_nb.reply import Reply
 from claude_nb.request.place import shell
 from claude_nb.streaming.events import DELTA_FIELDS, StreamEvent
-from claude_nb.streaming.steps import Step
 from claude_nb.tools.permission import Answer, PermissionRequest
 from claude_nb.views.pace import Pace
 from claude_nb.views.painter import View
 from claude_nb.views.synced_output import SyncedOutput
 from claude_nb.views.terminal import say
-from claude_nb.views.widget import PageWidget, source, style
-
-MOST = 50_000
-"""Events that a page is sent."""
-
-MOST_JSON = 20_000
-"""Characters of an event's JSON, or of one change, that a page is sent."""
+from claude_nb.views.widget import PageWidget
 
 _OPEN = 8
 """Inspectors that are kept alive at a time; an older one becomes the plain timeline again."""
-
-ABOUT = {
-    "request_sent": "The request is sent.",
-    "response_started": "The server accepted the request (status 200); no event yet.",
-    "message_start": "The message begins, empty. Its input is counted; its output is not yet.",
-    "content_block_start": "A content block begins.",
-    "text_delta": "A piece of text.",
-    "thinking_delta": "A piece of thinking.",
-    "input_json_delta": "A piece of the JSON of a tool's input.",
-    "signature_delta": "The signature of the thinking, which is sent back with it.",
-    "citations_delta": "A source that the text cites.",
-    "content_block_stop": "The block is complete.",
-    "message_delta": "The stop reason and the usage; only now are the counts final.",
-    "message_stop": "The message is complete. A stream without this event broke off.",
-    "waiting": "The request failed and will be sent again after a pause.",
-    "unthought": "The server refused earlier thinking; the request is sent again without it.",
-    "resumed": "The next request continues the text so far.",
-    "stopped": "The reply was stopped.",
-    "failed": "The reply failed for good.",
-    "tool_asked": "You are asked whether the function may run.",
-    "tool_started": "The notebook's function begins to run.",
-    "tool_ran": "The function has returned.",
-}
-"""What an event means, by its kind."""
 
 
 class Inspector(PageWidget):
@@ -118,7 +89,7 @@ class Inspector(PageWidget):
 
     def _saved(self) -> dict[str, str]:
         timeline = self._timeline
-        return {"text/html": timeline.to_html(self.mark), "text/plain": repr(timeline)}
+        return {"text/html": timeline.output(self.mark), "text/plain": repr(timeline)}
 
     def _send_rest(self, events: Sequence[StreamEvent]) -> None:
         with self._lock:
@@ -129,15 +100,7 @@ class Inspector(PageWidget):
 
     def _message(self, first: int) -> dict[str, object]:
         """The steps from ``first`` on, and the picture as it is now."""
-        timeline = self._timeline
-        facts = {
-            "steps": self._sent[first:],
-            "lanes": [[timeline.label(lane.number), lane.block] for lane in timeline.lanes],
-            "picture": timeline.picture(),
-            "duration": timeline.duration,
-            "count": len(timeline.steps),
-            "done": self._done,
-        }
+        facts = self._timeline.facts(self._sent[first:], done=self._done)
         # As text: JSON may hold what no message of Jupyter can, such as half a surrogate pair.
         return {"from": first, "data": json.dumps(facts, default=str)}
 
@@ -194,38 +157,9 @@ def static(timeline: Timeline) -> None:
     if getattr(shell(), "kernel", None) is None:
         say(repr(timeline))
         return
-    display({"text/html": timeline.to_html(), "text/plain": repr(timeline)}, raw=True)
+    display({"text/html": timeline.output(), "text/plain": repr(timeline)}, raw=True)
 
 
 def inspect(timeline: Timeline) -> None:
     """Show a timeline that can be stepped through."""
     Inspector(timeline, done=True)
-
-
-def encode(step: Step) -> list[Any]:
-    """A step as the page is sent it: ``[time, gap, lane, kind, text, event, changes]``.
-
-    Most of a stream are deltas that add a text to their block. Of them, ``event`` is 0 and
-    ``changes`` the number of the block: the page knows the rest.
-    """
-    usual = {"type": step.kind, DELTA_FIELDS.get(step.kind, ""): step.text}
-    event, changes = step.event, step.changes
-    plain = (
-        isinstance(event, dict)
-        and event.get("delta") == usual
-        and set(event) == {"type", "index", "delta"}
-        and isinstance(event.get("index"), int)
-    )
-    head = [round(step.time, 6), round(step.gap, 6), step.lane, step.kind]
-    if plain and len(changes) == 1:
-        (change,) = changes
-        if change[0] == "grow" and change[2:] == [DELTA_FIELDS[step.kind], step.text]:
-            return [*head, step.text, 0, change[1]]
-    return [*head, step.text, _bounded(event), changes]
-
-
-def _bounded(event: Any) -> Any:
-    text = json.dumps(event, default=str)
-    if len(text) <= MOST_JSON:
-        return event
-    return f"{text[:MOST_JSON]} … {len(text) - MOST_JSON:,} more characters"

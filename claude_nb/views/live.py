@@ -13,15 +13,16 @@ import traitlets
 
 from claude_nb.render import saved_output
 from claude_nb.render.html import Drawn, Rendered
+from claude_nb.render.scripts import source, style
 from claude_nb.reply import Reply
 from claude_nb.request.host import host
 from claude_nb.request.place import kernel_id
 from claude_nb.streaming.block import Block
 from claude_nb.tools.permission import Answer, PermissionRequest
 from claude_nb.views.confirmation import by_input
-from claude_nb.views.frames import FramesView
+from claude_nb.views.frames_view import FramesView
 from claude_nb.views.synced_output import SyncedOutput
-from claude_nb.views.widget import PageWidget, source, style
+from claude_nb.views.widget import PageWidget
 
 _UNHEARD = 0.25
 """Seconds between two frames that hold everything."""

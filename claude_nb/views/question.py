@@ -12,11 +12,12 @@ from claude_nb.characters import clean
 from claude_nb.redaction import redact
 from claude_nb.render.markdown.inline import QUIET
 from claude_nb.render.markdown.markdown import ROOT_CLASSES
+from claude_nb.render.scripts import source, style
 from claude_nb.tools.permission import Answer
 from claude_nb.views.confirmation import Confirmation, ask_by_input
 from claude_nb.views.synced_output import SyncedOutput
 from claude_nb.views.terminal import say
-from claude_nb.views.widget import PageWidget, source, style
+from claude_nb.views.widget import PageWidget
 
 
 @dataclass(frozen=True, slots=True)

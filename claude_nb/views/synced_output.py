@@ -15,12 +15,13 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from claude_nb.render import saved_output
+from claude_nb.render.scripts import source
 from claude_nb.request.page import Page
 from claude_nb.request.place import current_place, current_session, kernel_id, process_id, shell
 from claude_nb.streaming.block import as_dict
 from claude_nb.streaming.record import MIME
 from claude_nb.views.displayed_output import DisplayedOutput
-from claude_nb.views.widget import PageWidget, source
+from claude_nb.views.widget import PageWidget
 
 MARK = "application/vnd.claude-nb.output+json"
 """The MIME type under which an output that is replaced later has its id, version and kernel."""
@@ -129,7 +130,7 @@ class SyncedOutput(DisplayedOutput):
 
 
 class OutputSync(PageWidget):
-    """Tells pages of the outputs that are replaced: see ``views.protocol``."""
+    """Tells pages of the outputs that are replaced: see ``render.protocol``."""
 
     _esm = source("output_sync")
 

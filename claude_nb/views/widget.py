@@ -1,44 +1,14 @@
-"""What the widgets share: their source, the snapshot for a page opened later, and message routing.
-
-A widget's JavaScript is one text, made of ``core.js`` and the widget's own files: a widget's module
-has no address from which it could import another.
-"""
+"""What the widgets share: the snapshot for a page opened later, and message routing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import anywidget
 import traitlets
 
-from claude_nb.render.page_style import file_text, sheet
 from claude_nb.views.busy_kernel import busy_kernel
-
-_HERE = Path(__file__).parent / "static"
-_CHAT = ("controls", "kept", "bar", "queue", "composer", "turn", "view")
-_PARTS = {
-    "chat": ("icons", *(f"chat_{part}" for part in _CHAT), "chat"),
-    "inspector": ("icons", "inspector"),
-}
-
-
-def source(name: str) -> str:
-    """The JavaScript of a widget, with the core that all share before it."""
-    return "\n".join(_text(f"{part}.js") for part in ("core", *_PARTS.get(name, (name,))))
-
-
-def style(name: str) -> str:
-    """The style sheet of a widget, with those that all share before it."""
-    parts = ("core", name, "chat_composer") if name == "chat" else ("core", name)
-    own = (_text(f"{part}.css") for part in parts)
-    return "\n".join([sheet("formulas"), sheet("code"), *own])
-
-
-def _text(file: str) -> str:
-    """A file of ours. Given a path, anywidget keeps every widget alive to report changes to it."""
-    return file_text(_HERE / file)
 
 
 class PageWidget(anywidget.AnyWidget):

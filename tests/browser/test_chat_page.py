@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from claude_nb.views.protocol import Op, about
-from claude_nb.views.widget import source, style
+from claude_nb.render.protocol import Op, about
+from claude_nb.render.scripts import source, style
 from tests.browser.test_protocol import ANSWER, CHAT, TURN, TURNS, acknowledge
 
 ABOUT = about(
@@ -50,7 +50,7 @@ def page(empty_page):
 
 @pytest.fixture
 def receive(page):
-    """Sends the page operations of ``views.protocol``."""
+    """Sends the page operations of ``render.protocol``."""
     count = 0
 
     def receive_(*ops: Op) -> None:

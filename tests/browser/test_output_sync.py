@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from claude_nb.render.scripts import source
 from claude_nb.request.place import Place
 from claude_nb.views.synced_output import MARK, SyncedOutput
-from claude_nb.views.widget import source
 from tests.views.test_synced_output import sync as sync  # noqa: PLC0414 - a fixture
 
 # The outputs of a cell, as the host has them, and how often one was put there.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from claude_nb.views import protocol
-from claude_nb.views.widget import source, style
+from claude_nb.render import protocol
+from claude_nb.render.scripts import source, style
 from tests.protocol import EXAMPLES, chat, example
 
 LIVE = source("live")

@@ -215,7 +215,7 @@ def test_a_credential_that_a_server_quotes_is_redacted(
         "traceback": "".join(traceback.format_exception(error)),
         "saved": str(error.reply._repr_mimebundle_()),
         "recorded": (tmp_path / "reply.jsonl").read_text(),
-        "timeline": error.reply.timeline().to_html(),
+        "timeline": error.reply.timeline().output(),
     }
     assert "[redacted]" in shown["error"]
     for name, text in shown.items():

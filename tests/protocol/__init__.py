@@ -13,6 +13,7 @@ from typing import Any
 
 from claude_nb.errors import DroppedError, OverloadedError
 from claude_nb.render import html
+from claude_nb.render.frames import Frames
 from claude_nb.reply import Reply
 from claude_nb.request.request import Request
 from claude_nb.streaming.events import (
@@ -27,7 +28,6 @@ from claude_nb.streaming.events import (
     ToolStarted,
     Waiting,
 )
-from claude_nb.views.frames import Frames
 
 FOLDER = Path(__file__).parent
 EXAMPLES = sorted(path.stem for path in FOLDER.glob("*.json"))

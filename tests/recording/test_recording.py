@@ -531,7 +531,7 @@ def test_a_count_that_nobody_could_have_counted_is_unknown(lines):
     ).reply
     assert (str(reply.outcome), reply.usage.output_tokens, reply.cost) == ("complete", None, None)
     assert "unknown" in reply._repr_mimebundle_()["text/plain"]
-    assert reply.timeline().to_html()
+    assert reply.timeline().output()
 
 
 def test_a_bad_file_among_others_is_noted(lines, tmp_path):

@@ -89,7 +89,7 @@ def test_a_timeline_that_grows_is_as_if_made_at_once():
         (step,) = growing.take([event])
         assert step == growing.steps[-1]
     whole = Timeline(events)
-    assert (growing.to_html(), repr(growing)) == (whole.to_html(), repr(whole))
+    assert (growing.output(), repr(growing)) == (whole.output(), repr(whole))
 
 
 def test_an_even_pace_is_drawn_without_gaps():
@@ -99,7 +99,7 @@ def test_an_even_pace_is_drawn_without_gaps():
     pieces = [{"type": "text_delta", "text": "x"} for _ in times]
     first, *deltas, last = block(0, *pieces, type="text", text="")
     happened = [(0.0, first), *zip(times, deltas, strict=True), (2.4, last)]
-    html = Timeline(timed((0.0, RequestSent("claude-opus-5-5")), *happened)).to_html()
+    html = Timeline(timed((0.0, RequestSent("claude-opus-5-5")), *happened)).output()
     marks = re.search(r'title="text: .*?(linear-gradient\(.*?\))', html)[1]
     between = re.findall(r"#d07a5533 ([\d.]+)% ([\d.]+)%", marks)
     assert [round(float(start)) for start, _ in between] == [50, 54]

@@ -190,5 +190,5 @@ def test_what_is_too_deep_for_python_is_left_out(api, tmp_path):
     reply = ask()
     Recording.of(reply).save(tmp_path / "deep.jsonl")
 
-    assert reply.timeline().to_html()
+    assert reply.timeline().output()
     assert len(Recording.load(tmp_path / "deep.jsonl").events) == len(reply.events)

@@ -8,11 +8,12 @@ import pytest
 
 import claude_nb
 from claude_nb.magics.options import parse
+from claude_nb.render.stepping import encode
 from claude_nb.render.timeline import Timeline
 from claude_nb.simulator import Stream
 from claude_nb.streaming.steps import Steps
 from claude_nb.views import inspector
-from claude_nb.views.inspector import Inspector, WithTimeline, encode
+from claude_nb.views.inspector import Inspector, WithTimeline
 from tests.played import GOOD, block, end, recorded, said, start, text, thinking, tool_use
 
 
@@ -113,7 +114,7 @@ def test_the_page_gets_the_picture_that_is_saved(api):
     timeline = reply.timeline()
     assert half["picture"] == Timeline(reply.events[:5]).picture()
     assert whole["picture"] == timeline.picture()
-    assert timeline.to_html().count(timeline.picture()) == 1
+    assert timeline.output().count(timeline.picture()) == 1
     assert (whole["count"], whole["duration"]) == (len(reply.events), timeline.duration)
     shown.close()
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from claude_nb.streaming.progress import Outcome
 from tests.played import cited, end, start, text, thinking, tool_use
 from tests.protocol import play
-from tests.views.test_frames import applied
+from tests.render.test_frames import applied
 
 PIECES = [
     "a",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import claude_nb
-from claude_nb.views.widget import source, style
+from claude_nb.render.scripts import source, style
 
 SYMBOLS = re.compile(
     "[\u2190-\u21ff\u2300-\u23ff\u2460-\u27bf\u2900-\u2bff\U0001f000-\U0001ffff‹›⋯]"

@@ -1,6 +1,6 @@
 // Puts replies into the notebook whose cells were run from a page that is gone: the host does not.
 //
-// Python tells of them by the widget of claude_nb/views/synced_output.py; views/protocol.py has the
+// Python tells of them by the widget of claude_nb/views/synced_output.py; render/protocol.py has the
 // messages. They are sent here without a comm of the host: of several notebooks with one kernel it
 // lets only one have comms.
 

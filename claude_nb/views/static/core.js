@@ -85,12 +85,14 @@ function morph(start, end, fresh, parent = start.parentNode) {
 
 /**
  * A reply as it grows. Its views have `clear` and `draw`; `ask` is called where a frame is missing,
- * `asked` with a question that is put to the reader: a `confirm` of the protocol.
+ * `asked` with a question that is put to the reader: a `confirm` of the protocol. `now` is the time
+ * in ms, by which it counts seconds.
  */
 class Reply {
-  constructor(ask, asked) {
+  constructor(ask, asked, now = () => performance.now()) {
     this.ask = ask;
     this.asked = asked;
+    this.now = now;
     this.views = new Set();
     this.touched = new Map(); // panes that the reader opened or folded
     this.clear();
@@ -145,8 +147,8 @@ class Reply {
       pane.breaks.push(op);
     } else if (op.op === "status") {
       this.status = op;
-      this.waitUntil = performance.now() + (op.wait ?? 0) * 1000;
-      this.since = performance.now() - op.elapsed * 1000;
+      this.waitUntil = this.now() + (op.wait ?? 0) * 1000;
+      this.since = this.now() - op.elapsed * 1000;
     } else if (op.op === "confirm") {
       if (op.pane !== null && op.call !== this.asking?.call) this.asked(op);
       this.asking = op.pane === null ? null : op;
@@ -164,12 +166,23 @@ class Reply {
     this.panes[number].open = open;
   }
 
+  /** The operations that make its panes. */
+  *whole() {
+    for (const [pane, { html, blocks, breaks, label, open }] of this.panes.entries()) {
+      yield { op: "pane", pane, html };
+      yield { op: "label", pane, html: label };
+      yield { op: "fold", pane, open };
+      for (const [block, shown] of blocks.entries()) yield { op: "patch", pane, block, keep: 0, html: shown };
+      yield* breaks;
+    }
+  }
+
   /** What it is doing and for how long, in words. */
   words() {
     const { status, done } = this;
     if (!status) return "connecting";
-    const elapsed = done ? status.elapsed : (performance.now() - this.since) / 1000;
-    const left = Math.max(0, Math.ceil((this.waitUntil - performance.now()) / 1000));
+    const elapsed = done ? status.elapsed : (this.now() - this.since) / 1000;
+    const left = Math.max(0, Math.ceil((this.waitUntil - this.now()) / 1000));
     return `${status.doing.replace("{}", `${left} s`)} · ${seconds(elapsed)}`;
   }
 }
@@ -205,13 +218,7 @@ class Panes {
     this.below = below;
     this.above = this.last();
     this.clear();
-    for (const [pane, { html, blocks, breaks, label, open }] of reply.panes.entries()) {
-      this.draw({ op: "pane", pane, html });
-      this.draw({ op: "label", pane, html: label });
-      this.draw({ op: "fold", pane, open });
-      for (const block of blocks.keys()) this.draw({ op: "patch", pane, block });
-      for (const line of breaks) this.draw(line);
-    }
+    for (const op of reply.whole()) this.draw(op);
     this.showQuestion();
   }
 

@@ -2,7 +2,7 @@
 // and this shows the inspector in its place on the page, which `mark` (a class) finds.
 //
 // Python draws the picture (render/timeline.py); this puts a playhead on its axis of time. Python
-// also sends the steps, `[time, gap, lane, kind, text, event, changes]` (views/inspector.py), with
+// also sends the steps, `[time, gap, lane, kind, text, event, changes]` (render/stepping.py), with
 // what each changed in the message (streaming/steps.py): the changes are applied in their order.
 
 /** @typedef {[number, number, number, string, string, any, any]} Step */
@@ -302,10 +302,14 @@ class View {
     this.show();
   }
 
-  /** Put the playhead where the reader is; while it plays, where the clock is. */
+  /** Put the playhead where the reader is; while it plays, where the clock is. A page is told. */
   move() {
     const step = this.stream.steps[this.at];
-    if (step) this.put(this.playhead, this.playing ? this.clock : step[0]);
+    if (!step) return;
+    const time = this.playing ? this.clock : step[0];
+    this.put(this.playhead, mayGlide() ? time : step[0]);
+    const detail = { at: this.at, time };
+    this.root.dispatchEvent(new CustomEvent("claude-nb-moved", { bubbles: true, detail }));
   }
 
   put(head, time) {

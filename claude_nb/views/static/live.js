@@ -15,7 +15,8 @@ class Model {
     this.views = new Set();
     this.page = Math.random(); // stands for this page among those that show the output
     this.replies = Array.from({ length: model.get("columns") }, (_, column) => {
-      return new Reply(() => this.resync(), (question) => this.asked(column, question));
+      const asked = (question) => this.asked(column, question);
+      return new Reply(() => this.resync(), asked, model.now);
     });
     this.heard = performance.now();
     this.receive(model.get("snapshot"));
@@ -155,7 +156,6 @@ class Column {
     );
     this.reply.views.add(this);
     this.showStatus();
-    this.clock = setInterval(() => this.showClock(), 100);
   }
 
   clear() {
@@ -176,7 +176,8 @@ class Column {
     this.button.hidden = done;
     this.badge.hidden = !status?.simulated;
     this.name.innerHTML = status?.model ?? "";
-    if (done) clearInterval(this.clock);
+    clearInterval(this.clock);
+    if (!done) this.clock = setInterval(() => this.showClock(), 100);
     this.showClock();
   }
 

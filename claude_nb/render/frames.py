@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Protocol
 
 from claude_nb.characters import clean
 from claude_nb.redaction import redact
-from claude_nb.render import html, labels
+from claude_nb.render import html, labels, protocol
 from claude_nb.render.citations import Sources
+from claude_nb.render.panes import ConfirmedPane, Pane, pane_for
+from claude_nb.render.protocol import Op
 from claude_nb.render.text_runs import goes_on
-from claude_nb.reply import Reply
 from claude_nb.streaming.block import Block
 from claude_nb.streaming.progress import Outcome, Progress
-from claude_nb.tools.permission import Answer, PermissionRequest
-from claude_nb.views import protocol
-from claude_nb.views.confirmation import Confirmation
-from claude_nb.views.pace import Pace
-from claude_nb.views.panes import ConfirmedPane, Pane, pane_for
-from claude_nb.views.protocol import Op
+
+
+class Confirming(Protocol):
+    """A call that the reader is asked to allow: a ``tools.permission.PermissionRequest``."""
+
+    @property
+    def call(self) -> Block:
+        """The call."""
+
+    @property
+    def source(self) -> str:
+        """The server of its tool, or an empty string."""
+
+    @property
+    def answers(self) -> Sequence[tuple[str, str]]:
+        """The answers, each with its label."""
 
 
 class Frames:
@@ -45,10 +56,10 @@ class Frames:
         self._counted: list[object] = []  # what the height of the usage table depends on
         self.number = 0
         self.opened: set[Block] = set()
-        self.confirming: PermissionRequest | None = None
+        self.confirming: Confirming | None = None
         self.resync = False
         self.done: Op | None = None
-        self._confirming: PermissionRequest | None = None  # as the page shows it
+        self._confirming: Confirming | None = None  # as the page shows it
         self._hidden: ConfirmedPane | None = None  # of that call, if calls are hidden
         self._panes: list[Pane] = []
         self._pane_of: dict[Block, Pane] = {}
@@ -121,7 +132,7 @@ class Frames:
         self._usage = [protocol.usage(html.usage(progress))]
         return self._usage
 
-    def _confirm(self, asked: PermissionRequest | None, progress: Progress) -> list[Op]:
+    def _confirm(self, asked: Confirming | None, progress: Progress) -> list[Op]:
         """Show the buttons for a call, or remove them; a hidden call is shown meanwhile."""
         ops = self._hidden.hide() if self._hidden else []
         self._hidden = None
@@ -205,61 +216,3 @@ class Frames:
         for pane in self._panes:
             if pane.number == number:
                 (self.opened.add if is_open else self.opened.discard)(pane.block)
-
-
-class FramesView(ABC):
-    """Shows a reply by sending pages its frames: the base of views of ``views.painter``.
-
-    A subclass has ``send_frame``.
-
-    Args:
-        lock: Held while a frame is made and sent, so that none overtakes another.
-        name: The title of the reply; by default its model.
-        has_usage: As for ``Frames``.
-
-    Attributes:
-        reply: The reply, or None before there is one.
-        frames: What was sent of it.
-        lock: The same.
-        confirmation: Asks on the page about calls of tools.
-    """
-
-    def __init__(self, lock: threading.RLock, name: str = "", *, has_usage: bool = False) -> None:
-        self.reply: Reply | None = None
-        self.frames = Frames(name, has_usage=has_usage)
-        self.lock = lock
-        self.confirmation: Confirmation[PermissionRequest] = Confirmation(self._show_confirmation)
-        self._pace = Pace()
-
-    @abstractmethod
-    def send_frame(self, frame: dict[str, object]) -> None:
-        """Send the page a frame."""
-
-    def frame(self, reply: Reply, now: float) -> float:
-        """Send what is new; the longer that takes, the longer until the next frame."""
-        start = time.perf_counter()
-        with self.lock:
-            message = self.frames.next(reply, now)
-            if message is not None:
-                self.send_frame(message)
-        return self._pace.pause(start, self.frames.open_units)
-
-    def confirm(self, asked: PermissionRequest) -> Answer | None:
-        """Ask by buttons on the page whether a call may run, and wait for the answer."""
-        return self.confirmation.ask(asked)
-
-    def settle(self, reply: Reply) -> None:
-        """Send the last frame."""
-        self.confirmation.withdraw()
-        self.frame(reply, reply.ended or time.monotonic())
-
-    def whole(self) -> dict[str, object]:
-        """Everything that is shown so far, in one frame; empty before there is a reply."""
-        with self.lock:
-            return self.frames.snapshot(self.reply, time.monotonic()) if self.reply else {}
-
-    def _show_confirmation(self, asked: PermissionRequest | None) -> None:
-        with self.lock:
-            self.frames.confirming = asked
-            if self.reply is not None:
-                self.frame(self.reply, time.monotonic())

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claude_nb.render import html
+from claude_nb.render.frames import Frames
 from claude_nb.render.html import Drawn
 from claude_nb.render.saved_output import forms
 from claude_nb.streaming.block import Block
 from claude_nb.streaming.events import StreamEvent
 from claude_nb.tools.permission import PermissionRequest
-from claude_nb.views.frames import Frames
 from tests.played import GOOD, end, recorded, said, start, text, thinking, tool_use
 from tests.protocol import EXAMPLES, OURS, example, play
 from tests.render.samples import texts

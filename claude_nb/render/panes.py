@@ -7,17 +7,16 @@ from html import escape
 
 from claude_nb.characters import MAX_BLOCK_CHARACTERS, Cleaner
 from claude_nb.redaction import Redactor
-from claude_nb.render import html, results
+from claude_nb.render import html, protocol, results
 from claude_nb.render.citations import Sources
 from claude_nb.render.markdown.code_box import code_open
 from claude_nb.render.markdown.incremental import Incremental
 from claude_nb.render.partial_json import COLOURED, PrettyJson
+from claude_nb.render.protocol import Op
 from claude_nb.render.text_runs import breaks, raw
 from claude_nb.streaming.block import TOOL_CALLS, Block
 from claude_nb.streaming.events import ToolRan
 from claude_nb.streaming.message import Message
-from claude_nb.views import protocol
-from claude_nb.views.protocol import Op
 
 _CODE = code_open("json")
 _CODE_END = "</code></pre>\n"
