@@ -34,6 +34,7 @@ def main(argv: list[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_lab(commands)
     _add_notebooks(commands)
+    _add_page(commands)
     _add_simulator(commands)
     _add_strip(commands)
     _add_usage(commands)
@@ -176,6 +177,44 @@ def _add_usage(commands: Any) -> None:
     usage.set_defaults(
         run=lambda given: _usage(given.notebooks, given.by, given.since or "", as_json=given.json)
     )
+
+
+def _add_page(commands: Any) -> None:
+    page = commands.add_parser(
+        "page",
+        help="write a page that plays a reply and steps through its events, as one HTML file",
+        description="Write an HTML file that plays the replies of a notebook, or of a recording"
+        " (%claude_nb record FOLDER), and steps through their events. It needs no kernel and loads"
+        " nothing from elsewhere. No key is in it.",
+    )
+    page.add_argument("source", metavar="notebook.ipynb|recording.jsonl")
+    page.add_argument("-o", "--output", default="", metavar="FILE", help="by default beside it")
+    page.add_argument(
+        "--without",
+        default="",
+        metavar="PARTS",
+        help="leave out any of attachments, request, thinking (with commas between)",
+    )
+    page.add_argument("--cell", type=int, metavar="N", help="only the replies of cell [N]")
+    page.add_argument("--title", default="", help="the heading")
+    page.add_argument("--overwrite", action="store_true", help="replace a file that is there")
+
+    def run(given: argparse.Namespace) -> None:
+        from claude_nb.keeping import pages
+
+        path, notes = pages.save(
+            given.source,
+            given.output,
+            without=[part.strip() for part in given.without.split(",") if part.strip()],
+            cell=given.cell,
+            title=given.title,
+            overwrite=given.overwrite,
+        )
+        for note in notes:
+            say(note, file=sys.stderr)
+        say(f"The page is {path}.")
+
+    page.set_defaults(run=run)
 
 
 def _usage(paths: list[str], by: str, since: str, *, as_json: bool) -> int:

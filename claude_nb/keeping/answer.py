@@ -15,6 +15,7 @@ from claude_nb.recording.lines import CHECKS, Lines
 from claude_nb.request.extra import without_secrets
 from claude_nb.request.request import Request
 from claude_nb.streaming.block import SERVER_CALLS, as_dict, as_string
+from claude_nb.streaming.compact import pieces
 from claude_nb.streaming.events import EventLog, RequestSent, StreamEvent, ToolRan
 from claude_nb.streaming.progress import Outcome, Progress
 
@@ -102,7 +103,11 @@ def read(text: str) -> tuple[StreamEvent, ...]:
             raise InputError("it cannot be read")
         data = reader.read(line, "it")
         attempt += isinstance(data, RequestSent)
-        log.record(float(at), attempt, data)
+        try:
+            for time_, piece in pieces(float(at), data, line.get("pace")):
+                log.record(time_, attempt, piece)
+        except ValueError:
+            raise InputError("it cannot be read") from None
     return tuple(log)
 
 
