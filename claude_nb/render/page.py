@@ -158,7 +158,7 @@ def _article(part: Part, heading: str) -> str:
     if part.prompt.strip() != first:
         whole = redact(part.prompt.strip())
         more = f" … {len(whole) - _PROMPT:,} more characters" if len(whole) > _PROMPT else ""
-        look = 'class="claude-nb-prompt" role="region" aria-label="The prompt" tabindex="0"'
+        look = 'class="claude-nb-prompt" role="group" aria-label="The prompt" tabindex="0"'
         prompt = f"<div {look}>{escape(clean(whole[:_PROMPT]))}{more}</div>"
     lines = "<br>".join(map(text, part.notes))
     notes = f'<p class="claude-nb-note">{lines}</p>' if lines else ""

@@ -219,7 +219,7 @@ class View {
 
   pane(panes, label) {
     const title = element("div", "pane-head", label);
-    const look = { class: "claude-nb-json", tabindex: 0, role: "region", "aria-label": label };
+    const look = { class: "claude-nb-json", tabindex: 0, role: "group", "aria-label": label };
     const body = make("pre", look);
     panes.append(make("div", { class: "claude-nb-pane" }, title, body));
     return [body, title];
@@ -230,12 +230,20 @@ class View {
   /** Take in what is new. */
   grow() {
     const { steps, facts } = this.stream;
-    const left = this.lanes?.parentNode.scrollLeft;
+    const before = this.lanes?.parentNode;
+    const left = before?.scrollLeft;
+    const isFocused = before && before === document.activeElement;
     this.picture.innerHTML = facts.picture;
     if (!facts.done) this.picture.firstChild.prepend(this.dot);
     const lanes = (this.lanes = this.picture.querySelector(".claude-nb-lanes"));
     if (lanes) {
-      lanes.parentNode.scrollLeft = this.follows ? lanes.offsetWidth : left;
+      const box = lanes.parentNode;
+      box.scrollLeft = this.follows ? lanes.offsetWidth : left;
+      box.tabIndex = 0; // on a narrow page it scrolls; its keys are those of the inspector
+      box.setAttribute("role", "group");
+      box.setAttribute("aria-label", "The timeline");
+      box.dataset.lmSuppressShortcuts = "true";
+      if (isFocused) box.focus({ preventScroll: true });
       this.axis = lanes.querySelector(".claude-nb-axis");
       this.axis.append(this.pointer, this.playhead);
       lanes.onpointermove = (event) => this.writeEvent(this.nearest(event), true);
@@ -299,7 +307,17 @@ class View {
     }
     this.slider.value = String(this.at);
     this.move();
+    this.reveal();
     this.show();
+  }
+
+  /** Scroll to the playhead, where the picture is wider than the page. */
+  reveal() {
+    if (!this.lanes) return;
+    const box = this.lanes.parentNode;
+    const [head, frame] = [this.playhead, box].map((each) => each.getBoundingClientRect());
+    if (head.left < frame.left) box.scrollLeft -= frame.left - head.left + 24;
+    else if (head.right > frame.right) box.scrollLeft += head.right - frame.right + 24;
   }
 
   /** Put the playhead where the reader is; while it plays, where the clock is. A page is told. */

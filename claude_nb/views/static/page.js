@@ -45,7 +45,7 @@ class Player {
     this.screen = make("div", { class: "claude-nb-screen" }, shown);
     for (const place of [this.final, this.screen]) {
       place.tabIndex = 0; // who cannot use a mouse scrolls it by the keyboard
-      place.setAttribute("role", "region");
+      place.setAttribute("role", "group");
       place.setAttribute("aria-label", "The reply");
     }
     this.final.after(this.screen);
