@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import re
-from pathlib import Path
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -157,14 +155,3 @@ def test_a_form_of_export_is_an_entry_in_one_table(monkeypatch, tmp_path):
     assert ".ipynb, .md, .json, .txt" in " ".join(shown.split())
     assert (tmp_path / "talk.txt").read_text() == "notebook in plain text"
     assert str(raised.value).endswith("It is one of .ipynb, .md, .json, .txt.")
-
-
-def test_the_readme_lists_every_command():
-    """Its table has each of them, and no other."""
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-
-    rows = re.findall(r"^\| (`%claude_nb .*?`) \|", readme, re.MULTILINE)
-    named = [
-        part.split()[0] for row in rows for part in re.findall(r"`(?:%claude_nb )?(.*?)`", row)
-    ]
-    assert sorted(named) == sorted(COMMANDS)

@@ -1,0 +1,55 @@
+"""The site: ``sphinx-build -W -b html docs docs/_build/html``, without a network."""
+
+import sys
+from importlib import metadata
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))  # for `extension`
+
+project = "claude_nb"
+author = "The claude_nb developers"
+copyright = "The claude_nb developers"  # noqa: A001
+release = metadata.version("claude-nb")
+version = release
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+    "extension",
+]
+exclude_patterns = ["_build"]
+
+myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+myst_heading_slug_func = "extension.notebooks.anchor"
+
+autodoc_typehints = "none"  # they stand in the signature
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+napoleon_numpy_docstring = False
+napoleon_use_rtype = False
+napoleon_use_ivar = True
+
+copybutton_selector = ".highlight-python pre, .highlight-ipython pre, .highlight-bash pre"
+# `%%claude` is a cell of IPython; what stands below it is text.
+highlight_language = "text"
+smartquotes = False
+
+html_theme = "pydata_sphinx_theme"
+html_title = "claude_nb"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_sourcelink = False
+html_theme_options = {
+    "navbar_end": ["theme-switcher"],
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "header_links_before_dropdown": 6,
+    "show_prev_next": True,
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}
