@@ -13,7 +13,7 @@ from claude_nb.client.retry import Policy
 from claude_nb.errors import ClaudeError, InputError
 from claude_nb.keeping.answer import read
 from claude_nb.recording.recording import Recording
-from claude_nb.render.saved_output import metadata
+from claude_nb.render.saved_output import record
 from claude_nb.simulator import Stream
 from claude_nb.streaming.compact import compact
 from claude_nb.streaming.events import EventLog
@@ -35,7 +35,7 @@ def notebook(api, tmp_path):
             reply = claude_nb.ask(prompt, show=False, policy=Policy(tries=1))
         except ClaudeError as error:
             reply = error.reply
-        records.append(metadata(reply, reply.request)["claude_nb"])
+        records.append(record(reply, reply.request))
     cells = [cell(one, id=f"c{n}", execution_count=n) for n, one in enumerate(records, 3)]
     return save(tmp_path / "sky.ipynb", *cells)
 
