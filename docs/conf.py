@@ -36,7 +36,7 @@ napoleon_use_ivar = True
 copybutton_selector = ".highlight-python pre, .highlight-ipython pre, .highlight-bash pre"
 # `%%claude` is a cell of IPython; what stands below it is text.
 highlight_language = "text"
-smartquotes = False
+smartquotes_action = "D"  # dashes
 
 html_theme = "pydata_sphinx_theme"
 html_title = "claude_nb"

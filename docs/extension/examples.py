@@ -1,8 +1,8 @@
 """The code blocks of pages, run in order as a reader would paste them; pages show what they gave.
 
 A block of Python or of IPython is a cell. ``<!-- not run: why -->`` on the line above it leaves it
-out, and ``<!-- raises -->`` says that it fails; blocks in other languages (``bash``, ``text``) are
-none. All pages share one kernel, which is cleared before each, and a simulator answers.
+out, ``<!-- raises -->`` says that it fails, and ``<!-- no output -->`` that a picture shows better
+what it gives. Blocks in other languages (``bash``, ``text``) are no cells. All pages share one kernel, which is cleared before each, and a simulator answers.
 """
 
 from __future__ import annotations
@@ -73,6 +73,7 @@ class Block:
         line: The number of its first line in the page.
         not_run: Why it is not run; empty for one that is.
         raises: Whether it is meant to fail.
+        silent: Whether its outputs are not shown.
     """
 
     source: str
@@ -80,6 +81,7 @@ class Block:
     line: int
     not_run: str
     raises: bool
+    silent: bool
 
 
 def blocks(page: str) -> list[Block]:
@@ -91,7 +93,8 @@ def blocks(page: str) -> list[Block]:
             why = mark.removeprefix("not run: ") if mark.startswith("not run: ") else ""
             line = page.count("\n", 0, fence.start("source")) + 1
             source = fence["source"].rstrip("\n")
-            found.append(Block(source, fence.end(), line, why, mark == "raises"))
+            ways = mark == "raises", mark == "no output"
+            found.append(Block(source, fence.end(), line, why, *ways))
     return found
 
 
@@ -116,7 +119,7 @@ def run(pages: Mapping[str, str]) -> dict[str, dict[int, list[Any]]]:
                 where = {"claude_nb_docs": f"{name}, line {block.line}"}
                 tags = {"tags": ["raises-exception"]} if block.raises else {}
                 cells.append(new_code_cell(block.source, metadata=where | tags))
-                places.append((name, block.end))
+                places.append((name, -1 if block.silent else block.end))
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
     notebook = new_notebook(cells=cells, metadata=kernel)
     with _environment() as home:

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_WORDS = re.compile(r"(--[a-z][\w-]*|%%?[a-z]\w*(?: [a-z]+)*(?= )|\{\{\w+\}\})")
+_CODE = re.compile(
+    r"((?<=For example: )[^,]+|%%?claude(?:_nb)?(?: [a-z]+)?|(?<!\w)--?[a-z][\w-]*|\{\{\S+?\}\})"
+)
 
 
 def _table(head: tuple[str, str], rows: Iterable[tuple[str, str]]) -> nodes.table:
@@ -51,8 +53,8 @@ def _row(cells: Iterable[nodes.Node]) -> nodes.row:
 def _described(does: str) -> nodes.paragraph:
     """A text in which options and variables are code."""
     paragraph = nodes.paragraph()
-    for part in _WORDS.split(does):
-        paragraph += nodes.literal("", part) if _WORDS.fullmatch(part) else nodes.Text(part)
+    for number, part in enumerate(_CODE.split(does)):
+        paragraph += nodes.literal("", part) if number % 2 else nodes.Text(part)
     return paragraph
 
 
@@ -77,7 +79,9 @@ class Commands(SphinxDirective):
         rows = []
         for manual in manuals:
             (typed, does), *options = manual.rows
-            rows += [(typed, f"{does}. {manual.after}".removesuffix(". ")), *options]
+            about = f"{does}. {manual.after}" if manual.after else does
+            named = [row for row in options if "--conversation" not in row[0]]  # told there
+            rows += [(typed, about), *named]
         return [_table(("Command", "What it does"), rows)]
 
 
