@@ -15,6 +15,7 @@ from claude_nb.errors import InputError, StoppedError
 from claude_nb.redaction import redact
 from claude_nb.render import code, saved_output
 from claude_nb.render.code import CodeBlock
+from claude_nb.render.in_marimo import InMarimo
 from claude_nb.render.text_runs import raw, text_runs
 from claude_nb.render.timeline import Timeline
 from claude_nb.request.attachments.attachment import register_attachment
@@ -25,7 +26,7 @@ from claude_nb.streaming.events import EventLog, StreamEvent
 from claude_nb.streaming.progress import Outcome, Progress
 
 
-class Reply(Progress):
+class Reply(InMarimo, Progress):
     """An answer, complete or not: its blocks, how it ended, what it used.
 
     Attributes:

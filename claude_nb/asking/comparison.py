@@ -18,6 +18,7 @@ from claude_nb.cost.models import DEFAULT_MODEL
 from claude_nb.errors import InputError, StoppedError
 from claude_nb.render import comparison as render
 from claude_nb.render import labels
+from claude_nb.render.in_marimo import InMarimo
 from claude_nb.render.table import import_pandas
 from claude_nb.reply import Reply
 from claude_nb.request.place import execution, is_result
@@ -89,7 +90,7 @@ def variants(
     return found
 
 
-class Comparison(Sequence[Reply]):
+class Comparison(InMarimo, Sequence[Reply]):
     """The replies to one prompt, in the order in which they stand side by side.
 
     Attributes:

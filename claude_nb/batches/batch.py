@@ -25,6 +25,7 @@ from claude_nb.cost.usage import Usage
 from claude_nb.errors import ClaudeError, InputError, StoppedError
 from claude_nb.render import labels
 from claude_nb.render.batch import mimebundle
+from claude_nb.render.in_marimo import InMarimo
 from claude_nb.render.table import Table
 from claude_nb.request.extra import NOT_IN_BATCHES
 from claude_nb.request.request import Request
@@ -107,7 +108,7 @@ def batch(
     return made.estimate() if dry_run else made.submit()
 
 
-class Batch:
+class Batch(InMarimo):
     """Many prompts that were handed in at once, and their results.
 
     ``batch`` makes one, and ``Batch.resume`` finds one again. It shows itself in a notebook.

@@ -22,9 +22,7 @@ def host() -> str:
         return "vscode"
     if "google.colab" in sys.modules:
         return "colab"
-    marimo = sys.modules.get("marimo")
-    # A module that is still being imported has no such function yet.
-    if marimo is not None and getattr(marimo, "running_in_notebook", bool)():
+    if _is_marimo():
         return "marimo"
     # VS Code sets the name when it starts a kernel. It tells about code that no cell runs, such as
     # the handler of a widget's message; a page of JupyterLab on the same kernel sends ids of cells.
@@ -40,3 +38,17 @@ def typesets() -> bool:
     only Markdown.
     """
     return not host()
+
+
+def _is_marimo() -> bool:
+    """Whether marimo runs here, or did: it tells that only to threads of its own."""
+    global _was_marimo  # noqa: PLW0603
+    marimo = sys.modules.get("marimo")
+    # A module that is still being imported has no such function yet.
+    _was_marimo = _was_marimo or (
+        marimo is not None and getattr(marimo, "running_in_notebook", bool)()
+    )
+    return _was_marimo
+
+
+_was_marimo = False

@@ -6,6 +6,7 @@ import sys
 
 from claude_nb.render.timeline import Timeline
 from claude_nb.reply import Reply
+from claude_nb.request.host import host
 from claude_nb.request.place import can_display, current_place, is_run_by_program
 from claude_nb.views.painter import View
 
@@ -45,12 +46,14 @@ def fitting(view: str = "auto") -> str:
 
     Returns:
         ``live``, a widget, where a front end can answer it; ``updating`` where outputs are updated,
-        as nbclient does; ``sparing`` where they may not be, as in ``jupyter console`` and in
-        notebooks that a server runs; ``terminal`` where there is no kernel, or this
-        is a process that a kernel has forked.
+        as nbclient and marimo do; ``sparing`` where they may not be, as in ``jupyter console`` and
+        in notebooks that a server runs; ``terminal`` where there is no kernel, or this is a process
+        that a kernel has forked.
     """
     if view != "auto":
         return view
+    if host() == "marimo":
+        return "updating"
     if not can_display():
         return "terminal"
     answered = False

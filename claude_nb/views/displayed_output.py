@@ -9,8 +9,10 @@ from uuid import uuid4
 
 from IPython.display import clear_output, display
 
+from claude_nb.request.host import host
 from claude_nb.request.place import is_claude_cell
 from claude_nb.request.request import Request
+from claude_nb.views.marimo_output import MarimoOutput
 
 
 class DisplayedOutput:
@@ -30,6 +32,7 @@ class DisplayedOutput:
         self._metadata = metadata or {}
         self._lock = threading.Lock()
         self._shown: dict[str, Any] | None = None
+        self._in_marimo = MarimoOutput() if host() == "marimo" else None
 
     def show(self, data: dict[str, Any]) -> None:
         """Display a MIME bundle in the cell that runs, or put it in place of the one before."""
@@ -39,6 +42,8 @@ class DisplayedOutput:
     def settle(self, data: dict[str, Any]) -> None:
         """Show it as it stays."""
         self.show(data)
+        if self._in_marimo is not None:
+            self._in_marimo.end()
 
     def repeat(self) -> None:
         """Send it again: nbclient drops messages that arrive while no cell runs."""
@@ -48,7 +53,10 @@ class DisplayedOutput:
 
     def _show(self, data: dict[str, Any]) -> None:
         update = self._shown is not None
-        display(data, metadata=self._metadata, raw=True, display_id=self.id, update=update)
+        if self._in_marimo is not None:
+            self._in_marimo.show(data)
+        else:
+            display(data, metadata=self._metadata, raw=True, display_id=self.id, update=update)
         self._shown = data
 
 

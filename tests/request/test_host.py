@@ -38,16 +38,20 @@ def test_colab(imported):
     assert host() == "colab"
 
 
-def test_marimo(imported):
-    """Marimo is the host in its notebooks, and not wherever somebody has imported it."""
-    imported("marimo", running_in_notebook=lambda: True)
-    assert host() == "marimo"
+def test_marimo(imported, monkeypatch):
+    """Marimo is the host on all threads of its notebooks, and not wherever it is imported."""
+    monkeypatch.setattr("claude_nb.request.host._was_marimo", False)
+    imported("marimo")
+    assert not host()
 
     imported("marimo", running_in_notebook=lambda: False)
     assert not host()
 
-    imported("marimo")
-    assert not host()
+    imported("marimo", running_in_notebook=lambda: True)
+    assert host() == "marimo"
+
+    imported("marimo", running_in_notebook=lambda: False)
+    assert host() == "marimo"
 
 
 @pytest.mark.kernel
