@@ -9,7 +9,7 @@ from typing import Any
 _CLASSES = "markdown prose dark:prose-invert max-w-none"
 
 
-def page(bundle: Mapping[str, str]) -> str:
+def page(bundle: Mapping[str, Any]) -> str:
     """The HTML of a MIME bundle, in the type and with the margins that marimo gives to Markdown."""
     html = bundle.get("text/html") or f"<pre>{escape(bundle['text/plain'])}</pre>"
     return f'<div class="{_CLASSES}">{html}</div>'
@@ -18,9 +18,9 @@ def page(bundle: Mapping[str, str]) -> str:
 class InMarimo:
     """A value with a MIME bundle, of whose forms marimo would let the reader choose one."""
 
-    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         raise NotImplementedError
 
     def _mime_(self) -> tuple[str, str]:
         """The MIME type and the data that marimo shows."""
-        return "text/html", page(self._repr_mimebundle_()[0])
+        return "text/html", page(self._repr_mimebundle_())

@@ -2,7 +2,8 @@
 
 A block of Python or of IPython is a cell. ``<!-- not run: why -->`` on the line above it leaves it
 out, ``<!-- raises -->`` says that it fails, and ``<!-- no output -->`` that a picture shows better
-what it gives. Blocks in other languages (``bash``, ``text``) are no cells. All pages share one kernel, which is cleared before each, and a simulator answers.
+what it gives. Blocks in other languages (``bash``, ``text``) are no cells. All pages share one
+kernel, which is cleared before each, and a simulator answers.
 """
 
 from __future__ import annotations

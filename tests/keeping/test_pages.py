@@ -17,6 +17,7 @@ from claude_nb.render.saved_output import record
 from claude_nb.simulator import Stream
 from claude_nb.streaming.compact import compact
 from claude_nb.streaming.events import EventLog
+from claude_nb.streaming.record import MIME
 from tests.conversation.test_saved_notebook import cell, save
 from tests.played import end, said, start, text, thinking
 from tests.render.test_page import KEY, data_of
@@ -103,7 +104,7 @@ def test_what_is_left_out_of_a_notebook(notebook):
 def test_events_that_were_edited_are_passed_over(notebook, capsys, saved):
     """The other replies are on the page."""
     whole = json.loads(notebook.read_text(encoding="utf-8"))
-    whole["cells"][0]["outputs"][0]["metadata"]["claude_nb"]["answer"]["events"] = saved
+    whole["cells"][0]["outputs"][0]["data"][MIME]["answer"]["events"] = saved
     notebook.write_text(json.dumps(whole), encoding="utf-8")
 
     assert main(["page", str(notebook)]) == 0
