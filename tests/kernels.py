@@ -18,14 +18,16 @@ from claude_nb.conversation.snapshot import snapshot
 from claude_nb.keeping.keeper import keeper
 from claude_nb.session.session import session
 from claude_nb.tools.mcp.named import servers
-from claude_nb.views.live import LiveOutput
+from claude_nb.views.answers import answers
+from claude_nb.views.synced_output import output_sync
 jobs.close(); jobs.wait()
 session.simulate(on=False)
 environment = vars(sys).setdefault("environment_at_first", dict(os.environ))
 os.environ.clear(); os.environ.update(environment)
 session.__init__()
 snapshot.__init__()
-LiveOutput.answered = False
+answers.__init__()
+output_sync().close()
 keeper.__init__()
 Conversation._named.clear()
 for server in servers.values(): server.close()
@@ -105,6 +107,13 @@ class Kernel:
             return None
         self.client.control_channel.send(self.client.session.msg("create_subshell_request", {}))
         return self.client.get_control_msg(timeout=60)["content"]["subshell_id"]
+
+    def say(self, comm, **content: object):
+        """Let a widget say something, and return the id of the message."""
+        data = {"comm_id": comm, "data": {"method": "custom", "content": content}}
+        message = self.client.session.msg("comm_msg", data)
+        self.client.shell_channel.send(message)
+        return message["header"]["msg_id"]
 
     def last_shown(self):
         """The newest output of the last cell."""

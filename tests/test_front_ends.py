@@ -146,3 +146,36 @@ def test_a_chat_is_a_widget_and_beside_it_what_is_saved(kernel, simulator, asks)
         assert "No messages" in beside["data"]["text/html"]
         assert "Later" in after["data"][form]
     assert [one["outcome"] for one in after["data"][MIME]["replies"]] == ["complete"]
+
+
+HANGS = Stream([start(), *text("The first words")], end="hang")
+LAB = "5f1c7a0e-8f43-4d37-9f0c-5f0a5c1b7b1e"
+
+
+def message_with(kernel, *what):
+    """The next message in which all this stands."""
+    while True:
+        content = kernel.client.get_iopub_msg(timeout=60)["content"]
+        if all(each in str(content) for each in what):
+            return content
+
+
+@pytest.mark.parametrize("code", ["%%claude\nHi", "%%claude --effort low --effort high\nHi"])
+def test_a_page_that_does_not_answer_sees_the_reply_all_the_same(kernel, simulator, code):
+    """In an output that is updated; one that answers late gets the widget back, with all of it."""
+    simulator.enqueue(HANGS, HANGS)
+    kernel.run("from claude_nb.views import live\nlive._UNANSWERED = 0.2")
+    kernel.start(code, LAB)
+    comm = message_with(kernel, "The first words")["comm_id"]
+
+    plain = message_with(kernel, "text/html", "The first words")
+
+    for _ in range(2):  # once is enough
+        kernel.say(comm, op="here")
+    again = message_with(kernel, "widget-view")
+    assert again["transient"] == plain["transient"]
+    assert message_with(kernel, "The first words")["data"]["content"]["reset"]
+    kernel.say(comm, op="stop")
+    kernel.finish()
+    assert "The first words" in kernel.last_shown()["data"]["text/html"]
+    kernel.run("live._UNANSWERED = 2.0")

@@ -20,6 +20,7 @@ from claude_nb.tools.mcp.listing import UNFOLDED, Listing, shown_name
 from claude_nb.tools.mcp.named import check_name, servers
 from claude_nb.tools.mcp.project import ServerEntry
 from claude_nb.tools.mcp.server import McpServer
+from claude_nb.views.answers import answers
 from claude_nb.views.choice import fitting
 from claude_nb.views.question import ask
 from claude_nb.views.terminal import say
@@ -210,7 +211,12 @@ def _allowed(entry: ServerEntry, folder: Path) -> McpServer | None:
     if (known := _known(server)) is not None:
         return known
     verb = "Reach" if project.is_address(entry.where) else "Start"
-    answer = ask(f"{verb} {entry.name}?", _facts(entry, folder), verb, on_page=fitting() == "live")
+    answer = ask(
+        f"{verb} {entry.name}?",
+        _facts(entry, folder),
+        verb,
+        on_page=fitting() == "live" and answers.reach_cells,
+    )
     if answer is None:
         raise _NobodyError
     return server if answer else None

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-
 from claude_nb.render.timeline import Timeline
 from claude_nb.reply import Reply
 from claude_nb.request.host import host
 from claude_nb.request.place import can_display, current_place, is_run_by_program
+from claude_nb.views.answers import answers
 from claude_nb.views.painter import View
 
 
@@ -34,6 +33,10 @@ def make_view(kind: str, reply: Reply, *, waits: bool = True) -> View:
         from claude_nb.views.displayed_output import DisplayedOutput, SparingOutput
         from claude_nb.views.updating import UpdatingView
 
+        if host() == "vscode":
+            from claude_nb.views.synced_output import output_sync
+
+            output_sync()  # a page that has widgets answers it
         is_sparing = kind == "sparing"
         return UpdatingView(SparingOutput(reply.request) if is_sparing else DisplayedOutput())
     from claude_nb.views.terminal import TerminalView
@@ -46,22 +49,20 @@ def fitting(view: str = "auto") -> str:
 
     Returns:
         ``live``, a widget, where a front end can answer it; ``updating`` where outputs are updated,
-        as nbclient and marimo do; ``sparing`` where they may not be, as in ``jupyter console`` and
-        in notebooks that a server runs; ``terminal`` where there is no kernel, or this is a process
-        that a kernel has forked.
+        as nbclient and marimo do, and VS Code, which may have no widgets, until it has answered
+        one; ``sparing`` where they may not be, as in ``jupyter console`` and in notebooks that a
+        server runs; ``terminal`` where there is no kernel, or this is a process that a kernel has
+        forked.
     """
     if view != "auto":
         return view
-    if host() == "marimo":
+    where = host()
+    if where == "marimo":
         return "updating"
     if not can_display():
         return "terminal"
-    answered = False
-    if "claude_nb.views.live" in sys.modules:
-        from claude_nb.views.live import LiveOutput
-
-        answered = LiveOutput.answered
-    answers = bool(current_place().cell) or answered or "google.colab" in sys.modules
-    if answers:
+    if answers.any or where == "colab" or (current_place().cell and where != "vscode"):
         return "live"
+    if where == "vscode":
+        return "updating"
     return "updating" if is_run_by_program() else "sparing"

@@ -70,6 +70,7 @@ class _LiveColumns(Columns):
             stop=self.stop,
             interrupts=self.waits,
             below=render.place(self.names),
+            plain=lambda output: _Page(self.sides, output),
         )
         return LiveView(reply, self._output, self.sides()[-1].name)
 

@@ -19,13 +19,29 @@ from claude_nb.request.host import host
 from claude_nb.request.place import kernel_id
 from claude_nb.streaming.block import Block
 from claude_nb.tools.permission import Answer, PermissionRequest
+from claude_nb.views.answers import answers
 from claude_nb.views.confirmation import by_input
+from claude_nb.views.displayed_output import DisplayedOutput
 from claude_nb.views.frames_view import FramesView
 from claude_nb.views.synced_output import SyncedOutput
+from claude_nb.views.updating import UpdatingView
 from claude_nb.views.widget import PageWidget
 
 _UNHEARD = 0.25
 """Seconds between two frames that hold everything."""
+
+_UNANSWERED = 2.0
+"""Seconds after which a page that has not answered is taken to show no widgets."""
+
+_UNHEARD_STOP = {
+    "vscode": "use the cell’s stop button (■), or Interrupt in the toolbar",
+    "colab": "use the cell’s stop button (■)",
+    "": "choose Kernel › Interrupt Kernel",
+}
+"""What to do, by host, where a click on Stop does not reach the kernel."""
+
+_BUSY = "the kernel is busy, and stops it when it is free"
+"""The same where the cell does not wait for the reply."""
 
 _OPEN = 8
 """Settled outputs that a page may still show: one that is closed does not say that it is gone."""
@@ -48,6 +64,8 @@ class LiveView(FramesView):
 
     def frame(self, reply: Reply, now: float) -> float:
         """Send what is new; everything as long as what is sent before a page is there is lost."""
+        if (plain := self._output.plain(now)) is not None:
+            return plain.frame(reply, now)
         if self._output.is_heard:
             return super().frame(reply, now)
         self.frames.resync = True
@@ -59,7 +77,8 @@ class LiveView(FramesView):
 
     def confirm(self, asked: PermissionRequest) -> Answer | None:
         """Ask by buttons on the page; where no click can reach the kernel, in the cell."""
-        answer = super().confirm(asked)
+        is_heard = answers.reach_cells and self._output.plain(time.monotonic()) is None
+        answer = super().confirm(asked) if is_heard else None
         return by_input(asked) if answer is None else answer
 
     def settle(self, reply: Reply) -> None:
@@ -94,6 +113,7 @@ class LiveOutput(PageWidget):
         interrupts: Whether Stop interrupts the kernel where nothing else reaches it: only if the
             cell waits for what it stops.
         below: HTML as high as what the saved output has below several replies; its place is kept.
+        plain: Makes the view in an output that takes the widget's place while no page answers.
 
     Attributes:
         views: The views in it, a column each.
@@ -105,8 +125,7 @@ class LiveOutput(PageWidget):
     kernel_id = traitlets.Unicode().tag(sync=True)
     columns = traitlets.Int(1).tag(sync=True)
     below = traitlets.Unicode().tag(sync=True)
-    answered = False
-    """Whether a front end has answered a widget in this process."""
+    unheard = traitlets.Unicode().tag(sync=True)
     _unclosed: ClassVar[deque[LiveOutput]] = deque()
 
     def __init__(
@@ -116,17 +135,37 @@ class LiveOutput(PageWidget):
         stop: Callable[[], object] | None = None,
         interrupts: bool = True,
         below: str = "",
+        plain: Callable[[DisplayedOutput], UpdatingView] = UpdatingView,
     ) -> None:
         self._stop = stop
+        self._make_plain = plain
+        self._plain: UpdatingView | None = None
+        self._is_answered = False
+        self._began = time.monotonic()
         self.views: list[LiveView] = []
         self.is_heard = host() != "colab"
         self._settled = False
         self._gone = False
         self._later: set[object] = set()  # pages that show it and were loaded since
         kernel = kernel_id() if interrupts else ""
-        super().__init__(columns=columns, below=below, kernel_id=kernel)
+        unheard = _UNHEARD_STOP.get(host(), _UNHEARD_STOP[""]) if interrupts else _BUSY
+        super().__init__(columns=columns, below=below, kernel_id=kernel, unheard=unheard)
         self._output = SyncedOutput(self.view_metadata)
+        self._show()
+
+    def _show(self) -> None:
         self._output.show(self.bundle("Claude is answering…"))
+
+    def plain(self, now: float) -> UpdatingView | None:
+        """The view in the place of the widget; None while a page shows that, or may yet do so."""
+        if self._is_answered and self._plain is not None:  # a late page
+            self._plain, self._gone = None, False
+            for view in self.views:
+                view.frames.resync = True
+            self._show()
+        elif not self._is_answered and answers.are_due and now - self._began > _UNANSWERED:
+            self._plain = self._plain or self._make_plain(self._output)
+        return self._plain
 
     def send_frame(self, view: LiveView, frame: dict[str, object]) -> None:
         """Send the page a frame of one of the views."""
@@ -172,7 +211,7 @@ class LiveOutput(PageWidget):
 
     def receive(self, content: dict[str, Any], _buffers: Sequence[Any]) -> None:
         """Handle a message from the page, or let the replies that it is about do so."""
-        LiveOutput.answered = self.is_heard = True
+        self._is_answered = self.is_heard = True
         op, page = content.get("op"), content.get("page")
         if op == "shown":
             self._later.add(page)

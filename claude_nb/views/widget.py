@@ -8,6 +8,7 @@ from typing import Any
 import anywidget
 import traitlets
 
+from claude_nb.views.answers import answers
 from claude_nb.views.busy_kernel import busy_kernel
 
 
@@ -32,6 +33,7 @@ class PageWidget(anywidget.AnyWidget):
         """Handle a message from a page: on any of the kernel's threads, at any time."""
 
     def _receive(self, _widget: Any, content: Any, buffers: Sequence[Any]) -> None:
+        answers.note()
         if isinstance(content, dict):
             self.receive(content, buffers)
 

@@ -18,6 +18,7 @@ PAGE = """async source => {
     window.sent = [];
     window.handlers = {};
     window.state = { snapshot: {}, kernel_id: "", columns: 1, below: "" };
+    Object.assign(state, window.given);
     const model = {
         get: name => state[name],
         on: (name, handler) => { handlers[name] = handler; },
@@ -89,6 +90,32 @@ def page(empty_page):
     empty_page.evaluate(PAGE, LIVE)
     assert empty_page.evaluate("sent.splice(0)") == [{"op": "here"}]
     return empty_page
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_a_stop_that_is_not_heard_says_what_to_do(page_with_clock, columns):
+    """After a second, below each button for it, which can be pressed again; not one that is."""
+    page = page_with_clock
+    page.goto("about:blank")
+    page.evaluate("given => { window.given = given; }", {"columns": columns, "unheard": "press ■"})
+    page.evaluate(PAGE, LIVE)
+    page.evaluate("sent.splice(0)")
+    status = {"op": "status", "model": "m", "doing": "writing", "elapsed": 1, "simulated": False}
+    for column in range(columns):
+        page.evaluate("receive", {"frame": 1, "ops": [status], "column": column})
+    for name in ["Stop", "Stop all"][: 1 if columns == 1 else 2]:
+        button = page.get_by_role("button", name=name, exact=True).first
+        line = button.locator("..")
+        button.click()
+        expect(button).to_be_disabled()
+        page.clock.run_for(900)
+        expect(line).not_to_contain_text("press ■")
+        page.clock.run_for(200)
+        expect(line).to_contain_text("not stopped: press ■")
+        button.click()
+        page.evaluate("receive({ ack: sent.findLast(({ op }) => op === 'stop').n })")
+        page.clock.run_for(2000)
+        expect(button).to_be_disabled()
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ const SILENCE = 3000; // ms without a message before the page asks whether somet
 // ms that Stop waits for the kernel's answer before it interrupts it: of 36 answers, a third of them
 // on two cores with six busy processes, the slowest took 136 ms.
 const PATIENCE = 300;
+const UNHEARD = 1000; // ms after which the reader is told how else to stop
 const TYPESETTING = 1500; // ms that JupyterLab is given to set formulas
 const FORMULA = "math, var, .mathjax_process";
 
@@ -13,6 +14,8 @@ class Model {
   constructor(model) {
     this.model = model;
     this.views = new Set();
+    this.acks = new Set(); // the clicks on Stop that the kernel has heard
+    this.timers = new Set();
     this.page = Math.random(); // stands for this page among those that show the output
     this.replies = Array.from({ length: model.get("columns") }, (_, column) => {
       const asked = (question) => this.asked(column, question);
@@ -27,6 +30,11 @@ class Model {
     model.send({ op: "here" });
   }
 
+  /** What the reader is told where Stop does not reach the kernel. */
+  get unheard() {
+    return `not stopped: ${this.model.get("unheard")}`;
+  }
+
   get done() {
     return this.replies.every((reply) => reply.done);
   }
@@ -34,7 +42,7 @@ class Model {
   /** Take in a frame; one that does not follow the last asks for all of it. */
   receive(message) {
     this.heard = performance.now();
-    if (message?.ack !== undefined) return this.onAck?.(message.ack);
+    if (message?.ack !== undefined) return this.acks.add(message.ack);
     for (const [column, whole] of message?.columns?.entries() ?? []) this.receive({ ...whole, column });
     if (!message?.ops) return;
     const following = [...this.views].filter((view) => view.isFollowed());
@@ -48,7 +56,8 @@ class Model {
 
   /** Say something about one of the replies; where there is only one, it goes without saying. */
   send(column, message) {
-    this.model.send(this.replies.length > 1 ? { ...message, column } : message);
+    const isOne = this.replies.length > 1 && column !== undefined;
+    this.model.send(isOne ? { ...message, column } : message);
   }
 
   resync() {
@@ -73,20 +82,30 @@ class Model {
     this.send(column, { op: "fold", pane: number, open });
   }
 
-  /** Stop all; where no answer comes the kernel cannot hear, and is interrupted instead. */
-  stop() {
+  /**
+   * Stop all replies, or that of a column. Where no answer comes the kernel cannot hear.
+   * @param {number | undefined} column
+   * @param {() => void} unheard Called then, once there is nothing else to wait for.
+   */
+  stop(column, unheard) {
     const n = Math.random();
-    this.late = setTimeout(() => {
-      // An end that came without an answer must not cost the next cell its life.
-      if (!this.done) interrupt(this.model.get("kernel_id"));
-    }, PATIENCE);
-    this.onAck = (acknowledged) => acknowledged === n && clearTimeout(this.late);
-    this.model.send({ op: "stop", n });
+    const isOver = () => (column === undefined ? this.done : this.replies[column].done);
+    const late = (act, ms) => {
+      const timer = setTimeout(() => {
+        this.timers.delete(timer);
+        // An end that came without an answer must not cost the next cell its life.
+        if (!isOver() && !this.acks.has(n)) act();
+      }, ms);
+      this.timers.add(timer);
+    };
+    if (column === undefined) late(() => interrupt(this.model.get("kernel_id")), PATIENCE);
+    late(unheard, UNHEARD);
+    this.send(column, { op: "stop", n });
   }
 
   close() {
     clearInterval(this.watch);
-    clearTimeout(this.late);
+    for (const timer of this.timers) clearTimeout(timer);
   }
 }
 
@@ -106,11 +125,11 @@ async function interrupt(kernel) {
   await fetch(url, { method: "POST", headers, credentials: "same-origin" });
 }
 
-/** A button that stops something, once. */
+/** A button that stops something; once, if the kernel hears of it. */
 function stopButton(label, title, stop) {
-  const onclick = (event) => {
-    event.currentTarget.disabled = true;
-    stop();
+  const onclick = ({ currentTarget: button }) => {
+    button.disabled = true;
+    stop(button);
   };
   return make("button", { type: "button", class: "claude-nb-stop", title, onclick }, label);
 }
@@ -130,11 +149,15 @@ class Column {
     this.name = make("b");
     this.doing = make("span", { class: "claude-nb-doing" });
     this.badge = make("span", { class: "claude-nb-badge" }, "simulated");
-    this.button = stopButton("Stop", "Stop this reply; what has come is kept", () => {
-      this.stopping = true;
+    this.button = stopButton("Stop", "Stop this reply; what has come is kept", (button) => {
+      this.stopping = "stopping";
       this.showClock();
-      if (model.replies.length > 1) model.send(column, { op: "stop" });
-      else model.stop();
+      model.stop(model.replies.length > 1 ? column : undefined, () => {
+        this.stopping = model.unheard;
+        button.disabled = false;
+        announce(this.stopping);
+        this.showClock();
+      });
     });
     // The button floats, so it comes first: behind words that fill the line it would fall below it.
     const parts = [this.button, dot, this.name, this.badge, this.doing];
@@ -184,7 +207,7 @@ class Column {
   showClock() {
     const { reply } = this;
     const doing = reply.words();
-    const shown = this.stopping && !reply.done ? doing.replace(/^.*(?= · )/, "stopping") : doing;
+    const shown = this.stopping && !reply.done ? doing.replace(/^.*(?= · )/, this.stopping) : doing;
     // In a narrow column a number stays with its unit.
     const words = (reply.status ? ` · ${shown}` : shown).replace(/ s$/, "\u00a0s");
     if (this.doing.textContent !== words) this.doing.textContent = words;
@@ -236,10 +259,15 @@ class View {
     this.body = el;
     const count = model.replies.length;
     if (count > 1) {
-      const stop = stopButton("Stop all", "Stop all of these replies; what has come is kept", () => {
-        model.stop();
-      });
       const doing = make("span", { class: "claude-nb-doing" }, `${count} side by side`);
+      const title = "Stop all of these replies; what has come is kept";
+      const stop = stopButton("Stop all", title, (button) => {
+        model.stop(undefined, () => {
+          button.disabled = false;
+          doing.textContent = model.unheard;
+          announce(model.unheard);
+        });
+      });
       this.body = make("div", { class: "claude-nb-columns" });
       const line = make("p", { class: "claude-nb-status" }, stop, doing);
       el.append(line, this.body, reserved(model.model.get("below")));

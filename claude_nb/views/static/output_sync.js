@@ -117,6 +117,7 @@ function putInto(cell, { output, execution }) {
 
 export default () => ({
   initialize({ model }) {
+    model.send({ op: "here" });
     if (document.documentElement.dataset.claudeNbSettles) return undefined;
     const sync = new OutputSync(model);
     return () => sync.close();

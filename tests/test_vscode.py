@@ -1,0 +1,116 @@
+"""VS Code, as its sources say that it handles what a real kernel sends (``tests.vscode``)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from claude_nb.conversation.saved_notebook import parse
+from claude_nb.simulator import Stream
+from claude_nb.streaming.record import MIME
+from tests.played import said, start, text
+from tests.vscode import VSCode
+
+pytestmark = pytest.mark.kernel
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+HANGS = Stream([start(), *text("The first words")], end="hang")
+FOUR = """
+import claude_nb
+from IPython.display import Image
+print("before")
+claude_nb.ask("One?")
+display({"image/png": "aGVsbG8=", "text/plain": "a plot"}, raw=True)
+claude_nb.ask("Two?")
+print("after")
+"""
+
+
+@pytest.fixture
+def vscode(kernel):
+    """A notebook in VS Code, by when its widgets answer."""
+    return lambda answers="never": VSCode(kernel, answers)
+
+
+def records(notebook):
+    """The records in the file, after nbformat has accepted it."""
+    nbformat.validate(nbformat.reads(json.dumps(notebook), 4))
+    return [record.data for record in parse(json.dumps(notebook).encode(), Path("n.ipynb")).records]
+
+
+def kinds(outputs):
+    """What outputs are."""
+    shown = [output.get("data", {"text": ""}) for output in outputs]
+    return [
+        next(k for k in (VIEW, "image/png", "text/html", "text") if k in data) for data in shown
+    ]
+
+
+@pytest.mark.parametrize("answers", ["never", "between cells", "at once"])
+def test_all_that_a_cell_shows_is_saved(vscode, simulator, answers):
+    """Prints, a plot and two replies, in this order and with their records; metadata stay."""
+    page = vscode(answers)
+    page.run("1", "first")
+    for cell in ("a", "b"):  # in the second, a page that answers has done so
+        simulator.enqueue(Stream(said("One.")), Stream(said("Two.")))
+        assert page.run(FOUR, cell)["status"] == "ok"
+
+        notebook = page.saved()
+        outputs = page.cells[cell]
+        assert kinds(outputs) == ["text", "text/html", "image/png", "text/html", "text"]
+        found = [record["once"]["text"] for record in records(notebook)]
+        assert found[-2:] == ["One.", "Two."]
+    assert len(found) == 4
+    assert all(each == each[:1] * len(each) for each in page.metadata.values())
+
+
+def test_a_page_without_widgets_sees_the_reply_grow(vscode, simulator, kernel):
+    """From the first text on, in an output that is updated; no widget is displayed."""
+    page = vscode("never")
+    for cell in ("a", "b"):
+        simulator.enqueue(HANGS)
+        page.kernel.start("%%claude\nHi", f"vscode-notebook-cell:/n.ipynb#{cell}", asks=True)
+        page._owners[kernel.asked], page.cells[cell] = cell, []
+
+        shown = page.take(lambda message: "The first words" in str(message["content"]))
+
+        assert "text/html" in shown["content"]["data"]
+        kernel.manager.interrupt_kernel()
+        page.take(lambda message: message["content"].get("execution_state") == "idle")
+        page.saved()
+        assert kinds(page.cells[cell])[0] == "text/html"
+
+
+@pytest.mark.parametrize("answers", ["between cells", "at once"])
+def test_a_page_that_has_answered_gets_live_replies(vscode, simulator, answers):
+    """From the cell after its first answer on."""
+    page = vscode(answers)
+    seen = []
+    for cell in ("a", "b"):
+        simulator.enqueue(Stream(said("Yes.")))
+        page.heard.clear()
+        page.run("%%claude\nHi", cell)
+        seen.append(any("frame" in message for message in page.heard))
+
+    assert seen == [False, True]
+
+
+def test_stop_reaches_a_cell_that_runs(vscode, simulator, kernel):
+    """Widgets send it at once, without a subshell; the page is told that it was heard."""
+    page = vscode("at once")
+    simulator.enqueue(Stream(said("Yes.")), HANGS)
+    page.run("%%claude\nHi", "a")
+    page.kernel.start("%%claude\nHi", "vscode-notebook-cell:/n.ipynb#b", asks=True)
+    page._owners[kernel.asked], page.cells["b"] = "b", []
+    live = page.take(lambda message: "The first words" in str(message["content"]))["content"]
+
+    page.say(live["comm_id"], op="stop", n=7)
+
+    page.take(lambda message: message["content"].get("data", {}).get("content") == {"ack": 7})
+    page.take(lambda message: message["content"].get("execution_state") == "idle")
+    page.saved()
+    (output, _error) = page.cells["b"]
+    assert output["data"][MIME]["outcome"] == "stopped"
