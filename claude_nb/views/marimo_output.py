@@ -26,7 +26,7 @@ class MarimoOutput:
         self._thread = self._marimo.Thread(target=self._write, daemon=True)
         self._thread.start()
 
-    def show(self, bundle: Mapping[str, str]) -> None:
+    def show(self, bundle: Mapping[str, Any]) -> None:
         """Show a MIME bundle in place of the one before."""
         self._pages.put(page(bundle))
 

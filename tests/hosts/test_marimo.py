@@ -79,12 +79,15 @@ def test_a_reply_that_a_cell_keeps_is_shown(page):
 def test_a_chat(page, simulator, which):
     """It asks and answers; Stop ends an answer and keeps what came."""
     simulator.enqueue(
-        Stream(said("Good \\(\\lambda\\).")), Stream([start(), *text("One", " two")], end="hang")
+        Stream(said("1. Good \\(\\lambda\\).")), Stream([start(), *text("One", " two")], end="hang")
     )
     chat = ChatBox(page.locator(".claude-nb-chat").nth(which))
 
     chat.ask("Hello", "Good")
     expect(chat.turns.last.locator("math")).to_have_count(1)
+    style = "e => getComputedStyle(e).listStyleType"
+    assert chat.turns.last.locator("ol").evaluate(style) == "decimal"
+    assert page.locator("#claude-nb-announcer").bounding_box()["height"] == 1
     chat.send("Count")
     expect(chat.turns.last).to_contain_text("One two")
     chat.stop()

@@ -412,7 +412,9 @@ async function copy(text) {
 function announce(words) {
   let place = document.getElementById("claude-nb-announcer");
   if (!place) {
-    place = make("div", { id: "claude-nb-announcer", class: "claude-nb-unseen", role: "status" });
+    // Its style is its own: the widget's style sheet may be in a shadow tree.
+    const style = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)";
+    place = make("div", { id: "claude-nb-announcer", style, role: "status" });
     document.body.append(place);
   }
   place.textContent = words;
