@@ -66,6 +66,7 @@ class Kernel:
         is what a page with the JupyterLab extension tells.
         """
         content = {"code": code, "silent": False, "store_history": True, "allow_stdin": asks}
+        content["stop_on_error"] = False  # ipykernel 6 aborts what comes soon after an error, too
         metadata = ({"cellId": cell} if cell else {}) | ({"claude_nb": page} if page else {})
         request = self.client.session.msg("execute_request", content, metadata=metadata)
         self.client.shell_channel.send(request)
