@@ -52,7 +52,7 @@ class FrontEnd:
             message = client.get_iopub_msg(timeout=60)
             kind, content = message["msg_type"], message["content"]
             ours = message["parent_header"].get("msg_id") == request["header"]["msg_id"]
-            if kind == "comm_open" and content["data"]["state"].get("_model_name") == "AnyModel":
+            if kind == "comm_open" and "columns" in content["data"]["state"]:
                 widget = content["comm_id"]
             elif kind == "update_display_data":
                 assert "text/html" in content["data"]

@@ -68,7 +68,8 @@ class FrontEnd(Kernel):
         while True:
             message = self.client.get_iopub_msg(timeout=60)
             if message["msg_type"] == "comm_open":
-                self.widget = message["content"]["comm_id"]
+                if "columns" in message["content"]["data"]["state"]:
+                    self.widget = message["content"]["comm_id"]
             elif words in str(message["content"]):
                 return message["content"]
 

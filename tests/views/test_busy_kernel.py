@@ -18,14 +18,11 @@ def begin(kernel, simulator, code):
 
 
 def widget_with(kernel, words):
-    """The id of the newest widget, when it shows these words."""
-    opened = ""
+    """The id of the widget that shows these words, when it does."""
     while True:
         message = kernel.client.get_iopub_msg(timeout=60)
-        if message["msg_type"] == "comm_open":
-            opened = message["content"]["comm_id"]
-        elif words in str(message["content"]):
-            return opened
+        if message["msg_type"] == "comm_msg" and words in str(message["content"]):
+            return message["content"]["comm_id"]
 
 
 @pytest.fixture
