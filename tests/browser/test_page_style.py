@@ -9,7 +9,7 @@ import pytest
 
 from claude_nb.render.html import root
 from claude_nb.render.markdown.markdown import to_blocks
-from claude_nb.views.widget import style
+from claude_nb.render.scripts import style
 
 TEXT = """\
 Half of it is $x^{2}$:
