@@ -196,12 +196,12 @@ def kernel(started_kernel: Kernel) -> Kernel:
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built once from a copy of the tree."""
+    """The wheel, built once from the sdist of a copy of the tree; that is beside it."""
     work = tmp_path_factory.mktemp("wheel")
     skip = shutil.ignore_patterns(".git", ".venv", "build", "dist", "__pycache__", ".*_cache")
     shutil.copytree(ROOT, work / "tree", ignore=skip)
     # Without isolation, so that it needs no network: what it builds with is in the test extra.
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", work / "dist"]
+    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", work / "dist"]
     subprocess.run([*build, work / "tree"], check=True, stdin=subprocess.DEVNULL)
     (built,) = (work / "dist").glob("*.whl")
     return built

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import zipfile
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
+
+from claude_nb import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -16,7 +21,8 @@ LESSONS = {
     for path in [*NOTEBOOKS, ROOT / "notebooks/README.md", *ROOT.glob("notebooks/images/*.svg")]
 }
 LINK = re.compile(r"""(?:\]\(|\bsrc=["']|\bhref=["'])([^)\s"']+)""")
-METADATA = "claude_nb-0.1.0.dist-info/"
+METADATA = f"claude_nb-{__version__}.dist-info/"
+MEGABYTE = 2**20
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +48,7 @@ def test_the_wheel_holds_every_file_of_the_package_and_the_notebooks_once(names)
 def test_the_extension_is_installed_where_jupyter_looks(names):
     """Each file of it is in the wheel once, and nothing else goes beside the package."""
     folder = ROOT / "claude_nb" / "labextension"
-    place = "claude_nb-0.1.0.data/data/share/jupyter/labextensions/claude-nb"
+    place = f"claude_nb-{__version__}.data/data/share/jupyter/labextensions/claude-nb"
     extension = {
         f"{place}/{path.relative_to(folder).as_posix()}"
         for path in folder.rglob("*")
@@ -50,6 +56,52 @@ def test_the_extension_is_installed_where_jupyter_looks(names):
     }
     beside = {name for name in names if not name.startswith(("claude_nb/", METADATA))}
     assert beside == extension
+
+
+def test_the_extension_has_the_version_of_the_package():
+    """JupyterLab shows it, and a page that was loaded before an update is told by it."""
+    folder = ROOT / "claude_nb" / "labextension"
+    packages = [folder / "package.json", folder / "schemas" / "claude-nb" / "package.json.orig"]
+    versions = [json.loads(path.read_text(encoding="utf-8"))["version"] for path in packages]
+    page = (folder / "static" / "presence.js").read_text(encoding="utf-8")
+    assert [*versions, *re.findall(r'VERSION = "(.*)"', page)] == [__version__] * 3
+
+
+@pytest.fixture(scope="module")
+def metadata(wheel):
+    """What PyPI reads."""
+    with zipfile.ZipFile(wheel) as archive:
+        return message_from_bytes(archive.read(f"{METADATA}METADATA"))
+
+
+def test_the_page_on_pypi_needs_no_checkout(metadata):
+    """The command installs the package, nothing links to a file, and no heading is empty."""
+    page = metadata.get_payload(decode=True).decode()
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    assert "pip install 'claude-nb[lab]' && .venv/bin/claude-nb lab\n" in page
+    assert "%load_ext claude_nb\n" in page
+    assert [link for link in LINK.findall(page) if not link.startswith("https://")] == []
+    assert re.findall(r"<img|<!--|-e '|\.ci/", page) == []
+    assert re.findall(r"^## .*\n+##? .*", page, re.MULTILINE) == []
+
+
+def test_what_is_uploaded_to_pypi_passes_its_check(wheel):
+    """Wheel and sdist, without a warning."""
+    command = [sys.executable, "-m", "twine", "check", "--strict", *wheel.parent.iterdir()]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stdout.count("PASSED")) == (0, 2), checked.stdout
+
+
+def test_the_metadata_name_no_address_that_does_not_exist(metadata):
+    """There is no public repository and no site so far: an address is added with them."""
+    assert metadata.get_all("Project-URL") is None
+    assert metadata["Home-page"] is None
+    assert metadata["Version"] == __version__
+
+
+def test_the_wheel_is_small(wheel):
+    """Pictures of the README are not in it, nor what only the tests need."""
+    assert wheel.stat().st_size < 1.5 * MEGABYTE
 
 
 def test_the_package_says_that_it_is_typed(names):

@@ -3,7 +3,7 @@
 import { errorOf } from "./errors.js";
 
 const PROTOCOL = 1; // Python reads it: claude_nb/request/page.py
-const VERSION = "0.1.0";
+const VERSION = "0.2.0";
 
 const announced = new WeakSet(); // kernel connections
 
