@@ -99,6 +99,13 @@ def test_the_metadata_name_no_address_that_does_not_exist(metadata):
     assert metadata["Version"] == __version__
 
 
+def test_the_wheel_that_the_docs_install_has_this_version():
+    """So that their commands work as they are pasted."""
+    pages = [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("notebooks/*.md")]
+    text = "".join(path.read_text(encoding="utf-8") for path in pages)
+    assert set(re.findall(r"claude_nb-([\w.]+)-py3", text)) == {__version__}
+
+
 def test_the_wheel_is_small(wheel):
     """Pictures of the README are not in it, nor what only the tests need."""
     assert wheel.stat().st_size < 1.5 * MEGABYTE
