@@ -270,7 +270,7 @@ COMMANDS = {
     ),
     "new": Command(
         "",
-        "begin the conversation anew; fork goes back to the old one",
+        "begin a new conversation; fork goes back to the old one",
         conversations.new,
         (conversations.CONVERSATION,),
         _HOW_TO_NAME,
