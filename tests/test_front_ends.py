@@ -152,7 +152,7 @@ HANGS = Stream([start(), *text("The first words")], end="hang")
 LAB = "5f1c7a0e-8f43-4d37-9f0c-5f0a5c1b7b1e"
 
 
-def message_with(kernel, *what):
+def message_with(kernel, *what: str):
     """The next message in which all this stands."""
     while True:
         content = kernel.client.get_iopub_msg(timeout=60)["content"]

@@ -33,6 +33,7 @@ def test_others(monkeypatch, name):
     module = ModuleType(name)
     module.running_in_notebook = lambda: True
     monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setattr("claude_nb.request.host._was_marimo", False)  # as it is after the test
 
     found = shown()
 
