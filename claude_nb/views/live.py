@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, ClassVar
+from uuid import uuid4
 
 import traitlets
 
@@ -126,6 +127,7 @@ class LiveOutput(PageWidget):
     columns = traitlets.Int(1).tag(sync=True)
     below = traitlets.Unicode().tag(sync=True)
     unheard = traitlets.Unicode().tag(sync=True)
+    mark = traitlets.Unicode().tag(sync=True)
     _unclosed: ClassVar[deque[LiveOutput]] = deque()
 
     def __init__(
@@ -149,12 +151,17 @@ class LiveOutput(PageWidget):
         self._later: set[object] = set()  # pages that show it and were loaded since
         kernel = kernel_id() if interrupts else ""
         unheard = _UNHEARD_STOP.get(host(), _UNHEARD_STOP[""]) if interrupts else _BUSY
-        super().__init__(columns=columns, below=below, kernel_id=kernel, unheard=unheard)
+        mark = f"claude-nb-answering-{uuid4().hex}"
+        state = {"kernel_id": kernel, "unheard": unheard, "mark": mark}
+        super().__init__(columns=columns, below=below, **state)
         self._output = SyncedOutput(self.view_metadata)
         self._show()
 
     def _show(self) -> None:
-        self._output.show(self.bundle("Claude is answering…"))
+        answering = "Claude is answering…"
+        # Pages on which the notebook is not trusted show this, and the live view in its place.
+        placeholder = {"text/html": f'<div class="{self.mark}">{answering}</div>'}
+        self._output.show({**self.bundle(answering), **placeholder})
 
     def plain(self, now: float) -> UpdatingView | None:
         """The view in the place of the widget; None while a page shows that, or may yet do so."""

@@ -27,12 +27,47 @@ class Model {
     model.on("msg:custom", (message) => this.receive(message));
     model.on("change:snapshot", () => this.receive(model.get("snapshot")));
     this.watch = setInterval(() => this.check(), 1000);
+    this.readers = new Map(); // views in the place of the text for who has no widget: by its element
+    this.observer = new MutationObserver(() => this.readAlong());
+    this.observer.observe(document.body, { childList: true, subtree: true });
+    this.readAlong();
     model.send({ op: "here" });
   }
 
   /** What the reader is told where Stop does not reach the kernel. */
   get unheard() {
     return `not stopped: ${this.model.get("unheard")}`;
+  }
+
+  /** Show a view that has come onto the page; the kernel is told of pages that did not run the cell. */
+  add(view, isLate) {
+    if (isLate && !this.views.size) this.model.send({ op: "shown", page: this.page });
+    this.views.add(view);
+  }
+
+  remove(view) {
+    view.close();
+    this.views.delete(view);
+    if (!this.views.size) this.model.send({ op: "gone", page: this.page });
+  }
+
+  /**
+   * Show the replies where the page has the output as text: in a notebook that it does not trust, as
+   * one that others share and in which they have run the cell.
+   */
+  readAlong() {
+    for (const [place, view] of this.readers) {
+      if (place.isConnected) continue;
+      this.readers.delete(place);
+      this.remove(view);
+    }
+    for (const place of document.getElementsByClassName(this.model.get("mark"))) {
+      if (this.readers.has(place)) continue;
+      place.replaceChildren();
+      const view = new View(this, place.appendChild(make("div")));
+      this.readers.set(place, view);
+      this.add(view, true);
+    }
   }
 
   get done() {
@@ -104,6 +139,7 @@ class Model {
   }
 
   close() {
+    this.observer.disconnect();
     clearInterval(this.watch);
     for (const timer of this.timers) clearTimeout(timer);
   }
@@ -320,15 +356,10 @@ export default () => {
       shared = new Model(model);
       return () => shared.close();
     },
-    render({ model, el }) {
+    render({ el }) {
       const view = new View(shared, el);
-      if (shared.isLate && !shared.views.size) model.send({ op: "shown", page: shared.page });
-      shared.views.add(view);
-      return () => {
-        view.close();
-        shared.views.delete(view);
-        if (!shared.views.size) model.send({ op: "gone", page: shared.page });
-      };
+      shared.add(view, shared.isLate);
+      return () => shared.remove(view);
     },
   };
 };
