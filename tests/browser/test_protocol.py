@@ -17,7 +17,7 @@ PAGE = """async source => {
     const widget = (await import(url)).default();
     window.sent = [];
     window.handlers = {};
-    window.state = { snapshot: {}, kernel_id: "", columns: 1, below: "" };
+    window.state = { snapshot: {}, kernel_id: "", columns: 1, below: "", mark: "m" };
     Object.assign(state, window.given);
     const model = {
         get: name => state[name],
@@ -28,7 +28,7 @@ PAGE = """async source => {
     window.addView = () => {
         const el = document.createElement("div");
         document.body.append(el);
-        widget.render({ model, el });
+        window.removeView = widget.render({ model, el });
     };
     window.receive = frame => handlers["msg:custom"](frame);
     addView();
@@ -166,6 +166,24 @@ def test_a_gap_is_healed(page):
     assert shown(page) == page.evaluate(NORMAL, data["html"])
     page.evaluate("receive", third)  # late: it is part of what is there
     assert shown(page) == page.evaluate(NORMAL, data["html"])
+
+
+def test_a_page_that_shows_the_text_shows_the_reply_in_its_place(page):
+    """And anew where it is shown again; the kernel is told when it is there, and when no longer."""
+    page.evaluate("removeView(); sent.length = 0")
+    page.evaluate("document.body.innerHTML = '<p class=m>Claude is answering…</p>'")
+    for frame in example("text")["frames"]:
+        page.evaluate("receive", frame)
+
+    expect(page.locator("p.m .claude-nb-live")).to_have_count(1)
+    expect(page.get_by_text("answering…")).to_have_count(0)
+    page.evaluate("document.body.innerHTML = '<p class=m>Claude is answering…</p>'")
+    expect(page.locator("p.m .claude-nb-live")).to_have_count(1)
+    page.evaluate("document.body.replaceChildren()")
+
+    page.wait_for_function("sent.length === 4")
+    told = page.evaluate("sent.map(({ op }) => op)")
+    assert told == ["shown", "gone", "shown", "gone"]
 
 
 def test_growing_code_keeps_its_nodes(page):
