@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -99,11 +100,12 @@ def blocks(page: str) -> list[Block]:
     return found
 
 
-def run(pages: Mapping[str, str]) -> dict[str, dict[int, list[Any]]]:
+def run(pages: Mapping[str, str], written: Path | None = None) -> dict[str, dict[int, list[Any]]]:
     """Run the examples of pages against a simulator, in one kernel that is cleared for each page.
 
     Args:
         pages: The texts of the pages, by name.
+        written: Where the HTML files go that examples write; None for nowhere.
 
     Returns:
         For each page the outputs of its blocks, by the place in the page at which a block ends.
@@ -127,6 +129,9 @@ def run(pages: Mapping[str, str]) -> dict[str, dict[int, list[Any]]]:
         client = NotebookClient(notebook, timeout=120, coalesce_streams=True)
         client.on_cell_error = _name_the_place
         client.execute(cwd=str(home / "notebooks"), stderr=DEVNULL)
+        for path in (home / "notebooks").glob("*.html") if written else ():
+            written.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, written)
     found: dict[str, dict[int, list[Any]]] = {name: {} for name in pages}
     for (name, end), cell in zip(places, notebook.cells, strict=True):
         found[name][end] = _at_home(cell.outputs, home)
@@ -187,7 +192,8 @@ def _run_all(app: Sphinx, _env: Any, docnames: list[str]) -> None:
         readme = Path(app.srcdir).parent / "README.md"
         texts["README.md"] = readme.read_text(encoding="utf-8")
         try:
-            app.claude_nb_outputs = run(texts)  # type: ignore[attr-defined]
+            written = Path(app.outdir, "pages")
+            app.claude_nb_outputs = run(texts, written)  # type: ignore[attr-defined]
         except CellExecutionError as error:
             raise SphinxError(f"An example failed.\n{error}") from None
 

@@ -21,6 +21,7 @@ PAGES = (
     "guide/failures",
     "lecturers",
     "notebooks/lesson_streaming",
+    "pages/three_words",
     "reference/cell",
     "reference/python",
 )
