@@ -1,15 +1,16 @@
 """The site: ``sphinx-build -W -b html docs docs/_build/html``, without a network."""
 
 import sys
-from importlib import metadata
 from pathlib import Path
+
+from claude_nb import __version__
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `extension`
 
 project = "claude_nb"
 author = "The claude_nb developers"
 copyright = "The claude_nb developers"  # noqa: A001
-release = metadata.version("claude-nb")
+release = __version__
 version = release
 
 extensions = [
