@@ -22,6 +22,7 @@ from claude_nb.redaction import redact
 from claude_nb.render import scripts
 from claude_nb.render.frames import Frames
 from claude_nb.render.html import text
+from claude_nb.render.markdown.inline import one_line
 from claude_nb.render.markdown.markdown import ROOT_CLASSES
 from claude_nb.render.protocol import Op
 from claude_nb.render.stepping import ABOUT
@@ -155,8 +156,7 @@ def _article(part: Part, heading: str) -> str:
     first = _first_line(part.prompt)
     head = f"<h2>{text(first)}</h2>" if first != heading else ""
     prompt = ""
-    if part.prompt.strip() != first:
-        whole = redact(part.prompt.strip())
+    if (whole := redact(part.prompt.strip())) != first:
         more = f" … {len(whole) - _PROMPT:,} more characters" if len(whole) > _PROMPT else ""
         look = 'class="claude-nb-prompt" role="group" aria-label="The prompt" tabindex="0"'
         prompt = f"<div {look}>{escape(clean(whole[:_PROMPT]))}{more}</div>"
@@ -173,6 +173,6 @@ def _article(part: Part, heading: str) -> str:
 
 
 def _first_line(prompt: str) -> str:
-    """The beginning of a prompt, in one line."""
-    line = clean(redact(" ".join(prompt[:_PROMPT].split())))
+    """The first line of a prompt, for a heading."""
+    line = one_line(prompt.strip().partition("\n")[0])
     return line if len(line) <= _HEADING else f"{line[: _HEADING - 1]}…"
