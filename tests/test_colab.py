@@ -86,27 +86,65 @@ def test_a_cell(kernel, simulator):
     kernel.finish()
 
 
-def test_a_chat(kernel, simulator):
-    """Its widget has that manager; an answer is shown before its message is handled."""
-    simulator.enqueue(Stream(said("At six.")))
+@pytest.fixture
+def chat(kernel):
+    """The id of the comm of a chat that is shown."""
     kernel.start("import claude_nb\nchat = claude_nb.Chat()\nchat")
     shown = received(kernel, "display_data")
     kernel.finish()
     assert shown["metadata"][VIEW]["colab"]["custom_widget_manager"]["url"].startswith("https://")
     kernel.run("print(chat.comm.comm_id)")
-    question = {"op": "send", "n": 1, "text": "When?", "model": "claude-opus-5-5", "effort": ""}
+    return kernel.printed.strip()
 
-    asked = say(kernel, kernel.printed.strip(), **question)
 
-    answers, state = [], ""
-    while state != "idle":
+def ops(kernel, asked):
+    """The operations that a chat sends while its message is handled."""
+    while True:
         message = kernel.client.get_iopub_msg(timeout=60)
+        content = message["content"]
         if message["parent_header"]["msg_id"] == asked:
-            content = message["content"]
-            state = content.get("execution_state", "")
-            ops = content.get("data", {}).get("content", {}).get("ops", ())
-            answers += [turn["answer"] for op in ops for turn in op.get("turns", ())]
-    assert answers[-1]["source"] == "At six."
+            if content.get("execution_state") == "idle":
+                return
+            yield from content.get("data", {}).get("content", {}).get("ops", ())
+
+
+QUESTION = {"op": "send", "n": 1, "text": "When?", "model": "claude-opus-5-5", "effort": ""}
+
+
+def test_a_chat(kernel, simulator, chat):
+    """An answer is shown before its message is handled: what came later would not arrive."""
+    simulator.enqueue(Stream(said("At six.")))
+
+    asked = say(kernel, chat, **QUESTION)
+
+    turns = [turn for op in ops(kernel, asked) for turn in op.get("turns", ())]
+    assert turns[-1]["answer"]["source"] == "At six."
+
+
+def test_a_chat_is_stopped(kernel, simulator, chat):
+    """The click arrives though the question's message is still being handled."""
+    simulator.enqueue(OPEN)
+
+    asked = say(kernel, chat, **QUESTION)
+
+    stopped = ""
+    for op in ops(kernel, asked):
+        if op["op"] == "frame" and not stopped:
+            stopped = say(kernel, chat, op="stop", turn=op["turn"], n=2)
+    kernel.run("print(chat.reply.outcome)")
+    assert kernel.printed == "stopped\n"
+
+
+def test_a_timeline(kernel, simulator):
+    """It stands below its reply as it is saved: no widget of another output could step through."""
+    simulator.enqueue(Stream(said("Hi")))
+
+    kernel.run("%%claude --events\nHi")
+
+    _, timeline = kernel.shown.values()
+    assert "claude-nb-lanes" in timeline["data"]["text/html"]
+    opened = [content for kind, content in kernel.messages if kind == "comm_open"]
+    assert not [each for each in opened if "fields" in each["data"]["state"]]
 
 
 def test_a_cell_without_a_prompt(kernel):

@@ -38,7 +38,7 @@ from claude_nb.streaming.progress import Progress
 from claude_nb.tools.calls import Calls
 from claude_nb.tools.tools import Tools
 from claude_nb.views import background
-from claude_nb.views.choice import fitting, make_view
+from claude_nb.views.choice import fitting, make_view, steps
 from claude_nb.views.painter import View, paint
 
 NOTHING_TO_CITE = "nothing to cite: no document or text was sent along"
@@ -272,7 +272,7 @@ class Sent:
         if self.question.events:
             from claude_nb.views.inspector import WithTimeline
 
-            return WithTimeline(view, live=kind == "live")
+            return WithTimeline(view, live=steps(kind))
         return view
 
 

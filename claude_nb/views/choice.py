@@ -14,7 +14,18 @@ def show_timeline(timeline: Timeline) -> None:
     """Show a timeline as fits where this runs: to be stepped through where a page can."""
     from claude_nb.views import inspector
 
-    (inspector.inspect if fitting() == "live" else inspector.static)(timeline)
+    (inspector.inspect if steps(fitting()) else inspector.static)(timeline)
+
+
+def steps(kind: str) -> bool:
+    """Whether a page lets the reader step through timelines.
+
+    Colab has a page for each output: the widget that does it would not be in that of the timeline.
+
+    Args:
+        kind: Which view shows replies, as ``fitting`` names it.
+    """
+    return kind == "live" and host() != "colab"
 
 
 def make_view(kind: str, reply: Reply, *, waits: bool = True) -> View:
