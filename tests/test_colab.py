@@ -72,6 +72,20 @@ def test_nothing_is_lost_before_a_page_has_loaded_the_widget(kernel, simulator):
     kernel.finish()
 
 
+def test_a_page_that_cannot_answer_has_loaded_the_widget_in_time(kernel, simulator):
+    """After some seconds a frame holds what is new: a long reply is not sent again and again."""
+    kernel.run("from claude_nb.views import live\nseconds, live._LOADING = live._LOADING, 0.0")
+    simulator.enqueue(OPEN)
+    kernel.start("%%claude\nHi")
+    first, comm = frame(kernel)
+    second, _ = frame(kernel)
+    say(kernel, comm, op="stop", n=1)
+    kernel.finish()
+    kernel.run("live._LOADING = seconds")
+
+    assert "reset" not in first | second
+
+
 def test_a_cell(kernel, simulator):
     """Its widget is shown by the manager that loads it there; what is saved has MathML."""
     simulator.enqueue(Stream(said("It is $x^2$.")))

@@ -31,6 +31,9 @@ from claude_nb.views.widget import PageWidget
 _UNHEARD = 0.25
 """Seconds between two frames that hold everything."""
 
+_LOADING = 10.0
+"""Seconds after which a page that cannot answer is taken to have loaded the widget."""
+
 _UNANSWERED = 2.0
 """Seconds after which a page that has not answered is taken to show no widgets."""
 
@@ -67,7 +70,7 @@ class LiveView(FramesView):
         """Send what is new; everything as long as what is sent before a page is there is lost."""
         if (plain := self._output.plain(now)) is not None:
             return plain.frame(reply, now)
-        if self._output.is_heard:
+        if self._output.is_loaded(now):
             return super().frame(reply, now)
         self.frames.resync = True
         return max(super().frame(reply, now), _UNHEARD)
@@ -118,7 +121,6 @@ class LiveOutput(PageWidget):
 
     Attributes:
         views: The views in it, a column each.
-        is_heard: Whether a page gets what is sent: in Colab not before it has loaded the widget.
     """
 
     _esm = source("live")
@@ -145,7 +147,7 @@ class LiveOutput(PageWidget):
         self._is_answered = False
         self._began = time.monotonic()
         self.views: list[LiveView] = []
-        self.is_heard = host() != "colab"
+        self._is_loaded = host() != "colab"
         self._settled = False
         self._gone = False
         self._later: set[object] = set()  # pages that show it and were loaded since
@@ -173,6 +175,10 @@ class LiveOutput(PageWidget):
         elif not self._is_answered and answers.are_due and now - self._began > _UNANSWERED:
             self._plain = self._plain or self._make_plain(self._output)
         return self._plain
+
+    def is_loaded(self, now: float) -> bool:
+        """Whether a page gets what is sent: in Colab not before it has loaded the widget."""
+        return self._is_loaded or now - self._began > _LOADING
 
     def send_frame(self, view: LiveView, frame: dict[str, object]) -> None:
         """Send the page a frame of one of the views."""
@@ -218,7 +224,7 @@ class LiveOutput(PageWidget):
 
     def receive(self, content: dict[str, Any], _buffers: Sequence[Any]) -> None:
         """Handle a message from the page, or let the replies that it is about do so."""
-        self._is_answered = self.is_heard = True
+        self._is_answered = self._is_loaded = True
         op, page = content.get("op"), content.get("page")
         if op == "shown":
             self._later.add(page)
