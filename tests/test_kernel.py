@@ -7,6 +7,7 @@ import json
 import re
 
 import pytest
+from IPython.core import completer
 
 from claude_nb.simulator import Error, Raw, Stream
 from claude_nb.streaming.record import MIME
@@ -499,6 +500,8 @@ def test_connect_off_goes_back_to_the_simulator_of_claude_nb_lab(kernel):
 )
 def test_tab_offers_only_what_fits(kernel, code, matches):
     """Beside IPython's own completers, which have much to say about each line."""
+    if not hasattr(completer, "context_matcher"):
+        pytest.skip("IPython before 8.6 adds names of Python, and knows no prompts")
     kernel.run("table = [1, 2]")
 
     found = kernel.client.complete(code, reply=True, timeout=60)["content"]

@@ -78,8 +78,9 @@ def not_kept(shell: Any) -> str:
 
 
 def awaits(shell: Any, source: str) -> bool:
-    """Whether a cell awaits at its top level."""
-    if "await" not in source and "async" not in source:
+    """Whether a cell awaits at its top level, so that less is kept of it than of others."""
+    is_kept = hasattr(shell.history_manager, "outputs")
+    if not is_kept or ("await" not in source and "async" not in source):
         return False
     try:
         return bool(shell.should_run_async(source, transformed_cell=shell.transform_cell(source)))
