@@ -85,6 +85,7 @@ def body(included):
     return included.text.partition("\n")[2]
 
 
+@needs_output
 def test_a_cell_is_its_source_its_output_and_its_error(notebook):
     """In tags, with the number of its execution; what was printed comes before the value."""
     notebook.run("x = 6\nprint('six')\nx * 7", "print('before')\n1 / 0", "y = 1")
@@ -111,6 +112,7 @@ RANGES = {
 }
 
 
+@needs_output
 @pytest.mark.parametrize("which", RANGES)
 def test_numbers_ranges_and_all(notebook, which):
     """In the order of the notebook, each once, without the cell that asks."""
@@ -154,6 +156,7 @@ def test_the_first_cell_has_nothing_before_it(notebook):
         notebook.cells("all")
 
 
+@needs_output
 def test_numbers_are_those_of_the_prompt_where_in_is_not(notebook):
     """IPython leaves some cells out of ``In``, and all later ones are then at another place."""
     notebook.run("'first'", "%time 'paste'", "'third'")
@@ -183,6 +186,7 @@ def test_a_cell_that_was_run_again_is_there_each_time(notebook):
     assert [part[0] for part in given.split("<output>\n")[1:]] == ["2", "3"]
 
 
+@needs_output
 def test_the_newest_cells_go_first_into_the_budget(notebook):
     """What does not fit is counted; the order stays the notebook's."""
     notebook.run(*(f"x = {n}; '{'y' * (PART - 100)}';" for n in range(1, 9)))
@@ -194,6 +198,7 @@ def test_the_newest_cells_go_first_into_the_budget(notebook):
     assert len(included.text) < BUDGET + 200
 
 
+@needs_output
 def test_a_long_part_is_cut_in_the_middle(notebook):
     """Both ends stay, and the text and the note say that something is missing."""
     notebook.run("x = 1", "print('first', 'y' * 100_000, 'end')")
@@ -207,6 +212,7 @@ def test_a_long_part_is_cut_in_the_middle(notebook):
     assert notebook.cells("2").note == "Cell [2] included, not in full."
 
 
+@needs_output
 def test_one_cell_is_always_included(notebook, monkeypatch):
     """However small the budget."""
     monkeypatch.setattr(context, "BUDGET", 10)
@@ -215,6 +221,7 @@ def test_one_cell_is_always_included(notebook, monkeypatch):
     assert notebook.cells("all").note == "Cell [2] included, 1 earlier left out."
 
 
+@needs_output
 def test_output_is_what_a_reader_saw(notebook):
     """Without escapes and without what a progress bar overwrote, and with no half character."""
     notebook.run(
@@ -277,6 +284,7 @@ def test_a_value_is_what_was_shown_or_a_bounded_repr(notebook, value, shown):
     assert len(included.text) < 3_000
 
 
+@needs_output
 def test_a_terminal_knows_what_was_displayed(notebook):
     """IPython keeps it there, as text."""
     notebook.run("get_ipython().display_pub.publish({'text/plain': 'a plot'})\n2")
