@@ -6,6 +6,8 @@ jupyter-server-nbmodel 0.2, jupyter-server-documents 0.3, jupyter console 6.6 an
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from claude_nb.simulator import Stream
@@ -152,7 +154,7 @@ HANGS = Stream([start(), *text("The first words")], end="hang")
 LAB = "5f1c7a0e-8f43-4d37-9f0c-5f0a5c1b7b1e"
 
 
-def message_with(kernel, *what: str):
+def message_with(kernel, *what: str) -> dict[str, Any]:
     """The next message in which all this stands."""
     while True:
         content = kernel.client.get_iopub_msg(timeout=60)["content"]
@@ -176,6 +178,8 @@ def test_a_page_that_does_not_answer_sees_the_reply_all_the_same(kernel, simulat
     assert again["transient"] == plain["transient"]
     assert message_with(kernel, "The first words")["data"]["content"]["reset"]
     kernel.say(comm, op="stop")
+    settled = message_with(kernel, MIME)
+    assert settled["transient"] == plain["transient"]
+    assert "The first words" in settled["data"]["text/html"]
     kernel.finish()
-    assert "The first words" in kernel.last_shown()["data"]["text/html"]
     kernel.run("live._UNANSWERED = 2.0")

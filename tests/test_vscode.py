@@ -10,7 +10,6 @@ import pytest
 
 from claude_nb.conversation.saved_notebook import parse
 from claude_nb.simulator import Stream
-from claude_nb.streaming.record import MIME
 from tests.played import said, start, text
 from tests.vscode import VSCode
 
@@ -72,15 +71,13 @@ def test_a_page_without_widgets_sees_the_reply_grow(vscode, simulator, kernel):
     page = vscode("never")
     for cell in ("a", "b"):
         simulator.enqueue(HANGS)
-        page.kernel.start("%%claude\nHi", f"vscode-notebook-cell:/n.ipynb#{cell}", asks=True)
-        page._owners[kernel.asked], page.cells[cell] = cell, []
+        page.start("%%claude\nHi", cell)
 
         shown = page.take(lambda message: "The first words" in str(message["content"]))
 
         assert "text/html" in shown["content"]["data"]
         kernel.manager.interrupt_kernel()
-        page.take(lambda message: message["content"].get("execution_state") == "idle")
-        page.saved()
+        page.finish()
         assert kinds(page.cells[cell])[0] == "text/html"
 
 
@@ -98,19 +95,19 @@ def test_a_page_that_has_answered_gets_live_replies(vscode, simulator, answers):
     assert seen == [False, True]
 
 
-def test_stop_reaches_a_cell_that_runs(vscode, simulator, kernel):
-    """Widgets send it at once, without a subshell; the page is told that it was heard."""
+@pytest.mark.parametrize("options", ["", " --effort low --effort high"])
+def test_stop_reaches_a_cell_that_runs(vscode, simulator, options):
+    """Widgets send it at once, without a subshell; it is answered, and what came is saved."""
     page = vscode("at once")
-    simulator.enqueue(Stream(said("Yes.")), HANGS)
+    simulator.enqueue(Stream(said("Yes.")), HANGS, HANGS)
     page.run("%%claude\nHi", "a")
-    page.kernel.start("%%claude\nHi", "vscode-notebook-cell:/n.ipynb#b", asks=True)
-    page._owners[kernel.asked], page.cells["b"] = "b", []
+    page.start(f"%%claude{options}\nHi", "b")
     live = page.take(lambda message: "The first words" in str(message["content"]))["content"]
 
     page.say(live["comm_id"], op="stop", n=7)
 
     page.take(lambda message: message["content"].get("data", {}).get("content") == {"ack": 7})
-    page.take(lambda message: message["content"].get("execution_state") == "idle")
-    page.saved()
-    (output, _error) = page.cells["b"]
-    assert output["data"][MIME]["outcome"] == "stopped"
+    page.finish()
+    *_, stopped = records(page.saved())
+    assert stopped["outcome"] == "stopped"
+    assert all(VIEW not in output.get("data", {}) for output in page.cells["b"])

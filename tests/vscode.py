@@ -47,9 +47,17 @@ class VSCode:
 
     def run(self, code: str, cell: str, *, asks: bool = True) -> dict[str, Any]:
         """Run a cell to its end."""
+        self.start(code, cell, asks=asks)
+        return self.finish()
+
+    def start(self, code: str, cell: str, *, asks: bool = True) -> None:
+        """Run a cell, without waiting for it."""
         self.cells[cell] = []
         self.kernel.start(code, CELL.format(cell), asks=asks)
         self._owners[self.kernel.asked] = cell
+
+    def finish(self) -> dict[str, Any]:
+        """Wait for the cell."""
         self.take(lambda message: is_idle(message, self.kernel.asked))
         reply = self.kernel.client.get_shell_msg(timeout=60)
         while reply["parent_header"].get("msg_id") != self.kernel.asked:

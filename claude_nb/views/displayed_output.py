@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
 from IPython.display import clear_output, display
 
 from claude_nb.request.host import host
-from claude_nb.request.place import is_claude_cell
+from claude_nb.request.place import is_claude_cell, shell
 from claude_nb.request.request import Request
 from claude_nb.views.marimo_output import MarimoOutput
 
@@ -32,6 +34,7 @@ class DisplayedOutput:
         self._metadata = metadata or {}
         self._lock = threading.Lock()
         self._shown: dict[str, Any] | None = None
+        self._cell: dict[str, Any] | None = None  # the header of the message that ran it
         self._in_marimo = MarimoOutput() if host() == "marimo" else None
 
     def show(self, data: dict[str, Any]) -> None:
@@ -56,8 +59,29 @@ class DisplayedOutput:
         if self._in_marimo is not None:
             self._in_marimo.show(data)
         else:
-            display(data, metadata=self._metadata, raw=True, display_id=self.id, update=update)
+            with _sent_for(self._cell):
+                display(data, metadata=self._metadata, raw=True, display_id=self.id, update=update)
+        if not update and host() == "vscode":
+            self._cell = shell().display_pub.parent_header
         self._shown = data
+
+
+@contextmanager
+def _sent_for(cell: dict[str, Any] | None) -> Iterator[None]:
+    """Display something as the output of the cell that a message with this header ran.
+
+    VS Code drops what belongs to a widget's message that came while the cell ran, as what another
+    thread displays may do with ipykernel 7.
+    """
+    publisher: Any = shell().display_pub if cell else None
+    if not hasattr(publisher, "set_thread_parent"):
+        yield
+        return
+    token = publisher.set_thread_parent(cell)
+    try:
+        yield
+    finally:
+        publisher.reset_thread_parent(token)
 
 
 class SparingOutput(DisplayedOutput):
