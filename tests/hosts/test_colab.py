@@ -1,4 +1,4 @@
-"""With the packages that Colab has, under nbclient and in Notebook 6.5, after which its page is made.
+"""With the packages that Colab has, under nbclient and in Notebook 6.5, whose page Colab forked.
 
 Colab itself was not run.
 """
@@ -52,7 +52,7 @@ CELLS = {
 class Classic:
     """A notebook in Notebook 6.5, with a cell for each test."""
 
-    def __init__(self, page, path):
+    def __init__(self, page, path) -> None:
         self.page = page
         self.path = path
 
@@ -123,7 +123,7 @@ def classic(opened):
     )
 
 
-def open_ended(*pieces):
+def open_ended(*pieces: str):
     """A reply that falls silent after these pieces."""
     return Stream([start(), *text(*pieces)[:-1]], end="hang")
 
