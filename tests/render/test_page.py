@@ -268,6 +268,8 @@ def test_a_file_that_is_there_is_left_as_it_is(api, tmp_path):
     assert path.read_bytes() == first
     timeline.to_html(path, overwrite=True)
     assert path.read_bytes() == first
+    data = base64.b64decode(Found(first.decode()).scripts[0])
+    assert data[4:8] == bytes(4)  # no time of compression
 
 
 def test_a_wait_is_as_long_as_it_was(api):
