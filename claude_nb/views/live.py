@@ -129,7 +129,7 @@ class LiveOutput(PageWidget):
     columns = traitlets.Int(1).tag(sync=True)
     below = traitlets.Unicode().tag(sync=True)
     unheard = traitlets.Unicode().tag(sync=True)
-    mark = traitlets.Unicode().tag(sync=True)
+    placeholder = traitlets.Unicode().tag(sync=True)
     _unclosed: ClassVar[deque[LiveOutput]] = deque()
 
     def __init__(
@@ -153,8 +153,8 @@ class LiveOutput(PageWidget):
         self._later: set[object] = set()  # pages that show it and were loaded since
         kernel = kernel_id() if interrupts else ""
         unheard = _UNHEARD_STOP.get(host(), _UNHEARD_STOP[""]) if interrupts else _BUSY
-        mark = f"claude-nb-answering-{uuid4().hex}"
-        state = {"kernel_id": kernel, "unheard": unheard, "mark": mark}
+        placeholder = f"claude-nb-answering-{uuid4().hex}"
+        state = {"kernel_id": kernel, "unheard": unheard, "placeholder": placeholder}
         super().__init__(columns=columns, below=below, **state)
         self._output = SyncedOutput(self.view_metadata)
         self._show()
@@ -162,8 +162,8 @@ class LiveOutput(PageWidget):
     def _show(self) -> None:
         answering = "Claude is answering…"
         # Pages on which the notebook is not trusted show this, and the live view in its place.
-        placeholder = {"text/html": f'<div class="{self.mark}">{answering}</div>'}
-        self._output.show({**self.bundle(answering), **placeholder})
+        text = {"text/html": f'<div class="{self.placeholder}">{answering}</div>'}
+        self._output.show({**self.bundle(answering), **text})
 
     def plain(self, now: float) -> UpdatingView | None:
         """The view in the place of the widget; None while a page shows that, or may yet do so."""

@@ -17,7 +17,7 @@ PAGE = """async source => {
     const widget = (await import(url)).default();
     window.sent = [];
     window.handlers = {};
-    window.state = { snapshot: {}, kernel_id: "", columns: 1, below: "", mark: "m" };
+    window.state = { snapshot: {}, kernel_id: "", columns: 1, below: "", placeholder: "m" };
     Object.assign(state, window.given);
     const model = {
         get: name => state[name],

@@ -61,7 +61,7 @@ class Model {
       this.readers.delete(place);
       this.remove(view);
     }
-    for (const place of document.getElementsByClassName(this.model.get("mark"))) {
+    for (const place of document.getElementsByClassName(this.model.get("placeholder"))) {
       if (this.readers.has(place)) continue;
       place.replaceChildren();
       const view = new View(this, place.appendChild(make("div")));
