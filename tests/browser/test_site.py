@@ -20,10 +20,10 @@ PAGES = (
     "guide/data",
     "guide/failures",
     "lecturers",
-    "notebooks/lesson_streaming",
+    "notebooks/00_quickstart",
     "pages/three_words",
     "reference/cell",
-    "reference/python",
+    "reference/python_replies",
 )
 """One of each kind."""
 
