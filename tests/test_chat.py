@@ -1447,7 +1447,7 @@ def test_a_chat_cannot_go_on_from_what_nobody_knows(api, page, chat, records):
 
 def test_a_chat_is_saved_with_a_megabyte_of_data_and_tells_what_is_not_saved(api, page, chat):
     """The newest is saved; of the others there is a note, and the page is told of them."""
-    chat._page.display(chat.bundle(""), {}, answers=True)
+    chat._page.display(chat.bundle(""), {}, is_covered=True, is_folded=False)
     chat._page.cover()
     png, size = noise(500, 330)
     for name in ("One", "Two"):

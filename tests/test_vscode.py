@@ -10,6 +10,7 @@ import pytest
 
 from claude_nb.conversation.saved_notebook import parse
 from claude_nb.simulator import Stream
+from claude_nb.streaming.record import MIME
 from tests.played import said, start, text
 from tests.vscode import VSCode
 
@@ -111,3 +112,28 @@ def test_stop_reaches_a_cell_that_runs(vscode, simulator, options):
     *_, stopped = records(page.saved())
     assert stopped["outcome"] == "stopped"
     assert all(VIEW not in output.get("data", {}) for output in page.cells["b"])
+
+
+@pytest.mark.parametrize("answers", ["never", "at once"])
+def test_a_chat_is_saved_below_its_widget(vscode, simulator, tmp_path, answers):
+    """Folded, and renewed after each answer, whoever asks; it is restored from there."""
+    simulator.enqueue(*(Stream(said(answer)) for answer in ("One.", "Two.", "Three.")))
+    page = vscode(answers)
+    page.run("import claude_nb\nclaude_nb.ask('Hi')", "a")
+    page.run("chat = claude_nb.Chat()\nchat", "b")
+    widget, saved = page.cells["b"]
+    comm = widget["data"][VIEW]["model_id"]
+
+    page.say(comm, op="send", n=1, text="First", model="claude-opus-5-5", effort="")
+    page.take(lambda message: "Two." in str(message["content"].get("data", {}).get(MIME)))
+    page.run("_ = chat.ask('Second')", "c")
+
+    notebook = page.saved()
+    assert saved["data"]["text/html"].count("<details><summary>") == 1
+    assert "Chat · 2 turns" in saved["data"]["text/html"]
+    assert [r["turn"]["text"] for r in records(notebook) if "turn" in r] == ["Two.", "Three."]
+    path = tmp_path / "n.ipynb"
+    path.write_text(json.dumps(notebook))
+    page.run(f"print(claude_nb.Chat.restore({str(path)!r}).turns)", "d")
+    page.saved()
+    assert page.cells["d"][0]["text"] == "2\n"

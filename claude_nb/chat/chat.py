@@ -388,9 +388,11 @@ class Chat(PageWidget):
         if kind == "terminal":
             say(f"{self!r}\n{NO_WIDGET}")
             return
-        answers = kind == "live"
-        bundle = self.bundle(repr(self) if answers else NO_WIDGET)
-        self._page.display(bundle, self.view_metadata, answers=answers)
+        is_live, where = kind == "live", host()
+        bundle = self.bundle(repr(self) if is_live else NO_WIDGET)
+        # Only JupyterLab and Notebook 7 can cover an output; both name the cell.
+        is_covered = is_live and not where and bool(current_place().cell)
+        self._page.display(bundle, self.view_metadata, is_covered=is_covered, is_folded=bool(where))
 
 
 def _check_names(options: Iterable[str]) -> None:

@@ -23,7 +23,12 @@ NO_WIDGET = (
 
 
 def saved(
-    transcript: Transcript, classes: str, answerer: str, *, undecided: str = ""
+    transcript: Transcript,
+    classes: str,
+    answerer: str,
+    *,
+    undecided: str = "",
+    is_folded: bool = False,
 ) -> dict[str, Any]:
     """The MIME bundle of an output that shows a chat.
 
@@ -34,6 +39,7 @@ def saved(
         answerer: Who answers, by name.
         undecided: Why it is not known what is saved of the chat, if it is not. Until something is
             said in it, no record is saved then, which would claim that there is nothing.
+        is_folded: Whether the turns are folded.
     """
     with transcript.lock:
         shown, records = transcript.shown(), transcript.records()
@@ -45,9 +51,10 @@ def saved(
     about = {"conversation": own.name, "turns": count, "head": head and head.id}
     record = of_several(records, chat={**about, "cell": transcript.cell})
     if undecided and not records:
-        return _forms([], f"{title} · {undecided}", classes, answerer)
+        return _forms([], f"{title} · {undecided}", classes, answerer, is_folded=is_folded)
     line = f"{title} · {count} turn{'' if count == 1 else 's'}"
-    return _forms(turns, line, classes, answerer) | {MIME: record}
+    forms = _forms(turns, line, classes, answerer, is_folded=is_folded)
+    return forms | {MIME: record}
 
 
 def _forms(
@@ -55,6 +62,8 @@ def _forms(
     head: str,
     classes: str,
     answerer: str,
+    *,
+    is_folded: bool,
 ) -> dict[str, Any]:
     """Turns as HTML, Markdown and plain text, below a line about all of them."""
     simulated = any(answer.simulated for _, answer, _ in turns)
@@ -63,6 +72,8 @@ def _forms(
     above = f'<p style="margin:0 0 4px">{title}{badge}</p>'
     nothing = f'<p style="{html.QUIET}">No messages yet.</p>'
     body = "".join(_html(*turn) for turn in turns) or nothing
+    if is_folded:
+        above, body = "", f"<details><summary>{title}{badge}</summary>{body}</details>"
     marked = [_markdown(head) + ("\n\n*simulated*" if simulated else "")]
     plain = [head]
     for turn, answer, _ in turns:

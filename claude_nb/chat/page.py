@@ -69,6 +69,7 @@ class Page:
         self._covered = False
         self._coverable = False
         self._beside = False
+        self._folded = False
         self._left_out: list[str] = []  # of what was saved last
         self._outputs: deque[DisplayedOutput] = deque(maxlen=MAX_OUTPUTS)
 
@@ -141,23 +142,32 @@ class Page:
 
     # What is saved.
 
-    def display(self, widget: dict[str, Any], metadata: dict[str, Any], *, answers: bool) -> None:
+    def display(
+        self,
+        widget: dict[str, Any],
+        metadata: dict[str, Any],
+        *,
+        is_covered: bool,
+        is_folded: bool,
+    ) -> None:
         """Display the chat in one more output.
 
         Args:
             widget: The MIME bundle of the widget.
             metadata: The metadata of the widget's output.
-            answers: Whether a page can answer, which then covers the output. Elsewhere the saved
-                form is an output of its own below the widget, and a page that shows that hides it.
+            is_covered: Whether a page may cover the output. Elsewhere the saved form is an output
+                of its own below the widget, and a page that shows that hides it.
+            is_folded: Whether it is folded there, as the page will show the widget.
         """
         with self._lock:
-            if answers:
+            if is_covered:
                 self._coverable = True
                 data = self.saved()
                 output: DisplayedOutput = SyncedOutput(metadata, placed=False)
                 output.show(widget | ({MIME: data[MIME]} if MIME in data else {}))
             else:
                 self._covered = self._beside = True
+                self._folded = is_folded
                 display(widget, metadata=metadata, raw=True)
                 output = DisplayedOutput()
                 output.show(self.saved())
@@ -186,7 +196,11 @@ class Page:
         classes = [self._mark] * self._coverable + [f"{self._mark}-beside"] * self._beside
         undecided = self.restored.said if self.restored.undecided else ""
         return outputs.saved(
-            self._transcript, " ".join(classes), self._answerer, undecided=undecided
+            self._transcript,
+            " ".join(classes),
+            self._answerer,
+            undecided=undecided,
+            is_folded=self._folded,
         )
 
     def _shown(self) -> list[tuple[ChatTurn, At]]:
