@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from claude_nb.simulator import Stream
+from claude_nb.streaming.record import MIME
 from tests.browser.lab import SET_UP
 from tests.played import said, start, text, thinking
 from tests.refresh_notebooks import NOTEBOOKS
@@ -16,7 +17,7 @@ from tests.refresh_notebooks import NOTEBOOKS
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Request
 
-MIME_TYPES = {"text/html", "text/markdown", "text/plain"}
+MIME_TYPES = {MIME, "text/html", "text/markdown", "text/plain"}
 SETTLED = ".jp-RenderedHTML[data-mime-type='text/html'] .claude-nb"
 
 RUN = "(window.ran ??= []).push"

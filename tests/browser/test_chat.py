@@ -736,7 +736,7 @@ def test_a_saved_notebook_shows_it_without_a_kernel(open_chat, simulator, truste
     chat.ask("A question", "An answer.")
     chat.wait_saved("answer")
     output = chat.saved_output()
-    assert set(output["data"]) == {"text/html", "text/markdown", "text/plain"}
+    assert set(output["data"]) == {MIME, "text/html", "text/markdown", "text/plain"}
     (record,) = output["data"][MIME]["replies"]
     assert record["turn"]["text"] == "An **answer**."
     chat.notebook.reopen_without_kernel(trusted=trusted)
