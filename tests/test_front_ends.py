@@ -12,6 +12,7 @@ import pytest
 
 from claude_nb.simulator import Stream
 from claude_nb.streaming.record import MIME
+from claude_nb.views.page_outputs import WIDGET
 from tests.played import end, said, start, text, tool_use
 
 pytestmark = pytest.mark.kernel
@@ -183,3 +184,15 @@ def test_a_page_that_does_not_answer_sees_the_reply_all_the_same(kernel, simulat
     assert "The first words" in settled["data"]["text/html"]
     kernel.finish()
     kernel.run("live._UNANSWERED = 2.0")
+
+
+def test_notebook_6_shows_a_widget(kernel, simulator, monkeypatch):
+    """It sends no id of a cell, but has widgets, and a name of its own for each user."""
+    monkeypatch.setattr(kernel.client.session, "username", "username")
+    simulator.enqueue(Stream(said("Hello")))
+
+    assert kernel.run("%%claude\nHi", asks=True)["status"] == "ok"
+
+    displayed = [content for kind, content in kernel.messages if kind == "display_data"]
+    assert [WIDGET in content["data"] for content in displayed] == [True]
+    assert "Hello" in kernel.last_shown()["data"]["text/html"]

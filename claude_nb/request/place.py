@@ -79,6 +79,14 @@ def is_run_by_program() -> bool:
     return content.get("allow_stdin") is False and not kernel_id()
 
 
+def is_in_notebook_6() -> bool:
+    """Whether a page of Notebook 6 runs the cell; it sends no id of it.
+
+    All users have this name there, as its ``kernel.js`` gives it.
+    """
+    return bool((_execute_request().get("header") or {}).get("username") == "username")
+
+
 def kernel_id() -> str:
     """The server's id of this kernel, for its REST interface; empty where it cannot be known."""
     if getattr(shell(), "kernel", None) is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from claude_nb.render.timeline import Timeline
 from claude_nb.reply import Reply
 from claude_nb.request.host import host
-from claude_nb.request.place import can_display, current_place, is_run_by_program
+from claude_nb.request.place import can_display, current_place, is_in_notebook_6, is_run_by_program
 from claude_nb.views.answers import answers
 from claude_nb.views.painter import View
 
@@ -72,7 +72,8 @@ def fitting(view: str = "auto") -> str:
         return "updating"
     if not can_display():
         return "terminal"
-    if answers.any or where == "colab" or (current_place().cell and where != "vscode"):
+    has_id = bool(current_place().cell) and where != "vscode"
+    if answers.any or where == "colab" or has_id or is_in_notebook_6():
         return "live"
     if where == "vscode":
         return "updating"

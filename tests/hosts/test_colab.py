@@ -1,4 +1,4 @@
-"""With the packages that Colab has, under nbclient and in Notebook 6.5, whose page Colab forked.
+"""With Colab's packages, under nbclient and in Notebook 6.5, after which Colab's page is made.
 
 Colab itself was not run.
 """
@@ -13,7 +13,7 @@ import nbformat
 import pytest
 from playwright.sync_api import expect
 
-from claude_nb.__main__ import NOTEBOOKS
+from claude_nb.command_line.notebooks import NOTEBOOKS
 from claude_nb.simulator import Stream
 from tests.hosts.conftest import ChatBox, notebook
 from tests.played import end, said, start, text, tool_use
@@ -39,7 +39,6 @@ def wait() -> None:
 """
 CELLS = {
     "set up": TOOLS,
-    "first": "reply = claude_nb.ask('hello', view='live')",
     "text": "%%claude\nhello",
     "stop": "%%claude\nhello",
     "stop tool": "%%claude --tools wait\nWait.",
@@ -89,7 +88,7 @@ class Classic:
 
 @pytest.fixture(scope="module")
 def opened(browser, serve, simulator, tmp_path_factory):
-    """The notebook, open in a page that has answered a widget."""
+    """The notebook, open in a page."""
     folder = tmp_path_factory.mktemp("classic")
     path = folder / "colab.ipynb"
     nbformat.write(notebook(*CELLS.values()), path)
@@ -101,11 +100,6 @@ def opened(browser, serve, simulator, tmp_path_factory):
     page.wait_for_function("window.Jupyter?.notebook?.kernel?.is_connected?.()")
     classic = Classic(page, path)
     classic.run("set up")
-    simulator.enqueue(open_ended("First words"))
-    classic.start("first")
-    expect(classic.output("first")).to_contain_text("First words")
-    classic.press("first", "Stop")
-    classic.ended("first")
     yield classic
     page.close()
 
@@ -123,9 +117,9 @@ def classic(opened):
     )
 
 
-def open_ended(*pieces: str):
-    """A reply that falls silent after these pieces."""
-    return Stream([start(), *text(*pieces)[:-1]], end="hang")
+def open_ended(words):
+    """A reply that falls silent after these words."""
+    return Stream([start(), *text(words)[:-1]], end="hang")
 
 
 def call(name, input_="{}"):
@@ -153,7 +147,7 @@ def test_a_notebook_under_nbclient(name):
 
 def test_a_reply_streams_and_settles(classic, simulator):
     """The page shows it as it comes, with the margins of the notebook, and saves it as HTML."""
-    simulator.enqueue(open_ended("First.\n\n", "Second.\n\n", "Third."))
+    simulator.enqueue(open_ended("First.\n\nSecond.\n\nThird."))
     classic.start("text")
     live = classic.output("text").locator(".claude-nb-live p:not(.claude-nb-status)")
     expect(live).to_have_text(["First.", "Second.", "Third."])
