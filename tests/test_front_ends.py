@@ -187,8 +187,9 @@ def test_a_page_that_does_not_answer_sees_the_reply_all_the_same(kernel, simulat
 
 
 def test_notebook_6_shows_a_widget(kernel, simulator, monkeypatch):
-    """It sends no id of a cell, but has widgets, and a name of its own for each user."""
+    """It sends no id of a cell, but has widgets: it is known by what it calls its users."""
     monkeypatch.setattr(kernel.client.session, "username", "username")
+    monkeypatch.setattr(kernel.client.session, "session", "0123456789ab4def8123456789abcdef")
     simulator.enqueue(Stream(said("Hello")))
 
     assert kernel.run("%%claude\nHi", asks=True)["status"] == "ok"

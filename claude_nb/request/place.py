@@ -82,9 +82,11 @@ def is_run_by_program() -> bool:
 def is_in_notebook_6() -> bool:
     """Whether a page of Notebook 6 runs the cell; it sends no id of it.
 
-    All users have this name there, as its ``kernel.js`` gives it.
+    Its ``kernel.js`` gives all users this name. So does jupyter_client where no other is known, but
+    the sessions that it makes have a hyphen.
     """
-    return bool((_execute_request().get("header") or {}).get("username") == "username")
+    header = _execute_request().get("header") or {}
+    return header.get("username") == "username" and "-" not in header.get("session", "-")
 
 
 def kernel_id() -> str:
