@@ -210,6 +210,9 @@ def _bundle(value: Any) -> dict[str, Any]:
     shell = get_ipython()
     formatter: Any = (shell and shell.display_formatter) or DisplayFormatter()
     found: dict[str, Any] = dict((formatter.mimebundle_formatter(value) or ({},))[0])
+    view = getattr(type(value), "get_view_spec", None)
+    if view and getattr(value, "_view_name", None):  # ipywidgets 7 gives no bundle
+        found[_WIDGET] = view(value)
     for kind in _KINDS:
         if kind not in found and kind in formatter.formatters:
             made = formatter.formatters[kind](value)
