@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from IPython.core import release
 from IPython.display import display
 
 from claude_nb import __version__
@@ -26,7 +27,9 @@ from claude_nb.magics import (
 )
 from claude_nb.magics.manual import Manual, typed_option
 from claude_nb.magics.options import Option
+from claude_nb.notebook import executions
 from claude_nb.render import labels
+from claude_nb.request import place
 from claude_nb.request.page import Page
 from claude_nb.views import choice
 from claude_nb.views.terminal import TerminalView, say
@@ -132,6 +135,12 @@ def _status(*, default_model: str) -> None:
     page = Page()
     if page.version:
         say(page.difference(__version__) or f"JupyterLab extension {page.version}")
+    here = place.shell()
+    if here is not None and "printed" in executions.not_kept(here):
+        version = release.version
+        say(
+            f"IPython {version}: cells are sent without what they printed, which 9.1 and later keep"
+        )
     for about in filter(None, (backups.summary(), stale.summary())):
         say(about)
 

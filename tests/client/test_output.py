@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import re
 from typing import Literal
 
 import pytest
@@ -148,9 +149,10 @@ def test_a_validator_that_fails_is_told(api, error, told):
 
 
 def test_an_answer_that_is_nested_too_deep_is_told(api):
-    """Python's own parser gives up."""
+    """Python's own parser gives up, as it has in each version."""
     deep = ask(api, *said("[" * 5_000), output={"type": "array", "items": {"type": "integer"}})
-    assert "RecursionError" in deep.parse_error
+    assert deep.parsed is None
+    assert re.search("RecursionError|Expecting value", deep.parse_error)
 
 
 def fields(number, kind):
