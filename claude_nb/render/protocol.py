@@ -35,8 +35,8 @@ page that is opened later. The operations:
 
 ``{"ack": n}`` answers a message of the page that carried ``n``.
 
-The model's state ``placeholder`` is the class of the text that an output holds beside its widget. A page
-that shows the text, because it does not trust the notebook, shows the reply in its place.
+The model's state ``placeholder`` is the class of the text that an output holds beside its widget. A
+page that shows the text, because it does not trust the notebook, shows the reply in its place.
 
 If ``columns`` in the model's state is more than 1, that many replies are side by side, each with
 its own frames: a message about one of them carries its ``column``, from 0, in both directions. The
