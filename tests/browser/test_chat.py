@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 
 from claude_nb.simulator import Error, Stream
 from claude_nb.streaming.record import MIME
+from claude_nb.views.synced_output import MARK
 from tests.browser.lab import DEAF, FRONT_ENDS, PANEL, SET_UP, NotebookPage
 from tests.conversation.test_restore import PNG
 from tests.played import end, said, start, text, thinking, tool_use
@@ -736,7 +737,7 @@ def test_a_saved_notebook_shows_it_without_a_kernel(open_chat, simulator, truste
     chat.ask("A question", "An answer.")
     chat.wait_saved("answer")
     output = chat.saved_output()
-    assert set(output["data"]) == {MIME, "text/html", "text/markdown", "text/plain"}
+    assert set(output["data"]) == {MARK, MIME, "text/html", "text/markdown", "text/plain"}
     (record,) = output["data"][MIME]["replies"]
     assert record["turn"]["text"] == "An **answer**."
     chat.notebook.reopen_without_kernel(trusted=trusted)
