@@ -242,7 +242,7 @@ def _port(text: str) -> int:
     with suppress(ValueError):
         if 0 <= (port := int(text)) < 2**16:
             return port
-    raise argparse.ArgumentTypeError(f"It takes a number from 0 to 65535, not {text!r}.")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 65535.")
 
 
 def _reader(option: options.Option) -> Callable[[str], Any]:

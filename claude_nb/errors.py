@@ -47,9 +47,14 @@ def nearest(name: str, known: Iterable[str], most: int = 1) -> str:
     return " or ".join(folded[one] for one in near)
 
 
+def either(names: Iterable[str]) -> str:
+    """Names as a choice: ``a, b or c``."""
+    *most, last = names
+    return f"{', '.join(most)} or {last}" if most else last
+
+
 CONTEXT_FULL = (
-    "%claude_nb compact has the turns of a conversation summarised; or begin a new conversation, or"
-    " send less."
+    "To summarise the conversation: %claude_nb compact. Or begin a new one, or send less."
 )
 """What to do where the context window is full."""
 

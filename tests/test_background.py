@@ -139,7 +139,7 @@ def test_an_interrupt_ends_the_waiting_and_not_the_replies(kernel, simulator):
 
     reply = kernel.run(INTERRUPTED)
 
-    assert reply["traceback"][0] == "StoppedError: No longer waited for."
+    assert reply["traceback"][0] == "StoppedError: Stopped waiting."
     kernel.run("print(a.outcome); a.stop()\n%claude_nb jobs wait")
     assert kernel.printed == "streaming\n1 reply has ended: 1 stopped.\n"
 

@@ -200,7 +200,7 @@ def test_a_block_that_is_endless_is_shown_as_far_as_it_can_be_read():
     """In every form; the reply itself keeps all of it."""
     whole = "abcd efgh " * (MAX_BLOCK_CHARACTERS // 5)
     made = progress(SENT, ACCEPTED, start(), *text(whole), *end())
-    note = f"{MAX_BLOCK_CHARACTERS:,} more characters came"
+    note = f"{MAX_BLOCK_CHARACTERS:,} more characters are in .blocks"
 
     assert made.text == whole
     for form in (plain(made), markdown(made)):
@@ -215,7 +215,7 @@ def test_an_endless_block_is_live_what_it_is_settled(make):
     frames, html, maker, grown = play([[start()], *([event] for event in make(*pieces)), end()])
 
     assert applied(frames) == applied([maker.snapshot(grown, 9.0)]) == html
-    assert f"{MAX_BLOCK_CHARACTERS // 2:,} more characters came" in html
+    assert f"{MAX_BLOCK_CHARACTERS // 2:,} more characters are in .blocks" in html
 
 
 def test_an_open_fence_hides_nothing_while_it_grows():

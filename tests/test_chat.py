@@ -506,7 +506,7 @@ def test_what_waits_is_not_sent_after_an_answer_that_is_not_complete(api, page, 
 
     assert [turn["source"] for turn in page.turns()][-2:] == ["Another", "Two"]
     assert waiting(page) == []
-    assert "not waiting any more" in page.say(chat, "discard", message=two)["error"]
+    assert "no longer queued" in page.say(chat, "discard", message=two)["error"]
 
 
 def test_what_is_written_as_an_answer_ends_comes_after_what_waits(api, page, chat, monkeypatch):
@@ -851,7 +851,7 @@ def test_what_was_dropped_is_kept_and_marked(api, page, chat):
 
     assert prompts(chat) == ["When?"]
     answer = page.turns()[0]["answer"]
-    assert (answer["source"], "What came before is kept." in answer["below"]) == ("At si", True)
+    assert (answer["source"], "The text so far is kept." in answer["below"]) == ("At si", True)
 
 
 def test_a_refusal_is_shown_and_forgotten(api, page, chat):
@@ -1441,7 +1441,7 @@ def test_a_chat_goes_on_from_what_is_saved_of_a_reply(api, page, chat, monkeypat
 def test_a_chat_cannot_go_on_from_what_nobody_knows(api, page, chat, records):
     """It says so, and shows what it showed."""
     error = page.say(chat, "continue", records=records, execution=None)["error"]
-    assert "not known any more" in error
+    assert "is not in memory" in error
     assert chat.conversation.name == "chat"
 
 
@@ -1606,7 +1606,7 @@ def test_exports_never_overwrite(api, page, chat, tmp_path, monkeypatch):
 
 def test_an_empty_chat_cannot_be_exported(page, chat):
     """It is said."""
-    assert "nothing has been said yet" in page.say(chat, "export", form="copy")["error"]
+    assert "no messages yet" in page.say(chat, "export", form="copy")["error"]
 
 
 def test_it_is_public():
@@ -1656,7 +1656,7 @@ def test_an_answer_that_cannot_be_edited_says_why(api, chat, page):
 
     for turn, words, error in (
         (first, " ", "An answer cannot be empty."),
-        (failed, "Yes.", "This answer is not sent with the next question: it failed."),
+        (failed, "Yes.", "This answer failed, so it is not sent with the next question."),
     ):
         said_error = page.say(chat, "edit_answer", turn=turn["key"], text=words)["error"]
         assert said_error.startswith(error)

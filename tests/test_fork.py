@@ -155,7 +155,7 @@ def _ask_with_inherited():
 
 
 def test_a_child_has_batches(api):
-    """``batch`` works there, and so does a batch that the parent handed in."""
+    """``batch`` works there, and so does a batch that the parent submitted."""
     _inherited[:] = [claude_nb.batch(["One"], show=False)]
 
     with ProcessPoolExecutor(1, FORK) as pool:

@@ -413,7 +413,7 @@ def test_of_several_copies_the_user_chooses(saved_talk, simulator):
 
     assert choices == "['a copy.ipynb · 2 turns', 'moved.ipynb · 3 turns ']"
     assert MIME not in saved.data
-    assert "Several notebooks in this folder hold this chat." in saved.data["text/plain"]
+    assert "Several notebooks in this folder contain this chat." in saved.data["text/plain"]
     assert saved_talk.value(PROMPTS) == "['First', 'Second']"
 
 
@@ -433,7 +433,7 @@ def test_what_cannot_be_read_is_said(saved_talk, damage, why):
     saved_talk.silent("chat._page.restored.start_empty()")
     saved_talk.run("chat")
 
-    assert says.startswith("An earlier chat may be saved, but was not found: ")
+    assert says.startswith("Earlier chats could not be found: ")
     assert why in says
     assert MIME not in before.data
     assert why in before.data["text/plain"]

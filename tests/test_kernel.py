@@ -134,7 +134,7 @@ def test_the_manual_is_shown(kernel, simulator, cell):
         ("%%claude Hi\nHi", "InputError", "is not an option"),
         ("x = 1\n%%claude\nHi", "InputError", "must be the first line"),
         ("%claude_nb modles", "InputError", "Did you mean models?"),
-        ("%claude_nb key", "InputError", "nobody to ask for a key"),
+        ("%claude_nb key", "InputError", "No key can be entered"),
     ],
 )
 def test_a_mistake_is_a_line_not_a_traceback(kernel, cell, name, said):

@@ -222,9 +222,7 @@ def test_installed_lab_in_a_read_only_folder_says_what_to_do(installed):
     """Nothing is started, and the error names the folder and what to type."""
     ran = run("-P", "-m", "claude_nb", "lab", cwd="/sys", env=installed)
     assert (ran.returncode, ran.stdout) == (1, "")
-    assert ran.stderr.startswith(
-        "Nothing can be written into the folder /sys/claude-nb-notebooks: "
-    )
+    assert ran.stderr.startswith("Cannot write into the folder /sys/claude-nb-notebooks: ")
     assert ran.stderr.endswith(" in which you may write, for example: cd ~ && claude-nb lab\n")
 
 
@@ -337,7 +335,7 @@ def batch(requests):
 
 
 def test_usage_counts_a_batch_once(tmp_path, capsys):
-    """Read in one kernel, resumed in another, and handed in again in part in a third."""
+    """Read in one kernel, resumed in another, and submitted again in part in a third."""
     read = batch({"a": 2})
     one = save(tmp_path / "one.ipynb", cell(read), cell(read), cell(batch({"a": 2, "b": 1})))
     two = save(tmp_path / "two.ipynb", cell(batch({"b": 1})), cell(batch({"c": 5})))
@@ -370,7 +368,7 @@ def test_usage_says_what_it_passed_over(tmp_path, capsys):
     assert [line.split()[2] for line in table] == ["1"]
     assert (
         reported
-        == f"{mixed}: cell 1 (without a number): its record is of a newer version of claude_nb\n"
+        == f"{mixed}: cell 1 (without a number): its record was written by a newer claude_nb\n"
     )
 
 
@@ -497,7 +495,7 @@ def test_usage_names_what_cannot_be_used(notebooks, capsys):
     empty = notebooks / "empty"
     empty.mkdir()
     assert main(["usage", str(empty)]) == 0
-    assert capsys.readouterr().err == f"{empty}: there is no notebook in it\n"
+    assert capsys.readouterr().err == f"{empty}: contains no notebook\n"
 
 
 def test_usage_runs_as_a_module(notebooks):

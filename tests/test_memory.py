@@ -53,7 +53,7 @@ def test_a_cell_is_sent_with_the_cells_before_it(notebook):
         sent, shown = notebook.ask("c", "Third")
 
         assert sent == ["First", "Second", "Third"]
-        assert shown.startswith("[turn 3 · 2 earlier sent]")
+        assert shown.startswith("[turn 3 · sent with the 2 before it]")
 
 
 def test_a_cell_that_is_run_again_forks_and_names_what_it_leaves(notebook):
@@ -66,7 +66,7 @@ def test_a_cell_that_is_run_again_forks_and_names_what_it_leaves(notebook):
     sent, shown = notebook.ask("b", "Second, edited")
 
     assert sent == ["First", "Second, edited"]
-    assert f"[left behind: [{number}]]" in shown
+    assert f"[no longer in this conversation: cell [{number}]]" in shown
 
 
 def test_new_once_and_named_conversations(notebook):
@@ -83,9 +83,7 @@ def test_new_once_and_named_conversations(notebook):
 
 def test_the_history_is_a_tree_in_which_one_can_go_back(notebook):
     """``history`` shows it with its branches; ``undo``, ``fork`` and ``new`` move in it."""
-    assert notebook.run("h", "%claude_nb history").strip() == (
-        "notebook: nothing has been said yet."
-    )
+    assert notebook.run("h", "%claude_nb history").strip() == ("notebook: no messages yet.")
     for cell, prompt in (("a", "First"), ("b", "Second"), ("b", "Second, edited"), ("c", "Third")):
         notebook.ask(cell, prompt)
 
@@ -187,8 +185,8 @@ def test_asking_can_be_awaited_in_a_cell(notebook):
 @pytest.mark.parametrize(
     ("options", "prompt", "said_so"),
     [
-        ("--once --new", "Hi", "--once is for no conversation"),
-        ("--once -c trains", "Hi", "--once is for no conversation"),
+        ("--once --new", "Hi", "--once cannot be used with -c"),
+        ("--once -c trains", "Hi", "--once cannot be used with -c"),
         ('-c ""', "Hi", "cannot be the name of a conversation"),
         ("", "{{nothing}}", "There is no variable nothing."),
         ("-a nothing", "Hi", "There is no variable nothing."),
@@ -225,7 +223,7 @@ def test_max_cost_lowers_what_may_come_back(notebook, simulator):
     assert simulator.requests[-1].body["max_tokens"] < 5_000
     assert "[max tokens lowered from 16,000 to 4," in shown
     reply = notebook.kernel.run("%%claude --once --max-cost 0.0001\nHello")
-    assert "This could go beyond --max-cost" in reply["evalue"]
+    assert "This could exceed --max-cost" in reply["evalue"]
 
 
 def test_a_budget_holds_over_several_cells(notebook, simulator):
@@ -240,7 +238,7 @@ def test_a_budget_holds_over_several_cells(notebook, simulator):
 
     notebook.run("q", "%claude_nb budget 0.001")
     reply = notebook.kernel.run("%%claude --once\nHello")
-    assert "This could go beyond the budget of $0.0010" in reply["evalue"]
+    assert "This could exceed the budget of $0.0010" in reply["evalue"]
     assert notebook.kernel.run("%claude_nb budget -1")["ename"] == "InputError"
     assert notebook.kernel.run("%claude_nb budget lots")["ename"] == "InputError"
     assert "No budget set." in notebook.run("q", "%claude_nb budget off")

@@ -560,16 +560,16 @@ def test_a_chat_can_be_edited_retried_and_cleared(answered, page):
     [
         ({"respond": "Hi"}, "respond is a function, not 'Hi'."),
         ({"respond": awaits}, None),
-        ({"respond": lambda: "Hi"}, "respond is called with the messages alone, which <lambda>"),
+        ({"respond": lambda: "Hi"}, "respond is called with one argument, the messages; <lambda>"),
         ({"respond": lambda a, b: "Hi"}, "does not take"),
         ({"respond": returns, "model": "claude-haiku-5-5"}, "takes no model"),
         ({"respond": returns, "tools": [len]}, "takes no tools"),
         ({"respond": returns, "system": "Be brief."}, "takes no system"),
         ({"respond": returns, "context": "above"}, "takes no context"),
-        ({"starters": "Hi"}, "starters are a list of questions, not 'Hi'."),
-        ({"starters": ["Hi", " "]}, "A starter is a question, not ' '."),
-        ({"starters": [3]}, "A starter is a question, not 3."),
-        ({"starters": 3}, "starters are a list of questions, not 3."),
+        ({"starters": "Hi"}, "starters must be a list of questions, not 'Hi'."),
+        ({"starters": ["Hi", " "]}, "A starter must be a question, not ' '."),
+        ({"starters": [3]}, "A starter must be a question, not 3."),
+        ({"starters": 3}, "starters must be a list of questions, not 3."),
     ],
 )
 def test_what_is_not_possible_is_refused_at_once(page, arguments, says):
@@ -624,7 +624,7 @@ def test_a_coroutine_that_nobody_awaits_is_an_error(answered, page):
     answered(lambda messages: iter([returns_later("One")]))
 
     below = page.turns()[0]["answer"]["below"]
-    assert "A coroutine was yielded, which only an async function can await." in below
+    assert "The function yielded a coroutine, which only an async function can await." in below
     assert "yield await" in below
 
 

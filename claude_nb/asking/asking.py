@@ -41,7 +41,7 @@ from claude_nb.views import background
 from claude_nb.views.choice import fitting, make_view, steps
 from claude_nb.views.painter import View, paint
 
-NOTHING_TO_CITE = "nothing to cite: no document or text was sent along"
+NOTHING_TO_CITE = "nothing to cite: no document or text is attached"
 """The note on a reply that was to cite documents, of which there are none."""
 
 

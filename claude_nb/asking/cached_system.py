@@ -128,7 +128,9 @@ class CachedSystem(System):
         lines += [f"left out of folders: {self.left_out}"] if self.left_out else []
         smallest = min(filter(None, (_minimum(model) for model in known_models())))
         if len("".join(self.texts).encode()) < smallest:
-            lines.append(f"too short to be cached alone: no model caches under {smallest} tokens")
+            lines.append(
+                f"too short to be cached on its own: no model caches fewer than {smallest} tokens"
+            )
         lines += [self._price(model, tokens) for model, tokens in self._counted.items()]
         return lines + self.state()
 
@@ -164,7 +166,7 @@ class CachedSystem(System):
             ago = labels.seconds(now - uses[0].sent.at)
             found = changed(difference(uses[0].sent.system, self))
             lines.append(
-                f"changed since it was sent {ago} ago, so it will be written anew: {found}"
+                f"changed since it was sent {ago} ago, so the next request writes it again: {found}"
             )
         newest = {e.sent.model: e for e in reversed(uses) if texts(e.sent.system) == self.texts}
         for model, use in newest.items():
@@ -202,7 +204,7 @@ def _problem(tokens: int, model: str) -> str:
     known = facts(model)
     minimum, window = _minimum(model), known.context_window if known else None
     if minimum is not None and tokens < minimum:
-        return f"{model} caches from {minimum:,} tokens on: it has only {tokens:,}"
+        return f"{model} caches {minimum:,} tokens or more: this has only {tokens:,}"
     if window is not None and tokens >= window:
-        return f"{model} takes {window:,} tokens at most, the reply included: it has {tokens:,}"
+        return f"{model} takes at most {window:,} tokens, reply included: this has {tokens:,}"
     return ""

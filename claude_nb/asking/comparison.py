@@ -74,7 +74,7 @@ def variants(
     count = len(models) * len(efforts) * len(systems)
     if count > MOST:
         raise InputError(
-            f"That would be {count} replies side by side; {MOST} are the most.",
+            f"That would be {count} replies side by side; the most is {MOST}.",
             "Compare fewer models, efforts or system prompts at a time.",
         )
     found = []
@@ -114,7 +114,7 @@ class Comparison(InMarimo, Sequence[Reply]):
         if not self.ended.is_set():
             raise InputError(
                 "These replies are still being written: they cannot be pickled or copied yet.",
-                "Wait for their end: comparison.wait()",
+                "Wait for them to end: comparison.wait()",
             )
         return vars(self) | {"ended": None}
 
@@ -151,7 +151,7 @@ class Comparison(InMarimo, Sequence[Reply]):
             TimeoutError: The time is up, and they go on.
         """
         if not waiting.wait(self.ended.wait, timeout):
-            raise TimeoutError(f"Not all have ended after {timeout:g} s; they go on.")
+            raise TimeoutError(f"Some replies have not ended after {timeout:g} s; they continue.")
         if self.stopped:
             error = StoppedError("Stopped.")
             error.reply = self
@@ -311,7 +311,7 @@ def _part(question: Question, count: int) -> Question:
         limit, name = tightest.left, tightest.name
     if limit is None:
         return question
-    return replace(question, max_cost=limit / count, limit_name=f"its part of {name}")
+    return replace(question, max_cost=limit / count, limit_name=f"its share of {name}")
 
 
 def _begin(

@@ -18,9 +18,9 @@ from claude_nb.reply import Reply
 from claude_nb.request.system import System
 
 _NO_SUMMARY = {
-    "max_tokens": "Allow it more: .compact(max_tokens=32_000)",
+    "max_tokens": "Allow more tokens: .compact(max_tokens=32_000)",
     "model_context_window_exceeded": (
-        "There was no room for it. Take turns back first: %claude_nb undo 2"
+        "The context window is too full for a summary. Undo turns first: %claude_nb undo 2"
     ),
 }
 """What to do where no summary came, by stop reason (documentation, "Compaction on demand")."""
@@ -138,9 +138,9 @@ class Conversation(History):
         check_names(arguments, ask, left_out=_OF_REPLIES)
         head = self.head
         if head is None:
-            raise InputError(f"{self.name}: nothing has been said yet.")
+            raise InputError(f"{self.name}: no messages yet.")
         if head.compaction is not None:
-            raise InputError(f"{self.name}: all of it is compacted already.")
+            raise InputError(f"{self.name}: everything is compacted already.")
         model = {"model": head.model} if head.model else {}
         prompt = f"{numbers(head.branch)} compacted"
         question = Question.of(
@@ -148,7 +148,7 @@ class Conversation(History):
         )
         reply = answer(question)
         if reply.last is None or reply.last.compaction is None:
-            what = f"No summary came ({reply.stop_reason}), so the turns are sent as before."
+            what = f"Claude wrote no summary ({reply.stop_reason}); the turns are sent in full."
             error = ClaudeError(what, _NO_SUMMARY.get(str(reply.stop_reason), ""))
             error.reply = reply
             raise error
@@ -228,7 +228,7 @@ class Conversation(History):
         """The current branch as Markdown, for reading.
 
         Raises:
-            InputError: Nothing has been said yet.
+            InputError: There are no messages yet.
         """
         return export.to_markdown(self)
 

@@ -87,7 +87,7 @@ class Answer:
         if isinstance(data, Failed):
             raise data.error
         if isinstance(data, Stopped):
-            raise StoppedError("The reply that was passed on was stopped.")
+            raise StoppedError("The reply that the function passed on was stopped.")
         if isinstance(data, RequestSent):
             if event.seq == 0 or self._is_own:
                 yield from self.end()

@@ -58,7 +58,8 @@ def checked(respond: Any) -> Respond:
         inspect.signature(respond).bind([])
     except TypeError:
         raise InputError(
-            f"respond is called with the messages alone, which {name_of(respond)} does not take.",
+            f"respond is called with one argument, the messages; {name_of(respond)} cannot take"
+            " it.",
             f"For example: {_EXAMPLE}",
         ) from None
     except ValueError:  # a built-in function does not tell what it takes
@@ -302,8 +303,8 @@ def _check_runs(item: Any) -> None:
         return
     if inspect.iscoroutine(item):
         item.close()  # or Python warns that it never ran
-    what = f"A {type(item).__name__} was yielded, which only an async function can await."
-    raise InputError(what, "Begin it with async def, and yield what it awaits: yield await …")
+    what = f"The function yielded a {type(item).__name__}, which only an async function can await."
+    raise InputError(what, "Define it with async def, and await before the yield: yield await …")
 
 
 def _close(picture: Any) -> None:

@@ -147,7 +147,7 @@ class Jobs:
         if not found and which != "all":
             numbers = ", ".join(str(job.number) for job in running)
             there = f"Running: {numbers}." if running else "None is running."
-            raise InputError(f"There is no job {which} that could be stopped.", there)
+            raise InputError(f"There is no running job {which}.", there)
         return found
 
     def wait(self) -> list[Job]:
@@ -231,7 +231,7 @@ def can_go_on() -> bool:
     Colab shows nothing of what a cell's thread sends when the cell has ended.
     """
     if host() == "colab":
-        say("In Colab the cell waits for its replies: what comes later would not be shown.")
+        say("In Colab the cell waits for its replies: Colab does not show later output.")
         return False
     return True
 
@@ -244,7 +244,7 @@ def check_tools(kind: str, tools: Tools | None) -> None:
     """
     if tools is not None and tools.ask_first and kind != "live":
         raise InputError(
-            "In the background or side by side, tools can ask before each call only on a page.",
+            "In the background or side by side, only a notebook page can ask before each call.",
             "Take tools that do not ask (MCP servers with confirm='never'), or wait for one reply.",
         )
 

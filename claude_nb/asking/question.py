@@ -12,7 +12,7 @@ from claude_nb.client.connection import remember_ambient
 from claude_nb.client.output import Output
 from claude_nb.client.retry import Policy
 from claude_nb.conversation.history import Exchange, History
-from claude_nb.errors import InputError, nearest
+from claude_nb.errors import InputError, either, nearest
 from claude_nb.request.attachments.interpolation import PutIn, compose
 from claude_nb.request.extra import REFUSED
 from claude_nb.request.place import Place, current_place
@@ -157,9 +157,7 @@ class Question:
         )
         question = cls(request, offered, form, values=filled.values, **arguments)
         if question.view not in VIEWS:
-            raise InputError(
-                f"There is no view {question.view!r}.", f"It is one of {', '.join(VIEWS)}."
-            )
+            raise InputError(f"There is no view {question.view!r}.", f"Use {either(VIEWS)}.")
         if question.history is not None and variables is not None:
             question.history.rebind(variables)
         return question
@@ -196,30 +194,30 @@ def check_names(
             near = nearest(name, known)
             hint = f"Did you mean {near}?" if near else f"There are {', '.join(known)}."
             if not near and name not in REFUSED:
-                hint += f" Another field of the API goes into extra={{{name!r}: …}}."
+                hint += f" Pass other fields of the API in extra={{{name!r}: …}}."
             raise TypeError(f"There is no option {name!r}. {hint}")
 
 
 _NONE = type(None)
 _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
-    "prompt": ((str,), "a text, or a list of content blocks that ends with one"),
-    "name": ((str,), "a text"),
-    "template": ((str, _NONE), "a text or None"),
+    "prompt": ((str,), "a string, or a list of content blocks that ends with text"),
+    "name": ((str,), "a string"),
+    "template": ((str, _NONE), "a string or None"),
     "attach": ((Sequence, AbstractSet, ValuesView, Iterator), "a list of values"),
     "model": ((str,), 'the id of a model, such as "claude-opus-5-5"'),
     "max_tokens": ((int,), "a whole number of tokens"),
-    "system": ((str, System, _NONE), "a text, a CachedSystem or None"),
+    "system": ((str, System, _NONE), "a string, a CachedSystem or None"),
     "thinking": ((str, int, _NONE), '"on", "off", a whole number of tokens or None'),
-    "effort": ((str, _NONE), "a text or None"),
-    "instruct": ((str, _NONE), "a text or None"),
-    "stop_sequences": ((list, tuple), 'a list of texts, such as ["END"]'),
+    "effort": ((str, _NONE), "a string or None"),
+    "instruct": ((str, _NONE), "a string or None"),
+    "stop_sequences": ((list, tuple), 'a list of strings, such as ["END"]'),
     "tool_choice": ((str, dict, _NONE), '"auto", "any", "none", the name of a tool, or a dict'),
     "metadata": ((dict, _NONE), 'a dict, such as {"user_id": "a1b2c3"}'),
     "extra": ((dict, _NONE), 'a dict of fields of the request, such as {"service_tier": "auto"}'),
     "betas": ((list, tuple, _NONE), 'a list of names, such as ["mcp-client-2025-11-20"]'),
     "history": ((History, _NONE), "a Conversation or None"),
     "policy": ((Policy, _NONE), "a claude_nb.Policy or None"),
-    "max_cost": ((int, float, _NONE), "a sum in USD or None"),
+    "max_cost": ((int, float, _NONE), "an amount in USD or None"),
     "upload": ((bool, int), "True, False or a whole number of seconds"),
     "keep": ((bool, _NONE), "True, False or None"),
 }

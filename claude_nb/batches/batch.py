@@ -66,7 +66,7 @@ def batch(
     """Hand in many prompts at once, for half the price; their replies come within 24 hours.
 
     Nothing streams, because nobody watches: the service answers when it has time, most batches
-    within an hour. The batch goes on without this kernel; see ``Batch.resume``.
+    within an hour. The batch continues without this kernel; see ``Batch.resume``.
 
     Args:
         prompts: Texts or other values; a column or a table of pandas or polars; a list of dicts.
@@ -100,8 +100,8 @@ def batch(
     check_types(template=template, max_cost=max_cost, upload=upload)
     if options.pop("fallback", False):
         raise InputError(
-            "The API takes no fallback in a batch.",
-            "Leave fallback out; what was declined can be asked again: ask(text, fallback=True)",
+            "Batches do not support fallback.",
+            "Leave out fallback, and ask what was declined again: ask(text, fallback=True)",
         )
     made = Batch(_service(output, client, policy, options), max_cost, show=show)
     made._state.requests.fill(prompts, template, upload=upload)  # noqa: SLF001
@@ -109,7 +109,7 @@ def batch(
 
 
 class Batch(InMarimo):
-    """Many prompts that were handed in at once, and their results.
+    """Many prompts that were submitted at once, and their results.
 
     ``batch`` makes one, and ``Batch.resume`` finds one again. It shows itself in a notebook.
     """
@@ -123,7 +123,7 @@ class Batch(InMarimo):
     # --- submitting -------------------------------------------------------------------------
 
     def estimate(self, *, every: bool = False) -> Batch:
-        """Count what would be sent, and show what it could cost; nothing is handed in.
+        """Count what would be sent, and show what it could cost; nothing is submitted.
 
         Args:
             every: Count all rows; otherwise 100 that are spread over all sizes stand for the rest.
@@ -148,15 +148,19 @@ class Batch(InMarimo):
             This batch.
 
         Raises:
-            InputError: It is handed in already or may be, or would cost too much.
+            InputError: It is submitted already or may be, or would cost too much.
             ClaudeError: The service did not take it; what it took is in ``ids``.
         """
         state = self._state
         rows = [row for batch in state.batches if not batch.status for row in batch.rows]
         if state.batches and not rows:
-            raise InputError("This batch is handed in already.", "resubmit() hands in what failed.")
+            raise InputError(
+                "This batch is already submitted.", "resubmit() submits the failed rows again."
+            )
         if state.doubt:
-            raise InputError("No answer came when this batch was handed in.", state.doubt)
+            raise InputError(
+                "The service did not answer when this batch was submitted.", state.doubt
+            )
         state.plan = None
         return self._submit(rows or state.requests.sendable)
 
@@ -209,20 +213,20 @@ class Batch(InMarimo):
         policy: Policy | None = None,
         **options: Any,
     ) -> Batch:
-        """Go on with a batch that was handed in earlier, by this kernel or another.
+        """Go on with a batch that was submitted earlier, by this kernel or another.
 
         Args:
             *ids: The service's ids of it (``msgbatch_…``); none: those that this notebook's saved
                 outputs hold, the last batch in it.
             prompts: What was passed to ``batch``, if the table's index is wanted back, or rows are
-                to be handed in again. A row that has changed since is named.
+                to be submitted again. A row that has changed since is named.
             template: As for ``batch``.
             upload: As for ``batch``.
             output: What each reply has to be.
             client: Your own ``anthropic.AsyncAnthropic``.
             show: Whether to show it.
             policy: How patient to be with failures.
-            **options: Fields of ``Request``, for rows that are handed in again. Those that the
+            **options: Fields of ``Request``, for rows that are submitted again. Those that the
                 notebook's saved outputs hold of it need not be passed.
 
         Returns:
@@ -252,7 +256,7 @@ class Batch(InMarimo):
             This batch.
 
         Raises:
-            InputError: It is not handed in.
+            InputError: It is not submitted.
             StoppedError: The waiting was interrupted.
             ClaudeError: The service does not know it any more, or its results cannot be read.
         """
@@ -286,21 +290,21 @@ class Batch(InMarimo):
         What was refused is left out: it would be refused again.
 
         Args:
-            max_tokens: A larger number than before; then what was cut off is handed in again too.
+            max_tokens: A larger number than before; then what was cut off is submitted again too.
 
         Returns:
             This batch, in which the new results take the place of the failures.
 
         Raises:
-            InputError: Nothing can be handed in again, or it is not known what it was handed in
+            InputError: Nothing can be submitted again, or it is not known what it was submitted
                 with; the error says why, and what to pass to ``Batch.resume``.
         """
         service, state = self._submitted(), self._state
         if len(state.submitted) < len(state.batches):
-            rest = state.doubt or "submit() hands in the rest."
-            raise InputError("Part of it is not handed in.", rest)
+            rest = state.doubt or "submit() submits the rest."
+            raise InputError("Part of this batch is not submitted.", rest)
         if not state.ended:
-            raise InputError("It has not ended yet.", "wait() waits for that.")
+            raise InputError("This batch has not ended yet.", "Wait for it: .wait()")
         rows = resume.rows_to_resubmit(state, truncated=max_tokens is not None)
         count = lambda row: self._run(service.count([row]))[0]  # noqa: E731
         return self._submit(rows, max_tokens, resume.compare_options(state, max_tokens, count))
@@ -312,8 +316,8 @@ class Batch(InMarimo):
             InputError: It does not.
         """
         if not self._state.submitted:
-            advice = self._state.doubt or "submit() hands it in."
-            raise InputError("This batch is not handed in.", advice)
+            advice = self._state.doubt or "Submit it: .submit()"
+            raise InputError("This batch is not submitted.", advice)
         return self._service
 
     def _do(self, work: Coroutine[Any, Any, None]) -> Batch:
@@ -346,7 +350,7 @@ class Batch(InMarimo):
             future.cancel()
             state.doing = ""
             if isinstance(error, futures.CancelledError):
-                on = "The batch goes on; wait() waits again." if state.submitted else ""
+                on = "The batch continues; wait() waits again." if state.submitted else ""
                 error = StoppedError("Stopped.", state.doubt or on)
             if isinstance(error, ClaudeError):
                 state.error, error.reply = error, self
@@ -368,9 +372,9 @@ class Batch(InMarimo):
 
     @property
     def state(self) -> str:
-        """``not handed in``, ``in progress``, ``canceling`` or ``ended``.
+        """``not submitted``, ``in progress``, ``canceling`` or ``ended``.
 
-        ``partly handed in`` after an error, ``perhaps handed in`` where no answer came.
+        ``partly submitted`` after an error, ``perhaps submitted`` where no answer came.
         """
         return self._state.state
 
@@ -430,8 +434,8 @@ class Batch(InMarimo):
 
     def __reduce__(self) -> NoReturn:
         raise InputError(
-            "A batch cannot be pickled or copied: it goes on at the service.",
-            "Keep batch.results; or find it again by its id, with claude_nb.Batch.resume.",
+            "A batch cannot be pickled or copied: it runs on the service.",
+            "Keep batch.results, or resume it by its id: claude_nb.Batch.resume(id)",
         )
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
@@ -481,6 +485,6 @@ def recent(*, client: Any = None) -> Table:
         )
         for status in found
     ]
-    note = "claude_nb.Batch.resume(id) goes on with one." if rows else "There are no batches."
-    heads = ("batch", "handed in", "state", "requests", "succeeded")
+    note = "To resume one: claude_nb.Batch.resume(id)" if rows else "This key has no batches."
+    heads = ("batch", "submitted", "state", "requests", "succeeded")
     return Table(heads, rows, note, left=(0, 1, 2))

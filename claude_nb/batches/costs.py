@@ -53,10 +53,10 @@ def plan(requests: Requests, counted: Sequence[int]) -> Table:
         labels.money(known(math.prod, (high, share, factor))),
         labels.money(known(math.prod, (high, share))),
     )
-    some = f"{len(counted)} of {len(rows):,} rows, spread over all sizes,"
+    some = f"{len(counted)} of {len(rows):,} rows, short and long,"
     how = f"{'All rows' if len(counted) == len(rows) else some} were counted."
     batches = len(requests.split(rows))
-    takes = f" It takes {batches} batches of the service." if batches > 1 else ""
+    takes = f" Sent as {batches} batches." if batches > 1 else ""
     note = f"Not sent yet; .submit() sends it. {how}{takes} Prices as of {as_of()}."
     note = "\n".join([note, *map(labels.also_sent, request.also_sent)])
     heads = ("rows", "input", "output at most", "cost at least", "cost at most", "one by one")
@@ -95,10 +95,10 @@ class Limits:
         factor = price_factor(fits.model)
         if limit is not None:
             if not 0 < limit < math.inf:
-                raise InputError(f"max_cost is a sum in USD above 0, not {limit:g}.")
+                raise InputError(f"max_cost must be an amount in USD above 0, not {limit:g}.")
             cost = state.total.cost
             if cost is None:
-                raise InputError("What it has cost is not known, so max_cost cannot be kept.")
+                raise InputError("Its cost so far is unknown, so max_cost cannot be enforced.")
             fits, _ = within_limit(fits, counted, limit - cost, "max_cost", factor)
         if missing:
             self._first, self._pending = len(state.ids), Reservation(missing)

@@ -186,10 +186,16 @@ def read(row: int, label: Any, found: Any, output: Output | None) -> Result:
     if kind == "errored":
         return Result(row, label, RowOutcome.ERRORED, _error(found.get("error")))
     if kind == "canceled":
-        return Result(row, label, RowOutcome.CANCELED, "the batch was cancelled before its turn")
+        return Result(
+            row, label, RowOutcome.CANCELED, "the batch was cancelled before this row ran"
+        )
     if kind == "expired":
-        return Result(row, label, RowOutcome.EXPIRED, "its turn did not come within 24 hours")
-    return Result(row, label, RowOutcome.ERRORED, "what the server sent is no result", cost=None)
+        return Result(
+            row, label, RowOutcome.EXPIRED, "expired: the service did not run it within 24 hours"
+        )
+    return Result(
+        row, label, RowOutcome.ERRORED, "the server did not send a valid result", cost=None
+    )
 
 
 def is_refusal_of_request(found: Any) -> bool:

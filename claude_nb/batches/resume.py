@@ -95,7 +95,7 @@ def find(ids: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, Any] | None]:
     raise InputError(
         f"No batch is saved in {path}.",
         f"{saved_notebook.SAVE_FIRST}, or name the batch: claude_nb.Batch.resume(id). %claude_nb"
-        " batches lists those of this key.",
+        " batches lists the batches of this key.",
     )
 
 
@@ -116,11 +116,11 @@ def rows_to_resubmit(state: BatchState, *, truncated: bool) -> list[int]:
     left = sorted({*rows} - {*refused})
     if not left:
         shown = state.requests.named(refused)
-        advice = f"Rows {shown} were refused, and would be again; the others are complete."
-        raise InputError("There is nothing to hand in again.", advice if refused else "")
+        advice = f"The API refused rows {shown} and would again; the others are complete."
+        raise InputError("There is nothing to resubmit.", advice if refused else "")
     if any(row not in state.requests for row in left):
         raise InputError(
-            "What was asked is not known here any more.",
+            "The prompts of this batch are not saved here.",
             "Pass the prompts again: claude_nb.Batch.resume(id, prompts=…, template=…).",
         )
     return left
@@ -150,19 +150,19 @@ def compare_options(state: BatchState, max_tokens: int | None, count: Callable[[
         missing = _missing(state, given, count)
     if missing:
         raise InputError(
-            "Not all is known of what this batch was handed in with, so nothing was handed in.",
-            f"Pass it: claude_nb.Batch.resume(id, prompts=…, {', '.join(missing)}).",
+            "Some settings of this batch are not saved here, so nothing was submitted.",
+            f"Pass them: claude_nb.Batch.resume(id, prompts=…, {', '.join(missing)}).",
         )
     if saved is None:
         tokens, system = max_tokens or request.max_tokens, "a" if request.system else "no"
         return (
-            f"handed in again with {request.model}, max tokens {tokens:,}, {system} system prompt:"
-            " what it was before is not known"
+            f"resubmitted with {request.model}, max tokens {tokens:,}, {system} system prompt:"
+            " the original settings are unknown"
         )
     before, after = ({**r, **r["digests"]} for r in (saved, options_record(state.requests)))
     names = sorted({*before, *after} - {"digests"})
     changed = [name for name in names if before.get(name) != after.get(name)]
-    return f"handed in again with another {', '.join(changed)} than before" if changed else ""
+    return f"resubmitted with a different {', '.join(changed)}" if changed else ""
 
 
 def _missing(state: BatchState, given: set[str], count: Callable[[int], int]) -> list[str]:

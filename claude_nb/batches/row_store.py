@@ -37,7 +37,7 @@ class RowStore:
                     rest = rest[self._file.write(rest) :]
             except OSError as error:
                 folder = tempfile.gettempdir()
-                what = f"The rows of a batch cannot be kept in {folder}: {error.strerror}."
+                what = f"The rows of a batch cannot be saved in {folder}: {error.strerror}."
                 raise InputError(what, room(error, Path(folder), len(line))) from None
             self._places[row] = (self._end, len(line))
             self._end += len(line)

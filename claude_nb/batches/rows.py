@@ -58,7 +58,7 @@ def read(
     """
     if isinstance(prompts, (str, bytes)):
         raise InputError(
-            "batch() takes many prompts, and this is one text.",
+            "batch() takes a list of prompts, not one string.",
             'For example: batch(["first", "second"]), or claude_nb.ask(text).',
         )
     values, columns, index = _values(prompts)
@@ -69,7 +69,7 @@ def read(
         values = values if columns else [{used[0]: value} for value in values]
     elif len(columns) > 1:
         raise InputError(
-            "A template is needed: which columns are the prompt?",
+            "Pass a template that puts columns into a prompt.",
             f'For example: template="Summarise this: {{{{{columns[0]}}}}}".',
         )
     elif columns:
@@ -89,7 +89,7 @@ def _used(template: str, columns: Sequence[str]) -> list[str]:
     advice = f"For example: {{{{{usable[0] if usable else 'text'}}}}}."
     if len(usable) < len(columns):
         odd = ", ".join(repr(name) for name in columns if name not in usable)
-        advice = f"Rename what is no word, as a template cannot name it: {odd}."
+        advice = f"Rename columns that a template cannot name: {odd}."
     try:
         used = names(template)
     except InputError as error:
@@ -97,7 +97,7 @@ def _used(template: str, columns: Sequence[str]) -> list[str]:
             raise InputError(error.what, advice) from None
         raise
     if not used:
-        raise InputError("The template has no {{name}} in it: all rows would be the same.", advice)
+        raise InputError("The template has no {{name}}, so all prompts would be the same.", advice)
     if not columns and len(used) > 1:
         shown = " and ".join(f"{{{{{name}}}}}" for name in used)
         raise InputError(
@@ -107,9 +107,8 @@ def _used(template: str, columns: Sequence[str]) -> list[str]:
     for name in used if columns else ():
         if name not in columns:
             there = ", ".join(columns[:_MOST]) + (", …" if len(columns) > _MOST else "")
-            is_or_are = "is" if len(columns) == 1 else "are"
             raise InputError(
-                f"The rows have no column {name}; there {is_or_are}: {there}.",
+                f"The rows have no column {name}; they have {there}.",
                 rf"To send the braces themselves: \{{{{{name}}}}}",
             )
     return used
@@ -145,7 +144,7 @@ def _values(prompts: Any) -> tuple[list[Any], list[str], Any]:
         raise InputError(
             f"batch() takes a list of prompts or a table; this is of type"
             f" {type(prompts).__name__}.",
-            "Of a dict, pass list(prompts.values()), or pandas.DataFrame(prompts) if its values"
+            "For a dict, pass list(prompts.values()), or pandas.DataFrame(prompts) if its values"
             " are columns."
             if isinstance(prompts, Mapping)
             else "",
@@ -244,7 +243,7 @@ class Requests:
             upload = 2 * uploads.DAY
         elif 0 < upload < LASTING:
             raise InputError(
-                f"A batch may take a day, and files would be gone after {upload:,} seconds.",
+                f"A batch may take a day, but the files would expire after {upload:,} seconds.",
                 f"upload takes True (two days), or at least {LASTING:,} seconds.",
             )
         cite = self.request.cite

@@ -109,7 +109,7 @@ class Service:
         state = self.state
         for number, batch in enumerate(state.batches, start=1):
             of = f" {number} of {len(state.batches)}" if len(state.batches) > 1 else ""
-            state.doing, failures = f"handing in{of}", 0
+            state.doing, failures = f"submitting{of}", 0
             while batch.status is None:
                 length = await asyncio.to_thread(state.requests.length, batch.rows)
                 body = state.requests.body(batch.rows, state.progress)
@@ -123,7 +123,7 @@ class Service:
                         error.advice = state.doubt
                         raise
                     batch.unanswered, failures = False, failures + 1
-                    await self._pause(error, failures, "handing in again")
+                    await self._pause(error, failures, "submitting again")
         # From now on it is known what it was submitted with.
         state.began = state.waited = state.resumed = None
         state.doing = ""
@@ -200,7 +200,7 @@ class Service:
                 if pause is None:
                     raise
                 pause = max(pause, FIRST_PAUSE)
-                state.doing = f"{error.label}, looking again in {pause:.0f} s"
+                state.doing = f"{error.label}, checking again in {pause:.0f} s"
             else:
                 waiting = [batch.since for batch in state.submitted if not batch.read]
                 if not waiting:
@@ -240,12 +240,12 @@ class Service:
         gone = [batch for batch in ended if batch.gone]
         if gone and len(gone) == len(state.submitted):
             raise RequestError(
-                f"The results of {', '.join(batch.id for batch in gone)} are not kept any more.",
-                f"The service keeps them for {batch_service.RESULTS_KEPT_DAYS} days.",
+                f"The results of {', '.join(batch.id for batch in gone)} have been deleted.",
+                f"The service deletes results after {batch_service.RESULTS_KEPT_DAYS} days.",
             )
         for batch in ended:
             if batch.gone:
-                state.finished(batch, "its results are not kept any more")
+                state.finished(batch, "its results have been deleted")
             else:
                 await self._read(batch)
         state.doing = ""
@@ -272,7 +272,7 @@ class Service:
                 failures = 1 if len(seen) > before else failures + 1
                 await self._pause(error, failures, "reading on")
         batch.lacking = max(0, expected - len(seen))
-        lacking = f"{batch.lacking:,} results could not be read"
+        lacking = f"{batch.lacking:,} results are unreadable"
         state.finished(batch, lacking if batch.lacking else "")
 
     # --- counting ---------------------------------------------------------------------------

@@ -61,7 +61,7 @@ class ServiceBatch:
 
     @property
     def gone(self) -> bool:
-        """Whether its results are not kept any more."""
+        """Whether its results have been deleted."""
         return self.status is not None and self.status.archived
 
     @property
@@ -137,8 +137,8 @@ class BatchState:
         if not rows:
             return ""
         return (
-            f"A batch of {rows:,} may have been taken: %claude_nb batches lists what this key has,"
-            " and claude_nb.Batch.resume(id) goes on with it."
+            f"The service may have accepted a batch of {rows:,}: %claude_nb batches lists the"
+            " batches of this key, and claude_nb.Batch.resume(id) resumes it."
         )
 
     @property
@@ -155,10 +155,10 @@ class BatchState:
     def state(self) -> str:
         """How far it is, in words: see ``Batch.state``."""
         if self.doubt:
-            return "perhaps handed in"
+            return "perhaps submitted"
         states = {batch.status.state for batch in self.batches if batch.status}
         if not states or len(self.submitted) < len(self.batches):
-            return "partly handed in" if states else "not handed in"
+            return "partly submitted" if states else "not submitted"
         shown = states & {"in_progress"} or states & {"canceling"} or states
         return ", ".join(sorted(shown)).replace("_", " ")
 
@@ -256,8 +256,8 @@ class BatchState:
             raise KeyError(name)
         if requests or self._count:
             raise InputError(
-                f"{batch.id} was not handed in by batch(): its ids do not name these rows.",
-                "Resume it by itself, without prompts=; its rows are called by their ids.",
+                f"{batch.id} was not submitted by batch(): its ids do not match these rows.",
+                "Resume it without prompts=; each row is then labelled by its id.",
             )
         row = self._names.setdefault(name, len(self._names))
         if row == len(self._labels):
@@ -277,12 +277,12 @@ class BatchState:
             raise KeyError(count)
         if requests:
             raise InputError(
-                f"It was handed in with {count:,} rows, and these are {known:,}.",
-                "Pass what was passed to batch(); without prompts= it can be read too.",
+                f"The batch has {count:,} rows, but you passed {known:,}.",
+                "Pass the same prompts as to batch(), or none.",
             )
         raise InputError(
             f"These batches have different numbers of rows: {known:,} and {count:,}.",
-            "They do not belong together: resume each by itself.",
+            "Resume one batch at a time.",
         )
 
     def _grow(self, row: int) -> None:
@@ -343,7 +343,7 @@ class BatchState:
 
     def _missing(self, row: int) -> str:
         if any(batch.gone and batch.may_have(row) for batch in self.batches):
-            return "its results are not kept any more"
+            return "its results have been deleted"
         if row in self.requests:
             return "the server sent no result for it"
         return "no result: it was not sent, or is in another batch"

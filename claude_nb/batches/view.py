@@ -75,20 +75,20 @@ def _lines(state: BatchState) -> Iterable[str]:
     yield from state.notes
     if isinstance(system := state.requests.request.system, System):
         kept = system.ttl.replace("h", " hour")
-        yield f"the system prompt is kept for {kept}, as a batch needs it"
+        yield f"the system prompt is cached for {kept}, because a batch takes a while"
     if changed := state.changed:
         shown = state.requests.named(sorted(changed))
-        yield f"changed since it was handed in, so the results are for what it was: {shown}"
+        yield f"changed since it was submitted, so the results are for the old version: {shown}"
     if state.error is not None:
         yield str(state.error)
     elif state.doubt and not state.doing:
         yield state.doubt
-    if state.state == "partly handed in" and not state.doing:
-        yield "submit() hands in the rest"
+    if state.state == "partly submitted" and not state.doing:
+        yield "submit() submits the rest"
     if state.ids and not state.ended:
         known = ", ".join(f'"{batch_id}"' for batch_id in state.ids)
-        on = "wait() reads it" if state.state == "ended" else "goes on without this kernel"
-        yield f"{on}: claude_nb.Batch.resume({known}) finds it again"
+        on = "wait() reads it" if state.state == "ended" else "continues without this kernel"
+        yield f"{on}: claude_nb.Batch.resume({known}) resumes it"
     elif state.ids:
         yield ", ".join(state.ids)
 

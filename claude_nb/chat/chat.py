@@ -33,7 +33,7 @@ from claude_nb.client import waiting
 from claude_nb.conversation import restore, saved_notebook
 from claude_nb.conversation.history import History
 from claude_nb.cost.models import DEFAULT_MODEL, models_by_use
-from claude_nb.errors import InputError, nearest
+from claude_nb.errors import InputError, either, nearest
 from claude_nb.notebook.context import cells
 from claude_nb.render.scripts import source, style
 from claude_nb.reply import Reply
@@ -151,7 +151,7 @@ class Chat(PageWidget):
             options["tools"] = Tools.of(options["tools"])
         which = options.pop("context", "off")
         if which not in CONTEXTS:
-            raise InputError(f"context is one of {', '.join(CONTEXTS)}, not {which!r:.60}.")
+            raise InputError(f"context must be {either(CONTEXTS)}, not {which!r:.60}.")
         self._options = options
         asked_with = {"model": model, "effort": effort or None, "system": system, **options}
         model = Question.of(
@@ -245,7 +245,8 @@ class Chat(PageWidget):
         """
         if background.is_painting():
             raise InputError(
-                "An observer of a chat cannot wait for an answer, which would wait for it.",
+                "An observer of a chat cannot wait for an answer: the answer waits for the"
+                " observer.",
                 "Ask on another thread: threading.Thread(target=chat.ask, args=(prompt,)).start()",
             )
         files = [(f"attachment {number}", value) for number, value in enumerate(attach, 1)]
@@ -277,7 +278,7 @@ class Chat(PageWidget):
             TypeError: It is not a text.
         """
         if not isinstance(text, str):
-            raise TypeError(f"An instruction is a text, not {text!r:.60}.")
+            raise TypeError(f"An instruction must be a string, not {text!r:.60}.")
         if self._respond is not None:
             raise InputError("A chat with respond takes no instruction: its function decides.")
         asked = Question.of("hello", **self._arguments(), instruct=text)
@@ -402,7 +403,9 @@ def _check_names(options: Iterable[str]) -> None:
         if name not in known:
             near = nearest(name, known)
             hint = f"Did you mean {near}? " if near else ""
-            raise InputError(f"A chat takes no {name}.", f"{hint}It takes {', '.join(known)}.")
+            raise InputError(
+                f"A chat takes no {name}.", f"{hint}Its options are {', '.join(known)}."
+            )
 
 
 def _check_respond(respond: Any, given: Sequence[str]) -> None:
@@ -410,7 +413,7 @@ def _check_respond(respond: Any, given: Sequence[str]) -> None:
     if given:
         name = given[0]
         raise InputError(
-            f"A chat with respond takes no {name}: its function decides what is asked, and whom.",
+            f"A chat with respond takes no {name}: its function makes the requests.",
             f"In the function: claude_nb.stream(…, {name}=…).",
         )
 
@@ -418,11 +421,11 @@ def _check_respond(respond: Any, given: Sequence[str]) -> None:
 def _checked_starters(starters: Any) -> list[str]:
     if isinstance(starters, str) or not isinstance(starters, Iterable):
         raise InputError(
-            f"starters are a list of questions, not {starters!r:.60}.",
+            f"starters must be a list of questions, not {starters!r:.60}.",
             'For example: starters=["When does the first train leave?"]',
         )
     found = list(starters)
     for starter in found:
         if not isinstance(starter, str) or not starter.strip():
-            raise InputError(f"A starter is a question, not {starter!r:.60}.")
+            raise InputError(f"A starter must be a question, not {starter!r:.60}.")
     return [wellformed(starter) for starter in found]

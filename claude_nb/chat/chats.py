@@ -51,7 +51,7 @@ def opened(transcript: Transcript, name: str) -> Conversation:
     """
     there = known(transcript)
     if name not in there:
-        raise InputError(f"There is no chat {clean(name):.100} any more.")
+        raise InputError(f"The chat {clean(name):.100} no longer exists.")
     return there[name] or Conversation.named(name)
 
 

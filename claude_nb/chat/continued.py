@@ -20,7 +20,7 @@ from claude_nb.conversation.snapshot import snapshot
 from claude_nb.errors import InputError
 from claude_nb.streaming.block import as_dict, as_string
 
-_GONE = "What this reply answers is not known any more. Ask it again, then continue in a chat."
+_GONE = "The prompt of this reply is not in memory. Ask it again, then continue in a chat."
 
 
 def continued(transcript: Transcript, records: Iterable[Any], execution: object) -> Conversation:

@@ -273,7 +273,7 @@ class Questions:
                 self.page.show()
             self.page.settle()
             if bug is not None:
-                self.page.post(protocol.refused("", f"A part of it could not be shown: {bug}"))
+                self.page.post(protocol.refused("", f"Part of it could not be shown: {bug}"))
         finally:  # whatever it was, the chat must not stay busy for ever
             with self.transcript.lock:
                 if self.transcript.answering is live:

@@ -65,7 +65,7 @@ class Queue:
             if message.turn.key == key:
                 self._waiting.remove(message)
                 return message
-        raise InputError("That message is not waiting any more.")
+        raise InputError("That message is no longer queued.")
 
     @property
     def goes_on(self) -> bool:

@@ -60,10 +60,13 @@ class Restored:
             self._take(found[0])
         elif found:
             self.undecided, self.choices = True, found
-            self._said = "Several notebooks in this folder hold this chat. Go on with which?"
+            self._said = (
+                "Several notebooks in this folder contain this chat. Which one do you"
+                " want to continue?"
+            )
         elif snapshot.error:
             self.undecided = True
-            self._said = f"An earlier chat may be saved, but was not found: {clean(snapshot.error)}"
+            self._said = f"Earlier chats could not be found: {clean(snapshot.error)}"
         else:
             snapshot.restored.add(conversation)
 
@@ -74,7 +77,7 @@ class Restored:
             InputError: There is no such choice, or an answer is under way.
         """
         if type(number) is not int or not 0 <= number < len(self.choices):
-            raise InputError("That choice is not there any more.")
+            raise InputError("That choice is no longer available.")
         self._transcript.check_idle()
         chosen = self.choices[number]
         if chosen.file is not None:

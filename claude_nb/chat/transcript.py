@@ -250,7 +250,7 @@ class Transcript:
         for turn, _ in self.shown():
             if turn.key == key:
                 return turn
-        raise InputError("That message is not there any more.")
+        raise InputError("That message no longer exists.")
 
     def records(self) -> list[dict[str, Any]]:
         """The records of the replies of each conversation that was shown, with 1 MB of data.
@@ -297,7 +297,7 @@ class Transcript:
             InputError: An answer is under way.
         """
         if self.answering:
-            raise InputError("The chat is still answering.", "Wait for the end, or press Stop.")
+            raise InputError("The chat is still answering.", "Wait until it ends, or press Stop.")
 
     def end(self, live: LiveTurn, answer: render.Answer, record: dict[str, Any]) -> None:
         """The answer has ended; a turn that the conversation does not keep has failed."""
@@ -399,7 +399,7 @@ class Transcript:
             turn = self.turn(key)
             found = [e for e in self.conversation.exchanges if self._turns.get(e.id) is turn]
             if not found:
-                raise InputError("This answer is not sent with the next question: it failed.")
+                raise InputError("This answer failed, so it is not sent with the next question.")
             made = editing.edited(found[0], text)
             answer = ChatTurn.of(made, self._records.get(found[0].id, {})).answer
             self._turns[made.id] = replace(turn, answer=answer, key=uuid4().hex)

@@ -25,7 +25,7 @@ MAX_BYTES = 256_000_000
 """What one batch may hold (platform.claude.com/docs, "Batch processing", read 2026-08-22)."""
 
 RESULTS_KEPT_DAYS = 29
-"""For how long results can be read, from the day on which the batch was handed in (likewise)."""
+"""For how long results can be read, from the day on which the batch was submitted (likewise)."""
 
 _PATH = "/v1/messages/batches"
 _COUNTED = ("processing", "succeeded", "errored", "canceled", "expired")
@@ -48,7 +48,7 @@ class Status:
         state: ``in_progress``, ``canceling`` or ``ended``.
         counts: How many requests are ``processing``, ``succeeded``, ``errored``, ``canceled``,
             ``expired``. Until the end all of them are ``processing``.
-        created: When it was handed in, or None where the server does not say so.
+        created: When it was submitted, or None where the server does not say so.
         archived: Whether its results are gone.
         simulated: Whether the simulator has it.
     """
@@ -165,7 +165,7 @@ async def results(connection: Connection, batch_id: str) -> AsyncGenerator[bytes
                     if line.strip():
                         yield line
                 if len(rest) > _LONGEST_LINE:
-                    raise MalformedError("The server sent a result that does not end.")
+                    raise MalformedError("The server sent a result that is too long.")
             if rest.strip():
                 yield rest
         finally:
@@ -212,12 +212,12 @@ def _explained(connection: Connection) -> Iterator[None]:
         import anthropic
 
         if type(error) is anthropic.AnthropicError:  # as Bedrock's and Vertex's clients do
-            raise InputError("This client has no batches.", detail=str(error)) from error
+            raise InputError("This client does not support batches.", detail=str(error)) from error
         explained = explain(error, connection.advice)
         if isinstance(explained, RequestError) and explained.status == 404:
             explained.advice = (
-                "Another account's batch is not found, nor one that was deleted; some servers have"
-                " no batches at all. %claude_nb batches lists those of this key."
+                "It may be deleted or belong to another account, or this server has no batches."
+                " %claude_nb batches lists the batches of this key."
             )
         raise explained from error
 
@@ -228,7 +228,7 @@ def _status(data: Any, simulated: bool) -> Status:  # noqa: FBT001
     if not isinstance(batch_id, str) or not isinstance(state, str):
         raise MalformedError(
             "The server's answer is not a batch.",
-            "If a gateway or proxy stands between, it may not know batches.",
+            "A gateway or proxy may not support batches.",
         )
     counts = as_dict(found.get("request_counts"))
     known = {name: counts.get(name) for name in _COUNTED}

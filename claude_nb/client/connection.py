@@ -107,7 +107,7 @@ class Connection:
         if own is not None and (raw is None or not closes):
             raise InputError(
                 f"client= is a {type(own).__name__}.",
-                "Pass an anthropic.AsyncAnthropic, or one of its siblings for other platforms.",
+                "Pass an anthropic.AsyncAnthropic, or the async client of another platform.",
             )
 
     @property
@@ -143,9 +143,9 @@ class Connection:
         if self.own_client is not None:
             return "Check the address of client=."
         if self.base_url is not None:
-            return "Check that the server runs. To leave it: %claude_nb connect off"
+            return "Check that the server is running. To disconnect: %claude_nb connect off"
         if named_address():
-            return f"Check that the server runs; {BASE_URL} names its address."
+            return f"Check that the server is running; its address comes from {BASE_URL}."
         return "Check the network connection."
 
     @property
@@ -226,7 +226,8 @@ class Connection:
         if not key:
             raise CredentialsError(
                 f"The environment variable {self.key_env} is not set.",
-                f"It was named for {self.base_url}: %env {self.key_env}=…, or connect without it.",
+                f"It should hold the key for {self.base_url}: %env {self.key_env}=…, or connect"
+                " without --key-env.",
             )
         return key
 
@@ -300,7 +301,7 @@ def _own_client(own: Any) -> AsyncAnthropic:
     """
     if _users.setdefault(own, os.getpid()) != os.getpid():
         raise InputError(
-            "client= has the connections of the process that forked this one.",
+            "client= was made before this process was forked, so it cannot be used here.",
             "Make a client in the function that runs in this process: anthropic.AsyncAnthropic()",
         )
     guarded = guarded_copy(own._client)  # noqa: SLF001
@@ -431,7 +432,7 @@ async def count_tokens(connection: Connection, params: dict[str, Any]) -> int:
             raise explained from error
         raise InputError(
             "This server does not count tokens.",
-            "So a dry run, max_cost and a budget cannot be kept with it. Nothing was sent.",
+            "Dry runs, max_cost and budgets need that. Nothing was sent.",
         ) from None
     return int(found["input_tokens"])
 

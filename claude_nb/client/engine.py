@@ -229,8 +229,9 @@ class Stream:
         except ClaudeError as error:
             self._append(Failed(error))
         except Exception as bug:  # noqa: BLE001 - whatever it is, the reply must say so
-            ours = f"{type(bug).__name__} in claude_nb: the reply cannot go on."
-            self._append(Failed(ClaudeError(ours, "What came is kept.", detail=f"{bug!r:.300}")))
+            ours = f"{type(bug).__name__} in claude_nb: the reply cannot continue."
+            kept = "The text so far is kept."
+            self._append(Failed(ClaudeError(ours, kept, detail=f"{bug!r:.300}")))
         finally:
             try:
                 if self._ended is not None:
@@ -449,7 +450,7 @@ class Stream:
 def _check_pause(pauses: int, *, paid: bool) -> None:
     """Refuse to go on with a turn that the server paused, where that may cost too much."""
     if paid:
-        raise ClaudeError("The server paused this turn.", "To go on is paid for anew.")
+        raise ClaudeError("The server paused this turn.", "Continuing it costs another request.")
     if pauses > _PAUSES:
         raise ClaudeError(f"The server paused this turn {_PAUSES} times.")
 

@@ -57,16 +57,16 @@ _NOT_FOUND = re.compile(r"\W*(?:not found)?\W*", re.IGNORECASE)
 """What a server says of an address that it does not know; of a model it says which."""
 
 _ADVICE = {
-    "invalid_request_error": "Change what the message names, and ask again.",
-    "authentication_error": "Check the key. To enter another one: %claude_nb key; that of a server"
-    " of your own: %claude_nb connect URL --key-env NAME",
-    "billing_error": "See the plan and the credit: https://platform.claude.com/settings/billing",
-    "permission_error": "This key may not do that; another key or workspace may.",
+    "invalid_request_error": "Change what the message names, then ask again.",
+    "authentication_error": "Check the key. To enter another: %claude_nb key. For your own"
+    " server: %claude_nb connect URL --key-env NAME",
+    "billing_error": "Check your plan and credit: https://platform.claude.com/settings/billing",
+    "permission_error": "This key has no permission for that; one of another workspace may.",
     "not_found_error": "Check the model's id: %claude_nb models lists them.",
     "request_too_large": "Send less: the API takes at most 32 MB.",
 }
 
-_RAISE_IT = "Waiting does not lift it. To raise it: https://platform.claude.com/settings/limits"
+_RAISE_IT = "Waiting does not help. To raise the limit: https://platform.claude.com/settings/limits"
 
 _CREDIT = re.compile(r"\bcredit balance\b", re.IGNORECASE)
 _SPEND_LIMIT = re.compile(r"\b(API usage|spend(ing)?) limits?\b", re.IGNORECASE)
@@ -143,7 +143,7 @@ def _unexpected(error: Exception, *, began: bool) -> ClaudeError:
     if isinstance(error, (anthropic.APIError, ValueError, TypeError)):
         return MalformedError(
             "The server sent something that is not the Messages API.",
-            "If a gateway or proxy stands between, it may have changed the answer.",
+            "A gateway or proxy may have changed it.",
             detail=detail_of(error),
         )
     what = f"{type(error).__name__} while reading the reply."
@@ -171,11 +171,11 @@ def _lost(error: Exception) -> ClaudeError | None:
     import httpx2
 
     if isinstance(error, httpx2.TimeoutException):
-        return DroppedError("The stream fell silent, and was given up.")
+        return DroppedError("The stream timed out: the server stopped sending.")
     if isinstance(error, httpx2.TransportError):
         return DroppedError("The connection was lost.", detail=detail_of(error))
     if isinstance(error, (json.JSONDecodeError, UnicodeDecodeError, httpx2.DecodingError)):
-        return DroppedError("The stream was damaged on its way.", detail=detail_of(error))
+        return DroppedError("The stream was damaged in transit.", detail=detail_of(error))
     return None
 
 
@@ -265,12 +265,12 @@ def _status_error(error: APIStatusError) -> ClaudeError:
         return errors.OverloadedError("Claude is overloaded.", advice, retry_after=wait, **facts)
     if kind == "rate_limit_error" or status == 429:
         if wait is None:
-            unread = f" The server's retry-after is no time: {said[:40]!r}." if said else ""
+            unread = f" The server's retry-after is not a time: {said[:40]!r}." if said else ""
             return errors.RateLimitError(
                 f"Rate limited.{unread}", "Try again in a minute.", **facts
             )
         when, left = _end(wait)
-        advice = f"That is in {left}; then it can be sent again."
+        advice = f"That is in {left}; send it again then."
         return errors.RateLimitError(
             f"Rate limited until {when}.", advice, retry_after=wait, **facts
         )
@@ -278,7 +278,7 @@ def _status_error(error: APIStatusError) -> ClaudeError:
     if status in (404, 405, 501) and (says_nothing or not isinstance(error.type, str)):
         advice = "Check the server's address, and the model's id: %claude_nb models"
         url = shown(error.request.url)
-        return errors.RequestError(f"Nothing is at {url} ({status}).", advice, **facts)
+        return errors.RequestError(f"There is nothing at {url} ({status}).", advice, **facts)
     if kind in _ADVICE or (400 <= status < 500 and status != 408):  # which is a time-out
         code = f" ({status})" if status >= 400 else ""
         if facts["detail"].lower().startswith(_TOO_LONG):

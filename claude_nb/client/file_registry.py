@@ -165,5 +165,5 @@ def _read(path: Path) -> UploadedFile | None:
 def _unwritable(path: Path, reason: str) -> InputError:
     return InputError(
         f"{path} cannot be written: {reason}.",
-        "There it is noted what was uploaded. Another folder: %env JUPYTER_DATA_DIR=…",
+        "claude_nb lists your uploads there. To use another folder: %env JUPYTER_DATA_DIR=…",
     )

@@ -94,8 +94,8 @@ async def uploaded(
             except (InputError, RequestError) as error:
                 if not earlier:
                     error.advice = (
-                        f"Nothing was asked. Without {request.option('upload')} it is sent with the"
-                        " question."
+                        f"Nothing was sent. Without {request.option('upload')} it the file goes"
+                        " with the question."
                     )
                     raise
                 file = None
@@ -171,7 +171,7 @@ async def _upload(
     if not isinstance(file_id, str) or not file_id:
         raise MalformedError(
             f"{name} was not uploaded: the server's answer is not a file.",
-            "If a gateway or proxy stands between, it may not know the Files API.",
+            "A gateway or proxy may not support the Files API.",
         )
     with suppress(AttributeError, TypeError):  # a gateway may leave them out
         seconds = (made.expires_at - made.created_at).total_seconds()  # type: ignore[operator]
@@ -219,7 +219,7 @@ def gone(explained: ClaudeError, missing: Files) -> FileGoneError:
     names = " and ".join(dict.fromkeys(file.name for file in missing.values()))
     error = FileGoneError(
         f"{names} {'is' if len(missing) == 1 else 'are'} not on the server any more.",
-        "Ask again: what is missing is sent anew.",
+        "Ask again to upload what is missing.",
         detail=explained.detail,
         request_id=explained.request_id,
         status=explained.status,
@@ -277,8 +277,8 @@ def check_size(sources: Iterable[dict[str, Any]]) -> None:
         raise InputError(
             f"{names}: {size / 1e6:,.0f} MB in base64, and a request holds at most"
             f" {MAX_REQUEST_BYTES // 1_000_000} MB.",
-            "Nothing was sent. Ask with upload and without a limit on the cost: it is uploaded"
-            " then, and counted by its id from then on.",
+            "Nothing was sent. Ask once with upload and without a cost limit; after that, the"
+            " uploaded file is counted by its id.",
         )
 
 

@@ -87,7 +87,7 @@ async def _on_response(advice: str, response: Any) -> None:
     base = _address(there.copy_with(path=there.path.removesuffix(_endpoint(here.path))))
     raise RequestError(
         f"{_address(here)} redirects to {_address(there)}. Nothing was sent there.",
-        f"If that is the server that you want: {advice.format(base)}",
+        f"To use that server: {advice.format(base)}",
         status=response.status_code,
     )
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies, proxy_bypass
 
-from claude_nb.errors import ClaudeError, InputError, RequestError, UnreachableError
+from claude_nb.errors import ClaudeError, InputError, RequestError, UnreachableError, either
 
 if TYPE_CHECKING:
     import httpx2
@@ -60,11 +60,11 @@ def check_address(url: str, what: str, example: str) -> None:
         has_rest = found.query or found.fragment  # the SDK's path would stand behind it
         if found.scheme in ("http", "https") and is_host and is_port and not has_rest:
             return
-        wrong = "It begins with http:// or https://, and then comes the name of a server."
+        wrong = "An address is http:// or https:// and the name of a server."
         if not is_port:
             wrong = f"There is no port {found.port}."
         elif has_rest:
-            wrong = "It has no ? and no #: leave out what is behind them."
+            wrong = "Leave out the ? or # and everything after it."
     raise InputError(f"{what} is not the address of a server.", example, detail=wrong)
 
 
@@ -87,8 +87,8 @@ def repeated_path(url: httpx2.URL) -> InputError | None:
     named = os.environ.get(BASE_URL, "").strip().rstrip("/")
     is_named = bool(named) and base.startswith(named)
     return InputError(
-        f"The server's address ends in {base.removeprefix(root)}, and the SDK puts /v1/… behind"
-        f" it: {shown(url)} does not exist.",
+        f"The server's address ends in {base.removeprefix(root)}, and the SDK appends /v1/…:"
+        f" {shown(url)} does not exist.",
         f"Leave it out: %env {BASE_URL}={root}" if is_named else f'Leave it out: base_url="{root}"',
     )
 
@@ -101,19 +101,19 @@ def unusable(error: BaseException) -> InputError:
     name = "SSL_CERT_FILE" if os.environ.get("SSL_CERT_FILE") else "SSL_CERT_DIR"
     if isinstance(error, OSError) and (path := os.environ.get(name)):
         return InputError(
-            f"{name} names {path}, from which no certificate can be read.",
+            f"{name} is {path}, which holds no readable certificate.",
             f"Name a PEM file, or use the system's certificates: %env {name}=",
             detail=str(error),
         )
     if os.environ.get("NO_PROXY") or os.environ.get("no_proxy"):
         return InputError(
-            "NO_PROXY names a host that cannot be one.",
+            "NO_PROXY contains an invalid host name.",
             "For example: %env NO_PROXY=localhost,.example.com",
             detail=str(error),
         )
     return InputError(
-        "No connection can be set up.",
-        "Check the environment's variables for proxies and certificates.",
+        "Cannot set up a connection.",
+        "Check the environment variables for proxies and certificates.",
         detail=str(error),
     )
 
@@ -141,8 +141,7 @@ def _wrong_proxy(name: str, url: str, error: BaseException) -> InputError | None
         if found.scheme.startswith("socks"):
             example = f"For example: %env {name}=socks5://{found.netloc.decode()}"
         return InputError(
-            f"{name} names a proxy by {found.scheme}://, which is none of"
-            f" {', '.join(_PROXY_SCHEMES)}.",
+            f"{name} names a proxy of the kind {found.scheme}://. Use {either(_PROXY_SCHEMES)}.",
             example,
         )
     if found.scheme.startswith("socks") and "socksio" in str(error):
@@ -172,13 +171,13 @@ def unreachable(error: APIConnectionError, advice: str) -> ClaudeError:
         return unsendable_header()
     if isinstance(cause, httpx2.TooManyRedirects):
         return RequestError(
-            f"{shown(url)} redirects without end.", "Check the address of the server."
+            f"{shown(url)} redirects in a loop.", "Check the address of the server."
         )
     if isinstance(cause, httpx2.ProxyError) and str(cause).startswith("407"):
         return wants_password(name)
     if proxy is not None:
         where = f"{where} (through the proxy of {name})"
-        advice = f"Check the proxy, or go without it: %env {name}="
+        advice = f"Check the proxy, or connect without it: %env {name}="
     if isinstance(cause, (httpx2.ReadError, httpx2.RemoteProtocolError)) and url.scheme == "http":
         advice = f"If it expects TLS, its address begins with https://. {advice}"
     what, detail = _failure(error, where)
@@ -212,7 +211,7 @@ def wants_password(name: str) -> InputError:
         name: The variable that names it.
     """
     return InputError(
-        f"The proxy of {name} wants a user name and a password (407).",
+        f"The proxy of {name} requires a user name and password (407).",
         f"Put them into its address: %env {name}=http://USER:PASSWORD@proxy.example:8080",
     )
 
@@ -278,4 +277,4 @@ def _wrong_tls(
     if error.reason not in _NO_TLS:
         return None
     hint = "Its address may have to begin with http://."
-    return InputError(f"The answer of {where} is not TLS.", hint)
+    return InputError(f"{where} did not answer in TLS.", hint)

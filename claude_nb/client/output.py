@@ -15,7 +15,7 @@ from claude_nb.errors import InputError
 from claude_nb.redaction import redact
 from claude_nb.request.attachments.attachment import describe_error
 
-_HINT = "Give a pydantic model, class Answer(BaseModel): …, or a JSON schema as a dict."
+_HINT = "Pass a pydantic model, class Answer(BaseModel): …, or a JSON schema as a dict."
 _MOST_OPTIONAL = 24
 _MOST_UNIONS = 16
 _SAYS_SOMETHING = frozenset({"type", "properties", "anyOf", "allOf", "$ref", "enum"})
@@ -49,7 +49,7 @@ class Output:
         name = str(getattr(kind, "__name__", None) or "the schema")
         is_type = isinstance(kind, (type, UnionType)) or hasattr(kind, "__origin__")
         if not is_type and not (isinstance(kind, dict) and kind.keys() & _SAYS_SOMETHING):
-            raise InputError(f"{kind!r:.60} cannot be the form of an answer.", _HINT)
+            raise InputError(f"{kind!r:.60} cannot be used for structured output.", _HINT)
         try:
             if is_type:
                 from pydantic import TypeAdapter
@@ -61,14 +61,14 @@ class Output:
             form = cls(name, output_schema(schema), decode)
         except Exception as error:  # pydantic and the SDK have many
             reason = str(error).split("\n", maxsplit=1)[0][:300]
-            what = f"{name} cannot be the form of an answer."
+            what = f"{name} cannot be used for structured output."
             raise InputError(what, _HINT, detail=reason) from error
         _check_limits(name, form.schema)
         if (place := _open_object(schema)) is not None:
             raise InputError(
-                f"{name} cannot be the form of an answer: {place or 'it'} is a dict whose keys are"
-                " not known, and would always be empty.",
-                "Take a list of models instead, each with its key and its value.",
+                f"{name} cannot be used for structured output: {place or 'it'} is a dict without"
+                " named keys, so it would always be empty.",
+                "Use a list of models instead, each with a key and a value.",
             )
         return form
 
@@ -89,11 +89,11 @@ class Output:
 
 def _check_limits(name: str, schema: dict[str, Any]) -> None:
     """Refuse what the API is known to refuse (its documentation, "Structured outputs")."""
-    what = f"{name} cannot be the form of an answer:"
+    what = f"{name} cannot be used for structured output:"
     try:
         json.dumps(schema, allow_nan=False, ensure_ascii=False).encode()
     except ValueError:
-        raise InputError(f"{what} it holds inf, nan or half a character.", _HINT) from None
+        raise InputError(f"{what} it contains inf, nan or half a character.", _HINT) from None
     parts = [schema, *schema.get("$defs", {}).values()]
     names = ["#", *(f"#/$defs/{each}" for each in schema.get("$defs", {}))]
     uses = {name: set(_references(part)) for name, part in zip(names, parts, strict=True)}
@@ -102,8 +102,8 @@ def _check_limits(name: str, schema: dict[str, Any]) -> None:
     except CycleError as circle:
         within = str(circle.args[1][0]).removeprefix("#/$defs/").replace("#", name)
         raise InputError(
-            f"{what} {within} holds itself, which the API does not take.",
-            "Take a flat list instead, in which each item names the one that it belongs to.",
+            f"{what} {within} refers to itself, which the API does not accept.",
+            "Use a flat list instead, in which each item names its parent.",
         ) from None
     fields = [field for part in parts for field in _fields(part)]
     optional = sum(not required for required, _ in fields)
@@ -114,8 +114,8 @@ def _check_limits(name: str, schema: dict[str, Any]) -> None:
     ):
         if count > most:
             raise InputError(
-                f"{what} it has {count} {kind}, and the API takes {most}.",
-                "Let fewer fields be so, or ask for the answer in parts.",
+                f"{what} it has {count} {kind}; the API accepts {most}.",
+                "Use fewer of them, or ask for the answer in parts.",
             )
 
 

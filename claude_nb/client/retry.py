@@ -67,11 +67,11 @@ class Policy:
 
     def __post_init__(self) -> None:
         if type(self.tries) is not int or self.tries < 1:
-            raise InputError(f"tries must be a whole number from 1, not {self.tries!r}.")
+            raise InputError(f"tries must be a whole number of at least 1, not {self.tries!r}.")
         for name in ("max_wait", "base", "cap", "speed"):
             value = getattr(self, name)
             if not isinstance(value, (int, float)) or not value >= 0:
-                raise InputError(f"{name} must be a number from 0, not {value!r}.")
+                raise InputError(f"{name} must be a number of at least 0, not {value!r}.")
         if not self.speed:
             raise InputError("speed must be a number above 0, not 0.")
 

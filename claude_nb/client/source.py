@@ -211,7 +211,7 @@ async def _of_stream(stream: AsyncStream[object]) -> AsyncGenerator[dict[str, An
                     raise DroppedError("The stream ended before the reply did.") from None
                 raise DroppedError(
                     "The server accepted the request, but sent no reply.",
-                    "If a gateway or proxy stands between, it may not pass streams on.",
+                    "A gateway or proxy may not support streaming.",
                 ) from None
             if isinstance(event, dict):  # as all events of the API are
                 yield event

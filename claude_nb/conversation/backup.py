@@ -141,8 +141,8 @@ class BackupStore:
                 self._warned = True
                 warnings.warn(
                     f"The turn was not backed up: {self.folder}: {error.strerror or error}."
-                    " The reply itself is not affected. To do without backups:"
-                    " %config ClaudeMagics.backup = False",
+                    " The reply itself is not affected. To turn backups off: %config"
+                    " ClaudeMagics.backup = False",
                     stacklevel=2,
                 )
 

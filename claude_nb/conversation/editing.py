@@ -27,9 +27,9 @@ def edited(exchange: Exchange, text: str) -> Exchange:
         InputError: The text is empty, or there is none that it could replace.
     """
     if exchange.compaction is not None or not exchange.text.strip():
-        raise InputError("This answer has no text that could be edited.")
+        raise InputError("This answer has no text to edit.")
     if not text.strip():
-        raise InputError("An answer cannot be empty.", "To take the turn back: %claude_nb undo")
+        raise InputError("An answer cannot be empty.", "To undo the turn: %claude_nb undo")
     return replace(
         exchange,
         id=uuid4().hex,

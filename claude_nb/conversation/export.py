@@ -97,7 +97,7 @@ def to_markdown(history: History) -> str:
         history: The conversation.
 
     Raises:
-        InputError: Nothing has been said yet.
+        InputError: There are no messages yet.
     """
     turns = [
         f"{_prompt(exchange)}\n\n{_head(exchange)}\n\n{_shown(exchange.text)}"
@@ -113,7 +113,7 @@ def to_json(history: History) -> str:
         history: The conversation.
 
     Raises:
-        InputError: Nothing has been said yet.
+        InputError: There are no messages yet.
     """
     _branch(history)
     return redact(json.dumps(history.messages(), ensure_ascii=False, indent=1)) + "\n"
@@ -207,7 +207,7 @@ def along(exchange: Exchange) -> list[str]:
 
 def _branch(history: History) -> list[Exchange]:
     if not history.branch:
-        raise InputError(f"{history.name}: nothing has been said yet.")
+        raise InputError(f"{history.name}: no messages yet.")
     return history.branch
 
 

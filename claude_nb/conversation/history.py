@@ -41,7 +41,9 @@ NOTEBOOK = "notebook"
 MAX_NAME = 60
 """Characters of a conversation's name at most: it is shown in one line."""
 
-THINKING_LEFT_OUT = "earlier thinking left out: signed for another prompt, tools or server"
+THINKING_LEFT_OUT = (
+    "earlier thinking not resent (it only works with the prompt and tools it was written for)"
+)
 """The note on a turn before which signed thinking stands that is not sent."""
 
 COMPACTED = " compacted: "
@@ -198,7 +200,7 @@ class History:
         if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
             raise InputError(
                 f"{name[:MAX_NAME]!r} cannot be the name of a conversation.",
-                f"It takes 1 to {MAX_NAME} characters that can be seen, for example: analysis",
+                f"Use 1 to {MAX_NAME} visible characters, for example: analysis",
             )
         self.name = name
         self.system = system
@@ -284,7 +286,7 @@ class History:
             other = "another one: -c NAME, or in none: --once" if in_cell else "another one."
             raise InputError(
                 f"The conversation {self.name} is still being answered.",
-                f"Wait for its end, or ask in {other}",
+                f"Wait until it ends, or ask in {other}",
             )
         try:
             with self.lock:
@@ -346,9 +348,9 @@ class History:
         notes += [INSTRUCTED] * (request.instruct is not None)
         if left_out:
             names = " and ".join(left_out)
-            notes.append(f"{names} of earlier turns left out: given for another server")
+            notes.append(f"{names} of earlier turns not sent: they belong to another server")
         if left:
-            notes.append(f"left behind: {', '.join(map(label, left))}")
+            notes.append(f"no longer in this conversation: {', '.join(map(_cell, left))}")
         asked = datetime.now(UTC).isoformat(timespec="milliseconds")
         turn = TurnId(self.name, uuid4().hex, parent.id if parent else None, place.cell, asked)
         return replace(
@@ -377,7 +379,9 @@ class History:
         asked = [exchange for exchange in earlier if exchange.compaction is None]
         whole = sum(exchange.compaction is None for exchange in earlier[at + 1 :])
         if asked:
-            about.append(f"turn {len(asked) + 1}" + (f" · {whole} earlier sent" if whole else ""))
+            about.append(f"turn {len(asked) + 1}")
+        if whole:
+            about.append(f"sent with the {whole} before it")
         if edited := [str(n) for n, e in enumerate(asked, 1) if e.edited]:
             about.append(f"answer {', '.join(edited)} edited")
         notes = [" · ".join(about)] if about else []
@@ -515,7 +519,7 @@ class History:
         """
         if not 1 <= number <= len(self.exchanges):
             count = len(self.exchanges)
-            there_are = f"There are 1 to {count}." if count else "Nothing has been said yet."
+            there_are = f"There are 1 to {count}." if count else "There are no messages yet."
             raise InputError(f"There is no exchange {number} in {self.name}.", there_are)
         exchange = self.exchanges[number - 1]
         self.go_to(exchange)
@@ -544,7 +548,7 @@ class History:
                 count = len(branch)
                 there_are = f"It has {count} turn{'s' * (count > 1)}." if count else ""
                 what = f"There are no {turns} turns" if count else "There is nothing"
-                raise InputError(f"{what} to take back in {self.name}.", there_are)
+                raise InputError(f"{what} to undo in {self.name}.", there_are)
             undone = branch[-turns:]
             self._move(undone[0].parent)
         self._changed()
@@ -630,6 +634,10 @@ def label(exchange: Exchange) -> str:
     if exchange.place.execution:
         return f"[{exchange.place.execution}]"
     return f"“{labels.first_words(exchange.prompt, 24)}”"
+
+
+def _cell(exchange: Exchange) -> str:
+    return f"{'cell ' if exchange.place.execution else ''}{label(exchange)}"
 
 
 def numbers(branch: Sequence[Exchange]) -> str:

@@ -27,7 +27,7 @@ def tree(history: History) -> str:
         further to the right, below the exchange that it follows.
     """
     if not history.exchanges:
-        return f"{history.name}: nothing has been said yet."
+        return f"{history.name}: no messages yet."
     branch = set(history.branch)
     count = len(history.exchanges)
     lines = [
@@ -52,7 +52,7 @@ def tree(history: History) -> str:
         steps = [depth + 1] * (len(follow) - 1) + [depth] * bool(follow)
         waiting.extendleft(reversed([*zip(follow, steps, strict=True)]))
     if history.head is None:
-        lines.append("← the next question begins anew")
+        lines.append("← the next question starts fresh")
     return "\n".join(lines)
 
 

@@ -63,7 +63,7 @@ def conversations(notebook: SavedNotebook) -> tuple[list[SavedConversation], lis
     if notebook.unanswered:
         s = "s" * (len(notebook.unanswered) > 1)
         numbers = ", ".join(notebook.label(number) for number in notebook.unanswered)
-        notes.append(f"cell{s} {numbers}: without a saved answer")
+        notes.append(f"cell{s} {numbers}: no saved answer")
     found: dict[str, dict[str, _SavedTurn]] = {}
     for record in notebook.records:
         label = notebook.label(record.number)
@@ -81,7 +81,7 @@ def conversations(notebook: SavedNotebook) -> tuple[list[SavedConversation], lis
         one, two = other.exchange, turn.exchange
         if (one.prompt, one.text) != (two.prompt, two.text):
             both = f"cells {other.label} and {turn.label}"
-            notes.append(f"{both}: different turns with the same id, of which one is left out")
+            notes.append(f"{both}: different turns with the same id; one is left out")
     return [_tree(name, list(turns.values()), notes) for name, turns in found.items()], notes
 
 
@@ -102,14 +102,14 @@ def exchanges(messages: Sequence[Mapping[str, Any]]) -> list[Exchange]:
         InputError: They are no such messages, or do not end with an answer.
     """
     if not isinstance(messages, list | tuple):
-        raise InputError("A conversation is made of messages.", f"For example: {_EXAMPLE}")
+        raise InputError("Pass a list of messages.", f"For example: {_EXAMPLE}")
     if not messages:
         return []
     turns = _turns(messages)
     if turns[0].role != "user" or turns[-1].role != "assistant":
         raise InputError(
-            "The messages do not begin with the user and end with the assistant.",
-            "A last question without its answer is not history yet: leave it out, and ask it.",
+            "The messages must begin with the user and end with the assistant.",
+            "Leave out a last question without an answer, and ask it.",
         )
     made: list[Exchange] = []
     for asked, answer in zip(turns[::2], turns[1::2], strict=True):
@@ -150,7 +150,7 @@ def _turns(messages: Sequence[Mapping[str, Any]]) -> list[_Turn]:
         if role not in ("user", "assistant") and not is_instruction:
             raise InputError(
                 f"Message {number} has neither the role user nor assistant.",
-                'A system prompt is given beside the messages: system="…".',
+                'Pass a system prompt separately: system="…".',
             )
         if not is_instruction and (not turns or turns[-1].role != role):
             turns.append(_Turn(str(role)))
@@ -188,7 +188,7 @@ def _turn(record: Record, label: str, notes: list[str]) -> _SavedTurn | None:
         try:
             content.append(_block(item))
         except InputError as error:
-            notes.append(f"cell {label}: {error.what}; the rest of the turn is there")
+            notes.append(f"cell {label}: {error.what}; the rest of the turn is restored")
     asked, when = _asked(turn.asked)
     exchange = Exchange(
         id=turn.id,
@@ -240,8 +240,8 @@ def _tree(name: str, turns: list[_SavedTurn], notes: list[str]) -> SavedConversa
     for turn in turns:
         if turn.parent is not None and turn.parent not in by_id:
             before = instead.setdefault(turn.parent, newest)
-            now = f"it follows {_quote(by_id[before])} now" if before else "it is the first now"
-            notes.append(f"{_quote(turn)}: what came before it is not in the notebook; {now}")
+            now = f"now it follows {_quote(by_id[before])}" if before else "now it is the first"
+            notes.append(f"{_quote(turn)}: the turn before it is not in the notebook; {now}")
         newest = turn.exchange.id
     parents = {id_: instead.get(turn.parent or "", turn.parent) for id_, turn in by_id.items()}
     made: dict[str, Exchange] = {}
@@ -250,7 +250,7 @@ def _tree(name: str, turns: list[_SavedTurn], notes: list[str]) -> SavedConversa
         at: str | None = turn.exchange.id
         while at is not None and at not in made:
             if at in chain:
-                notes.append(f"{_quote(by_id[at])}: the turns before it go round in a circle")
+                notes.append(f"{_quote(by_id[at])}: the turns before it form a loop")
                 break
             chain[at] = None
             at = parents[at]
@@ -294,7 +294,9 @@ def _block(value: Any) -> dict[str, Any]:
         raise InputError(what.removesuffix(".")) from None
     taken = next(iter(attached.blocks), {})
     if taken.get("type") != kind or taken["source"]["media_type"] != source.get("media_type"):
-        raise InputError(f"the {kind} is not what it says it is: {source.get('media_type')!r:.40}")
+        raise InputError(
+            f"the {kind} does not match its media type: {source.get('media_type')!r:.40}"
+        )
     if is_upload(taken):  # whoever wrote the notebook does not decide what is uploaded from here
         taken["source"]["seconds"] = 0
     return taken | ({"title": title} if kind == "document" else {})
@@ -343,13 +345,13 @@ def _blocks(content: Any, role: str) -> Iterator[dict[str, Any]]:
         kind = str(item.get("type")) if isinstance(item, dict) else None
         if kind in ("tool_use", "tool_result"):
             raise InputError(
-                "calls of tools cannot be taken over", "Leave out the turns that make them."
+                "tool calls cannot be imported", "Leave out the turns with tool calls."
             )
         if role == "system" and kind != "text":
-            raise InputError(f"an instruction holds text, not {kind!r:.40}")
+            raise InputError(f"an instruction must be text, not {kind!r:.40}")
         if role == "assistant" and kind is not None:
             if kind in _LEFT_OUT or kind.endswith("_tool_result"):
                 continue
             if kind != "text":
-                raise InputError(f"an answer holds text, not {kind!r:.40}")
+                raise InputError(f"an answer must be text, not {kind!r:.40}")
         yield _block(item)

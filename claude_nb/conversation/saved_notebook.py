@@ -123,7 +123,7 @@ def current_path() -> Path:
             " there, and give its path: %claude_nb restore /content/analysis.ipynb",
         )
     raise InputError(
-        f"There is no file {name} any more." if name else "This notebook's file is not known.",
+        f"There is no file {name}." if name else "This notebook's file is not known.",
         f"{SAVE_FIRST}, or give its path: %claude_nb restore analysis.ipynb",
     )
 
@@ -158,7 +158,7 @@ def parse(data: bytes, path: Path) -> SavedNotebook:
     labels: dict[int, str] = {}
     for number, cell in enumerate(as_notebook(data, path)["cells"], 1):
         if not isinstance(cell, dict):
-            notes.append(f"cell {number} is not a cell")
+            notes.append(f"cell {number} is invalid")
             continue
         labels[number] = _label(number, cell)
         if len(records) >= MAX_RECORDS:
@@ -196,8 +196,8 @@ def as_notebook(data: bytes, path: Path) -> dict[str, Any]:
         return found
     if isinstance(found.get("worksheets"), list):  # nbformat 3, of before 2015
         raise InputError(
-            f"{path} is a notebook in an old format, which has no place for what is to be read.",
-            "Open it in Jupyter and save it: that makes it a new one.",
+            f"{path} is in an old notebook format, which cannot hold claude_nb's records.",
+            "Open it in Jupyter and save it to convert it.",
         )
     raise InputError(f"{path} is JSON, but not a notebook.")
 
@@ -217,11 +217,11 @@ def record(number: int, cell: str, data: Any) -> Record:
     if type(version) is not int or version < 1:
         raise InputError("its record cannot be read")
     if version > VERSION:
-        raise InputError("its record is of a newer version of claude_nb")
+        raise InputError("its record was written by a newer claude_nb")
     try:
         digest = sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
     except RecursionError:
-        raise InputError("its record is nested without end") from None
+        raise InputError("its record is nested too deeply") from None
     return Record(number, cell, data, digest)
 
 

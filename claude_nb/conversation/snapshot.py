@@ -188,7 +188,7 @@ def _contents(paths: tuple[Path, ...], cell: str) -> list[tuple[Path, float, byt
     Raises:
         InputError: It cannot be read, or is not there.
     """
-    own, failed = [], InputError(f"There is no file {paths[0]} any more.")
+    own, failed = [], InputError(f"There is no file {paths[0]}.")
     for path in paths:
         if path.is_file():
             try:

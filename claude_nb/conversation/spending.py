@@ -98,7 +98,7 @@ def shown(found: Spending, by: str) -> Table:
     ]
     made = table(by, rows, " ".join(notes(found, by)))
     if any(cell.endswith("+") for cells in made.rows for cell in cells[1:]):
-        more = "+: and more, which is not known: a reply broke off, or lacks a price."
+        more = "+: at least this much; a reply broke off or has no price."
         return replace(made, note=f"{made.note} {more}")
     return made
 
@@ -132,7 +132,7 @@ def notes(found: Spending, by: str) -> list[str]:
         by: One of ``BY``.
     """
     replies = found.all.values()
-    made = ["Each cost is by the price list of its day."]
+    made = ["Each cost uses the prices of its day."]
     if by == "day":
         made.append(days.note())
     if any(reply.simulated for reply in replies):
@@ -140,7 +140,7 @@ def notes(found: Spending, by: str) -> list[str]:
     if kept := [reply.cost for reply in replies if reply.kept]:
         made.append(not_paid_again(kept))
     if found.again:
-        once = "in all" if by == "notebook" else "here"
+        once = "in total" if by == "notebook" else "here"
         made.append(f"{found.again} in more than one notebook: counted once {once}.")
     if found.undated:
         made.append(f"{found.undated} without a date: left out.")
@@ -183,7 +183,7 @@ def _notebooks(paths: Iterable[str], found: Spending) -> Iterator[str]:
                 if _CHECKPOINTS not in inner.parts and not inner.is_dir()
             ]
             if not inside:
-                found.notes.append(f"{path}: there is no notebook in it")
+                found.notes.append(f"{path}: contains no notebook")
         for one in inside:
             if (place := os.path.realpath(one)) not in seen:
                 seen.add(place)

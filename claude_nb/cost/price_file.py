@@ -60,8 +60,7 @@ def read(path: str) -> tuple[dict[str, dict[str, Any]], dict[str, float | None]]
         wrong = f"it cannot be read: {error}"
     raise InputError(
         f"The price file {path} cannot be used.",
-        "Correct it, or take CLAUDE_NB_PRICES out of the environment. It has the form of"
-        " claude_nb/cost/models.json.",
+        "Correct it, or unset CLAUDE_NB_PRICES. Its format is that of claude_nb/cost/models.json.",
         detail=f"In it, {wrong}.",
     )
 
@@ -71,7 +70,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     for name, _ in pairs:
         if sum(name == other for other, _ in pairs) > 1:
-            raise _WrongError(f"{name!r} stands twice in one object")
+            raise _WrongError(f"{name!r} appears twice in one object")
     return found
 
 
@@ -131,12 +130,12 @@ def _object(value: Any, names: Iterable[str], where: str, what: str) -> None:
     for name in value:
         if name not in names:
             near = nearest(name, names) or ", ".join(names)
-            raise _WrongError(f"{where} has {_brief(name)}, which {what} has not: {near}")
+            raise _WrongError(f"{where} has {_brief(name)}, which {what} does not have: {near}")
 
 
 def _check(where: str, value: Any, takes: str, *, fits: bool) -> None:
     if not fits:
-        raise _WrongError(f"{where} is {_brief(value)}; it takes {takes}")
+        raise _WrongError(f"{where} is {_brief(value)}; it must be {takes}")
 
 
 def _fact(name: str, value: Any, where: str) -> None:
@@ -169,7 +168,7 @@ def _is_day(value: Any) -> bool:
 
 
 _TOKENS = (_is_limit, "a whole number of tokens above 0, or null")
-_TEXT = (_is_text, "a text")
+_TEXT = (_is_text, "a string")
 
 _FACTS: dict[str, tuple[Check, str]] = {
     "name": _TEXT,

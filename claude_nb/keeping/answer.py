@@ -55,7 +55,7 @@ class Answer:
         for event in events:
             progress.apply(event)
         if progress.outcome is not Outcome.COMPLETE:
-            raise InputError("it is not complete")
+            raise InputError("it is incomplete")
         blocks = [block for block in progress.blocks if not block.lost]
         ran = (b.name for b in blocks if b.type == "tool_use" and isinstance(b.run, ToolRan))
         server = (b.name for b in blocks if b.type in SERVER_CALLS)
@@ -74,12 +74,12 @@ class Answer:
         try:
             return f"{datetime.fromisoformat(self.answered).astimezone():%Y-%m-%d}"
         except (ValueError, OverflowError, OSError):
-            return "on an unknown day"
+            return "on an unknown date"
 
     @property
     def note(self) -> str:
         """What the reader should know of it when it is shown again."""
-        again = f" · not run again: {', '.join(self.functions)}" if self.functions else ""
+        again = f" · functions not run again: {', '.join(self.functions)}" if self.functions else ""
         return f"kept · $0 · answered {self.day}{again}"
 
 

@@ -32,7 +32,7 @@ _CHANGES = {
     "model": "the model",
     "system": "the system prompt",
     "tools": "the tools",
-    "form": "the form of the answer",
+    "form": "the output schema",
 }
 
 _OPTIONS = {"extra_body": "extra", "extra_headers": "betas"}
@@ -107,7 +107,7 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     elif values:
         found = [*values, *found]
     elif before.get("asked") != now["asked"]:
-        found.insert(0, "what is sent along")
+        found.insert(0, "the attachments")
     if before.get("turns") != now["turns"]:
         found.insert(0, "an earlier turn")
     if before.get("tools") == now["tools"]:

@@ -194,7 +194,7 @@ class Keeper:
             if answer is None:
                 continue
             if not wanted:
-                fits = f"a saved answer fits: {asked.option} would have shown it for $0"
+                fits = f"a saved answer matches: {asked.option} would have shown it for $0"
                 return Found(asked, notes=(fits,))
             if asked.keep is None and (answer.functions or answer.server_tools):
                 return Found(asked, notes=(_needs_option(answer, asked.option),))
@@ -323,7 +323,7 @@ class Keeper:
                 return f"the saved answer is not complete ({outcome})"
         turns = (one.data.get("turn") or one.data.get("once") for one in records)
         if any(as_dict(turn).get("prompt") == asked.prompt for turn in turns):
-            return "the saved answer is of an earlier version, or was not to be kept"
+            return "the saved answer is from an earlier version, or was not meant to be kept"
         return ""
 
 
@@ -350,7 +350,7 @@ def _cell(record: Record) -> str:
 def _needs_option(answer: Answer, option: str) -> str:
     """The note where only the cell itself may say that an answer with tools is shown again."""
     names = ", ".join((*answer.functions, *answer.server_tools))
-    return f"asked again: the saved answer called {names}; {option} here shows it without a call"
+    return f"asked again: the saved answer called {names}; {option} here shows it without calling"
 
 
 def _listed(names: list[str]) -> str:

@@ -15,7 +15,7 @@ from claude_nb.request import files
 from claude_nb.streaming.block import as_dict, as_string
 
 _NO_EVENTS = """\
-no events are saved of its reply: it did not complete, or %claude_nb keep was off"""
+its reply has no saved events: it is incomplete, or %claude_nb keep was off"""
 
 
 def save(
@@ -77,8 +77,8 @@ def _of_notebook(
     if not parts:
         of = f"cell [{cell}] of {path}" if cell is not None else str(path)
         raise InputError(
-            f"No events of a reply are saved in {of}.",
-            "Record replies, and make a page of a recording: %claude_nb record talks",
+            f"There are no saved events in {of}.",
+            "Record replies, then make a page from a recording: %claude_nb record talks",
             detail="; ".join(notes[:3]),
         )
     return parts, notes

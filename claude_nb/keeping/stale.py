@@ -63,7 +63,7 @@ class Input:
         try:
             value = value_of(self.name, variables)
         except InputError:
-            return f"{self.name} is not there any more", True
+            return f"{self.name} no longer exists", True
         try:
             made = attach(value, name, upload=self.upload)
         except InputError as error:

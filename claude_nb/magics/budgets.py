@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import attrgetter
 
 from claude_nb.cost import days
-from claude_nb.errors import InputError, nearest
+from claude_nb.errors import InputError, either, nearest
 from claude_nb.magics.options import Option, Value, read_dollars
 from claude_nb.render import labels
 from claude_nb.session.budget import Budget
@@ -19,14 +19,14 @@ def _read_period(value: Value, _variables: object) -> str:
         return value.text
     near = nearest(value.text, days.PERIODS)
     hint = f"Did you mean {near}?" if near else ""
-    raise InputError(f"It takes {', '.join(days.PERIODS)}, not {value.text!r}.", hint)
+    raise InputError(f"{value.text!r} is not {either(days.PERIODS)}.", hint)
 
 
 PER = Option(
     "per",
     "",
     "|".join(days.PERIODS),
-    "for each such period, shared by all your kernels on this computer",
+    "for each day, week or month, shared by all your kernels on this computer",
     _read_period,
 )
 
@@ -45,14 +45,14 @@ def command(limit: str = "", *, per: str = "") -> None:
         shared_budget.lift(per)
     elif limit == "off":
         if session.budget is None and (shared := shared_budget.budgets()):
-            lift = f"To lift a shared one: %claude_nb budget off --per {shared[0].per}"
+            lift = f"To remove a shared one: %claude_nb budget off --per {shared[0].per}"
             say(f"This kernel has no budget of its own. {lift}")
         session.budget = None
     elif limit:
         try:
             usd = read_dollars(Value(limit, quoted=False), {})
         except InputError:
-            what = f"%claude_nb budget takes a sum in USD above 0, or off, not {limit!r}."
+            what = f"%claude_nb budget takes an amount in USD above 0, or off, not {limit!r}."
             raise InputError(what, "For example: %claude_nb budget 20 --per month") from None
         if per:
             shared_budget.set(usd, per)

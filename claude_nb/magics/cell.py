@@ -97,7 +97,7 @@ def _ask(question: Question, asked: Sequence[Variant], *, background: bool) -> A
     else:
         reply = (jobs.start if background and jobs.can_go_on() else answer)(question)
     if background and fitting() in ("sparing", "terminal"):
-        say("Written in the background; %claude_nb jobs wait shows it.")
+        say("Claude answers in the background; %claude_nb jobs wait shows the reply.")
     return reply
 
 
@@ -114,19 +114,20 @@ def _check_alone(what: str, given: dict[str, Any], *, insert: bool) -> None:
     """Refuse options for a cell that waits for one reply; without -c there is no conversation."""
     if insert:
         raise InputError(
-            f"--insert does not go with {what}.",
-            "Keep the reply in a variable: -o answer, and later: print(answer.code_blocks[0].code)",
+            f"--insert cannot be used with {what}.",
+            "Keep the reply in a variable (-o answer), and later:"
+            " print(answer.code_blocks[0].code)",
         )
     if "events" in given:
         raise InputError(
-            f"--events does not go with {what}.", "Later: answer.timeline() (-o answer)."
+            f"--events cannot be used with {what}.", "Later: answer.timeline() (-o answer)."
         )
     named = "conversation" in given
     if what == "side by side" and (named or "new" in given):
-        raise InputError("What stands side by side is of no conversation: leave out -c and --new.")
+        raise InputError("Replies side by side join no conversation: leave out -c and --new.")
     if "new" in given and not named:
         raise InputError(
-            f"--new goes with -c NAME under {what}.", "Without it, it is of no conversation."
+            f"--new with {what} needs -c NAME.", "Without -c, the reply joins no conversation."
         )
     if not named:
         given["once"] = True
@@ -198,7 +199,7 @@ def _keep(given: dict[str, Any]) -> dict[str, bool]:
     """Whether a kept answer may be shown; the options that say so are taken out of ``given``."""
     keep, fresh = given.pop("keep", False), given.pop("fresh", False)
     if keep and fresh:
-        raise InputError("--keep and --fresh exclude each other.", "Leave one of them out.")
+        raise InputError("--keep and --fresh cannot be combined.", "Leave one of them out.")
     return {"keep": keep} if keep or fresh else {}
 
 
@@ -211,7 +212,7 @@ def _tools(given: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]
         how = {name.removeprefix("tool_"): value for name, value in how.items()}
         return found | {"tools": Tools(*named, **how)}
     for name in how:
-        raise InputError(f"--{name.replace('_', '-')} goes with --tools.", "Name the tools.")
+        raise InputError(f"--{name.replace('_', '-')} needs --tools.", "Name the tools.")
     return found | {"tools": () if named else None}
 
 
@@ -220,7 +221,7 @@ def _history(given: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, An
     name = given.pop("conversation", None)
     if given.pop("once", False):
         if name is not None or "new" in given:
-            raise InputError("--once is for no conversation: it goes with neither -c nor --new.")
+            raise InputError("--once cannot be used with -c or --new: it joins no conversation.")
         return {}
     conversation = Conversation.named(NOTEBOOK if name is None else name)
     conversation.system = defaults["system"]  # for a branch that begins; others keep theirs

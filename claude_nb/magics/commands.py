@@ -92,14 +92,16 @@ def execute(line: str, default_model: str, body: str | None = None) -> object:
     given_here = {"default_model": default_model, "body": body, "line": rest}
     ours = {key: value for key, value in given_here.items() if key in signature.parameters}
     if body is not None and "body" not in ours:
-        raise InputError(f"%%claude_nb {name} takes no text.", f"Type %claude_nb {line.strip()}")
+        raise InputError(
+            f"%%claude_nb {name} takes no text in the cell.", f"Type %claude_nb {line.strip()}"
+        )
     try:
         arguments = signature.bind(*words, **given, **ours)
     except TypeError:
         raise _misused(name) from None
     arguments.apply_defaults()
     for option in given if arguments.args[:1] in command.bare else ():
-        what = f"--{option.replace('_', '-')} changes nothing in %claude_nb {line.strip()}."
+        what = f"--{option.replace('_', '-')} has no effect in %claude_nb {line.strip()}."
         raise InputError(what, _misused(name).what)
     try:
         return command.run(*arguments.args, **arguments.kwargs)
@@ -179,7 +181,7 @@ def _jobs(command: str = "", which: str = "") -> object:
     except KeyboardInterrupt:
         left = labels.counted(len(jobs.jobs.running), "job")
         raise StoppedError(
-            "No longer waited for.", f"Still running: {left}. To stop: %claude_nb jobs stop all"
+            "Stopped waiting.", f"Still running: {left}. To stop: %claude_nb jobs stop all"
         ) from None
     kind = choice.fitting()
     for job in [job for job in ended if job.view is None]:
@@ -201,7 +203,7 @@ def _files(command: str = "", which: str = "") -> object:
     return None
 
 
-_HOW_TO_NAME = "A conversation other than the notebook's is named with -c: -c talk"
+_HOW_TO_NAME = "To name a conversation other than the notebook's: -c talk"
 
 COMMANDS = {
     "status": Command(
@@ -215,13 +217,15 @@ COMMANDS = {
     "models": Command("", "the models, what they take and what they cost", reports.models),
     "files": Command(
         "[delete ID|delete all]",
-        "what --upload has put on servers: list it, or delete it there",
+        "list the files that --upload has put on servers, or delete them there",
         _files,
-        hint="Without any of these, it lists the files with their ids.",
+        hint="Without arguments, it lists the files with their ids.",
     ),
     "mcp": Command(mcp.TAKES, mcp.DOES, mcp.command, mcp.OPTIONS, mcp.HINT),
     "batches": Command("", "your most recent batches, to resume", recent),
-    "key": Command("", "enter an API key, unseen; it is kept in memory only", connections.key),
+    "key": Command(
+        "", "enter an API key without showing it; it is kept in memory only", connections.key
+    ),
     "connect": Command(
         "URL|off",
         "ask another server that speaks the Messages API",
@@ -231,84 +235,84 @@ COMMANDS = {
     ),
     "simulate": Command(
         "[on|off|next FAULT|next nothing]",
-        "answer from fixed scripts on this machine, without a key, or fail as a server can",
+        "answer from fixed scripts on this computer, without a key, or simulate faults",
         connections.simulate,
         (options.SPEED, options.SEED),
-        "on again keeps speed and seed, and forgets the faults that were queued; next lists them.",
+        "on again keeps speed and seed, and clears the queued faults; next lists them.",
     ),
     "budget": Command(
         "[USD|off]",
-        "what replies may cost together: in this kernel from now on, or with --per in all kernels",
+        "limit the total cost of replies: in this kernel from now on, or with --per in all kernels",
         budgets.command,
         (budgets.PER,),
-        "USD is a sum above 0. For example: %claude_nb budget 20 --per month",
+        "USD is an amount above 0. For example: %claude_nb budget 20 --per month",
         bare=(("",),),
     ),
     "record": Command(
         "[FOLDER|off]",
-        "save each reply into a folder, to be replayed",
+        "save each reply to a folder, for replay",
         connections.record,
         (connections.WITHOUT,),
     ),
     "replay": Command(
         "[FOLDER|off]",
-        "answer from what was recorded, without a key, a network or a cost",
+        "answer from recordings, without a key, network or cost",
         connections.replay,
         (options.SPEED,),
     ),
     "keep": Command(
         "[on|off|FOLDER]",
-        "show what was answered before again, and send nothing; FOLDER keeps recordings too",
+        "show saved answers instead of asking again; FOLDER saves recordings too",
         connections.keep,
-        hint="In a cell, --keep and --fresh are stronger.",
+        hint="In a cell, --keep and --fresh override this.",
     ),
-    "stale": Command("", "the answers that are out of date, and why", stale.table),
+    "stale": Command("", "list the answers that are out of date, and why", stale.table),
     "show": Command("", "show the last reply again", _show),
     "jobs": Command(
         "[stop N|stop all|wait]",
-        "replies that are written in the background: list, stop or wait for them",
+        "list, stop or wait for the replies that run in the background",
         _jobs,
-        hint="Without any of these, it lists the jobs with their numbers.",
+        hint="Without arguments, it lists the jobs with their numbers.",
     ),
     "history": Command(
         "",
-        "the turns of the conversation",
+        "list the turns of the conversation",
         conversations.history,
         (conversations.CONVERSATION,),
         _HOW_TO_NAME,
     ),
     "new": Command(
         "",
-        "begin a new conversation; fork goes back to the old one",
+        "start a new conversation; fork goes back to the old one",
         conversations.new,
         (conversations.CONVERSATION,),
         _HOW_TO_NAME,
     ),
     "undo": Command(
         "[N]",
-        "take the last N turns back, or the last one",
+        "undo the last N turns, or the last one",
         conversations.undo,
         (conversations.CONVERSATION,),
         f"N is a number of turns. {_HOW_TO_NAME}",
     ),
     "compact": Command(
         "",
-        "have the conversation summarised; the summary is then sent in place of its turns",
+        "summarise the conversation; from then on the summary is sent in place of its turns",
         conversations.compact,
         (conversations.CONVERSATION,),
         _HOW_TO_NAME,
     ),
     "edit": Command(
         "[N]",
-        "change the answer of turn N, or the last one, as it is sent from now on",
+        "edit the answer of turn N, or the last one; the edited text is sent from now on",
         conversations.edit,
         (conversations.CONVERSATION,),
-        f"N is the number of a turn, as the notes on replies have it. {_HOW_TO_NAME}",
+        f"N is the turn number in the note above a reply. {_HOW_TO_NAME}",
         bare=(),
     ),
     "fork": Command(
         "N",
-        "go on from exchange N of the history",
+        "continue from exchange N of the history",
         conversations.fork,
         (conversations.CONVERSATION,),
         "N is the number of an exchange: %claude_nb history shows the numbers.",
@@ -325,9 +329,9 @@ COMMANDS = {
     ),
     "backups": Command(
         "[delete NAME|all]",
-        "turns that are kept on this computer beside the notebook: list or delete them",
+        "list or delete the turns that are backed up on this computer",
         _backups,
-        hint="NAME is that of a notebook, or of a conversation in this one.",
+        hint="NAME is a notebook, or a conversation of this one.",
     ),
     "help": Command("", "this list", _help),
 }

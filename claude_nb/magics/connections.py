@@ -29,10 +29,10 @@ KEY_ENV = Option(
     "key-env",
     "",
     "NAME",
-    "the variable with the key that it gets; without it, it gets none",
+    "the environment variable with its key; without it, no key is sent",
     options.read_text,
 )
-MODEL = Option("model", "", "ID", "the model that cells ask there", options.read_text)
+MODEL = Option("model", "", "ID", "the model to ask there", options.read_text)
 WITHOUT = Option(
     "without", "", ",".join(PARTS), "leave these out of the files", options.read_names, several=True
 )
@@ -53,14 +53,15 @@ def key(*words: str) -> None:
     """Ask for a key, unseen."""
     if words:  # and what was typed is not repeated: it may be a key
         raise InputError(
-            "%claude_nb key asks for the key by itself, so that it is not saved with the notebook.",
+            "%claude_nb key asks for the key, so that the notebook does not save it.",
             "Clear this cell, and run: %claude_nb key",
         )
     try:
         key = getpass("API key (not shown, kept in memory only): ").strip()
     except StdinNotImplementedError:
         raise InputError(
-            "There is nobody to ask for a key here.", "Set ANTHROPIC_API_KEY instead."
+            "No key can be entered here: this front end takes no input.",
+            "Set ANTHROPIC_API_KEY instead.",
         ) from None
     if not key or not key.isascii() or not key.isprintable() or " " in key:
         raise InputError("That is not a key; the one in use has not changed.")
@@ -92,7 +93,8 @@ def _address(url: str) -> str:
     found = urlsplit(url)
     if found.username or found.password:
         raise InputError(
-            "The address holds a password.", "Put it into a variable, and name that: --key-env."
+            "The address holds a password.",
+            "Put it into an environment variable, and name that: --key-env NAME",
         )
     return without_api_path(url)
 
@@ -169,7 +171,7 @@ def replay(folder: str = "", *, speed: float = 1.0) -> None:
         for note in notes:
             say(f"Note: {note}")
     if session.library is None:
-        say("Nothing is replayed: questions are sent.")
+        say("Replay is off: questions are sent.")
         return
     count = len(session.library.requests)
     recorded = f"{count:,} recorded request{'s' if count != 1 else ''}"
@@ -184,14 +186,14 @@ def keep(*words: str) -> None:
     elif chosen:
         keeper.use(chosen)
     if not keeper.is_on:
-        say("Answers are not kept: each cell asks anew.")
+        say("Answers are not kept: each cell asks again.")
         return
     folder = f", and in {keeper.folder.path}" if keeper.folder is not None else ""
     say(
-        f"Answers are kept in this notebook{folder}: what was answered before is not sent again;"
-        " --fresh on a cell asks anew."
+        f"Answers are kept in this notebook{folder}: a cell with a saved answer sends nothing;"
+        " --fresh asks again."
     )
     if snapshot.error:
-        say(f"Those that it holds cannot be read: {snapshot.error}")
+        say(f"Its saved answers cannot be read: {snapshot.error}")
         if not folder:
             say("A folder keeps answers as well: %claude_nb keep ~/answers")

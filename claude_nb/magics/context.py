@@ -136,11 +136,11 @@ def cells(shell: InteractiveShell, which: str) -> Included:
     about = "Earlier cells of this notebook, by the number of their execution."
     not_known: list[str] = []
     if on_page is None and not_kept:
-        about += f" What they {not_kept} (plots, tables, widgets) is not included."
-        not_known = [f"what was {not_kept}{unanswered}"]
+        about += f" Their {not_kept} output (plots, tables, widgets) is not included."
+        not_known = [f"{not_kept} output{unanswered}"]
     elif on_page is not None:
         gone = [cell.number for cell in included if cell.number not in on_page]
-        not_known = [f"what was {not_kept} in {_ranges(gone)}"] if gone else []
+        not_known = [f"{not_kept} output in {_ranges(gone)}"] if gone else []
     text = "\n".join([about, *(cell.text for cell in included)])
     note = _note(included, numbers[: -len(included)], not_known)
     return Included(text, note, images=images)
@@ -178,9 +178,9 @@ def _newest_result(shell: InteractiveShell, reason: str, named: str) -> Included
         if is_picture(value):
             name = f"The figure of cell [{number}]"
             (image,) = attach(value, name).blocks
-            note = f"{name} included, by its result; not known: what was displayed ({why})."
+            note = f"{name} included, drawn again from its return value ({why})."
             return Included("", note, images={name: image})
-    raise InputError(f"It is not known which figure was displayed: {why}.", named)
+    raise InputError(f"The displayed figure cannot be found: {why}.", named)
 
 
 def error(shell: InteractiveShell, number: int | None = None) -> Included:
@@ -203,7 +203,7 @@ def error(shell: InteractiveShell, number: int | None = None) -> Included:
     failed = failures(shell)
     if number is not None:
         if number not in failed:
-            there = f"There are errors of {_ranges(sorted(failed))}." if failed else ""
+            there = f"The cells that failed: {_ranges(sorted(failed))}." if failed else ""
             raise InputError(f"Cell [{number}] did not fail in this kernel.", there)
         return _failure(shell, number)
     # IPython sets it for every exception that it shows, one in a script of `%run` too.
@@ -272,7 +272,7 @@ def _numbers(which: str, there: list[int]) -> list[int]:
         match = _RANGE.fullmatch(part)
         if match is None:
             raise InputError(
-                f"--cells takes numbers of executions, or all, not {which!r}.",
+                f"--cells takes cell numbers, or all, not {which!r}.",
                 f"For example: --cells 3-5 or --cells 3,5-7. There are {_ranges(there)}.",
             )
         low, high = int(match[1]), int(match[2] or match[1])
@@ -308,7 +308,7 @@ def _cell(
         if source.lstrip().startswith("%%claude") and not replies and not failure:
             unknown.append("the reply")
         elif not displayed and executions.awaits(shell, source):
-            unknown.append("what was printed")
+            unknown.append("printed output")
     tags = [tag(name, part, dropped) for name, part, dropped in parts if part]
     text = "\n".join([f'<cell number="{number}">', *tags, "</cell>"])
     cut = any(len(part) > PART or dropped for _, part, dropped in parts)
@@ -329,7 +329,7 @@ def _note(included: list[_Cell], left: list[int], not_known: list[str]) -> str:
     if missing := by_cell((Place(execution=c.number), c.missing) for c in included):
         note += f"; not included: {', '.join(missing)}"
     not_known = [*not_known, *by_cell((Place(execution=c.number), c.unknown) for c in included)]
-    return f"{note}; not known: {', '.join(not_known)}." if not_known else f"{note}."
+    return f"{note}; missing: {', '.join(not_known)}." if not_known else f"{note}."
 
 
 def _source(shell: InteractiveShell, number: int | None) -> str:

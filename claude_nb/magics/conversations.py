@@ -25,10 +25,18 @@ MAX_NOTES = 20
 """How many notes on a notebook are shown."""
 
 CONVERSATION = Option(
-    "conversation", "c", "NAME", "of this conversation, not of the notebook's", options.read_text
+    "conversation",
+    "c",
+    "NAME",
+    "the conversation NAME instead of the notebook's",
+    options.read_text,
 )
 OVERWRITE = Option(
-    "overwrite", "", "", "replace a file that is no unchanged export", options.read_switch
+    "overwrite",
+    "",
+    "",
+    "replace the file even if it has been edited or is not an export",
+    options.read_switch,
 )
 
 
@@ -41,7 +49,7 @@ def new(*, conversation: str = "") -> None:
     """Begin the conversation anew."""
     history = _named(conversation)
     history.new()
-    say(f"{history.name}: the next question begins anew.")
+    say(f"{history.name}: the next question starts fresh.")
 
 
 def undo(turns: str = "1", *, conversation: str = "") -> None:
@@ -62,7 +70,7 @@ def compact(*, conversation: str = "") -> None:
     if head is not None:
         named = f" -c {_typed(conversation)}" if conversation else ""
         took = describe_compaction(head)
-        say(f"{history.name}: {took}. To take it back: %claude_nb undo{named}")
+        say(f"{history.name}: {took}. To undo that: %claude_nb undo{named}")
 
 
 def fork(number: str, *, conversation: str = "") -> None:
@@ -109,7 +117,7 @@ def restore_saved(*words: str) -> None:
 def _added(conversation: Conversation, saved: SavedConversation, added: int) -> str:
     """What was done to a conversation with one that was saved."""
     if not added:
-        return "All of it is here already."
+        return "Everything is here already."
     done = f"{added} turn{'s' if added > 1 else ''} restored."
     if conversation.head is not None and conversation.head.id == saved.head.id:
         return done
@@ -127,7 +135,7 @@ def export_to(to: str, *, conversation: str = "", overwrite: bool = False) -> No
     if write is None:
         ending = path.suffix or f"a file without an ending ({to})"
         forms = ", ".join(export.FORMS)
-        raise InputError(f"There is no export to {ending}.", f"It is one of {forms}.")
+        raise InputError(f"Cannot export to {ending}.", f"Use one of {forms}.")
     history = _named(conversation)
     named = f" -c {_typed(conversation)}" if conversation else ""
     how = f"%claude_nb export {_typed(to)}{named} --overwrite"
@@ -154,7 +162,7 @@ def _named(name: str) -> Conversation:
 
 def _goes_on(history: History) -> str:
     if history.head is None:
-        return "The next question begins anew."
+        return "The next question starts fresh."
     return f"The next question follows {_quoted(history.head)}."
 
 

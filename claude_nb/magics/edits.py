@@ -86,7 +86,7 @@ def edit(history: History, number: int, text: str | None) -> EditedAnswer | None
         from claude_nb.views import synced_output
 
         where = f" in [{place.execution}]" if place.execution else ""
-        synced_output.mark(made.edited, f"edited{where}: another text is sent in its place")
+        synced_output.mark(made.edited, f"edited{where}: the edited text is sent instead")
     return EditedAnswer(_note(history, number, exchange, left), _shown(made), record)
 
 
@@ -106,7 +106,7 @@ def _shown(exchange: Exchange) -> render.Answer:
 def _note(history: History, number: int, exchange: Exchange, left: list[str]) -> str:
     name = "" if history.name == NOTEBOOK else f"{history.name} · "
     where = f" of {label(exchange)}" if exchange.place.execution else ""
-    note = f"{name}turn {number} · sent from now on in the place of the answer{where}"
+    note = f"{name}turn {number} · sent from now on in place of the answer{where}"
     if left:
         after = labels.counted(len(left), "turn")
         note += f" · no longer sent: {after} after it, {', '.join(left)}"

@@ -29,8 +29,10 @@ def table() -> Table:
         for file in file_registry.listed()
     ]
     if not rows:
-        return Table(_HEADS, rows, "Nothing is uploaded. --upload, or upload=True, uploads files.")
-    note = "The workspace of the key can read them. %claude_nb files delete ID deletes one."
+        return Table(
+            _HEADS, rows, "No files are uploaded. --upload, or upload=True, uploads files."
+        )
+    note = "Everybody in the key's workspace can read them. %claude_nb files delete ID deletes one."
     return Table(_HEADS, rows, note, left=(0, 1, 5))
 
 
@@ -57,12 +59,12 @@ def delete(which: str) -> None:
             )
     for file in chosen:
         there = call(file_service.delete(connection, file))
-        print(f"{clean(file.name)}: {'deleted' if there else 'was not there any more'}.")  # noqa: T201
+        print(f"{clean(file.name)}: {'deleted' if there else 'no longer existed'}.")  # noqa: T201
     if which == "all" and len(chosen) < len(files):
         left = labels.counted(len(files) - len(chosen), "file")
-        print(f"Not deleted: {left} on other servers, or of another key.")  # noqa: T201
+        print(f"Not deleted: {left} on other servers, or uploaded with another key.")  # noqa: T201
     elif not chosen:
-        print("Nothing is uploaded.")  # noqa: T201
+        print("No files are uploaded.")  # noqa: T201
 
 
 def _time(seconds: float) -> str:

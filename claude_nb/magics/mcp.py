@@ -7,7 +7,7 @@ from typing import get_args
 
 from IPython.display import display
 
-from claude_nb.errors import ClaudeError, InputError, nearest
+from claude_nb.errors import ClaudeError, InputError, either, nearest
 from claude_nb.magics import options
 from claude_nb.magics.options import Option, Value
 from claude_nb.redaction import redact
@@ -25,15 +25,15 @@ from claude_nb.views.choice import fitting
 from claude_nb.views.question import ask
 from claude_nb.views.terminal import say
 
-DOES = "servers of tools: start or reach one, those of a project's .mcp.json, list, end"
-HINT = "Options of add stand before NAME. For example: %claude_nb mcp add time uvx mcp-server-time"
+DOES = "MCP servers: start or connect to one, load those of a project's .mcp.json, list, end"
+HINT = "Put options of add before NAME. For example: %claude_nb mcp add time uvx mcp-server-time"
 TAKES = "[add NAME COMMAND|add NAME URL|list|load [FILE]|remove NAME|forget NAME|forget all]"
 
 
 def _pair(value: Value, separator: str, example: str) -> tuple[tuple[str, str]]:
     name, found, rest = value.text.partition(separator)
     if not found or not name.strip():
-        raise InputError(f"It takes a name and a value: {example}")
+        raise InputError(f"Give a name and a value: {example}")
     return ((name.strip(), rest.strip()),)
 
 
@@ -47,7 +47,7 @@ def _read_env(value: Value, _variables: object) -> tuple[tuple[str, str]]:
 
 def _read_confirm(value: Value, _variables: object) -> str:
     if value.text not in get_args(Confirm):
-        raise InputError(f"It takes {', '.join(get_args(Confirm))}, not {value.text!r}.")
+        raise InputError(f"{value.text!r} is not {either(get_args(Confirm))}.")
     return value.text
 
 
@@ -56,10 +56,10 @@ OPTIONS = (
         "header",
         "",
         '"NAME: VALUE"',
-        "add: send this with each request to the server; ${TOKEN} is a variable's value",
+        "add: send this header with each request; ${TOKEN} is the value of an environment variable",
         _read_header,
     ),
-    Option("env", "", "NAME=VALUE", "add: a variable of the server's environment", _read_env),
+    Option("env", "", "NAME=VALUE", "add: an environment variable of the server", _read_env),
     Option(
         "confirm",
         "",
@@ -92,7 +92,7 @@ def command(*, line: str) -> object:
     if name == "remove" and len(words) == 1:
         server = servers.pop(_named(*words).name)
         server.close()
-        say(f"{server.name} has ended: its tools cannot be called any more.")
+        say(f"{server.name} has ended: its tools can no longer be called.")
         return None
     if name == "load":
         _load(" ".join(words))
@@ -111,7 +111,7 @@ def _add(line: str) -> None:
     if len(words) == 2 and project.is_address(words[1]):
         words, given = options.parse_command(line, OPTIONS)
     if len(words) != 2:
-        raise InputError("%claude_nb mcp add takes a name, and a command line or a URL.", _EXAMPLE)
+        raise InputError("%claude_nb mcp add takes a name and a command line or URL.", _EXAMPLE)
     name, where = words
     server = McpServer(
         project.fill_line(where),
@@ -122,8 +122,8 @@ def _add(line: str) -> None:
     )
     if redact(line) != line:
         say(
-            "A key stands in this line, and is saved with the notebook. The name of a variable in"
-            ' its place is not secret: --header "Authorization: Bearer ${TOKEN}"'
+            "This line contains a key, which the notebook saves. Use a variable instead: --header"
+            ' "Authorization: Bearer ${TOKEN}"'
         )
     server = _known(server) or server
     servers[name] = server.connect()
@@ -142,7 +142,7 @@ def _known(server: McpServer) -> McpServer | None:
     check_name(server.name)
     here = shell()
     if here is not None and callable(here.user_ns.get(server.name)):
-        raise InputError(f"{server.name} is a function of this notebook.", "Take another name.")
+        raise InputError(f"{server.name} is a function of this notebook.", "Choose another name.")
     return None
 
 
@@ -169,7 +169,7 @@ def _load(file: str) -> None:
         )
     entries = project.read(path)
     count = labels.counted(len(entries), "server")
-    say(f"{path} names {count}. None is started or reached unless you allow it.")
+    say(f"{path} names {count}. Each one starts only if you allow it.")
     loaded = []
     for entry in entries:
         try:
@@ -181,8 +181,8 @@ def _load(file: str) -> None:
             say(f"{entry.name}: {error}")
         except _NobodyError:
             raise InputError(
-                f"Nothing more of {path} was started or reached: nobody can be asked here.",
-                "Name those that you trust: %claude_nb mcp add NAME COMMAND",
+                f"No further server of {path} was started: nobody can be asked here.",
+                "Add those that you trust: %claude_nb mcp add NAME COMMAND",
             ) from None
     if loaded:
         display(Listing([server.rows() for server in loaded]))
@@ -243,7 +243,7 @@ def _forget(name: str) -> None:
     """
     if name == "all":
         approvals.revoke_all()
-        say("Each tool of each server asks again.")
+        say("Every tool of every server asks again.")
         return
     of_server, dot, tool = name.partition(".")
     server = servers.get(of_server)
@@ -258,7 +258,7 @@ def _forget(name: str) -> None:
     }
     if not chosen:
         raise InputError(
-            f"Nothing of {name} was allowed.", "To see what was allowed: %claude_nb mcp list"
+            f"No tool of {name} was allowed.", "To see what was allowed: %claude_nb mcp list"
         )
     approvals.revoke(chosen.values())
     tools = dict.fromkeys(shown_name(each.tool) for each in chosen.values())
@@ -281,7 +281,7 @@ def _all() -> Listing:
         if approval.key not in here:
             place = f" in {approval.folder}" if approval.folder else ""
             elsewhere.setdefault(f"{approval.server}{place}", []).append(shown_name(approval.tool))
-    note = [] if servers else [f"No MCP server is named here. {_EXAMPLE}"]
+    note = [] if servers else [f"There are no MCP servers. {_EXAMPLE}"]
     if any(len(server.tools) > UNFOLDED for server in servers.values()):
         note.append("All tools of a server: %claude_nb mcp list NAME")
     note += [f"Always allowed of {where}: {', '.join(tools)}" for where, tools in elsewhere.items()]

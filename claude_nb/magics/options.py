@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from claude_nb.errors import InputError, nearest
+from claude_nb.errors import InputError, either, nearest
 from claude_nb.request.attachments.variables import user_names
 from claude_nb.request.cells import CONTEXTS
 from claude_nb.request.system import System
@@ -87,7 +87,7 @@ def _number(convert: Callable[[str], Any], takes: str) -> Callable[[Value, Mappi
     def read(value: Value, _variables: Mapping[str, Any]) -> Any:
         with suppress(ValueError):
             return convert(value.text)
-        raise InputError(f"It takes {takes}, not {value.text!r}.")
+        raise InputError(f"{value.text!r} is not {takes}.")
 
     return read
 
@@ -106,7 +106,7 @@ read_number = _number(_whole, "a whole number")
 read_factor = _number(_above_0, "a factor above 0, such as 0.2")
 read_dollars = _number(
     lambda text: _above_0(text.removeprefix("$"), sys.float_info.max),
-    "a sum in USD above 0, such as 0.50",
+    "an amount in USD above 0, such as 0.50",
 )
 _seconds = _number(lambda text: float(text.removesuffix("s")), "a number of seconds")
 _thinking = _number(
@@ -131,7 +131,7 @@ def _variable(
 
 
 def _values(value: Value, variables: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-    hint = "It takes names of variables: --attach df,fig"
+    hint = "Name variables: --attach df,fig"
     return tuple((name, _variable(name, variables, hint)) for name in read_names(value, {}))
 
 
@@ -153,12 +153,12 @@ def _named_text(value: Value, variables: Mapping[str, Any], option: str, *kinds:
     if not isinstance(found, kinds):
         raise InputError(f"{value.text} is of type {type(found).__name__}, not text.")
     if isinstance(found, str) and found.isspace():
-        raise InputError(f"{value.text} is blank.", f"Give it a text, or leave out --{option}.")
+        raise InputError(f"{value.text} is blank.", f"Put text into it, or leave out --{option}.")
     return found
 
 
 def _dict(value: Value, variables: Mapping[str, Any]) -> dict[str, Any]:
-    found = _variable(value.text, variables, "It takes the name of a variable that holds a dict.")
+    found = _variable(value.text, variables, "Name a variable that holds a dict.")
     if not isinstance(found, dict):
         raise InputError(f"{value.text} is of type {type(found).__name__}, not a dict.")
     return found
@@ -202,8 +202,8 @@ def read_tools(value: Value, variables: Mapping[str, Any]) -> tuple[Any, ...]:
         return (NO_TOOLS,)
     built_in = ", ".join(BUILT_IN_TOOLS)
     hint = (
-        "It takes names of functions, of MCP servers (NAME or NAME.tool: %claude_nb mcp) and of"
-        f" what is built in ({built_in}); or {NO_TOOLS}."
+        "Name functions, MCP servers (NAME or NAME.tool; see %claude_nb mcp), built-in tools"
+        f" ({built_in}), or {NO_TOOLS}."
     )
     if not all(names):
         raise InputError("A name is empty.", hint)
@@ -234,7 +234,7 @@ def _of_server(name: str, variables: Mapping[str, Any]) -> Any:
 
 
 def _variable_of(value: Value, variables: Mapping[str, Any]) -> Any:
-    hint = "It takes the name of a pydantic model, of another type, or of a JSON schema."
+    hint = "Name a pydantic model, another type, or a JSON schema."
     types = {name: kind for name, kind in vars(builtins).items() if isinstance(kind, type)}
     return _variable(value.text, {**types, **variables}, hint)
 
@@ -251,7 +251,7 @@ def _optional(value: Value, variables: Mapping[str, Any]) -> int | Literal[True]
 
 def _context(value: Value, _variables: Mapping[str, Any]) -> str:
     if value.text not in CONTEXTS:
-        raise InputError(f"It takes {', '.join(CONTEXTS)}, not {value.text!r}.")
+        raise InputError(f"{value.text!r} is not {either(CONTEXTS)}.")
     return value.text
 
 

@@ -23,7 +23,7 @@ from claude_nb.cost.models import (
     today,
     unknown,
 )
-from claude_nb.errors import ClaudeError, InputError, nearest
+from claude_nb.errors import ClaudeError, InputError, either, nearest
 from claude_nb.render import labels
 from claude_nb.render.chart import Chart
 from claude_nb.render.table import Table
@@ -71,7 +71,7 @@ def usage(*words: str) -> Report:
     by = " ".join(words).removeprefix("by ") or BY[0]
     if by not in BY:
         near = nearest(by, BY)
-        hint = f"Did you mean by {near}?" if near else f"It takes by {', '.join(BY)}."
+        hint = f"Did you mean by {near}?" if near else f"Use by {either(BY)}."
         raise InputError(f"%claude_nb usage cannot be grouped by {by!r}.", hint)
     entries = list(session.ledger.entries)
     rows: list[Row] = []

@@ -133,13 +133,13 @@ def _without_page(
     """The cells by the saved notebook, or by the executions; and what nobody knows of them."""
     because = f" ({reason})" if reason else ""
     not_kept = executions.not_kept(here)
-    displayed = [f"what was {not_kept}{because}"] if not_kept else []
+    displayed = [f"{not_kept} output{because}"] if not_kept else []
     saved = _saved(place.cell) if place.cell else None
     if saved is not None:
         at = next(number for number, cell in enumerate(saved) if cell.id == place.cell)
         saved = saved[:at] + ([] if which == "above" else saved[at + 1 :])
         newest = {id_: number for number, id_ in cell_ids.items() if number in known}
-        return [_as_run(cell, newest, known) for cell in saved], ("what is not saved", *displayed)
+        return [_as_run(cell, newest, known) for cell in saved], ("unsaved changes", *displayed)
     found: dict[str | int, DisplayedCell] = {}  # in the order of the first execution of each
     is_below = False
     for number, source in known.items():
@@ -219,7 +219,7 @@ def _code(
         if sends and cell.execution and not replies and not cell.error:
             unknown.append("the reply")
         elif not is_page and not cell.outputs and executions.awaits(here, cell.source):
-            unknown.append("what was printed")
+            unknown.append("printed output")
     tags = [tag(name, part, dropped, PART) for name, part, dropped in parts if part]
     return SentCell(
         place,

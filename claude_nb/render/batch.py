@@ -49,7 +49,7 @@ class Picture:
         failed: Rows that are not complete: what each is called, and why.
         more: How many of these are not listed.
         lines: What else there is to say.
-        plan: What it would take, before it is handed in; None after.
+        plan: What it would take, before it is submitted; None after.
     """
 
     model: str

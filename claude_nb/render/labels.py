@@ -168,9 +168,7 @@ def seconds_left(duration: float) -> str:
 
 def more_characters(rest: int) -> str:
     """The line below a text of which ``rest`` characters are not shown; empty if all are shown."""
-    return (
-        f"{count(rest)} more characters came. The reply holds them, in .blocks." if rest > 0 else ""
-    )
+    return f"{count(rest)} more characters are in .blocks of the reply." if rest > 0 else ""
 
 
 def break_line(item: Break) -> str:
@@ -204,7 +202,7 @@ def thought(block: Block, tokens: int | None) -> tuple[str, str]:
         return "Thought", f"{rest} · lost with the connection"
     if tokens:
         rest += f" · {counted(tokens, 'token')}"
-    return "Thought", rest if block.text else f"{rest} · nothing readable was sent"
+    return "Thought", rest if block.text else f"{rest} · no readable text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,18 +223,18 @@ class Card:
 def card(progress: Progress) -> Card | None:
     """The card of a reply, or None if it completed or still streams."""
     came = any(block.type != "traceback" for block in progress.blocks)
-    kept = "What came before is kept." if came else ""
+    kept = "The text so far is kept." if came else ""
     message = progress.last
     error = progress.error
     if error is not None:
         ids = f"Request id: {error.request_id}." if error.request_id else ""
         tries = 1 + sum(not message.complete for message in progress.messages[:-1])
-        tried = f"It was tried {tries} times." if tries > 1 else ""
+        tried = f"Tried {tries} times." if tries > 1 else ""
         parts = [error.detail, kept, tried, error.advice, ids]
         return Card(error.what, _lines(parts), serious=True)
     if progress.outcome is Outcome.STOPPED:
-        unknown = "How many tokens it used is not known." if message and message.accepted else ""
-        parts = [kept or "Nothing had come yet.", unknown]
+        unknown = "Token count unknown." if message and message.accepted else ""
+        parts = [kept or "Nothing had arrived yet.", unknown]
         return Card("Stopped", _lines(parts))
     if message is None or progress.outcome is Outcome.STREAMING:
         return None
@@ -250,12 +248,12 @@ def card(progress: Progress) -> Card | None:
         most = progress.option("max_tokens")
         return Card(title.format(most), _lines([text.format(most), progress.parse_error]))
     if progress.parse_error:
-        return Card("The answer does not have the form that was asked for", progress.parse_error)
+        return Card("The answer does not match the requested schema", progress.parse_error)
     if not (progress.text.strip() or progress.tool_calls or message.compaction):
-        ended = "It ended normally."
+        ended = "The reply ended normally."
         if message.stop_sequence:
-            ended = f"It began with the stop sequence {quoted(message.stop_sequence)}."
-        return Card("The reply holds no text", f"{ended} Ask again, or ask differently.")
+            ended = f"The reply began with the stop sequence {quoted(message.stop_sequence)}."
+        return Card("The reply contains no text", f"{ended} Ask again, or ask differently.")
     return None
 
 
@@ -267,14 +265,14 @@ def _other_model(progress: Progress, message: Message) -> str:
     """How another model may come to answer what this one declined; empty where none can."""
     recommended = message.stop_details.get("recommended_model")
     if isinstance(recommended, str) and recommended:
-        return f"{brief(recommended)} could not be asked just now; it may answer."
+        return f"{brief(recommended)} could not be reached; it may answer."
     known = facts(message.model)
     if "fallbacks" in as_dict(message.request.params.get("extra_body")) or (
         known is not None and not known.falls_back
     ):
         return ""
     option = progress.option("fallback")
-    return f"Another model may answer it: ask with {option}{'' if option[0] == '-' else '=True'}."
+    return f"Another model may answer: ask with {option}{'' if option[0] == '-' else '=True'}."
 
 
 _TRUNCATED = {
@@ -284,7 +282,7 @@ _TRUNCATED = {
     ),
     "model_context_window_exceeded": (
         "Cut off: the context window is full",
-        f"Prompt and reply together are as long as the model can take. {CONTEXT_FULL}",
+        f"Prompt and reply together fill the model's context window. {CONTEXT_FULL}",
     ),
 }
 

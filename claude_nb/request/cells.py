@@ -120,7 +120,7 @@ class Cells:
             return (), note
         about = _CHANGED if sent else _INTRODUCTION[self.which]
         about += _EARLIER if left else ""
-        about += f" Not known: {', '.join(self.unknown)}." if self.unknown else ""
+        about += f" Missing: {', '.join(self.unknown)}." if self.unknown else ""
         blocks = [block for cell in fresh for block in cell.blocks]
         return (_text(f"{_BEGIN}{about}\n"), *blocks, _text(_END)), note
 
@@ -141,7 +141,7 @@ class Cells:
         if missing := by_cell((cell.place, cell.missing) for cell in fresh):
             note += f"; not included: {', '.join(missing)}"
         unknown = [*self.unknown, *by_cell((cell.place, cell.unknown) for cell in fresh)]
-        return f"{note}; not known: {', '.join(unknown)}" if unknown else note
+        return f"{note}; missing: {', '.join(unknown)}" if unknown else note
 
 
 def size_of(characters: int, images: int) -> int:

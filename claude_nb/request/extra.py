@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from claude_nb.characters import wellformed
-from claude_nb.errors import InputError, nearest
+from claude_nb.errors import InputError, either, nearest
 from claude_nb.redaction import REDACTED, redact, remember
 
 BETA_HEADER = "anthropic-beta"
@@ -41,7 +41,7 @@ _OWN: dict[str, tuple[str, ...]] = {
 """Fields that options of this package set, and these options."""
 
 _SET_HERE = {
-    "messages": "They are made of the prompt and the conversation.",
+    "messages": "The prompt and the conversation make them.",
     "cache_control": "A CachedSystem as the system prompt marks what is to be cached.",
     "container": "It is sent where code of a paused turn has run.",
 }
@@ -81,7 +81,7 @@ def checked_extra(extra: dict[str, Any], *, in_cell: bool) -> dict[str, Any]:
     try:
         made: dict[str, Any] = _as_json(extra, "extra")
     except RecursionError:
-        raise InputError("extra is nested too deeply, or holds itself.") from None
+        raise InputError("extra is nested too deeply, or contains itself.") from None
     for name in made:
         if options := _OWN.get(name):
             cell = (_CELL_OPTIONS.get(o, f"--{o.replace('_', '-')}") for o in options)
@@ -105,7 +105,7 @@ def checked_betas(betas: Sequence[Any]) -> tuple[str, ...]:
     for name in betas:
         if not isinstance(name, str) or not _BETA.fullmatch(name):
             raise InputError(
-                f"{name!r:.60} cannot be the name of a beta.", "For example: mcp-client-2025-11-20"
+                f"{name!r:.60} is not a valid beta name.", "For example: mcp-client-2025-11-20"
             )
     return tuple(dict.fromkeys(betas))
 
@@ -118,11 +118,11 @@ def checked_stop_sequences(sequences: Sequence[Any]) -> tuple[str, ...]:
     """
     for sequence in sequences:
         if not isinstance(sequence, str):
-            raise InputError(f"A stop sequence is a text, not {sequence!r:.60}.")
+            raise InputError(f"A stop sequence must be a string, not {sequence!r:.60}.")
         if not sequence.strip():
             raise InputError(
                 f"The stop sequence {sequence!r:.60} is blank.",
-                "The API takes only texts with a visible character in them.",
+                "The API needs a visible character in each.",
             )
     return tuple(map(wellformed, sequences))
 
@@ -135,7 +135,7 @@ def checked_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
     """
     other = [name for name in metadata if name != "user_id"]
     if other or not isinstance(metadata.get("user_id"), str | None):
-        what = f"not {other[0]!r:.60}" if other else f"a text, not {metadata['user_id']!r:.60}"
+        what = f"not {other[0]!r:.60}" if other else f"a string, not {metadata['user_id']!r:.60}"
         raise InputError(f"metadata takes user_id, {what}.", 'For example: {"user_id": "a1b2c3"}')
     return {name: value and wellformed(value) for name, value in metadata.items()}
 
@@ -151,17 +151,17 @@ def checked_tool_choice(choice: str | dict[str, Any]) -> dict[str, Any]:
     """
     if isinstance(choice, str):
         if not choice.strip():
-            raise InputError("tool_choice is empty.", "It is auto, any, none or a tool's name.")
+            raise InputError("tool_choice is empty.", "Use auto, any, none or a tool's name.")
         by_type = choice in _CHOICES and choice != "tool"
         return {"type": choice} if by_type else {"type": "tool", "name": choice}
     kind = choice.get("type")
     fields: dict[str, type] = {} if kind == "none" else {"disable_parallel_tool_use": bool}
     fields |= {"name": str} if kind == "tool" else {}
     if kind not in _CHOICES:
-        raise InputError(f"tool_choice has no type {kind!r:.60}.", f"It is {', '.join(_CHOICES)}.")
+        raise InputError(f"tool_choice has no type {kind!r:.60}.", f"Use {either(_CHOICES)}.")
     if kind == "tool" and "name" not in choice:
         raise InputError(
-            "tool_choice names no tool.", 'For example: {"type": "tool", "name": "look_up"}'
+            "tool_choice does not name a tool.", 'For example: {"type": "tool", "name": "look_up"}'
         )
     for name, value in choice.items():
         if name != "type" and name not in fields:
@@ -274,7 +274,7 @@ def _as_json(value: Any, where: str) -> Any:
         return value
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise InputError(f"{where} is {value}, which JSON does not have.")
+            raise InputError(f"{where} is {value}, which JSON does not support.")
         return value
     if isinstance(value, str):
         return wellformed(value)
@@ -283,7 +283,7 @@ def _as_json(value: Any, where: str) -> Any:
     if isinstance(value, dict):
         for name in value:
             if not isinstance(name, str):
-                raise InputError(f"{where} has the key {name!r:.60}; in JSON, keys are texts.")
+                raise InputError(f"{where} has the key {name!r:.60}; JSON keys must be strings.")
         named = ((name, f"{where}[{json.dumps(name[:60])}]") for name in value)
         return {wellformed(name): _as_json(value[name], path) for name, path in named}
-    raise InputError(f"{where} is of type {type(value).__name__}, which JSON does not have.")
+    raise InputError(f"{where} is of type {type(value).__name__}, which JSON does not support.")

@@ -54,7 +54,7 @@ def read_bytes(path: str | Path, name: str = "", limit: int = -1) -> bytes:
         raise InputError(f"{shown} cannot be read: {_reason(error)}.") from None
     if file.is_dir():
         raise InputError(f"{shown} is a directory.", "Name a file in it.")
-    raise InputError(f"{shown} is not a file.", "Copy what you need of it to one.")
+    raise InputError(f"{shown} is not a file.", "Copy what you need of it into a file.")
 
 
 def write(
@@ -87,14 +87,14 @@ def write(
         replace(target, data, mode)
     except FileExistsError:
         raise InputError(
-            f"{path} is there already; it was left as it is.",
+            f"{path} exists already; it was not changed.",
             f"To replace it: {how}",
         ) from None
     except OSError as error:
         what = f"{path} cannot be written: {_reason(error)}."
         advice = room(error, target.parent, len(data))
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            advice = f"Name a file in a folder in which you may write, such as ~/{target.name}"
+            advice = f"Name a file in a folder that you may write to, such as ~/{target.name}"
         raise InputError(what, advice) from None
     except (ValueError, RuntimeError) as error:
         raise InputError(f"{path} cannot be written: {_reason(error)}.") from None
@@ -139,7 +139,7 @@ def make_folder(folder: Path, advice: str) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except (OSError, ValueError) as error:
-        what = f"Nothing can be written into the folder {folder.absolute()}: {_reason(error)}."
+        what = f"Cannot write into the folder {folder.absolute()}: {_reason(error)}."
         raise InputError(what, advice) from None
 
 
@@ -154,7 +154,9 @@ def room(error: OSError, folder: Path, size: int) -> str:
     if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return ""
     need, free = (f"{-(-n // 1000):,} kB" for n in (size, shutil.disk_usage(folder).free))
-    return f"It takes {need}, and {free} are free in {folder}. Free some, or choose another folder."
+    return (
+        f"It needs {need}, but {folder} has {free} free. Free some space, or choose another folder."
+    )
 
 
 def _mode(file: Path, *, overwrite: bool) -> int | None:

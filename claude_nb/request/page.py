@@ -66,9 +66,9 @@ class Page:
         if self.version in ("", version):
             return ""
         return (
-            f"This page has the JupyterLab extension of claude_nb {self.version}, "
-            f"and the kernel has claude_nb {version}: reload the page, or install the same version "
-            "where JupyterLab runs."
+            f"The page has the JupyterLab extension of claude_nb {self.version}, but the kernel"
+            f" has claude_nb {version}: reload the page, or install the same version for"
+            " JupyterLab."
         )
 
 

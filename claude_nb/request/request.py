@@ -11,7 +11,7 @@ from typing import Any
 
 from claude_nb.characters import wellformed, wellformed_json
 from claude_nb.cost.models import DEFAULT_MODEL, ModelFacts, facts, known_models, today
-from claude_nb.errors import InputError
+from claude_nb.errors import InputError, either
 from claude_nb.request import documents, extra, uploads
 from claude_nb.request.attachments.limits import check
 from claude_nb.request.cells import Cells, count_cells
@@ -160,7 +160,9 @@ class Request:
         prompts = [*texts(self.system), *([] if self.content else [self.prompt])]
         blocks = [{"type": "text", "text": text} for text in prompts]
         if self.system and not "".join(texts(self.system)).strip():
-            raise InputError("The system prompt is blank.", "Give it a text, or leave it out.")
+            raise InputError(
+                "The system prompt is blank.", "Write something in it, or leave it out."
+            )
         check([*blocks, *self.blocks], self._facts)
         if not self.model.strip():
             raise InputError("The model id is empty.", "For example: claude-opus-5-5")
@@ -168,9 +170,7 @@ class Request:
             name = self.option("max_tokens")
             raise InputError(f"{name} must be at least 1, not {self.max_tokens}.")
         if self.effort is not None and self.effort not in EFFORTS:
-            raise InputError(
-                f"There is no effort {self.effort!r}.", f"It is one of {', '.join(EFFORTS)}."
-            )
+            raise InputError(f"There is no effort {self.effort!r}.", f"Use {either(EFFORTS)}.")
         self._check_cite()
         self._check_instructions()
         thinking = self._thinking()
@@ -350,14 +350,14 @@ class Request:
         if self.cite and self.output is not None:
             form = "--json" if self.in_cell else "output"
             raise InputError(
-                "An answer in a given form cannot cite.",
+                "An answer with a schema cannot cite.",
                 f"Leave out {form} or {self.option('cite')}.",
             )
 
     def _check_instructions(self) -> None:
         """Refuse a blank instruction, and instructions where the model is known to take none."""
         if self.instruct is not None and not self.instruct.strip():
-            raise InputError("The instruction is blank.", "Give it a text, or leave it out.")
+            raise InputError("The instruction is blank.", "Write something in it, or leave it out.")
         earlier = any(message["role"] == "system" for message in self.before)
         model = self._facts
         if model is None or model.system_messages is not False:
@@ -366,14 +366,14 @@ class Request:
         ask = f"ask one of these: {', '.join(takers)}"
         if self.instruct is not None:
             raise InputError(
-                f"{model.id} takes no instructions in the middle of a conversation.",
+                f"{model.id} does not support instructions in the middle of a conversation.",
                 f"Replace the system prompt with {self.option('system')}, or {ask}.",
             )
         if earlier:
             raise InputError(
-                f"{model.id} takes no instructions in the middle of a conversation, and this one"
-                " has some.",
-                f"Begin {'anew with --new' if self.in_cell else 'a new conversation'}, or {ask}.",
+                f"{model.id} does not support instructions in the middle of a conversation, and"
+                " this one contains some.",
+                f"Start a new conversation{' with --new' if self.in_cell else ''}, or {ask}.",
             )
 
     def _thinking(self) -> dict[str, Any] | None:
@@ -438,7 +438,7 @@ class Request:
         """What the reader of the reply should know of the request."""
         model = self._facts
         if thinking == {"type": "between_tools"}:
-            yield f"{self.model} cannot turn its thinking off: it thinks between tools only"
+            yield f"{self.model} cannot turn thinking off: it still thinks between tools"
         enabled = thinking is not None and thinking["type"] == "enabled"
         if enabled and model is not None and "adaptive" in (model.thinking_types or ()):
             on = self.option("thinking")

@@ -84,7 +84,7 @@ def web_tool(name: str, **settings: Any) -> dict[str, Any]:
     if len(lists) > 1:
         raise InputError(
             f"{name} takes allowed_domains or blocked_domains, not both.",
-            "Leave one of them out: what is not allowed is blocked.",
+            "Leave one of them out; allowed_domains blocks all others.",
         )
     for setting in lists:
         given[setting] = _domains(name, setting, given[setting])
@@ -151,7 +151,7 @@ def check_numbers(name: str, definition: Mapping[str, Any]) -> None:
         value = definition.get(setting)
         if value is not None and (type(value) is not int or value < 1):
             raise InputError(
-                f"{setting} of {name} is a whole number of at least 1, not {value!r:.40}.",
+                f"{setting} of {name} must be a whole number of at least 1, not {value!r:.40}.",
                 f"For example: Tools.{name}({setting}={example})",
             )
 
@@ -160,11 +160,11 @@ def _domains(name: str, setting: str, value: Any) -> list[str]:
     """Domains as the API takes them: without ``https://``, perhaps with a path."""
     example = f'For example: Tools.{name}({setting}=["example.com", "docs.python.org/3"])'
     if isinstance(value, (str, bytes)) or not isinstance(value, Sequence) or not value:
-        raise InputError(f"{setting} is a list of domains, not {value!r:.60}.", example)
+        raise InputError(f"{setting} must be a list of domains, not {value!r:.60}.", example)
     for domain in value:
         text = domain if isinstance(domain, str) else ""
         if "://" in text or "." not in text.partition("/")[0] or not text.isascii() or " " in text:
-            raise InputError(f"{domain!r:.60} in {setting} is no domain.", example)
+            raise InputError(f"{domain!r:.60} in {setting} is not a domain.", example)
     return list(value)
 
 
@@ -174,18 +174,20 @@ def _location(value: Any) -> dict[str, str]:
     parts = dict(value) if isinstance(value, Mapping) else {}
     if parts.pop("type", "approximate") != "approximate" or not parts:
         raise InputError(
-            f"user_location is a dict of {', '.join(_LOCATION)}, not {value!r:.60}.", example
+            f"user_location must be a dict of {', '.join(_LOCATION)}, not {value!r:.60}.", example
         )
     for part, text in parts.items():
         if part not in _LOCATION:
             near = nearest(str(part), _LOCATION)
-            hint = f"Did you mean {near}?" if near else f"It takes {', '.join(_LOCATION)}."
+            hint = f"Did you mean {near}?" if near else f"Its keys are {', '.join(_LOCATION)}."
             raise InputError(f"user_location has no {part!r:.40}.", hint)
         if not isinstance(text, str) or not text.strip():
-            raise InputError(f"{part} in user_location is a text, not {text!r:.40}.", example)
+            raise InputError(
+                f"{part} in user_location must be a string, not {text!r:.40}.", example
+            )
     country = parts.get("country", "XX")
     if len(country) != 2 or not country.isascii() or not country.isalpha():
         raise InputError(
-            f"country in user_location is a code of two letters, not {country!r:.40}.", example
+            f"country in user_location must be a two-letter code, not {country!r:.40}.", example
         )
     return {"type": "approximate", **parts}

@@ -85,7 +85,7 @@ class System:
         if self.ttl not in tuple(LIFETIMES):
             raise InputError(
                 f"There is no ttl {self.ttl!r}.",
-                'It is "5m", or "1h", which costs more to write.',
+                'Use "5m", or "1h", which costs more to write.',
             )
         parts = (SystemPart(wellformed(part.name), wellformed(part.text)) for part in self.parts)
         object.__setattr__(self, "parts", tuple(parts))

@@ -26,7 +26,7 @@ _LIKE_A_PATH = re.compile(
 )
 """A text of one line that is more likely to be a path."""
 
-_HOW_TO_MEAN_TEXT = 'To send the words themselves, give them a name: ("rules", "…").'
+_HOW_TO_MEAN_TEXT = 'To send the text itself, give it a name: ("rules", "…").'
 
 
 def parts(sources: tuple[object, ...]) -> tuple[tuple[SystemPart, ...], str]:
@@ -56,7 +56,7 @@ def parts(sources: tuple[object, ...]) -> tuple[tuple[SystemPart, ...], str]:
         elif path is None:
             raise InputError(
                 f"A {type(source).__name__} cannot be part of a system prompt.",
-                "It takes texts, files, folders, and pairs of a name and a text.",
+                "Pass strings, files, folders, or pairs of a name and a string.",
             )
         elif path.is_dir():
             found += _folder(path, left_out)
@@ -80,8 +80,8 @@ def _path(source: object) -> Path | None:
         return None
     if re.match(r"https?://\S+$", source):
         raise InputError(
-            f"{source} is an address, and nothing is fetched here.",
-            "Fetch it, and send what came with a name: (url, text).",
+            f"{source} is a URL, and a system prompt fetches nothing.",
+            "Fetch it yourself, and pass a name and its text: (url, text).",
         )
     if _LIKE_A_PATH.fullmatch(source):
         raise InputError(
@@ -122,7 +122,7 @@ def _folder(folder: Path, left_out: Counter[str]) -> list[SystemPart]:
         size += len(text)
         if size > MAX_REQUEST_BYTES:
             raise InputError(
-                f"{folder} holds more text than a request may:"
+                f"{folder} holds more text than a request can hold:"
                 f" {MAX_REQUEST_BYTES // 1_000_000} MB.",
                 "Name a folder in it, or the files that matter.",
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from claude_nb.cost.models import ModelFacts
-from claude_nb.errors import InputError
+from claude_nb.errors import InputError, either
 
 MIN_THINKING_BUDGET = 1024
 """The smallest ``budget_tokens``: platform documentation, "Extended thinking"."""
@@ -37,7 +37,7 @@ def thinking_param(
     if wanted == "off" and "disabled" not in accepted and "between_tools" in accepted:
         return {"type": "between_tools"}
     if wanted == "off":
-        _check_form(model, "disabled", "turn its thinking off")
+        _check_form(model, "disabled", "turn thinking off")
         return {"type": "disabled"}
     if wanted == "on" and "enabled" not in accepted:
         _check_form(model, "adaptive", "think")
@@ -46,13 +46,13 @@ def thinking_param(
     if wanted == "on":
         wanted = max(MIN_THINKING_BUDGET, max_tokens // 2)
     if not isinstance(wanted, int):
-        raise InputError(f"thinking takes on, off or a number of tokens, not {wanted!r}.")
+        raise InputError(f"thinking must be on, off or a number of tokens, not {wanted!r}.")
     _check_form(model, "enabled", "be given a thinking budget")
     if not MIN_THINKING_BUDGET <= wanted < max_tokens:
         raise InputError(
-            f"A thinking budget of {wanted:,} tokens is not possible.",
-            f"It is at least {MIN_THINKING_BUDGET:,} and less than {limit}"
-            f" ({max_tokens:,}), which counts thinking too.",
+            f"A thinking budget of {wanted:,} tokens is not allowed.",
+            f"It must be at least {MIN_THINKING_BUDGET:,} and less than {limit}"
+            f" ({max_tokens:,}), which includes thinking.",
         )
     return {"type": "enabled", "budget_tokens": wanted, "display": display}
 
@@ -73,24 +73,24 @@ def check_effort(
     if effort is None or model is None or model.efforts is None:
         return
     if not model.efforts:
-        raise InputError(f"{model.id} takes no effort.", "Leave effort out.")
+        raise InputError(f"{model.id} does not support effort.", "Leave effort out.")
     if effort not in model.efforts:
         raise InputError(
-            f"{model.id} does not take the effort {effort}.",
-            f"It takes {', '.join(model.efforts)}.",
+            f"{model.id} does not support the effort {effort}.",
+            f"Use {either(model.efforts)}.",
         )
     off = thinking is not None and thinking["type"] in ("disabled", "between_tools")
     least = model.efforts_without_thinking
     if off and least is not None and effort not in least:
         raise InputError(
-            f"With thinking off, {model.id} does not take the effort {effort}.",
-            f"It takes {', '.join(least)}; or turn thinking on.",
+            f"With thinking off, {model.id} does not support the effort {effort}.",
+            f"Use {either(least)}; or turn thinking on.",
         )
 
 
 _INSTEAD = {
-    "adaptive": "thinking on (it decides itself how much; effort guides it)",
-    "enabled": "thinking with a number of tokens",
+    "adaptive": "thinking on (the model decides how much; effort guides it)",
+    "enabled": "thinking with a token budget",
     "disabled": "thinking off",
 }
 
@@ -100,4 +100,4 @@ def _check_form(model: ModelFacts | None, form: str, wish: str) -> None:
     if model is None or not model.thinking_types or form in model.thinking_types:
         return
     forms = [text for name, text in _INSTEAD.items() if name in model.thinking_types]
-    raise InputError(f"{model.id} cannot {wish}.", f"It takes {' or '.join(forms)}.")
+    raise InputError(f"{model.id} cannot {wish}.", f"Use {either(forms)}.")

@@ -40,7 +40,7 @@ def lifetime(upload: bool | int) -> int:  # noqa: FBT001
         return DAY * bool(upload)
     if not MIN_SECONDS <= upload <= MAX_SECONDS:
         raise InputError(
-            f"A file cannot be kept for {upload:,} seconds.",
+            f"A file cannot stay uploaded for {upload:,} seconds.",
             f"upload takes True (a day), or {MIN_SECONDS:,} to {MAX_SECONDS:,} seconds.",
         )
     return upload

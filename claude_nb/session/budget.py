@@ -88,8 +88,7 @@ def within_limit(
     """
     if (name := priced_field(request.extra or {})) is not None:
         raise InputError(
-            f"extra holds {name}, of which it is not known that it is free, so {limit_name} cannot"
-            " be kept.",
+            f"extra contains {name}, which may cost something, so {limit_name} cannot be enforced.",
             "Nothing was sent. Leave it out, or lift the limit.",
         )
     uses = _uses(request, limit_name)
@@ -104,8 +103,8 @@ def within_limit(
     if input_cost is None or rate is None or per_search is None:
         where = "" if factor == 1 else " in a batch"
         raise InputError(
-            f"What {request.model} costs{where} is not known, so {limit_name} cannot be kept.",
-            "Nothing was sent. Take a model with a known price (%claude_nb models), or lift the"
+            f"The price of {request.model}{where} is unknown, so {limit_name} cannot be enforced.",
+            "Nothing was sent. Use a model with a known price (%claude_nb models), or lift the"
             " limit.",
         )
     left = (limit - input_cost) * MILLION
@@ -121,7 +120,7 @@ def within_limit(
     affordable = math.floor(left / rate) if rate else 0
     if affordable < MIN_OUTPUT:
         raise InputError(
-            f"This could go beyond {limit_name}: {labels.money(max(0.0, limit))} are left, and the"
+            f"This could exceed {limit_name}: {labels.money(max(0.0, limit))} are left, and the"
             f" input alone, {labels.count(sum(counted))} tokens{' and a search' if each else ''},"
             f" can cost {labels.money(paid)}.",
             "Nothing was sent. Send less, or raise the limit.",
@@ -150,7 +149,7 @@ def _uses(request: Request, limit_name: str) -> dict[str, int]:
             unbounded = name
         if unbounded:
             raise InputError(
-                f"Nothing bounds what {unbounded} can cost, so {limit_name} cannot be kept.",
+                f"The cost of {unbounded} has no upper bound, so {limit_name} cannot be enforced.",
                 f"Nothing was sent. Leave {unbounded} out, or lift the limit.",
             )
         if name not in ("web_search", "web_fetch"):
@@ -159,7 +158,7 @@ def _uses(request: Request, limit_name: str) -> dict[str, int]:
             bounded = f"Tools.{name}(max_uses=3)"
             how = f"{name} = claude_nb.{bounded}" if request.in_cell else f"tools=[{bounded}]"
             raise InputError(
-                f"Nothing bounds how often {name} is used, so {limit_name} cannot be kept.",
+                f"Claude may use {name} any number of times, so {limit_name} cannot be enforced.",
                 f"Nothing was sent. Set max_uses: {how}",
             )
         found[name] = most
@@ -216,7 +215,7 @@ def check_limit(limit: float) -> None:
         InputError: The limit is not a number above 0.
     """
     if not 0 < limit < math.inf:
-        raise InputError(f"A budget is a sum in USD above 0, not {limit:g}.")
+        raise InputError(f"A budget must be an amount in USD above 0, not {limit:g}.")
 
 
 class Budget:

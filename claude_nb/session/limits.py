@@ -50,7 +50,7 @@ class Limits:
         sends: bool = True,
     ) -> None:
         if max_cost is not None and not max_cost > 0:
-            raise InputError(f"max_cost is a sum in USD above 0, not {max_cost:g}.")
+            raise InputError(f"max_cost must be an amount in USD above 0, not {max_cost:g}.")
         own_prices()  # a price file that cannot be used is an error before anything is sent
         self.policy = policy
         holding = budgets(session, simulated=connection.simulated) if sends else []
@@ -78,13 +78,13 @@ class Limits:
         """
         spent = so_far.cost
         if spent is None or so_far.unpriced:
-            raise ClaudeError("What the reply has cost so far is not known.", "Lift the limit.")
+            raise ClaudeError("The cost of the reply so far is unknown.", "Lift the limit.")
         if request.fallback:
             option = request.option("fallback")
             tightest = await asyncio.to_thread(lambda: self._reservation.tightest)
             name = self._limit_name if tightest is None else tightest.name
             raise InputError(
-                f"With {option} the API chooses which models answer, so {name} cannot be kept.",
+                f"With {option} the API chooses which models answer, so {name} cannot be enforced.",
                 f"Nothing was sent. Leave {option} out, or lift the limit.",
             )
         tokens = await count_tokens(self._connection, request)

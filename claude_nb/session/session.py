@@ -277,8 +277,8 @@ _OFF = ("", "0", "off", "no", "false")
 _SPEED, _SEED = "CLAUDE_NB_SIMULATE_SPEED", "CLAUDE_NB_SIMULATE_SEED"
 _DEFAULTS = {_SPEED: "1", _SEED: "0"}
 _SHOULD_BE = {
-    _SPEED: ("a factor from 0", "0.5"),
-    _SEED: ("a whole number from 0", "7"),
+    _SPEED: ("a factor of at least 0", "0.5"),
+    _SEED: ("a whole number of at least 0", "7"),
 }
 
 
@@ -289,7 +289,9 @@ def _of_environment(name: str, read: type[float | int]) -> float:
         if (number := read(named)) >= 0:
             return number
     kind, example = _SHOULD_BE[name]
-    raise InputError(f"{name} is {named!r}, not {kind}.", f"For example: %env {name}={example}")
+    raise InputError(
+        f"{name} must be {kind}, not {named!r}.", f"For example: %env {name}={example}"
+    )
 
 
 session = Session()

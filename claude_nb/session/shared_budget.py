@@ -344,7 +344,7 @@ class SharedBudget:
 
     def _unusable(self, reason: str) -> InputError:
         forget = f"import os; os.remove({str(self.path)!r})"
-        advice = f"Correct that, or delete it, and with it what was spent: {forget}"
+        advice = f"Fix that, or delete the file with all recorded spending: {forget}"
         if "locked" in reason:
             advice = "Another kernel is using it. Run this again."
         elif reason == _GONE:

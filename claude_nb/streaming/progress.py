@@ -25,7 +25,7 @@ _OF_TOOLS = frozenset({"container_upload", "mcp_tool_listing"})
 """Blocks that belong to calls of tools, beside their results."""
 
 
-THINKING_REFUSED = "earlier thinking left out: the server refused it and was asked again"
+THINKING_REFUSED = "earlier thinking not resent: the server refused it"
 """The note on a reply whose request was sent again without the thinking of earlier turns."""
 
 

@@ -76,9 +76,9 @@ class Calls:
                 why = f"Not run: the limit of {most} is reached."
                 tell(results.failed(call.id, why, "not run"))
             raise ClaudeError(
-                f"Tools were run {most} time{'s' * (most > 1)} for this reply, which is the limit.",
+                f"This reply has used tools {most} time{'s' * (most > 1)}, the limit.",
                 f"To allow more, raise {self._limit_name}. In a conversation, the next question"
-                " goes on from what they returned.",
+                " continues from their results.",
             )
         loop = asyncio.get_running_loop()
         on_thread = partial(self.main_thread.run, self._context)
@@ -126,7 +126,7 @@ class _Run:
         except TimeUpError:
             limit = f"{self._tools.timeout:g} s"
             ran = results.failed(
-                call, f"Broken off after {limit}.", "time is up", seconds=self._seconds
+                call, f"Stopped after {limit}.", "time is up", seconds=self._seconds
             )
         except RaisedError as raised:
             if isinstance(raised.error, StoppedError):  # of a reply that the function asked for
@@ -184,7 +184,7 @@ class _Run:
 
         answer = await self._on_thread(ask, partial(self._tell, ToolAsked(self._call.id)))
         if answer is None:
-            why = "" if self._tools.is_named else "not named here, and "
+            why = "" if self._tools.is_named else "not named in this cell, and "
             reason = tool.consent.reason if tool.consent is not None else ""
             raise _NotRunError(
                 "This was not run: nobody could be asked to allow it.",

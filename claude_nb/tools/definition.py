@@ -23,19 +23,19 @@ def check_definition(definition: Mapping[str, Any]) -> None:
     name, schema = definition["name"], definition["input_schema"]
     if not TOOL_NAME.fullmatch(name):
         raise InputError(
-            f"A tool cannot be called {name}.",
-            "Take letters from a to z, digits, _ and -, at most 128.",
+            f"{name} cannot be the name of a tool.",
+            "Use letters a to z, digits, _ and -, at most 128.",
         )
     for parameter in schema.get("properties", {}):
         if not _PARAMETER.fullmatch(parameter):
             raise InputError(
-                f"{name} has a parameter {parameter}, a name that the API does not take.",
-                "Rename it: letters from a to z, digits and underscores, at most 64.",
+                f"{name} has a parameter {parameter}, which the API does not accept as a name.",
+                "Rename it: letters a to z, digits and underscores, at most 64.",
             )
     if not is_json(definition):
         raise InputError(
             f"The definition of {name} cannot be written as JSON.",
-            "It holds inf, nan or half a character: look at its docstring and its type hints.",
+            "It contains inf, nan or half a character: check its docstring and type hints.",
         )
 
 

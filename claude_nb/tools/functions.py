@@ -41,17 +41,15 @@ def function(value: Any) -> Tool:
     """A function, or what the SDK's ``beta_tool`` has made of one, as a tool."""
     function = getattr(value, "func", None) if hasattr(value, "to_dict") else value
     if not callable(function) or isinstance(function, type):
-        raise InputError(f"{short(value)} is no function.", f"A tool is one: {EXAMPLE}")
+        raise InputError(f"{short(value)} is not a function.", f"Pass one: {EXAMPLE}")
     name = getattr(function, "__name__", "")
     if function is value and not TOOL_NAME.fullmatch(name):
         raise InputError(
-            f"{short(value)} has no name that a tool can have.",
-            "Give it one with def: letters from a to z, digits and underscores, at most 128.",
+            f"{short(value)} has no valid tool name.",
+            "Define it with def and a name of letters a to z, digits and underscores, at most 128.",
         )
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise InputError(
-            f"{name} yields its values one by one.", "A tool returns its result: a list of them."
-        )
+        raise InputError(f"{name} yields its values one by one.", "Return a list of them instead.")
     if function is value:
         _check_hints(function, name)
     try:
@@ -60,9 +58,9 @@ def function(value: Any) -> Tool:
     except Exception as error:
         which = _without_form(function)
         raise InputError(
-            f"{name} cannot be a tool: JSON has no form for {which}.",
-            "Take arguments that can be written down (str, int, float, bool, list, dict, a pydantic"
-            " model), and look the rest up inside.",
+            f"{name} cannot be a tool: JSON cannot express {which}.",
+            "Use only str, int, float, bool, list, dict or a pydantic model as arguments, and"
+            " look up the rest inside.",
             detail=str(error).split("\n", maxsplit=1)[0][:300],
         ) from error
     if not definition.get("description"):
@@ -116,7 +114,7 @@ def _check_defaults(definition: Mapping[str, Any], function: Any) -> None:
             raise InputError(
                 f"The default of {parameter} in {name} is {about.default!r:.60}, which JSON cannot"
                 " express.",
-                f"Let None stand for it: def {name}({parameter}: {hint} | None = None): …",
+                f"Use None instead: def {name}({parameter}: {hint} | None = None): …",
             )
 
 
@@ -125,22 +123,22 @@ def _check_hints(function: Any, name: str) -> None:
         parameters = inspect.signature(function).parameters.values()
     except ValueError:
         raise InputError(
-            f"What arguments {name} takes is not known.", f"Write a function around it: {EXAMPLE}"
+            f"The arguments of {name} are unknown.", f"Write a function around it: {EXAMPLE}"
         ) from None
     for parameter in parameters:
         if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL):
             raise InputError(
-                f"{name} takes {parameter.name} by its place alone.",
-                f"The model names what it sends: {EXAMPLE}",
+                f"{name} takes {parameter.name} by position only.",
+                f"The model passes arguments by name: {EXAMPLE}",
             )
         if parameter.annotation is inspect.Parameter.empty and parameter.name == "self":
             raise InputError(
-                f"{name} is a method without its object.", f"Pass that of an object: table.{name}"
+                f"{name} is a method without its object.", f"Pass a bound method: table.{name}"
             )
         if parameter.annotation is inspect.Parameter.empty:
             raise InputError(
                 f"The argument {parameter.name} of {name} has no type hint.",
-                f"The model has to know what it may send: {EXAMPLE}",
+                f"The model needs one: {EXAMPLE}",
             )
 
 

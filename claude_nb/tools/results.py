@@ -135,7 +135,7 @@ def _in_short(value: Any, blocks: Iterable[dict[str, Any]]) -> str:
     """A short value itself; of a long one, its size."""
     text = "".join(block.get("text", "") for block in blocks)
     if len(text) <= _SHORT and "\n" not in text:
-        return text or "an empty text"
+        return text or "an empty string"
     if isinstance(value, (list, tuple, set, frozenset)):
         return f"{len(value):,} item{'' if len(value) == 1 else 's'}"
     if isinstance(value, dict):

@@ -44,8 +44,8 @@ def check_waiting(what: str) -> None:
     """
     if side_loop().is_current:
         raise InputError(
-            f"An async function that is a tool waits for {what}, which runs on the same thread.",
-            "Let it await the answer: await claude_nb.ask_async(…)",
+            f"An async tool function waits for {what}, which runs on the same thread.",
+            "Await the answer instead: await claude_nb.ask_async(…)",
         )
 
 

@@ -90,9 +90,9 @@ class Tools:
         max_turns: int = MAX_TURNS,
     ) -> None:
         if timeout is not None and not (_is_number(timeout) and 0 < timeout < math.inf):
-            raise InputError(f"The time of a tool is in seconds above 0, not {timeout!r}.")
+            raise InputError(f"timeout must be a number of seconds above 0, not {timeout!r}.")
         if not (_is_number(max_turns) and max_turns >= 1):
-            raise InputError(f"The number of turns is at least 1, not {max_turns!r}.")
+            raise InputError(f"max_turns must be at least 1, not {max_turns!r}.")
         self.eager = eager
         self.confirm = confirm
         self.timeout = timeout
@@ -111,7 +111,7 @@ class Tools:
             if isinstance(value, McpServer):
                 own = _of_server(value)
             elif isinstance(value, Tools):
-                what = f"{short(value)} is no function."
+                what = f"{short(value)} is not a function."
                 raise InputError(what, "Pass it without a list around it.")
             elif isinstance(value, Memory):
                 own, more = [_memory(value)], {}
@@ -124,7 +124,7 @@ class Tools:
         names = [*map(tool_name, self.definitions)]
         for name in names:
             if names.count(name) > 1:
-                raise InputError(f"There are two tools of the name {name}.", "Rename one of them.")
+                raise InputError(f"There are two tools named {name}.", "Rename one of them.")
 
     @staticmethod
     def web_search(
@@ -349,7 +349,7 @@ def _check_servers(servers: Sequence[McpServer]) -> None:
     for server in servers:
         if not known.setdefault(server.name, server).is_same(server):
             raise InputError(
-                f"There are two MCP servers of the name {server.name}.",
+                f"There are two MCP servers named {server.name}.",
                 f'Give one another name: Tools.mcp({server.where!r}, name="other")',
             )
 
@@ -411,11 +411,11 @@ def _server_tool(value: Any) -> dict[str, Any] | None:
     if kind(value) or named.startswith(_OTHER_TYPES):
         if not is_json(value):
             what = f"The definition of {named or value['name']} cannot be written as JSON."
-            raise InputError(what, f"It holds inf, nan, or an object of Python's: {value!r:.200}")
+            raise InputError(what, f"It contains inf, nan, or a Python object: {value!r:.200}")
         check_numbers(kind(value), value)
         return value
     raise InputError(
-        f"The definition of {value.get('name') or named or 'a tool'} alone cannot be run.",
+        f"The definition of {value.get('name') or named or 'a tool'} has no function to run.",
         'Pass "memory", or claude_nb.Tools.memory("folder").'
         if named.startswith(MEMORY)
         else f"Pass a function: {EXAMPLE}",

@@ -59,7 +59,7 @@ class _Job(Following):
         try:
             self._ended(self.failure)
         except Exception:  # noqa: BLE001 - the owner's; the other replies go on
-            _LOG.exception("A reply has ended, but not all could be done with it.")
+            _LOG.exception("A reply has ended, but handling it failed.")
 
 
 class Painter:

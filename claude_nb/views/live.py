@@ -44,7 +44,7 @@ _UNHEARD_STOP = {
 }
 """What to do, by host, where a click on Stop does not reach the kernel."""
 
-_BUSY = "the kernel is busy, and stops it when it is free"
+_BUSY = "the kernel is busy, and stops the reply when it is free"
 """The same where the cell does not wait for the reply."""
 
 _OPEN = 8

@@ -222,7 +222,7 @@ def test_a_limit_lowers_the_searches_and_refuses_what_it_cannot_bound(api, sessi
     assert tool == SEARCH | {"max_uses": 4}
     assert "at most 4 searches; max_cost does not bound what their results cost" in reply.notes
     api.forget()
-    with pytest.raises(InputError, match="Nothing bounds how often web_search is used"):
+    with pytest.raises(InputError, match="Claude may use web_search any number of times"):
         claude_nb.ask("Weather?", tools=["web_search"], max_cost=0.10, show=False)
     assert [found.path for found in api.requests] == ["/v1/messages/count_tokens"]
 

@@ -417,21 +417,21 @@ def test_its_tokens_are_counted_by_the_server(user):
 
 def test_too_short_for_a_model(user):
     """Each has its own minimum; below it nothing is cached, and nothing else says so."""
-    with pytest.warns(UserWarning, match=r"claude-opus-4-6 caches from 4,096 tokens on: it has"):
+    with pytest.warns(UserWarning, match=r"claude-opus-4-6 caches 4,096 tokens or more: this has"):
         user.manual.tokens("claude-opus-4-6")
 
 
 def test_too_short_for_any_model(user):
     """That needs no counting."""
-    assert "too short to be cached alone" in repr(CachedSystem("Be short."))
-    assert "too short to be cached alone" not in repr(user.manual)
+    assert "too short to be cached on its own" in repr(CachedSystem("Be short."))
+    assert "too short to be cached on its own" not in repr(user.manual)
 
 
 def test_too_long_for_a_model(user):
     """The window holds the reply as well."""
     long = CachedSystem(("long", "A rule of the house.\n" * 40_000))
 
-    with pytest.warns(UserWarning, match=r"claude-opus-4-5 takes 200,000 tokens at most"):
+    with pytest.warns(UserWarning, match=r"claude-opus-4-5 takes at most 200,000 tokens"):
         long.tokens("claude-opus-4-5")
 
 
@@ -452,7 +452,7 @@ def test_warm_keeps_within_the_budget(user, session):
     """What it would cost is known before; nothing is sent that goes beyond."""
     session.budget = Budget(0.0001, lambda: 0.0)
 
-    with pytest.raises(InputError, match="could go beyond the budget"):
+    with pytest.raises(InputError, match="could exceed the budget"):
         user.manual.warm()
 
     assert session.ledger.entries == []
@@ -472,8 +472,9 @@ def test_a_change_is_found_before_it_is_sent(user):
 
     shown = repr(user.version("Printed at 12:02"))
 
-    assert "changed since it was sent 0.0 s ago, so it will be written anew: manual, line 102" in (
-        shown
+    assert (
+        "changed since it was sent 0.0 s ago, so the next request writes it again: manual, line 102"
+        in (shown)
     )
 
 

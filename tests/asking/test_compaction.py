@@ -75,7 +75,7 @@ def test_the_whole_conversation_is_summarised(api, talk):
     assert (reply.outcome, reply.stop_reason) == ("complete", "compaction")
     shown = reply._repr_mimebundle_()["text/plain"]
     assert "They talked about trains." in shown
-    assert "holds no text" not in shown
+    assert "contains no text" not in shown
 
 
 def test_the_summary_is_sent_in_the_place_of_the_turns(api, talk):
@@ -94,7 +94,7 @@ def test_the_summary_is_sent_in_the_place_of_the_turns(api, talk):
     assert "compaction" not in api.requests[-1].body
     compaction = "turns 1–2 compacted: 12,000 → 900 tokens"
     assert three.notes == ("trains · turn 3", compaction)
-    assert four.notes == ("trains · turn 4 · 1 earlier sent", compaction)
+    assert four.notes == ("trains · turn 4 · sent with the 1 before it", compaction)
 
 
 def test_it_costs_what_its_iteration_says(api, talk, session):
@@ -224,18 +224,18 @@ def test_tools_stay_defined_and_thinking_is_not_missed(api, session):
 
 def test_nothing_to_summarise(api, talk):
     """Before the first turn, and right after a summary."""
-    with pytest.raises(InputError, match="nothing has been said yet"):
+    with pytest.raises(InputError, match="no messages yet"):
         Conversation("empty").compact()
     compacted(api, talk)
-    with pytest.raises(InputError, match="all of it is compacted already"):
+    with pytest.raises(InputError, match="everything is compacted already"):
         talk.compact()
 
 
 @pytest.mark.parametrize(
     ("reason", "advice"),
     [
-        ("max_tokens", "Allow it more"),
-        ("model_context_window_exceeded", "There was no room for it"),
+        ("max_tokens", "Allow more tokens"),
+        ("model_context_window_exceeded", "The context window is too full"),
         ("end_turn", ""),
         ("refusal", ""),
     ],
@@ -244,7 +244,7 @@ def test_no_summary_leaves_the_conversation_as_it_is(api, talk, session, reason,
     """What it cost is recorded all the same."""
     api.enqueue(Stream([start(usage=NOTHING), *end(reason, 0, iterations=TOOK)]))
 
-    with pytest.raises(ClaudeError, match="No summary came") as raised:
+    with pytest.raises(ClaudeError, match="Claude wrote no summary") as raised:
         talk.compact(show=False)
 
     assert raised.value.advice.startswith(advice)
@@ -261,7 +261,7 @@ def test_what_it_may_cost_is_kept(api, talk):
     assert counted.path == "/v1/messages/count_tokens"
     assert api.requests[-1].body["max_tokens"] < 16_000
     assert any("max tokens lowered" in note for note in reply.notes)
-    with pytest.raises(InputError, match="could go beyond max_cost"):
+    with pytest.raises(InputError, match="could exceed max_cost"):
         Conversation.from_messages(talk.to_messages()).compact(max_cost=1e-6, show=False)
 
 
@@ -311,8 +311,7 @@ def test_the_command_says_what_it_took(api, talk, session, monkeypatch, capsys):
     shown = capsys.readouterr().out
     assert "They talked about trains." in shown
     assert (
-        "trains: turns 1–2 compacted: 12,000 → 900 tokens. To take it back:"
-        " %claude_nb undo -c trains"
+        "trains: turns 1–2 compacted: 12,000 → 900 tokens. To undo that: %claude_nb undo -c trains"
     ) in shown
     commands.execute("undo -c trains", "claude-opus-5-5")
     assert "removed “turns 1–2 compacted”. The next question follows “And the next?”" in (

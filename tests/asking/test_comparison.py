@@ -77,7 +77,7 @@ def test_one_model_is_asked_at_several_efforts_with_several_prompts(api):
 
 def test_too_many_are_refused():
     """More than eight cannot be read beside each other."""
-    with pytest.raises(InputError, match="That would be 9 replies side by side; 8 are the most"):
+    with pytest.raises(InputError, match="That would be 9 replies side by side; the most is 8"):
         variants(list("abc"), [None, "low", "high"], [None])
 
 
@@ -107,7 +107,7 @@ def test_nothing_is_sent_if_one_of_them_cannot_be(api):
     """A model that does not take what is asked of it stops all before they begin."""
     number = len(api.requests)
 
-    with pytest.raises(InputError, match="cannot turn its thinking off"):
+    with pytest.raises(InputError, match="cannot turn thinking off"):
         compare("hello", models=["claude-haiku-4-5", "claude-fable-5"], thinking="off")
 
     assert len(api.requests) == number
@@ -146,7 +146,7 @@ def test_one_is_stopped_and_all_are(api):
     with pytest.raises(StoppedError):
         replies[0].wait(20)
     assert str(replies[1].outcome) == "streaming"
-    with pytest.raises(TimeoutError, match="Not all have ended"):
+    with pytest.raises(TimeoutError, match="Some replies have not ended"):
         replies.wait(0.01)
     replies.stop()
     with pytest.raises(StoppedError) as raised:
@@ -246,7 +246,7 @@ def test_they_share_what_is_left_of_a_budget(api, monkeypatch, limit, parts):
     for reply in replies:
         (note,) = reply.request.notes
         assert note.startswith("max tokens lowered from 12,000 to ")
-        assert note.endswith(f" are left of its part of {parts}")
+        assert note.endswith(f" are left of its share of {parts}")
     assert asking.session.budget.spent <= 0.05
 
 
@@ -285,9 +285,9 @@ def test_a_cell_compares_efforts_and_system_prompts(api, shell):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ("-c talk", "is of no conversation: leave out -c and --new"),
-        ("--new", "is of no conversation: leave out -c and --new"),
-        ("--insert", "--insert does not go with side by side"),
+        ("-c talk", "side by side join no conversation: leave out"),
+        ("--new", "side by side join no conversation: leave out"),
+        ("--insert", "--insert cannot be used with side by side"),
     ],
 )
 def test_what_does_not_go_with_it_is_refused(api, shell, options, said):

@@ -123,7 +123,7 @@ def test_the_server_refuses_what_no_beta_brings(api):
 
 def test_an_option_that_there_is_not_is_pointed_to_extra(api):
     """Nothing is sent."""
-    with pytest.raises(TypeError, match=r"into extra=\{'service_tier': …\}\.$"):
+    with pytest.raises(TypeError, match=r"in extra=\{'service_tier': …\}\.$"):
         ask(service_tier="auto")
     assert not api.requests
 
@@ -134,8 +134,8 @@ def test_an_option_that_there_is_not_is_pointed_to_extra(api):
         ({"extra": [("a", 1)]}, "extra must be a dict of fields of the request"),
         ({"extra": "x"}, "extra must be a dict"),
         ({"betas": BETA}, "betas must be a list of names"),
-        ({"stop_sequences": "END"}, "stop_sequences must be a list of texts"),
-        ({"stop_sequences": None}, "stop_sequences must be a list of texts"),
+        ({"stop_sequences": "END"}, "stop_sequences must be a list of strings"),
+        ({"stop_sequences": None}, "stop_sequences must be a list of strings"),
         ({"metadata": "me"}, "metadata must be a dict"),
         ({"tool_choice": 1}, 'tool_choice must be "auto", "any"'),
     ],
@@ -169,7 +169,9 @@ def test_a_reply_that_begins_with_a_stop_sequence_says_so(api):
 
     reply = ask(stop_sequences=["<\n>"])
 
-    assert "It began with the stop sequence “<\\n>”." in reply._repr_mimebundle_()["text/plain"]
+    assert (
+        "The reply began with the stop sequence “<\\n>”." in reply._repr_mimebundle_()["text/plain"]
+    )
 
 
 def test_a_forced_tool_is_forced_once(api):
@@ -229,7 +231,7 @@ def test_another_server_gets_nothing_of_what_was_given_for_one(api, monkeypatch)
     assert "mcp_servers" not in found.body
     assert "anthropic-beta" not in found.headers
     assert "tools" not in found.body
-    assert "extra and betas and docs of earlier turns left out: given for another server" in (
+    assert "extra and betas and docs of earlier turns not sent: they belong to another server" in (
         reply.notes
     )
 
@@ -240,12 +242,10 @@ def test_under_a_limit_a_field_that_may_cost_is_refused(api, session):
     compacting = {"context_management": {"edits": [{"type": "compact_20260112"}]}}
     beta = ["context-management-2025-06-27", "compact-2026-01-12"]
     for extra in (TIER, MCP, {"speed": "fast"}, {"fallbacks": "default"}, compacting):
-        with pytest.raises(
-            InputError, match=f"extra holds {next(iter(extra))}, of which it is not"
-        ):
+        with pytest.raises(InputError, match=f"extra contains {next(iter(extra))}, which may cost"):
             ask(extra=extra, betas=[*beta, BETA, "server-side-fallback-2026-07-01"], max_cost=1.0)
     session.budget = Budget(1.0, session.ledger.spent)
-    with pytest.raises(InputError, match=r"so the budget of \$1\.0000 cannot be kept"):
+    with pytest.raises(InputError, match=r"so the budget of \$1\.0000 cannot be enforced"):
         ask(extra=TIER)
     free = {**clearing, "diagnostics": {"previous_message_id": None}}
 

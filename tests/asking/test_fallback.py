@@ -66,7 +66,7 @@ def test_the_model_that_answered_is_named_and_each_has_its_row(api, session, pro
 
 def test_a_refusal_says_how_another_model_may_answer(api):
     """With the option's own name; not where it was asked for, or there is none."""
-    advice = "Another model may answer it: ask with"
+    advice = "Another model may answer: ask with"
     plain = claude_nb.ask("Please refuse.", show=False)
     haiku = claude_nb.ask("Please refuse.", model="claude-haiku-5-5", show=False)
     declined = ask(model=OTHER)
@@ -85,7 +85,7 @@ def test_a_model_that_could_not_be_asked_is_named(api):
 
     plain = saved_output.mimebundle(ask())["text/plain"]
 
-    assert f"{OTHER} could not be asked just now; it may answer." in plain
+    assert f"{OTHER} could not be reached; it may answer." in plain
 
 
 def test_the_next_turn_brings_back_what_the_api_takes(api):
@@ -128,7 +128,7 @@ def test_where_the_api_has_none(api):
 
     with pytest.raises(InputError, match="The API has no fallback for claude-haiku-5-5"):
         ask(model="claude-haiku-5-5")
-    with pytest.raises(InputError, match="The API takes no fallback in a batch"):
+    with pytest.raises(InputError, match="Batches do not support fallback"):
         claude_nb.batch(["one", "two"], fallback=True, show=False)
 
     assert len(api.requests) == number

@@ -106,7 +106,7 @@ def test_it_is_sent_when_an_answer_is_continued_and_when_tools_are_called(api):
 @pytest.mark.parametrize("model", [m for m in known_models() if facts(m).system_messages is False])
 def test_models_that_take_none_are_refused_before_anything_is_sent(api, model):
     """The error names models that do, and the way that is left."""
-    with pytest.raises(InputError, match=f"{model} takes no instructions") as caught:
+    with pytest.raises(InputError, match=f"{model} does not support instructions") as caught:
         claude_nb.ask("Hello?", instruct=BRIEF, model=model, **QUIET)
 
     assert caught.value.advice.startswith("Replace the system prompt with system, or ask one of")
@@ -119,7 +119,7 @@ def test_a_conversation_with_one_is_not_asked_of_such_a_model(api):
     talk = talk_with_instruction("changing")
     count = len(api.requests)
 
-    with pytest.raises(InputError, match="and this one has some"):
+    with pytest.raises(InputError, match="and this one contains some"):
         talk.ask("Go on.", model="claude-sonnet-5", **QUIET)
 
     assert len(api.requests) == count
@@ -188,5 +188,5 @@ def test_a_chat_gives_it_with_the_next_question_once(api):
 
 def test_a_chat_refuses_it_for_a_model_that_takes_none(api):
     """At once, and not with the next question."""
-    with pytest.raises(InputError, match="takes no instructions"):
+    with pytest.raises(InputError, match="does not support instructions"):
         Chat("old model", model="claude-sonnet-5").instruct(BRIEF)

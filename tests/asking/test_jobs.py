@@ -140,12 +140,12 @@ def test_a_line_returns_the_reply(api, shell):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ("--insert", "--insert does not go with --background"),
-        ("--events", "--events does not go with --background"),
-        ("--events -m a -m b", "--events does not go with --background"),
-        ("--new", "--new goes with -c NAME under --background"),
-        ("--tools act --confirm", "tools can ask before each call only on a page"),
-        ("--max-cost 0.000001", "This could go beyond --max-cost"),
+        ("--insert", "--insert cannot be used with --background"),
+        ("--events", "--events cannot be used with --background"),
+        ("--events -m a -m b", "--events cannot be used with --background"),
+        ("--new", "--new with --background needs -c NAME"),
+        ("--tools act --confirm", "only a notebook page can ask before each call"),
+        ("--max-cost 0.000001", "This could exceed --max-cost"),
     ],
 )
 def test_what_cannot_be_is_refused_by_the_cell(api, shell, options, said):

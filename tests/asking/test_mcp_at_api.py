@@ -140,7 +140,7 @@ def test_another_server_of_the_api_gets_no_token(api, monkeypatch):
     assert TOKEN not in json.dumps(found.body)
     assert [tool["name"] for tool in found.body["tools"]] == ["look_up"]
     assert "anthropic-beta" not in found.headers
-    assert "docs of earlier turns left out: given for another server" in reply.notes
+    assert "docs of earlier turns not sent: they belong to another server" in reply.notes
     assert "tools: look_up (asks first)" in reply.notes
 
 
@@ -173,13 +173,13 @@ def test_where_the_api_cannot_reach_the_kernel_is_named(url):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"where": "https://me:hunter22@mcp.example.com/"}, "holds a user name or a password"),
+        ({"where": "https://me:hunter22@mcp.example.com/"}, "contains a user name or password"),
         ({"where": URL, "token": "Bearer hunter22"}, "cannot be sent"),
         ({"where": URL, "token": "hunter22\nX: y"}, "cannot be sent"),
         ({"where": URL, "token": " "}, "is empty"),
-        ({"where": URL, "headers": {"X-Key": "hunter22"}}, "sends no headers of yours"),
+        ({"where": URL, "headers": {"X-Key": "hunter22"}}, "cannot send your headers"),
         ({"where": URL, "called_by": "nobody"}, "no called_by='nobody'"),
-        ({"where": URL, "name": "a b"}, "cannot be called 'a b'"),
+        ({"where": URL, "name": "a b"}, "'a b' cannot be the name of a server"),
         ({"where": f"http://x/{URL}?api_key=hunter22"}, "cannot call http"),
     ],
 )
@@ -243,7 +243,7 @@ def test_a_kept_answer_is_found_with_another_token(api):
 
 def test_no_limit_can_be_kept_with_it(api):
     """Its results are input, as long as the server makes them."""
-    with pytest.raises(InputError, match="Nothing bounds what docs can cost, so max_cost cannot"):
+    with pytest.raises(InputError, match="The cost of docs has no upper bound, so max_cost cannot"):
         ask(tools=docs(), max_cost=1.0)
     assert {found.path for found in api.requests} == {"/v1/messages/count_tokens"}
 
@@ -260,7 +260,7 @@ def test_a_chat_can_switch_it_off(api):
 
 def test_two_servers_of_one_name_are_refused():
     """Calls could not be told apart."""
-    with pytest.raises(InputError, match="two MCP servers of the name docs"):
+    with pytest.raises(InputError, match="two MCP servers named docs"):
         Tools(docs(), docs())
 
 
@@ -275,7 +275,7 @@ def test_a_conversation_is_restored_without_the_calls(api):
 
 def test_a_token_goes_to_an_address_that_the_kernel_calls_too():
     """As the header that the API would send; a command takes none."""
-    with pytest.raises(InputError, match="A command has no token"):
+    with pytest.raises(InputError, match="A command takes no token"):
         Tools.mcp("uvx mcp-server-time", token=TOKEN)
     server = Tools.mcp("http://localhost:1/mcp", token=TOKEN)
     assert server._link._headers == {"Authorization": f"Bearer {TOKEN}"}

@@ -110,7 +110,7 @@ def test_extra_is_named_for_what_it_takes_alone():
     for call, name in [*calls, (claude_nb.batch, "tools")]:
         with pytest.raises(TypeError) as raised:
             call(passed(call), **{name: 1})
-        assert ("goes into extra" in str(raised.value)) == (name == "service_tier")
+        assert ("other fields of the API in extra" in str(raised.value)) == (name == "service_tier")
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_extra_is_named_for_what_it_takes_alone():
         ({"max_tokens": None}, "max_tokens must be a whole number of tokens, not None."),
         ({"max_tokens": 1.5}, "max_tokens must be a whole number of tokens, not 1.5."),
         ({"max_tokens": True}, "max_tokens must be a whole number of tokens, not True."),
-        ({"max_cost": "1"}, "max_cost must be a sum in USD or None, not '1'."),
+        ({"max_cost": "1"}, "max_cost must be an amount in USD or None, not '1'."),
         ({"thinking": 1.5}, 'thinking must be "on", "off", a whole number of tokens or None'),
         ({"policy": 3}, "policy must be a claude_nb.Policy or None, not 3."),
         ({"client": 3}, "client= is a int. Pass an anthropic.AsyncAnthropic"),
@@ -143,17 +143,17 @@ def test_another_type_is_refused(api, call, arguments, words):
     [
         (
             lambda: claude_nb.ask(3),
-            "prompt must be a text, or a list of content blocks",
+            "prompt must be a string, or a list of content blocks",
         ),
         (
             lambda: claude_nb.ask(None),
-            "prompt must be a text, or a list of content blocks",
+            "prompt must be a string, or a list of content blocks",
         ),
         (lambda: claude_nb.ask("Hi", model=None), "model must be the id of a model, such as"),
-        (lambda: claude_nb.ask("Hi", system=3), "system must be a text, a CachedSystem or None"),
-        (lambda: claude_nb.batch(["Hi"], system=3), "system must be a text, a CachedSystem or"),
-        (lambda: claude_nb.batch(["Hi"], template=3), "template must be a text or None, not 3."),
-        (lambda: claude_nb.ask("Hi", effort=3), "effort must be a text or None, not 3."),
+        (lambda: claude_nb.ask("Hi", system=3), "system must be a string, a CachedSystem or None"),
+        (lambda: claude_nb.batch(["Hi"], system=3), "system must be a string, a CachedSystem or"),
+        (lambda: claude_nb.batch(["Hi"], template=3), "template must be a string or None, not 3."),
+        (lambda: claude_nb.ask("Hi", effort=3), "effort must be a string or None, not 3."),
         (lambda: claude_nb.ask("Hi", history="q"), "history must be a Conversation or None"),
         (lambda: claude_nb.ask("Hi", attach="file.txt"), "attach must be a list of values"),
         (lambda: claude_nb.ask("Hi", attach=b"file"), "attach must be a list of values"),
@@ -162,12 +162,15 @@ def test_another_type_is_refused(api, call, arguments, words):
         (lambda: claude_nb.compare("Hi", models=[3]), "model must be the id of a model"),
         (lambda: claude_nb.compare("Hi", models=iter("a")), "models is a list: write models=[…]."),
         (lambda: claude_nb.compare("Hi", efforts=3), "efforts is a list: write efforts=[…]."),
-        (lambda: claude_nb.compare("Hi", systems=[3]), "system must be a text, a CachedSystem or"),
-        (lambda: Conversation(3), "name must be a text, not 3."),
-        (lambda: Conversation("a", system=3), "system must be a text, a CachedSystem or None"),
+        (
+            lambda: claude_nb.compare("Hi", systems=[3]),
+            "system must be a string, a CachedSystem or",
+        ),
+        (lambda: Conversation(3), "name must be a string, not 3."),
+        (lambda: Conversation("a", system=3), "system must be a string, a CachedSystem or None"),
         (
             lambda: claude_nb.ask("Hi", tools=[Tools(look_up)]),
-            "Tools(look_up) is no function. Pass",
+            "Tools(look_up) is not a function. Pass",
         ),
     ],
 )
@@ -223,7 +226,7 @@ def test_an_unknown_view_is_refused(api):
     """With those that there are; nothing is sent."""
     number = len(api.requests)
 
-    with pytest.raises(InputError, match=r"There is no view 'page'\. It is one of auto, live"):
+    with pytest.raises(InputError, match=r"There is no view 'page'\. Use auto, live"):
         claude_nb.ask("Hi", view="page")
 
     assert len(api.requests) == number

@@ -118,7 +118,7 @@ def test_texts_and_images_are_uploaded_too(api, tmp_path):
 @pytest.mark.parametrize("upload", [1, 3_599, 7_776_001, -5])
 def test_a_file_can_be_kept_for_an_hour_to_ninety_days(api, pdf, upload):
     """Anything else is refused before anything is sent."""
-    with pytest.raises(InputError, match="A file cannot be kept for"):
+    with pytest.raises(InputError, match="A file cannot stay uploaded for"):
         ask(attach=[pdf], upload=upload)
 
     assert posts(api) == []
@@ -240,7 +240,9 @@ def test_an_upload_that_fails_is_an_error_and_nothing_is_asked(api, pdf):
 
     assert str(raised.value).startswith("scan.pdf was not uploaded. The server refused the request")
     assert "Storage is full" in str(raised.value)
-    assert "Nothing was asked. Without upload it is sent with the question." in str(raised.value)
+    assert "Nothing was sent. Without upload it the file goes with the question." in str(
+        raised.value
+    )
     assert posts(api) == ["files"]
 
     api.enqueue(Error(529, "overloaded_error", "Overloaded"), at="files")
@@ -393,7 +395,7 @@ def test_a_restored_turn_is_uploaded_only_if_it_is_asked_for_again(api, pdf, mon
         (lambda _, source: source.update(path=r"\\elsewhere\scan.pdf"), "is not saved"),
         (lambda _, source: source.update(path=7), "is not saved"),
         (lambda _, source: source.update(sha256=None), "has changed since it was sent"),
-        (lambda _, source: source.update(media_type="image/png"), "is not what it says it is"),
+        (lambda _, source: source.update(media_type="image/png"), "does not match its media type"),
     ],
 )
 def test_a_file_that_is_not_what_was_sent_is_left_out_with_a_note(api, pdf, spoil, note):
@@ -518,7 +520,7 @@ def test_asynchronously_too(api, pdf):
 def test_uploads_are_listed_and_deleted(api, pdf, monkeypatch, capsys):
     """By id or all of this key; those of another key are not touched, and stay listed."""
     magic = ClaudeMagics().claude_nb
-    assert "Nothing is uploaded." in repr(magic("files"))
+    assert "No files are uploaded." in repr(magic("files"))
     ask(attach=[pdf], upload=True)
     (mine,) = file_registry.listed()
     monkeypatch.setenv("ANTHROPIC_API_KEY", "another-key")
@@ -534,14 +536,14 @@ def test_uploads_are_listed_and_deleted(api, pdf, monkeypatch, capsys):
     magic("files delete all")
     assert file_registry.listed() == [mine]
     assert capsys.readouterr().out == (
-        "scan.pdf: deleted.\nNot deleted: 1 file on other servers, or of another key.\n"
+        "scan.pdf: deleted.\nNot deleted: 1 file on other servers, or uploaded with another key.\n"
     )
 
     monkeypatch.setenv("ANTHROPIC_API_KEY", "not-a-key")
     api.advance(90_000)
     magic(f"files delete {mine.id}")
     magic("files delete all")
-    assert capsys.readouterr().out == "scan.pdf: was not there any more.\nNothing is uploaded.\n"
+    assert capsys.readouterr().out == "scan.pdf: no longer existed.\nNo files are uploaded.\n"
 
 
 def test_the_option_of_the_cell_and_the_trait(api, pdf):
@@ -565,14 +567,14 @@ def test_the_option_of_the_cell_and_the_trait(api, pdf):
 
     api.enqueue(Error(403, "permission_error", "Storage is full"), at="files")
     file_registry.forget(file)
-    with pytest.raises(RequestError, match="Without --upload it is sent with the question"):
+    with pytest.raises(RequestError, match="Without --upload the file goes with the question"):
         magics.claude("--once", "What is {{pdf}}?")
 
 
 @pytest.mark.parametrize(
     ("line", "error"),
     [
-        ("files delete", "takes [delete ID|delete all]. Without any of these, it lists"),
+        ("files delete", "takes [delete ID|delete all]. Without arguments, it lists"),
         ("files remove x", "takes [delete ID|delete all]."),
         ("files delete file_x", "There is no uploaded file file_x. %claude_nb files lists them"),
     ],

@@ -1,4 +1,4 @@
-"""What the tests of batches share: a batch handed in, and what the service got and had to say."""
+"""What the tests of batches share: a batch submitted, and what the service got and had to say."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ def texts(batch):
 
 
 def batches_of(service):
-    """How often a batch was handed in."""
+    """How often a batch was submitted."""
     return sum(r.path == "/v1/messages/batches" and r.method == "POST" for r in service.requests)

@@ -89,9 +89,9 @@ def test_a_budget_holds_when_it_is_handed_in_a_second_time(service):
         handed_in(["hello"] * 4, max_tokens=8000)
     before = batches_of(service)
     asking.session.budget = Budget(0.000001, asking.session.ledger.spent)
-    with pytest.raises(InputError, match="beyond the budget"):
+    with pytest.raises(InputError, match="exceed the budget"):
         caught.value.reply.submit()
-    assert (batches_of(service), caught.value.reply.state) == (before, "not handed in")
+    assert (batches_of(service), caught.value.reply.state) == (before, "not submitted")
 
 
 def test_a_budget_keeps_what_is_left_of_a_batch_only_once(service, monkeypatch):
@@ -103,7 +103,7 @@ def test_a_budget_keeps_what_is_left_of_a_batch_only_once(service, monkeypatch):
     with pytest.raises(RequestError) as caught:
         handed_in(["hello"] * 4, max_tokens=8000)
     made = caught.value.reply
-    assert (len(made.ids), made.state) == (1, "partly handed in")
+    assert (len(made.ids), made.state) == (1, "partly submitted")
     assert made.submit().state == "in progress"
     assert sent(service)[0]["params"]["max_tokens"] == 8000
 
@@ -127,7 +127,7 @@ def test_what_was_not_handed_in_again_changes_nothing(service):
     service.advance(1000)
     before = texts(made.wait())
     asking.session.budget = Budget(0.000001, asking.session.ledger.spent)
-    with pytest.raises(InputError, match="beyond the budget"):
+    with pytest.raises(InputError, match="exceed the budget"):
         made.resubmit(max_tokens=5000)
     asking.session.budget = Budget(0.01, asking.session.ledger.spent)
     refusing(service)
@@ -155,7 +155,7 @@ def test_what_is_left_of_handing_in_again_is_handed_in_by_submit(service, monkey
     assert texts(made) == [None, before[1]]
     with pytest.raises(InputError) as caught:
         made.resubmit()
-    assert caught.value.advice == "submit() hands in the rest."
+    assert caught.value.advice == "submit() submits the rest."
     made.submit()
     assert sent(service)[0]["params"]["max_tokens"] == 20_000
     service.advance(1000)

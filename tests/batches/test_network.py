@@ -58,7 +58,7 @@ def test_a_server_that_sends_too_few_results(service):
 
 
 def test_results_that_cannot_be_read_have_an_unknown_cost(service):
-    """They may have been paid for; their rows are missing, and can be handed in again."""
+    """They may have been paid for; their rows are missing, and can be submitted again."""
     for unreadable in (b"{broken\n", b""):
         made = handed_in(["hello"] * 2, show=False)
         service.advance(1000)
@@ -66,7 +66,7 @@ def test_results_that_cannot_be_read_have_an_unknown_cost(service):
         made.wait()
         assert (made.counts, made.cost) == ({"missing": 2}, None)
         assert asking.session.ledger.entries[-1].cost is None
-        assert "2 results could not be read" in repr(made._repr_mimebundle_())
+        assert "2 results are unreadable" in repr(made._repr_mimebundle_())
         assert made.resubmit().counts == {"processing": 2}
         service.advance(1000)
         assert made.wait().counts == {"complete": 2}
@@ -96,11 +96,13 @@ def test_an_answer_that_was_lost_is_no_second_batch(service, answer):
     with pytest.raises(ClaudeError) as caught:
         handed_in(["hello"])
     made = caught.value.reply
-    assert caught.value.advice.startswith("A batch of 1 may have been taken: %claude_nb batches")
-    assert made.state == "perhaps handed in"
+    assert caught.value.advice.startswith(
+        "The service may have accepted a batch of 1: %claude_nb batches"
+    )
+    assert made.state == "perhaps submitted"
     assert caught.value.advice in made._repr_mimebundle_()["text/plain"]
     for again in (made.submit, made.wait, made.resubmit):
-        with pytest.raises(InputError, match="may have been taken"):
+        with pytest.raises(InputError, match="may have accepted"):
             again()
     assert batches_of(service) - before == 1
 
@@ -110,13 +112,15 @@ def test_what_may_have_been_taken_is_resumed_and_the_rest_handed_in(service, acc
     monkeypatch.setattr(rows, "MAX_REQUESTS", 1)
     prompts = ["hello", "sky blue", "a number"]
     service.enqueue(Scripted(None), Scripted(0), at="batches")
-    with pytest.raises(UnreachableError, match="A batch of 1 may have been taken") as caught:
+    with pytest.raises(
+        UnreachableError, match="The service may have accepted a batch of 1"
+    ) as caught:
         handed_in(prompts)
     made = caught.value.reply
     listed = [row[0] for row in recent().rows]
     assert made.ids == listed[1:]
     service.advance(1000)
-    with pytest.raises(InputError, match="may have been taken"):
+    with pytest.raises(InputError, match="may have accepted"):
         made.wait().resubmit()
     found = Batch.resume(*listed, prompts=prompts, model=HAIKU, show=False)
     assert found.counts == {"complete": 2, "missing": 1}
@@ -137,11 +141,11 @@ def test_a_stop_while_it_is_handed_in_says_that_it_may_have_been_taken(service):
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=interrupt).start()
-    with pytest.raises(StoppedError, match="may have been taken: %claude_nb batches") as caught:
+    with pytest.raises(StoppedError, match="accepted a batch of 1: %claude_nb") as caught:
         handed_in(["hello"])
     made = caught.value.reply
-    assert made.state == "perhaps handed in"
-    with pytest.raises(InputError, match="may have been taken"):
+    assert made.state == "perhaps submitted"
+    with pytest.raises(InputError, match="may have accepted"):
         made.submit()
     assert batches_of(service) - before == 1
 
@@ -158,14 +162,14 @@ def test_a_server_that_is_not_there_has_taken_nothing(service, monkeypatch):
     monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
     with pytest.raises(UnreachableError, match="cannot be reached") as caught:
         handed_in(["hello"], policy=Counted(tries=3, base=0.0))
-    assert (tried, "may have been taken" in str(caught.value)) == ([1, 2, 3], False)
-    assert caught.value.reply.state == "not handed in"
+    assert (tried, "may have accepted" in str(caught.value)) == ([1, 2, 3], False)
+    assert caught.value.reply.state == "not submitted"
     monkeypatch.setenv("ANTHROPIC_BASE_URL", service.base_url)
     assert caught.value.reply.submit().state == "in progress"
 
 
 def test_an_overload_is_waited_out(service, account):
-    """It is a definite no, so it is asked again: to hand in, to look and to resume."""
+    """It is a definite no, so it is asked again: to submit, to look and to resume."""
     busy = Error(529, "overloaded_error", "Overloaded")
     service.enqueue(busy, busy, at="batches")
     made = handed_in(["hello"])
@@ -178,11 +182,11 @@ def test_an_overload_is_waited_out(service, account):
     service.enqueue(*[busy] * 5, at="batches")
     with pytest.raises(OverloadedError) as caught:
         handed_in(["hello"])
-    assert "may have been taken" not in str(caught.value)
+    assert "may have accepted" not in str(caught.value)
 
 
 def test_an_error_between_two_parts_loses_neither(service, monkeypatch):
-    """What was taken is named, and ``submit`` hands in the rest."""
+    """What was taken is named, and ``submit`` submits the rest."""
     monkeypatch.setattr(rows, "MAX_REQUESTS", 1)
     refused = Error(400, "invalid_request_error", "No")
     service.enqueue(Scripted(None), refused, at="batches")

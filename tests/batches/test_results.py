@@ -1,4 +1,4 @@
-"""What has become of the rows of a batch: read, typed, counted, handed in again."""
+"""What has become of the rows of a batch: read, typed, counted, submitted again."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def test_a_field_that_is_called_like_one_of_our_columns_has_its_own(service):
 
 
 def test_a_reply_that_does_not_fit_is_invalid(service):
-    """The rows say so, and can be handed in again."""
+    """The rows say so, and can be submitted again."""
     made = handed_in(["hello"], output=ANY)
     service.advance(1000)
     line = {
@@ -242,7 +242,7 @@ def test_cancel(service):
 
 
 def test_resubmit_takes_the_place_of_failures(service):
-    """Only what failed is handed in again, under the same ids, and each row keeps its best."""
+    """Only what failed is submitted again, under the same ids, and each row keeps its best."""
     made = handed_in(["hello", "simulate expired", "please refuse"])
     service.advance(DAY)
     made.wait()
@@ -259,7 +259,7 @@ def test_resubmit_what_was_cut_off_needs_more_tokens(service):
     made = handed_in(["a long story"], max_tokens=20)
     service.advance(1000)
     made.wait()
-    with pytest.raises(InputError, match="nothing to hand in"):
+    with pytest.raises(InputError, match="nothing to resubmit"):
         made.resubmit()
     made.resubmit(max_tokens=20_000)
     assert sent(service)[0]["params"]["max_tokens"] == 20_000
@@ -272,5 +272,5 @@ def test_what_was_refused_is_not_handed_in_again(service):
     made = handed_in(["hello"], model="claude-nothing")
     service.advance(1000)
     made.wait()
-    with pytest.raises(InputError, match="nothing to hand in"):
+    with pytest.raises(InputError, match="nothing to resubmit"):
         made.resubmit()

@@ -18,7 +18,7 @@ from tests.batches.service import AT_ONCE, DAY, HAIKU, handed_in, sent, texts
 
 
 def test_resumed_by_its_ids_alone(service, account, monkeypatch):
-    """A kernel that was killed after handing in knows nothing but what the service lists."""
+    """A kernel that was killed after submitting knows nothing but what the service lists."""
     monkeypatch.setattr(rows, "MAX_REQUESTS", 3)
     made = handed_in([f"number {n}" for n in range(8)])
     service.advance(1000)
@@ -45,7 +45,7 @@ def test_resumed_with_the_prompts_it_has_the_index_and_can_be_handed_in_again(se
     column["z"] = "something else"
     again = Batch.resume(*made.ids, prompts=column, model=HAIKU, policy=AT_ONCE, show=False)
     assert list(again.to_pandas().index) == ["x", "y", "z"]
-    assert "changed since it was handed in" in repr(again._repr_mimebundle_())
+    assert "changed since it was submitted" in repr(again._repr_mimebundle_())
     assert " z" in repr(again._repr_mimebundle_())
     again.resubmit()
     (request,) = sent(service)
@@ -63,7 +63,7 @@ def in_a_notebook(path, monkeypatch, batch):
 
 
 def test_what_it_was_handed_in_with_is_in_the_notebook(service, tmp_path, monkeypatch):
-    """So rows are handed in again as they were; what is not saved has to be passed again."""
+    """So rows are submitted again as they were; what is not saved has to be passed again."""
     prompts = ["hello", "simulate expired"]
     output = {"type": "object", "properties": {"a": {"type": "string"}}}
     made = handed_in(
@@ -140,7 +140,7 @@ def test_a_batch_that_nothing_is_known_of_is_not_handed_in_again_by_guess(servic
     found = Batch.resume(*made.ids, **known, model=HAIKU, max_tokens=50, system="Be brief.")
     found.resubmit()
     assert sent(service)[0]["params"]["max_tokens"] == 50
-    assert f"handed in again with {HAIKU}, max tokens 50" in repr(found._repr_mimebundle_())
+    assert f"resubmitted with {HAIKU}, max tokens 50" in repr(found._repr_mimebundle_())
 
 
 def test_options_in_a_notebook_that_cannot_be_used_are_passed_over(service, tmp_path, monkeypatch):
@@ -178,7 +178,7 @@ def test_a_table_that_has_another_length_now_is_refused(service):
     made = handed_in(column)
     service.advance(1000)
     for now in (pd.concat([column, column]), column[:2]):
-        with pytest.raises(InputError, match=f"with 3 rows, and these are {len(now)}"):
+        with pytest.raises(InputError, match=f"has 3 rows, but you passed {len(now)}"):
             Batch.resume(*made.ids, prompts=now, model=HAIKU, show=False)
     other = handed_in(["hello"])
     service.advance(1000)
@@ -193,7 +193,7 @@ def test_prompts_do_not_belong_to_a_batch_that_others_made(service):
         requests = [{"custom_id": name, "params": params} for name in ("b", "a")]
         made = client.messages.batches.create(requests=requests)
     service.advance(1000)
-    with pytest.raises(InputError, match="not handed in by batch"):
+    with pytest.raises(InputError, match="not submitted by batch"):
         Batch.resume(made.id, prompts=["a", "a"], model=HAIKU, show=False)
 
 
@@ -228,13 +228,13 @@ def test_a_part_that_is_gone_does_not_keep_the_rest_from_being_read(service, mon
         deleted = client.messages.batches.delete(made.ids[0]).id
     found = Batch.resume(*made.ids, show=False)
     assert found.state == "in progress"
-    assert "not kept any more" in repr(found._repr_mimebundle_())
+    assert "have been deleted" in repr(found._repr_mimebundle_())
     service.advance(DAY)
     for batch in (found.wait(), made.wait(), Batch.resume(*made.ids, show=False)):
         assert batch.counts == {"complete": 1, "missing": 2}
-        assert "not kept any more" in batch.failed[0].error
+        assert "have been deleted" in batch.failed[0].error
         assert (batch.cost, batch.done) == (None, True)
-        assert f"{deleted}: its results are not kept any more" in repr(batch._repr_mimebundle_())
+        assert f"{deleted}: its results have been deleted" in repr(batch._repr_mimebundle_())
     with pytest.raises(RequestError, match="Another account"):
         Batch.resume(deleted, show=False)
 

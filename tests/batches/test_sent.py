@@ -135,7 +135,7 @@ def test_rows_that_cannot_be_sent_are_named_and_the_others_are_sent(service):
         (["", None], {}, "No row can be sent"),
         (["x"], {"effort": "lots"}, "no effort"),
         (["x"], {"model": " "}, "model id is empty"),
-        (["x"], {"output": 7}, "cannot be the form"),
+        (["x"], {"output": 7}, "cannot be used for structured output"),
         (["x"], {"template": "nothing"}, "no {{name}}"),
         (["x"], {"max_cost": -1}, "above 0"),
     ],

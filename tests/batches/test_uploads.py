@@ -67,7 +67,7 @@ def test_a_file_that_would_expire_before_the_batch_is_uploaded_anew(service, pap
     handed_in(papers, TEMPLATE, upload=True)
 
     assert uploaded(service) == 3
-    with pytest.raises(InputError, match=r"files would be gone after 3,600 seconds\. upload takes"):
+    with pytest.raises(InputError, match=r"files would expire after 3,600 seconds\. upload takes"):
         handed_in(papers, TEMPLATE, upload=3600)
 
 
@@ -83,14 +83,14 @@ def test_nothing_is_uploaded_for_an_estimate_or_a_batch_that_costs_too_much(serv
 
 
 def test_an_upload_that_fails_leaves_the_batch_as_it_was(service, papers):
-    """Nothing was handed in; it can be submitted again."""
+    """Nothing was submitted; it can be submitted again."""
     made = handed_in(papers, TEMPLATE, upload=True, dry_run=True)
     service.enqueue(Error(403, "permission_error", "Storage is full"), at="files")
 
     with pytest.raises(RequestError, match=r"one\.pdf was not uploaded"):
         made.submit()
 
-    assert (made.state, batches_of(service)) == ("not handed in", 0)
+    assert (made.state, batches_of(service)) == ("not submitted", 0)
     assert made.submit().state == "in progress"
 
 

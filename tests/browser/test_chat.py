@@ -384,7 +384,7 @@ def test_pickers_usage_and_total(open_chat, simulator):
 def test_stop_from_the_first_moment(open_chat, simulator, front_end):
     """Before a word has come; the request ends at the server, and what came is kept."""
     chat = open_chat(front_end=front_end)
-    for reply, words in (([], "Nothing had come yet."), (OPEN, "The first words")):
+    for reply, words in (([], "Nothing had arrived yet."), (OPEN, "The first words")):
         simulator.drain()
         simulator.enqueue(Stream(reply, end="hang"))
         chat.send("Go")

@@ -81,7 +81,7 @@ def test_stop_is_there_before_the_first_word(open_cells, simulator):
     simulator.wait_for(lambda requests: len(requests) and requests[-1].path == "/v1/messages")
     notebook.output(1).get_by_role("button", name="Stop").press("Enter")
     simulator.wait_for(left)
-    expect(notebook.output(1).locator(SETTLED)).to_contain_text("Nothing had come yet.")
+    expect(notebook.output(1).locator(SETTLED)).to_contain_text("Nothing had arrived yet.")
     notebook.wait_idle()
 
 

@@ -23,7 +23,7 @@ def test_a_saved_notebook_goes_on_after_its_kernel_is_gone(open_notebook, simula
     for cell in (0, 1, 2):
         notebook.run(cell)
     notebook.wait_idle()
-    expect(notebook.output(2)).to_contain_text("turn 2 · 1 earlier sent")
+    expect(notebook.output(2)).to_contain_text("turn 2 · sent with the 1 before it")
     notebook.saved()
 
     notebook.restart_kernel()
@@ -33,10 +33,10 @@ def test_a_saved_notebook_goes_on_after_its_kernel_is_gone(open_notebook, simula
 
     expect(notebook.output(3)).to_contain_text("First")
     expect(notebook.output(3)).to_contain_text("Second")
-    expect(notebook.output(4)).to_contain_text("turn 3 · 2 earlier sent")
+    expect(notebook.output(4)).to_contain_text("turn 3 · sent with the 2 before it")
     assert sent(simulator) == ["First", "Second", "Third"]
 
     notebook.run(2)
     notebook.wait_idle()
     assert sent(simulator) == ["First", "Second"]
-    expect(notebook.output(2)).to_contain_text("left behind: [3]")
+    expect(notebook.output(2)).to_contain_text("no longer in this conversation: cell [3]")

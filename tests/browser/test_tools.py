@@ -231,7 +231,7 @@ def test_a_foreign_memory_asks_and_what_tools_display_is_seen(open_cells, simula
     notebook.run(2)
     live = notebook.output(2).locator(LIVE)
     question = live.get_by_role("group", name="May this call run?")
-    expect(question).to_contain_text("(1 file) was not made by you on this computer")
+    expect(question).to_contain_text("(1 file) was not created by you on this computer")
     question.get_by_role("button", name="Always use it").press("Enter")
     settled = notebook.output(2).locator(SETTLED)
     expect(settled).to_contain_text("Growth is concentrated")

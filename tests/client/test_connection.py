@@ -72,7 +72,7 @@ REFUSED = [
     (404, "not_found_error", RequestError, "%claude_nb models"),
     (409, "conflict_error", RequestError, ""),
     (413, "request_too_large", RequestError, "32 MB"),
-    (429, "rate_limit_error", SpendLimitError, "Waiting does not lift it"),
+    (429, "rate_limit_error", SpendLimitError, "Waiting does not help"),
     (500, "api_error", ServerError, "Try again"),
     (408, "timeout_error", ServerError, "Try again"),
     (504, "timeout_error", ServerError, "Try again"),
@@ -351,7 +351,7 @@ def test_a_stream_that_falls_silent(api, impatient):
     error = failure(impatient)
 
     assert (type(error), error.reply.text) == (DroppedError, "Hello wor")
-    assert error.what == "The stream fell silent, and was given up."
+    assert error.what == "The stream timed out: the server stopped sending."
     api.wait_for(lambda requests: requests[-1].client_left)
 
 

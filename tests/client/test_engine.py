@@ -371,7 +371,7 @@ def test_stop_before_a_request_can_be_sent(monkeypatch):
     reply = raised.value.reply
     assert shown == ["loading the SDK"]
     assert [event.type for event in reply.events] == ["stopped"]
-    assert "Nothing had come yet." in reply._repr_mimebundle_()["text/plain"]
+    assert "Nothing had arrived yet." in reply._repr_mimebundle_()["text/plain"]
 
 
 def test_stop_at_once(closed_door):

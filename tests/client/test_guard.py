@@ -188,7 +188,7 @@ def test_redirects_are_not_followed_for_ever(asked, own, with_own):
     """A few, then an error that names the address."""
     asked.answer = redirect(307, "/v1/messages")
 
-    with pytest.raises(RequestError, match=f"{asked.url}/v1/messages redirects without end"):
+    with pytest.raises(RequestError, match=f"{asked.url}/v1/messages redirects in a loop"):
         claude_nb.ask("Hello", show=False, client=own if with_own else None)
 
     assert len(asked.received) == 4

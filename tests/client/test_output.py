@@ -195,13 +195,16 @@ class Shelf(BaseModel):
 @pytest.mark.parametrize(
     ("kind", "what"),
     [
-        (Folder, "Folder cannot be the form of an answer: Folder holds itself"),
-        (Shelf, "Shelf cannot be the form of an answer: Folder holds itself"),
-        (fields(25, (int, 0)), "Wide cannot be the form of an answer: it has 25 fields that"),
-        (fields(17, (int | None, ...)), "Wide cannot be the form of an answer: it has 17 fields"),
+        (Folder, "Folder cannot be used for structured output: Folder refers to itself"),
+        (Shelf, "Shelf cannot be used for structured output: Folder refers to itself"),
+        (fields(25, (int, 0)), "Wide cannot be used for structured output: it has 25 fields that"),
+        (
+            fields(17, (int | None, ...)),
+            "Wide cannot be used for structured output: it has 17 fields",
+        ),
         (
             {"type": "object", "properties": {"x": {"type": "string", "enum": ["\ud83d"]}}},
-            "the schema cannot be the form of an answer: it holds inf, nan or half a character.",
+            "the schema cannot be used for structured output: it contains inf, nan or half a",
         ),
     ],
     ids=["recursive", "around a recursive one", "optional", "unions", "half a character"],
@@ -247,7 +250,7 @@ def test_what_is_no_form_is_said(kind):
     with pytest.raises(InputError) as raised:
         Output.of(kind)
 
-    assert "cannot be the form of an answer" in raised.value.what
+    assert "cannot be used for structured output" in raised.value.what
     assert "pydantic model" in raised.value.advice
 
 

@@ -540,13 +540,13 @@ def test_the_last_try_is_not_waited_for():
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"tries": 0}, "tries must be a whole number from 1, not 0."),
-        ({"tries": "x"}, "tries must be a whole number from 1, not 'x'."),
-        ({"tries": True}, "tries must be a whole number from 1, not True."),
-        ({"max_wait": None}, "max_wait must be a number from 0, not None."),
-        ({"base": -1}, "base must be a number from 0, not -1."),
+        ({"tries": 0}, "tries must be a whole number of at least 1, not 0."),
+        ({"tries": "x"}, "tries must be a whole number of at least 1, not 'x'."),
+        ({"tries": True}, "tries must be a whole number of at least 1, not True."),
+        ({"max_wait": None}, "max_wait must be a number of at least 0, not None."),
+        ({"base": -1}, "base must be a number of at least 0, not -1."),
         ({"speed": 0}, "speed must be a number above 0, not 0."),
-        ({"cap": float("nan")}, "cap must be a number from 0, not nan."),
+        ({"cap": float("nan")}, "cap must be a number of at least 0, not nan."),
     ],
 )
 def test_a_policy_that_cannot_be_is_refused(values, words):

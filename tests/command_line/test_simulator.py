@@ -89,9 +89,9 @@ def test_a_port_in_use_is_an_error_that_says_what_to_type(capsys):
 @pytest.mark.parametrize(
     ("typed", "error"),
     [
-        (["--port", "99999"], "--port: It takes a number from 0 to 65535, not '99999'."),
-        (["--speed", "0"], "--speed: It takes a factor above 0, such as 0.2, not '0'."),
-        (["--seed", "a"], "--seed: It takes a whole number, not 'a'."),
+        (["--port", "99999"], "--port: '99999' is not a number from 0 to 65535."),
+        (["--speed", "0"], "--speed: '0' is not a factor above 0, such as 0.2."),
+        (["--seed", "a"], "--seed: 'a' is not a whole number."),
         (["--faults", "overload"], "There is no fault 'overload'. Did you mean overloaded?"),
     ],
 )

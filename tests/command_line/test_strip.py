@@ -40,7 +40,7 @@ def test_a_copy_of_another_name_without_the_answers(path, capsys):
     assert [main(command), main(command), main([*command, "--answers"])] == [0, 0, 1]
     said = capsys.readouterr()
     assert said.err == (
-        "plain.ipynb is there already; it was left as it is. To replace it: --overwrite\n"
+        "plain.ipynb exists already; it was not changed. To replace it: --overwrite\n"
     )
     assert main([*command, "--answers", "--overwrite"]) == 0
     assert "removed 1 record, 1 visible answer." in capsys.readouterr().out

@@ -58,7 +58,7 @@ def test_it_is_sent_in_the_place_of_what_came(history):
         ("C", False),
         ("No.", False),
     ]
-    assert asked.notes == ("turn 4 · 3 earlier sent · answer 3 edited",)
+    assert asked.notes == ("turn 4 · sent with the 3 before it · answer 3 edited",)
 
 
 def test_what_came_stays_in_the_tree_as_it_was(history):
@@ -72,7 +72,7 @@ def test_what_came_stays_in_the_tree_as_it_was(history):
     assert "○ 3" in tree(history)
     assert "● 4  [2] B → No. (edited)  ← here" in tree(history)
     history.go_to(came)
-    assert ask(history, "D").notes == ("turn 3 · 2 earlier sent",)
+    assert ask(history, "D").notes == ("turn 3 · sent with the 2 before it",)
 
 
 def test_an_edited_answer_can_be_edited_again(history):
@@ -121,7 +121,7 @@ def test_an_answer_cannot_be_empty(history, text):
 
 def test_a_turn_without_text_has_nothing_to_edit(history):
     """As one that broke off after calls of tools."""
-    with pytest.raises(InputError, match="no text that could be edited"):
+    with pytest.raises(InputError, match="no text to edit"):
         editing.edited(editing.replace(history.questions[0], answer=()), "No.")
 
 

@@ -225,7 +225,7 @@ def test_a_file_that_is_there_is_left_as_it_is(talk, path):
     """Unless it is said that it may be replaced."""
     path.write_text("mine")
 
-    with pytest.raises(InputError, match="is there already"):
+    with pytest.raises(InputError, match="exists already"):
         talk.to_notebook(path)
     assert path.read_text() == "mine"
     talk.to_notebook(path, overwrite=True)
@@ -244,7 +244,7 @@ def test_an_export_that_nobody_changed_is_replaced_by_the_next(talk, tmp_path, e
 
     changed = written.replace("Now.", "Now, says the reader.")
     path.write_text(changed, encoding="utf-8")
-    with pytest.raises(InputError, match=r"left as it is\. To replace it: --overwrite"):
+    with pytest.raises(InputError, match=r"it was not changed\. To replace it: --overwrite"):
         export.save(path, export.FORMS[ending](talk), how="--overwrite")
     assert path.read_text(encoding="utf-8") == changed
     export.save(path, export.FORMS[ending](talk), overwrite=True)
@@ -267,14 +267,14 @@ def test_messages_as_json_have_no_place_for_a_mark(talk, tmp_path):
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_what_cannot_be_written_is_said(talk, tmp_path, name, overwrite):
     """In a line."""
-    with pytest.raises(InputError, match=r"cannot be written|is there already"):
+    with pytest.raises(InputError, match=r"cannot be written|exists already"):
         talk.to_notebook(name if name[0] == "~" else tmp_path / name, overwrite=overwrite)
 
 
 def test_there_may_be_nothing_to_write(path):
     """No file is made then."""
     for write in (Conversation().to_markdown, lambda: Conversation().to_notebook(path)):
-        with pytest.raises(InputError, match="nothing has been said"):
+        with pytest.raises(InputError, match="no messages yet"):
             write()
     assert not path.exists()
 
@@ -328,7 +328,7 @@ def test_what_is_passed_over_is_warned_of(talk, path):
     notebook.cells.append(nbformat.v4.new_code_cell("%%claude\nAnd?"))
     nbformat.write(notebook, path)
 
-    with pytest.warns(UserWarning, match=r"cell 7 \(without a number\): without a saved answer"):
+    with pytest.warns(UserWarning, match=r"cell 7 \(without a number\): no saved answer"):
         assert len(Conversation.from_notebook(path).branch) == 2
 
 
@@ -340,6 +340,5 @@ def test_a_notebook_without_answers_holds_no_conversation(path):
     with pytest.raises(InputError, match="no conversation in") as caught:
         Conversation.from_notebook(path)
     assert (
-        caught.value.advice
-        == "cells 1 (without a number), 2 (without a number): without a saved answer"
+        caught.value.advice == "cells 1 (without a number), 2 (without a number): no saved answer"
     )

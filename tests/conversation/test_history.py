@@ -58,14 +58,18 @@ NOTEBOOK = [("a", "A"), ("b", "B"), ("c", "C")]
         pytest.param([*NOTEBOOK, *NOTEBOOK], "ABC", "", id="run-all-twice"),
         pytest.param([*NOTEBOOK, *NOTEBOOK, *NOTEBOOK], "ABC", "", id="run-all-three-times"),
         pytest.param([*NOTEBOOK, ("c", "C")], "ABC", "", id="the-last-cell-again"),
-        pytest.param([*NOTEBOOK, ("b", "B")], "AB", "[3]", id="an-earlier-cell-again"),
-        pytest.param([*NOTEBOOK, ("b", "b")], "Ab", "[3]", id="an-earlier-cell-edited"),
-        pytest.param([*NOTEBOOK, ("a", "a")], "a", "[2], [3]", id="the-first-cell-edited"),
+        pytest.param([*NOTEBOOK, ("b", "B")], "AB", "cell [3]", id="an-earlier-cell-again"),
+        pytest.param([*NOTEBOOK, ("b", "b")], "Ab", "cell [3]", id="an-earlier-cell-edited"),
+        pytest.param(
+            [*NOTEBOOK, ("a", "a")], "a", "cell [2], cell [3]", id="the-first-cell-edited"
+        ),
         pytest.param([*NOTEBOOK, ("b", "b"), ("c", "C")], "AbC", "", id="edited-and-on"),
         pytest.param([*NOTEBOOK, ("d", "D")], "ABCD", "", id="a-new-cell-at-the-end"),
         pytest.param([*NOTEBOOK, ("n", "N")], "ABCN", "", id="a-new-cell-between-is-the-newest"),
         pytest.param([("b", "B"), ("a", "A")], "BA", "", id="out-of-order"),
-        pytest.param([("b", "B"), ("a", "A"), ("b", "B")], "B", "[2]", id="out-of-order-and-again"),
+        pytest.param(
+            [("b", "B"), ("a", "A"), ("b", "B")], "B", "cell [2]", id="out-of-order-and-again"
+        ),
         pytest.param([("", "A"), ("", "A")], "AA", "", id="a-front-end-without-cell-ids"),
     ],
 )
@@ -76,8 +80,8 @@ def test_a_cell_that_runs_again_asks_in_its_old_place(steps, sent, left):
     request = run(history, steps)
 
     assert list(sent) == prompts(request)
-    said_so = [note for note in request.notes if note.startswith("left behind")]
-    assert ([f"left behind: {left}"] if left else []) == said_so
+    said_so = [note for note in request.notes if note.startswith("no longer in this conversation")]
+    assert ([f"no longer in this conversation: {left}"] if left else []) == said_so
 
 
 def test_two_questions_in_one_cell_follow_each_other():
@@ -96,7 +100,11 @@ def test_the_notes_say_what_is_remembered():
 
     notes = [ask(history, prompt).notes for prompt in "ABC"]
 
-    assert notes == [(), ("turn 2 · 1 earlier sent",), ("turn 3 · 2 earlier sent",)]
+    assert notes == [
+        (),
+        ("turn 2 · sent with the 1 before it",),
+        ("turn 3 · sent with the 2 before it",),
+    ]
 
 
 def test_a_conversation_with_a_name_says_it():
@@ -107,7 +115,7 @@ def test_a_conversation_with_a_name_says_it():
 
 
 def test_new_begins_at_the_beginning():
-    """Nothing is sent along, and nothing is left behind by accident."""
+    """Nothing is sent along, and nothing is no longer in this conversation by accident."""
     history = History()
     ask(history, "A")
 
@@ -151,14 +159,14 @@ def test_several_turns_are_undone_at_once():
     assert [e.prompt for e in history.undo(2)] == ["B", "C"]
     assert prompts(ask(history, "D")) == ["A", "D"]
     for many in (0, 3):
-        with pytest.raises(InputError, match=f"no {many} turns to take back .* It has 2 turns"):
+        with pytest.raises(InputError, match=f"no {many} turns to undo .* It has 2 turns"):
             history.undo(many)
     assert len(history.branch) == 2
 
 
 def test_there_may_be_nothing_to_undo():
     """It is said, rather than passed over."""
-    with pytest.raises(InputError, match="nothing to take back"):
+    with pytest.raises(InputError, match="nothing to undo"):
         History().undo()
 
 
@@ -347,7 +355,10 @@ def test_another_system_prompt_takes_earlier_thinking_out_for_good():
         [False, True],
         [False, False, False],
     ]
-    assert "earlier thinking left out: signed for another prompt, tools or server" in changed.notes
+    assert (
+        "earlier thinking not resent (it only works with the prompt and tools it was written for)"
+        in changed.notes
+    )
 
 
 def test_a_fork_keeps_the_thinking_before_it():
@@ -428,7 +439,7 @@ def test_a_place_that_was_chosen():
 
     assert [m["content"] for m in request.before if m["role"] == "user"] == ["First"]
     assert request.turn.parent == first.id
-    assert not any("left behind" in note for note in request.notes)
+    assert not any("no longer in this conversation" in note for note in request.notes)
 
 
 def test_who_listens_hears_of_each_change():
@@ -553,7 +564,7 @@ def test_whoever_asks_at_the_same_time_is_told_what_to_do():
 
     with history.asking(), pytest.raises(InputError) as caught:
         ask(history, "Now?")
-    assert caught.value.advice == "Wait for its end, or ask in another one."
+    assert caught.value.advice == "Wait until it ends, or ask in another one."
     with (
         history.asking(),
         pytest.raises(InputError, match="-c NAME, or in none: --once"),

@@ -115,7 +115,7 @@ def test_a_cell_that_is_run_again_asks_in_its_old_place(tmp_path):
     request = ask(history, "b", cell="two", execution=1)
 
     assert prompts(request) == ["A", "b"]
-    assert "left behind: “C”" in request.notes
+    assert "no longer in this conversation: “C”" in request.notes
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_what_followed_a_turn_that_is_gone(records, tree, branch):
     assert tree == parents(history)
     assert branch == [e.prompt for e in history.branch]
     assert notes
-    assert all("what came before it is not in the notebook" in note for note in notes)
+    assert all("the turn before it is not in the notebook" in note for note in notes)
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_turns_in_a_circle_are_cut_open(records):
 
     assert len(records) == len(history.exchanges)
     assert None in parents(history).values()
-    assert any("in a circle" in note for note in notes)
+    assert any("form a loop" in note for note in notes)
 
 
 def test_a_long_conversation_in_reverse_order_is_read():
@@ -217,7 +217,7 @@ def test_of_two_turns_with_one_id_one_is_left_out():
     history, notes = restored(turn("A"), turn("B", id="a"))
 
     assert [e.prompt for e in history.exchanges] == ["A"]
-    assert notes == ["cells 1 and 2: different turns with the same id, of which one is left out"]
+    assert notes == ["cells 1 and 2: different turns with the same id; one is left out"]
 
 
 def test_conversations_have_names():
@@ -315,14 +315,14 @@ def test_words_and_attachments_come_back():
         (image(PNG[:-3]), "the image is not valid base64"),
         (image(f"!{PNG}"), "the image is not valid base64"),
         (image(7), "the image is not valid base64"),
-        (image(""), "the image is not what it says it is"),
-        (image(media_type="image/svg+xml"), "the image is not what it says it is"),
-        (image(media_type=None), "the image is not what it says it is"),
-        (image(media_type="image/jpeg"), "the image is not what it says it is: 'image/jpeg'"),
-        (image(PDF), "the image is not what it says it is"),
+        (image(""), "the image does not match its media type"),
+        (image(media_type="image/svg+xml"), "the image does not match its media type"),
+        (image(media_type=None), "the image does not match its media type"),
+        (image(media_type="image/jpeg"), "the image does not match its media type: 'image/jpeg'"),
+        (image(PDF), "the image does not match its media type"),
         (image(base64.b64encode(b"\x00\x01").decode()), "is neither"),
-        (document(PNG), "the document is not what it says it is"),
-        (document(base64.b64encode(b"words").decode()), "is not what it says it is"),
+        (document(PNG), "the document does not match its media type"),
+        (document(base64.b64encode(b"words").decode()), "does not match its media type"),
         ({"type": "image", "source": {"type": "url", "url": "http://x.test/"}}, "neither text nor"),
         ({"type": "image", "source": 7}, "neither text nor"),
         ({"type": "image"}, "neither text nor"),
@@ -339,7 +339,7 @@ def test_words_and_attachments_come_back():
     ],
 )
 def test_nothing_else_comes_back(block, note):
-    """A notebook may come from anybody; the rest of the turn is there."""
+    """A notebook may come from anybody; the rest of the turn is restored."""
     history, notes = restored(turn("A", content=[{"type": "text", "text": "Look:"}, block]))
 
     assert history.head.content == ({"type": "text", "text": "Look:"},)
@@ -495,9 +495,9 @@ def test_an_image_alone_has_a_label():
 @pytest.mark.parametrize(
     ("messages", "said"),
     [
-        ("Hi", "is made of messages"),
-        (None, "is made of messages"),
-        ({"role": "user"}, "is made of messages"),
+        ("Hi", "Pass a list of messages"),
+        (None, "Pass a list of messages"),
+        ({"role": "user"}, "Pass a list of messages"),
         (["Hi"], "Message 1 has neither"),
         ([{"role": "system", "content": "x"}], "Message 1 has neither"),
         ([{"role": [], "content": "x"}], "Message 1 has neither"),
@@ -507,12 +507,12 @@ def test_an_image_alone_has_a_label():
         ([MESSAGES[0], {"role": "assistant", "content": ""}], "Message 2: its content is empty"),
         ([MESSAGES[0], {"role": "assistant", "content": []}], "Answer 1 is empty"),
         ([MESSAGES[0], {"role": "assistant", "content": [7]}], "Message 2: a content block"),
-        ([MESSAGES[0], {"role": "assistant", "content": [image()]}], "an answer holds text"),
+        ([MESSAGES[0], {"role": "assistant", "content": [image()]}], "an answer must be text"),
         ([{"role": "user", "content": []}, MESSAGES[1]], "Question 1 is empty"),
         ([{"role": "user", "content": [image("?")]}, MESSAGES[1]], "Message 1: the image is not"),
         (
             [MESSAGES[0], {"role": "assistant", "content": [{"type": "tool_use", "id": "t"}]}],
-            "Message 2: calls of tools",
+            "Message 2: tool calls",
         ),
     ],
 )
@@ -583,7 +583,7 @@ def test_a_notebook_remembers_after_a_restart(api, held, run_cell, tmp_path):
     ]
     assert followed == ["A", "Answer A.", "B", "Answer B.", "C"]
     assert forked == ["A", "Answer A.", "B again"]
-    assert "All of it is here already." in again
+    assert "Everything is here already." in again
     assert exported == [
         f"notebook: 2 turns are in {tmp_path}/talk{s}.\n" for s in (".ipynb", ".md", ".json")
     ]
@@ -618,8 +618,8 @@ def test_what_was_asked_before_restoring_is_kept(api, held, kernel, run_cell):
     assert "3 turns restored. The next question follows “Z”, which was asked here;" in printed
     assert "%claude_nb fork 4 goes on from what was restored." in printed
     number = notebook.cells[1].execution_count
-    assert f"Note: cell [{number}]: its record is of a newer version of claude_nb.\n" in printed
-    assert "Note: “I␛[2J”: what came before it is not in the notebook" in printed
+    assert f"Note: cell [{number}]: its record was written by a newer claude_nb.\n" in printed
+    assert "Note: “I␛[2J”: the turn before it is not in the notebook" in printed
     assert words(api) == ["A", "Answer A.", "B", "Answer B.", "C"]
 
 
@@ -630,8 +630,8 @@ def test_what_was_asked_before_restoring_is_kept(api, held, kernel, run_cell):
         ("restore", "file is not known"),
         ("restore no.ipynb", "no file no.ipynb"),
         ("export", 'export talk.ipynb, or "my talk.md"'),
-        ("export talk.txt", "no export to .txt"),
-        ("export talk.md", "nothing has been said"),
+        ("export talk.txt", "Cannot export to .txt"),
+        ("export talk.md", "no messages yet"),
         ("export 'my talk.md' -c trians", "no conversation 'trians'"),
     ],
 )

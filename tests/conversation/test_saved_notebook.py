@@ -74,7 +74,7 @@ def test_a_reply_leaves_a_record(path):
         pytest.param(b"null", "not a notebook", id="null"),
         pytest.param(b'{"name": "package"}', "not a notebook", id="other-json"),
         pytest.param(b'{"nbformat": 4, "cells": {}}', "not a notebook", id="cells-not-a-list"),
-        pytest.param(b'{"nbformat": 3, "worksheets": []}', "old format", id="nbformat-3"),
+        pytest.param(b'{"nbformat": 3, "worksheets": []}', "old notebook format", id="nbformat-3"),
     ],
 )
 def test_what_is_not_a_notebook_is_said(path, content, said):
@@ -145,7 +145,7 @@ def test_a_notebook_in_another_encoding_is_read(path, encoding):
     [
         (
             {"version": 2},
-            "cell 1 (without a number): its record is of a newer version of claude_nb",
+            "cell 1 (without a number): its record was written by a newer claude_nb",
         ),
         ({"version": 0}, "cell 1 (without a number): its record cannot be read"),
         ({"version": True}, "cell 1 (without a number): its record cannot be read"),
@@ -323,9 +323,9 @@ def test_vs_code_says_it_in_a_variable(path, monkeypatch, shell):
     [
         (None, "file is not known"),
         ("", "file is not known"),
-        ("/no/such/notes.ipynb", "There is no file /no/such/notes.ipynb any more"),
+        ("/no/such/notes.ipynb", "There is no file /no/such/notes.ipynb"),
         ("Console 1", "There is no file Console 1"),
-        ("/", "There is no file / any more"),
+        ("/", "There is no file /"),
         ("a\x00b", "There is no file"),
     ],
 )

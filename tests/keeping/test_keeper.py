@@ -197,7 +197,7 @@ def test_functions_run_anew_unless_the_cell_itself_says_keep(kept):
     ask(tools=[look_up])
     again = ask(tools=[look_up])
     assert len(kept.requests) == 4
-    assert "the saved answer called look_up; keep=True here shows it without a call" in str(
+    assert "the saved answer called look_up; keep=True here shows it without calling" in str(
         again.notes
     )
 
@@ -326,7 +326,7 @@ def test_where_it_is_off_a_saved_answer_that_fits_is_named(at, api):
     reply = at.ask("a", "Hi")
 
     assert reply.text == "Two."
-    assert reply.notes == ("a saved answer fits: --keep would have shown it for $0",)
+    assert reply.notes == ("a saved answer matches: --keep would have shown it for $0",)
 
 
 @pytest.mark.parametrize("part", ["events", "text", "id"])
@@ -355,7 +355,9 @@ def test_an_answer_that_was_saved_without_what_keeping_takes_is_asked_again(at, 
 
     at.restart()
     (note,) = at.ask("a", "Hi").notes
-    assert note == "asked again: the saved answer is of an earlier version, or was not to be kept"
+    assert note == (
+        "asked again: the saved answer is from an earlier version, or was not meant to be kept"
+    )
     at.restart()
     assert at.ask("a", "Another").notes == ()
 
@@ -371,7 +373,7 @@ def test_a_notebook_that_cannot_be_read_is_named(at, capsys, content, why):
     ClaudeMagics().claude_nb("keep on")
 
     printed = capsys.readouterr().out
-    assert f"Those that it holds cannot be read: {why.format(at.path)}" in printed
+    assert f"Its saved answers cannot be read: {why.format(at.path)}" in printed
     assert "%claude_nb keep ~/answers" in printed
 
 
@@ -559,7 +561,7 @@ def test_what_was_not_paid_again_is_summed(at, api, capsys):
 
     printed = " ".join(capsys.readouterr().out.split())
     assert f"${first.cost:.4f} not paid again: 1 kept answer." in printed
-    assert "1 in more than one notebook: counted once in all." in printed
+    assert "1 in more than one notebook: counted once in total." in printed
     assert "not paid again: " in repr(reports.usage())
 
 

@@ -48,7 +48,7 @@ def test_a_notebook_is_one_page_of_its_replies(notebook, capsys):
     out, err = capsys.readouterr()
     target = notebook.with_suffix(".html")
     assert out == f"The page is {target}.\n"
-    assert err.startswith("cell [5]: no events are saved of its reply: it did not complete")
+    assert err.startswith("cell [5]: its reply has no saved events: it is incomplete")
     shown = target.read_text(encoding="utf-8")
     assert "<h1>sky</h1>" in shown
     assert re.findall(r"<h2>(.*?)</h2>", shown) == ["Why is the sky blue?", "And in the evening?"]
@@ -75,7 +75,7 @@ def test_where_no_events_are_saved_there_is_no_page(notebook, capsys, number):
     assert main(["page", str(notebook), "--cell", number]) == 1
 
     err = capsys.readouterr().err
-    assert f"No events of a reply are saved in cell [{number}] of {notebook}." in err
+    assert f"There are no saved events in cell [{number}] of {notebook}." in err
     assert "%claude_nb record talks" in err
     assert not notebook.with_suffix(".html").exists()
 

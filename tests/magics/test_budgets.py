@@ -32,7 +32,7 @@ def test_the_two_kinds_stand_beside_each_other(capsys):
     assert note.startswith("Shared by all your kernels; simulated replies do not count. Days are")
 
     assert run(capsys, "off") == [month, note]
-    lift = "To lift a shared one: %claude_nb budget off --per month"
+    lift = "To remove a shared one: %claude_nb budget off --per month"
     assert run(capsys, "off") == [f"This kernel has no budget of its own. {lift}", month, note]
     assert run(capsys, "off --per week") == [month, note]
     assert run(capsys, "off --per month") == ["No budget set."]

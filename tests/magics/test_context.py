@@ -127,12 +127,12 @@ def test_numbers_ranges_and_all(notebook, which):
 
 
 MISTAKES = {
-    "foo": "takes numbers of executions, or all, not 'foo'. For example: .* There are \\[1\\]–",
-    "": "takes numbers of executions",
-    "1-": "takes numbers of executions",
-    "-1": "takes numbers of executions",
-    "1,,2": "takes numbers of executions",
-    "1" * 5000: "takes numbers of executions",
+    "foo": "takes cell numbers, or all, not 'foo'. For example: .* There are \\[1\\]–",
+    "": "takes cell numbers",
+    "1-": "takes cell numbers",
+    "-1": "takes cell numbers",
+    "1,,2": "takes cell numbers",
+    "1" * 5000: "takes cell numbers",
     "3-1": "the smaller number goes first: 1-3",
     "7": "no earlier cell \\[7\\] in this kernel. There are \\[1\\]–\\[3\\]",
     "2-7": "no earlier cell \\[7\\]",
@@ -470,9 +470,9 @@ def test_what_a_kernel_knows(kernel):
     assert "print('awaited'); 6\n</input>\n<output>\n6\n</output>" in kernel.printed
     assert "<error>\nZeroDivisionError: division by zero\n</error>" in kernel.printed
     assert ("<output>\nshell\n</output>" in kernel.printed) == IS_OUTPUT_KEPT
-    more = ", what was printed in [3]" if IS_OUTPUT_KEPT else ""
+    more = ", printed output in [3]" if IS_OUTPUT_KEPT else ""
     assert kernel.printed.endswith(
-        f"Cells [1]–[4], [8] included; not known: what was {LOST}{more}.\n"
+        f"Cells [1]–[4], [8] included; missing: {LOST} output{more}.\n"
     )
 
 
@@ -483,7 +483,7 @@ def test_a_page_that_does_not_answer_is_noted(kernel):
     kernel.run(GIVEN.format(call="cells(get_ipython(), '1')"), page=page)
 
     assert f"<output>\n{PRINTED}42\n</output>" in kernel.printed
-    assert f"not known: what was {LOST} (the page did not answer in time).\n" in kernel.printed
+    assert f"missing: {LOST} output (the page did not answer in time).\n" in kernel.printed
 
 
 @pytest.mark.kernel
@@ -491,14 +491,14 @@ def test_without_a_page_the_newest_figure_is_the_newest_result_that_is_one(kerne
     """Drawn anew; where there is none, nothing is sent."""
     pytest.importorskip("PIL")
     figure = GIVEN.format(call="figure(get_ipython())").replace("cells,", "cells, figure,")
-    assert kernel.run(figure)["evalue"].startswith("It is not known which figure was displayed: ")
+    assert kernel.run(figure)["evalue"].startswith("The displayed figure cannot be found: ")
     kernel.run("import PIL.Image\nPIL.Image.new('RGB', (4, 3))")
     kernel.run("42")
     kernel.run(figure + "print([block['type'] for block in given.blocks])")
 
     assert (
-        "The figure of cell [10] included, by its result;"
-        " not known: what was displayed (the page does not tell)."
+        "The figure of cell [10] included,"
+        " drawn again from its return value (the page does not tell)."
     ) in kernel.printed
     assert kernel.printed.endswith("['text', 'image', 'text']\n")
 
@@ -511,7 +511,7 @@ def test_replies_that_are_at_hand_are_included(kernel):
     assert "<reply>\nBlue.\n</reply>\n</cell>" in kernel.printed
     assert "And later?\n</input>\n<reply>\nRed.\n</reply>\n</cell>" in kernel.printed
     assert "<reply>\nGre\n</reply>\n<error>\nDroppedError: " in kernel.printed
-    assert kernel.printed.endswith(f"not known: what was {LOST}.\n")
+    assert kernel.printed.endswith(f"missing: {LOST} output.\n")
 
 
 @pytest.mark.kernel

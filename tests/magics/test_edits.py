@@ -56,7 +56,7 @@ def test_with_a_text_that_is_sent_from_now_on(talk, api):
     talk.ask("And?", show=False)
     sent = api.requests[-1].body["messages"]
     assert sent[3]["content"] == [{"type": "text", "text": "Three."}]
-    note = "turn 2 · sent from now on in the place of the answer"
+    note = "turn 2 · sent from now on in place of the answer"
     assert data["text/plain"] == f"{note}\n\nThree.\n\n*edited*\n\n*simulated*"
     assert data["text/markdown"].startswith(f"*{note}*\n\nThree.\n\n*edited*")
     assert ">edited<" in data["text/html"]
@@ -98,7 +98,7 @@ def test_it_is_backed_up(talk, monkeypatch, tmp_path):
         ("edit two", None, r"%claude_nb edit takes \[N\] \[-c NAME\]."),
         ("edit 1", " \n", "An answer cannot be empty."),
         ("edit 1 -c other", "x", "There is no conversation 'other'."),
-        ("status", "x", "%%claude_nb status takes no text. Type %claude_nb status"),
+        ("status", "x", "%%claude_nb status takes no text in the cell. Type %claude_nb status"),
     ],
 )
 def test_a_mistake_is_named(talk, line, body, error):

@@ -111,32 +111,32 @@ def test_a_server_is_added_listed_named_in_cells_and_chats_and_removed():
 
     assert mcp_command(f"add --confirm session trains {TRAINS}") == added
     assert execute(f"add --confirm session trains {TRAINS}") is None  # so several lines show all
-    with pytest.raises(InputError, match=f"There is an MCP server trains already: {TRAINS}"):
+    with pytest.raises(InputError, match=f"There is already an MCP server trains: {TRAINS}"):
         mcp_command("add trains python -m trains")
     held = Tools("trains")
     mcp_command("remove trains")
     assert held.renewed({}).current().names == names  # for a conversation
     assert not variables["own"].is_connected
-    assert mcp_command("list").startswith("No MCP server is named here.")
+    assert mcp_command("list").startswith("There are no MCP servers.")
 
 
 @pytest.mark.parametrize(
     ("line", "error"),
     [
-        ("add", "%claude_nb mcp add takes a name, and a command line or a URL. For example:"),
-        ("add trains", "%claude_nb mcp add takes a name, and a command line or a URL."),
-        ("add docs http://x/mcp more", "%claude_nb mcp add takes a name, and a command line or a"),
-        ("add züge uvx trains", "A server cannot be called 'züge'. Take letters from a to z,"),
-        ("add a.b uvx trains", "A server cannot be called 'a.b'."),
-        ("add web_search uvx trains", "web_search means something else in --tools. Take another"),
-        ("add none uvx trains", "none means something else in --tools."),
-        ("add --header X trains uvx trains", "--header: It takes a name and a value: "),
-        ("add --env X trains uvx trains", "--env: It takes a name and a value: LOG_LEVEL=info"),
-        ("add --confirm no trains uvx t", "--confirm: It takes always, session, never, not 'no'."),
-        ("add --header 'A: b' trains uvx trains", "A command has no headers. Leave headers out"),
-        ("add --env A=b docs http://x/mcp", "An address has no environment."),
-        ("add trains uvx 'trains", 'The command line "uvx \'trains" has an open quote.'),
-        ("add docs http://x/${NOT_SET}", "The variable NOT_SET is not set. To enter it unseen:"),
+        ("add", "%claude_nb mcp add takes a name and a command line or URL. For example:"),
+        ("add trains", "%claude_nb mcp add takes a name and a command line or URL."),
+        ("add docs http://x/mcp more", "%claude_nb mcp add takes a name and a command line or "),
+        ("add züge uvx trains", "'züge' cannot be the name of a server. Use letters a to z,"),
+        ("add a.b uvx trains", "'a.b' cannot be the name of a server."),
+        ("add web_search uvx trains", "web_search has another meaning in --tools. Choose another"),
+        ("add none uvx trains", "none has another meaning in --tools."),
+        ("add --header X trains uvx trains", "--header: Give a name and a value: "),
+        ("add --env X trains uvx trains", "--env: Give a name and a value: LOG_LEVEL=info"),
+        ("add --confirm no trains uvx t", "--confirm: 'no' is not always, session or never."),
+        ("add --header 'A: b' trains uvx trains", "A command takes no headers. Leave headers out"),
+        ("add --env A=b docs http://x/mcp", "A URL takes no env."),
+        ("add trains uvx 'trains", 'The command line "uvx \'trains" has an unclosed quote.'),
+        ("add docs http://x/${NOT_SET}", "The variable NOT_SET is not set. To enter it hidden:"),
         ("remove trains", "There is no MCP server trains. There are none."),
         ("remove", "%claude_nb mcp takes add NAME COMMAND, add NAME URL, list, "),
         ("lsit", "%claude_nb mcp takes add NAME COMMAND, add NAME URL, list, "),
@@ -168,7 +168,7 @@ def test_a_key_that_is_typed_is_nowhere_shown(capsys, monkeypatch):
     with pytest.raises(ClaudeError) as raised:
         execute(f'add docs {where}?api_key={TOKEN} --header "Authorization: Bearer {TOKEN}"')
     shown = capsys.readouterr().out + "".join(raised.value._render_traceback_())
-    assert "A key stands in this line, and is saved with the notebook." in shown
+    assert "This line contains a key, which the notebook saves." in shown
     assert where in shown
     assert TOKEN not in shown
 
@@ -203,7 +203,7 @@ def test_a_file_starts_nothing_that_is_not_allowed(load, tmp_path):
         "  headers: Authorization",
         "  variables of this kernel: TRAVEL",
         "Reach docs? [y/N] ",
-        f"broken: It has no command. It should be like {project._EXAMPLE}",
+        f"broken: It has no command. Use this form: {project._EXAMPLE}",
     ]
     assert TOKEN not in shown
     assert servers == {}
@@ -214,7 +214,7 @@ def test_a_file_starts_nothing_that_is_not_allowed(load, tmp_path):
         servers["trains"].consent(tool).approval.folder for tool in servers["trains"].tools
     ] == ([str(tmp_path)] * 2)
     assert "Start trains?" not in load(about, ["n"], again=True)
-    with pytest.raises(InputError, match=r"nobody can be asked here\. Name those that you trust"):
+    with pytest.raises(InputError, match=r"nobody can be asked here\. Add those that you trust"):
         load(about, again=True)
 
 
@@ -254,7 +254,7 @@ def test_what_was_allowed_is_listed_and_can_be_forgotten(tmp_path, monkeypatch):
     assert " trains.departures [always allowed] The trains that leave" in shown
     assert " trains.stops [allowed for this session] Where a train" in shown
     assert "Always allowed of uvx other in /somewhere: delete_it\nTo be asked again:" in shown
-    with pytest.raises(InputError, match=r"Nothing of trains\.x was allowed\."):
+    with pytest.raises(InputError, match=r"No tool of trains\.x was allowed\."):
         mcp_command("forget trains.x")
     mcp_command("forget trains.stops")
     assert [approvals.is_allowed(each) for each in (departures, stops)] == [True, False]
@@ -290,7 +290,7 @@ def test_in_a_kernel_nothing_starts_until_somebody_says_yes(kernel, tmp_path):
     assert "nobody can be asked here." in reply["evalue"]
     assert TRAINS in kernel.printed
     kernel.run("%claude_nb mcp list")
-    assert "No MCP server is named here." in kernel.last_shown()["data"]["text/plain"]
+    assert "There are no MCP servers." in kernel.last_shown()["data"]["text/plain"]
 
     kernel.start(f"%claude_nb mcp load {path}", asks=True)
     asked = kernel.client.get_stdin_msg(timeout=60)

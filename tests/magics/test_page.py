@@ -111,7 +111,7 @@ def test_an_error_is_chosen_by_its_cell(kernel, simulator):
     assert "ZeroDivision" in simulator.requests[-1].body["messages"][-1]["content"][0]["text"]
 
     assert kernel.run("%%claude --error 3\nWhy?")["evalue"] == (
-        "Cell [3] did not fail in this kernel. There are errors of [1]–[2]."
+        "Cell [3] did not fail in this kernel. The cells that failed: [1]–[2]."
     )
 
 

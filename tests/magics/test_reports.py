@@ -153,7 +153,7 @@ def test_by_cell(session):
 
 @pytest.mark.parametrize(
     ("line", "words"),
-    [("usage by modle", "Did you mean by model?"), ("usage weekly", "It takes by model, conv")],
+    [("usage by modle", "Did you mean by model?"), ("usage weekly", "Use by model, conv")],
 )
 def test_a_mistake_is_named(session, line, words):
     """And what to write instead."""

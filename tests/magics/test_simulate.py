@@ -228,7 +228,10 @@ def test_the_environment_names_pace_and_seed(simulate, monkeypatch, capsys):
 
     monkeypatch.setenv("CLAUDE_NB_SIMULATE_SEED", "1.5")
     simulate("")
-    assert "CLAUDE_NB_SIMULATE_SEED is '1.5', not a whole number" in capsys.readouterr().out
+    assert (
+        "CLAUDE_NB_SIMULATE_SEED must be a whole number of at least 0, not '1.5'"
+        in capsys.readouterr().out
+    )
     with pytest.raises(InputError, match="%env CLAUDE_NB_SIMULATE_SEED=7"):
         simulate("on")
 
@@ -279,12 +282,12 @@ def test_all_faults_are_tried_here():
         ("next drop nothing", "There are drop, reset,"),
         ("maybe", "takes [on|off|next FAULT|next nothing] [--speed FACTOR] [--seed N]."),
         ("off now", "takes [on|off|next FAULT"),
-        ("--speed 2", "--speed changes nothing in %claude_nb simulate --speed 2."),
+        ("--speed 2", "--speed has no effect in %claude_nb simulate --speed 2."),
         ("on fast", "[--speed FACTOR]"),
         ("on --spede 2", "There is no option --spede. Did you mean --speed?"),
         ("on --speed", "--speed needs a value. It is written --speed FACTOR."),
-        ("on --speed x", "--speed: It takes a factor above 0, such as 0.2, not 'x'"),
-        ("on --seed 1.5", "--seed: It takes a whole number, not '1.5'"),
+        ("on --speed x", "--speed: 'x' is not a factor above 0, such as 0.2"),
+        ("on --seed 1.5", "--seed: '1.5' is not a whole number"),
         ("on --speed 0", "a factor above 0"),
         ("on --speed nan", "a factor above 0"),
     ],

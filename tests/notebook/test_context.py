@@ -139,7 +139,7 @@ def test_an_option_is_stronger_than_the_configuration_and_that_than_a_setting(ke
     assert len(notebook.ask("f", "--once --context above")[0]) > 1
 
     refused = notebook.kernel.run("%%claude --context below\nWhy?")
-    assert refused["evalue"] == "--context: It takes above, notebook, off, not 'below'."
+    assert refused["evalue"] == "--context: 'below' is not above, notebook or off."
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_executions_without_ids_each_count(notebook):
     texts, shown = notebook.ask("")
 
     assert [text.rpartition("<output>\n")[2][0] for text in cells(texts)[-2:]] == ["2", "3"]
-    assert "not known: cells that were not run, what was displayed" in shown
+    assert "missing: cells that were not run, displayed output" in shown
 
 
 @pytest.fixture
@@ -247,7 +247,7 @@ def test_without_a_page_the_saved_notebook_has_the_order_and_the_markdown(saved,
         "print('saved')\n</input>\n<output>\nsaved\n</output>\n</cell>\n",
         "print('new')\n</input>\n<output>\nnew\n</output>\n</cell>\n",
     ]
-    assert "cells above: 3, 1 hidden; not known: what is not saved, what was displayed" in shown
+    assert "cells above: 3, 1 hidden; missing: unsaved changes, displayed output" in shown
     saved.write_text("{")
     assert "print('new')" in first_lines(notebook.ask("q")[0])
 
@@ -267,7 +267,7 @@ def test_a_chat_sends_the_cells_above_its_own(notebook):
     assert sent[-1]["content"] == "And?"
 
     refused = run("claude_nb.Chat(context='below')")
-    assert refused["evalue"] == "context is one of above, notebook, off, not 'below'."
+    assert refused["evalue"] == "context must be above, notebook or off, not 'below'."
 
 
 def test_a_dry_run_is_a_tree_of_what_would_go_along(notebook):

@@ -212,7 +212,7 @@ def test_a_file_that_is_there_stays_unless_it_may_go(api, tmp_path):
     recording = Recording.of(ask())
     recording.save(tmp_path / "a")
 
-    with pytest.raises(InputError, match="is there already"):
+    with pytest.raises(InputError, match="exists already"):
         recording.save(tmp_path / "a")
     recording.save(tmp_path / "a", overwrite=True)
     with pytest.raises(InputError, match="cannot be written"):
@@ -556,18 +556,18 @@ def test_a_folder_of_nobody_is_none(api):
         Recorder("~nobody-at-all/talks")
     with pytest.raises(InputError, match="There is no folder ~nobody-at-all"):
         RecordingStore.of("~nobody-at-all/talks")
-    with pytest.raises(InputError, match="Nothing can be written into the folder"):
+    with pytest.raises(InputError, match="Cannot write into the folder"):
         Recorder("talks\0")
 
 
 @pytest.mark.skipif(not Path("/sys").is_dir(), reason="there is no read-only folder at hand")
 @pytest.mark.parametrize("name", ["/sys", "/sys/talks"])
 def test_a_read_only_folder_is_refused_before_anything_is_recorded(name):
-    """Also one that is there already: each reply would be asked for, and none kept."""
+    """Also one that exists already: each reply would be asked for, and none kept."""
     with pytest.raises(InputError) as raised:
         Recorder(name)
 
-    assert f"Nothing can be written into the folder {name}: " in raised.value.what
+    assert f"Cannot write into the folder {name}: " in raised.value.what
     assert raised.value.advice == f"For example: %claude_nb record ~/{Path(name).name}"
 
 

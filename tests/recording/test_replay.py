@@ -292,7 +292,7 @@ def test_replayed_replies_are_not_recorded_again(api, magic, tmp_path):
     [
         ("replay nowhere", "There is no folder nowhere."),
         ("replay . --pace 2", "There is no option --pace."),
-        ("replay . --speed x", "a factor above 0, such as 0.2, not 'x'"),
+        ("replay . --speed x", "'x' is not a factor above 0, such as 0.2"),
         ("replay . --speed 0", "a factor above 0"),
         ("record talks --without", "--without needs a value"),
         ("record talks --without words", "There are attachments, request, thinking."),
@@ -315,5 +315,5 @@ def test_without_words_the_state_is_said(magic, capsys):
     magic("replay off")
     assert capsys.readouterr().out.splitlines() == [
         "Replies are not recorded.",
-        *["Nothing is replayed: questions are sent."] * 2,
+        *["Replay is off: questions are sent."] * 2,
     ]

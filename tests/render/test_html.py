@@ -118,18 +118,18 @@ def test_what_is_unknown_is_called_unknown():
     """An interrupted request's output, and what it cost."""
     shown = page(start(), *text("Hel")[:-1], Stopped())
 
-    assert shown.words.count("unknown") == 2
-    assert "What came before is kept." in shown.words
+    assert shown.words.count("unknown") == 3
+    assert "The text so far is kept." in shown.words
 
 
 @pytest.mark.parametrize(
     ("events", "title"),
     [
-        ([start(), *end()], "The reply holds no text"),
+        ([start(), *end()], "The reply contains no text"),
         ([start(), *text("a"), *end("max_tokens")], "Cut off: the reply reached max_tokens"),
         ([start(), *text("a"), *end("refusal")], "Claude declined to answer"),
         ([start(), *text("a"), Failed(DroppedError("The connection was lost."))], "was lost."),
-        ([Stopped()], "Nothing had come yet."),
+        ([Stopped()], "Nothing had arrived yet."),
     ],
 )
 def test_a_reply_that_did_not_simply_end_well_has_a_card(events, title):

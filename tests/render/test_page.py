@@ -262,7 +262,7 @@ def test_a_file_that_is_there_is_left_as_it_is(api, tmp_path):
     timeline.to_html(path)
     first = path.read_bytes()
 
-    with pytest.raises(InputError, match="is there already") as refused:
+    with pytest.raises(InputError, match="exists already") as refused:
         timeline.to_html(path, title="Other")
     assert refused.value.advice == "To replace it: overwrite=True"
     assert path.read_bytes() == first

@@ -66,7 +66,7 @@ def test_a_stopped_reply_says_so():
     """In all forms: it must not look complete."""
     made = progress(SENT, ACCEPTED, start(), *text("Hel"), Stopped())
 
-    assert "[Stopped] What came before is kept." in plain(made)
+    assert "[Stopped] The text so far is kept." in plain(made)
     assert "Stopped" in markdown(made)
     assert re.search("stopped +unknown +.* s +unknown +25 ", usage(made))
 
@@ -277,7 +277,7 @@ def test_a_reply_without_text_says_so():
     """An empty output would look like a failure to show it."""
     made = progress(SENT, ACCEPTED, start(), *end())
 
-    assert plain(made).startswith("[The reply holds no text]")
+    assert plain(made).startswith("[The reply contains no text]")
 
 
 def test_said_is_shown():

@@ -95,9 +95,13 @@ def test_what_is_within_the_limits_passes(make, model):
         (
             lambda: [block("image", "image/png", encoded((1, 1), "JPEG"))],
             LARGE,
-            "is image/jpeg, and",
+            "is image/jpeg, but",
         ),
-        (lambda: [block("image", "image/png", b"aha")], LARGE, "is no image, and not image/png"),
+        (
+            lambda: [block("image", "image/png", b"aha")],
+            LARGE,
+            "is not an image, but its media type is image/png",
+        ),
         (
             lambda: [block("image", "image/png", bytes(MAX_IMAGE_BASE64))],
             LARGE,

@@ -512,7 +512,7 @@ def sparse(path, size, start=b""):
         (lambda _: Path("~nobody-at-all/x"), "cannot be read"),
         (lambda tmp: sparse(tmp / "f", 30), "neither UTF-8 text nor"),
         (lambda tmp: sparse(tmp / "f", 9, b"\xe4\xf6"), "neither UTF-8 text nor"),
-        (lambda tmp: sparse(tmp / "f", 10**12), "larger than a request may be: 32 MB"),
+        (lambda tmp: sparse(tmp / "f", 10**12), "larger than a request can be: 32 MB"),
         (lambda tmp: sparse(tmp / "f", MAX_PDF_BYTES + 3, b"%PDF-"), "is a PDF of 24 MB"),
         (lambda tmp: sparse(tmp / "f", 8_000_000, b"GIF89a"), "is 10.7 MB in base64"),
         (lambda tmp: sparse(tmp / "f", 99, b"GIF89a\xff\xff\xff\xff"), "65,535 × 65,535 pixels"),
@@ -568,7 +568,7 @@ def test_a_callable_is_its_source():
 @pytest.mark.parametrize("value", [len, [].append, int])
 def test_a_callable_without_source_is_refused(value):
     """What was written in C, or is gone."""
-    with pytest.raises(InputError, match="The source of x is not known"):
+    with pytest.raises(InputError, match="The source of x cannot be found"):
         attach(value, "x")
 
 
@@ -600,7 +600,7 @@ def test_users_add_forms_that_hold_for_subclasses():
 @pytest.mark.parametrize(
     ("made", "what"),
     [
-        (3, "a form returns"),
+        (3, "the function must return"),
         (Attachment(({"text": "no type"},)), "KeyError"),
         (
             Attachment(

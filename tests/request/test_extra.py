@@ -77,7 +77,7 @@ def test_what_is_passed_may_be_changed_afterwards():
         *((name, f"Use {name}=.") for name in ("tool_choice", "metadata", "betas")),
         ("anthropic-beta", "Use betas=."),
         ("output_config", "Use effort= or output=."),
-        ("messages", "They are made of the prompt and the conversation."),
+        ("messages", "The prompt and the conversation make them."),
         ("cache_control", "A CachedSystem as the system prompt marks what is to be cached."),
         ("container", "It is sent where code of a paused turn has run."),
     ],
@@ -100,13 +100,13 @@ def test_options_are_named_as_in_cells_there():
 @pytest.mark.parametrize(
     ("extra", "said"),
     [
-        ({"a": {"b": [1, math.nan]}}, 'extra["a"]["b"][1] is nan, which JSON does not have.'),
-        ({"a": math.inf}, 'extra["a"] is inf, which JSON does not have.'),
-        ({"a": {1, 2}}, 'extra["a"] is of type set, which JSON does not have.'),
-        ({"a": b"x"}, 'extra["a"] is of type bytes, which JSON does not have.'),
-        ({1: 2}, "extra has the key 1; in JSON, keys are texts."),
-        ({"a": {None: 2}}, 'extra["a"] has the key None; in JSON, keys are texts.'),
-        (CIRCLE, "extra is nested too deeply, or holds itself."),
+        ({"a": {"b": [1, math.nan]}}, 'extra["a"]["b"][1] is nan, which JSON does not support.'),
+        ({"a": math.inf}, 'extra["a"] is inf, which JSON does not support.'),
+        ({"a": {1, 2}}, 'extra["a"] is of type set, which JSON does not support.'),
+        ({"a": b"x"}, 'extra["a"] is of type bytes, which JSON does not support.'),
+        ({1: 2}, "extra has the key 1; JSON keys must be strings."),
+        ({"a": {None: 2}}, 'extra["a"] has the key None; JSON keys must be strings.'),
+        (CIRCLE, "extra is nested too deeply, or contains itself."),
     ],
 )
 def test_what_json_does_not_have_is_refused(extra, said):
@@ -117,14 +117,14 @@ def test_what_json_does_not_have_is_refused(extra, said):
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"betas": ["a,b"]}, "'a,b' cannot be the name of a beta."),
-        ({"betas": ["a\r\nx-evil: 1"]}, "'a\\r\\nx-evil: 1' cannot be the name of a beta."),
-        ({"betas": [""]}, "'' cannot be the name of a beta."),
-        ({"betas": [1]}, "1 cannot be the name of a beta."),
+        ({"betas": ["a,b"]}, "'a,b' is not a valid beta name."),
+        ({"betas": ["a\r\nx-evil: 1"]}, "'a\\r\\nx-evil: 1' is not a valid beta name."),
+        ({"betas": [""]}, "'' is not a valid beta name."),
+        ({"betas": [1]}, "1 is not a valid beta name."),
         ({"stop_sequences": ["END", " \n"]}, "The stop sequence ' \\n' is blank."),
-        ({"stop_sequences": [1]}, "A stop sequence is a text, not 1."),
+        ({"stop_sequences": [1]}, "A stop sequence must be a string, not 1."),
         ({"metadata": {"user": "x"}}, "metadata takes user_id, not 'user'."),
-        ({"metadata": {"user_id": 7}}, "metadata takes user_id, a text, not 7."),
+        ({"metadata": {"user_id": 7}}, "metadata takes user_id, a string, not 7."),
     ],
 )
 def test_what_the_api_would_not_take_is_refused(fields, said):
@@ -137,9 +137,9 @@ def test_what_the_api_would_not_take_is_refused(fields, said):
     [
         ("lookup", "There is no tool 'lookup' to choose. Did you mean look_up?"),
         (" ", "tool_choice is empty."),
-        ({"type": "some"}, "tool_choice has no type 'some'. It is auto, any, tool, none."),
+        ({"type": "some"}, "tool_choice has no type 'some'. Use auto, any, tool or none."),
         ({}, "tool_choice has no type None."),
-        ({"type": "tool"}, "tool_choice names no tool."),
+        ({"type": "tool"}, "tool_choice does not name a tool."),
         ({"type": "auto", "name": "look_up"}, "tool_choice of the type auto takes no 'name'."),
         (
             {"type": "none", "disable_parallel_tool_use": True},

@@ -68,7 +68,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, code, before):
     error = on_full_disk(code, path)
 
     assert f"InputError: {path} cannot be written: File too large." in error
-    assert "kB are free in" in error
+    assert "kB free" in error
     assert [file.name for file in tmp_path.iterdir()] == (["kept"] if before else [])
     assert before is None or path.read_text() == before
 
@@ -84,8 +84,8 @@ def test_the_rows_of_a_batch_need_room_too():
         "    rows.put(3, b'third')\n    assert rows.get(3) == b'third'\n"
     )
 
-    assert "InputError: The rows of a batch cannot be kept in" in error
-    assert "kB are free in" in error
+    assert "InputError: The rows of a batch cannot be saved in" in error
+    assert "kB free" in error
 
 
 def test_the_target_of_a_link_is_written(tmp_path):
@@ -131,6 +131,4 @@ def test_a_read_only_folder_is_named_with_what_to_do():
         files.write("/sys/talk.md", ["x"])
 
     assert raised.value.what.startswith("/sys/talk.md cannot be written: ")
-    assert (
-        raised.value.advice == "Name a file in a folder in which you may write, such as ~/talk.md"
-    )
+    assert raised.value.advice == "Name a file in a folder that you may write to, such as ~/talk.md"

@@ -109,27 +109,30 @@ def test_a_megabyte_is_sent():
         ({"max_tokens": 0}, "max_tokens must be at least 1, not 0."),
         (
             {"effort": "xhigh", "model": "claude-opus-4-6"},
-            "claude-opus-4-6 does not take the effort xhigh. It takes low, medium, high, max.",
+            "claude-opus-4-6 does not support the effort xhigh. Use low, medium, high or max.",
         ),
-        ({"effort": "low", "model": "claude-haiku-4-5"}, "claude-haiku-4-5 takes no effort."),
+        (
+            {"effort": "low", "model": "claude-haiku-4-5"},
+            "claude-haiku-4-5 does not support effort.",
+        ),
         (
             {"effort": "max", "thinking": "off", "model": "claude-sonnet-5-5"},
-            "With thinking off, claude-sonnet-5-5 does not take the effort max. It takes low, ",
+            "With thinking off, claude-sonnet-5-5 does not support the effort max. Use low, ",
         ),
         (
             {"effort": "xhigh", "thinking": "off", "model": "claude-opus-5"},
-            "With thinking off, claude-opus-5 does not take the effort xhigh. It takes low, ",
+            "With thinking off, claude-opus-5 does not support the effort xhigh. Use low, ",
         ),
-        ({"effort": "huge"}, "There is no effort 'huge'. It is one of low, medium, high,"),
-        ({"thinking": "loud"}, "thinking takes on, off or a number of tokens, not 'loud'."),
+        ({"effort": "huge"}, "There is no effort 'huge'. Use low, medium, high,"),
+        ({"thinking": "loud"}, "thinking must be on, off or a number of tokens, not 'loud'."),
         (
             {"thinking": "off"},
-            "claude-opus-5-5 cannot turn its thinking off. It takes thinking on",
+            "claude-opus-5-5 cannot turn thinking off. Use thinking on",
         ),
         ({"thinking": 2000}, "claude-opus-5-5 cannot be given a thinking budget."),
         (
             {"thinking": 500, "model": "claude-haiku-4-5"},
-            "A thinking budget of 500 tokens is not possible. It is at least 1,024",
+            "A thinking budget of 500 tokens is not allowed. It must be at least 1,024",
         ),
         ({"thinking": 16_000, "model": "claude-haiku-4-5"}, "A thinking budget of 16,000 tokens"),
     ],
@@ -171,7 +174,7 @@ def test_a_model_that_cannot_but_think_thinks_between_tools_only():
     off = Request("Why?", model="claude-sonnet-5-5", thinking="off", effort="high")
 
     assert off.params()["thinking"] == {"type": "between_tools"}
-    said = "claude-sonnet-5-5 cannot turn its thinking off: it thinks between tools only"
+    said = "claude-sonnet-5-5 cannot turn thinking off: it still thinks between tools"
     assert replace(off, max_tokens=9).notes == (said,)
 
 

@@ -69,27 +69,39 @@ def test_settings_are_those_of_the_api():
 @pytest.mark.parametrize(
     ("settings", "what"),
     [
-        ({"max_uses": 0}, "max_uses of web_search is a whole number of at least 1, not 0."),
-        ({"max_uses": True}, "max_uses of web_search is a whole number of at least 1, not True."),
-        ({"max_uses": "3"}, "max_uses of web_search is a whole number of at least 1, not '3'."),
+        ({"max_uses": 0}, "max_uses of web_search must be a whole number of at least 1, not 0."),
+        (
+            {"max_uses": True},
+            "max_uses of web_search must be a whole number of at least 1, not True.",
+        ),
+        (
+            {"max_uses": "3"},
+            "max_uses of web_search must be a whole number of at least 1, not '3'.",
+        ),
         (
             {"allowed_domains": ["a.org"], "blocked_domains": ["b.org"]},
             "web_search takes allowed_domains or blocked_domains, not both.",
         ),
-        ({"allowed_domains": "a.org"}, "allowed_domains is a list of domains, not 'a.org'."),
-        ({"blocked_domains": []}, "blocked_domains is a list of domains, not []."),
-        ({"allowed_domains": ["https://a.org"]}, "'https://a.org' in allowed_domains is no domain"),
-        ({"allowed_domains": ["münchen.de"]}, "'münchen.de' in allowed_domains is no domain."),
-        ({"allowed_domains": [3]}, "3 in allowed_domains is no domain."),
-        ({"user_location": "Lisbon"}, "user_location is a dict of city, region, country, timezone"),
-        ({"user_location": {}}, "user_location is a dict of city, region, country, timezone"),
+        ({"allowed_domains": "a.org"}, "allowed_domains must be a list of domains, not 'a.org'."),
+        ({"blocked_domains": []}, "blocked_domains must be a list of domains, not []."),
+        (
+            {"allowed_domains": ["https://a.org"]},
+            "'https://a.org' in allowed_domains is not a domain",
+        ),
+        ({"allowed_domains": ["münchen.de"]}, "'münchen.de' in allowed_domains is not a domain."),
+        ({"allowed_domains": [3]}, "3 in allowed_domains is not a domain."),
+        (
+            {"user_location": "Lisbon"},
+            "user_location must be a dict of city, region, country, timezone",
+        ),
+        ({"user_location": {}}, "user_location must be a dict of city, region, country, timezone"),
         ({"user_location": {"citty": "Lisbon"}}, "user_location has no 'citty'."),
-        ({"user_location": {"city": 3}}, "city in user_location is a text, not 3."),
+        ({"user_location": {"city": 3}}, "city in user_location must be a string, not 3."),
         (
             {"user_location": {"country": "Portugal"}},
-            "country in user_location is a code of two letters, not 'Portugal'.",
+            "country in user_location must be a two-letter code, not 'Portugal'.",
         ),
-        ({"user_location": {"type": "exact", "city": "Lisbon"}}, "user_location is a dict of"),
+        ({"user_location": {"type": "exact", "city": "Lisbon"}}, "user_location must be a dict of"),
     ],
 )
 def test_wrong_settings_are_refused(settings, what):
@@ -104,7 +116,7 @@ def test_wrong_settings_are_refused(settings, what):
 @pytest.mark.parametrize("kind", [{}, {"type": "web_search_20250305"}])
 def test_a_number_of_uses_is_checked_in_definitions_too(kind):
     """The API refuses 0 there as well."""
-    with pytest.raises(InputError, match="max_uses of web_search is a whole number"):
+    with pytest.raises(InputError, match="max_uses of web_search must be a whole number"):
         Tools({"name": "web_search", "max_uses": 0, **kind})
 
 

@@ -154,7 +154,7 @@ def test_a_lifetime_that_does_not_exist():
     with pytest.raises(InputError) as raised:
         system("One.", ttl="10m")
 
-    assert str(raised.value).startswith('There is no ttl \'10m\'. It is "5m", or "1h"')
+    assert str(raised.value).startswith('There is no ttl \'10m\'. Use "5m", or "1h"')
 
 
 def test_an_empty_system_prompt():

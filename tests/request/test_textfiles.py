@@ -87,7 +87,7 @@ def test_what_looks_like_a_path_is_not_sent_as_words(source):
     said = refusal(source)
 
     assert said.startswith(f"There is no file {source}.")
-    assert 'give them a name: ("rules", "…")' in said
+    assert 'give it a name: ("rules", "…")' in said
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_path_that_does_not_exist():
 def test_an_address_is_not_fetched():
     """It says how to send what stands there."""
     assert refusal("https://example.org/manual").startswith(
-        "https://example.org/manual is an address, and nothing is fetched here."
+        "https://example.org/manual is a URL, and a system prompt fetches nothing."
     )
 
 
@@ -134,7 +134,7 @@ def test_a_folder_that_is_too_large(here, monkeypatch):
     for name in "ab":
         (here / "code" / name).write_text("x" * 600_000)
 
-    assert refusal("code").startswith("code holds more text than a request may: 1 MB.")
+    assert refusal("code").startswith("code holds more text than a request can hold: 1 MB.")
 
 
 @pytest.mark.parametrize("source", [3, None, ("a", "b", "c"), ["x"], ("a", 1)])

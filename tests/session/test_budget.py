@@ -93,14 +93,18 @@ def test_searches_of_a_batch_are_those_of_all_its_rows():
 @pytest.mark.parametrize(
     ("tool", "limit", "what"),
     [
-        (search(), 1.0, "Nothing bounds how often web_search is used, so --max-cost"),
+        (search(), 1.0, "Claude may use web_search any number of times, so --max-cost"),
         (
             {"type": "web_fetch_20250910", "name": "web_fetch"},
             1.0,
-            "Nothing bounds how often web",
+            "Claude may use web_fetch any number",
         ),
-        ({"type": "code_execution_20250825", "name": "code_execution"}, 1.0, "Nothing bounds what"),
-        (search(max_uses=20), 0.012, "This could go beyond --max-cost: $0.0120 are left, and the"),
+        (
+            {"type": "code_execution_20250825", "name": "code_execution"},
+            1.0,
+            "The cost of code_execution has no",
+        ),
+        (search(max_uses=20), 0.012, "This could exceed --max-cost: $0.0120 are left, and the"),
     ],
 )
 def test_what_nothing_bounds_is_refused_under_a_limit(tool, limit, what):
@@ -120,7 +124,7 @@ def test_code_that_the_price_of_searches_covers_is_no_obstacle():
     fitted, _ = within_limit(request(tools=free), [100], 1.0, "--max-cost")
 
     assert fitted.notes == (BOUND.format(1).replace("searches", "search"),)
-    with pytest.raises(InputError, match="Nothing bounds what code_execution can cost"):
+    with pytest.raises(InputError, match="The cost of code_execution has no upper bound"):
         within_limit(request(model="claude-haiku-4-5", tools=free), [100], 1.0, "--max-cost")
 
 
@@ -145,14 +149,14 @@ def test_input_that_leaves_nothing_for_a_reply_is_refused(limit):
 
 def test_a_model_without_a_price_is_refused():
     """A limit that cannot be kept is not pretended to be."""
-    with pytest.raises(InputError, match="What claude-of-tomorrow costs is not known"):
+    with pytest.raises(InputError, match="The price of claude-of-tomorrow is unknown"):
         within_limit(Request("Why?", model="claude-of-tomorrow"), [10], 1.0, "the budget")
 
 
 @pytest.mark.parametrize("limit", [0, -1, math.nan, math.inf])
 def test_a_budget_is_a_sum(limit):
     """Zero is no budget, and neither is what is no number."""
-    with pytest.raises(InputError, match="A budget is a sum in USD above 0"):
+    with pytest.raises(InputError, match="A budget must be an amount in USD above 0"):
         Budget(limit, lambda: 0.0)
 
 

@@ -170,7 +170,7 @@ def test_a_file_that_is_there_stays_as_it_is(ledger, tmp_path):
     path = tmp_path / "spent.csv"
     path.write_text("mine")
 
-    with pytest.raises(InputError, match="is there already"):
+    with pytest.raises(InputError, match="exists already"):
         ledger.to_csv(path)
     assert path.read_text() == "mine"
 

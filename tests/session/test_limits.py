@@ -46,7 +46,7 @@ def test_what_a_reply_has_cost_takes_the_place_of_what_it_could(server):
     shared_budget.set(1.10, "month")
 
     first, second = asked(), asked()
-    with pytest.raises(InputError, match=r"beyond the budget of \$1.1000 per month: \$0.1000 are"):
+    with pytest.raises(InputError, match=r"exceed the budget of \$1.1000 per month: \$0.1000 are"):
         asked()
 
     assert (first.cost, sent(server)) == (0.5, 2)

@@ -178,7 +178,7 @@ def test_another_sum_forgets_nothing(shared):
 @pytest.mark.parametrize("limit", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_budget_is_a_sum(limit):
     """As that of a kernel is; and no file is made for it."""
-    with pytest.raises(InputError, match="A budget is a sum in USD above 0"):
+    with pytest.raises(InputError, match="A budget must be an amount in USD above 0"):
         SharedBudget().set(limit, "month")
     assert not SharedBudget().exists
 
@@ -207,7 +207,7 @@ for _ in range(20):
     try:
         made.fit(Request("Why?", max_tokens=300, model="claude-opus-5-5"), [1000])  # $0.01
     except InputError as error:
-        assert "could go beyond the budget" in error.what, error
+        assert "could exceed the budget" in error.what, error
         continue
     print("sent", flush=True)
     if "dies" in sys.argv:

@@ -1,4 +1,4 @@
-"""The batch endpoints of the simulator: the SDK's own client hands in, looks, cancels and reads."""
+"""The batch endpoints of the simulator: the SDK's own client submits, looks, cancels and reads."""
 
 import anthropic
 import httpx2

@@ -110,7 +110,7 @@ def test_a_function_that_returns_an_awaitable_is_awaited(api):
     ("value", "text", "note"),
     [
         ("21 degrees", "21 degrees", "21 degrees"),
-        ("", "", "an empty text"),
+        ("", "", "an empty string"),
         (None, "None", "None"),
         (3.5, "3.5", "3.5"),
         ({"a": [1, 2]}, '{"a": [1, 2]}', '{"a": [1, 2]}'),
@@ -386,7 +386,7 @@ def test_time_that_is_up_breaks_off_a_function_on_the_main_thread(api):
 
     slow, fast = ran(run(api, hang, quick, timeout=1.5))
 
-    assert (told(slow), slow.is_error, slow.note) == ("Broken off after 1.5 s.", True, "time is up")
+    assert (told(slow), slow.is_error, slow.note) == ("Stopped after 1.5 s.", True, "time is up")
     assert slow.seconds >= 1.5
     assert told(fast) == "on time"
 
@@ -398,7 +398,7 @@ def test_time_that_is_up_breaks_off_an_asynchronous_function(api):
         await asyncio.sleep(60)
         return "late"
 
-    assert told(*ran(run(api, hang, timeout=0.1))) == "Broken off after 0.1 s."
+    assert told(*ran(run(api, hang, timeout=0.1))) == "Stopped after 0.1 s."
 
 
 def test_an_asynchronous_function_that_blocks_holds_up_nobody_else(api):
@@ -413,7 +413,7 @@ def test_an_asynchronous_function_that_blocks_holds_up_nobody_else(api):
         return (await claude_nb.ask_async("Beside.", show=False)).text
 
     try:
-        assert told(*ran(run(api, block, timeout=0.1))) == "Broken off after 0.1 s."
+        assert told(*ran(run(api, block, timeout=0.1))) == "Stopped after 0.1 s."
         api.enqueue(ANSWER)
         assert claude_nb.ask("Still there?", show=False).text == "Done."
     finally:

@@ -63,7 +63,9 @@ def test_a_function_that_an_earlier_question_named_asks_first(act, api):
     later = talk.ask("Again.", show=False)
 
     assert (act.runs, results(first), results(later)) == (1, ["acted"], [NOT_RUN])
-    assert later.tool_calls[0].run.note == "not run: not named here, and nobody could be asked"
+    assert later.tool_calls[0].run.note == (
+        "not run: not named in this cell, and nobody could be asked"
+    )
     bodies = [request.body for request in api.requests[-4:]]
     assert [body["tools"] for body in bodies] == [bodies[0]["tools"]] * 4
     assert (first.notes[-1], later.notes[-1]) == ("tools: act", "tools: act (asks first)")

@@ -113,7 +113,7 @@ def attach(value: Any, name: str, *, upload: bool | int = False) -> Attachment:
     except Exception as error:  # a form calls the value's own code
         raise InputError(
             f"{name} cannot be put into a prompt: {describe_error(error)}",
-            "Put what you want to send into a variable of its own, as text.",
+            "Put what you want to send into its own variable, as text.",
         ) from error
     return replace(made, blocks=blocks, note=wellformed(redact(made.note)))
 
@@ -164,7 +164,9 @@ def _made(value: Any, name: str, most: int = limits.MAX_REQUEST_BYTES) -> Attach
     if isinstance(made, str):
         return _text(made)
     if not isinstance(made, Attachment):
-        raise TypeError(f"a form returns a str or an Attachment, not {type(made).__name__}")
+        raise TypeError(
+            f"the function must return a str or an Attachment, not {type(made).__name__}"
+        )
     return made
 
 
@@ -351,8 +353,8 @@ def _figure(value: Any, name: str) -> Attachment:
     if len(value.get_children()) == 1:  # nothing but its background
         raise InputError(
             f"{name} is an empty figure.",
-            "Keep the figure that you draw on in a variable: fig, ax = plt.subplots(). After it"
-            " was shown, plt.gcf() is a new one.",
+            "Keep the figure in a variable: fig, ax = plt.subplots(). Once a figure is shown,"
+            " plt.gcf() is a new one.",
         )
     dpi = min(value.dpi, MAX_EDGE / max(value.get_size_inches()))
     png = io.BytesIO()
@@ -364,7 +366,7 @@ def _pil(value: Any, name: str) -> Attachment:
     """A PIL image as JPEG if it came as one, otherwise as PNG; scaled down until it fits."""
     if value.mode in ("I", "F"):
         raise InputError(
-            f"{name} is an image of mode {value.mode}, which does not say what is black and white.",
+            f"{name} is an image of mode {value.mode}, which does not define black and white.",
             "Scale its values to 0 … 255 and convert it to mode L.",
         )
     kind = "JPEG" if value.format == "JPEG" and value.mode in ("L", "RGB") else "PNG"
@@ -412,7 +414,7 @@ def _file(data: bytes, name: str, most: int, title: str = "") -> Attachment:
     if len(data) > most:
         what = "a request" if most == limits.MAX_REQUEST_BYTES else "an uploaded file"
         raise InputError(
-            f"{name} is larger than {what} may be: {most // 1_000_000} MB.", "Send a part of it."
+            f"{name} is larger than {what} can be: {most // 1_000_000} MB.", "Send a part of it."
         )
     media_type = limits.media_type(data)
     if media_type == "application/pdf":
@@ -438,9 +440,9 @@ def _source(value: Any, name: str) -> Attachment:
     text = definitions.source(value)
     if text is None:
         raise InputError(
-            f"The source of {name} is not known.",
-            "It is known of functions that were written in Python, in a cell or in a file, and of"
-            " classes with a method.",
+            f"The source of {name} cannot be found.",
+            "Only functions written in Python, in a cell or a file, and classes with a method"
+            " have one.",
         )
     made = _text(text, f"{name}: source, {_count(len(text.splitlines()), 'line')}")
     return replace(made, language="python")

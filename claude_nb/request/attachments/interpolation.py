@@ -380,7 +380,7 @@ def _unclear(rest: str, *, in_cell: bool) -> InputError:
     shown = line[: line.index("}}") + 2] if "}}" in line else line
     shown = shown if len(shown) <= 60 else f"{shown[:59]}…"
     return InputError(
-        f"{shown} is not the name of a value.",
-        'Possible are {{name}}, {{name.attribute}}, {{name[0]}} and {{name["key"]}}; put anything'
+        f"{shown} is not a name that a prompt can use.",
+        'Write {{name}}, {{name.attribute}}, {{name[0]}} or {{name["key"]}}; put anything'
         f" else into a variable first. {_LITERALLY_IN_CELL if in_cell else _LITERALLY}",
     )

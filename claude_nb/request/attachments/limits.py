@@ -59,7 +59,7 @@ def check(blocks: Iterable[dict[str, Any]], model: ModelFacts | None) -> None:
         raise InputError(
             f"The request has {len(images):,} images; {model.id if model else 'the API'} takes"
             f" at most {most}.",
-            "Send fewer, or put several into one picture.",
+            "Send fewer, or combine several into one image.",
         )
     edge = MAX_PIXELS_OF_MANY if len(images) > MANY_IMAGES else MAX_PIXELS
     size = number = 0
@@ -174,11 +174,12 @@ def _check_image(source: dict[str, Any], what: str, max_pixels: int) -> None:
     try:
         image = base64.b64decode(source["data"], validate=True)
     except ValueError:
-        raise InputError(f"{what} is no base64.", smaller) from None
+        raise InputError(f"{what} is not valid base64.", smaller) from None
     found = media_type(image)
     if found != source["media_type"]:
         raise InputError(
-            f"{what} is {found or 'no image'}, and not {source['media_type']} as it says.", smaller
+            f"{what} is {found or 'not an image'}, but its media type is {source['media_type']}.",
+            smaller,
         )
     size = pixels(image)
     if size and max(size) > max_pixels:

@@ -108,14 +108,16 @@ class Connection:
                 await self._opened.wait()
         except TimeoutError:
             await self.close()
-            raise self._ended(f"did not begin to speak MCP within {BEGINNING:g} s.") from None
+            raise self._ended(f"did not start an MCP session within {BEGINNING:g} s.") from None
         except asyncio.CancelledError:
             self._task.cancel()
             raise
         if not self.is_open:
             await self.close()
             is_address = isinstance(self._where, str)
-            raise self._ended("cannot be reached." if is_address else "ended before it spoke MCP.")
+            raise self._ended(
+                "cannot be reached." if is_address else "ended before it started an MCP session."
+            )
 
     async def close(self) -> None:
         """End the session, and the server's process."""
@@ -180,7 +182,7 @@ class Connection:
             what = "sent" if error.code == PARSE_ERROR else "refused:"
             raise ServerError(f"{what} {_text(error)}") from None
         except (httpx2.HTTPError, ValueError, RuntimeError) as error:
-            raise ServerError(f"sent what cannot be used: {_text(error)}") from None
+            raise ServerError(f"sent an invalid message: {_text(error)}") from None
 
     async def _serve(self) -> None:
         """Hold the session: what it enters is left in the same task."""
@@ -224,7 +226,7 @@ class Connection:
             self._refused = response.status_code
         size = response.headers.get("content-length", "0")
         if size.isdecimal() and int(size) > MAX_MESSAGE:
-            raise httpx2.RequestError(f"A message of more than {MAX_MESSAGE // 10**6} MB came.")
+            raise httpx2.RequestError(f"It sent a message of more than {MAX_MESSAGE // 10**6} MB.")
 
     def _ended(self, what: str) -> ServerError:
         """The error of a connection that ended, with all that is known of its end."""
@@ -239,7 +241,7 @@ class Connection:
         if self._refused in _NO_ACCESS:
             return ServerError(
                 f"{what.rstrip('.')}: it answers with HTTP status {self._refused}.",
-                advice='Pass the header that it takes: headers={"Authorization": "Bearer …"}',
+                advice='Pass the header that it needs: headers={"Authorization": "Bearer …"}',
             )
         if self._refused is not None:
             what = f"{what.rstrip('.')}: it answers with HTTP status {self._refused}."

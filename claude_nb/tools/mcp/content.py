@@ -35,7 +35,7 @@ def content(result: Any) -> list[dict[str, Any]]:
         blocks.append(_text(json.dumps(result.structured_content, ensure_ascii=False)))
     if result.is_error:
         said = "\n".join(block.get("text", "") for block in blocks)
-        said = said[:MAX_RESULT] or "The tool failed, and the server does not say why."
+        said = said[:MAX_RESULT] or "The tool failed without a message."
         raise CallFailedError(said, "failed")
     return blocks or [_text("")]
 

@@ -68,14 +68,14 @@ def definitions(
     left_out = dict(left_out)
     for tool in listed:
         if tool.name in found:
-            left_out[tool.name] = "It is listed twice: the first is used."
+            left_out[tool.name] = "It is listed twice; the first is used."
             continue
         try:
             found[tool.name] = _server_tool(server, tool)
         except InputError as error:
             left_out[tool.name] = error.what
         except RecursionError:
-            left_out[tool.name] = "Its schema is too deep."
+            left_out[tool.name] = "Its schema is nested too deeply."
     return list(found.values()), left_out
 
 
@@ -99,9 +99,11 @@ def _check_schema(schema: dict[str, Any]) -> None:
         InputError: It is refused.
     """
     if found := [key for key in ("anyOf", "oneOf", "allOf") if key in schema]:
-        raise InputError(f"Its schema has {found[0]} at its top level: the API takes none.")
+        raise InputError(
+            f"Its schema has {found[0]} at its top level, which the API does not accept."
+        )
     if wrong := next(_wrong(schema), ""):
-        raise InputError(f"Its schema is none of JSON Schema: {wrong[:200]}")
+        raise InputError(f"Its schema is not valid JSON Schema: {wrong[:200]}")
 
 
 def _wrong(schema: Any) -> Iterator[str]:
@@ -109,7 +111,7 @@ def _wrong(schema: Any) -> Iterator[str]:
     if isinstance(schema, bool):
         return
     if not isinstance(schema, dict):
-        yield f"{schema!r} is no schema."
+        yield f"{schema!r} is not a schema."
         return
     kinds = schema.get("type", [])
     for kind in kinds if isinstance(kinds, list) else [kinds]:

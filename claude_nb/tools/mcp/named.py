@@ -20,10 +20,10 @@ def check_name(name: str) -> None:
         InputError: It is.
     """
     if name in _TAKEN:
-        raise InputError(f"{name} means something else in --tools.", "Take another name.")
+        raise InputError(f"{name} has another meaning in --tools.", "Choose another name.")
     if name in servers:
         raise InputError(
-            f"There is an MCP server {name} already: {servers[name].where}",
+            f"There is already an MCP server {name}: {servers[name].where}",
             f"To end that one: %claude_nb mcp remove {name}",
         )
 

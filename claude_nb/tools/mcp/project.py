@@ -70,17 +70,17 @@ def read(path: str | Path) -> list[ServerEntry]:
     """
     data = read_bytes(path, limit=_MAX_BYTES + 1)
     if len(data) > _MAX_BYTES:
-        raise InputError(f"{path} is larger than 1 MB.", f"It should be like {_EXAMPLE}")
+        raise InputError(f"{path} is larger than 1 MB.", f"Use this form: {_EXAMPLE}")
     try:
         found = json.loads(data.decode("utf-8-sig"))
     except json.JSONDecodeError as error:
         what = f"{path} is not valid JSON: {error.msg}, line {error.lineno}."
-        raise InputError(what, f"It should be like {_EXAMPLE}") from None
+        raise InputError(what, f"Use this form: {_EXAMPLE}") from None
     except (UnicodeDecodeError, RecursionError):
-        raise InputError(f"{path} is not valid JSON.", f"It should be like {_EXAMPLE}") from None
+        raise InputError(f"{path} is not valid JSON.", f"Use this form: {_EXAMPLE}") from None
     servers = found.get("mcpServers") if isinstance(found, dict) else None
     if not isinstance(servers, dict):
-        raise InputError(f"{path} has no mcpServers.", f"It should be like {_EXAMPLE}")
+        raise InputError(f"{path} has no mcpServers.", f"Use this form: {_EXAMPLE}")
     return [_entry(name, about) for name, about in servers.items()]
 
 
@@ -99,7 +99,7 @@ def fill(text: str) -> str:
         if here is None and otherwise is None:
             raise InputError(
                 f"The variable {name} is not set.",
-                f'To enter it unseen: import os, getpass; os.environ["{name}"] = getpass.getpass()',
+                f'To enter it hidden: import os, getpass; os.environ["{name}"] = getpass.getpass()',
             )
         here = here or otherwise or ""
         remember_environment([(name, here)])
@@ -165,34 +165,34 @@ def _is_http(about: dict[str, Any]) -> bool:
     kind = about.get("type", "stdio" if "command" in about else "http")
     if kind == "sse":
         raise InputError(
-            "It is reached by SSE, which MCP has given up.",
-            'Ask its maker for the address of streamable HTTP: {"type": "http", "url": "https://…"}',
+            "It uses SSE, which MCP no longer supports.",
+            'Ask its provider for its streamable HTTP address: {"type": "http", "url": "https://…"}',
         )
     if kind != "stdio" and kind not in _HTTP:
-        raise InputError(f"Its type is {kind!r:.60}.", "It is stdio or http.")
+        raise InputError(f"Its type is {kind!r:.60}.", "Use stdio or http.")
     return bool(kind != "stdio")
 
 
 def _command(about: dict[str, Any]) -> str:
     command, args = about.get("command"), about.get("args", [])
     if not isinstance(command, str) or not command.strip():
-        raise InputError("It has no command.", f"It should be like {_EXAMPLE}")
+        raise InputError("It has no command.", f"Use this form: {_EXAMPLE}")
     if not isinstance(args, list) or not all(isinstance(each, str) for each in args):
-        raise InputError("args is not a list of texts.", f"It should be like {_EXAMPLE}")
+        raise InputError("args is not a list of strings.", f"Use this form: {_EXAMPLE}")
     return shlex.join([command, *args])
 
 
 def _address(about: dict[str, Any]) -> str:
     url = about.get("url")
     if not isinstance(url, str) or not url.strip():
-        raise InputError("It has neither a command nor a url.", f"It should be like {_EXAMPLE}")
+        raise InputError("It has neither a command nor a url.", f"Use this form: {_EXAMPLE}")
     return url.strip()
 
 
 def _check_line(where: str, shown: str, *, is_http: bool) -> None:
     """Refuse what is not what it is said to be, or longer than anybody reads before allowing it."""
     if is_address(where) != is_http:
-        what = "url is no address" if is_http else "command is an address"
+        what = "url is not an address" if is_http else "command is an address"
         raise InputError(f"Its {what}: {shown:.200}", "An address begins with http:// or https://")
     _check_length("command line or address", shown)
 
@@ -204,8 +204,8 @@ def _check_length(what: str, shown: str) -> None:
 
 def _texts(about: Any, name: str) -> dict[str, str]:
     if not isinstance(about, dict):
-        raise InputError("It is not an object.", f"It should be like {_EXAMPLE}")
+        raise InputError("It is not an object.", f"Use this form: {_EXAMPLE}")
     found = about.get(name, {})
     if not isinstance(found, dict) or not all(isinstance(each, str) for each in found.values()):
-        raise InputError(f"{name} is not an object of texts.", f'"{name}": {{"NAME": "value"}}')
+        raise InputError(f"{name} is not an object of strings.", f'"{name}": {{"NAME": "value"}}')
     return found

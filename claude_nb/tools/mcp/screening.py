@@ -58,12 +58,12 @@ def _is_tool(value: Any, left_out: Callable[[str, str], object]) -> bool:
     try:
         tool = Tool.model_validate(value, by_name=False)
         if tool.input_schema.get("type") != "object":
-            left_out(name, "The schema of its input is not that of an object.")
+            left_out(name, "Its input schema is not an object.")
             return False
         methods.validate_server_result(
             "tools/list", LATEST_HANDSHAKE_VERSION, {"tools": [value]}
         )  # which is stricter
     except ValueError:
-        left_out(name, "It is not described as MCP has it.")
+        left_out(name, "Its description does not follow MCP.")
         return False
     return True

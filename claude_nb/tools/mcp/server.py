@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from claude_nb.client import fork
 from claude_nb.client.credentials import remember_command, remember_environment, remember_headers
-from claude_nb.errors import ClaudeError, InputError, nearest
+from claude_nb.errors import ClaudeError, InputError, either, nearest
 from claude_nb.redaction import redact_error
 from claude_nb.tools import approvals
 from claude_nb.tools.approvals import Approval
@@ -82,16 +82,16 @@ class McpServer:
         called_by: CalledBy = "kernel",
     ) -> None:
         if not isinstance(where, str) or not where.strip():
-            raise InputError(f"{where!r:.80} is no MCP server.", f"For example: {_EXAMPLE}")
+            raise InputError(f"{where!r:.80} is not an MCP server.", f"For example: {_EXAMPLE}")
         where = where.strip()
         if confirm not in get_args(Confirm):
             raise InputError(
-                f"There is no confirm={confirm!r}.", f"It is one of {', '.join(get_args(Confirm))}."
+                f"There is no confirm={confirm!r}.", f"Use {either(get_args(Confirm))}."
             )
         if called_by not in get_args(CalledBy):
             raise InputError(
                 f"There is no called_by={called_by!r}.",
-                f"It is one of {', '.join(get_args(CalledBy))}.",
+                f"Use {either(get_args(CalledBy))}.",
             )
         self.where = where
         self.confirm = confirm if called_by == "kernel" else "never"
@@ -103,14 +103,14 @@ class McpServer:
         self._token = None if token is None else checked_token(token)
         headers = self._with_token(headers or {})
         if isinstance(self.parts, str) and env:
-            raise InputError("An address has no environment.", "Leave env out, or pass headers.")
+            raise InputError("A URL takes no env.", "Leave env out, or pass headers.")
         if not isinstance(self.parts, str) and headers:
-            raise InputError("A command has no headers.", "Leave headers out, or pass env.")
+            raise InputError("A command takes no headers.", "Leave headers out, or pass env.")
         self.name = name if name is not None else _name_of(self.parts)
         if not _NAME.fullmatch(self.name):
             raise InputError(
-                f"A server cannot be called {self.name!r:.80}.",
-                "Take letters from a to z, digits, _ and -, at most 40.",
+                f"{self.name!r:.80} cannot be the name of a server.",
+                "Use letters a to z, digits, _ and -, at most 40.",
             )
         self._link = _Link(self, headers, env or {}, Path.cwd() if folder is None else folder)
         self._only: frozenset[str] | None = None
@@ -121,10 +121,10 @@ class McpServer:
         if self.called_by == "api":
             check_public(self.where)
             if headers:
-                raise InputError("The API sends no headers of yours.", "Pass a token: token=…")
+                raise InputError("The API cannot send your headers.", "Pass a token: token=…")
         elif self._token is not None:
             if not isinstance(self.parts, str):
-                raise InputError("A command has no token.", "Pass what it needs in env.")
+                raise InputError("A command takes no token.", "Pass what it needs in env.")
             return {"Authorization": f"Bearer {self._token}", **headers}
         return headers
 
@@ -241,7 +241,7 @@ class McpServer:
             ToolRow(f"{self.name}.{shown_name(name)}", f"cannot be used: {why}")
             for name, why in self.left_out.items()
         ]
-        state = "running" if self.is_connected else "ended; the next question starts it again"
+        state = "running" if self.is_connected else "ended; the next question restarts it"
         about = f"{state} · {_ASKS[self.confirm]}"
         return ServerRows(self.name, redact_error(self.where), about, tuple(tools))
 
@@ -359,7 +359,7 @@ class _Link:
 
         if self.is_ended:
             raise CallFailedError(
-                f"The server {self._name} was ended by the user.", "not run: its server was ended"
+                f"The user ended the server {self._name}.", "not run: its server has ended"
             )
         try:
             connection = self._connection
@@ -367,9 +367,9 @@ class _Link:
                 connection = await self.connect()
                 if tool not in self.tools:
                     raise CallFailedError(
-                        "This tool has changed since it was listed, and was not called.",
+                        "This tool has changed since it was listed, so it was not called.",
                         "not run: the tool has changed",
-                        "The next question is asked with the tool as it is now.",
+                        "The next question uses the tool as it is now.",
                     )
             return content(await connection.call(tool.name, arguments))
         except ServerError as error:
@@ -419,9 +419,9 @@ def _parts(where: str) -> str | tuple[str, ...]:
     try:
         words = tuple(shlex.split(where))
     except ValueError as error:
-        raise InputError(f"The command line {where!r:.200} has an open quote.") from error
+        raise InputError(f"The command line {where!r:.200} has an unclosed quote.") from error
     if not words:
-        raise InputError(f"{where!r:.80} is no MCP server.", f"For example: {_EXAMPLE}")
+        raise InputError(f"{where!r:.80} is not an MCP server.", f"For example: {_EXAMPLE}")
     return words
 
 

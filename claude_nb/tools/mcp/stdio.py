@@ -99,7 +99,7 @@ class Output:
         line = self._line.decode(errors="replace")
         told = (
             self._note or "",
-            f"It wrote this to stdout, which is for messages alone: {line}" if line else "",
+            f"It wrote this to stdout, which is for MCP messages only: {line}" if line else "",
             f"It wrote this to stderr: {stderr}" if stderr else "",
         )
         return clean(redact_error("\n".join(filter(None, told))))
@@ -191,8 +191,8 @@ async def _read_lines(process: Any, to_us: Any, output: Output) -> None:
 
 def _killed(number: int) -> str:
     with suppress(ValueError):
-        return f"It was ended by {signal.Signals(number).name}."
-    return f"It was ended by signal {number}."
+        return f"{signal.Signals(number).name} ended it."
+    return f"Signal {number} ended it."
 
 
 async def _pass_on(line: bytes, to_us: Any, output: Output) -> None:

@@ -44,8 +44,8 @@ def checked_token(token: str) -> str:
     remember(token)
     if not token.isascii() or not token.isprintable() or not token or " " in token:
         raise InputError(
-            "The token of the MCP server is empty, or cannot be sent.",
-            "Pass it alone, without Bearer before it: token=os.environ['TOKEN']",
+            "The token of the MCP server is empty or has characters that cannot be sent.",
+            "Pass it without Bearer: token=os.environ['TOKEN']",
         )
     return token
 
@@ -60,11 +60,11 @@ def check_public(url: str) -> None:
         parts = urlsplit(url)
         host = (parts.hostname or "").rstrip(".")
     except ValueError:
-        raise InputError(f"{redact_error(url)!r:.80} is no address of a server.") from None
+        raise InputError(f"{redact_error(url)!r:.80} is not a server address.") from None
     if parts.username is not None:
         raise InputError(
-            f"The address of the MCP server on {host} holds a user name or a password.",
-            "Pass what it needs beside it: token=os.environ['TOKEN']",
+            f"The address of the MCP server on {host} contains a user name or password.",
+            "Pass a token instead: token=os.environ['TOKEN']",
         )
     last = host.rpartition(".")[2]
     is_public = "." in host and last not in _LOCAL and not last[:1].isdigit()
@@ -73,6 +73,6 @@ def check_public(url: str) -> None:
     if parts.scheme != "https" or not is_public or not url.isprintable() or " " in url:
         shown = redact_error(url)[:200]
         raise InputError(
-            f"The API cannot call {shown}: it takes only https addresses on the public net.",
+            f"The API cannot call {shown}: it needs a public https address.",
             f"Let the kernel call it: claude_nb.Tools.mcp({shown!r})",
         )

@@ -286,7 +286,7 @@ def _explained(path: str) -> Iterator[None]:
         raise _refused(f"The path {path} does not exist. Please provide a valid path.") from None
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.EMLINK):
-            raise _refused(f"{path} is a link, which is not followed.") from None
+            raise _refused(f"{path} is a link; links are not followed.") from None
         if isinstance(error, NotADirectoryError):
             raise _refused(f"{path} leads through a file or a link.") from None
         reason = error.strerror or type(error).__name__

@@ -38,8 +38,8 @@ class Memory:
         path = _beside_notebook() / DEFAULT if folder is None else expanded(folder)
         if path.is_symlink():  # it may have come with a project, and lead to anything of the user's
             raise InputError(
-                f"The memory folder {path} is a link, which is not followed.",
-                f"Name what it leads to: claude_nb.Tools.memory({str(path.resolve())!r})",
+                f"The memory folder {path} is a link; links are not followed.",
+                f"Use its target: claude_nb.Tools.memory({str(path.resolve())!r})",
             )
         self.folder = path.resolve()
         self.consent = FolderConsent(self.folder)

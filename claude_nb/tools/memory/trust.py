@@ -51,7 +51,7 @@ class FolderConsent:
     @property
     def reason(self) -> str:
         """Why it asks, in a few words; empty for a known folder."""
-        return f"the folder {self.folder.name} was not made here" if self._is_foreign() else ""
+        return f"the folder {self.folder.name} was made elsewhere" if self._is_foreign() else ""
 
     def ask(self, call: Block) -> PermissionRequest:
         """The question about a call."""
@@ -60,8 +60,8 @@ class FolderConsent:
         found = islice(self.folder.rglob("*"), _COUNTED)
         files = counted(sum(file.is_file() for file in found), "file")
         source = (
-            f"The memory in {self.folder} ({files}) was not made by you on this computer."
-            " What it holds becomes part of the prompt."
+            f"The memory in {self.folder} ({files}) was not created by you on this computer."
+            " Its content becomes part of the prompt."
         )
         answers: tuple[tuple[Answer, str], ...] = (
             ("once", "Run once"),
@@ -99,7 +99,7 @@ def make(folder: Path) -> None:
         return
     except OSError as error:
         raise InputError(
-            f"The memory folder {folder} cannot be made: {error.strerror or error}.",
+            f"The memory folder {folder} cannot be created: {error.strerror or error}.",
             'Name another one: claude_nb.Tools.memory("folder")',
         ) from None
     _mark_anew(folder)

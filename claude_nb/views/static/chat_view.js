@@ -1,6 +1,6 @@
 // One view of a chat on the page: its bar, its turns, and where one writes.
 
-const ANSWERING = "The chat is still answering. Wait for the end, or press Stop.";
+const ANSWERING = "The chat is still answering. Wait until it ends, or press Stop.";
 
 /** One place on the page where a chat is shown. */
 class ChatView {

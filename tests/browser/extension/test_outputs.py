@@ -145,7 +145,7 @@ def test_what_is_not_sent_is_noted(ask, simulator):
         f"() => {{ const {{ model }} = {PANEL}.context; model.readOnly = false; }}"
     )
     assert images(sent(simulator)) == []
-    expect(notebook.output(4)).to_contain_text("not known: what was displayed in [3].")
+    expect(notebook.output(4)).to_contain_text("missing: displayed output in [3].")
 
 
 def test_what_a_cell_displayed_is_its_output_by_number(ask, simulator):

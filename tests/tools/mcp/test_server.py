@@ -120,7 +120,7 @@ def test_its_tools_are_shown_before_they_are_first_used(api, own, capsys):
     ask(api, tools, ("s__weather", {"city": "Rome"}))
 
     assert re.search(r"s\.weather +The weather of a city\. With its temperature\.\n", shown)
-    assert re.search(r"s\.list +cannot be used: It is not described as MCP has it", shown)
+    assert re.search(r"s\.list +cannot be used: Its description does not follow MCP", shown)
     assert "\x1b" not in shown
     assert "\u202e" not in shown
     assert capsys.readouterr().out == ""
@@ -177,14 +177,14 @@ def test_many_tools_are_counted(own, capsys):
 
 def test_two_of_one_name_are_refused(shared, own):
     """The error names the tool."""
-    with pytest.raises(InputError, match="two MCP servers of the name s"):
+    with pytest.raises(InputError, match="two MCP servers named s"):
         Tools(shared, own())
 
 
 @pytest.mark.parametrize("name", ["a b", "", "é", "x" * 41])
 def test_names_of_servers(name):
     """What is no part of a tool's name is refused."""
-    with pytest.raises(InputError, match="A server cannot be called"):
+    with pytest.raises(InputError, match="cannot be the name of a server"):
         Tools.mcp("uvx some", name=name)
 
 
@@ -206,10 +206,10 @@ def test_a_server_has_a_name(where, name):
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [
-        ((" ",), "is no MCP server"),
-        (("uvx 'x",), "has an open quote"),
-        (("uvx x", {"headers": {"a": "b"}}), "A command has no headers"),
-        (("http://x", {"env": {"a": "b"}}), "An address has no environment"),
+        ((" ",), "is not an MCP server"),
+        (("uvx 'x",), "has an unclosed quote"),
+        (("uvx x", {"headers": {"a": "b"}}), "A command takes no headers"),
+        (("http://x", {"env": {"a": "b"}}), "A URL takes no env"),
         (("uvx x", {"confirm": "often"}), "There is no confirm='often'"),
     ],
 )
@@ -299,7 +299,8 @@ def test_one_that_ends_at_once(own):
         own("ends", env={"TOKEN": TOKEN}).connect()
 
     assert in_short(caught.value) == (
-        "The MCP server s (COMMAND ends) ended before it spoke MCP. It ended with exit code 2.\n"
+        "The MCP server s (COMMAND ends) ended before it started an MCP session. It ended with"
+        " exit code 2.\n"
         "It wrote this to stderr: no config <img src=x onerror=alert(1)>␛[2J‹U+202E› [redacted]"
     )
 
@@ -316,7 +317,7 @@ def test_one_that_never_begins(own, monkeypatch):
     """Is ended when its time is up."""
     monkeypatch.setattr(connection, "BEGINNING", 0.3)
 
-    with pytest.raises(ClaudeError, match=r"did not begin to speak MCP within 0\.3 s"):
+    with pytest.raises(ClaudeError, match=r"did not start an MCP session within 0\.3 s"):
         own("silent").connect()
 
 
@@ -602,7 +603,7 @@ def test_addresses_that_are_none_of_a_server():
     with pytest.raises(ClaudeError, match="cannot be reached") as caught:
         Tools.mcp(where).connect()
 
-    assert "answers with HTTP status 401. Pass the header that it takes" in problems["401"]
+    assert "answers with HTTP status 401. Pass the header that it needs" in problems["401"]
     assert "HTTP status 404" in problems["404"]
     assert TOKEN not in repr(problems)
 

@@ -138,7 +138,8 @@ def test_a_folder_of_somebody_else_fails_where_nobody_can_be_asked(api, here, mo
 
     assert told(result) == "This was not run: nobody could be asked to allow it."
     assert (
-        result.note == "not run: nobody could be asked (the folder claude_memory was not made here)"
+        result.note
+        == "not run: nobody could be asked (the folder claude_memory was made elsewhere)"
     )
 
 
@@ -182,7 +183,7 @@ def test_a_clone_of_ones_own_folder_asks(api, here, tmp_path):
     assert ".owner" in (place / ".gitignore").read_text()
     (place / ".owner").unlink()  # as git leaves it out
     assert Tools("memory").ask_first
-    assert "was not made by you" in consent_of(here).ask(None).source
+    assert "was not created by you" in consent_of(here).ask(None).source
 
 
 def test_nothing_in_the_folder_allows_it(api, here):
@@ -222,7 +223,7 @@ def test_a_chat_and_other_functions_have_it_too(here):
     assert list(tools.sources) == ["add"]
     chat = Chat(tools=[add, Tools.memory("mine")])
     chat.close()
-    with pytest.raises(InputError, match="two tools of the name memory"):
+    with pytest.raises(InputError, match="two tools named memory"):
         Tools("memory", Tools.memory("mine"))
     with pytest.raises(InputError, match="Did you mean memory"):
         Tools("memry")
@@ -238,4 +239,4 @@ def test_a_folder_that_cannot_be_made_is_named(api, here):
     (result,) = run(api, CREATE, tools=Tools.memory(here / "file" / "below"))
 
     assert result.is_error
-    assert "cannot be made" in told(result)
+    assert "cannot be created" in told(result)
