@@ -471,9 +471,7 @@ def test_what_a_kernel_knows(kernel):
     assert "<error>\nZeroDivisionError: division by zero\n</error>" in kernel.printed
     assert ("<output>\nshell\n</output>" in kernel.printed) == IS_OUTPUT_KEPT
     more = ", printed output in [3]" if IS_OUTPUT_KEPT else ""
-    assert kernel.printed.endswith(
-        f"Cells [1]–[4], [8] included; missing: {LOST} output{more}.\n"
-    )
+    assert kernel.printed.endswith(f"Cells [1]–[4], [8] included; missing: {LOST} output{more}.\n")
 
 
 @pytest.mark.kernel
