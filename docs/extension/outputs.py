@@ -15,6 +15,13 @@ _COLOURS = re.compile(r"\x1b\[[\d;]*m")
 
 _FORMULA = re.compile(r'<span class="mathjax_process[^"]*">\\([(\[])(.*?)\\[)\]]</span>', re.DOTALL)
 
+_FOR_ALL = {
+    '<div style="overflow-x:auto">': '<div style="overflow-x:auto" tabindex="0">',
+    "<th></th>": "<td></td>",
+}
+"""What keyboards and screen readers need on a page: in a notebook the host sees to the first, and
+the second is the corner of a table of pandas."""
+
 
 def to_markdown(outputs: Iterable[Mapping[str, Any]]) -> str:
     """Outputs as a block of HTML in Markdown; empty where there are none."""
@@ -33,7 +40,10 @@ def _html(output: Mapping[str, Any]) -> str:
         return _plain("\n".join(output["traceback"]))
     data = output["data"]
     if "text/html" in data:
-        return _FORMULA.sub(_typeset, _joined(data["text/html"]))
+        html = _FORMULA.sub(_typeset, _joined(data["text/html"]))
+        for saved, read in _FOR_ALL.items():
+            html = html.replace(saved, read)
+        return html
     for image in ("image/png", "image/jpeg"):
         if image in data:
             return f'<img alt="A figure" src="data:{image};base64,{_joined(data[image]).strip()}">'

@@ -17,10 +17,11 @@ ROOT = Path(__file__).parents[2]
 
 PAGES = (
     "index",
+    "guide/batches",
     "guide/data",
     "guide/failures",
     "lecturers",
-    "notebooks/00_quickstart",
+    "notebooks/08_when_not_to_stream",
     "pages/three_words",
     "reference/cell",
     "reference/python_replies",
