@@ -85,7 +85,7 @@ def outputs(path):
     return {cell.id: plain(json.loads(json.dumps(cell.outputs))) for cell in cells}
 
 
-NOTE = r"kept · \\?\$0 · answered [\d\\-]+(?: · not run again: [\w\\]+)?"
+NOTE = r"kept · \\?\$0 · answered [\d\\-]+(?: · functions not run again: [\w\\]+)?"
 EMPTY = re.compile(r'<p style="[^"]*"></p>|<br>(?=</p>)|(?<=">)<br>|\*\*|\[\]')
 
 
@@ -117,7 +117,7 @@ def test_run_all_sends_nothing_and_shows_the_same(notebook, simulator):
         if id_ == "beside":  # how long both took together, and their rates
             kept, given = (re.sub(r"[\d.,]+", "", shown) for shown in (kept, given))
         assert kept == given
-    assert "not run again: look_up" in str(again["tools"])
+    assert "functions not run again: look_up" in str(again["tools"])
 
 
 def test_a_change_of_a_variable_asks_exactly_what_depends_on_it(notebook, simulator):

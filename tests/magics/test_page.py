@@ -62,7 +62,7 @@ def test_a_difference_of_versions_is_said_once(kernel, simulator):
     other = page({"version": "0.0.9"})
 
     kernel.run("%%claude\nWhen?", page=other)
-    assert "extension of claude_nb 0.0.9, and the kernel has" in kernel.printed
+    assert "extension of claude_nb 0.0.9, but the kernel has" in kernel.printed
     kernel.run("%%claude\nWhen?", page=other)
     assert kernel.printed == ""
     kernel.run("%claude_nb status", page=other)
