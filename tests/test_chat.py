@@ -438,7 +438,7 @@ def test_what_a_page_may_not_say_is_passed_over(page, chat, content):
 
 def test_a_turn_that_is_not_there(page, chat):
     """Is said."""
-    assert "not there any more" in page.say(chat, "retry", turn="x")["error"]
+    assert "no longer exists" in page.say(chat, "retry", turn="x")["error"]
 
 
 # What is written while an answer comes.
@@ -775,7 +775,7 @@ def test_the_notebooks_chats_are_listed_and_gone_back_to(api, page):
         "trains",
         "chat 2",
     ]
-    assert "no chat nope" in page.say(chat, "open", name="nope")["error"]
+    assert "The chat nope no longer exists" in page.say(chat, "open", name="nope")["error"]
     for one in (chat, trains):
         one.close()
 
@@ -1158,7 +1158,7 @@ def test_what_cannot_be_rendered_ends_the_turn(api, page, monkeypatch, broken):
 
     assert asked(chat, "Second") == "Two."
     (told,) = page.ops("refused")
-    assert told["error"] == "A part of it could not be shown: division by zero"
+    assert told["error"] == "Part of it could not be shown: division by zero"
     assert [turn["answer"]["source"] for turn in page.turns()] == ["One <b>.", "Two."]
     assert "One &lt;b&gt;." in page.turns()[0]["answer"]["html"]
     assert (chat.turns, chat.busy) == (2, False)

@@ -561,7 +561,7 @@ def test_a_chat_can_be_edited_retried_and_cleared(answered, page):
         ({"respond": "Hi"}, "respond is a function, not 'Hi'."),
         ({"respond": awaits}, None),
         ({"respond": lambda: "Hi"}, "respond is called with one argument, the messages; <lambda>"),
-        ({"respond": lambda a, b: "Hi"}, "does not take"),
+        ({"respond": lambda a, b: "Hi"}, "cannot take it"),
         ({"respond": returns, "model": "claude-haiku-5-5"}, "takes no model"),
         ({"respond": returns, "tools": [len]}, "takes no tools"),
         ({"respond": returns, "system": "Be brief."}, "takes no system"),

@@ -83,7 +83,7 @@ class Chat(PageWidget):
             Stop closes a generator, cancels a coroutine, and stops what it asks Claude; of what
             runs on all the same nothing is shown. What it prints is in the cell that asks, or in
             JupyterLab's log console (level Info), not in the chat.
-        starters: Questions to begin with, offered in an empty chat: a click asks one.
+        starters: Suggested questions, offered in an empty chat: a click asks one.
         **options: ``tools``, ``max_tokens``, ``thinking``, ``cite``, ``hide_thinking``,
             ``hide_tools``, ``upload``, ``stop_sequences``, ``tool_choice``, ``metadata``,
             ``extra``, ``betas``, ``fallback``, ``max_cost``, ``policy`` and ``client``, as

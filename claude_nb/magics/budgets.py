@@ -26,7 +26,7 @@ PER = Option(
     "per",
     "",
     "|".join(days.PERIODS),
-    "for each day, week or month, shared by all your kernels on this computer",
+    "a budget for each day, week or month, shared by all your kernels on this computer",
     _read_period,
 )
 

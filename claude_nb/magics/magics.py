@@ -44,52 +44,57 @@ class ClaudeMagics(Magics):
     """Whether the versions of page and kernel were compared."""
 
     model = Unicode(DEFAULT_MODEL, help="The model to ask.").tag(config=True)
-    max_tokens = Int(16_000, help="The most tokens to generate, thinking too.").tag(config=True)
-    system = Unicode("", help="The system prompt.").tag(config=True)
-    thinking = Unicode("", help="on, off or a number of tokens; empty: the model's way.").tag(
+    max_tokens = Int(16_000, help="The most tokens to generate, including thinking.").tag(
         config=True
     )
-    effort = Unicode("", help="low, medium, high, xhigh or max; empty: as it is.").tag(config=True)
-    tries = Int(5, help="Requests for one reply at most, when they fail in passing.").tag(
+    system = Unicode("", help="The system prompt.").tag(config=True)
+    thinking = Unicode("", help="on, off or a number of tokens; empty: the model's default.").tag(
+        config=True
+    )
+    effort = Unicode("", help="low, medium, high, xhigh or max; empty: the model's default.").tag(
+        config=True
+    )
+    tries = Int(5, help="The most attempts for one reply, when errors are temporary.").tag(
         config=True
     )
     max_wait = Float(60.0, help="The longest wait that a server may ask for, in seconds.").tag(
         config=True
     )
-    hide_thinking = Bool(default_value=False, help="Ask for no readable thinking to be sent.").tag(
-        config=True
-    )
+    hide_thinking = Bool(default_value=False, help="Receive no readable thinking.").tag(config=True)
 
-    tools = Unicode("", help="Functions that each cell may call, as --tools takes them.").tag(
+    tools = Unicode("", help="Functions that every cell may call, written as for --tools.").tag(
         config=True
     )
-    hide_tools = Bool(default_value=False, help="Do not show calls of tools.").tag(config=True)
+    hide_tools = Bool(default_value=False, help="Hide tool calls and their results.").tag(
+        config=True
+    )
     upload = Union(
         [Bool(), Int()],
         default_value=False,
-        help="Send large files once, for a day or so many seconds: the whole workspace sees them.",
+        help="Upload large files once, for a day or this many seconds; everyone in the"
+        " workspace can use them.",
     ).tag(config=True)
     view = Enum(
         ["auto", "live", "updating", "terminal"],
         default_value="auto",
-        help="How replies are shown; auto: with a widget where a front end answers.",
+        help="How to show replies; auto: with a widget where the front end supports it.",
     ).tag(config=True)
 
     context = Enum(
         CONTEXTS,
         default_value="off",
-        help="Cells that go along with each prompt: those above it, the whole notebook's, or none.",
+        help="The cells to send with each prompt: those above it, the whole notebook, or none.",
     ).tag(config=True)
 
     backup = Bool(
         default_value=True,
-        help="Keep each turn of a conversation for 30 days, where a save cannot overwrite it.",
+        help="Back up each turn of a conversation on this computer for 30 days.",
     ).tag(config=True)
 
     keep = Bool(
         default_value=None,
         allow_none=True,
-        help="Show kept answers, and send nothing; None: as CLAUDE_NB_KEEP says.",
+        help="Show kept answers instead of asking again; None: as CLAUDE_NB_KEEP says.",
     ).tag(config=True)
 
     @observe("keep")

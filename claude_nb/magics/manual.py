@@ -81,7 +81,7 @@ def typed_option(option: Option) -> str:
 
 
 _BEFORE = """\
-Ask Claude: the cell's text is the prompt, the reply streams into the output.
+Ask Claude: the cell's text is the prompt, and the reply streams into the output.
 
     %%claude [options]
     Why is the sky blue?
@@ -90,22 +90,23 @@ Ask Claude: the cell's text is the prompt, the reply streams into the output.
     answer = %claude [options] Why is the sky blue?"""
 
 _AFTER = """\
-A function of the notebook is a tool by its name, docstring and type hints: --tools look_up. It runs
-unasked only in a cell that names it. The conversation keeps its tools, but in later cells each call
-asks you first, and fails where nobody can be asked; --tools none puts them away.
+--tools look_up lets Claude call a function of the notebook; its name, docstring and type hints
+describe it. A call runs unasked only in a cell that names the function. Later cells of the
+conversation keep the tool, but ask you before each call, and refuse it where nobody can be asked.
+--tools none removes the tools.
 
-%claude_nb mcp add time uvx mcp-server-time starts an MCP server: --tools time offers all of its
-tools, --tools time.convert_time one. Each of their calls asks first.
+%claude_nb mcp add time uvx mcp-server-time starts an MCP server. --tools time offers all of its
+tools, --tools time.convert_time only one. Each call asks first.
 
-The input of a call comes value by value: a long one after a pause, and then all at once. With
---eager it comes as it is written, and may turn out to be invalid; then it is not run, and Claude is
-told.
+The input of a call streams value by value, so a long value arrives all at once, after a pause.
+--eager streams it as it is written. If it then turns out to be invalid, the call is not run, and
+Claude gets an error.
 
-The defaults are yours: %config ClaudeMagics.model = "claude-sonnet-5-5"
+To change a default: %config ClaudeMagics.model = "claude-sonnet-5-5"
 
-Interrupt the kernel to stop a reply: the request ends, and what had come is kept.
+To stop a reply, interrupt the kernel. The text so far is kept.
 
-%claude_nb help lists what else there is."""
+%claude_nb help lists the other commands."""
 
 
 def of_cell(options: Iterable[Option] = CELL_OPTIONS) -> Manual:

@@ -256,18 +256,20 @@ def _context(value: Value, _variables: Mapping[str, Any]) -> str:
 
 
 _WHICH_OUTPUT = (
-    "an output of the notebook: {{Out[5]}} in the prompt puts in what cell [5] returned or"
-    " displayed, --cells 5 sends it along with its code, --plot the newest figure above"
+    "{{Out[5]}} in the prompt inserts what cell [5] returned or displayed, --cells 5 attaches"
+    " its code and output, --plot attaches the newest figure above"
 )
 """The manual's one entry on all three."""
 
 
-SPEED = Option("speed", "", "FACTOR", "how fast replies come: 0.2 is a fifth", read_factor)
-SEED = Option("seed", "", "N", "the same seed and prompt give the same pieces", read_number)
+SPEED = Option("speed", "", "FACTOR", "the speed of replies: 0.2 is a fifth", read_factor)
+SEED = Option("seed", "", "N", "the same seed and prompt give the same stream", read_number)
 
 CELL_OPTIONS = (
-    Option("model", "m", "ID", "the model to ask, any id; twice or more: side by side", _each),
-    Option("max-tokens", "", "N", "the most tokens to generate, thinking included", read_number),
+    Option(
+        "model", "m", "ID", "the model to ask; give it twice or more to compare side by side", _each
+    ),
+    Option("max-tokens", "", "N", "the most tokens to generate, including thinking", read_number),
     Option(
         "system",
         "s",
@@ -279,25 +281,25 @@ CELL_OPTIONS = (
         "thinking",
         "t",
         "on|off|N",
-        "thinking on, off, or at most N tokens; off: sonnet-5-5 still thinks between tools",
+        "thinking on, off, or up to N tokens; when off, sonnet-5-5 still thinks between tools",
         _thinking,
     ),
     Option(
         "effort",
         "",
         "LEVEL",
-        "low, medium, high, xhigh or max; twice or more: side by side",
+        "low, medium, high, xhigh or max; twice or more to compare side by side",
         _each,
     ),
     Option(
         "instruct",
         "",
         "NAME",
-        'an instruction from here on, beside the system prompt: a variable, or text in "quotes"',
+        'add an instruction from this turn on: a variable, or text in "quotes"',
         _instruction,
     ),
     Option("hide-thinking", "", "", "receive no readable thinking", read_switch),
-    Option("hide-tools", "", "", "do not show calls of tools and their results", read_switch),
+    Option("hide-tools", "", "", "hide tool calls and their results", read_switch),
     Option(
         "fallback",
         "",
@@ -305,72 +307,84 @@ CELL_OPTIONS = (
         "let another model answer, at its price, if this one declines",
         read_switch,
     ),
-    Option("attach", "a", "NAMES", "send the values of these variables along: df,fig", _values),
+    Option("attach", "a", "NAMES", "attach the values of these variables: df,fig", _values),
     Option(
-        "upload", "", "", "upload large files, once; the whole workspace sees them", read_switch
+        "upload",
+        "",
+        "",
+        "upload large files once; everyone in the workspace can use them",
+        read_switch,
     ),
-    Option("cite", "", "", "cite files and values that are sent along, with places", read_switch),
+    Option("cite", "", "", "have Claude cite the attached files and values", read_switch),
     Option(
         "context",
         "",
         "WHICH",
-        "send the cells above along (above), all others too (notebook), or none (off); in a"
-        " conversation those that are new or changed",
+        "send the cells above (above), the whole notebook (notebook) or no cells (off); later"
+        " turns send only new or changed cells",
         _context,
     ),
     Option("cells", "", "3-5|all", _WHICH_OUTPUT, read_text),
     Option("plot", "", "", _WHICH_OUTPUT, read_switch),
-    Option("error", "", "[N]", "send the last exception along, or that of cell [N]", _optional),
+    Option("error", "", "[N]", "attach the last exception, or the one of cell [N]", _optional),
     Option(
         "tools",
         "",
         "NAMES",
-        "let this cell call these functions and MCP servers (NAME or NAME.tool), or web_search,"
-        " web_fetch, code_execution of the API, or memory (a folder of notes); none: no tools",
+        "let Claude call these functions, MCP servers (NAME or NAME.tool), the API's"
+        " web_search, web_fetch and code_execution, or memory (a folder of notes); none: no tools",
         read_tools,
     ),
     Option("eager", "", "", "stream tool input as it is written, unchecked", read_switch),
     Option("confirm", "", "", "ask before each call", read_switch),
-    Option("tool-timeout", "", "SECONDS", "how many seconds a call may take", _seconds),
-    Option("max-turns", "", "N", "how often tools may be run for this reply (25)", read_number),
+    Option("tool-timeout", "", "SECONDS", "the time limit of a call, in seconds", _seconds),
+    Option("max-turns", "", "N", "how many times a reply may use tools (25)", read_number),
     Option("tool-choice", "", "NAME", "auto, any, none, or the tool to call first", read_text),
     Option(
         "stop-sequences",
         "",
         "NAME",
-        'end the reply at this: text in "quotes", or a variable (text or a list)',
+        'end the reply where this text would follow: "quotes", or a variable (text or a list)',
         _sequences,
     ),
-    Option("json", "", "NAME", "the answer's form: a pydantic model or a schema", _variable_of),
-    Option("extra", "", "NAME", "a dict of other fields of the request; none clears them", _extra),
-    Option("betas", "", "NAMES", "betas to switch on; none clears them", _betas),
-    Option("metadata", "", "NAME", 'a dict that is sent along: {"user_id": …}', _dict),
-    Option("raw", "", "", "send {{name}} as it is, instead of the variable's value", read_switch),
-    Option("conversation", "c", "NAME", "the conversation of this cell", read_text),
-    Option("new", "", "", "begin a new conversation", read_switch),
-    Option("once", "", "", "send no earlier turn, and remember nothing", read_switch),
-    Option("no-stream", "", "", "receive the reply as a whole, at the end", read_switch),
+    Option(
+        "json", "", "NAME", "answer in this schema: a pydantic model or a JSON schema", _variable_of
+    ),
+    Option("extra", "", "NAME", "other fields of the request, as a dict; none clears them", _extra),
+    Option("betas", "", "NAMES", "beta features to switch on; none clears them", _betas),
+    Option("metadata", "", "NAME", 'the metadata of the request: {"user_id": …}', _dict),
+    Option("raw", "", "", "send {{name}} literally, not the variable's value", read_switch),
+    Option("conversation", "c", "NAME", "ask in this conversation", read_text),
+    Option("new", "", "", "start a new conversation", read_switch),
+    Option("once", "", "", "send no earlier turns, and do not remember this one", read_switch),
+    Option("no-stream", "", "", "receive the whole reply at the end", read_switch),
     Option(
         "max-cost",
         "",
         "USD",
-        "send nothing that could cost more, but for what web_search and web_fetch find",
+        "send nothing that could cost more, apart from what web_search and web_fetch find",
         read_dollars,
     ),
     Option("keep", "", "", "show the kept answer if there is one, and send nothing", read_switch),
     Option("fresh", "", "", "ask again, even if an answer is kept", read_switch),
-    Option("dry-run", "", "", "count what would be sent, and what it could cost", read_switch),
-    Option("out", "o", "NAME", "keep the reply in this variable", _identifier),
-    Option("events", "", "", "show the events of the stream below, as they come", read_switch),
+    Option(
+        "dry-run",
+        "",
+        "",
+        "show what would be sent and what it could cost; ask nothing",
+        read_switch,
+    ),
+    Option("out", "o", "NAME", "store the reply in this variable", _identifier),
+    Option("events", "", "", "show the events of the stream below the reply", read_switch),
     Option(
         "background",
         "",
         "",
-        "return at once, and answer in the background (joins a conversation only with -c)",
+        "return at once and answer in the background (joins a conversation only with -c)",
         read_switch,
     ),
     Option("insert", "", "", "put the reply's code into a new cell below", read_switch),
-    Option("help", "h", "", "show this manual, and ask nothing", read_switch),
+    Option("help", "h", "", "show this help, and ask nothing", read_switch),
 )
 
 _TOKEN = re.compile(r"""\s*(?:"([^"]*)"(?=\s|$)|'([^']*)'(?=\s|$)|(\S+))""")

@@ -1,4 +1,4 @@
-"""`%claude_nb stale`: list the answers that are out of date, and why."""
+"""`%claude_nb stale`: the answers that are out of date, and why."""
 
 from __future__ import annotations
 

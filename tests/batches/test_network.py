@@ -210,7 +210,7 @@ def test_an_interrupt_ends_the_waiting_and_not_the_batch(service):
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=interrupt).start()
-    with pytest.raises(StoppedError, match="goes on"):
+    with pytest.raises(StoppedError, match="The batch continues"):
         made.wait()
     service.advance(1000)
     assert made.wait().counts == {"complete": 1}

@@ -86,7 +86,7 @@ def test_what_it_was_handed_in_with_is_in_the_notebook(service, tmp_path, monkey
     service.advance(DAY)
     other = Batch.resume(*made.ids, **known, system="Be verbose.", output=output).resubmit()
     assert sent(service)[0]["params"]["system"] == "Be verbose."
-    assert "with another system than before" in repr(other._repr_mimebundle_())
+    assert "resubmitted with a different system" in repr(other._repr_mimebundle_())
 
 
 def test_other_fields_are_saved_as_a_digest_and_betas_as_they_are(service, tmp_path, monkeypatch):
@@ -201,7 +201,7 @@ def test_another_account_s_batch_is_not_found(service, monkeypatch):
     """The error says what that can mean."""
     made = handed_in(["hello"])
     monkeypatch.setenv("ANTHROPIC_API_KEY", "another-key")
-    with pytest.raises(RequestError, match="Another account"):
+    with pytest.raises(RequestError, match="another account"):
         Batch.resume(*made.ids, show=False)
     assert recent().rows == []
 
@@ -235,7 +235,7 @@ def test_a_part_that_is_gone_does_not_keep_the_rest_from_being_read(service, mon
         assert "have been deleted" in batch.failed[0].error
         assert (batch.cost, batch.done) == (None, True)
         assert f"{deleted}: its results have been deleted" in repr(batch._repr_mimebundle_())
-    with pytest.raises(RequestError, match="Another account"):
+    with pytest.raises(RequestError, match="another account"):
         Batch.resume(deleted, show=False)
 
     old = handed_in(["hello"] * 3).ids

@@ -57,7 +57,7 @@ def test_what_can_be_passed(prompts, template, expected):
 @pytest.mark.parametrize(
     ("prompts", "template", "said"),
     [
-        ("one text", None, "many prompts"),
+        ("one text", None, "a list of prompts"),
         ([], None, "no prompts"),
         ({"a": 1}, None, r"of type dict.*list\(prompts.values\(\)\), or pandas.DataFrame"),
         (7, None, "of type int"),
@@ -66,7 +66,7 @@ def test_what_can_be_passed(prompts, template, expected):
         (["one"], "Only \\{{braces}}", "no {{name}}"),
         (["one"], "{{a}} and {{b}}", "uses {{a}} and {{b}}, but each row is a single value"),
         (["one"], "{{a.b()}}", "{{a.b\\(\\)}} is not a name that a prompt can use"),
-        (TABLE["body"], "{{text}}", "The rows have no column text; there is: body"),
+        (TABLE["body"], "{{text}}", "The rows have no column text; they have body"),
         (TABLE, "{{titel}}", "no column titel; they have title, body text, body"),
         ([{"a": 1}], "{{a}} {{b}}", "The rows have no column b; they have a"),
         (TABLE, "{{body text}}", "{{body text}} is not a name .*Rename .*: 'body text'"),

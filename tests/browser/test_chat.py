@@ -283,7 +283,7 @@ def test_files_are_pasted_and_dropped(open_chat, simulator):
     give("", "", b"long " * 200_000, "paste")
     expect(files).to_have_count(3)
     expect(chat.box).to_have_value("")
-    chat.button("Leave out pasted text").click()
+    chat.button("Remove pasted text").click()
     expect(files).to_have_count(2)
     chat.ask("What is this?", "A picture.")
     expect(files).to_have_count(0)
@@ -406,7 +406,7 @@ def test_retry_edit_and_versions(open_chat, simulator):
     expect(chat.turns).to_have_count(1)
     expect(chat.turns.last).to_contain_text("2/2")
     chat.answered("Other.")
-    chat.button("The version before").click()
+    chat.button("Previous version").click()
     expect(chat.turns).to_have_count(2)
     expect(chat.turns.last).to_contain_text("Two.")
     chat.turns.first.get_by_role("button", name="Edit this question").press("Enter")
@@ -439,7 +439,7 @@ def test_clear_and_export_by_keyboard(open_chat, simulator):
     chat.page.keyboard.press("End")
     chat.page.keyboard.press("Enter")
     expect(chat.turns).to_have_count(0)
-    chat.button("Bring back").click()
+    chat.button("Restore").click()
     expect(chat.turns).to_have_count(1)
 
 
@@ -542,7 +542,7 @@ def test_messages_are_queued_while_it_answers(open_chat, simulator):
     chat.box.press("ArrowUp")
     expect(chat.box).to_have_value("Five")
     chat.stop()
-    expect(queue).to_contain_text("Not sent, because the answer before was not complete")
+    expect(queue).to_contain_text("Not sent: the previous answer is incomplete")
     simulator.enqueue(Stream(said("At last.")))
     queue.get_by_role("button", name="Send now: Four").press("Enter")
     expect(chat.turns.last).to_contain_text("At last.")
@@ -631,7 +631,7 @@ def test_a_restarted_kernel_is_said_and_the_chat_comes_back(open_chat, simulator
     expect(chat.box).to_have_value("")
     chat.box.fill("my draft")
     chat.notebook.restart_kernel()
-    expect(chat.notice).to_contain_text("The kernel that held this chat has ended.")
+    expect(chat.notice).to_contain_text("The kernel of this chat has ended.")
     written = "Under way\n\nQueued\n\nmy draft"
     expect(chat.box).to_have_value(written)
     expect(chat.turns.first).to_contain_text("One.")
@@ -700,7 +700,7 @@ def test_restart_and_run_all_keeps_what_was_said(open_notebook, simulator, front
     sent = [r.body["messages"] for r in simulator.requests if r.path == "/v1/messages"]
     assert [len(messages) for messages in sent] == [1, 3, 1, 1]
     for version in ("2/3", "1/3"):
-        chat.el.get_by_role("button", name="The version before").press("Enter")
+        chat.el.get_by_role("button", name="Previous version").press("Enter")
         expect(chat.turns.first).to_contain_text(version)
     expect(chat.turns.last).to_contain_text("Two.")
 
@@ -725,7 +725,7 @@ def test_a_kernel_that_is_killed_loses_no_answer(open_chat, simulator):
     strip.get_by_role("button", name="Start empty").press("Enter")
     expect(chat.turns).to_have_count(0)
     expect(strip).to_be_hidden()
-    chat.button("Bring back the earlier turns").click()
+    chat.button("Restore the earlier turns").click()
     expect(chat.turns.last).to_contain_text("One.")
 
 

@@ -80,7 +80,7 @@ def test_what_waits_is_shown_and_taken_back(page, receive):
     expect(box).to_be_focused()
     queue.get_by_role("button", name="Do not send: Two").click()
     receive(ABOUT | {"queue": [QUEUE[0] | {"held": True}]})
-    expect(queue).to_contain_text("Not sent, because the answer before was not complete")
+    expect(queue).to_contain_text("Not sent: the previous answer is incomplete")
     queue.get_by_role("button", name="Send now: Two").click()
     receive(ABOUT)
     expect(queue).to_be_hidden()
@@ -177,7 +177,7 @@ def test_targets_are_in_sight_and_large_enough(page, receive, width):
         assert min(box["width"], box["height"]) >= 24, (name, box)
         assert float(control.evaluate("e => getComputedStyle(e).opacity")) >= 0.4, name
         assert 0 <= box["x"] <= box["x"] + box["width"] <= width, (name, box)
-    assert "Edit this question, and ask it anew" in names
+    assert "Edit this question and ask it again" in names
     assert len(names) == 18
 
 
@@ -203,7 +203,7 @@ def test_questions_to_begin_with(page, receive):
     """They are offered in an empty chat: one click asks one, and the draft stays."""
     receive(ABOUT)
     page.evaluate("state.starters = ['When?', '<b>Where?</b>']; handlers['change:starters']()")
-    starters = page.get_by_role("group", name="Questions to begin with")
+    starters = page.get_by_role("group", name="Suggested questions")
     expect(starters.get_by_role("button")).to_have_text(["When?", "<b>Where?</b>"])
     page.get_by_label("Message to Claude").fill("my draft")
     starters.get_by_role("button", name="When?").click()

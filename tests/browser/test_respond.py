@@ -55,7 +55,7 @@ def test_a_function_answers(open_chat, front_end):  # noqa: F811
     """Streamed, with figures and live widgets; saved, and there again after a restart."""
     chat = open_chat(CHAT, "go_on.set()", front_end=front_end)
     notebook = chat.notebook
-    starters = chat.el.get_by_role("group", name="Questions to begin with")
+    starters = chat.el.get_by_role("group", name="Suggested questions")
     expect(chat.el.get_by_label("Model")).to_be_hidden()
     expect(chat.el.get_by_label("Effort")).to_be_hidden()
 
@@ -94,7 +94,7 @@ def test_a_function_answers(open_chat, front_end):  # noqa: F811
     chat.button("More: copy, save, clear").press("Enter")
     chat.el.get_by_role("menuitem", name="Clear").press("Enter")
     expect(starters).to_be_visible()
-    chat.button("Bring back the earlier turns").press("Enter")
+    chat.button("Restore the earlier turns").press("Enter")
     chat.wait_saved("data:image/png")
     notebook.saved()
     assert notebook.errors == []

@@ -75,7 +75,7 @@ def test_what_changed_is_named_and_nothing_else(cells):
 
     found = why(run)
     assert found["Q0 {{a}}"] == "{{a}} changed"
-    assert found["Q2 {{c}}"] == "{{c}} is not there any more"
+    assert found["Q2 {{c}}"] == "{{c}} no longer exists"
     assert found["Q3 {{df}}"] == "{{df}} changed"
     assert "{{broken}} counts as changed: " in found["Q4 {{broken}}"]
     assert len(found) == 4

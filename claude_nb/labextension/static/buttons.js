@@ -121,12 +121,12 @@ export class Buttons {
     const before = cell.sharedModel.getSource();
     const accepted = before === source || (await confirm(pre, nameOf(cell), before, source));
     element.focus();
-    if (before === source) return bar.say("The cell has this code already.");
+    if (before === source) return bar.say("The cell already has this code.");
     if (!accepted) return;
     const now = cellOf(context, id); // another object if it was moved
     const late = now ? readOnly(context, now) : GONE;
     if (late) return bar.say(late);
-    if (now.sharedModel.getSource() !== before) return bar.say("The cell was changed meanwhile.");
+    if (now.sharedModel.getSource() !== before) return bar.say("The cell has changed in the meantime.");
     bar.offerUndo("Replaced", replace(context, id, source));
   }
 
@@ -201,7 +201,7 @@ function unfit({ type, outputs }) {
 }
 
 async function copied(text) {
-  return (await copy(text)) ? "Copied" : "The page may not copy; select the text.";
+  return (await copy(text)) ? "Copied" : "The browser did not allow copying; select the text.";
 }
 
 function nameOf({ type, executionCount: count }) {
@@ -260,7 +260,7 @@ class Bar {
     clearTimeout(this.timer);
     const back = () => {
       this.buttons.querySelector("button:not(.claude-nb-undo)").focus();
-      this.say(undo() ? "Undone" : "It was changed since; nothing was undone.");
+      this.say(undo() ? "Undone" : "The cell has changed since, so nothing was undone.");
     };
     const element = button("Undo", back);
     element.classList.add("claude-nb-undo");

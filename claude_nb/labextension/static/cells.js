@@ -1,6 +1,6 @@
 // What the extension does to a notebook's cells: each change comes with the step that undoes it.
 
-export const GONE = "The cell is not there any more.";
+export const GONE = "The cell no longer exists.";
 
 /**
  * An output as it is rendered: it finds its cell and its notebook when they are asked for. What is

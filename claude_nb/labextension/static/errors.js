@@ -48,7 +48,7 @@ export class Errors {
     const refused = failed ? readOnly(context) : GONE;
     if (refused) return say(refused);
     const free = panel.sessionContext.session?.kernel?.status === "idle";
-    say(free ? "" : "Claude is asked when the kernel is free.");
+    say(free ? "" : "The kernel is busy. Claude is asked as soon as it is free.");
     const { problem = "" } = await ask(context.sessionContext);
     say(problem);
     const place = placeOf(context, failed);

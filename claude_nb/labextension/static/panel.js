@@ -10,7 +10,7 @@ import { button, make } from "./page.js";
 const ID = "claude-nb-chat";
 const SOURCE = 'import claude_nb\nclaude_nb.Chat("panel")';
 const RESTARTED = "The kernel was restarted or has ended.";
-const GO_ON = "Go on from what is saved";
+const GO_ON = "Continue from the saved chat";
 const IS_CHAT = /^\s*(claude_nb\.)?Chat\(\s*["']panel["']/m;
 
 /** The panel, and what it shows of each notebook. */
@@ -114,7 +114,7 @@ class View {
   /** Run the cell with the chat, and show what it displays. Returns why that was not possible. */
   async run(sessionContext) {
     const free = sessionContext.session?.kernel?.status === "idle";
-    this.say(free ? "" : "The chat comes when the kernel is free.");
+    this.say(free ? "" : "The kernel is busy. The chat opens as soon as it is free.");
     const { problem } = await ask(sessionContext);
     if (problem || this.notebook.isDisposed) return problem;
     const model = this.cell ?? this.added();
@@ -163,7 +163,7 @@ class View {
   keep() {
     if (!this.live || this.running || this.notebook.isDisposed) return;
     const { cell } = this;
-    if (!cell) return this.leave("The cell with the chat is not in the notebook any more.", "Open it again");
+    if (!cell) return this.leave("The cell with the chat is no longer in the notebook.", "Open it again");
     if (cell.outputs !== this.area.model) this.draw(cell);
     const isCleared = !cell.outputs.length && cell.executionState === "idle";
     if (isCleared) this.leave("The output of the chat's cell was cleared.", GO_ON);

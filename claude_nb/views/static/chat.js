@@ -7,7 +7,7 @@
 const BUSY = 1500; // ms without an answer after which the reader is told that the kernel is busy
 
 const GONE =
-  "The kernel that held this chat has ended. To go on, run its cell again.";
+  "The kernel of this chat has ended. To continue, run its cell again.";
 
 /** What all views of one chat share. */
 class Chat {
@@ -137,7 +137,7 @@ class Chat {
       const late = setTimeout(() => {
         if (quiet) return;
         this.each((view) =>
-          view.notice("The kernel is busy. This is done as soon as it can answer.", { waits: true }),
+          view.notice("The kernel is busy. This happens as soon as it is free.", { waits: true }),
         );
       }, BUSY);
       this.pending.set(n, (answer) => {

@@ -76,7 +76,7 @@ class Bar {
     if (!this.view.answered(answer)) return;
     if (answer.text === undefined) return this.view.notice(answer.said);
     const copied = await copy(answer.text);
-    this.view.notice(copied ? "Copied as Markdown." : "The page may not copy.", { brief: copied });
+    this.view.notice(copied ? "Copied as Markdown." : "The browser did not allow copying.", { brief: copied });
   }
 
   end() {

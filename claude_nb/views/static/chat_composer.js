@@ -76,7 +76,7 @@ class Composer {
       })),
     );
     this.sendButton = button(icon("send"), "Send (Enter)", () => this.send(), { class: "claude-nb-send" });
-    this.stopButton = button(icon("stop"), "Stop the answer; what has come is kept", () => this.stop(), {
+    this.stopButton = button(icon("stop"), "Stop the answer; the text so far is kept", () => this.stop(), {
       class: "claude-nb-send claude-nb-halt",
       hidden: true,
     });
@@ -146,7 +146,7 @@ class Composer {
 
   showFiles() {
     const cards = this.chat.about.files.map(({ file, note, preview }) => {
-      const out = button(icon("close"), `Leave out ${note}`, () => this.chat.call("detach", { file }), {
+      const out = button(icon("close"), `Remove ${note}`, () => this.chat.call("detach", { file }), {
         class: "claude-nb-quiet",
       });
       return this.card(make("span", {}, note), preview, note, out);
@@ -212,7 +212,7 @@ class Composer {
       const data = new DataView(await file.arrayBuffer());
       const answer = await this.chat.call("attach", { name: file.name || "file" }, [data.buffer]);
       if (!this.view.answered(answer)) return answer.error;
-      announce(`${file.name} goes along.`);
+      announce(`${file.name} attached.`);
     }
     if (error) this.view.notice(error, { kind: "error" }); // last: each answer takes a notice away
     return error;

@@ -90,7 +90,7 @@ class Names {
       ),
     );
     if (this.list.hidden) {
-      announce(`${matches.length} variables. Arrow keys choose, Enter puts in.`);
+      announce(`${matches.length} variables. Arrow keys choose, Enter inserts.`);
     }
     this.list.hidden = false;
     this.choose(0);

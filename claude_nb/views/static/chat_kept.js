@@ -26,7 +26,7 @@ class Kept {
     this.line.hidden = !left;
     this.line.replaceChildren(
       make("span", {}, `A chat is saved with 1 MB of images and documents. Not saved: ${left}.`),
-      button("Save as notebook", "Save as notebook: a file of its own, with all of it", () =>
+      button("Save as notebook", "Save as notebook: a separate file with the whole chat", () =>
         this.view.bar.export("notebook"), { class: "claude-nb-stop" }),
     );
   }
@@ -36,8 +36,8 @@ class Kept {
     if (this.view.isBusy()) return;
     const inCells = this.chat.turns.some((turn) => turn.asked_in);
     const text =
-      `Forget ${this.chat.about.name}? It goes from this notebook and from the backups on this computer, ` +
-      `and cannot be brought back.${inCells ? " Replies in cells stay." : ""}`;
+      `Forget ${this.chat.about.name}? This removes it from this notebook and from the backups on this computer, ` +
+      `and cannot be undone.${inCells ? " Replies in cells stay." : ""}`;
     const look = { class: "claude-nb-stop" };
     const keep = button("Keep", "Keep this chat", () => this.close(), look);
     const forget = button("Forget", "Forget it now", () => this.act(), look);

@@ -24,7 +24,7 @@ class QueueView {
       make(
         "p",
         {},
-        isHeld ? "Not sent, because the answer before was not complete" : "Queued: sent when this answer is complete",
+        isHeld ? "Not sent: the previous answer is incomplete" : "Queued: sent when this answer is complete",
       ),
       make("ul", {}, ...queue.map((message) => this.entry(message))),
     );
@@ -61,6 +61,6 @@ class QueueView {
     box.value = [answer.text, box.value].filter((text) => text.trim()).join("\n\n");
     this.view.composer.written();
     box.area.focus();
-    announce("Taken back, to be changed.");
+    announce("Moved back into the message box.");
   }
 }

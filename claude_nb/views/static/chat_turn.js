@@ -7,7 +7,7 @@ class TurnView {
     this.chat = view.chat;
     this.widgets = new Map(); // by their places: their views, once they are there
     this.bubble = make("div", { class: "claude-nb-you", dir: "auto" });
-    this.edit = button(icon("edit"), "Edit this question, and ask it anew", () => this.startEdit(), {
+    this.edit = button(icon("edit"), "Edit this question and ask it again", () => this.startEdit(), {
       class: "claude-nb-quiet",
     });
     this.asked = make("div", { class: "claude-nb-asked" }, this.edit, this.bubble);
@@ -123,7 +123,7 @@ class TurnView {
       parts.push(button("Copy", "Copy this answer as Markdown", () => this.copy(), quiet));
     }
     if (answer?.source) {
-      const title = "Edit this answer: what is sent of it from now on";
+      const title = "Edit this answer: the edited text is sent from now on";
       parts.push(button("Edit", title, () => this.startAnswer(), { class: "claude-nb-quiet claude-nb-change" }));
     }
     if (answer) {
@@ -136,9 +136,9 @@ class TurnView {
         make(
           "span",
           { class: "claude-nb-branch", role: "group", "aria-label": `Version ${number} of ${count}` },
-          pick(-1, "left", "The version before", number === 1),
+          pick(-1, "left", "Previous version", number === 1),
           `${number}/${count}`,
-          pick(1, "right", "The next version", number === count),
+          pick(1, "right", "Next version", number === count),
         ),
       );
     }
@@ -159,7 +159,7 @@ class TurnView {
 
   async copy() {
     const copied = await copy(this.turn.answer.source);
-    this.view.notice(copied ? "Copied." : "The page may not copy; select the text.", { brief: copied });
+    this.view.notice(copied ? "Copied." : "The browser did not allow copying; select the text.", { brief: copied });
   }
 
   async retry() {
@@ -204,7 +204,7 @@ class TurnView {
       this.endEdit();
       this.view.notice("The edited answer is sent from now on.", { brief: true });
     };
-    const title = "Save: this is sent from now on; the answer that came is kept. Ctrl+Enter";
+    const title = "Save: this text is sent from now on; the original is kept. Ctrl+Enter";
     const keep = button("Save", title, save, { class: "claude-nb-stop" });
     this.openBox(this.answer, this.turn.answer.source, keep, { label: "Edit the answer", send: save, lines: true });
   }
@@ -220,7 +220,7 @@ class TurnView {
         return true;
       },
     });
-    const cancel = button("Cancel", "Cancel: leave it as it was", () => this.endEdit(), { class: "claude-nb-stop" });
+    const cancel = button("Cancel", "Cancel: change nothing", () => this.endEdit(), { class: "claude-nb-stop" });
     this.form = make("div", { class: "claude-nb-edit" }, box.area, make("div", {}, cancel, end));
     this.editing = box;
     this.hidden = hidden;

@@ -84,9 +84,9 @@ class ChatView {
     this.saved.replaceChildren(
       make("span", {}, saved),
       ...choices.map((choice, i) =>
-        button(choice, `Go on with ${choice}`, () => act("choose", { choice: i }), { class: "claude-nb-stop" }),
+        button(choice, `Continue with ${choice}`, () => act("choose", { choice: i }), { class: "claude-nb-stop" }),
       ),
-      button("Start empty", "Start empty; what was said can be brought back", () => act("start_empty"), {
+      button("Start empty", "Start empty; the earlier turns can be restored", () => act("start_empty"), {
         class: "claude-nb-stop",
       }),
     );
@@ -107,7 +107,7 @@ class ChatView {
         "p",
         {},
         isFunction
-          ? "A function of this notebook answers. It gets this chat and what you add to it."
+          ? "A function of this notebook answers. It receives this chat and what you add to it."
           : "It sees this chat and what you add to it, not the rest of the notebook.",
         ...(calls.length ? [...calls, "."] : []),
       ),
@@ -115,11 +115,11 @@ class ChatView {
         "p",
         {},
         make("code", {}, "{{name}}"),
-        " puts in a variable. Images and files can be pasted, dropped or attached.",
+        " inserts a variable. Images and files can be pasted, dropped or attached.",
       ),
       this.starters() ?? "",
       about.cleared
-        ? button("Bring back", "Bring back the earlier turns", back, { class: "claude-nb-stop" })
+        ? button("Restore", "Restore the earlier turns", back, { class: "claude-nb-stop" })
         : "",
     );
   }
@@ -128,7 +128,7 @@ class ChatView {
   starters() {
     const starters = this.chat.model.get("starters");
     if (!starters.length) return null;
-    const look = { class: "claude-nb-starters", role: "group", "aria-label": "Questions to begin with" };
+    const look = { class: "claude-nb-starters", role: "group", "aria-label": "Suggested questions" };
     const start = (text) => {
       this.box.area.focus();
       this.composer.send(text);

@@ -423,7 +423,7 @@ function announce(words) {
 /** Copy what a code block holds, and say so. */
 async function copyCode(button) {
   const copied = await copy(button.parentNode.textContent.replace(/\n$/, ""));
-  announce(copied ? "Copied." : "The page may not copy; select the code.");
+  announce(copied ? "Copied." : "The browser did not allow copying; select the code.");
   // Not an attribute: a button that differs from a fresh one would be replaced by it.
   if (copied) button.animate({ opacity: [1, 1] }, { duration: 1500, pseudoElement: "::after" });
 }

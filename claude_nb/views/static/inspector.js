@@ -192,11 +192,11 @@ class View {
       this.speed.append(new Option(speed < 1 ? `1/${1 / speed} ×` : `${speed} ×`, String(speed)));
     }
     bar.append(
-      this.button("first", "To the first event (Home)", () => this.step(-Infinity)),
-      this.button("back", "One event back (left arrow)", () => this.step(-1)),
+      this.button("first", "First event (Home)", () => this.step(-Infinity)),
+      this.button("back", "Previous event (left arrow)", () => this.step(-1)),
       this.play,
-      this.button("on", "One event on (right arrow)", () => this.step(1)),
-      this.button("last", "To the last event (End)", () => this.step(Infinity)),
+      this.button("on", "Next event (right arrow)", () => this.step(1)),
+      this.button("last", "Last event (End)", () => this.step(Infinity)),
       this.slider,
       this.speed,
     );

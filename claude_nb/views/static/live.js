@@ -185,7 +185,7 @@ class Column {
     this.name = make("b");
     this.doing = make("span", { class: "claude-nb-doing" });
     this.badge = make("span", { class: "claude-nb-badge" }, "simulated");
-    this.button = stopButton("Stop", "Stop this reply; what has come is kept", (button) => {
+    this.button = stopButton("Stop", "Stop this reply; the text so far is kept", (button) => {
       this.stopping = "stopping";
       this.showClock();
       model.stop(model.replies.length > 1 ? column : undefined, () => {
@@ -296,7 +296,7 @@ class View {
     const count = model.replies.length;
     if (count > 1) {
       const doing = make("span", { class: "claude-nb-doing" }, `${count} side by side`);
-      const title = "Stop all of these replies; what has come is kept";
+      const title = "Stop all of these replies; the text so far is kept";
       const stop = stopButton("Stop all", title, (button) => {
         model.stop(undefined, () => {
           button.disabled = false;

@@ -80,7 +80,7 @@ def test_cells_are_moved_and_deleted_while_a_difference_or_a_menu_is_open(replie
     bar.get_by_role("button", name="Replace the next cell").press("Enter")
     page.evaluate(f"{PANEL}.content.model.sharedModel.deleteCell(2)")
     page.keyboard.press("Enter")
-    expect(bar.get_by_text("The cell is not there any more.")).to_be_visible()
+    expect(bar.get_by_text("The cell no longer exists.")).to_be_visible()
 
     another = notebook.output(1).get_by_role("button", name="Ask another model")
     another.press("Enter")
@@ -100,7 +100,7 @@ def test_a_kernel_that_restarts_leaves_no_question_open(replied):
     notebook.page.wait_for_function(f"{PANEL}.sessionContext.session.kernel.status === 'busy'")
     notebook.output(1).get_by_role("button", name="Ask another model").press("Enter")
     notebook.output(2).get_by_role("button", name=ASK).press("Enter")
-    expect(notebook.output(2).get_by_text("when the kernel is free")).to_be_visible()
+    expect(notebook.output(2).get_by_text("The kernel is busy")).to_be_visible()
     notebook.restart_kernel()
     for index in (1, 2):
         expect(notebook.output(index).get_by_text("The kernel was restarted")).to_be_visible()

@@ -81,7 +81,7 @@ def test_an_undo_takes_nothing_away_that_was_written_since(answered):
     output.get_by_role("button", name="Insert below").press("Enter")
     notebook.page.evaluate(f"{PANEL}.content.model.sharedModel.cells[2].setSource('mine')")
     output.get_by_role("button", name="Undo").press("Enter")
-    expect(output.get_by_text("It was changed since")).to_be_visible()
+    expect(output.get_by_text("The cell has changed since")).to_be_visible()
     assert sources(notebook)[2] == "mine"
 
 

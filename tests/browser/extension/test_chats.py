@@ -87,7 +87,7 @@ def test_code_in_a_chat_s_cell_acts_on_the_cells_around_it(open_cells, simulator
     ask(page, output)
     expect(output.locator("pre code.language-python")).to_contain_text("y = 2")
     expect(bar).to_have_count(0)
-    press(output, "Stop the answer; what has come is kept")
+    press(output, "Stop the answer; the text so far is kept")
     expect(bar).to_have_count(1)
     expect(output.get_by_role("button", name="Copy this code")).to_have_count(1)
 

@@ -41,7 +41,7 @@ def test_a_chat_beside_the_notebook_goes_on_after_a_restart(open_notebook, simul
 
     sent = len(simulator.requests)
     notebook.restart_kernel()
-    panel.get_by_role("button", name="Go on from what is saved").click()
+    panel.get_by_role("button", name="Continue from the saved chat").click()
     expect(log.get_by_text("Six.")).to_be_visible()
     assert len(simulator.requests) == sent
     box.fill("And then?")
@@ -95,7 +95,7 @@ def test_the_panel_shows_the_chat_only_while_the_notebook_saves_it(open_notebook
     assert sources(notebook) == ["x = 1", CHAT]
 
     notebook.command("notebook:clear-all-cell-outputs")
-    go_on = panel.get_by_role("button", name="Go on from what is saved")
+    go_on = panel.get_by_role("button", name="Continue from the saved chat")
     go_on.press("Enter")
     expect(log.get_by_text("Three.")).to_be_visible()
     page.evaluate(f"{PANEL}.content.widgets[0].model.sharedModel.setSource('1 / 0')")
