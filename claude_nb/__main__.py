@@ -53,12 +53,12 @@ def _add_lab(commands: Any) -> None:
     lab = commands.add_parser(
         "lab",
         help="open JupyterLab on the quickstart notebook",
-        description="Open JupyterLab on the quickstart notebook: in a checkout of the project its"
-        " own; elsewhere the notebooks are copied first, into the folder claude-nb-notebooks. A"
-        " file that is there already is left as it is.",
+        description="Open JupyterLab on the quickstart notebook. Outside a checkout of the"
+        " project, copy the notebooks into the folder claude-nb-notebooks first; existing files"
+        " are not changed.",
         usage="claude-nb lab [-h] [arguments for jupyter lab]",
     )
-    lab.add_argument("jupyter_args", nargs="*", help="handed to jupyter lab as they are")
+    lab.add_argument("jupyter_args", nargs="*", help="passed on to jupyter lab")
 
     def run(given: argparse.Namespace) -> int:
         from claude_nb.command_line import notebooks
@@ -71,13 +71,13 @@ def _add_lab(commands: Any) -> None:
 def _add_notebooks(commands: Any) -> None:
     parser = commands.add_parser(
         "notebooks",
-        help="copy the notebooks into a folder, where JupyterLab runs already (as on a hub)",
+        help="copy the notebooks into a folder, for a JupyterLab that already runs (as on a hub)",
         description="Copy the notebooks that teach streaming into a folder.",
     )
-    parser.add_argument("folder", nargs="?", default="", help="by default: claude-nb-notebooks")
     parser.add_argument(
-        "--overwrite", action="store_true", help="replace the files that are there already"
+        "folder", nargs="?", default="", help="the folder (default: claude-nb-notebooks)"
     )
+    parser.add_argument("--overwrite", action="store_true", help="replace existing files")
 
     def run(given: argparse.Namespace) -> None:
         from claude_nb.command_line import notebooks
@@ -92,11 +92,11 @@ def _add_simulator(commands: Any) -> None:
     parser = commands.add_parser(
         "simulator",
         help="serve simulated replies to programs in any language",
-        description="Serve the Messages API on this computer, for programs in any language. No key"
-        " is needed: the texts are fixed scripts, which understand nothing.",
+        description="Serve the Messages API on this computer, for programs in any language. No"
+        " key is needed. The replies are fixed texts; no model reads the prompts.",
     )
     parser.add_argument(
-        "--port", type=_port, default=8099, help="0 takes one that is free (default: 8099)"
+        "--port", type=_port, default=8099, help="the port; 0 picks a free one (default: 8099)"
     )
     for option in (options.SPEED, options.SEED):
         parser.add_argument(
@@ -107,7 +107,7 @@ def _add_simulator(commands: Any) -> None:
         type=_faults,
         default=(),
         metavar="NAMES",
-        help=f"let the next requests fail, one each: {','.join(FAULTS)}",
+        help=f"make the next requests fail, one fault each: {','.join(FAULTS)}",
     )
 
     def run(given: argparse.Namespace) -> None:
@@ -121,24 +121,24 @@ def _add_simulator(commands: Any) -> None:
 def _add_strip(commands: Any) -> None:
     parser = commands.add_parser(
         "strip",
-        help="copy notebooks without the records of replies and without chats, to be published",
-        description="Copy notebooks without what replies have left in them for programs, and"
-        " without chats. Prompts stay, and answers as they are read. As a filter of Git:"
-        " git config filter.claude-nb.clean 'claude-nb strip -', and *.ipynb filter=claude-nb in"
+        help="copy notebooks without claude_nb's records and chats, for publishing",
+        description="Copy notebooks without claude_nb's records and chats. Prompts and visible"
+        " answers stay. To use it as a Git filter: git config filter.claude-nb.clean 'claude-nb"
+        " strip -', and *.ipynb filter=claude-nb in"
         " .gitattributes.",
     )
     parser.add_argument(
         "notebooks",
         nargs="+",
         metavar="notebook.ipynb",
-        help="a notebook; -: from the standard input to the standard output",
+        help="a notebook, or - to read standard input and write standard output",
     )
     parser.add_argument(
-        "-o", "--output", default="", metavar="FILE", help="by default NAME-stripped.ipynb"
+        "-o", "--output", default="", metavar="FILE", help="the copy (default: NAME-stripped.ipynb)"
     )
     parser.add_argument("--answers", action="store_true", help="remove the visible answers too")
     parser.add_argument("--in-place", action="store_true", help="change the notebooks themselves")
-    parser.add_argument("--overwrite", action="store_true", help="replace copies that are there")
+    parser.add_argument("--overwrite", action="store_true", help="replace existing copies")
 
     def run(given: argparse.Namespace) -> int:
         from claude_nb.command_line import strip
@@ -157,9 +157,9 @@ def _add_strip(commands: Any) -> None:
 def _add_usage(commands: Any) -> None:
     usage = commands.add_parser(
         "usage",
-        help="sum the tokens and the cost that saved notebooks record",
-        description="Sum the tokens and the cost that saved notebooks record. A reply or a batch"
-        " that is saved twice is counted once. Days are local ones.",
+        help="add up the tokens and costs recorded in saved notebooks",
+        description="Add up the tokens and costs recorded in saved notebooks. A reply or batch"
+        " saved twice counts once. Days are in local time.",
     )
     usage.add_argument(
         "notebooks",
@@ -168,10 +168,13 @@ def _add_usage(commands: Any) -> None:
         help="a notebook, or a folder with notebooks",
     )
     usage.add_argument(
-        "--by", choices=spending.BY, default="notebook", help="a row for each (notebook)"
+        "--by",
+        choices=spending.BY,
+        default="notebook",
+        help="one row for each of these (default: notebook)",
     )
     usage.add_argument(
-        "--since", type=_day, metavar="DAY", help="only from this day on: 2026-11-01"
+        "--since", type=_day, metavar="DAY", help="only from this day on, such as 2026-11-01"
     )
     usage.add_argument("--json", action="store_true", help="print JSON")
     usage.set_defaults(
@@ -184,20 +187,22 @@ def _add_page(commands: Any) -> None:
         "page",
         help="write a page that plays a reply and steps through its events, as one HTML file",
         description="Write an HTML file that plays the replies of a notebook, or of a recording"
-        " (%claude_nb record FOLDER), and steps through their events. It needs no kernel and loads"
-        " nothing from elsewhere. No key is in it.",
+        " (%claude_nb record FOLDER), and steps through their events. The page needs no kernel"
+        " and no network, and contains no key.",
     )
     page.add_argument("source", metavar="notebook.ipynb|recording.jsonl")
-    page.add_argument("-o", "--output", default="", metavar="FILE", help="by default beside it")
+    page.add_argument(
+        "-o", "--output", default="", metavar="FILE", help="the page (default: next to the source)"
+    )
     page.add_argument(
         "--without",
         default="",
         metavar="PARTS",
-        help="leave out any of attachments, request, thinking (with commas between)",
+        help="leave out attachments, request or thinking (separate with commas)",
     )
     page.add_argument("--cell", type=int, metavar="N", help="only the replies of cell [N]")
-    page.add_argument("--title", default="", help="the heading")
-    page.add_argument("--overwrite", action="store_true", help="replace a file that is there")
+    page.add_argument("--title", default="", help="the heading of the page")
+    page.add_argument("--overwrite", action="store_true", help="replace an existing file")
 
     def run(given: argparse.Namespace) -> None:
         from claude_nb.keeping import pages
@@ -212,7 +217,7 @@ def _add_page(commands: Any) -> None:
         )
         for note in notes:
             say(note, file=sys.stderr)
-        say(f"The page is {path}.")
+        say(f"Wrote {path}.")
 
     page.set_defaults(run=run)
 
@@ -235,7 +240,7 @@ def _day(text: str) -> str:
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no day; one is 2026-11-01") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day, such as 2026-11-01") from None
 
 
 def _port(text: str) -> int:

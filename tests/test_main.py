@@ -223,7 +223,7 @@ def test_installed_lab_in_a_read_only_folder_says_what_to_do(installed):
     ran = run("-P", "-m", "claude_nb", "lab", cwd="/sys", env=installed)
     assert (ran.returncode, ran.stdout) == (1, "")
     assert ran.stderr.startswith("Cannot write into the folder /sys/claude-nb-notebooks: ")
-    assert ran.stderr.endswith(" in which you may write, for example: cd ~ && claude-nb lab\n")
+    assert ran.stderr.endswith(" that you can write to, for example: cd ~ && claude-nb lab\n")
 
 
 def test_notebooks_are_copied_where_jupyterlab_runs_already(folder, installed):
@@ -449,7 +449,7 @@ def test_usage_by_day_across_the_notebooks_of_a_folder(notebooks, capsys):
         ["all", "$0.8750", "3"],
         ["all", "(simulated)", "$0.5000"],
     ]
-    assert "Days are local ones (UTC" in notes
+    assert "Days are in local time (UTC" in notes
     assert "1 in more than one notebook: counted once here." in notes
     assert reported == ""
 
@@ -490,7 +490,7 @@ def test_usage_names_what_cannot_be_used(notebooks, capsys):
     """A day that is none is an error of the command; a folder without notebooks is a note."""
     with pytest.raises(SystemExit):
         main(["usage", "--since", "yesterday", str(notebooks)])
-    assert "--since: 'yesterday' is no day; one is 2026-11-01" in capsys.readouterr().err
+    assert "--since: 'yesterday' is not a day, such as 2026-11-01" in capsys.readouterr().err
 
     empty = notebooks / "empty"
     empty.mkdir()

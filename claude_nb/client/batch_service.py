@@ -216,7 +216,7 @@ def _explained(connection: Connection) -> Iterator[None]:
         explained = explain(error, connection.advice)
         if isinstance(explained, RequestError) and explained.status == 404:
             explained.advice = (
-                "The batch may be deleted or belong to another account, or this server has no batches."
+                "It may be deleted or belong to another account, or this server has no batches."
                 " %claude_nb batches lists the batches of this key."
             )
         raise explained from error

@@ -87,7 +87,7 @@ def copy(folder: str = "", *, overwrite: bool = False, otherwise: str) -> None:
         InputError: The folder or a file cannot be written.
     """
     target = files.expanded(folder or _default_folder()).resolve()
-    advice = f"Choose a folder in which you may write, for example: {otherwise}"
+    advice = f"Choose a folder that you can write to, for example: {otherwise}"
     copied, kept = 0, []
     for part in (part for pattern in PARTS for part in sorted(NOTEBOOKS.glob(pattern))):
         content, place = part.read_bytes(), target / part.relative_to(NOTEBOOKS)
@@ -102,8 +102,8 @@ def copy(folder: str = "", *, overwrite: bool = False, otherwise: str) -> None:
     if kept:
         quoted = f'"{target}"' if sys.platform == "win32" else shlex.quote(str(target))
         say(
-            f"Left as they are, because they were there and differ: {', '.join(kept)}."
-            f" To replace them: claude-nb notebooks --overwrite {quoted}"
+            f"Not replaced, because you have a different version: {', '.join(kept)}. To replace"
+            f" them: claude-nb notebooks --overwrite {quoted}"
         )
 
 

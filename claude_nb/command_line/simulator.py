@@ -45,7 +45,7 @@ async def _serve(state: State, port: int) -> None:
     except OSError as error:
         raise InputError(
             f"Port {port} cannot be used: {error.strerror}.",
-            "Take one that is free: claude-nb simulator --port 0",
+            "Use a free one: claude-nb simulator --port 0",
         ) from None
     queued = ", ".join(map(name_of, state.queues["messages"]))
     about = f"speed {state.speed:g} · seed {state.seed}{queued and f' · next: {queued}'}"
@@ -67,7 +67,7 @@ def _greeting(url: str, about: str) -> str:
     data = json.dumps(body).replace('"', '\\"')  # in double quotes: every shell takes those
     return f"""\
 The simulator listens at {url} until you press Ctrl-C.
-Its texts are simulated: fixed scripts, which understand nothing. Any key will do.
+Its replies are fixed texts; no model reads the prompts. Any key works.
 {about}
 
 Python:

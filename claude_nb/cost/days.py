@@ -24,7 +24,7 @@ def local_day(moment: str) -> str:
 
 def note() -> str:
     """The sentence that says which days are meant."""
-    return f"Days are local ones (UTC{local_now().isoformat()[-6:]})."
+    return f"Days are in local time (UTC{local_now().isoformat()[-6:]})."
 
 
 def period(per: str, day: date) -> tuple[date, date]:

@@ -73,7 +73,7 @@ def write(
     Args:
         path: The file; ``~`` and ``~name`` are home directories.
         content: Its parts.
-        overwrite: Whether to replace a file that is there.
+        overwrite: Whether to replace an existing file.
         how: What is typed to replace it, for the error.
 
     Raises:

@@ -33,7 +33,7 @@ _PRINTED = 80
 
 _NO_RESULT = {
     "generator": "A function with `yield` makes a generator: collect the pieces and `return` them.",
-    "coroutine": "`async def` makes a coroutine, which waits to be awaited: write `def`.",
+    "coroutine": "`async def` makes a coroutine, which must be awaited: write `def`.",
 }
 """By the type of what was returned: why it is not the result."""
 
@@ -205,7 +205,7 @@ def _problem(case: Case, result: dict[str, Any]) -> Iterator[str]:
     """Say what is wrong with a result, line by line; nothing if it is right."""
     if "timed_out" in result:
         yield (
-            f"It was still running after {_SECONDS} seconds. Is there a loop without an end?"
+            f"It was still running after {_SECONDS} seconds. Does a loop never end?"
             if result["timed_out"]
             else "It ended the Python process."
         )

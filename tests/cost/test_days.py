@@ -28,7 +28,7 @@ def test_a_day_is_a_local_one():
     found = [days.local_day(moment) for moment in moments]
 
     assert found == ["2026-11-30", "2026-12-01", "2026-12-01", "", ""]
-    assert days.note() == "Days are local ones (UTC+09:00)."
+    assert days.note() == "Days are in local time (UTC+09:00)."
 
 
 @pytest.mark.parametrize(

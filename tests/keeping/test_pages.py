@@ -47,7 +47,7 @@ def test_a_notebook_is_one_page_of_its_replies(notebook, capsys):
 
     out, err = capsys.readouterr()
     target = notebook.with_suffix(".html")
-    assert out == f"The page is {target}.\n"
+    assert out == f"Wrote {target}.\n"
     assert err.startswith("cell [5]: its reply has no saved events: it is incomplete")
     shown = target.read_text(encoding="utf-8")
     assert "<h1>sky</h1>" in shown

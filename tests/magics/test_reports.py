@@ -88,7 +88,7 @@ def test_by_day(session):
         ["2026-11-24", "$0.0042", "1"],
         ["all", "$0.0126", "3"],
     ]
-    assert "Days are local ones (UTC" in note
+    assert "Days are in local time (UTC" in note
 
 
 def test_simulated_requests_stand_apart(session):

@@ -172,7 +172,7 @@ def test_an_endless_loop_ends(checked, monkeypatch, body):
     shown = checked(f"def collect_text(events):\n    while True:\n        {body}").splitlines()
     assert shown[1:4] == [
         "✗ three pieces of text",
-        "    It was still running after 0.3 seconds. Is there a loop without an end?",
+        "    It was still running after 0.3 seconds. Does a loop never end?",
         "– thinking first, then text (not run)",
     ]
 

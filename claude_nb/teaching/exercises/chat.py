@@ -127,12 +127,13 @@ EXERCISES = (
         "say",
         hints=(
             (
-                "Begin with the six lines of the lesson. What is sent is the history and the new"
-                " question; keep the history as it is until you know that the answer is whole."
+                "Begin with the six lines of the lesson. Send the history and the new question;"
+                " do not change the history until you know that the answer is complete."
             ),
             (
-                "Which errors? What the server says is an anthropic.APIError; a connection that is"
-                " lost is an httpx2.TransportError. And the silent end is no error at all: look at"
+                "Which errors? An error from the server is an anthropic.APIError; a lost"
+                " connection is an httpx2.TransportError. A silent end is not an error at all:"
+                " look at"
                 " message.stop_reason."
             ),
             (

@@ -6,9 +6,9 @@ EXERCISES = (
     Exercise(
         "way",
         hints=(
-            "Who watches gets a stream. What is left when nobody does?",
+            "If somebody watches, stream. What is left if nobody does?",
             (
-                "Nobody watches: is there a day's time? Then it costs half. If not: is max_tokens"
+                "Nobody watches: can it wait a day? Then it costs half. If not: is max_tokens"
                 " so large that the SDK refuses a plain request?"
             ),
             (

@@ -13,7 +13,7 @@ EXERCISES = (
             ),
             (
                 "Three questions, in this order: neither 429 nor overloaded: None. A retry_after:"
-                " retry_after, retry_after * 1.2. A 429 without: None. What is left is an overload:"
+                " retry_after, retry_after * 1.2. A 429 without: None. Only an overload is left:"
                 " 0, min(30, 2 ** (failures - 1))."
             ),
         ),

@@ -16,7 +16,7 @@ EXERCISES = (
     Exercise(
         "whole_words",
         hints=(
-            "Behind which characters does a word end?",
+            "After which characters does a word end?",
             (
                 "text.rfind(' ') is the place of the last space, or -1. Up to which character may"
                 " the text be shown, then?"
@@ -34,11 +34,11 @@ EXERCISES = (
     Exercise(
         "first_text",
         hints=(
-            "Which event brings text? The first event of all is message_start.",
+            "Which event carries text? The first event of all is message_start.",
             "Thinking comes as content_block_delta too: look at event.delta.type.",
             (
                 "for seconds, event in events: return seconds at the first event whose type is"
-                " 'content_block_delta' and whose delta.type is 'text_delta'; behind the loop"
+                " 'content_block_delta' and whose delta.type is 'text_delta'; after the loop"
                 " return None."
             ),
         ),

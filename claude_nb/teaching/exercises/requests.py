@@ -53,7 +53,7 @@ def _described(result: Any) -> str:
     content = result.get("content")
     if result.get("is_error"):
         return f"{result.get('tool_use_id')}: is_error"
-    shown = content if isinstance(content, str) else f"{content!r}, which is no text"
+    shown = content if isinstance(content, str) else f"{content!r}, which is not text"
     return f"{result.get('tool_use_id')}: {shown}"
 
 
@@ -77,7 +77,7 @@ EXERCISES = (
     Exercise(
         "cost",
         hints=(
-            "Input and output have prices of their own; work out each, and add them.",
+            "Input and output have different prices: work out each, and add them.",
             "One input token costs 4 / 1_000_000 dollars.",
             "return (input_tokens * 4 + output_tokens * 20) / 1_000_000",
         ),
@@ -91,12 +91,12 @@ EXERCISES = (
     Exercise(
         "messages",
         hints=(
-            "The API remembers nothing: what is not in this list, the model does not know.",
+            "The API remembers nothing: the model knows only what is in this list.",
             (
                 "Begin with an empty list. For each pair append two dicts: the question with the"
                 " role 'user', the answer with the role 'assistant'."
             ),
-            "Behind the loop append {'role': 'user', 'content': question}, and return the list.",
+            "After the loop, append {'role': 'user', 'content': question}, and return the list.",
         ),
         cases=(
             Case("the first question", ([], "Hello!"), _messages("Hello!")),
@@ -108,10 +108,10 @@ EXERCISES = (
         "read_from_cache",
         hints=(
             "Compare the parts from the beginning: zip(before, now). When is it over?",
-            "Equal parts behind the first that differs do not count.",
+            "Equal parts after the first that differs do not count.",
             (
-                "Count up while the parts are equal, break at the first that differs, and return"
-                " the count behind the loop."
+                "Count up while the parts are equal, break at the first that differs, and"
+                " return the count after the loop."
             ),
         ),
         cases=(

@@ -23,9 +23,10 @@ EXERCISES = (
     Exercise(
         "collect_text",
         hints=(
-            "Not every event brings text. Which `type` do those have that do?",
+            "Not every event carries text. Which `type` do the events with text have?",
             (
-                "A content_block_delta brings text, thinking, a signature or JSON: event.delta.type"
+                "A content_block_delta carries text, thinking, a signature or JSON:"
+                " event.delta.type"
                 " says which."
             ),
             (
@@ -69,10 +70,10 @@ EXERCISES = (
     Exercise(
         "whole",
         hints=(
-            "The text does not tell: a text that was cut off may well end with a full stop.",
+            "The text cannot tell you: a text that was cut off may well end with a full stop.",
             "What does the server send at the end, and only there? Where does the message keep it?",
             (
-                "message.stop_reason is 'end_turn' when the model had finished, another word when"
+                "message.stop_reason is 'end_turn' when the model had finished, another word if"
                 " something else ended it, and None when the end never came."
             ),
         ),
@@ -93,11 +94,11 @@ EXERCISES = (
     Exercise(
         "tool_input",
         hints=(
-            "One piece of JSON is no JSON: json.loads of it fails, or gives something else.",
+            "One piece of JSON is not JSON: json.loads of it fails, or gives something else.",
             "Join every event.delta.partial_json first. What does json.loads make of the whole?",
             (
                 "A tool without arguments sends only an empty piece: then the input is {}."
-                " And if the joined text is no JSON, it was cut off: return None."
+                " If the joined text is not JSON, it was cut off: return None."
             ),
         ),
         cases=(
