@@ -196,7 +196,7 @@ def test_installed_lab_keeps_the_files_that_differ_and_names_them(folder, instal
     assert started["arguments"][0] == str(folder / "00_quickstart.ipynb")
     assert (folder / "00_quickstart.ipynb").read_text() == "mine"
     assert not (folder / "nowhere").exists()
-    kept = "differ: 00_quickstart.ipynb, 03_tools.ipynb. To replace them: "
+    kept = "different version: 00_quickstart.ipynb, 03_tools.ipynb. To replace them: "
     assert f"{kept}claude-nb notebooks --overwrite {folder}\n" in ran.stdout
 
 
@@ -308,7 +308,7 @@ def test_usage_of_what_broke_off_is_unknown(tmp_path, capsys):
         f"{some} $0.5000+ 2 10+ 2,000 600 60",
         f"{none} unknown 1 unknown 1,000 300 30",
     ]
-    assert "+: and more, which is not known" in notes
+    assert "+: at least this much" in notes
 
 
 def test_usage_counts_a_reply_once(tmp_path, capsys):
@@ -320,7 +320,7 @@ def test_usage_counts_a_reply_once(tmp_path, capsys):
 
     table, notes, _ = rows(capsys)
     assert [line.split()[2] for line in table] == ["1", "2", "2"]
-    assert "1 in more than one notebook: counted once in all." in notes
+    assert "1 in more than one notebook: counted once in total." in notes
 
 
 def batch(requests):
@@ -347,7 +347,7 @@ def test_usage_counts_a_batch_once(tmp_path, capsys):
     table, notes, _ = rows(capsys)
     assert [line.split()[2] for line in table] == ["3", "6", "2", "10"]
     assert [line.split()[1] for line in table] == ["$1.0000", "$1.0000", "$0.5000", "$2.0000"]
-    assert "1 in more than one notebook: counted once in all." in notes
+    assert "1 in more than one notebook: counted once in total." in notes
 
 
 def test_usage_of_a_notebook_without_replies_is_nothing(tmp_path, capsys):

@@ -94,7 +94,7 @@ async def uploaded(
             except (InputError, RequestError) as error:
                 if not earlier:
                     error.advice = (
-                        f"Nothing was sent. Without {request.option('upload')} it the file goes"
+                        f"Nothing was sent. Without {request.option('upload')} the file goes"
                         " with the question."
                     )
                     raise

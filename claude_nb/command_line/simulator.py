@@ -67,7 +67,7 @@ def _greeting(url: str, about: str) -> str:
     data = json.dumps(body).replace('"', '\\"')  # in double quotes: every shell takes those
     return f"""\
 The simulator listens at {url} until you press Ctrl-C.
-Its replies are fixed texts; no model reads the prompts. Any key works.
+Its replies are simulated: fixed texts, and no model reads the prompts. Any key works.
 {about}
 
 Python:

@@ -240,9 +240,7 @@ def test_an_upload_that_fails_is_an_error_and_nothing_is_asked(api, pdf):
 
     assert str(raised.value).startswith("scan.pdf was not uploaded. The server refused the request")
     assert "Storage is full" in str(raised.value)
-    assert "Nothing was sent. Without upload it the file goes with the question." in str(
-        raised.value
-    )
+    assert "Nothing was sent. Without upload the file goes with the question." in str(raised.value)
     assert posts(api) == ["files"]
 
     api.enqueue(Error(529, "overloaded_error", "Overloaded"), at="files")
@@ -468,7 +466,7 @@ def test_a_file_that_the_api_does_not_take_is_refused_before_it_is_sent(api, pdf
     """Its size is named."""
     monkeypatch.setattr(uploads, "MAX_BYTES", 100_000)
 
-    with pytest.raises(InputError, match=r"scan.pdf\) is larger than an uploaded file may be"):
+    with pytest.raises(InputError, match=r"scan.pdf\) is larger than an uploaded file can be"):
         ask(attach=[pdf], upload=True)
 
     assert posts(api) == []

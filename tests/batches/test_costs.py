@@ -35,7 +35,7 @@ def test_max_cost_lowers_max_tokens_or_refuses(service, monkeypatch, tmp_path):
     lowered = {request["params"]["max_tokens"] for request in sent(service)}
     assert len(lowered) == 1
     assert 1000 < lowered.pop() < 1100
-    with pytest.raises(InputError, match="beyond max_cost"):
+    with pytest.raises(InputError, match="exceed max_cost"):
         handed_in(["hello"] * 4, max_cost=0.0001)
     prices = tmp_path / "prices.json"
     prices.write_text('{"models": {"claude-opus-5-5": {"batch_discount": null}}}')

@@ -51,7 +51,7 @@ def test_other_fields_are_in_each_row_and_betas_in_the_header(service):
     assert made.wait().counts == {"complete": 2}
     with pytest.raises(InputError, match="A batch takes no speed"):
         handed_in(["hello"], extra={"speed": "fast"})
-    with pytest.raises(InputError, match="extra holds inference_geo"):
+    with pytest.raises(InputError, match="extra contains inference_geo"):
         handed_in(["hello"], extra={"inference_geo": "us"}, max_cost=1.0)
     with pytest.raises(TypeError, match="no option 'tool_choice'"):
         handed_in(["hello"], tool_choice="any")
@@ -175,7 +175,7 @@ def test_nothing_is_sent_while_recordings_are_replayed(service, send):
 def test_a_client_that_has_no_batches_says_so(service):
     """Bedrock's and Vertex's clients refuse them themselves."""
     client = anthropic.AsyncAnthropicVertex(project_id="p", region="r", access_token="t")
-    with pytest.raises(InputError, match="no batches"):
+    with pytest.raises(InputError, match="does not support batches"):
         handed_in(["x"], client=client)
 
 
