@@ -236,7 +236,7 @@ def test_one_is_stopped_and_the_others_go_on(api, capsys):
 
     assert [str(reply.outcome) for reply in (first, second)] == ["stopped", "streaming"]
     assert jobs.running == [two]
-    with pytest.raises(InputError, match=f"no job {one.number} .* Running: {two.number}."):
+    with pytest.raises(InputError, match=f"no running job {one.number}. Running: {two.number}."):
         commands.execute(f"jobs stop {one.number}", "")
     commands.execute("jobs stop all", "")
     assert two.ended.wait(20)

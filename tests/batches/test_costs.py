@@ -40,7 +40,7 @@ def test_max_cost_lowers_max_tokens_or_refuses(service, monkeypatch, tmp_path):
     prices = tmp_path / "prices.json"
     prices.write_text('{"models": {"claude-opus-5-5": {"batch_discount": null}}}')
     monkeypatch.setenv("CLAUDE_NB_PRICES", str(prices))
-    with pytest.raises(InputError, match="in a batch is not known"):
+    with pytest.raises(InputError, match="in a batch is unknown"):
         handed_in(["hello"], model="claude-opus-5-5", max_cost=1)
 
 
