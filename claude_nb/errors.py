@@ -60,7 +60,7 @@ CONTEXT_FULL = (
 
 
 class ClaudeError(Exception):
-    """The root of every error that this package raises.
+    """The base class of every error that this package raises.
 
     Args:
         what: What happened, one line, for a person.
@@ -71,7 +71,7 @@ class ClaudeError(Exception):
         status: The HTTP status of a response that was an error, or None.
 
     Attributes:
-        reply: The reply as far as it came, or None where nothing was sent.
+        reply: The reply so far, or None if nothing was sent.
         simulated: Whether the simulator sent it.
         in_brief: What its traceback says where the output above shows all of it; otherwise empty.
         label: A short name of the error, for a line or a row.

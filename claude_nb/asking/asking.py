@@ -46,7 +46,7 @@ NOTHING_TO_CITE = "nothing to cite: no document or text is attached"
 
 
 def stream(prompt: str | list[dict[str, Any]], **options: Any) -> Stream:
-    """Send a prompt and hand out its events, for people who want the loop themselves.
+    """Send a prompt and return its events, for your own loop.
 
     ``for event in stream("…")`` and ``async for event in stream("…")`` both work; each ``event``
     has a ``time``, a ``type`` and, in ``data``, the event as it came over the wire, a dict; its
@@ -61,7 +61,7 @@ def stream(prompt: str | list[dict[str, Any]], **options: Any) -> Stream:
             ``extra``, ``betas`` and ``fallback``.
 
     Returns:
-        The stream: already on its way.
+        The stream, which has already started.
 
     Raises:
         InputError: The request cannot be sent as it is.
@@ -91,9 +91,9 @@ def ask(
     keep: bool | None = None,
     **options: Any,
 ) -> Reply:
-    """Send a prompt, show the reply as it streams, and return it when it is done.
+    """Send a prompt, show the reply as it streams, and return it when it is complete.
 
-    It remembers nothing: for questions that build on each other there is ``Conversation``.
+    It remembers nothing; to ask questions that build on each other, use ``Conversation``.
 
     Args:
         prompt: The user's words; or content blocks as the API has them, which end with the text.
@@ -114,10 +114,10 @@ def ask(
         view: ``live`` (a widget), ``updating`` (the same without one), ``terminal``, or ``auto``.
         stream: Whether it comes as it is written; otherwise all of it comes at the end.
         events: Whether to show the timeline of its events below it.
-        policy: How patient to be with failures; by default ``Policy()``.
-        max_cost: The most that it may cost, in USD: its input is counted before it is sent, and
-            ``max_tokens`` lowered if need be. What broke off is then not asked for again. What
-            ``web_search`` and ``web_fetch`` find is input that no limit bounds.
+        policy: How to retry after failures; by default ``Policy()``.
+        max_cost: The most that it may cost, in USD: the input is counted before it is sent, and
+            ``max_tokens`` lowered if necessary. A reply that breaks off is then not continued. The
+            results of ``web_search`` and ``web_fetch`` are input without a limit.
         keep: Whether a kept answer is shown, and nothing sent, where the same was answered before:
             True also with tools, whose functions do not run again; False to ask anew; None as
             ``%claude_nb keep`` says.
@@ -152,7 +152,7 @@ def answer(question: Question) -> Reply:
 
 
 async def ask_async(prompt: str | list[dict[str, Any]], **arguments: Any) -> Reply:
-    """``ask`` for a top-level ``await``: the notebook's other tasks go on meanwhile.
+    """``ask`` as a coroutine: other tasks of the notebook continue while it waits.
 
     Args:
         prompt: The user's words; or content blocks as the API has them, which end with the text.

@@ -37,7 +37,7 @@ _SHOWN = 20
 
 
 class CachedSystem(System):
-    """A system prompt that the API keeps: written once, then read at a fraction of the price.
+    """A system prompt for the API's cache: written once, then read at a fraction of the price.
 
     Its bytes are read here, once, and stay as they are; a file that changes later does not change
     it. Two are equal if they send the same bytes for the same time.
@@ -72,7 +72,7 @@ class CachedSystem(System):
         return {}
 
     def tokens(self, model: str = DEFAULT_MODEL, *, client: Any = None) -> int:
-        """Count its tokens, as the API does; it costs nothing, and no reply is made.
+        """Count its tokens with the API; this is free.
 
         What it will cost is shown with it from then on. Warns where the model would not cache it,
         or could not take it.
@@ -90,7 +90,7 @@ class CachedSystem(System):
         return tokens
 
     def warm(self, model: str = DEFAULT_MODEL, *, client: Any = None) -> CachedSystem:
-        """Have it written to the cache now, so that the first question is quick and cheap.
+        """Write it to the cache now, so that the first question is quick and cheap.
 
         Nothing is generated. It costs what writing costs; if it is in the cache already, it costs
         what reading costs and is kept on.
@@ -157,7 +157,7 @@ class CachedSystem(System):
     def state(self) -> list[str]:
         """For which models it is in the cache and how long, and what has changed in it, in words.
 
-        Empty before it is sent; the time is that of this machine.
+        Empty before it is sent; times are by this computer's clock.
         """
         lines: list[str] = []
         now = session.cache.clock()

@@ -228,10 +228,10 @@ def compare(
     background: bool = False,
     **options: Any,
 ) -> Comparison:
-    """Ask the same several times at once, and show the replies side by side as they stream.
+    """Ask one question several times at once; the replies stream side by side.
 
-    They belong to no conversation. One that fails or is stopped leaves the others alone. An
-    interrupt stops all.
+    The replies join no conversation. If one fails or is stopped, the others continue. An interrupt
+    stops all.
 
     Args:
         prompt: The user's words.

@@ -51,7 +51,7 @@ class Question:
         place: Where it is asked.
         chat_cell: The id of the cell with the chat in which it is asked; None outside a chat.
         client: The user's own client, or None for the session's connection.
-        policy: How patient to be with failures.
+        policy: How to retry after failures.
         max_cost: The most that the reply may cost, in USD, or None.
         limit_name: What notes and errors call ``max_cost``.
         show: Whether the reply is shown.

@@ -63,7 +63,7 @@ def batch(
     policy: Policy | None = None,
     **options: Any,
 ) -> Batch:
-    """Hand in many prompts at once, for half the price; their replies come within 24 hours.
+    """Submit many prompts at once, for half the price; their replies come within 24 hours.
 
     Nothing streams, because nobody watches: the service answers when it has time, most batches
     within an hour. The batch continues without this kernel; see ``Batch.resume``.
@@ -81,7 +81,7 @@ def batch(
         dry_run: Hand nothing in: count, and show what it would cost. ``Batch.submit`` hands it in.
         max_cost: The most that it may cost, in USD: all prompts are counted first, and
             ``max_tokens`` lowered if need be.
-        policy: How patient to be with failures; by default ``Policy()``.
+        policy: How to retry after failures; by default ``Policy()``.
         **options: Fields of ``Request`` for all of them: ``model``, ``max_tokens``, ``system``,
             ``thinking``, ``effort``, ``stop_sequences``, ``metadata``, ``extra``, ``betas``, and
             ``cite`` (of files that are put in; the citations are in ``Result.message``). A
@@ -109,7 +109,7 @@ def batch(
 
 
 class Batch(InMarimo):
-    """Many prompts that were submitted at once, and their results.
+    """Many prompts, submitted together, and their results.
 
     ``batch`` makes one, and ``Batch.resume`` finds one again. It shows itself in a notebook.
     """
@@ -142,7 +142,7 @@ class Batch(InMarimo):
         return self
 
     def submit(self) -> Batch:
-        """Hand it in: all of it, or what is left of it after an error.
+        """Submit the batch, or what is left of it after an error.
 
         Returns:
             This batch.
@@ -213,7 +213,7 @@ class Batch(InMarimo):
         policy: Policy | None = None,
         **options: Any,
     ) -> Batch:
-        """Go on with a batch that was submitted earlier, by this kernel or another.
+        """Resume a batch that this kernel or another one submitted.
 
         Args:
             *ids: The service's ids of it (``msgbatch_…``); none: those that this notebook's saved
@@ -225,7 +225,7 @@ class Batch(InMarimo):
             output: What each reply has to be.
             client: Your own ``anthropic.AsyncAnthropic``.
             show: Whether to show it.
-            policy: How patient to be with failures.
+            policy: How to retry after failures.
             **options: Fields of ``Request``, for rows that are submitted again. Those that the
                 notebook's saved outputs hold of it need not be passed.
 
@@ -263,7 +263,7 @@ class Batch(InMarimo):
         return self._do(self._submitted().wait())
 
     def refresh(self) -> Batch:
-        """Look once how far it is, and read what has ended; no waiting.
+        """Check the batch once, and read the results of what has ended, without waiting.
 
         Returns:
             This batch.
@@ -274,7 +274,7 @@ class Batch(InMarimo):
         return self._do(self._submitted().refresh())
 
     def cancel(self) -> Batch:
-        """Ask the service to stop it; what is done by then can be read, and is paid for.
+        """Ask the service to cancel the batch; rows that are done can be read, and are billed.
 
         Returns:
             This batch; ``wait()`` waits until it has stopped.
@@ -285,7 +285,7 @@ class Batch(InMarimo):
         return self._do(self._submitted().cancel())
 
     def resubmit(self, *, max_tokens: int | None = None) -> Batch:
-        """Hand in again what failed: errored, cancelled, expired, missing, and not as ``output``.
+        """Submit failed rows again: errored, cancelled, expired, missing, or not as ``output``.
 
         What was refused is left out: it would be refused again.
 
@@ -410,7 +410,7 @@ class Batch(InMarimo):
 
     @property
     def cost(self) -> float | None:
-        """What they cost in USD at batch prices, or None where that is not known."""
+        """Their cost in USD at batch prices, or None if it is unknown."""
         return self._state.total.cost
 
     def to_pandas(self) -> Any:

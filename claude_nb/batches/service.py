@@ -58,7 +58,7 @@ class Service:
         requests: What is sent for the rows of the batch.
         output: The form of the replies, or None for any text.
         connection: Where the service is.
-        policy: How patient to be with failures.
+        policy: How to retry after failures.
 
     Attributes:
         state: What is known of the batch.

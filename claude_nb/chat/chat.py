@@ -57,7 +57,7 @@ CHAT_OPTIONS = (
 
 
 class Chat(PageWidget):
-    """A chat with Claude in a widget. It streams in the background: the kernel stays free.
+    """A chat with Claude in a widget. Answers stream in the background, and the kernel stays free.
 
     In the text ``{{name}}`` is replaced by that variable, as in a ``%%claude`` cell; files are
     dropped on it, pasted or chosen. What is sent from the page while it answers is queued, and sent
@@ -72,7 +72,7 @@ class Chat(PageWidget):
             default.
         system: The system prompt: a text, or a ``CachedSystem``.
         height: The height on the page, in pixels.
-        respond: A function that answers in the place of Claude; no key is needed. It is called with
+        respond: A function that answers instead of Claude; no key is needed. It is called with
             the messages, the newest question last: ``[{"role": "user", "content": "Hi"}]``, as the
             API has them. The content is a list of blocks if files or images go along;
             ``claude_nb.stream`` takes that too. The function returns the answer (several parts as
@@ -268,7 +268,7 @@ class Chat(PageWidget):
         return reply
 
     def instruct(self, text: str) -> None:
-        """Give an instruction that holds from the next question on, beside the system prompt.
+        """Add an instruction to the system prompt, from the next question on.
 
         Args:
             text: The instruction; another one that was not sent yet is replaced.
@@ -285,11 +285,11 @@ class Chat(PageWidget):
         self._questions.instruct = asked.request.instruct or ""
 
     def stop(self) -> None:
-        """Stop the answer that is under way, if there is one; what came is kept."""
+        """Stop the answer that is being written, if any; the text so far is kept."""
         self._questions.stop()
 
     def clear(self) -> None:
-        """Begin anew; the turns so far stay in the conversation, and the page can bring them back.
+        """Start over; the turns so far stay in the conversation, and the page can restore them.
 
         Raises:
             InputError: An answer is under way.
@@ -297,7 +297,7 @@ class Chat(PageWidget):
         self._transcript.clear()
 
     def forget(self) -> None:
-        """Forget the conversation that is shown: its turns, what chats save of it, its backups.
+        """Forget this chat's conversation: its turns, its saved form and its backups.
 
         Replies in the outputs of cells stay. Save the notebook to remove the turns from its file.
 

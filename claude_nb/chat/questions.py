@@ -243,7 +243,7 @@ class Questions:
             self._sender.join()  # it tells the page what was refused
 
     def stop(self) -> None:
-        """Stop the answer that is under way, if there is one; what came is kept."""
+        """Stop the answer that is being written, if any; the text so far is kept."""
         if (live := self.transcript.answering) is not None:
             live.stop()
 

@@ -73,7 +73,7 @@ class Usage:
 
     @classmethod
     def unknown(cls) -> Usage:
-        """The usage of a request of which no count came."""
+        """The usage of a request without any counts."""
         counts: dict[str, Any] = dict.fromkeys(COUNTS)
         return cls(**counts)
 
@@ -124,7 +124,7 @@ class Usage:
         return add(add(self.input_tokens, self.cache_write_tokens), self.cache_read_tokens)
 
     def cost(self, facts: ModelFacts | None, share: float = 1.0) -> float | None:
-        """What it cost, in USD, or None where a count or the price is unknown.
+        """The cost in USD, or None if a count or the price is unknown.
 
         It is a lower bound where ``unpriced`` names something.
 
@@ -164,7 +164,7 @@ class Usage:
         return math.prod(facts.factors.get(term, 1) for term in self.terms)
 
     def unpriced(self, facts: ModelFacts | None) -> tuple[str, ...]:
-        """The terms of which no price is known: with any, the cost is a lower bound.
+        """The terms without a known price; if there are any, the cost is a lower bound.
 
         Args:
             facts: The model that answered.

@@ -78,11 +78,11 @@ COLUMNS = (*_OWN, *(found.name for found in fields(Usage)), "cost_usd")
 class Ledger:
     """The requests of this kernel; ``claude_nb.ledger`` is the session's own.
 
-    What is written down stays as it was: its cost is by the prices of its moment.
+    Entries do not change: each cost uses the prices of its time.
 
     Attributes:
         entries: One ``Entry`` for each request, in the order in which their replies ended.
-        kept: The same for what was not sent again, as kept answers were shown: what it had cost.
+        kept: The same for kept answers that were shown instead of asking again: their earlier cost.
     """
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class Ledger:
         self.kept: list[Entry] = []
 
     def charge(self, progress: Progress, place: Place, conversation: str = "") -> None:
-        """Write down the requests of a finished reply that a server accepted.
+        """Record the requests of a finished reply that a server accepted.
 
         A reply that was replayed cost nothing: it is not written down. What a kept answer had cost
         is written down apart.
@@ -130,7 +130,7 @@ class Ledger:
         *,
         simulated: bool,
     ) -> None:
-        """Write down what a batch of the service used, once, however often it is read.
+        """Record what a batch used, once, however often it is read.
 
         Args:
             batch_id: Its id.
@@ -159,11 +159,11 @@ class Ledger:
         ]
 
     def spent(self) -> float:
-        """What the requests so far cost in USD, as far as it is known; simulated ones too."""
+        """The known cost of the requests so far, in USD, including simulated ones."""
         return sum(entry.cost or 0.0 for entry in self.entries)
 
     def to_csv(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write the entries to a file, a row each; what is not known is left empty.
+        """Write the entries to a CSV file, one row each; unknown values are empty.
 
         Args:
             path: Where.

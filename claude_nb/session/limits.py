@@ -24,7 +24,7 @@ class Limits:
         connection: Where to have input counted.
         session: Its budget, and the user's, are what replies may cost together; while it replays,
             they cost nothing.
-        policy: How patient to be with failures, or None for the default.
+        policy: How to retry after failures, or None for the default.
         max_cost: USD for the whole reply, or None.
         limit_name: What notes and errors call ``max_cost``.
         sends: Whether anything is sent: of a kept answer nothing is, so that it costs nothing.

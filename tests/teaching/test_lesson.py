@@ -54,7 +54,7 @@ def test_there_is_little_code_to_read():
         "Why usage comes last.",
         "What a signature is.",
         "Why an overload is not a rate limit.",
-        "How to tell a whole reply from a cut one.",
+        "How to tell a complete reply from a cut one.",
         "When not to stream",
         *(f"Pitfall {number}" for number in range(1, 6)),
     ],

@@ -51,12 +51,12 @@ MAX_EDGE = 2_576
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A value as it is sent.
+    """A value in the form in which it is sent.
 
     Attributes:
         blocks: Content blocks, as the API's dicts: text, image, document. None for an empty text.
-        note: What was put in and what was cut, one short line for people; empty where a plain
-            text went in whole.
+        note: What was inserted and what was cut, as one short line; empty for plain text that was
+            not cut.
         language: The language of the text, for the fence that it may need in a prompt; None for
             Markdown, such as a table, which needs none.
         file: The name of the file that it is all of; empty if it is another value.
@@ -73,7 +73,7 @@ class Attachment:
 
     @property
     def is_blank(self) -> bool:
-        """Whether it is nothing but white space, which the API takes for no text."""
+        """Whether it is only white space, which the API refuses."""
         return not any(block.get("text", "…").strip() for block in self.blocks)
 
 
@@ -130,9 +130,9 @@ def describe_error(error: BaseException) -> str:
 
 
 def register_attachment(kind: type | str, form: Form) -> None:
-    """Say how values of a type are put into a prompt.
+    """Define how values of a type appear in a prompt.
 
-    It holds for its subclasses too, and replaces the form that the type had before::
+    It also applies to subclasses, and replaces the earlier form of the type::
 
         claude_nb.register_attachment(Circuit, lambda circuit, name: circuit.netlist())
 
