@@ -27,13 +27,13 @@ from claude_nb.streaming.progress import Outcome, Progress
 
 
 class Reply(InMarimo, Progress):
-    """An answer, complete or not: its blocks, how it ended, what it used.
+    """An answer, complete or not: its blocks, outcome and usage.
 
     Attributes:
         request: The request.
         events: Everything that happened, in order, as a sequence of ``StreamEvent``.
-        parsed: The object that was asked for with ``output``; None while or where there is none,
-            and ``parse_error`` says why.
+        parsed: The object that ``output`` asks for; None if there is none, and ``parse_error`` says
+            why.
         asked: What was asked, by digests, and when, where its answer may be kept; else None.
         shown_in: The execution in whose output it was shown while it streamed, the n of ``In[n]``;
             0 for none.
@@ -89,7 +89,7 @@ class Reply(InMarimo, Progress):
         self.asked_at = datetime.now(UTC).isoformat(timespec="seconds")
 
     def wait(self, timeout: float | None = None) -> Self:
-        """Wait until the reply has ended, as one that is written in the background will.
+        """Wait until a background reply has ended.
 
         An interrupt ends the waiting, not the reply.
 
@@ -113,7 +113,7 @@ class Reply(InMarimo, Progress):
         return self
 
     def stop(self) -> None:
-        """Stop the reply, if it is still being written; what came is kept."""
+        """Stop the reply, if it is still being written; the text so far is kept."""
         self._stop()
 
     def check(self) -> None:
@@ -156,7 +156,7 @@ class Reply(InMarimo, Progress):
 
     @property
     def model(self) -> str:
-        """The model that answers, or is going to be asked."""
+        """The model that answers, or will be asked."""
         return super().model or self.request.model
 
     def saved_answer(self) -> dict[str, Any] | None:
@@ -181,10 +181,10 @@ class Reply(InMarimo, Progress):
     def requests(self) -> list[dict[str, Any]]:
         """The bodies of all its requests, in the order in which they were sent, as plain dicts.
 
-        There are several where one was tried again, where a text that broke off was continued, and
-        where tools were run. Credentials are redacted, and headers (such as the names of betas) are
-        not in it; an uploaded file is there by its id. They are made anew each time, and are never
-        saved: a reply that was pickled, copied, recorded or replayed has none.
+        There are several after a retry, after a continuation and with tool calls. Credentials are
+        redacted, headers (such as the names of betas) are missing, and an uploaded file appears by
+        its id. They are never saved: a reply that was pickled, copied, recorded or replayed has
+        none.
 
         Example:
             >>> reply = claude_nb.ask("Hello")
@@ -194,9 +194,9 @@ class Reply(InMarimo, Progress):
         return self._requests()
 
     def timeline(self) -> Timeline:
-        """Its events, made visible: when each came, in which block, and what it changed.
+        """Its events as a timeline: when each came, in which block, and what it changed.
 
-        In a notebook with the extension loaded it can be stepped through.
+        With the extension loaded, you can step through it in a notebook.
         """
         return Timeline(self.events, self.request.prompt)
 
@@ -204,7 +204,7 @@ class Reply(InMarimo, Progress):
     def code_blocks(self) -> list[CodeBlock]:
         """The fenced code of its text, in order, each with a ``language`` and its ``code``.
 
-        A fence that was open when the reply ended counts as far as it came.
+        An unclosed fence at the end of the reply counts too.
         """
         texts = [raw(blocks) for blocks in text_runs(self) if blocks[0].type == "text"]
         return [block for text in texts for block in code.code_blocks(text)]

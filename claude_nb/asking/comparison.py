@@ -91,11 +91,11 @@ def variants(
 
 
 class Comparison(InMarimo, Sequence[Reply]):
-    """The replies to one prompt, in the order in which they stand side by side.
+    """The replies to one prompt, side by side in this order.
 
     Attributes:
-        names: What each is called: its model, and what else it differs in.
-        ended: Set when all have ended, and are shown as they stay.
+        names: Their names: the model, and whatever else differs.
+        ended: Set when all have ended and their final form is shown.
         stopped: Whether they were stopped together, before all had ended.
     """
 
@@ -161,7 +161,7 @@ class Comparison(InMarimo, Sequence[Reply]):
         return self
 
     def stop(self) -> None:
-        """Stop those that are still being written, and begin no more; what came is kept."""
+        """Stop all unfinished replies and start no others; the text so far is kept."""
         self.stopped = self.stopped or not self.ended.is_set()
         for reply in self:
             reply.stop()

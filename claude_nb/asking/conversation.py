@@ -34,10 +34,10 @@ _OF_REPLIES = (
 
 
 class Conversation(History):
-    """A conversation: each question is sent with the exchanges before it.
+    """A conversation: each question is sent with the earlier exchanges.
 
-    A cell that is run again asks again in its old place, and starts another branch there; so a
-    notebook that is run twice from its top holds one clean conversation.
+    A cell that runs again asks in its old place and starts a new branch there, so a notebook that
+    runs twice from the top has one clean conversation.
 
     Args:
         name: What it is called.
@@ -116,12 +116,11 @@ class Conversation(History):
         return await ask_async(prompt, history=self, **arguments)
 
     def compact(self, **arguments: Any) -> Reply:
-        """Have Claude summarise the turns so far; from now on the summary is sent in their place.
+        """Have Claude summarise the turns so far; from now on, requests send the summary instead.
 
-        The turns stay in the tree, to be read, exported and gone back to: ``undo()`` takes the
-        summary back. It is asked for with the system prompt and the tools of the conversation, and
-        is paid for as a reply is. What the summary cannot carry, such as images and documents, is
-        no longer sent.
+        The turns stay in the tree: you can read, export and return to them, and ``undo()`` removes
+        the summary. The request includes the system prompt and the tools of the conversation, and
+        costs as much as a reply. Images and documents of the turns are no longer sent.
 
         Args:
             **arguments: ``model`` (by default that of the last turn), ``max_tokens``, ``thinking``,
@@ -156,7 +155,7 @@ class Conversation(History):
 
     @classmethod
     def from_notebook(cls, path: str | Path, name: str | None = None) -> Conversation:
-        """Read a conversation from a notebook in which it was held, or from an export.
+        """Read a conversation from a saved notebook or an export.
 
         Only text and attachments are read, without the system prompt, thinking and calls of tools.
         Whatever cannot be read is skipped with a warning.
@@ -191,7 +190,7 @@ class Conversation(History):
         *,
         system: str | System | None = None,
     ) -> Conversation:
-        """Go on with messages of the Messages API; thinking in them is left out.
+        """Continue from messages of the Messages API, without their thinking.
 
         Args:
             messages: The messages, from the user's first to the assistant's last, or none; their
@@ -233,7 +232,7 @@ class Conversation(History):
         return export.to_markdown(self)
 
     def to_messages(self) -> list[dict[str, Any]]:
-        """The current branch as ``messages()``, in a copy that may be changed."""
+        """The current branch as ``messages()``, in a copy that you may change."""
         return deepcopy(self.messages())
 
     def __repr__(self) -> str:

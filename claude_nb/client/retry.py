@@ -45,17 +45,17 @@ class Policy:
     """How failures are retried.
 
     Attributes:
-        tries: Requests for one reply at most, the first included.
+        tries: The most requests for one reply, including the first.
         max_wait: The longest wait that a server may ask for (``retry-after``), in seconds: what it
             asks for is waited, and up to a fifth more; beyond it the error is raised at once.
         base: The upper end of the first backoff, in seconds; it doubles with each failure.
         cap: The upper end of any backoff, in seconds.
-        pays_again: Whether to go on after a request that the server had accepted: the next one is
-            paid for as well.
-        speed: What waits are divided by, as a replay at another pace does.
+        pays_again: Whether to continue after a request that the server had accepted: the next one
+            costs money too.
+        speed: The factor that divides all waits, as in a replay at another speed.
 
     Raises:
-        InputError: A value is no such number.
+        InputError: A value is not a valid number.
     """
 
     tries: int = 5

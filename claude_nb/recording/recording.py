@@ -42,14 +42,14 @@ _HELD = 10_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recording:
-    """A reply that can be kept in a file, read back, shown and played.
+    """A reply that you can save to a file, load, show and replay.
 
     Attributes:
-        request: What was sent first: the arguments of ``messages.create``.
+        request: The first request: the arguments of ``messages.create``.
         events: What happened, in order; ``time`` counts from the first.
         left_out: Which of ``PARTS`` are not in it.
         path: The file that it was read from, or None.
-        cut: Whether it ends before the reply does: the file was cut off.
+        cut: Whether it ends before the reply does, because the file was cut off.
         asked: What was asked, by digests, and when, if the reply is a complete answer, so that it
             may be shown where the same is asked again (``keeping``); else None.
         edited: Whether the file was changed by hand: it is no such answer then.
@@ -70,7 +70,7 @@ class Recording:
 
     @classmethod
     def of(cls, reply: Reply, without: Collection[str] = ()) -> Recording:
-        """Record a reply as far as it has come.
+        """Make a recording of a reply so far.
 
         Args:
             reply: The reply. What looks like an API key is taken out of it.
@@ -91,7 +91,7 @@ class Recording:
     def load(cls, path: str | Path) -> Recording:
         """Read a recording back.
 
-        One that was cut off is read as far as it goes, and says so in ``cut``.
+        If the file was cut off, ``cut`` is true and the rest is missing.
 
         Args:
             path: The file.
@@ -150,8 +150,8 @@ class Recording:
     ) -> None:
         """Write a page that plays the reply and steps through its events, without a kernel.
 
-        One HTML file, for a web site, a course page (in an ``<iframe>``) or a bug report: it loads
-        nothing from elsewhere.
+        One HTML file, for a web site, a course page (in an ``<iframe>``) or a bug report: it needs
+        no network.
 
         Args:
             path: Where; the usual ending is ``.html``.

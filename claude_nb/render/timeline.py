@@ -195,8 +195,8 @@ class Timeline:
     def to_html(self, path: str | Path, *, title: str = "", overwrite: bool = False) -> None:
         """Write a page that plays the reply and steps through its events, without a kernel.
 
-        One HTML file, for a web site, a course page (in an ``<iframe>``) or a bug report: it loads
-        nothing from elsewhere. It holds what was sent and what came, without what looks like a key;
+        One HTML file, for a web site, a course page (in an ``<iframe>``) or a bug report: it needs
+        no network. It holds what was sent and what came, without what looks like a key;
         ``Recording.of(reply, without=["request"]).to_html(path)`` leaves out more.
 
         Args:

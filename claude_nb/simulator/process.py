@@ -21,9 +21,9 @@ _PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 
 
 class Simulator:
-    """A server on this machine that speaks the Messages API, in a process of its own.
+    """A server on this computer that speaks the Messages API, in a separate process.
 
-    It needs no key and no network, and it understands nothing: it answers from fixed scripts (see
+    It needs no key and no network. It understands nothing and answers from fixed scripts (see
     :mod:`claude_nb.simulator.scripts`), or with exactly what :meth:`enqueue` was given. Every
     answer can be recognised: its message id begins with ``msg_sim_``, its request id with
     ``req_sim_``, and its ``server`` header says ``claude_nb-simulator``.
@@ -190,7 +190,7 @@ class Simulator:
         self._command({"do": "enqueue", "at": at, "replies": sent})
 
     def drain(self) -> None:
-        """Take back the replies that no request has got, so that scripts answer again.
+        """Remove the queued replies, so that scripts answer again.
 
         Raises:
             RuntimeError: If the simulator is not running.
@@ -198,7 +198,7 @@ class Simulator:
         self._command({"do": "drain"})
 
     def queued(self, at: Endpoint = "messages") -> list[Reply]:
-        """The replies that no request has got yet.
+        """The queued replies.
 
         Args:
             at: The endpoint.
@@ -223,7 +223,7 @@ class Simulator:
         return found
 
     def adjust(self, *, speed: float, seed: int) -> None:
-        """Set the pace and the seed; replies that are being written go on at the new pace.
+        """Set the pace and the seed; unfinished replies continue at the new pace.
 
         Args:
             speed: As for the class.
@@ -248,7 +248,7 @@ class Simulator:
             self._requests = {}
 
     def advance(self, seconds: float) -> None:
-        """Put the clock of the prompt cache, batches and files forward: they age without a wait.
+        """Move the clock of the prompt cache, batches and files forward, without waiting.
 
         Args:
             seconds: 0 or more. Of the rest, only the memory of its diagnosis goes by this clock.

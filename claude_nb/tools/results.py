@@ -59,10 +59,10 @@ class CallFailedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a tool returns where the reader is to see something else than the model.
+    """A tool result that shows the reader something else than it sends to the model.
 
     Args:
-        for_model: What the model gets: anything that a tool can return.
+        for_model: What the model receives: anything that a tool can return.
         display: What the reader sees in the pane of the call, and in the saved reply: a figure, a
             table, an object with a form for notebooks, several in a list. It is never sent. HTML
             is shown without scripts.

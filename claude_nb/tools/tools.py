@@ -64,12 +64,12 @@ class Tools:
             folder of notes beside the notebook: see ``Tools.memory``.
         eager: Stream tool input as it is written, unchecked. The model learns where it is invalid.
         confirm: Ask before each call.
-        timeout: Seconds that a call may take, or None for as long as it takes.
-        max_turns: How often tools may be run for one reply.
+        timeout: The time limit of a call in seconds, or None for no limit.
+        max_turns: How many times one reply may use tools.
 
     Attributes:
         definitions: Their definitions, as the API's dicts.
-        is_named: Whether whoever asks has named them, for this very question.
+        is_named: Whether the current question names them.
 
     Raises:
         InputError: One of them cannot be a tool; the error says why.
@@ -134,7 +134,7 @@ class Tools:
         blocked_domains: Sequence[str] | None = None,
         user_location: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        """The server's search, with settings: one of the tools that ``Tools`` takes.
+        """The API's web search with settings, as a tool for ``Tools``.
 
         Args:
             max_uses: The most searches for one request, each of which is paid for.
@@ -144,7 +144,7 @@ class Tools:
                 ``timezone``, or some of them.
 
         Raises:
-            InputError: A setting is none that the API takes.
+            InputError: The API does not accept a setting.
         """
         return web_tool("web_search", **locals())
 
@@ -157,7 +157,7 @@ class Tools:
         citations: bool = True,
         max_content_tokens: int | None = None,
     ) -> dict[str, Any]:
-        """What fetches pages on the server, with settings: one of the tools that ``Tools`` takes.
+        """The API's web fetch with settings, as a tool for ``Tools``.
 
         Args:
             max_uses: The most pages for one request; they cost their tokens.
@@ -167,14 +167,14 @@ class Tools:
             max_content_tokens: How many tokens of a page are taken at most, roughly.
 
         Raises:
-            InputError: A setting is none that the API takes.
+            InputError: The API does not accept a setting.
         """
         settings = {**locals(), "citations": {"enabled": True} if citations else None}
         return web_tool("web_fetch", **settings)
 
     @staticmethod
     def code_execution() -> dict[str, Any]:
-        """What runs code on the server: one of the tools that ``Tools`` takes."""
+        """The API's code execution, as a tool for ``Tools``."""
         return {"name": "code_execution"}
 
     @staticmethod
@@ -188,7 +188,7 @@ class Tools:
         confirm: Confirm = "always",
         called_by: CalledBy = "kernel",
     ) -> McpServer:
-        """A server that speaks MCP, all of whose tools are taken: one of what ``Tools`` takes.
+        """An MCP server with all of its tools, for ``Tools``.
 
         Args:
             where: A command line, which is started without a shell, or an address.
@@ -202,16 +202,16 @@ class Tools:
                 then gets the token, calls the tools, and asks nobody.
 
         Raises:
-            InputError: It can be no server.
+            InputError: The server, or an option, is invalid.
         """
         return McpServer(**locals())
 
     @staticmethod
     def memory(folder: str | Path | None = None) -> Memory:
-        """A memory: files in a folder that Claude reads and changes, one of what ``Tools`` takes.
+        """A memory folder that Claude reads and changes, as a tool for ``Tools``.
 
-        Each change is shown as a difference, and what is overwritten or deleted is kept in
-        ``.old`` in the folder. A folder that was not made here asks before its first use.
+        Each change is shown as a difference, and ``.old`` in the folder keeps what is overwritten
+        or deleted. A folder from elsewhere asks before its first use.
 
         Args:
             folder: The folder; by default ``claude_memory`` beside the notebook.
