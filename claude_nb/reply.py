@@ -72,7 +72,7 @@ class Reply(InMarimo, Progress):
         if self.outcome is Outcome.STREAMING:
             raise InputError(
                 "This reply is still being written: it cannot be pickled or copied yet.",
-                "Wait for its end: reply.wait()",
+                "Wait until it ends: reply.wait()",
             )
         of_process = ("pending", "_stop", "_requests", "_over", "_process", "_output")
         return {name: value for name, value in vars(self).items() if name not in of_process}
@@ -105,10 +105,10 @@ class Reply(InMarimo, Progress):
         """
         if not self._over.is_set() and self._process != os.getpid():
             raise InputError(
-                "This reply is written in the process that forked this one.", "Wait for it there."
+                "The parent process writes this reply.", "Wait for it in that process."
             )
         if not waiting.wait(self._over.wait, timeout):
-            raise TimeoutError(f"The reply has not ended after {timeout:g} s; it goes on.")
+            raise TimeoutError(f"The reply has not ended after {timeout:g} s; it continues.")
         self.check()
         return self
 
@@ -147,7 +147,7 @@ class Reply(InMarimo, Progress):
     def _read(self, output: Output) -> None:
         """Make the object that ``output`` describes of the text."""
         if self.outcome is not Outcome.COMPLETE:
-            self.parse_error = f"There is no {output.name}: the answer is not whole."
+            self.parse_error = f"There is no {output.name}: the answer is incomplete."
             return
         try:
             self.parsed = output.parse(self.answer)
@@ -225,7 +225,8 @@ class Reply(InMarimo, Progress):
 def _attached(reply: Reply, name: str) -> str:
     if reply.outcome is Outcome.STREAMING:
         raise InputError(
-            f"{name} is still being written.", "Wait for its end: .wait(), or %claude_nb jobs wait"
+            f"{name} is still being written.",
+            "Wait until it ends: .wait(), or %claude_nb jobs wait",
         )
     return reply.text
 

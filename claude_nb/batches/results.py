@@ -56,7 +56,7 @@ class Result:
             complete.
         stop_reason: As the server sent it, or None.
         usage: Its tokens.
-        cost: In USD at batch prices, or None where it is not known.
+        cost: In USD at batch prices, or None where it is unknown.
         message: The whole message as the API's dict, or None.
     """
 

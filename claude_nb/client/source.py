@@ -208,7 +208,7 @@ async def _of_stream(stream: AsyncStream[object]) -> AsyncGenerator[dict[str, An
                 event = await stream.__anext__()
             except StopAsyncIteration:  # the SDK finds nothing wrong with an early clean end
                 if not empty:
-                    raise DroppedError("The stream ended before the reply did.") from None
+                    raise DroppedError("The stream ended before the reply was complete.") from None
                 raise DroppedError(
                     "The server accepted the request, but sent no reply.",
                     "A gateway or proxy may not support streaming.",

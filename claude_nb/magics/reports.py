@@ -126,7 +126,7 @@ def _usage_note(entries: Iterable[Entry]) -> str:
     if any(entry.simulated for entry in entries):
         notes.append("Simulated: what real requests of that length would have cost.")
     if any(entry.cost is None for entry in entries):
-        notes.append("+: and more, which is not known.")
+        notes.append("+: at least this much; the rest is unknown.")
     elif terms := sorted({term for entry in entries for term in entry.unpriced}):
         notes.append(unpriced_note(terms))
     return " ".join(notes)
@@ -166,7 +166,7 @@ def _listed() -> tuple[dict[str, dict[str, Any]], list[str]]:
         return {}, [f"The API could not be asked ({error.what.rstrip('.')}): {ours}."]
     listed = {str(info["id"]): info for info in found if info.get("id")}
     if not listed:
-        return {}, ["The API lists no models: these are those that claude_nb knows."]
+        return {}, ["The API lists no models; these are the models that claude_nb knows."]
     known = {model.id for model in map(facts, listed) if model}
     missing = [model for model in models_by_use() if model not in known]
     if not missing or not connection.is_api:
@@ -259,7 +259,7 @@ def _models_notes(ids: Sequence[str]) -> list[str]:
     for model in known:
         if model.prices:
             sources.setdefault(model.source, []).append(model.id)
-    notes = ["Limits: tokens of context/of an answer. Thinks: where -t says nothing else."]
+    notes = ["Limits: tokens of context/of an answer. Thinks: the default without -t."]
     if not sources:
         return notes
     most = max(sources, key=lambda source: len(sources[source]))

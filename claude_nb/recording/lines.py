@@ -87,12 +87,12 @@ class Lines:
         """
         if "wire" in item:
             if not isinstance(item["wire"], dict):
-                raise InputError(f"{where} is no event of the Messages API.")
+                raise InputError(f"{where} is not an event of the Messages API.")
             return item["wire"]
         event = wellformed_json(item.get("event"))
         kind = OWN.get(str(event.get("type"))) if isinstance(event, dict) else None
         if kind is None or not isinstance(event, dict):
-            raise InputError(f"{where} is no event of a recording.")
+            raise InputError(f"{where} is not an event of a recording.")
         known = {part.name: part for part in fields(kind)}
         values = {name: value for name, value in event.items() if name in known}
         if "error" in known:
@@ -108,7 +108,7 @@ class Lines:
         try:
             return kind(**values)
         except TypeError:
-            raise InputError(f"{where}: something of this event is missing.") from None
+            raise InputError(f"{where}: this event is incomplete.") from None
 
 
 def _blank(part: Any) -> dict[str, Any]:

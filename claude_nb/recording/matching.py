@@ -41,9 +41,7 @@ def checked_parts(without: Collection[str]) -> tuple[str, ...]:
     """
     named = {without} if isinstance(without, str) else set(without)
     if unknown := sorted(named.difference(PARTS)):
-        raise InputError(
-            f"{unknown[0]!r} is nothing that can be left out.", f"There are {', '.join(PARTS)}."
-        )
+        raise InputError(f"{unknown[0]!r} cannot be left out.", f"There are {', '.join(PARTS)}.")
     return tuple(sorted(named))
 
 

@@ -117,7 +117,7 @@ class Recording:
                 break
             at = item.get("at") if isinstance(item, dict) else None
             if at is None or not CHECKS["float"](at):
-                raise InputError(f"{where} has no time: it is not an event of a recording.")
+                raise InputError(f"{where} has no time, so it is not an event of a recording.")
             data = read.read(item, where)
             attempt += isinstance(data, RequestSent)
             found.record(float(at), attempt, data)
@@ -183,7 +183,7 @@ class Recording:
         notes = [f"Left out of this page: {', '.join(left_out)}."] if left_out else []
         if self.cut:
             notes.append("The recording was cut off: it ends before the reply does.")
-        asked = "A prompt that was left out" if "request" in left_out else prompt
+        asked = "Prompt left out" if "request" in left_out else prompt
         return reply.timeline().part(asked, notes)
 
     def _lines(self) -> Iterator[str]:
@@ -294,14 +294,14 @@ def _head(path: Path, line: str) -> dict[str, Any]:
         raise InputError(f"{path} is not a recording of claude_nb.")
     version = head.get("format")
     if type(version) is not int or version < 1:
-        raise InputError(f"{path} does not say which version of the format it is.")
+        raise InputError(f"{path} does not name the version of its format.")
     if version > VERSION:
         raise InputError(
             f"{path} was written by a newer claude_nb ({head.get('claude_nb')}).",
-            "This one does not know its format: update claude_nb.",
+            "This version cannot read it: update claude_nb.",
         )
     if not isinstance(head.get("request"), dict) or not isinstance(head.get("left_out"), list):
-        raise InputError(f"{path} does not say what was asked: its first line was edited.")
+        raise InputError(f"{path} does not contain the request: its first line was edited.")
     return head
 
 

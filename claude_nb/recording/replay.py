@@ -133,7 +133,7 @@ class RecordingStore:
                 continue
             recordings.append(recording)
             if recording.cut:
-                notes.append(f"{path} is cut off: its reply will not be complete.")
+                notes.append(f"{path} is cut off, so its reply will be incomplete.")
         if not recordings:
             raise InputError(f"There is no recording in {folder}.", " ".join(notes))
         return cls(recordings, speed=speed, name=str(folder)), notes
@@ -154,14 +154,14 @@ class RecordingStore:
                 return found[asked][-1]
         raise InputError(
             f"This request has no recording in {self.name}.",
-            "%claude_nb replay off asks the API again, %claude_nb record keeps what it says.",
+            "To ask the API: %claude_nb replay off. To record its answers too: %claude_nb record",
             detail=self._nearest(params),
         )
 
     def _nearest(self, params: dict[str, Any]) -> str:
         """How the recorded request that is most like another one differs from it."""
         if not self.requests:
-            return "There is no request in it at all."
+            return "It contains no request."
         without = {r.recording.left_out for r in self.requests}
         asked = {parts: canonical(params, parts) for parts in without}
         pairs = [(r, r.sent.data.params, asked[r.recording.left_out]) for r in self.requests]

@@ -77,7 +77,7 @@ def why(miss: CacheMiss) -> str:
 def changed(found: Difference | None) -> str:
     """The first difference between two system prompts."""
     if found is None:
-        return "its parts are divided in another way"
+        return "its parts are split differently"
     place = f"{found.part}, line {found.line}"
     if not found.before or not found.after:
         what = "was taken out" if found.before else "is new"
@@ -86,7 +86,7 @@ def changed(found: Difference | None) -> str:
     at = next((n for n, (a, b) in enumerate(both) if a != b), 0)
     was, now = _around(found.before, at), _around(found.after, at)
     timed = _TIME.search(found.before) and _TIME.search(found.after)
-    hint = " (a time or a date changes it whenever it is built)" if timed else ""
+    hint = " (a time or a date makes it different each time)" if timed else ""
     return f"{place}: “{was}” became “{now}”{hint}"
 
 
@@ -115,7 +115,7 @@ def _expired(miss: CacheMiss) -> str:
 
 def _under_minimum(miss: CacheMiss) -> str:
     has, minimum = labels.count(int(miss.after or 0)), labels.count(int(miss.before or 0))
-    return f"nothing is cached: the prompt has {has} tokens, the model caches from {minimum} on"
+    return f"nothing is cached: the prompt has {has} tokens, and the model caches {minimum} or more"
 
 
 def _model(miss: CacheMiss) -> str:
@@ -127,8 +127,8 @@ def _model(miss: CacheMiss) -> str:
 def _settings(miss: CacheMiss) -> str:
     what = "the effort" if miss.what == "effort" else miss.what
     change = f"{what} went from {miss.before} to {miss.after}"
-    cached = "what was said" if miss.partial else "all of it"
-    return f"{cached} is cached for one setting, and {change}"
+    cached = "the messages are" if miss.partial else "the whole prompt is"
+    return f"{cached} cached for one setting, and {change}"
 
 
 def _system(miss: CacheMiss) -> str:
@@ -143,16 +143,16 @@ _WHY: dict[str, Callable[[CacheMiss], str]] = {
     "system_changed": _system,
     "settings_changed": _settings,
     "messages_changed": lambda miss: (
-        f"message {miss.after} is not what it was" if miss.after else "earlier messages changed"
+        f"message {miss.after} has changed" if miss.after else "earlier messages changed"
     ),
     "expired": _expired,
-    "not_yet_usable": lambda _: "the request that writes it had not been answered yet",
+    "not_yet_usable": lambda _: "the request that writes it was still running",
     "out_of_reach": lambda _: (
-        "what was written ends more than 20 blocks before the next mark, and is not looked for"
+        "the written prefix ends more than 20 blocks before the next mark, too far away"
     ),
     "under_minimum": _under_minimum,
     "not_cached": lambda _: (
-        "nothing is cached, and the server does not say why: not every model or gateway caches"
+        "nothing is cached, and the server does not say why; not every model or gateway caches"
     ),
-    "unknown": lambda _: "what was sent is the same, and the server does not say why",
+    "unknown": lambda _: "the request is the same, and the server does not say why",
 }

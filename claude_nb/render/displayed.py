@@ -57,8 +57,8 @@ _DIFFERENCE = "text/x-diff"
 _KINDS = (_WIDGET, "text/html", "text/markdown", *_TYPES, "text/latex", "application/json")
 _LINE = f"margin:2px 0 6px;font-size:90%;{QUIET}"
 _SUMMARY = 80
-_SCRIPT = "it draws itself with a script, which only runs where display() shows it in a cell."
-_INCOMPLETE = f"Not all of it is shown: {_SCRIPT}"
+_SCRIPT = "it uses a script, which runs only when display() shows it in a cell."
+_INCOMPLETE = f"Part of it is not shown: {_SCRIPT}"
 
 
 def displayed(value: Any) -> tuple[Part, ...]:
@@ -76,7 +76,7 @@ def displayed(value: Any) -> tuple[Part, ...]:
     if isinstance(value, (list, tuple)) and all(part["type"] == "text" for part in parts):
         parts = _parts_of_text(_described(value))
     elif len(several) > MAX_PARTS:
-        parts.append(_text(f"and {len(several) - MAX_PARTS:,} more, which are not shown"))
+        parts.append(_text(f"and {len(several) - MAX_PARTS:,} more, not shown"))
     return within(parts)
 
 
@@ -87,7 +87,7 @@ def within(parts: Iterable[Part]) -> tuple[Part, ...]:
     for part in parts:
         left -= len(json.dumps(part, default=str))
         if left < 0:
-            kept.append(_text("The rest is too large to be shown.", "note"))
+            kept.append(_text("The rest is too large to show.", "note"))
             break
         kept.append(wellformed_json(part))
     return tuple(kept)

@@ -174,7 +174,7 @@ class Timeline:
                 name = self.lanes[number].name or "A function"
                 parts.append(f"{name} ran for {labels.seconds(end - start)}.")
         if any(step.gap < 0 for step in self.steps):
-            parts.append("The clock went back; the events after that are drawn as if it had not.")
+            parts.append("The clock went back; later events are drawn as if it had not.")
         longest = max((step.gap for step in self.steps), default=0.0)
         drawn = max((b.time - a.time for a, b in pairwise(self.steps)), default=0.0)
         if longest > drawn + 1.0:
@@ -391,7 +391,7 @@ class Timeline:
         left_out = len(rows) - 2 * MOST_ROWS
         if left_out > 0:
             rows[MOST_ROWS:-MOST_ROWS] = [("", "…", "", f"{left_out:,} more rows")]
-        table = Table(("seconds", "event", "lane", "what it brings"), rows, left=(0, 1, 2, 3))
+        table = Table(("seconds", "event", "lane", "content"), rows, left=(0, 1, 2, 3))
         label = f'<b>Events</b><span style="{QUIET}"> · {len(self.steps):,}</span>'
         return pane(label, table.to_html(), is_open=is_open)
 

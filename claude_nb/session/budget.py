@@ -234,7 +234,7 @@ class Budget:
         self.limit = limit
         self._spent = spent
         self._before = spent()
-        self._unknown = 0.0  # what was reserved where it is not known what was spent
+        self._unknown = 0.0  # what was reserved where it is unknown what was spent
         self._reserved: dict[str, float] = {}
         self._lock = threading.Lock()
 

@@ -36,7 +36,7 @@ class Entry:
         simulated: Whether the simulator did.
         request_id: The API's id of the request, or None.
         usage: Its tokens; unknown where the stream did not end.
-        cost: In USD, or None where it is not known.
+        cost: In USD, or None where it is unknown.
         stop_reason: Why the server stopped, as it said it; None if it did not.
         complete: Whether the stream was read to its end.
         requests: How many requests it stands for: more than one for a batch, whose id

@@ -44,7 +44,7 @@ class Attempt(NamedTuple):
     Attributes:
         model: The model.
         usage: Its tokens.
-        cost: In USD, or None where it is not known.
+        cost: In USD, or None where it is unknown.
         stop_reason: Why it stopped; None if it did not say.
     """
 

@@ -333,7 +333,7 @@ class RecordedUsage:
         requests: How many requests it was.
         simulated: Whether the simulator answered.
         usage: The tokens of all of them; None is unknown.
-        cost: In USD by the price list of that day, or None where it is not known.
+        cost: In USD by the price list of that day, or None where it is unknown.
         model: The model that answered; empty if it is not known.
         asked: When it was asked, as ISO 8601; empty if it is not known.
         unpriced: What its usage names and the price list does not: the cost is then a lower bound.

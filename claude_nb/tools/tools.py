@@ -240,7 +240,7 @@ class Tools:
 
     @property
     def sources(self) -> dict[str, str | None]:
-        """The source of each function, by its name; None where it is not known."""
+        """The source of each function, by its name; None where it is unknown."""
         plain = [v for v in self._values if not isinstance(v, str | dict | McpServer | Memory)]
         names = [name for name, tool in self._functions.items() if tool.consent is None]
         return dict(zip(names, (source(getattr(v, "func", v)) for v in plain), strict=True))

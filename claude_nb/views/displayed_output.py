@@ -106,7 +106,7 @@ class SparingOutput(DisplayedOutput):
         if not self._clears or data["text/plain"] == self._text or time.monotonic() < self._due:
             return
         if not self._text:  # it may stay like this until the end
-            waiting = "Claude is answering. The whole reply will be shown here."
+            waiting = "Claude is answering. The whole reply will appear here."
             super().show({"text/html": f"<p>{waiting}</p>", "text/plain": waiting})
         else:
             super().show(data)

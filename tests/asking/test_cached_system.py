@@ -221,7 +221,7 @@ def usage(tokens, **cached: object):
     return {"input_tokens": tokens, "output_tokens": 1, **cached}
 
 
-TIME = "(a time or a date changes it whenever it is built)"
+TIME = "(a time or a date makes it different each time)"
 SCENARIOS = [
     (first, "written", None, ""),
     (hit, "read", None, ""),
@@ -261,7 +261,7 @@ SCENARIOS = [
         "read",
         "settings_changed",
         (
-            "read in part · what was said is cached for one setting, and the effort went from"
+            "read in part · the messages are cached for one setting, and the effort went from"
             " the default to low"
         ),
     ),
@@ -284,19 +284,19 @@ SCENARIOS = [
         tiny,
         "neither",
         "under_minimum",
-        "nothing is cached: the prompt has 6 tokens, the model caches from 512 on",
+        "nothing is cached: the prompt has 6 tokens, and the model caches 512 or more",
     ),
     (
         does_not_cache,
         "neither",
         "not_cached",
-        "nothing is cached, and the server does not say why: not every model or gateway caches",
+        "nothing is cached, and the server does not say why; not every model or gateway caches",
     ),
     (
         at_once,
         "written",
         "not_yet_usable",
-        "not read · the request that writes it had not been answered yet",
+        "not read · the request that writes it was still running",
     ),
     (
         told,

@@ -82,9 +82,9 @@ def test_the_effort_is_asked_for_beside_the_form(api):
         (
             [start(), *text('{"to": "Wi'), *end("max_tokens")],
             "truncated",
-            "is not whole",
+            "is incomplete",
         ),
-        ([start(), *text("No."), *end("refusal")], "refused", "is not whole"),
+        ([start(), *text("No."), *end("refusal")], "refused", "is incomplete"),
         (said('{"to": "Wien"}'), "complete", "minutes"),
         (said('{"to": "Wien", "minutes": -1}'), "complete", "greater than 0"),
         (said("It is late."), "complete", "Invalid JSON"),
@@ -107,7 +107,7 @@ def test_a_reply_that_was_dropped_has_none(api):
     with pytest.raises(DroppedError) as raised:
         claude_nb.ask("Which?", output=Train, show=False)
 
-    assert raised.value.reply.parse_error == "There is no Train: the answer is not whole."
+    assert raised.value.reply.parse_error == "There is no Train: the answer is incomplete."
 
 
 def test_after_tools_the_last_text_is_the_answer(api):

@@ -65,7 +65,7 @@ def test_a_clean_end_without_message_stop_is_a_drop(api):
         "response_started",
         "message_start",
     ]
-    assert error.what == "The stream ended before the reply did."
+    assert error.what == "The stream ended before the reply was complete."
 
 
 def test_leaving_early_closes_the_connection(api):

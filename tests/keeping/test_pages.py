@@ -126,7 +126,7 @@ def test_a_recording_is_a_page(api, tmp_path, capsys):
     assert main(["page", str(path), "--without", "keys"]) == 1
     err = capsys.readouterr().err
     assert f"There is no file {tmp_path / 'none.jsonl'}." in err
-    assert "'keys' is nothing that can be left out." in err
+    assert "'keys' cannot be left out." in err
 
 
 def test_what_is_saved_of_an_answer_has_its_pace(api):

@@ -109,7 +109,7 @@ def test_what_is_not_known_stays_visible_in_a_sum(session):
 
     assert run("usage")[1:3] == [
         ["claude-opus-5-5", "$0.0042+", "2", "15+", "5+", "50", "500", "2,000"],
-        ["Prices as of 2026-11-30. +: and more, which is not known."],
+        ["Prices as of 2026-11-30. +: at least this much; the rest is unknown."],
     ]
 
 

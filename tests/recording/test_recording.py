@@ -486,27 +486,30 @@ def edited(line, **fields: Any):
         (lambda good: [good[0], '{"at": NaN, "wire": {}}', *good[2:]], "line 2 has no time"),
         (lambda good: [good[0], edited(good[1], at=10**400), *good[2:]], "line 2 has no time"),
         (lambda good: [good[0], edited(good[1], at=-(10**400)), *good[2:]], "line 2 has no time"),
-        (lambda good: [*good[:3], edited(good[3], wire=5)], "line 4 is no event of the Messages"),
+        (
+            lambda good: [*good[:3], edited(good[3], wire=5)],
+            "line 4 is not an event of the Messages",
+        ),
         (
             lambda good: [*good[:3], edited(good[3], wire=None)],
-            "line 4 is no event of the Messages",
+            "line 4 is not an event of the Messages",
         ),
-        (lambda good: [good[0], '{"at": 1, "event": {"type": "odd"}}'], "line 2 is no event"),
-        (lambda good: [good[0], '{"at": 1}'], "line 2 is no event"),
+        (lambda good: [good[0], '{"at": 1, "event": {"type": "odd"}}'], "line 2 is not an event"),
+        (lambda good: [good[0], '{"at": 1}'], "line 2 is not an event"),
         (
             lambda good: [good[0], '{"at": 1, "event": {"type": "request_sent", "model": 5}}'],
             "model cannot be 5",
         ),
         (
             lambda good: [good[0], '{"at": 1, "event": {"type": "request_sent"}}'],
-            "something of this event is missing",
+            "this event is incomplete",
         ),
         (
             lambda good: [edited(good[0], format=99, claude_nb="9.0"), *good[1:]],
             "written by a newer claude_nb (9.0)",
         ),
-        (lambda good: [edited(good[0], format="1"), *good[1:]], "which version of the format"),
-        (lambda good: [edited(good[0], request=None), *good[1:]], "what was asked"),
+        (lambda good: [edited(good[0], format="1"), *good[1:]], "version of its format"),
+        (lambda good: [edited(good[0], request=None), *good[1:]], "does not contain the request"),
         (lambda good: good[1:], "is not a recording of claude_nb"),
         (lambda _: ["{}"], "is not a recording of claude_nb"),
         (lambda _: [""], "is not a recording of claude_nb"),
@@ -546,7 +549,7 @@ def test_a_bad_file_among_others_is_noted(lines, tmp_path):
     assert len(library.requests) == 1
     assert [note.split(", ")[1].split(" ")[:4] for note in notes] == [
         ["line", "2", "has", "no"],
-        ["line", "2", "is", "no"],
+        ["line", "2", "is", "not"],
     ]
 
 

@@ -139,7 +139,7 @@ def test_recordings_of_nothing_have_no_nearest():
     """A reply may have been recorded before anything was sent."""
     with pytest.raises(InputError) as raised:
         RecordingStore([Recording({}, ())]).find({"model": "m"})
-    assert "no request in it" in raised.value.detail
+    assert "contains no request" in raised.value.detail
 
 
 def test_differences_are_readable():

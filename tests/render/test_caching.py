@@ -93,7 +93,7 @@ def test_all_forms_say_the_same():
             ("m", 1, "x" * 100 + "at 12:01", "x" * 100 + "at 12:02"),
             (
                 f"m, line 1: “…{'x' * 32}at 12:01” became “…{'x' * 32}at 12:02”"
-                " (a time or a date changes it whenever it is built)"
+                " (a time or a date makes it different each time)"
             ),
         ),
         (
@@ -109,7 +109,7 @@ def test_where_system_prompts_differ(found, said):
 
 def test_the_same_words_in_other_parts():
     """There is no line that differs."""
-    assert changed(None) == "its parts are divided in another way"
+    assert changed(None) == "its parts are split differently"
 
 
 @pytest.mark.parametrize(
@@ -124,11 +124,11 @@ def test_the_same_words_in_other_parts():
             CacheMiss("messages_changed", by_server=True),
             "the server says that earlier messages changed",
         ),
-        (CacheMiss("messages_changed", "message", after=3), "message 3 is not what it was"),
-        (CacheMiss("unknown"), "what was sent is the same, and the server does not say why"),
+        (CacheMiss("messages_changed", "message", after=3), "message 3 has changed"),
+        (CacheMiss("unknown"), "the request is the same, and the server does not say why"),
         (
             CacheMiss("out_of_reach"),
-            "what was written ends more than 20 blocks before the next mark, and is not looked for",
+            "the written prefix ends more than 20 blocks before the next mark, too far away",
         ),
     ],
 )

@@ -94,9 +94,9 @@ def test_no_html_runs_anything(source: str) -> None:
 
 
 def test_a_script_is_named_where_the_object_needs_one() -> None:
-    """An object that draws itself with a script says so, and where it can be seen."""
-    assert "draws itself with a script" in html(HTML("<div></div><script>plot()</script>"))
-    assert "Not all of it is shown" in html(HTML("<b>left</b><script>plot()</script>"))
+    """An object that uses a script says so, and where it can be seen."""
+    assert "uses a script" in html(HTML("<div></div><script>plot()</script>"))
+    assert "Part of it is not shown" in html(HTML("<b>left</b><script>plot()</script>"))
 
 
 def test_long_texts_fold_and_end() -> None:
