@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,12 +67,23 @@ class _Outputs(dict[int, Any]):
             text = ""  # it stands there itself
         blocks = ({"type": "text", "text": cut(plain(text))},) if text.strip() else ()
         if not (blocks or images):
-            what = f": it is {missing[0]}" if missing else ""
             raise InputError(
-                f"No output of cell [{number}] is known{what}.",
+                self._without_output(number, sources[number], missing, is_on_page=cell is not None),
                 "Put what you mean into a variable, and name that.",
             )
         return Displayed((*blocks, *images), missing)
+
+    def _without_output(
+        self, number: int, source: str, missing: Sequence[str], *, is_on_page: bool
+    ) -> str:
+        if missing:
+            return f"The output of cell [{number}] cannot be sent: it is {missing[0]}."
+        not_kept = "" if is_on_page else executions.not_kept(self._shell)
+        if not not_kept:
+            return f"Cell [{number}] has no output."
+        if executions.awaits(self._shell, source):
+            not_kept = "printed or displayed"
+        return f"Cell [{number}] returned no value, and IPython has not kept what it {not_kept}."
 
 
 def _on_page(number: int, source: str) -> DisplayedCell | None:

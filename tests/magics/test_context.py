@@ -14,6 +14,7 @@ from traitlets.config import Config
 from claude_nb.errors import InputError
 from claude_nb.magics import context
 from claude_nb.magics.context import BUDGET, PART, cells, error, insert
+from claude_nb.notebook.variables import with_outputs
 from claude_nb.request import executed
 from claude_nb.simulator import Stream
 from tests.played import said, start, text
@@ -282,6 +283,20 @@ def test_a_value_is_what_was_shown_or_a_bounded_repr(notebook, value, shown):
 
     assert shown.replace("x...x", "xxx...xxx") in included.text
     assert len(included.text) < 3_000
+
+
+def test_out_of_a_cell_without_output_says_what_is_not_known(notebook):
+    """Before IPython 9.1 a cell may have printed something."""
+    notebook.run("x = 42" if IS_OUTPUT_KEPT else "print(42)", "y = 1")
+
+    with pytest.raises(InputError) as raised:
+        with_outputs(notebook.shell)["Out"][1]
+
+    assert str(raised.value).partition(" Put ")[0] == (
+        "Cell [1] has no output."
+        if IS_OUTPUT_KEPT
+        else "Cell [1] returned no value, and IPython has not kept what it printed or displayed."
+    )
 
 
 @needs_output

@@ -300,12 +300,14 @@ def test_an_output_is_named_by_the_number_of_its_cell(notebook, name):
 
 
 def test_an_output_that_there_is_not_says_so(notebook):
-    """A number of no cell, a cell that printed nothing, and a repr that raises."""
+    """A number of no cell, a cell that printed nothing, a repr that raises, and one that awaits."""
     notebook.run("x = 1", "class A:\n    def __repr__(self): raise ValueError('no')\nA()")
+    notebook.run("import asyncio\nawait asyncio.sleep(0)\nprint(42)")
 
     for prompt, said_so in {
-        "{{Out[2]}}": "No output of cell [2] is known. Put what you mean into a variable",
+        "{{Out[2]}}": "Cell [2] returned no value, and IPython has not kept what it displayed. Put",
         "{{Out[99]}}": "There is no earlier cell [99] in this kernel.",
         "{{Out[3]}}": "Out[3] cannot be put into a prompt: ValueError: no",
+        "{{Out[4]}}": "IPython has not kept what it printed or displayed.",
     }.items():
         assert said_so in notebook.kernel.run(f"%%claude --once\n{prompt}")["evalue"]
