@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
+import tomllib
+from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -35,18 +39,30 @@ NOT_RUN = {
 
 OTHER_LANGUAGES = {"bash", "text"}
 
+IMPORT = re.compile(r"^ *(?:from (\w+)[\w.]* import |import (\w+))", re.MULTILINE)
+
+COME_ALONG = {"claude_nb", "httpx2"}
+"""This package, and what the SDK brings."""
+
 LINK = re.compile(r"\]\(([^)\s#]+)(?:#[^)]*)?\)|\b(?:src|srcset)=\"([^\"]+)\"")
 
 
 @pytest.fixture(scope="module")
-def examples():
-    """The module of the site that finds and runs examples."""
+def extension():
+    """The modules of the site."""
     sys.path.insert(0, str(ROOT / "docs"))
     try:
-        from extension import examples
+        import extension.examples
+        import extension.notebooks
     finally:
         sys.path.remove(str(ROOT / "docs"))
-    return examples
+    return extension
+
+
+@pytest.fixture(scope="module")
+def examples(extension):
+    """The module that finds and runs examples."""
+    return extension.examples
 
 
 def test_an_example_that_does_not_run_says_why(examples):
@@ -56,6 +72,54 @@ def test_an_example_that_does_not_run_says_why(examples):
         for name, page in PAGES.items()
     }
     assert {name: found for name, found in why.items() if found} == NOT_RUN
+
+
+def test_the_site_has_the_notebooks_alone(extension, tmp_path):
+    """No checkpoints of JupyterLab, no notebooks that a reader made there, and none of earlier."""
+    kept = ["00_quickstart.ipynb", "README.md", "images/way.svg"]
+    others = [
+        ".ipynb_checkpoints/00_quickstart-checkpoint.ipynb",
+        "Untitled.ipynb",
+        "talks/1.jsonl",
+    ]
+    for name in (*kept, *others):
+        (tmp_path / "notebooks" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "notebooks" / name).write_text("{}", encoding="utf-8")
+    site = tmp_path / "docs" / "notebooks"
+    site.mkdir(parents=True)
+    (site / "10_gone.ipynb").write_text("{}", encoding="utf-8")
+
+    app = SimpleNamespace(srcdir=tmp_path / "docs", connect=(found := {}).__setitem__)
+    extension.notebooks.setup(SimpleNamespace(**vars(app), add_source_suffix=lambda *_: None))
+    found["config-inited"](app, None)
+
+    assert sorted(p.relative_to(site).as_posix() for p in site.rglob("*") if p.is_file()) == kept
+
+
+def test_what_examples_and_notebooks_import_comes_with_lab():
+    """README's first command installs it: they import nothing that only the tests need."""
+    sources = list(PAGES.values())
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        sources += ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    found = {
+        name for source in sources for names in IMPORT.findall(source) for name in names if name
+    }
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        project = tomllib.load(file)["project"]
+    needed = [*project["dependencies"], *project["optional-dependencies"]["lab"]]
+    needed += project["optional-dependencies"]["mcp"]
+    packages = {re.match(r"[\w-]+", line)[0] for line in needed}
+    where = metadata.packages_distributions()
+
+    missing = {
+        name
+        for name in found - sys.stdlib_module_names - COME_ALONG
+        if not packages & {each.lower() for each in where.get(name, [name])}
+    }
+
+    assert {"pandas", "matplotlib", "pydantic"} <= found
+    assert missing == set()
 
 
 def test_every_code_block_has_a_language():

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 FOLDER = "notebooks"
 """Where they stand in the site's sources; copies, as Sphinx reads one folder alone."""
 
+_PARTS = ("[0-9][0-9]_*.ipynb", "lesson_*.ipynb", "README.md", "images/*")
+"""What is copied; in the same folder JupyterLab saves checkpoints, and users make notebooks."""
+
 _MAGIC = re.compile(r"^ *(?:\w+ = )?[%!]", re.MULTILINE)
 
 _LIST = """
@@ -51,12 +54,12 @@ def anchor(title: str) -> str:
 
 
 def _copy(app: Sphinx, _config: Config) -> None:
-    """Bring the notebooks and their pictures into the folder that Sphinx reads."""
-    home = Path(app.srcdir)
-    for path in sorted((home.parent / "notebooks").rglob("*")):
-        copy = home / FOLDER / path.relative_to(home.parent / "notebooks")
-        if path.suffix not in (".ipynb", ".svg", ".png", ".gif", ".md"):
-            continue
+    """Make the folder that Sphinx reads hold the notebooks and their pictures, and no others."""
+    source, target = Path(app.srcdir).parent / "notebooks", Path(app.srcdir) / FOLDER
+    paths = {target / p.relative_to(source): p for part in _PARTS for p in source.glob(part)}
+    for old in [path for path in target.rglob("*") if path.is_file() and path not in paths]:
+        old.unlink()
+    for copy, path in paths.items():
         if not copy.exists() or copy.read_bytes() != path.read_bytes():
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
