@@ -17,6 +17,8 @@ from claude_nb.streaming.block import as_dict, as_string
 _NO_EVENTS = """\
 its reply has no saved events: it is incomplete, or %claude_nb keep was off"""
 
+_KEPT = "A notebook saves those of complete replies, while %claude_nb keep is on."
+
 
 def save(
     source: str,
@@ -78,8 +80,8 @@ def _of_notebook(
         of = f"cell [{cell}] of {path}" if cell is not None else str(path)
         raise InputError(
             f"There are no saved events in {of}.",
-            "Record replies, then make a page from a recording: %claude_nb record talks",
-            detail="; ".join(notes[:3]),
+            "Run this and the cells again, then save the notebook: %claude_nb keep on",
+            detail=_KEPT + "".join(f" {note}." for note in notes if not note.endswith(_NO_EVENTS)),
         )
     return parts, notes
 

@@ -71,12 +71,13 @@ def test_the_replies_of_one_cell_alone(notebook, tmp_path, capsys):
 
 @pytest.mark.parametrize("number", ["5", "9"])
 def test_where_no_events_are_saved_there_is_no_page(notebook, capsys, number):
-    """The error says how to get some."""
+    """The error says, once, when a notebook has some."""
     assert main(["page", str(notebook), "--cell", number]) == 1
 
     err = capsys.readouterr().err
     assert f"There are no saved events in cell [{number}] of {notebook}." in err
-    assert "%claude_nb record talks" in err
+    assert err.count("%claude_nb keep is on") == err.count(": %claude_nb keep on") == 1
+    assert "cell [5]: " not in err
     assert not notebook.with_suffix(".html").exists()
 
 
