@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from email import message_from_bytes
 from pathlib import Path
@@ -13,13 +14,15 @@ from pathlib import Path
 import pytest
 
 from claude_nb import __version__
+from claude_nb.command_line.notebooks import PARTS
 
 ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LESSONS = {
     path.relative_to(ROOT / "notebooks").as_posix()
-    for path in [*NOTEBOOKS, ROOT / "notebooks/README.md", *ROOT.glob("notebooks/images/*.svg")]
+    for part in PARTS
+    for path in (ROOT / "notebooks").glob(part)
 }
+NOTEBOOKS = sorted(ROOT / "notebooks" / name for name in LESSONS if name.endswith(".ipynb"))
 LINK = re.compile(r"""(?:\]\(|\bsrc=["']|\bhref=["'])([^)\s"']+)""")
 METADATA = f"claude_nb-{__version__}.dist-info/"
 MEGABYTE = 2**20
@@ -43,6 +46,19 @@ def test_the_wheel_holds_every_file_of_the_package_and_the_notebooks_once(names)
     assert len(notebooks) >= 9
     ours = {name for name in names if name.startswith("claude_nb/")}
     assert ours == package | notebooks
+
+
+def test_notebooks_of_ones_own_are_not_in_the_wheel():
+    """Who tries a checkout makes some beside ours; each of ours is packaged, and copied."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        targets = tomllib.load(file)["tool"]["hatch"]["build"]["targets"]
+    git = ["git", "ls-files", "notebooks/*.ipynb"]
+    listed = subprocess.run(git, check=True, cwd=ROOT, capture_output=True, text=True)
+    ours = [Path(name).name for name in listed.stdout.split()]
+
+    assert targets["wheel"]["include"] == ["claude_nb", *(f"notebooks/{part}" for part in PARTS)]
+    assert not any(Path("Untitled.ipynb").match(part) for part in PARTS)
+    assert [name for name in ours if not any(Path(name).match(part) for part in PARTS)] == []
 
 
 def test_the_extension_is_installed_where_jupyter_looks(names):

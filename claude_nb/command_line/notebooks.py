@@ -28,8 +28,9 @@ IN_CHECKOUT = (CHECKOUT / QUICKSTART).exists()
 
 NOTEBOOKS = CHECKOUT if IN_CHECKOUT else _PACKAGE / "notebooks"
 
-PARTS = ("*.ipynb", "README.md", "images/*.svg")
-"""What is copied of them, as ``pyproject.toml`` packages it: the notebooks, and what they show."""
+PARTS = ("[0-9][0-9]_*.ipynb", "lesson_*.ipynb", "README.md", "images/*.svg")
+"""What is copied of them, as ``pyproject.toml`` packages it: the notebooks, and what they show. Who
+tries a checkout has notebooks of their own beside them."""
 
 SIMULATED = """\
 {why} The replies come from a local simulator and are labelled as simulated.

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from claude_nb.command_line.notebooks import PARTS
 from extension.outputs import to_markdown
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 FOLDER = "notebooks"
 """Where they stand in the site's sources; copies, as Sphinx reads one folder alone."""
 
-_PARTS = ("[0-9][0-9]_*.ipynb", "lesson_*.ipynb", "README.md", "images/*")
+_PARTS = (*PARTS, "images/*.png", "images/*.gif")
 """What is copied; in the same folder JupyterLab saves checkpoints, and users make notebooks."""
 
 _MAGIC = re.compile(r"^ *(?:\w+ = )?[%!]", re.MULTILINE)
