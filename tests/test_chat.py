@@ -221,7 +221,7 @@ def test_what_cannot_be_picked_is_refused(api, page, chat, picked, says):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({"modle": "x"}, "A chat takes no modle. Did you mean model?"),
+        ({"modle": "x"}, "A chat has no option modle. Did you mean model?"),
         ({"effort": "huge"}, "There is no effort 'huge'."),
         ({"max_tokens": 0}, "max_tokens must be at least 1, not 0."),
         ({"conversation": " \n"}, "cannot be the name of a conversation"),

@@ -123,7 +123,10 @@ class CachedSystem(System):
         return self._counted[model]
 
     def _lines(self) -> list[str]:
-        size, kept = f"{self.characters:,} characters", f"kept for {KEPT[self.ttl]} after each use"
+        size, kept = (
+            labels.counted(self.characters, "character"),
+            f"kept for {KEPT[self.ttl]} after each use",
+        )
         lines = [f"{size} · {kept} · digest {self.digest}"]
         lines += [f"left out of folders: {self.left_out}"] if self.left_out else []
         smallest = min(filter(None, (_minimum(model) for model in known_models())))

@@ -66,7 +66,7 @@ def variants(
     for name, values in zip(COMPARED, (models, efforts, systems), strict=True):
         if isinstance(values, str) or not isinstance(values, Sequence):
             one = f'"{labels.first_words(values, 24)}"' if isinstance(values, str) else "…"
-            raise InputError(f"{name}s is a list: write {name}s=[{one}].")
+            raise InputError(f"{name}s must be a list: {name}s=[{one}].")
         if not values:
             raise InputError(f"{name}s is empty, so there is nothing to compare.")
         for value in values:

@@ -47,8 +47,8 @@ def plan(requests: Requests, counted: Sequence[int]) -> Table:
     high = known(sum, [each.high for each in estimates])
     cells: tuple[str, ...] = (
         labels.count(len(rows)),
-        f"{labels.count(round(sum(counted) * share))} tokens",
-        f"{labels.count(len(rows) * request.max_tokens)} tokens",
+        labels.counted(round(sum(counted) * share), "token"),
+        labels.counted(len(rows) * request.max_tokens, "token"),
         labels.money(known(math.prod, (low, share, factor))),
         labels.money(known(math.prod, (high, share, factor))),
         labels.money(known(math.prod, (high, share))),

@@ -13,6 +13,7 @@ from claude_nb.cost.models import facts
 from claude_nb.cost.usage import Usage, is_billed, known
 from claude_nb.errors import InputError
 from claude_nb.redaction import redact, redact_error
+from claude_nb.render.labels import counted
 from claude_nb.render.table import import_pandas
 
 _CUT = {
@@ -156,7 +157,7 @@ class Results(Sequence[Result]):
     def __repr__(self) -> str:
         shown = "\n".join(f"  {self._read(row)!r}" for row in range(min(5, self._count)))
         more = f"\n  … {self._count - 5:,} more" if self._count > 5 else ""
-        return f"{self._count:,} results:\n{shown}{more}"
+        return f"{counted(self._count, 'result')}:\n{shown}{more}"
 
 
 def _in_memory(rows: list[Result]) -> Results:

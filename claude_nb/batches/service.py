@@ -33,6 +33,7 @@ from claude_nb.errors import (
     RequestError,
     UnreachableError,
 )
+from claude_nb.render.labels import counted
 from claude_nb.request import uploads
 
 A = TypeVar("A")
@@ -272,7 +273,7 @@ class Service:
                 failures = 1 if len(seen) > before else failures + 1
                 await self._pause(error, failures, "reading on")
         batch.lacking = max(0, expected - len(seen))
-        lacking = f"{batch.lacking:,} results are unreadable"
+        lacking = counted(batch.lacking, "unreadable result")
         state.finished(batch, lacking if batch.lacking else "")
 
     # --- counting ---------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from claude_nb.characters import clean, wellformed_json
 from claude_nb.client.batch_service import Status
 from claude_nb.client.output import Output
 from claude_nb.errors import ClaudeError, InputError
+from claude_nb.render.labels import counted
 from claude_nb.render.table import Table
 
 _CODES = {outcome: number for number, outcome in enumerate(ORDER, start=1)}  # 0: no result
@@ -277,7 +278,7 @@ class BatchState:
             raise KeyError(count)
         if requests:
             raise InputError(
-                f"The batch has {count:,} rows, but you passed {known:,}.",
+                f"The batch has {counted(count, 'row')}, but you passed {known:,}.",
                 "Pass the same prompts as to batch(), or none.",
             )
         raise InputError(

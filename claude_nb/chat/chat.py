@@ -404,7 +404,7 @@ def _check_names(options: Iterable[str]) -> None:
             near = nearest(name, known)
             hint = f"Did you mean {near}? " if near else ""
             raise InputError(
-                f"A chat takes no {name}.", f"{hint}Its options are {', '.join(known)}."
+                f"A chat has no option {name}.", f"{hint}Its options are {', '.join(known)}."
             )
 
 

@@ -146,7 +146,7 @@ def _show_expected(question: Question, asked: Sequence[Variant]) -> None:
         sent = found.request
         trees = trees or tree(sent, found.input_tokens)
         also += map(labels.also_sent, sent.also_sent)
-        counts = (f"{labels.count(n)} tokens" for n in (found.input_tokens, sent.max_tokens))
+        counts = (labels.counted(n, "token") for n in (found.input_tokens, sent.max_tokens))
         rows.append((name, *counts, *map(labels.money, (found.low, found.high))))
         tools = each.request.tools or ()
         if server := [*filter(None, (kind(t) or t.get("mcp_server_name") for t in tools))]:

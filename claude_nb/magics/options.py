@@ -510,7 +510,7 @@ def _value(option: Option, line: str) -> tuple[Value, str]:
     match = (_LIST if option.several else _TOKEN).match(line)
     name = f"--{option.name}"
     if match is None:
-        raise InputError(f"{name} needs a value.", f"It is written {name} {option.metavar}.")
+        raise InputError(f"{name} needs a value.", f"Write {name} {option.metavar}.")
     double, single, bare = match.groups()
     rest = line[match.end() :].lstrip()
     if bare is not None:

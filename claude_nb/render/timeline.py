@@ -330,7 +330,9 @@ class Timeline:
     def _lane(self, row: Row) -> str:
         characters = sum(len(step.text) for step in row.steps)
         begin, end = row.steps[0].time, row.steps[-1].time
-        came = f"{labels.counted(len(row.steps), 'event')}, {labels.count(characters)} characters"
+        came = (
+            f"{labels.counted(len(row.steps), 'event')}, {labels.counted(characters, 'character')}"
+        )
         title = f"{row.name}: {came}, {labels.seconds(begin)} to {labels.seconds(end)}"
         attributes = f'class="claude-nb-lane" data-lane="{row.number}" title="{text(title)}"'
         style = f"height:14px;{_LINE};background:{gradient(self._cells(row))}"

@@ -121,8 +121,8 @@ def within_limit(
     if affordable < MIN_OUTPUT:
         raise InputError(
             f"This could exceed {limit_name}: {labels.money(max(0.0, limit))} are left, and the"
-            f" input alone, {labels.count(sum(counted))} tokens{' and a search' if each else ''},"
-            f" can cost {labels.money(paid)}.",
+            f" input alone, {labels.counted(sum(counted), 'token')}"
+            f"{' and a search' if each else ''}, can cost {labels.money(paid)}.",
             "Nothing was sent. Send less, or raise the limit.",
         )
     note = (

@@ -87,10 +87,10 @@ def test_too_many_are_refused():
         ({"models": []}, "models is empty, so there is nothing to compare"),
         ({"efforts": []}, "efforts is empty"),
         ({"systems": ()}, "systems is empty"),
-        ({"models": "haiku"}, 'models is a list: write models=["haiku"]'),
-        ({"efforts": "low"}, 'efforts is a list: write efforts=["low"]'),
-        ({"systems": "Be brief."}, 'systems is a list: write systems=["Be brief."]'),
-        ({"systems": claude_nb.CachedSystem("Be brief.")}, "systems is a list: write systems=[…]"),
+        ({"models": "haiku"}, 'models must be a list: models=["haiku"]'),
+        ({"efforts": "low"}, 'efforts must be a list: efforts=["low"]'),
+        ({"systems": "Be brief."}, 'systems must be a list: systems=["Be brief."]'),
+        ({"systems": claude_nb.CachedSystem("Be brief.")}, "systems must be a list: systems=[…]"),
     ],
 )
 def test_what_is_no_list_of_variants_is_refused(api, options, said):

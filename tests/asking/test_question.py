@@ -160,8 +160,8 @@ def test_another_type_is_refused(api, call, arguments, words):
         (lambda: claude_nb.ask("Hi", attach={"a": 1}), "attach must be a list of values"),
         (lambda: claude_nb.ask("Hi", attach=None), "attach must be a list of values, not None."),
         (lambda: claude_nb.compare("Hi", models=[3]), "model must be the id of a model"),
-        (lambda: claude_nb.compare("Hi", models=iter("a")), "models is a list: write models=[…]."),
-        (lambda: claude_nb.compare("Hi", efforts=3), "efforts is a list: write efforts=[…]."),
+        (lambda: claude_nb.compare("Hi", models=iter("a")), "models must be a list: models=[…]."),
+        (lambda: claude_nb.compare("Hi", efforts=3), "efforts must be a list: efforts=[…]."),
         (
             lambda: claude_nb.compare("Hi", systems=[3]),
             "system must be a string, a CachedSystem or",

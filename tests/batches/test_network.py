@@ -66,7 +66,7 @@ def test_results_that_cannot_be_read_have_an_unknown_cost(service):
         made.wait()
         assert (made.counts, made.cost) == ({"missing": 2}, None)
         assert asking.session.ledger.entries[-1].cost is None
-        assert "2 results are unreadable" in repr(made._repr_mimebundle_())
+        assert "2 unreadable results" in repr(made._repr_mimebundle_())
         assert made.resubmit().counts == {"processing": 2}
         service.advance(1000)
         assert made.wait().counts == {"complete": 2}

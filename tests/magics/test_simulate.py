@@ -285,7 +285,7 @@ def test_all_faults_are_tried_here():
         ("--speed 2", "--speed has no effect in %claude_nb simulate --speed 2."),
         ("on fast", "[--speed FACTOR]"),
         ("on --spede 2", "There is no option --spede. Did you mean --speed?"),
-        ("on --speed", "--speed needs a value. It is written --speed FACTOR."),
+        ("on --speed", "--speed needs a value. Write --speed FACTOR."),
         ("on --speed x", "--speed: 'x' is not a factor above 0, such as 0.2"),
         ("on --seed 1.5", "--seed: '1.5' is not a whole number"),
         ("on --speed 0", "a factor above 0"),
