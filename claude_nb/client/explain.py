@@ -61,7 +61,7 @@ _ADVICE = {
     "authentication_error": "Check the key. To enter another: %claude_nb key. For your own"
     " server: %claude_nb connect URL --key-env NAME",
     "billing_error": "Check your plan and credit: https://platform.claude.com/settings/billing",
-    "permission_error": "This key has no permission for that; one of another workspace may.",
+    "permission_error": "This key has no permission for that. Use a key of a workspace with it.",
     "not_found_error": "Check the model's id: %claude_nb models lists them.",
     "request_too_large": "Send less: the API takes at most 32 MB.",
 }

@@ -84,7 +84,7 @@ NO_THINKING = {**UNABLE, "types": {"enabled": UNABLE, "adaptive": UNABLE, "disab
 @pytest.mark.parametrize(
     ("found", "options", "what"),
     [
-        (model(effort=EFFORT), {"effort": "max"}, "new-model does not support the effort max. It"),
+        (model(effort=EFFORT), {"effort": "max"}, "new-model does not support the effort max. Use"),
         (model(effort=UNABLE), {"effort": "low"}, "new-model does not support effort."),
         (model(thinking=BUDGETS), {"thinking": "off"}, "new-model cannot turn thinking off."),
         (model(thinking=NO_THINKING), {"thinking": "on"}, "new-model cannot think."),

@@ -68,7 +68,7 @@ REFUSED = [
     (400, "invalid_request_error", RequestError, "ask again"),
     (401, "authentication_error", RequestError, "%claude_nb key"),
     (402, "billing_error", SpendLimitError, "credit"),
-    (403, "permission_error", RequestError, "another key"),
+    (403, "permission_error", RequestError, "Use a key of a workspace"),
     (404, "not_found_error", RequestError, "%claude_nb models"),
     (409, "conflict_error", RequestError, ""),
     (413, "request_too_large", RequestError, "32 MB"),
