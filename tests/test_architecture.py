@@ -126,3 +126,15 @@ def test_what_the_guide_names_is_there():
     assert [path for path in named if not any((root / path).exists() for root in roots)] == []
     assert [name for name, text in inside if not re.search(rf"\b{name}\b", text)] == []
     assert min(len(named), len(inside)) > 10
+
+
+def test_no_group_of_a_pattern_is_possessive():
+    """Before Python 3.11.5, which Debian 12 has, such a group does not match what it should."""
+    possessive = re.compile(r"\)(?:[*+?]|\{\d+(?:,\d*)?\})\+|\(\?>")
+    found = {
+        f"{path.name}: {line.strip()}"
+        for path in PACKAGE.rglob("*.py")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if possessive.search(line)
+    }
+    assert found == set()

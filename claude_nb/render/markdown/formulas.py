@@ -36,22 +36,24 @@ _OPENING: Final = re.compile(rf"\$\$?|\\[(\[]|{_BEGIN}")
 
 # A dollar opens a formula unless it follows a Latin letter or a digit or precedes a space, and
 # closes one unless it follows a space or precedes a digit: `$5 and $6` and `US$5-$6` are not.
-# Possessive quantifiers, because nothing before the closing delimiter could match it anyway.
+# At each character one alternative can match, so a search that fails takes no second way. (Not
+# possessive quantifiers: before Python 3.11.5, groups with those do not match what they should.)
 _DOLLAR: Final = r"(?<![A-Za-z0-9_\u00c0-\u024f])\$(?![\s$])"
-_TEXT: Final = r"\\(?:text\w*|mbox)\{[^{}]*\}"  # may have dollars in it
+_TEXT_AFTER: Final = r"(?:text\w*|mbox)\{[^{}]*\}"
+_TEXT: Final = rf"\\{_TEXT_AFTER}"  # may have dollars in it
 _INLINE: Final = re.compile(
-    r"\$\$(?P<double>(?:[^$\\]|\\.|\$(?!\$))++)\$\$"
-    rf"|{_DOLLAR}(?P<single>(?:[^$\\`]|{_TEXT}|\\.)++)(?<!\s)\$(?!\d)"
-    r"|\\\((?P<round>(?:[^\\]|\\[^()])++)\\\)"
-    r"|\\\[(?P<square>(?:[^\\]|\\[^\[\]])++)\\\]"
+    r"\$\$(?P<double>(?:[^$\\]|\\.|\$(?!\$))+)\$\$"
+    rf"|{_DOLLAR}(?P<single>(?:[^$\\`]|{_TEXT}|\\(?!{_TEXT_AFTER}).)+)(?<!\s)\$(?!\d)"
+    r"|\\\((?P<round>(?:[^\\]|\\[^()])+)\\\)"
+    r"|\\\[(?P<square>(?:[^\\]|\\[^\[\]])+)\\\]"
     rf"|\\begin\{{(?P<name>{_NAMES})\}}(?P<lines>.{{0,{LONGEST}}}?)\\end\{{(?P=name)\}}",
     re.DOTALL,
 )
 _HALF: Final = re.compile(
-    r"\$\$(?P<double>(?:[^$\\]|\\.|\$(?!\$))*+)[$\\]?\Z"
-    rf"|{_DOLLAR}(?P<single>(?:[^$\\`]|{_TEXT}|\\.)*+)\\?\Z"
-    r"|\\\((?P<round>(?:[^\\]|\\[^()])*+)\\?\Z"
-    r"|\\\[(?P<square>(?:[^\\]|\\[^\[\]])*+)\\?\Z"
+    r"\$\$(?P<double>(?:[^$\\]|\\.|\$(?!\$))*)[$\\]?\Z"
+    rf"|{_DOLLAR}(?P<single>(?:[^$\\`]|{_TEXT}|\\(?!{_TEXT_AFTER}).)*)\\?\Z"
+    r"|\\\((?P<round>(?:[^\\]|\\[^()])*)\\?\Z"
+    r"|\\\[(?P<square>(?:[^\\]|\\[^\[\]])*)\\?\Z"
     rf"|{_BEGIN}(?P<lines>(?!.*\\end\{{).{{0,{LONGEST}}})\Z",
     re.DOTALL,
 )

@@ -86,7 +86,7 @@ _SAFE: Final = re.compile(
     r"|mmultiscripts|mprescripts|mtable|mt[rd]|menclose|mpadded|mphantom|[bisu]|em|code|span)"
     r"(?: (?:accent|accentunder|class|display|displaystyle|form|height|largeop|linethickness|lspace"
     r"|mathvariant|maxsize|minsize|movablelimits|notation|rspace|scriptlevel|stretchy|style"
-    r'|symmetric|width)="[\w #%.,:;-]*")* ?/?>)*+)</math>'
+    r'|symmetric|width)="[\w #%.,:;-]*")* ?/?>)*)</math>'
 )
 _FAR: Final = re.compile(r'="[^"<>]*?(?<![#\w.])(?:-[1-9]|\d{3,})[\d.]*[a-z]')
 """A length by which a formula would reach far beyond its place."""
