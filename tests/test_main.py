@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TELL_AND_EXIT = """\
 import json, os, pathlib, sys
 told = {"arguments": sys.argv[1:], "simulate": os.environ.get("CLAUDE_NB_SIMULATE")}
+told["path"] = os.environ["PATH"]
 pathlib.Path("told.json").write_text(json.dumps(told))
 sys.exit(7)
 """
@@ -91,6 +92,13 @@ def test_in_a_checkout_lab_opens_the_checkouts_quickstart(folder):
     ]
     assert ran.returncode == 7
     assert list(folder.glob("*.ipynb")) == []
+
+
+def test_cells_find_the_commands_of_an_environment_that_is_not_activated(folder):
+    """README starts it as ``.venv/bin/claude-nb lab``; then ``!claude-nb page`` works in a cell."""
+    started, _ = told(folder, env=CHOSEN | {"PATH": "/usr/bin:/bin"})
+    commands = str(Path(sys.executable).parent)
+    assert started["path"].split(os.pathsep) == [commands, "/usr/bin", "/bin"]
 
 
 def test_jupyters_options_need_no_mark(folder):

@@ -61,6 +61,10 @@ def lab(jupyter_args: list[str]) -> int:
     if "CLAUDE_NB_SIMULATE" not in os.environ and (why := _without_key()):
         say(SIMULATED.format(why=why))
         os.environ["CLAUDE_NB_SIMULATE"] = "1"  # kernels inherit the server's environment
+    # So cells (`!claude-nb`) and terminals find the command where no environment is activated.
+    commands = str(Path(sys.executable).parent)
+    if commands not in os.environ.get("PATH", "").split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join(filter(None, [commands, os.environ.get("PATH")]))
     sys.stdout.flush()
     quickstart = notebooks / QUICKSTART
     sys.argv = ["jupyter-lab", str(quickstart)]
