@@ -109,7 +109,7 @@ def explain(error: Exception, advice: str = "", *, began: bool = True) -> Claude
     except ImportError as missing:
         return ClaudeError(
             "The anthropic package cannot be used.",
-            "Install it again: %pip install -U 'anthropic>=2.12,<3'",
+            "Install it again: %pip install 'anthropic>=2.14,<3'",
             detail=detail_of(missing),
         )
     if isinstance(error, anthropic.APIStatusError):

@@ -42,14 +42,13 @@ def run(
     """
     if output and (in_place or len(names) > 1 or PIPE in names):
         raise InputError("-o names the copy of one notebook.", "Name one, without --in-place.")
+    if in_place and PIPE in names:
+        raise InputError("--in-place changes files.", "Name one, or leave out --in-place.")
     code = 0
     for name in names:
         try:
             if name == PIPE:
-                content, _ = strip(
-                    sys.stdin.buffer.read(), Path("the standard input"), answers=answers
-                )
-                sys.stdout.buffer.write(content)
+                _pass_on(answers=answers)
                 continue
             path = files.expanded(name)
             content, removed = strip(read(path), path, answers=answers)
@@ -65,6 +64,16 @@ def run(
             say(str(error), file=sys.stderr)
             code = 1
     return code
+
+
+def _pass_on(*, answers: bool) -> None:
+    content, _ = strip(sys.stdin.buffer.read(), Path("The standard input"), answers=answers)
+    try:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        sys.stdout = None  # it is not tried again at the end
+        raise InputError(f"The standard output cannot be written: {error.strerror}.") from None
 
 
 def _write(target: Path, content: bytes, *, overwrite: bool) -> None:

@@ -169,6 +169,8 @@ def _mode(file: Path, *, overwrite: bool) -> int | None:
         mode = file.stat().st_mode
     except FileNotFoundError:
         return None
+    if stat.S_ISDIR(mode):
+        raise OSError(errno.EISDIR, "it is a folder")
     if not overwrite:
         raise FileExistsError
     if not stat.S_ISREG(mode):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -68,6 +69,15 @@ def test_in_place_several_and_one_that_is_no_notebook(path, tmp_path, capsys):
     assert "There is no file gone.ipynb." in said.err
 
 
+def test_what_cannot_be_written(path, tmp_path, capsys):
+    """The error names it: a folder, and a pipe that would have to be changed in place."""
+    assert main(["strip", "notes.ipynb", "-o", "."]) == 1
+    assert capsys.readouterr().err == ". cannot be written: it is a folder.\n"
+    assert main(["strip", "--in-place", "-"]) == 1
+    assert capsys.readouterr().err.startswith("--in-place changes files.")
+    assert [file.name for file in tmp_path.iterdir()] == ["notes.ipynb"]
+
+
 @pytest.mark.parametrize("more", [["--in-place"], ["other.ipynb"], ["-"]])
 def test_a_name_for_a_copy_goes_with_one_notebook(path, capsys, more):
     """Nothing is written, and the error says so."""
@@ -84,4 +94,11 @@ def test_a_pipe_such_as_git_s_filter_gets_the_notebook_alone(path):
 
     ran = subprocess.run(command, input=b"text", capture_output=True, check=False)
     assert (ran.returncode, ran.stdout) == (1, b"")
-    assert ran.stderr.strip() == b"the standard input is not a notebook: it is not JSON."
+    assert ran.stderr.strip() == b"The standard input is not a notebook: it is not JSON."
+
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run(
+            command, input=path.read_bytes(), stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert ran.returncode == 1
+    assert ran.stderr == b"The standard output cannot be written: No space left on device.\n"
