@@ -165,7 +165,10 @@ def message_with(kernel, *what: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("code", ["%%claude\nHi", "%%claude --effort low --effort high\nHi"])
 def test_a_page_that_does_not_answer_sees_the_reply_all_the_same(kernel, simulator, code):
-    """In an output that is updated; one that answers late gets the widget back, with all of it."""
+    """In an output that is updated; one that answers late gets the widget back, with all of it.
+
+    Not one that takes in nothing that a widget is sent, as anywidget after a slow start.
+    """
     simulator.enqueue(HANGS, HANGS)
     kernel.run("from claude_nb.views import live\nlive._UNANSWERED = 0.2")
     kernel.start(code, LAB)
@@ -173,8 +176,12 @@ def test_a_page_that_does_not_answer_sees_the_reply_all_the_same(kernel, simulat
 
     plain = message_with(kernel, "text/html", "The first words")
 
+    kernel.say(comm, op="here")
+    message_with(kernel, "heard")
+    assert message_with(kernel, "The first words")["transient"] == plain["transient"]
+
     for _ in range(2):  # once is enough
-        kernel.say(comm, op="here")
+        kernel.say(comm, op="hears")
     again = message_with(kernel, "widget-view")
     assert again["transient"] == plain["transient"]
     assert message_with(kernel, "The first words")["data"]["content"]["reset"]

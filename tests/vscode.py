@@ -65,7 +65,7 @@ class VSCode:
         self._stream = None
         if self.answers == "between cells":
             for comm in self._greeted:
-                self.say(comm, op="here")
+                self.say(comm, op="hears")
             self._greeted.clear()
         return reply["content"]
 
@@ -103,7 +103,7 @@ class VSCode:
             self._opened[comm] = cell
             self._greeted.append(comm)
             if self.answers == "at once":
-                self.say(comm, op="here")
+                self.say(comm, op="hears")
 
     def _to_cell(self, cell: str, kind: str, content: dict[str, Any]) -> None:
         if kind in ("display_data", "execute_result", "error"):

@@ -42,11 +42,12 @@ If ``columns`` in the model's state is more than 1, that many replies are side b
 its own frames: a message about one of them carries its ``column``, from 0, in both directions. The
 state ``snapshot`` is then ``{"columns": [...]}``, a snapshot of each, and ``below`` is HTML as high
 as the table that the saved output has below them. A ``stop`` without a column stops all of them;
-``here``, ``resync``, ``shown`` and ``gone`` are about all of them, too.
+``here``, ``hears``, ``resync``, ``shown`` and ``gone`` are about all of them, too.
 
-Page to kernel: ``{"op": "here"}`` the page has loaded the widget; ``{"op": "stop", "n": n}`` stop
-the reply, answered with ``{"ack": n}``, without which the page says what else to do (``unheard`` in
-the model's state); ``{"op": "resync"}`` send everything;
+Page to kernel: ``{"op": "here"}`` the page has loaded the widget, answered with
+``{"heard": true}``; ``{"op": "hears"}`` that has arrived, so the page shows what it is sent;
+``{"op": "stop", "n": n}`` stop the reply, answered with ``{"ack": n}``, without which the page says
+what else to do (``unheard`` in the model's state); ``{"op": "resync"}`` send everything;
 ``{"op": "fold", "pane": i, "open": bool}`` the reader opened or folded a pane;
 ``{"op": "asked", "call": id}`` the page shows the question of ``confirm`` about that call, and
 ``{"op": "confirm", "call": id, "answer": one of answers}`` is its answer;

@@ -224,9 +224,12 @@ class LiveOutput(PageWidget):
 
     def receive(self, content: dict[str, Any], _buffers: Sequence[Any]) -> None:
         """Handle a message from the page, or let the replies that it is about do so."""
-        self._is_answered = self._is_loaded = True
         op, page = content.get("op"), content.get("page")
-        if op == "shown":
+        self._is_loaded = True
+        self._is_answered |= op == "hears"
+        if op == "here":  # anywidget hands on nothing where a widget took two seconds to load
+            self.send({"heard": True})
+        elif op == "shown":
             self._later.add(page)
         elif op == "gone":
             self._gone = True
@@ -234,17 +237,20 @@ class LiveOutput(PageWidget):
             if self._is_over():
                 self.close()
         elif op is not None:
-            column = content.get("column")
-            if op == "stop" and column is None and self._stop is not None:
-                self._stop()
-            else:
-                for number, view in enumerate(self.views):
-                    if column in (None, number):
-                        view.receive(op, content)
+            self._hand_on(op, content)
             if op == "stop":
                 self.send({"ack": content.get("n")})
             elif op == "resync" and self._settled:
                 self._output.repeat()
+
+    def _hand_on(self, op: str, content: dict[str, Any]) -> None:
+        column = content.get("column")
+        if op == "stop" and column is None and self._stop is not None:
+            self._stop()
+            return
+        for number, view in enumerate(self.views):
+            if column in (None, number):
+                view.receive(op, content)
 
     def close(self) -> None:
         """Close the widget, and what it has of layout."""

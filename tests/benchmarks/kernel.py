@@ -199,7 +199,7 @@ class Kernel:
                 opened = json.loads(parts[3])
                 if "_view_module" in opened["data"]["state"] and comm is None:
                     comm = self._widget_of(opened)
-                    self._say(opened["comm_id"], {"op": "here"})
+                    self._say(opened["comm_id"], {"op": "hears"})
             if kind == "update_display_data" and comm:
                 self._say(comm, {"op": "gone"})
         return arrived

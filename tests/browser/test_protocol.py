@@ -88,7 +88,8 @@ NORMAL = """html => {
 def page(empty_page):
     """An empty page with one model and one view."""
     empty_page.evaluate(PAGE, LIVE)
-    assert empty_page.evaluate("sent.splice(0)") == [{"op": "here"}]
+    empty_page.evaluate("receive({ heard: true })")
+    assert empty_page.evaluate("sent.splice(0)") == [{"op": "here"}, {"op": "hears"}]
     return empty_page
 
 

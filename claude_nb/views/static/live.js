@@ -78,6 +78,7 @@ class Model {
   receive(message) {
     this.heard = performance.now();
     if (message?.ack !== undefined) return this.acks.add(message.ack);
+    if (message?.heard) return this.model.send({ op: "hears" });
     for (const [column, whole] of message?.columns?.entries() ?? []) this.receive({ ...whole, column });
     if (!message?.ops) return;
     const following = [...this.views].filter((view) => view.isFollowed());
