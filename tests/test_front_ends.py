@@ -193,6 +193,26 @@ def test_a_page_that_does_not_answer_sees_the_reply_all_the_same(kernel, simulat
     kernel.run("live._UNANSWERED = 2.0")
 
 
+def test_a_page_that_does_not_answer_is_not_asked(kernel, simulator):
+    """The cell asks instead, as soon as the reply is shown without a widget."""
+    call = Stream([start(), *tool_use("{}"), *end("tool_use")])
+    simulator.enqueue(call, Stream(said("Done.")))
+    kernel.run(
+        "from claude_nb.views import confirmation, live\n"
+        "live._UNANSWERED, confirmation.PAGE_TIMEOUT = 0.2, 600.0\n"
+        "def look_up() -> int: return 1"
+    )
+    kernel.start("%%claude --tools look_up --confirm\nHi", LAB, asks=True)
+
+    message_with(kernel, "text/html", "may it run?")
+    assert "look_up" in kernel.client.get_stdin_msg(timeout=20)["content"]["prompt"]
+
+    kernel.client.input("y")
+    kernel.finish()
+    assert "Done." in kernel.last_shown()["data"]["text/html"]
+    kernel.run("live._UNANSWERED, confirmation.PAGE_TIMEOUT = 2.0, 10.0")
+
+
 def test_notebook_6_shows_a_widget(kernel, simulator, monkeypatch):
     """It sends no id of a cell, but has widgets: it is known by what it calls its users."""
     monkeypatch.setattr(kernel.client.session, "username", "username")

@@ -51,8 +51,12 @@ class Confirmation(Generic[AskedT]):
         self._answer: Answer | None = None
         self._withdrawn = False
 
-    def ask(self, asked: AskedT) -> Answer | None:
+    def ask(self, asked: AskedT, patience: float | None = None) -> Answer | None:
         """Ask about a call, and wait for the answer; an interrupt ends the wait.
+
+        Args:
+            asked: The question.
+            patience: Seconds within which a page has to report it, if not ``PAGE_TIMEOUT``.
 
         Returns:
             The answer, "no" after ``withdraw``; None if no page reports that it can give one.
@@ -61,10 +65,11 @@ class Confirmation(Generic[AskedT]):
             if self._withdrawn:
                 return "no"
             self._asked, self._seen, self._answer = asked, False, None
+        seconds = PAGE_TIMEOUT if patience is None else patience
         self._show(asked)
         try:
             with self._news:
-                if not waiting.wait(partial(self._news.wait_for, self._is_seen), PAGE_TIMEOUT):
+                if not waiting.wait(partial(self._news.wait_for, self._is_seen), seconds):
                     return None
                 waiting.wait(partial(self._news.wait_for, self._is_over))
                 return self._answer or "no"

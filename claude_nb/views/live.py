@@ -81,8 +81,9 @@ class LiveView(FramesView):
 
     def confirm(self, asked: PermissionRequest) -> Answer | None:
         """Ask by buttons on the page; where no click can reach the kernel, in the cell."""
-        is_heard = answers.reach_cells and self._output.plain(time.monotonic()) is None
-        answer = super().confirm(asked) if is_heard else None
+        now, answer = time.monotonic(), None
+        if answers.reach_cells and self._output.plain(now) is None:
+            answer = self.confirmation.ask(asked, self._output.patience(now))
         return by_input(asked) if answer is None else answer
 
     def settle(self, reply: Reply) -> None:
@@ -175,6 +176,12 @@ class LiveOutput(PageWidget):
         elif not self._is_answered and answers.are_due and now - self._began > _UNANSWERED:
             self._plain = self._plain or self._make_plain(self._output)
         return self._plain
+
+    def patience(self, now: float) -> float | None:
+        """Seconds until the widget gives way to ``plain``; None if it does not."""
+        if self._is_answered or not answers.are_due:
+            return None
+        return max(self._began + _UNANSWERED - now, 0.0) + _UNHEARD
 
     def is_loaded(self, now: float) -> bool:
         """Whether a page gets what is sent: in Colab not before it has loaded the widget."""
