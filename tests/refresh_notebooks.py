@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
 
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
 _SECONDS = re.compile(r" *(?:\d+ min )?\d+(?:\.\d+)? s\b")
 _PACE = re.compile(r"[\d,]+ (?=(?:tokens|characters)/s)")
 _BARS = re.compile(r" *[▁-█░][ ▁-█░]*")
@@ -31,6 +33,8 @@ _DAY = re.compile(r"(?<=answered )\d{4}(\\?-\d\d){2}")
 _PICTURE = re.compile(r"iVBORw0KGgo[\w+/=]+|(?<=\[picture, )\d+ × \d+")
 """A PNG that Matplotlib has drawn, and its size, depend on its version and on fonts."""
 _REQUEST_ID = re.compile(r"req_sim_\w+")
+_CHAT = re.compile(r"claude-nb-chat-[0-9a-f]{32}")
+"""The class by which a page finds what is saved of a chat."""
 
 
 def execute(path: Path, *, speed: float = 1.0, **environment: str) -> nbformat.NotebookNode:
@@ -71,6 +75,9 @@ def execute(path: Path, *, speed: float = 1.0, **environment: str) -> nbformat.N
                 coalesce_streams=True,  # GitHub would begin a line with each piece that is printed
             )
             client.execute(cwd=str(path.parent))
+    for cell in notebook.cells:  # a chat is saved beside its widget, which nobody can use later
+        if "outputs" in cell:
+            cell.outputs = [each for each in cell.outputs if WIDGET not in each.get("data", ())]
     # The version of this Python is not worth a difference in a saved notebook.
     notebook.metadata["language_info"] = {"name": "python"}
     return notebook
@@ -120,6 +127,7 @@ def _without_times(value: Any) -> Any:
         # Of an axis, the number of its figures depends on times too.
         timeless = re.sub(r"(?: 0 s\b)+", " 0 s", _BARS.sub(" ", _PACE.sub("", timeless)))
         timeless = _PICTURE.sub("picture", timeless)
+        timeless = _CHAT.sub("claude-nb-chat", timeless)
         return _DAY.sub("2026-11-28", _REQUEST_ID.sub("req_sim", timeless))
     return value
 
