@@ -54,6 +54,7 @@ class FrontEnd:
             ours = message["parent_header"].get("msg_id") == request["header"]["msg_id"]
             if kind == "comm_open" and "columns" in content["data"]["state"]:
                 widget = content["comm_id"]
+                self._send(widget, {"op": "hears"})
             elif kind == "update_display_data":
                 assert "text/html" in content["data"]
                 self.settled += 1
