@@ -474,7 +474,7 @@ def test_without_the_sdk_the_error_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "anthropic", None)
     error = explain(ModuleNotFoundError("No module named 'anthropic'"))
 
-    assert "%pip install -U 'anthropic" in str(error)
+    assert "%pip install 'anthropic>=2.14,<3'" in str(error)
 
 
 def test_an_exception_that_nobody_expected_has_a_name():
