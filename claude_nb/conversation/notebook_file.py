@@ -7,15 +7,12 @@ from pathlib import Path
 
 from claude_nb.errors import InputError
 from claude_nb.request import files
-from claude_nb.streaming.record import MIME
 
 MAX_BYTES = 100_000_000
 """The largest notebook that is read. Jupyter itself gets slow long before."""
 
 _STEP = 1_000_000
 _SPACE = 100
-_MARKS = (MIME.encode(), b'"claude_nb"')
-"""What stands before a record: see ``streaming.record``."""
 _KEY = b'"id"'
 _ID = re.compile(rb'"id"\s*:\s*"([\w-]{1,64})"', re.ASCII)
 
@@ -45,8 +42,10 @@ def ids(data: bytes) -> frozenset[str]:
 
 def has_records(data: bytes) -> bool:
     """Whether there may be a record of a reply in a notebook's content, or it may be damaged."""
+    from claude_nb.streaming.record import MIME  # ``%load_ext`` does not wait for it
+
     is_whole = data[:_SPACE].lstrip()[:1] == b"{" and data[-_SPACE:].rstrip()[-1:] == b"}"
-    return not is_whole or any(_find(data, mark) >= 0 for mark in _MARKS)
+    return not is_whole or any(_find(data, mark) >= 0 for mark in (MIME.encode(), b'"claude_nb"'))
 
 
 def _find(data: bytes, part: bytes, at: int = 0) -> int:
