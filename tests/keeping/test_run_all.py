@@ -40,8 +40,8 @@ CELLS = {
     "beside": "%%claude -m claude-opus-5-5 -m claude-haiku-5-5\nWhich?",
     "tools": "%%claude --once --tools look_up --keep\nLook up sky",
 }
-VARYING = ("kept", "tokens_per_second")
-"""What differs in the record of a kept answer: that it is one, and the last digits of a rate."""
+VARYING = ("kept", "timing", "tokens_per_second")
+"""What differs in the record of a kept answer: that it is one, and the last digits of times."""
 USING_DF = ["table", "after", "form"]
 
 
@@ -100,6 +100,17 @@ def without_note(value):
     return value
 
 
+def timings(value):
+    """The times in records, in seconds."""
+    if isinstance(value, list):
+        return [time for item in value for time in timings(item)]
+    if not isinstance(value, dict):
+        return []
+    own = value.get("timing", {}).items()
+    found = [time for name, time in own if name not in VARYING and time is not None]
+    return found + [time for item in value.values() for time in timings(item)]
+
+
 def test_run_all_sends_nothing_and_shows_the_same(notebook, simulator):
     """Twenty prompts, with a save forced after the first cell; the functions do not run again."""
     first = outputs(notebook.path)
@@ -117,6 +128,9 @@ def test_run_all_sends_nothing_and_shows_the_same(notebook, simulator):
         if id_ == "beside":  # how long both took together, and their rates
             kept, given = (re.sub(r"[\d.,]+", "", shown) for shown in (kept, given))
         assert kept == given
+        # Of times that are saved in microseconds, and then rounded to milliseconds, one may differ.
+        assert timings(again[id_]) == pytest.approx(timings(first[id_]), abs=0.0011)
+    assert len(timings(again)) == len(timings(first)) >= len(prompts)
     assert "functions not run again: look_up" in str(again["tools"])
 
 
