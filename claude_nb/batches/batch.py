@@ -78,7 +78,7 @@ def batch(
         output: What each reply has to be, as for ``ask``: ``Result.value``.
         client: Your own ``anthropic.AsyncAnthropic``; by default one for the session's connection.
         show: Whether to show how far it is.
-        dry_run: Hand nothing in: count, and show what it would cost. ``Batch.submit`` hands it in.
+        dry_run: Submit nothing: count, and show what it would cost. ``Batch.submit`` submits it.
         max_cost: The most that it may cost, in USD: all prompts are counted first, and
             ``max_tokens`` lowered if need be.
         policy: How to retry after failures; by default ``Policy()``.

@@ -79,7 +79,7 @@ def deleted(batch_id: str) -> Status:
 async def create(
     connection: Connection, body: AsyncIterator[bytes], size: int, headers: Mapping[str, str]
 ) -> Status:
-    """Hand a batch in.
+    """Submit a batch.
 
     Args:
         connection: Where to.

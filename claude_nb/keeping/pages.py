@@ -17,7 +17,7 @@ from claude_nb.streaming.block import as_dict, as_string
 _NO_EVENTS = """\
 its reply has no saved events: it is incomplete, or %claude_nb keep was off"""
 
-_KEPT = "A notebook saves those of complete replies, while %claude_nb keep is on."
+_KEPT = "A notebook saves those of complete replies, unless %claude_nb keep is off."
 
 
 def save(

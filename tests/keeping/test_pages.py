@@ -76,7 +76,7 @@ def test_where_no_events_are_saved_there_is_no_page(notebook, capsys, number):
 
     err = capsys.readouterr().err
     assert f"There are no saved events in cell [{number}] of {notebook}." in err
-    assert err.count("%claude_nb keep is on") == err.count(": %claude_nb keep on") == 1
+    assert err.count("%claude_nb keep is off") == err.count(": %claude_nb keep on") == 1
     assert "cell [5]: " not in err
     assert not notebook.with_suffix(".html").exists()
 
