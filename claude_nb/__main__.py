@@ -186,9 +186,10 @@ def _add_page(commands: Any) -> None:
     page = commands.add_parser(
         "page",
         help="write a page that plays a reply and steps through its events, as one HTML file",
-        description="Write an HTML file that plays the complete replies of a notebook, or those of a"
-        " recording (%claude_nb record FOLDER), and steps through their events. A notebook that"
-        " was run with %claude_nb keep off has no events. The page needs no kernel and no network, and contains no key.",
+        description="Write an HTML file that plays the complete replies of a notebook, or those of"
+        " a recording (%claude_nb record FOLDER), and steps through their events. A notebook that"
+        " was run with %claude_nb keep off has no events. The page needs no kernel and no network,"
+        " and contains no key.",
     )
     page.add_argument("source", metavar="notebook.ipynb|recording.jsonl")
     page.add_argument(

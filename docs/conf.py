@@ -5,7 +5,8 @@ from pathlib import Path
 
 from claude_nb import __version__
 
-sys.path.insert(0, str(Path(__file__).parent))  # for `extension`
+# For `extension`, and for what the tests share.
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
 project = "claude_nb"
 author = "The claude_nb developers"

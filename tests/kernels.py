@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import ipykernel
 from jupyter_client.manager import start_new_kernel
 
-CLEAR = """
+FORGET = """
 import gc, os, sys
 import anthropic
 import claude_nb
@@ -33,14 +33,21 @@ Conversation._named.clear()
 for server in servers.values(): server.close()
 servers.clear()
 claude_nb.unload_ipython_extension(get_ipython())
+get_ipython().extension_manager.loaded.discard("claude_nb")
 get_ipython().config.pop("ClaudeMagics", None)  # of %config
-claude_nb.load_ipython_extension(get_ipython())
 if not gc.get_freeze_count():
     gc.collect()
     gc.freeze()  # reset() collects garbage: what was imported is none
 get_ipython().reset()
 """
-"""Makes IPython as good as new, with the extension loaded: the next cell is its first."""
+"""Makes IPython as good as new; the next cell is its first."""
+
+CLEAR = f"""{FORGET}
+import claude_nb
+claude_nb.load_ipython_extension(get_ipython())
+del claude_nb
+"""
+"""The same, with the extension loaded."""
 
 ONE_TRY = "%config ClaudeMagics.tries = 1"
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from claude_nb.render.displayed import WIDGET
 from claude_nb.simulator import Stream
 from claude_nb.streaming.record import MIME
-from claude_nb.views.page_outputs import WIDGET
 from tests.played import end, said, start, text, tool_use
 
 pytestmark = pytest.mark.kernel

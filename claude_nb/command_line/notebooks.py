@@ -11,6 +11,7 @@ from pathlib import Path
 
 from claude_nb.client.connection import Connection
 from claude_nb.errors import ClaudeError, CredentialsError, InputError
+from claude_nb.render.labels import counted
 from claude_nb.request import files
 from claude_nb.views.terminal import say
 
@@ -103,7 +104,7 @@ def copy(folder: str = "", *, overwrite: bool = False, otherwise: str) -> None:
         files.make_folder(place.parent, advice)
         files.write(place, [content.decode()], overwrite=overwrite)
         copied += 1
-    say(f"The notebooks are in {target}: {copied} {'file' if copied == 1 else 'files'} copied.")
+    say(f"The notebooks are in {target}: {counted(copied, 'file')} copied.")
     if kept:
         quoted = f'"{target}"' if sys.platform == "win32" else shlex.quote(str(target))
         say(

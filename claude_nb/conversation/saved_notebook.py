@@ -261,9 +261,13 @@ def _label(number: int, cell: dict[str, Any]) -> str:
     return f"[{execution}]" if type(execution) is int else f"{number} (without a number)"
 
 
+def joined(text: Any) -> str:
+    """A text in a notebook's JSON, which may be a list of its lines."""
+    parts = text if isinstance(text, list) else [text]
+    return "".join(part for part in parts if isinstance(part, str))
+
+
 def _is_prompt(cell: dict[str, Any]) -> bool:
-    source = cell.get("source")
-    parts = source if isinstance(source, list) else [source]
-    lines = "".join(part for part in parts if isinstance(part, str)).splitlines()
+    lines = joined(cell.get("source")).splitlines()
     first = next((line for line in lines if line.strip() and not line.lstrip().startswith("#")), "")
     return cell.get("cell_type") == "code" and first.split(None, 1)[:1] == ["%%claude"]

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from claude_nb.conversation.saved_notebook import as_notebook
+from claude_nb.conversation.saved_notebook import as_notebook, joined
 from claude_nb.errors import InputError
+from claude_nb.render.displayed import WIDGET
 from claude_nb.render.labels import counted
 from claude_nb.streaming.block import as_dict, as_string
 from claude_nb.streaming.record import recorded
@@ -26,7 +27,6 @@ _METADATA = ("claude_nb", "claude_nb_output")
 record of a turn that was exported as text."""
 
 _WIDGETS = "application/vnd.jupyter.widget-state+json"
-_VIEW = "application/vnd.jupyter.widget-view+json"
 _CHAT = re.compile(r'<div class="claude-nb [^"]*\bclaude-nb-chat-')
 _ANSWER = re.compile(r'<div class="claude-nb[ "]')
 _BOM = b"\xef\xbb\xbf"
@@ -111,7 +111,7 @@ def _is_kept(output: Any, widgets: set[str], removed: Removed, *, answers: bool)
     """Take what is ours out of an output; whether the output itself stays."""
     record, bundle = recorded(output), as_dict(as_dict(output).get("data"))
     metadata = as_dict(as_dict(output).get("metadata"))
-    html = _joined(bundle.get("text/html"))
+    html = joined(bundle.get("text/html"))
     removed.records += record is not None
     if "chat" in as_dict(record) or _CHAT.search(html):
         removed.chats += 1
@@ -127,8 +127,8 @@ def _is_kept(output: Any, widgets: set[str], removed: Removed, *, answers: bool)
     for name in [name for name in _METADATA if name in metadata]:
         del metadata[name]
         removed.other = True
-    if as_string(as_dict(bundle.get(_VIEW)).get("model_id")) in widgets:
-        del bundle[_VIEW]  # the text beside it stays
+    if as_string(as_dict(bundle.get(WIDGET)).get("model_id")) in widgets:
+        del bundle[WIDGET]  # the text beside it stays
     return True
 
 
@@ -156,11 +156,6 @@ def _remove_widgets(notebook: dict[str, Any], removed: Removed) -> set[str]:
 
 def _state(model: Any) -> dict[str, Any]:
     return as_dict(as_dict(model).get("state"))
-
-
-def _joined(text: Any) -> str:
-    parts = text if isinstance(text, list) else [text]
-    return "".join(part for part in parts if isinstance(part, str))
 
 
 def _written(notebook: dict[str, Any], data: bytes) -> bytes:

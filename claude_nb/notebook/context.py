@@ -269,7 +269,7 @@ def _of_file(cell: dict[str, Any]) -> DisplayedCell:
     count = cell.get("execution_count")
     return DisplayedCell(
         count if isinstance(count, int) else 0,
-        _joined(cell.get("source")),
+        saved_notebook.joined(cell.get("source")),
         tuple(map(_output, filter(_is_output, found))),
         errors[0] if errors else "",
         as_string(cell.get("id")),
@@ -289,18 +289,13 @@ def _output(output: dict[str, Any]) -> Output:
     data = {"text/plain": output.get("text")} if is_stream else as_dict(output.get("data"))
     image = next((kind for kind in IMAGE_TYPES if kind in data), None)
     if image is not None:
-        return Output(tuple(data), {image: _joined(data[image])})
+        return Output(tuple(data), {image: saved_notebook.joined(data[image])})
     texts, dropped = {}, 0
     for kind in _TEXTS:
-        text = _joined(data.get(kind))
+        text = saved_notebook.joined(data.get(kind))
         if len(text) > LONG and kind != "text/html":
             dropped = len(text) - LONG
             text = text[: LONG // 2] + text[-LONG // 2 :]
         if text and len(text) <= 10 * LONG:
             texts[kind] = text
     return Output(tuple(data), texts, dropped)
-
-
-def _joined(text: Any) -> str:
-    parts = text if isinstance(text, list) else [text]
-    return "".join(part for part in parts if isinstance(part, str))

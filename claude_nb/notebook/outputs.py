@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from claude_nb.errors import InputError
+from claude_nb.render.displayed import WIDGET
 from claude_nb.request.attachments.attachment import attach
 from claude_nb.request.attachments.html_text import html_text
 from claude_nb.request.attachments.limits import (
@@ -16,7 +17,7 @@ from claude_nb.request.attachments.limits import (
     MAX_PIXELS_OF_MANY,
     check_block,
 )
-from claude_nb.views.page_outputs import WIDGET, DisplayedCell, Output
+from claude_nb.views.page_outputs import DisplayedCell, Output
 
 # What `repr` writes of an object that has nothing better: <Figure size 640x480 with 1 Axes>
 _REPR = re.compile(r"<[A-Za-z].*>\s*", re.DOTALL)

@@ -52,9 +52,11 @@ EDGE = 800
 
 _EDGES = (1_600, 1_024, 640)
 _TYPES = (*("image/png", "image/jpeg", "image/gif", "image/webp"), "image/svg+xml")
-_WIDGET = "application/vnd.jupyter.widget-view+json"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+"""The MIME type of an output that shows a widget."""
+
 _DIFFERENCE = "text/x-diff"
-_KINDS = (_WIDGET, "text/html", "text/markdown", *_TYPES, "text/latex", "application/json")
+_KINDS = (WIDGET, "text/html", "text/markdown", *_TYPES, "text/latex", "application/json")
 _LINE = f"margin:2px 0 6px;font-size:90%;{QUIET}"
 _SUMMARY = 80
 _SCRIPT = "it uses a script, which runs only when display() shows it in a cell."
@@ -212,7 +214,7 @@ def _bundle(value: Any) -> dict[str, Any]:
     found: dict[str, Any] = dict((formatter.mimebundle_formatter(value) or ({},))[0])
     view = getattr(type(value), "get_view_spec", None)
     if view and getattr(value, "_view_name", None):  # ipywidgets 7 gives no bundle
-        found[_WIDGET] = view(value)
+        found[WIDGET] = view(value)
     for kind in _KINDS:
         if kind not in found and kind in formatter.formatters:
             made = formatter.formatters[kind](value)
@@ -224,7 +226,7 @@ def _bundle(value: Any) -> dict[str, Any]:
 
 def _of_bundle(bundle: Mapping[str, Any], value: Any) -> list[Part]:
     plain = as_string(bundle.get("text/plain")) or _described(value)
-    if model := as_dict(bundle.get(_WIDGET)).get("model_id"):
+    if model := as_dict(bundle.get(WIDGET)).get("model_id"):
         return [_text(plain, "widget") | {"model_id": str(model)}]
     if text := as_string(bundle.get(_DIFFERENCE)):
         return [part | {"type": "diff"} for part in _parts_of_text(text)]

@@ -19,8 +19,6 @@ TARGET = "claude_nb.page"
 PATIENCE = 1.0
 """Seconds that the page has to answer: in a Run All it may be drawing plots."""
 
-WIDGET = "application/vnd.jupyter.widget-view+json"
-
 
 @dataclass(frozen=True, slots=True)
 class Output:

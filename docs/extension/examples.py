@@ -25,6 +25,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from sphinx.errors import SphinxError
 
 from extension.outputs import to_markdown
+from tests.kernels import FORGET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,32 +38,6 @@ _FENCE = re.compile(
     r"^(?:<!-- (?P<mark>[^\n]*) -->\n)?```(?P<language>\w*)\n(?P<source>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
-
-_CLEAR = """
-import gc
-import claude_nb
-from claude_nb.asking.conversation import Conversation
-from claude_nb.asking.jobs import jobs
-from claude_nb.conversation.snapshot import snapshot
-from claude_nb.keeping.keeper import keeper
-from claude_nb.session.session import session
-from claude_nb.tools.mcp.named import servers
-jobs.wait()
-session.simulate(on=False)
-session.__init__()
-snapshot.__init__()
-keeper.__init__()
-Conversation._named.clear()
-for server in servers.values(): server.close()
-servers.clear()
-get_ipython().extension_manager.unload_extension("claude_nb")
-get_ipython().config.pop("ClaudeMagics", None)
-if not gc.get_freeze_count():
-    gc.collect()
-    gc.freeze()  # reset() collects garbage: what was imported is none
-get_ipython().reset()
-"""
-"""Makes IPython as good as new; the next cell is its first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +90,7 @@ def run(pages: Mapping[str, str], written: Path | None = None) -> dict[str, dict
     """
     cells, places = [], []
     for name, page in pages.items():
-        cells.append(new_code_cell(_CLEAR))
+        cells.append(new_code_cell(FORGET))
         places.append((name, -1))
         for block in blocks(page):
             if not block.not_run:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from claude_nb.notebook.context import forget, of_cells
 from claude_nb.redaction import remember
+from claude_nb.render.displayed import WIDGET
 from claude_nb.request.request import Request
-from claude_nb.views.page_outputs import WIDGET, DisplayedCell, Output
+from claude_nb.views.page_outputs import DisplayedCell, Output
 from tests.benchmarks.context import notebook
 from tests.work import calls
 

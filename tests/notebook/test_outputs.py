@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from claude_nb.notebook.outputs import shown
-from claude_nb.views.page_outputs import WIDGET, DisplayedCell, Output
+from claude_nb.render.displayed import WIDGET
+from claude_nb.views.page_outputs import DisplayedCell, Output
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAQAAAADCAIAAAA="
 WIDE = "iVBORw0KGgoAAAANSUhEUgAAI/AAAAABCAYAAAA="

@@ -61,6 +61,7 @@ class Model {
       this.readers.delete(place);
       this.remove(view);
     }
+    if (this.views.size > this.readers.size) return; // the page shows the widget itself
     for (const place of document.getElementsByClassName(this.model.get("placeholder"))) {
       if (this.readers.has(place)) continue;
       place.replaceChildren();
