@@ -17,8 +17,8 @@ from claude_nb.asking import question
 from claude_nb.asking.conversation import Conversation
 from claude_nb.client.engine import Stream
 from claude_nb.conversation import editing, export, saved_notebook
+from claude_nb.conversation.compaction import COMPACTED
 from claude_nb.conversation.history import (
-    COMPACTED,
     THINKING_LEFT_OUT,
     Exchange,
     label,

@@ -22,8 +22,7 @@ from itertools import chain, pairwise
 from typing import Any, Literal, NoReturn
 from uuid import uuid4
 
-from claude_nb.cost.models import facts
-from claude_nb.cost.usage import Usage
+from claude_nb.conversation.compaction import COMPACTED, Compaction
 from claude_nb.errors import InputError
 from claude_nb.render import labels
 from claude_nb.request import documents, uploads
@@ -46,32 +45,11 @@ THINKING_LEFT_OUT = (
 )
 """The note on a turn before which signed thinking stands that is not sent."""
 
-COMPACTED = " compacted: "
-"""What stands in the note on turns of which a summary is sent."""
-
-_SUMMARY = "The summary of the conversation so far:\n\n<summary>\n{}\n</summary>"
-"""How a summary is sent where its signature is not valid, or not taken: as the user's words."""
-
 INSTRUCTED = "instruction added from here on"
 REPLACED = "system prompt replaced"
 """The notes on a turn with another instruction, or with another system prompt."""
 
 Bound = tuple[tuple[str | None, ...], list[dict[str, Any]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Compaction:
-    """The summary of the exchanges before it, which is sent in their place.
-
-    Attributes:
-        block: The content block, as the server signed it; None where only its text is known.
-        before: The tokens that were summarised, system prompt and tools included; None: not known.
-        after: The tokens of the summary, with the thinking that it took; None: not known.
-    """
-
-    block: dict[str, Any] | None
-    before: int | None
-    after: int | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -445,7 +423,7 @@ class History:
             reply: The reply, which has ended.
         """
         steps, answer = turns.turns(reply)
-        compaction = _compaction(reply) if request.compacts else None
+        compaction = Compaction.of(reply) if request.compacts else None
         if compaction is not None and compaction.block is not None:
             answer = [{"type": "text", "text": compaction.block["content"]}]
         if request.turn is None or not (steps or answer):
@@ -648,19 +626,8 @@ def numbers(branch: Sequence[Exchange]) -> str:
 
 def describe_compaction(exchange: Exchange) -> str:
     """Which turns a compaction stands for, and what it took: for its note, and for its command."""
-    found, which = exchange.compaction, numbers(exchange.branch)
-    if found is None or found.before is None or found.after is None:
-        return f"{which}{COMPACTED}a summary is sent in their place"
-    return f"{which}{COMPACTED}{found.before:,} → {found.after:,} tokens"
-
-
-def _compaction(reply: Progress) -> Compaction | None:
-    """The summary that a reply has brought, or None if it has brought none."""
-    block = reply.last.compaction if reply.last is not None else None
-    if block is None:
-        return None
-    used = reply.last.usage if reply.last is not None else Usage.unknown()
-    return Compaction(block, used.total_input_tokens, used.output_tokens)
+    took = exchange.compaction.took if exchange.compaction else ""
+    return f"{numbers(exchange.branch)}{COMPACTED}{took}"
 
 
 def _compacted_at(branch: Sequence[Exchange], origin: str | None) -> int:
@@ -676,18 +643,6 @@ def _compacted_at(branch: Sequence[Exchange], origin: str | None) -> int:
     return places[-1] if places else -1
 
 
-def _summary(exchange: Exchange, origin: str | None, model: str) -> dict[str, Any]:
-    """The message that stands for all turns up to a compaction.
-
-    The block goes back to the server that signed it, for a model that is not known to refuse it.
-    """
-    found, known = exchange.compaction, facts(model)
-    refused = known is not None and known.compaction is False
-    if found is not None and found.block and exchange.origin == origin and not refused:
-        return turns.assistant([found.block])
-    return turns.user(_SUMMARY.format(exchange.text))
-
-
 def _messages(
     branch: Sequence[Exchange], to: Bound, origin: str | None, model: str
 ) -> list[dict[str, Any]]:
@@ -696,7 +651,10 @@ def _messages(
     The turns up to a compaction are left out: its summary stands for them.
     """
     at = _compacted_at(branch, origin)
-    messages = [_summary(branch[at], origin, model)] if at >= 0 else []
+    messages = []
+    if at >= 0 and (summary := branch[at].compaction) is not None:
+        is_signed = branch[at].origin == origin
+        messages.append(summary.message(branch[at].text, model, is_signed=is_signed))
     branch = [exchange for exchange in branch[at + 1 :] if exchange.compaction is None]
     # Thinking is valid as long as nothing before it has changed: back to the last change of the
     # system prompt or the tools, and never further, even if an earlier one comes back.

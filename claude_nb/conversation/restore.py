@@ -15,7 +15,8 @@ from typing import Any
 from uuid import uuid4
 
 from claude_nb.characters import wellformed
-from claude_nb.conversation.history import Compaction, Exchange, History
+from claude_nb.conversation.compaction import Compaction
+from claude_nb.conversation.history import Exchange, History
 from claude_nb.conversation.saved_notebook import Record, SavedNotebook
 from claude_nb.errors import InputError
 from claude_nb.render import displayed, labels
