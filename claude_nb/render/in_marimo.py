@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
-from typing import Any
+from typing import Any, Protocol
 
 _CLASSES = "markdown prose dark:prose-invert max-w-none"
 
@@ -15,12 +15,13 @@ def page(bundle: Mapping[str, Any]) -> str:
     return f'<div class="{_CLASSES}">{html}</div>'
 
 
+class _HasForms(Protocol):
+    def _repr_mimebundle_(self) -> dict[str, Any]: ...
+
+
 class InMarimo:
     """A value with a MIME bundle, of whose forms marimo would let the reader choose one."""
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        raise NotImplementedError
-
-    def _mime_(self) -> tuple[str, str]:
+    def _mime_(self: _HasForms) -> tuple[str, str]:
         """The MIME type and the data that marimo shows."""
         return "text/html", page(self._repr_mimebundle_())
